@@ -1,0 +1,181 @@
+// Package annotate tells what messages mean: which of the eight steps of HTTPS
+// each one is, whether it happened as the textbook tells it, and what can be proved.
+//
+// It is pure: an [Explainer] is fed messages and returns events; renderers turn
+// events into text or JSON lines. The same events render to the same text
+// whether they come from a running proxy, from a file, or from JSON read back.
+package annotate
+
+// SchemaVersion is the version of the JSON form of [Event], described in docs/json.md.
+const SchemaVersion = 1
+
+// A Step is one of the textbook's steps or half-steps.
+type Step string
+
+// The steps in the textbook's order.
+const (
+	Step1  Step = "1"  // the client connects to the server's port 443
+	Step2  Step = "2"  // the server has a key pair; the private key never leaves it
+	Step3  Step = "3"  // the server sends its public key
+	Step4a Step = "4a" // the client checks it
+	Step4b Step = "4b" // the client makes a random client key
+	Step4c Step = "4c" // the client encrypts it with the server's public key
+	Step5  Step = "5"  // the client sends the encrypted client key
+	Step6a Step = "6a" // the server decrypts it with its private key
+	Step6b Step = "6b" // the server encrypts the data with the client key
+	Step7  Step = "7"  // the server sends the ciphertext
+	Step8  Step = "8"  // the client decrypts it
+)
+
+// Steps lists them all, in order.
+var Steps = []Step{Step1, Step2, Step3, Step4a, Step4b, Step4c, Step5, Step6a, Step6b, Step7, Step8}
+
+// A Verdict says how a step happened in a connection.
+type Verdict string
+
+const (
+	AsTold      Verdict = "as-told"     // it happened as the textbook says
+	Differently Verdict = "differently" // a counterpart does the job another way, or at another place in the order
+	Unseen      Verdict = "unseen"      // inside an endpoint, no message; told from its evidence
+	Inherited   Verdict = "inherited"   // taken over from an earlier connection
+	Absent      Verdict = "absent"      // does not happen
+	Failed      Verdict = "failed"      // the connection stopped here
+	NotReached  Verdict = "not-reached" // the connection stopped before
+	Unknown     Verdict = "unknown"     // this capture cannot show it
+)
+
+// Evidence says how a sentence is known.
+type Evidence string
+
+const (
+	Clear      Evidence = "clear"      // seen in clear
+	Decrypted  Evidence = "decrypted"  // seen after decryption
+	Recomputed Evidence = "recomputed" // computed again from the recorded bytes
+	Inferred   Evidence = "inferred"   // from what followed
+	None       Evidence = "none"       // cannot be observed
+)
+
+// A ProofState is the outcome of a check by mathematics.
+type ProofState string
+
+const (
+	Proven       ProofState = "proven"
+	Refuted      ProofState = "refuted"
+	NotCheckable ProofState = "not-checkable"
+)
+
+// A Kind is what an event is about.
+type Kind string
+
+const (
+	KindFile       Kind = "file"       // the capture itself: what it is, where it was cut
+	KindConnection Kind = "connection" // a connection began
+	KindMessage    Kind = "message"    // a real message
+	KindStep       Kind = "step"       // a step without a message of its own
+	KindFact       Kind = "fact"       // something that only the proxy knows
+	KindClosed     Kind = "closed"     // one direction, or both, ended
+	KindSummary    Kind = "summary"    // the eight steps of a session, both legs
+)
+
+// An Event is one entry of the story. Its JSON form is one line.
+type Event struct {
+	Schema  int    `json:"v"` // SchemaVersion
+	N       int    `json:"n"` // number in the story, from 1
+	Kind    Kind   `json:"kind"`
+	Time    string `json:"time,omitempty"`    // RFC 3339, UTC, nanoseconds
+	Session int    `json:"session,omitempty"` // the browser leg's connection number, for both legs of a session; else the connection's own
+	Conn    int    `json:"conn,omitempty"`    // connection number in the capture
+	Leg     string `json:"leg,omitempty"`     // "browser", "origin", or absent
+	From    string `json:"from,omitempty"`    // who sent it: "client" or "server"
+	Host    string `json:"host,omitempty"`    // the name this session is about, as far as known
+	Noise   bool   `json:"noise,omitempty"`   // a browser's own chatter, not its user's traffic
+
+	Name     string     `json:"name"`               // "ClientHello", "HTTP request", "step 4a", ...
+	Brief    string     `json:"brief,omitempty"`    // the one-line detail beside the name
+	Evidence Evidence   `json:"evidence,omitempty"` // how the message itself was seen
+	Bytes    *Span      `json:"bytes,omitempty"`    // where in this side's stream
+	Packets  *Packets   `json:"packets,omitempty"`
+	Steps    []StepMark `json:"steps,omitempty"`
+	Fields   []Field    `json:"fields,omitempty"`
+	Says     []Sentence `json:"says,omitempty"`
+	Proofs   []Proof    `json:"proofs,omitempty"`
+	Summary  *Summary   `json:"summary,omitempty"`
+}
+
+// Span is a half-open range of byte offsets in one side's TCP stream.
+type Span struct {
+	Start int64 `json:"start"`
+	End   int64 `json:"end"`
+}
+
+// Packets are the first and last packet that carried the bytes, numbered as Wireshark's frame.number.
+type Packets struct {
+	First int `json:"first"`
+	Last  int `json:"last"`
+}
+
+// StepMark ties an event to a step.
+type StepMark struct {
+	Step    Step    `json:"step"`
+	Verdict Verdict `json:"verdict"`
+}
+
+// Field is a decoded field of a message.
+type Field struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	Note  string `json:"note,omitempty"` // what it means, if its name does not say
+}
+
+// Sentence is one sentence of the story.
+type Sentence struct {
+	ID       string            `json:"id"` // permanent kebab-case name in the catalogue
+	Args     map[string]string `json:"args,omitempty"`
+	Text     string            `json:"text"`
+	Evidence Evidence          `json:"evidence,omitempty"`
+	Refs     []string          `json:"refs,omitempty"` // "RFC 5246 7.4.7.1", ...
+}
+
+// Proof is one claim checked by mathematics.
+type Proof struct {
+	ID     string     `json:"id"` // permanent kebab-case name in the catalogue
+	Claim  string     `json:"claim"`
+	State  ProofState `json:"state"`
+	How    string     `json:"how,omitempty"`    // the formula, in words
+	Inputs []Field    `json:"inputs,omitempty"` // what went in and what came out; secrets masked
+	Reason string     `json:"reason,omitempty"` // why refuted or not checkable
+	Refs   []string   `json:"refs,omitempty"`
+}
+
+// Summary is the eight steps of a session.
+type Summary struct {
+	Flow string `json:"flow"` // one line: what kind of session this was
+	Legs []Leg  `json:"legs"` // browser leg first
+}
+
+// Leg is one connection's part of a Summary.
+type Leg struct {
+	Conn  int     `json:"conn"`
+	Leg   string  `json:"leg,omitempty"`
+	From  string  `json:"client"` // address and port
+	To    string  `json:"server"`
+	Flow  string  `json:"flow"`            // permanent ID of the row of the truth table: "tls12-rsa", "tls13-full", ...
+	Title string  `json:"title"`           // the row in words
+	Facts []Field `json:"facts,omitempty"` // version, suite, group, ALPN, certificate in a line
+	Rows  []Row   `json:"rows"`
+}
+
+// Row is one step of one connection.
+type Row struct {
+	Step    Step       `json:"step"`
+	Verdict Verdict    `json:"verdict"`
+	Says    Sentence   `json:"says"`
+	Proofs  []RowProof `json:"proofs,omitempty"`
+	Packets *Packets   `json:"packets,omitempty"`
+}
+
+// RowProof points at a Proof told with a message of this connection.
+type RowProof struct {
+	ID    string     `json:"id"`
+	State ProofState `json:"state"`
+}

@@ -1,0 +1,236 @@
+// Package capture turns recorded bytes, keys and facts into the messages that they carry.
+//
+// It is pure: no goroutine, channel, socket or clock. A [Decoder] is fed one
+// [Input] after another and returns the messages that each completed. Inputs
+// come from a file (package capture/pcap), which is also where a running proxy
+// writes them first: the live story and a later reading follow the same stream.
+package capture
+
+import (
+	"net/netip"
+
+	"explainer/capture/keys"
+)
+
+// A Side is one end of a TCP connection: the one that opened it or the one that was called.
+type Side uint8
+
+const (
+	Client Side = iota // sent the SYN
+	Server
+)
+
+// Other returns the opposite side.
+func (s Side) Other() Side { return s ^ 1 }
+
+func (s Side) String() string {
+	if s == Client {
+		return "client"
+	}
+	return "server"
+}
+
+// A Leg says which of the proxy's two connections this is.
+type Leg uint8
+
+const (
+	LegNone    Leg = iota // a capture made elsewhere: there is no proxy in the story
+	LegBrowser            // between the client program and the proxy
+	LegOrigin             // between the proxy and the origin server
+)
+
+func (l Leg) String() string {
+	switch l {
+	case LegBrowser:
+		return "browser"
+	case LegOrigin:
+		return "origin"
+	}
+	return ""
+}
+
+// An Input is one thing that a [Decoder] is told: *Open, *Chunk, *Gap, *Close,
+// *keys.Secret or *Fact. The receiver must not keep the pointer or a Chunk's
+// Data after Feed has returned.
+type Input interface{}
+
+// Open is the beginning of a TCP connection.
+type Open struct {
+	Conn           int   // number of the connection in its capture, from 1, in the order in which they began
+	Leg            Leg   // which leg, in a recording of the proxy's own
+	Time           int64 // nanoseconds since the Unix epoch, as all times here
+	Packet         int   // number of the packet in its file, from 1, as Wireshark's frame.number
+	Client, Server netip.AddrPort
+	SYN            bool // the capture shows the client's SYN and the server's SYN-ACK
+}
+
+// Chunk is bytes of one direction, in stream order.
+type Chunk struct {
+	Conn   int
+	Side   Side // who sent them
+	Time   int64
+	Packet int
+	Data   []byte
+}
+
+// Gap is bytes of one direction that were sent but are not in the capture.
+type Gap struct {
+	Conn   int
+	Side   Side
+	Time   int64
+	Packet int   // the packet after the gap
+	Len    int64 // bytes
+}
+
+// Close is the end of one direction (FIN), or of both (RST).
+type Close struct {
+	Conn   int
+	Side   Side // who sent the FIN or the RST
+	Time   int64
+	Packet int
+	Reset  bool
+}
+
+// Secret is one line of a key log (RFC 9850).
+type Secret = keys.Secret
+
+// A FactKind names what a [Fact] is about.
+type FactKind string
+
+// What no packet shows and only the proxy knows. The values stand in
+// recordings and in JSON; they are permanent.
+const (
+	FactRecording      FactKind = "recording"       // the recording began: Detail = version of explainer; Host = "textbook" in textbook mode
+	FactSession        FactKind = "session"         // Conn (browser leg) and Peer (origin leg) are one session; Host = host:port asked for
+	FactPassThrough    FactKind = "pass-through"    // relayed without decrypting; Detail = the --passthrough pattern that asked for it
+	FactOpaque         FactKind = "opaque"          // relayed without decrypting because it is not TLS; Outcome = client-silent | not-tls
+	FactPlainHTTP      FactKind = "plain-http"      // Conn and Peer carry one plain HTTP request; Host = host:port
+	FactDialFailed     FactKind = "dial-failed"     // no TCP connection to the origin: Host, Addr; Outcome = refused | timeout | unreachable | loop | canceled | other; Detail = the system's words
+	FactLookupFailed   FactKind = "lookup-failed"   // the name could not be resolved: Host; Detail
+	FactTLSFailed      FactKind = "tls-failed"      // the origin leg's handshake failed for another reason than its certificate: Conn, Peer; Detail
+	FactOriginVerified FactKind = "origin-verified" // Peer's certificate was checked by the proxy: Host = name checked; Addr = system | system+file | none; Outcome = ok | expired | not-yet-valid | wrong-host | untrusted-root | self-signed | own-ca | other; Detail
+	FactName           FactKind = "name"            // SNI and CONNECT host differ: Host = SNI, Addr = CONNECT host
+	FactLeaf           FactKind = "leaf"            // the proxy minted the browser leg's certificate: Host = names, comma separated; Data = SHA-256 of the leaf's DER; Detail = SHA-256 of the CA's DER, hex
+	FactEM             FactKind = "em"              // textbook mode: Data = the padded block c^d mod n of step 5, as long as the modulus; Outcome = ok | bad-padding
+	FactOwnAnswer      FactKind = "own-answer"      // the proxy itself answered on Conn; Outcome = error-page | set-up-page | not-a-proxy-request | built-in; Detail = why
+	FactRefused        FactKind = "refused"         // the proxy stopped the browser's handshake; Outcome = textbook-no-rsa | textbook-no-http1 ; Detail = what the client lacks
+	FactClosed         FactKind = "closed"          // who ended Conn: Outcome = client | origin | proxy-shutdown | timeout | error; Detail
+)
+
+// A Fact is what no packet shows and only the proxy knows.
+type Fact struct {
+	Time    int64    `json:"t"` // nanoseconds since the Unix epoch
+	Kind    FactKind `json:"kind"`
+	Conn    int      `json:"conn,omitempty"` // connection number, as in Open; 0 if about none
+	Peer    int      `json:"peer,omitempty"` // the other leg's connection number
+	Host    string   `json:"host,omitempty"`
+	Addr    string   `json:"addr,omitempty"`
+	Outcome string   `json:"outcome,omitempty"`
+	Detail  string   `json:"detail,omitempty"`
+	Data    []byte   `json:"data,omitempty"`
+}
+
+// A Span is the half-open range [Start, End) of byte offsets in one side's TCP stream.
+type Span struct{ Start, End int64 }
+
+// A Message is one thing that was completed: a handshake message, another TLS
+// record, a piece of HTTP, the beginning or end of a connection, or a fact.
+//
+// The spans of the messages of one side with Inner false tile that side's
+// stream without gap or overlap. Messages with Inner true (HTTP inside TLS)
+// lie over the records that carried them.
+type Message struct {
+	Conn  *Conn
+	Side  Side
+	Time  int64 // of the packet that completed it
+	Span  Span  // where it was read from; empty for Opened, Closed and Fact
+	First int   // packet that carried its first byte, 0 if none
+	Last  int   // packet that carried its last byte
+	Inner bool
+	// Opened tells that the bytes were encrypted on the wire and decrypted
+	// (and their integrity verified) with a key; By is the label of the key log
+	// line that opened them ("CLIENT_RANDOM", "SERVER_HANDSHAKE_TRAFFIC_SECRET", "RSA", ...).
+	Opened bool
+	By     string
+	// Raw is the handshake message as it enters the transcript, 4-byte header
+	// included. It is nil for all other bodies. It stays valid.
+	Raw []byte
+	// Body is one of: *handshake.ClientHello and the other types of package
+	// handshake; *ChangeCipherSpec, *Alert, *AppData, *Heartbeat, *Sealed,
+	// *Malformed, *Missing, *Opaque; *web.Head, *web.Body, *web.Frame,
+	// *web.WebSocket, *web.Switched, *web.Unparsed; *Opened, *Closed, *Fact.
+	Body any
+}
+
+// A Conn is what is known so far of one TCP connection. The Decoder changes it
+// as it goes; others read it while they handle a message and must not change it.
+type Conn struct {
+	Number         int
+	Leg            Leg
+	Client, Server netip.AddrPort
+	SYN            bool
+	TLS            bool   // TLS was recognised on it
+	ConnectHost    string // "host:port" of the CONNECT request that stands before TLS, if any
+	Version        uint16 // negotiated TLS version, 0 before the ServerHello
+	Suite          uint16 // negotiated cipher suite
+	ClientRandom   []byte // 32 bytes, nil before a ClientHello
+	ServerRandom   []byte
+	EMS            bool // extended master secret in both Hellos (RFC 7627)
+	EtM            bool // encrypt-then-MAC in force (RFC 7366)
+	Resumed        bool // TLS 1.2: abbreviated handshake; TLS 1.3: the server took a PSK
+	ALPN           string
+	// Secrets holds the key log lines for ClientRandom that are known so far, by label.
+	Secrets map[string][]byte
+	// Records and bytes of application data, by Side: how many were opened and how many stayed sealed.
+	OpenedRecords, SealedRecords [2]int64
+	OpenedBytes                  [2]int64 // of plaintext
+}
+
+// Opened is the beginning of a connection.
+type Opened struct{}
+
+// Closed is a FIN or an RST; Message.Side sent it.
+type Closed struct{ Reset bool }
+
+// ChangeCipherSpec is record type 20 (RFC 5246 7.1; in TLS 1.3 a dummy, RFC 8446 D.4).
+type ChangeCipherSpec struct{ Dummy bool }
+
+// Alert is record type 21 (RFC 5246 7.2, RFC 8446 6).
+type Alert struct{ Level, Description uint8 }
+
+// AppData is one application_data record (type 23) that was opened, or that was never encrypted.
+type AppData struct {
+	Len   int  // bytes of plaintext, padding excluded
+	Wire  int  // bytes of the record, header included
+	Early bool // 0-RTT data
+}
+
+// Heartbeat is record type 24 (RFC 6520).
+type Heartbeat struct {
+	Kind   uint8
+	Length int // payload_length as claimed
+	Have   int // bytes of payload and padding that are really there
+}
+
+// Sealed is one or more encrypted records in a row that could not be opened.
+type Sealed struct {
+	Type    uint8 // record type as seen on the wire
+	Records int
+	Wire    int64  // bytes, headers included
+	Reason  string // permanent kebab-case ID: no-key, no-suite, bad-tag, key-unknown-phase, gap, too-many-waiting
+}
+
+// Malformed is bytes that break the protocol; the direction is not read further.
+type Malformed struct {
+	Where string // "record", "ClientHello", ...
+	Err   string
+}
+
+// Missing is bytes that the capture does not hold.
+type Missing struct{ Len int64 }
+
+// Opaque is bytes that are no TLS and no HTTP, or that follow Malformed.
+type Opaque struct {
+	Len     int64
+	Preview []byte // at most 64 bytes
+}

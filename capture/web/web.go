@@ -1,0 +1,100 @@
+// Package web reads HTTP/1.x, HTTP/2 and WebSocket out of a decrypted stream.
+//
+// It is fed plaintext as it comes and holds no body: heads, trailers, lengths
+// and a short preview are all that it keeps.
+package web
+
+import "strings"
+
+// A Mark says where a piece of plaintext stood on the wire.
+type Mark struct {
+	Start, End  int64 // byte offsets of the record(s) in the TCP stream, [Start, End)
+	First, Last int   // packets that carried it
+	Time        int64 // nanoseconds since the Unix epoch
+}
+
+// An Item is one piece of a web protocol: Body is *Head, *Body, *Frame, *WebSocket, *Switched or *Unparsed.
+type Item struct {
+	From        int  // 0: sent by the TCP client, 1: by the server
+	First, Last Mark // where its first and its last byte stood
+	Body        any
+}
+
+// Field is one header or trailer line, name as it was sent.
+type Field struct{ Name, Value string }
+
+// Head is the head of a request or response.
+type Head struct {
+	Protocol  string // "HTTP/1.0", "HTTP/1.1" or "HTTP/2"
+	Stream    uint32 // HTTP/2 stream; for HTTP/1, the number of the exchange on this connection, from 1
+	Request   bool
+	Method    string // requests; for a response, the method of its request when known
+	Target    string // request target: path, absolute URI or authority, as sent (:path in HTTP/2)
+	Authority string // Host field or :authority
+	Scheme    string // HTTP/2 only
+	Status    int    // responses
+	Reason    string
+	Fields    []Field // all fields in order, pseudo-header fields left out
+	EndsHere  bool    // no body follows
+}
+
+// Get returns the first field of that name (case-insensitive), or "".
+func (h *Head) Get(name string) string { return get(h.Fields, name) }
+
+// Body is the end of a message's body.
+type Body struct {
+	Protocol string
+	Stream   uint32
+	Request  bool
+	Len      int64  // bytes as transferred, chunk framing excluded, content coding still on
+	Framing  string // "content-length", "chunked", "close", "frames"
+	Coding   string // Content-Encoding, "" if none
+	Type     string // Content-Type
+	// Preview is the beginning of the content with the content coding undone, at
+	// most 512 bytes; PreviewErr says why there is none where one was due.
+	Preview    []byte
+	PreviewErr string
+	Trailers   []Field
+	Complete   bool // false: the connection or stream ended first
+}
+
+// Frame is one HTTP/2 frame other than HEADERS, CONTINUATION and DATA, or the client's preface.
+type Frame struct {
+	Type   string // "PREFACE", "SETTINGS", "WINDOW_UPDATE", "PING", "GOAWAY", "RST_STREAM", "PRIORITY", "PUSH_PROMISE", ...
+	Stream uint32
+	Flags  uint8
+	Ack    bool
+	Len    int     // payload bytes
+	Detail []Field // settings by name, error code, increment
+}
+
+// WebSocket is one frame of RFC 6455.
+type WebSocket struct {
+	Opcode     uint8 // 0 continuation, 1 text, 2 binary, 8 close, 9 ping, 10 pong
+	Fin        bool
+	Masked     bool
+	Compressed bool   // RSV1: permessage-deflate (RFC 7692)
+	Len        int64  // payload bytes
+	Preview    []byte // unmasked, at most 128 bytes; nil when compressed and not undone
+	Code       uint16 // close code
+}
+
+// Switched tells that the connection goes on in another protocol: by 101 to
+// "websocket" or another Upgrade token, or a CONNECT answered with 2xx ("tunnel").
+type Switched struct{ Protocol string }
+
+// Unparsed is plaintext that is none of these protocols, or that breaks them.
+type Unparsed struct {
+	Len     int64
+	Preview []byte // at most 64 bytes
+	Why     string // "not-http", or what is malformed
+}
+
+func get(fields []Field, name string) string {
+	for _, f := range fields {
+		if strings.EqualFold(f.Name, name) {
+			return f.Value
+		}
+	}
+	return ""
+}
