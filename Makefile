@@ -1,0 +1,26 @@
+# make test does everything on a fresh machine with Go: it installs the programs
+# that the tests drive (Debian's packages, where they are missing), then runs them.
+
+PROGRAMS = chromium firefox-esr tshark curl wget git openssl gnutls-cli certutil nginx node python3 ruby socat
+PACKAGES = chromium firefox-esr tshark curl wget git openssl gnutls-bin libnss3-tools nginx-light nodejs python3 python3-requests ruby socat
+
+.PHONY: test tools fuzz bench
+
+test: tools
+	go test -race -timeout 20m ./...
+
+tools:
+	@missing=; for p in $(PROGRAMS); do command -v $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+		echo "installing what is missing:$$missing"; \
+		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		$$sudo apt-get -q update && $$sudo apt-get -qy install --no-install-recommends $(PACKAGES); \
+	fi
+
+# Each fuzz target for a minute; FUZZTIME=10m for longer.
+fuzz:
+	bench/fuzz $(or $(FUZZTIME),1m)
+
+bench:
+	bench/run

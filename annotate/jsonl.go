@@ -1,0 +1,50 @@
+package annotate
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// JSON writes events as JSON, one object a line (docs/json.md).
+type JSON struct {
+	w   *bufio.Writer
+	enc *json.Encoder
+}
+
+// NewJSON returns a renderer that writes to w.
+func NewJSON(w io.Writer) *JSON {
+	b := bufio.NewWriterSize(w, 64<<10)
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	return &JSON{w: b, enc: enc}
+}
+
+// Event writes one event.
+func (j *JSON) Event(e *Event) error { return j.enc.Encode(e) }
+
+// Flush hands everything written so far to the underlying writer.
+func (j *JSON) Flush() error { return j.w.Flush() }
+
+// Finish ends the story.
+func (j *JSON) Finish() error { return j.w.Flush() }
+
+// ReadJSON reads a story back, event by event, until r ends or yield fails.
+func ReadJSON(r io.Reader, yield func(*Event) error) error {
+	dec := json.NewDecoder(r)
+	for n := 1; ; n++ {
+		var e Event
+		if err := dec.Decode(&e); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("annotate: event %d: %w", n, err)
+		}
+		if e.Schema != SchemaVersion {
+			return fmt.Errorf("annotate: event %d: schema version %d, this program reads %d", n, e.Schema, SchemaVersion)
+		}
+		if err := yield(&e); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,474 @@
+package annotate
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/mattn/go-runewidth"
+)
+
+// Text writes events for people to read: one line a message, and the eight
+// steps of each session once they are settled.
+type Text struct {
+	Width    int  // columns to wrap at; 0 does not wrap
+	Color    bool // ANSI colours; the text reads the same without
+	Messages bool // fields, sentences and proofs below each message
+	All      bool // a browser's own chatter too
+
+	w     *bufio.Writer
+	begun map[int]time.Time // session: when its first connection began
+	held  map[int][]*Event  // session: connection events that wait until its host is known
+	noise map[int]string    // session: host, of the chatter left out
+}
+
+// NewText returns a renderer that writes to w.
+func NewText(w io.Writer) *Text {
+	return &Text{
+		w:     bufio.NewWriterSize(w, 16<<10),
+		begun: map[int]time.Time{},
+		held:  map[int][]*Event{},
+		noise: map[int]string{},
+	}
+}
+
+// Event writes one event.
+func (t *Text) Event(e *Event) error {
+	if at, err := time.Parse(time.RFC3339Nano, e.Time); err == nil && e.Session != 0 {
+		if _, ok := t.begun[e.Session]; !ok {
+			t.begun[e.Session] = at
+		}
+	}
+	if !t.All && e.Session != 0 {
+		if e.Noise {
+			t.noise[e.Session] = e.Host
+			delete(t.held, e.Session)
+			return nil
+		}
+		// A connection's first event comes before anything says for which host
+		// it is; it waits for that, so that chatter is folded whole.
+		if e.Kind == KindConnection && e.Host == "" {
+			held := *e
+			t.held[e.Session] = append(t.held[e.Session], &held)
+			return nil
+		}
+		t.release(e.Session)
+	}
+	t.event(e)
+	return nil
+}
+
+// Flush hands everything written so far to the underlying writer.
+func (t *Text) Flush() error { return t.w.Flush() }
+
+// Finish ends the story: what was left out is counted.
+func (t *Text) Finish() error {
+	var sessions []int
+	for s := range t.held {
+		sessions = append(sessions, s)
+	}
+	slices.Sort(sessions)
+	for _, s := range sessions {
+		t.release(s)
+	}
+	if n := len(t.noise); n > 0 {
+		var hosts []string
+		for _, h := range t.noise {
+			if !slices.Contains(hosts, h) {
+				hosts = append(hosts, h)
+			}
+		}
+		slices.Sort(hosts)
+		more := ""
+		if len(hosts) > 4 {
+			more = fmt.Sprintf(" and %d more", len(hosts)-4)
+			hosts = hosts[:4]
+		}
+		t.paragraph("", "", fmt.Sprintf("%s of the browser's own (%s%s) left out; --all shows them.", count(n, "connection"), strings.Join(hosts, ", "), more), dim)
+	}
+	return t.w.Flush()
+}
+
+func (t *Text) release(session int) {
+	for _, e := range t.held[session] {
+		t.event(e)
+	}
+	delete(t.held, session)
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// The colours, as ANSI SGR parameters.
+type style string
+
+const (
+	plain  style = ""
+	bold   style = "1"
+	dim    style = "2"
+	red    style = "31"
+	green  style = "32"
+	yellow style = "33"
+	blue   style = "34"
+	purple style = "35"
+	cyan   style = "36"
+	alarm  style = "1;37;41"
+)
+
+func (t *Text) paint(s style, text string) string {
+	if !t.Color || s == plain || text == "" {
+		return text
+	}
+	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
+}
+
+var verdictStyles = map[Verdict]style{
+	AsTold: green, Differently: yellow, Unseen: cyan, Inherited: blue,
+	Absent: purple, Failed: red, NotReached: dim, Unknown: dim,
+}
+
+// words turns a permanent ID into words: "as-told" into "as told".
+func words(id string) string { return strings.ReplaceAll(id, "-", " ") }
+
+// event writes the line of an event and what stands below it.
+func (t *Text) event(e *Event) {
+	if e.Kind == KindSummary {
+		t.summary(e)
+		return
+	}
+	// Columns: session, time since it began, leg, who sends to whom, name, steps, detail.
+	var head strings.Builder
+	if e.Session != 0 {
+		fmt.Fprintf(&head, "%3d %9s ", e.Session, t.since(e))
+	} else {
+		fmt.Fprintf(&head, "%3s %9s ", "-", "")
+	}
+	fmt.Fprintf(&head, "%-7s %s ", e.Leg, arrow(e))
+	name := pad(clean(e.Name), 20)
+	style := plain
+	switch e.Kind {
+	case KindStep:
+		style = cyan
+	case KindFact, KindConnection, KindClosed, KindFile:
+		style = dim
+	case KindMessage:
+		style = bold
+	}
+	detail := clean(e.Brief)
+	if marks := stepMarks(e.Steps); marks != "" {
+		detail = strings.TrimSpace(marks + " " + detail)
+	}
+	t.paragraphStyled(t.paint(dim, head.String())+t.paint(style, name)+" ", runewidth.StringWidth(head.String()+name)+1, detail, plain, e.Steps)
+	refuted := false
+	for _, p := range e.Proofs {
+		if p.State == Refuted {
+			refuted = true
+			t.paragraph("", "    ", "REFUTED: "+clean(p.Claim)+". "+clean(p.Reason), alarm)
+		}
+	}
+	switch {
+	case t.Messages:
+		for _, s := range e.Says {
+			t.paragraph("", "      ", t.sentence(s), plain)
+		}
+		for _, f := range e.Fields {
+			text := clean(f.Name) + ": " + clean(f.Value)
+			if f.Note != "" {
+				text += "  (" + clean(f.Note) + ")"
+			}
+			t.paragraph("", "        ", text, dim)
+		}
+		for _, p := range e.Proofs {
+			t.proof(p)
+		}
+	case e.Brief == "" || refuted:
+		for _, s := range e.Says {
+			t.paragraph("", "      ", clean(s.Text), plain)
+		}
+	}
+}
+
+func (t *Text) proof(p Proof) {
+	style := green
+	switch p.State {
+	case Refuted:
+		style = alarm
+	case NotCheckable:
+		style = dim
+	}
+	text := words(string(p.State)) + ": " + clean(p.Claim)
+	if p.Reason != "" {
+		text += " (" + clean(p.Reason) + ")"
+	}
+	if p.How != "" {
+		text += " — " + clean(p.How)
+	}
+	if len(p.Refs) > 0 {
+		text += " [" + clean(strings.Join(p.Refs, "; ")) + "]"
+	}
+	t.paragraph("", "        ", text, style)
+	for _, f := range p.Inputs {
+		t.paragraph("", "          ", clean(f.Name)+" = "+clean(f.Value), dim)
+	}
+}
+
+func (t *Text) sentence(s Sentence) string {
+	text := clean(s.Text)
+	if len(s.Refs) > 0 {
+		text += " [" + clean(strings.Join(s.Refs, "; ")) + "]"
+	}
+	return text
+}
+
+// summary writes the eight steps of a session, its legs below one another in each step.
+func (t *Text) summary(e *Event) {
+	s := e.Summary
+	title := clean(e.Name)
+	if e.Session != 0 {
+		title = fmt.Sprintf("Session %d", e.Session)
+		if e.Host != "" {
+			title += ": " + clean(e.Host)
+		}
+	}
+	t.rule(title)
+	if s.Flow != "" {
+		t.paragraph("", "  ", clean(s.Flow), plain)
+	}
+	for _, l := range s.Legs {
+		text := fmt.Sprintf("connection %d, %s to %s: %s", l.Conn, clean(l.From), clean(l.To), clean(l.Title))
+		var facts []string
+		for _, f := range l.Facts {
+			facts = append(facts, clean(f.Name)+" "+clean(f.Value))
+		}
+		if len(facts) > 0 {
+			text += " (" + strings.Join(facts, ", ") + ")"
+		}
+		t.paragraph("", "  ", legName(l.Leg)+text, dim)
+	}
+	for i, step := range Steps {
+		info := textbook[step]
+		t.line("")
+		t.paragraph("", "  ", fmt.Sprintf("step %-3s %s", step, info), bold)
+		var rows []Row
+		for _, l := range s.Legs {
+			if i < len(l.Rows) {
+				rows = append(rows, l.Rows[i])
+			}
+		}
+		if len(rows) == 2 && rows[0].Verdict == rows[1].Verdict && rows[0].Says.Text == rows[1].Says.Text && slices.Equal(rows[0].Proofs, rows[1].Proofs) {
+			t.row("both legs", rows[0])
+			continue
+		}
+		for j, r := range rows {
+			t.row(s.Legs[j].Leg, r)
+		}
+	}
+	t.line("")
+	t.rule("")
+}
+
+func (t *Text) row(leg string, r Row) {
+	lead := "    "
+	if leg != "" {
+		lead += pad(leg, 10)
+	}
+	verdict := words(string(r.Verdict))
+	width := runewidth.StringWidth(lead) + 14
+	text := clean(r.Says.Text)
+	for _, p := range r.Proofs {
+		mark := "[" + words(string(p.State)) + ": " + words(p.ID) + "]"
+		if p.State == Refuted {
+			mark = "[REFUTED: " + words(p.ID) + "]"
+		}
+		text += " " + mark
+	}
+	if r.Packets != nil {
+		text += " " + packets(r.Packets)
+	}
+	t.paragraphStyled(t.paint(dim, lead)+t.paint(verdictStyles[r.Verdict], pad(verdict, 13))+" ", width, text, plain, nil)
+}
+
+func packets(p *Packets) string {
+	if p.First == p.Last {
+		return fmt.Sprintf("(packet %d)", p.Last)
+	}
+	return fmt.Sprintf("(packets %d to %d)", p.First, p.Last)
+}
+
+func legName(leg string) string {
+	if leg == "" {
+		return ""
+	}
+	return leg + " leg, "
+}
+
+// textbook is each step in the textbook's words, as short as they go.
+var textbook = map[Step]string{
+	Step1:  "the client connects to port 443 of the server",
+	Step2:  "the server has a key pair; the private key never leaves it",
+	Step3:  "the server sends its public key",
+	Step4a: "the client checks it",
+	Step4b: "the client makes a random client key",
+	Step4c: "the client encrypts the client key with the server's public key",
+	Step5:  "the client sends the encrypted client key",
+	Step6a: "the server decrypts it with its private key",
+	Step6b: "the server encrypts the data with the client key",
+	Step7:  "the server sends the ciphertext",
+	Step8:  "the client decrypts it",
+}
+
+// since is the time from the beginning of the session to the event.
+func (t *Text) since(e *Event) string {
+	at, err := time.Parse(time.RFC3339Nano, e.Time)
+	if err != nil {
+		return ""
+	}
+	d := at.Sub(t.begun[e.Session])
+	switch {
+	case d < 10*time.Second:
+		return fmt.Sprintf("+%.1fms", float64(d.Microseconds())/1000)
+	default:
+		return fmt.Sprintf("+%.1fs", d.Seconds())
+	}
+}
+
+func arrow(e *Event) string {
+	switch {
+	case e.Kind != KindMessage && e.Kind != KindClosed:
+		return " · "
+	case e.From == "client":
+		return "-->"
+	case e.From == "server":
+		return "<--"
+	}
+	return " · "
+}
+
+// stepMarks is the steps of an event in brackets, those with the same verdict together.
+func stepMarks(marks []StepMark) string {
+	var out []string
+	for i := 0; i < len(marks); {
+		j := i
+		var steps []string
+		for j < len(marks) && marks[j].Verdict == marks[i].Verdict {
+			steps = append(steps, string(marks[j].Step))
+			j++
+		}
+		word := "step "
+		if len(steps) > 1 {
+			word = "steps "
+		}
+		out = append(out, "["+word+strings.Join(steps, ", ")+": "+words(string(marks[i].Verdict))+"]")
+		i = j
+	}
+	return strings.Join(out, " ")
+}
+
+func (t *Text) rule(title string) {
+	width := t.Width
+	if width <= 0 || width > 100 {
+		width = 100
+	}
+	line := "== " + title + " "
+	if title == "" {
+		line = ""
+	}
+	if n := width - runewidth.StringWidth(line); n > 0 {
+		line += strings.Repeat("=", n)
+	}
+	t.line(t.paint(bold, line))
+}
+
+func (t *Text) line(s string) {
+	t.w.WriteString(s)
+	t.w.WriteByte('\n')
+}
+
+// paragraph writes text after first, and wraps it with rest before each further line.
+func (t *Text) paragraph(first, indent, text string, s style) {
+	t.paragraphStyled(first+indent, runewidth.StringWidth(first+indent), text, s, nil)
+}
+
+// paragraphStyled writes text after lead, which is width columns wide, and
+// wraps it below itself. marks colours the bracketed verdicts at its beginning.
+func (t *Text) paragraphStyled(lead string, width int, text string, s style, marks []StepMark) {
+	room := t.Width - width
+	lines := []string{text}
+	if t.Width > 0 && room >= 20 {
+		lines = Wrap(text, room)
+	}
+	for i, l := range lines {
+		if i > 0 {
+			lead = strings.Repeat(" ", width)
+		}
+		l = t.paint(s, l)
+		if t.Color && i == 0 {
+			for _, m := range marks {
+				word := words(string(m.Verdict)) + "]"
+				l = strings.Replace(l, ": "+word, ": "+t.paint(verdictStyles[m.Verdict], words(string(m.Verdict)))+"]", 1)
+			}
+		}
+		t.line(strings.TrimRight(lead+l, " "))
+	}
+}
+
+// Wrap breaks text at spaces into lines of at most width columns; a longer word keeps a line of its own.
+func Wrap(text string, width int) []string {
+	var lines []string
+	line, col := "", 0
+	for _, word := range strings.Fields(text) {
+		n := runewidth.StringWidth(word)
+		if col > 0 && col+1+n > width {
+			lines = append(lines, line)
+			line, col = "", 0
+		}
+		if col > 0 {
+			line += " "
+			col++
+		}
+		line += word
+		col += n
+	}
+	return append(lines, line)
+}
+
+func pad(s string, width int) string {
+	if n := width - runewidth.StringWidth(s); n > 0 {
+		return s + strings.Repeat(" ", n)
+	}
+	return s
+}
+
+// clean makes text from the wire harmless on a terminal: control and
+// formatting characters are shown as escapes, so that no header or host name
+// can move the cursor or hide what follows.
+func clean(s string) string {
+	if strings.IndexFunc(s, unsafeRune) < 0 && utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\n' || r == '\t':
+			b.WriteByte(' ')
+		case unsafeRune(r):
+			fmt.Fprintf(&b, "\\u%04x", r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func unsafeRune(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029'
+}
