@@ -36,6 +36,13 @@ type Head struct {
 	Reason    string
 	Fields    []Field // all fields in order, pseudo-header fields left out
 	EndsHere  bool    // no body follows
+	// Connect is the :protocol of an extended CONNECT (RFC 8441), "" otherwise.
+	Connect string
+	// Odd lists what a strict reader would refuse and this one read: "obs-fold" (a
+	// field went on in a second line; joined by a space, RFC 9112 5.2), "bare-lf" (a line
+	// ended without CR, 2.2), "bad-field-name" (not a token, 5.1), "two-lengths" (both
+	// Transfer-Encoding and Content-Length, 6.3).
+	Odd []string
 }
 
 // Get returns the first field of that name (case-insensitive), or "".
@@ -84,10 +91,15 @@ type WebSocket struct {
 type Switched struct{ Protocol string }
 
 // Unparsed is plaintext that is none of these protocols, or that breaks them.
+// The direction is not read further: there is one Unparsed when it begins, and
+// a second at the end, with the total Len, if more bytes came after the first.
 type Unparsed struct {
 	Len     int64
 	Preview []byte // at most 64 bytes
-	Why     string // "not-http", or what is malformed
+	// Why is a permanent ID: "not-http"; "switched" (another protocol after 101);
+	// "tunnel" (after CONNECT); "ended-early" (the end came inside a head or frame); or what is malformed,
+	// such as "malformed-status-line", "head-too-long", "malformed-chunk", "malformed-frame".
+	Why string
 }
 
 func get(fields []Field, name string) string {

@@ -1,0 +1,85 @@
+package web
+
+import "strings"
+
+// body is a message body on its way.
+type body struct {
+	out         *Body // nil while there is none
+	begun       bool
+	first, last Mark
+	codings     []string // in the order in which they were applied
+	enc         []byte   // beginning of the body as transferred
+	want        int      // how much of it the preview needs, 0 once the preview is made
+}
+
+// openBody begins the body that follows head.
+func (c *Conn) openBody(b *body, head *Head, framing string) {
+	// Cloned, because a substring would keep the whole head.
+	coding := strings.Clone(joined(head.Fields, "Content-Encoding"))
+	*b = body{out: &Body{
+		Protocol: head.Protocol,
+		Stream:   head.Stream,
+		Request:  head.Request,
+		Framing:  framing,
+		Coding:   coding,
+		Type:     strings.Clone(head.Get("Content-Type")),
+	}}
+	b.codings = codings(coding)
+	if framing == "chunked" || framing == "close" {
+		// Transfer codings lie over the content codings (RFC 9112 7).
+		b.codings = append(b.codings, codings(strings.Clone(joined(head.Fields, "Transfer-Encoding")))...)
+	}
+	b.want = wanted(b.codings, nil)
+}
+
+// over notes that the bytes from the one mark to the other belong to the body, its framing included.
+func (b *body) over(first, last Mark) {
+	if !b.begun {
+		b.begun = true
+		b.first = first
+	}
+	b.last = last
+}
+
+// addBody takes content. It neither keeps data nor allocates once the preview is made.
+func (c *Conn) addBody(b *body, data []byte) {
+	if b.out == nil {
+		return
+	}
+	b.out.Len += int64(len(data))
+	for b.want > 0 && len(data) > 0 {
+		n := min(len(data), b.want-len(b.enc), maxPreviews-c.previews)
+		b.enc = append(b.enc, data[:n]...)
+		data = data[n:]
+		c.previews += n
+		b.want = wanted(b.codings, b.enc)
+		if len(b.enc) >= b.want || c.previews >= maxPreviews {
+			c.preview(b, false)
+		}
+	}
+}
+
+// preview undoes the codings of what was collected, and lets go of it.
+func (c *Conn) preview(b *body, whole bool) {
+	if b.want == 0 {
+		return
+	}
+	b.out.Preview, b.out.PreviewErr = decode(b.codings, b.enc, whole)
+	c.previews -= len(b.enc)
+	b.enc, b.want = nil, 0
+}
+
+// endBody reports the body, if there is one; at is where an empty one stands.
+func (c *Conn) endBody(from int, b *body, trailers []Field, complete bool, at Mark) {
+	if b.out == nil {
+		return
+	}
+	c.preview(b, complete)
+	b.out.Trailers = trailers
+	b.out.Complete = complete
+	if !b.begun {
+		b.first, b.last = at, at
+	}
+	c.emit(from, b.first, b.last, b.out)
+	*b = body{}
+}

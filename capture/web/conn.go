@@ -1,0 +1,399 @@
+package web
+
+import "bytes"
+
+// Bounds of what is held for one connection. Beyond them the direction is
+// Unparsed, or a preview is missing; lengths are counted in any case.
+const (
+	maxHead   = 256 << 10 // head, trailers or header block, as sent and decoded
+	maxHeld   = 64 << 10  // client's bytes after CONNECT or Upgrade, before the answer
+	maxMethod = 64        // bytes of a method
+	maxAsked  = 1024      // requests in flight whose method is remembered
+
+	unparsedPreview = 64
+)
+
+// A Conn reads the plaintext of both directions of one connection.
+//
+// Feed it in the order in which the bytes were captured: how a response is
+// framed depends on its request (RFC 9112 6.3). What it holds is bounded at
+// about 10 MiB for the worst connection, and is a few KiB for a usual one.
+//
+// # Tunnels
+//
+// After a CONNECT request the client's bytes are held back, since only the
+// answer tells what they are. If it is 2xx, that Feed returns the response's
+// Head and Switched{"tunnel"}, and from then on Tunnel is true and nothing more
+// is read here: Rest returns the bytes that belong to the tunnel, exactly from
+// the byte after the blank line of either head. Any other answer, and they are
+// read as HTTP. The caller does:
+//
+//	items := c.Feed(from, data, mark)
+//	... use items ...
+//	if c.Tunnel() {
+//		for _, p := range c.Rest() { // the client's bytes come first
+//			... read p.Data of p.From, which stood at p.Mark ...
+//		}
+//	}
+//
+// and keeps later data to itself.
+type Conn struct {
+	halves [2]half
+	items  []Item
+	alpn   string
+	cut    bool // the direction that is ending was cut off
+
+	asked    []asked // requests without a final response, oldest first
+	requests uint32  // request heads read
+	answered uint32  // final response heads read
+	sw       change
+	held     []Piece // client's bytes that wait for sw
+	heldLen  int
+	tunnel   bool
+	rest     []Piece
+
+	previews int // bytes collected for previews in all bodies
+}
+
+// A Piece is plaintext that was not read here, and where it stood.
+type Piece struct {
+	From int
+	Mark Mark
+	Data []byte
+}
+
+// asked is a request that waits for its response.
+type asked struct {
+	number uint32
+	method string
+}
+
+// change is a request that may end HTTP/1 on the connection: CONNECT or Upgrade.
+type change struct {
+	number   uint32
+	state    uint8
+	connect  bool
+	token    string // the request's Upgrade field
+	settings string // and HTTP2-Settings (RFC 7540 3.2.1)
+	to       step   // how the client's bytes go on, once the state is changeYes
+}
+
+const (
+	changeNone    = iota
+	changePending // no final answer yet
+	changeYes     // answered before the request was sent whole
+)
+
+// A step reads at least one byte of h.in from h.pos on, or sets another step.
+type step func(c *Conn, h *half)
+
+// half is one direction.
+type half struct {
+	from  int
+	step  step
+	in    []byte // the data in hand, during a Feed only
+	pos   int
+	mark  Mark
+	seen  Mark // last byte of the data before
+	ended bool // End was called
+	final bool // and everything before it was read
+
+	begun bool   // an element (head, trailers, frame) is being collected
+	first Mark   // its first byte
+	count int64  // its bytes so far
+	buf   []byte // and those of them that are kept
+
+	// HTTP/1
+	used    bool // a head was read before
+	sure    bool // the first line begins as one of HTTP/1 must
+	line    int  // where the last line begins in buf
+	body    body
+	remain  int64 // bytes to come of the body or chunk
+	size    chunkSize
+	holding bool // client: waits for the answer to CONNECT or Upgrade
+
+	frames *frames // HTTP/2
+
+	un unparsed
+}
+
+// New returns a Conn that has seen nothing.
+func New() *Conn {
+	c := &Conn{}
+	for i := range c.halves {
+		c.halves[i].from = i
+		c.halves[i].step = detect
+	}
+	return c
+}
+
+// SetALPN tells which protocol TLS negotiated, before the first byte. The bytes
+// themselves decide between HTTP/1 and HTTP/2; a protocol that is neither is not searched for them.
+func (c *Conn) SetALPN(proto string) { c.alpn = proto }
+
+// Tunnel tells that a CONNECT request was answered with 2xx: the rest of the
+// connection is not HTTP and is not read here.
+func (c *Conn) Tunnel() bool { return c.tunnel }
+
+// Rest returns the bytes given to Feed that belong to the tunnel and were not
+// returned before, in order. The data stays valid as long as the data given to
+// the last Feed.
+func (c *Conn) Rest() []Piece {
+	r := c.rest
+	c.rest = nil
+	return r
+}
+
+// Feed reads the next bytes of one direction, 0 for the TCP client's and 1 for
+// the server's, and returns what they completed. data is not kept. The slice
+// returned is valid until the next call, the bodies of its items for good.
+//
+// The mark says where data stood. If it spans exactly as many bytes as there
+// are in data, as in plain TCP, the items' marks are narrowed to their own
+// first and last byte; otherwise they are those of the whole record.
+func (c *Conn) Feed(from int, data []byte, mark Mark) []Item {
+	clear(c.items)
+	c.items = c.items[:0]
+	h := &c.halves[from&1]
+	if h.ended || len(data) == 0 {
+		return nil
+	}
+	c.halves[1-h.from].un.tell(c, 1-h.from)
+	c.run(h, data, mark)
+	return c.items
+}
+
+// End says that one direction has ended in its protocol's proper way: a FIN, or
+// close_notify in TLS. It completes a body that lasts until the close and
+// reports what is incomplete. The mark is that of the end itself.
+func (c *Conn) End(from int, mark Mark) []Item { return c.end(from, mark, false) }
+
+// Abort is End for a direction that was cut off: by a RST, by a FIN without
+// close_notify, or by bytes that are not in the capture. No body is complete then.
+func (c *Conn) Abort(from int, mark Mark) []Item { return c.end(from, mark, true) }
+
+func (c *Conn) end(from int, mark Mark, cut bool) []Item {
+	clear(c.items)
+	c.items = c.items[:0]
+	h := &c.halves[from&1]
+	if h.ended {
+		return nil
+	}
+	h.ended = true
+	c.cut = cut
+	c.halves[1-h.from].un.tell(c, 1-h.from)
+	if h.from == 1 && c.sw.state == changePending {
+		c.settle(readHead) // no answer will come
+	}
+	h.mark = mark
+	c.finish(h)
+	return c.items
+}
+
+// finish reports what the end of h leaves incomplete.
+func (c *Conn) finish(h *half) {
+	if h.final || h.from == 0 && len(c.held) > 0 {
+		return
+	}
+	h.final = true
+	if c.tunnel {
+		return
+	}
+	c.endBody(h.from, &h.body, nil, !c.cut && h.body.out != nil && h.body.out.Framing == "close", h.mark)
+	if h.count > 0 {
+		c.fail(h, "ended-early")
+	}
+	h.un.end(c, h.from)
+	h.buf = nil
+}
+
+// run reads data. It may be entered again for held bytes.
+func (c *Conn) run(h *half, data []byte, mark Mark) {
+	in, pos, was := h.in, h.pos, h.mark
+	h.in, h.pos, h.mark = data, 0, mark
+	for h.pos < len(h.in) {
+		h.step(c, h)
+	}
+	h.seen = h.at(len(h.in) - 1)
+	h.in, h.pos, h.mark = in, pos, was
+}
+
+// at returns the mark of byte i of the data in hand.
+func (h *half) at(i int) Mark {
+	m := h.mark
+	if m.End-m.Start == int64(len(h.in)) {
+		m.Start += int64(i)
+		m.End = m.Start + 1
+	}
+	return m
+}
+
+func (c *Conn) emit(from int, first, last Mark, body any) {
+	c.items = append(c.items, Item{From: from, First: first, Last: last, Body: body})
+}
+
+// take moves n bytes of the data in hand to buf; the first of them begins an
+// element if none was begun.
+func (h *half) take(n int) {
+	h.begin()
+	h.buf = append(h.buf, h.in[h.pos:h.pos+n]...)
+	h.skip(n)
+}
+
+// begin notes the next byte as the first of an element, unless one was begun.
+func (h *half) begin() {
+	if !h.begun {
+		h.begun = true
+		h.first = h.at(h.pos)
+	}
+}
+
+// skip passes over n bytes of an element that was begun.
+func (h *half) skip(n int) {
+	h.count += int64(n)
+	h.pos += n
+}
+
+// done ends the element that was being collected.
+func (h *half) done() {
+	h.count, h.line, h.begun, h.sure = 0, 0, false, false
+	if cap(h.buf) > 16<<10 {
+		h.buf = nil
+	}
+	h.buf = h.buf[:0]
+}
+
+// detect decides from the first bytes of a direction what it speaks.
+func detect(c *Conn, h *half) {
+	switch c.alpn {
+	case "", "h2", "http/1.1", "http/1.0":
+		h.step = readHead
+	default:
+		c.fail(h, "not-http")
+	}
+}
+
+// settle ends the wait for the answer to CONNECT or Upgrade: to reads the
+// client's bytes after the request, readHead if HTTP/1 goes on. It reports
+// whether they will be read so.
+func (c *Conn) settle(to step) bool {
+	h := &c.halves[0]
+	if c.sw.state != changePending {
+		return false
+	}
+	if !h.holding { // still inside the request: at its end
+		c.sw.state, c.sw.to = changeYes, to
+		return true
+	}
+	c.sw.state = changeNone
+	h.holding = false
+	h.step = to
+	held := c.held
+	c.held, c.heldLen = nil, 0
+	for _, p := range held {
+		c.run(h, p.Data, p.Mark)
+	}
+	if h.ended {
+		c.finish(h)
+	}
+	return true
+}
+
+// hold keeps the client's bytes until the answer to CONNECT or Upgrade.
+func hold(c *Conn, h *half) {
+	p := h.piece()
+	p.Data = bytes.Clone(p.Data)
+	c.held = append(c.held, p)
+	c.heldLen += len(p.Data)
+	h.pos = len(h.in)
+	if c.heldLen > maxHeld || len(c.held) > maxHeld/64 {
+		c.settle(readHead)
+	}
+}
+
+// piece returns what is left of the data in hand.
+func (h *half) piece() Piece {
+	m := h.mark
+	if m.End-m.Start == int64(len(h.in)) {
+		m.Start += int64(h.pos)
+	}
+	return Piece{From: h.from, Mark: m, Data: h.in[h.pos:]}
+}
+
+// readTunnel passes the bytes of a tunnel on.
+func readTunnel(c *Conn, h *half) {
+	c.rest = append(c.rest, h.piece())
+	h.pos = len(h.in)
+}
+
+// unparsed is the state of a direction that is not read any more.
+type unparsed struct {
+	on, told    bool
+	why         string
+	preview     []byte
+	len         int64
+	first, last Mark // of what was not told yet
+	more        bool // something was not told yet
+}
+
+// fail gives up on a direction, from the first byte of the element in hand on.
+func (c *Conn) fail(h *half, why string) {
+	c.endBody(h.from, &h.body, nil, false, h.seen)
+	u := &h.un
+	u.on, u.why = true, why
+	u.len = h.count
+	u.preview = make([]byte, 0, unparsedPreview)
+	u.preview = append(u.preview, h.buf[:min(len(h.buf), unparsedPreview)]...)
+	if h.count > 0 {
+		u.more = true
+		u.first = h.first
+		u.last = h.seen
+		if h.pos > 0 {
+			u.last = h.at(h.pos - 1)
+		}
+	}
+	h.done()
+	h.buf = nil
+	h.step = readUnparsed
+	if u.len >= unparsedPreview {
+		u.tell(c, h.from)
+	}
+}
+
+func readUnparsed(c *Conn, h *half) {
+	u := &h.un
+	if !u.more {
+		u.more = true
+		u.first = h.at(h.pos)
+	}
+	n := len(h.in) - h.pos
+	if !u.told {
+		n = min(n, unparsedPreview-int(u.len))
+		u.preview = append(u.preview, h.in[h.pos:h.pos+n]...)
+	}
+	h.pos += n
+	u.len += int64(n)
+	u.last = h.at(h.pos - 1)
+	if u.len >= unparsedPreview {
+		u.tell(c, h.from)
+	}
+}
+
+// tell reports the first bytes of an unparsed direction, once: when there are
+// enough for a preview, when the other side speaks, or at the end.
+func (u *unparsed) tell(c *Conn, from int) {
+	if !u.on || u.told || !u.more {
+		return
+	}
+	u.told, u.more = true, false
+	c.emit(from, u.first, u.last, &Unparsed{Len: u.len, Preview: u.preview, Why: u.why})
+}
+
+// end reports the total length if more came than was told.
+func (u *unparsed) end(c *Conn, from int) {
+	u.tell(c, from)
+	if u.more {
+		u.more = false
+		c.emit(from, u.first, u.last, &Unparsed{Len: u.len, Preview: u.preview, Why: u.why})
+	}
+}
