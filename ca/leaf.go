@@ -24,8 +24,9 @@ type Spec struct {
 	// Names are host names and IP addresses, the one that was asked for first. The
 	// leaf holds exactly these, but no name twice, none that is neither an
 	// address nor printable ASCII of the length that a host name may have, and
-	// at most the first 100. A zone of an IPv6 address and a dot at the end of a
-	// name are left out, for certificates have neither; wildcards stay as they are.
+	// at most the first 100. The brackets and the zone of an IPv6 address and a
+	// dot at the end of a name are left out, for certificates have none of them;
+	// wildcards stay as they are.
 	Names []string
 	// RSA asks for an RSA-2048 key in place of an ECDSA key on P-256.
 	RSA bool
@@ -105,7 +106,11 @@ type certName struct {
 // cleanName reports whether a certificate can hold the name.
 func cleanName(name string) (certName, bool) {
 	name = strings.TrimSuffix(name, ".")
-	if ip, err := netip.ParseAddr(name); err == nil {
+	bare := name
+	if strings.HasPrefix(name, "[") && strings.HasSuffix(name, "]") {
+		bare = name[1 : len(name)-1] // an IPv6 address as it stands in a URL (RFC 3986 3.2.2)
+	}
+	if ip, err := netip.ParseAddr(bare); err == nil {
 		ip = ip.WithZone("").Unmap()
 		return certName{ip.String(), ip}, true
 	}

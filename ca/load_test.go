@@ -242,7 +242,8 @@ func TestLeftOverTemporaryFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, KeyFile+".123.tmp"), []byte("-----BEGIN PRIVATE KEY-----\nMIGH"))
-	if load(t, dir).Fingerprint() != load(t, dir).Fingerprint() {
+	want := load(t, dir).Fingerprint()
+	if load(t, dir).Fingerprint() != want {
 		t.Error("two CAs")
 	}
 }
