@@ -119,10 +119,12 @@ func certificatePEM(cert *x509.Certificate) []byte {
 }
 
 // PKCS12 returns a trust store with the certificate, without the key, sealed
-// with password (RFC 7292), for programs on Java: 8u301, 11.0.12 and later
-// read it. Java trusts the entry because it is marked as trusted for any purpose.
+// with password (RFC 7292), for programs on Java, which trusts the entry
+// because it is marked as trusted for any purpose. The sealing is the old one
+// (3DES, HMAC-SHA-1), for Javas before 12 cannot read the new one; nothing in
+// the store is secret.
 func (a *Authority) PKCS12(password string) ([]byte, error) {
-	store, err := pkcs12.Modern2023.EncodeTrustStoreEntries([]pkcs12.TrustStoreEntry{
+	store, err := pkcs12.LegacyDES.EncodeTrustStoreEntries([]pkcs12.TrustStoreEntry{
 		{Cert: a.cert, FriendlyName: a.cert.Subject.CommonName},
 	}, password)
 	if err != nil {
