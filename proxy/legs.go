@@ -1,0 +1,501 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"explainer/ca"
+	"explainer/capture"
+)
+
+// halfOpenTime bounds how long one direction may rest after the other has ended.
+const halfOpenTime = time.Minute
+
+// tunnel serves what a client does behind CONNECT.
+func (p *Proxy) tunnel(t *Tap, to target) {
+	defer t.Close()
+	if _, err := t.Write([]byte("HTTP/1.1 200 Connection established\r\n\r\n")); err != nil {
+		return
+	}
+	if pattern, ok := p.passThrough(to.host, to.port); ok {
+		p.relayRaw(t, to, capture.Fact{Kind: capture.FactPassThrough, Conn: t.number(), Host: to.String(), Detail: pattern})
+		return
+	}
+	opaque := capture.Fact{Kind: capture.FactOpaque, Conn: t.number(), Host: to.String()}
+	t.SetReadDeadline(time.Now().Add(silence))
+	first, err := t.peek(1)
+	if len(first) > 0 && first[0] != 0x16 {
+		first, err = t.peekMethod()
+	}
+	t.SetReadDeadline(time.Time{})
+	switch {
+	case len(first) == 0 && errors.Is(err, os.ErrDeadlineExceeded):
+		opaque.Outcome = "client-silent"
+		p.relayRaw(t, to, opaque)
+	case len(first) == 0:
+		// The client has gone; Close tells how.
+	case first[0] == 0x16: // a TLS record of the handshake type (RFC 8446 5.1)
+		if len(p.PassThrough) > 0 {
+			if sni := t.peekSNI(); sni != "" {
+				if pattern, ok := p.passThrough(sni, to.port); ok {
+					p.relayRaw(t, to, capture.Fact{Kind: capture.FactPassThrough, Conn: t.number(), Host: to.String(), Detail: pattern})
+					return
+				}
+			}
+		}
+		p.intercept(t, to)
+	case isRequestLine(first):
+		p.relayRaw(t, to, capture.Fact{Kind: capture.FactPlainHTTP, Conn: t.number(), Host: to.String()})
+	default:
+		opaque.Outcome = "not-tls"
+		p.relayRaw(t, to, opaque)
+	}
+}
+
+// longestMethod is that of the registered HTTP methods, UPDATEREDIRECTREF.
+const longestMethod = 17
+
+// peekMethod peeks until the first word can be told from an HTTP method.
+func (t *Tap) peekMethod() ([]byte, error) {
+	for n := 1; ; n++ {
+		b, err := t.peek(n)
+		if err != nil || len(b) < n {
+			return b, err
+		}
+		if c := b[n-1]; c < 'A' || c > 'Z' || n > longestMethod {
+			return b, nil
+		}
+	}
+}
+
+// isRequestLine reports whether b begins with an HTTP method and a space.
+func isRequestLine(b []byte) bool {
+	n := bytes.IndexFunc(b, func(c rune) bool { return c < 'A' || c > 'Z' })
+	return n >= 3 && n <= longestMethod && b[n] == ' '
+}
+
+// errPeeked ends the reading of a ClientHello that is only looked at.
+var errPeeked = errors.New("peeked")
+
+// peekSNI returns the server name of the ClientHello that the client is about to
+// send, or "" if it sends none.
+func (t *Tap) peekSNI() (name string) {
+	t.SetReadDeadline(time.Now().Add(handshakeTime))
+	defer t.SetReadDeadline(time.Time{})
+	var seen bool
+	tls.Server(&peekConn{Tap: t}, &tls.Config{GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+		name, seen = h.ServerName, true
+		return nil, errPeeked
+	}}).Handshake()
+	if !seen {
+		return ""
+	}
+	return name
+}
+
+// peekConn reads without taking, and writes nothing.
+type peekConn struct {
+	*Tap
+	at int
+}
+
+func (c *peekConn) Read(b []byte) (int, error) {
+	all, err := c.peek(c.at + 1)
+	if len(all) <= c.at {
+		return 0, err
+	}
+	// A ClientHello is no longer than this in crypto/tls.
+	if c.at > 1<<17 {
+		return 0, io.ErrUnexpectedEOF
+	}
+	n := copy(b, all[c.at:])
+	c.at += n
+	return n, nil
+}
+
+func (c *peekConn) Write(b []byte) (int, error) { return len(b), nil }
+
+// relayRaw connects t with the origin as it is. f tells why it is not decrypted.
+func (p *Proxy) relayRaw(t *Tap, to target, f capture.Fact) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stop := t.watch(cancel)
+	o, _, fail := p.dial(ctx, t, to, false)
+	stop()
+	if fail != nil {
+		p.Recorder.Fact(f)
+		t.endedBy("proxy", fail.ID)
+		if f.Kind == capture.FactPlainHTTP && fail.ID != "canceled" {
+			contentType, body := failurePage(fail).render("")
+			resp := http.Response{StatusCode: http.StatusBadGateway, ProtoMajor: 1, ProtoMinor: 1, Header: pageHeader(contentType, body), ContentLength: int64(len(body)), Body: io.NopCloser(bytes.NewReader(body)), Close: true}
+			p.Recorder.Fact(capture.Fact{Kind: capture.FactOwnAnswer, Conn: t.number(), Outcome: "error-page", Detail: fail.ID})
+			resp.Write(t)
+		}
+		return
+	}
+	defer o.Close()
+	f.Peer = o.number()
+	if f.Kind != capture.FactPlainHTTP {
+		p.Recorder.Fact(capture.Fact{Kind: capture.FactSession, Conn: t.number(), Peer: o.number(), Host: to.String()})
+	}
+	p.Recorder.Fact(f)
+	p.relay(end{tap: t}, end{tap: o})
+}
+
+// A session is one intercepted TLS connection of a browser.
+type session struct {
+	p  *Proxy
+	t  *Tap
+	to target
+
+	origin *Tap      // nil without one
+	tls    *tls.Conn // on origin
+	fail   *originError
+	refuse bool // crypto/tls will refuse the client, the origin was not called
+
+	textbook bool
+}
+
+// intercept runs TLS with the client and the origin, and relays between them.
+func (p *Proxy) intercept(t *Tap, to target) {
+	site, _ := p.site(to)
+	s := &session{p: p, t: t, to: to, textbook: p.Textbook || site.Textbook}
+	t.SetDeadline(time.Now().Add(handshakeTime))
+	t.hold()
+	conn := tls.Server(t, &tls.Config{
+		MinVersion:             tls.VersionTLS12,
+		SessionTicketsDisabled: true,
+		GetConfigForClient:     s.configFor,
+	})
+	err := conn.Handshake()
+	t.unhold()
+	if s.origin != nil {
+		defer s.origin.Close()
+	}
+	if err != nil {
+		s.handshakeFailed(err)
+		return
+	}
+	t.SetDeadline(time.Time{})
+	t.secured(conn)
+	if s.fail != nil {
+		p.serveFailure(t, conn, s.fail)
+		return
+	}
+	p.relay(end{t, conn}, end{s.origin, s.tls})
+}
+
+// handshakeFailed tells who ended the browser's handshake.
+func (s *session) handshakeFailed(err error) {
+	outcome := "proxy"
+	var remote *net.OpError
+	switch {
+	case errors.As(err, &remote) && remote.Op == "remote error",
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
+		errors.Is(err, context.Canceled):
+		outcome = "client"
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		outcome = "timeout"
+	}
+	s.t.endedBy(outcome, err.Error())
+	if s.origin != nil {
+		s.origin.endedBy(outcome, "")
+	}
+}
+
+// configFor reaches the origin while the browser waits for its ServerHello, and
+// returns the configuration of the browser's leg: what the origin chose.
+func (s *session) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	p, t := s.p, s.t
+	t.release()
+	name := hello.ServerName
+	if name == "" {
+		name = s.to.host
+	} else if !strings.EqualFold(name, s.to.host) {
+		p.Recorder.Fact(capture.Fact{Kind: capture.FactName, Conn: t.number(), Host: name, Addr: s.to.host})
+	}
+	config := &tls.Config{
+		MinVersion:                  tls.VersionTLS12,
+		SessionTicketsDisabled:      true,
+		KeyLogWriter:                p.Recorder.KeyLogWriter(),
+		DynamicRecordSizingDisabled: true,
+	}
+	alpn := hello.SupportedProtos
+	if s.textbook {
+		s.byTheBook(config, hello)
+		if len(alpn) > 0 {
+			alpn = config.NextProtos
+		}
+	}
+	if !slices.ContainsFunc(hello.SupportedVersions, func(v uint16) bool { return v == tls.VersionTLS12 || v == tls.VersionTLS13 }) {
+		p.Recorder.Fact(capture.Fact{Kind: capture.FactRefused, Conn: t.number(), Outcome: "old-version", Detail: "the client offers nothing newer than TLS 1.1"})
+		s.refuse = true
+	}
+	spec := ca.Spec{Names: []string{name}}
+	if !s.refuse {
+		ctx, cancel := context.WithCancel(hello.Context())
+		defer cancel()
+		stop := t.watch(cancel)
+		s.reach(ctx, name, alpn)
+		stop()
+		t.SetDeadline(time.Now().Add(handshakeTime))
+		switch {
+		case s.fail == nil:
+			state := s.tls.ConnectionState()
+			spec = ca.Mirror(state.PeerCertificates[0], name, time.Now())
+			if !s.textbook {
+				config.MaxVersion = state.Version
+				if state.NegotiatedProtocol != "" {
+					config.NextProtos = []string{state.NegotiatedProtocol}
+				}
+			}
+		case s.fail.ID == "canceled":
+			return nil, context.Canceled // nobody is left to answer
+		case !s.textbook:
+			config.NextProtos = []string{"h2", "http/1.1"}
+		}
+	}
+	leaf, err := s.leaf(hello, spec)
+	if err != nil {
+		return nil, err
+	}
+	config.Certificates = []tls.Certificate{*leaf}
+	return config, nil
+}
+
+// reach opens the origin's leg.
+func (s *session) reach(ctx context.Context, name string, alpn []string) {
+	o, site, fail := s.p.dial(ctx, s.t, s.to, false)
+	if s.fail = fail; fail != nil {
+		return
+	}
+	s.origin = o
+	s.p.Recorder.Fact(capture.Fact{Kind: capture.FactSession, Conn: s.t.number(), Peer: o.number(), Host: s.to.String()})
+	if s.tls, s.fail = s.p.secure(ctx, s.t, o, name, alpn, site); s.fail != nil {
+		o.endedBy("proxy", s.fail.ID)
+		o.Close()
+	}
+}
+
+// leaf returns the certificate and key for the browser's leg.
+func (s *session) leaf(hello *tls.ClientHelloInfo, spec ca.Spec) (*tls.Certificate, error) {
+	p := s.p
+	spec.RSA = spec.RSA || s.textbook
+	leaf, err := p.Authority.Leaf(hello.Context(), spec)
+	if err != nil && spec.OriginSHA256 != [32]byte{} {
+		// Names that no certificate of ours can hold.
+		spec.Names = []string{s.to.host}
+		leaf, err = p.Authority.Leaf(hello.Context(), spec)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// A site may have a certificate of either kind, and the client may know only one.
+	if !s.textbook && hello.SupportsCertificate(leaf) != nil {
+		spec.RSA = !spec.RSA
+		if other, err := p.Authority.Leaf(hello.Context(), spec); err == nil && hello.SupportsCertificate(other) == nil {
+			leaf = other
+		}
+	}
+	sum, own := sha256.Sum256(leaf.Certificate[0]), p.Authority.Fingerprint()
+	p.Recorder.Fact(capture.Fact{
+		Kind: capture.FactLeaf, Conn: s.t.number(), Host: strings.Join(leafNames(leaf), ","),
+		Data: sum[:], Detail: hex.EncodeToString(own[:]),
+	})
+	if s.textbook {
+		return s.noting(leaf)
+	}
+	return leaf, nil
+}
+
+func leafNames(leaf *tls.Certificate) []string {
+	c := leaf.Leaf
+	if c == nil {
+		c, _ = x509.ParseCertificate(leaf.Certificate[0])
+	}
+	if c == nil {
+		return nil
+	}
+	names := slices.Clone(c.DNSNames)
+	for _, ip := range c.IPAddresses {
+		names = append(names, ip.String())
+	}
+	return names
+}
+
+// serveFailure answers the client's requests with the page that explains why there is no origin.
+func (p *Proxy) serveFailure(t *Tap, conn *tls.Conn, fail *originError) {
+	t.endedBy("proxy", fail.ID)
+	closed := make(chan struct{})
+	t.atClose(func() { close(closed) })
+	server := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			p.answer(w, r, t, http.StatusBadGateway, failurePage(fail), fail.ID)
+		}),
+		ReadHeaderTimeout: requestTime,
+		IdleTimeout:       handshakeTime,
+		ErrorLog:          discardLog,
+	}
+	server.Serve(&oneListener{conn: conn, closed: closed})
+	<-closed
+}
+
+// oneListener accepts one connection, which is there already.
+type oneListener struct {
+	conn   net.Conn
+	closed chan struct{}
+}
+
+func (l *oneListener) Accept() (net.Conn, error) {
+	if c := l.conn; c != nil {
+		l.conn = nil
+		return c, nil
+	}
+	<-l.closed
+	return nil, net.ErrClosed
+}
+
+func (l *oneListener) Close() error   { return nil }
+func (l *oneListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+// An end is one end of a relay.
+type end struct {
+	tap *Tap
+	tls *tls.Conn // nil if the bytes are relayed as they come
+}
+
+func (e end) conn() net.Conn {
+	if e.tls != nil {
+		return e.tls
+	}
+	return e.tap
+}
+
+// who names the peer as FactClosed does.
+func (e end) who() string {
+	if e.tap.peer == capture.Client {
+		return "client"
+	}
+	return "origin"
+}
+
+// relayBuffers hold the plaintext of one TLS record each (RFC 8446 5.1), which is what a Read of tls.Conn returns at most.
+var relayBuffers = sync.Pool{New: func() any { b := make([]byte, 16<<10); return &b }}
+
+// relay copies both ways until both have ended or one has failed, and closes both.
+func (p *Proxy) relay(a, b end) {
+	r := &relaying{a: a, b: b}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.copy(b, a)
+	}()
+	r.copy(a, b)
+	<-done
+	a.tap.Close()
+	b.tap.Close()
+}
+
+type relaying struct {
+	a, b end
+	half atomic.Bool // one direction has ended
+}
+
+// endedBy says who ended both connections.
+func (r *relaying) endedBy(outcome, detail string) {
+	r.a.tap.endedBy(outcome, detail)
+	r.b.tap.endedBy(outcome, detail)
+}
+
+// copy relays what from sends, and its end.
+func (r *relaying) copy(to, from end) {
+	buf := relayBuffers.Get().(*[]byte)
+	defer relayBuffers.Put(buf)
+	src, dst := from.conn(), to.conn()
+	for {
+		n, err := src.Read(*buf)
+		if n > 0 {
+			if _, werr := dst.Write((*buf)[:n]); werr != nil {
+				r.broken(to, from, werr)
+				return
+			}
+		}
+		if err == nil {
+			if r.half.Load() {
+				from.tap.SetReadDeadline(time.Now().Add(halfOpenTime))
+			}
+			continue
+		}
+		if err != io.EOF {
+			r.broken(from, to, err)
+			return
+		}
+		r.finish(to, from)
+		return
+	}
+}
+
+// finish passes on the end of from's direction.
+func (r *relaying) finish(to, from end) {
+	detail := ""
+	switch {
+	case from.tls == nil:
+		to.tap.CloseWrite()
+	case from.tap.peerEnd.Load() == endFin:
+		// The connection ended without close_notify (RFC 8446 6.1), and ends so on the other leg.
+		detail = "no close_notify"
+		to.tap.CloseWrite()
+	default:
+		to.tls.CloseWrite()
+		// Its FIN may follow, and is passed on too.
+		go func() {
+			io.Copy(io.Discard, readOnly{from.tap})
+			if from.tap.peerEnd.Load() == endFin {
+				to.tap.CloseWrite()
+			}
+		}()
+	}
+	r.endedBy(from.who(), detail)
+	if !r.half.Swap(true) {
+		to.tap.SetReadDeadline(time.Now().Add(halfOpenTime))
+	}
+}
+
+type readOnly struct{ io.Reader }
+
+// broken ends both connections after an error on one of them.
+func (r *relaying) broken(on, other end, err error) {
+	if errors.Is(err, syscall.ECONNRESET) || on.tap.peerEnd.Load() == endReset {
+		r.endedBy(on.who(), "connection reset")
+		other.tap.SetLinger(0)
+	}
+	outcome := "error"
+	var remote *net.OpError
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		outcome = "timeout"
+	case errors.Is(err, syscall.EPIPE), errors.As(err, &remote) && remote.Op == "remote error":
+		outcome = on.who()
+	}
+	if !errors.Is(err, net.ErrClosed) {
+		r.endedBy(outcome, err.Error())
+	}
+	other.tap.Close()
+	on.tap.Close()
+}

@@ -1,0 +1,369 @@
+package proxy
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"explainer/capture"
+)
+
+// dialTime bounds the look-up of an origin's name and the opening of the connection,
+// and once more the TLS handshake with it.
+const dialTime = 10 * time.Second
+
+// An originError is why there is no origin to talk to.
+type originError struct {
+	ID     string // permanent: names the explanation in pages.go
+	Host   string // host:port, or the name that was verified
+	Addr   string // what was really called, if known
+	Detail string // the system's words
+	Certs  []*x509.Certificate
+}
+
+func (e *originError) Error() string {
+	return fmt.Sprintf("%s: %s: %s", e.Host, e.ID, e.Detail)
+}
+
+// errLoop is a connection to the proxy itself.
+var errLoop = errors.New("this is the proxy itself")
+
+// isLoop reports whether the target is the proxy itself, under any name or spelling.
+func (p *Proxy) isLoop(ctx context.Context, to target) bool {
+	p.mu.Lock()
+	same := false
+	for _, own := range p.own {
+		same = same || own.Port() == to.port
+	}
+	p.mu.Unlock()
+	if !same || p.isSite(to) || p.mapped(to) != "" || p.UpstreamProxy != nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", to.host)
+	if err != nil {
+		return false
+	}
+	for _, ip := range ips {
+		if p.isSelf(netip.AddrPortFrom(ip, to.port)) {
+			return true
+		}
+	}
+	return false
+}
+
+// isSelf reports whether a connection to addr would come back to the proxy.
+func (p *Proxy) isSelf(addr netip.AddrPort) bool {
+	ip := addr.Addr().Unmap().WithZone("")
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, own := range p.own {
+		switch {
+		case own.Port() != addr.Port():
+		case own.Addr() == ip, ip.IsUnspecified(), ip.IsLoopback() && own.Addr().IsLoopback():
+			return true
+		case own.Addr().IsUnspecified():
+			if ip.IsLoopback() {
+				return true
+			}
+			local, _ := net.InterfaceAddrs()
+			for _, a := range local {
+				if prefix, err := netip.ParsePrefix(a.String()); err == nil && prefix.Addr().WithZone("") == ip {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// isSite reports whether the target's name is one of the built-in sites', whether there is such a site or not.
+func (p *Proxy) isSite(to target) bool {
+	return to.host == siteDomain || strings.HasSuffix(to.host, "."+siteDomain)
+}
+
+// site returns the built-in site that is the target.
+func (p *Proxy) site(to target) (Site, bool) {
+	if p.Sites == nil {
+		return Site{}, false
+	}
+	site, ok, _ := p.Sites.Lookup(to.host, int(to.port))
+	return site, ok
+}
+
+// mapped returns where Map sends the target, or "".
+func (p *Proxy) mapped(to target) string {
+	if addr, ok := p.Map[to.String()]; ok {
+		return addr
+	}
+	return p.Map[to.host]
+}
+
+// dial opens the origin's connection for what came on t. site is not zero
+// where that is a built-in site. plain is for requests in clear:
+// they need no tunnel through the upstream proxy, and several origins may share t.
+func (p *Proxy) dial(ctx context.Context, t *Tap, to target, plain bool) (o *Tap, site Site, fail *originError) {
+	addr, name, upstream := to.String(), to.host, false
+	switch {
+	case p.isSite(to):
+		found := false
+		site, found = p.site(to)
+		addr = site.Addr
+		if !found {
+			p.Recorder.Fact(capture.Fact{Kind: capture.FactLookupFailed, Conn: t.number(), Host: to.String(), Detail: "no built-in site has this name and port"})
+			return nil, site, &originError{ID: "no-such-site", Host: to.String()}
+		}
+	case p.mapped(to) != "":
+		addr = p.mapped(to)
+	case p.UpstreamProxy != nil && !plain:
+		upstream = true
+		name = p.UpstreamProxy.Hostname()
+		port := p.UpstreamProxy.Port()
+		if port == "" {
+			port = "80"
+		}
+		addr = net.JoinHostPort(name, port)
+	}
+	if _, err := netip.ParseAddr(name); err == nil {
+		name = ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	dialer := net.Dialer{ControlContext: func(_ context.Context, _, addr string, _ syscall.RawConn) error {
+		if a, err := netip.ParseAddrPort(addr); err == nil && p.isSelf(a) {
+			return errLoop
+		}
+		return nil
+	}}
+	c, err := dialer.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, site, p.dialFailed(t, to, addr, err)
+	}
+	o = p.tap(c.(*net.TCPConn), capture.LegOrigin, name)
+	o.sibling = t
+	if !plain {
+		t.join(o)
+	}
+	if p.stopping.Load() {
+		o.endedBy("proxy-shutdown", "")
+		o.Close()
+	}
+	if upstream {
+		if err := p.connectUpstream(ctx, o, to); err != nil {
+			o.endedBy("proxy", err.Error())
+			o.Close()
+			p.Recorder.Fact(capture.Fact{Kind: capture.FactDialFailed, Conn: t.number(), Peer: o.number(), Host: to.String(), Addr: addr, Outcome: "other", Detail: err.Error()})
+			return nil, site, &originError{ID: "upstream", Host: to.String(), Addr: addr, Detail: err.Error()}
+		}
+	}
+	return o, site, nil
+}
+
+// dialFailed tells why there is no connection.
+func (p *Proxy) dialFailed(t *Tap, to target, addr string, err error) *originError {
+	fail := &originError{Host: to.String(), Detail: err.Error()}
+	f := capture.Fact{Kind: capture.FactDialFailed, Conn: t.number(), Host: to.String(), Detail: err.Error()}
+	if addr != to.String() {
+		fail.Addr, f.Addr = addr, addr
+	}
+	var op *net.OpError
+	if errors.As(err, &op) && op.Addr != nil {
+		fail.Addr, f.Addr = op.Addr.String(), op.Addr.String()
+	}
+	var dns *net.DNSError
+	var timeout net.Error
+	switch {
+	case errors.Is(err, errLoop):
+		f.Outcome = "loop"
+	case errors.Is(err, context.Canceled) || errors.As(err, &op) && op.Err.Error() == "operation was canceled":
+		f.Outcome = "canceled"
+	case errors.As(err, &dns):
+		f.Kind = capture.FactLookupFailed
+		fail.ID = "lookup"
+		if dns.IsNotFound {
+			fail.ID = "no-such-name"
+		}
+	case errors.Is(err, syscall.ECONNREFUSED):
+		f.Outcome = "refused"
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, os.ErrDeadlineExceeded):
+		f.Outcome = "timeout"
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		f.Outcome = "unreachable"
+	default:
+		f.Outcome = "other"
+	}
+	if fail.ID == "" {
+		fail.ID = f.Outcome
+	}
+	p.Recorder.Fact(f)
+	return fail
+}
+
+// connectUpstream asks the upstream proxy for a tunnel to the target.
+func (p *Proxy) connectUpstream(ctx context.Context, o *Tap, to target) error {
+	deadline, _ := ctx.Deadline()
+	o.SetDeadline(deadline)
+	defer o.SetDeadline(time.Time{})
+	defer context.AfterFunc(ctx, func() { o.SetDeadline(time.Unix(1, 0)) })()
+	request := "CONNECT " + to.String() + " HTTP/1.1\r\nHost: " + to.String() + "\r\n"
+	if user := p.UpstreamProxy.User; user != nil {
+		password, _ := user.Password()
+		request += "Proxy-Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)) + "\r\n"
+	}
+	if _, err := o.Write([]byte(request + "\r\n")); err != nil {
+		return fmt.Errorf("the upstream proxy: %w", err)
+	}
+	for have := 1; ; {
+		head, err := o.peek(have)
+		end := bytes.Index(head, []byte("\r\n\r\n"))
+		switch {
+		case end >= 0:
+			resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(head[:end+4])), &http.Request{Method: http.MethodConnect})
+			if err != nil {
+				return fmt.Errorf("the upstream proxy's answer cannot be read: %w", err)
+			}
+			if resp.StatusCode/100 != 2 {
+				return fmt.Errorf("the upstream proxy refused: %s", resp.Status)
+			}
+			o.back = head[end+4:]
+			return nil
+		case err != nil:
+			return fmt.Errorf("the upstream proxy did not answer: %w", err)
+		case len(head) > 64<<10:
+			return errors.New("the upstream proxy's answer has no end")
+		}
+		have = len(head) + 1
+	}
+}
+
+// errOwnCA is an origin that shows a certificate of the proxy's own CA.
+var errOwnCA = errors.New("the certificate comes from this proxy's own CA, which vouches for nobody but the proxy")
+
+// secure runs TLS on the origin's connection and verifies the origin, as the
+// host name, before a byte of a request could be sent to it.
+func (p *Proxy) secure(ctx context.Context, t, o *Tap, name string, alpn []string, site Site) (*tls.Conn, *originError) {
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	store, roots := "system", p.roots
+	switch {
+	case site.Roots != nil:
+		store, roots = "built-in", site.Roots
+	case len(p.OriginCAs) > 0:
+		store = "system+file"
+	}
+	config := &tls.Config{
+		ServerName:   name,
+		RootCAs:      roots,
+		MinVersion:   tls.VersionTLS12,
+		NextProtos:   alpn,
+		KeyLogWriter: p.Recorder.KeyLogWriter(),
+		// A record of the browser becomes one record here.
+		DynamicRecordSizingDisabled: true,
+		VerifyConnection: func(state tls.ConnectionState) error {
+			// The user may have put our CA among the system's roots.
+			for _, chain := range state.VerifiedChains {
+				own := false
+				for _, c := range chain {
+					own = own || p.isOwn(c)
+				}
+				if !own {
+					return nil
+				}
+			}
+			return errOwnCA
+		},
+	}
+	if cert, ok := p.ClientCerts[strings.ToLower(name)]; ok {
+		config.Certificates = []tls.Certificate{cert}
+	}
+	if site.Textbook {
+		config.MaxVersion = tls.VersionTLS12
+		config.CipherSuites = textbookSuites
+	}
+	o.hold()
+	conn := tls.Client(o, config)
+	err := conn.HandshakeContext(ctx)
+	o.unhold()
+	if err == nil {
+		o.secured(conn)
+		p.Recorder.Fact(capture.Fact{Kind: capture.FactOriginVerified, Conn: t.number(), Peer: o.number(), Host: name, Addr: store, Outcome: "ok"})
+		return conn, nil
+	}
+	fail := &originError{Host: name, Detail: err.Error()}
+	var unverified *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &unverified):
+		fail.Certs = unverified.UnverifiedCertificates
+		fail.ID = p.certificateFault(unverified, time.Now())
+		fail.Detail = unverified.Err.Error()
+	case errors.Is(err, errOwnCA):
+		fail.ID = "own-ca"
+		fail.Certs = conn.ConnectionState().PeerCertificates
+	case ctx.Err() != nil:
+		fail.ID = "tls-timeout"
+		if errors.Is(ctx.Err(), context.Canceled) {
+			fail.ID = "canceled"
+		}
+		p.Recorder.Fact(capture.Fact{Kind: capture.FactTLSFailed, Conn: t.number(), Peer: o.number(), Host: name, Detail: ctx.Err().Error()})
+		return nil, fail
+	default:
+		fail.ID = "tls"
+		p.Recorder.Fact(capture.Fact{Kind: capture.FactTLSFailed, Conn: t.number(), Peer: o.number(), Host: name, Detail: err.Error()})
+		return nil, fail
+	}
+	p.Recorder.Fact(capture.Fact{Kind: capture.FactOriginVerified, Conn: t.number(), Peer: o.number(), Host: name, Addr: store, Outcome: fail.ID, Detail: fail.Detail})
+	return nil, fail
+}
+
+// certificateFault names what is wrong, as [capture.FactOriginVerified] does.
+func (p *Proxy) certificateFault(err *tls.CertificateVerificationError, now time.Time) string {
+	certs := err.UnverifiedCertificates
+	if len(certs) == 0 {
+		return "other"
+	}
+	leaf, own := certs[0], p.Authority.Certificate()
+	if p.isOwn(leaf) || bytes.Equal(leaf.RawIssuer, own.RawSubject) && leaf.CheckSignatureFrom(own) == nil {
+		return "own-ca"
+	}
+	var invalid x509.CertificateInvalidError
+	var host x509.HostnameError
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case errors.As(err.Err, &invalid) && invalid.Reason == x509.Expired:
+		if invalid.Cert != nil && now.Before(invalid.Cert.NotBefore) {
+			return "not-yet-valid"
+		}
+		return "expired"
+	case errors.As(err.Err, &host):
+		return "wrong-host"
+	case errors.As(err.Err, &unknown):
+		if bytes.Equal(leaf.RawIssuer, leaf.RawSubject) && leaf.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) == nil {
+			return "self-signed"
+		}
+		return "untrusted-root"
+	}
+	return "other"
+}
+
+// portOf returns the port of a URL of plain HTTP.
+func portOf(s string) uint16 {
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil || n == 0 {
+		return 80
+	}
+	return uint16(n)
+}

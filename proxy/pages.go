@@ -1,0 +1,179 @@
+package proxy
+
+import (
+	"bytes"
+	"html/template"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"explainer/capture"
+)
+
+// A page is what the proxy itself says to a browser.
+type page struct {
+	Title  string
+	Lead   string
+	Rows   []row
+	Advice string
+}
+
+type row struct{ Name, Value string }
+
+var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{.Title}}</title>
+<style>
+body { font: 1.05rem/1.5 system-ui, sans-serif; max-width: 42rem; margin: 3rem auto; padding: 0 1rem; color: #1b1b1b; background: #fff }
+h1 { font-size: 1.5rem; line-height: 1.25 }
+dl { border-left: 3px solid #888; padding-left: 1rem }
+dt { color: #555; font-size: .9rem }
+dd { margin: 0 0 .6rem; font-family: ui-monospace, monospace; overflow-wrap: anywhere }
+footer { margin-top: 2.5rem; color: #555; font-size: .9rem }
+@media (prefers-color-scheme: dark) { body { color: #e6e6e6; background: #181818 } dt, footer { color: #aaa } }
+</style>
+<h1>{{.Title}}</h1>
+<p>{{.Lead}}</p>
+{{with .Rows}}<dl>{{range .}}<dt>{{.Name}}</dt><dd>{{.Value}}</dd>{{end}}</dl>{{end}}
+{{with .Advice}}<p>{{.}}</p>{{end}}
+<footer>This page comes from explainer, the proxy on the way, not from the site.</footer>
+</html>
+`))
+
+// text is the page for clients that do not ask for HTML.
+func (p page) text() string {
+	var b strings.Builder
+	b.WriteString(p.Title + "\n\n" + p.Lead + "\n")
+	for _, r := range p.Rows {
+		b.WriteString("  " + r.Name + ": " + r.Value + "\n")
+	}
+	if p.Advice != "" {
+		b.WriteString("\n" + p.Advice + "\n")
+	}
+	b.WriteString("\nThis answer comes from explainer, the proxy on the way, not from the site.\n")
+	return b.String()
+}
+
+// render returns the page as the client that sent accept reads it best.
+func (p page) render(accept string) (contentType string, body []byte) {
+	if !strings.Contains(accept, "text/html") {
+		return "text/plain; charset=utf-8", []byte(p.text())
+	}
+	var b bytes.Buffer
+	if err := pageTemplate.Execute(&b, p); err != nil {
+		return "text/plain; charset=utf-8", []byte(p.text())
+	}
+	return "text/html; charset=utf-8", b.Bytes()
+}
+
+// pageHeader returns the header fields of a page. No cache may keep it, and the
+// connection that brought it is not used again: the next may fare better.
+func pageHeader(contentType string, body []byte) http.Header {
+	return http.Header{
+		"Content-Type":           {contentType},
+		"Content-Length":         {strconv.Itoa(len(body))},
+		"Cache-Control":          {"no-store"},
+		"Connection":             {"close"},
+		"X-Content-Type-Options": {"nosniff"},
+	}
+}
+
+// answer sends a page to the client of t and records that the proxy itself answered.
+func (p *Proxy) answer(w http.ResponseWriter, r *http.Request, t *Tap, status int, pg page, why string) {
+	outcome := "error-page"
+	if status == http.StatusOK || status == http.StatusNotFound {
+		outcome = "not-a-proxy-request"
+	}
+	p.Recorder.Fact(capture.Fact{Kind: capture.FactOwnAnswer, Conn: t.number(), Outcome: outcome, Detail: why})
+	contentType, body := pg.render(r.Header.Get("Accept"))
+	for name, values := range pageHeader(contentType, body) {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		w.Write(body)
+	}
+}
+
+// serveDirect answers requests that treat the proxy as a web server.
+func (p *Proxy) serveDirect(w http.ResponseWriter, r *http.Request) {
+	status := http.StatusOK
+	if r.URL.Path != "/" {
+		status = http.StatusNotFound
+	}
+	addr := r.Context().Value(http.LocalAddrContextKey)
+	where := ""
+	if a, ok := addr.(interface{ String() string }); ok {
+		where = a.String()
+	}
+	p.answer(w, r, tapOf(r), status, page{
+		Title: "This is a proxy",
+		Lead:  "You have reached explainer directly. It is not a web site: set it as the HTTP proxy of a browser or a program, and it explains the HTTPS connections that pass.",
+		Rows: []row{
+			{"Proxy, for http and https", where},
+			{"With curl", "curl -x http://" + where + " https://" + siteDomain + "/"},
+		},
+		Advice: "Once it is set, open http://" + siteDomain + "/ to fetch its CA certificate and to test whether this browser trusts it.",
+	}, "a request for the proxy itself")
+}
+
+// failures explains each originError.ID.
+var failures = map[string]struct{ title, lead, advice string }{
+	"no-such-site": {"No such built-in site", "Names under explainer.test are served by the proxy itself, and none has this name and port.", "http://explainer.test/ lists those that exist."},
+	"no-such-name": {"This name does not exist", "The name system (DNS) has no address for this host, so the proxy had nobody to call.", "Check the spelling. --map HOST=ADDRESS:PORT gives a name an address of your choice."},
+	"lookup":       {"The name could not be looked up", "The name system (DNS) gave no answer for this host.", "Check that this machine is online and its resolver works."},
+	"refused":      {"The origin refuses connections", "The machine is there, but no program listens on this port.", "Check the port, and that the server runs."},
+	"timeout":      {"The origin does not answer", "The proxy waited ten seconds for a TCP connection.", "The machine may be off, or a firewall drops the packets."},
+	"unreachable":  {"The origin cannot be reached", "There is no route from this machine to the origin.", "Check this machine's network connection."},
+	"loop":         {"The proxy was asked to call itself", "The address leads back to the proxy that is asked. Calling it would never end.", "Ask for the site behind the proxy instead."},
+	"other":        {"No connection to the origin", "The system could not open a TCP connection.", ""},
+	"canceled":     {"Cancelled", "The client hung up before the origin answered.", ""},
+	"no-answer":    {"The origin gave no answer", "The connection to the origin ended, or broke the rules of HTTP, before a whole response head had come.", ""},
+	"upstream":     {"The upstream proxy did not help", "This proxy reaches origins through another proxy, which gave no tunnel to this one.", "Check --upstream-proxy."},
+	"tls":          {"No TLS with the origin", "The TCP connection stands, but its TLS handshake failed before the certificate could be judged.", "The origin may speak another protocol on this port, or nothing newer than TLS 1.1."},
+	"tls-timeout":  {"The origin does not finish the handshake", "The proxy waited ten seconds for the TLS handshake with the origin.", ""},
+
+	"expired":        {"The origin's certificate has expired", "Its time is over. Nobody vouches any more that this key belongs to this site.", certificateAdvice},
+	"not-yet-valid":  {"The origin's certificate is not valid yet", "Its time has not begun; or the clock of this machine is wrong.", certificateAdvice},
+	"wrong-host":     {"The certificate is for another site", "The origin showed a certificate that does not name the host that was asked for.", certificateAdvice},
+	"untrusted-root": {"Nobody trusted vouches for this certificate", "The chain of certificates does not lead to a root that this machine trusts. A missing intermediate certificate looks the same.", certificateAdvice + " --origin-ca FILE adds a root."},
+	"self-signed":    {"The certificate vouches for itself", "The origin signed its certificate itself. Anybody can make one like it.", certificateAdvice + " --origin-ca FILE trusts exactly this one."},
+	"own-ca":         {"The certificate comes from this very proxy", "The origin showed a certificate that was signed by this proxy's own CA. That CA vouches for the proxy towards its own browsers and for nobody else: either another such proxy is on the way, or somebody has stolen the key.", "If you did not set up a second proxy yourself, remove the CA (explainer ca uninstall) and make a new one."},
+}
+
+const certificateAdvice = "This is step 4 of the textbook, and it failed: the proxy checked, stopped, and sent no byte of your request."
+
+// failurePage explains why there is no origin to talk to.
+func failurePage(e *originError) page {
+	f, ok := failures[e.ID]
+	if !ok {
+		f.title, f.lead = "The origin's certificate cannot be verified", "The check of the certificate failed."
+		f.advice = certificateAdvice
+	}
+	pg := page{Title: f.title, Lead: f.lead, Advice: f.advice, Rows: []row{{"Asked for", e.Host}}}
+	if e.Addr != "" {
+		pg.Rows = append(pg.Rows, row{"Called", e.Addr})
+	}
+	if e.Detail != "" {
+		pg.Rows = append(pg.Rows, row{"In the program's words", e.Detail})
+	}
+	if len(e.Certs) > 0 {
+		leaf := e.Certs[0]
+		names := append([]string(nil), leaf.DNSNames...)
+		for _, ip := range leaf.IPAddresses {
+			names = append(names, ip.String())
+		}
+		if len(names) > 10 {
+			names = append(names[:10], "...")
+		}
+		pg.Rows = append(pg.Rows,
+			row{"Certificate for", strings.Join(names, ", ")},
+			row{"Issued by", leaf.Issuer.String()},
+			row{"Valid", leaf.NotBefore.UTC().Format(time.DateTime) + " to " + leaf.NotAfter.UTC().Format(time.DateTime) + " UTC"},
+		)
+	}
+	return pg
+}

@@ -1,0 +1,352 @@
+// Package proxy is every live socket of explainer: it takes connections from
+// browsers, opens their own to the origins, and records both byte for byte.
+//
+// It never explains what passes. That is read from the recording, in which the
+// proxy notes as facts what no packet shows.
+package proxy
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"explainer/ca"
+	"explainer/capture"
+
+	"github.com/elazarl/goproxy"
+)
+
+const (
+	// handshakeTime bounds each of the browser's parts of a handshake: its
+	// ClientHello, and what follows the proxy's answer to it.
+	handshakeTime = 15 * time.Second
+	// silence is how long a client may say nothing after CONNECT before it is
+	// taken for one that waits for the server to speak first.
+	silence = time.Second
+	// requestTime is how long a connection may take to its first whole request head.
+	requestTime = 2 * time.Minute
+	// idleTime is how long a plain HTTP connection may rest between requests.
+	idleTime = 5 * time.Minute
+	// drainTime bounds how long Shutdown waits for connections that are at work,
+	// restTime how long one must have rested to be closed at once.
+	drainTime = 3 * time.Second
+	restTime  = 300 * time.Millisecond
+)
+
+// A Proxy is an intercepting HTTP proxy. Its fields must be set before Serve is
+// first called and not be changed afterwards; Authority and Recorder are required.
+type Proxy struct {
+	Authority     *ca.Authority
+	Recorder      *Recorder                  // the caller closes it, after Shutdown
+	Textbook      bool                       // browsers get TLS 1.2 with RSA key transport and http/1.1, nothing else
+	PassThrough   []string                   // patterns (path.Match) of hosts whose connections are not decrypted
+	Map           map[string]string          // "host" or "host:port", in lower case, to the address to connect to in its place
+	OriginCAs     []*x509.Certificate        // roots that origins may have besides the system's
+	ClientCerts   map[string]tls.Certificate // by host, in lower case: what to show to an origin that asks
+	UpstreamProxy *url.URL                   // if not nil, the HTTP proxy through which origins are reached
+	Sites         *Sites                     // may be nil
+	Log           *slog.Logger               // may be nil
+
+	setup    sync.Once
+	server   *http.Server
+	dispatch *goproxy.ProxyHttpServer
+	roots    *x509.CertPool
+
+	mu       sync.Mutex
+	own      []netip.AddrPort // where the proxy itself listens
+	taps     map[*Tap]struct{}
+	stopping atomic.Bool
+	sessions sync.WaitGroup
+}
+
+func (p *Proxy) init() {
+	p.taps = map[*Tap]struct{}{}
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if p.roots, err = x509.SystemCertPool(); err != nil {
+		p.Log.Warn("the system's roots cannot be read", "error", err)
+		p.roots = x509.NewCertPool()
+	}
+	for _, root := range p.OriginCAs {
+		if !p.isOwn(root) {
+			p.roots.AddCert(root)
+		}
+	}
+	g := goproxy.NewProxyHttpServer()
+	g.Logger = log.New(logLines{p.Log}, "", 0)
+	// Its own ways out would take a proxy from the environment, and verify nothing.
+	g.Tr, g.ConnectDial = nil, nil
+	g.KeepAcceptEncoding = true
+	g.PreventCanonicalization = true
+	g.NonproxyHandler = http.HandlerFunc(p.serveDirect)
+	g.OnRequest().HandleConnectFunc(func(host string, _ *goproxy.ProxyCtx) (*goproxy.ConnectAction, string) {
+		return &goproxy.ConnectAction{Action: goproxy.ConnectHijack, Hijack: p.connect}, host
+	})
+	g.OnRequest().DoFunc(p.plainRequest)
+	p.dispatch = g
+	p.server = &http.Server{
+		Handler:           p,
+		ReadHeaderTimeout: requestTime,
+		IdleTimeout:       idleTime,
+		ErrorLog:          g.Logger.(*log.Logger),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, tapKey{}, c)
+		},
+	}
+}
+
+// logLines gives what other packages log to our log, line by line.
+type logLines struct{ log *slog.Logger }
+
+func (l logLines) Write(line []byte) (int, error) {
+	l.log.Debug(string(bytes.TrimSpace(line)))
+	return len(line), nil
+}
+
+type tapKey struct{}
+
+// tapOf returns the browser's connection that brought the request.
+func tapOf(r *http.Request) *Tap {
+	t, _ := r.Context().Value(tapKey{}).(*Tap)
+	return t
+}
+
+// isOwn reports whether the certificate has the key of the proxy's own CA.
+func (p *Proxy) isOwn(c *x509.Certificate) bool {
+	return bytes.Equal(c.RawSubjectPublicKeyInfo, p.Authority.Certificate().RawSubjectPublicKeyInfo)
+}
+
+// Serve accepts connections on l, of TCP, until Shutdown; then it returns nil.
+func (p *Proxy) Serve(l net.Listener) error {
+	p.setup.Do(p.init)
+	own := addrPort(l.Addr())
+	if !own.IsValid() {
+		return fmt.Errorf("serve on %s: not a TCP address", l.Addr())
+	}
+	p.mu.Lock()
+	p.own = append(p.own, own)
+	p.mu.Unlock()
+	if err := p.server.Serve(tapListener{l, p}); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("accept connections on %s: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+// tapListener makes a Tap of every connection.
+type tapListener struct {
+	net.Listener
+	p *Proxy
+}
+
+func (l tapListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return l.p.tap(c.(*net.TCPConn), capture.LegBrowser, ""), nil
+}
+
+// tap begins the recording of a connection and remembers it until it is closed.
+func (p *Proxy) tap(c *net.TCPConn, leg capture.Leg, name string) *Tap {
+	t := newTap(p.Recorder, c, leg, name)
+	p.mu.Lock()
+	p.taps[t] = struct{}{}
+	p.mu.Unlock()
+	t.atClose(func() {
+		p.mu.Lock()
+		delete(p.taps, t)
+		p.mu.Unlock()
+	})
+	return t
+}
+
+// Shutdown stops accepting, closes connections that rest, gives the others a
+// few seconds (and no more than ctx has) to end, and then closes them too. When it
+// returns nil, the recording has the end of every connection.
+func (p *Proxy) Shutdown(ctx context.Context) error {
+	p.setup.Do(p.init)
+	p.stopping.Store(true)
+	drain, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		p.server.Shutdown(drain)
+	}()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for p.closeTaps(time.Now().Add(-restTime)) > 0 && drain.Err() == nil {
+		select {
+		case <-tick.C:
+		case <-drain.Done():
+		}
+	}
+	cancel()
+	<-served
+	p.closeTaps(time.Now().Add(time.Hour))
+	p.server.Close()
+	ended := make(chan struct{})
+	go func() {
+		p.sessions.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+	case <-time.After(time.Second):
+	}
+	return errors.New("some connections did not end in time")
+}
+
+// closeTaps closes the sessions that have rested since the time given, and returns how many connections are left.
+func (p *Proxy) closeTaps(since time.Time) int {
+	p.mu.Lock()
+	all := make([]*Tap, 0, len(p.taps))
+	for t := range p.taps {
+		all = append(all, t)
+	}
+	p.mu.Unlock()
+	left := 0
+	for _, t := range all {
+		other := t.other()
+		active := t.active.Load()
+		if other != nil {
+			active = max(active, other.active.Load())
+		}
+		if active > since.UnixNano() {
+			left++
+			continue
+		}
+		t.endedBy("proxy-shutdown", "")
+		if other != nil {
+			other.endedBy("proxy-shutdown", "")
+		}
+		t.shut()
+	}
+	return left
+}
+
+// ServeHTTP takes the requests that browsers send to the proxy.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodConnect {
+		p.servePlain(w, r)
+		return
+	}
+	t := tapOf(r)
+	to, err := parseTarget(r.RequestURI)
+	if err != nil {
+		p.answer(w, r, t, http.StatusBadRequest, page{
+			Title:  "Not an address",
+			Lead:   fmt.Sprintf("This proxy was asked to CONNECT to %q, which is not of the form host:port.", r.RequestURI),
+			Advice: "CONNECT takes a host name or an IP address (IPv6 in brackets), a colon and a port from 1 to 65535 (RFC 9110 9.3.6).",
+		}, "the CONNECT target is no host:port")
+		return
+	}
+	if p.isLoop(r.Context(), to) {
+		p.Recorder.Fact(capture.Fact{Kind: capture.FactDialFailed, Conn: t.number(), Host: to.String(), Outcome: "loop"})
+		p.answer(w, r, t, http.StatusBadGateway, failurePage(&originError{Host: to.String(), ID: "loop"}), "loop")
+		return
+	}
+	p.dispatch.ServeHTTP(&connectWriter{ResponseWriter: w, tap: t}, r)
+}
+
+// connect is what goproxy calls with the connection of a CONNECT request.
+func (p *Proxy) connect(r *http.Request, _ net.Conn, _ *goproxy.ProxyCtx) {
+	t := tapOf(r)
+	to, err := parseTarget(r.RequestURI)
+	if err != nil {
+		t.Close()
+		return
+	}
+	// The server's goroutine, with its buffers, is not needed for the tunnel.
+	p.sessions.Add(1)
+	go func() {
+		defer p.sessions.Done()
+		p.tunnel(t, to)
+	}()
+}
+
+// connectWriter keeps what the HTTP server has read beyond the CONNECT request:
+// a client may send its ClientHello right behind it, and goproxy drops the buffer.
+type connectWriter struct {
+	http.ResponseWriter
+	tap *Tap
+}
+
+func (w *connectWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	if n := rw.Reader.Buffered(); n > 0 {
+		early, _ := rw.Reader.Peek(n)
+		w.tap.unread(early)
+		rw.Reader.Discard(n)
+	}
+	return c, rw, nil
+}
+
+// A target is what a client asks for.
+type target struct {
+	host string // in lower case, without brackets or a dot at the end
+	port uint16
+}
+
+func (t target) String() string { return net.JoinHostPort(t.host, strconv.Itoa(int(t.port))) }
+
+// parseTarget reads host:port.
+func parseTarget(s string) (target, error) {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return target{}, err
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 {
+		return target{}, fmt.Errorf("port %q", port)
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if host == "" || len(host) > 253 || strings.ContainsFunc(host, func(c rune) bool {
+		return c <= ' ' || c == 0x7f || strings.ContainsRune(`/\?#@"<>[]`, c)
+	}) {
+		return target{}, fmt.Errorf("host %q", host)
+	}
+	return target{host, uint16(n)}, nil
+}
+
+// passThrough returns the pattern that asks not to decrypt what goes to host.
+func (p *Proxy) passThrough(host string, port uint16) (pattern string, ok bool) {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	for _, pattern := range p.PassThrough {
+		glob := strings.ToLower(pattern)
+		if m, _ := path.Match(glob, host); m {
+			return pattern, true
+		}
+		if m, _ := path.Match(glob, target{host, port}.String()); m {
+			return pattern, true
+		}
+	}
+	return "", false
+}
+
+// discardLog is for HTTP servers whose complaints the recording tells better.
+var discardLog = log.New(io.Discard, "", 0)

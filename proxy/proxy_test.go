@@ -1,0 +1,215 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"explainer/ca"
+)
+
+// A rig is a running proxy, with a CA for origins that it trusts.
+type rig struct {
+	*Proxy
+	t         *testing.T
+	addr      string // where it listens
+	originCA  *ca.Authority
+	recording *os.File
+	closed    bool
+}
+
+// newRig starts a proxy; change sets its fields.
+func newRig(t *testing.T, change func(*Proxy)) *rig {
+	t.Helper()
+	authority, err := ca.NewEphemeral("proxy test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	originCA, err := ca.NewEphemeral("origin test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(filepath.Join(t.TempDir(), "recording.pcapng"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Proxy{Authority: authority, OriginCAs: []*x509.Certificate{originCA.Certificate()}, Map: map[string]string{}}
+	if change != nil {
+		change(p)
+	}
+	if p.Recorder == nil {
+		if p.Recorder, err = NewRecorder(f, RecorderOptions{Version: "test", Textbook: p.Textbook, OnError: func(err error) { t.Error(err) }}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- p.Serve(l) }()
+	r := &rig{Proxy: p, t: t, addr: l.Addr().String(), originCA: originCA, recording: f}
+	t.Cleanup(func() {
+		r.finish()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		f.Close()
+	})
+	return r
+}
+
+// finish shuts the proxy down and completes the recording.
+func (r *rig) finish() {
+	r.t.Helper()
+	if r.closed {
+		return
+	}
+	r.closed = true
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := r.Shutdown(ctx); err != nil {
+		r.t.Error(err)
+	}
+	if err := r.Recorder.Close(); err != nil {
+		r.t.Error(err)
+	}
+}
+
+// site makes the proxy know an origin under host:443.
+func (r *rig) site(host, addr string) { r.Map[host] = addr }
+
+// originConfig returns what a TLS origin for the names needs.
+func (r *rig) originConfig(names ...string) *tls.Config {
+	r.t.Helper()
+	leaf, err := r.originCA.Leaf(context.Background(), ca.Spec{Names: names})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{*leaf}}
+}
+
+// origin starts an HTTPS server (h2 and http/1.1) for host.
+func (r *rig) origin(host string, h http.Handler, change func(*tls.Config)) *httptest.Server {
+	r.t.Helper()
+	s := httptest.NewUnstartedServer(h)
+	s.EnableHTTP2 = true
+	s.TLS = r.originConfig(host)
+	if change != nil {
+		change(s.TLS)
+	}
+	s.Config.ErrorLog = discardLog
+	s.StartTLS()
+	r.t.Cleanup(s.Close)
+	r.site(host, s.Listener.Addr().String())
+	return s
+}
+
+// roots holds the proxy's CA.
+func (r *rig) roots() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(r.Authority.Certificate())
+	return pool
+}
+
+// client is a Go client that uses the proxy and trusts its CA.
+func (r *rig) client(h2 bool) *http.Client {
+	tr := &http.Transport{
+		Proxy:             http.ProxyURL(&url.URL{Scheme: "http", Host: r.addr}),
+		TLSClientConfig:   &tls.Config{RootCAs: r.roots()},
+		ForceAttemptHTTP2: h2,
+	}
+	r.t.Cleanup(tr.CloseIdleConnections)
+	return &http.Client{Transport: tr, Timeout: 20 * time.Second}
+}
+
+// caFile is the proxy's CA for programs that want a file.
+func (r *rig) caFile() string {
+	name := filepath.Join(r.t.TempDir(), "ca.pem")
+	if err := os.WriteFile(name, r.Authority.PEM(), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	return name
+}
+
+// tunnel opens a connection through the proxy and asks for the host.
+func (r *rig) tunnel(hostport string) *net.TCPConn {
+	r.t.Helper()
+	c, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(20 * time.Second))
+	fmt.Fprintf(c, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", hostport, hostport)
+	head := readHead(r.t, c)
+	if !strings.HasPrefix(head, "HTTP/1.1 200 ") {
+		r.t.Fatalf("CONNECT %s: %q", hostport, head)
+	}
+	return c.(*net.TCPConn)
+}
+
+// readHead reads up to an empty line, and not a byte more.
+func readHead(t *testing.T, r io.Reader) string {
+	t.Helper()
+	var head []byte
+	for b := make([]byte, 1); !bytes.HasSuffix(head, []byte("\r\n\r\n")); head = append(head, b[0]) {
+		if _, err := io.ReadFull(r, b); err != nil {
+			t.Fatalf("after %q: %v", head, err)
+		}
+	}
+	return string(head)
+}
+
+// run runs a program and returns what it printed.
+func run(t *testing.T, stdin io.Reader, name string, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	var out, errOut bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &out, &errOut
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
+	err = cmd.Run()
+	if errors.Is(err, exec.ErrNotFound) {
+		t.Fatalf("this test needs %s: %v", name, err)
+	}
+	return out.String(), errOut.String(), err
+}
+
+func TestCurl(t *testing.T) {
+	r := newRig(t, nil)
+	r.origin("shop.test", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		fmt.Fprintf(w, "hello over %s", req.Proto)
+	}), nil)
+	for flag, want := range map[string]string{"--http1.1": "hello over HTTP/1.1", "--http2": "hello over HTTP/2.0"} {
+		for _, max := range []string{"1.2", "1.3"} {
+			out, errs, err := run(t, nil, "curl", "-sS", flag, "--tls-max", max, "-x", "http://"+r.addr, "--cacert", r.caFile(), "https://shop.test/")
+			if err != nil || out != want {
+				t.Errorf("curl %s --tls-max %s: %q, %v: %s", flag, max, out, err, errs)
+			}
+		}
+	}
+	r.finish()
+	for _, leg := range []string{"browser", "origin"} {
+		out, errs, err := run(t, nil, "tshark", "-r", r.recording.Name(), "-Y", `(http or http2) and frame.interface_name contains "`+leg+`"`, "-T", "fields", "-e", "http.response.code", "-e", "http2.headers.status", "-e", "tls.handshake.type")
+		if err != nil {
+			t.Fatalf("tshark: %v: %s", err, errs)
+		}
+		if n := strings.Count(out, "200"); n < 4 {
+			t.Errorf("tshark opens %d responses of the %s's leg, want 4:\n%s", n, leg, out)
+		}
+	}
+}

@@ -1,0 +1,421 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"explainer/capture"
+)
+
+// holdLimit bounds the bytes that were read and wait for their secrets, per connection.
+const holdLimit = 256 << 10
+
+// A Tap is a TCP connection of the proxy, everything on which is recorded.
+//
+// Its ReadFrom and WriteTo are those of io.Copy: it does not offer the
+// connection's own, which would bypass the recording.
+type Tap struct {
+	conn   *net.TCPConn
+	stream *stream
+	peer   capture.Side // whose bytes Read returns
+
+	// Read's own, and that of whoever peeks or watches while nobody reads.
+	back     []byte       // was read (and recorded) before, Read returns it first
+	backErr  error        // and then this
+	deadline atomic.Int64 // for reading, Unix nanoseconds; 0 is none
+
+	mu       sync.Mutex
+	holding  bool // while a handshake runs
+	held     []*entry
+	heldSize int
+
+	plain *http.Transport // for requests in clear, made by the first
+
+	writing  sync.Mutex // one Write, CloseWrite or Close at a time
+	wroteFin bool
+	linger0  bool
+
+	peerEnd  atomic.Uint32 // endNone, endFin, endReset
+	active   atomic.Int64  // Unix nanoseconds of the last byte
+	closing  sync.Once
+	closeErr error
+
+	end     sync.Mutex
+	outcome string // of FactClosed
+	detail  string
+	sibling *Tap      // the other leg, once there is one
+	tls     io.Closer // what closes it politely
+	lastErr error
+	onClose []func()
+}
+
+// How the peer ended its direction.
+const (
+	endNone uint32 = iota
+	endFin
+	endReset
+)
+
+// newTap begins the recording of conn. On the browser's leg the peer is the client of the connection, on the origin's its server.
+func newTap(r *Recorder, conn *net.TCPConn, leg capture.Leg, name string) *Tap {
+	t := &Tap{conn: conn}
+	local, remote := addrPort(conn.LocalAddr()), addrPort(conn.RemoteAddr())
+	if leg == capture.LegBrowser {
+		t.peer = capture.Client
+		t.stream = r.open(leg, remote, local, name)
+	} else {
+		t.peer = capture.Server
+		t.stream = r.open(leg, local, remote, name)
+	}
+	t.active.Store(time.Now().UnixNano())
+	return t
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	t, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	p := t.AddrPort()
+	return netip.AddrPortFrom(p.Addr().Unmap().WithZone(""), p.Port())
+}
+
+// number returns the connection's number in the recording.
+func (t *Tap) number() int { return t.stream.number }
+
+// hold begins a handshake: from now on what is read is recorded only when TLS
+// has used it, so that the secrets which it brought about stand before it.
+func (t *Tap) hold() {
+	t.mu.Lock()
+	t.holding = true
+	t.mu.Unlock()
+}
+
+// unhold ends the handshake.
+func (t *Tap) unhold() {
+	t.mu.Lock()
+	t.holding = false
+	t.mu.Unlock()
+	t.release()
+}
+
+// release records what is held.
+func (t *Tap) release() {
+	t.mu.Lock()
+	held := t.held
+	t.held, t.heldSize = nil, 0
+	t.mu.Unlock()
+	for _, e := range held {
+		t.stream.rec.put(e)
+	}
+}
+
+// Read implements [net.Conn].
+func (t *Tap) Read(p []byte) (int, error) {
+	if len(t.back) > 0 {
+		n := copy(p, t.back)
+		t.back = t.back[n:]
+		if len(t.back) == 0 {
+			t.back = nil
+		}
+		return n, nil
+	}
+	if err := t.backErr; err != nil {
+		t.backErr = nil
+		return 0, err
+	}
+	return t.read(p)
+}
+
+// read reads from the socket.
+func (t *Tap) read(p []byte) (int, error) {
+	t.release()
+	n, err := t.conn.Read(p)
+	if n > 0 {
+		now := time.Now().UnixNano()
+		t.active.Store(now)
+		e := newData(t.stream, t.peer, now, p[:n])
+		t.mu.Lock()
+		hold := t.holding && t.heldSize+n <= holdLimit
+		if hold {
+			t.held = append(t.held, e)
+			t.heldSize += n
+		}
+		t.mu.Unlock()
+		if !hold {
+			t.release()
+			t.stream.rec.put(e)
+		}
+	}
+	if err != nil {
+		t.failed(err)
+	}
+	return n, err
+}
+
+// failed looks at an error for what it says about the peer.
+func (t *Tap) failed(err error) {
+	if d := t.deadline.Load(); d > 0 && d < int64(time.Hour) && errors.Is(err, os.ErrDeadlineExceeded) {
+		return // long past: net/http so interrupts a Read of its own
+	}
+	t.end.Lock()
+	t.lastErr = err
+	t.end.Unlock()
+	switch {
+	case errors.Is(err, io.EOF):
+		if t.peerEnd.CompareAndSwap(endNone, endFin) {
+			t.release()
+			t.stream.end(t.peer, false)
+		}
+	case errors.Is(err, syscall.ECONNRESET):
+		if t.peerEnd.Swap(endReset) != endReset {
+			t.release()
+			t.stream.end(t.peer, true)
+		}
+	}
+}
+
+// peek waits until n bytes can be read without waiting, or the connection fails.
+// It returns all that is there; what it returns is still to be read.
+func (t *Tap) peek(n int) ([]byte, error) {
+	for len(t.back) < n && t.backErr == nil {
+		var buf [4096]byte
+		got, err := t.read(buf[:])
+		t.back = append(t.back, buf[:got]...)
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.backErr = err
+		}
+		if err != nil && len(t.back) < n {
+			return t.back, err
+		}
+	}
+	return t.back, t.backErr
+}
+
+// unread puts back bytes that somebody read from t and did not use.
+func (t *Tap) unread(p []byte) {
+	t.back = append(append([]byte(nil), p...), t.back...)
+}
+
+// watch calls gone when the peer ends the connection while nobody else reads
+// from it. What the peer sends is kept for Read, and ends the watch. The function
+// returned stops the watch; nobody may read before it returned.
+func (t *Tap) watch(gone func()) (stop func()) {
+	if len(t.back) > 0 || t.backErr != nil {
+		return func() {}
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		var buf [1024]byte
+		n, err := t.read(buf[:])
+		t.back = append(t.back, buf[:n]...)
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.backErr = err
+			gone()
+		}
+	}()
+	return func() {
+		t.conn.SetReadDeadline(time.Unix(1, 0))
+		<-ended
+		var deadline time.Time
+		if d := t.deadline.Load(); d != 0 {
+			deadline = time.Unix(0, d)
+		}
+		t.conn.SetReadDeadline(deadline)
+	}
+}
+
+// Write implements [net.Conn]. What is written takes its place in the recording
+// before the system call, so that no answer can stand before it.
+func (t *Tap) Write(p []byte) (int, error) {
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	t.release()
+	total := 0
+	for {
+		part := p[total:min(len(p), total+holdLimit)]
+		e := t.stream.begin(t.peer.Other(), part)
+		n, err := t.conn.Write(part)
+		t.stream.rec.complete(e, n)
+		t.active.Store(time.Now().UnixNano())
+		total += n
+		if err != nil {
+			t.failed(err)
+			return total, err
+		}
+		if total == len(p) {
+			return total, nil
+		}
+	}
+}
+
+// CloseRead shuts down the reading side.
+func (t *Tap) CloseRead() error { return t.conn.CloseRead() }
+
+// CloseWrite sends a FIN.
+func (t *Tap) CloseWrite() error {
+	t.release()
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	t.endLocked(false)
+	return t.conn.CloseWrite()
+}
+
+// endLocked records the end of our direction, unless the peer's RST was its end or we did so before.
+func (t *Tap) endLocked(reset bool) {
+	if t.peerEnd.Load() != endReset && (reset || !t.wroteFin) {
+		t.wroteFin = true
+		t.stream.end(t.peer.Other(), reset)
+	}
+}
+
+// SetLinger sets what Close does with data that was not sent; 0 makes Close send an RST.
+func (t *Tap) SetLinger(sec int) error {
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	t.linger0 = sec == 0
+	return t.conn.SetLinger(sec)
+}
+
+// Close implements [net.Conn]. It records who ended the connection.
+func (t *Tap) Close() error {
+	t.closing.Do(func() {
+		t.release()
+		if t.writing.TryLock() {
+			t.endLocked(t.linger0)
+			t.closeErr = t.conn.Close()
+		} else {
+			// A Write is under way. The close ends it, and its bytes stand before our FIN.
+			t.closeErr = t.conn.Close()
+			t.writing.Lock()
+			t.endLocked(t.linger0)
+		}
+		t.writing.Unlock()
+		t.tellClosed()
+	})
+	return t.closeErr
+}
+
+// endedBy says who ended the connection, for the fact that Close records. The first call counts.
+func (t *Tap) endedBy(outcome, detail string) {
+	t.end.Lock()
+	defer t.end.Unlock()
+	if t.outcome == "" {
+		t.outcome, t.detail = outcome, detail
+	}
+}
+
+// atClose has f called once t is closed.
+func (t *Tap) atClose(f func()) {
+	t.end.Lock()
+	defer t.end.Unlock()
+	t.onClose = append(t.onClose, f)
+}
+
+// tellClosed records the end of the connection. Where nobody said who ended it,
+// the socket's own last words do.
+func (t *Tap) tellClosed() {
+	t.end.Lock()
+	outcome, detail, calls := t.outcome, t.detail, t.onClose
+	if outcome == "" {
+		them := "client"
+		if t.peer == capture.Server {
+			them = "origin"
+		}
+		switch {
+		case t.peerEnd.Load() == endFin:
+			outcome = them
+		case t.peerEnd.Load() == endReset:
+			outcome, detail = them, "connection reset"
+		case errors.Is(t.lastErr, os.ErrDeadlineExceeded):
+			outcome = "timeout"
+		case t.lastErr != nil && !errors.Is(t.lastErr, net.ErrClosed):
+			outcome, detail = "error", t.lastErr.Error()
+		default:
+			outcome = "proxy"
+		}
+	}
+	sibling := t.sibling
+	t.end.Unlock()
+	f := capture.Fact{Kind: capture.FactClosed, Conn: t.number(), Outcome: outcome, Detail: detail}
+	if sibling != nil {
+		f.Peer = sibling.number()
+	}
+	t.stream.rec.Fact(f)
+	for _, call := range calls {
+		call()
+	}
+}
+
+// LocalAddr implements [net.Conn].
+func (t *Tap) LocalAddr() net.Addr { return t.conn.LocalAddr() }
+
+// RemoteAddr implements [net.Conn].
+func (t *Tap) RemoteAddr() net.Addr { return t.conn.RemoteAddr() }
+
+// SetDeadline implements [net.Conn].
+func (t *Tap) SetDeadline(d time.Time) error {
+	t.setDeadline(d)
+	return t.conn.SetDeadline(d)
+}
+
+// SetReadDeadline implements [net.Conn].
+func (t *Tap) SetReadDeadline(d time.Time) error {
+	t.setDeadline(d)
+	return t.conn.SetReadDeadline(d)
+}
+
+func (t *Tap) setDeadline(d time.Time) {
+	if d.IsZero() {
+		t.deadline.Store(0)
+	} else {
+		t.deadline.Store(d.UnixNano())
+	}
+}
+
+// SetWriteDeadline implements [net.Conn].
+func (t *Tap) SetWriteDeadline(d time.Time) error { return t.conn.SetWriteDeadline(d) }
+
+// join makes t and o the two legs of one session.
+func (t *Tap) join(o *Tap) {
+	t.end.Lock()
+	t.sibling = o
+	t.end.Unlock()
+	o.end.Lock()
+	o.sibling = t
+	o.end.Unlock()
+}
+
+// other returns the other leg, or nil.
+func (t *Tap) other() *Tap {
+	t.end.Lock()
+	defer t.end.Unlock()
+	return t.sibling
+}
+
+// secured tells t of the TLS that runs on it.
+func (t *Tap) secured(c io.Closer) {
+	t.end.Lock()
+	t.tls = c
+	t.end.Unlock()
+}
+
+// shut closes t, with a close_notify where TLS runs on it.
+func (t *Tap) shut() {
+	t.end.Lock()
+	c := t.tls
+	t.end.Unlock()
+	if c != nil {
+		c.Close()
+	}
+	t.Close()
+}
