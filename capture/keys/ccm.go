@@ -13,16 +13,17 @@ type ccm struct {
 }
 
 const (
-	ccmNonceLen = 12
-	ccmMaxLen   = 1<<24 - 1 // bytes of plaintext
+	ccmNonceLen      = 12
+	ccmMaxLen        = 1<<24 - 1 // bytes of plaintext
+	ccmMaxAdditional = 0xfeff    // bytes; more need another form of length
 )
 
 func (c *ccm) NonceSize() int { return ccmNonceLen }
 func (c *ccm) Overhead() int  { return c.tagLen }
 
 func (c *ccm) Seal(dst, nonce, plaintext, additional []byte) []byte {
-	if len(plaintext) > ccmMaxLen {
-		panic("keys: plaintext too long for CCM")
+	if len(plaintext) > ccmMaxLen || len(additional) > ccmMaxAdditional {
+		panic("keys: too long for CCM")
 	}
 	tag := c.tag(nonce, plaintext, additional)
 	n := len(dst)
@@ -32,7 +33,7 @@ func (c *ccm) Seal(dst, nonce, plaintext, additional []byte) []byte {
 }
 
 func (c *ccm) Open(dst, nonce, ciphertext, additional []byte) ([]byte, error) {
-	if len(ciphertext) < c.tagLen || len(ciphertext)-c.tagLen > ccmMaxLen {
+	if len(ciphertext) < c.tagLen || len(ciphertext)-c.tagLen > ccmMaxLen || len(additional) > ccmMaxAdditional {
 		return nil, ErrTag
 	}
 	text, sealed := ciphertext[:len(ciphertext)-c.tagLen], ciphertext[len(ciphertext)-c.tagLen:]
@@ -58,19 +59,22 @@ func (c *ccm) tag(nonce, plaintext, additional []byte) (x [16]byte) {
 	copy(x[1:], nonce)
 	x[13], x[14], x[15] = byte(len(plaintext)>>16), byte(len(plaintext)>>8), byte(len(plaintext))
 	c.block.Encrypt(x[:], x[:])
-	if len(additional) > 0 { // 13 bytes at most in TLS: one block with its 2-byte length
-		var a [16]byte
-		a[1] = byte(len(additional))
-		copy(a[2:], additional)
-		subtle.XORBytes(x[:], x[:], a[:])
-		c.block.Encrypt(x[:], x[:])
+	if len(additional) > 0 { // its length in 2 bytes and then itself; TLS has 13 at most
+		first := [16]byte{byte(len(additional) >> 8), byte(len(additional))}
+		additional = additional[copy(first[2:], additional):]
+		c.mac(&x, first[:])
+		c.mac(&x, additional)
 	}
-	for len(plaintext) > 0 {
-		n := subtle.XORBytes(x[:], x[:], plaintext)
-		c.block.Encrypt(x[:], x[:])
-		plaintext = plaintext[n:]
-	}
+	c.mac(&x, plaintext)
 	return x
+}
+
+// mac goes on with the CBC-MAC x over data, which it fills up with zeros.
+func (c *ccm) mac(x *[16]byte, data []byte) {
+	for len(data) > 0 {
+		data = data[subtle.XORBytes(x[:], x[:], data):]
+		c.block.Encrypt(x[:], x[:])
+	}
 }
 
 // crypt encrypts or decrypts the tag, under counter 0, and the text, from counter 1 on (RFC 3610 2.3).
