@@ -52,6 +52,11 @@ type Conn struct {
 	tunnel   bool
 	rest     []Piece
 
+	// HTTP/2
+	streams    map[uint32]*stream // those that are open
+	lastStream uint32             // highest one of the client's
+	table      [2]uint32          // largest HPACK table that each side's encoder was allowed
+
 	previews int // bytes collected for previews in all bodies
 }
 
@@ -113,6 +118,7 @@ type half struct {
 	holding bool // client: waits for the answer to CONNECT or Upgrade
 
 	frames *frames // HTTP/2
+	socket *socket // WebSocket
 
 	un unparsed
 }
@@ -202,6 +208,8 @@ func (c *Conn) finish(h *half) {
 	c.endBody(h.from, &h.body, nil, !c.cut && h.body.out != nil && h.body.out.Framing == "close", h.mark)
 	if h.count > 0 {
 		c.fail(h, "ended-early")
+	} else if h.frames != nil {
+		c.endStreams(h.from)
 	}
 	h.un.end(c, h.from)
 	h.buf = nil
@@ -274,16 +282,15 @@ func detect(c *Conn, h *half) {
 }
 
 // settle ends the wait for the answer to CONNECT or Upgrade: to reads the
-// client's bytes after the request, readHead if HTTP/1 goes on. It reports
-// whether they will be read so.
-func (c *Conn) settle(to step) bool {
+// client's bytes after the request, readHead if HTTP/1 goes on.
+func (c *Conn) settle(to step) {
 	h := &c.halves[0]
 	if c.sw.state != changePending {
-		return false
+		return
 	}
 	if !h.holding { // still inside the request: at its end
 		c.sw.state, c.sw.to = changeYes, to
-		return true
+		return
 	}
 	c.sw.state = changeNone
 	h.holding = false
@@ -296,7 +303,6 @@ func (c *Conn) settle(to step) bool {
 	if h.ended {
 		c.finish(h)
 	}
-	return true
 }
 
 // hold keeps the client's bytes until the answer to CONNECT or Upgrade.
@@ -339,6 +345,9 @@ type unparsed struct {
 // fail gives up on a direction, from the first byte of the element in hand on.
 func (c *Conn) fail(h *half, why string) {
 	c.endBody(h.from, &h.body, nil, false, h.seen)
+	if h.frames != nil {
+		c.endStreams(h.from)
+	}
 	u := &h.un
 	u.on, u.why = true, why
 	u.len = h.count

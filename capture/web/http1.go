@@ -6,8 +6,6 @@ import (
 	"strings"
 )
 
-const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" // RFC 9113 3.4
-
 // readHead collects the head of a request or response (RFC 9112 2.1).
 func readHead(c *Conn, h *half) {
 	if len(h.buf) == 0 {
@@ -240,8 +238,15 @@ func (c *Conn) response(h *half, text string) {
 
 // upgrade goes on after 101 (RFC 9110 15.2.2).
 func (c *Conn) upgrade(h *half, head *Head, proto string) {
-	c.settle(readForeign)
-	h.step = readForeign
+	switch proto {
+	case "h2c":
+		c.upgradeHTTP2(h, head.Method, c.sw.settings)
+	case "websocket":
+		c.beginWebSocket(h, head)
+	default:
+		h.step = readForeign
+		c.settle(readForeign)
+	}
 }
 
 // readForeign gives up on a direction that speaks another protocol after 101.

@@ -80,10 +80,14 @@ type WebSocket struct {
 	Opcode     uint8 // 0 continuation, 1 text, 2 binary, 8 close, 9 ping, 10 pong
 	Fin        bool
 	Masked     bool
-	Compressed bool   // RSV1: permessage-deflate (RFC 7692)
-	Len        int64  // payload bytes
-	Preview    []byte // unmasked, at most 128 bytes; nil when compressed and not undone
-	Code       uint16 // close code
+	Compressed bool  // part of a message with RSV1: permessage-deflate (RFC 7692)
+	Len        int64 // payload bytes
+	// Preview is the beginning of the payload, unmasked and without the close
+	// code, at most 128 bytes. Of a compressed message one frame alone has one: that
+	// with which 128 bytes are there, or the last. It is missing once a message
+	// was too long to be undone (64 KiB compressed, 1 MiB whole), if later ones need it.
+	Preview []byte
+	Code    uint16 // close code
 }
 
 // Switched tells that the connection goes on in another protocol: by 101 to
