@@ -1,0 +1,240 @@
+package pcap
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/netip"
+	"reflect"
+	"testing"
+
+	"explainer/capture"
+	"explainer/capture/keys"
+)
+
+// read returns all inputs of a capture, copied, and the error that ended it.
+func read(r io.Reader) ([]capture.Input, error) {
+	rd, err := NewReader(r)
+	if err != nil {
+		return nil, err
+	}
+	var all []capture.Input
+	for {
+		in, err := rd.Next()
+		if err != nil {
+			return all, err
+		}
+		all = append(all, copied(in))
+	}
+}
+
+func copied(in capture.Input) capture.Input {
+	switch in := in.(type) {
+	case *capture.Open:
+		return *in
+	case *capture.Chunk:
+		c := *in
+		c.Data = bytes.Clone(c.Data)
+		return c
+	case *capture.Gap:
+		return *in
+	case *capture.Close:
+		return *in
+	case *keys.Secret:
+		return *in
+	case *capture.Fact:
+		return *in
+	}
+	panic(fmt.Sprintf("unknown input %T", in))
+}
+
+func mustRead(t testing.TB, file []byte) []capture.Input {
+	t.Helper()
+	all, err := read(bytes.NewReader(file))
+	if err != io.EOF {
+		t.Fatalf("reading ended with %v, want io.EOF", err)
+	}
+	return all
+}
+
+func random(rnd *rand.Rand, n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(rnd.Uint32())
+	}
+	return b
+}
+
+// recording writes a recording of random content and returns it with the
+// inputs that reading it must give.
+func recording(t testing.TB, seed uint64, steps int) ([]byte, []capture.Input) {
+	t.Helper()
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	var file bytes.Buffer
+	w, err := NewWriter(&file, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []capture.Input
+	var streams []*Stream
+	ended := map[*Stream]*[2]bool{}
+	start := int64(1.7e18)
+	now, packet := int64(0), 0
+	for range steps {
+		at := max(now, start) + rnd.Int64N(2e6) - 1e6
+		tick := func() int64 { now = max(now, at); return now } // what is written moves the clock
+		kind := rnd.IntN(16)
+		if len(streams) == 0 {
+			kind = 0
+		}
+		switch kind {
+		case 0, 1:
+			var ends [2]netip.AddrPort
+			v6 := rnd.IntN(3) == 0
+			for i := range ends {
+				addr := netip.AddrFrom4([4]byte{127, 0, 0, byte(1 + rnd.IntN(3))})
+				if v6 {
+					addr = netip.AddrFrom16([16]byte{0: 0x20, 1: 1, 15: byte(rnd.IntN(3))})
+				}
+				ends[i] = netip.AddrPortFrom(addr, uint16(1000*(i+1)+len(streams)))
+			}
+			leg := capture.LegBrowser + capture.Leg(rnd.IntN(2))
+			w.conns++
+			// Close to the wrap of the sequence numbers, or across it.
+			s := w.open(leg, ends[0], ends[1], at, -rnd.Uint32N(1<<16), -rnd.Uint32N(1<<16))
+			streams = append(streams, s)
+			ended[s] = &[2]bool{}
+			want = append(want, capture.Open{Conn: s.Number(), Leg: leg, Time: tick(), Packet: packet + 1, Client: ends[0], Server: ends[1], SYN: true})
+			packet += 3
+		case 2:
+			s := keys.Secret{Label: "CLIENT_TRAFFIC_SECRET_0", ClientRandom: random(rnd, 32), Secret: random(rnd, 32+16*rnd.IntN(2))}
+			w.Secret(s)
+			want = append(want, s)
+		case 3:
+			f := capture.Fact{Time: at, Kind: capture.FactSession, Conn: rnd.IntN(9), Peer: rnd.IntN(9), Host: "ex\"ample.test:443", Detail: "grüße", Data: random(rnd, 1+rnd.IntN(300))}
+			w.Fact(f)
+			f.Time = tick()
+			want = append(want, f)
+		case 4:
+			w.Name(netip.MustParseAddr("192.0.2.7"), "example.test")
+		case 5:
+			if err := w.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		case 6, 7:
+			s, side := streams[rnd.IntN(len(streams))], capture.Side(rnd.IntN(2))
+			if e := ended[s]; !e[side] {
+				e[side] = true
+				reset := rnd.IntN(4) == 0
+				if reset {
+					s.Reset(side, at)
+					*e = [2]bool{true, true}
+				} else {
+					s.Fin(side, at)
+				}
+				packet++
+				want = append(want, capture.Close{Conn: s.Number(), Side: side, Time: tick(), Packet: packet, Reset: reset})
+			}
+		default:
+			s, side := streams[rnd.IntN(len(streams))], capture.Side(rnd.IntN(2))
+			data := random(rnd, rnd.IntN(50000)>>rnd.IntN(16))
+			s.Data(side, at, data)
+			if ended[s][side] {
+				continue
+			}
+			for len(data) > 0 {
+				n := min(len(data), 16384)
+				packet++
+				want = append(want, capture.Chunk{Conn: s.Number(), Side: side, Time: tick(), Packet: packet, Data: data[:n]})
+				data = data[n:]
+			}
+		}
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return file.Bytes(), want
+}
+
+func compareInputs(t *testing.T, got, want []capture.Input) {
+	t.Helper()
+	for i := range min(len(got), len(want)) {
+		if !reflect.DeepEqual(got[i], want[i]) {
+			t.Fatalf("input %d:\n got %.300s\nwant %.300s", i, fmt.Sprintf("%T%+v", got[i], got[i]), fmt.Sprintf("%T%+v", want[i], want[i]))
+		}
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%d inputs, want %d", len(got), len(want))
+	}
+}
+
+func TestRoundTrip(t *testing.T) {
+	for seed := range uint64(200) {
+		file, want := recording(t, seed, 100)
+		compareInputs(t, mustRead(t, file), want)
+	}
+}
+
+func BenchmarkWriter(b *testing.B) {
+	w, err := NewWriter(io.Discard, "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := w.Open(capture.LegBrowser, netip.MustParseAddrPort("127.0.0.1:40000"), netip.MustParseAddrPort("127.0.0.1:8080"), 1)
+	for _, size := range []int{100, 16 << 10, 64 << 10} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			data := random(rand.New(rand.NewPCG(1, 1)), size)
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				s.Data(capture.Server, int64(i), data)
+			}
+		})
+	}
+}
+
+func BenchmarkReader(b *testing.B) {
+	for _, size := range []int{100, 16 << 10} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			var file bytes.Buffer
+			w, err := NewWriter(&file, "")
+			if err != nil {
+				b.Fatal(err)
+			}
+			s := w.Open(capture.LegBrowser, netip.MustParseAddrPort("127.0.0.1:40000"), netip.MustParseAddrPort("127.0.0.1:8080"), 1)
+			data := random(rand.New(rand.NewPCG(1, 1)), size)
+			total := 0
+			for total < 32<<20 {
+				s.Data(capture.Server, 1, data)
+				total += len(data)
+			}
+			if err := w.Flush(); err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(int64(total))
+			b.ReportAllocs()
+			for b.Loop() {
+				r, err := NewReader(bytes.NewReader(file.Bytes()))
+				if err != nil {
+					b.Fatal(err)
+				}
+				got := 0
+				for {
+					in, err := r.Next()
+					if err == io.EOF {
+						break
+					} else if err != nil {
+						b.Fatal(err)
+					}
+					if c, ok := in.(*capture.Chunk); ok {
+						got += len(c.Data)
+					}
+				}
+				if got != total {
+					b.Fatalf("read %d bytes, want %d", got, total)
+				}
+			}
+		})
+	}
+}
