@@ -108,13 +108,13 @@ const (
 	FactDialFailed     FactKind = "dial-failed"     // no TCP connection to the origin: Host, Addr; Outcome = refused | timeout | unreachable | loop | canceled | other; Detail = the system's words
 	FactLookupFailed   FactKind = "lookup-failed"   // the name could not be resolved: Host; Detail
 	FactTLSFailed      FactKind = "tls-failed"      // the origin leg's handshake failed for another reason than its certificate: Conn, Peer; Detail
-	FactOriginVerified FactKind = "origin-verified" // Peer's certificate was checked by the proxy: Host = name checked; Addr = system | system+file | none; Outcome = ok | expired | not-yet-valid | wrong-host | untrusted-root | self-signed | own-ca | other; Detail
+	FactOriginVerified FactKind = "origin-verified" // Peer's certificate was checked by the proxy: Host = name checked; Addr = system | system+file | built-in (the only root of explainer.test); Outcome = ok | expired | not-yet-valid | wrong-host | untrusted-root | self-signed | own-ca | other; Detail
 	FactName           FactKind = "name"            // SNI and CONNECT host differ: Host = SNI, Addr = CONNECT host
 	FactLeaf           FactKind = "leaf"            // the proxy minted the browser leg's certificate: Host = names, comma separated; Data = SHA-256 of the leaf's DER; Detail = SHA-256 of the CA's DER, hex
 	FactEM             FactKind = "em"              // textbook mode: Data = the padded block c^d mod n of step 5, as long as the modulus; Outcome = ok | bad-padding
 	FactOwnAnswer      FactKind = "own-answer"      // the proxy itself answered on Conn; Outcome = error-page | set-up-page | not-a-proxy-request | built-in; Detail = why
-	FactRefused        FactKind = "refused"         // the proxy stopped the browser's handshake; Outcome = textbook-no-rsa | textbook-no-http1 ; Detail = what the client lacks
-	FactClosed         FactKind = "closed"          // who ended Conn: Outcome = client | origin | proxy-shutdown | timeout | error; Detail
+	FactRefused        FactKind = "refused"         // the proxy stopped the browser's handshake; Outcome = textbook-no-rsa | textbook-no-http1 | old-version (nothing newer than TLS 1.1 offered); Detail = what the client lacks
+	FactClosed         FactKind = "closed"          // who ended Conn: Outcome = client | origin | proxy (of its own accord, as after a page of its own) | proxy-shutdown | timeout | error; Peer = the other leg, if any; Detail
 )
 
 // A Fact is what no packet shows and only the proxy knows.
@@ -217,8 +217,21 @@ type Sealed struct {
 	Type    uint8 // record type as seen on the wire
 	Records int
 	Wire    int64  // bytes, headers included
-	Reason  string // permanent kebab-case ID: no-key, no-suite, bad-tag, key-unknown-phase, gap, too-many-waiting
+	Reason  string // one of the Sealed… constants
 }
+
+// Why records stayed sealed. The values stand in JSON; they are permanent.
+const (
+	SealedNoKey    = "no-key"              // no secret for this client random and this direction was known in time
+	SealedNoSuite  = "no-suite"            // the version or cipher suite is none that can be opened here
+	SealedBadTag   = "bad-tag"             // a secret was known, and the integrity check failed with it
+	SealedPhase    = "key-unknown-phase"   // the capture began after the keys had changed, or shows one side only
+	SealedEarly    = "early-data-rejected" // 0-RTT data that the server rejected, and whose secret is not known (RFC 8446 4.2.10)
+	SealedGap      = "gap"                 // bytes before them are missing, so their place in the sequence is not known
+	SealedTooMany  = "too-many-waiting"    // more bytes waited for a secret than are kept
+	SealedCut      = "cut"                 // the connection or the capture ends inside this record
+	SealedDeflated = "compressed"          // opened, but the content is compressed (RFC 3749)
+)
 
 // Malformed is bytes that break the protocol; the direction is not read further.
 type Malformed struct {
@@ -229,8 +242,17 @@ type Malformed struct {
 // Missing is bytes that the capture does not hold.
 type Missing struct{ Len int64 }
 
-// Opaque is bytes that are no TLS and no HTTP, or that follow Malformed.
+// Opaque is bytes that are not read: no TLS and no HTTP, or what follows Malformed or Missing.
 type Opaque struct {
 	Len     int64
 	Preview []byte // at most 64 bytes
+	Why     string // one of the Opaque… constants
 }
+
+// Why bytes were not read. The values stand in JSON; they are permanent.
+const (
+	OpaqueUnknown   = "unknown-protocol" // neither TLS nor HTTP
+	OpaqueMalformed = "after-malformed"
+	OpaqueGap       = "after-gap" // the next record cannot be found
+	OpaqueCut       = "cut"       // the connection or the capture ends inside this record or message
+)

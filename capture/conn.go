@@ -1,0 +1,455 @@
+package capture
+
+import (
+	"bytes"
+	"sort"
+
+	"explainer/capture/web"
+)
+
+// mode is what a connection was found to carry.
+type mode uint8
+
+const (
+	modeSniffing mode = iota
+	modeHTTP
+	modeTLS
+	modeOpaque
+)
+
+// conn is the Decoder's own state of a connection.
+type conn struct {
+	d      *Decoder
+	pub    *Conn
+	halves [2]half
+	mode   mode
+	seq    uint64 // counts inputs, to tell which of two bytes came first
+	closes [2]bool
+
+	forced string // nothing waits any more; why a secret was not waited for: SealedNoKey or SealedTooMany
+
+	web     *web.Conn // what is inside TLS, or the plain HTTP
+	target  string    // of the last CONNECT request
+	last    *negotiation
+	randoms [][32]byte // whose secrets this connection is tied to
+
+	// 0-RTT data that the server rejected is sent once more later, so it is
+	// read apart from what follows (RFC 8446 4.2.10).
+	rejected *web.Conn
+
+	queued  bool  // stands in Decoder.queue
+	waiting int64 // what it counts in Decoder.waiting
+}
+
+// half is one direction of a connection.
+type half struct {
+	side Side
+	next int64 // place in the stream of the next byte to come
+	off  int64 // of the next byte to read, which is buf[0] if buf is not empty
+	told int64 // where the last message ended, and the next begins
+	base int64 // where sniffing began: 0, or the beginning of a tunnel
+
+	buf   []byte  // what came and was not read yet
+	want  int     // bytes that buf must have before reading on makes sense; 0: any
+	queue []event // what came behind buf while that waits
+
+	blocked bool   // the next thing has to wait
+	headSeq uint64 // and this is when it came
+	ended   bool   // the end was handled
+
+	why     string // why this direction is not read any more, one of the Opaque constants; "": it is
+	preview []byte // of what is not read
+
+	pieces []piece // pieces[dropped:] are the packets of the bytes that matter still
+	drops  int
+	first  piece // of the byte at told, where it was dropped; off < 0: it was not
+
+	tls tlsHalf
+}
+
+// An event waits its turn: a gap, bytes behind it, or the end.
+type event struct {
+	data   []byte
+	gap    int64
+	close  bool
+	reset  bool
+	silent bool // this direction was ended by the other side's RST: there is no message
+	time   int64
+	packet int
+	seq    uint64
+}
+
+// A piece says where the bytes from off on came from.
+type piece struct {
+	off    int64
+	packet int
+	time   int64
+	seq    uint64
+}
+
+func (c *conn) chunk(in *Chunk) {
+	h := &c.halves[in.Side&1]
+	if c.closes[h.side] {
+		return
+	}
+	c.seq++
+	h.pieces = append(h.pieces, piece{h.next, in.Packet, in.Time, c.seq})
+	h.next += int64(len(in.Data))
+	c.push(h, in.Data)
+	h.trim()
+	if c.halves[h.side.Other()].blocked {
+		c.pump()
+	}
+}
+
+// push reads bytes, and keeps what cannot be read yet. A record that lies whole
+// in data is read from there; of one that does not, buf takes no more than its rest.
+func (c *conn) push(h *half, data []byte) {
+	for len(data) > 0 {
+		switch {
+		case len(h.queue) > 0:
+			last := &h.queue[len(h.queue)-1]
+			if last.gap > 0 {
+				h.queue = append(h.queue, event{})
+				last = &h.queue[len(h.queue)-1]
+			}
+			last.data = append(last.data, data...)
+			return
+		case h.blocked:
+			h.buf = append(h.buf, data...)
+			return
+		case len(h.buf) == 0:
+			n := c.read(h, data)
+			h.buf = append(h.buf, data[n:]...)
+			return
+		}
+		take := len(data)
+		if h.want > len(h.buf) {
+			take = min(take, h.want-len(h.buf))
+		}
+		h.buf = append(h.buf, data[:take]...)
+		data = data[take:]
+		h.drop(c.read(h, h.buf))
+	}
+}
+
+// drop takes n bytes that were read off buf.
+func (h *half) drop(n int) {
+	const keep = 64 << 10
+	rest := len(h.buf) - n
+	switch {
+	case rest == 0 && cap(h.buf) > keep:
+		h.buf = nil
+	case rest > keep:
+		h.buf = h.buf[n:] // moving it each time would cost too much
+	default:
+		h.buf = h.buf[:copy(h.buf, h.buf[n:])]
+	}
+}
+
+type status uint8
+
+const (
+	done    status = iota // something was read: go on
+	more                  // there are not enough bytes yet
+	blocked               // it has to wait; headSeq is set
+)
+
+// read reads from p, the next bytes of h, as far as it can, and returns how far.
+func (c *conn) read(h *half, p []byte) int {
+	h.blocked = false
+	h.want = 0
+	for n := 0; ; {
+		k, st := c.step(h, p[n:])
+		n += k
+		h.off += int64(k)
+		if st != done {
+			h.blocked = st == blocked
+			return n
+		}
+	}
+}
+
+// step reads one thing from p and returns how many bytes that took.
+func (c *conn) step(h *half, p []byte) (int, status) {
+	if h.why == "" && c.mode == modeOpaque {
+		h.stop(OpaqueUnknown)
+	}
+	if h.why != "" {
+		n := min(len(p), cap(h.preview)-len(h.preview))
+		h.preview = append(h.preview, p[:n]...)
+		return len(p), more
+	}
+	switch c.mode {
+	case modeSniffing:
+		return c.sniff(h, p)
+	case modeHTTP:
+		return c.http(h, p)
+	}
+	return c.record(h, p)
+}
+
+// stop gives up reading a direction.
+func (h *half) stop(why string) {
+	h.why = why
+	h.preview = make([]byte, 0, maxPreview)
+	h.tls.message = nil
+}
+
+const maxPreview = 64 // bytes of Opaque.Preview
+
+func clonePreview(p []byte) []byte { return bytes.Clone(p[:min(len(p), maxPreview)]) }
+
+func (c *conn) gapped(in *Gap) {
+	h := &c.halves[in.Side&1]
+	h.next += in.Len
+	c.event(h, event{gap: in.Len, time: in.Time, packet: in.Packet})
+}
+
+func (c *conn) close(in *Close) {
+	h := &c.halves[in.Side&1]
+	o := &c.halves[h.side.Other()]
+	if c.closes[h.side] && (!in.Reset || c.closes[o.side]) {
+		return
+	}
+	c.closes[h.side] = false // a RST after one's own FIN is told, too
+	e := event{close: true, reset: in.Reset, time: in.Time, packet: in.Packet}
+	c.event(h, e)
+	if in.Reset {
+		e.silent = true
+		c.event(o, e)
+	}
+	if c.closes[h.side] && c.closes[o.side] && (c.pub.Leg != LegNone || c.d.SecretsFirst) {
+		c.giveUp(SealedNoKey)
+	}
+}
+
+// event lets a gap or an end take its turn.
+func (c *conn) event(h *half, e event) {
+	if c.closes[h.side] {
+		return
+	}
+	c.seq++
+	e.seq = c.seq
+	c.closes[h.side] = e.close
+	h.queue = append(h.queue, e)
+	if !h.blocked {
+		c.drain(h)
+	}
+	if c.halves[h.side.Other()].blocked {
+		c.pump()
+	}
+}
+
+// pump reads on in the directions that wait, the oldest first, until neither can.
+func (c *conn) pump() {
+	for {
+		a, b := &c.halves[Client], &c.halves[Server]
+		if b.blocked && (!a.blocked || b.headSeq < a.headSeq) {
+			a, b = b, a
+		}
+		if !(a.blocked && c.drain(a)) && !(b.blocked && c.drain(b)) {
+			return
+		}
+	}
+}
+
+// drain reads what has waited in h, and reports whether it went on at all.
+func (c *conn) drain(h *half) bool {
+	moved := false
+	for {
+		off, message := h.off, len(h.tls.message)
+		h.drop(c.read(h, h.buf))
+		moved = moved || h.off != off || len(h.tls.message) != message || !h.blocked
+		if h.blocked || len(h.queue) == 0 {
+			break
+		}
+		e := h.queue[0]
+		if o := &c.halves[h.side.Other()]; e.close && o.blocked && o.headSeq < e.seq {
+			h.blocked = true
+			h.headSeq = e.seq
+			break
+		}
+		h.queue = h.queue[1:]
+		moved = true
+		switch {
+		case e.close:
+			c.end(h, e)
+		case e.gap > 0:
+			c.gap(h, e)
+		default:
+			h.buf = e.data
+		}
+	}
+	h.trim()
+	return moved
+}
+
+func (c *conn) gap(h *half, e event) {
+	c.endWeb(h, e, true)
+	c.cut(h)
+	h.off += e.gap
+	c.add(h, h.off, Message{Time: e.time, First: e.packet, Last: e.packet, Body: &Missing{Len: e.gap}})
+	switch {
+	case c.mode == modeTLS && h.why == "":
+		h.tls.gap()
+	case h.why == "":
+		h.stop(OpaqueGap)
+	}
+	if c.mode == modeSniffing {
+		c.mode = modeOpaque
+	}
+}
+
+func (c *conn) end(h *half, e event) {
+	c.endWeb(h, e, e.reset || c.mode == modeTLS)
+	c.cut(h)
+	if c.mode == modeSniffing {
+		c.mode = modeOpaque // the other side may wait for this one to show what it is
+	}
+	h.ended = true
+	if !e.silent {
+		c.add(h, h.told, Message{Time: e.time, First: e.packet, Last: e.packet, Body: &Closed{Reset: e.reset}})
+	}
+}
+
+// endWeb tells the web protocol that no more will come. In TLS only
+// close_notify is a proper end.
+func (c *conn) endWeb(h *half, e event, cut bool) {
+	if c.web == nil {
+		return
+	}
+	mark := web.Mark{Start: h.off, End: h.off, First: e.packet, Last: e.packet, Time: e.time}
+	var items []web.Item
+	if cut {
+		items = c.web.Abort(int(h.side), mark)
+	} else {
+		items = c.web.End(int(h.side), mark)
+	}
+	c.items(h, items)
+}
+
+// cut tells what is left of h where nothing more can be read of it.
+func (c *conn) cut(h *half) {
+	end := h.off + int64(len(h.buf))
+	c.flush(h)
+	switch {
+	case h.why != "":
+		if end > h.told {
+			c.tell(h, end, &Opaque{Len: end - h.told, Preview: h.preview, Why: h.why})
+			h.preview = nil
+		}
+	default:
+		if c.mode == modeTLS {
+			c.cutRecord(h, end)
+		}
+		if end > h.told {
+			begin := h.tls.message
+			if len(begin) == 0 {
+				begin = h.buf
+			}
+			c.tell(h, end, &Opaque{Len: end - h.told, Preview: clonePreview(begin), Why: OpaqueCut})
+		}
+		h.tls.message = nil
+	}
+	h.off = end
+	h.buf = nil
+}
+
+// over tells that nothing more can come of the connection.
+func (c *conn) over() bool {
+	a, b := &c.halves[Client], &c.halves[Server]
+	return a.ended && b.ended && len(a.queue) == 0 && len(b.queue) == 0
+}
+
+// giveUp handles what waits without what it waits for.
+func (c *conn) giveUp(why string) {
+	if c.forced == "" {
+		c.forced = why
+	}
+	c.pump()
+}
+
+// finish tells what is left at the end of the input.
+func (c *conn) finish() {
+	c.giveUp(SealedNoKey)
+	if c.mode == modeSniffing {
+		c.mode = modeOpaque
+		c.pump()
+	}
+	for i := range c.halves {
+		if h := &c.halves[i]; !h.ended {
+			last := h.at(h.off - 1)
+			c.endWeb(h, event{time: last.time, packet: last.packet}, true)
+			c.cut(h)
+			h.ended = true
+		}
+	}
+}
+
+// waits is what the connection counts towards the bounds.
+func (c *conn) waits() int64 {
+	var n int64
+	for i := range c.halves {
+		h := &c.halves[i]
+		if !h.blocked {
+			continue
+		}
+		n += waitingOverhead + int64(len(h.buf)+len(h.tls.message)) + 32*int64(len(h.pieces)-h.drops)
+		for i := range h.queue {
+			n += 128 + int64(len(h.queue[i].data))
+		}
+	}
+	return n
+}
+
+// at returns the piece of the byte at off, as far as pieces are still kept.
+func (h *half) at(off int64) piece {
+	p := h.pieces[h.drops:]
+	if len(p) == 0 {
+		return piece{}
+	}
+	return p[max(0, sort.Search(len(p), func(i int) bool { return p[i].off > off })-1)]
+}
+
+// trim forgets the pieces of bytes that were read and told.
+func (h *half) trim() {
+	keep := h.off - 1 // what is told later may end there
+	if len(h.tls.message) > 0 {
+		keep = min(keep, h.told)
+	}
+	if h.drops+1 < len(h.pieces) && h.pieces[h.drops+1].off <= keep {
+		if h.told < keep && h.first.off < 0 {
+			h.first = h.at(h.told)
+		}
+		for h.drops+1 < len(h.pieces) && h.pieces[h.drops+1].off <= keep {
+			h.drops++
+		}
+		if h.drops > len(h.pieces)/2 {
+			h.pieces = h.pieces[:copy(h.pieces, h.pieces[h.drops:])]
+			h.drops = 0
+		}
+	}
+}
+
+// tell adds the message that ends at end.
+func (c *conn) tell(h *half, end int64, body any) *Message {
+	c.flush(h)
+	first := h.first
+	if first.off < 0 {
+		first = h.at(h.told)
+	}
+	last := h.at(end - 1)
+	return c.add(h, end, Message{Time: last.time, First: first.packet, Last: last.packet, Body: body})
+}
+
+// add adds a message of the bytes from told to end.
+func (c *conn) add(h *half, end int64, m Message) *Message {
+	m.Conn = c.pub
+	m.Side = h.side
+	m.Span = Span{h.told, end}
+	h.told = end
+	h.first.off = -1
+	c.d.messages = append(c.d.messages, m)
+	return &c.d.messages[len(c.d.messages)-1]
+}

@@ -1,0 +1,232 @@
+package capture
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+
+	"explainer/capture/keys"
+)
+
+// Bounds of what is kept.
+const (
+	maxWaiting      = 16 << 20  // bytes of a connection that wait for a secret or for the other side
+	maxWaitingTotal = 256 << 20 // the same for all connections together
+	waitingOverhead = 2 << 10   // what a connection that waits counts beside its bytes
+)
+
+// A Decoder turns inputs into messages. Its zero value is ready for use.
+//
+// What a connection carries is found out from its first bytes; each direction
+// then goes through these states:
+//
+//	          ┌─► opaque                          neither TLS nor HTTP: counted until its end
+//	sniffing ─┼─► HTTP ── CONNECT, 2xx ─► sniffing (in the tunnel)
+//	          └─► TLS
+//
+//	TLS 1.2 and older          client                     server
+//	  in clear                 ClientHello … CKE          ServerHello … ServerHelloDone
+//	    │ ChangeCipherSpec     its own                    its own; without ServerHelloDone: resumed
+//	  protected                Finished, data             Finished, data
+//	    │ ClientHello, ServerHello: a second set of keys is being made under the first
+//	    │ ChangeCipherSpec, encrypted: to the second set (renegotiation)
+//	  protected
+//
+//	TLS 1.3                    client                     server
+//	  in clear                 ClientHello                HelloRetryRequest, ServerHello
+//	    │
+//	  early                    0-RTT data, EndOfEarlyData -
+//	    │ EndOfEarlyData, or a record that the next stage's secret opens
+//	  handshake                … Finished                 EncryptedExtensions … Finished
+//	    │ Finished
+//	  application              data, KeyUpdate            data, KeyUpdate, NewSessionTicket
+//
+//	Any state goes to opaque after bytes that break the protocol or are missing.
+//
+// A direction whose next record cannot be handled yet waits: bytes are kept and
+// it is tried again when a secret arrives or the other direction moves on. There
+// are three things to wait for: a secret; a message of the other side that says
+// how to read this one (a client's flight needs the ServerHello, its data in TLS
+// 1.3 the EncryptedExtensions); and, so that a response is always read after its
+// request, application data of the other side that was captured before. So each
+// side's messages are the same whenever its secrets arrive. Secrets of one
+// direction are expected in the order in which they are derived, as every key
+// log has them: when a later one is known, an earlier one is not waited for.
+//
+// Nothing waits for a secret beyond the bounds, after the end of a connection
+// that the proxy itself recorded, or where SecretsFirst is set; then it is [Sealed].
+type Decoder struct {
+	// SecretsFirst says that each secret is fed before the bytes that it opens,
+	// if it is known at all. Then nothing waits for a secret.
+	SecretsFirst bool
+
+	conns    map[int]*conn
+	last     int // the highest connection number that began
+	secrets  secrets
+	messages []Message
+	plain    []byte    // of the record in hand
+	data     []AppData // to take the bodies of messages from, many per allocation
+
+	waiting int64   // sum of the connections' waiting
+	queue   []*conn // those that wait, in the order in which they began to
+}
+
+// Feed takes the next input and returns what it completed. The slice is valid
+// until the next call; the messages' bodies and Raw stay valid.
+//
+// Bytes never cause an error. An input about a connection that is over is not
+// looked at, but for facts.
+func (d *Decoder) Feed(in Input) []Message {
+	clear(d.messages)
+	d.messages = d.messages[:0]
+	switch in := in.(type) {
+	case *Open:
+		if in.Conn > d.last {
+			d.open(in)
+		}
+	case *Chunk:
+		if c := d.conn(in.Conn, in.Time, in.Packet); c != nil && len(in.Data) > 0 {
+			c.chunk(in)
+			d.after(c)
+		}
+	case *Gap:
+		if c := d.conn(in.Conn, in.Time, in.Packet); c != nil && in.Len > 0 {
+			c.gapped(in)
+			d.after(c)
+		}
+	case *Close:
+		if c := d.conn(in.Conn, in.Time, in.Packet); c != nil {
+			c.close(in)
+			d.after(c)
+		}
+	case *Secret:
+		d.secret(in)
+	case *Fact:
+		f := *in
+		f.Data = bytes.Clone(f.Data)
+		m := Message{Time: f.Time, Body: &f}
+		if c := d.conns[f.Conn]; c != nil {
+			m.Conn = c.pub
+		}
+		d.messages = append(d.messages, m)
+	}
+	return d.messages
+}
+
+// Finish is called at the end of the input. It returns what was still pending,
+// connection by connection in the order of their numbers. The Decoder is empty
+// afterwards but for the secrets.
+func (d *Decoder) Finish() []Message {
+	clear(d.messages)
+	d.messages = d.messages[:0]
+	for _, n := range slices.Sorted(maps.Keys(d.conns)) {
+		c := d.conns[n]
+		c.finish()
+		d.free(c)
+	}
+	d.queue, d.waiting = nil, 0
+	return d.messages
+}
+
+func (d *Decoder) open(in *Open) *conn {
+	c := &conn{d: d, pub: &Conn{
+		Number: in.Conn, Leg: in.Leg, Client: in.Client, Server: in.Server, SYN: in.SYN,
+	}}
+	c.halves[Client].first.off = -1
+	c.halves[Server] = half{side: Server, first: piece{off: -1}}
+	if d.conns == nil {
+		d.conns = make(map[int]*conn)
+	}
+	d.conns[in.Conn] = c
+	d.last = in.Conn
+	d.messages = append(d.messages, Message{
+		Conn: c.pub, Time: in.Time, First: in.Packet, Last: in.Packet, Body: &Opened{},
+	})
+	return c
+}
+
+// conn finds a connection, or begins one that has no Open. It is nil if the
+// connection is over.
+func (d *Decoder) conn(number int, time int64, packet int) *conn {
+	if c := d.conns[number]; c != nil {
+		return c
+	}
+	if number <= d.last {
+		return nil
+	}
+	return d.open(&Open{Conn: number, Time: time, Packet: packet})
+}
+
+// after keeps the bounds once c has moved.
+func (d *Decoder) after(c *conn) {
+	if c.over() {
+		d.free(c)
+		return
+	}
+	waits := c.waits()
+	if waits > maxWaiting {
+		c.giveUp(SealedTooMany)
+		waits = c.waits()
+	}
+	if waits > 0 && !c.queued {
+		c.queued = true
+		d.queue = append(d.queue, c)
+	}
+	d.waiting += waits - c.waiting
+	c.waiting = waits
+	for d.waiting > maxWaitingTotal {
+		old := d.queue[0]
+		d.queue = d.queue[1:]
+		old.queued = false
+		if old.waiting > 0 {
+			old.giveUp(SealedTooMany)
+			d.waiting -= old.waiting
+			old.waiting = 0
+			if old.over() {
+				d.free(old)
+			}
+		}
+	}
+	if len(d.queue) > 64+2*len(d.conns) {
+		d.queue = slices.DeleteFunc(d.queue, func(c *conn) bool {
+			c.queued = c.waiting > 0
+			return !c.queued
+		})
+	}
+}
+
+func (d *Decoder) free(c *conn) {
+	d.waiting -= c.waiting
+	c.waiting = 0
+	d.secrets.forget(c)
+	delete(d.conns, c.pub.Number)
+}
+
+func (d *Decoder) secret(s *keys.Secret) {
+	for _, c := range d.secrets.add(s) {
+		d.retry(c)
+	}
+	if s.Label == labelRSA {
+		// Which connection it belongs to shows when its ClientKeyExchange is looked up.
+		for _, c := range slices.Clone(d.queue) {
+			d.retry(c)
+		}
+	}
+}
+
+func (d *Decoder) retry(c *conn) {
+	if c.halves[Client].blocked || c.halves[Server].blocked {
+		c.pump()
+		d.after(c)
+	}
+}
+
+// newAppData takes the next of many, so that not each record costs an allocation.
+func (d *Decoder) newAppData() *AppData {
+	if len(d.data) == 0 {
+		d.data = make([]AppData, 64)
+	}
+	a := &d.data[0]
+	d.data = d.data[1:]
+	return a
+}

@@ -1,0 +1,586 @@
+package capture
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"explainer/capture/handshake"
+	"explainer/capture/keys"
+)
+
+const (
+	maxMessage    = 1 << 20 // bytes of a handshake message
+	maxTranscript = 2 << 20 // bytes of messages kept for the session hash
+)
+
+// stage says which of TLS 1.3's secrets protects a direction (RFC 8446 7.1).
+type stage uint8
+
+const (
+	stageClear stage = iota
+	stageEarly
+	stageHandshake
+	stageApplication
+	stages
+)
+
+// What the server did with 0-RTT data.
+type early uint8
+
+const (
+	earlyUnknown early = iota
+	earlyAccepted
+	earlyRejected
+)
+
+// A negotiation is one handshake: a ClientHello, its answer, and the keys made
+// of them.
+type negotiation struct {
+	hello    *handshake.ClientHello // the first one
+	hellos   int                    // ClientHellos: two around a HelloRetryRequest
+	retry    bool                   // there was a HelloRetryRequest
+	answered bool                   // and a ServerHello
+	extended bool                   // and EncryptedExtensions
+	done     bool                   // and a ServerHelloDone
+	resumed  bool
+	early    early
+
+	version      uint16
+	suite        *keys.Suite // nil: unknown
+	exchange     handshake.KeyExchange
+	compressed   bool
+	ems, etm     bool // in the ServerHello; in force if in both
+	clientRandom []byte
+	serverRandom []byte
+	secrets      *entry // of clientRandom
+
+	// For the label RSA: the messages up to ClientKeyExchange, each side's in
+	// order, and that message's ciphertext.
+	transcript [2][][]byte
+	size       int
+	ciphertext []byte
+
+	masters []master
+}
+
+// master is a candidate for the master secret, with the openers made from it.
+type master struct {
+	secret  []byte
+	by      string
+	openers [2]*keys.Opener
+}
+
+// trials are the candidates for the keys of a stage of TLS 1.3.
+type trials struct {
+	seen int // secrets that were made openers of
+	list []trial
+}
+
+type trial struct {
+	secret []byte
+	opener *keys.Opener
+}
+
+func is13(version uint16) bool {
+	return version == 0x0304 || version>>8 == 0x7f || version>>8 == 0xfb // and its drafts
+}
+
+// replied tells that the last ClientHello was answered.
+func (n *negotiation) replied() bool { return n.answered || n.retry && n.hellos == 1 }
+
+// openable tells whether the records of the negotiated version and suite can be opened.
+func (n *negotiation) openable() bool {
+	if n.suite == nil || !n.suite.Openable() || n.suite.TLS13 != is13(n.version) {
+		return false
+	}
+	return is13(n.version) || n.version >= 0x0301 && n.version <= 0x0303
+}
+
+// handshakes tells the whole messages that there are.
+func (c *conn) handshakes(h *half) status {
+	t := &h.tls
+	for len(t.message) >= 4 {
+		n := 4 + (int(t.message[1])<<16 | int(t.message[2])<<8 | int(t.message[3]))
+		typ := handshake.Type(t.message[0])
+		if n > 4+maxMessage {
+			c.malformed(h, t.segEnd, handshake.TypeName(typ), "it claims to be longer than is read")
+			return done
+		}
+		if len(t.message) < n {
+			break
+		}
+		if h.side == Client && t.neg != nil && !t.neg.replied() && c.mayReply() {
+			h.headSeq = t.segSeq
+			return blocked
+		}
+		raw := bytes.Clone(t.message[:n])
+		end := t.segEnd
+		if n < len(t.message) {
+			end = t.segBody + int64(n-t.seg)
+		}
+		t.message = t.message[n:]
+		t.seg -= n
+		c.handshake(h, typ, raw, end)
+		if h.why != "" {
+			return done
+		}
+	}
+	if len(t.message) == 0 {
+		t.message = nil
+	}
+	return done
+}
+
+// handshake tells one message.
+func (c *conn) handshake(h *half, typ handshake.Type, raw []byte, end int64) {
+	t := &h.tls
+	ctx := handshake.Context{FromClient: h.side == Client}
+	if n := t.neg; n != nil {
+		ctx.Version, ctx.KeyExchange = n.version, n.exchange
+	}
+	body, err := handshake.Parse(typ, raw[4:], ctx)
+	if err != nil {
+		name := handshake.TypeName(typ)
+		c.malformed(h, end, name, strings.TrimPrefix(err.Error(), name+": "))
+		return
+	}
+	opened, by := t.opened, t.by
+	moved := c.learn(h, body, raw)
+	m := c.tell(h, end, body)
+	m.Raw = raw
+	m.Opened = opened
+	if opened {
+		m.By = by
+	}
+	if moved && len(t.message) > 0 {
+		c.malformed(h, t.segEnd, "record", "more content after the message that changes the keys (RFC 8446 5.1)")
+	}
+}
+
+// learn takes from a message what later ones depend on. It reports whether the
+// direction's keys change behind it.
+func (c *conn) learn(h *half, body handshake.Message, raw []byte) (moved bool) {
+	t := &h.tls
+	switch m := body.(type) {
+	case *handshake.ClientHello:
+		if h.side == Client {
+			c.clientHello(h, m, raw)
+		}
+		return false
+	case *handshake.ServerHello:
+		if h.side == Server {
+			return c.serverHello(h, m, raw)
+		}
+		return false
+	case *handshake.HelloRequest:
+		return false
+	}
+	n := t.neg
+	if n == nil {
+		return false
+	}
+	if is13(n.version) {
+		return c.learn13(h, n, body)
+	}
+	n.note(h.side, raw)
+	switch m := body.(type) {
+	case *handshake.Certificate:
+		if h.side == Server && n.resumed {
+			n.resumed, c.pub.Resumed = false, false // the session id was echoed, and yet
+		}
+	case *handshake.ServerHelloDone:
+		n.done = n.done || h.side == Server
+	case *handshake.ClientKeyExchange:
+		if n.ciphertext == nil {
+			n.ciphertext = append([]byte{}, m.EncryptedPreMaster...)
+		}
+	case *handshake.NextProtocol:
+		if c.pub.ALPN == "" {
+			c.pub.ALPN = m.Protocol
+		}
+	}
+	return false
+}
+
+func (c *conn) clientHello(h *half, m *handshake.ClientHello, raw []byte) {
+	n := c.last
+	if n == nil || n.hellos == 2 || n.hellos == 1 && !n.retry {
+		n = &negotiation{}
+		c.last = n
+		c.pub.Resumed = false
+	}
+	t := &h.tls
+	t.neg = n
+	t.trials = [stages]trials{}
+	n.hellos++
+	if n.hellos == 1 {
+		n.hello = m
+		n.clientRandom = m.Random[:]
+		n.secrets = c.d.secrets.use(c, m.Random)
+		n.note(Client, raw)
+		c.pub.ClientRandom = n.clientRandom
+		c.pub.Secrets = n.secrets.latest
+	}
+	if !t.on {
+		t.opener, t.lost = nil, ""
+		t.stage = stageHandshake
+		if m.HasEarlyData() && n.hellos == 1 && !n.retry {
+			t.stage = stageEarly
+		}
+	}
+	if n.answered {
+		c.agree(n)
+	}
+}
+
+func (c *conn) serverHello(h *half, m *handshake.ServerHello, raw []byte) (moved bool) {
+	n := c.last
+	if n == nil || n.answered {
+		n = &negotiation{}
+		c.last = n
+	}
+	t := &h.tls
+	t.neg = n
+	n.version = m.Version()
+	n.suite, _ = keys.SuiteByID(m.CipherSuite)
+	c.pub.Version, c.pub.Suite = n.version, m.CipherSuite
+	if m.Retry {
+		n.retry = true
+		c.decideEarly(n, earlyRejected)
+		return false
+	}
+	n.answered = true
+	n.serverRandom = m.Random[:]
+	n.note(Server, raw)
+	n.ems, n.etm = m.HasEMS(), m.HasEtM()
+	n.compressed = m.CompressionMethod != 0
+	c.pub.ServerRandom = n.serverRandom
+	_, psk := m.SelectedPSK()
+	if is13(n.version) {
+		n.resumed = psk
+		t.enter(stageHandshake)
+		t.trials = [stages]trials{}
+		moved = true
+	} else {
+		n.exchange = handshake.SuiteKeyExchange(m.CipherSuite)
+		c.pub.ALPN = m.ALPN()
+		if n.hello != nil && len(m.SessionID) > 0 && bytes.Equal(m.SessionID, n.hello.SessionID) {
+			n.resumed = true
+		}
+		psk = false
+	}
+	c.pub.Resumed = n.resumed
+	if !psk {
+		c.decideEarly(n, earlyRejected)
+	}
+	if n.hello != nil {
+		c.agree(n)
+	}
+	return moved
+}
+
+// agree sets what needs both Hellos.
+func (c *conn) agree(n *negotiation) {
+	old := !is13(n.version)
+	c.pub.EMS = old && n.ems && n.hello.HasEMS()
+	c.pub.EtM = old && n.etm && n.hello.HasEtM() && n.suite != nil && n.suite.Cipher.CBC()
+	if old {
+		c.halves[Client].tls.stage = stageClear
+	}
+}
+
+// learn13 is learn for TLS 1.3.
+func (c *conn) learn13(h *half, n *negotiation, body handshake.Message) (moved bool) {
+	t := &h.tls
+	switch m := body.(type) {
+	case *handshake.EncryptedExtensions:
+		if h.side != Server {
+			return false
+		}
+		n.extended = true
+		c.pub.ALPN = m.ALPN()
+		if m.HasEarlyData() {
+			c.decideEarly(n, earlyAccepted)
+		} else {
+			c.decideEarly(n, earlyRejected)
+		}
+	case *handshake.EndOfEarlyData:
+		if t.stage == stageEarly {
+			c.decideEarly(n, earlyAccepted)
+			t.enter(stageHandshake)
+			return true
+		}
+	case *handshake.Finished:
+		if t.stage != stageHandshake {
+			return false // after the handshake, to authenticate the client (RFC 8446 4.6.2)
+		}
+		if h.side == Client && n.early == earlyUnknown {
+			c.decideEarly(n, earlyRejected) // there was no EndOfEarlyData
+		}
+		t.enter(stageApplication)
+		return true
+	case *handshake.KeyUpdate:
+		if t.stage == stageApplication && t.opener != nil {
+			t.secret = keys.NextTrafficSecret(n.suite, t.secret)
+			t.opener, _ = keys.NewTLS13(n.suite, t.secret)
+			return true
+		}
+	}
+	return false
+}
+
+// enter begins a stage whose keys are to be found.
+func (t *tlsHalf) enter(s stage) { t.stage, t.opener, t.lost = s, nil, "" }
+
+// decideEarly notes what became of 0-RTT data, once.
+func (c *conn) decideEarly(n *negotiation, e early) {
+	if n.early != earlyUnknown {
+		return
+	}
+	n.early = e
+	if e == earlyRejected && c.web != nil && n.hello != nil && n.hello.HasEarlyData() {
+		c.rejected, c.web = c.web, nil
+	}
+}
+
+// note keeps a message for the session hash (RFC 7627 3), which ends with the
+// ClientKeyExchange.
+func (n *negotiation) note(side Side, raw []byte) {
+	if side == Client && n.ciphertext != nil || side == Server && n.done {
+		return
+	}
+	if n.size += len(raw); n.size <= maxTranscript {
+		n.transcript[side] = append(n.transcript[side], raw)
+	}
+}
+
+// learnMasters makes candidates of the secrets that are known by now.
+func (n *negotiation) learnMasters(pub *Conn, s *secrets) {
+	for _, m := range n.secrets.values[labelClientRandom] {
+		n.addMaster(pub, m, labelClientRandom)
+	}
+	if len(n.ciphertext) < 8 || n.exchange != handshake.KeyExchangeRSA {
+		return
+	}
+	for _, pre := range s.rsa[[8]byte(n.ciphertext)] {
+		var m []byte
+		if pub.EMS {
+			if !n.done || n.size > maxTranscript {
+				continue
+			}
+			messages := append([][]byte{}, n.transcript[Client][0])
+			messages = append(messages, n.transcript[Server]...)
+			messages = append(messages, n.transcript[Client][1:]...)
+			m = keys.ExtendedMasterSecret(n.version, n.suite.Hash, pre, keys.TranscriptHash(n.version, n.suite.Hash, messages...))
+		} else {
+			m = keys.MasterSecret(n.version, n.suite.Hash, pre, n.clientRandom, n.serverRandom)
+		}
+		n.secrets.latest[labelRSA] = pre
+		n.addMaster(pub, m, labelRSA)
+	}
+}
+
+func (n *negotiation) addMaster(pub *Conn, secret []byte, by string) {
+	for i := range n.masters {
+		if bytes.Equal(n.masters[i].secret, secret) {
+			return
+		}
+	}
+	m := master{secret: secret, by: by}
+	var err error
+	m.openers[Client], m.openers[Server], err = keys.NewTLS12(n.version, n.suite, secret, n.clientRandom, n.serverRandom, pub.EtM)
+	if err == nil && len(n.masters) < 2*maxValues {
+		n.masters = append(n.masters, m)
+	}
+}
+
+// open12 opens a record of TLS 1.2 or older; the status is done, blocked, or more
+// if it stays sealed.
+func (c *conn) open12(h *half, typ uint8, version uint16, body []byte) ([]byte, status) {
+	t := &h.tls
+	if t.lost != "" {
+		return nil, more
+	}
+	dst := c.d.plain[:0]
+	if t.opener != nil {
+		plain, _, err := t.opener.Open(dst, typ, version, body)
+		if err != nil {
+			t.opener, t.lost = nil, SealedBadTag
+			return nil, more
+		}
+		c.d.plain = plain
+		return plain, done
+	}
+	n := t.keys
+	switch {
+	case n == nil || n.hello == nil || !n.answered:
+		t.lost = SealedPhase
+		return nil, more
+	case !n.openable():
+		t.lost = SealedNoSuite
+		return nil, more
+	case n.compressed:
+		t.lost = SealedDeflated
+		return nil, more
+	}
+	n.learnMasters(c.pub, &c.d.secrets)
+	for i := range n.masters {
+		o := n.masters[i].openers[h.side]
+		if plain, _, err := o.Open(dst, typ, version, body); err == nil {
+			t.opener, t.by = o, n.masters[i].by
+			c.d.plain = plain
+			return plain, done
+		}
+	}
+	if !c.keysForced() {
+		return nil, blocked
+	}
+	t.lost = c.noKey()
+	if len(n.masters) > 0 {
+		t.lost = SealedBadTag
+	}
+	return nil, more
+}
+
+// explicitLen is how many bytes of a record stand before its ciphertext: an
+// explicit nonce or IV (RFC 5246 6.2.3.2, RFC 5288 3).
+func (t *tlsHalf) explicitLen() int {
+	n := t.keys
+	if n == nil || n.suite == nil {
+		return 0
+	}
+	switch {
+	case n.suite.Cipher.AEAD() && n.suite.FixedIVLen == 4:
+		return 8
+	case n.suite.Cipher.CBC() && n.version > 0x0301:
+		return n.suite.BlockLen
+	}
+	return 0
+}
+
+// laterKnown tells whether a secret of a later stage of h is known.
+func (c *conn) laterKnown(h *half) bool {
+	t := &h.tls
+	if t.neg == nil || t.neg.secrets == nil {
+		return false
+	}
+	for s := t.stage + 1; s < stages; s++ {
+		if len(t.neg.secrets.values[labels13[h.side][s]]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// open13 opens a record of TLS 1.3; the status is as for open12.
+func (c *conn) open13(h *half, version uint16, body []byte) ([]byte, uint8, status) {
+	t := &h.tls
+	n := t.neg
+	switch {
+	case n.hello == nil:
+		t.lost = SealedPhase // the client's side is not in the capture
+	case n.answered && !n.openable():
+		t.lost = SealedNoSuite
+	}
+	dst := c.d.plain[:0]
+	failed := t.lost
+	switch {
+	case t.opener != nil:
+		plain, inner, err := t.opener.Open(dst, typeApplicationData, version, body)
+		if err == nil {
+			c.d.plain = plain
+			return plain, inner, done
+		}
+		failed = SealedBadTag
+	case t.lost == "":
+		failed = c.noKey()
+		if plain, inner, known, ok := c.try(h, t.stage, version, body); ok {
+			return plain, inner, done
+		} else if known {
+			failed = SealedBadTag
+		}
+	}
+	if t.stage == stageEarly && n.early == earlyUnknown && c.mayAnswerEarly() {
+		return nil, typeApplicationData, blocked // early data and the handshake look alike
+	}
+	for s := t.stage + 1; s < stages && n.answered; s++ {
+		if plain, inner, _, ok := c.try(h, s, version, body); ok {
+			return plain, inner, done
+		}
+	}
+	hopeless := t.lost == SealedPhase || t.lost == SealedNoSuite
+	spoilt := t.stage == stageApplication && (t.opener != nil || t.lost != "")
+	if !hopeless && !spoilt && !c.laterKnown(h) && !c.keysForced() {
+		return nil, typeApplicationData, blocked
+	}
+	t.opener, t.lost = nil, failed
+	return nil, typeApplicationData, more
+}
+
+// reason is why the record in hand stays sealed.
+func (t *tlsHalf) reason() string {
+	if t.stage == stageEarly && t.neg.early == earlyRejected {
+		return SealedEarly
+	}
+	return t.lost
+}
+
+// try opens a record with the secrets of a stage, and enters that stage if one does.
+func (c *conn) try(h *half, s stage, version uint16, body []byte) (plain []byte, inner uint8, known, ok bool) {
+	t := &h.tls
+	n := t.neg
+	label := labels13[h.side][s]
+	if label == "" || n.secrets == nil {
+		return nil, 0, false, false
+	}
+	values := n.secrets.values[label]
+	if len(values) == 0 {
+		return nil, 0, false, false
+	}
+	for _, tr := range t.candidates(s, values) {
+		plain, inner, err := tr.opener.Open(c.d.plain[:0], typeApplicationData, version, body)
+		if err != nil {
+			continue
+		}
+		c.d.plain = plain
+		if s > t.stage {
+			c.breakOff(h)
+		}
+		t.enter(s)
+		t.opener, t.secret, t.by = tr.opener, tr.secret, label
+		return plain, inner, true, true
+	}
+	return nil, 0, true, false
+}
+
+// candidates makes the openers of a stage, each once.
+func (t *tlsHalf) candidates(s stage, values [][]byte) []trial {
+	ts := &t.trials[s]
+	if ts.seen > len(values) {
+		*ts = trials{} // some were forgotten
+	}
+	for ; ts.seen < len(values); ts.seen++ {
+		for _, suite := range t.neg.suites(s) {
+			if o, err := keys.NewTLS13(suite, values[ts.seen]); err == nil {
+				ts.list = append(ts.list, trial{values[ts.seen], o})
+			}
+		}
+	}
+	return ts.list
+}
+
+// suites are those that a stage's records may be protected with. For 0-RTT data it
+// is the pre-shared key's, which is not on the wire: so any that was offered.
+func (n *negotiation) suites(s stage) []*keys.Suite {
+	if s > stageEarly {
+		return []*keys.Suite{n.suite}
+	}
+	var list []*keys.Suite
+	for id := uint16(0x1301); id <= 0x1305; id++ { // RFC 8446 B.4
+		if suite, ok := keys.SuiteByID(id); ok && slices.Contains(n.hello.CipherSuites, id) {
+			list = append(list, suite)
+		}
+	}
+	return list
+}

@@ -1,0 +1,476 @@
+package capture
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"explainer/capture/handshake"
+	"explainer/capture/keys"
+	"explainer/capture/web"
+)
+
+// Record types (RFC 5246 6.2.1, RFC 6520 3).
+const (
+	typeChangeCipherSpec = 20
+	typeAlert            = 21
+	typeHandshake        = 22
+	typeApplicationData  = 23
+	typeHeartbeat        = 24
+)
+
+const (
+	headerLen = 5       // of a record
+	maxPlain  = 1 << 14 // bytes of content in a record (RFC 5246 6.2.1, RFC 8446 5.1)
+)
+
+// tlsHalf is one direction's state of TLS.
+type tlsHalf struct {
+	neg   *negotiation // the one that this side's last Hello belongs to
+	begun bool         // a record was read
+
+	// message holds the beginning of a handshake message, or messages that wait.
+	// Its bytes from seg on are the content of the last record, which stood in
+	// the stream from segBody on, and that record ended at segEnd.
+	message         []byte
+	seg             int
+	segBody, segEnd int64
+	segSeq          uint64
+	opened          bool // message was encrypted
+
+	on     bool         // TLS 1.2 and older: records are protected
+	keys   *negotiation // by these keys
+	stage  stage        // TLS 1.3
+	opener *keys.Opener // nil: not known, or lost
+	by     string       // label of the secret behind opener
+	secret []byte       // TLS 1.3: that secret
+	trials [stages]trials
+	lost   string // why records of this stage cannot be opened any more, one of the Sealed constants
+
+	resync bool // after a gap: the next bytes may or may not be a record
+
+	skip     int // bytes to come of a record that cannot be opened
+	skipType uint8
+
+	run sealedRun
+}
+
+// sealedRun is records in a row that were not opened and not told yet. It begins
+// at told.
+type sealedRun struct {
+	Sealed
+	end  int64
+	last piece
+}
+
+// gap notes that bytes are missing.
+func (t *tlsHalf) gap() {
+	*t = tlsHalf{neg: t.neg, begun: true, on: !t.is13(), stage: t.stage, trials: t.trials, lost: SealedGap, resync: true}
+}
+
+// is13 tells that this direction is or, with 0-RTT data, may turn out to be TLS 1.3.
+func (t *tlsHalf) is13() bool {
+	return t.neg != nil && (is13(t.neg.version) || t.neg.version == 0 && t.stage == stageEarly)
+}
+
+// record reads one record. Handshake messages that the last one completed come first.
+func (c *conn) record(h *half, p []byte) (int, status) {
+	t := &h.tls
+	if t.skip > 0 {
+		n := min(t.skip, len(p))
+		t.skip -= n
+		if t.skip > 0 {
+			return n, more
+		}
+		c.seal(h, t.skipType, h.off+int64(n), t.lost)
+		return n, done
+	}
+	if st := c.handshakes(h); st == blocked || h.why != "" {
+		return 0, st
+	}
+	if len(p) < headerLen {
+		h.want = headerLen
+		return 0, more
+	}
+	typ, version, n := p[0], binary.BigEndian.Uint16(p[1:]), int(binary.BigEndian.Uint16(p[3:]))
+	if err := c.headerFault(h, typ, version, n); err != "" {
+		if t.resync {
+			h.stop(OpaqueGap)
+			return 0, done
+		}
+		c.malformed(h, h.off+headerLen, "record", err)
+		return headerLen, done
+	}
+	if t.lost != "" && c.blind(h, typ) {
+		t.begun = true
+		c.breakOff(h)
+		if n == 0 {
+			c.seal(h, typ, h.off+headerLen, t.lost)
+		}
+		t.skip, t.skipType = n, typ
+		return headerLen, done
+	}
+	n += headerLen
+	if len(p) < n {
+		h.want = n
+		return 0, more
+	}
+	if c.whole(h, typ, version, p[:n:n]) == blocked {
+		h.headSeq = h.at(h.off + int64(n) - 1).seq
+		return 0, blocked
+	}
+	t.begun = true
+	t.resync = false
+	return n, done
+}
+
+// headerFault says what is wrong with a record header, or "".
+func (c *conn) headerFault(h *half, typ uint8, version uint16, n int) string {
+	switch {
+	case typ < typeChangeCipherSpec || typ > typeHeartbeat:
+		return fmt.Sprintf("content type %d does not exist", typ)
+	case version>>8 != 3 || version&0xff > 4:
+		return fmt.Sprintf("version %#04x does not exist", version)
+	}
+	limit := maxPlain
+	switch {
+	case typ == typeApplicationData && h.tls.is13() && h.tls.neg.replied():
+		limit += 256
+	case typ == typeApplicationData || h.tls.on:
+		limit += 2048
+	}
+	if n > limit {
+		return fmt.Sprintf("length %d is over the limit of %d", n, limit)
+	}
+	return ""
+}
+
+// blind tells that a record of this type cannot be opened whatever it holds.
+func (c *conn) blind(h *half, typ uint8) bool {
+	t := &h.tls
+	switch {
+	case !t.is13():
+		return t.on
+	case typ != typeApplicationData || t.stage == stageEarly:
+		return false
+	case t.lost == SealedPhase || t.lost == SealedNoSuite:
+		return true
+	}
+	return !c.laterKnown(h) && (t.stage == stageApplication || c.keysForced())
+}
+
+// keysForced tells that a secret is not waited for.
+func (c *conn) keysForced() bool { return c.forced != "" || c.d.SecretsFirst }
+
+// noKey is the reason why a record stays sealed for want of a secret.
+func (c *conn) noKey() string {
+	if c.forced != "" {
+		return c.forced
+	}
+	return SealedNoKey
+}
+
+// mayReply tells that the server may still say how the client's next bytes are to be read.
+func (c *conn) mayReply() bool {
+	s := &c.halves[Server]
+	return c.forced == "" && s.why == "" && !s.ended && s.tls.lost == ""
+}
+
+// mayAnswerEarly tells that EncryptedExtensions may still come.
+func (c *conn) mayAnswerEarly() bool {
+	return c.mayReply() && c.halves[Server].tls.stage < stageApplication
+}
+
+// whole reads one whole record.
+func (c *conn) whole(h *half, typ uint8, version uint16, rec []byte) status {
+	t := &h.tls
+	n := t.neg
+	end := h.off + int64(len(rec))
+	body := rec[headerLen:]
+	if h.side == Client && n != nil && !n.replied() && !t.on {
+		// Until the ServerHello nobody knows which TLS this is.
+		switch {
+		case typ == typeChangeCipherSpec && n.hello.HasEarlyData():
+			return c.content13(h, typ, body, end)
+		case typ == typeApplicationData && n.hello.HasEarlyData():
+			return c.protected(h, typ, version, body, end)
+		case typ != typeChangeCipherSpec && typ != typeApplicationData:
+		case c.mayReply():
+			return blocked
+		default:
+			t.on, t.lost = true, SealedPhase
+			c.seal(h, typ, end, SealedPhase)
+			return done
+		}
+	}
+	switch {
+	case t.on, typ == typeApplicationData && t.is13() && t.stage > stageClear:
+		return c.protected(h, typ, version, body, end)
+	case t.is13() && t.stage > stageClear:
+		return c.content13(h, typ, body, end)
+	}
+	switch {
+	case typ == typeApplicationData && n != nil && n.hello != nil && n.hello.HasEarlyData() && h.side == Client:
+		c.seal(h, typ, end, SealedEarly) // the server chose TLS 1.2
+		return done
+	case typ == typeApplicationData && t.neg == nil,
+		!t.begun && !plausible(typ, body):
+		// The capture began after the handshake.
+		t.on, t.lost = true, SealedPhase
+		c.seal(h, typ, end, SealedPhase)
+		return done
+	case typ == typeApplicationData:
+		c.malformed(h, end, "record", "application data before the keys")
+		return done
+	}
+	c.content(h, typ, body, h.off+headerLen, end, false)
+	return done
+}
+
+// content13 reads a record that is in clear after the Hellos of TLS 1.3.
+func (c *conn) content13(h *half, typ uint8, body []byte, end int64) status {
+	t := &h.tls
+	switch {
+	case typ == typeChangeCipherSpec && len(body) == 1 && body[0] == 1:
+		if c.interleaved(h, typ, end) {
+			return done
+		}
+		c.tell(h, end, &ChangeCipherSpec{Dummy: true})
+		return done
+	case typ == typeAlert: // a client may have no keys yet, or use them only from its Finished on
+	case typ == typeHandshake && h.side == Client && t.neg.retry && t.neg.hellos == 1:
+	default:
+		c.malformed(h, end, "record", fmt.Sprintf("a record of type %d in clear after the Hellos of TLS 1.3", typ))
+		return done
+	}
+	c.content(h, typ, body, h.off+headerLen, end, false)
+	return done
+}
+
+// plausible tells whether the first record of a direction can be in clear.
+func plausible(typ uint8, body []byte) bool {
+	switch typ {
+	case typeHandshake:
+		if len(body) < 4 {
+			return true
+		}
+		n := int(body[1])<<16 | int(body[2])<<8 | int(body[3])
+		switch handshake.Type(body[0]) {
+		case handshake.TypeHelloRequest:
+			return n == 0 && len(body) == 4
+		case handshake.TypeServerHelloDone:
+			return n == 0
+		case handshake.TypeClientHello, handshake.TypeServerHello, handshake.TypeNewSessionTicket,
+			handshake.TypeCertificate, handshake.TypeServerKeyExchange, handshake.TypeCertificateRequest,
+			handshake.TypeCertificateVerify, handshake.TypeClientKeyExchange, handshake.TypeCertificateStatus:
+			return n <= maxMessage
+		}
+		return false
+	case typeAlert:
+		return len(body) == 2
+	}
+	return true
+}
+
+// protected reads an encrypted record, if it can be opened.
+func (c *conn) protected(h *half, typ uint8, version uint16, body []byte, end int64) status {
+	t := &h.tls
+	in13 := t.is13()
+	if typ == typeApplicationData && (!in13 || t.stage != stageHandshake) {
+		// Requests and responses are read in the order of the capture.
+		if o := &c.halves[h.side.Other()]; o.blocked && o.headSeq < h.at(end-1).seq {
+			return blocked
+		}
+		// So is ALPN before what it names.
+		if in13 && h.side == Client && t.stage == stageApplication && !t.neg.extended && c.mayAnswerEarly() {
+			return blocked
+		}
+	}
+	var plain []byte
+	var st status
+	explicit := 0
+	if in13 {
+		plain, typ, st = c.open13(h, version, body)
+	} else {
+		plain, st = c.open12(h, typ, version, body)
+		explicit = t.explicitLen()
+	}
+	switch st {
+	case blocked:
+		return blocked
+	case more:
+		c.breakOff(h)
+		c.seal(h, typ, end, t.reason())
+		return done
+	}
+	if in13 && (typ <= typeChangeCipherSpec || typ > typeHeartbeat) {
+		c.malformed(h, end, "record", fmt.Sprintf("content of type %d inside", typ))
+		return done
+	}
+	c.content(h, typ, plain, h.off+headerLen+int64(explicit), end, true)
+	return done
+}
+
+// interleaved stops the direction if a record of another type comes inside a
+// handshake message (RFC 8446 5.1).
+func (c *conn) interleaved(h *half, typ uint8, end int64) bool {
+	if len(h.tls.message) == 0 {
+		return false
+	}
+	c.malformed(h, end, "record", fmt.Sprintf("a record of type %d inside a handshake message", typ))
+	return true
+}
+
+// content reads what a record held. Its first byte stood at start or, if it was
+// encrypted, the corresponding one did.
+func (c *conn) content(h *half, typ uint8, plain []byte, start, end int64, opened bool) {
+	t := &h.tls
+	if typ == typeHandshake && len(plain) > 0 {
+		t.opened = opened
+		t.seg = len(t.message)
+		t.segBody, t.segEnd = start, end
+		t.segSeq = h.at(end - 1).seq
+		t.message = append(t.message, plain...) // told by handshakes
+		return
+	}
+	if c.interleaved(h, typ, end) {
+		return
+	}
+	var body any
+	switch typ {
+	case typeHandshake:
+		c.malformed(h, end, "record", "a handshake record without content")
+		return
+	case typeChangeCipherSpec:
+		if len(plain) != 1 || plain[0] != 1 {
+			c.malformed(h, end, "ChangeCipherSpec", "it is not the one byte 1")
+			return
+		}
+		body = &ChangeCipherSpec{}
+		if n := t.neg; h.side == Server && n != nil && n.hello != nil && n.answered && !n.done {
+			n.resumed = true
+			c.pub.Resumed = true
+		}
+	case typeAlert:
+		if len(plain) != 2 {
+			c.malformed(h, end, "Alert", fmt.Sprintf("it has %d bytes, not 2", len(plain)))
+			return
+		}
+		body = &Alert{Level: plain[0], Description: plain[1]}
+	case typeApplicationData:
+		a := c.d.newAppData()
+		*a = AppData{Len: len(plain), Wire: int(end - h.off), Early: t.is13() && t.stage == stageEarly}
+		body = a
+		c.pub.OpenedRecords[h.side]++
+		c.pub.OpenedBytes[h.side] += int64(len(plain))
+	case typeHeartbeat:
+		if len(plain) < 3 {
+			c.malformed(h, end, "Heartbeat", fmt.Sprintf("it has %d bytes, fewer than 3", len(plain)))
+			return
+		}
+		body = &Heartbeat{Kind: plain[0], Length: int(binary.BigEndian.Uint16(plain[1:])), Have: len(plain) - 3}
+	}
+	m := c.tell(h, end, body)
+	m.Opened = opened
+	if opened {
+		m.By = t.by
+	}
+	switch typ {
+	case typeChangeCipherSpec:
+		t.on, t.keys, t.opener, t.lost = true, t.neg, nil, ""
+	case typeAlert:
+		if opened && plain[1] == 0 && c.web != nil { // close_notify
+			c.items(h, c.web.End(int(h.side), mark(h, m)))
+		}
+	case typeApplicationData:
+		if w := c.webOf(h); len(plain) > 0 {
+			c.items(h, w.Feed(int(h.side), plain, mark(h, m)))
+		}
+	}
+}
+
+// mark says where a record stood.
+func mark(h *half, m *Message) web.Mark {
+	return web.Mark{Start: m.Span.Start, End: m.Span.End, First: m.First, Last: m.Last, Time: m.Time}
+}
+
+// webOf is what reads the application data of a direction.
+func (c *conn) webOf(h *half) *web.Conn {
+	w := &c.web
+	if h.tls.stage == stageEarly && h.tls.neg.early == earlyRejected {
+		w = &c.rejected
+	}
+	if *w == nil {
+		*w = web.New()
+		if h.tls.stage != stageEarly {
+			(*w).SetALPN(c.pub.ALPN)
+		}
+	}
+	return *w
+}
+
+// seal counts a record that is not opened.
+func (c *conn) seal(h *half, typ uint8, end int64, reason string) {
+	t := &h.tls
+	if r := &t.run; r.Records > 0 && (r.Type != typ || r.Reason != reason) {
+		c.flush(h)
+	}
+	r := &t.run
+	r.Type, r.Reason = typ, reason
+	r.Records++
+	r.Wire = end - h.told
+	r.end = end
+	r.last = h.at(end - 1)
+	if typ == typeApplicationData {
+		c.pub.SealedRecords[h.side]++
+	}
+}
+
+// flush tells the run of sealed records, if there is one.
+func (c *conn) flush(h *half) {
+	r := h.tls.run
+	if r.Records == 0 {
+		return
+	}
+	h.tls.run = sealedRun{}
+	first := h.first
+	if first.off < 0 {
+		first = h.at(h.told)
+	}
+	c.add(h, r.end, Message{Time: r.last.time, First: first.packet, Last: r.last.packet, Body: &r.Sealed})
+}
+
+// breakOff tells the beginning of a handshake message whose rest cannot be opened.
+func (c *conn) breakOff(h *half) {
+	t := &h.tls
+	if len(t.message) == 0 {
+		return
+	}
+	c.tell(h, h.off, &Opaque{Len: h.off - h.told, Preview: clonePreview(t.message), Why: OpaqueCut})
+	t.message = nil
+}
+
+// cutRecord tells an encrypted record that has no end, where nothing more than
+// what stands before end can be read of h.
+func (c *conn) cutRecord(h *half, end int64) {
+	t := &h.tls
+	typ := t.skipType
+	if t.skip == 0 {
+		if len(h.buf) == 0 {
+			return
+		}
+		typ = h.buf[0]
+		if !t.on && !(typ == typeApplicationData && t.is13() && t.stage > stageClear) {
+			return
+		}
+		c.breakOff(h)
+	}
+	t.skip = 0
+	c.tell(h, end, &Sealed{Type: typ, Wire: end - h.told, Reason: SealedCut})
+}
+
+// malformed tells bytes that break the protocol, and stops reading the direction.
+func (c *conn) malformed(h *half, end int64, where, err string) {
+	h.tls.message = nil
+	c.tell(h, end, &Malformed{Where: where, Err: err})
+	h.stop(OpaqueMalformed)
+}

@@ -1,0 +1,317 @@
+package capture
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"explainer/capture/keys"
+)
+
+// tape records the bytes of both sides in one order.
+type tape struct {
+	mu      sync.Mutex
+	chunks  []Chunk
+	secrets []keys.Secret
+	line    []byte
+}
+
+func (r *tape) add(side Side, data []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := len(r.chunks) + 1
+	r.chunks = append(r.chunks, Chunk{Conn: 1, Side: side, Time: int64(n) * 1000, Packet: n, Data: bytes.Clone(data)})
+}
+
+// Write takes key log lines.
+func (r *tape) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.line = append(r.line, p...)
+	for {
+		line, rest, ok := bytes.Cut(r.line, []byte("\n"))
+		if !ok {
+			return len(p), nil
+		}
+		if s, ok := keys.ParseLine(line); ok {
+			r.secrets = append(r.secrets, s)
+		}
+		r.line = rest
+	}
+}
+
+// taped is one end of a pipe whose writes are recorded before they are read.
+type taped struct {
+	net.Conn
+	side Side
+	tape *tape
+}
+
+func (c taped) Write(p []byte) (int, error) {
+	c.tape.add(c.side, p)
+	return c.Conn.Write(p)
+}
+
+var certificates = sync.OnceValue(func() (c struct{ rsa, ecdsa tls.Certificate }) {
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "decoder.test"},
+		DNSNames:     []string{"decoder.test"},
+		NotAfter:     time.Now().Add(time.Hour),
+		KeyUsage:     x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
+	}
+	rk, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, rk.Public(), rk)
+	if err != nil {
+		panic(err)
+	}
+	c.rsa = tls.Certificate{Certificate: [][]byte{der}, PrivateKey: rk}
+	ek, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	if der, err = x509.CreateCertificate(rand.Reader, template, template, ek.Public(), ek); err != nil {
+		panic(err)
+	}
+	c.ecdsa = tls.Certificate{Certificate: [][]byte{der}, PrivateKey: ek}
+	return c
+})
+
+// converse runs client and server over a recorded pipe.
+func (r *tape) converse(t testing.TB, cc, sc *tls.Config, talk func(client, server *tls.Conn) error) {
+	t.Helper()
+	a, b := net.Pipe()
+	cc, sc = cc.Clone(), sc.Clone()
+	cc.KeyLogWriter = r
+	cc.InsecureSkipVerify = true
+	cc.ServerName = "decoder.test"
+	if sc.Certificates == nil {
+		sc.Certificates = []tls.Certificate{certificates().rsa}
+	}
+	client, server := tls.Client(taped{a, Client, r}, cc), tls.Server(taped{b, Server, r}, sc)
+	if err := talk(client, server); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// exchange is the usual talk: requests and responses of HTTP/1.1.
+func exchange(bodies ...string) func(client, server *tls.Conn) error {
+	return func(client, server *tls.Conn) error {
+		failed := make(chan error, 1)
+		go func() {
+			defer server.Close()
+			for _, body := range bodies {
+				if _, err := readUntil(server, "\r\n\r\n"); err != nil {
+					failed <- err
+					return
+				}
+				fmt.Fprintf(server, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+			}
+			failed <- nil
+			io.Copy(io.Discard, server)
+		}()
+		for i, body := range bodies {
+			fmt.Fprintf(client, "GET /%d HTTP/1.1\r\nHost: decoder.test\r\n\r\n", i)
+			if _, err := readUntil(client, body); err != nil {
+				return err
+			}
+		}
+		if err := <-failed; err != nil {
+			return err
+		}
+		client.Close()
+		return nil
+	}
+}
+
+func readUntil(r io.Reader, end string) (string, error) {
+	var got []byte
+	buf := make([]byte, 32<<10)
+	for !strings.HasSuffix(string(got), end) {
+		n, err := r.Read(buf)
+		got = append(got, buf[:n]...)
+		if err != nil {
+			return "", fmt.Errorf("after %d bytes: %w", len(got), err)
+		}
+	}
+	return string(got), nil
+}
+
+// inputs are a connection from its beginning to its end, with the secrets where
+// place says: in front of chunk number place, or at the end.
+func (r *tape) inputs(place int) []Input {
+	in := []Input{&Open{Conn: 1, Packet: 0, SYN: true}}
+	for i := range r.chunks {
+		if i == place {
+			in = append(in, r.keyLines()...)
+		}
+		in = append(in, &r.chunks[i])
+	}
+	n := len(r.chunks) + 1
+	in = append(in, &Close{Conn: 1, Side: Client, Packet: n}, &Close{Conn: 1, Side: Server, Packet: n + 1})
+	if place >= len(r.chunks) {
+		in = append(in, r.keyLines()...)
+	}
+	return in
+}
+
+func (r *tape) keyLines() (in []Input) {
+	for i := range r.secrets {
+		in = append(in, &r.secrets[i])
+	}
+	return in
+}
+
+// rechunk cuts every chunk into pieces of n bytes at most.
+func rechunk(in []Input, n int) (out []Input) {
+	for _, i := range in {
+		c, ok := i.(*Chunk)
+		if !ok {
+			out = append(out, i)
+			continue
+		}
+		for data := c.Data; len(data) > 0; {
+			part := *c
+			part.Data = data[:min(n, len(data))]
+			data = data[len(part.Data):]
+			out = append(out, &part)
+		}
+	}
+	return out
+}
+
+// decode feeds the inputs and checks what holds for every stream of messages.
+func decode(t testing.TB, d *Decoder, in []Input) []Message {
+	t.Helper()
+	var all []Message
+	for _, i := range in {
+		var scratch []byte
+		if c, ok := i.(*Chunk); ok { // a decoder must not keep the data
+			scratch = bytes.Clone(c.Data)
+			own := *c
+			own.Data = scratch
+			i = &own
+		}
+		all = append(all, d.Feed(i)...)
+		for i := range scratch {
+			scratch[i] = 0xEE
+		}
+	}
+	all = append(all, d.Finish()...)
+	tiles(t, in, all)
+	return all
+}
+
+// tiles checks that each side's messages cover its stream without gap or overlap.
+func tiles(t testing.TB, in []Input, all []Message) {
+	t.Helper()
+	type key struct {
+		conn int
+		side Side
+	}
+	want, at := map[key]int64{}, map[key]int64{}
+	for _, i := range in {
+		switch i := i.(type) {
+		case *Chunk:
+			want[key{i.Conn, i.Side}] += int64(len(i.Data))
+		case *Gap:
+			want[key{i.Conn, i.Side}] += i.Len
+		}
+	}
+	for _, m := range all {
+		if m.Conn == nil || m.Inner {
+			continue
+		}
+		if _, ok := m.Body.(*Opened); ok {
+			continue
+		}
+		k := key{m.Conn.Number, m.Side}
+		if m.Span.Start != at[k] || m.Span.End < m.Span.Start {
+			t.Errorf("conn %d, %v: %T covers %v where %d is next", k.conn, k.side, m.Body, m.Span, at[k])
+		}
+		at[k] = m.Span.End
+	}
+	for k, n := range want {
+		if at[k] != n {
+			t.Errorf("conn %d, %v: messages end at %d of %d", k.conn, k.side, at[k], n)
+		}
+	}
+}
+
+// sides splits messages by side and leaves the connection's address out, so that
+// two runs can be compared.
+func sides(all []Message) [2][]Message {
+	var s [2][]Message
+	for _, m := range all {
+		m.Conn = nil
+		s[m.Side] = append(s[m.Side], m)
+	}
+	return s
+}
+
+// same compares the messages of two runs, side by side.
+func same(t testing.TB, what string, want, got []Message) {
+	t.Helper()
+	w, g := sides(want), sides(got)
+	for side := range w {
+		for i := range max(len(w[side]), len(g[side])) {
+			switch {
+			case i >= len(w[side]):
+				t.Fatalf("%s: %v: one more message: %s", what, Side(side), show(g[side][i]))
+			case i >= len(g[side]):
+				t.Fatalf("%s: %v: no %s", what, Side(side), show(w[side][i]))
+			case !reflect.DeepEqual(w[side][i], g[side][i]):
+				t.Fatalf("%s: %v: message %d\n want %s\n got  %s", what, Side(side), i, show(w[side][i]), show(g[side][i]))
+			}
+		}
+	}
+}
+
+func show(m Message) string {
+	return fmt.Sprintf("%T%+v %v packets %d-%d time %d inner %v opened %v %s", m.Body, m.Body, m.Span, m.First, m.Last, m.Time, m.Inner, m.Opened, m.By)
+}
+
+// names lists messages in short: side, type, + if opened.
+func names(all []Message) string {
+	var b strings.Builder
+	for _, m := range all {
+		if _, ok := m.Body.(*Opened); ok {
+			continue
+		}
+		name := fmt.Sprintf("%T", m.Body)
+		name = name[strings.LastIndexByte(name, '.')+1:]
+		switch x := m.Body.(type) {
+		case *Sealed:
+			name += fmt.Sprintf("(%d %s)", x.Records, x.Reason)
+		case *Malformed:
+			name += fmt.Sprintf("(%s: %s)", x.Where, x.Err)
+		case *Opaque:
+			name += fmt.Sprintf("(%d %s)", x.Len, x.Why)
+		}
+		if m.Opened && !m.Inner {
+			name += "+"
+		}
+		if m.Inner {
+			name = "[" + name + "]"
+		}
+		fmt.Fprintf(&b, "%c %s\n", m.Side.String()[0], name)
+	}
+	return b.String()
+}
