@@ -12,11 +12,11 @@ type body struct {
 	want        int      // how much of it the preview needs, 0 once the preview is made
 }
 
-// openBody begins the body that follows head.
-func (c *Conn) openBody(b *body, head *Head, framing string) {
+// openBody begins the body that follows head, which ended at the mark.
+func (c *Conn) openBody(b *body, head *Head, framing string, at Mark) {
 	// Cloned, because a substring would keep the whole head.
 	coding := strings.Clone(joined(head.Fields, "Content-Encoding"))
-	*b = body{out: &Body{
+	*b = body{first: at, last: at, out: &Body{
 		Protocol: head.Protocol,
 		Stream:   head.Stream,
 		Request:  head.Request,
@@ -69,17 +69,14 @@ func (c *Conn) preview(b *body, whole bool) {
 	b.enc, b.want = nil, 0
 }
 
-// endBody reports the body, if there is one; at is where an empty one stands.
-func (c *Conn) endBody(from int, b *body, trailers []Field, complete bool, at Mark) {
+// endBody reports the body, if there is one. One without a byte stands where its head ended.
+func (c *Conn) endBody(from int, b *body, trailers []Field, complete bool) {
 	if b.out == nil {
 		return
 	}
 	c.preview(b, complete)
 	b.out.Trailers = trailers
 	b.out.Complete = complete
-	if !b.begun {
-		b.first, b.last = at, at
-	}
 	c.emit(from, b.first, b.last, b.out)
 	*b = body{}
 }

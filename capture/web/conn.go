@@ -205,7 +205,7 @@ func (c *Conn) finish(h *half) {
 	if c.tunnel {
 		return
 	}
-	c.endBody(h.from, &h.body, nil, !c.cut && h.body.out != nil && h.body.out.Framing == "close", h.mark)
+	c.endBody(h.from, &h.body, nil, !c.cut && h.body.out != nil && h.body.out.Framing == "close")
 	if h.count > 0 {
 		c.fail(h, "ended-early")
 	} else if h.frames != nil {
@@ -300,6 +300,7 @@ func (c *Conn) settle(to step) {
 	for _, p := range held {
 		c.run(h, p.Data, p.Mark)
 	}
+	h.un.tell(c, 0) // for the other side speaks
 	if h.ended {
 		c.finish(h)
 	}
@@ -308,13 +309,14 @@ func (c *Conn) settle(to step) {
 // hold keeps the client's bytes until the answer to CONNECT or Upgrade.
 func hold(c *Conn, h *half) {
 	p := h.piece()
+	if c.heldLen+len(p.Data) > maxHeld {
+		c.settle(readHead)
+		return
+	}
 	p.Data = bytes.Clone(p.Data)
 	c.held = append(c.held, p)
 	c.heldLen += len(p.Data)
 	h.pos = len(h.in)
-	if c.heldLen > maxHeld || len(c.held) > maxHeld/64 {
-		c.settle(readHead)
-	}
 }
 
 // piece returns what is left of the data in hand.
@@ -344,7 +346,7 @@ type unparsed struct {
 
 // fail gives up on a direction, from the first byte of the element in hand on.
 func (c *Conn) fail(h *half, why string) {
-	c.endBody(h.from, &h.body, nil, false, h.seen)
+	c.endBody(h.from, &h.body, nil, false)
 	if h.frames != nil {
 		c.endStreams(h.from)
 	}

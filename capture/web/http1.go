@@ -255,14 +255,15 @@ func readForeign(c *Conn, h *half) { c.fail(h, "switched") }
 // headDone reports the head and goes on to what follows it.
 func (c *Conn) headDone(h *half, head *Head, f framing) {
 	head.EndsHere = f.kind == "" || f.kind == "content-length" && f.length == 0
-	c.emit(h.from, h.first, h.at(h.pos-1), head)
+	last := h.at(h.pos - 1)
+	c.emit(h.from, h.first, last, head)
 	h.done()
 	h.used = true
 	if head.EndsHere {
 		c.messageDone(h)
 		return
 	}
-	c.openBody(&h.body, head, f.kind)
+	c.openBody(&h.body, head, f.kind, last)
 	switch f.kind {
 	case "chunked":
 		h.size = chunkSize{}
@@ -478,7 +479,7 @@ func readLength(c *Conn, h *half) {
 	n := int(min(int64(len(h.in)-h.pos), h.remain))
 	c.content(h, n)
 	if h.remain -= int64(n); h.remain == 0 {
-		c.endBody(h.from, &h.body, nil, true, Mark{})
+		c.endBody(h.from, &h.body, nil, true)
 		c.messageDone(h)
 	}
 }
@@ -589,7 +590,7 @@ func readTrailers(c *Conn, h *half) {
 		}
 		h.body.over(h.first, h.at(h.pos-1))
 		h.done()
-		c.endBody(h.from, &h.body, fields, true, Mark{})
+		c.endBody(h.from, &h.body, fields, true)
 		c.messageDone(h)
 		return
 	}

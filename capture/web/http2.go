@@ -79,10 +79,9 @@ type frames struct {
 	typ, flags uint8
 	stream     uint32
 	length     int
-	left       int // bytes of its payload to come
-	keep       int // bytes of its payload to collect
-	pad        int // DATA: bytes of padding, -1 before its length was read
-	first      Mark
+	left       int   // bytes of its payload to come
+	keep       int   // bytes of its payload to collect
+	pad        int   // DATA: bytes of padding, -1 before its length was read
 	body       *body // DATA: where it goes, nil if the stream is closed
 
 	// the header block in hand, if blockStream is not 0
@@ -203,7 +202,6 @@ func (c *Conn) frameBegins(h *half) {
 		if f.flags&flagPadded != 0 {
 			f.pad = -1
 		}
-		f.first = h.first
 		f.body = nil
 		if s := c.streams[f.stream]; s != nil && s.halves[h.from].head && !s.halves[h.from].ended {
 			f.body = &s.halves[h.from].body
@@ -303,7 +301,7 @@ func (c *Conn) dataEnds(h *half) {
 	f := h.frames
 	h.step = readFrameHeader
 	if s := c.streams[f.stream]; s != nil && f.body == &s.halves[h.from].body && f.flags&flagEndStream != 0 {
-		c.endBody(h.from, f.body, nil, true, f.first)
+		c.endBody(h.from, f.body, nil, true)
 		c.halfEnds(f.stream, s, h.from)
 	}
 	f.body = nil
@@ -421,7 +419,7 @@ func (c *Conn) settings(from int, p []byte) {
 // endStream forgets a stream that was given up; its bodies stay incomplete.
 func (c *Conn) endStream(id uint32, s *stream) {
 	for from := range s.halves {
-		c.endBody(from, &s.halves[from].body, nil, false, c.halves[from].seen)
+		c.endBody(from, &s.halves[from].body, nil, false)
 	}
 	delete(c.streams, id)
 }
@@ -430,7 +428,7 @@ func (c *Conn) endStream(id uint32, s *stream) {
 func (c *Conn) endStreams(from int) {
 	for _, id := range c.streamIDs() {
 		s := c.streams[id]
-		c.endBody(from, &s.halves[from].body, nil, false, c.halves[from].seen)
+		c.endBody(from, &s.halves[from].body, nil, false)
 		c.halfEnds(id, s, from)
 	}
 }
@@ -566,7 +564,7 @@ func (c *Conn) headersDone(h *half, id uint32) (why string) {
 	}
 	if side != nil && side.head && !side.ended {
 		side.body.over(first, last)
-		c.endBody(h.from, &side.body, head.Fields, f.blockEnd, last)
+		c.endBody(h.from, &side.body, head.Fields, f.blockEnd)
 		c.halfEnds(id, s, h.from)
 		return ""
 	}
@@ -589,7 +587,7 @@ func (c *Conn) headersDone(h *half, id uint32) (why string) {
 		c.halfEnds(id, s, h.from)
 	case !interim:
 		side.head = true
-		c.openBody(&side.body, &head, "frames")
+		c.openBody(&side.body, &head, "frames", last)
 	}
 	return ""
 }

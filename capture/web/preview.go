@@ -70,10 +70,11 @@ func zstdWanted(have []byte) int {
 		return 0
 	}
 	block := int(have[header]) | int(have[header+1])<<8 | int(have[header+2])<<16
-	if block>>1&3 == 1 { // RLE: one byte
-		return header + 4
+	end := header + 3 + 4                  // with the frame's checksum, if it is the last block
+	if kind := block >> 1 & 3; kind == 1 { // RLE: one byte
+		return end + 1
 	}
-	return header + 3 + min(block>>3, maxBlock)
+	return end + min(block>>3, maxBlock)
 }
 
 // decode undoes the codings, given in the order in which they were applied, at
