@@ -45,23 +45,27 @@ func opensslConfig(t *testing.T, options string) string {
 	return path
 }
 
-// certificates makes a folder with rsa.pem, ec.pem and dsa.pem, a certificate and its key in each.
-func certificates(t *testing.T, program string) string {
+// certificates makes a folder with a certificate rsa.pem, ec.pem or dsa.pem of each kind asked for, and its key.
+func certificates(t *testing.T, program string, kinds ...string) string {
 	dir := t.TempDir()
-	make := func(name string, args ...string) {
-		path := filepath.Join(dir, name+".pem")
-		args = append([]string{"req", "-x509", "-nodes", "-batch", "-subj", "/CN=keys.test", "-keyout", path + ".key", "-out", path}, args...)
+	run := func(args ...string) {
 		if out, err := exec.Command(program, args...).CombinedOutput(); err != nil {
 			t.Fatalf("openssl %v: %v\n%s", args, err, out)
 		}
 	}
-	make("rsa", "-newkey", "rsa:2048")
-	make("ec", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
-	params := filepath.Join(dir, "dsa.params")
-	if out, err := exec.Command(program, "dsaparam", "-out", params, "1024").CombinedOutput(); err != nil {
-		t.Fatalf("openssl dsaparam: %v\n%s", err, out)
+	for _, kind := range kinds {
+		path := filepath.Join(dir, kind+".pem")
+		args := []string{"req", "-x509", "-nodes", "-batch", "-subj", "/CN=keys.test", "-keyout", path + ".key", "-out", path, "-newkey"}
+		switch kind {
+		case "rsa":
+			run(append(args, "rsa:2048")...)
+		case "ec":
+			run(append(args, "ec", "-pkeyopt", "ec_paramgen_curve:P-256")...)
+		case "dsa":
+			run("dsaparam", "-out", path+".params", "1024")
+			run(append(args, "dsa:"+path+".params")...)
+		}
 	}
-	make("dsa", "-newkey", "dsa:"+params)
 	return dir
 }
 
@@ -196,7 +200,7 @@ func TestOpenSSLSuites(t *testing.T) {
 	if !ok {
 		return
 	}
-	config, dir := opensslConfig(t, ""), certificates(t, program)
+	config, dir := opensslConfig(t, ""), certificates(t, program, "rsa", "ec", "dsa")
 	list, err := exec.Command(program, "ciphers", "-V", "-stdname", "ALL:COMPLEMENTOFALL:@SECLEVEL=0").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -286,8 +290,7 @@ func TestOpenSSLOptions(t *testing.T) {
 	if !ok {
 		return
 	}
-	dir := certificates(t, program)
-	certificate := filepath.Join(dir, "rsa.pem")
+	certificate := filepath.Join(certificates(t, program, "rsa"), "rsa.pem")
 	for _, options := range []string{"", "-EncryptThenMac", "-ExtendedMasterSecret", "-EncryptThenMac,-ExtendedMasterSecret"} {
 		config := opensslConfig(t, options)
 		for _, version := range []string{"-tls1", "-tls1_1", "-tls1_2"} {
@@ -317,7 +320,7 @@ func TestOpenSSLNewKeys(t *testing.T) {
 		return
 	}
 	config := opensslConfig(t, "")
-	certificate := filepath.Join(certificates(t, program), "rsa.pem")
+	certificate := filepath.Join(certificates(t, program, "rsa"), "rsa.pem")
 	serverArgs := []string{"-cert", certificate, "-key", certificate + ".key", "-client_renegotiation"}
 	t.Run("KeyUpdate", func(t *testing.T) {
 		w, log := opensslTalk(t, program, config, serverArgs, []string{"-tls1_3"}, "one", "k", "two", "K", "three", "K", "four")
