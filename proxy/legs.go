@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -204,7 +205,10 @@ func (p *Proxy) intercept(t *Tap, to target) {
 func (s *session) handshakeFailed(err error) {
 	outcome := "proxy"
 	var remote *net.OpError
+	alert, alerted := s.t.plainAlert()
 	switch {
+	case alerted:
+		outcome, err = "client", fmt.Errorf("remote error: %w", alert)
 	case errors.As(err, &remote) && remote.Op == "remote error",
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
 		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
@@ -453,28 +457,28 @@ func (r *relaying) copy(to, from end) {
 
 // finish passes on the end of from's direction.
 func (r *relaying) finish(to, from end) {
+	// A truncated stream (RFC 8446 6.1) is passed on as such: a FIN alone.
+	truncated := from.tls != nil && from.tap.peerEnd.Load() == endFin
 	detail := ""
-	switch {
-	case from.tls == nil:
-		to.tap.CloseWrite()
-	case from.tap.peerEnd.Load() == endFin:
-		// The connection ended without close_notify (RFC 8446 6.1), and ends so on the other leg.
+	if truncated {
 		detail = "no close_notify"
-		to.tap.CloseWrite()
-	default:
-		to.tls.CloseWrite()
-		// Its FIN may follow, and is passed on too.
-		go func() {
-			io.Copy(io.Discard, readOnly{from.tap})
-			if from.tap.peerEnd.Load() == endFin {
-				to.tap.CloseWrite()
-			}
-		}()
 	}
 	r.endedBy(from.who(), detail)
 	if !r.half.Swap(true) {
 		to.tap.SetReadDeadline(time.Now().Add(halfOpenTime))
 	}
+	if from.tls == nil || truncated {
+		to.tap.CloseWrite()
+		return
+	}
+	to.tls.CloseWrite()
+	// The FIN may follow, and is passed on too.
+	go func() {
+		io.Copy(io.Discard, readOnly{from.tap})
+		if from.tap.peerEnd.Load() == endFin {
+			to.tap.CloseWrite()
+		}
+	}()
 }
 
 type readOnly struct{ io.Reader }

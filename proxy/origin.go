@@ -158,10 +158,6 @@ func (p *Proxy) dial(ctx context.Context, t *Tap, to target, plain bool) (o *Tap
 	if !plain {
 		t.join(o)
 	}
-	if p.stopping.Load() {
-		o.endedBy("proxy-shutdown", "")
-		o.Close()
-	}
 	if upstream {
 		if err := p.connectUpstream(ctx, o, to); err != nil {
 			o.endedBy("proxy", err.Error())

@@ -24,7 +24,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"explainer/ca"
@@ -47,7 +46,7 @@ const (
 	// drainTime bounds how long Shutdown waits for connections that are at work,
 	// restTime how long one must have rested to be closed at once.
 	drainTime = 3 * time.Second
-	restTime  = 300 * time.Millisecond
+	restTime  = time.Second
 )
 
 // A Proxy is an intercepting HTTP proxy. Its fields must be set before Serve is
@@ -72,7 +71,7 @@ type Proxy struct {
 	mu       sync.Mutex
 	own      []netip.AddrPort // where the proxy itself listens
 	taps     map[*Tap]struct{}
-	stopping atomic.Bool
+	stopping bool
 	sessions sync.WaitGroup
 }
 
@@ -170,12 +169,17 @@ func (p *Proxy) tap(c *net.TCPConn, leg capture.Leg, name string) *Tap {
 	t := newTap(p.Recorder, c, leg, name)
 	p.mu.Lock()
 	p.taps[t] = struct{}{}
+	stopping := p.stopping
 	p.mu.Unlock()
 	t.atClose(func() {
 		p.mu.Lock()
 		delete(p.taps, t)
 		p.mu.Unlock()
 	})
+	if stopping && leg == capture.LegOrigin {
+		t.endedBy("proxy-shutdown", "")
+		t.Close()
+	}
 	return t
 }
 
@@ -184,7 +188,10 @@ func (p *Proxy) tap(c *net.TCPConn, leg capture.Leg, name string) *Tap {
 // returns nil, the recording has the end of every connection.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.setup.Do(p.init)
-	p.stopping.Store(true)
+	p.mu.Lock()
+	p.stopping = true
+	p.mu.Unlock()
+	p.closeTaps(time.Now().Add(-restTime))
 	drain, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
 	served := make(chan struct{})
@@ -279,11 +286,26 @@ func (p *Proxy) connect(r *http.Request, _ net.Conn, _ *goproxy.ProxyCtx) {
 		return
 	}
 	// The server's goroutine, with its buffers, is not needed for the tunnel.
-	p.sessions.Add(1)
+	if !p.begin() {
+		t.endedBy("proxy-shutdown", "")
+		t.Close()
+		return
+	}
 	go func() {
 		defer p.sessions.Done()
 		p.tunnel(t, to)
 	}()
+}
+
+// begin counts a session, unless Shutdown has begun.
+func (p *Proxy) begin() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopping {
+		return false
+	}
+	p.sessions.Add(1)
+	return true
 }
 
 // connectWriter keeps what the HTTP server has read beyond the CONNECT request:

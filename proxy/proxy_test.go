@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"explainer/ca"
+	"explainer/capture"
 )
 
 // A rig is a running proxy, with a CA for origins that it trusts.
@@ -202,14 +203,25 @@ func TestCurl(t *testing.T) {
 			}
 		}
 	}
-	r.finish()
 	for _, leg := range []string{"browser", "origin"} {
-		out, errs, err := run(t, nil, "tshark", "-r", r.recording.Name(), "-Y", `(http or http2) and frame.interface_name contains "`+leg+`"`, "-T", "fields", "-e", "http.response.code", "-e", "http2.headers.status", "-e", "tls.handshake.type")
-		if err != nil {
-			t.Fatalf("tshark: %v: %s", err, errs)
-		}
+		out := r.tshark(`(http.response or http2.headers.status) and frame.interface_name contains "`+leg+`"`, "http.response.code", "http2.headers.status")
 		if n := strings.Count(out, "200"); n < 4 {
 			t.Errorf("tshark opens %d responses of the %s's leg, want 4:\n%s", n, leg, out)
+		}
+	}
+	items := r.items()
+	checkRecording(t, items)
+	if n := len(facts(items, capture.FactSession)); n != 4 {
+		t.Errorf("%d sessions, want 4", n)
+	}
+	for _, f := range facts(items, capture.FactOriginVerified) {
+		if f.Outcome != "ok" || f.Host != "shop.test" || f.Addr != "system+file" {
+			t.Errorf("%+v", f)
+		}
+	}
+	for _, f := range facts(items, capture.FactClosed) {
+		if f.Outcome != "client" || f.Peer == 0 {
+			t.Errorf("%+v", f)
 		}
 	}
 }

@@ -242,8 +242,9 @@ func (s *stream) end(side capture.Side, reset bool) {
 
 // begin records data whose write has not happened yet: it takes its place in the order now.
 func (s *stream) begin(side capture.Side, data []byte) *entry {
-	e := newData(s, side, time.Now().UnixNano(), data)
-	e.since = time.Now()
+	now := time.Now()
+	e := newData(s, side, now.UnixNano(), data)
+	e.since = now
 	e.state.Store(statePending)
 	s.rec.put(e)
 	return e

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -36,6 +37,7 @@ type Tap struct {
 	holding  bool // while a handshake runs
 	held     []*entry
 	heldSize int
+	tail     []byte // the last bytes that were read, at most as many as a plain alert has
 
 	plain *http.Transport // for requests in clear, made by the first
 
@@ -107,6 +109,21 @@ func (t *Tap) unhold() {
 	t.release()
 }
 
+// alertLen is the length of a record with an alert that is not encrypted (RFC 5246 6.2.1, 7.2).
+const alertLen = 7
+
+// plainAlert returns the fatal alert with which the peer ended a handshake in
+// clear. In TLS 1.3 some clients still do so once the server's records are
+// encrypted, and crypto/tls takes it for a damaged record.
+func (t *Tap) plainAlert() (alert tls.AlertError, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if b := t.tail; len(b) == alertLen && b[0] == 21 && b[1] == 3 && b[3] == 0 && b[4] == 2 && b[5] == 2 {
+		return tls.AlertError(b[6]), true
+	}
+	return 0, false
+}
+
 // release records what is held.
 func (t *Tap) release() {
 	t.mu.Lock()
@@ -144,6 +161,10 @@ func (t *Tap) read(p []byte) (int, error) {
 		t.active.Store(now)
 		e := newData(t.stream, t.peer, now, p[:n])
 		t.mu.Lock()
+		if t.holding {
+			t.tail = append(t.tail, p[:n]...)
+			t.tail = t.tail[max(0, len(t.tail)-alertLen):]
+		}
 		hold := t.holding && t.heldSize+n <= holdLimit
 		if hold {
 			t.held = append(t.held, e)

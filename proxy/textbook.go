@@ -15,6 +15,8 @@ import (
 	"explainer/capture/keys"
 )
 
+//lint:file-ignore SA1019 textbook mode shows PKCS #1 v1.5, and crypto/tls asks for it in these types
+
 // textbookSuites are those in which the client sends the premaster secret
 // encrypted to the certificate's key (RFC 5246 7.4.7.1), as the textbook tells it.
 var textbookSuites = []uint16{
