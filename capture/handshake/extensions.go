@@ -116,20 +116,29 @@ func (r *reader) extensions(in place) []Extension {
 		return nil
 	}
 	extensions := make([]Extension, count)
-	var seen [1 << 16 / 64]uint64 // on the stack: a hostile list of 16383 must not cost its square
+	var seen *[1 << 16 / 64]uint64
+	if count > 64 {
+		seen = new([1 << 16 / 64]uint64) // a hostile list of 16383 must not cost its square
+	}
 	walk := reader{s: list}
 	for i := range extensions {
 		e := &extensions[i]
 		e.ID = walk.u16("extension_type")
 		e.Data = walk.vec16("extension_data", 0)
 		e.read(in)
-		switch bit := uint64(1) << (e.ID % 64); {
-		case seen[e.ID/64]&bit != 0:
+		twice := false
+		if seen == nil {
+			twice = find(extensions[:i], e.ID) != nil
+		} else {
+			bit := uint64(1) << (e.ID % 64)
+			twice = seen[e.ID/64]&bit != 0
+			seen[e.ID/64] |= bit
+		}
+		switch {
+		case twice:
 			e.Value, e.Err = nil, "stands twice in the message" // RFC 8446 4.2
 		case e.ID == extPreSharedKey && in == inClientHello && i != count-1 && e.Err == "":
 			e.Value, e.Err = nil, "is not the last extension" // RFC 8446 4.2.11
-		default:
-			seen[e.ID/64] |= bit
 		}
 	}
 	return extensions

@@ -66,7 +66,9 @@ type Extension struct {
 	// Value is one of the types named in extensions.go, or nil where the
 	// extension is unknown, GREASE, or empty.
 	Value any
-	// Err says why Data could not be read as the extension's definition asks.
+	// Err says why Data could not be read as the extension's definition asks,
+	// naming the field ("named_group_list: odd length 3"), or why the
+	// extension may not stand here. Value is nil then.
 	Err string
 }
 
@@ -103,7 +105,9 @@ type Certificate struct {
 	Entries        []CertificateEntry
 }
 
-// CertificateEntry is one certificate, DER, leaf first, with its TLS 1.3 extensions.
+// CertificateEntry is one certificate, DER, leaf first, with its TLS 1.3
+// extensions. Where raw public keys were negotiated (RFC 7250), Data is a DER
+// SubjectPublicKeyInfo instead.
 type CertificateEntry struct {
 	Data       []byte
 	Extensions []Extension
@@ -121,10 +125,10 @@ type CompressedCertificate struct {
 // ServerKeyExchange: RFC 5246 7.4.3, RFC 8422 5.4, RFC 4279 2.
 type ServerKeyExchange struct {
 	KeyExchange     KeyExchange
-	Params          []byte // the raw parameters that the signature covers
+	Params          []byte // the raw parameters that the signature covers, and the PSK hint if there is one
 	Group           uint16 // ECDHE: named group
-	Public          []byte // ECDHE point, or DHE Ys, big-endian
-	P, G            []byte // DHE, big-endian
+	Public          []byte // ECDHE point, DHE Ys, SRP B, or in an RSA export suite the temporary modulus; big-endian
+	P, G            []byte // DHE, and SRP's N and g, big-endian
 	PSKHint         []byte
 	SignatureScheme uint16 // TLS 1.2; 0 before, where the leaf's key type decides
 	Signature       []byte // nil where the suite is unsigned
@@ -158,7 +162,7 @@ type CertificateVerify struct {
 type ClientKeyExchange struct {
 	KeyExchange        KeyExchange
 	EncryptedPreMaster []byte // RSA: as long as the modulus
-	Public             []byte // DHE Yc or ECDHE point
+	Public             []byte // DHE Yc, ECDHE point or SRP A; nil where the client's certificate holds it
 	PSKIdentity        []byte
 }
 
@@ -176,8 +180,8 @@ type NewSessionTicket struct {
 
 // CertificateStatus: RFC 6066 8. Response is a DER OCSPResponse.
 type CertificateStatus struct {
-	StatusType uint8
-	Response   []byte
+	StatusType uint8  // 1 ocsp, 2 ocsp_multi (RFC 6961 2.2)
+	Response   []byte // the leaf's; of ocsp_multi the first, which may be empty
 }
 
 // KeyUpdate: RFC 8446 4.6.3.

@@ -220,6 +220,10 @@ var schemeNames = map[uint16]string{
 	// RFC 9189: hash Intrinsic (8)
 	0x0840: "gostr34102012_256",
 	0x0841: "gostr34102012_512",
+	// GOST as OpenSSL's engine numbered it before RFC 9189
+	0xEDED: "gostr34102001_gostr3411",
+	0xEEEE: "gostr34102012_256_gostr34112012_256",
+	0xEFEF: "gostr34102012_512_gostr34112012_512",
 	// draft-ietf-tls-mldsa
 	0x0904: "mldsa44",
 	0x0905: "mldsa65",
@@ -299,6 +303,7 @@ var extensionNames = map[uint16]string{
 	17613:  "application_settings",                   // draft-vvv-tls-alps
 	30031:  "channel_id (old number)",                // draft-balfanz-tls-channelid
 	30032:  "channel_id",                             // draft-balfanz-tls-channelid
+	0x8b47: "padding (old number)",                   // draft-agl-tls-padding
 	0xca34: "trust_anchors",                          // draft-ietf-tls-trust-anchor-ids
 	0xfd00: "ech_outer_extensions",                   // RFC 9849 5.1
 	0xfe0d: "encrypted_client_hello",                 // RFC 9849 5

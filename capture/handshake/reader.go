@@ -27,7 +27,7 @@ func (r *reader) short(field string, need int) {
 		r.fail(field, "missing")
 		return
 	}
-	r.fail(field, "needs %d bytes, %d are left", need, len(r.s))
+	r.fail(field, "needs %d bytes, has %d", need, len(r.s))
 }
 
 func (r *reader) u8(field string) (v uint8) {
@@ -96,7 +96,7 @@ func (r *reader) vector(field string, n, low, high int) []byte {
 		r.fail(field, "length %d, at most %d is allowed", n, high)
 		return nil
 	case n > len(r.s):
-		r.fail(field, "length %d, but only %d bytes follow", n, len(r.s))
+		r.fail(field, "length %d, but %d left", n, len(r.s))
 		return nil
 	}
 	v := r.s[:n:n]

@@ -489,6 +489,10 @@ var suiteNames = map[uint16]string{
 	0xFEFF: "SSL_RSA_FIPS_WITH_3DES_EDE_CBC_SHA",
 	0xFFE0: "SSL_RSA_FIPS_WITH_3DES_EDE_CBC_SHA",
 	0xFFE1: "SSL_RSA_FIPS_WITH_DES_CBC_SHA",
+
+	// OpenSSL's GOST engine, before RFC 9189
+	0xFF85: "GOST2012-GOST8912-GOST8912",
+	0xFF87: "GOST2012-NULL-GOST12",
 }
 
 // SuiteName is the registered name of a cipher suite, "TLS_AES_128_GCM_SHA256".
