@@ -1,0 +1,230 @@
+package proxy
+
+import (
+	_ "embed"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"explainer/ca"
+)
+
+// trustStorePassword is Java's own default; a trust store holds no secret.
+const trustStorePassword = "changeit"
+
+//go:embed nodeproxy.js
+var nodeProxy []byte
+
+// A Child is what a program needs so that it uses the proxy and trusts its CA.
+type Child struct {
+	Proxy string   // host:port
+	CA    string   // path of the CA's certificate, PEM
+	Env   []string // the whole environment
+}
+
+// NewChild writes the files that clients want into dir and returns the
+// environment of a child: environ with every proxy and CA variable set, in both
+// cases where clients differ. The CA stands alone in those files: everything the
+// child speaks TLS with goes through the proxy. What each client reads, and what
+// it ignores, was measured: curl takes only the lower-case http_proxy and prefers
+// CURL_CA_BUNDLE, wget reads no CA variable but a WGETRC, Ruby wants http_proxy
+// even for https, git prefers its own configuration to the variables, Java reads
+// only a PKCS #12 trust store named in JAVA_TOOL_OPTIONS.
+func NewChild(dir string, authority *ca.Authority, proxyURL string, environ []string) (*Child, error) {
+	u, err := url.Parse(proxyURL)
+	if err != nil || u.Host == "" {
+		return nil, fmt.Errorf("proxy: %q is no proxy URL", proxyURL)
+	}
+	caFile := filepath.Join(dir, "ca.pem")
+	p12 := filepath.Join(dir, "ca.p12")
+	wgetrc := filepath.Join(dir, "wgetrc")
+	preload := filepath.Join(dir, "nodeproxy.js")
+	store, err := authority.PKCS12(trustStorePassword)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range []struct {
+		name string
+		data []byte
+	}{
+		{caFile, authority.PEM()},
+		{p12, store},
+		{wgetrc, fmt.Appendf(nil, "use_proxy = on\nhttp_proxy = %s\nhttps_proxy = %s\nca_certificate = %s\n", proxyURL, proxyURL, caFile)},
+		{preload, nodeProxy},
+	} {
+		if err := os.WriteFile(f.name, f.data, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	old := func(name string) string {
+		value := ""
+		for _, kv := range environ {
+			if n, v, _ := strings.Cut(kv, "="); sameVariable(n, name) {
+				value = v
+			}
+		}
+		return value
+	}
+	set := map[string]string{
+		"npm_config_cafile":   caFile,
+		"CLOUDSDK_PROXY_TYPE": "http", "CLOUDSDK_PROXY_ADDRESS": u.Hostname(), "CLOUDSDK_PROXY_PORT": u.Port(),
+		"PERL_LWP_ENV_PROXY": "1", "NODE_USE_ENV_PROXY": "1", "DENO_TLS_CA_STORE": "system",
+		"SSL_CERT_DIR": dir, "WGETRC": wgetrc,
+		"no_proxy": "", "NO_PROXY": "",
+		"NODE_OPTIONS": joined(old("NODE_OPTIONS"), "--require", nodeQuoted(preload)),
+		"JAVA_TOOL_OPTIONS": joined(old("JAVA_TOOL_OPTIONS"),
+			"-Dhttp.proxyHost="+u.Hostname(), "-Dhttp.proxyPort="+u.Port(),
+			"-Dhttps.proxyHost="+u.Hostname(), "-Dhttps.proxyPort="+u.Port(), "-Dhttp.nonProxyHosts=",
+			javaQuoted("-Djavax.net.ssl.trustStore="+p12), "-Djavax.net.ssl.trustStoreType=PKCS12", "-Djavax.net.ssl.trustStorePassword="+trustStorePassword),
+	}
+	for _, name := range []string{
+		"http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "WS_PROXY", "WSS_PROXY", "CGI_HTTP_PROXY",
+		"npm_config_proxy", "npm_config_https_proxy", "GLOBAL_AGENT_HTTP_PROXY", "CARGO_HTTP_PROXY", "PIP_PROXY",
+	} {
+		set[name] = proxyURL
+	}
+	for _, name := range []string{
+		"SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "REQUESTS_CA_BUNDLE", "PIP_CERT",
+		"AWS_CA_BUNDLE", "CARGO_HTTP_CAINFO", "DENO_CERT", "PERL_LWP_SSL_CA_FILE", "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
+		"NIX_SSL_CERT_FILE", "HTTPLIB2_CA_CERTS", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "BUNDLE_SSL_CA_CERT", "YARN_HTTPS_CA_FILE_PATH",
+	} {
+		set[name] = caFile
+	}
+	// What GIT_CONFIG_COUNT adds stands behind the user's own files, and the last value of a setting counts.
+	n, err := strconv.Atoi(old("GIT_CONFIG_COUNT"))
+	if err != nil || n < 0 {
+		n = 0
+	}
+	set[fmt.Sprintf("GIT_CONFIG_KEY_%d", n)], set[fmt.Sprintf("GIT_CONFIG_VALUE_%d", n)] = "http.proxy", proxyURL
+	set["GIT_CONFIG_COUNT"] = strconv.Itoa(n + 1)
+	return &Child{Proxy: u.Host, CA: caFile, Env: withVariables(environ, set)}, nil
+}
+
+// Args returns argv with {proxy} (host:port) and {ca} (a PEM file) filled in,
+// for programs that read no variable.
+func (c *Child) Args(argv []string) []string {
+	fill := strings.NewReplacer("{proxy}", c.Proxy, "{ca}", c.CA)
+	out := make([]string, len(argv))
+	for i, a := range argv {
+		out[i] = fill.Replace(a)
+	}
+	return out
+}
+
+// withVariables returns environ with the variables of set in place of its own of
+// these names, in the order of their names.
+func withVariables(environ []string, set map[string]string) []string {
+	names := slices.Sorted(maps.Keys(set))
+	var env []string
+	for _, kv := range environ {
+		name, _, _ := strings.Cut(kv, "=")
+		if !slices.ContainsFunc(names, func(n string) bool { return sameVariable(n, name) }) {
+			env = append(env, kv)
+		}
+	}
+	for i, name := range names {
+		// Where the case of names does not count, one spelling is enough.
+		if slices.ContainsFunc(names[:i], func(n string) bool { return sameVariable(n, name) }) {
+			continue
+		}
+		env = append(env, name+"="+set[name])
+	}
+	return env
+}
+
+// sameVariable compares names of environment variables as the system does.
+func sameVariable(a, b string) bool {
+	if runtime.GOOS == "windows" {
+		return strings.EqualFold(a, b)
+	}
+	return a == b
+}
+
+func joined(words ...string) string {
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " ")
+}
+
+// nodeQuoted writes a path so that it is one word in NODE_OPTIONS, where quotes
+// hold a word together and a backslash within them escapes.
+func nodeQuoted(path string) string {
+	if !strings.ContainsAny(path, " \"\\") {
+		return path
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(path) + `"`
+}
+
+// javaQuoted writes an option so that it is one word in JAVA_TOOL_OPTIONS, where
+// either kind of quotes holds a word together and nothing escapes.
+func javaQuoted(option string) string {
+	switch {
+	case !strings.ContainsAny(option, " \t'\""):
+		return option
+	case strings.Contains(option, `"`):
+		return "'" + option + "'"
+	}
+	return `"` + option + `"`
+}
+
+// patience is how long a child that was asked to end may take to do so.
+var patience = 5 * time.Second // a variable for the tests alone
+
+// RunChild starts cmd and waits until it has ended. Signals are the child's:
+// the one that asks to end is passed on, and if nothing has come of it after five
+// seconds, the child is killed. Ctrl-C reaches it without help, for the terminal
+// gives that to both; a browser has a process group of its own, and the whole
+// group is ended with it.
+func RunChild(cmd *exec.Cmd) error {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, passedOn...)
+	defer signal.Stop(signals)
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	var kill <-chan time.Time
+	for {
+		select {
+		case err := <-done:
+			endGroup(cmd)
+			return err
+		case <-kill:
+			killChild(cmd)
+		case sig := <-signals:
+			switch {
+			case hasGroup(cmd):
+				sig = syscall.SIGTERM
+			case sig == os.Interrupt && atTerminal():
+				continue
+			}
+			if sendSignal(cmd, sig) != nil {
+				killChild(cmd)
+			}
+			if kill == nil && sig != os.Interrupt {
+				kill = time.After(patience)
+			}
+		}
+	}
+}
+
+// ExitCode is the code that a shell would give for how a child ended: its own,
+// or 128 and the signal's number.
+func ExitCode(exit *exec.ExitError) int {
+	if code := exit.ExitCode(); code >= 0 {
+		return code
+	}
+	if status, ok := exit.Sys().(interface{ Signal() syscall.Signal }); ok {
+		return 128 + int(status.Signal())
+	}
+	return 1
+}

@@ -1,0 +1,232 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	_ "embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"explainer/ca"
+
+	"github.com/coder/websocket"
+)
+
+// siteDomain is reserved by RFC 6761: no public host has such a name.
+const siteDomain = "explainer.test"
+
+// A Site is where a built-in site is served.
+type Site struct {
+	Addr  string         // loopback address and port
+	Roots *x509.CertPool // what its certificate is verified against; nil for plain HTTP
+	// Textbook asks for TLS 1.2 with RSA key transport on both legs.
+	Textbook bool
+}
+
+// Sites are the built-in sites: real TLS servers on loopback, reachable by name
+// only through the proxy. Their certificates come from a CA of their own that
+// lives in memory and is trusted for nothing else.
+type Sites struct {
+	byHost  map[string]Site
+	servers []*http.Server
+}
+
+// A siteKind is one built-in site: its name below explainer.test and what its TLS is like.
+type siteKind struct {
+	Name, Title, What string
+	tls               func(*tls.Config)
+	textbook          bool
+}
+
+var siteKinds = []siteKind{
+	{"", "explainer", "The set-up page: how this browser comes to trust the proxy's CA, and whether it does.", func(*tls.Config) {}, false},
+	{"tls13", "TLS 1.3", "What most of the web speaks today: the keys are agreed before any certificate is sent.", func(c *tls.Config) {
+		c.MinVersion = tls.VersionTLS13
+	}, false},
+	{"tls12", "TLS 1.2 with ECDHE", "The server's certificate key only signs; the secret is agreed by elliptic-curve Diffie-Hellman.", func(c *tls.Config) {
+		c.MaxVersion = tls.VersionTLS12
+	}, false},
+	{"rsa", "TLS 1.2 with RSA key transport", "The textbook's own handshake: the client encrypts a secret with the server's public key and sends it.", func(c *tls.Config) {
+		c.MaxVersion = tls.VersionTLS12
+		c.CipherSuites = textbookSuites
+		c.NextProtos = []string{"http/1.1"}
+	}, true},
+	{"hrr", "TLS 1.3 with a HelloRetryRequest", "This server takes only P-521, so the first key share is refused and the client says hello twice.", func(c *tls.Config) {
+		c.MinVersion = tls.VersionTLS13
+		c.CurvePreferences = []tls.CurveID{tls.CurveP521}
+	}, false},
+	{"mtls", "Mutual TLS", "This server asks the client for a certificate too, and goes on without one.", func(c *tls.Config) {
+		c.ClientAuth = tls.RequestClientCert
+	}, false},
+}
+
+// StartSites starts the built-in sites. The set-up page offers the certificate of authority.
+func StartSites(authority *ca.Authority) (*Sites, error) {
+	own, err := ca.NewEphemeral("explainer built-in sites")
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(own.Certificate())
+	s := &Sites{byHost: map[string]Site{}}
+	for _, k := range siteKinds {
+		host := siteDomain
+		if k.Name != "" {
+			host = k.Name + "." + siteDomain
+		}
+		config := &tls.Config{NextProtos: []string{"h2", "http/1.1"}}
+		k.tls(config)
+		config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return own.Leaf(context.Background(), ca.Spec{Names: []string{host}, RSA: k.textbook})
+		}
+		handler := siteHandler(k, authority)
+		addr, err := s.serve(handler, config)
+		if err != nil {
+			s.Close()
+			return nil, err
+		}
+		s.byHost[net.JoinHostPort(host, "443")] = Site{addr, roots, k.textbook}
+		if k.Name == "" {
+			if addr, err = s.serve(handler, nil); err != nil {
+				s.Close()
+				return nil, err
+			}
+			s.byHost[net.JoinHostPort(host, "80")] = Site{Addr: addr}
+		}
+	}
+	return s, nil
+}
+
+// Lookup returns the site for a host and port. known tells whether the name
+// belongs to the built-in sites at all, so that none of them is ever looked for elsewhere.
+func (s *Sites) Lookup(host string, port int) (site Site, ok, known bool) {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if host != siteDomain && !strings.HasSuffix(host, "."+siteDomain) {
+		return Site{}, false, false
+	}
+	site, ok = s.byHost[net.JoinHostPort(host, strconv.Itoa(port))]
+	return site, ok, true
+}
+
+// Close stops the sites.
+func (s *Sites) Close() error {
+	var errs []error
+	for _, srv := range s.servers {
+		errs = append(errs, srv.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// serve serves handler on a free loopback port, with TLS if config is not nil.
+func (s *Sites) serve(handler http.Handler, config *tls.Config) (addr string, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	srv := &http.Server{
+		Handler:           handler,
+		TLSConfig:         config,
+		ReadHeaderTimeout: 30 * time.Second,
+		// Failed handshakes are told by the story, from the recorded bytes.
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	s.servers = append(s.servers, srv)
+	if config != nil {
+		if len(config.NextProtos) == 1 {
+			srv.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){} // no HTTP/2
+		}
+		go srv.ServeTLS(l, "", "")
+	} else {
+		go srv.Serve(l)
+	}
+	return l.Addr().String(), nil
+}
+
+//go:embed site.html
+var siteHTML string
+
+var sitePage = template.Must(template.New("site").Parse(siteHTML))
+
+// siteHandler serves one built-in site: its page and a few paths to try things with.
+func siteHandler(kind siteKind, authority *ca.Authority) http.Handler {
+	mux := http.NewServeMux()
+	show := func(page, title, what string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			w.Header().Set("Cache-Control", "no-store")
+			sitePage.Execute(w, map[string]any{
+				"Page": page, "Title": title, "What": what, "Seen": seen(r, kind), "Kinds": siteKinds[1:], "Domain": siteDomain,
+				"CA": authority.Certificate().Subject.CommonName, "Fingerprint": fmt.Sprintf("%X", authority.Fingerprint()),
+			})
+		}
+	}
+	page := "site"
+	if kind.Name == "" {
+		page = "home"
+	}
+	mux.HandleFunc("/{$}", show(page, kind.Title, kind.What))
+	mux.HandleFunc("/try", show("try", "More to try", "This page opens a WebSocket, listens to server-sent events, and then posts what came of both."))
+	mux.HandleFunc("/ca.pem", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/x-pem-file")
+		w.Header().Set("Content-Disposition", `attachment; filename="explainer-ca.pem"`)
+		w.Write(authority.PEM())
+	})
+	mux.HandleFunc("/ca.cer", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/x-x509-ca-cert")
+		w.Write(authority.Certificate().Raw)
+	})
+	// The trust test of the set-up page, asked for over https from the page on http.
+	mux.HandleFunc("/trusted", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "http://"+siteDomain)
+		fmt.Fprintln(w, "trusted")
+	})
+	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(w, io.LimitReader(r.Body, 1<<20))
+	})
+	mux.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for i := 1; i <= 3; i++ {
+			fmt.Fprintf(w, "data: event %d of 3\n\n", i)
+			w.(http.Flusher).Flush()
+		}
+	})
+	mux.HandleFunc("/websocket", func(w http.ResponseWriter, r *http.Request) {
+		ws, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer ws.CloseNow()
+		for {
+			kind, data, err := ws.Read(r.Context())
+			if err != nil || ws.Write(r.Context(), kind, data) != nil {
+				return
+			}
+		}
+	})
+	return mux
+}
+
+// seen tells what the site itself sees of the connection that brought a request:
+// the proxy's, for nobody else knows where the sites are.
+func seen(r *http.Request, kind siteKind) string {
+	if r.TLS == nil {
+		return "This site sees plain HTTP."
+	}
+	s := fmt.Sprintf("This site sees %s with %s and %s, from the proxy.", tls.VersionName(r.TLS.Version), tls.CipherSuiteName(r.TLS.CipherSuite), r.Proto)
+	switch {
+	case len(r.TLS.PeerCertificates) > 0:
+		s += fmt.Sprintf(" The proxy showed a certificate for %s.", r.TLS.PeerCertificates[0].Subject)
+	case kind.Name == "mtls":
+		s += " It asked for a certificate, and none was shown."
+	}
+	return s
+}
