@@ -57,9 +57,14 @@ func encode(m Message, ctx Context) ([]byte, bool) {
 	case *ServerHello:
 		b.AddUint16(m.LegacyVersion)
 		b.AddBytes(m.Random[:])
-		vec8(b, m.SessionID)
+		old := m.LegacyVersion > 0x7f00 && m.LegacyVersion <= 0x7f15
+		if !old {
+			vec8(b, m.SessionID)
+		}
 		b.AddUint16(m.CipherSuite)
-		b.AddUint8(m.CompressionMethod)
+		if !old {
+			b.AddUint8(m.CompressionMethod)
+		}
 		if len(m.Extensions) > 0 {
 			extensionList(b, m.Extensions)
 		}
@@ -69,7 +74,9 @@ func encode(m Message, ctx Context) ([]byte, bool) {
 		b.AddUint32(m.Lifetime)
 		if v13 {
 			b.AddUint32(m.AgeAdd)
-			vec8(b, m.Nonce)
+			if ctx.Version < 0x7f00 || ctx.Version > 0x7f14 {
+				vec8(b, m.Nonce)
+			}
 		}
 		vec16(b, m.Ticket)
 		if v13 {

@@ -17,8 +17,8 @@ func TestNamesOfTheStandardLibrary(t *testing.T) {
 			t.Errorf("SuiteName(%#04x) = %q, want %q", s.ID, got, s.Name)
 		}
 	}
-	for _, v := range []uint16{tls.VersionSSL30, tls.VersionTLS10, tls.VersionTLS11, tls.VersionTLS12, tls.VersionTLS13} {
-		if got, want := VersionName(v), tls.VersionName(v); strings.ReplaceAll(got, " ", "") != strings.ReplaceAll(strings.Replace(want, "SSLv3", "SSL 3.0", 1), " ", "") {
+	for _, v := range []uint16{tls.VersionTLS10, tls.VersionTLS11, tls.VersionTLS12, tls.VersionTLS13} {
+		if got, want := VersionName(v), tls.VersionName(v); got != want {
 			t.Errorf("VersionName(%#04x) = %q, want %q", v, got, want)
 		}
 	}

@@ -110,9 +110,15 @@ func parseClientHello(r *reader, body []byte) *ClientHello {
 func parseServerHello(r *reader) *ServerHello {
 	m := &ServerHello{LegacyVersion: r.u16("server_version")}
 	copy(m.Random[:], r.fixed("random", 32))
-	m.SessionID = r.vec8("session_id", 0, 32)
+	// Up to draft 21 of TLS 1.3 a ServerHello had neither a session_id nor a compression_method.
+	short := m.LegacyVersion > 0x7f00 && m.LegacyVersion <= 0x7f00+21
+	if !short {
+		m.SessionID = r.vec8("session_id", 0, 32)
+	}
 	m.CipherSuite = r.u16("cipher_suite")
-	m.CompressionMethod = r.u8("compression_method")
+	if !short {
+		m.CompressionMethod = r.u8("compression_method")
+	}
 	m.Retry = m.Random == helloRetryRandom
 	if len(r.s) == 0 {
 		return m
@@ -132,7 +138,9 @@ func parseNewSessionTicket(r *reader, ctx Context) *NewSessionTicket {
 		return m
 	}
 	m.AgeAdd = r.u32("ticket_age_add")
-	m.Nonce = r.vec8("ticket_nonce", 0, 255)
+	if ctx.Version>>8 != 0x7f || ctx.Version > 0x7f00+20 { // draft 21 of TLS 1.3 introduced it
+		m.Nonce = r.vec8("ticket_nonce", 0, 255)
+	}
 	m.Ticket = r.vec16("ticket", 1)
 	m.Extensions = r.extensions(inNewSessionTicket)
 	return m

@@ -46,6 +46,12 @@ func clearMessages(t *testing.T, stream []byte) []sentMessage {
 		handshake = append(handshake, stream[5:5+n]...)
 		stream = stream[5+n:]
 	}
+	return messages(t, handshake)
+}
+
+// messages cuts a stream of handshake messages.
+func messages(t *testing.T, handshake []byte) []sentMessage {
+	t.Helper()
 	var list []sentMessage
 	for len(handshake) > 0 {
 		n := int(handshake[1])<<16 | int(handshake[2])<<8 | int(handshake[3])
