@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,6 +32,20 @@ type rig struct {
 	originCA  *ca.Authority
 	recording *os.File
 	closed    bool
+	mu        *sync.Mutex // what a test does to the proxy happens before the next connection
+}
+
+// ordered is a listener whose connections come after what was done under mu.
+type ordered struct {
+	net.Listener
+	mu *sync.Mutex
+}
+
+func (l ordered) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return c, err
 }
 
 // newRig starts a proxy; change sets its fields.
@@ -62,8 +77,9 @@ func newRig(t *testing.T, change func(*Proxy)) *rig {
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- p.Serve(l) }()
-	r := &rig{Proxy: p, t: t, addr: l.Addr().String(), originCA: originCA, recording: f}
+	mu := &sync.Mutex{}
+	go func() { served <- p.Serve(ordered{l, mu}) }()
+	r := &rig{Proxy: p, t: t, mu: mu, addr: l.Addr().String(), originCA: originCA, recording: f}
 	t.Cleanup(func() {
 		r.finish()
 		if err := <-served; err != nil {
@@ -92,7 +108,11 @@ func (r *rig) finish() {
 }
 
 // site makes the proxy know an origin under host:443.
-func (r *rig) site(host, addr string) { r.Map[host] = addr }
+func (r *rig) site(host, addr string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Map[host] = addr
+}
 
 // originConfig returns what a TLS origin for the names needs.
 func (r *rig) originConfig(names ...string) *tls.Config {

@@ -97,6 +97,8 @@ type entry struct {
 	side   capture.Side
 	time   int64
 	data   []byte // entryData; its array belongs to pool
+	size   int    // of that array
+	wrote  int    // how much of data was really written; set before state becomes done
 	pool   *sync.Pool
 	since  time.Time // when a pending entry was queued
 	secret keys.Secret
@@ -135,6 +137,7 @@ func newData(s *stream, side capture.Side, t int64, data []byte) *entry {
 	}
 	e.kind, e.stream, e.side, e.time = entryData, s, side, t
 	e.data = append(e.data[:0], data...)
+	e.size, e.wrote = cap(e.data), len(e.data)
 	return e
 }
 
@@ -252,7 +255,7 @@ func (s *stream) begin(side capture.Side, data []byte) *entry {
 
 // complete tells how many bytes of a begun entry were really written.
 func (r *Recorder) complete(e *entry, n int) {
-	e.data = e.data[:n]
+	e.wrote = n
 	if e.state.CompareAndSwap(statePending, stateDone) {
 		if r.waiting.Load() == e {
 			r.signal()
@@ -279,7 +282,7 @@ func (r *Recorder) queueLocked(e *entry) {
 	}
 	r.queue = append(r.queue, e)
 	if e.kind == entryData {
-		r.queued += cap(e.data)
+		r.queued += e.size
 	}
 	if r.idle {
 		r.idle = false
@@ -318,7 +321,7 @@ func (r *Recorder) run() {
 		freed := 0
 		for i, e := range batch {
 			if e.kind == entryData {
-				freed += cap(e.data)
+				freed += e.size
 			}
 			if r.err == nil && r.settled(e) {
 				r.write(e)
@@ -396,10 +399,10 @@ func (r *Recorder) write(e *entry) {
 			r.pcap.Name(s.server.Addr(), s.name)
 		}
 	case entryData:
-		if len(e.data) > 0 {
-			s.out.Data(e.side, e.time, e.data)
+		if e.wrote > 0 {
+			s.out.Data(e.side, e.time, e.data[:e.wrote])
 		}
-		r.pending += len(e.data)
+		r.pending += e.wrote
 		e.free()
 	case entryFin:
 		s.out.Fin(e.side, e.time)

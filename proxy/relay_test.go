@@ -265,7 +265,7 @@ func TestReset(t *testing.T) {
 
 // TestMemory: a body far larger than every buffer passes in bounded memory.
 func TestMemory(t *testing.T) {
-	const size = 192 << 20
+	const size = 128 << 20
 	r := newRig(t, nil)
 	chunk := noise(64 << 10)
 	r.origin("shop.test", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -273,7 +273,9 @@ func TestMemory(t *testing.T) {
 			w.Write(chunk)
 		}
 	}), nil)
-	resp, err := r.client(false).Get("https://shop.test/")
+	client := r.client(false)
+	client.Timeout = 0
+	resp, err := client.Get("https://shop.test/")
 	if err != nil {
 		t.Fatal(err)
 	}
