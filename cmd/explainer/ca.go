@@ -1,0 +1,167 @@
+package main
+
+import (
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"explainer/ca"
+
+	"github.com/urfave/cli/v2"
+)
+
+var homeFlag = &cli.StringFlag{
+	Name:    "home",
+	EnvVars: []string{"EXPLAINER_HOME"},
+	Usage:   "`DIR` that holds the CA (default: explainer in the user's configuration folder)",
+}
+
+// authority opens the CA in the home folder, or makes it.
+func authority(c *cli.Context) (*ca.Authority, error) {
+	dir, err := home(c)
+	if err != nil {
+		return nil, err
+	}
+	a, err := ca.Load(dir)
+	if err != nil {
+		return nil, failed(err, "")
+	}
+	return a, nil
+}
+
+func home(c *cli.Context) (string, error) {
+	if dir := c.String("home"); dir != "" {
+		return dir, nil
+	}
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", failed(fmt.Errorf("no folder for the CA: %w", err), "name one with --home DIR")
+	}
+	return filepath.Join(dir, "explainer"), nil
+}
+
+var caCommand = &cli.Command{
+	Name:      "ca",
+	Usage:     "show or export the certificate authority",
+	UsageText: "explainer ca show|export [--home DIR]",
+	Description: `The CA is made on first use. Its key stays in its folder, readable by you alone:
+whoever holds it can impersonate any site to every program that trusts this CA.
+
+Examples:
+
+   explainer ca show
+   explainer ca export --out explainer-ca.pem
+   explainer ca export --as p12 --out explainer-ca.p12`,
+	Action: func(c *cli.Context) error {
+		if c.Args().Present() {
+			return usage("ca has no command "+quote(c.Args().First()), "see explainer ca --help")
+		}
+		return usage("ca needs a command: show or export", "see explainer ca --help")
+	},
+	Subcommands: []*cli.Command{
+		{
+			Name:        "show",
+			Usage:       "what the CA is, where it lies, and its fingerprint",
+			UsageText:   "explainer ca show [--home DIR]",
+			Description: "Example:\n\n   explainer ca show",
+			Flags:       []cli.Flag{homeFlag},
+			Action:      caShow,
+		},
+		{
+			Name:        "export",
+			Usage:       "write the CA's certificate (never its key)",
+			UsageText:   "explainer ca export [--as pem|der|p12] [--out FILE] [--home DIR]",
+			Description: "Example:\n\n   explainer ca export --out explainer-ca.pem",
+			Flags: []cli.Flag{
+				homeFlag,
+				&cli.StringFlag{Name: "as", Value: "pem", Usage: "`pem|der|p12`: p12 is a Java trust store, its password is changeit"},
+				&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "`FILE` to write (default: standard output)"},
+			},
+			Action: caExport,
+		},
+	},
+}
+
+func caShow(c *cli.Context) error {
+	if c.Args().Present() {
+		return usage("ca show takes no arguments", "see explainer ca show --help")
+	}
+	a, err := authority(c)
+	if err != nil {
+		return err
+	}
+	dir, err := home(c)
+	if err != nil {
+		return err
+	}
+	cert := a.Certificate()
+	sum := a.Fingerprint()
+	_, err = fmt.Fprintf(c.App.Writer, `name         %s
+made         %s
+valid until  %s
+key          %s, in %s (readable by you alone)
+SHA-256      %s
+certificate  %s
+`, cert.Subject.CommonName, cert.NotBefore.Format("2006-01-02"), cert.NotAfter.Format("2006-01-02"),
+		keyName(cert), filepath.Join(dir, ca.KeyFile), colons(sum[:]), filepath.Join(dir, ca.CertFile))
+	return err
+}
+
+func keyName(cert *x509.Certificate) string {
+	if cert.PublicKeyAlgorithm == x509.ECDSA {
+		return "ECDSA P-256"
+	}
+	return cert.PublicKeyAlgorithm.String()
+}
+
+// colons is how browsers show a fingerprint: AB:CD:...
+func colons(b []byte) string {
+	h := strings.ToUpper(hex.EncodeToString(b))
+	var parts []string
+	for i := 0; i < len(h); i += 2 {
+		parts = append(parts, h[i:i+2])
+	}
+	return strings.Join(parts, ":")
+}
+
+// trustStorePassword is Java's own default; a trust store holds no secret.
+const trustStorePassword = "changeit"
+
+func caExport(c *cli.Context) error {
+	if c.Args().Present() {
+		return usage("ca export takes no arguments", "the file is named with --out FILE")
+	}
+	a, err := authority(c)
+	if err != nil {
+		return err
+	}
+	var data []byte
+	switch as := c.String("as"); as {
+	case "pem":
+		data = a.PEM()
+	case "der":
+		data = a.Certificate().Raw
+	case "p12":
+		if data, err = a.PKCS12(trustStorePassword); err != nil {
+			return failed(err, "")
+		}
+	default:
+		return usage("--as is pem, der or p12, not "+quote(as), "")
+	}
+	out := c.String("out")
+	if out == "" {
+		if as := c.String("as"); as != "pem" && widthOf(c.App.Writer) > 0 {
+			return usage("--as "+as+" is not for a terminal", "name a file with --out FILE")
+		}
+		_, err := c.App.Writer.Write(data)
+		return err
+	}
+	if err := os.WriteFile(out, data, 0o644); err != nil {
+		return failed(err, "")
+	}
+	say(c.App.ErrWriter, "the CA's certificate is in "+out)
+	return nil
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"bufio"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// TestImports holds the direction of imports: which of our rooms each room may
+// use, and where the three libraries that shape the rooms are known.
+func TestImports(t *testing.T) {
+	rooms := map[string][]string{
+		"explainer/ca":                nil,
+		"explainer/capture/handshake": nil,
+		"explainer/capture/keys":      nil,
+		"explainer/capture/web":       nil,
+		"explainer/capture":           {"explainer/capture/"},
+		"explainer/capture/pcap":      {"explainer/capture"},
+		"explainer/annotate":          {"explainer/ca", "explainer/capture"},
+		"explainer/proxy":             {"explainer/ca", "explainer/capture"},
+		"explainer/cmd/explainer":     {"explainer/"},
+	}
+	libraries := map[string]string{
+		"github.com/elazarl/goproxy": "explainer/proxy",
+		"github.com/google/gopacket": "explainer/capture/pcap",
+		"github.com/urfave/cli":      "explainer/cmd/explainer",
+	}
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "explainer/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for s := bufio.NewScanner(strings.NewReader(string(out))); s.Scan(); {
+		pkg, imports, _ := strings.Cut(s.Text(), " ")
+		allowed, ok := rooms[pkg]
+		if !ok {
+			t.Errorf("%s: this test does not know the room; say what it may import", pkg)
+		}
+		for _, i := range strings.Fields(imports) {
+			if strings.HasPrefix(i, "explainer/") && !hasPrefixOf(i, allowed) {
+				t.Errorf("%s imports %s", pkg, i)
+			}
+			for lib, room := range libraries {
+				if strings.HasPrefix(i, lib) && pkg != room {
+					t.Errorf("%s imports %s, which is for %s alone", pkg, i, room)
+				}
+			}
+		}
+	}
+}
+
+func hasPrefixOf(s string, prefixes []string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(s, p) {
+			return true
+		}
+	}
+	return false
+}

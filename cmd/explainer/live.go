@@ -1,0 +1,314 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"explainer/annotate"
+	"explainer/ca"
+	"explainer/capture/pcap"
+	"explainer/proxy"
+
+	"github.com/urfave/cli/v2"
+)
+
+// drainTime is how long open connections may take to end after Ctrl-C.
+const drainTime = 3 * time.Second
+
+// proxyFlags are those of every command that runs the proxy.
+var proxyFlags = append([]cli.Flag{
+	&cli.IntFlag{Name: "listen-port", Aliases: []string{"p"}, Value: 8080, Usage: "`PORT` to listen on; 0 picks a free one"},
+	&cli.StringFlag{Name: "listen-host", Value: "127.0.0.1", Usage: "`ADDRESS` to listen on"},
+	&cli.StringFlag{Name: "write", Aliases: []string{"w"}, Usage: "keep the recording in `FILE` (pcapng, with the keys inside)"},
+	&cli.StringFlag{Name: "keylog", EnvVars: []string{"SSLKEYLOGFILE"}, Usage: "append the keys of both legs to `FILE` as well"},
+	&cli.BoolFlag{Name: "textbook", Usage: "the browser's leg speaks TLS 1.2 with RSA key transport, as the textbook tells it"},
+	&cli.StringSliceFlag{Name: "passthrough", Usage: "record `HOST` without decrypting it; * matches any part (repeatable)"},
+	&cli.StringSliceFlag{Name: "map", Usage: "`HOST[:PORT]=ADDR:PORT`: connect there instead (repeatable)"},
+	&cli.StringSliceFlag{Name: "origin-ca", Usage: "trust the roots in `FILE` for origins too (PEM, repeatable)"},
+	&cli.StringSliceFlag{Name: "client-cert", Usage: "`HOST=FILE`: certificate and key (PEM) to show to that origin (repeatable)"},
+	&cli.StringFlag{Name: "upstream-proxy", Usage: "reach origins through the HTTP proxy at `URL`"},
+	&cli.StringFlag{Name: "story", Usage: "tell the story in `FILE`"},
+	homeFlag,
+}, storyFlags...)
+
+// A live is a running proxy whose story is being told.
+type live struct {
+	proxy     *proxy.Proxy
+	authority *ca.Authority
+	url       string // http://127.0.0.1:8080
+
+	listener  net.Listener
+	recorder  *proxy.Recorder
+	recording *os.File
+	keep      bool // the recording was asked for with -w
+	story     *os.File
+	served    chan error
+	told      chan error
+	errw      io.Writer
+	keylog    *os.File
+}
+
+// start starts a proxy as the flags say; the story goes to storyTo unless
+// --story names a file. Each event is also handed to watch, unless that is nil.
+func start(c *cli.Context, storyTo io.Writer, watch func(*annotate.Event)) (*live, error) {
+	p, err := newProxy(c)
+	if err != nil {
+		return nil, err
+	}
+	l := &live{proxy: p, authority: p.Authority, errw: c.App.ErrWriter, served: make(chan error, 1), told: make(chan error, 1)}
+	ok := false
+	defer func() {
+		if !ok {
+			l.discard()
+		}
+	}()
+	if name := c.String("story"); name != "" {
+		if l.story, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
+			return nil, fileError("story", err)
+		}
+		storyTo = l.story
+	}
+	out, err := newRenderer(c, storyTo)
+	if err != nil {
+		return nil, err
+	}
+	if watch != nil {
+		out = watching{out, watch}
+	}
+	if l.listener, err = listen(c); err != nil {
+		return nil, err
+	}
+	l.url = "http://" + l.listener.Addr().String()
+	if l.recording, l.keep, err = openRecording(c.String("write")); err != nil {
+		return nil, err
+	}
+	options := proxy.RecorderOptions{
+		Textbook: p.Textbook,
+		Version:  version(),
+		OnError: func(err error) {
+			say(l.errw, fmt.Sprintf("the recording ends here: %v; traffic goes on, its story does not", err))
+		},
+	}
+	if name := c.String("keylog"); name != "" {
+		if l.keylog, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
+			return nil, fileError("key log", err)
+		}
+		options.KeyLog = l.keylog
+	}
+	if l.recorder, err = proxy.NewRecorder(l.recording, options); err != nil {
+		return nil, failed(fmt.Errorf("recording %s: %w", l.recording.Name(), err), "")
+	}
+	p.Recorder = l.recorder
+	go func() { l.served <- p.Serve(l.listener) }()
+	go func() { l.told <- follow(c, l.recorder, out) }()
+	if l.keep {
+		say(l.errw, fmt.Sprintf("%s will open everything that passes: the keys are inside; editcap --discard-all-secrets %s SHARED.pcapng strips them", l.recording.Name(), l.recording.Name()))
+	}
+	ok = true
+	return l, nil
+}
+
+// watching hands each event to watch before it is told.
+type watching struct {
+	renderer
+	watch func(*annotate.Event)
+}
+
+func (w watching) Event(e *annotate.Event) error {
+	w.watch(e)
+	return w.renderer.Event(e)
+}
+
+// follow tells the story of the recording while it grows.
+func follow(c *cli.Context, rec *proxy.Recorder, out renderer) error {
+	recording := rec.Follow()
+	defer recording.Close()
+	r, err := pcap.NewReader(flushing{recording, out})
+	if err != nil {
+		return err
+	}
+	t := newTeller(c, out)
+	told := t.tell(r)
+	// A recording that could not be written to its end is told up to there.
+	if errors.As(told, new(*pcap.CutError)) {
+		told = nil
+	}
+	if err := t.finish(); err != nil {
+		return err
+	}
+	return told
+}
+
+// stop ends the proxy: connections drain, the recording is completed, the story told to its end.
+func (l *live) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	err := l.proxy.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = nil // what was still open was cut, and the story says so
+	}
+	if e := l.recorder.Close(); err == nil && e != nil {
+		err = failed(fmt.Errorf("recording %s: %w", l.recording.Name(), e), "")
+	}
+	if e := <-l.told; err == nil && e != nil && !errors.Is(e, syscall.EPIPE) {
+		err = failed(fmt.Errorf("telling the story: %w", e), "")
+	}
+	if l.keep {
+		say(l.errw, fmt.Sprintf("the recording is in %s: explainer read %s", l.recording.Name(), l.recording.Name()))
+	}
+	l.discard()
+	return err
+}
+
+// discard closes the files, and removes a recording that nobody asked to keep.
+func (l *live) discard() {
+	if l.listener != nil {
+		l.listener.Close()
+	}
+	if l.recording != nil {
+		l.recording.Close()
+		if !l.keep {
+			os.Remove(l.recording.Name())
+		}
+	}
+	if l.story != nil {
+		l.story.Close()
+	}
+	if l.keylog != nil {
+		l.keylog.Close()
+	}
+	if l.proxy.Sites != nil {
+		l.proxy.Sites.Close()
+	}
+}
+
+// openRecording opens the file of -w, or a temporary one; both are readable by their owner alone.
+func openRecording(name string) (f *os.File, keep bool, err error) {
+	if name == "" {
+		// CreateTemp makes files with mode 0600.
+		if f, err = os.CreateTemp("", "explainer-*.pcapng"); err != nil {
+			return nil, false, failed(fmt.Errorf("no place for the recording: %w", err), "name a file with -w FILE, or set TMPDIR")
+		}
+		return f, false, nil
+	}
+	if f, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
+		return nil, false, fileError("recording", err)
+	}
+	// An older file keeps its mode when it is written over.
+	if err := f.Chmod(0o600); err != nil {
+		f.Close()
+		return nil, false, fileError("recording", err)
+	}
+	return f, true, nil
+}
+
+func listen(c *cli.Context) (net.Listener, error) {
+	port := c.Int("listen-port")
+	if port < 0 || port > 65535 {
+		return nil, usage(fmt.Sprintf("--listen-port %d: a port is a number from 0 to 65535", port), "")
+	}
+	addr := net.JoinHostPort(c.String("listen-host"), strconv.Itoa(port))
+	l, err := net.Listen("tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, failed(fmt.Errorf("%s is taken by another program", addr), "-p 0 picks a free port")
+	case errors.Is(err, syscall.EACCES):
+		return nil, failed(fmt.Errorf("no permission to listen on %s", addr), "ports below 1024 are the system's; -p 0 picks a free one")
+	case err != nil:
+		return nil, failed(err, "--listen-host takes an address of this machine")
+	}
+	if ip := l.Addr().(*net.TCPAddr).IP; !ip.IsLoopback() {
+		say(c.App.ErrWriter, fmt.Sprintf("%s can be reached by other machines: whoever reaches it can use this proxy, and what they send is recorded", l.Addr()))
+	}
+	return l, nil
+}
+
+// newProxy makes the proxy that the flags ask for, with the built-in sites running.
+func newProxy(c *cli.Context) (*proxy.Proxy, error) {
+	p := &proxy.Proxy{Textbook: c.Bool("textbook"), PassThrough: c.StringSlice("passthrough"), Map: map[string]string{}}
+	for _, m := range c.StringSlice("map") {
+		from, to, ok := strings.Cut(m, "=")
+		if _, _, err := net.SplitHostPort(to); !ok || from == "" || err != nil {
+			return nil, usage("--map "+quote(m)+" is not HOST[:PORT]=ADDR:PORT", "as in --map shop.test:443=127.0.0.1:8443")
+		}
+		p.Map[strings.ToLower(from)] = to
+	}
+	for _, name := range c.StringSlice("origin-ca") {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fileError("origin CA", err)
+		}
+		certs, err := parseCertificates(data)
+		if err != nil {
+			return nil, failed(fmt.Errorf("origin CA %s: %w", name, err), "the file holds one or more certificates, PEM")
+		}
+		p.OriginCAs = append(p.OriginCAs, certs...)
+	}
+	for _, m := range c.StringSlice("client-cert") {
+		host, name, ok := strings.Cut(m, "=")
+		if !ok || host == "" || name == "" {
+			return nil, usage("--client-cert "+quote(m)+" is not HOST=FILE", "")
+		}
+		cert, err := tls.LoadX509KeyPair(name, name)
+		if err != nil {
+			return nil, failed(fmt.Errorf("client certificate %s: %w", name, err), "the file holds a certificate chain and its private key, both PEM")
+		}
+		if p.ClientCerts == nil {
+			p.ClientCerts = map[string]tls.Certificate{}
+		}
+		p.ClientCerts[strings.ToLower(host)] = cert
+	}
+	if s := c.String("upstream-proxy"); s != "" {
+		u, err := url.Parse(s)
+		if err != nil || u.Host == "" || u.Scheme != "http" {
+			return nil, usage("--upstream-proxy "+quote(s)+" is not http://HOST:PORT", "")
+		}
+		p.UpstreamProxy = u
+	}
+	var err error
+	if p.Authority, err = authority(c); err != nil {
+		return nil, err
+	}
+	sites, err := proxy.StartSites(p.Authority)
+	if err != nil {
+		return nil, failed(fmt.Errorf("built-in sites: %w", err), "")
+	}
+	p.Sites = sites
+	return p, nil
+}
+
+// parseCertificates reads the certificates of a PEM file and passes over all else in it.
+func parseCertificates(data []byte) ([]*x509.Certificate, error) {
+	var certs []*x509.Certificate
+	for {
+		block, rest := pem.Decode(data)
+		if block == nil {
+			break
+		}
+		data = rest
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		certs = append(certs, cert)
+	}
+	if len(certs) == 0 {
+		return nil, errors.New("no certificate in it")
+	}
+	return certs, nil
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"explainer/annotate"
+
+	"github.com/urfave/cli/v2"
+)
+
+var stepsCommand = &cli.Command{
+	Name:      "steps",
+	Usage:     "the eight steps beside what TLS 1.2 and TLS 1.3 really do",
+	UsageText: "explainer steps [--format text|json]",
+	Description: `Prints the textbook's story of HTTPS, step by step, and beside each step what
+happens in TLS 1.2 with RSA (the textbook's own), in TLS 1.2 with ECDHE and in TLS 1.3.
+
+Example:
+
+   explainer steps | less`,
+	Flags: []cli.Flag{
+		&cli.StringFlag{Name: "format", Value: "text", Usage: "`text|json`"},
+	},
+	Action: func(c *cli.Context) error {
+		if c.Args().Present() {
+			return usage("steps takes no arguments", "see explainer steps --help")
+		}
+		w := c.App.Writer
+		switch c.String("format") {
+		case "json":
+			enc := json.NewEncoder(w)
+			enc.SetEscapeHTML(false)
+			for _, s := range annotate.StepTable() {
+				if err := enc.Encode(s); err != nil {
+					return err
+				}
+			}
+			return nil
+		case "text":
+			return printSteps(w)
+		}
+		return usage("--format is text or json, not "+quote(c.String("format")), "")
+	},
+}
+
+func printSteps(w io.Writer) error {
+	width := widthOf(w)
+	if width <= 0 || width > 100 {
+		width = 100
+	}
+	for _, s := range annotate.StepTable() {
+		fmt.Fprintf(w, "step %s: %s\n", s.Step, s.Title)
+		for _, part := range [][2]string{{"textbook", s.Textbook}, {"TLS 1.2 RSA", s.TLS12RSA}, {"TLS 1.2 ECDHE", s.TLS12ECDHE}, {"TLS 1.3", s.TLS13}} {
+			for i, line := range annotate.Wrap(part[1], width-18) {
+				lead := part[0]
+				if i > 0 {
+					lead = ""
+				}
+				fmt.Fprintf(w, "  %-14s  %s\n", lead, line)
+			}
+		}
+		if _, err := fmt.Fprintf(w, "  %-14s  %s\n\n", "see", strings.Join(s.Refs, "; ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"io"
+
+	"explainer/annotate"
+	"explainer/capture"
+	"explainer/capture/pcap"
+
+	"github.com/urfave/cli/v2"
+)
+
+// A renderer turns events into what a person or a program reads.
+type renderer interface {
+	Event(*annotate.Event) error
+	Flush() error
+	Finish() error
+}
+
+// storyFlags choose how the story is told.
+var storyFlags = []cli.Flag{
+	&cli.StringFlag{Name: "format", Value: "text", Usage: "`text|json`: json is one object a line"},
+	&cli.BoolFlag{Name: "messages", Usage: "below each message its fields, sentences and proofs"},
+	&cli.BoolFlag{Name: "all", Usage: "a browser's own chatter too, message by message"},
+	&cli.BoolFlag{Name: "show-secrets", Usage: "do not mask passwords, cookies, tokens and keys"},
+	&cli.StringFlag{Name: "color", Value: "auto", Usage: "`auto|always|never`"},
+}
+
+// newRenderer makes the renderer that the flags ask for.
+func newRenderer(c *cli.Context, w io.Writer) (renderer, error) {
+	switch format := c.String("format"); format {
+	case "json":
+		return annotate.NewJSON(w), nil
+	case "text":
+		color, err := colorOf(c.String("color"), w)
+		if err != nil {
+			return nil, err
+		}
+		t := annotate.NewText(w)
+		t.Width, t.Color, t.Messages, t.All = widthOf(w), color, c.Bool("messages"), c.Bool("all")
+		return t, nil
+	default:
+		return nil, usage("--format is text or json, not "+quote(format), "")
+	}
+}
+
+// A teller reads a capture and tells its story: bytes, keys and facts to
+// messages to events to out. The live story and read share it.
+type teller struct {
+	decoder   *capture.Decoder
+	explainer *annotate.Explainer
+	out       renderer
+}
+
+func newTeller(c *cli.Context, out renderer) *teller {
+	return &teller{
+		decoder:   new(capture.Decoder),
+		explainer: &annotate.Explainer{ShowSecrets: c.Bool("show-secrets")},
+		out:       out,
+	}
+}
+
+// tell tells everything that r has. A capture that is cut short is told up to
+// the cut, and the *pcap.CutError returned.
+func (t *teller) tell(r *pcap.Reader) error {
+	for {
+		in, err := r.Next()
+		if err != nil {
+			if errors.Is(err, io.EOF) && !errors.As(err, new(*pcap.CutError)) {
+				return nil
+			}
+			return err
+		}
+		if err := t.feed(in); err != nil {
+			return err
+		}
+	}
+}
+
+func (t *teller) feed(in capture.Input) error {
+	return t.messages(t.decoder.Feed(in))
+}
+
+func (t *teller) messages(ms []capture.Message) error {
+	for i := range ms {
+		if err := t.events(t.explainer.Explain(&ms[i])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *teller) events(es []annotate.Event) error {
+	for i := range es {
+		if err := t.out.Event(&es[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish tells what was still open when the input ended.
+func (t *teller) finish() error {
+	if err := t.messages(t.decoder.Finish()); err != nil {
+		return err
+	}
+	if err := t.events(t.explainer.Finish()); err != nil {
+		return err
+	}
+	return t.out.Finish()
+}
+
+// flushing flushes the renderer before each read, which is when a growing
+// recording may make us wait: what was told so far is seen at once, without a timer.
+type flushing struct {
+	r   io.Reader
+	out renderer
+}
+
+func (f flushing) Read(p []byte) (int, error) {
+	if err := f.out.Flush(); err != nil {
+		return 0, err
+	}
+	return f.r.Read(p)
+}

@@ -1,0 +1,107 @@
+package main
+
+// The rules of the terminal:
+//
+//   - The story goes to standard output, or where --story says. With run,
+//     standard output belongs to the child, and the story goes to standard error.
+//   - Everything else goes to standard error, as one line "explainer: ...",
+//     lower case, no full stop at the end; a hint, where there is one, follows
+//     on a line of its own: "explainer: hint: ...".
+//   - Exit codes: 0 fine; 1 it could not do what was asked; 2 wrong usage;
+//     run exits with its child's code.
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+)
+
+// A failure is an error with what to do about it, and the exit code it asks for.
+type failure struct {
+	err  error
+	hint string
+	code int
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// failed is exit code 1.
+func failed(err error, hint string) error { return &failure{err, hint, 1} }
+
+// usage is exit code 2.
+func usage(what, hint string) error { return &failure{errors.New(what), hint, 2} }
+
+func usageError(c *cli.Context, err error, _ bool) error {
+	name := "explainer"
+	if c.Command != nil && c.Command.Name != "" && c.Command.Name != "explainer" {
+		name += " " + c.Command.Name
+	}
+	return usage(err.Error(), "see "+name+" --help")
+}
+
+// childExit carries the exit code of the program that run started.
+type childExit int
+
+func (c childExit) Error() string { return "exit status " + strconv.Itoa(int(c)) }
+
+// exitCode tells err on w and returns the exit code that it asks for.
+func exitCode(w io.Writer, err error) int {
+	if err == nil {
+		return 0
+	}
+	var child childExit
+	if errors.As(err, &child) {
+		return int(child)
+	}
+	code := 1
+	var f *failure
+	if errors.As(err, &f) {
+		code = f.code
+	}
+	say(w, err.Error())
+	if f != nil && f.hint != "" {
+		say(w, "hint: "+f.hint)
+	}
+	return code
+}
+
+// say writes one line "explainer: ...".
+func say(w io.Writer, what string) {
+	what = strings.TrimPrefix(what, "explainer: ")
+	fmt.Fprintf(w, "explainer: %s\n", strings.ReplaceAll(what, "\n", " "))
+}
+
+func quote(s string) string { return strconv.Quote(s) }
+
+// colorOf decides whether w gets colours: --color, NO_COLOR, and whether w is a terminal.
+func colorOf(mode string, w io.Writer) (bool, error) {
+	switch mode {
+	case "always":
+		return true, nil
+	case "never":
+		return false, nil
+	case "auto", "":
+		return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && widthOf(w) > 0, nil
+	}
+	return false, usage("--color is auto, always or never, not "+quote(mode), "")
+}
+
+// widthOf is the width of the terminal that w is, or 0.
+func widthOf(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 80
+	}
+	return width
+}
