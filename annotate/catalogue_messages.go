@@ -1,0 +1,254 @@
+package annotate
+
+// connectionSentences tell the beginning and end of connections.
+var connectionSentences = []entry{
+	{"connection-opened", "A TCP connection from {from} to {to}: SYN, SYN-ACK.", []string{"9293 3.5"}},
+	{"connection-midstream", "A TCP connection from {from} to {to}; its beginning (SYN, SYN-ACK) is not in the capture.", []string{"9293 3.5"}},
+	{"closed", "{Sender} sends no more on this connection (FIN).", []string{"9293 3.6"}},
+	{"closed-truncated", "{Sender} ended the connection (FIN) without the close_notify alert of TLS. So nothing proves that its data is complete: FIN can be forged by anybody on the path.", []string{"5246 7.2.1", "8446 6.1"}},
+	{"closed-reset", "{Sender} tore the connection down (RST).", []string{"9293 3.6"}},
+	{"records-counted-client", "All {count} records of data that {client} sent ({bytes} bytes) were opened here, each in its place in the count and with a good check against changes: none is missing and none was changed.", []string{"5246 6.2.3", "8446 5.3"}},
+	{"records-counted-server", "All {count} records of data that {server} sent ({bytes} bytes) were opened here, each in its place in the count and with a good check against changes: none is missing and none was changed.", []string{"5246 6.2.3", "8446 5.3"}},
+	{"records-counted-partly", "Of the records that {sender} sent, {count} with data were opened here and {sealed} stayed sealed.", nil},
+	{"missing", "{bytes} bytes that {sender} sent are not in the capture. What depends on them cannot be checked any more; that does not make it false.", nil},
+	{"malformed", "What {sender} sent here breaks the protocol ({where}: {reason}). This direction is not read further.", nil},
+	{"opaque", "{bytes} bytes from {sender} were not read: {reason}.", nil},
+	{"proof-refuted", "REFUTED: it does not hold that {claim}: {reason}.", nil},
+	{"summary-sealed", "No keys for this connection are known here, so this is what everybody on the path sees of it: {seen}. The rest is sealed.", nil},
+	{"summary-pass-through", "The proxy passed these bytes on without decrypting them: it made no certificate, and the two ends have one TLS connection between them.", nil},
+	{"summary-null", "This suite does not encrypt. Everything that was sent could be read, and only changes would have been noticed.", []string{"5246 6.2.3.1"}},
+	{"summary-early-rejected", "The client sent early data (0-RTT) and the server rejected it: the client had to send it again after the handshake.", []string{"8446 4.2.10"}},
+}
+
+// messageSentences tell what a message is for.
+var messageSentences = []entry{
+	{"client-hello", "{Client} says hello: which versions and cipher suites it can speak, a random number, and the name of the host that it wants ({sni}). Everybody on the path can read this.", []string{"5246 7.4.1.2", "8446 4.1.2", "6066 3"}},
+	{"client-hello-no-name", "{Client} says hello: which versions and cipher suites it can speak, and a random number. It names no host.", []string{"5246 7.4.1.2", "8446 4.1.2"}},
+	{"client-hello-again", "{Client} says hello once more, now as the server's HelloRetryRequest asked.", []string{"8446 4.1.2", "8446 4.1.4"}},
+	{"client-hello-renegotiation", "{Client} begins another handshake inside the same connection (renegotiation).", []string{"5246 7.4.1.1", "5746 3"}},
+	{"client-hello-shares", "It already carries fresh public keys: {shares}. If {server} agrees to TLS 1.3 and to one of them, step 5 has happened here, before step 3.", []string{"8446 4.2.8"}},
+	{"client-hello-psk", "It names a secret from an earlier connection that it would like to use again, with a keyed checksum (binder) over this hello. Whether that checksum is right cannot be computed from key logs.", []string{"8446 4.2.11"}},
+	{"client-hello-early", "It names a secret from an earlier connection and announces early data: encrypted data right behind this hello, before {server} has said a word.", []string{"8446 4.2.10", "8446 4.2.11"}},
+	{"client-hello-ticket", "It hands back a ticket of {ticket} bytes from an earlier connection: if {server} takes it, steps 2 to 6a fall away.", []string{"5077 3.4"}},
+	{"client-hello-ech", "It carries the extension for an encrypted hello (ECH). Whether that is real or random filling (GREASE) cannot be told without the keys; the name in clear may then be a cover.", []string{"9849 5", "9849 6.2"}},
+	{"client-hello-textbook", "Textbook mode: of the suites offered here, {count} use RSA key transport, the textbook's way.", []string{"5246 7.4.7.1"}},
+
+	{"server-hello", "{Server} chooses: {version} and {suite}, and adds its own random number.", []string{"5246 7.4.1.3", "8446 4.1.3"}},
+	{"server-hello-rsa", "With this suite the client will encrypt a secret with the public key in the server's certificate, as the textbook tells it.", []string{"5246 7.4.7.1"}},
+	{"server-hello-dhe", "With this suite no secret travels: each side makes a fresh key pair, and both compute the same secret (ephemeral Diffie-Hellman).", []string{"5246 8.1.2", "8422 2"}},
+	{"server-hello-share", "It brings the server's fresh {group} key: both sides can compute their keys now, and everything after this message is encrypted.", []string{"8446 4.2.8", "8446 7.1"}},
+	{"server-hello-mlkem", "It brings {servershare} bytes of {groupname}: among them a random secret that {server} made and encrypted to the client's fresh key. The textbook's steps 4 to 6 are back, with the roles reversed.", []string{"10024", "8446 4.2.8"}},
+	{"server-hello-psk", "{Server} takes up the secret from {earlier}: no certificate will be sent, it is believed because it knows that secret.", []string{"8446 2.2", "8446 4.2.11"}},
+	{"hello-retry-group", "{Server} cannot use the keys that {client} sent and asks it to say hello again with one for {group}.", []string{"8446 4.1.4"}},
+	{"hello-retry-cookie", "{Server} asks {client} to say hello again before it keeps anything about it.", []string{"8446 4.1.4", "8446 4.2.2"}},
+	{"downgrade-sentinel", "The last eight bytes of the server's random number are not random: they say that {server} could speak a newer version than {version}. A client that offered one would know that somebody on the path had lowered it.", []string{"8446 4.1.3"}},
+	{"downgrade-sentinel-ignored", "WARNING: the last eight bytes of the server's random number say that {server} could speak a newer version, and {client} had offered one, but {version} was chosen. Somebody on the path may have lowered the version; the client must stop here.", []string{"8446 4.1.3"}},
+	{"extended-master-secret", "Both sides agree that the master secret depends on all messages up to the key exchange (extended master secret), so that it cannot belong to two connections at once.", []string{"7627 4", "7627 5.2"}},
+	{"no-extended-master-secret", "The master secret will depend on the two random numbers alone, not on all messages (no extended master secret): an old weakness.", []string{"5246 8.1", "7627 1"}},
+
+	{"encrypted-extensions", "The first encrypted message: the server's other answers, which TLS 1.2 gave in clear.", []string{"8446 4.3.1"}},
+	{"early-data-accepted", "{Server} accepts the early data that {client} sent before.", []string{"8446 4.2.10"}},
+	{"certificate-compressed", "The certificate came compressed: {from} bytes in {to}. The checksums over the handshake cover the compressed form.", []string{"8879 4"}},
+	{"certificate-compressed-broken", "The certificate came compressed and cannot be undone: {reason}.", []string{"8879 4"}},
+	{"certificate-proves-nothing", "A certificate is public: whoever has seen it can send it. That {server} owns the private key to it must be shown by something else.", []string{"5246 F.1.1.2", "8446 4.4.3"}},
+	{"certificate-minted", "It is the one that the proxy made for this site. {Client} sees the site's names and the proxy's key.", nil},
+	{"client-certificate", "{Client} shows a certificate of its own ({subject}): the textbook's step 3 the other way round.", []string{"5246 7.4.6", "8446 4.4.2"}},
+	{"client-certificate-none", "{Client} was asked for a certificate and has none to show.", []string{"5246 7.4.6", "8446 4.4.2"}},
+	{"certificate-empty", "{Server} sent an empty list of certificates, which is not allowed.", []string{"8446 4.4.2.4"}},
+	{"server-key-exchange", "{Server} sends a fresh public key for this connection and signs it, together with both random numbers, with the private key of its certificate: step 2 is shown here, not by the certificate.", []string{"5246 7.4.3", "8422 5.4"}},
+	{"server-key-exchange-unsigned", "{Server} sends its part of the key exchange, unsigned.", []string{"5246 7.4.3", "4279 2"}},
+	{"dhe-small", "WARNING: a Diffie-Hellman modulus of {bits} bits is too small for today.", []string{"7919 1", "10015 3"}},
+	{"certificate-request", "{Server} wants a certificate of {client} too (mutual TLS).", []string{"5246 7.4.4", "8446 4.3.2"}},
+	{"server-hello-done", "{Server} has said everything; it is the client's turn.", []string{"5246 7.4.5"}},
+	{"hello-request", "{Server} asks for another handshake. This message alone enters no checksum.", []string{"5246 7.4.1.1"}},
+	{"certificate-verify", "{Server} signs the hash of everything said so far with the private key of its certificate: step 2 is shown here, not by the certificate.", []string{"8446 4.4.3"}},
+	{"client-certificate-verify", "{Client} signs what was said so far with the private key of its own certificate.", []string{"5246 7.4.8", "8446 4.4.3"}},
+	{"client-key-exchange-rsa", "{Client} sends the secret, encrypted with the public key in the certificate: the textbook's step 5.", []string{"5246 7.4.7.1"}},
+	{"client-key-exchange-dhe", "{Client} sends the public half of its own fresh key pair, in clear. No secret travels.", []string{"5246 7.4.7.2", "8422 5.7"}},
+	{"client-key-exchange-psk", "{Client} names the secret that both sides had before.", []string{"4279 2"}},
+	{"finished-client", "The client's Finished: it fits only if both sides said and heard the same messages and have the same secret.", []string{"5246 7.4.9", "8446 4.4.4"}},
+	{"finished-server", "The server's Finished: it fits only if both sides said and heard the same messages and have the same secret.", []string{"5246 7.4.9", "8446 4.4.4"}},
+	{"new-session-ticket", "{Server} hands {client} a ticket: the secret of this connection, encrypted so that only {server} can open it. With it a later connection can skip steps 2 to 6a.", []string{"5077 3.3"}},
+	{"new-session-ticket-13", "{Server} hands {client} a ticket: the name of a secret that both derive from this connection. With it a later connection can do without a certificate.", []string{"8446 4.6.1"}},
+	{"end-of-early-data", "{Client} has sent all its early data; from here on it uses the keys of this handshake.", []string{"8446 4.5"}},
+	{"certificate-status", "{Server} passes on a fresh statement about whether its certificate was revoked (OCSP stapling): it helps step 4a.", []string{"6066 8"}},
+	{"key-update", "{Sender} goes on with a new key, which comes of the old one.", []string{"8446 4.6.3", "8446 7.2"}},
+	{"next-protocol", "{Client} chooses the application protocol {protocol}, by an extension that never became a standard (NPN).", nil},
+	{"unknown-handshake", "{Sender} sent a handshake message of type {number}, which is not known here.", nil},
+	{"ccs-client", "From here on {client} encrypts.", []string{"5246 7.1"}},
+	{"ccs-server", "From here on {server} encrypts, with a key of its own direction.", []string{"5246 7.1", "5246 6.3"}},
+	{"ccs-dummy", "It means nothing in TLS 1.3: it is sent so that machines on the path take this for TLS 1.2.", []string{"8446 5", "8446 D.4"}},
+	{"resumed", "The two connections share one master secret: this one took up the secret of {earlier}.", []string{"5246 7.3", "5246 F.1.4"}},
+	{"data-client", "{Client} sends its first encrypted data. In the textbook the server encrypts first; really the client's request is the first ciphertext.", []string{"5246 10", "8446 5.2"}},
+	{"data-client-null", "{Client} sends data that this suite does not encrypt.", []string{"5246 6.2.3.1"}},
+	{"data-server", "{Server} sends encrypted data.", []string{"5246 10", "8446 5.2"}},
+	{"data-server-null", "{Server} sends data that this suite does not encrypt.", []string{"5246 6.2.3.1"}},
+	{"early-data", "{Client} sends data in its first flight, encrypted with a key that comes of the old secret alone: no protection for later if that secret is lost, and whoever records it can send it again.", []string{"8446 2.3", "8446 8"}},
+	{"heartbeat", "{Sender} sends a heartbeat: claimed {claimed} bytes, {have} there.", []string{"6520 4"}},
+	{"heartbleed", "WARNING: {sender} claims {claimed} bytes and sends {have}. A server with the fault Heartbleed (CVE-2014-0160) answers such a request with its own memory.", []string{"6520 4"}},
+	{"sealed", "{Sender} sent {count}, {bytes} bytes, encrypted; {reason}.", []string{"8446 5.2", "5246 6.2.3"}},
+	{"sealed-bad-tag", "WARNING: what {sender} sent here does not fit the key that is known for it. Either the key log belongs to something else, or somebody changed these bytes.", []string{"8446 5.2", "5246 6.2.3"}},
+	{"sealed-early", "{Sender} sent early data in {count}, {bytes} bytes; {reason}.", []string{"8446 4.2.10"}},
+	{"sealed-midstream", "{Sender} sent {count}, {bytes} bytes; the handshake that made its keys is not in the capture.", nil},
+	{"sealed-finished", "An encrypted handshake message, {bytes} bytes; the first in its direction is Finished. It stays sealed: {reason}.", []string{"5246 7.4.9"}},
+	{"sealed-alert", "An encrypted alert of {sender}; {reason}. At the end of a connection it mostly is close_notify.", []string{"5246 7.2"}},
+	{"http-request", "The client's request, out of the decrypted records: the text that all of this protects.", []string{"9110 9"}},
+	{"http-response", "The server's answer, out of the decrypted records.", []string{"9110 15"}},
+	{"http-plain", "A request in clear: no TLS. None of the steps 2 to 8 happens, and everybody on the path can read and change what passes.", []string{"9110 4.2.1"}},
+	{"http-connect", "{Client} asks the proxy for a tunnel to {target}. This request is in clear; what then goes through the tunnel is TLS.", []string{"9110 9.3.6"}},
+	{"http-connect-accepted", "The tunnel stands: what follows is between the client and the other end.", []string{"9110 9.3.6"}},
+	{"http-connect-refused", "The proxy did not open the tunnel (status {status}).", []string{"9110 9.3.6"}},
+	{"http-hsts", "The server asks the client to use https alone from now on (HSTS).", []string{"6797 6.1"}},
+	{"http-alt-svc", "The server offers to go on over HTTP/3 (QUIC, over UDP), which does not pass through an HTTP proxy.", []string{"7838 3"}},
+	{"http-body-cut", "The connection ended before the end of this body.", []string{"9112 8"}},
+	{"switched", "From here on the connection speaks {protocol}.", []string{"9110 7.8"}},
+	{"switched-tunnel", "From here on the connection is a tunnel.", []string{"9110 9.3.6"}},
+}
+
+// certificateSentences tell what a certificate says.
+var certificateSentences = []entry{
+	{"certificate-words", "{issuer} vouches that the {key} key in here belongs to {names}, from {from} until {until}.", []string{"5280 4.1.2"}},
+	{"certificate-words-self", "Nobody but the certificate itself vouches that the {key} key in here belongs to {names}, from {from} until {until}.", []string{"5280 4.1.2"}},
+	{"certificate-unreadable", "The certificate cannot be read: {reason}.", []string{"5280 4.1"}},
+	{"certificate-name-good", "It is for the host that the client asked for ({asked}).", []string{"9525 6", "9110 4.3.4"}},
+	{"certificate-name-bad", "WARNING: it is for {names}, not for {asked}, which the client asked for. A client that checks must stop here.", []string{"9525 6", "9110 4.3.4"}},
+	{"certificate-name-none", "WARNING: it names no host in the place where clients look (subject alternative names), so it is not good for {asked}. A client that checks must stop here.", []string{"9525 6", "9110 4.3.4"}},
+	{"certificate-expired", "WARNING: it had expired when this was recorded (valid until {until}). A client that checks must stop here.", []string{"5280 6.1.3"}},
+	{"certificate-not-yet", "WARNING: it was not valid yet when this was recorded (valid from {from}). A client that checks must stop here.", []string{"5280 6.1.3"}},
+}
+
+// factSentences tell what only the proxy knows.
+var factSentences = []entry{
+	{"fact-recording", "The recording begins (explainer {detail}).", nil},
+	{"fact-recording-textbook", "The recording begins (explainer {detail}), in textbook mode: towards the client the proxy speaks TLS 1.2 with RSA key transport, as the textbook tells it.", []string{"5246 7.4.7.1"}},
+	{"fact-session", "Connections {conn} (client to proxy) and {peer} (proxy to origin) are one session, for {host}: what is one conversation in the textbook is two here, with two sets of keys.", nil},
+	{"fact-session-alone", "A session for {host}; the proxy opened no connection to an origin for it.", nil},
+	{"fact-plain-http", "Connections {conn} and {peer} carry plain HTTP requests for {host}.", nil},
+	{"fact-pass-through", "The proxy passes this on without decrypting it, as asked for with {detail}.", nil},
+	{"fact-opaque-not-tls", "The proxy passes this on as it is: what the client sent in the tunnel is not TLS.", nil},
+	{"fact-opaque-client-silent", "The proxy passes this on as it is: the client said nothing in the tunnel, so the server may be meant to speak first.", nil},
+	{"fact-dial-refused", "The proxy did not reach {host}: {addr} refused the connection.", nil},
+	{"fact-dial-timeout", "The proxy did not reach {host}: {addr} did not answer in time.", nil},
+	{"fact-dial-unreachable", "The proxy did not reach {host}: there is no way to {addr}.", nil},
+	{"fact-dial-loop", "The proxy did not connect to {host}: that is the proxy itself.", nil},
+	{"fact-dial-canceled", "The proxy gave up connecting to {host}: the client had hung up.", nil},
+	{"fact-dial-other", "The proxy did not reach {host}: {detail}.", nil},
+	{"fact-lookup-failed", "The proxy found no address for the name {host}: {detail}.", nil},
+	{"fact-tls-failed", "The handshake between the proxy and the origin failed: {detail}.", nil},
+	{"fact-origin-ok", "The proxy checked the origin's certificate (step 4a on the origin's leg): the name {host}, the dates, and the chain against {roots}. It is good.", []string{"5280 6", "9525 6"}},
+	{"fact-origin-bad", "WARNING: the proxy checked the origin's certificate (step 4a on the origin's leg) against {roots} and found: {finding}.", []string{"5280 6", "9525 6"}},
+	{"fact-name", "The client asked the proxy for {addr} but names {host} in its hello; the name in the hello counts.", []string{"6066 3"}},
+	{"fact-leaf", "The proxy made a certificate for {names} and signed it with its own CA. Only a client that trusts this CA accepts it.", nil},
+	{"fact-em", "The proxy opened what the client sent in step 5 with the private key of its certificate, and recorded the whole padded block of {size} bytes: with it anybody who has the recording can check step 5, using the public key alone.", []string{"8017 7.2", "5246 7.4.7.1"}},
+	{"fact-em-bad", "WARNING: the proxy opened what the client sent in step 5, and its padding is wrong. The proxy goes on as if nothing had happened, with random bytes, as the RFC demands: an attacker must not learn which guess was right.", []string{"5246 7.4.7.1"}},
+	{"fact-own-answer", "The proxy answers itself on this connection: {detail}.", nil},
+	{"fact-own-error-page", "The proxy answers itself, with a page that says what went wrong: {detail}.", nil},
+	{"fact-own-set-up-page", "The proxy answers itself, with its set-up page.", nil},
+	{"fact-own-not-a-proxy-request", "This request is not meant for a proxy: it asks the proxy itself for a page.", []string{"9112 3.2"}},
+	{"fact-own-built-in", "This site is built into the proxy, which answers itself: {detail}.", nil},
+	{"fact-refused", "The proxy stops the handshake: {reason}.", nil},
+	{"fact-closed-client", "The client ended the connection first.", nil},
+	{"fact-closed-origin", "The origin ended the connection first.", nil},
+	{"fact-closed-proxy-shutdown", "The proxy ended the connection: it was told to stop.", nil},
+	{"fact-closed-timeout", "The proxy ended the connection: nothing had come for too long ({detail}).", nil},
+	{"fact-closed-error", "The connection ended with an error: {detail}.", nil},
+	{"fact-closed-other", "The connection ended: {detail}.", nil},
+	{"fact-unknown", "The proxy noted something that is not known here ({kind}): {detail}.", nil},
+}
+
+// alertSentences tell alerts: "who sent which: what it means." What stands after
+// the colon is used alone where the sender is named already.
+var alertSentences = []entry{
+	{"alert-close-notify", "{Sender} sent {alert} ({number}): it has sent everything. Only this shows that nothing is missing at the end.", []string{"5246 7.2.1", "8446 6.1"}},
+	{"alert-bad-record-mac", "{Sender} sent {alert} ({number}): a record did not fit its key. Either bytes were changed, or the two sides do not have the same keys.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-handshake-failure", "{Sender} sent {alert} ({number}): it found nothing among the offered versions, suites and groups that it also speaks, or will not say what it disliked.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-bad-certificate", "{Sender} sent {alert} ({number}): something is wrong with the certificate. Some programs send this for every fault, also for an unknown authority or a wrong name.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-unsupported-certificate", "{Sender} sent {alert} ({number}): the certificate is of a kind or for a purpose that it does not take.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-certificate-revoked", "{Sender} sent {alert} ({number}): the authority has called the certificate back.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-certificate-expired", "{Sender} sent {alert} ({number}): the certificate has expired or is not valid yet.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-certificate-unknown", "{Sender} sent {alert} ({number}): it did not accept the certificate, for a reason that it does not say. Chromium sends this for every fault.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-unknown-ca", "{Sender} sent {alert} ({number}): it trusts no authority that vouches for this certificate.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-access-denied", "{Sender} sent {alert} ({number}): the certificate is valid, but its owner is not let in.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-decrypt-error", "{Sender} sent {alert} ({number}): a signature or a Finished did not come out right.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-decode-error", "{Sender} sent {alert} ({number}): it could not read a message.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-illegal-parameter", "{Sender} sent {alert} ({number}): a value in a message is not allowed there.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-unexpected-message", "{Sender} sent {alert} ({number}): a message came that has no place here.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-protocol-version", "{Sender} sent {alert} ({number}): it does not speak a version that was offered.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-insufficient-security", "{Sender} sent {alert} ({number}): what was offered is too weak for it.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-internal-error", "{Sender} sent {alert} ({number}): something failed inside it. Some programs send this when they do not like a certificate.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-inappropriate-fallback", "{Sender} sent {alert} ({number}): the client tried again with a lower version although both could do better; somebody may have disturbed the first try.", []string{"7507 3"}},
+	{"alert-user-canceled", "{Sender} sent {alert} ({number}): somebody broke this off, not a fault of the protocol.", []string{"5246 7.2.2", "8446 6.1"}},
+	{"alert-no-renegotiation", "{Sender} sent {alert} ({number}): it will not begin another handshake on this connection.", []string{"5246 7.2.2"}},
+	{"alert-missing-extension", "{Sender} sent {alert} ({number}): an extension that must be there is missing.", []string{"8446 6.2"}},
+	{"alert-unsupported-extension", "{Sender} sent {alert} ({number}): an extension came that nobody had offered.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-unrecognized-name", "{Sender} sent {alert} ({number}): it has no site of the name that the client asked for.", []string{"6066 3"}},
+	{"alert-bad-certificate-status-response", "{Sender} sent {alert} ({number}): the statement about revocation that came with the certificate is not good.", []string{"6066 8"}},
+	{"alert-unknown-psk-identity", "{Sender} sent {alert} ({number}): it does not know the common secret that was named.", []string{"4279 2", "8446 6.2"}},
+	{"alert-certificate-required", "{Sender} sent {alert} ({number}): it wants a certificate of the client, and none came.", []string{"8446 6.2"}},
+	{"alert-no-application-protocol", "{Sender} sent {alert} ({number}): it speaks none of the application protocols that were offered.", []string{"7301 3.2"}},
+	{"alert-record-overflow", "{Sender} sent {alert} ({number}): a record was too long.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-other", "{Sender} sent {alert} ({number}): an alert whose meaning is not told here.", []string{"5246 7.2.2", "8446 6.2"}},
+}
+
+// alertSentence finds the sentence of an alert.
+func alertSentence(description uint8) string {
+	switch description {
+	case 0:
+		return "alert-close-notify"
+	case 10:
+		return "alert-unexpected-message"
+	case 20, 21:
+		return "alert-bad-record-mac"
+	case 22:
+		return "alert-record-overflow"
+	case 40:
+		return "alert-handshake-failure"
+	case 42:
+		return "alert-bad-certificate"
+	case 43:
+		return "alert-unsupported-certificate"
+	case 44:
+		return "alert-certificate-revoked"
+	case 45:
+		return "alert-certificate-expired"
+	case 46:
+		return "alert-certificate-unknown"
+	case 47:
+		return "alert-illegal-parameter"
+	case 48:
+		return "alert-unknown-ca"
+	case 49:
+		return "alert-access-denied"
+	case 50:
+		return "alert-decode-error"
+	case 51:
+		return "alert-decrypt-error"
+	case 70:
+		return "alert-protocol-version"
+	case 71:
+		return "alert-insufficient-security"
+	case 80:
+		return "alert-internal-error"
+	case 86:
+		return "alert-inappropriate-fallback"
+	case 90:
+		return "alert-user-canceled"
+	case 100:
+		return "alert-no-renegotiation"
+	case 109:
+		return "alert-missing-extension"
+	case 110:
+		return "alert-unsupported-extension"
+	case 112:
+		return "alert-unrecognized-name"
+	case 113:
+		return "alert-bad-certificate-status-response"
+	case 115:
+		return "alert-unknown-psk-identity"
+	case 116:
+		return "alert-certificate-required"
+	case 120:
+		return "alert-no-application-protocol"
+	}
+	return "alert-other"
+}

@@ -1,0 +1,386 @@
+package annotate
+
+import (
+	"crypto"
+	"crypto/dsa" //lint:ignore SA1019 old captures have DSA certificates; they are only described
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"strings"
+	"time"
+
+	"explainer/capture/handshake"
+	"explainer/capture/keys"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// A certificate is one that was sent, read as far as it could be.
+type certificate struct {
+	der    []byte
+	hash   [32]byte
+	parsed *x509.Certificate // nil where crypto/x509 refuses it; err says why
+	err    string
+	pub    crypto.PublicKey // also where parsed is nil, if the key could be read by itself
+}
+
+// How many certificates and checked links are kept: a proxy sees the same chains again and again.
+const (
+	maxCertificates = 256
+	maxLinks        = 512
+)
+
+// certificates remembers what was read and checked, so that a chain that is
+// seen again costs a hash.
+type certificates struct {
+	byHash map[[32]byte]*certificate
+	order  [][32]byte
+	links  map[[64]byte]error // child and parent hash
+	linked [][64]byte
+}
+
+func (cs *certificates) read(der []byte) *certificate {
+	hash := sha256.Sum256(der)
+	if c, ok := cs.byHash[hash]; ok {
+		return c
+	}
+	c := &certificate{der: append([]byte(nil), der...), hash: hash}
+	if p, err := x509.ParseCertificate(c.der); err != nil {
+		c.err = strings.TrimPrefix(err.Error(), "x509: ")
+		c.pub = publicKey(c.der)
+	} else {
+		c.parsed, c.pub = p, p.PublicKey
+		if c.pub == nil {
+			c.pub = publicKey(c.der)
+		}
+	}
+	if cs.byHash == nil {
+		cs.byHash = make(map[[32]byte]*certificate)
+	}
+	if len(cs.order) >= maxCertificates {
+		delete(cs.byHash, cs.order[0])
+		cs.order = cs.order[1:]
+	}
+	cs.byHash[hash] = c
+	cs.order = append(cs.order, hash)
+	return c
+}
+
+// publicKey reads the key alone out of a certificate that crypto/x509 refuses
+// for another reason, so that what was signed with it can still be checked.
+func publicKey(der []byte) crypto.PublicKey {
+	var cert, tbs, spki cryptobyte.String
+	input := cryptobyte.String(der)
+	if !input.ReadASN1(&cert, cbasn1.SEQUENCE) || !cert.ReadASN1(&tbs, cbasn1.SEQUENCE) ||
+		!tbs.SkipOptionalASN1(cbasn1.Tag(0).Constructed().ContextSpecific()) || // version
+		!tbs.SkipASN1(cbasn1.INTEGER) || !tbs.SkipASN1(cbasn1.SEQUENCE) || // serial, signature
+		!tbs.SkipASN1(cbasn1.SEQUENCE) || !tbs.SkipASN1(cbasn1.SEQUENCE) || !tbs.SkipASN1(cbasn1.SEQUENCE) || // issuer, validity, subject
+		!tbs.ReadASN1Element(&spki, cbasn1.SEQUENCE) {
+		return nil
+	}
+	if pub, err := x509.ParsePKIXPublicKey(spki); err == nil {
+		return pub
+	}
+	return nil
+}
+
+// errNotChecked means that a link was not checked, which says nothing about it.
+var errNotChecked = errors.New("not checked")
+
+// link checks that parent's key signed child. It returns nil, keys.ErrSignature,
+// or an error that wraps errNotChecked.
+func (cs *certificates) link(child, parent *certificate) error {
+	key := [64]byte(append(append([]byte(nil), child.hash[:]...), parent.hash[:]...))
+	if err, ok := cs.links[key]; ok {
+		return err
+	}
+	err := checkLink(child, parent)
+	if cs.links == nil {
+		cs.links = make(map[[64]byte]error)
+	}
+	if len(cs.linked) >= maxLinks {
+		delete(cs.links, cs.linked[0])
+		cs.linked = cs.linked[1:]
+	}
+	cs.links[key] = err
+	cs.linked = append(cs.linked, key)
+	return err
+}
+
+func checkLink(child, parent *certificate) error {
+	if child.parsed == nil {
+		return fmt.Errorf("%w: the certificate could not be read: %s", errNotChecked, child.err)
+	}
+	if parent.pub == nil {
+		return fmt.Errorf("%w: the issuer's key could not be read", errNotChecked)
+	}
+	// The schemes of TLS say the same as those of certificates: hash and kind of
+	// signature. SHA-1 and MD5 are checked too, which crypto/x509 refuses: what a
+	// signature proves, and whether it may be relied on, are two questions.
+	scheme := map[x509.SignatureAlgorithm]uint16{
+		x509.MD5WithRSA: 0x0101, x509.SHA1WithRSA: 0x0201, x509.SHA256WithRSA: 0x0401, x509.SHA384WithRSA: 0x0501, x509.SHA512WithRSA: 0x0601,
+		x509.DSAWithSHA1: 0x0202, x509.DSAWithSHA256: 0x0402,
+		x509.ECDSAWithSHA1: 0x0203, x509.ECDSAWithSHA256: 0x0403, x509.ECDSAWithSHA384: 0x0503, x509.ECDSAWithSHA512: 0x0603,
+		x509.SHA256WithRSAPSS: 0x0804, x509.SHA384WithRSAPSS: 0x0805, x509.SHA512WithRSAPSS: 0x0806,
+		x509.PureEd25519: 0x0807,
+	}[child.parsed.SignatureAlgorithm]
+	if scheme == 0 {
+		return fmt.Errorf("%w: the signature algorithm is not known", errNotChecked)
+	}
+	err := keys.VerifyHandshakeSignature(0x0303, scheme, parent.pub, child.parsed.RawTBSCertificate, child.parsed.Signature)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, keys.ErrSignature), errors.Is(err, keys.ErrScheme):
+		return keys.ErrSignature
+	}
+	return fmt.Errorf("%w: %v", errNotChecked, err)
+}
+
+// keyWords is a public key in words: "2048-bit RSA".
+func keyWords(pub crypto.PublicKey) string {
+	switch k := pub.(type) {
+	case *rsa.PublicKey:
+		return fmt.Sprintf("%d-bit RSA", k.N.BitLen())
+	case *ecdsa.PublicKey:
+		if k.Curve == nil {
+			return "ECDSA"
+		}
+		return k.Curve.Params().Name + " ECDSA"
+	case ed25519.PublicKey:
+		return "Ed25519"
+	case *dsa.PublicKey:
+		if k.P == nil {
+			return "DSA"
+		}
+		return fmt.Sprintf("%d-bit DSA", k.P.BitLen())
+	}
+	return ""
+}
+
+func (c *certificate) keyWords() string {
+	if w := keyWords(c.pub); w != "" {
+		return w
+	}
+	return "unknown"
+}
+
+// name is a distinguished name, as short as it stays telling.
+func distinguished(n pkix.Name) string {
+	if n.CommonName != "" {
+		if len(n.Organization) > 0 && n.Organization[0] != n.CommonName {
+			return n.CommonName + " (" + n.Organization[0] + ")"
+		}
+		return n.CommonName
+	}
+	if len(n.Organization) > 0 {
+		return strings.Join(append(append([]string(nil), n.Organization...), n.OrganizationalUnit...), ", ")
+	}
+	if s := n.String(); s != "" {
+		return s
+	}
+	return "(no name)"
+}
+
+// names are the DNS names and addresses that a certificate is for.
+func (c *certificate) names() []string {
+	if c.parsed == nil {
+		return nil
+	}
+	names := append([]string(nil), c.parsed.DNSNames...)
+	for _, ip := range c.parsed.IPAddresses {
+		names = append(names, ip.String())
+	}
+	return names
+}
+
+// some lists at most n of the items and counts the rest.
+func some(items []string, n int) string {
+	if len(items) > n {
+		return fmt.Sprintf("%s and %d more", strings.Join(items[:n], ", "), len(items)-n)
+	}
+	return strings.Join(items, ", ")
+}
+
+func (c *certificate) subject() string {
+	if c.parsed == nil {
+		return "a certificate that cannot be read"
+	}
+	return distinguished(c.parsed.Subject)
+}
+
+// forNames is whom the certificate is for, in a few words.
+func (c *certificate) forNames() string {
+	if names := c.names(); len(names) > 0 {
+		return some(names, 3)
+	}
+	return c.subject()
+}
+
+func (c *certificate) selfSigned() bool {
+	return c.parsed != nil && string(c.parsed.RawSubject) == string(c.parsed.RawIssuer)
+}
+
+func date(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
+
+// usage is the purposes that a certificate names.
+func (c *certificate) usage() string {
+	p := c.parsed
+	var out []string
+	for _, u := range []struct {
+		bit  x509.KeyUsage
+		name string
+	}{
+		{x509.KeyUsageDigitalSignature, "digital signature"}, {x509.KeyUsageContentCommitment, "non-repudiation"},
+		{x509.KeyUsageKeyEncipherment, "key encipherment"}, {x509.KeyUsageDataEncipherment, "data encipherment"},
+		{x509.KeyUsageKeyAgreement, "key agreement"}, {x509.KeyUsageCertSign, "certificate signing"}, {x509.KeyUsageCRLSign, "CRL signing"},
+	} {
+		if p.KeyUsage&u.bit != 0 {
+			out = append(out, u.name)
+		}
+	}
+	for _, u := range p.ExtKeyUsage {
+		switch u {
+		case x509.ExtKeyUsageServerAuth:
+			out = append(out, "TLS server")
+		case x509.ExtKeyUsageClientAuth:
+			out = append(out, "TLS client")
+		case x509.ExtKeyUsageAny:
+			out = append(out, "anything")
+		case x509.ExtKeyUsageEmailProtection:
+			out = append(out, "e-mail")
+		case x509.ExtKeyUsageCodeSigning:
+			out = append(out, "code signing")
+		default:
+			out = append(out, fmt.Sprintf("extended usage %d", u))
+		}
+	}
+	for _, o := range p.UnknownExtKeyUsage {
+		out = append(out, asn1.ObjectIdentifier(o).String())
+	}
+	return strings.Join(out, ", ")
+}
+
+// fields describe one certificate of a chain; number is its place, 0 for the leaf.
+func (c *certificate) fields(number int) []Field {
+	lead := "leaf: "
+	if number > 0 {
+		lead = fmt.Sprintf("certificate %d: ", number+1)
+	}
+	if c.parsed == nil {
+		f := []Field{{lead + "cannot be read", c.err, ""}}
+		if c.pub != nil {
+			f = append(f, Field{lead + "key", c.keyWords(), ""})
+		}
+		return append(f, Field{lead + "size", fmt.Sprintf("%d bytes", len(c.der)), ""})
+	}
+	p := c.parsed
+	f := []Field{{lead + "subject", p.Subject.String(), "whose key this is"}}
+	if names := c.names(); len(names) > 0 {
+		f = append(f, Field{lead + "names", some(names, 8), "the host names that it is good for (subject alternative names)"})
+	}
+	f = append(f,
+		Field{lead + "issuer", p.Issuer.String(), "who vouches for it"},
+		Field{lead + "valid", date(p.NotBefore) + " to " + date(p.NotAfter), ""},
+		Field{lead + "key", c.keyWords(), ""},
+		Field{lead + "signed with", signatureWords(p), ""},
+	)
+	if u := c.usage(); u != "" {
+		f = append(f, Field{lead + "purpose", u, "what its issuer allows it for"})
+	}
+	if p.BasicConstraintsValid && p.IsCA {
+		f = append(f, Field{lead + "CA", "yes", "may itself sign certificates"})
+	}
+	return append(f,
+		Field{lead + "serial", serial(p.SerialNumber), ""},
+		Field{lead + "SHA-256", fmt.Sprintf("%x", c.hash), "its fingerprint"},
+	)
+}
+
+func serial(n *big.Int) string {
+	if n == nil {
+		return ""
+	}
+	return n.Text(16)
+}
+
+func signatureWords(p *x509.Certificate) string {
+	if p.SignatureAlgorithm == x509.UnknownSignatureAlgorithm {
+		return "an algorithm that is not known here"
+	}
+	return p.SignatureAlgorithm.String()
+}
+
+// covers tells whether the certificate is for this host (RFC 9525 6; the common name does not count).
+func (c *certificate) covers(host string) bool {
+	if c.parsed == nil {
+		return false
+	}
+	host = strings.TrimSuffix(host, ".")
+	if ip := net.ParseIP(strings.Trim(host, "[]")); ip != nil {
+		for _, have := range c.parsed.IPAddresses {
+			if have.Equal(ip) {
+				return true
+			}
+		}
+		return false
+	}
+	return c.parsed.VerifyHostname(host) == nil
+}
+
+// faultAt is what a client that checks must object to and that can be seen
+// from the certificate alone, in words; "" if nothing. now is the time of the capture.
+func (c *certificate) faultAt(now time.Time, host string) string {
+	if c.parsed == nil {
+		return "the certificate cannot be read: " + c.err
+	}
+	p := c.parsed
+	switch {
+	case now.After(p.NotAfter):
+		return "the certificate had expired on " + date(p.NotAfter)
+	case now.Before(p.NotBefore):
+		return "the certificate was not valid before " + date(p.NotBefore)
+	case host != "" && !c.covers(host):
+		return fmt.Sprintf("the certificate is for %s, not for %s", c.forNames(), host)
+	case len(p.ExtKeyUsage)+len(p.UnknownExtKeyUsage) > 0 && !hasUsage(p, x509.ExtKeyUsageServerAuth) && !hasUsage(p, x509.ExtKeyUsageAny):
+		return "the certificate is not meant for a TLS server, only for: " + c.usage()
+	case p.SignatureAlgorithm == x509.MD5WithRSA || p.SignatureAlgorithm == x509.SHA1WithRSA || p.SignatureAlgorithm == x509.ECDSAWithSHA1:
+		return "the certificate is signed with " + p.SignatureAlgorithm.String() + ", which can be forged"
+	case c.selfSigned() && !p.IsCA:
+		return "the certificate is vouched for by nobody but itself (self-signed)"
+	}
+	return ""
+}
+
+func hasUsage(p *x509.Certificate, want x509.ExtKeyUsage) bool {
+	for _, u := range p.ExtKeyUsage {
+		if u == want {
+			return true
+		}
+	}
+	return false
+}
+
+// chain reads the certificates of a message.
+func (cs *certificates) chain(m *handshake.Certificate) []*certificate {
+	if m == nil {
+		return nil
+	}
+	var out []*certificate
+	for i, e := range m.Entries {
+		if i == 16 { // nobody sends more; the parts told are enough
+			break
+		}
+		out = append(out, cs.read(e.Data))
+	}
+	return out
+}

@@ -1,0 +1,582 @@
+package annotate
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"explainer/capture"
+	"explainer/capture/handshake"
+)
+
+// An Explainer turns messages into events. Its zero value is ready for use. It
+// holds no clock, and the same messages give the same events.
+type Explainer struct {
+	// ShowSecrets shows credentials and keys, which are masked otherwise.
+	ShowSecrets bool
+
+	n        int // number of the last event
+	out      []Event
+	conns    map[int]*conn
+	sessions map[int]*session
+	order    []int // sessions in the order in which they began
+	textbook bool  // the recording says that the proxy ran in textbook mode
+	certs    certificates
+	earlier  earlier
+	pending  map[int][]*capture.Fact // facts about connections that have not begun
+}
+
+// A session is one story: a connection, or the browser's and the origin's leg of the proxy.
+type session struct {
+	number int
+	host   string
+	noise  bool
+	conns  []*conn // browser leg first
+	told   []bool  // which of conns a summary was told of
+	// What the proxy noted about the origin of this session.
+	notes []Sentence
+}
+
+// where is where something was seen.
+type where struct{ first, last int }
+
+func (w where) packets() *Packets {
+	if w.first == 0 {
+		return nil
+	}
+	return &Packets{w.first, w.last}
+}
+
+// a hsMessage is a handshake message in the transcript.
+type hsMessage struct {
+	typ   handshake.Type
+	raw   []byte
+	body  any
+	side  int
+	index int // among those of its side
+	at    where
+}
+
+// hands is what is known of one handshake. A connection can have several
+// (renegotiation); the steps are told of the first.
+type hands struct {
+	ch1, ch   *handshake.ClientHello // before a HelloRetryRequest, and the one that counts
+	hrr, sh   *handshake.ServerHello
+	ee        *handshake.EncryptedExtensions
+	ske       *handshake.ServerKeyExchange
+	cke       *handshake.ClientKeyExchange
+	chain     [2][]*certificate // by side
+	leaf      [2]*certificate
+	certSeen  [2]bool // a Certificate message, also an empty one
+	requested bool    // CertificateRequest
+	fin       [2]bool
+	finTried  [2]bool
+	ccs       [2]bool
+	resumed   bool   // TLS 1.2: abbreviated
+	ticket    []byte // TLS 1.2: the ticket that the client handed back
+	nst       bool
+
+	msgs    [2][]hsMessage
+	broken  string // why the transcript is not complete
+	proofs  []RowProof
+	reasons []string
+	secrets map[string][]byte
+
+	em        []byte // FactEM
+	preMaster []byte
+	master    []byte // computed from preMaster
+
+	at map[string]where // where the messages stood, by a short name
+}
+
+func newHands() *hands { return &hands{at: make(map[string]where)} }
+
+func (h *hands) find(side int, typ handshake.Type) *hsMessage {
+	for i := range h.msgs[side] {
+		if h.msgs[side][i].typ == typ {
+			return &h.msgs[side][i]
+		}
+	}
+	return nil
+}
+
+// conn is the story of one connection so far.
+type conn struct {
+	c       *capture.Conn
+	n       int
+	leg     capture.Leg
+	session *session
+	held    *Event // the event of its beginning, until it is known to which session it belongs
+	began   time.Time
+	now     int64 // time of the last message
+
+	h    *hands // the latest handshake
+	main *hands // the one whose steps are told: the first
+
+	tls, plain, opaque bool
+	at                 map[string]where
+
+	// application data, by side
+	data      [2]int64 // records opened
+	bytes     [2]int64
+	wire      [2]int64 // bytes of records that look like application data and stayed sealed
+	sealed    [2]int64 // records that stayed sealed
+	sealedWhy string
+	early     bool // 0-RTT data was sent
+	earlyOpen bool
+	firstData [2]bool // told
+	badTag    [2]bool
+
+	responded                      bool // a response's head was told
+	spoke                          int  // 1 + side of the first application data
+	finishedClient, finishedServer bool
+
+	closed   [2]bool
+	reset    bool
+	closer   int // 1 + side that closed first
+	alerts   []alert
+	over     bool
+	failure  *failure
+	missing  bool
+	settled  map[Step]bool
+	steps    map[Step]Row // of step events told
+	ready    bool         // the summary of this leg can be told
+	verified *capture.Fact
+	minted   *capture.Fact
+	pass     *capture.Fact
+	own      *capture.Fact
+	refused  *capture.Fact
+	who      *capture.Fact // who closed
+	asked    string        // host:port that the session is about
+	httpHead bool
+	summed   bool
+	noTLS    string // why there is no TLS: "plain", "opaque"
+	ended    bool   // the capture ended first
+}
+
+// An alert that was seen.
+type alert struct {
+	side        int
+	level, desc uint8
+	protected   bool
+	after       string // the last handshake message before it, of the other side
+	at          where
+}
+
+// a failure is why a connection did not get through its handshake.
+type failure struct {
+	step  Step
+	id    string // sentence
+	cause string
+	at    where
+}
+
+// bounds on what is remembered of connections that are over
+const maxEarlier = 4096
+
+// earlier remembers which connection handed out a session id or a ticket.
+type earlier struct {
+	by    map[[32]byte]issued
+	order [][32]byte
+}
+
+type issued struct {
+	conn   int
+	master []byte
+	leaf   *certificate
+}
+
+// Explain tells what a message means. The events are numbered on; the slice is
+// valid until the next call.
+func (x *Explainer) Explain(m *capture.Message) []Event {
+	x.out = x.out[:0]
+	if x.conns == nil {
+		x.conns = make(map[int]*conn)
+		x.sessions = make(map[int]*session)
+		x.pending = make(map[int][]*capture.Fact)
+	}
+	if f, ok := m.Body.(*capture.Fact); ok {
+		x.fact(m, f)
+		return x.out
+	}
+	if m.Conn == nil {
+		return x.out
+	}
+	c := x.conns[m.Conn.Number]
+	if c == nil {
+		c = x.begin(m)
+	}
+	c.now = m.Time
+	if _, ok := m.Body.(*capture.Opened); !ok {
+		x.release(c)
+	}
+	switch b := m.Body.(type) {
+	case *capture.Opened:
+	case *capture.ChangeCipherSpec:
+		x.changeCipherSpec(c, m, b)
+	case *capture.Alert:
+		x.alert(c, m, b)
+	case *capture.AppData:
+		x.appData(c, m, b)
+	case *capture.Heartbeat:
+		x.heartbeat(c, m, b)
+	case *capture.Sealed:
+		x.sealed(c, m, b)
+	case *capture.Malformed:
+		x.malformed(c, m, b)
+	case *capture.Missing:
+		x.missing(c, m, b)
+	case *capture.Opaque:
+		x.opaque(c, m, b)
+	case *capture.Closed:
+		x.closed(c, m, b)
+	case handshake.Message:
+		x.handshake(c, m, b)
+	default:
+		x.web(c, m)
+	}
+	x.summarize(c.session, false)
+	return x.out
+}
+
+// Finish tells what is left when the input ends: the steps of connections that
+// were still open.
+func (x *Explainer) Finish() []Event {
+	x.out = x.out[:0]
+	for _, n := range x.order {
+		s := x.sessions[n]
+		for _, c := range s.conns {
+			x.release(c)
+			if !c.over {
+				c.ended = true
+				x.settleEnd(c)
+			}
+		}
+		x.summarize(s, true)
+	}
+	return x.out
+}
+
+// begin makes the story of a connection that was not heard of.
+func (x *Explainer) begin(m *capture.Message) *conn {
+	c := &conn{
+		c: m.Conn, n: m.Conn.Number, leg: m.Conn.Leg, began: at(m.Time), now: m.Time,
+		at: make(map[string]where), settled: make(map[Step]bool), steps: make(map[Step]Row),
+	}
+	c.h = newHands()
+	c.main = c.h
+	x.conns[c.n] = c
+	c.at["open"] = where{m.First, m.Last}
+	s := x.sessions[c.n]
+	if s == nil {
+		s = &session{number: c.n}
+		x.sessions[c.n] = s
+		x.order = append(x.order, c.n)
+	}
+	x.join(s, c)
+	for _, f := range x.pending[c.n] {
+		x.apply(c, f)
+	}
+	delete(x.pending, c.n)
+	e := x.connectionEvent(c, m)
+	if c.leg == capture.LegOrigin && c.session.number == c.n {
+		// The fact that ties it to the browser's leg is about to come.
+		c.held = &e
+	} else {
+		x.emit(c, e)
+	}
+	return c
+}
+
+func (x *Explainer) release(c *conn) {
+	if c.held != nil {
+		e := *c.held
+		c.held = nil
+		x.emit(c, e)
+	}
+}
+
+// join puts a connection into a session, and out of its own.
+func (x *Explainer) join(s *session, c *conn) {
+	if c.session == s {
+		return
+	}
+	if old := c.session; old != nil {
+		if i := slices.Index(old.conns, c); i >= 0 {
+			old.conns = slices.Delete(old.conns, i, i+1)
+			old.told = slices.Delete(old.told, i, i+1)
+		}
+		if len(old.conns) == 0 {
+			delete(x.sessions, old.number)
+			if i := slices.Index(x.order, old.number); i >= 0 {
+				x.order = slices.Delete(x.order, i, i+1)
+			}
+		}
+	}
+	c.session = s
+	if c.leg == capture.LegBrowser {
+		s.conns = slices.Insert(s.conns, 0, c)
+		s.told = slices.Insert(s.told, 0, false)
+	} else {
+		s.conns = append(s.conns, c)
+		s.told = append(s.told, false)
+	}
+}
+
+func at(ns int64) time.Time { return time.Unix(0, ns).UTC() }
+
+// event makes an event about a message.
+func (x *Explainer) event(c *conn, m *capture.Message, kind Kind, name string) Event {
+	e := Event{Kind: kind, Name: name}
+	if m != nil {
+		e.Time = at(m.Time).Format(time.RFC3339Nano)
+		if m.First != 0 {
+			e.Packets = &Packets{m.First, m.Last}
+		}
+		if kind == KindMessage {
+			e.From = m.Side.String()
+			e.Evidence = Clear
+			if m.Opened {
+				e.Evidence = Decrypted
+			}
+			if m.Span.End > m.Span.Start {
+				e.Bytes = &Span{m.Span.Start, m.Span.End}
+			}
+		}
+	} else {
+		e.Time = at(c.now).Format(time.RFC3339Nano)
+	}
+	return e
+}
+
+// emit numbers an event and puts it out.
+func (x *Explainer) emit(c *conn, e Event) {
+	x.n++
+	e.Schema, e.N = SchemaVersion, x.n
+	if c != nil {
+		e.Conn = c.n
+		e.Leg = c.leg.String()
+		e.Session = c.session.number
+		e.Host = c.session.host
+		e.Noise = c.session.noise
+	}
+	// What was refuted comes first, so that nobody overlooks it.
+	for _, p := range e.Proofs {
+		if p.State == Refuted {
+			e.Says = append([]Sentence{say("proof-refuted", Recomputed, args{"claim": lower(p.Claim), "reason": p.Reason})}, e.Says...)
+		}
+	}
+	e.valid()
+	x.out = append(x.out, e)
+}
+
+// valid makes all text of the event UTF-8. Bytes from the wire may not be, and
+// JSON would change them behind our back.
+func (e *Event) valid() {
+	fix := func(s *string) {
+		if !utf8.ValidString(*s) {
+			*s = strings.ToValidUTF8(*s, "\uFFFD")
+		}
+	}
+	sentence := func(s *Sentence) {
+		fix(&s.Text)
+		for k, v := range s.Args {
+			if !utf8.ValidString(v) {
+				s.Args[k] = strings.ToValidUTF8(v, "\uFFFD")
+			}
+		}
+	}
+	fields := func(fs []Field) {
+		for i := range fs {
+			fix(&fs[i].Name)
+			fix(&fs[i].Value)
+			fix(&fs[i].Note)
+		}
+	}
+	fix(&e.Host)
+	fix(&e.Name)
+	fix(&e.Brief)
+	fields(e.Fields)
+	for i := range e.Says {
+		sentence(&e.Says[i])
+	}
+	for i := range e.Proofs {
+		fix(&e.Proofs[i].Reason)
+		fields(e.Proofs[i].Inputs)
+	}
+	if e.Summary == nil {
+		return
+	}
+	fix(&e.Summary.Flow)
+	for i := range e.Summary.Legs {
+		l := &e.Summary.Legs[i]
+		fix(&l.Title)
+		fields(l.Facts)
+		for j := range l.Rows {
+			sentence(&l.Rows[j].Says)
+		}
+	}
+}
+
+func lower(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
+}
+
+// host notes the name that a session is about.
+func (x *Explainer) host(c *conn, name string) {
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	if h, _, ok := splitHostPort(name); ok {
+		name = h
+	}
+	if name == "" || c.session.host != "" {
+		return
+	}
+	if len(name) > 255 {
+		name = name[:255]
+	}
+	c.session.host = name
+	c.session.noise = isNoise(name)
+}
+
+// splitHostPort is net.SplitHostPort without its errors; ok tells whether there was a port.
+func splitHostPort(s string) (host, port string, ok bool) {
+	i := strings.LastIndexByte(s, ':')
+	if i < 0 || strings.Contains(s[:i], ":") && !strings.HasPrefix(s, "[") {
+		return s, "", false
+	}
+	if _, err := strconv.ParseUint(s[i+1:], 10, 16); err != nil {
+		return s, "", false
+	}
+	return strings.Trim(s[:i], "[]"), s[i+1:], true
+}
+
+// noiseHosts are hosts to which browsers talk on their own account; "*." stands for any names before it.
+var noiseHosts = []string{
+	"accounts.google.com", "update.googleapis.com", "*.gvt1.com", "*.gvt2.com", "clients1.google.com", "clients2.google.com",
+	"clients4.google.com", "clientservices.googleapis.com", "clients2.googleusercontent.com", "content-autofill.googleapis.com",
+	"optimizationguide-pa.googleapis.com", "safebrowsing.google.com", "safebrowsing.googleapis.com", "sb-ssl.google.com",
+	"edgedl.me.gvt1.com", "android.clients.google.com", "mtalk.google.com", "redirector.gvt1.com", "dl.google.com",
+	"firefox.settings.services.mozilla.com", "firefox-settings-attachments.cdn.mozilla.net", "content-signature-2.cdn.mozilla.net",
+	"location.services.mozilla.com", "detectportal.firefox.com", "push.services.mozilla.com", "contile.services.mozilla.com",
+	"*.telemetry.mozilla.org", "shavar.services.mozilla.com", "tracking-protection.cdn.mozilla.net", "aus5.mozilla.org",
+	"addons.mozilla.org", "services.addons.mozilla.org", "versioncheck-bg.addons.mozilla.org", "normandy.cdn.mozilla.net",
+	"classify-client.services.mozilla.com", "spocs.getpocket.com", "merino.services.mozilla.com", "ads.mozilla.org", "example.org.detectportal.firefox.com",
+	"edge.microsoft.com", "config.edge.skype.com", "smartscreen.microsoft.com", "msedge.api.cdp.microsoft.com",
+}
+
+func isNoise(host string) bool {
+	for _, n := range noiseHosts {
+		if n == host || strings.HasPrefix(n, "*.") && strings.HasSuffix(host, n[1:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// ends names the two ends of a connection for the sentences.
+func (c *conn) ends() (client, server string) {
+	switch c.leg {
+	case capture.LegBrowser:
+		return "the client", "the proxy"
+	case capture.LegOrigin:
+		return "the proxy", "the origin server"
+	}
+	return "the client", "the server"
+}
+
+// side names one of them.
+func (c *conn) side(side int) string {
+	client, server := c.ends()
+	if side == 0 {
+		return client
+	}
+	return server
+}
+
+func port(a netip.AddrPort) string { return strconv.Itoa(int(a.Port())) }
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// mark marks steps on an event with the verdicts that hold now.
+func (x *Explainer) mark(c *conn, e *Event, steps ...Step) {
+	for _, s := range steps {
+		r := x.row(c, s)
+		e.Steps = append(e.Steps, StepMark{s, r.Verdict})
+		c.settled[s] = true
+	}
+}
+
+// step tells a step that has no message of its own, once.
+func (x *Explainer) step(c *conn, s Step) {
+	if c.settled[s] {
+		return
+	}
+	c.settled[s] = true
+	r := x.row(c, s)
+	e := x.event(c, nil, KindStep, "step "+string(s))
+	e.Steps = []StepMark{{s, r.Verdict}}
+	e.Evidence = r.Says.Evidence
+	e.Says = []Sentence{r.Says}
+	e.Packets = r.Packets
+	x.emit(c, e)
+}
+
+// begins is the first time that a connection's second handshake starts.
+func sameRandom(a *handshake.ClientHello, b []byte) bool {
+	return a != nil && bytes.Equal(a.Random[:], b)
+}
+
+// secretsOf finds the key log lines of a handshake. The decoder may already be
+// ahead, at the next handshake of the same connection.
+func (c *conn) secretsOf(h *hands) {
+	if h.ch != nil && sameRandom(h.ch, c.c.ClientRandom) && c.c.Secrets != nil {
+		h.secrets = c.c.Secrets
+	}
+}
+
+// remember notes under which names a connection's secret can be taken up again.
+func (x *Explainer) remember(kind byte, name []byte, i issued) {
+	k := handleOf(kind, name)
+	if x.earlier.by == nil {
+		x.earlier.by = make(map[[32]byte]issued)
+	}
+	if _, ok := x.earlier.by[k]; !ok {
+		if len(x.earlier.order) >= maxEarlier {
+			delete(x.earlier.by, x.earlier.order[0])
+			x.earlier.order = x.earlier.order[1:]
+		}
+		x.earlier.order = append(x.earlier.order, k)
+	}
+	x.earlier.by[k] = i
+}
+
+func (x *Explainer) recall(kind byte, name []byte) (issued, bool) {
+	i, ok := x.earlier.by[handleOf(kind, name)]
+	return i, ok
+}
+
+// earlierWords names the connection that a secret was taken over from.
+func earlierWords(i issued, ok bool) string {
+	if ok {
+		return fmt.Sprintf("connection %d of this capture", i.conn)
+	}
+	return "an earlier connection that is not in this capture"
+}
+
+func handleOf(kind byte, name []byte) [32]byte {
+	return sha256.Sum256(append([]byte{kind}, name...))
+}

@@ -1,0 +1,481 @@
+package annotate
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"explainer/capture"
+	"explainer/capture/handshake"
+)
+
+// connectionEvent tells that a connection began.
+func (x *Explainer) connectionEvent(c *conn, m *capture.Message) Event {
+	e := x.event(c, m, KindConnection, "TCP connection")
+	e.Evidence = Clear
+	e.Brief = fmt.Sprintf("%s to %s", c.c.Client, c.c.Server)
+	a := x.args(c).with("from", c.c.Client.String(), "to", c.c.Server.String())
+	id := "connection-opened"
+	if !c.c.SYN {
+		id = "connection-midstream"
+	}
+	e.Says = append(e.Says, say(id, Clear, a))
+	// Whether a request for a tunnel or for a plain page follows is not known
+	// yet; the verdict does not depend on it, but its sentence does. So the
+	// event marks the step and the summary tells it.
+	r := x.row(c, Step1)
+	e.Steps = []StepMark{{Step1, r.Verdict}}
+	c.settled[Step1] = true
+	return e
+}
+
+func atTime(c *conn) time.Time { return at(c.now) }
+
+// how a failure is known.
+func (f *failure) how() Evidence {
+	if strings.Contains(f.id, "silent") || strings.Contains(f.id, "late") || strings.Contains(f.id, "sealed") || f.id == "step-1-failed-tcp" {
+		return Inferred
+	}
+	return Clear
+}
+
+func (c *conn) fail(step Step, id, cause string, at where) {
+	if c.failure == nil {
+		c.failure = &failure{step: step, id: id, cause: cause, at: at}
+	}
+}
+
+// through tells whether the handshake is over and data passed both ways, so
+// that what comes now is the end and no failure.
+func (c *conn) through() bool { return c.firstData[0] && c.firstData[1] }
+
+// hasCertificate tells whether this connection's flow has a server certificate to check.
+func (x *Explainer) hasCertificate(c *conn) bool {
+	switch x.flow(c).id {
+	case "tls12-rsa", "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-mlkem", "tls13-hrr":
+		return true
+	}
+	return false
+}
+
+// aboutCertificate tells whether an alert is one about a certificate (RFC 5246 7.2.2, RFC 8446 6.2).
+func aboutCertificate(desc uint8) bool {
+	switch desc {
+	case 41, 42, 43, 44, 45, 46, 48, 113:
+		return true
+	}
+	return false
+}
+
+func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
+	side := int(m.Side)
+	h := c.h
+	c.tls = true
+	name := handshake.AlertName(b.Description)
+	al := alert{side: side, level: b.Level, desc: b.Description, protected: m.Opened, at: where{m.First, m.Last}}
+	al.after = x.lastFrom(h, 1-side)
+	c.alerts = append(c.alerts, al)
+	e := x.event(c, m, KindMessage, "Alert")
+	e.Brief = name
+	level := handshake.AlertLevelName(b.Level)
+	e.Fields = append(e.Fields, field("level", level), field("description", fmt.Sprintf("%s (%d)", name, b.Description)))
+	a := x.args(c).with("sender", c.side(side), "alert", name, "number", strconv.Itoa(int(b.Description)))
+	e.Says = append(e.Says, say(alertSentence(b.Description), e.Evidence, a))
+
+	ending := b.Description == 0 || b.Description == 90 || b.Description == 100 || b.Level == 1 && !h.is13() && b.Description != 41
+	if ending || c.failure != nil || c.through() || h != c.main {
+		x.emit(c, e)
+		return
+	}
+	x.failByAlert(c, al)
+	if c.failure != nil {
+		x.mark(c, &e, c.failure.step)
+		e.Says = append(e.Says, x.row(c, c.failure.step).Says)
+	}
+	x.emit(c, e)
+}
+
+// lastFrom names the last handshake message of a side.
+func (x *Explainer) lastFrom(h *hands, side int) string {
+	if n := len(h.msgs[side]); n > 0 {
+		t := h.msgs[side][n-1].typ
+		if t == handshake.TypeServerHello && h.hrr != nil && h.sh == nil {
+			return "HelloRetryRequest"
+		}
+		return handshake.TypeName(t)
+	}
+	return ""
+}
+
+// causeOf is an alert in words: who, which, when, what it means.
+func (c *conn) causeOf(al alert) string {
+	how := "in clear"
+	if al.protected {
+		how = "encrypted"
+	}
+	after := ""
+	if al.after != "" {
+		after = fmt.Sprintf(", after %s had sent %s", c.side(1-al.side), al.after)
+	}
+	text := ""
+	if e, ok := catalogue[alertSentence(al.desc)]; ok {
+		text, _ = fill(e.text, args{"sender": c.side(al.side), "alert": handshake.AlertName(al.desc), "number": strconv.Itoa(int(al.desc))})
+		if _, meaning, ok := strings.Cut(text, ": "); ok {
+			text = meaning
+		}
+		text = strings.TrimSuffix(text, ".")
+	}
+	return fmt.Sprintf("%s sent the alert %s (%d), %s%s: %s", c.side(al.side), handshake.AlertName(al.desc), al.desc, how, after, text)
+}
+
+// failByAlert finds the step at which an alert ended a connection.
+func (x *Explainer) failByAlert(c *conn, al alert) {
+	h := c.main
+	f := x.flow(c)
+	cause := c.causeOf(al)
+	switch {
+	case h.sh == nil:
+		id := "step-1-failed-hello"
+		if c.refused != nil && al.side == 1 {
+			id, cause = "step-1-failed-refused", refusedWords(c.refused)+"; "+cause
+		} else if c.textbook(x) && al.side == 1 && h.ch != nil && rsaSuites(h.ch.CipherSuites) == 0 {
+			cause = "the client offers no cipher suite with RSA key transport, which textbook mode needs; " + cause
+		}
+		c.fail(Step1, id, cause, al.at)
+	case al.side == 0 && x.hasCertificate(c) && al.desc == 51:
+		// decrypt_error is about a signature or a Finished; which one is not said.
+		id := proofSKE
+		if h.is13() {
+			id = proofServerCV
+		}
+		if state, _ := h.proved(id); state == Proven {
+			x.failCertificate(c, cause+"; the server's signature in the handshake holds when checked here, so it may be one on the certificates", al.at)
+		} else {
+			c.fail(Step2, "step-2-refused", cause, al.at)
+		}
+	case al.side == 0 && x.hasCertificate(c) && (aboutCertificate(al.desc) || al.desc == 49 || al.desc == 80) && (h.certSeen[1] || h.is13()):
+		x.failCertificate(c, cause, al.at)
+	case al.side == 1 && (h.requested || h.certSeen[0]) && (aboutCertificate(al.desc) || al.desc == 49 || al.desc == 116 || al.desc == 40):
+		c.fail(Step7, "step-7-failed", cause+"; this is the server's own check of the client's certificate, step 4a the other way round", al.at)
+	case al.side == 1 && f.id == "tls12-rsa" && h.cke != nil && !h.fin[1]:
+		c.fail(Step6a, "step-6a-failed", cause, al.at)
+	default:
+		c.fail(x.firstMissing(c), "step-failed", cause, al.at)
+	}
+}
+
+// failCertificate notes that the client refused the certificate.
+func (x *Explainer) failCertificate(c *conn, cause string, at where) {
+	id := "step-4a-failed-alert"
+	if c.leg == capture.LegBrowser && c.minted != nil {
+		id = "step-4a-failed-minted"
+		if bad := x.originFault(c); bad != "" {
+			id = "step-4a-failed-mirrored"
+			cause += "; the origin's own: " + bad
+		}
+	} else if l := c.main.leaf[1]; l != nil {
+		if fault := l.faultAt(atTime(c), x.sni(c.main)); fault != "" {
+			cause += "; as can be seen here, " + fault
+		}
+	}
+	c.fail(Step4a, id, cause, at)
+}
+
+// originFault is what the proxy found wrong with the origin's certificate, if
+// the browser's leg mirrors it.
+func (x *Explainer) originFault(c *conn) string {
+	for _, p := range c.session.conns {
+		if p.leg == capture.LegOrigin && p.verified != nil && p.verified.Outcome != "ok" {
+			return findingWords(p.verified)
+		}
+	}
+	return ""
+}
+
+// firstMissing is the first step that has not taken place; step 2 has no place
+// of its own in the order, and step 4a is past once the client has finished.
+func (x *Explainer) firstMissing(c *conn) Step {
+	f := x.flow(c)
+	for _, s := range Steps[2:] {
+		if v := matrix[f.id][stepIndex(s)]; v == Absent || v == Inherited {
+			continue
+		}
+		if s == Step4a && (c.main.fin[0] || c.main.cke != nil) {
+			continue
+		}
+		if !x.reached(c, f, s) {
+			return s
+		}
+	}
+	return Step7
+}
+
+func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
+	side := int(m.Side)
+	if c.closer == 0 {
+		c.closer = 1 + side
+	}
+	c.closed[side] = true
+	if b.Reset {
+		c.reset = true
+		c.closed[1-side] = true
+	}
+	c.at["close"] = where{m.First, m.Last}
+	e := x.event(c, m, KindClosed, "FIN")
+	e.From = m.Side.String()
+	e.Evidence = Clear
+	a := x.args(c).with("sender", c.side(side))
+	switch {
+	case b.Reset:
+		e.Name = "RST"
+		e.Brief = "the connection was torn down"
+		e.Says = append(e.Says, say("closed-reset", Clear, a))
+	case c.tls && !c.saidGoodbye(side) && c.main.sh != nil && c.firstData[side] && c.data[side] > 0:
+		e.Brief = c.side(side) + " sends no more, without close_notify"
+		e.Says = append(e.Says, say("closed-truncated", Clear, a))
+	default:
+		e.Brief = c.side(side) + " sends no more"
+		e.Says = append(e.Says, say("closed", Clear, a))
+	}
+	if c.closed[0] && c.closed[1] && !c.over {
+		c.over = true
+		for s := range c.data {
+			if c.data[s] == 0 {
+				continue
+			}
+			id := [2]string{"records-counted-client", "records-counted-server"}[s]
+			if c.sealed[s] == 0 && !c.missing {
+				e.Says = append(e.Says, say(id, Recomputed, a.with("count", strconv.FormatInt(c.data[s], 10), "bytes", strconv.FormatInt(c.bytes[s], 10))))
+				if p := [2]string{proofClientRecords, proofServerRecords}[s]; c.main.has(p) {
+					e.Proofs = append(e.Proofs, newProof(p, Proven, "", field("records", strconv.FormatInt(c.data[s], 10)), field("bytes of data in them", strconv.FormatInt(c.bytes[s], 10))))
+				}
+			} else {
+				e.Says = append(e.Says, say("records-counted-partly", Recomputed, a.with("sender", c.side(s), "count", strconv.FormatInt(c.data[s], 10), "sealed", strconv.FormatInt(c.sealed[s], 10))))
+			}
+		}
+		x.emit(c, e)
+		x.settleEnd(c)
+		return
+	}
+	x.emit(c, e)
+}
+
+func (h *hands) has(id string) bool { s, _ := h.proved(id); return s != "" }
+
+// saidGoodbye tells whether a side sent close_notify.
+func (c *conn) saidGoodbye(side int) bool {
+	for _, a := range c.alerts {
+		if a.side == side && a.desc == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// settleEnd decides what a connection that is over, or whose capture ends,
+// did not show until now.
+func (x *Explainer) settleEnd(c *conn) {
+	c.ready = true
+	h := c.main
+	at := c.at["close"]
+	closed := c.closer != 0
+	if !c.tls && c.noTLS == "" && c.pass == nil {
+		if closed && c.over {
+			c.fail(Step1, "step-1-failed-tcp", "", at)
+			x.step(c, Step1)
+		}
+		return
+	}
+	if c.noTLS != "" || c.failure != nil || c.through() {
+		return
+	}
+	byClient := c.closer == 1
+	switch {
+	case h.ch != nil && h.sh == nil && closed && c.sealed[1] == 0:
+		who := c.side(c.closer - 1)
+		cause := who + " closed the connection without an alert"
+		if c.reset {
+			cause = who + " reset the connection"
+		}
+		if c.refused != nil {
+			c.fail(Step1, "step-1-failed-refused", refusedWords(c.refused), at)
+		} else {
+			c.fail(Step1, "step-1-failed-hello", cause, at)
+		}
+		x.failedStep(c)
+	case h.sh == nil || !x.hasCertificate(c):
+		// A resumed or keyless handshake, or none that was seen.
+	case !c.wentOn() && h.is13() && !h.fin[0] && c.wire[0] == 24 && c.sealed[0] == 1:
+		c.fail(Step4a, "step-4a-failed-sealed-alert", "", c.at["close"])
+		x.failedStep(c)
+	case !c.wentOn() && closed && byClient && (h.certSeen[1] || h.is13()) && !h.fin[0] && c.sealed[0] == 0:
+		id := "step-4a-failed-silent"
+		if c.leg == capture.LegBrowser && c.minted != nil {
+			id = "step-4a-failed-silent-minted"
+		}
+		c.fail(Step4a, id, "", at)
+		x.failedStep(c)
+	case !c.wentOn() && closed && byClient && h.fin[0] && h.leaf[1] != nil && h.leaf[1].faultAt(atTime(c), x.sni(h)) != "":
+		c.fail(Step4a, "step-4a-failed-late", h.leaf[1].faultAt(atTime(c), x.sni(h)), at)
+		x.failedStep(c)
+	case !c.wentOn() && closed && !byClient && !h.fin[1]:
+		cause := "the connection was closed by " + c.side(1) + " without an alert"
+		if f := x.flow(c); f.id == "tls12-rsa" && h.cke != nil {
+			c.fail(Step6a, "step-6a-failed", cause, at)
+		} else {
+			c.fail(x.firstMissing(c), "step-failed", cause, at)
+		}
+		x.failedStep(c)
+	}
+	if x.hasCertificate(c) {
+		x.step(c, Step4a)
+	}
+}
+
+// failedStep tells the step that a connection failed at, which no message told.
+func (x *Explainer) failedStep(c *conn) {
+	delete(c.settled, c.failure.step)
+	x.step(c, c.failure.step)
+}
+
+// summarize tells the eight steps of a session once all its legs are settled.
+func (x *Explainer) summarize(s *session, last bool) {
+	if s == nil {
+		return
+	}
+	any := false
+	for i, c := range s.conns {
+		if s.told[i] {
+			continue
+		}
+		if !c.ready && x.legReady(c) {
+			c.ready = true
+		}
+		if !c.ready && !last {
+			return
+		}
+		any = true
+	}
+	if !any || len(s.conns) == 0 {
+		return
+	}
+	// The origin's leg of a session may be about to come: the proxy says so
+	// before the browser's handshake is through.
+	var legs []Leg
+	var notes []Sentence
+	var kinds []string
+	var lastConn *conn
+	worth := false
+	for i, c := range s.conns {
+		if s.told[i] && len(s.conns) > 2 {
+			continue // of many origins of a plain HTTP connection, only the new ones
+		}
+		s.told[i] = true
+		legs = append(legs, x.leg(c))
+		notes = append(notes, x.notes(c)...)
+		kinds = append(kinds, legs[len(legs)-1].Title)
+		if lastConn == nil || c.now > lastConn.now {
+			lastConn = c
+		}
+		worth = worth || c.tls || c.noTLS != "" || c.pass != nil || c.failure != nil
+	}
+	if !worth {
+		return
+	}
+	notes = append(notes, s.notes...)
+	e := x.event(lastConn, nil, KindSummary, "the eight steps")
+	e.Says = notes
+	e.Summary = &Summary{Flow: sessionWords(kinds, s.conns), Legs: legs}
+	first := s.conns[0]
+	x.emit(first, e)
+	x.out[len(x.out)-1].Leg = ""
+	if len(s.conns) > 1 {
+		x.out[len(x.out)-1].Conn = 0
+	}
+}
+
+func sessionWords(kinds []string, conns []*conn) string {
+	if len(kinds) == 1 {
+		return kinds[0]
+	}
+	if kinds[0] == kinds[1] && len(kinds) == 2 {
+		return "through the proxy: two connections, both " + kinds[0]
+	}
+	var parts []string
+	for i, k := range kinds {
+		parts = append(parts, conns[min(i, len(conns)-1)].leg.String()+" leg: "+k)
+	}
+	return "through the proxy: " + strings.Join(parts, "; ")
+}
+
+// legReady tells whether everything that the summary needs has happened.
+func (x *Explainer) legReady(c *conn) bool {
+	if c.over || c.failure != nil && (c.closed[0] || c.closed[1]) {
+		return true
+	}
+	if !c.through() {
+		return c.noTLS == "plain" && c.responded
+	}
+	return c.responded || c.data[1] == 0 && c.firstData[1]
+}
+
+func (x *Explainer) leg(c *conn) Leg {
+	f := x.flow(c)
+	l := Leg{Conn: c.n, Leg: c.leg.String(), From: c.c.Client.String(), To: c.c.Server.String(), Flow: f.id, Title: f.title, Facts: x.legFacts(c)}
+	for _, s := range Steps {
+		l.Rows = append(l.Rows, x.row(c, s))
+	}
+	return l
+}
+
+// notes are what a summary adds about a connection: mutual TLS, the proxy.
+func (x *Explainer) notes(c *conn) []Sentence {
+	h := c.main
+	a := x.args(c)
+	var out []Sentence
+	if h.leaf[0] != nil {
+		a = a.with("subject", clip(h.leaf[0].subject()))
+		switch s, _ := h.proved(proofClientCV); s {
+		case Proven:
+			out = append(out, say("mutual-tls-proven", Recomputed, a))
+		case Refuted:
+			out = append(out, say("mutual-tls-refuted", Recomputed, a))
+		default:
+			out = append(out, say("mutual-tls-sent", None, a))
+		}
+	} else if h.requested {
+		out = append(out, say("mutual-tls-none", Inferred, a))
+	}
+	if c.pass != nil {
+		out = append(out, say("summary-pass-through", None, a))
+	} else if c.sealed[0]+c.sealed[1] > 0 && c.data[0]+c.data[1] == 0 && h.sh != nil {
+		out = append(out, say("summary-sealed", None, a.with("seen", x.eavesdropper(c))))
+	}
+	if x.null(c) {
+		out = append(out, say("summary-null", Clear, a))
+	}
+	if c.early && !c.earlyOpen {
+		out = append(out, say("summary-early-rejected", Inferred, a))
+	}
+	return out
+}
+
+// eavesdropper lists what anybody on the path sees of an encrypted connection.
+func (x *Explainer) eavesdropper(c *conn) string {
+	h := c.main
+	seen := []string{"both addresses and ports"}
+	if s := x.sni(h); s != "" {
+		seen = append(seen, "the name "+clip(s))
+	}
+	if h.ch != nil && len(h.ch.ALPN()) > 0 {
+		seen = append(seen, "the protocols offered ("+clip(strings.Join(h.ch.ALPN(), ", "))+")")
+	}
+	if h.sh != nil {
+		seen = append(seen, "version and cipher suite")
+	}
+	if h.leaf[1] != nil {
+		seen = append(seen, "the server's certificate")
+	}
+	return strings.Join(append(seen, "and the time and size of every record"), ", ")
+}

@@ -1,0 +1,206 @@
+package annotate
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"explainer/capture/handshake"
+
+	"golang.org/x/crypto/ocsp"
+)
+
+// maxExtensions bounds how many extensions are shown one by one.
+const maxExtensions = 64
+
+func serverHelloFields(b *handshake.ServerHello) []Field {
+	f := []Field{
+		{"legacy version", fmt.Sprintf("%04x (%s)", b.LegacyVersion, handshake.VersionName(b.LegacyVersion)), ""},
+		{"random", hex.EncodeToString(b.Random[:]), "32 bytes that enter every later key"},
+		{"session id", bytesWords(b.SessionID), ""},
+		{"cipher suite", handshake.SuiteName(b.CipherSuite), "the server's choice"},
+	}
+	if b.Retry {
+		f[1].Note = "not random: the SHA-256 of \"HelloRetryRequest\", which is how this message is told from a ServerHello"
+	}
+	if b.CompressionMethod != 0 {
+		f = append(f, field("compression", handshake.CompressionMethodName(b.CompressionMethod)))
+	}
+	return append(f, extensionFields(b.Extensions)...)
+}
+
+// extensionFields decodes extensions, in the order in which they were sent.
+func extensionFields(list []handshake.Extension) []Field {
+	var out []Field
+	var bare []string
+	for i, e := range list {
+		if i == maxExtensions {
+			out = append(out, field("more extensions", strconv.Itoa(len(list)-i)))
+			break
+		}
+		if handshake.IsGREASE(e.ID) {
+			bare = append(bare, fmt.Sprintf("GREASE %04x", e.ID))
+			continue
+		}
+		name := handshake.ExtensionName(e.ID)
+		if e.Err != "" {
+			out = append(out, Field{name, hexLen(e.Data), "malformed: " + clip(e.Err)})
+			continue
+		}
+		value, note := extensionValue(e)
+		if value == "" {
+			if len(e.Data) == 0 {
+				bare = append(bare, name)
+			} else {
+				out = append(out, Field{name, hexLen(e.Data), note})
+			}
+			continue
+		}
+		if _, sni := e.Value.(handshake.ServerName); sni {
+			continue // stands above
+		}
+		out = append(out, Field{name, value, note})
+	}
+	if len(bare) > 0 {
+		out = append(out, Field{"other extensions", strings.Join(bare, ", "), "without content, or values that mean nothing and keep servers tolerant (GREASE)"})
+	}
+	return out
+}
+
+// extensionValue is an extension's value in words.
+func extensionValue(e handshake.Extension) (value, note string) {
+	switch v := e.Value.(type) {
+	case handshake.ServerName:
+		return clip(string(v)), ""
+	case handshake.SupportedGroups:
+		return list(v, handshake.GroupName), "groups for the key exchange, most wanted first"
+	case handshake.SignatureAlgorithms:
+		return list(v, handshake.SchemeName), ""
+	case handshake.DelegatedCredentials:
+		return list(v, handshake.SchemeName), ""
+	case handshake.ALPN:
+		return clip(strings.Join(v, ", ")), "application protocols"
+	case handshake.ALPS:
+		return clip(strings.Join(v, ", ")), ""
+	case handshake.SupportedVersions:
+		return list(v, handshake.VersionName), "the versions really offered"
+	case handshake.SelectedVersion:
+		return handshake.VersionName(uint16(v)), "the version really chosen"
+	case handshake.PSKModes:
+		var out []string
+		for _, m := range v {
+			out = append(out, handshake.PSKModeName(m))
+		}
+		return strings.Join(out, ", "), "how an old secret may be taken up again"
+	case handshake.KeyShares:
+		var out []string
+		for i, s := range v {
+			if i == 16 {
+				break
+			}
+			out = append(out, fmt.Sprintf("%s, %d bytes: %s", grease(s.Group, handshake.GroupName), len(s.Exchange), shortHex(s.Exchange)))
+		}
+		return strings.Join(out, "; "), "fresh public keys"
+	case handshake.SelectedGroup:
+		return handshake.GroupName(uint16(v)), "the group that the server asks for"
+	case handshake.SelectedPSK:
+		return strconv.Itoa(int(v)), "which of the offered secrets the server took, counted from 0"
+	case handshake.OfferedPSKs:
+		return pskWords(v)
+	case *handshake.OfferedPSKs:
+		return pskWords(*v)
+	case handshake.Cookie:
+		return hexLen(v), "to be sent back"
+	case handshake.CompressionAlgorithms:
+		return list(v, handshake.CertificateCompressionName), ""
+	case handshake.RecordSizeLimit:
+		return fmt.Sprintf("%d bytes", v), ""
+	case handshake.MaxFragmentLength:
+		if v >= 1 && v <= 4 {
+			return fmt.Sprintf("%d bytes", 256<<v), ""
+		}
+		return strconv.Itoa(int(v)), ""
+	case handshake.SessionTicket:
+		if len(v) == 0 {
+			return "empty", "asks for a ticket"
+		}
+		return hexLen(v), "a ticket from an earlier connection"
+	case handshake.RenegotiationInfo:
+		if len(v) == 0 {
+			return "empty", "the first handshake of this connection"
+		}
+		return hexLen(v), ""
+	case handshake.MaxEarlyDataSize:
+		return fmt.Sprintf("%d bytes", v), ""
+	case handshake.CertificateAuthorities:
+		return plural(len(v), "name"), ""
+	case handshake.SCTs:
+		return plural(len(v), "timestamp"), "promises of public logs to list the certificate"
+	case handshake.StatusRequest:
+		return "OCSP", "asks for a fresh statement that the certificate is not revoked"
+	case handshake.StatusResponse:
+		return fmt.Sprintf("%d bytes", len(v)), "OCSP"
+	case handshake.ECPointFormats:
+		return hex.EncodeToString(clipBytes(v, 16)), ""
+	case handshake.ECH:
+		return fmt.Sprintf("%d encrypted bytes", len(v.Payload)), "an encrypted hello, or random bytes that look like one"
+	case *handshake.ECH:
+		return fmt.Sprintf("%d encrypted bytes", len(v.Payload)), "an encrypted hello, or random bytes that look like one"
+	case handshake.CertificateTypes:
+		var out []string
+		for _, t := range v {
+			out = append(out, handshake.CertificateTypeName(t))
+		}
+		return strings.Join(out, ", "), ""
+	}
+	return "", ""
+}
+
+func shortHex(b []byte) string {
+	if len(b) > 16 {
+		return hex.EncodeToString(b[:16]) + "..."
+	}
+	return hex.EncodeToString(b)
+}
+
+func pskWords(v handshake.OfferedPSKs) (value, note string) {
+	var out []string
+	for i, id := range v.Identities {
+		if i == 8 {
+			break
+		}
+		out = append(out, fmt.Sprintf("%d bytes: %s", len(id.Identity), shortHex(id.Identity)))
+	}
+	return strings.Join(out, "; "), fmt.Sprintf("names of old secrets, and %s: keyed checksums that show that the client knows them", plural(len(v.Binders), "binder"))
+}
+
+func requestFields(b *handshake.CertificateRequest) []Field {
+	var out []Field
+	if len(b.CertificateTypes) > 0 {
+		var t []string
+		for _, v := range b.CertificateTypes {
+			t = append(t, handshake.ClientCertificateTypeName(v))
+		}
+		out = append(out, field("certificate types", strings.Join(t, ", ")))
+	}
+	if len(b.SignatureSchemes) > 0 {
+		out = append(out, field("signature algorithms", list(b.SignatureSchemes, handshake.SchemeName)))
+	}
+	out = append(out, Field{"authorities", plural(len(b.Authorities), "name"), "whose certificates the server would take; none means any"})
+	return out
+}
+
+// stapleFields describe a stapled OCSP response (RFC 6066 8, RFC 6960 4.2).
+func stapleFields(der []byte) []Field {
+	r, err := ocsp.ParseResponse(der, nil)
+	if err != nil {
+		return []Field{{"OCSP response", fmt.Sprintf("%d bytes", len(der)), "could not be read: " + clip(err.Error())}}
+	}
+	status := map[int]string{ocsp.Good: "good", ocsp.Revoked: "revoked", ocsp.Unknown: "unknown"}[r.Status]
+	value := "the issuer says: " + status + ", as of " + date(r.ThisUpdate)
+	if !r.NextUpdate.IsZero() {
+		value += ", until " + date(r.NextUpdate)
+	}
+	return []Field{{"OCSP response", value, "its signature is not checked here"}}
+}

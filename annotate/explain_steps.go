@@ -1,0 +1,884 @@
+package annotate
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"explainer/capture"
+	"explainer/capture/handshake"
+)
+
+// A flow is a row of the truth table: what kind of connection this is.
+type flow struct {
+	id    string // permanent
+	title string
+	kem   bool // the server makes the secret and encrypts it to the client (ML-KEM)
+	hrr   bool
+}
+
+// matrix is the truth table: the verdict of each step (in the order of Steps)
+// in a connection that got through. Step 1 depends on the port and is decided by itself.
+var matrix = map[string][11]Verdict{
+	"tls12-rsa":            {AsTold, Unseen, AsTold, Unseen, Differently, AsTold, AsTold, Unseen, Differently, AsTold, Unseen},
+	"tls12-dhe":            {AsTold, Unseen, Differently, Unseen, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
+	"tls12-ecdhe":          {AsTold, Unseen, Differently, Unseen, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
+	"tls12-resumed-id":     {AsTold, Inherited, Absent, Inherited, Absent, Absent, Absent, Absent, Differently, AsTold, Unseen},
+	"tls12-resumed-ticket": {AsTold, Inherited, Absent, Inherited, Absent, Absent, Differently, Differently, Differently, AsTold, Unseen},
+	"tls12-anonymous":      {AsTold, Absent, Differently, Absent, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
+	"tls13-full":           {AsTold, Unseen, Differently, Unseen, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
+	"tls13-mlkem":          {AsTold, Unseen, Differently, Unseen, Differently, Differently, Differently, Differently, Differently, AsTold, Unseen},
+	"tls13-hrr":            {AsTold, Unseen, Differently, Unseen, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
+	"tls13-psk-dhe":        {AsTold, Inherited, Differently, Inherited, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
+	"tls13-psk":            {AsTold, Inherited, Absent, Inherited, Absent, Absent, Differently, Absent, Differently, AsTold, Unseen},
+	"tls13-0rtt":           {AsTold, Inherited, Absent, Inherited, Absent, Absent, Differently, Absent, Differently, AsTold, Unseen},
+	"psk":                  {AsTold, Absent, Absent, Absent, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
+	"http":                 {Differently, Absent, Absent, Absent, Absent, Absent, Absent, Absent, Absent, Absent, Absent},
+	"opaque":               {Differently, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown},
+	"other":                {AsTold, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Differently, AsTold, Unseen},
+	"unknown":              {AsTold, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown},
+}
+
+func stepIndex(s Step) int {
+	for i, t := range Steps {
+		if t == s {
+			return i
+		}
+	}
+	return 0
+}
+
+// isKEM tells whether a group has the server encapsulate a secret to the client
+// (RFC 10024 and the drafts before it).
+func isKEM(group uint16) bool {
+	switch group {
+	case 0x11eb, 0x11ec, 0x11ed, 0x0200, 0x0201, 0x0202, 0x6399, 0x639a:
+		return true
+	}
+	return false
+}
+
+// ciphertextLen is the part of the server's share that is the ML-KEM ciphertext
+// (FIPS 203: 768, 1088 and 1568 bytes), 0 if not known.
+func ciphertextLen(group uint16) int {
+	switch group {
+	case 0x0200:
+		return 768
+	case 0x11eb, 0x11ec, 0x0201, 0x6399, 0x639a:
+		return 1088
+	case 0x11ed, 0x0202:
+		return 1568
+	}
+	return 0
+}
+
+// flow finds the row of the truth table for a connection's first handshake.
+func (x *Explainer) flow(c *conn) flow {
+	switch {
+	case c.noTLS == "plain":
+		return flow{id: "http", title: "plain HTTP, no TLS"}
+	case c.noTLS == "opaque" || !c.tls && c.pass == nil && c.over:
+		return flow{id: "opaque", title: "neither TLS nor HTTP"}
+	}
+	h := c.main
+	if h.sh == nil {
+		if h.ch != nil {
+			return flow{id: "unknown", title: "a TLS handshake without an answer", hrr: h.hrr != nil}
+		}
+		return flow{id: "unknown", title: "a connection whose handshake is not in the capture"}
+	}
+	v := handshake.VersionName(h.version())
+	if h.is13() {
+		f := flow{hrr: h.hrr != nil}
+		ks := h.sh.KeyShare()
+		group := ""
+		if ks != nil {
+			f.kem = isKEM(ks.Group)
+			group = handshake.GroupName(ks.Group)
+		}
+		_, psk := h.sh.SelectedPSK()
+		switch {
+		case psk && x.external(h):
+			f.id, f.title = "psk", v+" with a pre-shared key"
+		case psk && h.early():
+			f.id, f.title = "tls13-0rtt", v+" resumed, with early data (0-RTT)"
+		case psk && ks != nil:
+			f.id, f.title = "tls13-psk-dhe", v+" resumed, with a fresh "+group+" exchange"
+		case psk:
+			f.id, f.title = "tls13-psk", v+" resumed, with the old secret alone"
+		case f.kem:
+			f.id, f.title = "tls13-mlkem", v+" with "+group+": the steps reversed"
+		case f.hrr:
+			f.id, f.title = "tls13-hrr", v+" after a HelloRetryRequest"
+		default:
+			f.id, f.title = "tls13-full", v+" with "+group
+		}
+		if f.hrr && f.id != "tls13-hrr" {
+			f.title += ", after a HelloRetryRequest"
+		}
+		return f
+	}
+	if h.resumed {
+		if len(h.ticket) > 0 {
+			return flow{id: "tls12-resumed-ticket", title: v + " resumed with a ticket"}
+		}
+		return flow{id: "tls12-resumed-id", title: v + " resumed by session id"}
+	}
+	switch handshake.SuiteKeyExchange(h.sh.CipherSuite) {
+	case handshake.KeyExchangeRSA:
+		return flow{id: "tls12-rsa", title: v + " with RSA key transport, the textbook's own"}
+	case handshake.KeyExchangeDHE:
+		return flow{id: "tls12-dhe", title: v + " with ephemeral Diffie-Hellman (DHE)"}
+	case handshake.KeyExchangeECDHE:
+		return flow{id: "tls12-ecdhe", title: v + " with ephemeral Diffie-Hellman on a curve (ECDHE)"}
+	case handshake.KeyExchangeDHAnon, handshake.KeyExchangeECDHAnon:
+		return flow{id: "tls12-anonymous", title: v + " without any proof of who the server is"}
+	case handshake.KeyExchangePSK, handshake.KeyExchangeDHEPSK, handshake.KeyExchangeECDHEPSK:
+		return flow{id: "psk", title: v + " with a pre-shared key"}
+	}
+	return flow{id: "other", title: v + " with " + handshake.SuiteName(h.sh.CipherSuite) + ", a key exchange that the table does not have"}
+}
+
+// early tells whether the server accepted early data.
+func (h *hands) early() bool { return h.ee != nil && h.ee.HasEarlyData() }
+
+// external tells whether the accepted pre-shared key was set up outside of TLS:
+// its obfuscated age is then zero (RFC 8446 4.2.11), and no ticket of that
+// content was seen.
+func (x *Explainer) external(h *hands) bool {
+	if h.ch == nil {
+		return false
+	}
+	psk := h.ch.PSK()
+	if psk == nil {
+		return false
+	}
+	n, _ := h.sh.SelectedPSK()
+	if int(n) >= len(psk.Identities) {
+		return false
+	}
+	id := psk.Identities[n]
+	if _, seen := x.recall('t', id.Identity); seen {
+		return false
+	}
+	return id.ObfuscatedTicketAge == 0
+}
+
+// args are the values that sentences about a connection can have.
+func (x *Explainer) args(c *conn) args {
+	client, server := c.ends()
+	h := c.main
+	a := args{
+		"client": client, "server": server,
+		"port": port(c.c.Server), "asked": or(clip(c.askedFor()), "the host"),
+		"version": "TLS", "suite": "no suite",
+	}
+	if h.sh != nil {
+		a["version"] = handshake.VersionName(h.version())
+		a["suite"] = handshake.SuiteName(h.sh.CipherSuite)
+		if ks := h.sh.KeyShare(); ks != nil {
+			a["group"] = handshake.GroupName(ks.Group)
+			a["servershare"] = strconv.Itoa(len(ks.Exchange))
+			if n := ciphertextLen(ks.Group); n > 0 {
+				a["ciphertext"] = strconv.Itoa(n)
+			} else {
+				a["ciphertext"] = strconv.Itoa(len(ks.Exchange))
+			}
+			if s := shareOf(h.ch, ks.Group); s != nil {
+				a["clientshare"] = strconv.Itoa(len(s.Exchange))
+			}
+		}
+	}
+	if h.hrr != nil {
+		a["firstgroups"] = or(shareWords(h.ch1.KeyShares()), "no share at all")
+		a["whichhello"] = "its second"
+	} else {
+		a["whichhello"] = "its first"
+	}
+	if h.ch != nil {
+		a["legacy"] = handshake.VersionName(h.ch.LegacyVersion)
+		if psk := h.ch.PSK(); psk != nil {
+			n := uint16(0)
+			if h.sh != nil {
+				n, _ = h.sh.SelectedPSK()
+			}
+			if int(n) < len(psk.Identities) {
+				id := psk.Identities[n].Identity
+				a["ticket"] = strconv.Itoa(len(id))
+				a["identity"] = clip(printable(id))
+			}
+		}
+	}
+	if len(h.ticket) > 0 {
+		a["ticket"] = strconv.Itoa(len(h.ticket))
+	}
+	if h.ske != nil {
+		a["servershare"] = strconv.Itoa(len(h.ske.Public))
+		switch {
+		case h.ske.Group != 0:
+			a["group"] = handshake.GroupName(h.ske.Group)
+		case len(h.ske.P) > 0:
+			a["group"] = fmt.Sprintf("%d-bit Diffie-Hellman", bits(h.ske.P))
+		}
+	}
+	if h.cke != nil {
+		if len(h.cke.Public) > 0 {
+			a["clientshare"] = strconv.Itoa(len(h.cke.Public))
+		}
+		if len(h.cke.EncryptedPreMaster) > 0 {
+			a["size"] = strconv.Itoa(len(h.cke.EncryptedPreMaster))
+		}
+		if len(h.cke.PSKIdentity) > 0 {
+			a["identity"] = clip(printable(h.cke.PSKIdentity))
+		}
+	}
+	if l := h.leaf[1]; l != nil {
+		a["key"] = l.keyWords()
+		a["names"] = clip(l.forNames())
+		a["subject"] = clip(l.subject())
+		a["count"] = plural(len(h.chain[1]), "certificate")
+	}
+	if i, ok := x.issuer(h); true {
+		a["earlier"] = earlierWords(i, ok)
+	}
+	a["reason"] = or(c.sealedWhy, "no keys for it are known here")
+	return a
+}
+
+// askedFor is the host and port that the connection is about, as far as it was said.
+func (c *conn) askedFor() string {
+	switch {
+	case c.c.ConnectHost != "":
+		return c.c.ConnectHost
+	case c.asked != "":
+		return c.asked
+	}
+	return c.session.host
+}
+
+// onWay tells whether the client of a TLS connection went on after the
+// certificate: it sent application data.
+func (c *conn) wentOn() bool { return c.firstData[0] }
+
+// reached tells whether these bytes show that a step took place, or that its
+// place in the order has passed.
+func (x *Explainer) reached(c *conn, f flow, s Step) bool {
+	h := c.main
+	switch f.id {
+	case "http", "opaque":
+		return true
+	case "unknown":
+		return s == Step1
+	}
+	serverWentOn := h.fin[1] || c.data[1] > 0 || h.ccs[1] || c.firstData[1]
+	switch s {
+	case Step1:
+		return true
+	case Step2:
+		switch f.id {
+		case "tls12-rsa":
+			return serverWentOn
+		case "tls12-dhe", "tls12-ecdhe":
+			return h.ske != nil
+		case "tls13-full", "tls13-mlkem", "tls13-hrr":
+			if st, _ := h.proved(proofServerCV); st != "" {
+				return true
+			}
+			return c.sealed[1] > 0
+		}
+		return true
+	case Step3:
+		switch f.id {
+		case "tls12-rsa", "tls12-dhe", "tls12-ecdhe":
+			return h.certSeen[1]
+		}
+		return true
+	case Step4a:
+		switch f.id {
+		case "tls12-rsa", "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-mlkem", "tls13-hrr":
+			return c.wentOn()
+		}
+		return true
+	case Step4b, Step4c, Step5:
+		switch f.id {
+		case "tls12-rsa", "tls12-dhe", "tls12-ecdhe", "tls12-anonymous":
+			return h.cke != nil
+		case "psk":
+			return h.is13() || h.cke != nil
+		}
+		return true
+	case Step6a:
+		switch {
+		case f.id == "tls12-rsa":
+			return serverWentOn
+		case f.id == "tls12-dhe", f.id == "tls12-ecdhe", f.id == "tls12-anonymous":
+			return h.cke != nil
+		case f.kem:
+			return h.fin[0] || c.firstData[0]
+		}
+		return true
+	case Step6b:
+		_, ok := h.at["6b"]
+		return ok || c.firstData[1]
+	}
+	return c.firstData[1] // 7 and 8
+}
+
+// row tells one step of a connection as far as it is known now.
+func (x *Explainer) row(c *conn, s Step) Row {
+	f := x.flow(c)
+	r := Row{Step: s, Verdict: matrix[f.id][stepIndex(s)]}
+	a := x.args(c)
+	if c.failure != nil && c.failure.step == s {
+		r.Verdict = Failed
+		r.Says = say(c.failure.id, c.failure.how(), a.with("cause", c.failure.cause, "fault", c.failure.cause))
+		r.Packets = c.failure.at.packets()
+		r.Proofs = x.stepProofs(c, f, s)
+		return r
+	}
+	if !x.reached(c, f, s) {
+		switch {
+		case f.id == "unknown" && c.main.ch == nil && c.tls:
+			r.Verdict, r.Says = Unknown, say("step-capture-begins", None, a)
+			return r
+		case c.failure != nil:
+			r.Verdict, r.Says = NotReached, say("step-not-reached", Inferred, a.with("step", string(c.failure.step)))
+			r.Proofs = x.stepProofs(c, f, s)
+			return r
+		case s == Step4a && (c.main.fin[0] || c.over) && c.main.certSeen[1]:
+			r.Verdict, r.Says = Unseen, say("step-4a-finished-only", Inferred, a)
+			if !c.main.fin[0] {
+				r.Verdict, r.Says = Unknown, say("step-4a-hidden", None, a)
+			}
+			return r
+		case c.over || c.closer != 0 && c.ended:
+			r.Verdict, r.Says = NotReached, say("step-not-reached-closed", Inferred, a)
+			return r
+		case c.ended:
+			r.Verdict, r.Says = Unknown, say("step-capture-ends", None, a)
+			return r
+		}
+	}
+	switch s {
+	case Step1:
+		x.row1(c, f, a, &r)
+	case Step2:
+		x.row2(c, f, a, &r)
+	case Step3:
+		x.row3(c, f, a, &r)
+	case Step4a:
+		x.row4a(c, f, a, &r)
+	case Step4b:
+		x.row4b(c, f, a, &r)
+	case Step4c:
+		x.row4c(c, f, a, &r)
+	case Step5:
+		x.row5(c, f, a, &r)
+	case Step6a:
+		x.row6a(c, f, a, &r)
+	case Step6b:
+		x.row6b(c, f, a, &r)
+	case Step7:
+		x.row7(c, f, a, &r)
+	case Step8:
+		x.row8(c, f, a, &r)
+	}
+	r.Proofs = x.stepProofs(c, f, s)
+	for _, p := range r.Proofs {
+		if p.State == Refuted && r.Verdict != Failed {
+			_, reason := c.main.proved(p.ID)
+			id := "step-refuted"
+			if c.wentOn() && s == Step4a {
+				id = "step-refuted-went-on"
+			}
+			r.Verdict = Failed
+			r.Says = say(id, Recomputed, a.with("claim", lower(claims[p.ID].claim), "reason", reason))
+		}
+	}
+	return r
+}
+
+// stepProofs are the proofs that carry a step.
+func (x *Explainer) stepProofs(c *conn, f flow, s Step) []RowProof {
+	h := c.main
+	switch s {
+	case Step2:
+		switch f.id {
+		case "tls12-rsa":
+			return h.rowProofs(proofServerFin)
+		case "tls12-dhe", "tls12-ecdhe":
+			return h.rowProofs(proofSKE)
+		case "tls13-full", "tls13-mlkem", "tls13-hrr":
+			return h.rowProofs(proofServerCV, proofServerFin)
+		}
+		return h.rowProofs(proofServerFin, proofResumed)
+	case Step3:
+		return h.rowProofs(proofLeaf)
+	case Step4a:
+		return h.rowProofs(proofServerLinks)
+	case Step4b:
+		if f.id == "tls12-rsa" {
+			return h.rowProofs(proofRSAVersion, proofRSAMaster)
+		}
+	case Step4c:
+		if f.id == "tls12-rsa" {
+			return h.rowProofs(proofRSABlock)
+		}
+	case Step5:
+		if f.id == "tls12-rsa" {
+			return h.rowProofs(proofRSABlock, proofClientFin)
+		}
+		return h.rowProofs(proofEarlyRecords)
+	case Step6a:
+		if f.id == "tls12-rsa" {
+			return h.rowProofs(proofServerFin)
+		}
+		if f.kem {
+			return h.rowProofs(proofClientFin)
+		}
+	case Step6b:
+		switch f.id {
+		case "tls12-dhe", "tls12-ecdhe", "tls12-anonymous", "psk", "tls12-resumed-id", "tls12-resumed-ticket", "other":
+			return h.rowProofs(proofServerFin, proofClientFin)
+		case "tls12-rsa":
+			return nil
+		}
+		return h.rowProofs(proofClientFin)
+	case Step7:
+		return h.rowProofs(proofServerRecords)
+	}
+	return nil
+}
+
+func (x *Explainer) row1(c *conn, f flow, a args, r *Row) {
+	r.Packets = c.at["open"].packets()
+	connect := c.c.ConnectHost != "" || c.leg == capture.LegBrowser && c.asked != "" && f.id != "http"
+	r.Verdict = Differently
+	switch {
+	case f.id == "http" && (c.leg == capture.LegBrowser && c.asked != ""):
+		r.Says = say("step-1-plain-proxy", Clear, a)
+	case f.id == "http":
+		r.Says = say("step-1-plain", Clear, a)
+	case connect:
+		r.Says = say("step-1-connect", Clear, a)
+	case c.c.Server.Port() != 443 && !c.c.SYN:
+		r.Says = say("step-1-other-port-no-syn", Clear, a)
+	case c.c.Server.Port() != 443:
+		r.Says = say("step-1-other-port", Clear, a)
+	case !c.c.SYN:
+		r.Verdict, r.Says = Unknown, say("step-1-no-syn", None, a)
+	default:
+		r.Verdict, r.Says = AsTold, say("step-1-as-told", Clear, a)
+	}
+}
+
+// hidden is the reason why something is not seen.
+func (c *conn) hiddenReason() string {
+	return or(c.sealedWhy, "no keys for it are known here")
+}
+
+func (x *Explainer) row2(c *conn, f flow, a args, r *Row) {
+	h := c.main
+	minted := c.leg == capture.LegBrowser && c.minted != nil
+	pick := func(plain, own string) string {
+		if minted {
+			return own
+		}
+		return plain
+	}
+	switch f.id {
+	case "tls12-rsa":
+		state, reason := h.proved(proofServerFin)
+		r.Packets = h.at["sfin"].packets()
+		switch state {
+		case Proven:
+			r.Says = say(pick("step-2-rsa-proven", "step-2-minted-rsa-proven"), Recomputed, a)
+		case Refuted:
+			r.Verdict, r.Says = Failed, say("step-2-refuted-finished", Recomputed, a)
+		default:
+			r.Says = say("step-2-rsa-unchecked", Inferred, a.with("reason", or(reason, c.hiddenReason())))
+		}
+	case "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-mlkem", "tls13-hrr":
+		id, where, plain, own := proofSKE, "ske", "step-2-ske-proven", "step-2-minted-ske-proven"
+		if h.is13() {
+			id, where, plain, own = proofServerCV, "cv", "step-2-cv-proven", "step-2-minted-cv-proven"
+		}
+		r.Packets = h.at[where].packets()
+		state, reason := h.proved(id)
+		switch state {
+		case Proven:
+			r.Says = say(pick(plain, own), Recomputed, a)
+		case Refuted:
+			r.Verdict, r.Says = Failed, say("step-2-refuted-signature", Recomputed, a)
+		case NotCheckable:
+			r.Says = say("step-2-signature-unchecked", None, a.with("reason", reason))
+		default:
+			r.Verdict, r.Says = Unknown, say("step-2-hidden", None, a)
+		}
+	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk-dhe", "tls13-psk", "tls13-0rtt":
+		r.Says = say("step-2-inherited", Inferred, a)
+	case "tls12-anonymous":
+		r.Says = say("step-2-anonymous", Clear, a)
+	case "psk":
+		r.Says = say("step-2-psk", Inferred, a)
+	default:
+		x.rowOther(c, f, a, r)
+	}
+}
+
+func (x *Explainer) rowOther(c *conn, f flow, a args, r *Row) {
+	switch f.id {
+	case "http":
+		r.Says = say("step-absent-plain", Clear, a)
+	case "opaque":
+		r.Says = say("step-unknown-opaque", None, a)
+	case "unknown":
+		switch {
+		case c.main.ch == nil:
+			r.Says = say("step-capture-begins", None, a)
+		default:
+			r.Says = say("step-capture-ends", None, a)
+		}
+	default:
+		r.Says = say("step-hidden", None, a.with("reason", "this key exchange is not told apart here"))
+	}
+}
+
+func (x *Explainer) row3(c *conn, f flow, a args, r *Row) {
+	h := c.main
+	minted := c.leg == capture.LegBrowser && c.minted != nil
+	how := Clear
+	r.Packets = h.at["cert"].packets()
+	switch f.id {
+	case "tls12-rsa":
+		id := "step-3-rsa"
+		if minted {
+			id = "step-3-minted-rsa"
+		}
+		r.Says = say(id, how, a)
+	case "tls12-dhe", "tls12-ecdhe":
+		id := "step-3-dhe"
+		if minted {
+			id = "step-3-minted-dhe"
+		}
+		if h.ske == nil {
+			id = "step-3-dhe-half"
+		}
+		r.Says = say(id, how, a)
+	case "tls13-full", "tls13-hrr", "tls13-mlkem":
+		stem := "tls13"
+		if f.kem {
+			stem = "mlkem"
+		}
+		r.Packets = h.at["sh"].packets()
+		switch {
+		case h.leaf[1] == nil && (c.sealed[1] > 0 || c.ended || c.over):
+			r.Says = say("step-3-"+stem+"-sealed", Clear, a)
+		case h.leaf[1] == nil:
+			r.Says = say("step-3-"+stem+"-first", Clear, a)
+		case minted:
+			r.Packets = span(h.at["sh"], h.at["cert"])
+			r.Says = say("step-3-minted-"+stem, Decrypted, a)
+		default:
+			r.Packets = span(h.at["sh"], h.at["cert"])
+			r.Says = say("step-3-"+stem, Decrypted, a)
+		}
+	case "tls12-anonymous":
+		r.Packets = h.at["ske"].packets()
+		r.Says = say("step-3-anonymous", how, a)
+	case "tls13-psk-dhe":
+		r.Packets = h.at["sh"].packets()
+		r.Says = say("step-3-psk-dhe", how, a)
+	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk":
+		r.Says = say("step-3-absent-resumed", Inferred, a)
+	case "tls13-0rtt":
+		r.Says = say("step-3-absent-early", Clear, a)
+	case "psk":
+		r.Says = say("step-3-absent-psk", Inferred, a)
+	default:
+		x.rowOther(c, f, a, r)
+	}
+}
+
+func span(a, b where) *Packets {
+	if a.first == 0 {
+		return b.packets()
+	}
+	if b.last == 0 {
+		return a.packets()
+	}
+	return &Packets{min(a.first, b.first), max(a.last, b.last)}
+}
+
+func (x *Explainer) row4a(c *conn, f flow, a args, r *Row) {
+	h := c.main
+	switch f.id {
+	case "tls12-rsa", "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-mlkem", "tls13-hrr":
+		r.Packets = c.at["data0"].packets()
+		switch {
+		case c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome == "ok":
+			r.Says = say("step-4a-proxy-ok", None, a.with("checked", clip(c.verified.Host), "roots", rootsWords(c.verified.Addr)))
+		case c.leg == capture.LegOrigin && c.verified != nil:
+			finding := findingWords(c.verified)
+			if c.wentOn() {
+				r.Says = say("step-4a-proxy-bad-went-on", None, a.with("finding", finding, "mirrored", "the proxy's own certificate for it has the same fault"))
+			} else {
+				r.Says = say("step-4a-proxy-bad", None, a.with("finding", finding))
+			}
+		case c.leg == capture.LegBrowser && c.minted != nil:
+			r.Says = say("step-4a-minted", Inferred, a)
+		case h.leaf[1] != nil && h.leaf[1].faultAt(at(c.now), x.sni(h)) != "":
+			r.Says = say("step-4a-unseen-fault", Inferred, a.with("fault", h.leaf[1].faultAt(at(c.now), x.sni(h))))
+		default:
+			r.Says = say("step-4a-unseen", Inferred, a)
+		}
+	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk-dhe", "tls13-psk", "tls13-0rtt":
+		r.Says = say("step-4a-inherited", Inferred, a)
+	case "tls12-anonymous":
+		r.Says = say("step-4a-anonymous", Clear, a)
+	case "psk":
+		r.Says = say("step-4a-psk", Inferred, a)
+	default:
+		x.rowOther(c, f, a, r)
+	}
+}
+
+func (x *Explainer) sni(h *hands) string {
+	if h.ch == nil {
+		return ""
+	}
+	return h.ch.ServerName()
+}
+
+func (x *Explainer) row4b(c *conn, f flow, a args, r *Row) {
+	h := c.main
+	r.Packets = h.at["cke"].packets()
+	if h.is13() {
+		r.Packets = h.at["ch"].packets()
+	}
+	switch f.id {
+	case "tls12-rsa":
+		if s, _ := h.proved(proofRSABlock); s == Proven {
+			r.Says = say("step-4b-rsa-proven", Recomputed, a)
+		} else {
+			r.Says = say("step-4b-rsa", Inferred, a)
+		}
+	case "tls12-dhe", "tls12-ecdhe", "tls12-anonymous":
+		r.Says = say("step-4b-dhe", Inferred, a)
+	case "tls13-full":
+		r.Says = say("step-4b-tls13", Inferred, a)
+	case "tls13-hrr":
+		r.Packets = span(h.at["ch1"], h.at["ch"])
+		id := "step-4b-hrr"
+		if h.sh != nil && h.sh.KeyShare() != nil && shareOf(h.ch1, h.sh.KeyShare().Group) != nil {
+			id = "step-4b-hrr-cookie"
+		}
+		r.Says = say(id, Inferred, a)
+	case "tls13-mlkem":
+		r.Packets = h.at["sh"].packets()
+		r.Says = say("step-4b-mlkem", Inferred, a)
+	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk":
+		r.Packets = h.at["ch"].packets()
+		r.Says = say("step-4b-absent-resumed", Inferred, a)
+	case "tls13-psk-dhe":
+		id := "step-4b-psk-dhe"
+		if f.kem {
+			id = "step-4b-psk-mlkem"
+		}
+		r.Says = say(id, Inferred, a)
+	case "tls13-0rtt":
+		r.Says = say("step-4b-absent-early", Inferred, a)
+	case "psk":
+		id := "step-4b-external"
+		if a["group"] != "" {
+			id = "step-4b-external-dhe"
+		}
+		r.Says = say(id, Inferred, a)
+	default:
+		x.rowOther(c, f, a, r)
+	}
+}
+
+func (x *Explainer) row4c(c *conn, f flow, a args, r *Row) {
+	h := c.main
+	switch f.id {
+	case "tls12-rsa":
+		r.Packets = h.at["cke"].packets()
+		switch s, reason := h.proved(proofRSABlock); s {
+		case Proven:
+			r.Says = say("step-4c-rsa-proven", Recomputed, a)
+		case Refuted:
+			r.Verdict, r.Says = Failed, say("step-4c-rsa-refuted", Recomputed, a.with("reason", reason))
+		default:
+			r.Says = say("step-4c-rsa", Inferred, a)
+		}
+	case "tls13-mlkem":
+		r.Packets = h.at["sh"].packets()
+		r.Says = say("step-4c-mlkem", Clear, a)
+	case "tls12-dhe", "tls12-ecdhe", "tls12-anonymous", "tls13-full", "tls13-hrr":
+		r.Says = say("step-4c-absent-dhe", Inferred, a)
+	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk", "tls13-psk-dhe", "tls13-0rtt":
+		r.Says = say("step-4c-absent-resumed", Inferred, a)
+	case "psk":
+		r.Says = say("step-4c-absent-psk", Inferred, a)
+	default:
+		x.rowOther(c, f, a, r)
+	}
+}
+
+func (x *Explainer) row5(c *conn, f flow, a args, r *Row) {
+	h := c.main
+	r.Packets = h.at["ch"].packets()
+	switch f.id {
+	case "tls12-rsa":
+		r.Packets = h.at["cke"].packets()
+		r.Says = say("step-5-rsa", Clear, a)
+	case "tls12-dhe", "tls12-ecdhe", "tls12-anonymous":
+		r.Packets = h.at["cke"].packets()
+		r.Says = say("step-5-dhe", Clear, a)
+	case "tls13-full":
+		r.Says = say("step-5-tls13", Clear, a)
+	case "tls13-hrr":
+		r.Says = say("step-5-hrr", Clear, a)
+	case "tls13-mlkem":
+		r.Packets = span(h.at["ch"], h.at["sh"])
+		r.Says = say("step-5-mlkem", Clear, a)
+	case "tls12-resumed-id":
+		r.Says = say("step-5-absent-id", Clear, a)
+	case "tls12-resumed-ticket":
+		r.Says = say("step-5-ticket", Clear, a)
+	case "tls13-psk-dhe":
+		r.Says = say("step-5-psk-dhe", Clear, a)
+	case "tls13-psk":
+		r.Says = say("step-5-psk", Clear, a)
+	case "tls13-0rtt":
+		r.Packets = span(h.at["ch"], c.at["early"])
+		r.Says = say("step-5-early", Clear, a)
+	case "psk":
+		if !h.is13() {
+			r.Packets = h.at["cke"].packets()
+		}
+		r.Says = say("step-5-external", Clear, a)
+	default:
+		x.rowOther(c, f, a, r)
+	}
+}
+
+func (x *Explainer) row6a(c *conn, f flow, a args, r *Row) {
+	h := c.main
+	switch {
+	case f.id == "tls12-rsa":
+		r.Packets = h.at["sfin"].packets()
+		switch state, reason := h.proved(proofServerFin); state {
+		case Proven:
+			r.Says = say("step-6a-rsa-proven", Recomputed, a)
+		case Refuted:
+			r.Verdict, r.Says = Failed, say("step-6a-rsa-refuted", Recomputed, a)
+		default:
+			r.Says = say("step-6a-rsa-unchecked", Inferred, a.with("reason", or(reason, c.hiddenReason())))
+		}
+	case f.id == "tls13-mlkem":
+		r.Packets = h.at["cfin"].packets()
+		evidence := "what both sent afterwards is encrypted under keys that come of it"
+		how := Inferred
+		if s, _ := h.proved(proofClientFin); s == Proven {
+			evidence = "the client's Finished, recomputed, comes out right"
+			how = Recomputed
+		}
+		r.Says = say("step-6a-mlkem", how, a.with("evidence", evidence))
+	case f.id == "tls12-dhe", f.id == "tls12-ecdhe", f.id == "tls13-full", f.id == "tls13-hrr":
+		r.Says = say("step-6a-absent-dhe", Inferred, a)
+	case f.id == "tls12-anonymous", f.id == "psk":
+		r.Says = say("step-6a-absent-psk", Inferred, a)
+	case f.id == "tls12-resumed-id":
+		r.Says = say("step-6a-absent-resumed", Inferred, a)
+	case f.id == "tls12-resumed-ticket":
+		r.Says = say("step-6a-ticket", Inferred, a)
+	case f.id == "tls13-psk-dhe", f.id == "tls13-psk", f.id == "tls13-0rtt":
+		r.Says = say("step-6a-absent-ticket13", Inferred, a)
+	default:
+		x.rowOther(c, f, a, r)
+	}
+}
+
+func (x *Explainer) row6b(c *conn, f flow, a args, r *Row) {
+	h := c.main
+	r.Packets = h.at["6b"].packets()
+	switch {
+	case f.id == "http" || f.id == "opaque" || f.id == "unknown":
+		x.rowOther(c, f, a, r)
+	case x.null(c):
+		r.Verdict, r.Says = Absent, say("step-6b-null", Clear, a)
+	case f.id == "tls13-0rtt":
+		r.Says = say("step-6b-early", Clear, a)
+	case h.is13():
+		r.Says = say("step-6b-tls13", Clear, a)
+	case h.resumed:
+		r.Says = say("step-6b-tls12-resumed", Clear, a)
+	default:
+		r.Says = say("step-6b-tls12", Clear, a)
+	}
+}
+
+func (x *Explainer) row7(c *conn, f flow, a args, r *Row) {
+	r.Packets = c.at["data1"].packets()
+	serverFirst := c.spoke == 2
+	switch {
+	case f.id == "http":
+		r.Says = say("step-7-plain", Clear, a)
+	case f.id == "opaque" || f.id == "unknown":
+		x.rowOther(c, f, a, r)
+	case x.null(c):
+		r.Verdict, r.Says = Differently, say("step-7-null", Clear, a)
+	case c.data[1] > 0 && serverFirst:
+		r.Says = say("step-7-opened-server-first", Decrypted, a)
+	case c.data[1] > 0:
+		r.Says = say("step-7-opened", Decrypted, a)
+	case c.main.is13():
+		r.Says = say("step-7-sealed13", Inferred, a.with("bytes", strconv.FormatInt(c.wire[1], 10)))
+	case serverFirst:
+		r.Says = say("step-7-server-first", Clear, a)
+	default:
+		r.Says = say("step-7-as-told", Clear, a)
+	}
+}
+
+func (x *Explainer) row8(c *conn, f flow, a args, r *Row) {
+	r.Packets = c.at["data1"].packets()
+	switch {
+	case f.id == "http":
+		r.Says = say("step-8-plain", Clear, a)
+	case f.id == "opaque" || f.id == "unknown":
+		x.rowOther(c, f, a, r)
+	case x.null(c):
+		r.Verdict, r.Says = Absent, say("step-8-null", Clear, a)
+	case c.data[1] > 0:
+		r.Says = say("step-8-opened", Recomputed, a)
+	default:
+		r.Says = say("step-8-unseen", None, a)
+	}
+}
+
+// legFacts are what a summary says of a connection in a line.
+func (x *Explainer) legFacts(c *conn) []Field {
+	h := c.main
+	var out []Field
+	if h.sh == nil {
+		return nil
+	}
+	out = append(out, field("version", handshake.VersionName(h.version())), field("suite", handshake.SuiteName(h.sh.CipherSuite)))
+	a := x.args(c)
+	if a["group"] != "" {
+		out = append(out, field("group", a["group"]))
+	}
+	if c.c.ALPN != "" {
+		out = append(out, field("ALPN", clip(c.c.ALPN)))
+	}
+	if l := h.leaf[1]; l != nil {
+		out = append(out, field("certificate", fmt.Sprintf("for %s, from %s, %s", clip(l.forNames()), clip(l.issuer()), l.keyWords())))
+	}
+	if c.leg == capture.LegOrigin && c.verified != nil {
+		out = append(out, field("checked by the proxy", strings.TrimSpace(c.verified.Outcome+" against "+rootsWords(c.verified.Addr))))
+	}
+	return out
+}

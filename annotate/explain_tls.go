@@ -1,0 +1,1140 @@
+package annotate
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"explainer/capture"
+	"explainer/capture/handshake"
+)
+
+// maxTranscript bounds the handshake messages that are kept for the proofs, in bytes.
+const maxTranscript = 1 << 20
+
+// handshake tells a handshake message.
+func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) {
+	side := int(m.Side)
+	c.tls = true
+	if _, ok := b.(*handshake.ClientHello); ok && side == 0 && c.h.ch != nil && !(c.h.hrr != nil && c.h.ch == c.h.ch1) {
+		c.h = newHands() // renegotiation, or another try
+	}
+	h := c.h
+	w := where{m.First, m.Last}
+	msg := x.record(c, h, m, b, side, w)
+	c.secretsOf(h)
+
+	e := x.event(c, m, KindMessage, handshake.TypeName(b.Type()))
+	a := x.args(c)
+	switch b := b.(type) {
+	case *handshake.ClientHello:
+		x.clientHello(c, h, &e, a, b, w)
+	case *handshake.ServerHello:
+		x.serverHello(c, h, &e, a, b, w)
+		return
+	case *handshake.EncryptedExtensions:
+		h.ee = b
+		h.at["ee"] = w
+		e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
+		if p := b.ALPN(); p != "" {
+			e.Brief = "ALPN " + clip(p)
+		}
+		e.Says = append(e.Says, say("encrypted-extensions", e.Evidence, a))
+		if b.HasEarlyData() {
+			e.Says = append(e.Says, say("early-data-accepted", e.Evidence, a))
+		}
+		h.at["6b"] = w
+		x.markMain(c, h, &e, Step6b)
+	case *handshake.Certificate:
+		x.certificate(c, h, &e, a, b, m, side, w)
+	case *handshake.CompressedCertificate:
+		e.Name = "CompressedCertificate"
+		e.Fields = append(e.Fields, field("compressed with", handshake.CertificateCompressionName(b.Algorithm)),
+			field("size", fmt.Sprintf("%d bytes, %d when undone", b.CompressedLength, b.UncompressedLength)))
+		if b.Certificate == nil {
+			h.certSeen[side] = true
+			e.Brief = "cannot be undone"
+			e.Says = append(e.Says, say("certificate-compressed-broken", e.Evidence, a.with("reason", or(b.Err, "the data is damaged"))))
+			x.markMain(c, h, &e, Step3)
+			break
+		}
+		e.Says = append(e.Says, say("certificate-compressed", e.Evidence, a.with("from", strconv.Itoa(b.UncompressedLength), "to", strconv.Itoa(b.CompressedLength))))
+		x.certificate(c, h, &e, a, b.Certificate, m, side, w)
+	case *handshake.ServerKeyExchange:
+		x.tellServerKeyExchange(c, h, &e, a, b, w)
+	case *handshake.CertificateRequest:
+		h.requested = true
+		e.Fields = append(e.Fields, requestFields(b)...)
+		e.Says = append(e.Says, say("certificate-request", e.Evidence, a))
+		if c.leg == capture.LegOrigin {
+			e.Says = append(e.Says, say("mutual-tls-forwarded", e.Evidence, a))
+		}
+	case *handshake.ServerHelloDone:
+		e.Says = append(e.Says, say("server-hello-done", e.Evidence, a))
+	case *handshake.HelloRequest:
+		e.Says = append(e.Says, say("hello-request", e.Evidence, a))
+	case *handshake.CertificateVerify:
+		x.tellCertificateVerify(c, h, &e, a, b, msg, side, w)
+		if h == c.main && side == 1 {
+			x.emit(c, e)
+			x.step(c, Step6a)
+			x.retry(c, h, nil)
+			return
+		}
+	case *handshake.ClientKeyExchange:
+		x.tellClientKeyExchange(c, h, e, a, b, w)
+		return
+	case *handshake.Finished:
+		x.tellFinished(c, h, e, a, side, w)
+		return
+	case *handshake.NewSessionTicket:
+		x.newSessionTicket(c, h, &e, a, b)
+	case *handshake.EndOfEarlyData:
+		e.Says = append(e.Says, say("end-of-early-data", e.Evidence, a))
+	case *handshake.CertificateStatus:
+		e.Brief = fmt.Sprintf("OCSP response, %d bytes", len(b.Response))
+		e.Says = append(e.Says, say("certificate-status", e.Evidence, a))
+		e.Fields = append(e.Fields, stapleFields(b.Response)...)
+	case *handshake.KeyUpdate:
+		e.Says = append(e.Says, say("key-update", e.Evidence, a.with("sender", c.side(side))))
+	case *handshake.NextProtocol:
+		e.Brief = clip(b.Protocol)
+		e.Says = append(e.Says, say("next-protocol", e.Evidence, a.with("protocol", or(clip(b.Protocol), "none"))))
+	case *handshake.Unknown:
+		e.Says = append(e.Says, say("unknown-handshake", e.Evidence, a.with("sender", c.side(side), "number", strconv.Itoa(int(b.MessageType)))))
+	}
+	x.retry(c, h, &e)
+	x.emit(c, e)
+}
+
+// record keeps a handshake message for the proofs.
+func (x *Explainer) record(c *conn, h *hands, m *capture.Message, b handshake.Message, side int, w where) *hsMessage {
+	msg := hsMessage{typ: b.Type(), raw: m.Raw, body: b, side: side, at: w, index: len(h.msgs[side])}
+	switch b.(type) {
+	case *handshake.HelloRequest, *handshake.KeyUpdate:
+		return &msg // not part of the transcript (RFC 5246 7.4.9, RFC 8446 4.4.1)
+	}
+	if h.fin[0] && h.fin[1] || h.is13() && h.fin[side] {
+		return &msg // after the handshake
+	}
+	switch {
+	case side == 0 && len(h.msgs[0]) == 0 && msg.typ != handshake.TypeClientHello, side == 1 && h.ch == nil:
+		h.incomplete("the capture begins after the first handshake message")
+	case m.Raw == nil:
+		h.incomplete("a handshake message could not be read")
+	case totalRaw(h.msgs)+len(m.Raw) > maxTranscript:
+		h.incomplete("the handshake messages are larger than what is kept")
+	}
+	if h.broken != "" {
+		msg.raw = nil
+	}
+	h.msgs[side] = append(h.msgs[side], msg)
+	return &h.msgs[side][len(h.msgs[side])-1]
+}
+
+func totalRaw(msgs [2][]hsMessage) int {
+	n := 0
+	for _, s := range msgs {
+		for i := range s {
+			n += len(s[i].raw)
+		}
+	}
+	return n
+}
+
+// incomplete notes that the transcript is not complete; the first reason counts.
+func (h *hands) incomplete(reason string) {
+	if h.broken == "" {
+		h.broken = reason
+	}
+}
+
+// markMain marks steps if this is the handshake whose steps are told.
+func (x *Explainer) markMain(c *conn, h *hands, e *Event, steps ...Step) {
+	if h == c.main {
+		x.mark(c, e, steps...)
+	}
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// clip bounds a text from the wire.
+func clip(s string) string {
+	const n = 200
+	if len(s) > n {
+		return s[:n] + "..."
+	}
+	return s
+}
+
+func (x *Explainer) clientHello(c *conn, h *hands, e *Event, a args, b *handshake.ClientHello, w where) {
+	again := h.hrr != nil && h.ch1 != nil
+	renegotiation := h != c.main
+	if h.ch1 == nil {
+		h.ch1 = b
+		h.at["ch1"] = w
+	}
+	h.ch = b
+	h.at["ch"] = w
+	c.secretsOf(h)
+	if c.session.host == "" || c.session.host == c.asked {
+		x.host(c, b.ServerName())
+	}
+	a = x.args(c)
+	sni := b.ServerName()
+
+	e.Fields = append(e.Fields,
+		Field{"legacy version", fmt.Sprintf("%04x (%s)", b.LegacyVersion, handshake.VersionName(b.LegacyVersion)), "stays at TLS 1.2 in TLS 1.3; the real offer stands in supported_versions"},
+		Field{"random", hex.EncodeToString(b.Random[:]), "32 bytes that enter every later key"},
+		Field{"session id", bytesWords(b.SessionID), ""},
+		Field{"cipher suites", list(b.CipherSuites, handshake.SuiteName), fmt.Sprintf("%d offered", countReal(b.CipherSuites))},
+	)
+	if sni != "" {
+		e.Fields = append(e.Fields, Field{"server name", clip(sni), "in clear: everybody on the path sees which host is meant"})
+	}
+	e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
+
+	var brief []string
+	brief = append(brief, highest(b.Versions()))
+	if sni != "" {
+		brief = append(brief, "for "+clip(sni))
+	}
+	if p := b.ALPN(); len(p) > 0 {
+		brief = append(brief, "ALPN "+clip(strings.Join(p, " ")))
+	}
+	e.Brief = strings.Join(brief, ", ")
+
+	switch {
+	case again:
+		e.Says = append(e.Says, say("client-hello-again", e.Evidence, a))
+	case renegotiation:
+		e.Says = append(e.Says, say("client-hello-renegotiation", e.Evidence, a))
+	case sni != "":
+		e.Says = append(e.Says, say("client-hello", e.Evidence, a.with("sni", clip(sni))))
+	default:
+		e.Says = append(e.Says, say("client-hello-no-name", e.Evidence, a))
+	}
+	if groups := shareWords(b.KeyShares()); groups != "" {
+		e.Says = append(e.Says, say("client-hello-shares", e.Evidence, a.with("shares", groups)))
+	}
+	if psk := b.PSK(); psk != nil {
+		id := "client-hello-psk"
+		if b.HasEarlyData() {
+			id = "client-hello-early"
+		}
+		e.Says = append(e.Says, say(id, e.Evidence, a))
+	}
+	if t, _ := b.SessionTicket(); len(t) > 0 && b.PSK() == nil {
+		e.Says = append(e.Says, say("client-hello-ticket", e.Evidence, a.with("ticket", strconv.Itoa(len(t)))))
+	}
+	if ech := b.Extension(0xfe0d); ech != nil {
+		e.Says = append(e.Says, say("client-hello-ech", e.Evidence, a))
+	}
+	if c.textbook(x) && !renegotiation {
+		e.Says = append(e.Says, say("client-hello-textbook", e.Evidence, a.with("count", strconv.Itoa(rsaSuites(b.CipherSuites)))))
+	}
+}
+
+func (c *conn) textbook(x *Explainer) bool { return x.textbook && c.leg == capture.LegBrowser }
+
+// rsaSuites counts the suites with RSA key transport.
+func rsaSuites(suites []uint16) int {
+	n := 0
+	for _, s := range suites {
+		if handshake.SuiteKeyExchange(s) == handshake.KeyExchangeRSA {
+			n++
+		}
+	}
+	return n
+}
+
+// highest names the highest version offered.
+func highest(versions []uint16) string {
+	var best uint16
+	for _, v := range versions {
+		if !handshake.IsGREASE(v) && v > best && v <= 0x0304 {
+			best = v
+		}
+	}
+	if best == 0 {
+		return "no known version"
+	}
+	return "up to " + handshake.VersionName(best)
+}
+
+func countReal(values []uint16) int {
+	n := 0
+	for _, v := range values {
+		if !handshake.IsGREASE(v) {
+			n++
+		}
+	}
+	return n
+}
+
+func list(values []uint16, name func(uint16) string) string {
+	var out []string
+	for i, v := range values {
+		if i == 64 {
+			out = append(out, fmt.Sprintf("and %d more", len(values)-i))
+			break
+		}
+		out = append(out, grease(v, name))
+	}
+	return strings.Join(out, ", ")
+}
+
+func grease(v uint16, name func(uint16) string) string {
+	if handshake.IsGREASE(v) {
+		return fmt.Sprintf("GREASE %04x", v)
+	}
+	return name(v)
+}
+
+func shareWords(shares []handshake.KeyShare) string {
+	var out []string
+	for _, s := range shares {
+		if !handshake.IsGREASE(s.Group) {
+			out = append(out, fmt.Sprintf("%s (%d bytes)", handshake.GroupName(s.Group), len(s.Exchange)))
+		}
+	}
+	if len(out) > 8 {
+		out = out[:8]
+	}
+	return strings.Join(out, ", ")
+}
+
+func bytesWords(b []byte) string {
+	if len(b) == 0 {
+		return "empty"
+	}
+	return fmt.Sprintf("%s (%d bytes)", strings.TrimSuffix(hexLen(b), fmt.Sprintf(" (%d bytes)", len(b))), len(b))
+}
+
+// shareOf finds the client's share for a group.
+func shareOf(h *handshake.ClientHello, group uint16) *handshake.KeyShare {
+	if h == nil {
+		return nil
+	}
+	for _, s := range h.KeyShares() {
+		if s.Group == group {
+			return &s
+		}
+	}
+	return nil
+}
+
+func (x *Explainer) serverHello(c *conn, h *hands, e *Event, a args, b *handshake.ServerHello, w where) {
+	if b.Retry {
+		h.hrr = b
+		h.at["hrr"] = w
+		e.Name = "HelloRetryRequest"
+		e.Fields = append(e.Fields, serverHelloFields(b)...)
+		if g := b.SelectedGroup(); g != 0 {
+			e.Brief = "asks for " + handshake.GroupName(g)
+			e.Says = append(e.Says, say("hello-retry-group", e.Evidence, a.with("group", handshake.GroupName(g))))
+		} else {
+			e.Says = append(e.Says, say("hello-retry-cookie", e.Evidence, a))
+		}
+		x.emit(c, *e)
+		return
+	}
+	h.sh = b
+	h.at["sh"] = w
+	c.secretsOf(h)
+	a = x.args(c)
+	version := b.Version()
+	e.Fields = append(e.Fields, serverHelloFields(b)...)
+	e.Brief = handshake.VersionName(version) + ", " + handshake.SuiteName(b.CipherSuite)
+	if ks := b.KeyShare(); ks != nil {
+		e.Brief += ", " + handshake.GroupName(ks.Group)
+	}
+	e.Says = append(e.Says, say("server-hello", e.Evidence, a))
+	switch b.DowngradeSentinel() {
+	case 0x0303, 0x0302:
+		id := "downgrade-sentinel"
+		if h.ch != nil && offers13(h.ch) && version < 0x0304 {
+			id = "downgrade-sentinel-ignored"
+		}
+		if b.DowngradeSentinel() == 0x0302 && version == 0x0303 {
+			break
+		}
+		e.Says = append(e.Says, say(id, e.Evidence, a))
+	}
+	if version < 0x0304 {
+		if h.ems() {
+			e.Says = append(e.Says, say("extended-master-secret", e.Evidence, a))
+		} else if version >= 0x0301 {
+			e.Says = append(e.Says, say("no-extended-master-secret", e.Evidence, a))
+		}
+		switch kx := handshake.SuiteKeyExchange(b.CipherSuite); kx {
+		case handshake.KeyExchangeRSA:
+			e.Says = append(e.Says, say("server-hello-rsa", e.Evidence, a))
+		case handshake.KeyExchangeDHE, handshake.KeyExchangeECDHE:
+			e.Says = append(e.Says, say("server-hello-dhe", e.Evidence, a))
+		}
+		x.emit(c, *e)
+		return
+	}
+	if _, ok := b.SelectedPSK(); ok {
+		e.Says = append(e.Says, say("server-hello-psk", e.Evidence, a))
+	}
+	if h != c.main {
+		x.emit(c, *e)
+		return
+	}
+	f := x.flow(c)
+	switch {
+	case f.kem && b.KeyShare() != nil:
+		e.Says = append(e.Says, say("server-hello-mlkem", e.Evidence, a.with("groupname", handshake.GroupName(b.KeyShare().Group))))
+		x.mark(c, e, Step3, Step4b, Step4c, Step5)
+	case b.KeyShare() != nil:
+		e.Says = append(e.Says, say("server-hello-share", e.Evidence, a))
+		x.mark(c, e, Step3)
+	}
+	x.emit(c, *e)
+	switch f.id {
+	case "tls13-psk-dhe", "tls13-psk", "tls13-0rtt", "psk":
+		for _, s := range []Step{Step2, Step3, Step4a, Step4b, Step4c, Step5, Step6a} {
+			if s == Step6a && f.kem {
+				continue
+			}
+			x.step(c, s)
+		}
+	default:
+		x.step(c, Step4b)
+		x.step(c, Step5)
+		x.step(c, Step4c)
+	}
+}
+
+func offers13(ch *handshake.ClientHello) bool {
+	for _, v := range ch.Versions() {
+		if v == 0x0304 {
+			return true
+		}
+	}
+	return false
+}
+
+func (x *Explainer) certificate(c *conn, h *hands, e *Event, a args, b *handshake.Certificate, m *capture.Message, side int, w where) {
+	chain := x.certs.chain(b)
+	h.certSeen[side] = true
+	h.chain[side] = chain
+	if len(chain) > 0 {
+		h.leaf[side] = chain[0]
+	}
+	h.at[[2]string{"clientcert", "cert"}[side]] = w
+	a = x.args(c)
+	if len(chain) == 0 {
+		if side == 0 {
+			e.Brief = "none"
+			e.Says = append(e.Says, say("client-certificate-none", e.Evidence, a))
+		} else {
+			e.Says = append(e.Says, say("certificate-empty", e.Evidence, a))
+		}
+		return
+	}
+	leaf := chain[0]
+	e.Brief = fmt.Sprintf("%s, issued by %s, %s", clip(leaf.forNames()), clip(leaf.issuer()), leaf.keyWords())
+	now := at(m.Time)
+	for i, cert := range chain {
+		e.Fields = append(e.Fields, cert.fields(i)...)
+	}
+	for i, entry := range b.Entries {
+		if i >= len(chain) {
+			break
+		}
+		for _, ext := range entry.Extensions {
+			switch v := ext.Value.(type) {
+			case handshake.SCTs:
+				e.Fields = append(e.Fields, Field{"signed certificate timestamps", plural(len(v), "timestamp"), "promises of public logs to list this certificate"})
+			case handshake.StatusResponse:
+				e.Fields = append(e.Fields, stapleFields(v)...)
+			}
+		}
+	}
+	if leaf.parsed != nil {
+		ca := a.with("names", clip(leaf.forNames()), "issuer", clip(leaf.issuer()), "until", date(leaf.parsed.NotAfter), "from", date(leaf.parsed.NotBefore),
+			"key", leaf.keyWords(), "subject", clip(leaf.subject()), "count", plural(len(chain), "certificate"), "days", strconv.Itoa(int(leaf.parsed.NotAfter.Sub(now)/(24*time.Hour))))
+		id := "certificate-words"
+		if leaf.selfSigned() {
+			id = "certificate-words-self"
+		}
+		e.Says = append(e.Says, say(id, e.Evidence, ca))
+		if side == 1 {
+			e.Says = append(e.Says, x.certificateFaults(c, h, leaf, now, ca)...)
+		}
+	} else {
+		e.Says = append(e.Says, say("certificate-unreadable", e.Evidence, a.with("reason", leaf.err)))
+	}
+	linksID := [2]string{proofClientLinks, proofServerLinks}[side]
+	p, notes := x.links(linksID, chain)
+	if p.Inputs == nil {
+		p.Inputs = notes
+	}
+	h.prove(p)
+	e.Proofs = append(e.Proofs, p)
+	if side == 0 {
+		e.Says = append(e.Says, say("client-certificate", e.Evidence, a.with("subject", clip(leaf.subject()))))
+		return
+	}
+	if c.leg == capture.LegBrowser && c.minted != nil {
+		x.checkMinted(c, h, e)
+	}
+	e.Says = append(e.Says, say("certificate-proves-nothing", e.Evidence, a))
+	x.markMain(c, h, e, Step3)
+}
+
+// certificateFaults tells what can be judged from the certificate alone: name and dates.
+func (x *Explainer) certificateFaults(c *conn, h *hands, leaf *certificate, now time.Time, a args) []Sentence {
+	var out []Sentence
+	p := leaf.parsed
+	if now.After(p.NotAfter) {
+		out = append(out, say("certificate-expired", Recomputed, a))
+	} else if now.Before(p.NotBefore) {
+		out = append(out, say("certificate-not-yet", Recomputed, a))
+	}
+	name := ""
+	if h.ch != nil {
+		name = h.ch.ServerName()
+	}
+	switch {
+	case name == "":
+	case leaf.covers(name):
+		out = append(out, say("certificate-name-good", Recomputed, a.with("asked", clip(name))))
+	case len(leaf.names()) == 0:
+		out = append(out, say("certificate-name-none", Recomputed, a.with("asked", clip(name))))
+	default:
+		out = append(out, say("certificate-name-bad", Recomputed, a.with("asked", clip(name))))
+	}
+	return out
+}
+
+func (x *Explainer) tellServerKeyExchange(c *conn, h *hands, e *Event, a args, b *handshake.ServerKeyExchange, w where) {
+	h.ske = b
+	h.at["ske"] = w
+	a = x.args(c)
+	switch {
+	case b.Group != 0:
+		e.Brief = fmt.Sprintf("%s, %d bytes", handshake.GroupName(b.Group), len(b.Public))
+		e.Fields = append(e.Fields, field("group", handshake.GroupName(b.Group)))
+	case len(b.P) > 0:
+		e.Brief = fmt.Sprintf("%d-bit Diffie-Hellman, %d bytes", bits(b.P), len(b.Public))
+		e.Fields = append(e.Fields, Field{"p", hexLen(b.P), fmt.Sprintf("the modulus, %d bits", bits(b.P))}, Field{"g", hexLen(b.G), "the generator"})
+		if bits(b.P) < 2048 {
+			e.Says = append(e.Says, say("dhe-small", Clear, a.with("bits", strconv.Itoa(bits(b.P)))))
+		}
+	}
+	if len(b.Public) > 0 {
+		e.Fields = append(e.Fields, Field{"public value", hexLen(b.Public), "the server's fresh key for this connection"})
+	}
+	if b.PSKHint != nil {
+		e.Fields = append(e.Fields, field("hint for the pre-shared key", clip(printable(b.PSKHint))))
+	}
+	if b.Signature == nil {
+		e.Says = append(e.Says, say("server-key-exchange-unsigned", e.Evidence, a))
+		x.markMain(c, h, e, Step3)
+		return
+	}
+	if b.SignatureScheme != 0 {
+		e.Fields = append(e.Fields, field("signature algorithm", handshake.SchemeName(b.SignatureScheme)))
+	}
+	e.Fields = append(e.Fields, field("signature", hexLen(b.Signature)))
+	p := x.serverKeyExchange(h, b)
+	h.prove(p)
+	e.Proofs = append(e.Proofs, p)
+	e.Says = append(e.Says, say("server-key-exchange", e.Evidence, a))
+	x.markMain(c, h, e, Step2, Step3)
+}
+
+func bits(b []byte) int {
+	for len(b) > 0 && b[0] == 0 {
+		b = b[1:]
+	}
+	if len(b) == 0 {
+		return 0
+	}
+	n := 8 * (len(b) - 1)
+	for v := b[0]; v != 0; v >>= 1 {
+		n++
+	}
+	return n
+}
+
+func (x *Explainer) tellCertificateVerify(c *conn, h *hands, e *Event, a args, b *handshake.CertificateVerify, msg *hsMessage, side int, w where) {
+	h.at[[2]string{"clientcv", "cv"}[side]] = w
+	if b.SignatureScheme != 0 {
+		e.Brief = handshake.SchemeName(b.SignatureScheme)
+		e.Fields = append(e.Fields, field("signature algorithm", e.Brief))
+	}
+	e.Fields = append(e.Fields, field("signature", hexLen(b.Signature)))
+	var p Proof
+	if h.fin[0] && h.fin[1] {
+		p = newProof(proofClientCV, NotCheckable, "authentication after the handshake is not recomputed here")
+	} else {
+		p = x.certificateVerify(h, side, msg, b)
+	}
+	h.prove(p)
+	e.Proofs = append(e.Proofs, p)
+	if side == 0 {
+		e.Says = append(e.Says, say("client-certificate-verify", e.Evidence, a))
+		return
+	}
+	e.Says = append(e.Says, say("certificate-verify", e.Evidence, a))
+	x.markMain(c, h, e, Step2)
+}
+
+func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e Event, a args, b *handshake.ClientKeyExchange, w where) {
+	h.cke = b
+	h.at["cke"] = w
+	a = x.args(c)
+	f := x.flow(c)
+	switch {
+	case len(b.EncryptedPreMaster) > 0:
+		e.Brief = fmt.Sprintf("%d encrypted bytes", len(b.EncryptedPreMaster))
+		e.Fields = append(e.Fields, Field{"encrypted premaster secret", hexLen(b.EncryptedPreMaster), "as long as the modulus of the certificate's key"})
+	case len(b.Public) > 0:
+		e.Brief = fmt.Sprintf("public value, %d bytes", len(b.Public))
+		e.Fields = append(e.Fields, Field{"public value", hexLen(b.Public), "the client's fresh key for this connection"})
+	}
+	if b.PSKIdentity != nil {
+		e.Fields = append(e.Fields, field("name of the pre-shared key", clip(printable(b.PSKIdentity))))
+	}
+	if h.em == nil && h.secrets["RSA"] != nil && len(h.secrets["RSA"]) == 48 {
+		h.preMaster = h.secrets["RSA"]
+	}
+	proofs := x.paddedBlock(c, h)
+	if h.em == nil && h.preMaster != nil && b.KeyExchange == handshake.KeyExchangeRSA {
+		proofs = x.rsaMaster(c, h)
+	}
+	for _, p := range proofs {
+		h.prove(p)
+		e.Proofs = append(e.Proofs, p)
+	}
+	id := "client-key-exchange-dhe"
+	switch f.id {
+	case "tls12-rsa":
+		id = "client-key-exchange-rsa"
+	case "psk":
+		id = "client-key-exchange-psk"
+	}
+	if h != c.main {
+		e.Says = append(e.Says, say(id, e.Evidence, a))
+		x.emit(c, e)
+		return
+	}
+	e.Says = append(e.Says, say(id, e.Evidence, a))
+	if f.id == "psk" {
+		for _, s := range []Step{Step2, Step3, Step4a} {
+			x.step(c, s)
+		}
+	}
+	x.step(c, Step4b)
+	if f.id == "tls12-rsa" {
+		x.step(c, Step4c)
+	}
+	x.mark(c, &e, Step5)
+	x.retry(c, h, &e)
+	x.emit(c, e)
+	if f.id != "tls12-rsa" {
+		x.step(c, Step4c)
+		x.step(c, Step6a)
+	}
+}
+
+func (x *Explainer) tellFinished(c *conn, h *hands, e Event, a args, side int, w where) {
+	h.fin[side] = true
+	h.at[[2]string{"cfin", "sfin"}[side]] = w
+	if fin, ok := h.find(side, handshake.TypeFinished).bodyFinished(); ok {
+		e.Fields = append(e.Fields, Field{"verify_data", hex.EncodeToString(clipBytes(fin.VerifyData, 64)), "a keyed checksum over everything said so far"})
+	}
+	e.Brief = "a keyed checksum over everything said so far"
+	e.Says = append(e.Says, say([2]string{"finished-client", "finished-server"}[side], e.Evidence, a))
+	p := x.finished(c, h, side)
+	h.finTried[side] = p.State != NotCheckable
+	h.prove(p)
+	e.Proofs = append(e.Proofs, p)
+	f := x.flow(c)
+	if h == c.main && f.kem && side == 0 {
+		h.at["6a"] = w
+	}
+	x.retry(c, h, &e)
+	x.emit(c, e)
+	if h != c.main {
+		return
+	}
+	if side == 1 && f.id == "tls12-rsa" {
+		x.step(c, Step2)
+		x.step(c, Step6a)
+	}
+	if side == 0 && f.kem {
+		x.step(c, Step6a)
+	}
+	if h.fin[0] && h.fin[1] && h.finTried[0] && h.finTried[1] {
+		h.free()
+	}
+}
+
+func (m *hsMessage) bodyFinished() (*handshake.Finished, bool) {
+	if m == nil {
+		return nil, false
+	}
+	f, ok := m.body.(*handshake.Finished)
+	return f, ok
+}
+
+func clipBytes(b []byte, n int) []byte {
+	if len(b) > n {
+		return b[:n]
+	}
+	return b
+}
+
+// free lets go of what only the proofs of a handshake needed.
+func (h *hands) free() {
+	for side := range h.msgs {
+		for i := range h.msgs[side] {
+			h.msgs[side][i].raw = nil
+			h.msgs[side][i].body = nil
+		}
+	}
+	h.incomplete("the handshake was over and its messages were let go")
+}
+
+// retry checks what could not be checked before some message arrived. e takes
+// the proofs; without it they get an event of their own.
+func (x *Explainer) retry(c *conn, h *hands, e *Event) {
+	for side := range h.fin {
+		if !h.fin[side] || h.finTried[side] || h.broken != "" {
+			continue
+		}
+		p := x.finished(c, h, side)
+		if p.State == NotCheckable {
+			continue
+		}
+		h.finTried[side] = true
+		h.prove(p)
+		if e == nil {
+			ev := x.event(c, nil, KindStep, "proof of Finished")
+			ev.Proofs = []Proof{p}
+			x.emit(c, ev)
+			continue
+		}
+		if !hasProof(e.Proofs, p.ID) {
+			e.Proofs = append(e.Proofs, p)
+		}
+	}
+}
+
+func hasProof(ps []Proof, id string) bool {
+	for i := range ps {
+		if ps[i].ID == id && ps[i].State != NotCheckable {
+			return true
+		}
+	}
+	return false
+}
+
+func (x *Explainer) newSessionTicket(c *conn, h *hands, e *Event, a args, b *handshake.NewSessionTicket) {
+	if h.is13() && len(b.Nonce) > 0 {
+		e.Fields = append(e.Fields, field("nonce", hexLen(b.Nonce)))
+	}
+	e.Brief = fmt.Sprintf("%d bytes, for %s", len(b.Ticket), seconds(b.Lifetime))
+	e.Fields = append(e.Fields, field("ticket", hexLen(b.Ticket)), field("lifetime", seconds(b.Lifetime)))
+	i := issued{conn: c.n, leaf: c.main.leaf[1]}
+	if h.is13() {
+		e.Says = append(e.Says, say("new-session-ticket-13", e.Evidence, a))
+	} else {
+		h.nst = true
+		if !h.certSeen[1] && !h.ccs[1] {
+			x.resumedNow(c, h)
+		}
+		i.master = h.secrets["CLIENT_RANDOM"]
+		e.Says = append(e.Says, say("new-session-ticket", e.Evidence, a))
+	}
+	if len(b.Ticket) > 0 {
+		x.remember('t', b.Ticket, i)
+	}
+}
+
+func seconds(s uint32) string {
+	d := time.Duration(s) * time.Second
+	switch {
+	case s == 0:
+		return "an unspecified time"
+	case s%86400 == 0:
+		return plural(int(s/86400), "day")
+	case s%3600 == 0:
+		return plural(int(s/3600), "hour")
+	}
+	return d.String()
+}
+
+// resumedNow notes that TLS 1.2's abbreviated handshake is on, once, and tells
+// the steps that fall away.
+func (x *Explainer) resumedNow(c *conn, h *hands) {
+	if h.resumed || h.sh == nil || h.is13() || h.find(1, handshake.TypeServerHelloDone) != nil || h.ske != nil || h.certSeen[1] {
+		return
+	}
+	h.resumed = true
+	if h.ch != nil {
+		if t, _ := h.ch.SessionTicket(); len(t) > 0 {
+			h.ticket = t
+		}
+	}
+	if h != c.main {
+		return
+	}
+	for _, s := range []Step{Step2, Step3, Step4a, Step4b, Step4c, Step5, Step6a} {
+		x.step(c, s)
+	}
+	// Both key logs known: the old master secret must be this one.
+	i, ok := x.issuer(h)
+	if ok && i.master != nil && h.secrets["CLIENT_RANDOM"] != nil {
+		state, reason := Proven, ""
+		if string(i.master) != string(h.secrets["CLIENT_RANDOM"]) {
+			state, reason = Refuted, "the two master secrets differ"
+		}
+		p := newProof(proofResumed, state, reason, field("earlier connection", strconv.Itoa(i.conn)), field("its master secret", x.secret(i.master)), field("this one's", x.secret(h.secrets["CLIENT_RANDOM"])))
+		h.prove(p)
+		e := x.event(c, nil, KindStep, "resumption")
+		e.Brief = "of " + earlierWords(i, true)
+		e.Evidence = Recomputed
+		e.Says = []Sentence{say("resumed", Recomputed, x.args(c))}
+		e.Proofs = []Proof{p}
+		x.emit(c, e)
+	}
+}
+
+// issuer finds the connection whose secret this one took up.
+func (x *Explainer) issuer(h *hands) (issued, bool) {
+	if h.ch == nil {
+		return issued{}, false
+	}
+	if psk := h.ch.PSK(); psk != nil && h.sh != nil {
+		if n, ok := h.sh.SelectedPSK(); ok && int(n) < len(psk.Identities) {
+			return x.recall('t', psk.Identities[n].Identity)
+		}
+	}
+	if len(h.ticket) > 0 {
+		return x.recall('t', h.ticket)
+	}
+	if len(h.ch.SessionID) > 0 {
+		return x.recall('s', h.ch.SessionID)
+	}
+	return issued{}, false
+}
+
+func (x *Explainer) changeCipherSpec(c *conn, m *capture.Message, b *capture.ChangeCipherSpec) {
+	h := c.h
+	side := int(m.Side)
+	c.tls = true
+	e := x.event(c, m, KindMessage, "ChangeCipherSpec")
+	if b.Dummy || h.is13() {
+		e.Brief = "for middleboxes only"
+		e.Says = append(e.Says, say("ccs-dummy", e.Evidence, x.args(c)))
+		x.emit(c, e)
+		return
+	}
+	if side == 1 && !h.ccs[0] {
+		x.resumedNow(c, h)
+	}
+	h.ccs[side] = true
+	a := x.args(c)
+	if side == 0 {
+		e.Says = append(e.Says, say("ccs-client", e.Evidence, a))
+		h.at["ccs0"] = where{m.First, m.Last}
+	} else {
+		e.Says = append(e.Says, say("ccs-server", e.Evidence, a))
+		h.at["6b"] = where{m.First, m.Last}
+		x.markMain(c, h, &e, Step6b)
+	}
+	x.emit(c, e)
+}
+
+// appData tells the first application data of each direction; the rest is counted.
+func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
+	side := int(m.Side)
+	c.tls = true
+	if b.Early && m.Opened {
+		x.earlyData(c, m, b)
+		return
+	}
+	c.data[side]++
+	c.bytes[side] += int64(b.Len)
+	if c.firstData[side] {
+		if side == 1 && c.data[1] >= 8 {
+			c.responded = true
+		}
+		return
+	}
+	c.firstData[side] = true
+	if c.spoke == 0 {
+		c.spoke = 1 + side
+	}
+	c.at[[2]string{"data0", "data1"}[side]] = where{m.First, m.Last}
+	e := x.event(c, m, KindMessage, "application data")
+	e.Brief = fmt.Sprintf("%d bytes in a record of %d", b.Len, b.Wire)
+	a := x.args(c).with("wire", strconv.Itoa(b.Wire), "len", strconv.Itoa(b.Len))
+	null := x.null(c)
+	if m.Opened {
+		id := [2]string{proofClientRecords, proofServerRecords}[side]
+		p := newProof(id, Proven, "", field("opened with", m.By), field("first record", fmt.Sprintf("%d bytes, %d of them data", b.Wire, b.Len)))
+		c.main.prove(p)
+		e.Proofs = append(e.Proofs, p)
+	}
+	if side == 0 {
+		id := "data-client"
+		if null {
+			id = "data-client-null"
+		}
+		e.Says = append(e.Says, say(id, e.Evidence, a))
+		x.emit(c, e)
+		x.step(c, Step4a)
+		return
+	}
+	id := "data-server"
+	if null {
+		id = "data-server-null"
+	}
+	e.Says = append(e.Says, say(id, e.Evidence, a))
+	x.step(c, Step6b)
+	x.mark(c, &e, Step7)
+	x.emit(c, e)
+	x.step(c, Step8)
+}
+
+func (x *Explainer) earlyData(c *conn, m *capture.Message, b *capture.AppData) {
+	if c.early {
+		return
+	}
+	c.early, c.earlyOpen = true, true
+	c.at["early"] = where{m.First, m.Last}
+	e := x.event(c, m, KindMessage, "early data")
+	e.Brief = fmt.Sprintf("%d bytes, before the server has spoken", b.Len)
+	p := newProof(proofEarlyRecords, Proven, "", field("opened with", m.By))
+	c.main.prove(p)
+	e.Proofs = append(e.Proofs, p)
+	e.Says = append(e.Says, say("early-data", e.Evidence, x.args(c)))
+	x.emit(c, e)
+}
+
+// null tells whether the suite does not encrypt.
+func (x *Explainer) null(c *conn) bool {
+	s := c.main.suite()
+	return s != nil && strings.Contains(s.Name, "_WITH_NULL_")
+}
+
+func (x *Explainer) heartbeat(c *conn, m *capture.Message, b *capture.Heartbeat) {
+	c.tls = true
+	e := x.event(c, m, KindMessage, "Heartbeat")
+	e.Brief = fmt.Sprintf("claims %d bytes, has %d", b.Length, b.Have)
+	a := x.args(c).with("claimed", strconv.Itoa(b.Length), "have", strconv.Itoa(b.Have), "sender", c.side(int(m.Side)))
+	id := "heartbeat"
+	if b.Kind == 1 && b.Length > b.Have {
+		id = "heartbleed"
+	}
+	e.Says = append(e.Says, say(id, e.Evidence, a))
+	x.emit(c, e)
+}
+
+// sealed tells records that nobody could open here.
+func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
+	side := int(m.Side)
+	h := c.h
+	c.tls = true
+	c.sealed[side] += int64(b.Records)
+	w := where{m.First, m.Last}
+	reason := sealedWords(b.Reason)
+	if c.sealedWhy == "" || b.Reason == capture.SealedBadTag {
+		c.sealedWhy = reason
+	}
+	e := x.event(c, m, KindMessage, "sealed records")
+	if b.Records == 1 {
+		e.Name = "sealed record"
+	}
+	e.Brief = fmt.Sprintf("%s, %d bytes", plural(b.Records, "record"), b.Wire)
+	a := x.args(c).with("sender", c.side(side), "count", plural(b.Records, "record"), "bytes", strconv.FormatInt(b.Wire, 10), "reason", reason)
+	early := b.Reason == capture.SealedEarly
+	switch {
+	case b.Reason == capture.SealedBadTag:
+		c.badTag[side] = true
+		e.Says = append(e.Says, say("sealed-bad-tag", e.Evidence, a))
+	case early:
+		c.early = true
+		if _, ok := c.at["early"]; !ok {
+			c.at["early"] = w
+		}
+		e.Says = append(e.Says, say("sealed-early", e.Evidence, a))
+	case h.sh == nil && h.ch == nil:
+		e.Says = append(e.Says, say("sealed-midstream", e.Evidence, a))
+	case !h.is13() && b.Type == 22:
+		e.Brief = "Finished, encrypted: " + e.Brief
+		e.Says = append(e.Says, say("sealed-finished", e.Evidence, a))
+		id := [2]string{proofClientFin, proofServerFin}[side]
+		p := newProof(id, NotCheckable, "the message is encrypted and "+reason)
+		h.prove(p)
+		e.Proofs = append(e.Proofs, p)
+	case !h.is13() && b.Type == 21:
+		e.Name = "sealed alert"
+		e.Says = append(e.Says, say("sealed-alert", e.Evidence, a))
+	default:
+		e.Says = append(e.Says, say("sealed", e.Evidence, a))
+	}
+	if early {
+		x.emit(c, e)
+		return
+	}
+	if !h.fin[side] {
+		h.incomplete("a handshake message before it is encrypted and " + reason)
+	}
+	dataLike := b.Type == 23
+	if dataLike {
+		c.wire[side] += b.Wire
+	}
+	first := dataLike && !c.firstData[side]
+	if h == c.main && side == 1 && h.is13() && !h.fin[1] {
+		if _, ok := h.at["6b"]; !ok {
+			h.at["6b"] = w
+			if !c.settled[Step6b] {
+				x.mark(c, &e, Step6b)
+			}
+		}
+	}
+	if !first || (h.is13() && !x.sealedData(c, side)) {
+		x.emit(c, e)
+		x.sealedSteps(c)
+		return
+	}
+	c.firstData[side] = true
+	if c.spoke == 0 {
+		c.spoke = 1 + side
+	}
+	c.at[[2]string{"data0", "data1"}[side]] = w
+	if side == 0 {
+		x.emit(c, e)
+		x.sealedSteps(c)
+		x.step(c, Step4a)
+		return
+	}
+	x.sealedSteps(c)
+	x.step(c, Step6b)
+	x.mark(c, &e, Step7)
+	x.emit(c, e)
+	x.step(c, Step8)
+}
+
+// sealedData tells whether sealed records of TLS 1.3 must hold application
+// data: more from the client than a Finished (at most 74 bytes with its header)
+// and an alert (24) need; of the server, anything after that.
+func (x *Explainer) sealedData(c *conn, side int) bool {
+	if side == 0 {
+		return c.wire[0] > 98 && !c.main.certSeen[0]
+	}
+	return c.firstData[0]
+}
+
+// sealedSteps tells the steps that nobody can see in a sealed handshake of TLS 1.3.
+func (x *Explainer) sealedSteps(c *conn) {
+	if c.h != c.main || c.main.sh == nil || !c.main.is13() || c.sealed[1] == 0 {
+		return
+	}
+	if !c.main.certSeen[1] {
+		x.step(c, Step2)
+	}
+	if c.firstData[0] {
+		x.step(c, Step6a)
+	} else if !x.flow(c).kem {
+		x.step(c, Step6a)
+	}
+}
+
+var sealedReasons = map[string]string{
+	capture.SealedNoKey:    "no key for it is known here",
+	capture.SealedNoSuite:  "its cipher suite cannot be opened here",
+	capture.SealedBadTag:   "it does not fit the key that is known for it",
+	capture.SealedPhase:    "the key for this part of the connection is not known here",
+	capture.SealedEarly:    "the server rejected it, and no key for it is known here",
+	capture.SealedGap:      "bytes before it are missing from the capture",
+	capture.SealedTooMany:  "its key did not come while it could be kept",
+	capture.SealedCut:      "it is cut off",
+	capture.SealedDeflated: "its content is compressed in a way that is not undone here",
+}
+
+func sealedWords(reason string) string {
+	if w, ok := sealedReasons[reason]; ok {
+		return w
+	}
+	return "it cannot be opened here (" + reason + ")"
+}
+
+func (x *Explainer) malformed(c *conn, m *capture.Message, b *capture.Malformed) {
+	c.h.incomplete("a message before it is malformed")
+	e := x.event(c, m, KindMessage, "malformed "+b.Where)
+	e.Brief = clip(b.Err)
+	e.Says = append(e.Says, say("malformed", e.Evidence, x.args(c).with("sender", c.side(int(m.Side)), "where", b.Where, "reason", clip(b.Err))))
+	x.emit(c, e)
+}
+
+func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
+	c.missing = true
+	c.h.incomplete("bytes are missing from the capture")
+	e := x.event(c, m, KindMessage, "missing bytes")
+	e.Evidence = None
+	e.Brief = fmt.Sprintf("%d bytes are not in the capture", b.Len)
+	e.Says = append(e.Says, say("missing", None, x.args(c).with("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10))))
+	x.emit(c, e)
+}
+
+func (x *Explainer) opaque(c *conn, m *capture.Message, b *capture.Opaque) {
+	if !c.tls && c.noTLS == "" && b.Why == capture.OpaqueUnknown {
+		c.noTLS = "opaque"
+	}
+	e := x.event(c, m, KindMessage, "bytes not read")
+	e.Brief = fmt.Sprintf("%d bytes: %s", b.Len, opaqueWords(b.Why))
+	if len(b.Preview) > 0 {
+		e.Fields = append(e.Fields, field("beginning", x.previewBytes(b.Preview)))
+	}
+	e.Says = append(e.Says, say("opaque", e.Evidence, x.args(c).with("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10), "reason", opaqueWords(b.Why))))
+	x.emit(c, e)
+}
+
+// previewBytes shows bytes of an unknown protocol, which may hold anything.
+func (x *Explainer) previewBytes(b []byte) string {
+	if x.ShowSecrets {
+		return printable(b)
+	}
+	return fmt.Sprintf("%x... (%d bytes kept back)", b[:min(len(b), 4)], len(b)-min(len(b), 4))
+}
+
+func opaqueWords(why string) string {
+	switch why {
+	case capture.OpaqueUnknown:
+		return "neither TLS nor HTTP"
+	case capture.OpaqueMalformed:
+		return "what comes before them is malformed"
+	case capture.OpaqueGap:
+		return "bytes before them are missing"
+	case capture.OpaqueCut:
+		return "cut off"
+	}
+	return why
+}
+
+// printable shows text as text and anything else as hex.
+func printable(b []byte) string {
+	for _, r := range string(b) {
+		if r == 0xfffd || r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0x7f {
+			return hexLen(b)
+		}
+	}
+	return string(b)
+}

@@ -1,0 +1,259 @@
+package annotate
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"explainer/capture"
+	"explainer/capture/web"
+)
+
+// web tells a piece of HTTP, inside TLS or in clear.
+func (x *Explainer) web(c *conn, m *capture.Message) {
+	if !m.Inner && !c.tls && c.noTLS == "" {
+		switch b := m.Body.(type) {
+		case *web.Head:
+			if !(b.Request && b.Method == "CONNECT") {
+				c.noTLS = "plain"
+			}
+		case *web.Body, *web.Frame, *web.WebSocket:
+			c.noTLS = "plain"
+		}
+	}
+	var e Event
+	switch b := m.Body.(type) {
+	case *web.Head:
+		e = x.head(c, m, b)
+	case *web.Body:
+		e = x.webBody(c, m, b)
+	case *web.Frame:
+		e = x.event(c, m, KindMessage, "HTTP/2 "+clip(b.Type))
+		e.Brief = frameBrief(b)
+		for _, f := range b.Detail {
+			e.Fields = append(e.Fields, field(clip(f.Name), clip(x.header(f.Name, f.Value))))
+		}
+	case *web.WebSocket:
+		e = x.webSocket(c, m, b)
+	case *web.Switched:
+		e = x.event(c, m, KindMessage, "protocol switched")
+		e.Brief = "to " + clip(b.Protocol)
+		id := "switched"
+		if b.Protocol == "tunnel" {
+			id = "switched-tunnel"
+		}
+		e.Says = append(e.Says, say(id, e.Evidence, x.args(c).with("protocol", clip(b.Protocol))))
+	case *web.Unparsed:
+		e = x.event(c, m, KindMessage, "data that is not HTTP")
+		e.Brief = fmt.Sprintf("%d bytes", b.Len)
+		if b.Why != "not-http" {
+			e.Brief += ": " + clip(b.Why)
+		}
+		if len(b.Preview) > 0 {
+			e.Fields = append(e.Fields, field("beginning", x.previewBytes(b.Preview)))
+		}
+		if m.Side == capture.Server {
+			c.responded = true
+		}
+	default:
+		return
+	}
+	x.emit(c, e)
+}
+
+func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) Event {
+	name := "HTTP response"
+	if b.Request {
+		name = "HTTP request"
+	}
+	e := x.event(c, m, KindMessage, name)
+	a := x.args(c)
+	if b.Request {
+		target := clip(x.target(b.Target))
+		e.Brief = strings.TrimSpace(clip(b.Method) + " " + target)
+		e.Fields = append(e.Fields, field("method", clip(b.Method)), field("target", target), field("protocol", b.Protocol))
+		if b.Authority != "" {
+			e.Fields = append(e.Fields, Field{"authority", clip(b.Authority), "the host that is meant"})
+		}
+	} else {
+		e.Brief = strings.TrimSpace(fmt.Sprintf("%d %s", b.Status, clip(b.Reason)))
+		if b.Reason == "" {
+			e.Brief = strings.TrimSpace(fmt.Sprintf("%d %s", b.Status, statusWords(b.Status)))
+		}
+		e.Fields = append(e.Fields, field("status", strconv.Itoa(b.Status)), field("protocol", b.Protocol))
+	}
+	if b.Protocol == "HTTP/2" {
+		e.Fields = append(e.Fields, Field{"stream", strconv.Itoa(int(b.Stream)), "one exchange among several on this connection"})
+	}
+	for i, f := range b.Fields {
+		if i == 100 {
+			e.Fields = append(e.Fields, field("more", fmt.Sprintf("%d further fields", len(b.Fields)-i)))
+			break
+		}
+		e.Fields = append(e.Fields, field(clip(f.Name), clipLong(x.header(f.Name, f.Value))))
+	}
+	plain := c.noTLS == "plain"
+	switch {
+	case b.Request && b.Method == "CONNECT" && !m.Inner:
+		c.asked = b.Target
+		x.host(c, b.Target)
+		e.Says = append(e.Says, say("http-connect", e.Evidence, a.with("target", clip(b.Target))))
+	case b.Request:
+		if plain {
+			x.host(c, b.Authority)
+		}
+		if !c.httpHead && plain {
+			e.Says = append(e.Says, say("http-plain", e.Evidence, a))
+		} else if !c.httpHead {
+			e.Says = append(e.Says, say("http-request", e.Evidence, a))
+		}
+		c.httpHead = true
+	case b.Method == "CONNECT" && !m.Inner:
+		if b.Status/100 != 2 {
+			e.Says = append(e.Says, say("http-connect-refused", e.Evidence, a.with("status", strconv.Itoa(b.Status))))
+		} else {
+			e.Says = append(e.Says, say("http-connect-accepted", e.Evidence, a))
+		}
+	default:
+		if b.Status >= 200 || b.Status == 101 {
+			if !c.responded && !plain {
+				e.Says = append(e.Says, say("http-response", e.Evidence, a))
+			}
+			c.responded = true
+			if plain {
+				c.firstData[1] = true
+				c.at["data1"] = where{m.First, m.Last}
+			}
+		}
+		for _, f := range b.Fields {
+			if strings.EqualFold(f.Name, "Strict-Transport-Security") && !plain {
+				e.Says = append(e.Says, say("http-hsts", e.Evidence, a))
+			}
+			if strings.EqualFold(f.Name, "Alt-Svc") && strings.Contains(f.Value, "h3") {
+				e.Says = append(e.Says, say("http-alt-svc", e.Evidence, a))
+			}
+		}
+	}
+	return e
+}
+
+func clipLong(s string) string {
+	const n = 1000
+	if len(s) > n {
+		return s[:n] + fmt.Sprintf("... (%d bytes)", len(s))
+	}
+	return s
+}
+
+func statusWords(status int) string {
+	return map[int]string{
+		100: "Continue", 101: "Switching Protocols", 103: "Early Hints", 200: "OK", 201: "Created", 204: "No Content", 206: "Partial Content",
+		301: "Moved Permanently", 302: "Found", 303: "See Other", 304: "Not Modified", 307: "Temporary Redirect", 308: "Permanent Redirect",
+		400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 425: "Too Early", 429: "Too Many Requests",
+		500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
+	}[status]
+}
+
+func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) Event {
+	name := "response body"
+	if b.Request {
+		name = "request body"
+	}
+	e := x.event(c, m, KindMessage, name)
+	parts := []string{fmt.Sprintf("%d bytes", b.Len)}
+	if b.Type != "" {
+		parts = append(parts, clip(b.Type))
+	}
+	if b.Coding != "" {
+		parts = append(parts, clip(b.Coding))
+	}
+	if !b.Complete {
+		parts = append(parts, "cut off")
+		e.Says = append(e.Says, say("http-body-cut", e.Evidence, x.args(c)))
+	}
+	e.Brief = strings.Join(parts, ", ")
+	e.Fields = append(e.Fields, field("length", fmt.Sprintf("%d bytes as transferred", b.Len)))
+	if b.Framing != "" {
+		e.Fields = append(e.Fields, Field{"framing", b.Framing, "how its end is found"})
+	}
+	if b.Coding != "" {
+		e.Fields = append(e.Fields, field("content coding", clip(b.Coding)))
+	}
+	if b.Type != "" {
+		e.Fields = append(e.Fields, field("media type", clip(b.Type)))
+	}
+	if len(b.Preview) > 0 {
+		text := strings.ToValidUTF8(string(b.Preview), "\uFFFD")
+		if isText(b.Preview) {
+			e.Fields = append(e.Fields, field("begins", x.body(text, b.Type)))
+		} else {
+			e.Fields = append(e.Fields, field("begins", x.previewBinary(b.Preview)))
+		}
+	} else if b.PreviewErr != "" {
+		e.Fields = append(e.Fields, field("no preview", clip(b.PreviewErr)))
+	}
+	for _, f := range b.Trailers {
+		e.Fields = append(e.Fields, field("trailer "+clip(f.Name), clipLong(x.header(f.Name, f.Value))))
+	}
+	return e
+}
+
+func (x *Explainer) previewBinary(b []byte) string {
+	if x.ShowSecrets {
+		return fmt.Sprintf("%x", b[:min(len(b), 64)])
+	}
+	return fmt.Sprintf("%x... (not text)", b[:min(len(b), 16)])
+}
+
+// isText tells whether bytes read as text; a letter may be cut at the end.
+func isText(b []byte) bool {
+	for i, r := range string(b) {
+		if r == 0xfffd && i < len(b)-4 || r < 0x20 && r != '\t' && r != '\n' && r != '\r' {
+			return false
+		}
+	}
+	return true
+}
+
+func frameBrief(b *web.Frame) string {
+	var parts []string
+	if b.Ack {
+		parts = append(parts, "acknowledged")
+	}
+	if b.Stream != 0 {
+		parts = append(parts, "stream "+strconv.Itoa(int(b.Stream)))
+	}
+	for i, f := range b.Detail {
+		if i == 8 {
+			break
+		}
+		parts = append(parts, clip(f.Name)+" "+clip(f.Value))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (x *Explainer) webSocket(c *conn, m *capture.Message, b *web.WebSocket) Event {
+	kind := map[uint8]string{0: "continuation", 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}[b.Opcode]
+	if kind == "" {
+		kind = fmt.Sprintf("opcode %d", b.Opcode)
+	}
+	e := x.event(c, m, KindMessage, "WebSocket "+kind)
+	e.Brief = fmt.Sprintf("%d bytes", b.Len)
+	if b.Code != 0 {
+		e.Brief += fmt.Sprintf(", code %d", b.Code)
+	}
+	if b.Compressed {
+		e.Fields = append(e.Fields, field("compressed", "permessage-deflate"))
+	}
+	if b.Masked {
+		e.Fields = append(e.Fields, Field{"masked", "yes", "not for secrecy: so that no machine on the way takes it for something else (RFC 6455 10.3)"})
+	}
+	if len(b.Preview) > 0 {
+		if isText(b.Preview) {
+			e.Fields = append(e.Fields, field("begins", x.body(strings.ToValidUTF8(string(b.Preview), "\uFFFD"), "")))
+		} else {
+			e.Fields = append(e.Fields, field("begins", x.previewBinary(b.Preview)))
+		}
+	}
+	return e
+}

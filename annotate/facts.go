@@ -1,0 +1,290 @@
+package annotate
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"explainer/capture"
+	"explainer/capture/handshake"
+)
+
+// maxPending bounds the facts that wait for their connection to begin.
+const maxPending = 1024
+
+// fact tells what only the proxy knows.
+func (x *Explainer) fact(m *capture.Message, f *capture.Fact) {
+	c := x.conns[f.Conn]
+	if c != nil {
+		x.release2(c, f)
+		c.now = max(c.now, m.Time)
+		x.apply(c, f)
+	} else if f.Conn != 0 && len(x.pending) < maxPending && len(x.pending[f.Conn]) < 16 {
+		x.pending[f.Conn] = append(x.pending[f.Conn], f)
+	}
+	e, ok := x.factEvent(c, m, f)
+	if ok {
+		x.emit(c, e)
+		if c == nil && f.Conn != 0 {
+			x.out[len(x.out)-1].Conn = f.Conn
+			x.out[len(x.out)-1].Session = f.Conn
+		}
+	}
+	if p := x.conns[f.Peer]; p != nil {
+		x.release(p)
+	}
+	if c == nil {
+		return
+	}
+	switch f.Kind {
+	case capture.FactDialFailed, capture.FactLookupFailed:
+		c.session.notes = append(c.session.notes, e.Says...)
+	case capture.FactTLSFailed:
+		c.session.notes = append(c.session.notes, e.Says...)
+	}
+	x.summarize(c.session, false)
+}
+
+// release2 lets the event of a connection's beginning out before a fact about
+// it, unless that fact is what it waits for.
+func (x *Explainer) release2(c *conn, f *capture.Fact) {
+	if f.Kind != capture.FactSession && f.Kind != capture.FactPlainHTTP {
+		x.release(c)
+	}
+}
+
+// apply notes what a fact says of a connection.
+func (x *Explainer) apply(c *conn, f *capture.Fact) {
+	switch f.Kind {
+	case capture.FactSession, capture.FactPlainHTTP:
+		c.asked = f.Host
+		x.host(c, f.Host)
+		x.tie(c, f)
+	case capture.FactPassThrough, capture.FactOpaque:
+		c.pass = f
+		if f.Host != "" {
+			x.host(c, f.Host)
+		}
+		x.tie(c, f)
+		if p := x.conns[f.Peer]; p != nil {
+			p.pass = f
+		}
+	case capture.FactOriginVerified:
+		c.verified = f
+		if p := x.conns[f.Peer]; p != nil && p.leg == capture.LegOrigin {
+			p.verified = f
+		}
+	case capture.FactLeaf:
+		c.minted = f
+	case capture.FactEM:
+		c.main.em = f.Data
+	case capture.FactOwnAnswer:
+		c.own = f
+	case capture.FactRefused:
+		c.refused = f
+	case capture.FactClosed:
+		c.who = f
+	}
+}
+
+// tie puts the origin's leg into the session of the browser's.
+func (x *Explainer) tie(c *conn, f *capture.Fact) {
+	if f.Peer == 0 || f.Peer == f.Conn {
+		return
+	}
+	p := x.conns[f.Peer]
+	if p == nil {
+		// The origin's leg is announced before it begins.
+		s := c.session
+		if _, taken := x.sessions[f.Peer]; !taken && len(x.sessions) < 1<<20 {
+			x.sessions[f.Peer] = s
+		}
+		return
+	}
+	p.asked = f.Host
+	x.join(c.session, p)
+}
+
+// factEvent makes the event of a fact.
+func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Event, bool) {
+	e := Event{Kind: KindFact, Evidence: None, Time: at(m.Time).Format(timeFormat)}
+	a := args{
+		"host": or(clip(f.Host), "the host"), "addr": or(clip(f.Addr), "no address"), "detail": or(clip(f.Detail), "no reason given"), "outcome": f.Outcome,
+		"client": "the client", "server": "the server",
+	}
+	if c != nil {
+		a = x.args(c).with("host", a["host"], "addr", a["addr"], "detail", a["detail"], "outcome", a["outcome"])
+	}
+	tell := func(name, id string) {
+		e.Name = name
+		e.Says = []Sentence{say(id, None, a)}
+		e.Brief = e.Says[0].Text
+	}
+	switch f.Kind {
+	case capture.FactRecording:
+		x.textbook = f.Host == "textbook"
+		id := "fact-recording"
+		if x.textbook {
+			id = "fact-recording-textbook"
+		}
+		tell("recording", id)
+	case capture.FactSession:
+		if f.Peer == 0 {
+			tell("session", "fact-session-alone")
+		} else {
+			a = a.with("peer", fmt.Sprint(f.Peer), "conn", fmt.Sprint(f.Conn))
+			tell("session", "fact-session")
+		}
+	case capture.FactPlainHTTP:
+		a = a.with("peer", fmt.Sprint(f.Peer), "conn", fmt.Sprint(f.Conn))
+		tell("plain HTTP", "fact-plain-http")
+	case capture.FactPassThrough:
+		tell("pass-through", "fact-pass-through")
+	case capture.FactOpaque:
+		id := "fact-opaque-not-tls"
+		if f.Outcome == "client-silent" {
+			id = "fact-opaque-client-silent"
+		}
+		tell("not decrypted", id)
+	case capture.FactDialFailed:
+		id := "fact-dial-other"
+		switch f.Outcome {
+		case "refused", "timeout", "unreachable", "loop", "canceled":
+			id = "fact-dial-" + f.Outcome
+		}
+		tell("origin not reached", id)
+	case capture.FactLookupFailed:
+		tell("name not found", "fact-lookup-failed")
+	case capture.FactTLSFailed:
+		tell("origin's handshake failed", "fact-tls-failed")
+	case capture.FactOriginVerified:
+		a = a.with("roots", rootsWords(f.Addr), "finding", findingWords(f))
+		if f.Outcome == "ok" {
+			tell("origin verified", "fact-origin-ok")
+		} else {
+			tell("origin not verified", "fact-origin-bad")
+			e.Steps = []StepMark{}
+		}
+		e.Steps = nil
+	case capture.FactName:
+		tell("two names", "fact-name")
+	case capture.FactLeaf:
+		e.Name = "certificate made"
+		a = a.with("names", or(clip(strings.ReplaceAll(f.Host, ",", ", ")), "no name"))
+		e.Says = []Sentence{say("fact-leaf", None, a)}
+		e.Brief = "the proxy made a certificate for " + a["names"]
+		e.Fields = []Field{{"SHA-256 of the certificate", hex.EncodeToString(clipBytes(f.Data, 32)), ""}, {"SHA-256 of the CA's", clip(f.Detail), "the authority that signed it"}}
+		if c != nil && c.main.leaf[1] != nil {
+			x.checkMinted(c, c.main, &e)
+		}
+	case capture.FactEM:
+		x.emEvent(c, f, &e, a)
+	case capture.FactOwnAnswer:
+		id := "fact-own-answer"
+		switch f.Outcome {
+		case "error-page", "set-up-page", "not-a-proxy-request", "built-in":
+			id = "fact-own-" + f.Outcome
+		}
+		tell("the proxy answers itself", id)
+	case capture.FactRefused:
+		a = a.with("reason", refusedWords(f))
+		tell("handshake stopped", "fact-refused")
+	case capture.FactClosed:
+		id := "fact-closed-other"
+		switch f.Outcome {
+		case "client", "origin", "proxy-shutdown", "timeout", "error":
+			id = "fact-closed-" + f.Outcome
+		}
+		tell("who closed", id)
+	default:
+		a = a.with("kind", clip(string(f.Kind)))
+		tell("note", "fact-unknown")
+	}
+	return e, true
+}
+
+// emEvent tells the recorded block of step 5, with the proofs that it makes possible.
+func (x *Explainer) emEvent(c *conn, f *capture.Fact, e *Event, a args) {
+	e.Name = "block opened"
+	e.Brief = fmt.Sprintf("the proxy opened step 5 with its private key: %d bytes", len(f.Data))
+	e.Evidence = None
+	id := "fact-em"
+	if f.Outcome == "bad-padding" {
+		id = "fact-em-bad"
+	}
+	e.Says = []Sentence{say(id, None, a.with("size", fmt.Sprint(len(f.Data))))}
+	e.Fields = []Field{field("block", x.secret(f.Data))}
+	if c == nil || c.main.cke == nil {
+		return // the proofs come with the ClientKeyExchange
+	}
+	for _, p := range x.paddedBlock(c, c.main) {
+		c.main.prove(p)
+		e.Proofs = append(e.Proofs, p)
+	}
+}
+
+// checkMinted compares the certificate on the wire with the one that the proxy says it made.
+func (x *Explainer) checkMinted(c *conn, h *hands, e *Event) {
+	if len(c.minted.Data) != sha256.Size || h.leaf[1] == nil {
+		return
+	}
+	state, reason := Proven, ""
+	if string(h.leaf[1].hash[:]) != string(c.minted.Data) {
+		state, reason = Refuted, "the certificate on the wire is another one"
+	}
+	p := newProof(proofLeaf, state, reason, field("on the wire", hex.EncodeToString(h.leaf[1].hash[:])), field("noted", hex.EncodeToString(c.minted.Data)))
+	h.prove(p)
+	e.Proofs = append(e.Proofs, p)
+	if state == Proven {
+		e.Says = append(e.Says, say("certificate-minted", Recomputed, x.args(c)))
+	}
+}
+
+const timeFormat = "2006-01-02T15:04:05.999999999Z07:00"
+
+// rootsWords names the list of authorities that the proxy checked against.
+func rootsWords(addr string) string {
+	switch addr {
+	case "system":
+		return "the authorities that this machine trusts"
+	case "system+file":
+		return "the authorities that this machine trusts and those given with --origin-ca"
+	case "none", "":
+		return "no list of authorities"
+	}
+	return clip(addr)
+}
+
+// findingWords says what the proxy found wrong with an origin's certificate.
+func findingWords(f *capture.Fact) string {
+	text := map[string]string{
+		"ok":             "nothing",
+		"expired":        "the certificate has expired",
+		"not-yet-valid":  "the certificate is not valid yet",
+		"wrong-host":     "the certificate is not for " + or(clip(f.Host), "this host"),
+		"untrusted-root": "no trusted authority vouches for the certificate",
+		"self-signed":    "nobody but the certificate itself vouches for it",
+		"own-ca":         "the certificate is signed by this proxy's own CA, which no origin may use",
+	}[f.Outcome]
+	if text == "" {
+		text = "the certificate was not accepted"
+	}
+	if f.Detail != "" && f.Outcome != "ok" {
+		text += " (" + clip(f.Detail) + ")"
+	}
+	return text
+}
+
+// refusedWords says why the proxy itself stopped a browser's handshake.
+func refusedWords(f *capture.Fact) string {
+	switch f.Outcome {
+	case "textbook-no-rsa":
+		return "textbook mode needs a cipher suite with RSA key transport, and the client offers none"
+	case "textbook-no-http1":
+		return "textbook mode needs http/1.1, and the client does not offer it"
+	}
+	return or(clip(f.Detail), f.Outcome)
+}
+
+var _ = handshake.TypeName

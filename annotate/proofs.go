@@ -1,0 +1,535 @@
+package annotate
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rsa"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"explainer/capture/handshake"
+	"explainer/capture/keys"
+)
+
+// A claim is something that can be checked by mathematics: what it says and
+// how it is checked. IDs are permanent.
+type claim struct {
+	id, claim, how string
+	refs           []string
+}
+
+// The IDs of the proofs.
+const (
+	proofSKE           = "server-key-exchange-signature"
+	proofServerCV      = "server-certificate-verify"
+	proofClientCV      = "client-certificate-verify"
+	proofServerFin     = "server-finished"
+	proofClientFin     = "client-finished"
+	proofServerLinks   = "certificate-links"
+	proofClientLinks   = "client-certificate-links"
+	proofRSABlock      = "rsa-block"
+	proofRSAVersion    = "rsa-premaster-version"
+	proofRSAMaster     = "rsa-master"
+	proofServerRecords = "server-records"
+	proofClientRecords = "client-records"
+	proofEarlyRecords  = "early-records"
+	proofResumed       = "resumed-master"
+	proofLeaf          = "minted-leaf"
+)
+
+var claims = func() map[string]claim {
+	m := make(map[string]claim)
+	for _, c := range []claim{
+		{proofSKE, "The server held the private key of its certificate when it made this message",
+			"the signature over client random, server random and the parameters of its fresh key must hold under the public key of the first certificate",
+			[]string{"5246 7.4.3", "8422 5.4"}},
+		{proofServerCV, "The server held the private key of its certificate when it made this message",
+			"the signature over 64 spaces, the words \"TLS 1.3, server CertificateVerify\", a zero byte and the hash of all handshake messages so far must hold under the public key of the first certificate",
+			[]string{"8446 4.4.3"}},
+		{proofClientCV, "The client held the private key of its certificate when it made this message",
+			"the signature over all handshake messages so far (in TLS 1.3 over their hash with a fixed text before it) must hold under the public key of the client's first certificate",
+			[]string{"5246 7.4.8", "8446 4.4.3"}},
+		{proofServerFin, "The server's Finished belongs to exactly these handshake messages and to this secret",
+			"a keyed checksum (HMAC) of the hash of all handshake messages so far, keyed with what comes of the logged secret, must equal the message's verify_data",
+			[]string{"5246 7.4.9", "8446 4.4.4"}},
+		{proofClientFin, "The client's Finished belongs to exactly these handshake messages and to this secret",
+			"a keyed checksum (HMAC) of the hash of all handshake messages so far, keyed with what comes of the logged secret, must equal the message's verify_data",
+			[]string{"5246 7.4.9", "8446 4.4.4"}},
+		{proofServerLinks, "Each certificate that was sent is signed by the key of the one that vouches for it",
+			"each certificate's signature must hold under the public key of the certificate whose subject is its issuer",
+			[]string{"5280 6.1", "5246 7.4.2", "8446 4.4.2"}},
+		{proofClientLinks, "Each certificate that the client sent is signed by the key of the one that vouches for it",
+			"each certificate's signature must hold under the public key of the certificate whose subject is its issuer",
+			[]string{"5280 6.1", "5246 7.4.6", "8446 4.4.2"}},
+		{proofRSABlock, "The recorded block is what the client encrypted, and it is padded as it must be",
+			"the block, raised to the public exponent modulo the certificate's modulus, must give the bytes of the ClientKeyExchange; it must begin with 00 02, then at least eight bytes that are not zero, a zero byte, and end with 48 bytes",
+			[]string{"8017 7.2", "5246 7.4.7.1"}},
+		{proofRSAVersion, "The secret begins with the version that the client offered in its hello",
+			"the first two of the 48 bytes must equal the version field of the ClientHello: whoever had lowered the version on the way would be found out here",
+			[]string{"5246 7.4.7.1"}},
+		{proofRSAMaster, "The logged master secret comes of the 48 bytes that the client sent",
+			"the master secret computed from the 48 bytes must equal the one in the key log",
+			[]string{"5246 8.1", "7627 4"}},
+		{proofServerRecords, "Nobody changed a byte of what the server sent, and no record is missing in between",
+			"each record was opened in its place in the count, with its check against changes (AEAD tag or MAC) good",
+			[]string{"5246 6.2.3", "8446 5.2", "8446 5.3"}},
+		{proofClientRecords, "Nobody changed a byte of what the client sent, and no record is missing in between",
+			"each record was opened in its place in the count, with its check against changes (AEAD tag or MAC) good",
+			[]string{"5246 6.2.3", "8446 5.2", "8446 5.3"}},
+		{proofEarlyRecords, "The early data was encrypted with a key that comes of the earlier secret",
+			"the record was opened with the logged early traffic secret, its check against changes good",
+			[]string{"8446 4.2.10", "8446 5.2"}},
+		{proofResumed, "This connection uses the master secret of the earlier one",
+			"the logged master secrets of both connections must be equal",
+			[]string{"5246 7.3", "5246 F.1.4", "5077 3.4"}},
+		{proofLeaf, "The certificate on the wire is the one that the proxy says it made",
+			"the SHA-256 of the first certificate must equal the one that the proxy noted",
+			nil},
+	} {
+		m[c.id] = c
+	}
+	return m
+}()
+
+func newProof(id string, state ProofState, reason string, inputs ...Field) Proof {
+	c, ok := claims[id]
+	if !ok {
+		panic("annotate: no claim " + id)
+	}
+	return Proof{ID: id, Claim: c.claim, State: state, How: c.how, Inputs: inputs, Reason: reason, Refs: citeAll(c.refs)}
+}
+
+func field(name, value string) Field { return Field{Name: name, Value: value} }
+
+// prove adds a proof to the handshake; a later one of the same ID replaces it,
+// unless that one was settled and this one is not.
+func (h *hands) prove(p Proof) {
+	i := slices.IndexFunc(h.proofs, func(q RowProof) bool { return q.ID == p.ID })
+	switch {
+	case i < 0:
+		h.proofs = append(h.proofs, RowProof{p.ID, p.State})
+		h.reasons = append(h.reasons, p.Reason)
+	case h.proofs[i].State == Refuted, p.State == NotCheckable:
+		// A refutation stays.
+	default:
+		h.proofs[i].State, h.reasons[i] = p.State, p.Reason
+	}
+}
+
+// proved returns the state of a proof and its reason; "" if it was never tried.
+func (h *hands) proved(id string) (ProofState, string) {
+	for i, p := range h.proofs {
+		if p.ID == id {
+			return p.State, h.reasons[i]
+		}
+	}
+	return "", ""
+}
+
+// rowProofs picks those of the IDs that were tried.
+func (h *hands) rowProofs(ids ...string) []RowProof {
+	var out []RowProof
+	for _, id := range ids {
+		if s, _ := h.proved(id); s != "" {
+			out = append(out, RowProof{id, s})
+		}
+	}
+	return out
+}
+
+// order lists the handshake messages in the order in which the protocol hashes
+// them, whatever the order in which the two directions could be read. It ends
+// where a flight is not complete. synthetic is message_hash in place of the
+// first ClientHello of a HelloRetryRequest.
+func (h *hands) order(s *keys.Suite) []*hsMessage {
+	var out []*hsMessage
+	take := func(side int, from *int, until ...handshake.Type) bool {
+		for *from < len(h.msgs[side]) {
+			m := &h.msgs[side][*from]
+			*from++
+			out = append(out, m)
+			if slices.Contains(until, m.typ) {
+				return true
+			}
+		}
+		return false
+	}
+	var c, v int
+	if !take(0, &c, handshake.TypeClientHello) {
+		return out
+	}
+	if h.is13() {
+		if h.hrr != nil {
+			out[0] = &hsMessage{typ: handshake.TypeMessageHash, raw: keys.MessageHash(s, out[0].raw), side: 0, index: -1}
+			if !take(1, &v, handshake.TypeServerHello) || !take(0, &c, handshake.TypeClientHello) {
+				return out
+			}
+		}
+		if take(1, &v, handshake.TypeFinished) {
+			take(0, &c, handshake.TypeFinished)
+		}
+		return out
+	}
+	if !take(1, &v, handshake.TypeServerHelloDone, handshake.TypeFinished) {
+		return out
+	}
+	if take(0, &c, handshake.TypeFinished) {
+		take(1, &v, handshake.TypeFinished)
+	}
+	return out
+}
+
+// before returns the raw handshake messages that the transcript holds before
+// message index of side, or the reason why they are not all known.
+func (h *hands) before(s *keys.Suite, side, index int) (raw [][]byte, reason string) {
+	if h.broken != "" {
+		return nil, h.broken
+	}
+	for _, m := range h.order(s) {
+		if m.side == side && m.index == index {
+			return raw, ""
+		}
+		raw = append(raw, m.raw)
+	}
+	return nil, "not all handshake messages before it are known"
+}
+
+func (h *hands) is13() bool { return h.version() >= 0x0304 }
+
+// version is the negotiated one, 0 before the ServerHello.
+func (h *hands) version() uint16 {
+	if h.sh != nil {
+		return h.sh.Version()
+	}
+	if h.hrr != nil {
+		return h.hrr.Version()
+	}
+	return 0
+}
+
+func (h *hands) suite() *keys.Suite {
+	if h.sh == nil {
+		return nil
+	}
+	s, _ := keys.SuiteByID(h.sh.CipherSuite)
+	return s
+}
+
+const noHash = "the hash of this cipher suite is not known here"
+
+// finished checks the Finished message of a side. inputs are what went in.
+func (x *Explainer) finished(c *conn, h *hands, side int) Proof {
+	id := [2]string{proofClientFin, proofServerFin}[side]
+	m := h.find(side, handshake.TypeFinished)
+	fin, _ := m.body.(*handshake.Finished)
+	s := h.suite()
+	if s == nil {
+		return newProof(id, NotCheckable, "the cipher suite is not known")
+	}
+	if fin == nil {
+		return newProof(id, NotCheckable, "the message is malformed")
+	}
+	raw, reason := h.before(s, side, m.index)
+	if reason != "" {
+		return newProof(id, NotCheckable, reason)
+	}
+	hash := keys.TranscriptHash(h.version(), s.Hash, raw...)
+	if hash == nil {
+		return newProof(id, NotCheckable, noHash)
+	}
+	inputs := []Field{
+		field("handshake messages", fmt.Sprintf("%d, %d bytes", len(raw), totalLen(raw))),
+		field("their hash", hex.EncodeToString(hash)),
+	}
+	if h.hrr != nil {
+		inputs[0].Note = "the first ClientHello stands in it as its hash, as after every HelloRetryRequest"
+	}
+	var secrets [][]byte
+	var label string
+	if h.is13() {
+		label = [2]string{"CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET"}[side]
+		if v := h.secrets[label]; v != nil {
+			secrets = append(secrets, v)
+		}
+	} else {
+		label = "master secret"
+		if v := h.secrets["CLIENT_RANDOM"]; v != nil {
+			secrets = append(secrets, v)
+		}
+		if h.master != nil {
+			secrets = append(secrets, h.master)
+		}
+	}
+	if len(secrets) == 0 {
+		return newProof(id, NotCheckable, "the secret that keys the checksum is not in the key log", inputs...)
+	}
+	var want []byte
+	for _, secret := range secrets {
+		if h.is13() {
+			want = keys.VerifyData13(s, secret, hash)
+		} else {
+			want = keys.VerifyData(h.version(), s.Hash, secret, side == 0, hash)
+		}
+		if want != nil && subtle.ConstantTimeCompare(want, fin.VerifyData) == 1 {
+			return newProof(id, Proven, "", append(inputs, field(label, x.secret(secret)), field("computed", hex.EncodeToString(want)), field("in the message", hex.EncodeToString(fin.VerifyData)))...)
+		}
+	}
+	if want == nil {
+		return newProof(id, NotCheckable, noHash, inputs...)
+	}
+	return newProof(id, Refuted, "the computed checksum is not the one in the message",
+		append(inputs, field(label, x.secret(secrets[0])), field("computed", hex.EncodeToString(want)), field("in the message", hex.EncodeToString(fin.VerifyData)))...)
+}
+
+func totalLen(bs [][]byte) int {
+	n := 0
+	for _, b := range bs {
+		n += len(b)
+	}
+	return n
+}
+
+// signature turns the outcome of a check of a handshake signature into a proof.
+func signature(id string, err error, inputs []Field) Proof {
+	switch {
+	case err == nil:
+		return newProof(id, Proven, "", inputs...)
+	case errors.Is(err, keys.ErrSignature):
+		return newProof(id, Refuted, "the signature does not hold under this public key", inputs...)
+	case errors.Is(err, keys.ErrScheme):
+		return newProof(id, Refuted, "the signature algorithm is not one for this kind of key in this version of TLS", inputs...)
+	}
+	return newProof(id, NotCheckable, "this kind of key or signature is not supported here", inputs...)
+}
+
+func keyField(c *certificate) Field {
+	return Field{Name: "public key", Value: c.keyWords(), Note: "of the certificate for " + c.forNames()}
+}
+
+// serverKeyExchange checks the signature of TLS 1.2 and older on the server's fresh key.
+func (x *Explainer) serverKeyExchange(h *hands, m *handshake.ServerKeyExchange) Proof {
+	switch {
+	case m.Signature == nil:
+		return newProof(proofSKE, NotCheckable, "this cipher suite signs nothing")
+	case h.leaf[1] == nil:
+		return newProof(proofSKE, NotCheckable, "the server's certificate is not in the capture")
+	case h.ch == nil || h.sh == nil:
+		return newProof(proofSKE, NotCheckable, "the hello messages are not in the capture")
+	}
+	signed := slices.Concat(h.ch.Random[:], h.sh.Random[:], m.Params)
+	inputs := []Field{
+		field("client random", hex.EncodeToString(h.ch.Random[:])),
+		field("server random", hex.EncodeToString(h.sh.Random[:])),
+		field("parameters", hexLen(m.Params)),
+		field("signature", hexLen(m.Signature)),
+		keyField(h.leaf[1]),
+	}
+	if m.SignatureScheme != 0 {
+		inputs = append(inputs, field("algorithm", handshake.SchemeName(m.SignatureScheme)))
+	} else {
+		inputs = append(inputs, field("algorithm", oldAlgorithm(h.leaf[1].pub)))
+	}
+	return signature(proofSKE, keys.VerifyHandshakeSignature(h.version(), m.SignatureScheme, h.leaf[1].pub, signed, m.Signature), inputs)
+}
+
+// oldAlgorithm names the fixed algorithm of TLS 1.0 and 1.1 (RFC 4346 7.4.3).
+func oldAlgorithm(pub crypto.PublicKey) string {
+	if _, ok := pub.(*rsa.PublicKey); ok {
+		return "RSA over MD5 and SHA-1 together"
+	}
+	return "over SHA-1"
+}
+
+// certificateVerify checks the signature in a CertificateVerify message of a side.
+func (x *Explainer) certificateVerify(h *hands, side int, msg *hsMessage, m *handshake.CertificateVerify) Proof {
+	id := [2]string{proofClientCV, proofServerCV}[side]
+	leaf := h.leaf[side]
+	if leaf == nil {
+		return newProof(id, NotCheckable, "the certificate is not in the capture")
+	}
+	s := h.suite()
+	if s == nil {
+		return newProof(id, NotCheckable, "the cipher suite is not known")
+	}
+	raw, reason := h.before(s, side, msg.index)
+	if reason != "" {
+		return newProof(id, NotCheckable, reason)
+	}
+	inputs := []Field{field("handshake messages", fmt.Sprintf("%d, %d bytes", len(raw), totalLen(raw)))}
+	var signed []byte
+	if h.is13() {
+		hash := keys.TranscriptHash(h.version(), s.Hash, raw...)
+		if hash == nil {
+			return newProof(id, NotCheckable, noHash)
+		}
+		inputs = append(inputs, field("their hash", hex.EncodeToString(hash)))
+		signed = keys.CertificateVerifyContent(side == 0, hash)
+	} else {
+		signed = bytes.Join(raw, nil)
+	}
+	algorithm := oldAlgorithm(leaf.pub)
+	if m.SignatureScheme != 0 {
+		algorithm = handshake.SchemeName(m.SignatureScheme)
+	}
+	inputs = append(inputs, field("signature", hexLen(m.Signature)), keyField(leaf), field("algorithm", algorithm))
+	return signature(id, keys.VerifyHandshakeSignature(h.version(), m.SignatureScheme, leaf.pub, signed, m.Signature), inputs)
+}
+
+// links checks that each certificate of a chain is signed by the one that its
+// issuer names. Chains may come in another order and with more in them than
+// they should (RFC 8446 4.4.2), so the issuer is looked for by name.
+func (x *Explainer) links(id string, chain []*certificate) (p Proof, notes []Field) {
+	var checked, inOrder int
+	var unchecked string
+	for i, c := range chain {
+		if c.parsed == nil {
+			unchecked = fmt.Sprintf("certificate %d cannot be read: %s", i+1, c.err)
+			continue
+		}
+		if c.selfSigned() {
+			if i == 0 && len(chain) == 1 {
+				if err := x.certs.link(c, c); errors.Is(err, keys.ErrSignature) {
+					return newProof(id, Refuted, "the certificate names itself as its issuer, but its signature does not hold under its own key", notes...), notes
+				} else if err == nil {
+					notes = append(notes, Field{"link", c.subject() + " is signed by itself", "nobody else vouches for it"})
+					checked++
+				}
+			}
+			continue // a root: nothing above it
+		}
+		var err error
+		found := false
+		for j, parent := range chain {
+			if j == i || parent.parsed == nil || string(parent.parsed.RawSubject) != string(c.parsed.RawIssuer) {
+				continue
+			}
+			found = true
+			if err = x.certs.link(c, parent); err == nil {
+				notes = append(notes, field("link", fmt.Sprintf("%s is signed by %s", c.subject(), parent.subject())))
+				checked++
+				if j == i+1 {
+					inOrder++
+				}
+				break
+			}
+		}
+		switch {
+		case !found:
+			notes = append(notes, Field{"not sent", c.issuer(), "the issuer of certificate " + fmt.Sprint(i+1) + ": the client must have it already"})
+		case errors.Is(err, keys.ErrSignature):
+			return newProof(id, Refuted, fmt.Sprintf("the signature on certificate %d (%s) does not hold under the key of the certificate that it names as its issuer", i+1, c.subject()), notes...), notes
+		case err != nil:
+			unchecked = strings.TrimPrefix(err.Error(), errNotChecked.Error()+": ")
+		}
+	}
+	switch {
+	case unchecked != "":
+		return newProof(id, NotCheckable, unchecked, notes...), notes
+	case checked == 0:
+		return newProof(id, NotCheckable, "only one certificate was sent, and its issuer's is not in the capture", notes...), notes
+	case inOrder < checked && len(chain) > 1:
+		notes = append(notes, Field{"order", "not each is signed by the one right after it", "allowed in TLS 1.3, an error of the server before"})
+	}
+	return newProof(id, Proven, "", notes...), notes
+}
+
+func (c *certificate) issuer() string {
+	if c.parsed == nil {
+		return "unknown"
+	}
+	return distinguished(c.parsed.Issuer)
+}
+
+// paddedBlock checks the recorded block of step 5 against the ciphertext on the
+// wire, and what comes of it against the hello and the key log.
+func (x *Explainer) paddedBlock(c *conn, h *hands) []Proof {
+	if h.em == nil || h.cke == nil || h.leaf[1] == nil {
+		return nil
+	}
+	pub, ok := h.leaf[1].pub.(*rsa.PublicKey)
+	if !ok {
+		return []Proof{newProof(proofRSABlock, NotCheckable, "the certificate's key is not an RSA key")}
+	}
+	inputs := []Field{
+		keyField(h.leaf[1]),
+		field("public exponent", fmt.Sprint(pub.E)),
+		field("block", x.secret(h.em)),
+		field("ClientKeyExchange", hexLen(h.cke.EncryptedPreMaster)),
+	}
+	pre, err := keys.CheckPKCS1(h.em, pub, h.cke.EncryptedPreMaster)
+	switch {
+	case errors.Is(err, keys.ErrNotThisKey):
+		return []Proof{newProof(proofRSABlock, Refuted, "the block, encrypted with the certificate's public key, is not what the client sent", inputs...)}
+	case errors.Is(err, keys.ErrPadding):
+		return []Proof{newProof(proofRSABlock, Refuted, "the block is what the client encrypted, but it is not padded as it must be; a server then goes on with random bytes and lets the Finished fail, so that nobody learns why", inputs...)}
+	case errors.Is(err, keys.ErrLength):
+		return []Proof{newProof(proofRSABlock, Refuted, "the lengths are wrong: "+err.Error(), inputs...)}
+	case err != nil:
+		return []Proof{newProof(proofRSABlock, NotCheckable, err.Error(), inputs...)}
+	}
+	proofs := []Proof{newProof(proofRSABlock, Proven, "", append(inputs, field("padding", fmt.Sprintf("00 02, %d bytes that are not zero, 00", len(h.em)-48-3)), field("secret", x.secret(pre)))...)}
+	h.preMaster = pre
+	if h.ch != nil {
+		have, want := uint16(pre[0])<<8|uint16(pre[1]), h.ch.LegacyVersion
+		in := []Field{field("in the secret", fmt.Sprintf("%04x (%s)", have, handshake.VersionName(have))), field("in the ClientHello", fmt.Sprintf("%04x (%s)", want, handshake.VersionName(want)))}
+		if have == want {
+			proofs = append(proofs, newProof(proofRSAVersion, Proven, "", in...))
+		} else {
+			proofs = append(proofs, newProof(proofRSAVersion, Refuted, "the two versions differ", in...))
+		}
+	}
+	return append(proofs, x.rsaMaster(c, h)...)
+}
+
+// rsaMaster computes the master secret from the 48 bytes of step 5 and compares
+// it with the logged one.
+func (x *Explainer) rsaMaster(c *conn, h *hands) []Proof {
+	s := h.suite()
+	if s == nil || h.preMaster == nil || h.ch == nil || h.sh == nil {
+		return nil
+	}
+	var inputs []Field
+	if h.ems() {
+		var raw [][]byte
+		complete := false
+		for _, m := range h.order(s) {
+			raw = append(raw, m.raw)
+			if m.typ == handshake.TypeClientKeyExchange {
+				complete = true
+				break
+			}
+		}
+		if !complete || h.broken != "" {
+			return []Proof{newProof(proofRSAMaster, NotCheckable, "the session hash needs all handshake messages up to the ClientKeyExchange, and they are not all in the capture")}
+		}
+		hash := keys.TranscriptHash(h.version(), s.Hash, raw...)
+		if hash == nil {
+			return []Proof{newProof(proofRSAMaster, NotCheckable, noHash)}
+		}
+		h.master = keys.ExtendedMasterSecret(h.version(), s.Hash, h.preMaster, hash)
+		inputs = append(inputs, Field{"session hash", hex.EncodeToString(hash), "of all messages from ClientHello through ClientKeyExchange: both sides agreed on the extended master secret"})
+	} else {
+		h.master = keys.MasterSecret(h.version(), s.Hash, h.preMaster, h.ch.Random[:], h.sh.Random[:])
+		inputs = append(inputs, field("client random", hex.EncodeToString(h.ch.Random[:])), field("server random", hex.EncodeToString(h.sh.Random[:])))
+	}
+	inputs = append(inputs, field("48 bytes of step 5", x.secret(h.preMaster)), field("computed master secret", x.secret(h.master)))
+	logged := h.secrets["CLIENT_RANDOM"]
+	switch {
+	case h.master == nil:
+		return []Proof{newProof(proofRSAMaster, NotCheckable, noHash)}
+	case logged == nil:
+		return []Proof{newProof(proofRSAMaster, NotCheckable, "the key log has no master secret for this connection", inputs...)}
+	}
+	inputs = append(inputs, field("logged master secret", x.secret(logged)))
+	if subtle.ConstantTimeCompare(h.master, logged) == 1 {
+		return []Proof{newProof(proofRSAMaster, Proven, "", inputs...)}
+	}
+	return []Proof{newProof(proofRSAMaster, Refuted, "the computed master secret is not the logged one", inputs...)}
+}
+
+// ems tells whether both hellos have the extended master secret (RFC 7627).
+func (h *hands) ems() bool { return h.ch != nil && h.sh != nil && h.ch.HasEMS() && h.sh.HasEMS() }
