@@ -14,7 +14,7 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 	if !m.Inner && !c.tls && c.noTLS == "" {
 		switch b := m.Body.(type) {
 		case *web.Head:
-			if !(b.Request && b.Method == "CONNECT") {
+			if b.Method != "CONNECT" || !b.Request && b.Status/100 != 2 {
 				c.noTLS = "plain"
 			}
 		case *web.Body, *web.Frame, *web.WebSocket:

@@ -265,7 +265,9 @@ func (t *Text) summary(e *Event) {
 			}
 		}
 		if len(rows) == 2 && rows[0].Verdict == rows[1].Verdict && rows[0].Says.Text == rows[1].Says.Text && slices.Equal(rows[0].Proofs, rows[1].Proofs) {
-			t.row("both legs", rows[0])
+			both := rows[0]
+			both.Packets = nil
+			t.row("both", both)
 			continue
 		}
 		for j, r := range rows {
