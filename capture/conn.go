@@ -260,7 +260,7 @@ func (c *conn) drain(h *half) bool {
 	for {
 		off, message := h.off, len(h.tls.message)
 		h.drop(c.read(h, h.buf))
-		moved = moved || h.off != off || len(h.tls.message) != message || !h.blocked
+		moved = moved || h.off != off || len(h.tls.message) != message
 		if h.blocked || len(h.queue) == 0 {
 			break
 		}
@@ -282,7 +282,7 @@ func (c *conn) drain(h *half) bool {
 		}
 	}
 	h.trim()
-	return moved
+	return moved || !h.blocked
 }
 
 func (c *conn) gap(h *half, e event) {

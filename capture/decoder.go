@@ -61,7 +61,6 @@ type Decoder struct {
 	SecretsFirst bool
 
 	conns    map[int]*conn
-	last     int // the highest connection number that began
 	secrets  secrets
 	messages []Message
 	plain    []byte    // of the record in hand
@@ -74,28 +73,28 @@ type Decoder struct {
 // Feed takes the next input and returns what it completed. The slice is valid
 // until the next call; the messages' bodies and Raw stay valid.
 //
-// Bytes never cause an error. An input about a connection that is over is not
-// looked at, but for facts.
+// Bytes never cause an error. An input about a connection that is over, or has
+// no Open, is not looked at, but for facts.
 func (d *Decoder) Feed(in Input) []Message {
 	clear(d.messages)
 	d.messages = d.messages[:0]
 	switch in := in.(type) {
 	case *Open:
-		if in.Conn > d.last {
+		if d.conns[in.Conn] == nil {
 			d.open(in)
 		}
 	case *Chunk:
-		if c := d.conn(in.Conn, in.Time, in.Packet); c != nil && len(in.Data) > 0 {
+		if c := d.conns[in.Conn]; c != nil && len(in.Data) > 0 {
 			c.chunk(in)
 			d.after(c)
 		}
 	case *Gap:
-		if c := d.conn(in.Conn, in.Time, in.Packet); c != nil && in.Len > 0 {
+		if c := d.conns[in.Conn]; c != nil && in.Len > 0 {
 			c.gapped(in)
 			d.after(c)
 		}
 	case *Close:
-		if c := d.conn(in.Conn, in.Time, in.Packet); c != nil {
+		if c := d.conns[in.Conn]; c != nil {
 			c.close(in)
 			d.after(c)
 		}
@@ -128,7 +127,7 @@ func (d *Decoder) Finish() []Message {
 	return d.messages
 }
 
-func (d *Decoder) open(in *Open) *conn {
+func (d *Decoder) open(in *Open) {
 	c := &conn{d: d, pub: &Conn{
 		Number: in.Conn, Leg: in.Leg, Client: in.Client, Server: in.Server, SYN: in.SYN,
 	}}
@@ -138,23 +137,9 @@ func (d *Decoder) open(in *Open) *conn {
 		d.conns = make(map[int]*conn)
 	}
 	d.conns[in.Conn] = c
-	d.last = in.Conn
 	d.messages = append(d.messages, Message{
 		Conn: c.pub, Time: in.Time, First: in.Packet, Last: in.Packet, Body: &Opened{},
 	})
-	return c
-}
-
-// conn finds a connection, or begins one that has no Open. It is nil if the
-// connection is over.
-func (d *Decoder) conn(number int, time int64, packet int) *conn {
-	if c := d.conns[number]; c != nil {
-		return c
-	}
-	if number <= d.last {
-		return nil
-	}
-	return d.open(&Open{Conn: number, Time: time, Packet: packet})
 }
 
 // after keeps the bounds once c has moved.

@@ -1,10 +1,12 @@
-package capture
+package capture_test
 
 import (
 	"crypto/tls"
 	"fmt"
 	"strings"
 	"testing"
+
+	"explainer/capture"
 )
 
 func TestFullHandshakes(t *testing.T) {
@@ -13,7 +15,7 @@ func TestFullHandshakes(t *testing.T) {
 			var r tape
 			c := &tls.Config{MinVersion: v, MaxVersion: v}
 			r.converse(t, c, c, exchange("hello", strings.Repeat("x", 50000)))
-			all := decode(t, &Decoder{}, r.inputs(0))
+			all := decode(t, &capture.Decoder{}, r.inputs(0))
 			t.Log("\n" + names(all))
 			properties(t, &r)
 		})
@@ -24,12 +26,12 @@ func TestFullHandshakes(t *testing.T) {
 // secrets come changes the messages.
 func properties(t *testing.T, r *tape) {
 	t.Helper()
-	want := decode(t, &Decoder{}, r.inputs(0))
+	want := decode(t, &capture.Decoder{}, r.inputs(0))
 	for _, n := range []int{1, 7, 1460} {
-		same(t, fmt.Sprintf("chunks of %d", n), want, decode(t, &Decoder{}, rechunk(r.inputs(0), n)))
+		same(t, fmt.Sprintf("chunks of %d", n), want, decode(t, &capture.Decoder{}, rechunk(r.inputs(0), n)))
 	}
-	same(t, "secrets first", want, decode(t, &Decoder{SecretsFirst: true}, r.inputs(0)))
+	same(t, "secrets first", want, decode(t, &capture.Decoder{SecretsFirst: true}, r.inputs(0)))
 	for place := 1; place <= len(r.chunks); place++ {
-		same(t, fmt.Sprintf("secrets before chunk %d", place), want, decode(t, &Decoder{}, r.inputs(place)))
+		same(t, fmt.Sprintf("secrets before chunk %d", place), want, decode(t, &capture.Decoder{}, r.inputs(place)))
 	}
 }

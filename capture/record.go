@@ -275,8 +275,9 @@ func plausible(typ uint8, body []byte) bool {
 func (c *conn) protected(h *half, typ uint8, version uint16, body []byte, end int64) status {
 	t := &h.tls
 	in13 := t.is13()
-	if typ == typeApplicationData && (!in13 || t.stage != stageHandshake) {
-		// Requests and responses are read in the order of the capture.
+	if !in13 || t.stage != stageHandshake || h.side == Client && t.neg.hello.HasEarlyData() {
+		// What package web says of one side can depend on what came before on
+		// the other, so both are read in the order of the capture.
 		if o := &c.halves[h.side.Other()]; o.blocked && o.headSeq < h.at(end-1).seq {
 			return blocked
 		}

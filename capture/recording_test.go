@@ -1,4 +1,4 @@
-package capture
+package capture_test
 
 import (
 	"bytes"
@@ -19,22 +19,23 @@ import (
 	"testing"
 	"time"
 
+	"explainer/capture"
 	"explainer/capture/keys"
 )
 
 // tape records the bytes of both sides in one order.
 type tape struct {
 	mu      sync.Mutex
-	chunks  []Chunk
+	chunks  []capture.Chunk
 	secrets []keys.Secret
 	line    []byte
 }
 
-func (r *tape) add(side Side, data []byte) {
+func (r *tape) add(side capture.Side, data []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := len(r.chunks) + 1
-	r.chunks = append(r.chunks, Chunk{Conn: 1, Side: side, Time: int64(n) * 1000, Packet: n, Data: bytes.Clone(data)})
+	r.chunks = append(r.chunks, capture.Chunk{Conn: 1, Side: side, Time: int64(n) * 1000, Packet: n, Data: bytes.Clone(data)})
 }
 
 // Write takes key log lines.
@@ -57,7 +58,7 @@ func (r *tape) Write(p []byte) (int, error) {
 // taped is one end of a pipe whose writes are recorded before they are read.
 type taped struct {
 	net.Conn
-	side Side
+	side capture.Side
 	tape *tape
 }
 
@@ -105,7 +106,7 @@ func (r *tape) converse(t testing.TB, cc, sc *tls.Config, talk func(client, serv
 	if sc.Certificates == nil {
 		sc.Certificates = []tls.Certificate{certificates().rsa}
 	}
-	client, server := tls.Client(taped{a, Client, r}, cc), tls.Server(taped{b, Server, r}, sc)
+	client, server := tls.Client(taped{a, capture.Client, r}, cc), tls.Server(taped{b, capture.Server, r}, sc)
 	if err := talk(client, server); err != nil {
 		t.Fatal(err)
 	}
@@ -156,8 +157,8 @@ func readUntil(r io.Reader, end string) (string, error) {
 
 // inputs are a connection from its beginning to its end, with the secrets where
 // place says: in front of chunk number place, or at the end.
-func (r *tape) inputs(place int) []Input {
-	in := []Input{&Open{Conn: 1, Packet: 0, SYN: true}}
+func (r *tape) inputs(place int) []capture.Input {
+	in := []capture.Input{&capture.Open{Conn: 1, Packet: 0, SYN: true}}
 	for i := range r.chunks {
 		if i == place {
 			in = append(in, r.keyLines()...)
@@ -165,14 +166,14 @@ func (r *tape) inputs(place int) []Input {
 		in = append(in, &r.chunks[i])
 	}
 	n := len(r.chunks) + 1
-	in = append(in, &Close{Conn: 1, Side: Client, Packet: n}, &Close{Conn: 1, Side: Server, Packet: n + 1})
+	in = append(in, &capture.Close{Conn: 1, Side: capture.Client, Packet: n}, &capture.Close{Conn: 1, Side: capture.Server, Packet: n + 1})
 	if place >= len(r.chunks) {
 		in = append(in, r.keyLines()...)
 	}
 	return in
 }
 
-func (r *tape) keyLines() (in []Input) {
+func (r *tape) keyLines() (in []capture.Input) {
 	for i := range r.secrets {
 		in = append(in, &r.secrets[i])
 	}
@@ -180,9 +181,9 @@ func (r *tape) keyLines() (in []Input) {
 }
 
 // rechunk cuts every chunk into pieces of n bytes at most.
-func rechunk(in []Input, n int) (out []Input) {
+func rechunk(in []capture.Input, n int) (out []capture.Input) {
 	for _, i := range in {
-		c, ok := i.(*Chunk)
+		c, ok := i.(*capture.Chunk)
 		if !ok {
 			out = append(out, i)
 			continue
@@ -198,12 +199,12 @@ func rechunk(in []Input, n int) (out []Input) {
 }
 
 // decode feeds the inputs and checks what holds for every stream of messages.
-func decode(t testing.TB, d *Decoder, in []Input) []Message {
+func decode(t testing.TB, d *capture.Decoder, in []capture.Input) []capture.Message {
 	t.Helper()
-	var all []Message
+	var all []capture.Message
 	for _, i := range in {
 		var scratch []byte
-		if c, ok := i.(*Chunk); ok { // a decoder must not keep the data
+		if c, ok := i.(*capture.Chunk); ok { // a decoder must not keep the data
 			scratch = bytes.Clone(c.Data)
 			own := *c
 			own.Data = scratch
@@ -220,29 +221,25 @@ func decode(t testing.TB, d *Decoder, in []Input) []Message {
 }
 
 // tiles checks that each side's messages cover its stream without gap or overlap.
-func tiles(t testing.TB, in []Input, all []Message) {
+func tiles(t testing.TB, in []capture.Input, all []capture.Message) {
 	t.Helper()
-	type key struct {
-		conn int
-		side Side
-	}
-	want, at := map[key]int64{}, map[key]int64{}
+	want, at := map[direction]int64{}, map[direction]int64{}
 	for _, i := range in {
 		switch i := i.(type) {
-		case *Chunk:
-			want[key{i.Conn, i.Side}] += int64(len(i.Data))
-		case *Gap:
-			want[key{i.Conn, i.Side}] += i.Len
+		case *capture.Chunk:
+			want[direction{i.Conn, i.Side}] += int64(len(i.Data))
+		case *capture.Gap:
+			want[direction{i.Conn, i.Side}] += i.Len
 		}
 	}
 	for _, m := range all {
 		if m.Conn == nil || m.Inner {
 			continue
 		}
-		if _, ok := m.Body.(*Opened); ok {
+		if _, ok := m.Body.(*capture.Opened); ok {
 			continue
 		}
-		k := key{m.Conn.Number, m.Side}
+		k := direction{m.Conn.Number, m.Side}
 		if m.Span.Start != at[k] || m.Span.End < m.Span.Start {
 			t.Errorf("conn %d, %v: %T covers %v where %d is next", k.conn, k.side, m.Body, m.Span, at[k])
 		}
@@ -255,54 +252,72 @@ func tiles(t testing.TB, in []Input, all []Message) {
 	}
 }
 
-// sides splits messages by side and leaves the connection's address out, so that
-// two runs can be compared.
-func sides(all []Message) [2][]Message {
-	var s [2][]Message
+// direction is one side of one connection.
+type direction struct {
+	conn int
+	side capture.Side
+}
+
+// sides splits messages by direction and leaves the connection's address out, so
+// that two runs can be compared.
+func sides(all []capture.Message) map[direction][]capture.Message {
+	s := make(map[direction][]capture.Message)
 	for _, m := range all {
-		m.Conn = nil
-		s[m.Side] = append(s[m.Side], m)
+		var d direction
+		if m.Conn != nil {
+			d = direction{m.Conn.Number, m.Side}
+			m.Conn = nil
+		}
+		if m.By == "RSA" {
+			m.By = "CLIENT_RANDOM" // where both are known, the first to come opened it
+		}
+		s[d] = append(s[d], m)
 	}
 	return s
 }
 
 // same compares the messages of two runs, side by side.
-func same(t testing.TB, what string, want, got []Message) {
+func same(t testing.TB, what string, want, got []capture.Message) {
 	t.Helper()
 	w, g := sides(want), sides(got)
-	for side := range w {
-		for i := range max(len(w[side]), len(g[side])) {
+	for d := range g {
+		if w[d] == nil {
+			t.Fatalf("%s: %v: %d messages where none should be", what, d, len(g[d]))
+		}
+	}
+	for d := range w {
+		for i := range max(len(w[d]), len(g[d])) {
 			switch {
-			case i >= len(w[side]):
-				t.Fatalf("%s: %v: one more message: %s", what, Side(side), show(g[side][i]))
-			case i >= len(g[side]):
-				t.Fatalf("%s: %v: no %s", what, Side(side), show(w[side][i]))
-			case !reflect.DeepEqual(w[side][i], g[side][i]):
-				t.Fatalf("%s: %v: message %d\n want %s\n got  %s", what, Side(side), i, show(w[side][i]), show(g[side][i]))
+			case i >= len(w[d]):
+				t.Fatalf("%s: %v: one more message: %s", what, d, show(g[d][i]))
+			case i >= len(g[d]):
+				t.Fatalf("%s: %v: no %s", what, d, show(w[d][i]))
+			case !reflect.DeepEqual(w[d][i], g[d][i]):
+				t.Fatalf("%s: %v: message %d\n want %s\n got  %s", what, d, i, show(w[d][i]), show(g[d][i]))
 			}
 		}
 	}
 }
 
-func show(m Message) string {
+func show(m capture.Message) string {
 	return fmt.Sprintf("%T%+v %v packets %d-%d time %d inner %v opened %v %s", m.Body, m.Body, m.Span, m.First, m.Last, m.Time, m.Inner, m.Opened, m.By)
 }
 
 // names lists messages in short: side, type, + if opened.
-func names(all []Message) string {
+func names(all []capture.Message) string {
 	var b strings.Builder
 	for _, m := range all {
-		if _, ok := m.Body.(*Opened); ok {
+		if _, ok := m.Body.(*capture.Opened); ok {
 			continue
 		}
 		name := fmt.Sprintf("%T", m.Body)
 		name = name[strings.LastIndexByte(name, '.')+1:]
 		switch x := m.Body.(type) {
-		case *Sealed:
+		case *capture.Sealed:
 			name += fmt.Sprintf("(%d %s)", x.Records, x.Reason)
-		case *Malformed:
+		case *capture.Malformed:
 			name += fmt.Sprintf("(%s: %s)", x.Where, x.Err)
-		case *Opaque:
+		case *capture.Opaque:
 			name += fmt.Sprintf("(%d %s)", x.Len, x.Why)
 		}
 		if m.Opened && !m.Inner {
