@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"crypto/cipher"
 	"crypto/subtle"
 	"slices"
@@ -43,7 +44,7 @@ func (c *ccm) Open(dst, nonce, ciphertext, additional []byte) ([]byte, error) {
 	dst = slices.Grow(dst, len(text))[:n+len(text)]
 	c.crypt(dst[n:], text, &got, nonce)
 	tag := c.tag(nonce, dst[n:], additional)
-	if subtle.ConstantTimeCompare(got[:c.tagLen], tag[:c.tagLen]) == 0 {
+	if !bytes.Equal(got[:c.tagLen], tag[:c.tagLen]) {
 		clear(dst[n:])
 		return nil, ErrTag
 	}

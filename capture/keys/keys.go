@@ -1,4 +1,5 @@
-// Package keys holds what opens TLS records: key log lines, key schedules and record protection.
+// Package keys holds what opens TLS records and what proves a handshake: key
+// log lines, key schedules, record protection and checks of signatures.
 package keys
 
 // Secret is one line of a key log (RFC 9850).

@@ -54,9 +54,9 @@ func rsaPublic(pub *rsa.PublicKey, x []byte) []byte {
 // must be 00 02, at least eight bytes that are not 00, 00, and 48 bytes (RFC 8017
 // 7.2, 5246 7.4.7.1), which it returns. em and ciphertext are as long as the modulus.
 //
-// The errors are [ErrLength] (of an input, or the padded message is not 48 bytes),
-// [ErrNotThisKey], [ErrPadding] and [ErrUnsupportedKey], in the order in which they are looked for,
-// but for the message's length, which comes last.
+// The errors, in the order in which they are looked for, are [ErrUnsupportedKey],
+// [ErrLength] of an input, [ErrNotThisKey], [ErrPadding] and [ErrLength] of the
+// padded message.
 func CheckPKCS1(em []byte, pub *rsa.PublicKey, ciphertext []byte) (preMaster []byte, err error) {
 	if !usableRSA(pub) {
 		return nil, ErrUnsupportedKey
@@ -108,7 +108,8 @@ func OpenPKCS1(priv *rsa.PrivateKey, ciphertext []byte) (em []byte, err error) {
 // CertificateVerify of TLS 1.2 and older the handshake messages so far (7.4.8), in
 // TLS 1.3 [CertificateVerifyContent]. scheme is the SignatureScheme of the message;
 // before TLS 1.2 there is none and it is not looked at: RSA signs MD5 and SHA-1
-// together, ECDSA and DSA sign SHA-1 (RFC 4346 7.4.3, 4492 5.4).
+// together, ECDSA and DSA sign SHA-1 (RFC 4346 7.4.3, 4492 5.4). That holds for the
+// ServerKeyExchange of SSL 3.0 too, not for its CertificateVerify (RFC 6101 5.6.8).
 //
 // It returns nil, [ErrSignature], [ErrScheme] (the scheme belongs to another kind of
 // key or, in TLS 1.3, another curve, or TLS 1.3 forbids it here: RFC 8446 4.2.3) or
@@ -238,6 +239,9 @@ func verifyDSA(pub *dsa.PublicKey, hash crypto.Hash, signed, sig []byte) error {
 		if n == nil || n.Sign() <= 0 || n.BitLen() > maxModulus {
 			return ErrUnsupportedKey
 		}
+	}
+	if pub.Q.BitLen() > 256 { // FIPS 186-4 4.2; it is the length of an exponent
+		return ErrUnsupportedKey
 	}
 	var r, s big.Int
 	der, inner := cryptobyte.String(sig), cryptobyte.String(nil)

@@ -1,8 +1,8 @@
 package keys
 
-// registry is the IANA "TLS Cipher Suites" registry: value and name. Two
-// private suites of the years before RFC 7905 are not in it, nor are the two
-// signalling values, which are no suites.
+// registry is the IANA "TLS Cipher Suites" registry: value and name. The
+// ChaCha20 suites of the drafts before RFC 7905 (0xcc13 to 0xcc15) are not in it,
+// nor are the two signalling values, which are no suites.
 var registry = [...]struct {
 	id   uint16
 	name string
