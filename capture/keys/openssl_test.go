@@ -194,7 +194,8 @@ func opensslTalk(t *testing.T, program, config string, serverArgs, clientArgs []
 	return w, string(log)
 }
 
-// Every suite that openssl has and this package can open; and the registry agrees with openssl on all others.
+// The registry agrees with openssl on every suite that it has. Of those that can be
+// opened, every key exchange and every protection of records is tried at least once.
 func TestOpenSSLSuites(t *testing.T) {
 	program, ok := openssl(t)
 	if !ok {
@@ -205,6 +206,7 @@ func TestOpenSSLSuites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tried := map[string]bool{}
 	columns := regexp.MustCompile(`0x(..),0x(..) - (\S+) +- (\S+) +(\S+) +Kx=(\S+) +Au=(\S+) +Enc=(\S+) +Mac=(\S+)`)
 	for line := range strings.Lines(string(list)) {
 		m := columns.FindStringSubmatch(line)
@@ -219,9 +221,11 @@ func TestOpenSSLSuites(t *testing.T) {
 			continue
 		}
 		compareSuite(t, suite, enc, mac)
-		if !suite.Openable() || exchange == "SRP" {
+		how, protection, _ := strings.Cut(name, "_WITH_")
+		if !suite.Openable() || exchange == "SRP" || tried[how] && tried[protection] && !suite.TLS13 {
 			continue
 		}
+		tried[how], tried[protection] = true, true
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			certificate := map[string]string{"ECDSA": "ec", "DSS": "dsa"}[auth]
