@@ -230,7 +230,7 @@ const (
 	SealedGap      = "gap"                 // bytes before them are missing, so their place in the sequence is not known
 	SealedTooMany  = "too-many-waiting"    // more bytes waited for a secret than are kept
 	SealedCut      = "cut"                 // the connection or the capture ends inside this record
-	SealedDeflated = "compressed"          // opened, but the content is compressed (RFC 3749)
+	SealedDeflated = "compressed"          // opened, but the content is compressed and could not be inflated (RFC 3749)
 )
 
 // Malformed is bytes that break the protocol; the direction is not read further.

@@ -26,6 +26,7 @@ type conn struct {
 	seq    uint64 // counts inputs, to tell which of two bytes came first
 	closes [2]bool
 
+	found  bool   // TLS was found after bytes of another protocol
 	forced string // nothing waits any more; why a secret was not waited for: SealedNoKey or SealedTooMany
 
 	web     *web.Conn // what is inside TLS, or the plain HTTP
@@ -176,9 +177,12 @@ func (c *conn) step(h *half, p []byte) (int, status) {
 		h.stop(OpaqueUnknown)
 	}
 	if h.why != "" {
-		n := min(len(p), cap(h.preview)-len(h.preview))
-		h.preview = append(h.preview, p[:n]...)
-		return len(p), more
+		n, st := len(p), more
+		if h.why == OpaqueUnknown && h.side == Client && c.mode == modeOpaque && h.off-h.base < maxSearch {
+			n, st = c.search(h, p)
+		}
+		h.preview = append(h.preview, p[:min(n, cap(h.preview)-len(h.preview))]...)
+		return n, st
 	}
 	switch c.mode {
 	case modeSniffing:
@@ -333,13 +337,10 @@ func (c *conn) endWeb(h *half, e event, cut bool) {
 func (c *conn) cut(h *half) {
 	end := h.off + int64(len(h.buf))
 	c.flush(h)
-	switch {
-	case h.why != "":
-		if end > h.told {
-			c.tell(h, end, &Opaque{Len: end - h.told, Preview: h.preview, Why: h.why})
-			h.preview = nil
-		}
-	default:
+	if h.why != "" {
+		h.preview = append(h.preview, h.buf[:min(len(h.buf), cap(h.preview)-len(h.preview))]...)
+		c.tellOpaque(h, end)
+	} else {
 		if c.mode == modeTLS {
 			c.cutRecord(h, end)
 		}
@@ -354,6 +355,14 @@ func (c *conn) cut(h *half) {
 	}
 	h.off = end
 	h.buf = nil
+}
+
+// tellOpaque tells what was not read up to end.
+func (c *conn) tellOpaque(h *half, end int64) {
+	if end > h.told {
+		c.tell(h, end, &Opaque{Len: end - h.told, Preview: h.preview, Why: h.why})
+	}
+	h.preview = nil
 }
 
 // over tells that nothing more can come of the connection.

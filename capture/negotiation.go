@@ -49,7 +49,7 @@ type negotiation struct {
 	version      uint16
 	suite        *keys.Suite // nil: unknown
 	exchange     handshake.KeyExchange
-	compressed   bool
+	compression  uint8
 	ems, etm     bool // in the ServerHello; in force if in both
 	clientRandom []byte
 	serverRandom []byte
@@ -254,7 +254,7 @@ func (c *conn) serverHello(h *half, m *handshake.ServerHello, raw []byte) (moved
 	n.serverRandom = m.Random[:]
 	n.note(Server, raw)
 	n.ems, n.etm = m.HasEMS(), m.HasEtM()
-	n.compressed = m.CompressionMethod != 0
+	n.compression = m.CompressionMethod
 	c.pub.ServerRandom = n.serverRandom
 	_, psk := m.SelectedPSK()
 	if is13(n.version) {
@@ -410,7 +410,7 @@ func (c *conn) open12(h *half, typ uint8, version uint16, body []byte) ([]byte, 
 			return nil, more
 		}
 		c.d.plain = plain
-		return plain, done
+		return c.inflate(h, plain)
 	}
 	n := t.keys
 	switch {
@@ -420,17 +420,15 @@ func (c *conn) open12(h *half, typ uint8, version uint16, body []byte) ([]byte, 
 	case !n.openable():
 		t.lost = SealedNoSuite
 		return nil, more
-	case n.compressed:
-		t.lost = SealedDeflated
-		return nil, more
 	}
 	n.learnMasters(c.pub, &c.d.secrets)
 	for i := range n.masters {
 		o := n.masters[i].openers[h.side]
 		if plain, _, err := o.Open(dst, typ, version, body); err == nil {
 			t.opener, t.by = o, n.masters[i].by
+			t.inflater = nil
 			c.d.plain = plain
-			return plain, done
+			return c.inflate(h, plain)
 		}
 	}
 	if !c.keysForced() {
@@ -441,6 +439,23 @@ func (c *conn) open12(h *half, typ uint8, version uint16, body []byte) ([]byte, 
 		t.lost = SealedBadTag
 	}
 	return nil, more
+}
+
+// inflate undoes the compression of a record's content, where there is one.
+func (c *conn) inflate(h *half, plain []byte) ([]byte, status) {
+	t := &h.tls
+	if t.keys.compression == 0 {
+		return plain, done
+	}
+	if t.inflater == nil {
+		t.inflater = &inflater{}
+	}
+	plain, ok := t.inflater.inflate(plain, t.keys.compression)
+	if !ok {
+		t.opener, t.lost = nil, SealedDeflated
+		return nil, more
+	}
+	return plain, done
 }
 
 // explicitLen is how many bytes of a record stand before its ciphertext: an

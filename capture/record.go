@@ -37,14 +37,15 @@ type tlsHalf struct {
 	segSeq          uint64
 	opened          bool // message was encrypted
 
-	on     bool         // TLS 1.2 and older: records are protected
-	keys   *negotiation // by these keys
-	stage  stage        // TLS 1.3
-	opener *keys.Opener // nil: not known, or lost
-	by     string       // label of the secret behind opener
-	secret []byte       // TLS 1.3: that secret
-	trials [stages]trials
-	lost   string // why records of this stage cannot be opened any more, one of the Sealed constants
+	on       bool         // TLS 1.2 and older: records are protected
+	keys     *negotiation // by these keys
+	stage    stage        // TLS 1.3
+	opener   *keys.Opener // nil: not known, or lost
+	by       string       // label of the secret behind opener
+	secret   []byte       // TLS 1.3: that secret
+	trials   [stages]trials
+	inflater *inflater
+	lost     string // why records of this stage cannot be opened any more, one of the Sealed constants
 
 	resync bool // after a gap: the next bytes may or may not be a record
 
@@ -93,8 +94,12 @@ func (c *conn) record(h *half, p []byte) (int, status) {
 	}
 	typ, version, n := p[0], binary.BigEndian.Uint16(p[1:]), int(binary.BigEndian.Uint16(p[3:]))
 	if err := c.headerFault(h, typ, version, n); err != "" {
-		if t.resync {
+		switch {
+		case t.resync:
 			h.stop(OpaqueGap)
+			return 0, done
+		case c.found && (c.last == nil || !c.last.answered):
+			h.stop(OpaqueUnknown) // what was found is framed in something else
 			return 0, done
 		}
 		c.malformed(h, h.off+headerLen, "record", err)
@@ -205,7 +210,7 @@ func (c *conn) whole(h *half, typ uint8, version uint16, rec []byte) status {
 	switch {
 	case t.on, typ == typeApplicationData && t.is13() && t.stage > stageClear:
 		return c.protected(h, typ, version, body, end)
-	case t.is13() && t.stage > stageClear:
+	case n != nil && is13(n.version):
 		return c.content13(h, typ, body, end)
 	}
 	switch {
@@ -238,6 +243,7 @@ func (c *conn) content13(h *half, typ uint8, body []byte, end int64) status {
 		return done
 	case typ == typeAlert: // a client may have no keys yet, or use them only from its Finished on
 	case typ == typeHandshake && h.side == Client && t.neg.retry && t.neg.hellos == 1:
+	case typ == typeHandshake && h.side == Server && !t.neg.answered:
 	default:
 		c.malformed(h, end, "record", fmt.Sprintf("a record of type %d in clear after the Hellos of TLS 1.3", typ))
 		return done

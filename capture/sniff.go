@@ -8,8 +8,10 @@ import (
 	"explainer/capture/web"
 )
 
-// maxFirstLine bounds how long a request line is waited for.
-const maxFirstLine = 16 << 10
+const (
+	maxFirstLine = 16 << 10 // bytes in which a request line must end
+	maxSearch    = 64 << 10 // bytes of an unknown protocol in which TLS may begin
+)
 
 // guess is what can be said of a protocol from the first bytes.
 type guess uint8
@@ -128,6 +130,67 @@ func looksSSL2(p []byte) guess {
 		return perhaps
 	}
 	return yes
+}
+
+// looksHello judges a record that holds the beginning of a ClientHello.
+func looksHello(p []byte) guess {
+	for i, ok := range [...]func(b byte) bool{
+		func(b byte) bool { return b == typeHandshake },
+		func(b byte) bool { return b == 3 },
+		func(b byte) bool { return b <= 4 },
+		func(b byte) bool { return b <= maxPlain>>8 },
+		func(b byte) bool { return true },
+		func(b byte) bool { return b == byte(handshake.TypeClientHello) },
+		func(b byte) bool { return b == 0 },
+		func(b byte) bool { return true },
+		func(b byte) bool { return true },
+		func(b byte) bool { return b == 3 },
+		func(b byte) bool { return b <= 3 },
+	} {
+		if i == len(p) {
+			return perhaps
+		}
+		if !ok(p[i]) {
+			return no
+		}
+	}
+	record, message := binary.BigEndian.Uint16(p[3:]), binary.BigEndian.Uint16(p[7:])
+	if message < 38 || int(record) > int(message)+4 || record < 6 {
+		return no
+	}
+	return yes
+}
+
+// search looks for the ClientHello with which TLS begins in a protocol that
+// switches to it: STARTTLS of the mail protocols and others, SOCKS, databases.
+// The server's bytes up to now are of that protocol, too.
+func (c *conn) search(h *half, p []byte) (int, status) {
+	for i := 0; i < len(p); i++ {
+		k := bytes.IndexByte(p[i:], typeHandshake)
+		if k < 0 {
+			break
+		}
+		i += k
+		switch looksHello(p[i:]) {
+		case yes:
+			if i > 0 {
+				return i, done
+			}
+			c.mode = modeTLS
+			c.pub.TLS = true
+			c.found = true
+			for i := range c.halves {
+				if h := &c.halves[i]; h.why == OpaqueUnknown {
+					c.tellOpaque(h, h.off)
+					h.why = ""
+				}
+			}
+			return 0, done
+		case perhaps:
+			return i, more
+		}
+	}
+	return len(p), more
 }
 
 // ssl2 reads an SSL 2.0 ClientHello. If it offers SSL 3.0 or TLS, that is what
