@@ -18,7 +18,7 @@ import (
 type Text struct {
 	Width    int  // columns to wrap at; 0 does not wrap
 	Color    bool // ANSI colours; the text reads the same without
-	Messages bool // fields, sentences and proofs below each message
+	Messages bool // fields, sentences and proofs below each message, and HTTP/2's flow control
 	All      bool // a browser's own chatter too
 
 	w     *bufio.Writer
@@ -58,6 +58,10 @@ func (t *Text) Event(e *Event) error {
 			return nil
 		}
 		t.release(e.Session)
+	}
+	// Flow control says nothing about the steps and would be every other line of a download.
+	if !t.Messages && (e.Name == "HTTP/2 WINDOW_UPDATE" || e.Name == "HTTP/2 PING") {
+		return nil
 	}
 	t.event(e)
 	return nil
@@ -166,6 +170,11 @@ func (t *Text) event(e *Event) {
 	detail := clean(e.Brief)
 	if marks := stepMarks(e.Steps); marks != "" {
 		detail = strings.TrimSpace(marks + " " + detail)
+	}
+	for _, p := range e.Proofs {
+		if p.State == Proven && !t.Messages {
+			detail += " [proven: " + words(p.ID) + "]"
+		}
 	}
 	t.paragraphStyled(t.paint(dim, head.String())+t.paint(style, name)+" ", runewidth.StringWidth(head.String()+name)+1, detail, plain, e.Steps)
 	refuted := false

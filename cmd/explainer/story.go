@@ -21,7 +21,7 @@ type renderer interface {
 // storyFlags choose how the story is told.
 var storyFlags = []cli.Flag{
 	&cli.StringFlag{Name: "format", Value: "text", Usage: "`text|json`: json is one object a line"},
-	&cli.BoolFlag{Name: "messages", Usage: "below each message its fields, sentences and proofs"},
+	&cli.BoolFlag{Name: "messages", Usage: "below each message its fields, sentences and proofs; HTTP/2 flow control too"},
 	&cli.BoolFlag{Name: "all", Usage: "a browser's own chatter too, message by message"},
 	&cli.BoolFlag{Name: "show-secrets", Usage: "do not mask passwords, cookies, tokens and keys"},
 	&cli.StringFlag{Name: "color", Value: "auto", Usage: "`auto|always|never`"},
