@@ -40,6 +40,7 @@ const (
 type Conn struct {
 	halves [2]half
 	items  []Item
+	now    int64 // time of the call in hand
 	alpn   string
 	cut    bool // the direction that is ending was cut off
 
@@ -77,7 +78,6 @@ type asked struct {
 type change struct {
 	number   uint32
 	state    uint8
-	connect  bool
 	token    string // the request's Upgrade field
 	settings string // and HTTP2-Settings (RFC 7540 3.2.1)
 	to       step   // how the client's bytes go on, once the state is changeYes
@@ -160,6 +160,7 @@ func (c *Conn) Rest() []Piece {
 func (c *Conn) Feed(from int, data []byte, mark Mark) []Item {
 	clear(c.items)
 	c.items = c.items[:0]
+	c.now = mark.Time
 	h := &c.halves[from&1]
 	if h.ended || len(data) == 0 {
 		return nil
@@ -171,7 +172,7 @@ func (c *Conn) Feed(from int, data []byte, mark Mark) []Item {
 
 // End says that one direction has ended in its protocol's proper way: a FIN, or
 // close_notify in TLS. It completes a body that lasts until the close and
-// reports what is incomplete. The mark is that of the end itself.
+// reports what is incomplete. Of the mark, which is that of the end itself, the time is used.
 func (c *Conn) End(from int, mark Mark) []Item { return c.end(from, mark, false) }
 
 // Abort is End for a direction that was cut off: by a RST, by a FIN without
@@ -181,6 +182,7 @@ func (c *Conn) Abort(from int, mark Mark) []Item { return c.end(from, mark, true
 func (c *Conn) end(from int, mark Mark, cut bool) []Item {
 	clear(c.items)
 	c.items = c.items[:0]
+	c.now = mark.Time
 	h := &c.halves[from&1]
 	if h.ended {
 		return nil
@@ -191,7 +193,6 @@ func (c *Conn) end(from int, mark Mark, cut bool) []Item {
 	if h.from == 1 && c.sw.state == changePending {
 		c.settle(readHead) // no answer will come
 	}
-	h.mark = mark
 	c.finish(h)
 	return c.items
 }
@@ -237,6 +238,7 @@ func (h *half) at(i int) Mark {
 }
 
 func (c *Conn) emit(from int, first, last Mark, body any) {
+	last.Time = c.now
 	c.items = append(c.items, Item{From: from, First: first, Last: last, Body: body})
 }
 

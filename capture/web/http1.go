@@ -175,7 +175,7 @@ func (c *Conn) request(h *half, text string) {
 		c.asked = append(c.asked, asked{c.requests, method})
 	}
 	if upgrade := joined(head.Fields, "Upgrade"); method == "CONNECT" {
-		c.sw = change{number: c.requests, state: changePending, connect: true}
+		c.sw = change{number: c.requests, state: changePending}
 	} else if upgrade != "" && hasToken(joined(head.Fields, "Connection"), "upgrade") {
 		c.sw = change{number: c.requests, state: changePending,
 			token: strings.Clone(upgrade), settings: strings.Clone(head.Get("HTTP2-Settings"))}

@@ -16,7 +16,7 @@ type Mark struct {
 // An Item is one piece of a web protocol: Body is *Head, *Body, *Frame, *WebSocket, *Switched or *Unparsed.
 type Item struct {
 	From        int  // 0: sent by the TCP client, 1: by the server
-	First, Last Mark // where its first and its last byte stood
+	First, Last Mark // where its first and its last byte stood; Last.Time is when it was complete, which may be later
 	Body        any
 }
 
@@ -100,9 +100,14 @@ type Switched struct{ Protocol string }
 type Unparsed struct {
 	Len     int64
 	Preview []byte // at most 64 bytes
-	// Why is a permanent ID: "not-http"; "switched" (another protocol after 101);
-	// "tunnel" (after CONNECT); "ended-early" (the end came inside a head or frame); or what is malformed,
-	// such as "malformed-status-line", "head-too-long", "malformed-chunk", "malformed-frame".
+	// Why is one of these permanent IDs. "not-http": no head was read before;
+	// "switched": another protocol after 101; "tunnel": after CONNECT, when more than
+	// 64 KiB of the client's came before the answer; "ended-early": the end came
+	// inside a head or frame; "malformed-request-line", "malformed-status-line",
+	// "malformed-field-line", "malformed-content-length", "malformed-chunk",
+	// "malformed-trailers", "transfer-encoding-without-chunked" (in a request, RFC
+	// 9112 6.3); "malformed-preface", "malformed-frame" (HTTP/2, WebSocket),
+	// "malformed-hpack"; beyond the bounds of this reader: "head-too-long" (256 KiB), "too-many-streams" (1,024).
 	Why string
 }
 
