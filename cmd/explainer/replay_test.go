@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"explainer/annotate"
+)
+
+// TestReplayOfManyConnections holds live == replay, byte for byte, for dozens of
+// concurrent connections among which are failed dials, names that do not exist,
+// pass-through and clients that refuse our certificate.
+func TestReplayOfManyConnections(t *testing.T) {
+	dir := t.TempDir()
+	recording, live := filepath.Join(dir, "session.pcapng"), filepath.Join(dir, "live.json")
+	var urls []string
+	for range 12 {
+		urls = append(urls,
+			"https://tls13.explainer.test/", "https://tls12.explainer.test/", "https://rsa.explainer.test/",
+			"https://127.0.0.1:1/", "https://no-such-site.explainer.test/", "http://explainer.test/")
+	}
+	script := "curl -sS -Z --parallel-immediate --parallel-max 60 -o /dev/null " + strings.Join(urls, " ") +
+		"; curl -sS -o /dev/null --cacert /dev/null https://tls13.explainer.test/; true"
+	if code := run(context.Background(), []string{"explainer", "run", "--home", filepath.Join(dir, "home"),
+		"--passthrough", "tls12.explainer.test", "--format", "json", "--story", live, "-w", recording, "--", "sh", "-c", script}); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	replayed := filepath.Join(dir, "replayed.json")
+	replay(t, recording, replayed)
+	a, err := os.ReadFile(live)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(replayed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(a, b) {
+		t.Errorf("the live story (%d bytes) and that of the recording (%d bytes) differ", len(a), len(b))
+	}
+
+	// Every connection began, ended, and has its eleven steps told once.
+	begun, closed, told := map[int]bool{}, map[int]bool{}, map[int]int{}
+	for _, e := range readStory(t, live) {
+		for _, p := range e.Proofs {
+			if p.State == annotate.Refuted {
+				t.Errorf("event %d, %s: refuted: %s: %s", e.N, e.Name, p.ID, p.Reason)
+			}
+		}
+		switch e.Kind {
+		case annotate.KindConnection:
+			begun[e.Conn] = true
+		case annotate.KindClosed:
+			closed[e.Conn] = true
+		case annotate.KindSummary:
+			for _, l := range e.Summary.Legs {
+				told[l.Conn]++
+				if len(l.Rows) != len(annotate.Steps) {
+					t.Errorf("connection %d: %d steps told", l.Conn, len(l.Rows))
+				}
+			}
+		}
+	}
+	if len(begun) < 72 {
+		t.Errorf("%d connections began, want at least the 72 of the browser's legs", len(begun))
+	}
+	for n := range begun {
+		if !closed[n] {
+			t.Errorf("connection %d: its end is not told", n)
+		}
+		if told[n] != 1 {
+			t.Errorf("connection %d: its steps are told %d times", n, told[n])
+		}
+	}
+}
+
+// replay writes the JSON story of a recording to a file.
+func replay(t *testing.T, recording, to string) {
+	t.Helper()
+	out, err := os.Create(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	stdout := os.Stdout
+	os.Stdout = out
+	defer func() { os.Stdout = stdout }()
+	if code := run(context.Background(), []string{"explainer", "read", "--format", "json", recording}); code != 0 {
+		t.Fatalf("read %s: exit code %d", recording, code)
+	}
+}
