@@ -52,19 +52,25 @@ func (c *Conn) addBody(b *body, data []byte) {
 		b.enc = append(b.enc, data[:n]...)
 		data = data[n:]
 		c.previews += n
-		b.want = wanted(b.codings, b.enc)
+		b.want = max(b.want, wanted(b.codings, b.enc))
 		if len(b.enc) >= b.want || c.previews >= maxPreviews {
 			c.preview(b, false)
 		}
 	}
 }
 
-// preview undoes the codings of what was collected, and lets go of it.
-func (c *Conn) preview(b *body, whole bool) {
+// preview undoes the codings of what was collected, and lets go of it. ended
+// says that no more comes.
+func (c *Conn) preview(b *body, ended bool) {
 	if b.want == 0 {
 		return
 	}
-	b.out.Preview, b.out.PreviewErr = decode(b.codings, b.enc, whole)
+	preview, short, why := decode(b.codings, b.enc)
+	if short && !ended && b.want < maxTables && c.previews < maxPreviews {
+		b.want = maxTables
+		return
+	}
+	b.out.Preview, b.out.PreviewErr = preview, why
 	c.previews -= len(b.enc)
 	b.enc, b.want = nil, 0
 }
@@ -74,7 +80,7 @@ func (c *Conn) endBody(from int, b *body, trailers []Field, complete bool) {
 	if b.out == nil {
 		return
 	}
-	c.preview(b, complete)
+	c.preview(b, true)
 	b.out.Trailers = trailers
 	b.out.Complete = complete
 	c.emit(from, b.first, b.last, b.out)

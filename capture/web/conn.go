@@ -208,7 +208,11 @@ func (c *Conn) finish(h *half) {
 	}
 	c.endBody(h.from, &h.body, nil, !c.cut && h.body.out != nil && h.body.out.Framing == "close")
 	if h.count > 0 {
-		c.fail(h, "ended-early")
+		why := "ended-early"
+		if !h.used && !h.sure && h.frames == nil && h.socket == nil {
+			why = "not-http"
+		}
+		c.fail(h, why)
 	} else if h.frames != nil {
 		c.endStreams(h.from)
 	}

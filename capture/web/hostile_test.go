@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"runtime"
 	"strings"
@@ -125,6 +126,11 @@ func TestPreviews(t *testing.T) {
 	// Three layers of which each yields a long run of empty blocks to the next.
 	idle := bytes.Repeat([]byte("\x00\x00\x00\xff\xff"), 20<<20/5)
 	idle = coded("raw", coded("raw", idle))
+	var late bytes.Buffer // a header of more than 8 KiB
+	gz := gzip.NewWriter(&late)
+	gz.Extra = make([]byte, 20000)
+	gz.Write(text)
+	gz.Close()
 	for _, tt := range []struct {
 		name, coding string
 		body         []byte
@@ -142,6 +148,7 @@ func TestPreviews(t *testing.T) {
 		{"cut off", "br", coded("br", text)[:40], "*", ""},
 		{"cut off before anything", "gzip", coded("gzip", text)[:9], "", "gzip: too little of it to decode"},
 		{"empty content", "gzip", coded("gzip", nil), "", ""},
+		{"large header", "gzip", late.Bytes(), string(text[:512]), ""},
 		{"large first block", "zstd", coded("zstd", noise(100<<10)), string(noise(100 << 10)[:512]), ""},
 	} {
 		head := "HTTP/1.1 200 OK\r\nContent-Encoding: " + tt.coding + "\r\n\r\n"

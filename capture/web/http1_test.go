@@ -108,6 +108,11 @@ var http1Cases = []struct {
 		`1[21,161) unparsed 161 "220 mail.test ESMTP\r\n" not-http`,
 		`0[9,15) unparsed 15 "EHLO me\r\n" not-http`,
 	}},
+	{"ends before it could be a request", []sent{
+		{0, "ping", true},
+	}, []string{
+		`0[0,4) unparsed 4 "ping" not-http`,
+	}},
 	{"broken chunk", []sent{
 		{1, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX", true},
 	}, []string{

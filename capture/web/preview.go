@@ -18,7 +18,8 @@ import (
 
 const (
 	bodyPreview = 512      // bytes of content told
-	maxCoded    = 8 << 10  // bytes of coded content that are collected for them
+	maxCoded    = 8 << 10  // bytes of coded content that are collected for them,
+	maxTables   = 64 << 10 // and if those were but headers and tables
 	maxCodings  = 4        // on top of each other
 	maxLayer    = 64 << 10 // bytes taken out of one coding to be put into the next
 	maxWindow   = 8 << 20  // zstd; RFC 9659 allows no more
@@ -78,22 +79,22 @@ func zstdWanted(have []byte) int {
 }
 
 // decode undoes the codings, given in the order in which they were applied, at
-// the beginning of a body. whole says that enc is all of it.
-func decode(codings []string, enc []byte, whole bool) (preview []byte, why string) {
+// the beginning of a body. short says that more of it might yield something.
+func decode(codings []string, enc []byte) (preview []byte, short bool, why string) {
 	if len(codings) == 0 {
-		return enc[:min(len(enc), bodyPreview)], ""
+		return enc[:min(len(enc), bodyPreview)], false, ""
 	}
 	if len(enc) == 0 {
-		return nil, ""
+		return nil, false, ""
 	}
 	if len(codings) > maxCodings {
-		return nil, "more than 4 codings on top of each other"
+		return nil, false, "more than 4 codings on top of each other"
 	}
 	// The decoders are others' code and the bytes are hostile. A preview is not
 	// worth a crash.
 	defer func() {
 		if p := recover(); p != nil {
-			preview, why = nil, fmt.Sprintf("the decoder of %s failed: %v", strings.Join(codings, ", "), p)
+			preview, short, why = nil, false, fmt.Sprintf("the decoder of %s failed: %v", strings.Join(codings, ", "), p)
 		}
 	}()
 	var r io.Reader = bytes.NewReader(enc)
@@ -102,7 +103,7 @@ func decode(codings []string, enc []byte, whole bool) (preview []byte, why strin
 	for _, coding := range slices.Backward(codings) {
 		pool := decoders[coding]
 		if pool == nil {
-			return nil, "content coding " + coding + " is not known"
+			return nil, false, "content coding " + coding + " is not known"
 		}
 		d := pool.Get().(pooled)
 		used = append(used, d)
@@ -119,12 +120,12 @@ func decode(codings []string, enc []byte, whole bool) (preview []byte, why strin
 		decoders[codings[len(codings)-1-i]].Put(d)
 	}
 	switch {
-	case len(preview) > 0 || err == io.EOF && whole:
-		return preview, ""
-	case err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, strings.Join(codings, ", ") + ": too little of it to decode"
+	case len(preview) > 0, err == io.EOF: // or the content is empty
+		return preview, false, ""
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, true, strings.Join(codings, ", ") + ": too little of it to decode"
 	}
-	return nil, strings.Join(codings, ", ") + ": " + err.Error()
+	return nil, false, strings.Join(codings, ", ") + ": " + err.Error()
 }
 
 // readSome reads up to bodyPreview bytes.
