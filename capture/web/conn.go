@@ -17,7 +17,11 @@ const (
 //
 // Feed it in the order in which the bytes were captured: how a response is
 // framed depends on its request (RFC 9112 6.3). What it holds is bounded at
-// about 10 MiB for the worst connection, and is a few KiB for a usual one.
+// about 12 MiB for the worst connection, and is a few KiB for a usual one; to
+// undo a coding may take 16 MiB more for the moment (the window of Brotli).
+//
+// The items of one side come in the order of its bytes, and how the bytes are
+// cut changes nothing about them. How the sides' items alternate depends on what is fed when.
 //
 // # Tunnels
 //
