@@ -36,10 +36,11 @@ var stepSentences = []entry{
 	// Step 3: the server sends its public key.
 	{"step-3-rsa", "{Server} sent its certificate in clear ({count}); the {key} public key in it is the one that {client} then encrypted with. A certificate is more than the textbook's key: it says whose key it is and who vouches for that.", []string{"5246 7.4.2", "5280 4.1.2.7"}},
 	{"step-3-minted-rsa", "{Server} sent a certificate in clear that it had made itself: the site's names ({names}), but the proxy's own {key} public key, the one that {client} then encrypted with.", []string{"5246 7.4.2", "5280 4.1.2.7"}},
-	{"step-3-dhe", "{Server} sent two public keys, both in clear: the lasting {key} key in its certificate, which only signs, and a fresh {group} key of {servershare} bytes, made for this connection and signed.", []string{"5246 7.4.2", "5246 7.4.3", "8422 5.4"}},
-	{"step-3-minted-dhe", "{Server} sent two public keys, both in clear: the {key} key of a certificate that it had made itself for {names}, which only signs, and a fresh {group} key of {servershare} bytes, made for this connection and signed.", []string{"5246 7.4.2", "5246 7.4.3", "8422 5.4"}},
+	{"step-3-dhe", "{Server} sent two public keys, both in clear: the lasting {key} key in its certificate, which only signs, and a fresh {group} key of {servershare} bytes, made for this connection, with a signature over it.", []string{"5246 7.4.2", "5246 7.4.3", "8422 5.4"}},
+	{"step-3-minted-dhe", "{Server} sent two public keys, both in clear: the {key} key of a certificate that it had made itself for {names}, which only signs, and a fresh {group} key of {servershare} bytes, made for this connection, with a signature over it.", []string{"5246 7.4.2", "5246 7.4.3", "8422 5.4"}},
 	{"step-3-dhe-half", "{Server} sent its certificate in clear, with the lasting {key} key, which only signs; the fresh key for this connection is to follow.", []string{"5246 7.4.2"}},
 	{"step-3-anonymous", "{Server} sent a fresh {group} key of {servershare} bytes in clear, and no certificate: nobody signed it.", []string{"5246 F.1.1.1"}},
+	{"step-3-other", "{Server} sent its certificate in clear ({count}), with a {key} key; what this key exchange does with it is not told apart here.", []string{"5246 7.4.2"}},
 	{"step-3-tls13", "{Server} sent two public keys: first a fresh {group} key of {servershare} bytes in its ServerHello, in clear; then its certificate with the lasting {key} key, already encrypted. The lasting key only signs.", []string{"8446 4.1.3", "8446 4.2.8", "8446 4.4.2"}},
 	{"step-3-minted-tls13", "{Server} sent two public keys: first a fresh {group} key of {servershare} bytes in its ServerHello, in clear; then, encrypted, a certificate that it had made itself: the site's names ({names}), the proxy's own {key} key. That key only signs.", []string{"8446 4.1.3", "8446 4.2.8", "8446 4.4.2"}},
 	{"step-3-tls13-sealed", "{Server} sent a fresh {group} key of {servershare} bytes in its ServerHello, in clear. Its certificate must have followed, but encrypted: {reason}.", []string{"8446 4.1.3", "8446 4.2.8", "8446 4.4.2"}},
@@ -74,7 +75,7 @@ var stepSentences = []entry{
 	{"step-4a-hidden", "Whether {client} went on after the certificate cannot be told from these bytes: {reason}.", []string{"8446 5.2"}},
 
 	// Step 4b: the client makes a random client key.
-	{"step-4b-rsa", "{Client} made 46 random bytes and put the version that it had offered ({legacy}) before them: the 48-byte premaster secret. It is not yet a key: the keys are derived from it and both sides' random numbers.", []string{"5246 7.4.7.1", "5246 8.1"}},
+	{"step-4b-rsa", "As this key exchange asks, {client} makes 46 random bytes and puts the version that it had offered ({legacy}) before them: the 48-byte premaster secret, which itself is not seen here. It is not yet a key: the keys are derived from it and both sides' random numbers.", []string{"5246 7.4.7.1", "5246 8.1"}},
 	{"step-4b-rsa-proven", "{Client} made 46 random bytes and put the version that it had offered ({legacy}) before them: the 48-byte premaster secret, found in the recorded block. It is not yet a key: the keys are derived from it and both sides' random numbers.", []string{"5246 7.4.7.1", "5246 8.1"}},
 	{"step-4b-dhe", "{Client} made a fresh {group} key pair for this connection and kept its private half. That is no client key: only one side's private half and the other's public half together give the secret.", []string{"5246 8.1.2", "8422 5.10"}},
 	{"step-4b-tls13", "{Client} made a fresh {group} key pair before it had heard anything from {server}, so before step 3. That is no client key: only one side's private half and the other's public half together give the secret.", []string{"8446 4.2.8", "8446 7.4"}},
@@ -89,7 +90,7 @@ var stepSentences = []entry{
 	{"step-4b-external", "{Client} made only a fresh random number of 32 bytes, in its hello: the keys are derived from that, from the server's, and from the common secret that both sides had before.", []string{"4279 2"}},
 
 	// Step 4c: the client encrypts it with the server's public key.
-	{"step-4c-rsa", "{Client} padded the 48 bytes and encrypted them with the {key} public key of the certificate (RSAES-PKCS1-v1_5): {size} bytes, which {server} alone can open.", []string{"5246 7.4.7.1", "8017 7.2"}},
+	{"step-4c-rsa", "{Client} pads the 48 bytes and encrypts them with the {key} public key of the certificate (RSAES-PKCS1-v1_5). This happens inside {client}; what came of it is in step 5: {size} bytes, as long as the modulus of that key.", []string{"5246 7.4.7.1", "8017 7.2"}},
 	{"step-4c-rsa-proven", "{Client} padded the 48 bytes and encrypted them with the {key} public key of the certificate (RSAES-PKCS1-v1_5): the recorded block, encrypted once more with that public key, gives exactly the {size} bytes of step 5.", []string{"5246 7.4.7.1", "8017 7.2"}},
 	{"step-4c-rsa-refuted", "REFUTED: what {client} sent in step 5 is not the 48-byte secret, correctly padded and encrypted with the public key of the certificate: {reason}.", []string{"5246 7.4.7.1", "8017 7.2"}},
 	{"step-4c-absent-dhe", "Nothing is encrypted with the server's public key: no secret travels at all. Each side combines its own private half with the other's public half and gets the same secret; the key in the certificate only signs.", []string{"5246 F.1.1.3", "8446 1.2"}},
@@ -116,6 +117,7 @@ var stepSentences = []entry{
 	{"step-6a-rsa-refuted", "REFUTED: the Finished message of {server} does not come out of the recorded secret and messages; nothing shows that it opened the secret.", []string{"5246 7.4.9"}},
 	{"step-6a-failed", "The handshake broke where {server} had to open the secret and use it: {cause}. A server must not say whether the decryption itself failed, or it would help an attacker to guess the secret.", []string{"5246 7.4.7.1"}},
 	{"step-6a-absent-dhe", "There is nothing to decrypt. The private key of the certificate was used earlier, to sign (step 2).", []string{"5246 7.4.3", "8446 4.4.3"}},
+	{"step-6a-absent-unproven", "There is nothing to decrypt: no secret was encrypted with the server's public key.", []string{"5246 7.4.3", "8446 1.2"}},
 	{"step-6a-mlkem", "Reversed: {client} opened the server's ciphertext with its own fresh private key. Both sides then had the same secret: {evidence}.", []string{"10024", "8446 7.4"}},
 	{"step-6a-absent-resumed", "There is nothing to decrypt with a private key: the secret was already on both sides.", []string{"5246 7.3", "8446 2.2"}},
 	{"step-6a-ticket", "{Server} opened the ticket, typically with a symmetric key that only it has, not with its private key: its short answer without a certificate shows that it accepted the ticket.", []string{"5077 3.1", "5077 3.4"}},
@@ -124,6 +126,7 @@ var stepSentences = []entry{
 
 	// Step 6b: the server encrypts the data with the client key.
 	{"step-6b-tls12", "{Server} encrypted with a key of its own direction, not with the client's secret itself: from that secret and both random numbers both sides derive two keys, one for each direction ({suite}). And {client} encrypted first.", []string{"5246 6.3", "5246 7.1"}},
+	{"step-6b-unknown-suite", "From here on what {server} sent looks encrypted, in a way ({suite}) that is not known here.", []string{"5246 7.1"}},
 	{"step-6b-tls12-resumed", "{Server} encrypted with a new key of its own direction ({suite}): both sides derive two keys from the old secret and the new random numbers. Here {server} encrypted first.", []string{"5246 6.3", "5246 7.3"}},
 	{"step-6b-tls13", "{Server} encrypted with a key of its own direction ({suite}), and long before any data: everything that it sent after its ServerHello is encrypted.", []string{"8446 2", "8446 7.1", "8446 7.3"}},
 	{"step-6b-early", "{Client} encrypted data first, before {server} had said a word; {server} encrypted everything after its ServerHello with a key of its own direction ({suite}).", []string{"8446 2.3", "8446 7.1", "8446 7.3"}},

@@ -104,6 +104,9 @@ func (x *Explainer) flow(c *conn) flow {
 			f.id, f.title = "tls13-0rtt", v+" resumed, with early data (0-RTT)"
 		case psk && ks != nil:
 			f.id, f.title = "tls13-psk-dhe", v+" resumed, with a fresh "+group+" exchange"
+		case ks == nil && !psk:
+			// A draft with other numbers, or no TLS 1.3 at all.
+			f.id, f.title = "other", v+" without a key share that can be read"
 		case psk:
 			f.id, f.title = "tls13-psk", v+" resumed, with the old secret alone"
 		case f.kem:
@@ -135,6 +138,13 @@ func (x *Explainer) flow(c *conn) flow {
 		return flow{id: "tls12-anonymous", title: v + " without any proof of who the server is"}
 	case handshake.KeyExchangePSK, handshake.KeyExchangeDHEPSK, handshake.KeyExchangeECDHEPSK:
 		return flow{id: "psk", title: v + " with a pre-shared key"}
+	}
+	if h.ske != nil && h.suite() == nil {
+		// The suite is in no registry; the shape of the message shows what it is.
+		if h.ske.Group != 0 {
+			return flow{id: "tls12-ecdhe", title: v + " with ephemeral Diffie-Hellman on a curve, under the unregistered suite " + handshake.SuiteName(h.sh.CipherSuite)}
+		}
+		return flow{id: "tls12-dhe", title: v + " with ephemeral Diffie-Hellman, under the unregistered suite " + handshake.SuiteName(h.sh.CipherSuite)}
 	}
 	return flow{id: "other", title: v + " with " + handshake.SuiteName(h.sh.CipherSuite) + ", a key exchange that the table does not have"}
 }
@@ -359,6 +369,10 @@ func (x *Explainer) row(c *conn, s Step) Row {
 			return r
 		}
 	}
+	if (s == Step4b || s == Step5) && matrix[f.id][stepIndex(s)] == Differently && a["clientshare"] == "" && needsShare(f) {
+		r.Verdict, r.Says = Unknown, say("step-hidden", None, a.with("reason", "the client's share for this group is not in the capture"))
+		return r
+	}
 	switch s {
 	case Step1:
 		x.row1(c, f, a, &r)
@@ -396,6 +410,15 @@ func (x *Explainer) row(c *conn, s Step) Row {
 		}
 	}
 	return r
+}
+
+// needsShare tells whether the client's key share stands in a ClientHello of this flow.
+func needsShare(f flow) bool {
+	switch f.id {
+	case "tls13-full", "tls13-hrr", "tls13-mlkem", "tls13-psk-dhe":
+		return true
+	}
+	return false
 }
 
 // stepProofs are the proofs that carry a step.
@@ -596,6 +619,10 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *Row) {
 	case "psk":
 		r.Says = say("step-3-absent-psk", Inferred, a)
 	default:
+		if f.id == "other" && h.leaf[1] != nil {
+			r.Says = say("step-3-other", how, a)
+			return
+		}
 		x.rowOther(c, f, a, r)
 	}
 }
@@ -787,7 +814,13 @@ func (x *Explainer) row6a(c *conn, f flow, a args, r *Row) {
 		}
 		r.Says = say("step-6a-mlkem", how, a.with("evidence", evidence))
 	case f.id == "tls12-dhe", f.id == "tls12-ecdhe", f.id == "tls13-full", f.id == "tls13-hrr":
-		r.Says = say("step-6a-absent-dhe", Inferred, a)
+		id := "step-6a-absent-dhe"
+		ske, _ := h.proved(proofSKE)
+		cv, _ := h.proved(proofServerCV)
+		if ske != Proven && cv != Proven {
+			id = "step-6a-absent-unproven"
+		}
+		r.Says = say(id, Inferred, a)
 	case f.id == "tls12-anonymous", f.id == "psk":
 		r.Says = say("step-6a-absent-psk", Inferred, a)
 	case f.id == "tls12-resumed-id":
@@ -809,6 +842,8 @@ func (x *Explainer) row6b(c *conn, f flow, a args, r *Row) {
 		x.rowOther(c, f, a, r)
 	case x.null(c):
 		r.Verdict, r.Says = Absent, say("step-6b-null", Clear, a)
+	case h.suite() == nil:
+		r.Says = say("step-6b-unknown-suite", Inferred, a)
 	case f.id == "tls13-0rtt":
 		r.Says = say("step-6b-early", Clear, a)
 	case h.is13():

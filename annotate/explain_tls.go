@@ -9,6 +9,7 @@ import (
 
 	"explainer/capture"
 	"explainer/capture/handshake"
+	"explainer/capture/keys"
 )
 
 // maxTranscript bounds the handshake messages that are kept for the proofs, in bytes.
@@ -17,11 +18,14 @@ const maxTranscript = 1 << 20
 // handshake tells a handshake message.
 func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) {
 	side := int(m.Side)
-	c.tls = true
+	c.tls, c.noTLS = true, ""
 	if _, ok := b.(*handshake.ClientHello); ok && side == 0 && c.h.ch != nil && !(c.h.hrr != nil && c.h.ch == c.h.ch1) {
 		c.h = newHands() // renegotiation, or another try
 	}
 	h := c.h
+	if u, ok := b.(*handshake.Unknown); ok {
+		b = h.reread(u, side)
+	}
 	w := where{m.First, m.Last}
 	msg := x.record(c, h, m, b, side, w)
 	c.secretsOf(h)
@@ -107,6 +111,38 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 	}
 	x.retry(c, h, &e)
 	x.emit(c, e)
+}
+
+// reread reads a key exchange message of a suite that is in no registry by its
+// shape: somebody who only plays TLS can choose any number, but must sign
+// something that looks like a key.
+func (h *hands) reread(u *handshake.Unknown, side int) handshake.Message {
+	if h.sh == nil || h.is13() || h.suite() != nil {
+		return u
+	}
+	exchanges := []handshake.KeyExchange{handshake.KeyExchangeECDHE, handshake.KeyExchangeDHE}
+	if side == 0 && h.ske != nil && h.ske.Group == 0 {
+		exchanges = exchanges[1:]
+	} else if side == 0 && h.ske == nil {
+		return u
+	}
+	for _, kx := range exchanges {
+		m, err := handshake.Parse(u.MessageType, u.Data, handshake.Context{Version: h.version(), KeyExchange: kx, FromClient: side == 0})
+		if err != nil {
+			continue
+		}
+		switch m := m.(type) {
+		case *handshake.ServerKeyExchange:
+			if side == 1 && m.Signature != nil {
+				return m
+			}
+		case *handshake.ClientKeyExchange:
+			if side == 0 {
+				return m
+			}
+		}
+	}
+	return u
 }
 
 // record keeps a handshake message for the proofs.
@@ -357,6 +393,9 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *Event, a args, b *handshak
 		e.Brief += ", " + handshake.GroupName(ks.Group)
 	}
 	e.Says = append(e.Says, say("server-hello", e.Evidence, a))
+	if _, known := keys.SuiteByID(b.CipherSuite); !known {
+		e.Says = append(e.Says, say("server-hello-unregistered", e.Evidence, a))
+	}
 	switch b.DowngradeSentinel() {
 	case 0x0303, 0x0302:
 		id := "downgrade-sentinel"
@@ -551,8 +590,16 @@ func (x *Explainer) tellServerKeyExchange(c *conn, h *hands, e *Event, a args, b
 	p := x.serverKeyExchange(h, b)
 	h.prove(p)
 	e.Proofs = append(e.Proofs, p)
-	e.Says = append(e.Says, say("server-key-exchange", e.Evidence, a))
+	e.Says = append(e.Says, say(proven("server-key-exchange", p), e.Evidence, a))
 	x.markMain(c, h, e, Step2, Step3)
+}
+
+// proven picks the sentence of a message whose proof holds, or the careful one.
+func proven(id string, p Proof) string {
+	if p.State != Proven {
+		return id + "-unproven"
+	}
+	return id
 }
 
 func bits(b []byte) int {
@@ -588,7 +635,7 @@ func (x *Explainer) tellCertificateVerify(c *conn, h *hands, e *Event, a args, b
 		e.Says = append(e.Says, say("client-certificate-verify", e.Evidence, a))
 		return
 	}
-	e.Says = append(e.Says, say("certificate-verify", e.Evidence, a))
+	e.Says = append(e.Says, say(proven("certificate-verify", p), e.Evidence, a))
 	x.markMain(c, h, e, Step2)
 }
 

@@ -219,6 +219,8 @@ func (h *hands) suite() *keys.Suite {
 	return s
 }
 
+const noSSL3 = "SSL 3.0 does this in another way, which is not recomputed here"
+
 const noHash = "the hash of this cipher suite is not known here"
 
 // finished checks the Finished message of a side. inputs are what went in.
@@ -232,6 +234,9 @@ func (x *Explainer) finished(c *conn, h *hands, side int) Proof {
 	}
 	if fin == nil {
 		return newProof(id, NotCheckable, "the message is malformed")
+	}
+	if h.version() < 0x0301 {
+		return newProof(id, NotCheckable, noSSL3)
 	}
 	raw, reason := h.before(s, side, m.index)
 	if reason != "" {
@@ -355,6 +360,9 @@ func (x *Explainer) certificateVerify(h *hands, side int, msg *hsMessage, m *han
 	if s == nil {
 		return newProof(id, NotCheckable, "the cipher suite is not known")
 	}
+	if h.version() < 0x0301 && side == 0 {
+		return newProof(id, NotCheckable, noSSL3)
+	}
 	raw, reason := h.before(s, side, msg.index)
 	if reason != "" {
 		return newProof(id, NotCheckable, reason)
@@ -392,8 +400,9 @@ func (x *Explainer) links(id string, chain []*certificate) (p Proof, notes []Fie
 		}
 		if c.selfSigned() {
 			if i == 0 && len(chain) == 1 {
+				// Issuer and subject may have one name and two keys (self-issued, RFC 5280 6.1).
 				if err := x.certs.link(c, c); errors.Is(err, keys.ErrSignature) {
-					return newProof(id, Refuted, "the certificate names itself as its issuer, but its signature does not hold under its own key", notes...), notes
+					return newProof(id, NotCheckable, "the certificate names itself as its issuer but is not signed with its own key; whoever signed it did not send a certificate", notes...), notes
 				} else if err == nil {
 					notes = append(notes, Field{"link", c.subject() + " is signed by itself", "nobody else vouches for it"})
 					checked++
@@ -420,6 +429,8 @@ func (x *Explainer) links(id string, chain []*certificate) (p Proof, notes []Fie
 		switch {
 		case !found:
 			notes = append(notes, Field{"not sent", c.issuer(), "the issuer of certificate " + fmt.Sprint(i+1) + ": the client must have it already"})
+		case errors.Is(err, keys.ErrSignature) && !x.meant(chain, i):
+			unchecked = fmt.Sprintf("certificate %d names an issuer of which a certificate was sent, but with another key", i+1)
 		case errors.Is(err, keys.ErrSignature):
 			return newProof(id, Refuted, fmt.Sprintf("the signature on certificate %d (%s) does not hold under the key of the certificate that it names as its issuer", i+1, c.subject()), notes...), notes
 		case err != nil:
@@ -435,6 +446,26 @@ func (x *Explainer) links(id string, chain []*certificate) (p Proof, notes []Fie
 		notes = append(notes, Field{"order", "not each is signed by the one right after it", "allowed in TLS 1.3, an error of the server before"})
 	}
 	return newProof(id, Proven, "", notes...), notes
+}
+
+// meant tells whether a certificate of the chain is the one that certificate i
+// must be signed by: the next one, or one with the key identifier that it names.
+// Authorities can have several keys under one name.
+func (x *Explainer) meant(chain []*certificate, i int) bool {
+	c := chain[i].parsed
+	for j, p := range chain {
+		if j == i || p.parsed == nil || string(p.parsed.RawSubject) != string(c.RawIssuer) {
+			continue
+		}
+		if len(c.AuthorityKeyId) > 0 && len(p.parsed.SubjectKeyId) > 0 {
+			if string(c.AuthorityKeyId) == string(p.parsed.SubjectKeyId) {
+				return true
+			}
+		} else if j == i+1 {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *certificate) issuer() string {

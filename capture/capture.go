@@ -179,7 +179,8 @@ type Conn struct {
 	EtM            bool // encrypt-then-MAC in force (RFC 7366)
 	Resumed        bool // TLS 1.2: abbreviated handshake; TLS 1.3: the server took a PSK
 	ALPN           string
-	// Secrets holds the key log lines for ClientRandom that are known so far, by label.
+	// Secrets holds the key log lines for ClientRandom that are known so far, by
+	// label; where a label has several values, the one that opened a record last.
 	Secrets map[string][]byte
 	// Records and bytes of application data, by Side: how many were opened and how many stayed sealed.
 	OpenedRecords, SealedRecords [2]int64

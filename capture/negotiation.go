@@ -94,7 +94,8 @@ func (n *negotiation) openable() bool {
 	if n.suite == nil || !n.suite.Openable() || n.suite.TLS13 != is13(n.version) {
 		return false
 	}
-	return is13(n.version) || n.version >= 0x0301 && n.version <= 0x0303
+	// Before draft 25, TLS 1.3 did not authenticate record headers.
+	return n.version >= 0x0301 && n.version <= 0x0304 || n.version >= 0x7f00+25 && n.version <= 0x7f00+28
 }
 
 // handshakes tells the whole messages that there are.
@@ -426,6 +427,9 @@ func (c *conn) open12(h *half, typ uint8, version uint16, body []byte) ([]byte, 
 		o := n.masters[i].openers[h.side]
 		if plain, _, err := o.Open(dst, typ, version, body); err == nil {
 			t.opener, t.by = o, n.masters[i].by
+			if t.by == labelClientRandom {
+				n.secrets.latest[labelClientRandom] = n.masters[i].secret // of several, the one that fits
+			}
 			t.inflater = nil
 			c.d.plain = plain
 			return c.inflate(h, plain)
@@ -564,6 +568,7 @@ func (c *conn) try(h *half, s stage, version uint16, body []byte) (plain []byte,
 		}
 		t.enter(s)
 		t.opener, t.secret, t.by = tr.opener, tr.secret, label
+		n.secrets.latest[label] = tr.secret // of several, the one that fits
 		return plain, inner, true, true
 	}
 	return nil, 0, true, false
