@@ -90,14 +90,53 @@ func other(link uint16, data []byte) (ip []byte, reason string) {
 	p := gopacket.NewPacket(data, layers.LinkType(link), gopacket.DecodeOptions{Lazy: true, NoCopy: true})
 	for _, kind := range []gopacket.LayerType{layers.LayerTypeIPv4, layers.LayerTypeIPv6} {
 		if layer := p.Layer(kind); layer != nil {
-			head := layer.LayerContents()
-			return head[:min(len(head)+len(layer.LayerPayload()), cap(head))], ""
+			return whole(layer), ""
 		}
 	}
 	if all := p.Layers(); len(all) == 0 || all[0].LayerType() == gopacket.LayerTypeDecodeFailure {
 		return nil, SkippedLinkType
 	}
 	return nil, SkippedNotIP
+}
+
+// whole returns the bytes of a layer and of what it carries. With NoCopy they
+// stand one after the other.
+func whole(layer gopacket.Layer) []byte {
+	head := layer.LayerContents()
+	return head[:min(len(head)+len(layer.LayerPayload()), cap(head))]
+}
+
+// tunnelled returns the innermost IP packet within an IP packet that is itself
+// no TCP: IP in IP, GRE, and in UDP VXLAN, Geneve and GTP, as the mirrors of
+// clouds and of mobile networks send it. It returns nil if there is none.
+func tunnelled(ip []byte) []byte {
+	first, proto, head := gopacket.Decoder(layers.LayerTypeIPv4), byte(0), 40
+	if ip[0]>>4 == 4 {
+		proto, head = ip[9], int(ip[0]&15)*4
+	} else {
+		first, proto = layers.LayerTypeIPv6, ip[6]
+	}
+	switch proto {
+	case 4, 41, 47: // IPv4, IPv6, GRE
+	case 17: // UDP
+		if len(ip) < head+8 {
+			return nil
+		}
+		switch binary.BigEndian.Uint16(ip[head+2:]) {
+		case 2152, 4789, 6081: // GTP-U, VXLAN, Geneve
+		default:
+			return nil
+		}
+	default:
+		return nil
+	}
+	all := gopacket.NewPacket(ip, first, gopacket.DecodeOptions{NoCopy: true}).Layers()
+	for i := len(all) - 1; i > 0; i-- {
+		if kind := all[i].LayerType(); kind == layers.LayerTypeIPv4 || kind == layers.LayerTypeIPv6 {
+			return whole(all[i])
+		}
+	}
+	return nil
 }
 
 // A segment is what one packet says about a TCP connection.

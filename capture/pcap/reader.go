@@ -32,7 +32,7 @@ const (
 	SkippedMalformed     = "malformed-header"  // a length in a header is impossible
 	SkippedAfterClose    = "after-close"       // data of a connection that was reset or closed
 	SkippedOtherRecord   = "other-record"      // counted by Wireshark as a frame, but no packet
-	SkippedMalformedFact = "malformed-fact"    // not a packet
+	SkippedMalformedFact = "malformed-fact"    // no packet either, and not counted as one
 )
 
 // Stats counts what has been read so far.
@@ -213,15 +213,21 @@ func Keys(r io.Reader, yield func(keys.Secret)) error {
 // packet takes in one packet of a capture. Its data are cut off if the packet
 // was longer on the wire: cut bytes are missing.
 func (r *Reader) packet(link uint16, leg capture.Leg, t int64, data []byte, cut int) {
+	var p segment
 	ip, reason := r.links.payload(link, data)
 	if reason == "" {
-		var p segment
-		if reason = p.parse(ip, cut); reason == "" {
-			r.flows.segment(leg, t, r.stats.Packets, &p)
-			return
+		reason = p.parse(ip, cut)
+	}
+	if reason == SkippedNotTCP {
+		if ip = tunnelled(ip); ip != nil {
+			reason = p.parse(ip, cut)
 		}
 	}
-	r.stats.Skipped[reason]++
+	if reason != "" {
+		r.stats.Skipped[reason]++
+		return
+	}
+	r.flows.segment(leg, t, r.stats.Packets, &p)
 }
 
 // block reads the next block of a pcapng file.

@@ -17,7 +17,7 @@ const (
 	browserInterface = "browser-proxy" // if_name of interface 0
 	originInterface  = "proxy-origin"  // if_name of interface 1
 
-	about = "Recorded by a proxy. Addresses, ports, times and every payload byte are real; the IP and TCP headers around them are made up. This file holds the keys that open what it holds."
+	about = "Addresses, ports, times and every payload byte are real; the IP and TCP headers around them are made up. As recorded, this file also holds the keys that open it."
 
 	maxPayload = 16 << 10 // bytes of payload in a packet
 	bufferSize = 256 << 10
@@ -46,13 +46,13 @@ type Writer struct {
 }
 
 // NewWriter writes the header of a recording, so that the file is a valid
-// capture from the start. The comment is added to the one that says which parts
-// of the file are real; it may be empty.
+// capture from the start. The comment stands before the one that says which
+// parts of the file are real; it may be empty.
 func NewWriter(w io.Writer, comment string) (*Writer, error) {
 	wr := &Writer{w: w, buf: make([]byte, 0, bufferSize)}
 	text := about
 	if comment != "" {
-		text += " " + comment
+		text = comment + ". " + about
 	}
 	b, start := beginBlock(wr.buf, blockSHB)
 	b = binary.LittleEndian.AppendUint32(b, byteOrderMagic)

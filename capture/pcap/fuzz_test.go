@@ -1,0 +1,92 @@
+package pcap
+
+import (
+	"bytes"
+	"testing"
+
+	"explainer/capture"
+	"explainer/capture/keys"
+)
+
+// FuzzReader feeds a reader with anything. What it gives must be consistent in
+// itself and not much larger than the file.
+func FuzzReader(f *testing.F) {
+	for seed := range uint64(3) {
+		file, _ := recording(f, seed, 12)
+		f.Add(file[:min(len(file), 4000)])
+	}
+	for _, link := range []uint32{linkEthernet, linkNull, linkSLL, linkSLL2, linkRaw, 9, 105} {
+		s := newScript(link, client, server)
+		head := unhex(f, map[uint32]string{linkEthernet: "0200000000010200000000028100000508 00", linkNull: "02000000", linkSLL: "000000010006020000000001 0000 0800", linkSLL2: "0800000000000002000100060200000000010000", 9: "ff030021"}[link])
+		data := append(head, tcp4(client, server, flagACK, 1, 1, "hello")...)
+		s.packet(data, len(data)+10)
+		f.Add(s.Bytes())
+	}
+	s := newScript(linkRaw, client, server)
+	s.handshake()
+	s.send(capture.Client, flagACK, 10, 0, "later")
+	s.send(capture.Client, flagACK, 3, 0, "overlapping")
+	s.send(capture.Client, flagFIN|flagACK, 20, 0, "")
+	s.send(capture.Server, flagFIN|flagACK, 0, 21, "bye")
+	s.handshake()
+	s.send(capture.Server, flagRST, 0, 0, "")
+	f.Add(s.Bytes())
+	for _, o := range orders {
+		f.Add(bytes.Join([][]byte{o.section(o.option(optApplication, []byte(application))), o.iface(linkRaw, 40, o.option(optIfTsresol, []byte{0x84})), o.packet(0, 9, 90, tcp4(client, server, flagACK, 1, 1, "x")),
+			o.block(blockFact, []byte(`{"t":1,"kind":"closed","conn":1}   `)), o.block(blockNRB, []byte{1, 0, 6, 0, 1, 2, 3, 4, 'a', 0, 0, 0}), o.block(blockSPB, []byte{0, 0, 0, 1, 0x45, 0, 0, 0})}, nil))
+	}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		r, err := NewReader(bytes.NewReader(file))
+		if err != nil {
+			return
+		}
+		given, conns := 0, map[int]bool{}
+		inputs := 0
+		for {
+			in, err := r.Next()
+			if err != nil {
+				break
+			}
+			inputs++
+			conn := 0
+			switch in := in.(type) {
+			case *capture.Open:
+				if in.Conn < 1 || in.Conn > r.Stats().Connections || conns[in.Conn] || in.Packet < 1 || in.Packet > r.Stats().Packets {
+					t.Fatalf("%+v", in)
+				}
+				conns[in.Conn] = true
+				conn = in.Conn
+			case *capture.Chunk:
+				if given += len(in.Data); len(in.Data) == 0 || in.Packet < 1 || in.Packet > r.Stats().Packets {
+					t.Fatalf("%+v", in)
+				}
+				conn = in.Conn
+			case *capture.Gap:
+				if in.Len <= 0 || in.Len > 1<<32 {
+					t.Fatalf("%+v", in)
+				}
+				conn = in.Conn
+			case *capture.Close:
+				conn = in.Conn
+			case *keys.Secret, *capture.Fact:
+				continue
+			default:
+				t.Fatalf("%T", in)
+			}
+			if !conns[conn] {
+				t.Fatalf("%T of connection %d, which was not opened", in, conn)
+			}
+		}
+		if given > len(file) && !packed(file) {
+			t.Fatalf("%d bytes of payload from a file of %d", given, len(file))
+		}
+		if r.flows.waiting != 0 || len(r.flows.byTuple) != 0 {
+			t.Fatalf("%d bytes wait at the end", r.flows.waiting)
+		}
+		Keys(bytes.NewReader(file), func(keys.Secret) {})
+	})
+}
+
+func packed(file []byte) bool {
+	return bytes.HasPrefix(file, []byte("\x1f\x8b")) || bytes.HasPrefix(file, []byte("\x28\xb5\x2f\xfd"))
+}
