@@ -316,6 +316,9 @@ func TestLinkTypes(t *testing.T) {
 		{"IPv6, authentication header", linkRaw, "", v6("33", "0602000000000000 0000000000000000"), ""},
 		{"IPv6, extension beyond the end", linkRaw, "", v6("00", "06ff000000000000"), SkippedCut},
 		{"IPv6 in IPv4", linkRaw, "45000000000000004029 0000 c0000201c0000202", v6("06", ""), ""},
+		{"IPv4 in IPv4", linkRaw, "45000000000000004004 0000 c0000201c0000202", ip, ""},
+		{"IPv4 in IPv6", linkRaw, "60000000 002d 04 40 20010db8000000000000000000000001 20010db8000000000000000000000002", ip, ""},
+		{"GRE", linkRaw, "4500000000000000402f 0000 c0000201c0000202 0000 0800", ip, ""},
 		{"VXLAN", linkRaw, "45000000000000004011 0000 c0000201c0000202 1000 12b5 0000 0000 0800000000000100" + eth + "0800", ip, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
