@@ -403,9 +403,8 @@ func (fs *flows) drain(f *flow, from int) {
 		fs.waiting -= cost
 		fs.give(f, from, w.data, w.missing, int(h.pos-w.off), w.packet)
 	}
-	if n > 0 {
-		h.waiting = slices.Delete(h.waiting, 0, n)
-	}
+	clear(h.waiting[:n])
+	h.waiting = h.waiting[n:]
 	fs.finish(f, from)
 	if len(f.half[0].waiting)+len(f.half[1].waiting) > 0 {
 		if f.list != &fs.holding {
