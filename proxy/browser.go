@@ -145,10 +145,20 @@ func trust(db string, authority *ca.Authority) error {
 	return nil
 }
 
+const (
+	chromiumSocket = "/org.chromium.Chromium.XXXXXX/SingletonSocket"
+	maxSocketPath  = 104 // bytes of sun_path with its final zero, where it is shortest (unix(4) of the BSDs; Linux has 108)
+)
+
 // browserEnv returns the environment of a browser whose home is a throw-away
 // folder: variables that name other folders of the user's would lead past it.
 func browserEnv(environ []string, home string) []string {
-	set := map[string]string{"HOME": home}
+	// With the last of these Firefox takes the settings server that its profile names: none.
+	set := map[string]string{"HOME": home, "MOZ_REMOTE_SETTINGS_DEVTOOLS": "1"}
+	// Chromium keeps a socket in a temporary folder, and leaves it behind when it is killed.
+	if temp := filepath.Join(home, "temp"); len(temp)+len(chromiumSocket) < maxSocketPath && os.MkdirAll(temp, 0o700) == nil {
+		set["TMPDIR"] = temp
+	}
 	display := false
 	var env []string
 	for _, kv := range environ {
@@ -176,7 +186,7 @@ func exists(name string) bool {
 
 // chromiumFeatures are switched off: what calls home, and what would open an
 // https page where an http page was asked for.
-const chromiumFeatures = "OptimizationHints,OptimizationGuideModelDownloading,MediaRouter,Translate,CertificateTransparencyComponentUpdater,HttpsUpgrades,HttpsFirstBalancedModeAutoEnable"
+const chromiumFeatures = "OptimizationHints,OptimizationGuideModelDownloading,MediaRouter,Translate,CertificateTransparencyComponentUpdater,NetworkTimeServiceQuerying,HttpsUpgrades,HttpsFirstBalancedModeAutoEnable"
 
 func (b *Browser) chromiumArgs(profile string, proxy *url.URL, authority *ca.Authority, headless bool) []string {
 	argv := []string{
@@ -188,6 +198,7 @@ func (b *Browser) chromiumArgs(profile string, proxy *url.URL, authority *ca.Aut
 		// HTTP/3 would go past an HTTP proxy unseen.
 		"--disable-quic",
 		"--disable-background-networking", "--disable-component-update", "--disable-domain-reliability",
+		"--component-updater=url-source=http://localhost:0", "--check-for-update-interval=31536000",
 		"--disable-features=" + chromiumFeatures,
 		"--password-store=basic", "--use-mock-keychain",
 	}
@@ -217,6 +228,8 @@ user_pref("network.captive-portal-service.enabled", false);
 user_pref("network.connectivity-service.enabled", false);
 user_pref("network.http.http3.enable", false);
 user_pref("dom.security.https_first", false);
+user_pref("browser.region.network.url", "");
+user_pref("services.settings.server", "data:,#remote-settings-dummy/v1");
 user_pref("app.normandy.enabled", false);
 user_pref("app.shield.optoutstudies.enabled", false);
 user_pref("app.update.auto", false);
@@ -228,7 +241,12 @@ user_pref("browser.startup.homepage_override.mstone", "ignore");
 user_pref("browser.newtabpage.enabled", false);
 user_pref("datareporting.healthreport.uploadEnabled", false);
 user_pref("datareporting.policy.dataSubmissionEnabled", false);
+user_pref("datareporting.usage.uploadEnabled", false);
+user_pref("dom.push.connection.enabled", false);
 user_pref("extensions.getAddons.cache.enabled", false);
+user_pref("extensions.systemAddon.update.enabled", false);
+user_pref("extensions.update.enabled", false);
+user_pref("media.gmp-manager.updateEnabled", false);
 user_pref("toolkit.telemetry.enabled", false);
 user_pref("toolkit.telemetry.unified", false);
 user_pref("trailhead.firstrun.didSeeAboutWelcome", true);

@@ -181,8 +181,8 @@ var patience = 5 * time.Second // a variable for the tests alone
 // RunChild starts cmd and waits until it has ended. Signals are the child's:
 // the one that asks to end is passed on, and if nothing has come of it after five
 // seconds, the child is killed. Ctrl-C reaches it without help, for the terminal
-// gives that to both; a browser has a process group of its own, and the whole
-// group is ended with it.
+// gives that to both; a browser has a process group of its own, is asked to end
+// by itself, and what it leaves of its group is killed.
 func RunChild(cmd *exec.Cmd) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, passedOn...)
@@ -207,7 +207,7 @@ func RunChild(cmd *exec.Cmd) error {
 			case sig == os.Interrupt && atTerminal():
 				continue
 			}
-			if sendSignal(cmd, sig) != nil {
+			if cmd.Process.Signal(sig) != nil {
 				killChild(cmd)
 			}
 			if kill == nil && sig != os.Interrupt {

@@ -204,6 +204,9 @@ func TestBrowserProfile(t *testing.T) {
 			t.Errorf("%s: %q, a group of its own: %v", name, cmd.Args, hasGroup(cmd))
 		}
 		env := variables(t, cmd.Env)
+		if temp := env["TMPDIR"]; temp != filepath.Join(dir, "temp") && len(dir) < 50 || !exists(temp) {
+			t.Errorf("%s: TMPDIR=%s", name, temp)
+		}
 		want := map[string]string{"HOME": dir, "XDG_RUNTIME_DIR": "/run/user/1", "XAUTHORITY": filepath.Join(home, ".Xauthority")}
 		maps.DeleteFunc(env, func(name, _ string) bool {
 			return !strings.HasPrefix(name, "X") && name != "HOME"

@@ -24,14 +24,10 @@ func setGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: t
 
 func hasGroup(cmd *exec.Cmd) bool { return cmd.SysProcAttr != nil && cmd.SysProcAttr.Setpgid }
 
-func sendSignal(cmd *exec.Cmd, sig os.Signal) error {
-	if hasGroup(cmd) {
-		return syscall.Kill(-cmd.Process.Pid, sig.(syscall.Signal))
-	}
-	return cmd.Process.Signal(sig)
+func killChild(cmd *exec.Cmd) {
+	cmd.Process.Kill()
+	endGroup(cmd)
 }
-
-func killChild(cmd *exec.Cmd) { sendSignal(cmd, syscall.SIGKILL) }
 
 // endGroup kills what is left of the child's process group and waits until it is
 // gone, so that nothing writes into files that are about to be removed.

@@ -16,8 +16,6 @@ func setGroup(*exec.Cmd) {}
 
 func hasGroup(*exec.Cmd) bool { return false }
 
-func sendSignal(cmd *exec.Cmd, sig os.Signal) error { return cmd.Process.Signal(sig) }
-
 func killChild(cmd *exec.Cmd) { cmd.Process.Kill() }
 
 func endGroup(*exec.Cmd) {}

@@ -7,13 +7,16 @@ if (!process.allowedNodeEnvironmentFlags.has('--use-env-proxy') && process.env.H
   const http = require('http');
   const https = require('https');
   const proxy = new URL(process.env.HTTPS_PROXY);
+  // The way to the proxy itself, which the agents below must not take again.
+  const direct = new http.Agent({ keepAlive: false });
+  direct.createConnection = (options) => net.connect(options);
 
   // tunnel asks the proxy for a connection to host:port and hands over the socket.
   const tunnel = (host, port, done) => {
     const target = `${net.isIPv6(host) ? `[${host}]` : host}:${port}`;
     const request = http.request({
       host: proxy.hostname, port: proxy.port, method: 'CONNECT', path: target,
-      headers: { Host: target }, agent: false, createConnection: (o) => net.connect(o),
+      headers: { Host: target }, agent: direct,
     });
     request.once('connect', (reply, socket, head) => {
       if (reply.statusCode !== 200) {
@@ -41,7 +44,7 @@ if (!process.allowedNodeEnvironmentFlags.has('--use-env-proxy') && process.env.H
   https.Agent.prototype.createConnection = function (options, done) { secure(options, done); };
   const plain = http.Agent.prototype.createConnection;
   http.Agent.prototype.createConnection = function (options, done) {
-    if (options.socketPath || options.path === undefined && options.method === 'CONNECT') return plain.call(this, options, done);
+    if (options.socketPath) return plain.call(this, options, done);
     tunnel(options.host || options.hostname || 'localhost', options.port || 80, done);
   };
 

@@ -165,7 +165,7 @@ func siteHandler(kind siteKind, authority *ca.Authority) http.Handler {
 			w.Header().Set("Cache-Control", "no-store")
 			sitePage.Execute(w, map[string]any{
 				"Page": page, "Title": title, "What": what, "Seen": seen(r, kind), "Kinds": siteKinds[1:], "Domain": siteDomain,
-				"CA": authority.Certificate().Subject.CommonName, "Fingerprint": fmt.Sprintf("%X", authority.Fingerprint()),
+				"CA": authority.Certificate().Subject.CommonName, "Fingerprint": strings.ReplaceAll(fmt.Sprintf("% X", authority.Fingerprint()), " ", ":"),
 			})
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"maps"
@@ -160,7 +159,7 @@ func TestSitesServe(t *testing.T) {
 			}
 			want := []string{"<h1>" + k.Title + "</h1>", "This site sees " + map[bool]string{true: "TLS 1.2", false: "TLS 1.3"}[k.Name == "rsa" || k.Name == "tls12"], proto}
 			if home {
-				want = []string{"<h1>explainer</h1>", "sites test", strings.ToUpper(hex.EncodeToString(sum[:])), `fetch("https://explainer.test/trusted"`, `href="https://hrr.explainer.test/"`}
+				want = []string{"<h1>explainer</h1>", "sites test", fmt.Sprintf("<code>%02X:%02X:%02X:", sum[0], sum[1], sum[2]), `fetch("https://explainer.test/trusted"`, `href="https://hrr.explainer.test/"`}
 			}
 			resp, page := get("/", nil)
 			for _, w := range want {

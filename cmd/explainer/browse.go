@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 
 	"explainer/proxy"
 
@@ -32,12 +33,12 @@ Examples:
 	Action: func(c *cli.Context) error {
 		args := c.Args().Slice()
 		url := "http://explainer.test/"
-		if len(args) > 0 && args[0] != "--" {
+		if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 			url, args = args[0], args[1:]
 		}
 		if len(args) > 0 && args[0] == "--" {
 			args = args[1:]
-		} else if len(args) > 0 {
+		} else if len(args) > 0 && !strings.HasPrefix(args[0], "-") { // the -- in front of them has gone where no URL was given
 			return usage("browse takes one URL, not also "+quote(args[0]), "arguments for the browser itself stand behind --")
 		}
 		browser, err := proxy.FindBrowser(c.String("browser"))
