@@ -310,11 +310,12 @@ func (p *Proxy) secure(ctx context.Context, t, o *Tap, name string, alpn []strin
 		fail.ID = "own-ca"
 		fail.Certs = conn.ConnectionState().PeerCertificates
 	case ctx.Err() != nil:
+		detail := fmt.Sprintf("it took longer than %v", dialTime)
 		fail.ID = "tls-timeout"
 		if errors.Is(ctx.Err(), context.Canceled) {
-			fail.ID = "canceled"
+			fail.ID, detail = "canceled", "the client hung up before it was over"
 		}
-		p.Recorder.Fact(capture.Fact{Kind: capture.FactTLSFailed, Conn: t.number(), Peer: o.number(), Host: name, Detail: ctx.Err().Error()})
+		p.Recorder.Fact(capture.Fact{Kind: capture.FactTLSFailed, Conn: t.number(), Peer: o.number(), Host: name, Detail: detail})
 		return nil, fail
 	default:
 		fail.ID = "tls"

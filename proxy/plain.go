@@ -11,6 +11,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"time"
 
 	"explainer/capture"
 
@@ -169,7 +170,9 @@ func (w *plainWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 	pw := &plainWriter{ResponseWriter: w}
 	body := &cutBody{}
-	p.dispatch.ServeHTTP(pw, r.WithContext(context.WithValue(r.Context(), cutKey{}, body)))
+	ctx, cancel := whileWaiting(r.Context(), tapOf(r))
+	defer cancel()
+	p.dispatch.ServeHTTP(pw, r.WithContext(context.WithValue(ctx, cutKey{}, body)))
 	if pw.hijacked != nil {
 		pw.hijacked.Close() // goproxy does not
 	}
@@ -177,6 +180,22 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 		// The origin's body broke off. So must ours, and not end as if it were whole.
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// whileWaiting returns a context for a request of t's client. The one that
+// net/http makes ends as soon as the client sends FIN; but a client may say with
+// that only that it has nothing more to ask (RFC 9112 9.6), and still get its answer.
+func whileWaiting(request context.Context, t *Tap) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(request))
+	stop := context.AfterFunc(request, func() {
+		if t == nil || t.peerEnd.Load() != endFin {
+			cancel()
+			return
+		}
+		timer := time.AfterFunc(halfOpenTime, cancel)
+		context.AfterFunc(ctx, func() { timer.Stop() })
+	})
+	return ctx, func() { stop(); cancel() }
 }
 
 type cutKey struct{}
