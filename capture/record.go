@@ -131,6 +131,8 @@ func (c *conn) record(h *half, p []byte) (int, status) {
 // headerFault says what is wrong with a record header, or "".
 func (c *conn) headerFault(h *half, typ uint8, version uint16, n int) string {
 	switch {
+	case typ == 'H' && version == 'T'<<8|'T' && n == 'P'<<8|'/':
+		return "the bytes HTTP/ in clear stand in the place of a TLS record"
 	case typ < typeChangeCipherSpec || typ > typeHeartbeat:
 		return fmt.Sprintf("content type %d does not exist", typ)
 	case version>>8 != 3 || version&0xff > 4:
