@@ -124,7 +124,7 @@ var certificateSentences = []entry{
 var factSentences = []entry{
 	{"fact-recording", "The recording begins (explainer {detail}).", nil},
 	{"fact-recording-textbook", "The recording begins (explainer {detail}), in textbook mode: towards the client the proxy speaks TLS 1.2 with RSA key transport, as the textbook tells it.", []string{"5246 7.4.7.1"}},
-	{"fact-session", "Connections {conn} (client to proxy) and {peer} (proxy to origin) are one session, for {host}: what is one conversation in the textbook is two here, with two sets of keys.", nil},
+	{"fact-session", "Connections {conn} (client to proxy) and {peer} (proxy to origin) are one session, for {host}: what is one conversation in the textbook is two here.", nil},
 	{"fact-session-alone", "A session for {host}; the proxy opened no connection to an origin for it.", nil},
 	{"fact-plain-http", "Connections {conn} and {peer} carry plain HTTP requests for {host}.", nil},
 	{"fact-pass-through", "The proxy passes this on without decrypting it, as asked for with {detail}.", nil},
@@ -153,6 +153,8 @@ var factSentences = []entry{
 	{"fact-closed-client", "The client ended the connection first.", nil},
 	{"fact-closed-origin", "The origin ended the connection first.", nil},
 	{"fact-closed-proxy-shutdown", "The proxy ended the connection: it was told to stop.", nil},
+	{"fact-closed-proxy", "The proxy ended the connection.", nil},
+	{"fact-closed-proxy-because", "The proxy ended the connection: {detail}.", nil},
 	{"fact-closed-timeout", "The proxy ended the connection: nothing had come for too long ({detail}).", nil},
 	{"fact-closed-error", "The connection ended with an error: {detail}.", nil},
 	{"fact-closed-other", "The connection ended: {detail}.", nil},

@@ -14,6 +14,7 @@ var stepSentences = []entry{
 	{"step-1-plain-proxy", "{Client} opened a TCP connection to port {port} of {server} and sent a plain HTTP request for {asked} to it: an http URL needs no tunnel, no port 443 and no TLS.", []string{"9112 3.2.2"}},
 	{"step-1-failed-hello", "The TCP connection to port {port} of {server} was open, but it ended while the two sides said hello, before any other step: {cause}.", []string{"5246 7.3", "8446 4.1.1"}},
 	{"step-1-failed-tcp", "The TCP connection to port {port} of {server} ended before {client} had sent a byte of TLS.", []string{"9293 3.5"}},
+	{"step-1-failed-cut", "The TCP connection to port {port} of {server} was open, but it ended inside the first message of {client}: {bytes} bytes of it had come.", []string{"9293 3.6"}},
 	{"step-1-failed-refused", "{Server} stopped the connection while the two sides said hello, on purpose: {cause}.", []string{"8446 4.1.1"}},
 
 	// Step 2: the server has a key pair; the private key never leaves it.
@@ -66,10 +67,10 @@ var stepSentences = []entry{
 	{"step-4a-psk", "There was no certificate to check: who knows the common secret is believed.", []string{"4279 2"}},
 	{"step-4a-anonymous", "There was no certificate to check: this suite has none.", []string{"5246 F.1.1.1"}},
 	{"step-4a-failed-alert", "{Client} looked at the certificate and refused it: {cause}.", []string{"5246 7.2.2", "8446 6.2"}},
-	{"step-4a-failed-minted", "{Client} refused the certificate that the proxy had made: {cause}. Most likely it does not trust the proxy's CA: install it (explainer ca install, or open http://explainer.test/ through the proxy). If it is installed, this client may accept only keys that it knows (pinning).", []string{"5246 7.2.2", "8446 6.2"}},
+	{"step-4a-failed-minted", "{Client} refused the certificate that the proxy had made: {cause}. Most likely it does not trust the proxy's CA: install it (http://explainer.test/, opened through the proxy, shows how). If it is installed, this client may accept only keys that it knows (pinning).", []string{"5246 7.2.2", "8446 6.2"}},
 	{"step-4a-failed-mirrored", "{Client} refused the certificate, and rightly: the proxy passes the fault of the origin's certificate on and does not make it look good. {cause}.", []string{"5280 6", "8446 6.2"}},
 	{"step-4a-failed-silent", "{Client} hung up after the certificate without a word: it sent no alert and no data. Most likely it did not accept the certificate; some programs do not say so.", []string{"5246 7.2.2"}},
-	{"step-4a-failed-silent-minted", "{Client} hung up after the certificate that the proxy had made, without a word: it sent no alert and no data. Most likely it does not trust the proxy's CA: install it (explainer ca install, or open http://explainer.test/ through the proxy). Some programs do not say why they leave.", []string{"5246 7.2.2"}},
+	{"step-4a-failed-silent-minted", "{Client} hung up after the certificate that the proxy had made, without a word: it sent no alert and no data. Most likely it does not trust the proxy's CA: install it (http://explainer.test/, opened through the proxy, shows how). Some programs do not say why they leave.", []string{"5246 7.2.2"}},
 	{"step-4a-failed-late", "{Client} finished the handshake and then closed the connection without sending data, and a client that checks has a reason: {fault}.", []string{"5280 6", "9525 6"}},
 	{"step-4a-failed-sealed-alert", "{Client} answered with one encrypted record of the size of an alert (24 bytes) and sent nothing more: most likely it refused the certificate. The alert itself is sealed.", []string{"8446 6.2"}},
 	{"step-4a-hidden", "Whether {client} went on after the certificate cannot be told from these bytes: {reason}.", []string{"8446 5.2"}},

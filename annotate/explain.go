@@ -160,6 +160,7 @@ type conn struct {
 	ended    bool   // the capture ended first
 }
 
+	cut      int64  // bytes of a first message of the client's that never became whole
 // An alert that was seen.
 type alert struct {
 	side        int

@@ -135,6 +135,9 @@ func (x *Explainer) failByAlert(c *conn, al alert) {
 	f := x.flow(c)
 	cause := c.causeOf(al)
 	switch {
+	case h.sh == nil && al.side == 1 && c.closed[0]:
+		// The alert answers nobody: the client has hung up, and how that is told
+		// is settled when the connection is over.
 	case h.sh == nil:
 		id := "step-1-failed-hello"
 		if c.refused != nil && al.side == 1 {
@@ -282,7 +285,11 @@ func (x *Explainer) settleEnd(c *conn) {
 	closed := c.closer != 0
 	if !c.tls && c.noTLS == "" && c.pass == nil {
 		if closed && c.over {
-			c.fail(Step1, "step-1-failed-tcp", "", at)
+			id := "step-1-failed-tcp"
+			if c.cut > 0 {
+				id = "step-1-failed-cut"
+			}
+			c.fail(Step1, id, "", at)
 			x.step(c, Step1)
 		}
 		return

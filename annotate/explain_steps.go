@@ -79,6 +79,10 @@ func (x *Explainer) flow(c *conn) flow {
 		return flow{id: "http", title: "plain HTTP, no TLS"}
 	case c.noTLS == "opaque" || !c.tls && c.pass == nil && c.over:
 		return flow{id: "opaque", title: "neither TLS nor HTTP"}
+	case !c.tls && c.cut > 0:
+		return flow{id: "unknown", title: "a connection that ended inside its first message"}
+	case !c.tls:
+		return flow{id: "unknown", title: "a connection that carried nothing"}
 	}
 	h := c.main
 	if h.sh == nil {
@@ -182,6 +186,9 @@ func (x *Explainer) args(c *conn) args {
 		"client": client, "server": server,
 		"port": port(c.c.Server), "asked": or(clip(c.askedFor()), "the host"),
 		"version": "TLS", "suite": "no suite",
+	}
+	if c.cut > 0 {
+		a["bytes"] = strconv.FormatInt(c.cut, 10)
 	}
 	if h.sh != nil {
 		a["version"] = handshake.VersionName(h.version())

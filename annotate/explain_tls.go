@@ -1178,6 +1178,9 @@ func opaqueWords(why string) string {
 
 // printable shows text as text and anything else as hex.
 func printable(b []byte) string {
+	if !c.tls && c.noTLS == "" && b.Why == capture.OpaqueCut && m.Side == capture.Client {
+		c.cut += b.Len
+	}
 	for _, r := range string(b) {
 		if r == 0xfffd || r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0x7f {
 			return hexLen(b)

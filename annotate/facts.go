@@ -154,6 +154,8 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 			id = "fact-dial-" + f.Outcome
 		}
 		tell("origin not reached", id)
+		name, _, _ := splitHostPort(f.Host)
+		a = a.with("host", or(clip(name), a["host"]))
 	case capture.FactLookupFailed:
 		tell("name not found", "fact-lookup-failed")
 	case capture.FactTLSFailed:
@@ -185,6 +187,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 		switch f.Outcome {
 		case "error-page", "set-up-page", "not-a-proxy-request", "built-in":
 			id = "fact-own-" + f.Outcome
+		a = a.with("detail", or(clip(closedWords(f.Detail)), a["detail"]))
 		}
 		tell("the proxy answers itself", id)
 	case capture.FactRefused:
@@ -193,8 +196,11 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 	case capture.FactClosed:
 		id := "fact-closed-other"
 		switch f.Outcome {
-		case "client", "origin", "proxy-shutdown", "timeout", "error":
+		case "client", "origin", "proxy", "proxy-shutdown", "timeout", "error":
 			id = "fact-closed-" + f.Outcome
+		if f.Outcome == "proxy" && f.Detail != "" {
+			id, a = "fact-closed-proxy-because", a.with("detail", clip(closedWords(f.Detail)))
+		}
 		}
 		tell("who closed", id)
 	default:
@@ -277,12 +283,41 @@ func findingWords(f *capture.Fact) string {
 }
 
 // refusedWords says why the proxy itself stopped a browser's handshake.
+// closedWords says why the proxy itself ended a connection: for the names of
+// what can be wrong with an origin in words, and else in the proxy's own.
+func closedWords(detail string) string {
+	if words, ok := map[string]string{
+		"expired":        "the origin's certificate has expired",
+		"not-yet-valid":  "the origin's certificate is not valid yet",
+		"wrong-host":     "the origin's certificate is for another name",
+		"untrusted-root": "no trusted authority vouches for the origin's certificate",
+		"self-signed":    "nobody but itself vouches for the origin's certificate",
+		"own-ca":         "the origin's certificate is signed by this proxy's own CA",
+		"other":          "the origin's certificate was not accepted, or the origin was not reached",
+		"refused":        "the origin refused the connection",
+		"timeout":        "the origin did not answer in time",
+		"unreachable":    "there is no way to the origin",
+		"loop":           "the origin asked for is the proxy itself",
+		"canceled":       "the client had hung up",
+		"lookup":         "the origin's name could not be looked up",
+		"no-such-name":   "there is no such name",
+		"no-such-site":   "there is no such built-in site",
+		"tls":            "the handshake with the origin failed",
+		"tls-timeout":    "the handshake with the origin took too long",
+		"upstream":       "the upstream proxy made no connection",
+		"no-answer":      "the origin gave no answer",
+	}[detail]; ok {
+		return words
+	}
+	return detail
+}
+
 func refusedWords(f *capture.Fact) string {
 	switch f.Outcome {
 	case "textbook-no-rsa":
-		return "textbook mode needs a cipher suite with RSA key transport, and the client offers none"
+		return "textbook mode needs a cipher suite with RSA key transport, and " + or(clip(f.Detail), "the client offers none")
 	case "textbook-no-http1":
-		return "textbook mode needs http/1.1, and the client does not offer it"
+		return "textbook mode needs http/1.1, and " + or(clip(f.Detail), "the client does not offer it")
 	}
 	return or(clip(f.Detail), f.Outcome)
 }
