@@ -16,9 +16,10 @@ import (
 
 // A Browser is one that Command can start.
 type Browser struct {
-	Name    string // "chromium" or "firefox"
-	path    string
-	firefox bool
+	Name      string // "chromium" or "firefox"
+	path      string
+	firefox   bool
+	checksOff bool
 }
 
 // FindBrowser finds an installed browser: by kind ("chromium", "firefox"), by
@@ -39,7 +40,8 @@ func FindBrowser(name string) (*Browser, error) {
 	find := func(kind string, names []string) *Browser {
 		for _, n := range names {
 			if path, err := exec.LookPath(n); err == nil {
-				return &Browser{Name: kind, path: path, firefox: kind == "firefox"}
+				firefox := kind == "firefox"
+				return &Browser{kind, path, firefox, !firefox && (runtime.GOOS == "darwin" || runtime.GOOS == "windows")}
 			}
 		}
 		return nil
@@ -73,13 +75,14 @@ func FindBrowser(name string) (*Browser, error) {
 // ErrNoCertutil tells that a browser cannot be made to trust the CA without touching the user's own stores.
 var ErrNoCertutil = errors.New("certutil is not installed: without it a throw-away profile cannot be made to trust the CA (Debian: libnss3-tools, Fedora: nss-tools, macOS: nss)")
 
+// ErrNoDisplay tells that a browser could show nothing.
+var ErrNoDisplay = errors.New("there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set; --headless needs none")
+
 // ChecksOff reports that this browser, on this system, takes its roots from the
 // user's own trust store, which stays as it is: it is started with its certificate
 // checks switched off for what the proxy's CA has signed, so that it shows no
 // warning for certificates that have expired or name another host.
-func (b *Browser) ChecksOff() bool {
-	return !b.firefox && (runtime.GOOS == "darwin" || runtime.GOOS == "windows")
-}
+func (b *Browser) ChecksOff() bool { return b.checksOff }
 
 // Command makes a new profile in dir that trusts the CA and uses the proxy, and
 // returns the command that opens pageURL with it, for [RunChild]. dir may be
@@ -91,11 +94,14 @@ func (b *Browser) Command(dir string, authority *ca.Authority, proxyURL, pageURL
 	if err != nil {
 		return nil, err
 	}
+	if !headless && runtime.GOOS != "darwin" && runtime.GOOS != "windows" && os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" {
+		return nil, ErrNoDisplay
+	}
 	profile := filepath.Join(dir, "profile")
 	if err := os.MkdirAll(profile, 0o700); err != nil {
 		return nil, err
 	}
-	if !b.ChecksOff() {
+	if !b.checksOff {
 		db := profile
 		if !b.firefox {
 			db = filepath.Join(dir, ".pki", "nssdb")
@@ -202,7 +208,7 @@ func (b *Browser) chromiumArgs(profile string, proxy *url.URL, authority *ca.Aut
 		"--disable-features=" + chromiumFeatures,
 		"--password-store=basic", "--use-mock-keychain",
 	}
-	if b.ChecksOff() {
+	if b.checksOff {
 		key := authority.SPKIHash()
 		argv = append(argv, "--ignore-certificate-errors-spki-list="+base64.StdEncoding.EncodeToString(key[:]))
 	}

@@ -187,6 +187,8 @@ func TestBrowserProfile(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", "/run/user/1")
 	home := t.TempDir()
 	t.Setenv("HOME", home)
+	t.Setenv("DISPLAY", "")
+	t.Setenv("WAYLAND_DISPLAY", "")
 	if err := os.WriteFile(filepath.Join(home, ".Xauthority"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -196,6 +198,9 @@ func TestBrowserProfile(t *testing.T) {
 			t.Fatalf("this test needs %s: %v", name, err)
 		}
 		dir := t.TempDir()
+		if _, err := b.Command(dir, authority, proxyURL, "https://shop.test/", false, nil); err != ErrNoDisplay {
+			t.Errorf("%s without a display: %v", name, err)
+		}
 		cmd, err := b.Command(dir, authority, proxyURL, "https://shop.test/", true, []string{"--an-argument"})
 		if err != nil {
 			t.Fatal(err)
@@ -222,5 +227,37 @@ func TestBrowserProfile(t *testing.T) {
 		if err != nil || !bytes.Equal(bytes.ReplaceAll(pem, []byte("\r"), nil), authority.PEM()) {
 			t.Errorf("%s trusts: %s, %v", name, pem, err)
 		}
+	}
+}
+
+// TestChecksOff starts Chromium as on the systems where it takes its roots from
+// the user's own store: it knows no CA, and shows the page.
+func TestChecksOff(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(p *Proxy) {
+		sites, err := StartSites(p.Authority)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { sites.Close() })
+		p.Sites = sites
+	})
+	b, err := FindBrowser("chromium")
+	if err != nil {
+		t.Fatalf("this test needs Chromium: %v", err)
+	}
+	b.checksOff = true
+	dir := t.TempDir()
+	cmd, err := b.Command(dir, r.Authority, "http://"+r.addr, "https://tls13.explainer.test/", true, []string{"--dump-dom"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page bytes.Buffer
+	cmd.Stdout = &page
+	if err := RunChild(cmd); err != nil || !strings.Contains(page.String(), "<h1>TLS 1.3</h1>") {
+		t.Errorf("%v: %s", err, &page)
+	}
+	if exists(filepath.Join(dir, ".pki")) {
+		t.Error("the profile has a list of roots, which would not be read")
 	}
 }

@@ -380,6 +380,103 @@ func TestRunSignal(t *testing.T) {
 	}
 }
 
+// ctrlCScript presses Ctrl-C on the terminal of a command, once it says "ready",
+// and then types a line.
+const ctrlCScript = `
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+seen = b""
+def until(what):
+    global seen
+    while what not in seen:
+        seen += os.read(terminal, 1000)
+until(b"ready")
+os.write(terminal, b"\x03")
+until(b"asked")
+os.write(terminal, b"go on\n")
+try:
+    until(b"never said")
+except OSError:
+    pass
+_, status = os.waitpid(pid, 0)
+print(os.waitstatus_to_exitcode(status), seen.count(b"asked"), b"got go on" in seen)
+`
+
+// TestRunCtrlC presses Ctrl-C on a terminal: the child has it, once, and goes on as it likes.
+func TestRunCtrlC(t *testing.T) {
+	t.Parallel()
+	const child = `trap 'echo asked' INT; echo ready; until read x; do :; done; echo got $x; exit 4`
+	cmd := explainerCmd(t)
+	cmd.Path, cmd.Args = lookPath(t, "python3"), []string{"python3", "-c", ctrlCScript, "explainer", "run", "--", "sh", "-c", child}
+	out, err := cmd.CombinedOutput()
+	if err != nil || strings.TrimSpace(string(out)) != "4 1 True" {
+		t.Errorf("exit code, times that the child was asked, and whether it went on: %s, %v", out, err)
+	}
+}
+
+func lookPath(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("this test needs %s: %v", name, err)
+	}
+	return path
+}
+
+// TestRunClientCertificate has the proxy show a certificate to the site that asks for one.
+func TestRunClientCertificate(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	pair := filepath.Join(dir, "pair.pem")
+	out, err := exec.Command("sh", "-c", `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=someone -keyout "$0.key" -out "$0" && cat "$0.key" >>"$0"`, pair).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	r := explain(t, "run", "--client-cert", "mtls.explainer.test="+pair, "--", "curl", "-sS", "https://mtls.explainer.test/")
+	if r.code != 0 || !strings.Contains(r.stdout, "The proxy showed a certificate for CN=someone.") {
+		t.Errorf("exit code %d, %s, %s", r.code, r.stdout, r.stderr)
+	}
+	r.legs("mtls.explainer.test", full, mlkem)
+	var ids []string
+	for _, e := range r.events {
+		for _, p := range e.Proofs {
+			if p.State == annotate.Proven && e.Leg == "origin" {
+				ids = append(ids, p.ID)
+			}
+		}
+	}
+	if !slices.Contains(ids, "client-certificate-verify") {
+		t.Errorf("on the origin's leg these proofs succeed, and not that of the client's certificate: %v", ids)
+	}
+}
+
+// TestRunRefused takes clients into textbook mode that cannot follow.
+func TestRunRefused(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		args []string
+		want string
+	}{
+		"suites":  {[]string{"--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-AES128-GCM-SHA256"}, "TLS_RSA_WITH_AES_128_GCM_SHA256"},
+		"version": {[]string{"--tlsv1.3"}, "does not offer TLS 1.2"},
+	} {
+		r := explain(t, append([]string{"run", "--textbook", "--", "curl", "-sS", "https://tls13.explainer.test/"}, tt.args...)...)
+		if r.code != 35 { // CURLE_SSL_CONNECT_ERROR
+			t.Errorf("%s: exit code %d, want curl's 35: %s", name, r.code, r.stderr)
+		}
+		if e := r.message("browser", "handshake stopped", tt.want); e == nil {
+			t.Errorf("%s: the story does not say %q", name, tt.want)
+		}
+		for _, s := range r.sessions("tls13.explainer.test") {
+			if v := s.Legs[0].Rows[0].Verdict; v != annotate.Failed {
+				t.Errorf("%s: step 1 %s, want failed", name, v)
+			}
+		}
+	}
+}
+
 // browserSlots lets two browsers run at once.
 var browserSlots = make(chan struct{}, 2)
 
@@ -496,6 +593,28 @@ func TestBrowseChromium(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestBrowserWithoutTrust shows the set-up page to a Chromium that does not know the CA.
+func TestBrowserWithoutTrust(t *testing.T) {
+	t.Parallel()
+	browserSlots <- struct{}{}
+	defer func() { <-browserSlots }()
+	home := t.TempDir()
+	r := explain(t, "run", "--", "env", "HOME="+home, lookPath(t, "chromium"), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-features=HttpsUpgrades",
+		"--user-data-dir="+filepath.Join(home, "profile"), "--proxy-server={proxy}", "--virtual-time-budget=10000", "--dump-dom", "http://explainer.test/")
+	if r.code != 0 || !strings.Contains(r.stdout, `<p class="said no" id="trust">This browser does not trust`) {
+		t.Errorf("exit code %d, %s", r.code, r.stdout)
+	}
+	failed := false
+	for _, s := range r.sessions("explainer.test") {
+		for _, row := range s.Legs[0].Rows {
+			failed = failed || row.Step == annotate.Step4a && row.Verdict == annotate.Failed
+		}
+	}
+	if !failed {
+		t.Error("no session failed at step 4a")
 	}
 }
 
