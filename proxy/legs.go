@@ -302,9 +302,8 @@ func (s *session) leaf(hello *tls.ClientHelloInfo, spec ca.Spec) (*tls.Certifica
 	p := s.p
 	spec.RSA = spec.RSA || s.textbook
 	leaf, err := p.Authority.Leaf(hello.Context(), spec)
-	if err != nil && spec.OriginSHA256 != [32]byte{} {
-		// Names that no certificate of ours can hold.
-		spec.Names = []string{s.to.host}
+	if err != nil {
+		spec.Names = []string{s.to.host} // the others are none that a certificate can hold
 		leaf, err = p.Authority.Leaf(hello.Context(), spec)
 	}
 	if err != nil {
@@ -316,6 +315,9 @@ func (s *session) leaf(hello *tls.ClientHelloInfo, spec ca.Spec) (*tls.Certifica
 		if other, err := p.Authority.Leaf(hello.Context(), spec); err == nil && hello.SupportsCertificate(other) == nil {
 			leaf = other
 		}
+	}
+	if s.refuse {
+		return leaf, nil // crypto/tls wants one, and will not show it
 	}
 	sum, own := sha256.Sum256(leaf.Certificate[0]), p.Authority.Fingerprint()
 	p.Recorder.Fact(capture.Fact{

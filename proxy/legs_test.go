@@ -484,14 +484,16 @@ func TestNames(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.site(to.host, s.Listener.Addr().String())
-		before := r.tunnel(c.connect)
-		var leaf *x509.Certificate
-		conn := tls.Client(before, &tls.Config{ServerName: c.sni, RootCAs: r.roots(), InsecureSkipVerify: c.sni == "",
-			VerifyConnection: func(s tls.ConnectionState) error { leaf = s.PeerCertificates[0]; return nil }})
+		sni := c.sni
+		if sni == "" {
+			sni = "10.1.2.3" // crypto/tls sends none for an address
+		}
+		conn := tls.Client(r.tunnel(c.connect), &tls.Config{ServerName: sni, RootCAs: r.roots()})
 		if err := conn.Handshake(); err != nil {
 			t.Errorf("%+v: %v", c, err)
 			continue
 		}
+		leaf := conn.ConnectionState().PeerCertificates[0]
 		want := append([]string{"*.shop.test", "shop.test"}, "10.1.2.3", "2001:db8::1")
 		var got []string
 		got = append(got, leaf.DNSNames...)
@@ -699,4 +701,62 @@ func TestShutdown(t *testing.T) {
 		t.Error(err)
 	}
 	checkRecording(t, r.items())
+}
+
+// TestSilentConnection: who connects and says nothing is not kept for ever.
+func TestSilentConnection(t *testing.T) {
+	r := newRig(t, func(p *Proxy) {
+		p.setup.Do(p.init)
+		p.server.ReadHeaderTimeout = time.Millisecond
+	})
+	c, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(20 * time.Second))
+	if b, err := io.ReadAll(c); err != nil || len(b) != 0 {
+		t.Errorf("%q, %v", b, err)
+	}
+	items := r.items()
+	checkRecording(t, items)
+	if f := fact(t, items, capture.FactClosed); f.Outcome != "timeout" {
+		t.Errorf("%+v", f)
+	}
+}
+
+// TestOpenSSL: another TLS stack, in every suite of textbook mode and without it.
+func TestOpenSSL(t *testing.T) {
+	for _, c := range []struct {
+		textbook bool
+		args     []string
+		wants    string
+	}{
+		{false, nil, "TLSv1.3, Cipher is TLS_"},
+		{false, []string{"-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"}, "Cipher is ECDHE-RSA-AES128-GCM-SHA256"},
+		{true, []string{"-cipher", "AES128-SHA"}, "Cipher is AES128-SHA"},
+		{true, []string{"-cipher", "AES256-SHA"}, "Cipher is AES256-SHA"},
+		{true, []string{"-cipher", "AES256-GCM-SHA384"}, "Cipher is AES256-GCM-SHA384"},
+		{true, nil, "TLSv1.2"},
+	} {
+		t.Run(fmt.Sprint(c.textbook, c.args), func(t *testing.T) {
+			r := newRig(t, func(p *Proxy) { p.Textbook = c.textbook })
+			r.origin("shop.test", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { io.WriteString(w, "served") }), nil)
+			args := append([]string{"s_client", "-proxy", r.addr, "-connect", "shop.test:443", "-servername", "shop.test", "-CAfile", r.caFile(), "-verify_return_error", "-ign_eof"}, c.args...)
+			out, errs, err := run(t, strings.NewReader("GET / HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n"), "openssl", args...)
+			if err != nil || !strings.Contains(out, c.wants) || !strings.Contains(out, "served") || !strings.Contains(out, "Verify return code: 0 (ok)") {
+				t.Errorf("%v\n%s\n%s", err, out, errs)
+			}
+			items := r.items()
+			checkRecording(t, items)
+			if n := len(facts(items, capture.FactEM)); (n == 1) != c.textbook {
+				t.Errorf("%d padded blocks", n)
+			}
+			for _, leg := range []string{"browser", "origin"} {
+				if out := r.tshark(`http.response.code == 200 and frame.interface_name contains "`+leg+`"`, "frame.number"); out == "" {
+					t.Errorf("tshark does not open the %s's leg", leg)
+				}
+			}
+		})
+	}
 }

@@ -21,8 +21,6 @@ const (
 	queueLimit = 32 << 20
 	// flushEvery is how many recorded bytes are gathered at most before they are written to the file.
 	flushEvery = 256 << 10
-	// stallLimit is how long a write that has not returned keeps its place in the order.
-	stallLimit = 50 * time.Millisecond
 )
 
 // RecorderOptions are what a recording is told besides its file.
@@ -100,7 +98,7 @@ type entry struct {
 	size   int    // of that array
 	wrote  int    // how much of data was really written; set before state becomes done
 	pool   *sync.Pool
-	since  time.Time // when a pending entry was queued
+	until  time.Time // how long a pending entry keeps its place
 	secret keys.Secret
 	fact   capture.Fact
 }
@@ -115,24 +113,26 @@ type stream struct {
 	out            *pcap.Stream // the writing goroutine's own
 }
 
-// Buffers of the two sizes that nearly all chunks have: what a small request
-// needs, and a full TLS record with its overhead (RFC 8446 5.2: 5 + 16384 + 256 bytes).
-var (
-	smallEntries = sync.Pool{New: func() any { return &entry{data: make([]byte, 0, 2<<10)} }}
-	largeEntries = sync.Pool{New: func() any { return &entry{data: make([]byte, 0, 17<<10)} }}
-)
+// Buffers of the sizes that nearly all chunks have: what a small request needs;
+// a full TLS record with its overhead (RFC 8446 5.2: 5 + 16384 + 256 bytes),
+// as crypto/tls writes; and two of them, as it reads when they come fast.
+var entries = [...]struct {
+	size int
+	pool sync.Pool
+}{{size: 2 << 10}, {size: 17 << 10}, {size: 34 << 10}}
 
 // newData returns an entry with a copy of data.
 func newData(s *stream, side capture.Side, t int64, data []byte) *entry {
 	var e *entry
-	switch {
-	case len(data) <= 2<<10:
-		e = smallEntries.Get().(*entry)
-		e.pool = &smallEntries
-	case len(data) <= 17<<10:
-		e = largeEntries.Get().(*entry)
-		e.pool = &largeEntries
-	default:
+	for i := range entries {
+		if of := &entries[i]; len(data) <= of.size {
+			if e, _ = of.pool.Get().(*entry); e == nil {
+				e = &entry{data: make([]byte, 0, of.size), pool: &of.pool}
+			}
+			break
+		}
+	}
+	if e == nil {
 		e = &entry{}
 	}
 	e.kind, e.stream, e.side, e.time = entryData, s, side, t
@@ -243,11 +243,12 @@ func (s *stream) end(side capture.Side, reset bool) {
 	s.rec.put(&entry{kind: kind, stream: s, side: side, time: time.Now().UnixNano()})
 }
 
-// begin records data whose write has not happened yet: it takes its place in the order now.
-func (s *stream) begin(side capture.Side, data []byte) *entry {
+// begin records data whose write has not happened yet: it takes its place in
+// the order now, and keeps it for as long as patience says.
+func (s *stream) begin(side capture.Side, data []byte, patience time.Duration) *entry {
 	now := time.Now()
 	e := newData(s, side, now.UnixNano(), data)
-	e.since = now
+	e.until = now.Add(patience)
 	e.state.Store(statePending)
 	s.rec.put(e)
 	return e
@@ -373,7 +374,7 @@ func (r *Recorder) settled(e *entry) bool {
 	for e.state.Load() != stateDone {
 		if timeout == nil {
 			r.flush() // the wait may be long, and what is there can be told
-			t := time.NewTimer(stallLimit - time.Since(e.since))
+			t := time.NewTimer(time.Until(e.until))
 			defer t.Stop()
 			timeout = t.C
 			continue

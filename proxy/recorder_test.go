@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +17,6 @@ import (
 	"time"
 
 	"explainer/capture"
-	"explainer/capture/keys"
 )
 
 func newFile(t *testing.T) *os.File {
@@ -106,7 +106,7 @@ func TestStalledWrite(t *testing.T) {
 	file := newFile(t)
 	r := newRecorder(t, file, RecorderOptions{})
 	a, b := testStream(r, 1), testStream(r, 2)
-	stalled := a.begin(capture.Server, []byte("stalled and more"))
+	stalled := a.begin(capture.Server, []byte("stalled and more"), time.Millisecond)
 	r.put(newData(b, capture.Client, time.Now().UnixNano(), []byte("goes on")))
 	f := r.Follow()
 	var seen []byte
@@ -122,7 +122,7 @@ func TestStalledWrite(t *testing.T) {
 	}
 	r.complete(stalled, len("stalled"))
 	// A quick one keeps its place though what comes later is complete first.
-	quick := a.begin(capture.Server, []byte("first"))
+	quick := a.begin(capture.Server, []byte("first"), time.Minute)
 	r.put(newData(b, capture.Client, time.Now().UnixNano(), []byte("second")))
 	r.complete(quick, len("first"))
 	a.end(capture.Server, false)
@@ -145,47 +145,50 @@ func TestStalledWrite(t *testing.T) {
 	}
 }
 
-// TestBackpressure: only data waits for the file; secrets and facts never do.
-func TestBackpressure(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "fifo")
-	if err := syscall.Mkfifo(name, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	fifo, err := os.OpenFile(name, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer fifo.Close()
-	r := newRecorder(t, fifo, RecorderOptions{})
-	s := testStream(r, 1)
-	const chunks = 3 * queueLimit / (16 << 10)
-	var given atomic.Int64
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for range chunks {
-			r.put(newData(s, capture.Client, time.Now().UnixNano(), make([]byte, 16<<10)))
-			given.Add(16 << 10)
+// TestStalledClient: one that takes nothing more holds up nobody else's recording.
+func TestStalledClient(t *testing.T) {
+	r := newRig(t, nil)
+	r.rawOrigin("big.test", func(c *tls.Conn) {
+		for b := noise(1 << 20); ; {
+			if _, err := c.Write(b); err != nil {
+				return
+			}
 		}
-	}()
-	// The queue fills while nobody reads the pipe: wait until the giver waits.
-	for full := false; !full; {
-		r.mu.Lock()
-		full = r.queued >= queueLimit
-		r.mu.Unlock()
+	})
+	r.origin("shop.test", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {}), nil)
+	_, stalled := r.dialTLS("big.test")
+	f := r.Recorder.Follow()
+	defer f.Close()
+	read := 0
+	buf := make([]byte, 1<<20)
+	follow := func() {
+		n, err := f.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read += n
 	}
-	for range 1000 {
-		r.Fact(capture.Fact{Kind: capture.FactClosed})
-		r.Secret(keys.Secret{Label: "CLIENT_RANDOM", ClientRandom: make([]byte, 32), Secret: make([]byte, 48)})
+	for read < 1<<20 { // the origin's bytes flow until every buffer on the way is full
+		follow()
 	}
-	if n := given.Load(); n > queueLimit+1<<20 {
-		t.Errorf("%d MiB were taken while nothing was written", n>>20)
+	began := time.Now()
+	for i := range 5 {
+		r.getThrough("shop.test")
+		for want := fmt.Appendf(nil, `"kind":"session","conn":%d`, 3+2*i); ; {
+			n, err := f.Read(buf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Contains(buf[:n], want) {
+				break
+			}
+		}
 	}
-	go io.Copy(io.Discard, fifo)
-	<-done
-	if err := r.Close(); err != nil {
-		t.Error(err)
+	if d := time.Since(began); d > stallLimit {
+		t.Errorf("five small requests were recorded after %v", d)
 	}
+	stalled.Close()
+	checkRecording(t, r.items())
 }
 
 // TestFileFails: told once, the rest is dropped, traffic goes on.

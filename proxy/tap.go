@@ -261,22 +261,12 @@ func (t *Tap) Write(p []byte) (int, error) {
 	t.writing.Lock()
 	defer t.writing.Unlock()
 	t.release()
-	total := 0
-	for {
-		part := p[total:min(len(p), total+holdLimit)]
-		e := t.stream.begin(t.peer.Other(), part)
-		n, err := t.conn.Write(part)
-		t.stream.rec.complete(e, n)
-		t.active.Store(time.Now().UnixNano())
-		total += n
-		if err != nil {
-			t.failed(err)
-			return total, err
-		}
-		if total == len(p) {
-			return total, nil
-		}
+	n, err := t.writeSome(p)
+	t.active.Store(time.Now().UnixNano())
+	if err != nil {
+		t.failed(err)
 	}
+	return n, err
 }
 
 // CloseRead shuts down the reading side.
