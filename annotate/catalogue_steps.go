@@ -63,6 +63,8 @@ var stepSentences = []entry{
 	{"step-4a-proxy-bad-went-on", "The client here is the proxy itself, which noted what it found: {finding}. It carried on all the same only to show {asked} to the client's own check: {mirrored}.", []string{"5280 6", "9525 6"}},
 	{"step-4a-proxy-bad", "The client here is the proxy itself, which noted what it found: {finding}. It went no further.", []string{"5280 6", "9525 6"}},
 	{"step-4a-finished-only", "{Client} finished the handshake and then sent no data. A client that checks late and refuses looks like this, and so does a spare connection that was never needed.", []string{"5280 6"}},
+	{"step-4a-finished-only-minted", "{Client} finished the handshake and then sent no data. A client that checks late and refuses the certificate that the proxy had made looks like this, and so does a spare connection that was never needed. If the client complains, it does not trust the proxy's CA: http://explainer.test/, opened through the proxy, shows how to install it.", []string{"5280 6"}},
+	{"step-4a-finished", "{Client} finished its part of the handshake, so up to then it had not refused the certificate. What it checked cannot be seen.", []string{"5280 6", "9525 6"}},
 	{"step-4a-inherited", "There was no certificate to check; if it was ever checked, then in {earlier}.", []string{"5246 F.1.4", "8446 2.2"}},
 	{"step-4a-psk", "There was no certificate to check: who knows the common secret is believed.", []string{"4279 2"}},
 	{"step-4a-anonymous", "There was no certificate to check: this suite has none.", []string{"5246 F.1.1.1"}},

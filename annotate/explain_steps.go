@@ -363,7 +363,11 @@ func (x *Explainer) row(c *conn, s Step) Row {
 			r.Proofs = x.stepProofs(c, f, s)
 			return r
 		case s == Step4a && (c.main.fin[0] || c.over) && c.main.certSeen[1]:
-			r.Verdict, r.Says = Unseen, say("step-4a-finished-only", Inferred, a)
+			id := "step-4a-finished-only"
+			if c.leg == capture.LegBrowser && c.minted != nil {
+				id = "step-4a-finished-only-minted"
+			}
+			r.Verdict, r.Says = Unseen, say(id, Inferred, a)
 			if !c.main.fin[0] {
 				r.Verdict, r.Says = Unknown, say("step-4a-hidden", None, a)
 			}
