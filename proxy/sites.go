@@ -182,6 +182,8 @@ func siteHandler(kind siteKind, authority *ca.Authority) http.Handler {
 	})
 	mux.HandleFunc("/ca.cer", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/x-x509-ca-cert")
+		// Not as an attachment: Firefox offers to import what has this type.
+		w.Header().Set("Content-Disposition", `inline; filename="explainer-ca.cer"`)
 		w.Write(authority.Certificate().Raw)
 	})
 	// The trust test of the set-up page, asked for over https from the page on http.

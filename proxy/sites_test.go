@@ -159,7 +159,7 @@ func TestSitesServe(t *testing.T) {
 			}
 			want := []string{"<h1>" + k.Title + "</h1>", "This site sees " + map[bool]string{true: "TLS 1.2", false: "TLS 1.3"}[k.Name == "rsa" || k.Name == "tls12"], proto}
 			if home {
-				want = []string{"<h1>explainer</h1>", "sites test", fmt.Sprintf("<code>%02X:%02X:%02X:", sum[0], sum[1], sum[2]), `fetch("https://explainer.test/trusted"`, `href="https://hrr.explainer.test/"`}
+				want = []string{"<h1>explainer</h1>", "sites test", fmt.Sprintf(">%02X:%02X:%02X:", sum[0], sum[1], sum[2]), `fetch("https://explainer.test/trusted"`, `href="https://hrr.explainer.test/"`}
 			}
 			resp, page := get("/", nil)
 			for _, w := range want {
@@ -179,7 +179,7 @@ func TestSitesServe(t *testing.T) {
 			if _, got := get("/ca.pem", nil); got != string(authority.PEM()) {
 				t.Errorf("%s/ca.pem: %q", host, got)
 			}
-			if resp, got := get("/ca.cer", nil); got != string(authority.Certificate().Raw) || resp.Header.Get("Content-Type") != "application/x-x509-ca-cert" {
+			if resp, got := get("/ca.cer", nil); got != string(authority.Certificate().Raw) || resp.Header.Get("Content-Type") != "application/x-x509-ca-cert" || !strings.Contains(resp.Header.Get("Content-Disposition"), "explainer-ca.cer") {
 				t.Errorf("%s/ca.cer: %d bytes, %v", host, len(got), resp.Header)
 			}
 			if resp, got := get("/try", nil); !strings.Contains(got, "new WebSocket(") || resp.StatusCode != http.StatusOK {
