@@ -427,6 +427,9 @@ func (h *half) trim() {
 	if len(h.tls.message) > 0 {
 		keep = min(keep, h.told)
 	}
+	if h.tls.run.Records > 0 {
+		keep = min(keep, h.tls.run.end-1)
+	}
 	if h.drops+1 < len(h.pieces) && h.pieces[h.drops+1].off <= keep {
 		if h.told < keep && h.first.off < 0 {
 			h.first = h.at(h.told)
@@ -441,15 +444,19 @@ func (h *half) trim() {
 	}
 }
 
+// begin returns the piece of the byte at told.
+func (h *half) begin() piece {
+	if h.first.off >= 0 {
+		return h.first
+	}
+	return h.at(h.told)
+}
+
 // tell adds the message that ends at end.
 func (c *conn) tell(h *half, end int64, body any) *Message {
 	c.flush(h)
-	first := h.first
-	if first.off < 0 {
-		first = h.at(h.told)
-	}
 	last := h.at(end - 1)
-	return c.add(h, end, Message{Time: last.time, First: first.packet, Last: last.packet, Body: body})
+	return c.add(h, end, Message{Time: last.time, First: h.begin().packet, Last: last.packet, Body: body})
 }
 
 // add adds a message of the bytes from told to end.

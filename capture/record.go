@@ -59,8 +59,7 @@ type tlsHalf struct {
 // at told.
 type sealedRun struct {
 	Sealed
-	end  int64
-	last piece
+	end int64
 }
 
 // gap notes that bytes are missing.
@@ -428,7 +427,6 @@ func (c *conn) seal(h *half, typ uint8, end int64, reason string) {
 	r.Records++
 	r.Wire = end - h.told
 	r.end = end
-	r.last = h.at(end - 1)
 	if typ == typeApplicationData {
 		c.pub.SealedRecords[h.side]++
 	}
@@ -441,11 +439,8 @@ func (c *conn) flush(h *half) {
 		return
 	}
 	h.tls.run = sealedRun{}
-	first := h.first
-	if first.off < 0 {
-		first = h.at(h.told)
-	}
-	c.add(h, r.end, Message{Time: r.last.time, First: first.packet, Last: r.last.packet, Body: &r.Sealed})
+	last := h.at(r.end - 1)
+	c.add(h, r.end, Message{Time: last.time, First: h.begin().packet, Last: last.packet, Body: &r.Sealed})
 }
 
 // breakOff tells the beginning of a handshake message whose rest cannot be opened.

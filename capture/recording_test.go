@@ -220,34 +220,64 @@ func decode(t testing.TB, d *capture.Decoder, in []capture.Input) []capture.Mess
 	return all
 }
 
-// tiles checks that each side's messages cover its stream without gap or overlap.
+// tiles checks that each side's messages cover its stream without gap or overlap,
+// and that their packets and time are those of their first and last bytes.
 func tiles(t testing.TB, in []capture.Input, all []capture.Message) {
 	t.Helper()
+	type carried struct {
+		at     int64
+		packet int
+		time   int64
+	}
+	packets := map[direction][]carried{}
 	want, at := map[direction]int64{}, map[direction]int64{}
 	for _, i := range in {
 		switch i := i.(type) {
 		case *capture.Chunk:
-			want[direction{i.Conn, i.Side}] += int64(len(i.Data))
+			d := direction{i.Conn, i.Side}
+			packets[d] = append(packets[d], carried{want[d], i.Packet, i.Time})
+			want[d] += int64(len(i.Data))
 		case *capture.Gap:
-			want[direction{i.Conn, i.Side}] += i.Len
+			d := direction{i.Conn, i.Side}
+			packets[d] = append(packets[d], carried{want[d], i.Packet, i.Time})
+			want[d] += i.Len
 		}
 	}
+	carrier := func(d direction, at int64) (c carried) {
+		for _, p := range packets[d] {
+			if p.at <= at {
+				c = p
+			}
+		}
+		return c
+	}
 	for _, m := range all {
-		if m.Conn == nil || m.Inner {
+		if m.Conn == nil {
 			continue
 		}
 		if _, ok := m.Body.(*capture.Opened); ok {
 			continue
 		}
-		k := direction{m.Conn.Number, m.Side}
-		if m.Span.Start != at[k] || m.Span.End < m.Span.Start {
-			t.Errorf("conn %d, %v: %T covers %v where %d is next", k.conn, k.side, m.Body, m.Span, at[k])
+		d := direction{m.Conn.Number, m.Side}
+		if m.Span.Start < m.Span.End {
+			first, last := carrier(d, m.Span.Start), carrier(d, m.Span.End-1)
+			// What package web says may be completed by another packet than its last byte's.
+			fromWeb := strings.HasPrefix(fmt.Sprintf("%T", m.Body), "*web.")
+			if m.First != first.packet || m.Last != last.packet || m.Time != last.time && !fromWeb {
+				t.Errorf("%v: carried by packets %d to %d at %d, not %s", d, first.packet, last.packet, last.time, show(m))
+			}
 		}
-		at[k] = m.Span.End
+		if m.Inner {
+			continue
+		}
+		if m.Span.Start != at[d] || m.Span.End < m.Span.Start {
+			t.Errorf("%v: %d is next, not %s", d, at[d], show(m))
+		}
+		at[d] = m.Span.End
 	}
-	for k, n := range want {
-		if at[k] != n {
-			t.Errorf("conn %d, %v: messages end at %d of %d", k.conn, k.side, at[k], n)
+	for d, n := range want {
+		if at[d] != n {
+			t.Errorf("%v: messages end at %d of %d", d, at[d], n)
 		}
 	}
 }

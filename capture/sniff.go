@@ -277,7 +277,14 @@ func (c *conn) items(h *half, items []web.Item) {
 		}
 		m := Message{Time: it.Last.Time, First: it.First.First, Last: it.Last.Last, Body: it.Body}
 		if c.mode != modeTLS {
-			c.add(from, max(it.Last.End, from.told), m)
+			end := max(it.Last.End, from.told)
+			if end > from.told {
+				m.First = from.begin().packet
+				if it.Last.Start == it.Last.End { // completed by the end of the stream
+					m.Last = from.at(end - 1).packet
+				}
+			}
+			c.add(from, end, m)
 			continue
 		}
 		m.Conn, m.Side = c.pub, from.side
