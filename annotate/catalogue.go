@@ -1,6 +1,7 @@
 package annotate
 
 import (
+	"slices"
 	"sort"
 	"strings"
 )
@@ -69,6 +70,15 @@ var catalogue = func() map[string]entry {
 	return m
 }()
 
+// citations holds the references of every sentence, as they are told. Nobody changes them.
+var citations = func() map[string][]string {
+	m := make(map[string][]string, len(catalogue))
+	for id, e := range catalogue {
+		m[id] = slices.Clip(citeAll(e.refs))
+	}
+	return m
+}()
+
 // IDs lists the catalogue's permanent names, sorted.
 func sentenceIDs() []string {
 	var ids []string
@@ -104,7 +114,7 @@ func say(id string, how Evidence, a args) Sentence {
 		panic("annotate: no sentence " + id + " in the catalogue")
 	}
 	text, used := fill(e.text, a)
-	return Sentence{ID: id, Args: used, Text: text, Evidence: how, Refs: citeAll(e.refs)}
+	return Sentence{ID: id, Args: used, Text: text, Evidence: how, Refs: citations[id]}
 }
 
 func fill(text string, a args) (string, map[string]string) {

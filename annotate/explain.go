@@ -21,6 +21,8 @@ type Explainer struct {
 	// ShowSecrets shows credentials and keys, which are masked otherwise.
 	ShowSecrets bool
 
+	headerNames map[string]bool // whether values under these names are masked
+
 	n        int // number of the last event
 	out      []Event
 	conns    map[int]*conn
@@ -30,6 +32,8 @@ type Explainer struct {
 	certs    certificates
 	earlier  earlier
 	pending  map[int][]*capture.Fact // facts about connections that have not begun
+	last     int                     // the highest number of a connection that began
+	done     []*conn                 // connections that are over and told, oldest first
 }
 
 // A session is one story: a connection, or the browser's and the origin's leg of the proxy.
@@ -128,7 +132,8 @@ type conn struct {
 	wire      [2]int64 // bytes of records that look like application data and stayed sealed
 	sealed    [2]int64 // records that stayed sealed
 	sealedWhy string
-	early     bool // 0-RTT data was sent
+	opened    [2]bool // something encrypted was opened
+	early     bool    // 0-RTT data was sent
 	earlyOpen bool
 	firstData [2]bool // told
 	badTag    [2]bool
@@ -155,12 +160,12 @@ type conn struct {
 	who      *capture.Fact // who closed
 	asked    string        // host:port that the session is about
 	httpHead bool
-	summed   bool
+	retired  bool
 	noTLS    string // why there is no TLS: "plain", "opaque"
+	cut      int64  // bytes of a first message of the client's that never became whole
 	ended    bool   // the capture ended first
 }
 
-	cut      int64  // bytes of a first message of the client's that never became whole
 // An alert that was seen.
 type alert struct {
 	side        int
@@ -217,6 +222,7 @@ func (x *Explainer) Explain(m *capture.Message) []Event {
 	if _, ok := m.Body.(*capture.Opened); !ok {
 		x.release(c)
 	}
+	c.opened[m.Side&1] = c.opened[m.Side&1] || m.Opened
 	switch b := m.Body.(type) {
 	case *capture.Opened:
 	case *capture.ChangeCipherSpec:
@@ -243,7 +249,36 @@ func (x *Explainer) Explain(m *capture.Message) []Event {
 		x.web(c, m)
 	}
 	x.summarize(c.session, false)
+	x.retire(c)
 	return x.out
+}
+
+// maxDone is how many connections are remembered after they are over: the proxy's
+// last words about one come after its end.
+const maxDone = 1024
+
+// retire lets go of connections that were over long ago.
+func (x *Explainer) retire(c *conn) {
+	if !c.over || c.retired {
+		return
+	}
+	c.retired = true
+	if x.done = append(x.done, c); len(x.done) <= maxDone {
+		return
+	}
+	old := x.done[0]
+	x.done = x.done[1:]
+	delete(x.conns, old.n)
+	s := old.session
+	for _, other := range s.conns {
+		if x.conns[other.n] != nil {
+			return
+		}
+	}
+	delete(x.sessions, s.number)
+	if i := slices.Index(x.order, s.number); i >= 0 {
+		x.order = slices.Delete(x.order, i, i+1)
+	}
 }
 
 // Finish tells what is left when the input ends: the steps of connections that
@@ -274,6 +309,7 @@ func (x *Explainer) begin(m *capture.Message) *conn {
 	c.main = c.h
 	x.conns[c.n] = c
 	c.at["open"] = where{m.First, m.Last}
+	x.last = max(x.last, c.n)
 	s := x.sessions[c.n]
 	if s == nil {
 		s = &session{number: c.n}

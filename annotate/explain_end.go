@@ -249,12 +249,12 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 			}
 			id := [2]string{"records-counted-client", "records-counted-server"}[s]
 			if c.sealed[s] == 0 && !c.missing {
-				e.Says = append(e.Says, say(id, Recomputed, a.with("count", strconv.FormatInt(c.data[s], 10), "bytes", strconv.FormatInt(c.bytes[s], 10))))
+				e.Says = append(e.Says, say(id, Recomputed, a.with("count", plural(int(c.data[s]), "record"), "bytes", strconv.FormatInt(c.bytes[s], 10))))
 				if p := [2]string{proofClientRecords, proofServerRecords}[s]; c.main.has(p) {
 					e.Proofs = append(e.Proofs, newProof(p, Proven, "", field("records", strconv.FormatInt(c.data[s], 10)), field("bytes of data in them", strconv.FormatInt(c.bytes[s], 10))))
 				}
 			} else {
-				e.Says = append(e.Says, say("records-counted-partly", Recomputed, a.with("sender", c.side(s), "count", strconv.FormatInt(c.data[s], 10), "sealed", strconv.FormatInt(c.sealed[s], 10))))
+				e.Says = append(e.Says, say("records-counted-partly", Recomputed, a.with("sender", c.side(s), "count", plural(int(c.data[s]), "record"), "sealed", strconv.FormatInt(c.sealed[s], 10))))
 			}
 		}
 		x.emit(c, e)

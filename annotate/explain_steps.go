@@ -77,7 +77,7 @@ func (x *Explainer) flow(c *conn) flow {
 	switch {
 	case c.noTLS == "plain":
 		return flow{id: "http", title: "plain HTTP, no TLS"}
-	case c.noTLS == "opaque" || !c.tls && c.pass == nil && c.over:
+	case c.noTLS == "opaque":
 		return flow{id: "opaque", title: "neither TLS nor HTTP"}
 	case !c.tls && c.cut > 0:
 		return flow{id: "unknown", title: "a connection that ended inside its first message"}
@@ -182,11 +182,10 @@ func (x *Explainer) external(h *hands) bool {
 func (x *Explainer) args(c *conn) args {
 	client, server := c.ends()
 	h := c.main
-	a := args{
-		"client": client, "server": server,
-		"port": port(c.c.Server), "asked": or(clip(c.askedFor()), "the host"),
-		"version": "TLS", "suite": "no suite",
-	}
+	a := make(args, 28) // as many as there are, so that it does not grow
+	a["client"], a["server"] = client, server
+	a["port"], a["asked"] = port(c.c.Server), or(clip(c.askedFor()), "the host")
+	a["version"], a["suite"] = "TLS", "no suite"
 	if c.cut > 0 {
 		a["bytes"] = strconv.FormatInt(c.cut, 10)
 	}
@@ -331,7 +330,7 @@ func (x *Explainer) reached(c *conn, f flow, s Step) bool {
 		case f.id == "tls12-dhe", f.id == "tls12-ecdhe", f.id == "tls12-anonymous":
 			return h.cke != nil
 		case f.kem:
-			return h.fin[0] || c.firstData[0]
+			return h.fin[0] || c.firstData[0] || c.opened[0]
 		}
 		return true
 	case Step6b:
@@ -358,6 +357,10 @@ func (x *Explainer) row(c *conn, s Step) Row {
 		case f.id == "unknown" && c.main.ch == nil && c.tls:
 			r.Verdict, r.Says = Unknown, say("step-capture-begins", None, a)
 			return r
+		case s == Step4a && c.failure != nil && c.main.fin[0] && stepIndex(c.failure.step) > stepIndex(Step4a):
+			r.Verdict, r.Says = Unseen, say("step-4a-finished", Inferred, a)
+			r.Packets = c.main.at["cfin"].packets()
+			return r
 		case c.failure != nil:
 			r.Verdict, r.Says = NotReached, say("step-not-reached", Inferred, a.with("step", string(c.failure.step)))
 			r.Proofs = x.stepProofs(c, f, s)
@@ -371,6 +374,10 @@ func (x *Explainer) row(c *conn, s Step) Row {
 			if !c.main.fin[0] {
 				r.Verdict, r.Says = Unknown, say("step-4a-hidden", None, a)
 			}
+			return r
+		case c.firstData[1] && s != Step4a || c.through():
+			// It must have taken place, or what came later could not have.
+			r.Verdict, r.Says = Unknown, say("step-hidden", None, a.with("reason", or(c.main.broken, "the message that shows it is not in the capture")))
 			return r
 		case c.over || c.closer != 0 && c.ended:
 			r.Verdict, r.Says = NotReached, say("step-not-reached-closed", Inferred, a)

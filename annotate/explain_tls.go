@@ -39,6 +39,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		x.serverHello(c, h, &e, a, b, w)
 		return
 	case *handshake.EncryptedExtensions:
+		open := h.earlyOpen()
 		h.ee = b
 		h.at["ee"] = w
 		e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
@@ -51,6 +52,11 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		}
 		h.at["6b"] = w
 		x.markMain(c, h, &e, Step6b)
+		if open && h == c.main {
+			x.emit(c, e)
+			x.pskSteps(c)
+			return
+		}
 	case *handshake.Certificate:
 		x.certificate(c, h, &e, a, b, m, side, w)
 	case *handshake.CompressedCertificate:
@@ -81,7 +87,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		e.Says = append(e.Says, say("hello-request", e.Evidence, a))
 	case *handshake.CertificateVerify:
 		x.tellCertificateVerify(c, h, &e, a, b, msg, side, w)
-		if h == c.main && side == 1 {
+		if h == c.main && side == 1 && !x.flow(c).kem {
 			x.emit(c, e)
 			x.step(c, Step6a)
 			x.retry(c, h, nil)
@@ -431,26 +437,49 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *Event, a args, b *handshak
 	}
 	f := x.flow(c)
 	switch {
+	case f.kem && b.KeyShare() != nil && h.earlyOpen():
+		e.Says = append(e.Says, say("server-hello-mlkem", e.Evidence, a.with("groupname", handshake.GroupName(b.KeyShare().Group))))
 	case f.kem && b.KeyShare() != nil:
 		e.Says = append(e.Says, say("server-hello-mlkem", e.Evidence, a.with("groupname", handshake.GroupName(b.KeyShare().Group))))
 		x.mark(c, e, Step3, Step4b, Step4c, Step5)
 	case b.KeyShare() != nil:
 		e.Says = append(e.Says, say("server-hello-share", e.Evidence, a))
-		x.mark(c, e, Step3)
+		if !h.earlyOpen() {
+			x.mark(c, e, Step3)
+		}
 	}
 	x.emit(c, *e)
 	switch f.id {
-	case "tls13-psk-dhe", "tls13-psk", "tls13-0rtt", "psk":
-		for _, s := range []Step{Step2, Step3, Step4a, Step4b, Step4c, Step5, Step6a} {
-			if s == Step6a && f.kem {
-				continue
-			}
-			x.step(c, s)
+	case "other":
+	case "tls13-psk-dhe", "tls13-psk", "psk":
+		if !h.earlyOpen() {
+			x.pskSteps(c)
 		}
 	default:
 		x.step(c, Step4b)
 		x.step(c, Step5)
 		x.step(c, Step4c)
+	}
+}
+
+// earlyOpen tells whether it is still open if the server accepts early data:
+// that shows only in EncryptedExtensions, and the steps depend on it.
+func (h *hands) earlyOpen() bool {
+	if h.ch == nil || h.sh == nil || h.hrr != nil || h.ee != nil || !h.ch.HasEarlyData() {
+		return false
+	}
+	_, psk := h.sh.SelectedPSK()
+	return psk
+}
+
+// pskSteps tells the steps of a handshake of TLS 1.3 that takes up an old secret.
+func (x *Explainer) pskSteps(c *conn) {
+	f := x.flow(c)
+	for _, s := range []Step{Step2, Step3, Step4a, Step4b, Step4c, Step5, Step6a} {
+		if s == Step6a && f.kem {
+			continue // settled by the client's Finished
+		}
+		x.step(c, s)
 	}
 }
 
@@ -1094,6 +1123,10 @@ func (x *Explainer) sealedSteps(c *conn) {
 	if c.h != c.main || c.main.sh == nil || !c.main.is13() || c.sealed[1] == 0 {
 		return
 	}
+	if !x.hasCertificate(c) {
+		x.pskSteps(c)
+		return
+	}
 	if !c.main.certSeen[1] {
 		x.step(c, Step2)
 	}
@@ -1145,6 +1178,9 @@ func (x *Explainer) opaque(c *conn, m *capture.Message, b *capture.Opaque) {
 	if !c.tls && c.noTLS == "" && b.Why == capture.OpaqueUnknown {
 		c.noTLS = "opaque"
 	}
+	if !c.tls && c.noTLS == "" && b.Why == capture.OpaqueCut && m.Side == capture.Client {
+		c.cut += b.Len
+	}
 	e := x.event(c, m, KindMessage, "bytes not read")
 	e.Brief = fmt.Sprintf("%d bytes: %s", b.Len, opaqueWords(b.Why))
 	if len(b.Preview) > 0 {
@@ -1178,9 +1214,6 @@ func opaqueWords(why string) string {
 
 // printable shows text as text and anything else as hex.
 func printable(b []byte) string {
-	if !c.tls && c.noTLS == "" && b.Why == capture.OpaqueCut && m.Side == capture.Client {
-		c.cut += b.Len
-	}
 	for _, r := range string(b) {
 		if r == 0xfffd || r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0x7f {
 			return hexLen(b)

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"explainer/capture"
-	"explainer/capture/handshake"
 )
 
 // maxPending bounds the facts that wait for their connection to begin.
@@ -20,7 +19,7 @@ func (x *Explainer) fact(m *capture.Message, f *capture.Fact) {
 		x.release2(c, f)
 		c.now = max(c.now, m.Time)
 		x.apply(c, f)
-	} else if f.Conn != 0 && len(x.pending) < maxPending && len(x.pending[f.Conn]) < 16 {
+	} else if f.Conn > x.last && len(x.pending) < maxPending && len(x.pending[f.Conn]) < 16 {
 		x.pending[f.Conn] = append(x.pending[f.Conn], f)
 	}
 	e, ok := x.factEvent(c, m, f)
@@ -154,9 +153,9 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 			id = "fact-dial-" + f.Outcome
 		}
 		tell("origin not reached", id)
+	case capture.FactLookupFailed:
 		name, _, _ := splitHostPort(f.Host)
 		a = a.with("host", or(clip(name), a["host"]))
-	case capture.FactLookupFailed:
 		tell("name not found", "fact-lookup-failed")
 	case capture.FactTLSFailed:
 		tell("origin's handshake failed", "fact-tls-failed")
@@ -187,8 +186,8 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 		switch f.Outcome {
 		case "error-page", "set-up-page", "not-a-proxy-request", "built-in":
 			id = "fact-own-" + f.Outcome
-		a = a.with("detail", or(clip(closedWords(f.Detail)), a["detail"]))
 		}
+		a = a.with("detail", or(clip(closedWords(f.Detail)), a["detail"]))
 		tell("the proxy answers itself", id)
 	case capture.FactRefused:
 		a = a.with("reason", refusedWords(f))
@@ -198,9 +197,9 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 		switch f.Outcome {
 		case "client", "origin", "proxy", "proxy-shutdown", "timeout", "error":
 			id = "fact-closed-" + f.Outcome
+		}
 		if f.Outcome == "proxy" && f.Detail != "" {
 			id, a = "fact-closed-proxy-because", a.with("detail", clip(closedWords(f.Detail)))
-		}
 		}
 		tell("who closed", id)
 	default:
@@ -256,6 +255,8 @@ func rootsWords(addr string) string {
 		return "the authorities that this machine trusts"
 	case "system+file":
 		return "the authorities that this machine trusts and those given with --origin-ca"
+	case "built-in":
+		return "the authority of the built-in sites"
 	case "none", "":
 		return "no list of authorities"
 	}
@@ -282,7 +283,6 @@ func findingWords(f *capture.Fact) string {
 	return text
 }
 
-// refusedWords says why the proxy itself stopped a browser's handshake.
 // closedWords says why the proxy itself ended a connection: for the names of
 // what can be wrong with an origin in words, and else in the proxy's own.
 func closedWords(detail string) string {
@@ -312,6 +312,7 @@ func closedWords(detail string) string {
 	return detail
 }
 
+// refusedWords says why the proxy itself stopped a browser's handshake.
 func refusedWords(f *capture.Fact) string {
 	switch f.Outcome {
 	case "textbook-no-rsa":
@@ -321,5 +322,3 @@ func refusedWords(f *capture.Fact) string {
 	}
 	return or(clip(f.Detail), f.Outcome)
 }
-
-var _ = handshake.TypeName

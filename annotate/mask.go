@@ -63,6 +63,25 @@ func splitCamel(s string) string {
 	return b.String()
 }
 
+// isCredentialHeader is isCredentialName for the names of header fields, which
+// come again and again: to match them anew was two fifths of a request's story.
+func (x *Explainer) isCredentialHeader(low string) bool {
+	is, known := x.headerNames[low]
+	if !known {
+		is = isCredentialName(low)
+		if x.headerNames == nil {
+			x.headerNames = make(map[string]bool)
+		}
+		if len(x.headerNames) < maxHeaderNames && len(low) <= 64 {
+			x.headerNames[strings.Clone(low)] = is
+		}
+	}
+	return is
+}
+
+// maxHeaderNames bounds the names that are remembered, however many a capture has.
+const maxHeaderNames = 1024
+
 // header masks the value of one header field.
 func (x *Explainer) header(name, value string) string {
 	if x.ShowSecrets {
@@ -85,7 +104,7 @@ func (x *Explainer) header(name, value string) string {
 			return scheme + " " + masked(len(rest))
 		}
 		return masked(len(value))
-	case credentialHeaders[low] || isCredentialName(low) && low != "www-authenticate" && low != "proxy-authenticate":
+	case credentialHeaders[low] || x.isCredentialHeader(low) && low != "www-authenticate" && low != "proxy-authenticate":
 		return masked(len(value))
 	case low == "referer" || low == "location" || low == "content-location" || low == "origin" || low == "link" || low == "refresh":
 		return x.target(value)
