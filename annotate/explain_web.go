@@ -67,7 +67,11 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) Event {
 		name = "HTTP request"
 	}
 	e := x.event(c, m, KindMessage, name)
-	a := x.args(c)
+	plain := c.noTLS == "plain"
+	var a args
+	if !m.Inner || plain || !c.httpHead || !c.responded {
+		a = x.args(c) // only where a sentence may need them: they cost more than all the rest
+	}
 	if b.Request {
 		target := clip(x.target(b.Target))
 		e.Brief = strings.TrimSpace(clip(b.Method) + " " + target)
@@ -92,7 +96,6 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) Event {
 		}
 		e.Fields = append(e.Fields, field(clip(f.Name), clipLong(x.header(f.Name, f.Value))))
 	}
-	plain := c.noTLS == "plain"
 	switch {
 	case b.Request && b.Method == "CONNECT" && !m.Inner:
 		c.asked = b.Target
@@ -127,10 +130,10 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) Event {
 		}
 		for _, f := range b.Fields {
 			if strings.EqualFold(f.Name, "Strict-Transport-Security") && !plain {
-				e.Says = append(e.Says, say("http-hsts", e.Evidence, a))
+				e.Says = append(e.Says, say("http-hsts", e.Evidence, x.args(c)))
 			}
 			if strings.EqualFold(f.Name, "Alt-Svc") && strings.Contains(f.Value, "h3") {
-				e.Says = append(e.Says, say("http-alt-svc", e.Evidence, a))
+				e.Says = append(e.Says, say("http-alt-svc", e.Evidence, x.args(c)))
 			}
 		}
 	}

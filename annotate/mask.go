@@ -63,12 +63,12 @@ func splitCamel(s string) string {
 	return b.String()
 }
 
-// isCredentialHeader is isCredentialName for the names of header fields, which
+// isCredentialHeader finds the names of header fields with credentials, which
 // come again and again: to match them anew was two fifths of a request's story.
 func (x *Explainer) isCredentialHeader(low string) bool {
 	is, known := x.headerNames[low]
 	if !known {
-		is = isCredentialName(low)
+		is = credentialName.MatchString(low) // Sec-WebSocket-Key and Status-Code are none
 		if x.headerNames == nil {
 			x.headerNames = make(map[string]bool)
 		}
