@@ -100,7 +100,7 @@ func caShow(c *cli.Context) error {
 	cert := a.Certificate()
 	sum := a.Fingerprint()
 	_, err = fmt.Fprintf(c.App.Writer, `name         %s
-made         %s
+valid from   %s
 valid until  %s
 key          %s, in %s (readable by you alone)
 SHA-256      %s

@@ -233,7 +233,7 @@ func retell(t *testing.T, recording string, out renderer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tell := &teller{new(capture.Decoder), new(annotate.Explainer), out}
+	tell := &teller{decoder: new(capture.Decoder), explainer: new(annotate.Explainer), out: out, open: map[int]bool{}}
 	if err := tell.tell(r); err != nil {
 		t.Error(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
@@ -76,7 +77,7 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*annotate.Event)) (*liv
 	}()
 	if name := c.String("story"); name != "" {
 		if l.story, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
-			return nil, fileError("story", err)
+			return nil, writeError("story", err)
 		}
 		storyTo = l.story
 	}
@@ -103,16 +104,26 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*annotate.Event)) (*liv
 	}
 	if name := c.String("keylog"); name != "" {
 		if l.keylog, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
-			return nil, fileError("key log", err)
+			return nil, writeError("key log", err)
 		}
 		options.KeyLog = l.keylog
 	}
 	if l.recorder, err = proxy.NewRecorder(l.recording, options); err != nil {
-		return nil, failed(fmt.Errorf("recording %s: %w", l.recording.Name(), err), "")
+		return nil, failed(err, "")
 	}
 	p.Recorder = l.recorder
 	go func() { l.served <- p.Serve(l.listener) }()
-	go func() { l.told <- follow(c, l.recorder, out) }()
+	go func() {
+		err := follow(c, l.recorder, out)
+		switch {
+		case errors.Is(err, syscall.EPIPE):
+			say(l.errw, "nobody reads the story any more; traffic goes on")
+			err = nil
+		case err != nil:
+			say(l.errw, fmt.Sprintf("the story ends here: %v; traffic goes on", err))
+		}
+		l.told <- err
+	}()
 	if l.keep {
 		say(l.errw, fmt.Sprintf("%s will open everything that passes: the keys are inside; editcap --discard-all-secrets %s SHARED.pcapng strips them", l.recording.Name(), l.recording.Name()))
 	}
@@ -151,19 +162,38 @@ func follow(c *cli.Context, rec *proxy.Recorder, out renderer) error {
 	return told
 }
 
-// stop ends the proxy: connections drain, the recording is completed, the story told to its end.
+// stop ends the proxy: connections drain, the recording is completed, the story
+// told to its end. A signal that comes meanwhile ends it at once: open connections
+// are cut, the recording is completed all the same, and nobody waits for a reader of the story.
 func (l *live) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, endSignals()...)
+	defer signal.Stop(again)
+	hurried := make(chan struct{})
+	go func() {
+		select {
+		case <-again:
+			close(hurried)
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	err := l.proxy.Shutdown(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
+	if ctx.Err() != nil {
 		err = nil // what was still open was cut, and the story says so
 	}
 	if e := l.recorder.Close(); err == nil && e != nil {
-		err = failed(fmt.Errorf("recording %s: %w", l.recording.Name(), e), "")
+		err = failed(e, "")
 	}
-	if e := <-l.told; err == nil && e != nil && !errors.Is(e, syscall.EPIPE) {
-		err = failed(fmt.Errorf("telling the story: %w", e), "")
+	select {
+	case e := <-l.told:
+		if err == nil && e != nil {
+			err = childExit(1) // it was told when it happened
+		}
+	case <-hurried:
+	case <-again:
 	}
 	if l.keep {
 		say(l.errw, fmt.Sprintf("the recording is in %s: explainer read %s", l.recording.Name(), l.recording.Name()))
@@ -204,12 +234,12 @@ func openRecording(name string) (f *os.File, keep bool, err error) {
 		return f, false, nil
 	}
 	if f, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
-		return nil, false, fileError("recording", err)
+		return nil, false, writeError("recording", err)
 	}
 	// An older file keeps its mode when it is written over.
 	if err := f.Chmod(0o600); err != nil {
 		f.Close()
-		return nil, false, fileError("recording", err)
+		return nil, false, writeError("recording", err)
 	}
 	return f, true, nil
 }

@@ -13,9 +13,27 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	os.Exit(runMain())
+}
+
+// runMain runs the command until it is done or a signal asks it to end.
+func runMain() int {
+	ctx, stop := signal.NotifyContext(context.Background(), endSignals()...)
 	defer stop()
-	os.Exit(run(ctx, os.Args))
+	// A reader that leaves (| head) is an error of the write, not our end: the
+	// recording has yet to be completed. Ignoring the signal would have our children ignore it too.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	return run(ctx, os.Args)
+}
+
+// endSignals are those that ask to end. SIGHUP, which comes when the terminal is
+// closed, is none under nohup.
+func endSignals() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 // run is main with an exit code, for the tests.

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"os"
-	"os/signal"
-	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -15,11 +12,7 @@ var update = flag.Bool("update", false, "rewrite the golden files of testdata/*.
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"explainer": func() {
-			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-			defer stop()
-			os.Exit(run(ctx, os.Args))
-		},
+		"explainer": func() { os.Exit(runMain()) },
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"explainer/annotate"
 	"explainer/capture"
@@ -86,7 +87,9 @@ func read(c *cli.Context) error {
 // readFile tells the story of one file.
 func readFile(c *cli.Context, name string, secrets []keys.Secret, out renderer) error {
 	f := os.Stdin
-	if name != "-" {
+	if name == "-" {
+		name = "standard input"
+	} else {
 		var err error
 		if f, err = os.Open(name); err != nil {
 			return fileError("", err)
@@ -110,7 +113,7 @@ func readFile(c *cli.Context, name string, secrets []keys.Secret, out renderer) 
 	// other captures they may stand anywhere, so a file is gone through for
 	// them first; standard input can be read only once.
 	if !r.Own() {
-		if info, err := f.Stat(); name != "-" && err == nil && info.Mode().IsRegular() {
+		if info, err := f.Stat(); f != os.Stdin && err == nil && info.Mode().IsRegular() {
 			if r, err = withKeysFirst(f, t); err != nil {
 				return failed(fmt.Errorf("%s: %w", name, err), "")
 			}
@@ -121,6 +124,10 @@ func readFile(c *cli.Context, name string, secrets []keys.Secret, out renderer) 
 	told := t.tell(r)
 	if err := t.finish(); err != nil {
 		return err
+	}
+	if n := len(t.open); n > 0 && told == nil && r.Own() {
+		// Every connection's end is in a recording that was completed.
+		say(c.App.ErrWriter, fmt.Sprintf("%s ends before %s in it did: its proxy was killed, or still runs", name, count(n, "connection")))
 	}
 	stats := r.Stats()
 	var cut *pcap.CutError
@@ -157,6 +164,21 @@ func withKeysFirst(f *os.File, t *teller) (*pcap.Reader, error) {
 		return nil, err
 	}
 	return pcap.NewReader(f)
+}
+
+// writeError is a file that cannot be opened for writing, in words.
+func writeError(what string, err error) error {
+	var path *fs.PathError
+	if !errors.As(err, &path) {
+		return failed(err, "")
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return failed(fmt.Errorf("%s %s: there is no folder %s", what, path.Path, filepath.Dir(path.Path)), "")
+	case errors.Is(err, fs.ErrPermission):
+		return failed(fmt.Errorf("%s %s: no permission to write it", what, path.Path), "")
+	}
+	return failed(fmt.Errorf("%s %s: %w", what, path.Path, path.Err), "")
 }
 
 // fileError is a file that cannot be opened, in words.

@@ -59,16 +59,15 @@ Examples:
 		cmd.Args[0] = argv[0]
 		cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = child.Env, os.Stdin, c.App.Writer, os.Stderr
 		ran := proxy.RunChild(cmd)
-		if err := l.stop(); err != nil {
-			return err
-		}
+		stopped := l.stop()
 		var exit *exec.ExitError
 		switch {
 		case errors.As(ran, &exit):
+			exitCode(c.App.ErrWriter, stopped)
 			return childExit(proxy.ExitCode(exit))
 		case ran != nil:
 			return failed(fmt.Errorf("%s: %w", argv[0], ran), "")
 		}
-		return nil
+		return stopped
 	},
 }

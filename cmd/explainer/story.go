@@ -51,6 +51,7 @@ type teller struct {
 	decoder   *capture.Decoder
 	explainer *annotate.Explainer
 	out       renderer
+	open      map[int]bool // connections that have begun and not ended
 }
 
 func newTeller(c *cli.Context, out renderer) *teller {
@@ -58,6 +59,7 @@ func newTeller(c *cli.Context, out renderer) *teller {
 		decoder:   new(capture.Decoder),
 		explainer: &annotate.Explainer{ShowSecrets: c.Bool("show-secrets")},
 		out:       out,
+		open:      map[int]bool{},
 	}
 }
 
@@ -79,6 +81,14 @@ func (t *teller) tell(r *pcap.Reader) error {
 }
 
 func (t *teller) feed(in capture.Input) error {
+	switch in := in.(type) {
+	case *capture.Open:
+		t.open[in.Conn] = true
+	case *capture.Fact:
+		if in.Kind == capture.FactClosed {
+			delete(t.open, in.Conn)
+		}
+	}
 	return t.messages(t.decoder.Feed(in))
 }
 

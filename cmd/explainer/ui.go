@@ -17,6 +17,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -43,7 +44,11 @@ func usageError(c *cli.Context, err error, _ bool) error {
 	if c.Command != nil && c.Command.Name != "" && c.Command.Name != "explainer" {
 		name += " " + c.Command.Name
 	}
-	return usage(err.Error(), "see "+name+" --help")
+	hint := "see " + name + " --help"
+	if name == "explainer" {
+		hint = "options stand behind their command; " + hint
+	}
+	return usage(err.Error(), hint)
 }
 
 // childExit carries the exit code of the program that run started.
@@ -59,6 +64,9 @@ func exitCode(w io.Writer, err error) int {
 	var child childExit
 	if errors.As(err, &child) {
 		return int(child)
+	}
+	if errors.Is(err, syscall.EPIPE) {
+		return 0 // whoever was reading (head, less) has read enough
 	}
 	code := 1
 	var f *failure
@@ -104,4 +112,12 @@ func widthOf(w io.Writer) int {
 		return 80
 	}
 	return width
+}
+
+// count is a number of things: "1 connection", "2 connections".
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
