@@ -65,6 +65,9 @@ Examples:
 		}
 		cmd.Stdout, cmd.Stderr = c.App.ErrWriter, nil
 		say(l.errw, fmt.Sprintf("%s through %s, in a profile of its own; close it or press Ctrl-C to end", browser.Name, l.url))
+		if browser.ChecksOff() {
+			say(l.errw, browser.Name+" on this system trusts the proxy by a switch that turns its check of certificates (step 4a) off: a bad certificate would load without a warning")
+		}
 		ran := proxy.RunChild(cmd)
 		if err := l.stop(); err != nil {
 			return err
