@@ -528,9 +528,17 @@ func (c *conn) open13(h *half, version uint16, body []byte) ([]byte, uint8, stat
 			return plain, inner, done
 		}
 	}
-	hopeless := t.lost == SealedPhase || t.lost == SealedNoSuite
-	spoilt := t.stage == stageApplication && (t.opener != nil || t.lost != "")
-	if !hopeless && !spoilt && !c.laterKnown(h) && !c.keysForced() {
+	first := t.opener == nil && t.lost == "" // nothing of this stage was tried before
+	wait := !c.laterKnown(h)
+	switch {
+	case c.keysForced(), t.lost == SealedPhase, t.lost == SealedNoSuite:
+		wait = false
+	case first && failed == SealedBadTag && t.stage != stageEarly:
+		wait = true // what is known may be about another connection with this client random
+	case t.stage == stageApplication:
+		wait = first
+	}
+	if wait {
 		return nil, typeApplicationData, blocked
 	}
 	t.opener, t.lost = nil, failed

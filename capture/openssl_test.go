@@ -250,31 +250,6 @@ func TestOpenSSL(t *testing.T) {
 	}
 }
 
-// count checks how many messages have a body of type T that is asked for.
-func count[T any](t *testing.T, all []capture.Message, want int, is func(T) bool) {
-	t.Helper()
-	got := 0
-	for _, m := range all {
-		if b, ok := m.Body.(T); ok && is(b) {
-			got++
-		}
-	}
-	if got != want {
-		t.Errorf("%d messages of type %T, want %d:\n%s", got, *new(T), want, names(all))
-	}
-}
-
-// allOpened checks that nothing stayed sealed or was not understood.
-func allOpened(t *testing.T, all []capture.Message) {
-	t.Helper()
-	for _, m := range all {
-		switch m.Body.(type) {
-		case *capture.Sealed, *capture.Opaque, *capture.Malformed, *capture.Missing:
-			t.Errorf("%v: %s in\n%s", m.Side, show(m), names(all))
-		}
-	}
-}
-
 // session gets a session for resumption from a server.
 func (p *opensslPair) session(args ...string) string {
 	p.t.Helper()

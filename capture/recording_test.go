@@ -55,7 +55,7 @@ func (r *tape) Write(p []byte) (int, error) {
 	}
 }
 
-// taped is one end of a pipe whose writes are recorded before they are read.
+// taped is one end of a connection whose writes are recorded before they are read.
 type taped struct {
 	net.Conn
 	side capture.Side
@@ -95,10 +95,10 @@ var certificates = sync.OnceValue(func() (c struct{ rsa, ecdsa tls.Certificate }
 	return c
 })
 
-// converse runs client and server over a recorded pipe.
+// converse runs client and server over a recorded connection.
 func (r *tape) converse(t testing.TB, cc, sc *tls.Config, talk func(client, server *tls.Conn) error) {
 	t.Helper()
-	a, b := net.Pipe()
+	a, b := loopback(t)
 	cc, sc = cc.Clone(), sc.Clone()
 	cc.KeyLogWriter = r
 	cc.InsecureSkipVerify = true
@@ -112,21 +112,43 @@ func (r *tape) converse(t testing.TB, cc, sc *tls.Config, talk func(client, serv
 	}
 }
 
+// loopback is a TCP connection. Both ends of one may write at the same time,
+// which net.Pipe's may not.
+func loopback(t testing.TB) (client, server net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if client, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if server, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		client.Close()
+		server.Close()
+	})
+	return client, server
+}
+
 // exchange is the usual talk: requests and responses of HTTP/1.1.
 func exchange(bodies ...string) func(client, server *tls.Conn) error {
 	return func(client, server *tls.Conn) error {
 		failed := make(chan error, 1)
 		go func() {
-			defer server.Close()
-			for _, body := range bodies {
-				if _, err := readUntil(server, "\r\n\r\n"); err != nil {
-					failed <- err
-					return
+			failed <- func() error {
+				for _, body := range bodies {
+					if _, err := readUntil(server, "\r\n\r\n"); err != nil {
+						return err
+					}
+					fmt.Fprintf(server, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 				}
-				fmt.Fprintf(server, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-			}
-			failed <- nil
-			io.Copy(io.Discard, server)
+				io.Copy(io.Discard, server)
+				return server.Close()
+			}()
 		}()
 		for i, body := range bodies {
 			fmt.Fprintf(client, "GET /%d HTTP/1.1\r\nHost: decoder.test\r\n\r\n", i)
@@ -134,11 +156,8 @@ func exchange(bodies ...string) func(client, server *tls.Conn) error {
 				return err
 			}
 		}
-		if err := <-failed; err != nil {
-			return err
-		}
-		client.Close()
-		return nil
+		client.CloseWrite()
+		return <-failed
 	}
 }
 
