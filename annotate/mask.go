@@ -41,7 +41,7 @@ var credentialHeaders = map[string]bool{
 
 // credentialName finds names of form fields, query parameters, JSON members
 // and header fields whose value is most likely a credential.
-var credentialName = regexp.MustCompile(`(?i)password|passwd|passphrase|passcode|secret|token|api[-_]?key|credential|signature|card[-_]?(no|num)|bearer|csrf|xsrf|assertion`)
+var credentialName = regexp.MustCompile(`(?i)password|passwd|passphrase|passcode|sess(ion)?_?id|secret|token|api[-_]?key|credential|signature|card[-_]?(no|num)|bearer|csrf|xsrf|assertion`)
 
 // shortName finds short ones, which count only as whole words: "design" and
 // "shipping" have nothing to do with "sig" and "pin".
@@ -144,6 +144,14 @@ func (x *Explainer) target(s string) string {
 			}
 			s = scheme + "://" + user + "@" + host + rest[len(authority):]
 		}
+	}
+	// Parameters of a path segment (RFC 3986 3.3), where ;jsessionid= has its place.
+	end := strings.IndexAny(s, "?#")
+	if end < 0 {
+		end = len(s)
+	}
+	if path, parameters, ok := strings.Cut(s[:end], ";"); ok {
+		s = path + ";" + maskQuery(parameters) + s[end:]
 	}
 	for _, mark := range []string{"?", "#"} {
 		if before, query, ok := strings.Cut(s, mark); ok {

@@ -463,6 +463,7 @@ func pad(s string, width int) string {
 // formatting characters are shown as escapes, so that no header or host name
 // can move the cursor or hide what follows.
 func clean(s string) string {
+	s = marks.Replace(s)
 	if strings.IndexFunc(s, unsafeRune) < 0 && utf8.ValidString(s) {
 		return s
 	}
@@ -479,6 +480,9 @@ func clean(s string) string {
 	}
 	return b.String()
 }
+
+// marks are what only we may write: a header with one in it must not look proven.
+var marks = strings.NewReplacer("[proven", `\[proven`, "[step", `\[step`, "[REFUTED", `\[REFUTED`)
 
 func unsafeRune(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029'

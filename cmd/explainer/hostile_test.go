@@ -311,8 +311,13 @@ func (a *aftermath) never(texts ...string) {
 		a.t.Fatal(err)
 	}
 	for _, bad := range texts {
-		if strings.Contains(a.full, bad) || bytes.Contains(live, []byte(bad)) {
-			a.t.Errorf("the story contains %q", bad)
+		for line := range bytes.Lines(live) {
+			if i := bytes.Index(line, []byte(bad)); i >= 0 {
+				a.t.Errorf("the story contains %q: ...%s", bad, line[max(0, i-150):min(len(line), i+30)])
+			}
+		}
+		if strings.Contains(a.full, bad) {
+			a.t.Errorf("the text contains %q", bad)
 		}
 	}
 }
@@ -1001,5 +1006,117 @@ except u.URLError as e: sys.exit(60)`}, 60, []string{"the client sent the alert 
 				t.Errorf("step 4a: %s: %s", r.Verdict, r.Says.Text)
 			}
 		})
+	}
+}
+
+// hostileText is what a header, a path or a name may hold to deceive who reads it.
+const hostileText = "\x1b[2J\x1b]0;owned\a\x1b[31mproven\x1b[0m\r\u009b31m\u202etset.reifirev\u202c\u2066\u200b\u2028\x7f\xff\xc0\xaf\ufeff\U000e0041 [proven: everything] [step 4a: as told]"
+
+// TestHostileText: text from the wire cannot move a cursor, hide or reorder what
+// follows, nor break the JSON; end checks that for every story.
+func TestHostileText(t *testing.T) {
+	t.Parallel()
+	good, roots := siteCA(t)
+	cert := leafOf(t, good, ca.Spec{Names: []string{"text.test"}})
+	addr := origin(t, func(c *net.TCPConn) {
+		secure := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{*cert}})
+		secure.Read(make([]byte, 4<<10))
+		io.WriteString(secure, "HTTP/1.1 200 "+hostileText+"\r\nX-"+"Text: "+hostileText+"\r\nSet-Cookie: "+hostileText+"="+hostileText+"\r\nContent-Type: text/plain; "+hostileText+"\r\nConnection: close\r\n\r\n"+hostileText+"\n"+hostileText)
+		secure.Close()
+	})
+	plain := origin(t, func(c *net.TCPConn) {
+		bufio.NewReader(c).ReadString('\n')
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nServer: a\tb\u202ec\r\nConnection: close\r\n\r\n"+hostileText)
+	})
+	s := besiege(t, "--origin-ca", roots, "--map", "text.test:443="+addr, "--map", "plain.test="+plain)
+	s.get("text.test", "GET /"+hostileText+"?q="+hostileText+" HTTP/1.1\r\nHost: text.test\r\nX-Text: "+hostileText+"\r\nCookie: "+hostileText+"\r\nReferer: https://a.test/?token="+hostileText+"\r\n\r\n")
+	// In clear, at the proxy itself, as a SNI, as an ALPN protocol, in a tunnel.
+	s.exchange("GET http://plain.test/%1b[2J\u202e\xff HTTP/1.1\r\nHost: plain.test\r\nX-Text: \u202e\xff\r\nConnection: close\r\n\r\n")
+	s.exchange("GET /\x1b[2J\u202e\xff HTTP/1.1\r\nHost: " + s.addr + "\r\n\r\n")
+	s.exchange("CONNECT \u202e\xff\x1b[2J:443 HTTP/1.1\r\nHost: x\r\n\r\n")
+	s.exchange(hostileText)
+	hello := helloBytes(t, &tls.Config{ServerName: "0123456789012345678901234567890123456789.test", NextProtos: []string{"01234567890123456789"}})
+	name := []byte("\x1b[2J\x1b]0;owned\a\r\n\x00\xff\xc0\xafa\u202eb\u2028c\u200bd\u009b31m....................................")
+	hello = bytes.ReplaceAll(hello, []byte("0123456789012345678901234567890123456789.test"), name[:45])
+	hello = bytes.ReplaceAll(hello, []byte("01234567890123456789"), name[:20])
+	c := s.tunnel("tls13.explainer.test:443")
+	c.Write(hello)
+	c.CloseWrite()
+	gone(c)
+	a := s.end()
+	for _, mark := range []string{" [proven: everything]", " [step 4a: as told]"} {
+		if strings.Contains(a.full, mark) {
+			t.Errorf("text from the wire passes for the mark %q", mark)
+		}
+	}
+	a.says("GET /", `\u001b[2J`, `\u202e`, "text.test")
+}
+
+// TestHostileSecrets: no story has a credential unless it is asked for.
+func TestHostileSecrets(t *testing.T) {
+	t.Parallel()
+	good, roots := siteCA(t)
+	cert := leafOf(t, good, ca.Spec{Names: []string{"secret.test"}})
+	addr := tlsOrigin(t, cert, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		w.Header().Add("Set-Cookie", "session=Sesame01; HttpOnly")
+		w.Header().Set("X-Auth-Token", "Sesame02")
+		w.Header().Set("Location", "https://secret.test/next?token=Sesame03#access_token=Sesame04")
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"user": "me", "password": "Sesame05", "nested": {"api_key": "Sesame06"}}`)
+	}))
+	plain := origin(t, func(c *net.TCPConn) {
+		io.CopyN(io.Discard, c, 100)
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nSet-Cookie: id=Sesame07\r\nConnection: close\r\n\r\n")
+		c.CloseWrite()
+		gone(c)
+	})
+	raw := origin(t, func(c *net.TCPConn) { io.Copy(c, c) })
+	flags := []string{"--origin-ca", roots, "--map", "secret.test:443=" + addr, "--map", "plain.test=" + plain, "--map", "raw.test=" + raw}
+	misuse := func(s *siege) {
+		heads := "Cookie: a=Sesame11; b=Sesame12\r\nAuthorization: Basic U2VzYW1lOlNlc2FtZTEz\r\nX-Api-Key: Sesame14\r\nReferer: https://me:Sesame15@secret.test/?password=Sesame16\r\n"
+		form := "user=me&password=Sesame17&pin=Sesame18"
+		s.get("secret.test", "POST /login?password=Sesame19&code=Sesame20 HTTP/1.1\r\nHost: secret.test\r\n"+heads+"Connection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: "+fmt.Sprint(len(form))+"\r\n\r\n"+form)
+		s.exchange("GET http://me:Sesame21@plain.test/?token=Sesame22 HTTP/1.1\r\nHost: plain.test\r\nProxy-Authorization: Bearer Sesame23\r\n" + heads + "Connection: close\r\n\r\n")
+		s.exchange("GET http://plain.test/x;jsessionid=Sesame24 HTTP/1.1\r\nHost: plain.test\r\nAuthorization: Sesame25\r\nConnection: close\r\n\r\n")
+		c := s.tunnel("raw.test:23")
+		io.WriteString(c, "login: me\npassword: Sesame26\n")
+		c.CloseWrite()
+		gone(c)
+		// HTTP/2, where a cookie may come in pieces (RFC 9113 8.2.3), and curl's own log-in.
+		out, err := exec.Command("curl", "-sS", "-x", "http://"+s.addr, "--cacert", s.caFile, "-u", "me:Sesame27", "-b", "a=Sesame28", "-d", "otp=Sesame29", "https://secret.test/").CombinedOutput()
+		if err != nil {
+			t.Errorf("curl: %v: %s", err, out)
+		}
+		// A WebSocket's messages, in clear through the proxy.
+		in := s.dial()
+		io.WriteString(in, "GET http://explainer.test/websocket HTTP/1.1\r\nHost: explainer.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+		if answer, err := bufio.NewReader(in).ReadString('\n'); !strings.Contains(answer, " 101 ") {
+			t.Errorf("the WebSocket: %q, %v", answer, err)
+		}
+		text := `{"password":"Sesame30","token":"Sesame31"}`
+		in.Write(append([]byte{0x81, 0x80 | byte(len(text)), 0, 0, 0, 0}, text...))
+		in.Write([]byte{0x88, 0x80, 0, 0, 0, 0})
+		in.CloseWrite()
+		gone(in)
+	}
+	s := besiege(t, flags...)
+	misuse(s)
+	a := s.end()
+	a.never("Sesame", "U2VzYW1l", "53657361")
+	a.says("POST /login?password=****", "masked)")
+
+	s = besiege(t, append(flags, "--show-secrets")...)
+	misuse(s)
+	s.cmd.Process.Signal(os.Interrupt)
+	<-s.drained
+	live, err := os.ReadFile(s.live)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Sesame01", "Sesame05", "Sesame11", "Sesame17", "Sesame19", "Sesame26", "Sesame30"} {
+		if !bytes.Contains(live, []byte(want)) {
+			t.Errorf("%s is not in the story with --show-secrets", want)
+		}
 	}
 }
