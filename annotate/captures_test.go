@@ -172,12 +172,3 @@ func checkEvent(t *testing.T, name string, e *annotate.Event) {
 		}
 	}
 }
-
-// verdictLine is the eleven verdicts of a leg on a line.
-func verdictLine(l annotate.Leg) string {
-	var out []string
-	for _, r := range l.Rows {
-		out = append(out, string(r.Step)+" "+string(r.Verdict))
-	}
-	return strings.Join(out, ", ")
-}

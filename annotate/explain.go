@@ -92,9 +92,10 @@ type hands struct {
 	reasons []string
 	secrets map[string][]byte
 
-	em        []byte // FactEM
-	preMaster []byte
-	master    []byte // computed from preMaster
+	em          []byte // FactEM
+	sessionHash []byte // of all messages through ClientKeyExchange
+	preMaster   []byte
+	master      []byte // computed from preMaster
 
 	at map[string]where // where the messages stood, by a short name
 }
@@ -123,8 +124,8 @@ type conn struct {
 	h    *hands // the latest handshake
 	main *hands // the one whose steps are told: the first
 
-	tls, plain, opaque bool
-	at                 map[string]where
+	tls bool
+	at  map[string]where
 
 	// application data, by side
 	data      [2]int64 // records opened
@@ -138,32 +139,27 @@ type conn struct {
 	firstData [2]bool // told
 	badTag    [2]bool
 
-	responded                      bool // a response's head was told
-	spoke                          int  // 1 + side of the first application data
-	finishedClient, finishedServer bool
-
-	closed   [2]bool
-	reset    bool
-	closer   int // 1 + side that closed first
-	alerts   []alert
-	over     bool
-	failure  *failure
-	missing  bool
-	settled  map[Step]bool
-	steps    map[Step]Row // of step events told
-	ready    bool         // the summary of this leg can be told
-	verified *capture.Fact
-	minted   *capture.Fact
-	pass     *capture.Fact
-	own      *capture.Fact
-	refused  *capture.Fact
-	who      *capture.Fact // who closed
-	asked    string        // host:port that the session is about
-	httpHead bool
-	retired  bool
-	noTLS    string // why there is no TLS: "plain", "opaque"
-	cut      int64  // bytes of a first message of the client's that never became whole
-	ended    bool   // the capture ended first
+	responded bool // a response's head was told
+	spoke     int  // 1 + side of the first application data
+	closed    [2]bool
+	reset     bool
+	closer    int // 1 + side that closed first
+	alerts    []alert
+	over      bool
+	failure   *failure
+	missing   bool
+	settled   map[Step]bool
+	ready     bool // the summary of this leg can be told
+	verified  *capture.Fact
+	minted    *capture.Fact
+	pass      *capture.Fact
+	refused   *capture.Fact
+	asked     string // host:port that the session is about
+	httpHead  bool
+	retired   bool
+	noTLS     string // why there is no TLS: "plain", "opaque"
+	cut       int64  // bytes of a first message of the client's that never became whole
+	ended     bool   // the capture ended first
 }
 
 // An alert that was seen.
@@ -183,7 +179,7 @@ type failure struct {
 	at    where
 }
 
-// bounds on what is remembered of connections that are over
+// maxEarlier bounds the session ids and tickets that are remembered.
 const maxEarlier = 4096
 
 // earlier remembers which connection handed out a session id or a ticket.
@@ -192,11 +188,13 @@ type earlier struct {
 	order [][32]byte
 }
 
+// issued is where a session id or a ticket came from. Its key log lines may come later.
 type issued struct {
-	conn   int
-	master []byte
-	leaf   *certificate
+	conn    int
+	secrets map[string][]byte
 }
+
+func (i issued) master() []byte { return i.secrets["CLIENT_RANDOM"] }
 
 // Explain tells what a message means. The events are numbered on; the slice is
 // valid until the next call.
@@ -303,7 +301,7 @@ func (x *Explainer) Finish() []Event {
 func (x *Explainer) begin(m *capture.Message) *conn {
 	c := &conn{
 		c: m.Conn, n: m.Conn.Number, leg: m.Conn.Leg, began: at(m.Time), now: m.Time,
-		at: make(map[string]where), settled: make(map[Step]bool), steps: make(map[Step]Row),
+		at: make(map[string]where), settled: make(map[Step]bool),
 	}
 	c.h = newHands()
 	c.main = c.h

@@ -34,9 +34,9 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 	a := x.args(c)
 	switch b := b.(type) {
 	case *handshake.ClientHello:
-		x.clientHello(c, h, &e, a, b, w)
+		x.clientHello(c, h, &e, b, w)
 	case *handshake.ServerHello:
-		x.serverHello(c, h, &e, a, b, w)
+		x.serverHello(c, h, &e, b, w)
 		return
 	case *handshake.EncryptedExtensions:
 		open := h.earlyOpen()
@@ -58,7 +58,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 			return
 		}
 	case *handshake.Certificate:
-		x.certificate(c, h, &e, a, b, m, side, w)
+		x.certificate(c, h, &e, b, m, side, w)
 	case *handshake.CompressedCertificate:
 		e.Name = "CompressedCertificate"
 		e.Fields = append(e.Fields, field("compressed with", handshake.CertificateCompressionName(b.Algorithm)),
@@ -71,9 +71,9 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 			break
 		}
 		e.Says = append(e.Says, say("certificate-compressed", e.Evidence, a.with("from", strconv.Itoa(b.UncompressedLength), "to", strconv.Itoa(b.CompressedLength))))
-		x.certificate(c, h, &e, a, b.Certificate, m, side, w)
+		x.certificate(c, h, &e, b.Certificate, m, side, w)
 	case *handshake.ServerKeyExchange:
-		x.tellServerKeyExchange(c, h, &e, a, b, w)
+		x.tellServerKeyExchange(c, h, &e, b, w)
 	case *handshake.CertificateRequest:
 		h.requested = true
 		e.Fields = append(e.Fields, requestFields(b)...)
@@ -82,6 +82,9 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 			e.Says = append(e.Says, say("mutual-tls-forwarded", e.Evidence, a))
 		}
 	case *handshake.ServerHelloDone:
+		if h.sh != nil && len(h.sh.SessionID) > 0 {
+			x.remember('s', h.sh.SessionID, issued{conn: c.n, secrets: h.secrets})
+		}
 		e.Says = append(e.Says, say("server-hello-done", e.Evidence, a))
 	case *handshake.HelloRequest:
 		e.Says = append(e.Says, say("hello-request", e.Evidence, a))
@@ -94,7 +97,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 			return
 		}
 	case *handshake.ClientKeyExchange:
-		x.tellClientKeyExchange(c, h, e, a, b, w)
+		x.tellClientKeyExchange(c, h, e, b, w)
 		return
 	case *handshake.Finished:
 		x.tellFinished(c, h, e, a, side, w)
@@ -216,7 +219,7 @@ func clip(s string) string {
 	return s
 }
 
-func (x *Explainer) clientHello(c *conn, h *hands, e *Event, a args, b *handshake.ClientHello, w where) {
+func (x *Explainer) clientHello(c *conn, h *hands, e *Event, b *handshake.ClientHello, w where) {
 	again := h.hrr != nil && h.ch1 != nil
 	renegotiation := h != c.main
 	if h.ch1 == nil {
@@ -229,7 +232,7 @@ func (x *Explainer) clientHello(c *conn, h *hands, e *Event, a args, b *handshak
 	if c.session.host == "" || c.session.host == c.asked {
 		x.host(c, b.ServerName())
 	}
-	a = x.args(c)
+	a := x.args(c)
 	sni := b.ServerName()
 
 	e.Fields = append(e.Fields,
@@ -373,7 +376,8 @@ func shareOf(h *handshake.ClientHello, group uint16) *handshake.KeyShare {
 	return nil
 }
 
-func (x *Explainer) serverHello(c *conn, h *hands, e *Event, a args, b *handshake.ServerHello, w where) {
+func (x *Explainer) serverHello(c *conn, h *hands, e *Event, b *handshake.ServerHello, w where) {
+	a := x.args(c)
 	if b.Retry {
 		h.hrr = b
 		h.at["hrr"] = w
@@ -492,7 +496,7 @@ func offers13(ch *handshake.ClientHello) bool {
 	return false
 }
 
-func (x *Explainer) certificate(c *conn, h *hands, e *Event, a args, b *handshake.Certificate, m *capture.Message, side int, w where) {
+func (x *Explainer) certificate(c *conn, h *hands, e *Event, b *handshake.Certificate, m *capture.Message, side int, w where) {
 	chain := x.certs.chain(b)
 	h.certSeen[side] = true
 	h.chain[side] = chain
@@ -500,7 +504,7 @@ func (x *Explainer) certificate(c *conn, h *hands, e *Event, a args, b *handshak
 		h.leaf[side] = chain[0]
 	}
 	h.at[[2]string{"clientcert", "cert"}[side]] = w
-	a = x.args(c)
+	a := x.args(c)
 	if len(chain) == 0 {
 		if side == 0 {
 			e.Brief = "none"
@@ -586,10 +590,10 @@ func (x *Explainer) certificateFaults(c *conn, h *hands, leaf *certificate, now 
 	return out
 }
 
-func (x *Explainer) tellServerKeyExchange(c *conn, h *hands, e *Event, a args, b *handshake.ServerKeyExchange, w where) {
+func (x *Explainer) tellServerKeyExchange(c *conn, h *hands, e *Event, b *handshake.ServerKeyExchange, w where) {
 	h.ske = b
 	h.at["ske"] = w
-	a = x.args(c)
+	a := x.args(c)
 	switch {
 	case b.Group != 0:
 		e.Brief = fmt.Sprintf("%s, %d bytes", handshake.GroupName(b.Group), len(b.Public))
@@ -668,10 +672,13 @@ func (x *Explainer) tellCertificateVerify(c *conn, h *hands, e *Event, a args, b
 	x.markMain(c, h, e, Step2)
 }
 
-func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e Event, a args, b *handshake.ClientKeyExchange, w where) {
+func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e Event, b *handshake.ClientKeyExchange, w where) {
 	h.cke = b
 	h.at["cke"] = w
-	a = x.args(c)
+	if b.KeyExchange == handshake.KeyExchangeRSA {
+		h.hashSession()
+	}
+	a := x.args(c)
 	f := x.flow(c)
 	switch {
 	case len(b.EncryptedPreMaster) > 0:
@@ -825,7 +832,7 @@ func (x *Explainer) newSessionTicket(c *conn, h *hands, e *Event, a args, b *han
 	}
 	e.Brief = fmt.Sprintf("%d bytes, for %s", len(b.Ticket), seconds(b.Lifetime))
 	e.Fields = append(e.Fields, field("ticket", hexLen(b.Ticket)), field("lifetime", seconds(b.Lifetime)))
-	i := issued{conn: c.n, leaf: c.main.leaf[1]}
+	i := issued{conn: c.n, secrets: h.secrets}
 	if h.is13() {
 		e.Says = append(e.Says, say("new-session-ticket-13", e.Evidence, a))
 	} else {
@@ -833,7 +840,6 @@ func (x *Explainer) newSessionTicket(c *conn, h *hands, e *Event, a args, b *han
 		if !h.certSeen[1] && !h.ccs[1] {
 			x.resumedNow(c, h)
 		}
-		i.master = h.secrets["CLIENT_RANDOM"]
 		e.Says = append(e.Says, say("new-session-ticket", e.Evidence, a))
 	}
 	if len(b.Ticket) > 0 {
@@ -874,12 +880,12 @@ func (x *Explainer) resumedNow(c *conn, h *hands) {
 	}
 	// Both key logs known: the old master secret must be this one.
 	i, ok := x.issuer(h)
-	if ok && i.master != nil && h.secrets["CLIENT_RANDOM"] != nil {
+	if ok && i.master() != nil && h.secrets["CLIENT_RANDOM"] != nil {
 		state, reason := Proven, ""
-		if string(i.master) != string(h.secrets["CLIENT_RANDOM"]) {
+		if string(i.master()) != string(h.secrets["CLIENT_RANDOM"]) {
 			state, reason = Refuted, "the two master secrets differ"
 		}
-		p := newProof(proofResumed, state, reason, field("earlier connection", strconv.Itoa(i.conn)), field("its master secret", x.secret(i.master)), field("this one's", x.secret(h.secrets["CLIENT_RANDOM"])))
+		p := newProof(proofResumed, state, reason, field("earlier connection", strconv.Itoa(i.conn)), field("its master secret", x.secret(i.master())), field("this one's", x.secret(h.secrets["CLIENT_RANDOM"])))
 		h.prove(p)
 		e := x.event(c, nil, KindStep, "resumption")
 		e.Brief = "of " + earlierWords(i, true)

@@ -78,12 +78,8 @@ func (x *Explainer) apply(c *conn, f *capture.Fact) {
 		c.minted = f
 	case capture.FactEM:
 		c.main.em = f.Data
-	case capture.FactOwnAnswer:
-		c.own = f
 	case capture.FactRefused:
 		c.refused = f
-	case capture.FactClosed:
-		c.who = f
 	}
 }
 

@@ -516,6 +516,23 @@ func (x *Explainer) paddedBlock(c *conn, h *hands) []Proof {
 	return append(proofs, x.rsaMaster(c, h)...)
 }
 
+// hashSession keeps the hash of all messages through ClientKeyExchange (RFC 7627
+// 3): the secret that needs it may become known only after the handshake.
+func (h *hands) hashSession() {
+	s := h.suite()
+	if s == nil || h.broken != "" {
+		return
+	}
+	var raw [][]byte
+	for _, m := range h.order(s) {
+		raw = append(raw, m.raw)
+		if m.typ == handshake.TypeClientKeyExchange {
+			h.sessionHash = keys.TranscriptHash(h.version(), s.Hash, raw...)
+			return
+		}
+	}
+}
+
 // rsaMaster computes the master secret from the 48 bytes of step 5 and compares
 // it with the logged one.
 func (x *Explainer) rsaMaster(c *conn, h *hands) []Proof {
@@ -525,21 +542,9 @@ func (x *Explainer) rsaMaster(c *conn, h *hands) []Proof {
 	}
 	var inputs []Field
 	if h.ems() {
-		var raw [][]byte
-		complete := false
-		for _, m := range h.order(s) {
-			raw = append(raw, m.raw)
-			if m.typ == handshake.TypeClientKeyExchange {
-				complete = true
-				break
-			}
-		}
-		if !complete || h.broken != "" {
-			return []Proof{newProof(proofRSAMaster, NotCheckable, "the session hash needs all handshake messages up to the ClientKeyExchange, and they are not all in the capture")}
-		}
-		hash := keys.TranscriptHash(h.version(), s.Hash, raw...)
+		hash := h.sessionHash
 		if hash == nil {
-			return []Proof{newProof(proofRSAMaster, NotCheckable, noHash)}
+			return []Proof{newProof(proofRSAMaster, NotCheckable, "the session hash needs all handshake messages up to the ClientKeyExchange, and they are not all in the capture")}
 		}
 		h.master = keys.ExtendedMasterSecret(h.version(), s.Hash, h.preMaster, hash)
 		inputs = append(inputs, Field{"session hash", hex.EncodeToString(hash), "of all messages from ClientHello through ClientKeyExchange: both sides agreed on the extended master secret"})
