@@ -145,7 +145,7 @@ var stepSentences = []entry{
 	{"step-7-failed", "The handshake was over on one side, but {server} sent no data: {cause}.", []string{"5246 7.2.2", "8446 6.2"}},
 
 	// Step 8: the client decrypts it.
-	{"step-8-opened", "{Client} decrypts it with the key that both derived. This happens inside {client}; opened here with the same key, the records give what the story shows next.", []string{"5246 6.3", "8446 7.3"}},
+	{"step-8-opened", "{Client} decrypts it with the key that both derived. This happens inside {client}; opened here with the same key, the records give the plaintext that the story shows.", []string{"5246 6.3", "8446 7.3"}},
 	{"step-8-unseen", "{Client} decrypts it with the key that both derived. This happens inside {client}; without the keys it cannot be repeated here: {reason}.", []string{"5246 6.3", "8446 7.3"}},
 	{"step-8-null", "There was nothing to decrypt; {client} checked the keyed checksum.", []string{"5246 6.2.3.1"}},
 

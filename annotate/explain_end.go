@@ -91,7 +91,7 @@ func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
 	x.failByAlert(c, al)
 	if c.failure != nil {
 		x.mark(c, &e, c.failure.step)
-		e.Says = append(e.Says, x.row(c, c.failure.step).Says)
+		e.Says = []Sentence{x.row(c, c.failure.step).Says} // says what the alert means, and more
 	}
 	x.emit(c, e)
 }

@@ -825,12 +825,10 @@ func (x *Explainer) row6a(c *conn, f flow, a args, r *Row) {
 	case f.id == "tls13-mlkem":
 		r.Packets = h.at["cfin"].packets()
 		evidence := "what both sent afterwards is encrypted under keys that come of it"
-		how := Inferred
 		if s, _ := h.proved(proofClientFin); s == Proven {
 			evidence = "the client's Finished, recomputed, comes out right"
-			how = Recomputed
 		}
-		r.Says = say("step-6a-mlkem", how, a.with("evidence", evidence))
+		r.Says = say("step-6a-mlkem", Inferred, a.with("evidence", evidence))
 	case f.id == "tls12-dhe", f.id == "tls12-ecdhe", f.id == "tls13-full", f.id == "tls13-hrr":
 		id := "step-6a-absent-dhe"
 		ske, _ := h.proved(proofSKE)

@@ -975,8 +975,11 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 	}
 	if side == 0 {
 		id := "data-client"
-		if null {
+		switch {
+		case null:
 			id = "data-client-null"
+		case c.spoke == 2:
+			id = "data-client-after"
 		}
 		e.Says = append(e.Says, say(id, e.Evidence, a))
 		x.emit(c, e)
