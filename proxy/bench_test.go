@@ -411,7 +411,7 @@ func (l *load) reply(to any) {
 // measure spreads b.N operations over the workers and reports what they cost.
 // Each worker calls begin once, outside the measure, for its operation.
 func (l *load) measure(b *testing.B, workers int, begin func() (op func() error, end func(), err error)) {
-	ops := make([]func() error, workers)
+	ops, ends := make([]func() error, workers), make([]func(), workers)
 	for i := range ops {
 		op, end, err := begin()
 		if err == nil {
@@ -420,8 +420,7 @@ func (l *load) measure(b *testing.B, workers int, begin func() (op func() error,
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer end()
-		ops[i] = op
+		ops[i], ends[i] = op, end
 	}
 	fmt.Fprintln(l.stdin)
 	l.reply(nil)
@@ -446,6 +445,9 @@ func (l *load) measure(b *testing.B, workers int, begin func() (op func() error,
 		}
 	}
 	b.StopTimer()
+	for _, end := range ends {
+		end()
+	}
 	fmt.Fprintln(l.stdin)
 	var u usage
 	l.reply(&u)

@@ -452,14 +452,30 @@ func (r *Recorder) fail() {
 	}
 }
 
+// While the recording grows, a follower owes restParts times as long as it has
+// worked, in rests: traffic comes before its story. What it may owe is more than
+// anything that people do at a page costs, so that their story is told at once;
+// only under load is it told with a delay, and made up for when the load ends.
+const (
+	restParts = 9
+	restDebt  = 200 * time.Millisecond * restParts // for which it need not rest
+	restLeast = 10 * time.Millisecond
+	restMost  = 250 * time.Millisecond
+	restRead  = 32 << 10 // bytes that it then gets at a time, so that it works shortly
+)
+
 // Follow returns a reader of the recording from its beginning. Read waits for
 // the recording to grow, and returns io.EOF after [Recorder.Close] has written
-// the last byte. Close ends it early, also a Read that waits.
+// the last byte. Close ends it early, also a Read that waits. A reader that
+// works without pause while the recording grows is slowed down.
 func (r *Recorder) Follow() io.ReadCloser { return &follower{r: r} }
 
 type follower struct {
 	r      *Recorder
 	at     int64
+	seen   int64     // how long the recording was at the last Read
+	since  time.Time // when that returned
+	owed   time.Duration
 	closed bool // guarded by r.grow
 }
 
@@ -468,12 +484,27 @@ func (f *follower) Read(p []byte) (int, error) {
 		return 0, nil
 	}
 	r := f.r
+	began := time.Now()
+	if !f.since.IsZero() {
+		f.owed = min(f.owed+restParts*began.Sub(f.since), restDebt+restMost)
+	}
 	r.grow.Lock()
+	if rest := f.owed - restDebt; rest > 0 && r.flushed > f.seen && !r.ended && !f.closed {
+		p = p[:min(len(p), restRead)]
+		if rest > restLeast {
+			r.grow.Unlock()
+			time.Sleep(rest)
+			r.grow.Lock()
+		}
+	}
 	for f.at >= r.flushed && !r.ended && !f.closed {
 		r.grown.Wait()
 	}
 	have, closed := r.flushed-f.at, f.closed
+	f.seen = r.flushed
 	r.grow.Unlock()
+	f.since = time.Now()
+	f.owed = max(f.owed-f.since.Sub(began), 0)
 	if closed {
 		return 0, os.ErrClosed
 	}
