@@ -11,6 +11,7 @@ var stepSentences = []entry{
 	{"step-1-connect", "{Client} opened a TCP connection to port {port} of {server} and sent it CONNECT {asked}: a request for a tunnel to the host and port that the textbook means.", []string{"9110 9.3.6"}},
 	{"step-1-no-syn", "The connection goes to port 443, but it was open before this capture began: the packets do not show who opened it.", []string{"9293 3.5"}},
 	{"step-1-plain", "{Client} opened a TCP connection to port {port} of {server} and spoke plain HTTP on it: port 443 and TLS belong to https alone.", []string{"9110 4.2.1"}},
+	{"step-1-plain-443", "{Client} opened a TCP connection to port 443 of {server}, the port of https, but spoke plain HTTP on it.", []string{"9110 4.2.1"}},
 	{"step-1-plain-proxy", "{Client} opened a TCP connection to port {port} of {server} and sent a plain HTTP request for {asked} to it: an http URL needs no tunnel, no port 443 and no TLS.", []string{"9112 3.2.2"}},
 	{"step-1-failed-hello", "The TCP connection to port {port} of {server} was open, but it ended while the two sides said hello, before any other step: {cause}.", []string{"5246 7.3", "8446 4.1.1"}},
 	{"step-1-failed-tcp", "The TCP connection to port {port} of {server} ended before {client} had sent a byte of TLS.", []string{"9293 3.5"}},
@@ -20,7 +21,7 @@ var stepSentences = []entry{
 	// Step 2: the server has a key pair; the private key never leaves it.
 	{"step-2-rsa-proven", "{Server} holds the private key of the {key} key in its certificate: only with it can the secret of step 5 be opened, and with that secret {server} made a Finished message, a keyed checksum over everything said so far, that comes out the same when recomputed from these bytes. Sending the certificate had proved nothing yet.", []string{"5246 F.1.1.2", "5246 7.4.9"}},
 	{"step-2-minted-rsa-proven", "{Server} holds a key pair of its own, not the site's: the {key} key in the certificate that it made itself for {names}. It opened the secret of step 5 with the private key, and the Finished message made with that secret comes out the same when recomputed. The site's private key stayed with the site.", []string{"5246 F.1.1.2", "5246 7.4.9"}},
-	{"step-2-rsa-unchecked", "{Server} went on as only somebody can who opened the secret of step 5 with the private key; but the proof of it, the Finished message, cannot be recomputed here: {reason}.", []string{"5246 F.1.1.2", "5246 7.4.9"}},
+	{"step-2-rsa-unchecked", "{Server} went on as if it had opened the secret of step 5 with the private key; but the proof of that, its Finished message, cannot be recomputed here: {reason}.", []string{"5246 F.1.1.2", "5246 7.4.9"}},
 	{"step-2-ske-proven", "{Server} signed the fresh public key of this connection together with both sides' random numbers, and the signature holds under the {key} key in its certificate: it had the private key at that moment. Only the signature crossed the wire, never the private key.", []string{"5246 7.4.3", "8422 5.4"}},
 	{"step-2-minted-ske-proven", "{Server} signed the fresh public key of this connection together with both sides' random numbers; the signature holds under the {key} key of the certificate that it made itself for {names}. The key pair is the proxy's; the site's private key stayed with the site.", []string{"5246 7.4.3", "8422 5.4"}},
 	{"step-2-cv-proven", "{Server} signed a hash of everything said so far, and the signature holds under the {key} key in its certificate: it had the private key at that moment. Only the signature crossed the wire, never the private key.", []string{"8446 4.4.3"}},
@@ -57,6 +58,7 @@ var stepSentences = []entry{
 
 	// Step 4a: the client checks it.
 	{"step-4a-unseen", "{Client} then went on and sent data, so whatever it checked of the certificate was good enough for it. What it checked, and against which list of trusted authorities, cannot be seen: this happens inside {client}, and no message tells.", []string{"5280 6", "9525 6", "9110 4.3.4"}},
+	{"step-4a-sealed", "{Client} went on after the server's messages: it sent {bytes} encrypted bytes, more than the alert of a client that refuses (24). What it checked, and whether it sent data, cannot be seen.", []string{"5280 6", "8446 5.2"}},
 	{"step-4a-unseen-fault", "{Client} went on and sent data although {fault}. A client that checks would have stopped; what this one checked cannot be seen.", []string{"5280 6", "9525 6"}},
 	{"step-4a-minted", "{Client} accepted a certificate that the proxy had made, and sent data. A client that checks does so only because it trusts the proxy's CA; one that does not check does so too. Which of the two this is cannot be seen here.", []string{"5280 6", "9525 6"}},
 	{"step-4a-proxy-ok", "The client here is the proxy itself, which noted what it did: it checked the name {checked}, the dates and the chain against {roots}, and found them good.", []string{"5280 6", "9525 6"}},
@@ -116,12 +118,13 @@ var stepSentences = []entry{
 
 	// Step 6a: the server decrypts it with its private key.
 	{"step-6a-rsa-proven", "{Server} opened it with its private key. No message says so, but its Finished comes out right only for somebody who has the 48 bytes; recomputed from the recorded secret and messages, it does.", []string{"5246 7.4.7.1", "5246 7.4.9"}},
-	{"step-6a-rsa-unchecked", "{Server} must have opened it with its private key, since both sides went on under keys that come of it; its Finished, the proof, cannot be recomputed here: {reason}.", []string{"5246 7.4.7.1", "5246 7.4.9"}},
+	{"step-6a-rsa-unchecked", "Both sides went on as if {server} had opened it with its private key; the proof, its Finished, cannot be recomputed here: {reason}.", []string{"5246 7.4.7.1", "5246 7.4.9"}},
 	{"step-6a-rsa-refuted", "REFUTED: the Finished message of {server} does not come out of the recorded secret and messages; nothing shows that it opened the secret.", []string{"5246 7.4.9"}},
 	{"step-6a-failed", "The handshake broke where {server} had to open the secret and use it: {cause}. A server must not say whether the decryption itself failed, or it would help an attacker to guess the secret.", []string{"5246 7.4.7.1"}},
 	{"step-6a-absent-dhe", "There is nothing to decrypt. The private key of the certificate was used earlier, to sign (step 2).", []string{"5246 7.4.3", "8446 4.4.3"}},
 	{"step-6a-absent-unproven", "There is nothing to decrypt: no secret was encrypted with the server's public key.", []string{"5246 7.4.3", "8446 1.2"}},
 	{"step-6a-mlkem", "Reversed: {client} opened the server's ciphertext with its own fresh private key. Both sides then had the same secret: {evidence}.", []string{"10024", "8446 7.4"}},
+	{"step-6a-mlkem-sealed", "Reversed: to go on, {client} had to open the server's ciphertext with its own fresh private key. Without the keys this cannot be checked here.", []string{"10024", "8446 7.4"}},
 	{"step-6a-absent-resumed", "There is nothing to decrypt with a private key: the secret was already on both sides.", []string{"5246 7.3", "8446 2.2"}},
 	{"step-6a-ticket", "{Server} opened the ticket, typically with a symmetric key that only it has, not with its private key: its short answer without a certificate shows that it accepted the ticket.", []string{"5077 3.1", "5077 3.4"}},
 	{"step-6a-absent-ticket13", "There is nothing to decrypt with a private key. {Server} may have opened the ticket with a symmetric key of its own, or looked the secret up: the wire does not tell.", []string{"8446 4.6.1", "8446 2.2"}},
@@ -140,19 +143,28 @@ var stepSentences = []entry{
 	{"step-7-server-first", "{Server} sent encrypted data, before {client} had sent any. Each record also carries a check that nobody changed it, which the textbook does not mention.", []string{"5246 6.2.3", "5246 10", "8446 5.2"}},
 	{"step-7-opened", "{Server} sent encrypted data; its records were opened here with the recorded keys, and the check that each carries against changes holds. {Client} had sent its own encrypted request before.", []string{"5246 6.2.3", "8446 5.2"}},
 	{"step-7-opened-server-first", "{Server} sent encrypted data, before {client} had sent any; its records were opened here with the recorded keys, and the check that each carries against changes holds.", []string{"5246 6.2.3", "8446 5.2"}},
-	{"step-7-sealed13", "{Server} sent encrypted records after {client} had answered the handshake, {bytes} bytes so far. In TLS 1.3 all records look alike from outside, so which of them are data and which are handshake is not seen.", []string{"8446 5.2"}},
+	{"step-7-sealed13", "{Server} sent {bytes} bytes in encrypted records. In TLS 1.3 all records look alike from outside, so where its handshake ends and its data begins is not seen, nor whether it sent data.", []string{"8446 5.2"}},
 	{"step-7-null", "{Server} sent its data with a keyed checksum but not encrypted ({suite}).", []string{"5246 6.2.3.1"}},
 	{"step-7-failed", "The handshake was over on one side, but {server} sent no data: {cause}.", []string{"5246 7.2.2", "8446 6.2"}},
 
 	// Step 8: the client decrypts it.
 	{"step-8-opened", "{Client} decrypts it with the key that both derived. This happens inside {client}; opened here with the same key, the records give the plaintext that the story shows.", []string{"5246 6.3", "8446 7.3"}},
 	{"step-8-unseen", "{Client} decrypts it with the key that both derived. This happens inside {client}; without the keys it cannot be repeated here: {reason}.", []string{"5246 6.3", "8446 7.3"}},
+	{"step-8-sealed13", "Cannot be told: whether {server} sent data at all is sealed ({reason}).", []string{"8446 5.2"}},
 	{"step-8-null", "There was nothing to decrypt; {client} checked the keyed checksum.", []string{"5246 6.2.3.1"}},
 
 	// Steps 2 to 8 where there is no TLS.
-	{"step-absent-plain", "Does not happen: plain HTTP has no keys, no certificate and no encryption. Everybody on the path can read and change what passes, and nothing shows who answers.", []string{"9110 17.1"}},
-	{"step-7-plain", "Does not happen: {server} sent its answer in clear.", []string{"9110 17.1"}},
-	{"step-8-plain", "Does not happen: there is nothing to decrypt.", []string{"9110 17.1"}},
+	{"step-2-plain", "There is no key pair: nothing shows who answers.", []string{"9110 4.2.1"}},
+	{"step-3-plain", "No key is sent.", []string{"9110 4.2.1"}},
+	{"step-4a-plain", "There is no certificate to check.", []string{"9110 4.2.1"}},
+	{"step-4b-plain", "No key is made.", []string{"9110 4.2.1"}},
+	{"step-4c-plain", "Nothing is encrypted.", []string{"9110 4.2.1"}},
+	{"step-5-plain", "No key is sent; the request itself went out in clear.", []string{"9110 4.2.1"}},
+	{"step-6a-plain", "There is nothing to decrypt.", []string{"9110 4.2.1"}},
+	{"step-6b-plain", "Nothing is encrypted: everybody on the path can read and change what passes.", []string{"9110 4.2.1"}},
+	{"step-7-plain", "{Server} sent its answer in clear.", []string{"9110 4.2.1"}},
+	{"step-7-plain-none", "No answer is in the capture; it would have come in clear.", []string{"9110 4.2.1"}},
+	{"step-8-plain", "There is nothing to decrypt.", []string{"9110 4.2.1"}},
 	{"step-unknown-opaque", "Cannot be told: what passes here is neither TLS nor HTTP.", nil},
 
 	// What holds for any step.

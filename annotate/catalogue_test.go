@@ -88,6 +88,9 @@ func TestUse(t *testing.T) {
 			used[s] = true
 		}
 	}
+	for _, s := range Steps {
+		used["step-"+string(s)+"-plain"] = true
+	}
 	for _, s := range []string{"refused", "timeout", "unreachable", "loop", "canceled"} {
 		used["fact-dial-"+s] = true
 	}
@@ -115,7 +118,7 @@ func TestUse(t *testing.T) {
 	for s := range used {
 		if _, ok := catalogue[s]; !ok && isID.MatchString(s) && !slices.Contains([]string{"certificate-links", "certificate-verify-unproven"}, s) {
 			switch s {
-			case "step-3-", "step-3-minted-", "fact-dial-", "fact-own-", "fact-closed-":
+			case "step-1-plain", "step-3-", "step-3-minted-", "fact-dial-", "fact-own-", "fact-closed-":
 			default:
 				if _, proof := claims[s]; !proof {
 					t.Errorf("the code says %s, which is not in the catalogue", s)

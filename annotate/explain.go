@@ -32,6 +32,7 @@ type Explainer struct {
 	certs    certificates
 	earlier  earlier
 	pending  map[int][]*capture.Fact // facts about connections that have not begun
+	resets   []*conn                 // torn down, and not settled yet
 	last     int                     // the highest number of a connection that began
 	done     []*conn                 // connections that are over and told, oldest first
 }
@@ -205,6 +206,7 @@ func (x *Explainer) Explain(m *capture.Message) []Event {
 		x.sessions = make(map[int]*session)
 		x.pending = make(map[int][]*capture.Fact)
 	}
+	x.settleResets(m)
 	if f, ok := m.Body.(*capture.Fact); ok {
 		x.fact(m, f)
 		return x.out
@@ -251,13 +253,31 @@ func (x *Explainer) Explain(m *capture.Message) []Event {
 	return x.out
 }
 
+// settleResets settles the connections that were torn down. A RST of one side
+// ends the other too, whose last records are told after it; so this waits until
+// something else is told.
+func (x *Explainer) settleResets(m *capture.Message) {
+	for len(x.resets) > 0 {
+		c := x.resets[0]
+		if m != nil && m.Conn != nil && m.Conn.Number == c.n {
+			if _, fact := m.Body.(*capture.Fact); !fact {
+				return
+			}
+		}
+		x.resets = x.resets[1:]
+		x.settleEnd(c)
+		x.summarize(c.session, false)
+		x.retire(c)
+	}
+}
+
 // maxDone is how many connections are remembered after they are over: the proxy's
 // last words about one come after its end.
 const maxDone = 1024
 
 // retire lets go of connections that were over long ago.
 func (x *Explainer) retire(c *conn) {
-	if !c.over || c.retired {
+	if !c.over || c.retired || slices.Contains(x.resets, c) {
 		return
 	}
 	c.retired = true
@@ -283,6 +303,7 @@ func (x *Explainer) retire(c *conn) {
 // were still open.
 func (x *Explainer) Finish() []Event {
 	x.out = x.out[:0]
+	x.settleResets(nil)
 	for _, n := range x.order {
 		s := x.sessions[n]
 		for _, c := range s.conns {

@@ -2,6 +2,7 @@ package annotate
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -74,7 +75,10 @@ func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
 	c.tls = true
 	name := handshake.AlertName(b.Description)
 	al := alert{side: side, level: b.Level, desc: b.Description, protected: m.Opened, at: where{m.First, m.Last}}
-	al.after = x.lastFrom(h, 1-side)
+	if !h.is13() || h.fin[1-side] {
+		// Otherwise encrypted messages may stand before it that nobody can see.
+		al.after = x.lastFrom(h, 1-side)
+	}
 	c.alerts = append(c.alerts, al)
 	e := x.event(c, m, KindMessage, "Alert")
 	e.Brief = name
@@ -258,7 +262,11 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 			}
 		}
 		x.emit(c, e)
-		x.settleEnd(c)
+		if b.Reset {
+			x.resets = append(x.resets, c)
+		} else {
+			x.settleEnd(c)
+		}
 		return
 	}
 	x.emit(c, e)
@@ -316,6 +324,8 @@ func (x *Explainer) settleEnd(c *conn) {
 	case !c.wentOn() && h.is13() && !h.fin[0] && c.wire[0] == 24 && c.sealed[0] == 1:
 		c.fail(Step4a, "step-4a-failed-sealed-alert", "", c.at["close"])
 		x.failedStep(c)
+	case c.sealed13():
+		// How far the two came is sealed.
 	case !c.wentOn() && closed && byClient && (h.certSeen[1] || h.is13()) && !h.fin[0] && c.sealed[0] == 0:
 		id := "step-4a-failed-silent"
 		if c.leg == capture.LegBrowser && c.minted != nil {
@@ -326,7 +336,7 @@ func (x *Explainer) settleEnd(c *conn) {
 	case !c.wentOn() && closed && byClient && h.fin[0] && h.leaf[1] != nil && h.leaf[1].faultAt(atTime(c), x.sni(h)) != "":
 		c.fail(Step4a, "step-4a-failed-late", h.leaf[1].faultAt(atTime(c), x.sni(h)), at)
 		x.failedStep(c)
-	case !c.wentOn() && closed && !byClient && !h.fin[1]:
+	case !c.wentOn() && closed && !byClient && !h.fin[1] && !h.ccs[1]:
 		cause := "the connection was closed by " + c.side(1) + " without an alert"
 		if f := x.flow(c); f.id == "tls12-rsa" && h.cke != nil {
 			c.fail(Step6a, "step-6a-failed", cause, at)
@@ -418,6 +428,9 @@ func sessionWords(kinds []string, conns []*conn) string {
 
 // legReady tells whether everything that the summary needs has happened.
 func (x *Explainer) legReady(c *conn) bool {
+	if slices.Contains(x.resets, c) {
+		return false
+	}
 	if c.over || c.failure != nil && (c.closed[0] || c.closed[1]) {
 		return true
 	}

@@ -312,7 +312,7 @@ func (x *Explainer) reached(c *conn, f flow, s Step) bool {
 	case Step4a:
 		switch f.id {
 		case "tls12-rsa", "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-mlkem", "tls13-hrr":
-			return c.wentOn()
+			return c.wentOn() || x.sealedOn(c)
 		}
 		return true
 	case Step4b, Step4c, Step5:
@@ -330,14 +330,14 @@ func (x *Explainer) reached(c *conn, f flow, s Step) bool {
 		case f.id == "tls12-dhe", f.id == "tls12-ecdhe", f.id == "tls12-anonymous":
 			return h.cke != nil
 		case f.kem:
-			return h.fin[0] || c.firstData[0] || c.opened[0]
+			return h.fin[0] || c.firstData[0] || c.opened[0] || x.sealedOn(c)
 		}
 		return true
 	case Step6b:
 		_, ok := h.at["6b"]
 		return ok || c.firstData[1]
 	}
-	return c.firstData[1] // 7 and 8
+	return c.firstData[1] || c.sealed13() && x.sealedOn(c) // 7 and 8
 }
 
 // row tells one step of a connection as far as it is known now.
@@ -498,6 +498,8 @@ func (x *Explainer) row1(c *conn, f flow, a args, r *Row) {
 	switch {
 	case f.id == "http" && (c.leg == capture.LegBrowser && c.asked != ""):
 		r.Says = say("step-1-plain-proxy", Clear, a)
+	case f.id == "http" && c.c.Server.Port() == 443:
+		r.Says = say("step-1-plain-443", Clear, a)
 	case f.id == "http":
 		r.Says = say("step-1-plain", Clear, a)
 	case connect:
@@ -570,7 +572,7 @@ func (x *Explainer) row2(c *conn, f flow, a args, r *Row) {
 func (x *Explainer) rowOther(c *conn, f flow, a args, r *Row) {
 	switch f.id {
 	case "http":
-		r.Says = say("step-absent-plain", Clear, a)
+		r.Says = say("step-"+string(r.Step)+"-plain", Clear, a)
 	case "opaque":
 		r.Says = say("step-unknown-opaque", None, a)
 	case "unknown":
@@ -661,6 +663,8 @@ func (x *Explainer) row4a(c *conn, f flow, a args, r *Row) {
 	case "tls12-rsa", "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-mlkem", "tls13-hrr":
 		r.Packets = c.at["data0"].packets()
 		switch {
+		case !c.wentOn() && x.sealedOn(c):
+			r.Says = say("step-4a-sealed", Inferred, a.with("bytes", strconv.FormatInt(c.wire[0], 10)))
 		case c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome == "ok":
 			r.Says = say("step-4a-proxy-ok", None, a.with("checked", clip(c.verified.Host), "roots", rootsWords(c.verified.Addr)))
 		case c.leg == capture.LegOrigin && c.verified != nil:
@@ -824,6 +828,10 @@ func (x *Explainer) row6a(c *conn, f flow, a args, r *Row) {
 		}
 	case f.id == "tls13-mlkem":
 		r.Packets = h.at["cfin"].packets()
+		if c.sealed13() {
+			r.Says = say("step-6a-mlkem-sealed", Inferred, a)
+			return
+		}
 		evidence := "what both sent afterwards is encrypted under keys that come of it"
 		if s, _ := h.proved(proofClientFin); s == Proven {
 			evidence = "the client's Finished, recomputed, comes out right"
@@ -875,6 +883,8 @@ func (x *Explainer) row7(c *conn, f flow, a args, r *Row) {
 	r.Packets = c.at["data1"].packets()
 	serverFirst := c.spoke == 2
 	switch {
+	case f.id == "http" && !c.responded:
+		r.Says = say("step-7-plain-none", Clear, a)
 	case f.id == "http":
 		r.Says = say("step-7-plain", Clear, a)
 	case f.id == "opaque" || f.id == "unknown":
@@ -886,7 +896,7 @@ func (x *Explainer) row7(c *conn, f flow, a args, r *Row) {
 	case c.data[1] > 0:
 		r.Says = say("step-7-opened", Decrypted, a)
 	case c.main.is13():
-		r.Says = say("step-7-sealed13", Inferred, a.with("bytes", strconv.FormatInt(c.wire[1], 10)))
+		r.Verdict, r.Says = Unknown, say("step-7-sealed13", None, a.with("bytes", strconv.FormatInt(c.wire[1], 10)))
 	case serverFirst:
 		r.Says = say("step-7-server-first", Clear, a)
 	default:
@@ -905,6 +915,8 @@ func (x *Explainer) row8(c *conn, f flow, a args, r *Row) {
 		r.Verdict, r.Says = Absent, say("step-8-null", Clear, a)
 	case c.data[1] > 0:
 		r.Says = say("step-8-opened", Recomputed, a)
+	case c.main.is13():
+		r.Verdict, r.Says = Unknown, say("step-8-sealed13", None, a)
 	default:
 		r.Says = say("step-8-unseen", None, a)
 	}

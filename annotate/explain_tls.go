@@ -1094,7 +1094,8 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 			}
 		}
 	}
-	if !first || (h.is13() && !x.sealedData(c, side)) {
+	if !first || h.is13() {
+		// In TLS 1.3 nobody can tell sealed data from a sealed handshake.
 		x.emit(c, e)
 		x.sealedSteps(c)
 		return
@@ -1117,19 +1118,9 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	x.step(c, Step8)
 }
 
-// sealedData tells whether sealed records of TLS 1.3 must hold application
-// data: more from the client than a Finished (at most 74 bytes with its header)
-// and an alert (24) need; of the server, anything after that.
-func (x *Explainer) sealedData(c *conn, side int) bool {
-	if side == 0 {
-		return c.wire[0] > 98 && !c.main.certSeen[0]
-	}
-	return c.firstData[0]
-}
-
 // sealedSteps tells the steps that nobody can see in a sealed handshake of TLS 1.3.
 func (x *Explainer) sealedSteps(c *conn) {
-	if c.h != c.main || c.main.sh == nil || !c.main.is13() || c.sealed[1] == 0 {
+	if c.h != c.main || !c.sealed13() {
 		return
 	}
 	if !x.hasCertificate(c) {
@@ -1139,30 +1130,46 @@ func (x *Explainer) sealedSteps(c *conn) {
 	if !c.main.certSeen[1] {
 		x.step(c, Step2)
 	}
-	if c.firstData[0] {
+	if !x.flow(c).kem {
 		x.step(c, Step6a)
-	} else if !x.flow(c).kem {
-		x.step(c, Step6a)
+	}
+	if x.sealedOn(c) {
+		x.step(c, Step4a)
+		if x.flow(c).kem {
+			x.step(c, Step6a)
+		}
 	}
 }
 
+// sealed13 tells whether the server's side of a TLS 1.3 handshake stayed sealed.
+func (c *conn) sealed13() bool {
+	h := c.main
+	return h.sh != nil && h.is13() && c.sealed[1] > 0 && !h.fin[1]
+}
+
+// sealedOn tells whether the client went on in a sealed handshake of TLS 1.3: it
+// sent more than an alert, which is one record of 24 bytes.
+func (x *Explainer) sealedOn(c *conn) bool {
+	return c.sealed13() && c.wire[0] > 24 && !(c.sealed[0] == 1 && c.wire[0] < 50)
+}
+
 var sealedReasons = map[string]string{
-	capture.SealedNoKey:    "no key for it is known here",
-	capture.SealedNoSuite:  "its cipher suite cannot be opened here",
-	capture.SealedBadTag:   "it does not fit the key that is known for it",
+	capture.SealedNoKey:    "the key is not known here",
+	capture.SealedNoSuite:  "the cipher suite cannot be opened here",
+	capture.SealedBadTag:   "what came does not fit the known key",
 	capture.SealedPhase:    "the key for this part of the connection is not known here",
-	capture.SealedEarly:    "the server rejected it, and no key for it is known here",
+	capture.SealedEarly:    "the server rejected it, and the key is not known here",
 	capture.SealedGap:      "bytes before it are missing from the capture",
-	capture.SealedTooMany:  "its key did not come while it could be kept",
+	capture.SealedTooMany:  "the key did not come while the bytes could be kept",
 	capture.SealedCut:      "it is cut off",
-	capture.SealedDeflated: "its content is compressed in a way that is not undone here",
+	capture.SealedDeflated: "the content is compressed in a way that is not undone here",
 }
 
 func sealedWords(reason string) string {
 	if w, ok := sealedReasons[reason]; ok {
 		return w
 	}
-	return "it cannot be opened here (" + reason + ")"
+	return "this cannot be opened here (" + reason + ")"
 }
 
 func (x *Explainer) malformed(c *conn, m *capture.Message, b *capture.Malformed) {
