@@ -129,10 +129,12 @@ const (
 )
 
 func (t *Text) paint(s style, text string) string {
-	if !t.Color || s == plain || text == "" {
+	if !t.Color || s == plain || strings.TrimSpace(text) == "" {
 		return text
 	}
-	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
+	// Spaces at the end stay outside, where the end of a line drops them.
+	words := strings.TrimRight(text, " ")
+	return "\x1b[" + string(s) + "m" + words + "\x1b[0m" + text[len(words):]
 }
 
 var verdictStyles = map[Verdict]style{
@@ -157,17 +159,23 @@ func (t *Text) event(e *Event) {
 		fmt.Fprintf(&head, "%3s %9s ", "-", "")
 	}
 	fmt.Fprintf(&head, "%-7s %s ", e.Leg, arrow(e))
-	name := pad(clean(e.Name), 20)
+	name := pad(clean(e.Name), 20) + " "
+	// A fact that is a whole sentence needs no name before it.
+	sentence := len(e.Says) > 0 && e.Brief == e.Says[0].Text
+	if e.Kind == KindStep || e.Kind == KindFact && sentence {
+		name = ""
+	}
 	style := plain
 	switch e.Kind {
-	case KindStep:
-		style = cyan
 	case KindFact, KindConnection, KindClosed, KindFile:
 		style = dim
 	case KindMessage:
 		style = bold
 	}
 	detail := clean(e.Brief)
+	if e.Kind == KindStep && len(e.Steps) == 1 && detail == "" {
+		detail = textbook[e.Steps[0].Step]
+	}
 	if marks := stepMarks(e.Steps); marks != "" {
 		detail = strings.TrimSpace(marks + " " + detail)
 	}
@@ -176,7 +184,7 @@ func (t *Text) event(e *Event) {
 			detail += " [proven: " + words(p.ID) + "]"
 		}
 	}
-	t.paragraphStyled(t.paint(dim, head.String())+t.paint(style, name)+" ", runewidth.StringWidth(head.String()+name)+1, detail, plain, e.Steps)
+	t.paragraphStyled(t.paint(dim, head.String())+t.paint(style, name), runewidth.StringWidth(head.String()+name), detail, plain, e.Steps)
 	refuted := false
 	for _, p := range e.Proofs {
 		if p.State == Refuted {
@@ -186,8 +194,10 @@ func (t *Text) event(e *Event) {
 	}
 	switch {
 	case t.Messages:
-		for _, s := range e.Says {
-			t.paragraph("", "      ", t.sentence(s), plain)
+		for i, s := range e.Says {
+			if i > 0 || !sentence {
+				t.paragraph("", "      ", t.sentence(s), plain)
+			}
 		}
 		for _, f := range e.Fields {
 			text := clean(f.Name) + ": " + clean(f.Value)
@@ -248,30 +258,50 @@ func (t *Text) summary(e *Event) {
 			title += ": " + clean(e.Host)
 		}
 	}
+	t.line("")
 	t.rule(title)
 	if s.Flow != "" {
 		t.paragraph("", "  ", clean(s.Flow), plain)
 	}
 	for _, l := range s.Legs {
-		text := fmt.Sprintf("connection %d, %s to %s: %s", l.Conn, clean(l.From), clean(l.To), clean(l.Title))
-		var facts []string
-		for _, f := range l.Facts {
-			facts = append(facts, clean(f.Name)+" "+clean(f.Value))
-		}
-		if len(facts) > 0 {
-			text += " (" + strings.Join(facts, ", ") + ")"
+		text := fmt.Sprintf("connection %d, %s to %s", l.Conn, clean(l.From), clean(l.To))
+		if !strings.Contains(s.Flow, l.Title) {
+			text += ": " + clean(l.Title)
 		}
 		t.paragraph("", "  ", legName(l.Leg)+text, dim)
-	}
-	for i, step := range Steps {
-		info := textbook[step]
-		t.line("")
-		t.paragraph("", "  ", fmt.Sprintf("step %-3s %s", step, info), bold)
-		var rows []Row
-		for _, l := range s.Legs {
-			if i < len(l.Rows) {
-				rows = append(rows, l.Rows[i])
+		// The certificate's line is long enough to stand alone.
+		var facts []string
+		for _, f := range l.Facts {
+			name := clean(f.Name)
+			if strings.Contains(name, " ") {
+				name += ":"
 			}
+			if f.Name == "certificate" && len(facts) > 0 {
+				t.paragraph("", "    ", strings.Join(facts, ", "), dim)
+				facts = nil
+			}
+			facts = append(facts, name+" "+clean(f.Value))
+		}
+		if len(facts) > 0 {
+			t.paragraph("", "    ", strings.Join(facts, ", "), dim)
+		}
+	}
+	for _, note := range e.Says {
+		t.paragraph("", "  ", clean(note.Text), plain)
+	}
+	for i := 0; i < len(Steps); i++ {
+		rows := s.rows(i)
+		t.line("")
+		// What was not reached is one story for all the steps that are left.
+		last := i
+		for notReached(rows) && last+1 < len(Steps) && sameRows(rows, s.rows(last+1)) {
+			last++
+		}
+		if last > i {
+			t.paragraph("", "  ", fmt.Sprintf("steps %s to %s", Steps[i], Steps[last]), bold)
+			i = last
+		} else {
+			t.paragraph("", "  ", fmt.Sprintf("step %s: %s", Steps[i], textbook[Steps[i]]), bold)
 		}
 		if len(rows) == 2 && rows[0].Verdict == rows[1].Verdict && rows[0].Says.Text == rows[1].Says.Text && slices.Equal(rows[0].Proofs, rows[1].Proofs) {
 			both := rows[0]
@@ -285,6 +315,28 @@ func (t *Text) summary(e *Event) {
 	}
 	t.line("")
 	t.rule("")
+	t.line("")
+}
+
+// rows are what the legs' rows say of a step, as far as they have them.
+func (s *Summary) rows(step int) []Row {
+	var rows []Row
+	for _, l := range s.Legs {
+		if step < len(l.Rows) {
+			rows = append(rows, l.Rows[step])
+		}
+	}
+	return rows
+}
+
+func notReached(rows []Row) bool {
+	return len(rows) > 0 && !slices.ContainsFunc(rows, func(r Row) bool { return r.Verdict != NotReached || len(r.Proofs) > 0 })
+}
+
+func sameRows(a, b []Row) bool {
+	return slices.EqualFunc(a, b, func(a, b Row) bool {
+		return a.Verdict == b.Verdict && a.Says.Text == b.Says.Text && len(b.Proofs) == 0
+	})
 }
 
 func (t *Text) row(leg string, r Row) {
@@ -414,8 +466,15 @@ func (t *Text) paragraph(first, indent, text string, s style) {
 func (t *Text) paragraphStyled(lead string, width int, text string, s style, marks []StepMark) {
 	room := t.Width - width
 	lines := []string{text}
-	if t.Width > 0 && room >= 20 {
+	switch {
+	case t.Width > 0 && room >= 20:
 		lines = Wrap(text, room)
+	case t.Width > 0 && runewidth.StringWidth(text) > room:
+		// No room beside the lead: below it, then.
+		t.line(strings.TrimRight(lead, " "))
+		width = 6
+		lead = strings.Repeat(" ", width)
+		lines = Wrap(text, max(t.Width-width, 20))
 	}
 	for i, l := range lines {
 		if i > 0 {
@@ -436,7 +495,7 @@ func (t *Text) paragraphStyled(lead string, width int, text string, s style, mar
 func Wrap(text string, width int) []string {
 	var lines []string
 	line, col := "", 0
-	for _, word := range strings.Fields(text) {
+	for _, word := range unbroken(strings.Fields(text), width) {
 		n := runewidth.StringWidth(word)
 		if col > 0 && col+1+n > width {
 			lines = append(lines, line)
@@ -450,6 +509,25 @@ func Wrap(text string, width int) []string {
 		col += n
 	}
 	return append(lines, line)
+}
+
+// unbroken joins the words of a mark in brackets, if it fits into a line.
+func unbroken(words []string, width int) []string {
+	var out []string
+	for i := 0; i < len(words); i++ {
+		word := words[i]
+		for j := i; strings.HasPrefix(word, "[") && j < len(words) && j < i+8; j++ {
+			if !strings.HasSuffix(words[j], "]") {
+				continue
+			}
+			if mark := strings.Join(words[i:j+1], " "); runewidth.StringWidth(mark) <= width {
+				word, i = mark, j
+			}
+			break
+		}
+		out = append(out, word)
+	}
+	return out
 }
 
 func pad(s string, width int) string {
