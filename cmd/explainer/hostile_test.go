@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -17,11 +18,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -52,21 +55,33 @@ type siege struct {
 func besiege(t *testing.T, flags ...string) *siege {
 	t.Helper()
 	dir := t.TempDir()
-	s := &siege{
-		t: t, recording: filepath.Join(dir, "session.pcapng"), live: filepath.Join(dir, "live.json"),
-		said: new(bytes.Buffer), drained: make(chan struct{}),
-	}
-	args := append([]string{"proxy", "--home", filepath.Join(dir, "home"), "-p", "0", "-w", s.recording, "--format", "json", "--story", s.live}, flags...)
-	s.cmd = exec.Command("explainer", args...)
-	s.cmd.Env = append(os.Environ(), "SSLKEYLOGFILE=")
-	stderr, err := s.cmd.StderrPipe()
+	recording, live := filepath.Join(dir, "session.pcapng"), filepath.Join(dir, "live.json")
+	cmd := inHome(t, append([]string{"proxy", "-p", "0", "-w", recording, "--format", "json", "--story", live}, flags...)...)
+	s := startSiege(t, cmd)
+	s.recording, s.live = recording, live
+	return s
+}
+
+// inHome is the command with a home of its own.
+func inHome(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command("explainer", args...)
+	cmd.Env = append(os.Environ(), "SSLKEYLOGFILE=", "EXPLAINER_HOME="+filepath.Join(t.TempDir(), "home"))
+	return cmd
+}
+
+// startSiege starts a command that runs the proxy, and waits until it listens.
+func startSiege(t *testing.T, cmd *exec.Cmd) *siege {
+	t.Helper()
+	s := &siege{t: t, cmd: cmd, said: new(bytes.Buffer), drained: make(chan struct{})}
+	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.cmd.Start(); err != nil {
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.cmd.Process.Kill(); s.cmd.Wait() })
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	lines := bufio.NewScanner(stderr)
 	for s.addr == "" && lines.Scan() {
 		fmt.Fprintln(s.said, lines.Text())
@@ -526,12 +541,12 @@ func TestHostileOrigins(t *testing.T) {
 		"closes in the handshake": {
 			serve:  func(c *net.TCPConn) { hello(c) },
 			client: page("502", "TLS"),
-			says:   []string{"origin's handshake failed"},
+			says:   []string{"The handshake between the proxy and the origin failed: "},
 		},
 		"garbage": {
 			serve:  func(c *net.TCPConn) { hello(c); c.Write(bytes.Repeat([]byte("\x1b[2J\xff\x00"), 20)); gone(c) },
 			client: page("502", "TLS"),
-			says:   []string{"origin's handshake failed"},
+			says:   []string{"The handshake between the proxy and the origin failed: "},
 		},
 		"plain HTTP": {
 			serve: func(c *net.TCPConn) {
@@ -539,7 +554,7 @@ func TestHostileOrigins(t *testing.T) {
 				io.WriteString(c, "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
 			},
 			client: page("502", "HTTP"),
-			says:   []string{"origin's handshake failed", "HTTP/ in clear stand in the place of a TLS record"},
+			says:   []string{"The handshake between the proxy and the origin failed: ", "HTTP/ in clear stand in the place of a TLS record"},
 		},
 		"reset in the body": {
 			serve: func(c *net.TCPConn) {
@@ -825,7 +840,7 @@ func TestHostileClients(t *testing.T) {
 					t.Errorf("the answer is %q", a)
 				}
 			},
-			says: []string{"GET /", "the proxy answers itself"},
+			says: []string{"GET /", "This request is not meant for a proxy"},
 		},
 		"CONNECT to the proxy itself": {
 			client: func(t *testing.T, s *siege) {
@@ -1118,5 +1133,285 @@ func TestHostileSecrets(t *testing.T) {
 		if !bytes.Contains(live, []byte(want)) {
 			t.Errorf("%s is not in the story with --show-secrets", want)
 		}
+	}
+}
+
+// TestHostileCuts: a recording that is cut anywhere is told up to the cut, and
+// the cut is told; nothing crashes and nothing is made up.
+func TestHostileCuts(t *testing.T) {
+	t.Parallel()
+	s := besiege(t)
+	s.exchange("GET http://explainer.test/trusted HTTP/1.1\r\nHost: explainer.test\r\nConnection: close\r\n\r\n")
+	s.get("tls12.explainer.test", "GET /trusted HTTP/1.0\r\nHost: tls12.explainer.test\r\n\r\n")
+	whole := s.end()
+	recording, err := os.ReadFile(s.recording)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(whole.text, "\n")
+	boundaries := map[int]bool{}
+	for n := 0; n < len(recording); n += int(binary.LittleEndian.Uint32(recording[n+4:])) {
+		boundaries[n] = true
+	}
+	// Every length of the beginning, and then each boundary of a block and what is beside it.
+	var lengths []int
+	for n := range len(recording) {
+		if n < 300 || boundaries[n] || boundaries[n-1] || boundaries[n+1] || boundaries[n-8] || boundaries[n-28] {
+			lengths = append(lengths, n)
+		}
+	}
+	before := 0
+	for _, n := range lengths {
+		r, err := pcap.NewReader(bytes.NewReader(recording[:n]))
+		if err != nil {
+			if n > 300 {
+				t.Errorf("cut at %d: %v", n, err)
+			}
+			continue
+		}
+		var text bytes.Buffer
+		tell := &teller{decoder: new(capture.Decoder), explainer: new(annotate.Explainer), out: annotate.NewText(&text), open: map[int]bool{}}
+		err = tell.tell(r)
+		if cut := errors.As(err, new(*pcap.CutError)); cut == boundaries[n] || err != nil && !cut {
+			t.Errorf("cut at %d, at a boundary of blocks: %v: %v", n, boundaries[n], err)
+		}
+		if err := tell.finish(); err != nil {
+			t.Error(err)
+		}
+		if strings.Contains(text.String(), "REFUTED") {
+			t.Errorf("cut at %d: something is refuted\n%s", n, &text)
+		}
+		// The story of the part begins as that of the whole does.
+		same := 0
+		for i, line := range strings.Split(text.String(), "\n") {
+			if i >= len(lines) || line != lines[i] {
+				break
+			}
+			same++
+		}
+		if same < before {
+			t.Errorf("cut at %d: only %d lines are as in the whole story, with less of it %d were", n, same, before)
+		}
+		before = max(before, same)
+	}
+	if before < 10 {
+		t.Errorf("at most %d lines are as in the whole story", before)
+	}
+}
+
+// traffic fetches pages through the proxy without pause until stop is called,
+// which waits until it has ended; it returns once the first has come.
+func (s *siege) traffic() (stop func()) {
+	proxyURL := &url.URL{Scheme: "http", Host: s.addr}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	first := make(chan struct{}, 1)
+	for range 4 {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				tr := &http.Transport{Proxy: http.ProxyURL(proxyURL), TLSClientConfig: &tls.Config{RootCAs: s.roots}, ForceAttemptHTTP2: true}
+				for _, page := range []string{"https://tls13.explainer.test/", "https://tls12.explainer.test/events", "http://explainer.test/"} {
+					req, _ := http.NewRequestWithContext(ctx, "GET", page, nil)
+					resp, err := tr.RoundTrip(req)
+					if err != nil {
+						continue
+					}
+					io.Copy(io.Discard, resp.Body)
+					resp.Body.Close()
+					select {
+					case first <- struct{}{}:
+					default:
+					}
+				}
+				tr.CloseIdleConnections()
+			}
+		})
+	}
+	<-first
+	return func() { cancel(); wg.Wait() }
+}
+
+// TestHostileSignals: during traffic, SIGTERM and Ctrl-C end the proxy in a few
+// seconds with a complete recording (end checks it); a second Ctrl-C at once.
+func TestHostileSignals(t *testing.T) {
+	t.Parallel()
+	t.Run("once", func(t *testing.T) {
+		t.Parallel()
+		s := besiege(t)
+		stop := s.traffic()
+		defer stop()
+		s.end()
+		out, err := exec.Command("tshark", "-r", s.recording, "-q", "-z", "expert,error").CombinedOutput()
+		if err != nil || bytes.Contains(out, []byte("Errors")) {
+			t.Errorf("tshark: %v\n%s", err, out)
+		}
+	})
+	for _, second := range []bool{false, true} {
+		t.Run(fmt.Sprintf("an answer without end, second: %v", second), func(t *testing.T) {
+			t.Parallel()
+			stall := origin(t, func(c *net.TCPConn) {
+				for {
+					if _, err := io.WriteString(c, "more "); err != nil {
+						return
+					}
+					time.Sleep(50 * time.Millisecond) // a drip, not a wait
+				}
+			})
+			s := besiege(t, "--map", "drip.test="+stall)
+			c := s.tunnel("drip.test:23")
+			io.WriteString(c, "?")
+			c.Read(make([]byte, 1))
+			began := time.Now()
+			if second {
+				s.cmd.Process.Signal(syscall.SIGTERM)
+				time.AfterFunc(100*time.Millisecond, func() { s.cmd.Process.Signal(syscall.SIGTERM) })
+			}
+			a := s.end()
+			if took := time.Since(began); second && took > 2*time.Second || took > 6*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			a.says("The proxy ended the connection: it was told to stop.")
+		})
+	}
+	t.Run("nobody reads the story", func(t *testing.T) {
+		t.Parallel()
+		// A story larger than a pipe holds.
+		recording := filepath.Join(t.TempDir(), "session.pcapng")
+		cmd := inHome(t, "proxy", "-p", "0", "--messages", "-w", recording)
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		cmd.Stdout = w
+		s := startSiege(t, cmd)
+		w.Close()
+		for range 4 {
+			s.get("tls12.explainer.test", "GET /trusted HTTP/1.0\r\nHost: tls12.explainer.test\r\n\r\n")
+		}
+		cmd.Process.Signal(os.Interrupt)
+		time.AfterFunc(200*time.Millisecond, func() { cmd.Process.Signal(os.Interrupt) })
+		<-s.drained
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+		retell(t, recording, annotate.NewText(io.Discard))
+	})
+	t.Run("killed", func(t *testing.T) {
+		t.Parallel()
+		s := besiege(t)
+		stop := s.traffic()
+		for size := int64(0); size < 64<<10; { // until there is something to lose
+			info, err := os.Stat(s.recording)
+			if err != nil {
+				t.Fatal(err)
+			}
+			size = info.Size()
+			time.Sleep(time.Millisecond)
+		}
+		s.cmd.Process.Kill()
+		s.cmd.Wait()
+		stop()
+		out, err := exec.Command("explainer", "read", s.recording).CombinedOutput()
+		var exit *exec.ExitError
+		if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {
+			t.Errorf("%v", err)
+		}
+		if !bytes.Contains(out, []byte("its proxy was killed, or still runs")) && !bytes.Contains(out, []byte("cut off in the middle of the block")) {
+			t.Errorf("the cut is not told: %s", out[max(0, len(out)-500):])
+		}
+		if !bytes.Contains(out, []byte("== Session 1")) {
+			t.Errorf("what was recorded is not told: %s", out[:min(len(out), 500)])
+		}
+	})
+	t.Run("a child that ignores SIGTERM", func(t *testing.T) {
+		t.Parallel()
+		cmd := inHome(t, "run", "--", "sh", "-c", `trap "" TERM; echo ready; while :; do sleep .05; done`)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		bufio.NewReader(out).ReadString('\n')
+		began := time.Now()
+		cmd.Process.Signal(syscall.SIGTERM)
+		err = cmd.Wait()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 137 || time.Since(began) > 9*time.Second {
+			t.Errorf("%v after %v, want 137, as a shell says of a child that was killed", err, time.Since(began))
+		}
+	})
+}
+
+// TestTerminal: on a terminal the story is folded to its width, at spaces
+// alone; colours go there and nowhere else, unless asked otherwise.
+func TestTerminal(t *testing.T) {
+	t.Parallel()
+	recording := filepath.Join(t.TempDir(), "demo.pcapng")
+	if out, err := inHome(t, "demo", "-w", recording).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	plain, err := inHome(t, "read", recording).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := map[string]bool{strings.Repeat("=", 60): true}
+	for _, w := range strings.Fields(string(plain)) {
+		words[w] = true
+	}
+	// script gives a program a terminal.
+	terminal := func(columns int, command string, env ...string) string {
+		cmd := exec.Command("script", "-qec", fmt.Sprintf("stty cols %d; %s", columns, command), "/dev/null")
+		cmd.Env = append(os.Environ(), append([]string{"TERM=xterm", "NO_COLOR=", "SSLKEYLOGFILE="}, env...)...)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("script: %v: %s", err, out)
+		}
+		return strings.ReplaceAll(string(out), "\r\n", "\n")
+	}
+	read := "explainer read " + recording
+	for _, columns := range []int{60, 80, 100} {
+		for line := range strings.Lines(terminal(columns, read, "NO_COLOR=1")) {
+			line = strings.TrimSuffix(line, "\n")
+			fields := strings.Fields(line)
+			for _, w := range fields {
+				if !words[w] && strings.Trim(w, "=") != "" {
+					t.Errorf("%d columns: the word %q has been broken or made: %q", columns, w, line)
+				}
+			}
+			// A word that is longer than a line cannot be folded.
+			if n := utf8.RuneCountInString(line); n > columns && len(fields) > 1 {
+				t.Errorf("%d columns: a line of %d: %q", columns, n, line)
+			}
+		}
+	}
+	const escape = "\x1b["
+	for _, tt := range []struct {
+		command string
+		env     []string
+		colour  bool
+	}{
+		{read, nil, true},
+		{read, []string{"NO_COLOR=1"}, false},
+		{read, []string{"TERM=dumb"}, false},
+		{read + " | cat", nil, false},
+		{"explainer read --color never " + recording, nil, false},
+		{"explainer read --color always " + recording, []string{"NO_COLOR=1", "TERM=dumb"}, true},
+		{"explainer read --color always " + recording + " | cat", nil, true},
+		{"explainer read --format json " + recording, nil, false},
+	} {
+		if out := terminal(100, tt.command, tt.env...); strings.Contains(out, escape) != tt.colour {
+			t.Errorf("%s, %v: colours: %v, want %v", tt.command, tt.env, !tt.colour, tt.colour)
+		}
+	}
+	// Without its colours the text is the same.
+	coloured, err := inHome(t, "read", "--color", "always", recording).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bare := regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAll(coloured, nil); !bytes.Equal(bare, plain) {
+		t.Error("the coloured text is another than the plain one")
 	}
 }

@@ -28,6 +28,10 @@ import (
 // drainTime is how long open connections may take to end after Ctrl-C.
 const drainTime = 3 * time.Second
 
+// hurriedTime is how long the rest of the story may take after the second Ctrl-C:
+// whoever reads it may have stopped.
+const hurriedTime = 500 * time.Millisecond
+
 // proxyFlags are those of every command that runs the proxy.
 var proxyFlags = append([]cli.Flag{
 	&cli.IntFlag{Name: "listen-port", Aliases: []string{"p"}, Value: 8080, Usage: "`PORT` to listen on; 0 picks a free one"},
@@ -164,20 +168,21 @@ func follow(c *cli.Context, rec *proxy.Recorder, out renderer) error {
 
 // stop ends the proxy: connections drain, the recording is completed, the story
 // told to its end. A signal that comes meanwhile ends it at once: open connections
-// are cut, the recording is completed all the same, and nobody waits for a reader of the story.
+// are cut, and nobody waits long for a reader of the story; the recording is completed all the same.
 func (l *live) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, endSignals()...)
 	defer signal.Stop(again)
-	hurried := make(chan struct{})
+	hurried, over := make(chan struct{}), make(chan struct{})
+	defer close(over)
 	go func() {
 		select {
 		case <-again:
 			close(hurried)
 			cancel()
-		case <-ctx.Done():
+		case <-over:
 		}
 	}()
 	err := l.proxy.Shutdown(ctx)
@@ -187,13 +192,18 @@ func (l *live) stop() error {
 	if e := l.recorder.Close(); err == nil && e != nil {
 		err = failed(e, "")
 	}
-	select {
-	case e := <-l.told:
-		if err == nil && e != nil {
-			err = childExit(1) // it was told when it happened
+	var late <-chan time.Time
+	for waiting := true; waiting; {
+		select {
+		case e := <-l.told:
+			if waiting = false; err == nil && e != nil {
+				err = childExit(1) // it was told when it happened
+			}
+		case <-hurried:
+			hurried, late = nil, time.After(hurriedTime)
+		case <-late:
+			waiting = false
 		}
-	case <-hurried:
-	case <-again:
 	}
 	if l.keep {
 		say(l.errw, fmt.Sprintf("the recording is in %s: explainer read %s", l.recording.Name(), l.recording.Name()))
