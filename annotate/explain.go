@@ -192,6 +192,7 @@ type earlier struct {
 // issued is where a session id or a ticket came from. Its key log lines may come later.
 type issued struct {
 	conn    int
+	kind    byte // as for remember
 	secrets map[string][]byte
 }
 
@@ -336,6 +337,11 @@ func (x *Explainer) begin(m *capture.Message) *conn {
 		x.order = append(x.order, c.n)
 	}
 	x.join(s, c)
+	for _, p := range s.conns {
+		if p != c { // the other leg, whose facts were about both
+			c.pass, c.asked = p.pass, p.asked
+		}
+	}
 	for _, f := range x.pending[c.n] {
 		x.apply(c, f)
 	}
@@ -538,8 +544,17 @@ func isNoise(host string) bool {
 	return false
 }
 
-// ends names the two ends of a connection for the sentences.
+// ends names the two ends of what passes on a connection. In a tunnel that the
+// proxy does not open these are the client and the origin, on both legs.
 func (c *conn) ends() (client, server string) {
+	if c.pass != nil {
+		return "the client", "the origin server"
+	}
+	return c.peers()
+}
+
+// peers names the two ends of the TCP connection itself.
+func (c *conn) peers() (client, server string) {
 	switch c.leg {
 	case capture.LegBrowser:
 		return "the client", "the proxy"
@@ -617,6 +632,7 @@ func (x *Explainer) remember(kind byte, name []byte, i issued) {
 		}
 		x.earlier.order = append(x.earlier.order, k)
 	}
+	i.kind = kind
 	x.earlier.by[k] = i
 }
 
@@ -625,12 +641,16 @@ func (x *Explainer) recall(kind byte, name []byte) (issued, bool) {
 	return i, ok
 }
 
-// earlierWords names the connection that a secret was taken over from.
+// earlierWords names the connection that a secret was taken over from. That it
+// is not found does not mean that it is not there: its ticket may be sealed.
 func earlierWords(i issued, ok bool) string {
-	if ok {
-		return fmt.Sprintf("connection %d of this capture", i.conn)
+	switch {
+	case !ok:
+		return "an earlier connection (which one cannot be told here)"
+	case i.kind == 's':
+		return fmt.Sprintf("connection %d, which had this very session id", i.conn)
 	}
-	return "an earlier connection that is not in this capture"
+	return fmt.Sprintf("connection %d, which handed out this very ticket", i.conn)
 }
 
 func handleOf(kind byte, name []byte) [32]byte {

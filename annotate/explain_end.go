@@ -464,10 +464,16 @@ func (x *Explainer) notes(c *conn) []Sentence {
 		default:
 			out = append(out, say("mutual-tls-sent", None, a))
 		}
+	} else if h.requested && h.certSeen[0] {
+		how := Clear
+		if h.is13() {
+			how = Decrypted
+		}
+		out = append(out, say("mutual-tls-none", how, a))
 	} else if h.requested {
-		out = append(out, say("mutual-tls-none", Inferred, a))
+		out = append(out, say("mutual-tls-unseen", None, a))
 	}
-	if c.pass != nil {
+	if c.pass != nil && c.pass.Kind == capture.FactPassThrough {
 		out = append(out, say("summary-pass-through", None, a))
 	} else if c.sealed[0]+c.sealed[1] > 0 && c.data[0]+c.data[1] == 0 && h.sh != nil {
 		out = append(out, say("summary-sealed", None, a.with("seen", x.eavesdropper(c))))

@@ -178,6 +178,12 @@ func (x *Explainer) external(h *hands) bool {
 	return id.ObfuscatedTicketAge == 0
 }
 
+// names are the values of the sentences that only name the two ends.
+func (c *conn) names() args {
+	client, server := c.ends()
+	return args{"client": client, "server": server}
+}
+
 // args are the values that sentences about a connection can have.
 func (x *Explainer) args(c *conn) args {
 	client, server := c.ends()
@@ -493,6 +499,8 @@ func (x *Explainer) stepProofs(c *conn, f flow, s Step) []RowProof {
 
 func (x *Explainer) row1(c *conn, f flow, a args, r *Row) {
 	r.Packets = c.at["open"].packets()
+	client, server := c.peers()
+	a = a.with("client", client, "server", server)
 	connect := c.c.ConnectHost != "" || c.leg == capture.LegBrowser && c.asked != "" && f.id != "http"
 	r.Verdict = Differently
 	switch {
@@ -670,7 +678,7 @@ func (x *Explainer) row4a(c *conn, f flow, a args, r *Row) {
 		case c.leg == capture.LegOrigin && c.verified != nil:
 			finding := findingWords(c.verified)
 			if c.wentOn() {
-				r.Says = say("step-4a-proxy-bad-went-on", None, a.with("finding", finding, "mirrored", "the proxy's own certificate for it has the same fault"))
+				r.Says = say("step-4a-proxy-bad-went-on", None, a.with("finding", finding, "asked", or(clip(c.verified.Host), a["asked"])))
 			} else {
 				r.Says = say("step-4a-proxy-bad", None, a.with("finding", finding))
 			}

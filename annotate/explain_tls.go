@@ -418,6 +418,16 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *Event, b *handshake.Server
 		e.Says = append(e.Says, say(id, e.Evidence, a))
 	}
 	if version < 0x0304 {
+		if h.ch != nil && len(b.SessionID) > 0 && string(b.SessionID) == string(h.ch.SessionID) {
+			e.Says = append(e.Says, say("server-hello-resumed", e.Evidence, a))
+			x.emit(c, *e)
+			return
+		}
+		if t, _ := h.ticketOffered(); len(t) > 0 {
+			e.Says = append(e.Says, say("server-hello-perhaps-resumed", e.Evidence, a))
+			x.emit(c, *e)
+			return
+		}
 		if h.ems() {
 			e.Says = append(e.Says, say("extended-master-secret", e.Evidence, a))
 		} else if version >= 0x0301 {
@@ -485,6 +495,14 @@ func (x *Explainer) pskSteps(c *conn) {
 		}
 		x.step(c, s)
 	}
+}
+
+// ticketOffered is the ticket that the client handed back, of TLS 1.2 and before.
+func (h *hands) ticketOffered() ([]byte, bool) {
+	if h.ch == nil {
+		return nil, false
+	}
+	return h.ch.SessionTicket()
 }
 
 func offers13(ch *handshake.ClientHello) bool {
@@ -734,6 +752,7 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e Event, b *handsha
 }
 
 func (x *Explainer) tellFinished(c *conn, h *hands, e Event, a args, side int, w where) {
+	again := h.fin[side]
 	h.fin[side] = true
 	h.at[[2]string{"cfin", "sfin"}[side]] = w
 	if fin, ok := h.find(side, handshake.TypeFinished).bodyFinished(); ok {
@@ -741,8 +760,11 @@ func (x *Explainer) tellFinished(c *conn, h *hands, e Event, a args, side int, w
 	}
 	e.Brief = "a keyed checksum over everything said so far"
 	e.Says = append(e.Says, say([2]string{"finished-client", "finished-server"}[side], e.Evidence, a))
-	p := x.finished(c, h, side)
-	h.finTried[side] = p.State != NotCheckable
+	p := newProof([2]string{proofClientFin, proofServerFin}[side], NotCheckable, "authentication after the handshake is not recomputed here")
+	if !again {
+		p = x.finished(c, h, side)
+		h.finTried[side] = p.State != NotCheckable
+	}
 	h.prove(p)
 	e.Proofs = append(e.Proofs, p)
 	f := x.flow(c)

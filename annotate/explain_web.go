@@ -42,7 +42,7 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 		if b.Protocol == "tunnel" {
 			id = "switched-tunnel"
 		}
-		e.Says = append(e.Says, say(id, e.Evidence, x.args(c).with("protocol", clip(b.Protocol))))
+		e.Says = append(e.Says, say(id, e.Evidence, c.names().with("protocol", clip(b.Protocol))))
 	case *web.Unparsed:
 		e = x.event(c, m, KindMessage, "data that is not HTTP")
 		e.Brief = fmt.Sprintf("%d bytes", b.Len)
@@ -115,7 +115,11 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) Event {
 		if b.Status/100 != 2 {
 			e.Says = append(e.Says, say("http-connect-refused", e.Evidence, a.with("status", strconv.Itoa(b.Status))))
 		} else {
-			e.Says = append(e.Says, say("http-connect-accepted", e.Evidence, a))
+			id := "http-connect-accepted"
+			if c.leg == capture.LegBrowser {
+				id = "http-connect-accepted-here"
+			}
+			e.Says = append(e.Says, say(id, e.Evidence, a.with("target", or(clip(c.asked), "the other end"))))
 		}
 	default:
 		if b.Status >= 200 || b.Status == 101 {
@@ -172,7 +176,7 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) Event {
 	}
 	if !b.Complete {
 		parts = append(parts, "cut off")
-		e.Says = append(e.Says, say("http-body-cut", e.Evidence, x.args(c)))
+		e.Says = append(e.Says, say("http-body-cut", e.Evidence, c.names()))
 	}
 	e.Brief = strings.Join(parts, ", ")
 	e.Fields = append(e.Fields, field("length", fmt.Sprintf("%d bytes as transferred", b.Len)))

@@ -37,12 +37,27 @@ func (x *Explainer) fact(m *capture.Message, f *capture.Fact) {
 		return
 	}
 	switch f.Kind {
-	case capture.FactDialFailed, capture.FactLookupFailed:
-		c.session.notes = append(c.session.notes, e.Says...)
-	case capture.FactTLSFailed:
-		c.session.notes = append(c.session.notes, e.Says...)
+	case capture.FactDialFailed, capture.FactLookupFailed, capture.FactTLSFailed:
+		c.session.note(e.Says)
+	case capture.FactOriginVerified:
+		if f.Outcome != "ok" {
+			c.session.note(e.Says)
+		}
+	case capture.FactOwnAnswer:
+		if f.Outcome == "error-page" {
+			c.session.note(e.Says)
+		}
 	}
 	x.summarize(c.session, false)
+}
+
+// maxNotes bounds what a summary repeats of what the proxy noted.
+const maxNotes = 8
+
+func (s *session) note(says []Sentence) {
+	if len(s.notes) < maxNotes {
+		s.notes = append(s.notes, says...)
+	}
 }
 
 // release2 lets the event of a connection's beginning out before a fact about
@@ -66,7 +81,7 @@ func (x *Explainer) apply(c *conn, f *capture.Fact) {
 			x.host(c, f.Host)
 		}
 		x.tie(c, f)
-		if p := x.conns[f.Peer]; p != nil {
+		for _, p := range c.session.conns {
 			p.pass = f
 		}
 	case capture.FactOriginVerified:

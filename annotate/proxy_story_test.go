@@ -196,6 +196,44 @@ func TestTextbook(t *testing.T) {
 	}
 }
 
+// TestPassThrough: a tunnel that the proxy does not open is one conversation
+// between the client and the origin.
+func TestPassThrough(t *testing.T) {
+	tp := fixtures(t)["tls13-full"][0]
+	tp.keys.Reset()
+	in := through(tp, tp, nil, "ok")
+	for i := range in {
+		if f, ok := in[i].(*capture.Fact); ok && f.Kind == capture.FactSession {
+			in[i] = &capture.Fact{Time: f.Time, Kind: capture.FactPassThrough, Conn: 1, Peer: 2, Host: f.Host, Detail: "*.test"}
+		}
+	}
+	in = slices.DeleteFunc(in, func(in capture.Input) bool {
+		f, ok := in.(*capture.Fact)
+		return ok && (f.Kind == capture.FactLeaf || f.Kind == capture.FactOriginVerified)
+	})
+	es := events(messages(in))
+	ls := legs(es)
+	if len(ls) != 2 {
+		t.Fatalf("%d legs", len(ls))
+	}
+	for _, l := range ls {
+		if text := l.Rows[2].Says.Text; !strings.HasPrefix(text, "The origin server sent a fresh x25519 key") {
+			t.Errorf("%s leg: step 3: %s", l.Leg, text)
+		}
+		if l.Rows[1].Verdict != unknown {
+			t.Errorf("%s leg: step 2 is %s", l.Leg, l.Rows[1].Verdict)
+		}
+	}
+	if text := ls[0].Rows[0].Says.Text; !strings.Contains(text, "port 8080 of the proxy") {
+		t.Errorf("step 1: %s", text)
+	}
+	for _, e := range es {
+		if e.Summary != nil && (len(e.Says) == 0 || e.Says[0].ID != "summary-pass-through") {
+			t.Errorf("the summary says %v", e.Says)
+		}
+	}
+}
+
 func TestNoise(t *testing.T) {
 	var d capture.Decoder
 	x := new(annotate.Explainer)
