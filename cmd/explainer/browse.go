@@ -16,8 +16,8 @@ var browseCommand = &cli.Command{
 	Name:      "browse",
 	Usage:     "open a browser that already trusts the proxy, in a throw-away profile",
 	UsageText: "explainer browse [OPTION...] [URL] [-- BROWSER-ARG...]",
-	Description: `Starts the proxy and Chromium or Firefox with a new, empty profile that trusts the CA
-and nothing else is changed on this machine; the profile is removed when the browser
+	Description: `Starts the proxy and Chromium or Firefox with a new, empty profile that trusts the CA.
+Nothing else is changed on this machine, and the profile is removed when the browser
 ends. Without a URL it opens the built-in page http://explainer.test/.
 
 Examples:
@@ -28,7 +28,7 @@ Examples:
    explainer browse --headless https://tls13.explainer.test/ -- --dump-dom`,
 	Flags: append([]cli.Flag{
 		&cli.StringFlag{Name: "browser", Usage: "`chromium|firefox|PATH` (default: the first that is installed)"},
-		&cli.BoolFlag{Name: "headless", Usage: "without a window"},
+		&cli.BoolFlag{Name: "headless", Usage: "without a window", DisableDefaultText: true},
 	}, proxyFlags...),
 	Action: func(c *cli.Context) error {
 		args := c.Args().Slice()

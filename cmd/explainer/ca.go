@@ -77,7 +77,7 @@ Examples:
 			Description: "Example:\n\n   explainer ca export --out explainer-ca.pem",
 			Flags: []cli.Flag{
 				homeFlag,
-				&cli.StringFlag{Name: "as", Value: "pem", Usage: "`pem|der|p12`: p12 is a Java trust store, its password is changeit"},
+				&cli.StringFlag{Name: "as", Value: "pem", Usage: "form of the file: `pem|der|p12`, p12 is a Java trust store, its password is changeit"},
 				&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "`FILE` to write (default: standard output)"},
 			},
 			Action: caExport,

@@ -20,8 +20,8 @@ var demoCommand = &cli.Command{
 	Usage:     "everything in a few seconds, offline: proxy, built-in sites, a client, the story",
 	UsageText: "explainer demo [-w FILE] [--messages] [--format text|json]",
 	Description: `Needs no network, browser, root or configuration. A built-in client fetches a page
-through the proxy over TLS 1.3, over TLS 1.2 with ECDHE, and over the textbook's own
-TLS 1.2 with RSA key transport; all on real sockets of this machine. It ends with the
+through the proxy over TLS 1.2 with ECDHE, over the textbook's own TLS 1.2 with RSA
+key transport, and over TLS 1.3; all on real sockets of this machine. It ends with the
 textbook's handshake beside that of TLS 1.3 and leaves the recording in demo.pcapng.
 
 Examples:
@@ -31,7 +31,7 @@ Examples:
    explainer read demo.pcapng`,
 	Flags: append([]cli.Flag{
 		&cli.StringFlag{Name: "write", Aliases: []string{"w"}, Value: "demo.pcapng", Usage: "keep the recording in `FILE`"},
-		&cli.BoolFlag{Name: "textbook", Usage: "the client's leg speaks the textbook's TLS 1.2 with RSA at every site"},
+		&cli.BoolFlag{Name: "textbook", Usage: "the client's leg speaks the textbook's TLS 1.2 with RSA at every site", DisableDefaultText: true},
 		&cli.StringFlag{Name: "listen-host", Value: "127.0.0.1", Hidden: true},
 		&cli.IntFlag{Name: "listen-port", Hidden: true},
 		homeFlag,

@@ -875,11 +875,17 @@ func TestHostileClients(t *testing.T) {
 			},
 		},
 		"IPv6 literal": {
-			flags: []string{"--map", "[::1]:443=" + origin(t, func(c *net.TCPConn) {})},
+			flags: []string{"--map", "[::1]:443=" + origin(t, func(c *net.TCPConn) { io.Copy(c, c) })},
 			client: func(t *testing.T, s *siege) {
 				gone(s.tunnel("[::1]:1"))
+				c := s.tunnel("[::1]:443")
+				io.WriteString(c, "hello\n")
+				c.CloseWrite()
+				if b, err := io.ReadAll(c); string(b) != "hello\n" {
+					t.Errorf("%q, %v came back", b, err)
+				}
 			},
-			says: []string{"CONNECT [::1]:1"},
+			says: []string{"CONNECT [::1]:1", "CONNECT [::1]:443", "[::1]:1 refused the connection"},
 		},
 		"HTTP/1.0": {
 			client: func(t *testing.T, s *siege) {

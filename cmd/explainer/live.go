@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,17 +35,17 @@ const hurriedTime = 500 * time.Millisecond
 
 // proxyFlags are those of every command that runs the proxy.
 var proxyFlags = append([]cli.Flag{
-	&cli.IntFlag{Name: "listen-port", Aliases: []string{"p"}, Value: 8080, Usage: "`PORT` to listen on; 0 picks a free one"},
+	&cli.IntFlag{Name: "listen-port", Aliases: []string{"p"}, Value: 8080, Usage: "`PORT` to listen on; 0 picks a free one, as run and browse do by themselves", DefaultText: "8080"},
 	&cli.StringFlag{Name: "listen-host", Value: "127.0.0.1", Usage: "`ADDRESS` to listen on"},
 	&cli.StringFlag{Name: "write", Aliases: []string{"w"}, Usage: "keep the recording in `FILE` (pcapng, with the keys inside)"},
 	&cli.StringFlag{Name: "keylog", EnvVars: []string{"SSLKEYLOGFILE"}, Usage: "append the keys of both legs to `FILE` as well"},
-	&cli.BoolFlag{Name: "textbook", Usage: "the browser's leg speaks TLS 1.2 with RSA key transport, as the textbook tells it"},
+	&cli.BoolFlag{Name: "textbook", Usage: "the browser's leg speaks TLS 1.2 with RSA key transport, as the textbook tells it", DisableDefaultText: true},
 	&cli.StringSliceFlag{Name: "passthrough", Usage: "record `HOST` without decrypting it; * matches any part (repeatable)"},
-	&cli.StringSliceFlag{Name: "map", Usage: "`HOST[:PORT]=ADDR:PORT`: connect there instead (repeatable)"},
+	&cli.StringSliceFlag{Name: "map", Usage: "where another address is to be called: `HOST[:PORT]=ADDR:PORT` (repeatable)"},
 	&cli.StringSliceFlag{Name: "origin-ca", Usage: "trust the roots in `FILE` for origins too (PEM, repeatable)"},
-	&cli.StringSliceFlag{Name: "client-cert", Usage: "`HOST=FILE`: certificate and key (PEM) to show to that origin (repeatable)"},
+	&cli.StringSliceFlag{Name: "client-cert", Usage: "certificate and key (PEM) to show to an origin: `HOST=FILE` (repeatable)"},
 	&cli.StringFlag{Name: "upstream-proxy", Usage: "reach origins through the HTTP proxy at `URL`"},
-	&cli.StringFlag{Name: "story", Usage: "tell the story in `FILE`"},
+	&cli.StringFlag{Name: "story", Usage: "tell the story in `FILE`", DefaultText: "standard output; with run, standard error"},
 	homeFlag,
 }, storyFlags...)
 
@@ -116,6 +117,9 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*annotate.Event)) (*liv
 		return nil, failed(err, "")
 	}
 	p.Recorder = l.recorder
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(proxy.GCPercent)
+	}
 	go func() { l.served <- p.Serve(l.listener) }()
 	go func() {
 		err := follow(c, l.recorder, out)

@@ -15,6 +15,7 @@ var proxyCommand = &cli.Command{
 	UsageText: "explainer proxy [-p PORT] [-w FILE] [--textbook] ...",
 	Description: `Point a browser or a program at it. It must trust the CA: http://explainer.test/
 through the proxy shows how, and tests it. Browse and run do both by themselves.
+Ctrl-C lets open connections end, for three seconds at most; a second one does not.
 
 Examples:
 

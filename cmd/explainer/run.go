@@ -17,8 +17,8 @@ var runCommand = &cli.Command{
 	UsageText: "explainer run [OPTION...] -- COMMAND [ARG...]",
 	Description: `Starts the proxy, sets every proxy and CA variable for this one command, and exits
 with its code. In its arguments {proxy} stands for the proxy's host:port and {ca} for
-the CA's file, for programs that read no variable. Standard output is the command's; the story goes to standard error, or
-to --story FILE.
+the CA's file, for programs that read no variable. Standard output is the command's;
+the story goes to standard error, or to --story FILE.
 
 Examples:
 

@@ -22,7 +22,7 @@ Example:
 
    explainer steps | less`,
 	Flags: []cli.Flag{
-		&cli.StringFlag{Name: "format", Value: "text", Usage: "`text|json`"},
+		&cli.StringFlag{Name: "format", Value: "text", Usage: "form of the table: `text|json`"},
 	},
 	Action: func(c *cli.Context) error {
 		if c.Args().Present() {

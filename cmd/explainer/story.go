@@ -20,11 +20,11 @@ type renderer interface {
 
 // storyFlags choose how the story is told.
 var storyFlags = []cli.Flag{
-	&cli.StringFlag{Name: "format", Value: "text", Usage: "`text|json`: json is one object a line"},
-	&cli.BoolFlag{Name: "messages", Usage: "below each message its fields, sentences and proofs; HTTP/2 flow control too"},
-	&cli.BoolFlag{Name: "all", Usage: "a browser's own chatter too, message by message"},
-	&cli.BoolFlag{Name: "show-secrets", Usage: "do not mask passwords, cookies, tokens and keys"},
-	&cli.StringFlag{Name: "color", Value: "auto", Usage: "`auto|always|never`"},
+	&cli.StringFlag{Name: "format", Value: "text", Usage: "form of the story: `text|json`, json is one object a line"},
+	&cli.BoolFlag{Name: "messages", Usage: "below each message its fields, sentences and proofs; HTTP/2 flow control too", DisableDefaultText: true},
+	&cli.BoolFlag{Name: "all", Usage: "a browser's own chatter too, message by message", DisableDefaultText: true},
+	&cli.BoolFlag{Name: "show-secrets", Usage: "do not mask passwords, cookies, tokens and keys", DisableDefaultText: true},
+	&cli.StringFlag{Name: "color", Value: "auto", Usage: "use colours: `auto|always|never`"},
 }
 
 // newRenderer makes the renderer that the flags ask for.
