@@ -1,7 +1,6 @@
 package capture
 
 import (
-	"bytes"
 	"sort"
 
 	"explainer/capture/web"
@@ -202,7 +201,7 @@ func (h *half) stop(why string) {
 
 const maxPreview = 64 // bytes of Opaque.Preview
 
-func clonePreview(p []byte) []byte { return bytes.Clone(p[:min(len(p), maxPreview)]) }
+func clonePreview(p []byte) []byte { return append([]byte(nil), p[:min(len(p), maxPreview)]...) }
 
 func (c *conn) gapped(in *Gap) {
 	h := &c.halves[in.Side&1]
@@ -218,11 +217,13 @@ func (c *conn) close(in *Close) {
 	}
 	c.closes[h.side] = false // a RST after one's own FIN is told, too
 	e := event{close: true, reset: in.Reset, time: in.Time, packet: in.Packet}
-	c.event(h, e)
 	if in.Reset {
-		e.silent = true
-		c.event(o, e)
+		// What is left of the other side comes before the message about its end.
+		s := e
+		s.silent = true
+		c.event(o, s)
 	}
+	c.event(h, e)
 	if c.closes[h.side] && c.closes[o.side] && (c.pub.Leg != LegNone || c.d.SecretsFirst) {
 		c.giveUp(SealedNoKey)
 	}

@@ -37,14 +37,15 @@ const (
 // A negotiation is one handshake: a ClientHello, its answer, and the keys made
 // of them.
 type negotiation struct {
-	hello    *handshake.ClientHello // the first one
-	hellos   int                    // ClientHellos: two around a HelloRetryRequest
-	retry    bool                   // there was a HelloRetryRequest
-	answered bool                   // and a ServerHello
-	extended bool                   // and EncryptedExtensions
-	done     bool                   // and a ServerHelloDone
-	resumed  bool
-	early    early
+	hello     *handshake.ClientHello // the first one
+	hellos    int                    // ClientHellos: two around a HelloRetryRequest
+	retry     bool                   // there was a HelloRetryRequest
+	answered  bool                   // and a ServerHello
+	extended  bool                   // and EncryptedExtensions
+	done      bool                   // and a ServerHelloDone
+	answerSeq uint64                 // when the ServerHello or HelloRetryRequest came
+	resumed   bool
+	early     early
 
 	version      uint16
 	suite        *keys.Suite // nil: unknown
@@ -244,6 +245,9 @@ func (c *conn) serverHello(h *half, m *handshake.ServerHello, raw []byte) (moved
 	t := &h.tls
 	t.neg = n
 	n.version = m.Version()
+	if n.answerSeq == 0 {
+		n.answerSeq = t.segSeq
+	}
 	n.suite, _ = keys.SuiteByID(m.CipherSuite)
 	c.pub.Version, c.pub.Suite = n.version, m.CipherSuite
 	if m.Retry {
@@ -286,8 +290,8 @@ func (c *conn) agree(n *negotiation) {
 	old := !is13(n.version)
 	c.pub.EMS = old && n.ems && n.hello.HasEMS()
 	c.pub.EtM = old && n.etm && n.hello.HasEtM() && n.suite != nil && n.suite.Cipher.CBC()
-	if old {
-		c.halves[Client].tls.stage = stageClear
+	if t := &c.halves[Client].tls; old && t.stage != stageEarly {
+		t.stage = stageClear
 	}
 }
 
@@ -499,7 +503,7 @@ func (c *conn) open13(h *half, version uint16, body []byte) ([]byte, uint8, stat
 	switch {
 	case n.hello == nil:
 		t.lost = SealedPhase // the client's side is not in the capture
-	case n.answered && !n.openable():
+	case t.stage > stageEarly && n.answered && !n.openable():
 		t.lost = SealedNoSuite
 	}
 	dst := c.d.plain[:0]
@@ -523,6 +527,9 @@ func (c *conn) open13(h *half, version uint16, body []byte) ([]byte, uint8, stat
 	if t.stage == stageEarly && n.early == earlyUnknown && c.mayAnswerEarly() {
 		return nil, typeApplicationData, blocked // early data and the handshake look alike
 	}
+	if c.laterKnown(h) && c.after(h, headerLen+len(body)) {
+		return nil, typeApplicationData, blocked // it may be application data
+	}
 	for s := t.stage + 1; s < stages && n.answered; s++ {
 		if plain, inner, _, ok := c.try(h, s, version, body); ok {
 			return plain, inner, done
@@ -545,9 +552,12 @@ func (c *conn) open13(h *half, version uint16, body []byte) ([]byte, uint8, stat
 	return nil, typeApplicationData, more
 }
 
-// reason is why the record in hand stays sealed.
-func (t *tlsHalf) reason() string {
-	if t.stage == stageEarly && t.neg.early == earlyRejected {
+// sealedReason is why the record in hand, which ends at end, stays sealed. What a
+// client sent before the answer was there is early data; behind it, early data and
+// the rest of the handshake look alike without the handshake's secret.
+func (c *conn) sealedReason(h *half, end int64) string {
+	t := &h.tls
+	if t.stage == stageEarly && t.neg.early == earlyRejected && (c.laterKnown(h) || h.at(end-1).seq < t.neg.answerSeq) {
 		return SealedEarly
 	}
 	return t.lost
@@ -602,6 +612,9 @@ func (t *tlsHalf) candidates(s stage, values [][]byte) []trial {
 // is the pre-shared key's, which is not on the wire: so any that was offered.
 func (n *negotiation) suites(s stage) []*keys.Suite {
 	if s > stageEarly {
+		if !n.openable() {
+			return nil
+		}
 		return []*keys.Suite{n.suite}
 	}
 	var list []*keys.Suite

@@ -67,9 +67,10 @@ func (t *tlsHalf) gap() {
 	*t = tlsHalf{neg: t.neg, begun: true, on: !t.is13(), stage: t.stage, trials: t.trials, lost: SealedGap, resync: true}
 }
 
-// is13 tells that this direction is or, with 0-RTT data, may turn out to be TLS 1.3.
+// is13 tells that this direction's encrypted records are those of TLS 1.3. 0-RTT
+// data is, even if the server then chooses an older version.
 func (t *tlsHalf) is13() bool {
-	return t.neg != nil && (is13(t.neg.version) || t.neg.version == 0 && t.stage == stageEarly)
+	return t.neg != nil && (is13(t.neg.version) || t.stage == stageEarly && !t.on)
 }
 
 // record reads one record. Handshake messages that the last one completed come first.
@@ -90,6 +91,9 @@ func (c *conn) record(h *half, p []byte) (int, status) {
 	if len(p) < headerLen {
 		h.want = headerLen
 		return 0, more
+	}
+	if c.behind(h, headerLen) {
+		return 0, blocked
 	}
 	typ, version, n := p[0], binary.BigEndian.Uint16(p[1:]), int(binary.BigEndian.Uint16(p[3:]))
 	if err := c.headerFault(h, typ, version, n); err != "" {
@@ -125,6 +129,36 @@ func (c *conn) record(h *half, p []byte) (int, status) {
 	t.begun = true
 	t.resync = false
 	return n, done
+}
+
+// behind tells that the next n bytes of h have to wait for what the other side
+// sent before them: what package web says of one side can depend on the other, so
+// both are read in the order of the capture once there may be application data.
+func (c *conn) behind(h *half, n int) bool {
+	t := &h.tls
+	switch {
+	case !t.is13():
+		if !t.on {
+			return false
+		}
+	case t.stage == stageApplication:
+	case h.side == Client && t.neg.hello.HasEarlyData():
+	default:
+		return false
+	}
+	return c.after(h, n)
+}
+
+// after tells that the other side waits with something that was sent before the
+// end of the next n bytes of h.
+func (c *conn) after(h *half, n int) bool {
+	o := &c.halves[h.side.Other()]
+	seq := h.at(h.off + int64(n) - 1).seq
+	if !o.blocked || o.headSeq > seq {
+		return false
+	}
+	h.headSeq = seq
+	return true
 }
 
 // headerFault says what is wrong with a record header, or "".
@@ -202,6 +236,11 @@ func (c *conn) whole(h *half, typ uint8, version uint16, rec []byte) status {
 		case typ != typeChangeCipherSpec && typ != typeApplicationData:
 		case c.mayReply():
 			return blocked
+		case typ == typeChangeCipherSpec:
+			// In clear in any version; whether it is a dummy is not known.
+			c.content(h, typ, body, h.off+headerLen, end, false)
+			t.lost = SealedPhase
+			return done
 		default:
 			t.on, t.lost = true, SealedPhase
 			c.seal(h, typ, end, SealedPhase)
@@ -215,9 +254,6 @@ func (c *conn) whole(h *half, typ uint8, version uint16, rec []byte) status {
 		return c.content13(h, typ, body, end)
 	}
 	switch {
-	case typ == typeApplicationData && n != nil && n.hello != nil && n.hello.HasEarlyData() && h.side == Client:
-		c.seal(h, typ, end, SealedEarly) // the server chose TLS 1.2
-		return done
 	case typ == typeApplicationData && t.neg == nil,
 		!t.begun && !plausible(typ, body):
 		// The capture began after the handshake.
@@ -282,16 +318,11 @@ func plausible(typ uint8, body []byte) bool {
 func (c *conn) protected(h *half, typ uint8, version uint16, body []byte, end int64) status {
 	t := &h.tls
 	in13 := t.is13()
-	if !in13 || t.stage != stageHandshake || h.side == Client && t.neg.hello.HasEarlyData() {
-		// What package web says of one side can depend on what came before on
-		// the other, so both are read in the order of the capture.
-		if o := &c.halves[h.side.Other()]; o.blocked && o.headSeq < h.at(end-1).seq {
-			return blocked
-		}
-		// So is ALPN before what it names.
-		if in13 && h.side == Client && t.stage == stageApplication && !t.neg.extended && c.mayAnswerEarly() {
-			return blocked
-		}
+	if c.behind(h, int(end-h.off)) {
+		return blocked
+	}
+	if in13 && h.side == Client && t.stage == stageApplication && !t.neg.extended && c.mayAnswerEarly() {
+		return blocked // ALPN comes before what it names
 	}
 	var plain []byte
 	var st status
@@ -307,7 +338,11 @@ func (c *conn) protected(h *half, typ uint8, version uint16, body []byte, end in
 		return blocked
 	case more:
 		c.breakOff(h)
-		c.seal(h, typ, end, t.reason())
+		if !in13 || t.stage == stageApplication {
+			here := h.at(h.off)
+			c.endWeb(h, event{time: here.time, packet: here.packet}, true)
+		}
+		c.seal(h, typ, end, c.sealedReason(h, end))
 		return done
 	}
 	if in13 && (typ <= typeChangeCipherSpec || typ > typeHeartbeat) {
@@ -434,10 +469,10 @@ func (c *conn) seal(h *half, typ uint8, end int64, reason string) {
 
 // flush tells the run of sealed records, if there is one.
 func (c *conn) flush(h *half) {
-	r := h.tls.run
-	if r.Records == 0 {
+	if h.tls.run.Records == 0 {
 		return
 	}
+	r := h.tls.run
 	h.tls.run = sealedRun{}
 	last := h.at(r.end - 1)
 	c.add(h, r.end, Message{Time: last.time, First: h.begin().packet, Last: last.packet, Body: &r.Sealed})
