@@ -178,6 +178,8 @@ type failure struct {
 	id    string // sentence
 	cause string
 	at    where
+
+	protected bool // by an alert that was opened
 }
 
 // maxEarlier bounds the session ids and tickets that are remembered.
@@ -648,9 +650,9 @@ func earlierWords(i issued, ok bool) string {
 	case !ok:
 		return "an earlier connection (which one cannot be told here)"
 	case i.kind == 's':
-		return fmt.Sprintf("connection %d, which had this very session id", i.conn)
+		return fmt.Sprintf("connection %d (which had this very session id)", i.conn)
 	}
-	return fmt.Sprintf("connection %d, which handed out this very ticket", i.conn)
+	return fmt.Sprintf("connection %d (which handed out this very ticket)", i.conn)
 }
 
 func handleOf(kind byte, name []byte) [32]byte {

@@ -35,6 +35,14 @@ func atTime(c *conn) time.Time { return at(c.now) }
 
 // how a failure is known.
 func (f *failure) how() Evidence {
+	switch {
+	case f.id == "step-4a-proxy-bad":
+		return None
+	case f.protected:
+		return Decrypted
+	case strings.Contains(f.id, "perhaps"):
+		return Inferred
+	}
 	if strings.Contains(f.id, "silent") || strings.Contains(f.id, "late") || strings.Contains(f.id, "sealed") || f.id == "step-1-failed-tcp" {
 		return Inferred
 	}
@@ -63,7 +71,7 @@ func (x *Explainer) hasCertificate(c *conn) bool {
 // aboutCertificate tells whether an alert is one about a certificate (RFC 5246 7.2.2, RFC 8446 6.2).
 func aboutCertificate(desc uint8) bool {
 	switch desc {
-	case 41, 42, 43, 44, 45, 46, 48, 113:
+	case 42, 43, 44, 45, 46, 48, 113:
 		return true
 	}
 	return false
@@ -94,6 +102,7 @@ func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
 	}
 	x.failByAlert(c, al)
 	if c.failure != nil {
+		c.failure.protected = al.protected
 		x.mark(c, &e, c.failure.step)
 		e.Says = []Sentence{x.row(c, c.failure.step).Says} // says what the alert means, and more
 	}
@@ -157,12 +166,12 @@ func (x *Explainer) failByAlert(c *conn, al alert) {
 			id = proofServerCV
 		}
 		if state, _ := h.proved(id); state == Proven {
-			x.failCertificate(c, cause+"; the server's signature in the handshake holds when checked here, so it may be one on the certificates", al.at)
+			x.failCertificate(c, al, cause+"; the server's signature in the handshake holds when checked here, so it may be one on the certificates")
 		} else {
 			c.fail(Step2, "step-2-refused", cause, al.at)
 		}
 	case al.side == 0 && x.hasCertificate(c) && (aboutCertificate(al.desc) || al.desc == 49 || al.desc == 80) && (h.certSeen[1] || h.is13()):
-		x.failCertificate(c, cause, al.at)
+		x.failCertificate(c, al, cause)
 	case al.side == 1 && (h.requested || h.certSeen[0]) && (aboutCertificate(al.desc) || al.desc == 49 || al.desc == 116 || al.desc == 40):
 		c.fail(Step7, "step-7-failed", cause+"; this is the server's own check of the client's certificate, step 4a the other way round", al.at)
 	case al.side == 1 && f.id == "tls12-rsa" && h.cke != nil && !h.fin[1]:
@@ -173,8 +182,23 @@ func (x *Explainer) failByAlert(c *conn, al alert) {
 }
 
 // failCertificate notes that the client refused the certificate.
-func (x *Explainer) failCertificate(c *conn, cause string, at where) {
+func (x *Explainer) failCertificate(c *conn, al alert, cause string) {
+	at := al.at
 	id := "step-4a-failed-alert"
+	if !aboutCertificate(al.desc) {
+		id = "step-4a-failed-perhaps"
+	}
+	if !al.protected && (c.main.is13() || c.main.ccs[al.side]) {
+		cause += "; the alert was not encrypted, so who sent it is not proved"
+	}
+	if c.leg == capture.LegOrigin && c.verified != nil {
+		id = "step-4a-proxy-refused"
+		if c.verified.Outcome == "ok" {
+			id = "step-4a-proxy-ok-failed"
+		}
+		c.fail(Step4a, id, cause, at)
+		return
+	}
 	if c.leg == capture.LegBrowser && c.minted != nil {
 		id = "step-4a-failed-minted"
 		if bad := x.originFault(c); bad != "" {
@@ -251,14 +275,27 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 			if c.data[s] == 0 {
 				continue
 			}
-			id := [2]string{"records-counted-client", "records-counted-server"}[s]
-			if c.sealed[s] == 0 && !c.missing {
-				e.Says = append(e.Says, say(id, Recomputed, a.with("count", plural(int(c.data[s]), "record"), "bytes", strconv.FormatInt(c.bytes[s], 10))))
-				if p := [2]string{proofClientRecords, proofServerRecords}[s]; c.main.has(p) {
-					e.Proofs = append(e.Proofs, newProof(p, Proven, "", field("records", strconv.FormatInt(c.data[s], 10)), field("bytes of data in them", strconv.FormatInt(c.bytes[s], 10))))
-				}
-			} else {
-				e.Says = append(e.Says, say("records-counted-partly", Recomputed, a.with("sender", c.side(s), "count", plural(int(c.data[s]), "record"), "sealed", strconv.FormatInt(c.sealed[s], 10))))
+			a := a.with("sender", c.side(s), "count", plural(int(c.data[s]), "record"), "bytes", strconv.FormatInt(c.bytes[s], 10), "sealed", strconv.FormatInt(c.sealed[s], 10))
+			p := newProof([2]string{proofClientRecords, proofServerRecords}[s], Proven, "", field("records", strconv.FormatInt(c.data[s], 10)), field("bytes of data in them", strconv.FormatInt(c.bytes[s], 10)))
+			switch {
+			case c.badTag[s]:
+				continue // told where it happened
+			case c.missing:
+				p.State, p.Reason = NotCheckable, "bytes are missing from the capture"
+			case c.sealed[s] > 0:
+				p.State, p.Reason = NotCheckable, plural(int(c.sealed[s]), "record")+" stayed sealed"
+			}
+			switch {
+			case p.State != Proven:
+				e.Says = append(e.Says, say("records-counted-partly", Recomputed, a))
+			case c.provenGoodbye(s):
+				e.Says = append(e.Says, say("records-counted", Recomputed, a), say("records-complete", Recomputed, a))
+			default:
+				e.Says = append(e.Says, say("records-counted", Recomputed, a))
+			}
+			if c.main.has([2]string{proofClientFirst, proofServerFirst}[s]) {
+				c.main.prove(p)
+				e.Proofs = append(e.Proofs, p)
 			}
 		}
 		x.emit(c, e)
@@ -273,6 +310,16 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 }
 
 func (h *hands) has(id string) bool { s, _ := h.proved(id); return s != "" }
+
+// provenGoodbye tells whether a side sent close_notify and nobody else can have.
+func (c *conn) provenGoodbye(side int) bool {
+	for _, a := range c.alerts {
+		if a.side == side && a.desc == 0 && a.protected {
+			return true
+		}
+	}
+	return false
+}
 
 // saidGoodbye tells whether a side sent close_notify.
 func (c *conn) saidGoodbye(side int) bool {
@@ -321,6 +368,12 @@ func (x *Explainer) settleEnd(c *conn) {
 		x.failedStep(c)
 	case h.sh == nil || !x.hasCertificate(c):
 		// A resumed or keyless handshake, or none that was seen.
+	case !c.wentOn() && closed && byClient && c.leg == capture.LegOrigin && c.verified != nil:
+		// The proxy is the client and has noted what it found.
+		if c.verified.Outcome != "ok" {
+			c.fail(Step4a, "step-4a-proxy-bad", "", at)
+			x.failedStep(c)
+		}
 	case !c.wentOn() && h.is13() && !h.fin[0] && c.wire[0] == 24 && c.sealed[0] == 1:
 		c.fail(Step4a, "step-4a-failed-sealed-alert", "", c.at["close"])
 		x.failedStep(c)
@@ -426,12 +479,29 @@ func sessionWords(kinds []string, conns []*conn) string {
 	return "through the proxy: " + strings.Join(parts, "; ")
 }
 
+// refused tells whether the browser's leg failed and is over.
+func (s *session) refused() bool {
+	for _, c := range s.conns {
+		if c.leg == capture.LegBrowser && c.failure != nil && (c.closed[0] || c.closed[1]) {
+			return true
+		}
+	}
+	return false
+}
+
 // legReady tells whether everything that the summary needs has happened.
 func (x *Explainer) legReady(c *conn) bool {
 	if slices.Contains(x.resets, c) {
 		return false
 	}
 	if c.over || c.failure != nil && (c.closed[0] || c.closed[1]) {
+		return true
+	}
+	if c.leg == capture.LegOrigin && c.closer == 1 && c.session.refused() {
+		// The client had refused the certificate, so the proxy hung up: whatever
+		// the origin still says, nothing follows.
+		c.over = true
+		x.settleEnd(c)
 		return true
 	}
 	if !c.through() {

@@ -263,6 +263,9 @@ func (x *Explainer) args(c *conn) args {
 	if i, ok := x.issuer(h); true {
 		a["earlier"] = earlierWords(i, ok)
 	}
+	if v := c.verified; v != nil {
+		a["checked"], a["roots"], a["finding"] = or(clip(v.Host), "the host"), rootsWords(v.Addr), findingWords(v)
+	}
 	a["reason"] = or(c.sealedWhy, "no keys for it are known here")
 	return a
 }
@@ -371,6 +374,14 @@ func (x *Explainer) row(c *conn, s Step) Row {
 			r.Verdict, r.Says = NotReached, say("step-not-reached", Inferred, a.with("step", string(c.failure.step)))
 			r.Proofs = x.stepProofs(c, f, s)
 			return r
+		case s == Step4a && c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome == "ok" && (c.main.fin[0] || c.over) && c.main.certSeen[1]:
+			r.Verdict, r.Says = Unseen, say("step-4a-proxy-ok-unused", None, a)
+			return r
+		case s == Step4a && c.leg == capture.LegOrigin && c.verified != nil:
+			x.row4a(c, f, a, &r)
+			r.Packets = nil
+			r.Proofs = x.stepProofs(c, f, s)
+			return r
 		case s == Step4a && (c.main.fin[0] || c.over) && c.main.certSeen[1]:
 			id := "step-4a-finished-only"
 			if c.leg == capture.LegBrowser && c.minted != nil {
@@ -475,7 +486,7 @@ func (x *Explainer) stepProofs(c *conn, f flow, s Step) []RowProof {
 		if f.id == "tls12-rsa" {
 			return h.rowProofs(proofRSABlock, proofClientFin)
 		}
-		return h.rowProofs(proofEarlyRecords)
+		return h.rowProofs(proofEarlyFirst)
 	case Step6a:
 		if f.id == "tls12-rsa" {
 			return h.rowProofs(proofServerFin)
@@ -492,7 +503,10 @@ func (x *Explainer) stepProofs(c *conn, f flow, s Step) []RowProof {
 		}
 		return h.rowProofs(proofClientFin)
 	case Step7:
-		return h.rowProofs(proofServerRecords)
+		if h.has(proofServerRecords) {
+			return h.rowProofs(proofServerRecords)
+		}
+		return h.rowProofs(proofServerFirst)
 	}
 	return nil
 }
@@ -674,13 +688,12 @@ func (x *Explainer) row4a(c *conn, f flow, a args, r *Row) {
 		case !c.wentOn() && x.sealedOn(c):
 			r.Says = say("step-4a-sealed", Inferred, a.with("bytes", strconv.FormatInt(c.wire[0], 10)))
 		case c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome == "ok":
-			r.Says = say("step-4a-proxy-ok", None, a.with("checked", clip(c.verified.Host), "roots", rootsWords(c.verified.Addr)))
+			r.Says = say("step-4a-proxy-ok", None, a)
 		case c.leg == capture.LegOrigin && c.verified != nil:
-			finding := findingWords(c.verified)
 			if c.wentOn() {
-				r.Says = say("step-4a-proxy-bad-went-on", None, a.with("finding", finding, "asked", or(clip(c.verified.Host), a["asked"])))
+				r.Says = say("step-4a-proxy-bad-went-on", None, a.with("asked", or(clip(c.verified.Host), a["asked"])))
 			} else {
-				r.Says = say("step-4a-proxy-bad", None, a.with("finding", finding))
+				r.Says = say("step-4a-proxy-bad", None, a)
 			}
 		case c.leg == capture.LegBrowser && c.minted != nil:
 			r.Says = say("step-4a-minted", Inferred, a)

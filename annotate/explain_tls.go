@@ -990,7 +990,7 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 	a := x.args(c).with("wire", strconv.Itoa(b.Wire), "len", strconv.Itoa(b.Len))
 	null := x.null(c)
 	if m.Opened {
-		id := [2]string{proofClientRecords, proofServerRecords}[side]
+		id := [2]string{proofClientFirst, proofServerFirst}[side]
 		p := newProof(id, Proven, "", field("opened with", m.By), field("first record", fmt.Sprintf("%d bytes, %d of them data", b.Wire, b.Len)))
 		c.main.prove(p)
 		e.Proofs = append(e.Proofs, p)
@@ -1027,7 +1027,7 @@ func (x *Explainer) earlyData(c *conn, m *capture.Message, b *capture.AppData) {
 	c.at["early"] = where{m.First, m.Last}
 	e := x.event(c, m, KindMessage, "early data")
 	e.Brief = fmt.Sprintf("%d bytes, before the server has spoken", b.Len)
-	p := newProof(proofEarlyRecords, Proven, "", field("opened with", m.By))
+	p := newProof(proofEarlyFirst, Proven, "", field("opened with", m.By))
 	c.main.prove(p)
 	e.Proofs = append(e.Proofs, p)
 	e.Says = append(e.Says, say("early-data", e.Evidence, x.args(c)))
@@ -1074,6 +1074,14 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	switch {
 	case b.Reason == capture.SealedBadTag:
 		c.badTag[side] = true
+		if c.data[side] > 0 && h == c.main && !c.missing {
+			// Records before it opened with the same key, so the key is the right one.
+			p := newProof([2]string{proofClientRecords, proofServerRecords}[side], Refuted,
+				fmt.Sprintf("%s opened, but the next record does not fit the key that opened them", plural(int(c.data[side]), "record")),
+				field("opened before it", strconv.FormatInt(c.data[side], 10)))
+			c.main.prove(p)
+			e.Proofs = append(e.Proofs, p)
+		}
 		e.Says = append(e.Says, say("sealed-bad-tag", e.Evidence, a))
 	case early:
 		c.early = true

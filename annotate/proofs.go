@@ -36,7 +36,9 @@ const (
 	proofRSAMaster     = "rsa-master"
 	proofServerRecords = "server-records"
 	proofClientRecords = "client-records"
-	proofEarlyRecords  = "early-records"
+	proofServerFirst   = "server-first-record"
+	proofClientFirst   = "client-first-record"
+	proofEarlyFirst    = "early-first-record"
 	proofResumed       = "resumed-master"
 	proofLeaf          = "minted-leaf"
 )
@@ -74,14 +76,20 @@ var claims = func() map[string]claim {
 		{proofRSAMaster, "The logged master secret comes of the 48 bytes that the client sent",
 			"the master secret computed from the 48 bytes must equal the one in the key log",
 			[]string{"5246 8.1", "7627 4"}},
-		{proofServerRecords, "Nobody changed a byte of what the server sent, and no record is missing in between",
-			"each record was opened in its place in the count, with its check against changes (AEAD tag or MAC) good",
+		{proofServerFirst, "Nobody changed a byte of the server's first record of data",
+			"the record was opened with the logged key and in its place in the sequence, and its check against changes (AEAD tag or MAC) is good",
 			[]string{"5246 6.2.3", "8446 5.2", "8446 5.3"}},
-		{proofClientRecords, "Nobody changed a byte of what the client sent, and no record is missing in between",
-			"each record was opened in its place in the count, with its check against changes (AEAD tag or MAC) good",
+		{proofClientFirst, "Nobody changed a byte of the client's first record of data",
+			"the record was opened with the logged key and in its place in the sequence, and its check against changes (AEAD tag or MAC) is good",
 			[]string{"5246 6.2.3", "8446 5.2", "8446 5.3"}},
-		{proofEarlyRecords, "The early data was encrypted with a key that comes of the earlier secret",
-			"the record was opened with the logged early traffic secret, its check against changes good",
+		{proofServerRecords, "Nobody changed a byte of the data that the server sent, and no record is missing in between",
+			"every record must open with the logged key in its place in the sequence, with its check against changes (AEAD tag or MAC) good; one that is changed, missing or added makes the next one fail",
+			[]string{"5246 6.2.3", "8446 5.2", "8446 5.3"}},
+		{proofClientRecords, "Nobody changed a byte of the data that the client sent, and no record is missing in between",
+			"every record must open with the logged key in its place in the sequence, with its check against changes (AEAD tag or MAC) good; one that is changed, missing or added makes the next one fail",
+			[]string{"5246 6.2.3", "8446 5.2", "8446 5.3"}},
+		{proofEarlyFirst, "The first record of early data was encrypted under the logged early traffic secret, and nobody changed it",
+			"the record was opened with that secret, its check against changes good",
 			[]string{"8446 4.2.10", "8446 5.2"}},
 		{proofResumed, "This connection uses the master secret of the earlier one",
 			"the logged master secrets of both connections must be equal",

@@ -356,6 +356,37 @@ func TestTampered(t *testing.T) {
 	}
 }
 
+// TestTamperedRecord: a record that was changed on the way is refuted by its
+// check, if records before it opened with the same key.
+func TestTamperedRecord(t *testing.T) {
+	all := fixtures(t)
+	for _, name := range []string{"tls13-full", "tls12-ecdhe", "tls12-rsa"} {
+		for side, want := range []string{"client-records", "server-records"} {
+			in := inputsOf(all[name])
+			for i := len(in) - 1; i >= 0; i-- {
+				if c, ok := in[i].(*capture.Chunk); ok && int(c.Side) == side {
+					changed := *c
+					changed.Data = bytes.Clone(c.Data)
+					changed.Data[len(changed.Data)-1] ^= 1
+					in[i] = &changed
+					break
+				}
+			}
+			es := events(messages(in))
+			if got := refuted(es); !slices.Equal(got, []string{want}) {
+				t.Errorf("%s: refuted %v, want %s", name, got, want)
+			}
+			for _, e := range es {
+				for _, p := range e.Proofs {
+					if p.ID == want && p.State == annotate.Proven {
+						t.Errorf("%s: %s is proven all the same", name, want)
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestIncomplete: what is missing makes a proof uncheckable, never false.
 func TestIncomplete(t *testing.T) {
 	for name, tapes := range fixtures(t) {
