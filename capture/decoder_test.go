@@ -6,10 +6,14 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -325,7 +329,9 @@ func TestOtherProtocols(t *testing.T) {
 			}
 			for side, n := range size {
 				if n > 0 {
-					count(t, all, 1, func(o *capture.Opaque) bool { return o.Len == size[side] && o.Why == capture.OpaqueUnknown || o.Why == capture.OpaqueCut })
+					count(t, all, 1, func(o *capture.Opaque) bool {
+						return o.Len == size[side] && o.Why == capture.OpaqueUnknown || o.Why == capture.OpaqueCut
+					})
 				}
 			}
 			if test.tls {
@@ -489,6 +495,20 @@ func TestOneSided(t *testing.T) {
 	}
 }
 
+// Recordings of conversations with 0-RTT data and renegotiation, which need no
+// other program to be there.
+func TestRecorded(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no conversations in testdata", err)
+	}
+	for _, file := range files {
+		r := load(t, file)
+		allOpened(t, decode(t, &capture.Decoder{}, r.inputs(0)))
+		properties(t, r)
+	}
+}
+
 // Connections with the same client random share their secrets, and each finds
 // those that are its own.
 func TestSameClientRandom(t *testing.T) {
@@ -594,9 +614,32 @@ func TestOwnRecordingSettlesAtClose(t *testing.T) {
 	}
 }
 
-func FuzzDecoder(f *testing.F) {
+// load reads a conversation: key log lines, and "client" or "server" with what
+// that side sent, in hexadecimal.
+func load(t testing.TB, file string) *tape {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var r tape
-	r.converse(f, &tls.Config{}, &tls.Config{}, exchange("hello"))
+	for line := range strings.Lines(string(data)) {
+		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		side := slices.Index([]string{"client", "server"}, word)
+		if side < 0 {
+			r.Write([]byte(line))
+			continue
+		}
+		b, err := hex.DecodeString(rest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.add(capture.Side(side), b)
+	}
+	return &r
+}
+
+func FuzzDecoder(f *testing.F) {
+	var secrets []capture.Input
 	seed := func(chunks []capture.Chunk) {
 		var script []byte
 		for _, c := range chunks {
@@ -609,16 +652,21 @@ func FuzzDecoder(f *testing.F) {
 		}
 		f.Add(script)
 	}
-	seed(r.chunks)
-	secrets := r.keyLines()
-	r = tape{}
-	r.converse(f, &tls.Config{MaxVersion: tls.VersionTLS12}, &tls.Config{}, exchange("hello"))
-	seed(r.chunks)
-	secrets = append(secrets, r.keyLines()...)
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		f.Fatal("no conversations in testdata", err)
+	}
+	var hello []byte
+	for _, file := range files {
+		r := load(f, file)
+		seed(r.chunks)
+		secrets = append(secrets, r.keyLines()...)
+		hello = r.chunks[0].Data
+	}
 	for _, s := range []string{
-		"CONNECT a:1 HTTP/1.1\r\n\r\n", "GET / HTTP/1.0\r\n\r\n", "\x80\x1c\x01\x00\x02\x00\x03\x00\x00\x00\x10\x01\x00\x80................",
+		"CONNECT a:1 HTTP/1.1\r\n\r\n", "GET / HTTP/1.0\r\n\r\n", "\x80\x1c\x01\x00\x02\x00\x03\x00\x00\x00\x10\x01\x00\x80................", "EHLO a\r\n",
 	} {
-		seed([]capture.Chunk{{Data: []byte(s)}, {Side: capture.Server, Data: []byte("HTTP/1.1 200 OK\r\n\r\n")}, {Data: clientHello(f)}})
+		seed([]capture.Chunk{{Data: []byte(s)}, {Side: capture.Server, Data: []byte("HTTP/1.1 200 OK\r\n\r\n")}, {Data: hello}})
 	}
 	f.Fuzz(func(t *testing.T, script []byte) {
 		// A script is one op after another: bytes of a side, a gap, an end.

@@ -176,6 +176,9 @@ func (c *conn) search(h *half, p []byte) (int, status) {
 			if i > 0 {
 				return i, done
 			}
+			if server := &c.halves[Server]; server.blocked {
+				c.drain(server) // it waited for the client to show what it speaks
+			}
 			c.mode = modeTLS
 			c.pub.TLS = true
 			c.found = true
