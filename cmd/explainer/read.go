@@ -127,7 +127,7 @@ func readFile(c *cli.Context, name string, secrets []keys.Secret, out renderer) 
 	}
 	if n := len(t.open); n > 0 && told == nil && r.Own() {
 		// Every connection's end is in a recording that was completed.
-		say(c.App.ErrWriter, fmt.Sprintf("%s ends before %s in it did: its proxy was killed, or still runs", name, count(n, "connection")))
+		say(c.App.ErrWriter, fmt.Sprintf("%s ends before %s in it did: its proxy was killed or had no room to write, or it still runs", name, count(n, "connection")))
 	}
 	stats := r.Stats()
 	var cut *pcap.CutError
