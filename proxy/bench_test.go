@@ -24,6 +24,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"runtime/pprof"
 	"slices"
 	"strconv"
@@ -249,6 +250,7 @@ func explainerProxy(kind string, roots []byte, l net.Listener) (caPEM []byte, fi
 		return nil, nil, err
 	}
 	p := &Proxy{Authority: authority, Recorder: rec, OriginCAs: []*x509.Certificate{originCA}, Map: map[string]string{benchHost: os.Getenv(envOrigin)}}
+	debug.SetGCPercent(GCPercent) // as the command does
 	told := make(chan error, 1)
 	events := 0
 	if kind == kindStory {
