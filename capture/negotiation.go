@@ -482,18 +482,17 @@ func (t *tlsHalf) explicitLen() int {
 	return 0
 }
 
-// laterKnown tells whether a secret of a later stage of h is known.
-func (c *conn) laterKnown(h *half) bool {
-	t := &h.tls
-	if t.neg == nil || t.neg.secrets == nil {
-		return false
-	}
-	for s := t.stage + 1; s < stages; s++ {
-		if len(t.neg.secrets.values[labels13[h.side][s]]) > 0 {
-			return true
-		}
-	}
-	return false
+// known tells whether a secret of a stage of h is known.
+func (c *conn) known(h *half, s stage) bool {
+	n := h.tls.neg
+	return n.secrets != nil && len(n.secrets.values[labels13[h.side][s]]) > 0
+}
+
+// lastKnown tells whether the secret of h's last stage is known and that stage is
+// still to come. Then no secret of an earlier stage will come that is not there,
+// and any record may turn out to be of a later stage.
+func (c *conn) lastKnown(h *half) bool {
+	return h.tls.stage < stageApplication && c.known(h, stageApplication)
 }
 
 // open13 opens a record of TLS 1.3; the status is as for open12.
@@ -527,7 +526,7 @@ func (c *conn) open13(h *half, version uint16, body []byte) ([]byte, uint8, stat
 	if t.stage == stageEarly && n.early == earlyUnknown && c.mayAnswerEarly() {
 		return nil, typeApplicationData, blocked // early data and the handshake look alike
 	}
-	if c.laterKnown(h) && c.after(h, headerLen+len(body)) {
+	if c.lastKnown(h) && c.after(h, headerLen+len(body)) {
 		return nil, typeApplicationData, blocked // it may be application data
 	}
 	for s := t.stage + 1; s < stages && n.answered; s++ {
@@ -536,7 +535,7 @@ func (c *conn) open13(h *half, version uint16, body []byte) ([]byte, uint8, stat
 		}
 	}
 	first := t.opener == nil && t.lost == "" // nothing of this stage was tried before
-	wait := !c.laterKnown(h)
+	wait := !c.lastKnown(h)
 	switch {
 	case c.keysForced(), t.lost == SealedPhase, t.lost == SealedNoSuite:
 		wait = false
@@ -557,7 +556,7 @@ func (c *conn) open13(h *half, version uint16, body []byte) ([]byte, uint8, stat
 // the rest of the handshake look alike without the handshake's secret.
 func (c *conn) sealedReason(h *half, end int64) string {
 	t := &h.tls
-	if t.stage == stageEarly && t.neg.early == earlyRejected && (c.laterKnown(h) || h.at(end-1).seq < t.neg.answerSeq) {
+	if t.stage == stageEarly && t.neg.early == earlyRejected && (c.known(h, stageHandshake) || h.at(end-1).seq < t.neg.answerSeq) {
 		return SealedEarly
 	}
 	return t.lost

@@ -195,7 +195,7 @@ func (c *conn) blind(h *half, typ uint8) bool {
 	case t.lost == SealedPhase || t.lost == SealedNoSuite:
 		return true
 	}
-	return !c.laterKnown(h) && (t.stage == stageApplication || c.keysForced())
+	return !c.lastKnown(h) && (t.stage == stageApplication || c.keysForced())
 }
 
 // keysForced tells that a secret is not waited for.

@@ -92,7 +92,7 @@ func looksRequest(p []byte) guess {
 	if i == len(p) && i < 32 {
 		return perhaps
 	}
-	if i == 0 || p[i] != ' ' {
+	if i == 0 || i == 32 || p[i] != ' ' {
 		return no
 	}
 	line, _, whole := bytes.Cut(p[:min(len(p), maxFirstLine)], []byte("\n"))
@@ -282,7 +282,9 @@ func (c *conn) items(h *half, items []web.Item) {
 		if c.mode != modeTLS {
 			end := max(it.Last.End, from.told)
 			if end > from.told {
-				m.First = from.begin().packet
+				if it.First.Start != from.told { // frames of HTTP/2 come between the parts of a body
+					m.First = from.begin().packet
+				}
 				if it.Last.Start == it.Last.End { // completed by the end of the stream
 					m.Last = from.at(end - 1).packet
 				}
