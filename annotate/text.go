@@ -298,7 +298,11 @@ func (t *Text) summary(e *Event) {
 			last++
 		}
 		if last > i {
-			t.paragraph("", "  ", fmt.Sprintf("steps %s to %s", Steps[i], Steps[last]), bold)
+			to := "to"
+			if last == i+1 {
+				to = "and"
+			}
+			t.paragraph("", "  ", fmt.Sprintf("steps %s %s %s", Steps[i], to, Steps[last]), bold)
 			i = last
 		} else {
 			t.paragraph("", "  ", fmt.Sprintf("step %s: %s", Steps[i], textbook[Steps[i]]), bold)

@@ -1,0 +1,92 @@
+package annotate
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// TestTextOfAFailure: a session that stopped early is summed up with its notes,
+// and what it did not reach in one place.
+func TestTextOfAFailure(t *testing.T) {
+	leg := Leg{Conn: 1, Leg: "browser", From: "a", To: "b", Title: "a handshake"}
+	for i, step := range Steps {
+		row := Row{Step: step, Verdict: Differently, Says: Sentence{Text: "It happened."}}
+		switch {
+		case i == 2:
+			row.Verdict, row.Says.Text = Failed, "It stopped."
+		case i > 2:
+			row.Verdict, row.Says.Text = NotReached, "Not reached: it stopped."
+		}
+		leg.Rows = append(leg.Rows, row)
+	}
+	var out bytes.Buffer
+	text := NewText(&out)
+	if err := text.Event(&Event{Kind: KindSummary, Session: 1, Says: []Sentence{{Text: "A note."}}, Summary: &Summary{Flow: "a handshake", Legs: []Leg{leg}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := text.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	want := `
+== Session 1 =======================================================================================
+  a handshake
+  browser leg, connection 1, a to b
+  A note.
+
+  step 1: the client connects to port 443 of the server
+    browser   differently   It happened.
+
+  step 2: the server has a key pair; the private key never leaves it
+    browser   differently   It happened.
+
+  step 3: the server sends its public key
+    browser   failed        It stopped.
+
+  steps 4a to 8
+    browser   not reached   Not reached: it stopped.
+
+====================================================================================================
+
+`
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", &out, want)
+	}
+}
+
+// TestWrap: lines break at spaces, marks in brackets stay whole, and what is
+// longer than a line keeps one of its own.
+func TestWrap(t *testing.T) {
+	for _, tt := range []struct {
+		text  string
+		width int
+		want  string
+	}{
+		{"one two three", 9, "one two|three"},
+		{"seen [proven: server finished] here", 29, "seen|[proven: server finished]|here"},
+		{"seen [proven: server finished]", 12, "seen|[proven:|server|finished]"},
+		{"an unbreakableword here", 6, "an|unbreakableword|here"},
+		{"[not closed at all", 10, "[not|closed at|all"},
+		{"号码 号码 号码", 9, "号码 号码|号码"},
+		{"", 10, ""},
+	} {
+		if got := strings.Join(Wrap(tt.text, tt.width), "|"); got != tt.want {
+			t.Errorf("%q at %d: %q, want %q", tt.text, tt.width, got, tt.want)
+		}
+	}
+}
+
+// TestTextFromTheWire: no text of others moves a cursor, or passes for a mark of ours.
+func TestTextFromTheWire(t *testing.T) {
+	var out bytes.Buffer
+	text := NewText(&out)
+	hostile := "a\x1b[2Jb\r\n\u202e\u2028c [proven: x] [steps 2, 3: as told] \xff"
+	if err := text.Event(&Event{Kind: KindMessage, Name: hostile, Brief: hostile, Host: hostile, Fields: []Field{{hostile, hostile, hostile}}}); err != nil {
+		t.Fatal(err)
+	}
+	text.Finish()
+	want := `a\u001b[2Jb\u000d \u202e\u2028c \[proven: x] \[steps 2, 3: as told] ` + "\ufffd"
+	if !strings.Contains(out.String(), want) || strings.Count(out.String(), "\n") != 1 || strings.ContainsAny(out.String(), "\x1b\r\u202e\u2028") {
+		t.Errorf("%q does not contain %q alone", out.String(), want)
+	}
+}
