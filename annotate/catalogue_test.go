@@ -145,6 +145,7 @@ func TestCite(t *testing.T) {
 	for ref, want := range map[string]string{
 		"8446 4.4.3":    "RFC 8446 4.4.3 (now RFC 9846 4.5.2)",
 		"8446 4.4.2.1":  "RFC 8446 4.4.2.1 (now RFC 9846 4.5.1.1)",
+		"8446 4.4.2.4":  "RFC 8446 4.4.2.4 (now RFC 9846 4.5.1.3)",
 		"8446 4.2.11.2": "RFC 8446 4.2.11.2 (now RFC 9846 4.3.11.2)",
 		"8446 5.2":      "RFC 8446 5.2 (now RFC 9846 5.2)",
 		"8446 D.4":      "RFC 8446 D.4 (now RFC 9846 E.4)",

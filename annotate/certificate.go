@@ -230,6 +230,12 @@ func (c *certificate) selfSigned() bool {
 	return c.parsed != nil && string(c.parsed.RawSubject) == string(c.parsed.RawIssuer)
 }
 
+// signsItself tells whether the certificate is signed with its own key.
+func (c *certificate) signsItself() bool { return c.selfSigned() && checkLink(c, c) == nil }
+
+// selfSignedFault is the fault that a client may have been told to accept.
+const selfSignedFault = "the certificate is vouched for by nobody but itself (self-signed)"
+
 func date(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
 // usage is the purposes that a certificate names.
@@ -349,14 +355,20 @@ func (c *certificate) faultAt(now time.Time, host string) string {
 		return "the certificate had expired on " + date(p.NotAfter)
 	case now.Before(p.NotBefore):
 		return "the certificate was not valid before " + date(p.NotBefore)
+	case host != "" && !c.covers(host) && len(c.names()) == 0 && strings.EqualFold(p.Subject.CommonName, host):
+		if now.Year() < 2017 {
+			break // then clients still looked there (RFC 2818 3.1)
+		}
+		return fmt.Sprintf("the certificate names %s only in its common name, where clients of today no longer look", host)
 	case host != "" && !c.covers(host):
-		return fmt.Sprintf("the certificate is for %s, not for %s", c.forNames(), host)
+		return fmt.Sprintf("the certificate is for %s, not for %s, which the hello names", c.forNames(), host)
 	case len(p.ExtKeyUsage)+len(p.UnknownExtKeyUsage) > 0 && !hasUsage(p, x509.ExtKeyUsageServerAuth) && !hasUsage(p, x509.ExtKeyUsageAny):
 		return "the certificate is not meant for a TLS server, only for: " + c.usage()
-	case p.SignatureAlgorithm == x509.MD5WithRSA || p.SignatureAlgorithm == x509.SHA1WithRSA || p.SignatureAlgorithm == x509.ECDSAWithSHA1:
+	case now.Year() >= 2017 && (p.SignatureAlgorithm == x509.MD5WithRSA || p.SignatureAlgorithm == x509.SHA1WithRSA || p.SignatureAlgorithm == x509.ECDSAWithSHA1):
+		// Before that clients still took them.
 		return "the certificate is signed with " + p.SignatureAlgorithm.String() + ", which can be forged"
-	case c.selfSigned() && !p.IsCA:
-		return "the certificate is vouched for by nobody but itself (self-signed)"
+	case c.signsItself() && !p.IsCA:
+		return selfSignedFault
 	}
 	return ""
 }

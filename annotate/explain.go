@@ -32,7 +32,6 @@ type Explainer struct {
 	certs    certificates
 	earlier  earlier
 	pending  map[int][]*capture.Fact // facts about connections that have not begun
-	resets   []*conn                 // torn down, and not settled yet
 	last     int                     // the highest number of a connection that began
 	done     []*conn                 // connections that are over and told, oldest first
 }
@@ -78,9 +77,11 @@ type hands struct {
 	cke       *handshake.ClientKeyExchange
 	chain     [2][]*certificate // by side
 	leaf      [2]*certificate
+	certAt    int64   // when the server's came
 	certSeen  [2]bool // a Certificate message, also an empty one
 	requested bool    // CertificateRequest
 	fin       [2]bool
+	finSealed [2]bool // a handshake record behind ChangeCipherSpec that stayed sealed
 	finTried  [2]bool
 	ccs       [2]bool
 	resumed   bool   // TLS 1.2: abbreviated
@@ -122,18 +123,27 @@ type conn struct {
 	began   time.Time
 	now     int64 // time of the last message
 
+	handshakes int // that were begun, but for hellos out of place
+
 	h    *hands // the latest handshake
 	main *hands // the one whose steps are told: the first
 
-	tls bool
-	at  map[string]where
+	tls  bool
+	null bool // its suite does not encrypt
+	at   map[string]where
 
 	// application data, by side
 	data      [2]int64 // records opened
 	bytes     [2]int64
 	wire      [2]int64 // bytes of records that look like application data and stayed sealed
 	sealed    [2]int64 // records that stayed sealed
-	sealedWhy string
+	dark      [2]int64 // of these, those that are not early data
+	darkAt    [2]where
+	darkAlert [2]bool // TLS 1.2 and older: one of them is an alert
+	why       [2]string
+	heard     [2]bool // something that this side sent is in the capture
+	unread    [2]bool // not all of it could be read
+	heartbeat [2]bool
 	opened    [2]bool // something encrypted was opened
 	early     bool    // 0-RTT data was sent
 	earlyOpen bool
@@ -145,6 +155,7 @@ type conn struct {
 	closed    [2]bool
 	reset     bool
 	closer    int // 1 + side that closed first
+	closedAt  [2]where
 	alerts    []alert
 	over      bool
 	failure   *failure
@@ -209,7 +220,6 @@ func (x *Explainer) Explain(m *capture.Message) []Event {
 		x.sessions = make(map[int]*session)
 		x.pending = make(map[int][]*capture.Fact)
 	}
-	x.settleResets(m)
 	if f, ok := m.Body.(*capture.Fact); ok {
 		x.fact(m, f)
 		return x.out
@@ -226,6 +236,9 @@ func (x *Explainer) Explain(m *capture.Message) []Event {
 		x.release(c)
 	}
 	c.opened[m.Side&1] = c.opened[m.Side&1] || m.Opened
+	if m.Span.End > m.Span.Start {
+		c.heard[m.Side&1] = true
+	}
 	switch b := m.Body.(type) {
 	case *capture.Opened:
 	case *capture.ChangeCipherSpec:
@@ -256,31 +269,13 @@ func (x *Explainer) Explain(m *capture.Message) []Event {
 	return x.out
 }
 
-// settleResets settles the connections that were torn down. A RST of one side
-// ends the other too, whose last records are told after it; so this waits until
-// something else is told.
-func (x *Explainer) settleResets(m *capture.Message) {
-	for len(x.resets) > 0 {
-		c := x.resets[0]
-		if m != nil && m.Conn != nil && m.Conn.Number == c.n {
-			if _, fact := m.Body.(*capture.Fact); !fact {
-				return
-			}
-		}
-		x.resets = x.resets[1:]
-		x.settleEnd(c)
-		x.summarize(c.session, false)
-		x.retire(c)
-	}
-}
-
 // maxDone is how many connections are remembered after they are over: the proxy's
 // last words about one come after its end.
 const maxDone = 1024
 
 // retire lets go of connections that were over long ago.
 func (x *Explainer) retire(c *conn) {
-	if !c.over || c.retired || slices.Contains(x.resets, c) {
+	if !c.over || c.retired {
 		return
 	}
 	c.retired = true
@@ -306,7 +301,6 @@ func (x *Explainer) retire(c *conn) {
 // were still open.
 func (x *Explainer) Finish() []Event {
 	x.out = x.out[:0]
-	x.settleResets(nil)
 	for _, n := range x.order {
 		s := x.sessions[n]
 		for _, c := range s.conns {
@@ -406,7 +400,7 @@ func (x *Explainer) event(c *conn, m *capture.Message, kind Kind, name string) E
 		if kind == KindMessage {
 			e.From = m.Side.String()
 			e.Evidence = Clear
-			if m.Opened {
+			if m.Opened && !c.null {
 				e.Evidence = Decrypted
 			}
 			if m.Span.End > m.Span.Start {
@@ -429,6 +423,13 @@ func (x *Explainer) emit(c *conn, e Event) {
 		e.Session = c.session.number
 		e.Host = c.session.host
 		e.Noise = c.session.noise
+	}
+	ends := args{"client": "the client", "server": "the server"}
+	if c != nil {
+		ends["client"], ends["server"] = c.ends()
+	}
+	for i := range e.Proofs {
+		e.Proofs[i].Claim, _ = fill(e.Proofs[i].Claim, ends)
 	}
 	// What was refuted comes first, so that nobody overlooks it.
 	for _, p := range e.Proofs {

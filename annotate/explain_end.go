@@ -2,7 +2,6 @@ package annotate
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +17,11 @@ func (x *Explainer) connectionEvent(c *conn, m *capture.Message) Event {
 	e.Brief = fmt.Sprintf("%s to %s", c.c.Client, c.c.Server)
 	a := x.args(c).with("from", c.c.Client.String(), "to", c.c.Server.String())
 	id := "connection-opened"
-	if !c.c.SYN {
+	switch {
+	case c.c.SYN:
+	case c.c.Asked:
+		id = "connection-asked"
+	default:
 		id = "connection-midstream"
 	}
 	e.Says = append(e.Says, say(id, Clear, a))
@@ -95,7 +98,10 @@ func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
 	a := x.args(c).with("sender", c.side(side), "alert", name, "number", strconv.Itoa(int(b.Description)))
 	e.Says = append(e.Says, say(alertSentence(b.Description), e.Evidence, a))
 
-	ending := b.Description == 0 || b.Description == 90 || b.Description == 100 || b.Level == 1 && !h.is13() && b.Description != 41
+	if b.Description == 0 && m.Opened {
+		e.Says = append(e.Says, say("alert-close-proven", e.Evidence, a))
+	}
+	ending := b.Description == 0 || b.Description == 90 || b.Description == 100 || b.Level == 1 && !h.is13()
 	if ending || c.failure != nil || c.through() || h != c.main {
 		x.emit(c, e)
 		return
@@ -206,7 +212,7 @@ func (x *Explainer) failCertificate(c *conn, al alert, cause string) {
 			cause += "; the origin's own: " + bad
 		}
 	} else if l := c.main.leaf[1]; l != nil {
-		if fault := l.faultAt(atTime(c), x.sni(c.main)); fault != "" {
+		if fault := x.fault(c.main); fault != "" {
 			cause += "; as can be seen here, " + fault
 		}
 	}
@@ -244,8 +250,13 @@ func (x *Explainer) firstMissing(c *conn) Step {
 
 func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 	side := int(m.Side)
-	if c.closer == 0 {
+	w := where{m.First, m.Last}
+	// The two ends can be told in another order than they came in.
+	if c.closer == 0 || c.closer == 2-side && w.first < c.closedAt[1-side].first {
 		c.closer = 1 + side
+	}
+	if !c.closed[side] {
+		c.closedAt[side] = w
 	}
 	c.closed[side] = true
 	if b.Reset {
@@ -258,6 +269,10 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 	e.Evidence = Clear
 	a := x.args(c).with("sender", c.side(side))
 	switch {
+	case b.Reset && side == 1 && c.c.Asked && !c.c.SYN && !c.heard[0] && !c.heard[1]:
+		e.Name = "RST"
+		e.Brief = c.side(side) + " refuses the connection"
+		e.Says = append(e.Says, say("closed-refused", Clear, a))
 	case b.Reset:
 		e.Name = "RST"
 		e.Brief = "the connection was torn down"
@@ -299,11 +314,7 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 			}
 		}
 		x.emit(c, e)
-		if b.Reset {
-			x.resets = append(x.resets, c)
-		} else {
-			x.settleEnd(c)
-		}
+		x.settleEnd(c)
 		return
 	}
 	x.emit(c, e)
@@ -340,11 +351,12 @@ func (x *Explainer) settleEnd(c *conn) {
 	closed := c.closer != 0
 	if !c.tls && c.noTLS == "" && c.pass == nil {
 		if closed && c.over {
-			id := "step-1-failed-tcp"
-			if c.cut > 0 {
-				id = "step-1-failed-cut"
+			switch {
+			case c.cut > 0:
+				c.fail(Step1, "step-1-failed-cut", "", at)
+			case c.c.SYN && (c.c.Server.Port() == 443 || c.leg != capture.LegNone):
+				c.fail(Step1, "step-1-failed-tcp", "", at)
 			}
-			c.fail(Step1, id, "", at)
 			x.step(c, Step1)
 		}
 		return
@@ -354,7 +366,9 @@ func (x *Explainer) settleEnd(c *conn) {
 	}
 	byClient := c.closer == 1
 	switch {
-	case h.ch != nil && h.sh == nil && closed && c.sealed[1] == 0:
+	case c.oneSided(0) || c.oneSided(1) || h.sh == nil && (c.dark[1] > 0 || c.missing):
+		// What the other side did is not in the capture.
+	case h.ch != nil && h.sh == nil && closed:
 		who := c.side(c.closer - 1)
 		cause := who + " closed the connection without an alert"
 		if c.reset {
@@ -374,23 +388,25 @@ func (x *Explainer) settleEnd(c *conn) {
 			c.fail(Step4a, "step-4a-proxy-bad", "", at)
 			x.failedStep(c)
 		}
-	case !c.wentOn() && h.is13() && !h.fin[0] && c.wire[0] == 24 && c.sealed[0] == 1:
-		c.fail(Step4a, "step-4a-failed-sealed-alert", "", c.at["close"])
-		x.failedStep(c)
-	case c.sealed13():
-		// How far the two came is sealed.
-	case !c.wentOn() && closed && byClient && (h.certSeen[1] || h.is13()) && !h.fin[0] && c.sealed[0] == 0:
-		id := "step-4a-failed-silent"
-		if c.leg == capture.LegBrowser && c.minted != nil {
-			id = "step-4a-failed-silent-minted"
+	case c.wentOn() || !closed || c.unread[0] || c.unread[1]:
+	case byClient && c.dark[0] == 0 && !h.fin[0] && !h.ccs[0]:
+		// Its Finished never came, so the handshake was not over.
+		cause := c.side(0) + " closed the connection without an alert"
+		switch {
+		case h.cke != nil || c.heartbeat[0]:
+			c.fail(x.firstMissing(c), "step-failed", cause, at)
+		case c.closedAt[0].first < h.at["sh"].first:
+			c.fail(Step4a, "step-4a-failed-early", "", at)
+		case c.leg == capture.LegBrowser && c.minted != nil:
+			c.fail(Step4a, "step-4a-failed-silent-minted", "", at)
+		case h.certSeen[1]:
+			c.fail(Step4a, "step-4a-failed-silent", "", at)
+		default:
+			c.fail(Step4a, "step-4a-failed-silent-sealed", "", at)
 		}
-		c.fail(Step4a, id, "", at)
 		x.failedStep(c)
-	case !c.wentOn() && closed && byClient && h.fin[0] && h.leaf[1] != nil && h.leaf[1].faultAt(atTime(c), x.sni(h)) != "":
-		c.fail(Step4a, "step-4a-failed-late", h.leaf[1].faultAt(atTime(c), x.sni(h)), at)
-		x.failedStep(c)
-	case !c.wentOn() && closed && !byClient && !h.fin[1] && !h.ccs[1]:
-		cause := "the connection was closed by " + c.side(1) + " without an alert"
+	case !byClient && c.dark[1] == 0 && !h.fin[1] && !h.ccs[1]:
+		cause := c.side(1) + " closed the connection without an alert"
 		if f := x.flow(c); f.id == "tls12-rsa" && h.cke != nil {
 			c.fail(Step6a, "step-6a-failed", cause, at)
 		} else {
@@ -401,6 +417,22 @@ func (x *Explainer) settleEnd(c *conn) {
 	if x.hasCertificate(c) {
 		x.step(c, Step4a)
 	}
+}
+
+// oneSided tells whether what a side sent is not in the capture, as far as that shows.
+func (c *conn) oneSided(side int) bool {
+	h := c.main
+	switch {
+	case !c.tls || h.ch == nil && h.sh == nil:
+		return false
+	case side == 0:
+		return h.ch == nil
+	case h.sh != nil || c.heard[1]:
+		return false
+	}
+	// The client went on as only somebody does who was answered, or nothing at all
+	// of the server is there, not even its SYN-ACK.
+	return !c.c.SYN || h.cke != nil || h.ccs[0] && !h.ch.HasEarlyData() || c.dark[0] > 0
 }
 
 // failedStep tells the step that a connection failed at, which no message told.
@@ -491,10 +523,7 @@ func (s *session) refused() bool {
 
 // legReady tells whether everything that the summary needs has happened.
 func (x *Explainer) legReady(c *conn) bool {
-	if slices.Contains(x.resets, c) {
-		return false
-	}
-	if c.over || c.failure != nil && (c.closed[0] || c.closed[1]) {
+	if c.over {
 		return true
 	}
 	if c.leg == capture.LegOrigin && c.closer == 1 && c.session.refused() {
@@ -507,7 +536,7 @@ func (x *Explainer) legReady(c *conn) bool {
 	if !c.through() {
 		return c.noTLS == "plain" && c.responded
 	}
-	return c.responded || c.data[1] == 0 && c.firstData[1]
+	return c.responded
 }
 
 func (x *Explainer) leg(c *conn) Leg {
@@ -524,6 +553,12 @@ func (x *Explainer) notes(c *conn) []Sentence {
 	h := c.main
 	a := x.args(c)
 	var out []Sentence
+	if c.handshakes > 1 {
+		out = append(out, say("summary-renegotiated", Decrypted, a.with("count", strconv.Itoa(c.handshakes))))
+		if h.leaf[0] == nil && c.h.requested {
+			h = c.h // the client's certificate came in the last one
+		}
+	}
 	if h.leaf[0] != nil {
 		a = a.with("subject", clip(h.leaf[0].subject()))
 		switch s, _ := h.proved(proofClientCV); s {
@@ -545,7 +580,7 @@ func (x *Explainer) notes(c *conn) []Sentence {
 	}
 	if c.pass != nil && c.pass.Kind == capture.FactPassThrough {
 		out = append(out, say("summary-pass-through", None, a))
-	} else if c.sealed[0]+c.sealed[1] > 0 && c.data[0]+c.data[1] == 0 && h.sh != nil {
+	} else if c.dark[0]+c.dark[1] > 0 && !c.opened[0] && !c.opened[1] && c.main.sh != nil {
 		out = append(out, say("summary-sealed", None, a.with("seen", x.eavesdropper(c))))
 	}
 	if x.null(c) {
@@ -572,6 +607,12 @@ func (x *Explainer) eavesdropper(c *conn) string {
 	}
 	if h.leaf[1] != nil {
 		seen = append(seen, "the server's certificate")
+	}
+	if h.leaf[0] != nil {
+		seen = append(seen, "the client's certificate")
+	}
+	if h.leaf[0] != nil {
+		seen = append(seen, "the client's certificate")
 	}
 	return strings.Join(append(seen, "and the time and size of every record"), ", ")
 }

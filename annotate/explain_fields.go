@@ -138,7 +138,7 @@ func extensionValue(e handshake.Extension) (value, note string) {
 	case handshake.SCTs:
 		return plural(len(v), "timestamp"), "promises of public logs to list the certificate"
 	case handshake.StatusRequest:
-		return "OCSP", "asks for a fresh statement that the certificate is not revoked"
+		return "OCSP", "asks for a dated statement of the authority about whether the certificate is revoked"
 	case handshake.StatusResponse:
 		return fmt.Sprintf("%d bytes", len(v)), "OCSP"
 	case handshake.ECPointFormats:

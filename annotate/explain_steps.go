@@ -33,6 +33,7 @@ var matrix = map[string][11]Verdict{
 	"tls13-psk":            {AsTold, Inherited, Absent, Inherited, Absent, Absent, Differently, Absent, Differently, AsTold, Unseen},
 	"tls13-0rtt":           {AsTold, Inherited, Absent, Inherited, Absent, Absent, Differently, Absent, Differently, AsTold, Unseen},
 	"psk":                  {AsTold, Absent, Absent, Absent, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
+	"psk-dhe":              {AsTold, Absent, Differently, Absent, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
 	"http":                 {Differently, Absent, Absent, Absent, Absent, Absent, Absent, Absent, Absent, Absent, Absent},
 	"opaque":               {Differently, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown},
 	"other":                {AsTold, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Differently, AsTold, Unseen},
@@ -102,8 +103,14 @@ func (x *Explainer) flow(c *conn) flow {
 		}
 		_, psk := h.sh.SelectedPSK()
 		switch {
+		case psk && h.ch == nil:
+			// The age of what the client named would tell.
+			f.id, f.title = "other", v+" with a secret that both sides had: of an earlier connection, or one agreed on otherwise"
 		case psk && x.external(h):
-			f.id, f.title = "psk", v+" with a pre-shared key"
+			f.id, f.title = "psk", v+" with a pre-shared key (told by its age of 0 and its readable name)"
+			if ks != nil {
+				f.id = "psk-dhe"
+			}
 		case psk && h.early():
 			f.id, f.title = "tls13-0rtt", v+" resumed, with early data (0-RTT)"
 		case psk && ks != nil:
@@ -114,7 +121,7 @@ func (x *Explainer) flow(c *conn) flow {
 		case psk:
 			f.id, f.title = "tls13-psk", v+" resumed, with the old secret alone"
 		case f.kem:
-			f.id, f.title = "tls13-mlkem", v+" with "+group+": the steps reversed"
+			f.id, f.title = "tls13-mlkem", v+" with "+group+": steps 4b to 6a reversed"
 		case f.hrr:
 			f.id, f.title = "tls13-hrr", v+" after a HelloRetryRequest"
 		default:
@@ -140,8 +147,10 @@ func (x *Explainer) flow(c *conn) flow {
 		return flow{id: "tls12-ecdhe", title: v + " with ephemeral Diffie-Hellman on a curve (ECDHE)"}
 	case handshake.KeyExchangeDHAnon, handshake.KeyExchangeECDHAnon:
 		return flow{id: "tls12-anonymous", title: v + " without any proof of who the server is"}
-	case handshake.KeyExchangePSK, handshake.KeyExchangeDHEPSK, handshake.KeyExchangeECDHEPSK:
+	case handshake.KeyExchangePSK:
 		return flow{id: "psk", title: v + " with a pre-shared key"}
+	case handshake.KeyExchangeDHEPSK, handshake.KeyExchangeECDHEPSK:
+		return flow{id: "psk-dhe", title: v + " with a pre-shared key and ephemeral Diffie-Hellman"}
 	}
 	if h.ske != nil && h.suite() == nil {
 		// The suite is in no registry; the shape of the message shows what it is.
@@ -157,8 +166,9 @@ func (x *Explainer) flow(c *conn) flow {
 func (h *hands) early() bool { return h.ee != nil && h.ee.HasEarlyData() }
 
 // external tells whether the accepted pre-shared key was set up outside of TLS:
-// its obfuscated age is then zero (RFC 8446 4.2.11), and no ticket of that
-// content was seen.
+// its obfuscated age should then be zero (RFC 8446 4.2.11). A ticket can have that
+// age too, so its name must also be short and readable, and no ticket of that
+// content seen.
 func (x *Explainer) external(h *hands) bool {
 	if h.ch == nil {
 		return false
@@ -175,7 +185,15 @@ func (x *Explainer) external(h *hands) bool {
 	if _, seen := x.recall('t', id.Identity); seen {
 		return false
 	}
-	return id.ObfuscatedTicketAge == 0
+	if id.ObfuscatedTicketAge != 0 || len(id.Identity) > 64 {
+		return false
+	}
+	for _, b := range id.Identity {
+		if b < 0x20 || b > 0x7e {
+			return false
+		}
+	}
+	return true
 }
 
 // names are the values of the sentences that only name the two ends.
@@ -266,7 +284,7 @@ func (x *Explainer) args(c *conn) args {
 	if v := c.verified; v != nil {
 		a["checked"], a["roots"], a["finding"] = or(clip(v.Host), "the host"), rootsWords(v.Addr), findingWords(v)
 	}
-	a["reason"] = or(c.sealedWhy, "no keys for it are known here")
+	a["reason"] = c.hiddenReason()
 	return a
 }
 
@@ -309,7 +327,7 @@ func (x *Explainer) reached(c *conn, f flow, s Step) bool {
 			if st, _ := h.proved(proofServerCV); st != "" {
 				return true
 			}
-			return c.sealed[1] > 0
+			return c.dark[1] > 0
 		}
 		return true
 	case Step3:
@@ -321,14 +339,14 @@ func (x *Explainer) reached(c *conn, f flow, s Step) bool {
 	case Step4a:
 		switch f.id {
 		case "tls12-rsa", "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-mlkem", "tls13-hrr":
-			return c.wentOn() || x.sealedOn(c)
+			return c.wentOn()
 		}
 		return true
 	case Step4b, Step4c, Step5:
 		switch f.id {
 		case "tls12-rsa", "tls12-dhe", "tls12-ecdhe", "tls12-anonymous":
 			return h.cke != nil
-		case "psk":
+		case "psk", "psk-dhe":
 			return h.is13() || h.cke != nil
 		}
 		return true
@@ -339,14 +357,14 @@ func (x *Explainer) reached(c *conn, f flow, s Step) bool {
 		case f.id == "tls12-dhe", f.id == "tls12-ecdhe", f.id == "tls12-anonymous":
 			return h.cke != nil
 		case f.kem:
-			return h.fin[0] || c.firstData[0] || c.opened[0] || x.sealedOn(c)
+			return h.fin[0] || c.firstData[0] || c.opened[0] || c.dark[0] > 0
 		}
 		return true
 	case Step6b:
 		_, ok := h.at["6b"]
 		return ok || c.firstData[1]
 	}
-	return c.firstData[1] || c.sealed13() && x.sealedOn(c) // 7 and 8
+	return c.firstData[1] // 7 and 8
 }
 
 // row tells one step of a connection as far as it is known now.
@@ -361,18 +379,31 @@ func (x *Explainer) row(c *conn, s Step) Row {
 		r.Proofs = x.stepProofs(c, f, s)
 		return r
 	}
+	if says, ok := x.hidden(c, f, s, a); ok {
+		r.Verdict, r.Says = Unknown, says
+		if s == Step7 || s == Step8 {
+			r.Packets = c.darkAt[1].packets()
+		}
+		return r
+	}
 	if !x.reached(c, f, s) {
 		switch {
 		case f.id == "unknown" && c.main.ch == nil && c.tls:
 			r.Verdict, r.Says = Unknown, say("step-capture-begins", None, a)
 			return r
-		case s == Step4a && c.failure != nil && c.main.fin[0] && stepIndex(c.failure.step) > stepIndex(Step4a):
+		case s == Step4a && c.failure != nil && (c.main.fin[0] || c.main.finSealed[0]) && stepIndex(c.failure.step) > stepIndex(Step4a):
 			r.Verdict, r.Says = Unseen, say("step-4a-finished", Inferred, a)
 			r.Packets = c.main.at["cfin"].packets()
 			return r
 		case c.failure != nil:
 			r.Verdict, r.Says = NotReached, say("step-not-reached", Inferred, a.with("step", string(c.failure.step)))
 			r.Proofs = x.stepProofs(c, f, s)
+			return r
+		case s != Step1 && c.oneSided(1):
+			r.Verdict, r.Says = Unknown, say("step-one-sided", None, a.with("sender", c.side(1)))
+			return r
+		case c.oneSided(0):
+			r.Verdict, r.Says = Unknown, say("step-one-sided", None, a.with("sender", c.side(0)))
 			return r
 		case s == Step4a && c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome == "ok" && (c.main.fin[0] || c.over) && c.main.certSeen[1]:
 			r.Verdict, r.Says = Unseen, say("step-4a-proxy-ok-unused", None, a)
@@ -382,21 +413,28 @@ func (x *Explainer) row(c *conn, s Step) Row {
 			r.Packets = nil
 			r.Proofs = x.stepProofs(c, f, s)
 			return r
-		case s == Step4a && (c.main.fin[0] || c.over) && c.main.certSeen[1]:
+		case s == Step4a && (c.main.fin[0] || c.main.finSealed[0]) && c.main.certSeen[1]:
 			id := "step-4a-finished-only"
-			if c.leg == capture.LegBrowser && c.minted != nil {
+			fault := x.fault(c.main)
+			switch {
+			case c.leg == capture.LegBrowser && c.minted != nil:
 				id = "step-4a-finished-only-minted"
+			case fault != "":
+				id = "step-4a-failed-late"
 			}
-			r.Verdict, r.Says = Unseen, say(id, Inferred, a)
-			if !c.main.fin[0] {
-				r.Verdict, r.Says = Unknown, say("step-4a-hidden", None, a)
-			}
+			r.Verdict, r.Says = Unseen, say(id, Inferred, a.with("fault", fault))
+			return r
+		case s == Step4a && c.over && c.main.certSeen[1]:
+			r.Verdict, r.Says = Unknown, say("step-4a-hidden", None, a.with("reason", or(c.main.broken, "the message that would show it is not in the capture")))
 			return r
 		case c.firstData[1] && s != Step4a || c.through():
 			// It must have taken place, or what came later could not have.
 			r.Verdict, r.Says = Unknown, say("step-hidden", None, a.with("reason", or(c.main.broken, "the message that shows it is not in the capture")))
 			return r
-		case c.over || c.closer != 0 && c.ended:
+		case c.over && (c.unread[0] || c.unread[1] || c.main.sh == nil && c.dark[1] > 0):
+			r.Verdict, r.Says = Unknown, say("step-hidden", None, a.with("reason", "not all of this connection is in the capture, or can be read"))
+			return r
+		case c.over:
 			r.Verdict, r.Says = NotReached, say("step-not-reached-closed", Inferred, a)
 			return r
 		case c.ended:
@@ -441,10 +479,72 @@ func (x *Explainer) row(c *conn, s Step) Row {
 				id = "step-refuted-went-on"
 			}
 			r.Verdict = Failed
-			r.Says = say(id, Recomputed, a.with("claim", lower(claims[p.ID].claim), "reason", reason))
+			claim, _ := fill(claims[p.ID].claim, a)
+			r.Says = say(id, Recomputed, a.with("claim", lower(claim), "reason", reason))
 		}
 	}
 	return r
+}
+
+// hidden tells what sealed records keep from whoever has no keys: there a step is
+// told as unknown and nothing else, since with the keys it can turn out to be anything.
+func (x *Explainer) hidden(c *conn, f flow, s Step, a args) (Sentence, bool) {
+	h := c.main
+	if h.sh == nil {
+		return Sentence{}, false
+	}
+	a = a.with("clientbytes", strconv.FormatInt(c.wire[0], 10), "serverbytes", strconv.FormatInt(c.wire[1], 10))
+	switch s {
+	case Step3, Step4b:
+		if h.earlyOpen() && c.dark[1] > 0 {
+			return say("step-hidden-early", None, a), true
+		}
+	case Step4a:
+		proxy := c.leg == capture.LegOrigin && c.verified != nil
+		if !x.hasCertificate(c) || c.wentOn() || proxy || c.failure != nil {
+			break
+		}
+		switch {
+		case c.darkAlert[0]:
+			return say("step-4a-sealed-alert", None, a), true
+		case h.is13() && c.dark[0] == 1 && c.wire[0] == 24 && !h.fin[0]:
+			return say("step-4a-failed-sealed-alert", None, a), true
+		case h.is13() && c.dark[0] > 0 && !h.fin[0]:
+			return say("step-4a-sealed", None, a), true
+		case h.is13() && c.dark[0] > 0:
+			return say("step-4a-sealed-rest", None, a), true
+		case h.suite() == nil && c.dark[0] > 0:
+			if s, _ := h.proved(proofSKE); s == Refuted {
+				return say("step-4a-refuted-went-on", Recomputed, a), true
+			}
+			return say("step-hidden-suite", None, a), true
+		}
+	case Step7, Step8:
+		ids := [2]string{}
+		switch {
+		case c.data[1] > 0:
+		case h.is13() && c.dark[1] > 0:
+			ids = [2]string{"step-7-sealed13", "step-8-sealed13"}
+		case h.suite() == nil && c.dark[1] > 0:
+			ids = [2]string{"step-hidden-suite", "step-hidden-suite"}
+		case c.firstData[1] || c.failure != nil && c.failure.step == Step7:
+		case h.is13() && c.dark[0] > 0, c.darkAlert[0], c.darkAlert[1]:
+			ids = [2]string{"step-7-sealed-alert", "step-8-sealed-alert"}
+		}
+		if ids[0] != "" {
+			return say(ids[stepIndex(s)-stepIndex(Step7)], None, a), true
+		}
+	}
+	return Sentence{}, false
+}
+
+// serverFirst tells whether the server's application data came before the client's.
+func (c *conn) serverFirst() bool {
+	a, b := c.at["data0"], c.at["data1"]
+	if a.first != 0 && b.first != 0 && a.first != b.first {
+		return b.first < a.first
+	}
+	return c.spoke == 2
 }
 
 // needsShare tells whether the client's key share stands in a ClientHello of this flow.
@@ -496,12 +596,12 @@ func (x *Explainer) stepProofs(c *conn, f flow, s Step) []RowProof {
 		}
 	case Step6b:
 		switch f.id {
-		case "tls12-dhe", "tls12-ecdhe", "tls12-anonymous", "psk", "tls12-resumed-id", "tls12-resumed-ticket", "other":
+		case "tls12-dhe", "tls12-ecdhe", "tls12-anonymous", "psk", "psk-dhe", "tls12-resumed-id", "tls12-resumed-ticket", "other":
 			return h.rowProofs(proofServerFin, proofClientFin)
 		case "tls12-rsa":
 			return nil
 		}
-		return h.rowProofs(proofClientFin)
+		return h.rowProofs(proofServerFin)
 	case Step7:
 		if h.has(proofServerRecords) {
 			return h.rowProofs(proofServerRecords)
@@ -518,6 +618,8 @@ func (x *Explainer) row1(c *conn, f flow, a args, r *Row) {
 	connect := c.c.ConnectHost != "" || c.leg == capture.LegBrowser && c.asked != "" && f.id != "http"
 	r.Verdict = Differently
 	switch {
+	case f.id == "opaque" && !connect:
+		r.Says = say("step-1-opaque", Clear, a)
 	case f.id == "http" && (c.leg == capture.LegBrowser && c.asked != ""):
 		r.Says = say("step-1-plain-proxy", Clear, a)
 	case f.id == "http" && c.c.Server.Port() == 443:
@@ -525,21 +627,34 @@ func (x *Explainer) row1(c *conn, f flow, a args, r *Row) {
 	case f.id == "http":
 		r.Says = say("step-1-plain", Clear, a)
 	case connect:
-		r.Says = say("step-1-connect", Clear, a)
+		id := "step-1-connect"
+		if _, port, ok := splitHostPort(a["asked"]); ok && port != "443" {
+			id = "step-1-connect-other"
+		}
+		r.Says = say(id, Clear, a)
 	case c.c.Server.Port() != 443 && !c.c.SYN:
 		r.Says = say("step-1-other-port-no-syn", Clear, a)
 	case c.c.Server.Port() != 443:
 		r.Says = say("step-1-other-port", Clear, a)
 	case !c.c.SYN:
 		r.Verdict, r.Says = Unknown, say("step-1-no-syn", None, a)
+	case c.main.sh == nil:
+		r.Verdict, r.Says = AsTold, say("step-1-only", Clear, a)
 	default:
 		r.Verdict, r.Says = AsTold, say("step-1-as-told", Clear, a)
 	}
 }
 
+// linked tells whether the master secret with which the Finished messages were
+// recomputed is shown to come from the 48 bytes of step 5.
+func (h *hands) linked() bool {
+	s, _ := h.proved(proofRSAMaster)
+	return s == Proven || h.master != nil && h.secrets["CLIENT_RANDOM"] == nil
+}
+
 // hidden is the reason why something is not seen.
 func (c *conn) hiddenReason() string {
-	return or(c.sealedWhy, "no keys for it are known here")
+	return or(c.why[1], or(c.why[0], "no keys for it are known here"))
 }
 
 func (x *Explainer) row2(c *conn, f flow, a args, r *Row) {
@@ -557,11 +672,15 @@ func (x *Explainer) row2(c *conn, f flow, a args, r *Row) {
 		r.Packets = h.at["sfin"].packets()
 		switch state {
 		case Proven:
+			if !h.linked() {
+				r.Says = say("step-2-rsa-finished", Inferred, a)
+				return
+			}
 			r.Says = say(pick("step-2-rsa-proven", "step-2-minted-rsa-proven"), Recomputed, a)
 		case Refuted:
 			r.Verdict, r.Says = Failed, say("step-2-refuted-finished", Recomputed, a)
 		default:
-			r.Says = say("step-2-rsa-unchecked", Inferred, a.with("reason", or(reason, c.hiddenReason())))
+			r.Verdict, r.Says = Unknown, say("step-2-rsa-unchecked", None, a.with("reason", or(reason, c.hiddenReason())))
 		}
 	case "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-mlkem", "tls13-hrr":
 		id, where, plain, own := proofSKE, "ske", "step-2-ske-proven", "step-2-minted-ske-proven"
@@ -581,10 +700,20 @@ func (x *Explainer) row2(c *conn, f flow, a args, r *Row) {
 			r.Verdict, r.Says = Unknown, say("step-2-hidden", None, a)
 		}
 	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk-dhe", "tls13-psk", "tls13-0rtt":
-		r.Says = say("step-2-inherited", Inferred, a)
+		r.Packets = h.at["sfin"].packets()
+		fin, _ := h.proved(proofServerFin)
+		old, _ := h.proved(proofResumed)
+		switch {
+		case fin == Proven && old == Proven:
+			r.Says = say("step-2-inherited-proven", Recomputed, a)
+		case fin == Proven:
+			r.Says = say("step-2-inherited-finished", Inferred, a)
+		default:
+			r.Says = say("step-2-inherited", Inferred, a)
+		}
 	case "tls12-anonymous":
 		r.Says = say("step-2-anonymous", Clear, a)
-	case "psk":
+	case "psk", "psk-dhe":
 		r.Says = say("step-2-psk", Inferred, a)
 	default:
 		x.rowOther(c, f, a, r)
@@ -605,7 +734,7 @@ func (x *Explainer) rowOther(c *conn, f flow, a args, r *Row) {
 			r.Says = say("step-capture-ends", None, a)
 		}
 	default:
-		r.Says = say("step-hidden", None, a.with("reason", "this key exchange is not told apart here"))
+		r.Says = say("step-other", None, a)
 	}
 }
 
@@ -626,7 +755,10 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *Row) {
 		if minted {
 			id = "step-3-minted-dhe"
 		}
-		if h.ske == nil {
+		switch {
+		case h.ske == nil && (c.over || c.ended):
+			id = "step-3-dhe-half-only"
+		case h.ske == nil:
 			id = "step-3-dhe-half"
 		}
 		r.Says = say(id, how, a)
@@ -653,13 +785,23 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *Row) {
 		r.Says = say("step-3-anonymous", how, a)
 	case "tls13-psk-dhe":
 		r.Packets = h.at["sh"].packets()
-		r.Says = say("step-3-psk-dhe", how, a)
+		id := "step-3-psk-dhe"
+		if f.kem {
+			id = "step-3-psk-mlkem"
+		}
+		r.Says = say(id, how, a)
 	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk":
 		r.Says = say("step-3-absent-resumed", Inferred, a)
 	case "tls13-0rtt":
 		r.Says = say("step-3-absent-early", Clear, a)
 	case "psk":
 		r.Says = say("step-3-absent-psk", Inferred, a)
+	case "psk-dhe":
+		r.Packets = h.at["ske"].packets()
+		if h.is13() {
+			r.Packets = h.at["sh"].packets()
+		}
+		r.Says = say("step-3-psk-external", Clear, a)
 	default:
 		if f.id == "other" && h.leaf[1] != nil {
 			r.Says = say("step-3-other", how, a)
@@ -684,9 +826,11 @@ func (x *Explainer) row4a(c *conn, f flow, a args, r *Row) {
 	switch f.id {
 	case "tls12-rsa", "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-mlkem", "tls13-hrr":
 		r.Packets = c.at["data0"].packets()
+		ske, _ := h.proved(proofSKE)
+		cv, _ := h.proved(proofServerCV)
 		switch {
-		case !c.wentOn() && x.sealedOn(c):
-			r.Says = say("step-4a-sealed", Inferred, a.with("bytes", strconv.FormatInt(c.wire[0], 10)))
+		case ske == Refuted || cv == Refuted:
+			r.Says = say("step-4a-refuted-went-on", Recomputed, a)
 		case c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome == "ok":
 			r.Says = say("step-4a-proxy-ok", None, a)
 		case c.leg == capture.LegOrigin && c.verified != nil:
@@ -697,8 +841,12 @@ func (x *Explainer) row4a(c *conn, f flow, a args, r *Row) {
 			}
 		case c.leg == capture.LegBrowser && c.minted != nil:
 			r.Says = say("step-4a-minted", Inferred, a)
-		case h.leaf[1] != nil && h.leaf[1].faultAt(at(c.now), x.sni(h)) != "":
-			r.Says = say("step-4a-unseen-fault", Inferred, a.with("fault", h.leaf[1].faultAt(at(c.now), x.sni(h))))
+		case h.leaf[1] != nil && x.fault(h) != "":
+			id := "step-4a-unseen-fault"
+			if x.fault(h) == selfSignedFault {
+				id = "step-4a-unseen-self"
+			}
+			r.Says = say(id, Inferred, a.with("fault", x.fault(h)))
 		default:
 			r.Says = say("step-4a-unseen", Inferred, a)
 		}
@@ -706,11 +854,19 @@ func (x *Explainer) row4a(c *conn, f flow, a args, r *Row) {
 		r.Says = say("step-4a-inherited", Inferred, a)
 	case "tls12-anonymous":
 		r.Says = say("step-4a-anonymous", Clear, a)
-	case "psk":
+	case "psk", "psk-dhe":
 		r.Says = say("step-4a-psk", Inferred, a)
 	default:
 		x.rowOther(c, f, a, r)
 	}
+}
+
+// fault is what can be seen to be wrong with the server's certificate, as of when it was sent.
+func (x *Explainer) fault(h *hands) string {
+	if h.leaf[1] == nil {
+		return ""
+	}
+	return h.leaf[1].faultAt(at(h.certAt), x.sni(h))
 }
 
 func (x *Explainer) sni(h *hands) string {
@@ -758,7 +914,7 @@ func (x *Explainer) row4b(c *conn, f flow, a args, r *Row) {
 		r.Says = say(id, Inferred, a)
 	case "tls13-0rtt":
 		r.Says = say("step-4b-absent-early", Inferred, a)
-	case "psk":
+	case "psk", "psk-dhe":
 		id := "step-4b-external"
 		if a["group"] != "" {
 			id = "step-4b-external-dhe"
@@ -771,6 +927,11 @@ func (x *Explainer) row4b(c *conn, f flow, a args, r *Row) {
 
 func (x *Explainer) row4c(c *conn, f flow, a args, r *Row) {
 	h := c.main
+	if f.id == "tls13-psk-dhe" && f.kem {
+		r.Packets = h.at["sh"].packets()
+		r.Verdict, r.Says = Differently, say("step-4c-mlkem", Inferred, a)
+		return
+	}
 	switch f.id {
 	case "tls12-rsa":
 		r.Packets = h.at["cke"].packets()
@@ -784,12 +945,14 @@ func (x *Explainer) row4c(c *conn, f flow, a args, r *Row) {
 		}
 	case "tls13-mlkem":
 		r.Packets = h.at["sh"].packets()
-		r.Says = say("step-4c-mlkem", Clear, a)
-	case "tls12-dhe", "tls12-ecdhe", "tls12-anonymous", "tls13-full", "tls13-hrr":
+		r.Says = say("step-4c-mlkem", Inferred, a)
+	case "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-hrr":
 		r.Says = say("step-4c-absent-dhe", Inferred, a)
+	case "tls12-anonymous":
+		r.Says = say("step-4c-absent-anonymous", Inferred, a)
 	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk", "tls13-psk-dhe", "tls13-0rtt":
 		r.Says = say("step-4c-absent-resumed", Inferred, a)
-	case "psk":
+	case "psk", "psk-dhe":
 		r.Says = say("step-4c-absent-psk", Inferred, a)
 	default:
 		x.rowOther(c, f, a, r)
@@ -816,7 +979,7 @@ func (x *Explainer) row5(c *conn, f flow, a args, r *Row) {
 	case "tls12-resumed-id":
 		r.Says = say("step-5-absent-id", Clear, a)
 	case "tls12-resumed-ticket":
-		r.Says = say("step-5-ticket", Clear, a)
+		r.Says = say("step-5-ticket", Inferred, a)
 	case "tls13-psk-dhe":
 		r.Says = say("step-5-psk-dhe", Clear, a)
 	case "tls13-psk":
@@ -824,7 +987,7 @@ func (x *Explainer) row5(c *conn, f flow, a args, r *Row) {
 	case "tls13-0rtt":
 		r.Packets = span(h.at["ch"], c.at["early"])
 		r.Says = say("step-5-early", Clear, a)
-	case "psk":
+	case "psk", "psk-dhe":
 		if !h.is13() {
 			r.Packets = h.at["cke"].packets()
 		}
@@ -841,23 +1004,28 @@ func (x *Explainer) row6a(c *conn, f flow, a args, r *Row) {
 		r.Packets = h.at["sfin"].packets()
 		switch state, reason := h.proved(proofServerFin); state {
 		case Proven:
+			if !h.linked() {
+				r.Says = say("step-6a-rsa-finished", Inferred, a)
+				return
+			}
 			r.Says = say("step-6a-rsa-proven", Recomputed, a)
 		case Refuted:
 			r.Verdict, r.Says = Failed, say("step-6a-rsa-refuted", Recomputed, a)
 		default:
-			r.Says = say("step-6a-rsa-unchecked", Inferred, a.with("reason", or(reason, c.hiddenReason())))
+			r.Verdict, r.Says = Unknown, say("step-6a-rsa-unchecked", None, a.with("reason", or(reason, c.hiddenReason())))
 		}
-	case f.id == "tls13-mlkem":
+	case f.id == "tls13-mlkem", f.id == "tls13-psk-dhe" && f.kem:
+		r.Verdict = Differently
 		r.Packets = h.at["cfin"].packets()
 		if c.sealed13() {
 			r.Says = say("step-6a-mlkem-sealed", Inferred, a)
 			return
 		}
-		evidence := "what both sent afterwards is encrypted under keys that come of it"
+		id := "step-6a-mlkem"
 		if s, _ := h.proved(proofClientFin); s == Proven {
-			evidence = "the client's Finished, recomputed, comes out right"
+			id = "step-6a-mlkem-proven"
 		}
-		r.Says = say("step-6a-mlkem", Inferred, a.with("evidence", evidence))
+		r.Says = say(id, Inferred, a)
 	case f.id == "tls12-dhe", f.id == "tls12-ecdhe", f.id == "tls13-full", f.id == "tls13-hrr":
 		id := "step-6a-absent-dhe"
 		ske, _ := h.proved(proofSKE)
@@ -866,7 +1034,9 @@ func (x *Explainer) row6a(c *conn, f flow, a args, r *Row) {
 			id = "step-6a-absent-unproven"
 		}
 		r.Says = say(id, Inferred, a)
-	case f.id == "tls12-anonymous", f.id == "psk":
+	case f.id == "tls12-anonymous":
+		r.Says = say("step-6a-absent-anonymous", Inferred, a)
+	case f.id == "psk", f.id == "psk-dhe":
 		r.Says = say("step-6a-absent-psk", Inferred, a)
 	case f.id == "tls12-resumed-id":
 		r.Says = say("step-6a-absent-resumed", Inferred, a)
@@ -890,19 +1060,29 @@ func (x *Explainer) row6b(c *conn, f flow, a args, r *Row) {
 	case h.suite() == nil:
 		r.Says = say("step-6b-unknown-suite", Inferred, a)
 	case f.id == "tls13-0rtt":
-		r.Says = say("step-6b-early", Clear, a)
+		r.Says = say("step-6b-early", c.encrypted(), a)
 	case h.is13():
-		r.Says = say("step-6b-tls13", Clear, a)
+		r.Says = say("step-6b-tls13", c.encrypted(), a)
 	case h.resumed:
 		r.Says = say("step-6b-tls12-resumed", Clear, a)
-	default:
+	case f.id == "tls12-rsa":
 		r.Says = say("step-6b-tls12", Clear, a)
+	default:
+		r.Says = say("step-6b-tls12-common", Clear, a)
 	}
+}
+
+// encrypted is how it is known that the server's records are encrypted.
+func (c *conn) encrypted() Evidence {
+	if c.opened[1] {
+		return Decrypted
+	}
+	return Inferred
 }
 
 func (x *Explainer) row7(c *conn, f flow, a args, r *Row) {
 	r.Packets = c.at["data1"].packets()
-	serverFirst := c.spoke == 2
+	serverFirst := c.serverFirst()
 	switch {
 	case f.id == "http" && !c.responded:
 		r.Says = say("step-7-plain-none", Clear, a)
@@ -916,8 +1096,6 @@ func (x *Explainer) row7(c *conn, f flow, a args, r *Row) {
 		r.Says = say("step-7-opened-server-first", Decrypted, a)
 	case c.data[1] > 0:
 		r.Says = say("step-7-opened", Decrypted, a)
-	case c.main.is13():
-		r.Verdict, r.Says = Unknown, say("step-7-sealed13", None, a.with("bytes", strconv.FormatInt(c.wire[1], 10)))
 	case serverFirst:
 		r.Says = say("step-7-server-first", Clear, a)
 	default:
@@ -936,8 +1114,6 @@ func (x *Explainer) row8(c *conn, f flow, a args, r *Row) {
 		r.Verdict, r.Says = Absent, say("step-8-null", Clear, a)
 	case c.data[1] > 0:
 		r.Says = say("step-8-opened", Recomputed, a)
-	case c.main.is13():
-		r.Verdict, r.Says = Unknown, say("step-8-sealed13", None, a)
 	default:
 		r.Says = say("step-8-unseen", None, a)
 	}

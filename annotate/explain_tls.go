@@ -20,6 +20,9 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 	side := int(m.Side)
 	c.tls, c.noTLS = true, ""
 	if _, ok := b.(*handshake.ClientHello); ok && side == 0 && c.h.ch != nil && !(c.h.hrr != nil && c.h.ch == c.h.ch1) {
+		if m.Opened || c.h.fin[0] && c.h.fin[1] {
+			c.handshakes = max(c.handshakes, 1) + 1
+		}
 		c.h = newHands() // renegotiation, or another try
 	}
 	h := c.h
@@ -78,9 +81,6 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		h.requested = true
 		e.Fields = append(e.Fields, requestFields(b)...)
 		e.Says = append(e.Says, say("certificate-request", e.Evidence, a))
-		if c.leg == capture.LegOrigin {
-			e.Says = append(e.Says, say("mutual-tls-forwarded", e.Evidence, a))
-		}
 	case *handshake.ServerHelloDone:
 		if h.sh != nil && len(h.sh.SessionID) > 0 {
 			x.remember('s', h.sh.SessionID, issued{conn: c.n, secrets: h.secrets})
@@ -259,6 +259,8 @@ func (x *Explainer) clientHello(c *conn, h *hands, e *Event, b *handshake.Client
 	switch {
 	case again:
 		e.Says = append(e.Says, say("client-hello-again", e.Evidence, a))
+	case renegotiation && e.Evidence != Decrypted && !(c.main.fin[0] && c.main.fin[1]):
+		e.Says = append(e.Says, say("client-hello-misplaced", e.Evidence, a))
 	case renegotiation:
 		e.Says = append(e.Says, say("client-hello-renegotiation", e.Evidence, a))
 	case sni != "":
@@ -394,6 +396,7 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *Event, b *handshake.Server
 	}
 	h.sh = b
 	h.at["sh"] = w
+	c.null = x.null(c)
 	c.secretsOf(h)
 	a = x.args(c)
 	version := b.Version()
@@ -465,7 +468,7 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *Event, b *handshake.Server
 	x.emit(c, *e)
 	switch f.id {
 	case "other":
-	case "tls13-psk-dhe", "tls13-psk", "psk":
+	case "tls13-psk-dhe", "tls13-psk", "psk", "psk-dhe":
 		if !h.earlyOpen() {
 			x.pskSteps(c)
 		}
@@ -522,11 +525,17 @@ func (x *Explainer) certificate(c *conn, h *hands, e *Event, b *handshake.Certif
 		h.leaf[side] = chain[0]
 	}
 	h.at[[2]string{"clientcert", "cert"}[side]] = w
+	if side == 1 {
+		h.certAt = m.Time
+	}
 	a := x.args(c)
 	if len(chain) == 0 {
 		if side == 0 {
 			e.Brief = "none"
 			e.Says = append(e.Says, say("client-certificate-none", e.Evidence, a))
+			if c.leg == capture.LegOrigin {
+				e.Says = append(e.Says, say("mutual-tls-forwarded", None, a))
+			}
 		} else {
 			e.Says = append(e.Says, say("certificate-empty", e.Evidence, a))
 		}
@@ -555,7 +564,7 @@ func (x *Explainer) certificate(c *conn, h *hands, e *Event, b *handshake.Certif
 		ca := a.with("names", clip(leaf.forNames()), "issuer", clip(leaf.issuer()), "until", date(leaf.parsed.NotAfter), "from", date(leaf.parsed.NotBefore),
 			"key", leaf.keyWords(), "subject", clip(leaf.subject()), "count", plural(len(chain), "certificate"), "days", strconv.Itoa(int(leaf.parsed.NotAfter.Sub(now)/(24*time.Hour))))
 		id := "certificate-words"
-		if leaf.selfSigned() {
+		if leaf.signsItself() {
 			id = "certificate-words-self"
 		}
 		e.Says = append(e.Says, say(id, e.Evidence, ca))
@@ -597,7 +606,9 @@ func (x *Explainer) certificateFaults(c *conn, h *hands, leaf *certificate, now 
 		name = h.ch.ServerName()
 	}
 	switch {
+	case name == "" && h.ch == nil:
 	case name == "":
+		out = append(out, say("certificate-name-unknown", None, a))
 	case leaf.covers(name):
 		out = append(out, say("certificate-name-good", Recomputed, a.with("asked", clip(name))))
 	case len(leaf.names()) == 0:
@@ -720,12 +731,18 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e Event, b *handsha
 		h.prove(p)
 		e.Proofs = append(e.Proofs, p)
 	}
-	id := "client-key-exchange-dhe"
-	switch f.id {
-	case "tls12-rsa":
+	id := "client-key-exchange-other"
+	switch {
+	case len(b.EncryptedPreMaster) > 0 && b.PSKIdentity != nil:
+		id = "client-key-exchange-rsa-psk"
+	case len(b.EncryptedPreMaster) > 0:
 		id = "client-key-exchange-rsa"
-	case "psk":
+	case b.PSKIdentity != nil && len(b.Public) > 0:
+		id = "client-key-exchange-psk-dhe"
+	case b.PSKIdentity != nil:
 		id = "client-key-exchange-psk"
+	case len(b.Public) > 0 && b.KeyExchange != handshake.KeyExchangeSRP:
+		id = "client-key-exchange-dhe"
 	}
 	if h != c.main {
 		e.Says = append(e.Says, say(id, e.Evidence, a))
@@ -733,7 +750,7 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e Event, b *handsha
 		return
 	}
 	e.Says = append(e.Says, say(id, e.Evidence, a))
-	if f.id == "psk" {
+	if f.id == "psk" || f.id == "psk-dhe" {
 		for _, s := range []Step{Step2, Step3, Step4a} {
 			x.step(c, s)
 		}
@@ -942,6 +959,14 @@ func (x *Explainer) changeCipherSpec(c *conn, m *capture.Message, b *capture.Cha
 	side := int(m.Side)
 	c.tls = true
 	e := x.event(c, m, KindMessage, "ChangeCipherSpec")
+	if h.sh == nil && !b.Dummy {
+		// The server's hello is not in the capture, so nobody knows.
+		e.Brief = "of which version is not known"
+		h.ccs[side] = true
+		e.Says = append(e.Says, say("ccs-unknown", e.Evidence, x.args(c).with("sender", c.side(side))))
+		x.emit(c, e)
+		return
+	}
 	if b.Dummy || h.is13() {
 		e.Brief = "for middleboxes only"
 		e.Says = append(e.Says, say("ccs-dummy", e.Evidence, x.args(c)))
@@ -953,11 +978,14 @@ func (x *Explainer) changeCipherSpec(c *conn, m *capture.Message, b *capture.Cha
 	}
 	h.ccs[side] = true
 	a := x.args(c)
+	id := [2]string{"ccs-client", "ccs-server"}[side]
+	if x.null(c) {
+		id, a = "ccs-null", a.with("sender", c.side(side))
+	}
+	e.Says = append(e.Says, say(id, e.Evidence, a))
 	if side == 0 {
-		e.Says = append(e.Says, say("ccs-client", e.Evidence, a))
 		h.at["ccs0"] = where{m.First, m.Last}
 	} else {
-		e.Says = append(e.Says, say("ccs-server", e.Evidence, a))
 		h.at["6b"] = where{m.First, m.Last}
 		x.markMain(c, h, &e, Step6b)
 	}
@@ -1042,6 +1070,7 @@ func (x *Explainer) null(c *conn) bool {
 
 func (x *Explainer) heartbeat(c *conn, m *capture.Message, b *capture.Heartbeat) {
 	c.tls = true
+	c.heartbeat[m.Side&1] = true
 	e := x.event(c, m, KindMessage, "Heartbeat")
 	e.Brief = fmt.Sprintf("claims %d bytes, has %d", b.Length, b.Have)
 	a := x.args(c).with("claimed", strconv.Itoa(b.Length), "have", strconv.Itoa(b.Have), "sender", c.side(int(m.Side)))
@@ -1061,8 +1090,12 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	c.sealed[side] += int64(b.Records)
 	w := where{m.First, m.Last}
 	reason := sealedWords(b.Reason)
-	if c.sealedWhy == "" || b.Reason == capture.SealedBadTag {
-		c.sealedWhy = reason
+	if b.Reason != capture.SealedEarly {
+		c.dark[side] += int64(max(b.Records, 1))
+		c.darkAlert[side] = c.darkAlert[side] || !h.is13() && b.Type == 21
+		if c.why[side] == "" || b.Reason == capture.SealedBadTag {
+			c.why[side] = reason
+		}
 	}
 	e := x.event(c, m, KindMessage, "sealed records")
 	if b.Records == 1 {
@@ -1092,6 +1125,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	case h.sh == nil && h.ch == nil:
 		e.Says = append(e.Says, say("sealed-midstream", e.Evidence, a))
 	case !h.is13() && b.Type == 22:
+		h.finSealed[side] = true
 		e.Brief = "Finished, encrypted: " + e.Brief
 		e.Says = append(e.Says, say("sealed-finished", e.Evidence, a))
 		id := [2]string{proofClientFin, proofServerFin}[side]
@@ -1115,19 +1149,28 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	if dataLike {
 		c.wire[side] += b.Wire
 	}
+	if c.darkAt[side].first == 0 {
+		c.darkAt[side].first = w.first
+	}
+	c.darkAt[side].last = w.last
 	first := dataLike && !c.firstData[side]
-	if h == c.main && side == 1 && h.is13() && !h.fin[1] {
-		if _, ok := h.at["6b"]; !ok {
-			h.at["6b"] = w
+	if main := c.main; side == 1 && main.is13() && !main.fin[1] {
+		if _, ok := main.at["6b"]; !ok {
+			main.at["6b"] = w
 			if !c.settled[Step6b] {
 				x.mark(c, &e, Step6b)
 			}
 		}
 	}
-	if !first || h.is13() {
-		// In TLS 1.3 nobody can tell sealed data from a sealed handshake.
+	if !first || h.is13() || h.suite() == nil {
+		// In TLS 1.3 nobody can tell sealed data from a sealed handshake; nor in a
+		// suite that nobody knows.
 		x.emit(c, e)
 		x.sealedSteps(c)
+		if side == 1 && h == c.main && h.finSealed[1] && x.flow(c).id == "tls12-rsa" {
+			x.step(c, Step2)
+			x.step(c, Step6a)
+		}
 		return
 	}
 	c.firstData[side] = true
@@ -1163,7 +1206,7 @@ func (x *Explainer) sealedSteps(c *conn) {
 	if !x.flow(c).kem {
 		x.step(c, Step6a)
 	}
-	if x.sealedOn(c) {
+	if c.dark[0] > 0 {
 		x.step(c, Step4a)
 		if x.flow(c).kem {
 			x.step(c, Step6a)
@@ -1174,13 +1217,7 @@ func (x *Explainer) sealedSteps(c *conn) {
 // sealed13 tells whether the server's side of a TLS 1.3 handshake stayed sealed.
 func (c *conn) sealed13() bool {
 	h := c.main
-	return h.sh != nil && h.is13() && c.sealed[1] > 0 && !h.fin[1]
-}
-
-// sealedOn tells whether the client went on in a sealed handshake of TLS 1.3: it
-// sent more than an alert, which is one record of 24 bytes.
-func (x *Explainer) sealedOn(c *conn) bool {
-	return c.sealed13() && c.wire[0] > 24 && !(c.sealed[0] == 1 && c.wire[0] < 50)
+	return h.sh != nil && h.is13() && c.dark[1] > 0 && !h.fin[1]
 }
 
 var sealedReasons = map[string]string{
@@ -1204,6 +1241,7 @@ func sealedWords(reason string) string {
 
 func (x *Explainer) malformed(c *conn, m *capture.Message, b *capture.Malformed) {
 	c.h.incomplete("a message before it is malformed")
+	c.unread[m.Side&1] = true
 	e := x.event(c, m, KindMessage, "malformed "+b.Where)
 	e.Brief = clip(b.Err)
 	e.Says = append(e.Says, say("malformed", e.Evidence, x.args(c).with("sender", c.side(int(m.Side)), "where", b.Where, "reason", clip(b.Err))))
@@ -1212,6 +1250,7 @@ func (x *Explainer) malformed(c *conn, m *capture.Message, b *capture.Malformed)
 
 func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
 	c.missing = true
+	c.unread[m.Side&1] = true
 	c.h.incomplete("bytes are missing from the capture")
 	e := x.event(c, m, KindMessage, "missing bytes")
 	e.Evidence = None
@@ -1227,6 +1266,7 @@ func (x *Explainer) opaque(c *conn, m *capture.Message, b *capture.Opaque) {
 	if !c.tls && c.noTLS == "" && b.Why == capture.OpaqueCut && m.Side == capture.Client {
 		c.cut += b.Len
 	}
+	c.unread[m.Side&1] = true
 	e := x.event(c, m, KindMessage, "bytes not read")
 	e.Brief = fmt.Sprintf("%d bytes: %s", b.Len, opaqueWords(b.Why))
 	if len(b.Preview) > 0 {

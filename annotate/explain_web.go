@@ -134,14 +134,30 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) Event {
 		}
 		for _, f := range b.Fields {
 			if strings.EqualFold(f.Name, "Strict-Transport-Security") && !plain {
-				e.Says = append(e.Says, say("http-hsts", e.Evidence, x.args(c)))
+				id := "http-hsts"
+				if strings.Contains(strings.ToLower(strings.NewReplacer(" ", "", "\"", "").Replace(f.Value))+";", "max-age=0;") {
+					id = "http-hsts-off"
+				}
+				e.Says = append(e.Says, say(id, e.Evidence, x.args(c)))
 			}
-			if strings.EqualFold(f.Name, "Alt-Svc") && strings.Contains(f.Value, "h3") {
+			if strings.EqualFold(f.Name, "Alt-Svc") && offersHTTP3(f.Value) {
 				e.Says = append(e.Says, say("http-alt-svc", e.Evidence, x.args(c)))
 			}
 		}
 	}
 	return e
+}
+
+// offersHTTP3 tells whether an Alt-Svc value offers HTTP/3 (RFC 7838 3): "h3" or
+// one of its drafts, for a time that is not 0.
+func offersHTTP3(value string) bool {
+	for _, alternative := range strings.Split(value, ",") {
+		protocol, rest, _ := strings.Cut(strings.TrimSpace(alternative), "=")
+		if (protocol == "h3" || strings.HasPrefix(protocol, "h3-")) && !strings.Contains(strings.ReplaceAll(rest, " ", "")+";", ";ma=0;") {
+			return true
+		}
+	}
+	return false
 }
 
 func clipLong(s string) string {

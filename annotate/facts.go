@@ -212,6 +212,12 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 		if f.Outcome == "proxy" && f.Detail != "" {
 			id, a = "fact-closed-proxy-because", a.with("detail", clip(closedWords(f.Detail)))
 		}
+		if f.Outcome == "client" && c != nil && c.leg == capture.LegOrigin {
+			id = "fact-closed-client-first"
+		}
+		if id == "fact-closed-other" {
+			a = a.with("detail", or(clip(closedWords(or(f.Detail, f.Outcome))), a["detail"]))
+		}
 		tell("who closed", id)
 	default:
 		a = a.with("kind", clip(string(f.Kind)))
@@ -267,7 +273,7 @@ func rootsWords(addr string) string {
 	case "system+file":
 		return "the authorities that this machine trusts and those given with --origin-ca"
 	case "built-in":
-		return "the authority of the built-in sites"
+		return "the authority of the proxy's built-in sites"
 	case "none", "":
 		return "no list of authorities"
 	}

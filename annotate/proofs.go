@@ -46,46 +46,46 @@ const (
 var claims = func() map[string]claim {
 	m := make(map[string]claim)
 	for _, c := range []claim{
-		{proofSKE, "The server held the private key of its certificate when it made this message",
+		{proofSKE, "The private key of the certificate of {server} made this message, for this very connection",
 			"the signature over client random, server random and the parameters of its fresh key must hold under the public key of the first certificate",
 			[]string{"5246 7.4.3", "8422 5.4"}},
-		{proofServerCV, "The server held the private key of its certificate when it made this message",
+		{proofServerCV, "The private key of the certificate of {server} made this message, for this very connection",
 			"the signature over 64 spaces, the words \"TLS 1.3, server CertificateVerify\", a zero byte and the hash of all handshake messages so far must hold under the public key of the first certificate",
 			[]string{"8446 4.4.3"}},
-		{proofClientCV, "The client held the private key of its certificate when it made this message",
+		{proofClientCV, "The private key of the certificate of {client} made this message, for this very connection",
 			"the signature over all handshake messages so far (in TLS 1.3 over their hash with a fixed text before it) must hold under the public key of the client's first certificate",
 			[]string{"5246 7.4.8", "8446 4.4.3"}},
-		{proofServerFin, "The server's Finished belongs to exactly these handshake messages and to this secret",
-			"a keyed checksum (HMAC) of the hash of all handshake messages so far, keyed with what comes of the logged secret, must equal the message's verify_data",
+		{proofServerFin, "The Finished of {server} belongs to exactly these handshake messages and to this secret",
+			"a keyed checksum (HMAC) of the hash of all handshake messages so far, keyed with a key derived from the logged secret, must equal the message's verify_data",
 			[]string{"5246 7.4.9", "8446 4.4.4"}},
-		{proofClientFin, "The client's Finished belongs to exactly these handshake messages and to this secret",
-			"a keyed checksum (HMAC) of the hash of all handshake messages so far, keyed with what comes of the logged secret, must equal the message's verify_data",
+		{proofClientFin, "The Finished of {client} belongs to exactly these handshake messages and to this secret",
+			"a keyed checksum (HMAC) of the hash of all handshake messages so far, keyed with a key derived from the logged secret, must equal the message's verify_data",
 			[]string{"5246 7.4.9", "8446 4.4.4"}},
-		{proofServerLinks, "Each certificate that was sent is signed by the key of the one that vouches for it",
-			"each certificate's signature must hold under the public key of the certificate whose subject is its issuer",
+		{proofServerLinks, "Every certificate whose issuer's certificate was also sent is signed with that issuer's key",
+			"each certificate's signature must hold under the public key of the certificate whose subject is its issuer, a root's under its own",
 			[]string{"5280 6.1", "5246 7.4.2", "8446 4.4.2"}},
-		{proofClientLinks, "Each certificate that the client sent is signed by the key of the one that vouches for it",
-			"each certificate's signature must hold under the public key of the certificate whose subject is its issuer",
+		{proofClientLinks, "Every certificate of {client} whose issuer's certificate was also sent is signed with that issuer's key",
+			"each certificate's signature must hold under the public key of the certificate whose subject is its issuer, a root's under its own",
 			[]string{"5280 6.1", "5246 7.4.6", "8446 4.4.2"}},
-		{proofRSABlock, "The recorded block is what the client encrypted, and it is padded as it must be",
+		{proofRSABlock, "The recorded block is what {client} encrypted, and it is padded as it must be",
 			"the block, raised to the public exponent modulo the certificate's modulus, must give the bytes of the ClientKeyExchange; it must begin with 00 02, then at least eight bytes that are not zero, a zero byte, and end with 48 bytes",
 			[]string{"8017 7.2", "5246 7.4.7.1"}},
-		{proofRSAVersion, "The secret begins with the version that the client offered in its hello",
+		{proofRSAVersion, "The secret begins with the version that {client} offered in its hello",
 			"the first two of the 48 bytes must equal the version field of the ClientHello: whoever had lowered the version on the way would be found out here",
 			[]string{"5246 7.4.7.1"}},
-		{proofRSAMaster, "The logged master secret comes of the 48 bytes that the client sent",
+		{proofRSAMaster, "The logged master secret is derived from the 48 bytes that {client} sent",
 			"the master secret computed from the 48 bytes must equal the one in the key log",
 			[]string{"5246 8.1", "7627 4"}},
-		{proofServerFirst, "Nobody changed a byte of the server's first record of data",
+		{proofServerFirst, "Nobody changed a byte of the first record of data from {server}",
 			"the record was opened with the logged key and in its place in the sequence, and its check against changes (AEAD tag or MAC) is good",
 			[]string{"5246 6.2.3", "8446 5.2", "8446 5.3"}},
-		{proofClientFirst, "Nobody changed a byte of the client's first record of data",
+		{proofClientFirst, "Nobody changed a byte of the first record of data from {client}",
 			"the record was opened with the logged key and in its place in the sequence, and its check against changes (AEAD tag or MAC) is good",
 			[]string{"5246 6.2.3", "8446 5.2", "8446 5.3"}},
-		{proofServerRecords, "Nobody changed a byte of the data that the server sent, and no record is missing in between",
+		{proofServerRecords, "Nobody changed a byte of the data that {server} sent, and no record is missing in between",
 			"every record must open with the logged key in its place in the sequence, with its check against changes (AEAD tag or MAC) good; one that is changed, missing or added makes the next one fail",
 			[]string{"5246 6.2.3", "8446 5.2", "8446 5.3"}},
-		{proofClientRecords, "Nobody changed a byte of the data that the client sent, and no record is missing in between",
+		{proofClientRecords, "Nobody changed a byte of the data that {client} sent, and no record is missing in between",
 			"every record must open with the logged key in its place in the sequence, with its check against changes (AEAD tag or MAC) good; one that is changed, missing or added makes the next one fail",
 			[]string{"5246 6.2.3", "8446 5.2", "8446 5.3"}},
 		{proofEarlyFirst, "The first record of early data was encrypted under the logged early traffic secret, and nobody changed it",
@@ -399,7 +399,7 @@ func (x *Explainer) certificateVerify(h *hands, side int, msg *hsMessage, m *han
 // issuer names. Chains may come in another order and with more in them than
 // they should (RFC 8446 4.4.2), so the issuer is looked for by name.
 func (x *Explainer) links(id string, chain []*certificate) (p Proof, notes []Field) {
-	var checked, inOrder int
+	var checked, roots, inOrder int
 	var unchecked string
 	for i, c := range chain {
 		if c.parsed == nil {
@@ -407,16 +407,18 @@ func (x *Explainer) links(id string, chain []*certificate) (p Proof, notes []Fie
 			continue
 		}
 		if c.selfSigned() {
-			if i == 0 && len(chain) == 1 {
-				// Issuer and subject may have one name and two keys (self-issued, RFC 5280 6.1).
-				if err := x.certs.link(c, c); errors.Is(err, keys.ErrSignature) {
-					return newProof(id, NotCheckable, "the certificate names itself as its issuer but is not signed with its own key; whoever signed it did not send a certificate", notes...), notes
-				} else if err == nil {
-					notes = append(notes, Field{"link", c.subject() + " is signed by itself", "nobody else vouches for it"})
-					checked++
-				}
+			switch err := x.certs.link(c, c); {
+			case err == nil:
+				notes = append(notes, Field{"link", c.subject() + " is signed by itself", "nobody else vouches for it"})
+				roots++
+				continue // a root: nothing above it
+			case !errors.Is(err, keys.ErrSignature):
+				unchecked = strings.TrimPrefix(err.Error(), errNotChecked.Error()+": ")
+				continue
+			case len(chain) == 1:
+				return newProof(id, NotCheckable, "the certificate names itself as its issuer but is not signed with its own key; whoever signed it did not send a certificate", notes...), notes
 			}
-			continue // a root: nothing above it
+			// Issuer and subject may have one name and two keys (self-issued, RFC 5280 6.1).
 		}
 		var err error
 		found := false
@@ -448,11 +450,12 @@ func (x *Explainer) links(id string, chain []*certificate) (p Proof, notes []Fie
 	switch {
 	case unchecked != "":
 		return newProof(id, NotCheckable, unchecked, notes...), notes
-	case checked == 0:
+	case checked+roots == 0:
 		return newProof(id, NotCheckable, "only one certificate was sent, and its issuer's is not in the capture", notes...), notes
 	case inOrder < checked && len(chain) > 1:
 		notes = append(notes, Field{"order", "not each is signed by the one right after it", "allowed in TLS 1.3, an error of the server before"})
 	}
+	notes = append(notes, field("signatures checked", fmt.Sprintf("%d, of %s", checked+roots, plural(len(chain), "certificate"))))
 	return newProof(id, Proven, "", notes...), notes
 }
 

@@ -217,7 +217,7 @@ func TestPassThrough(t *testing.T) {
 		t.Fatalf("%d legs", len(ls))
 	}
 	for _, l := range ls {
-		if text := l.Rows[2].Says.Text; !strings.HasPrefix(text, "The origin server sent a fresh x25519 key") {
+		if text := l.Rows[2].Says.Text; !strings.HasPrefix(text, "The origin server sent a public x25519 key") {
 			t.Errorf("%s leg: step 3: %s", l.Leg, text)
 		}
 		if l.Rows[1].Verdict != unknown {

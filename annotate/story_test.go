@@ -124,7 +124,9 @@ var truthTable = map[string]verdicts{
 	"tls13-psk-dhe":        {lit, prior, diff, prior, diff, abs, diff, abs, diff, lit, impl},
 	"tls13-0rtt":           {lit, prior, abs, prior, abs, abs, diff, abs, diff, nr, nr},
 	"psk":                  {lit, abs, abs, abs, diff, abs, diff, abs, diff, lit, impl},
-	"http":                 {diff, abs, abs, abs, abs, abs, abs, abs, abs, abs, abs},
+	// As psk, but that the server does send a public key, for this connection alone.
+	"psk-dhe": {lit, abs, diff, abs, diff, abs, diff, abs, diff, lit, impl},
+	"http":    {diff, abs, abs, abs, abs, abs, abs, abs, abs, abs, abs},
 }
 
 func legVerdicts(l annotate.Leg) verdicts {
@@ -196,7 +198,7 @@ func TestMatrix(t *testing.T) {
 		"tls12-resume-sessionid":               {"tls12-ecdhe", "tls12-resumed-id"},
 		"tls12-resume-ticket-rsa-kx":           {"tls12-rsa", "tls12-resumed-ticket"},
 		"tls12-psk-aes128gcm":                  {"psk"},
-		"tls13-external-psk":                   {"psk"},
+		"tls13-external-psk":                   {"psk-dhe"},
 		"tls13-hrr-p384":                       {"tls13-hrr"},
 		"tls13-psk-dhe-resume":                 {"tls13-full", "tls13-psk-dhe"},
 		"tls13-0rtt-accepted":                  {"tls13-full", "tls13-0rtt"},
