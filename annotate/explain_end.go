@@ -269,7 +269,7 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 	e.Evidence = Clear
 	a := x.args(c).with("sender", c.side(side))
 	switch {
-	case b.Reset && side == 1 && c.c.Asked && !c.c.SYN && !c.heard[0] && !c.heard[1]:
+	case b.Reset && side == 1 && c.c.Asked && !c.heard[0] && !c.heard[1]:
 		e.Name = "RST"
 		e.Brief = c.side(side) + " refuses the connection"
 		e.Says = append(e.Says, say("closed-refused", Clear, a))

@@ -62,6 +62,7 @@ type Open struct {
 	Packet         int   // number of the packet in its file, from 1, as Wireshark's frame.number
 	Client, Server netip.AddrPort
 	SYN            bool // the capture shows the client's SYN and the server's SYN-ACK
+	Asked          bool // it shows the client's SYN alone
 }
 
 // Chunk is bytes of one direction, in stream order.
@@ -168,7 +169,7 @@ type Conn struct {
 	Number         int
 	Leg            Leg
 	Client, Server netip.AddrPort
-	SYN            bool
+	SYN, Asked     bool   // as in Open
 	TLS            bool   // TLS was recognised on it
 	ConnectHost    string // "host:port" of the CONNECT request that stands before TLS, if any
 	Version        uint16 // negotiated TLS version, 0 before the ServerHello

@@ -129,7 +129,7 @@ func (d *Decoder) Finish() []Message {
 
 func (d *Decoder) open(in *Open) {
 	c := &conn{d: d, pub: &Conn{
-		Number: in.Conn, Leg: in.Leg, Client: in.Client, Server: in.Server, SYN: in.SYN,
+		Number: in.Conn, Leg: in.Leg, Client: in.Client, Server: in.Server, SYN: in.SYN, Asked: in.Asked,
 	}}
 	c.halves[Client].first.off = -1
 	c.halves[Server] = half{side: Server, first: piece{off: -1}}

@@ -261,7 +261,7 @@ func (fs *flows) tell(f *flow, from int, data []byte) {
 	}
 	fs.push(&capture.Open{
 		Conn: f.number, Leg: capture.Leg(f.tuple.leg), Time: f.time, Packet: f.packet,
-		Client: ends[f.caller], Server: ends[1-f.caller], SYN: f.syn && f.synAck,
+		Client: ends[f.caller], Server: ends[1-f.caller], SYN: f.syn && f.synAck, Asked: f.syn && !f.synAck,
 	})
 }
 

@@ -1,0 +1,107 @@
+package annotate_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"explainer/annotate"
+	"explainer/capture"
+)
+
+// mayBeTold tells whether a step may have the verdict without when the same
+// bytes, read with all the keys, give the verdict with. What keys show, a reader
+// without them may only not know. The one thing that a reader without keys may
+// miss is a refutation, which is mathematics that keys make possible: there the
+// step is told as if the other side were honest.
+func mayBeTold(without annotate.Verdict, with annotate.Row) bool {
+	if without == with.Verdict || without == annotate.Unknown {
+		return true
+	}
+	return with.Verdict == annotate.Failed && without != annotate.Failed &&
+		slices.ContainsFunc(with.Proofs, func(p annotate.RowProof) bool { return p.State == annotate.Refuted })
+}
+
+// sameTruth compares what two readings of the same bytes say: with holds all
+// keys, without holds fewer.
+func sameTruth(t *testing.T, name string, with, without []annotate.Event) {
+	t.Helper()
+	rows := make(map[int][]annotate.Row)
+	for _, l := range legs(with) {
+		if rows[l.Conn] != nil {
+			t.Errorf("%s: connection %d has two summaries", name, l.Conn)
+		}
+		rows[l.Conn] = l.Rows
+	}
+	told := make(map[int]bool)
+	for _, e := range without {
+		for _, m := range e.Steps {
+			if r := rows[e.Conn]; r != nil && m.Step != annotate.Step1 && !mayBeTold(m.Verdict, r[slices.Index(annotate.Steps, m.Step)]) {
+				t.Errorf("%s: connection %d: event %d (%s) tells step %s as %s, and with keys it is %s", name, e.Conn, e.N, e.Name, m.Step, m.Verdict, r[slices.Index(annotate.Steps, m.Step)].Verdict)
+			}
+		}
+		if told[e.Conn] && (len(e.Steps) > 0 || strings.HasPrefix(e.Name, "sealed")) {
+			t.Errorf("%s: connection %d: event %d (%s) comes after the summary", name, e.Conn, e.N, e.Name)
+		}
+		if e.Summary == nil {
+			continue
+		}
+		for _, l := range e.Summary.Legs {
+			if told[l.Conn] {
+				t.Errorf("%s: connection %d has two summaries without keys", name, l.Conn)
+			}
+			told[l.Conn] = true
+			for i, r := range l.Rows {
+				if w := rows[l.Conn]; w == nil {
+					t.Errorf("%s: connection %d has a summary without keys alone", name, l.Conn)
+					break
+				} else if !mayBeTold(r.Verdict, w[i]) {
+					t.Errorf("%s: connection %d, step %s: %s (%s); with keys it is %s (%s)", name, l.Conn, r.Step, r.Verdict, r.Says.Text, w[i].Verdict, w[i].Says.Text)
+				}
+			}
+		}
+	}
+	for n := range rows {
+		if !told[n] {
+			t.Errorf("%s: connection %d has no summary without keys", name, n)
+		}
+	}
+}
+
+// TestWithoutKeys: what is told of bytes that nobody can open never contradicts
+// what is told when they are opened; nor with some of the keys.
+func TestWithoutKeys(t *testing.T) {
+	for name, tapes := range fixtures(t) {
+		in := inputsOf(tapes)
+		with := events(messages(in))
+		labels := []string{""}
+		for _, i := range in {
+			if s, ok := i.(*capture.Secret); ok && !slices.Contains(labels, s.Label) {
+				labels = append(labels, s.Label)
+			}
+		}
+		for _, label := range labels {
+			fewer := slices.DeleteFunc(slices.Clone(in), func(i capture.Input) bool {
+				s, ok := i.(*capture.Secret)
+				return ok && (label == "" || s.Label == label)
+			})
+			sameTruth(t, name+" without "+label, with, events(messages(fewer)))
+		}
+	}
+	dir := collection(t)
+	if dir == "" {
+		return
+	}
+	entries, err := os.ReadDir(filepath.Join(dir, "made-here"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".pcapng") {
+			path := filepath.Join(dir, "made-here", e.Name())
+			sameTruth(t, e.Name(), story(t, path, true), story(t, path, false))
+		}
+	}
+}
