@@ -55,6 +55,7 @@ type half struct {
 
 	blocked bool   // the next thing has to wait
 	headSeq uint64 // and this is when it came
+	atEvent bool   // it is a gap or the end: no message comes before that
 	ended   bool   // the end was handled
 
 	why     string // why this direction is not read any more, one of the Opaque constants; "": it is
@@ -138,6 +139,7 @@ func (h *half) drop(n int) {
 	const keep = 64 << 10
 	rest := len(h.buf) - n
 	switch {
+	case n == 0:
 	case rest == 0 && cap(h.buf) > keep:
 		h.buf = nil
 	case rest > keep:
@@ -157,7 +159,7 @@ const (
 
 // read reads from p, the next bytes of h, as far as it can, and returns how far.
 func (c *conn) read(h *half, p []byte) int {
-	h.blocked = false
+	h.blocked, h.atEvent = false, false
 	h.want = 0
 	for n := 0; ; {
 		k, st := c.step(h, p[n:])
@@ -270,8 +272,8 @@ func (c *conn) drain(h *half) bool {
 			break
 		}
 		e := h.queue[0]
-		if o := &c.halves[h.side.Other()]; e.close && o.blocked && o.headSeq < e.seq {
-			h.blocked = true
+		if o := &c.halves[h.side.Other()]; (e.close || e.gap > 0) && o.blocked && o.headSeq < e.seq {
+			h.blocked, h.atEvent = true, true
 			h.headSeq = e.seq
 			break
 		}

@@ -733,11 +733,11 @@ func bulk(b *testing.B, size int) *tape {
 	return &r
 }
 
-func benchmark(b *testing.B, secrets bool) {
+func benchmark(b *testing.B, d capture.Decoder, secrets bool, chunk int) {
 	r := bulk(b, 64<<20)
 	var bytes int64
 	var in []capture.Input
-	for _, i := range rechunk(r.inputs(0), 16<<10) {
+	for _, i := range rechunk(r.inputs(0), chunk) {
 		switch i := i.(type) {
 		case *capture.Secret:
 			if !secrets {
@@ -751,7 +751,7 @@ func benchmark(b *testing.B, secrets bool) {
 	b.SetBytes(bytes)
 	b.ReportAllocs()
 	for b.Loop() {
-		d := capture.Decoder{SecretsFirst: true}
+		d := d
 		for _, i := range in {
 			d.Feed(i)
 		}
@@ -759,5 +759,9 @@ func benchmark(b *testing.B, secrets bool) {
 	}
 }
 
-func BenchmarkOpen(b *testing.B) { benchmark(b, true) }
-func BenchmarkSkip(b *testing.B) { benchmark(b, false) }
+func BenchmarkOpen(b *testing.B) { benchmark(b, capture.Decoder{SecretsFirst: true}, true, 16<<10) }
+func BenchmarkOpenPackets(b *testing.B) {
+	benchmark(b, capture.Decoder{SecretsFirst: true}, true, 1460)
+}
+func BenchmarkSkip(b *testing.B) { benchmark(b, capture.Decoder{SecretsFirst: true}, false, 16<<10) }
+func BenchmarkWait(b *testing.B) { benchmark(b, capture.Decoder{}, false, 16<<10) }

@@ -212,7 +212,7 @@ func (c *conn) noKey() string {
 // mayReply tells that the server may still say how the client's next bytes are to be read.
 func (c *conn) mayReply() bool {
 	s := &c.halves[Server]
-	return c.forced == "" && s.why == "" && !s.ended && s.tls.lost == ""
+	return c.forced == "" && s.why == "" && !s.ended && !s.atEvent && s.tls.lost == ""
 }
 
 // mayAnswerEarly tells that EncryptedExtensions may still come.
