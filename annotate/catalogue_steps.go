@@ -114,7 +114,7 @@ var stepSentences = []entry{
 	{"step-4b-external", "{Client} made only a random number of 32 bytes, in its hello: the keys are derived from that, from the server's, and from the common secret that both sides had before.", []string{"4279 2"}},
 
 	// Step 4c: the client encrypts it with the server's public key.
-	{"step-4c-rsa", "{Client} pads the 48 bytes and encrypts them with the {key} public key of the certificate (RSAES-PKCS1-v1_5). This happens inside {client}; what came of it is in step 5: {size} bytes, as long as the modulus of that key.", []string{"5246 7.4.7.1", "8017 7.2"}},
+	{"step-4c-rsa", "{Client} pads the 48 bytes and encrypts them with the {key} public key of the certificate (RSAES-PKCS1-v1_5). This happens inside {client}; the outcome is in step 5: {size} bytes, as long as the modulus of that key.", []string{"5246 7.4.7.1", "8017 7.2"}},
 	{"step-4c-rsa-proven", "{Client} padded the 48 bytes and encrypted them with the {key} public key of the certificate (RSAES-PKCS1-v1_5): the recorded block, encrypted once more with that public key, gives exactly the {size} bytes of step 5.", []string{"5246 7.4.7.1", "8017 7.2"}},
 	{"step-4c-rsa-refuted", "REFUTED: what {client} sent in step 5 is not the 48-byte secret, correctly padded and encrypted with the public key of the certificate: {reason}.", []string{"5246 7.4.7.1", "8017 7.2"}},
 	{"step-4c-absent-dhe", "Nothing is encrypted with the server's public key: no secret travels at all. Each side combines its own private half with the other's public half and gets the same secret; the key in the certificate only signs.", []string{"5246 F.1.1.3", "8446 1.2"}},
@@ -125,7 +125,7 @@ var stepSentences = []entry{
 
 	// Step 5: the client sends the encrypted client key.
 	{"step-5-rsa", "{Client} sent the encrypted secret, {size} bytes, in its ClientKeyExchange message. Whoever gets the server's private key one day can open it in an old recording and read everything: that is one reason why this way is deprecated.", []string{"5246 7.4.7.1", "10015 4"}},
-	{"step-5-dhe", "{Client} sent {clientshare} bytes in its ClientKeyExchange message, in clear: the public half of its fresh {group} key. Nothing secret, nothing encrypted.", []string{"5246 7.4.7.2", "8422 5.7"}},
+	{"step-5-dhe", "{Client} sent {clientshare} bytes in its ClientKeyExchange message, in clear: the public half of its {group} key. Nothing secret, nothing encrypted.", []string{"5246 7.4.7.2", "8422 5.7"}},
 	{"step-5-tls13", "{Client} sent its {clientshare}-byte {group} share, a public value in clear, in its first message, before it had seen any certificate.", []string{"8446 4.2.8"}},
 	{"step-5-hrr", "{Client} sent {clientshare} bytes of {group}, a public value in clear, in its second hello, because {server} had asked for it; still before it had seen any certificate.", []string{"8446 4.1.4", "8446 4.2.8"}},
 	{"step-5-mlkem", "Reversed: {server} sent the encrypted part of the secret, {ciphertext} bytes, in its ServerHello. For that {client} had sent its {clientshare}-byte {group} share in {whichhello} message, before it had seen any certificate.", []string{"10024", "8446 4.2.8"}},

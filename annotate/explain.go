@@ -31,6 +31,7 @@ type Explainer struct {
 	textbook bool  // the recording says that the proxy ran in textbook mode
 	certs    certificates
 	earlier  earlier
+	shares   earlier                 // public values of the key exchange
 	pending  map[int][]*capture.Fact // facts about connections that have not begun
 	last     int                     // the highest number of a connection that began
 	done     []*conn                 // connections that are over and told, oldest first
@@ -624,19 +625,35 @@ func (c *conn) secretsOf(h *hands) {
 
 // remember notes under which names a connection's secret can be taken up again.
 func (x *Explainer) remember(kind byte, name []byte, i issued) {
-	k := handleOf(kind, name)
-	if x.earlier.by == nil {
-		x.earlier.by = make(map[[32]byte]issued)
-	}
-	if _, ok := x.earlier.by[k]; !ok {
-		if len(x.earlier.order) >= maxEarlier {
-			delete(x.earlier.by, x.earlier.order[0])
-			x.earlier.order = x.earlier.order[1:]
-		}
-		x.earlier.order = append(x.earlier.order, k)
-	}
 	i.kind = kind
-	x.earlier.by[k] = i
+	x.earlier.keep(handleOf(kind, name), i)
+}
+
+func (e *earlier) keep(k [32]byte, i issued) {
+	if e.by == nil {
+		e.by = make(map[[32]byte]issued)
+	}
+	if _, ok := e.by[k]; !ok {
+		if len(e.order) >= maxEarlier {
+			delete(e.by, e.order[0])
+			e.order = e.order[1:]
+		}
+		e.order = append(e.order, k)
+	}
+	e.by[k] = i
+}
+
+// reused tells if a public value that must be fresh was seen in another connection.
+func (x *Explainer) reused(c *conn, e *Event, side int, public []byte) {
+	if len(public) < 16 {
+		return
+	}
+	k := handleOf('p', public)
+	if i, ok := x.shares.by[k]; !ok {
+		x.shares.keep(k, issued{conn: c.n})
+	} else if i.conn != c.n {
+		e.Says = append(e.Says, say("key-reused", Recomputed, args{"sender": c.side(side), "conn": strconv.Itoa(i.conn)}))
+	}
 }
 
 func (x *Explainer) recall(kind byte, name []byte) (issued, bool) {

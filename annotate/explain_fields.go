@@ -33,14 +33,14 @@ func serverHelloFields(b *handshake.ServerHello) []Field {
 // extensionFields decodes extensions, in the order in which they were sent.
 func extensionFields(list []handshake.Extension) []Field {
 	var out []Field
-	var bare []string
+	var bare, nothing []string
 	for i, e := range list {
 		if i == maxExtensions {
 			out = append(out, field("more extensions", strconv.Itoa(len(list)-i)))
 			break
 		}
 		if handshake.IsGREASE(e.ID) {
-			bare = append(bare, fmt.Sprintf("GREASE %04x", e.ID))
+			nothing = append(nothing, fmt.Sprintf("%04x", e.ID))
 			continue
 		}
 		name := handshake.ExtensionName(e.ID)
@@ -63,7 +63,10 @@ func extensionFields(list []handshake.Extension) []Field {
 		out = append(out, Field{name, value, note})
 	}
 	if len(bare) > 0 {
-		out = append(out, Field{"other extensions", strings.Join(bare, ", "), "without content, or values that mean nothing and keep servers tolerant (GREASE)"})
+		out = append(out, Field{"extensions without content", strings.Join(bare, ", "), ""})
+	}
+	if len(nothing) > 0 {
+		out = append(out, Field{"GREASE", strings.Join(nothing, ", "), "extensions that mean nothing and keep servers tolerant (RFC 8701)"})
 	}
 	return out
 }
@@ -101,7 +104,7 @@ func extensionValue(e handshake.Extension) (value, note string) {
 			}
 			out = append(out, fmt.Sprintf("%s, %d bytes: %s", grease(s.Group, handshake.GroupName), len(s.Exchange), shortHex(s.Exchange)))
 		}
-		return strings.Join(out, "; "), "fresh public keys"
+		return strings.Join(out, "; "), "public keys for this connection"
 	case handshake.SelectedGroup:
 		return handshake.GroupName(uint16(v)), "the group that the server asks for"
 	case handshake.SelectedPSK:
@@ -172,7 +175,7 @@ func pskWords(v handshake.OfferedPSKs) (value, note string) {
 		}
 		out = append(out, fmt.Sprintf("%d bytes: %s", len(id.Identity), shortHex(id.Identity)))
 	}
-	return strings.Join(out, "; "), fmt.Sprintf("names of old secrets, and %s: keyed checksums that show that the client knows them", plural(len(v.Binders), "binder"))
+	return strings.Join(out, "; "), fmt.Sprintf("names of old secrets, and %s: keyed checksums that are to show that the client knows them", plural(len(v.Binders), "binder"))
 }
 
 func requestFields(b *handshake.CertificateRequest) []Field {

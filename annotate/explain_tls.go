@@ -270,6 +270,11 @@ func (x *Explainer) clientHello(c *conn, h *hands, e *Event, b *handshake.Client
 	}
 	if groups := shareWords(b.KeyShares()); groups != "" {
 		e.Says = append(e.Says, say("client-hello-shares", e.Evidence, a.with("shares", groups)))
+		for i, s := range b.KeyShares() {
+			if i < 8 {
+				x.reused(c, e, 0, s.Exchange)
+			}
+		}
 	}
 	if psk := b.PSK(); psk != nil {
 		id := "client-hello-psk"
@@ -406,6 +411,9 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *Event, b *handshake.Server
 		e.Brief += ", " + handshake.GroupName(ks.Group)
 	}
 	e.Says = append(e.Says, say("server-hello", e.Evidence, a))
+	if ks := b.KeyShare(); ks != nil {
+		x.reused(c, e, 1, ks.Exchange)
+	}
 	if _, known := keys.SuiteByID(b.CipherSuite); !known {
 		e.Says = append(e.Says, say("server-hello-unregistered", e.Evidence, a))
 	}
@@ -622,6 +630,7 @@ func (x *Explainer) certificateFaults(c *conn, h *hands, leaf *certificate, now 
 func (x *Explainer) tellServerKeyExchange(c *conn, h *hands, e *Event, b *handshake.ServerKeyExchange, w where) {
 	h.ske = b
 	h.at["ske"] = w
+	x.reused(c, e, 1, b.Public)
 	a := x.args(c)
 	switch {
 	case b.Group != 0:
@@ -635,7 +644,7 @@ func (x *Explainer) tellServerKeyExchange(c *conn, h *hands, e *Event, b *handsh
 		}
 	}
 	if len(b.Public) > 0 {
-		e.Fields = append(e.Fields, Field{"public value", hexLen(b.Public), "the server's fresh key for this connection"})
+		e.Fields = append(e.Fields, Field{"public value", hexLen(b.Public), "the server's key for this connection"})
 	}
 	if b.PSKHint != nil {
 		e.Fields = append(e.Fields, field("hint for the pre-shared key", clip(printable(b.PSKHint))))
@@ -704,6 +713,7 @@ func (x *Explainer) tellCertificateVerify(c *conn, h *hands, e *Event, a args, b
 func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e Event, b *handshake.ClientKeyExchange, w where) {
 	h.cke = b
 	h.at["cke"] = w
+	x.reused(c, &e, 0, b.Public)
 	if b.KeyExchange == handshake.KeyExchangeRSA {
 		h.hashSession()
 	}
@@ -715,7 +725,7 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e Event, b *handsha
 		e.Fields = append(e.Fields, Field{"encrypted premaster secret", hexLen(b.EncryptedPreMaster), "as long as the modulus of the certificate's key"})
 	case len(b.Public) > 0:
 		e.Brief = fmt.Sprintf("public value, %d bytes", len(b.Public))
-		e.Fields = append(e.Fields, Field{"public value", hexLen(b.Public), "the client's fresh key for this connection"})
+		e.Fields = append(e.Fields, Field{"public value", hexLen(b.Public), "the client's key for this connection"})
 	}
 	if b.PSKIdentity != nil {
 		e.Fields = append(e.Fields, field("name of the pre-shared key", clip(printable(b.PSKIdentity))))
@@ -772,8 +782,12 @@ func (x *Explainer) tellFinished(c *conn, h *hands, e Event, a args, side int, w
 	again := h.fin[side]
 	h.fin[side] = true
 	h.at[[2]string{"cfin", "sfin"}[side]] = w
+	if h.sh != nil && !h.is13() && !h.resumed && len(h.sh.SessionID) > 0 {
+		// Once more: the secret may have become known after the ServerHelloDone.
+		x.remember('s', h.sh.SessionID, issued{conn: c.n, secrets: h.secrets})
+	}
 	if fin, ok := h.find(side, handshake.TypeFinished).bodyFinished(); ok {
-		e.Fields = append(e.Fields, Field{"verify_data", hex.EncodeToString(clipBytes(fin.VerifyData, 64)), "a keyed checksum over everything said so far"})
+		e.Fields = append(e.Fields, Field{"verify_data", hex.EncodeToString(clipBytes(fin.VerifyData, 64)), ""})
 	}
 	e.Brief = "a keyed checksum over everything said so far"
 	e.Says = append(e.Says, say([2]string{"finished-client", "finished-server"}[side], e.Evidence, a))

@@ -487,7 +487,7 @@ func (c *certificate) issuer() string {
 }
 
 // paddedBlock checks the recorded block of step 5 against the ciphertext on the
-// wire, and what comes of it against the hello and the key log.
+// wire, and what is derived from it against the hello and the key log.
 func (x *Explainer) paddedBlock(c *conn, h *hands) []Proof {
 	if h.em == nil || h.cke == nil || h.leaf[1] == nil {
 		return nil
