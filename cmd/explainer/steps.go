@@ -53,7 +53,7 @@ func printSteps(w io.Writer) error {
 	}
 	for _, s := range annotate.StepTable() {
 		fmt.Fprintf(w, "step %s: %s\n", s.Step, s.Title)
-		for _, part := range [][2]string{{"textbook", s.Textbook}, {"TLS 1.2 RSA", s.TLS12RSA}, {"TLS 1.2 ECDHE", s.TLS12ECDHE}, {"TLS 1.3", s.TLS13}} {
+		for _, part := range [][2]string{{"textbook", s.Textbook}, {"TLS 1.2 RSA", s.TLS12RSA}, {"TLS 1.2 (EC)DHE", s.TLS12ECDHE}, {"TLS 1.3", s.TLS13}} {
 			for i, line := range annotate.Wrap(part[1], width-18) {
 				lead := part[0]
 				if i > 0 {
