@@ -41,17 +41,19 @@ const (
 //	    │ Finished
 //	  application              data, KeyUpdate            data, KeyUpdate, NewSessionTicket
 //
-//	Any state goes to opaque after bytes that break the protocol or are missing.
+//	Any state goes to opaque after bytes that break the protocol. After missing bytes
+//	records are only counted, if the next bytes look like one, and are opaque if not.
+//	Opaque goes to TLS where a ClientHello is found in it (STARTTLS, SOCKS, databases).
 //
 // A direction whose next record cannot be handled yet waits: bytes are kept and
 // it is tried again when a secret arrives or the other direction moves on. There
 // are three things to wait for: a secret; a message of the other side that says
 // how to read this one (a client's flight needs the ServerHello, its data in TLS
 // 1.3 the EncryptedExtensions); and, so that a response is always read after its
-// request, application data of the other side that was captured before. So each
-// side's messages are the same whenever its secrets arrive. Secrets of one
-// direction are expected in the order in which they are derived, as every key
-// log has them: when a later one is known, an earlier one is not waited for.
+// request, what the other side sent before. So each side's messages are the same
+// whenever its secrets arrive. Secrets of one direction are expected in the order
+// in which they are derived, as every key log has them: when that of the last
+// stage is known, an earlier one that is not known is not waited for.
 //
 // Nothing waits for a secret beyond the bounds, after the end of a connection
 // that the proxy itself recorded, or where SecretsFirst is set; then it is [Sealed].

@@ -2,7 +2,6 @@ package capture_test
 
 import (
 	"bytes"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
 	"encoding/binary"
@@ -213,7 +212,12 @@ func TestPreMasterSecret(t *testing.T) {
 	want := decode(t, &capture.Decoder{}, r.inputs(0))
 	for _, m := range want {
 		if k, ok := m.Body.(*handshake.ClientKeyExchange); ok {
-			pre, err := rsa.DecryptPKCS1v15(rand.Reader, certificates().rsa.PrivateKey.(*rsa.PrivateKey), k.EncryptedPreMaster)
+			key := certificates().rsa.PrivateKey.(*rsa.PrivateKey)
+			em, err := keys.OpenPKCS1(key, k.EncryptedPreMaster)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pre, err := keys.CheckPKCS1(em, &key.PublicKey, k.EncryptedPreMaster)
 			if err != nil {
 				t.Fatal(err)
 			}
