@@ -44,7 +44,7 @@ var messageSentences = []entry{
 	{"server-hello-resumed", "{Server} echoes the session id that {client} sent: it takes up an earlier session. No certificate and no key exchange follow.", []string{"5246 7.4.1.3", "5077 3.4"}},
 	{"server-hello-perhaps-resumed", "{Client} handed in a ticket; whether {server} takes up that earlier session shows in its next message.", []string{"5077 3.4"}},
 	{"server-hello-share", "It brings the server's {group} key: both sides can compute their keys now, and every handshake message after this one is encrypted.", []string{"8446 4.2.8", "8446 7.1"}},
-	{"server-hello-mlkem", "It brings {servershare} bytes of {groupname}: among them a ciphertext that {server} made with the client's key, for one of the two parts of the secret. The textbook's steps 4 to 6 are back, with the roles reversed.", []string{"10024", "8446 4.2.8"}},
+	{"server-hello-mlkem", "It brings {servershare} bytes of {groupname}: in them {part}, encrypted with the client's key. The textbook's steps 4 to 6 are back, with the roles reversed.", []string{"10024", "8446 4.2.8"}},
 	{"server-hello-psk", "{Server} takes the secret that {client} named: no certificate will be sent; what speaks for {server} is that it knows that secret.", []string{"8446 2.2", "8446 4.2.11"}},
 	{"hello-retry-group", "{Server} takes none of the keys that {client} sent and asks it to say hello again with one for {group}.", []string{"8446 4.1.4"}},
 	{"hello-retry-cookie", "{Server} asks {client} to say hello again before it keeps anything about it.", []string{"8446 4.1.4", "8446 4.2.2"}},

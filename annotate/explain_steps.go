@@ -224,6 +224,11 @@ func (x *Explainer) args(c *conn) args {
 			} else {
 				a["ciphertext"] = strconv.Itoa(len(ks.Exchange))
 			}
+			// Alone, or beside a Diffie-Hellman exchange.
+			a["part"], a["beside"] = "one of the two parts of the secret", ", and a public key of its own beside it"
+			if ks.Group&0xfff0 == 0x0200 {
+				a["part"], a["beside"] = "the secret", " and nothing beside it"
+			}
 			if s := shareOf(h.ch, ks.Group); s != nil {
 				a["clientshare"] = strconv.Itoa(len(s.Exchange))
 			}
@@ -374,7 +379,11 @@ func (x *Explainer) row(c *conn, s Step) Row {
 	a := x.args(c)
 	if c.failure != nil && c.failure.step == s {
 		r.Verdict = Failed
-		r.Says = say(c.failure.id, c.failure.how(), a.with("cause", c.failure.cause, "fault", c.failure.cause))
+		id := c.failure.id
+		if s == Step4a && c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome != "ok" && strings.HasPrefix(id, "step-4a-failed-") {
+			id = "step-4a-proxy-refused" // its note came after its alert
+		}
+		r.Says = say(id, c.failure.how(), a.with("cause", c.failure.cause, "fault", c.failure.cause))
 		r.Packets = c.failure.at.packets()
 		r.Proofs = x.stepProofs(c, f, s)
 		return r
@@ -839,7 +848,7 @@ func (x *Explainer) row4a(c *conn, f flow, a args, r *Row) {
 			} else {
 				r.Says = say("step-4a-proxy-bad", None, a)
 			}
-		case c.leg == capture.LegBrowser && c.minted != nil:
+		case c.leg == capture.LegBrowser && c.minted != nil && x.fault(h) == "":
 			r.Says = say("step-4a-minted", Inferred, a)
 		case h.leaf[1] != nil && x.fault(h) != "":
 			id := "step-4a-unseen-fault"
