@@ -380,7 +380,7 @@ func (x *Explainer) row(c *conn, s Step) Row {
 	if c.failure != nil && c.failure.step == s {
 		r.Verdict = Failed
 		id := c.failure.id
-		if s == Step4a && c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome != "ok" && strings.HasPrefix(id, "step-4a-failed-") {
+		if s == Step4a && c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome != "ok" && id != "step-4a-proxy-bad" {
 			id = "step-4a-proxy-refused" // its note came after its alert
 		}
 		r.Says = say(id, c.failure.how(), a.with("cause", c.failure.cause, "fault", c.failure.cause))
