@@ -248,7 +248,7 @@ func retell(t *testing.T, recording string, out renderer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tell := &teller{decoder: new(capture.Decoder), explainer: new(annotate.Explainer), out: out, open: map[int]bool{}}
+	tell := &teller{decoder: &capture.Decoder{SecretsFirst: true}, explainer: new(annotate.Explainer), out: out, open: map[int]bool{}}
 	if err := tell.tell(r); err != nil {
 		t.Error(err)
 	}
@@ -1176,7 +1176,7 @@ func TestHostileCuts(t *testing.T) {
 			continue
 		}
 		var text bytes.Buffer
-		tell := &teller{decoder: new(capture.Decoder), explainer: new(annotate.Explainer), out: annotate.NewText(&text), open: map[int]bool{}}
+		tell := &teller{decoder: &capture.Decoder{SecretsFirst: true}, explainer: new(annotate.Explainer), out: annotate.NewText(&text), open: map[int]bool{}}
 		err = tell.tell(r)
 		if cut := errors.As(err, new(*pcap.CutError)); cut == boundaries[n] || err != nil && !cut {
 			t.Errorf("cut at %d, at a boundary of blocks: %v: %v", n, boundaries[n], err)

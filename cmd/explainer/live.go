@@ -159,6 +159,7 @@ func follow(c *cli.Context, rec *proxy.Recorder, out renderer) error {
 		return err
 	}
 	t := newTeller(c, out)
+	t.decoder.SecretsFirst = true // the recorder writes them before the bytes that they open
 	told := t.tell(r)
 	// A recording that could not be written to its end is told up to there.
 	if errors.As(told, new(*pcap.CutError)) {

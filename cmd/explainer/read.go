@@ -112,12 +112,14 @@ func readFile(c *cli.Context, name string, secrets []keys.Secret, out renderer) 
 	// In a recording of our own the keys stand before the bytes they open. In
 	// other captures they may stand anywhere, so a file is gone through for
 	// them first; standard input can be read only once.
+	t.decoder.SecretsFirst = true
 	if !r.Own() {
 		if info, err := f.Stat(); f != os.Stdin && err == nil && info.Mode().IsRegular() {
 			if r, err = withKeysFirst(f, t); err != nil {
 				return failed(fmt.Errorf("%s: %w", name, err), "")
 			}
 		} else {
+			t.decoder.SecretsFirst = false
 			say(c.App.ErrWriter, "standard input is read once: keys that stand far behind the bytes they open may come too late")
 		}
 	}
