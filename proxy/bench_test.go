@@ -112,8 +112,11 @@ func benchProxy(kind string) error {
 			return err
 		}
 		go http.Serve(l, h)
-	} else if caPEM, finish, err = explainerProxy(kind, roots, l); err != nil {
-		return err
+	} else {
+		debug.SetGCPercent(GCPercent) // as the command does
+		if caPEM, finish, err = explainerProxy(kind, roots, l); err != nil {
+			return err
+		}
 	}
 	out := json.NewEncoder(os.Stdout)
 	if err := out.Encode(ready{l.Addr().String(), caPEM}); err != nil {
@@ -250,7 +253,6 @@ func explainerProxy(kind string, roots []byte, l net.Listener) (caPEM []byte, fi
 		return nil, nil, err
 	}
 	p := &Proxy{Authority: authority, Recorder: rec, OriginCAs: []*x509.Certificate{originCA}, Map: map[string]string{benchHost: os.Getenv(envOrigin)}}
-	debug.SetGCPercent(GCPercent) // as the command does
 	told := make(chan error, 1)
 	events := 0
 	if kind == kindStory {
