@@ -65,7 +65,7 @@ var messageSentences = []entry{
 	{"server-key-exchange", "{Server} sends a public key for this connection and signs it, together with both random numbers, with the private key of its certificate: step 2 is shown here, not by the certificate.", []string{"5246 7.4.3", "8422 5.4"}},
 	{"server-key-exchange-unproven", "{Server} sends a public key for this connection, with a signature over it and both random numbers. Only if that signature holds is step 2 shown.", []string{"5246 7.4.3", "8422 5.4"}},
 	{"server-key-exchange-unsigned", "{Server} sends its part of the key exchange, unsigned.", []string{"5246 7.4.3", "4279 2"}},
-	{"key-reused", "WARNING: {sender} sent this very public value in connection {conn} already: it is not fresh.", []string{"8446 7.4", "8422 5.11"}},
+	{"key-reused", "WARNING: this very public value was sent in connection {conn} already, so it is not fresh. In TLS 1.3 that is forbidden now.", []string{"9846 4.3.8"}},
 	{"dhe-small", "WARNING: a Diffie-Hellman modulus of {bits} bits is too small for today.", []string{"7919 1", "10015 3"}},
 	{"certificate-request", "{Server} wants a certificate of {client} too (mutual TLS).", []string{"5246 7.4.4", "8446 4.3.2"}},
 	{"server-hello-done", "{Server} has said everything for now; it is the turn of {client}.", []string{"5246 7.4.5"}},

@@ -84,7 +84,7 @@ func TestUse(t *testing.T) {
 	used := literals(t)
 	// IDs that the code puts together.
 	for _, stem := range []string{"tls13", "mlkem"} {
-		for _, s := range []string{"step-3-" + stem + "-sealed", "step-3-" + stem + "-first", "step-3-minted-" + stem, "step-3-" + stem} {
+		for _, s := range []string{"step-3-" + stem + "-sealed", "step-3-" + stem + "-first", "step-3-" + stem + "-only", "step-3-minted-" + stem, "step-3-" + stem} {
 			used[s] = true
 		}
 	}

@@ -206,7 +206,8 @@ type earlier struct {
 // issued is where a session id or a ticket came from. Its key log lines may come later.
 type issued struct {
 	conn    int
-	kind    byte // as for remember
+	kind    byte     // as for remember
+	random  [32]byte // of its hello; for public values
 	secrets map[string][]byte
 }
 
@@ -643,16 +644,18 @@ func (e *earlier) keep(k [32]byte, i issued) {
 	e.by[k] = i
 }
 
-// reused tells if a public value that must be fresh was seen in another connection.
-func (x *Explainer) reused(c *conn, e *Event, side int, public []byte) {
-	if len(public) < 16 {
+// reused tells if a public value that should be fresh was sent in another
+// connection. One whose hello has the same random is the same handshake, seen on
+// both sides of somebody who passes it on.
+func (x *Explainer) reused(h *hands, c *conn, e *Event, public []byte) {
+	if len(public) < 16 || h.ch == nil {
 		return
 	}
 	k := handleOf('p', public)
 	if i, ok := x.shares.by[k]; !ok {
-		x.shares.keep(k, issued{conn: c.n})
-	} else if i.conn != c.n {
-		e.Says = append(e.Says, say("key-reused", Recomputed, args{"sender": c.side(side), "conn": strconv.Itoa(i.conn)}))
+		x.shares.keep(k, issued{conn: c.n, random: h.ch.Random})
+	} else if i.conn != c.n && i.random != h.ch.Random {
+		e.Says = append(e.Says, say("key-reused", Recomputed, args{"conn": strconv.Itoa(i.conn)}))
 	}
 }
 

@@ -235,7 +235,9 @@ func (x *Explainer) args(c *conn) args {
 		}
 	}
 	if h.hrr != nil {
-		a["firstgroups"] = or(shareWords(h.ch1.KeyShares()), "no share at all")
+		if h.ch1 != nil {
+			a["firstgroups"] = or(shareWords(h.ch1.KeyShares()), "no share at all")
+		}
 		a["whichhello"] = "its second"
 	} else {
 		a["whichhello"] = "its first"
@@ -537,7 +539,9 @@ func (x *Explainer) hidden(c *conn, f flow, s Step, a args) (Sentence, bool) {
 		case h.suite() == nil && c.dark[1] > 0:
 			ids = [2]string{"step-hidden-suite", "step-hidden-suite"}
 		case c.firstData[1] || c.failure != nil && c.failure.step == Step7:
-		case h.is13() && c.dark[0] > 0, c.darkAlert[0], c.darkAlert[1]:
+		case h.is13() && c.dark[0] > 0:
+			ids = [2]string{"step-7-sealed-client", "step-8-sealed-alert"}
+		case c.darkAlert[0], c.darkAlert[1]:
 			ids = [2]string{"step-7-sealed-alert", "step-8-sealed-alert"}
 		}
 		if ids[0] != "" {
@@ -778,8 +782,10 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *Row) {
 		}
 		r.Packets = h.at["sh"].packets()
 		switch {
-		case h.leaf[1] == nil && (c.sealed[1] > 0 || c.ended || c.over):
+		case h.leaf[1] == nil && c.dark[1] > 0:
 			r.Says = say("step-3-"+stem+"-sealed", Clear, a)
+		case h.leaf[1] == nil && (c.ended || c.over):
+			r.Says = say("step-3-"+stem+"-only", Clear, a)
 		case h.leaf[1] == nil:
 			r.Says = say("step-3-"+stem+"-first", Clear, a)
 		case minted:

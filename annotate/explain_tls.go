@@ -272,7 +272,7 @@ func (x *Explainer) clientHello(c *conn, h *hands, e *Event, b *handshake.Client
 		e.Says = append(e.Says, say("client-hello-shares", e.Evidence, a.with("shares", groups)))
 		for i, s := range b.KeyShares() {
 			if i < 8 {
-				x.reused(c, e, 0, s.Exchange)
+				x.reused(h, c, e, s.Exchange)
 			}
 		}
 	}
@@ -412,7 +412,7 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *Event, b *handshake.Server
 	}
 	e.Says = append(e.Says, say("server-hello", e.Evidence, a))
 	if ks := b.KeyShare(); ks != nil {
-		x.reused(c, e, 1, ks.Exchange)
+		x.reused(h, c, e, ks.Exchange)
 	}
 	if _, known := keys.SuiteByID(b.CipherSuite); !known {
 		e.Says = append(e.Says, say("server-hello-unregistered", e.Evidence, a))
@@ -630,7 +630,7 @@ func (x *Explainer) certificateFaults(c *conn, h *hands, leaf *certificate, now 
 func (x *Explainer) tellServerKeyExchange(c *conn, h *hands, e *Event, b *handshake.ServerKeyExchange, w where) {
 	h.ske = b
 	h.at["ske"] = w
-	x.reused(c, e, 1, b.Public)
+	x.reused(h, c, e, b.Public)
 	a := x.args(c)
 	switch {
 	case b.Group != 0:
@@ -713,7 +713,7 @@ func (x *Explainer) tellCertificateVerify(c *conn, h *hands, e *Event, a args, b
 func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e Event, b *handshake.ClientKeyExchange, w where) {
 	h.cke = b
 	h.at["cke"] = w
-	x.reused(c, &e, 0, b.Public)
+	x.reused(h, c, &e, b.Public)
 	if b.KeyExchange == handshake.KeyExchangeRSA {
 		h.hashSession()
 	}

@@ -1,6 +1,7 @@
 package annotate_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -102,6 +103,94 @@ func TestWithoutKeys(t *testing.T) {
 		if strings.HasSuffix(e.Name(), ".pcapng") {
 			path := filepath.Join(dir, "made-here", e.Name())
 			sameTruth(t, e.Name(), story(t, path, true), story(t, path, false))
+		}
+	}
+}
+
+// TestOneSide: a capture of one side alone, as of a tap on one fibre, shows no
+// failure and no end: what the other side did may all be well.
+func TestOneSide(t *testing.T) {
+	for name, tapes := range fixtures(t) {
+		if strings.HasPrefix(name, "failed-") {
+			continue
+		}
+		for _, side := range []capture.Side{capture.Client, capture.Server} {
+			for _, keyed := range []bool{false, true} {
+				in := slices.DeleteFunc(inputsOf(tapes), func(i capture.Input) bool {
+					switch i := i.(type) {
+					case *capture.Chunk:
+						return i.Side != side
+					case *capture.Close:
+						return i.Side != side
+					case *capture.Secret:
+						return !keyed
+					case *capture.Open:
+						i.SYN = false
+					}
+					return false
+				})
+				// The end of both sides, as a RST shows it.
+				for n := range tapes {
+					in = append(in, &capture.Close{Conn: n + 1, Side: side, Packet: 90000 + n, Reset: true})
+				}
+				for _, l := range legs(events(messages(in))) {
+					for _, r := range l.Rows {
+						if r.Verdict == annotate.Failed || r.Verdict == annotate.NotReached {
+							t.Errorf("%s, the %s alone, keys %v: connection %d, step %s: %s: %s", name, side, keyed, l.Conn, r.Step, r.Verdict, r.Says.Text)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestWhoFirst: which side spoke or left first is told by the packets, whatever
+// the order in which the two directions are told.
+func TestWhoFirst(t *testing.T) {
+	for name, tapes := range fixtures(t) {
+		if len(tapes) != 1 {
+			continue
+		}
+		in := slices.DeleteFunc(inputsOf(tapes), func(i capture.Input) bool { _, ok := i.(*capture.Secret); return ok })
+		ms := messages(in)
+		at := func(ms []capture.Message) map[annotate.Step]string {
+			out := make(map[annotate.Step]string)
+			for _, l := range legs(events(ms)) {
+				for _, r := range l.Rows {
+					out[r.Step] = string(r.Verdict) + " " + r.Says.Text
+				}
+			}
+			return out
+		}
+		want := at(ms)
+		// The sealed records of the server before those of the client, and the other way round.
+		for _, side := range []capture.Side{capture.Client, capture.Server} {
+			sealed := func(m *capture.Message) bool {
+				switch m.Body.(type) {
+				case *capture.Sealed, *capture.Closed:
+					return true
+				}
+				return false
+			}
+			var first, head, rest []capture.Message
+			for _, m := range ms {
+				switch {
+				case !sealed(&m):
+					head = append(head, m)
+				case m.Side == side:
+					first = append(first, m)
+				default:
+					rest = append(rest, m)
+				}
+			}
+			if got := at(slices.Concat(head, first, rest)); !maps.Equal(got, want) {
+				for s := range want {
+					if got[s] != want[s] {
+						t.Errorf("%s, the %s told first: step %s:\n got %s\nwant %s", name, side, s, got[s], want[s])
+					}
+				}
+			}
 		}
 	}
 }
