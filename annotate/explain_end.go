@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"explainer/capture"
 	"explainer/capture/handshake"
@@ -33,8 +32,6 @@ func (x *Explainer) connectionEvent(c *conn, m *capture.Message) Event {
 	c.settled[Step1] = true
 	return e
 }
-
-func atTime(c *conn) time.Time { return at(c.now) }
 
 // how a failure is known.
 func (f *failure) how() Evidence {

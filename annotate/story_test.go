@@ -389,6 +389,39 @@ func TestTamperedRecord(t *testing.T) {
 	}
 }
 
+// TestReused: a public value that comes again in another handshake is not fresh;
+// the same handshake seen on both sides of somebody who passes it on is no proof of that.
+func TestReused(t *testing.T) {
+	for _, test := range []struct {
+		random byte
+		want   int
+	}{{0, 0}, {1, 2}} { // the keys of server and client
+		ms := messages(inputsOf(fixtures(t)["tls12-ecdhe"]))
+		second := *ms[0].Conn
+		second.Number = 2
+		for _, m := range slices.Clone(ms) {
+			m.Conn = &second
+			if b, ok := m.Body.(*handshake.ClientHello); ok {
+				c := *b
+				c.Random[0] ^= test.random
+				m.Body = &c
+			}
+			ms = append(ms, m)
+		}
+		n := 0
+		for _, e := range events(ms) {
+			for _, s := range e.Says {
+				if s.ID == "key-reused" {
+					n++
+				}
+			}
+		}
+		if n < test.want || test.want == 0 && n != 0 {
+			t.Errorf("random changed by %d: told %d times that a key is not fresh, want %d", test.random, n, test.want)
+		}
+	}
+}
+
 // TestIncomplete: what is missing makes a proof uncheckable, never false.
 func TestIncomplete(t *testing.T) {
 	for name, tapes := range fixtures(t) {
