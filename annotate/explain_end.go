@@ -282,39 +282,45 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 		e.Says = append(e.Says, say("closed", Clear, a))
 	}
 	if c.closed[0] && c.closed[1] && !c.over {
-		c.over = true
-		for s := range c.data {
-			if c.data[s] == 0 {
-				continue
-			}
-			a := a.with("sender", c.side(s), "count", plural(int(c.data[s]), "record"), "bytes", strconv.FormatInt(c.bytes[s], 10), "sealed", strconv.FormatInt(c.sealed[s], 10))
-			p := newProof([2]string{proofClientRecords, proofServerRecords}[s], Proven, "", field("records", strconv.FormatInt(c.data[s], 10)), field("bytes of data in them", strconv.FormatInt(c.bytes[s], 10)))
-			switch {
-			case c.badTag[s]:
-				continue // told where it happened
-			case c.missing:
-				p.State, p.Reason = NotCheckable, "bytes are missing from the capture"
-			case c.sealed[s] > 0:
-				p.State, p.Reason = NotCheckable, plural(int(c.sealed[s]), "record")+" stayed sealed"
-			}
-			switch {
-			case p.State != Proven:
-				e.Says = append(e.Says, say("records-counted-partly", Recomputed, a))
-			case c.provenGoodbye(s):
-				e.Says = append(e.Says, say("records-counted", Recomputed, a), say("records-complete", Recomputed, a))
-			default:
-				e.Says = append(e.Says, say("records-counted", Recomputed, a))
-			}
-			if c.main.has([2]string{proofClientFirst, proofServerFirst}[s]) {
-				c.main.prove(p)
-				e.Proofs = append(e.Proofs, p)
-			}
-		}
-		x.emit(c, e)
-		x.settleEnd(c)
+		x.end(c, &e)
 		return
 	}
 	x.emit(c, e)
+}
+
+// end tells, with the event that ends the connection, what its records came to,
+// and settles what is left.
+func (x *Explainer) end(c *conn, e *Event) {
+	c.over = true
+	for s := range c.data {
+		if c.data[s] == 0 {
+			continue
+		}
+		a := x.args(c).with("sender", c.side(s), "count", plural(int(c.data[s]), "record"), "bytes", strconv.FormatInt(c.bytes[s], 10), "sealed", strconv.FormatInt(c.sealed[s], 10))
+		p := newProof([2]string{proofClientRecords, proofServerRecords}[s], Proven, "", field("records", strconv.FormatInt(c.data[s], 10)), field("bytes of data in them", strconv.FormatInt(c.bytes[s], 10)))
+		switch {
+		case c.badTag[s]:
+			continue // told where it happened
+		case c.missing:
+			p.State, p.Reason = NotCheckable, "bytes are missing from the capture"
+		case c.sealed[s] > 0:
+			p.State, p.Reason = NotCheckable, plural(int(c.sealed[s]), "record")+" stayed sealed"
+		}
+		switch {
+		case p.State != Proven:
+			e.Says = append(e.Says, say("records-counted-partly", Recomputed, a))
+		case c.provenGoodbye(s):
+			e.Says = append(e.Says, say("records-counted", Recomputed, a), say("records-complete", Recomputed, a))
+		default:
+			e.Says = append(e.Says, say("records-counted", Recomputed, a))
+		}
+		if c.main.has([2]string{proofClientFirst, proofServerFirst}[s]) {
+			c.main.prove(p)
+			e.Proofs = append(e.Proofs, p)
+		}
+	}
+	x.emit(c, *e)
+	x.settleEnd(c)
 }
 
 func (h *hands) has(id string) bool { s, _ := h.proved(id); return s != "" }
@@ -577,7 +583,7 @@ func (x *Explainer) notes(c *conn) []Sentence {
 	}
 	if c.pass != nil && c.pass.Kind == capture.FactPassThrough {
 		out = append(out, say("summary-pass-through", None, a))
-	} else if c.dark[0]+c.dark[1] > 0 && !c.opened[0] && !c.opened[1] && c.main.sh != nil {
+	} else if c.dark[0]+c.dark[1] > 0 && !c.opened[0] && !c.opened[1] && c.main.sh != nil && !x.null(c) {
 		out = append(out, say("summary-sealed", None, a.with("seen", x.eavesdropper(c))))
 	}
 	if x.null(c) {

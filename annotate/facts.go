@@ -23,7 +23,12 @@ func (x *Explainer) fact(m *capture.Message, f *capture.Fact) {
 		x.pending[f.Conn] = append(x.pending[f.Conn], f)
 	}
 	e, ok := x.factEvent(c, m, f)
-	if ok {
+	switch {
+	case ok && f.Kind == capture.FactClosed && c != nil && !c.over:
+		// The proxy has closed it, and so no word or end of the other side can follow.
+		x.end(c, &e)
+		defer x.retire(c)
+	case ok:
 		x.emit(c, e)
 		if c == nil && f.Conn != 0 {
 			x.out[len(x.out)-1].Conn = f.Conn

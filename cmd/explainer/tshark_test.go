@@ -47,7 +47,6 @@ func TestTsharkAgrees(t *testing.T) {
 		"plain http":  {nil, []string{"http://explainer.test/"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			recording, story := record(t, c.flags, append([]string{"curl", "-sS", "-o", "/dev/null"}, c.args...)...)
 			compareWithTshark(t, recording, story)
 		})
