@@ -19,7 +19,7 @@ var connectionSentences = []entry{
 	{"summary-sealed", "No keys for this connection are known here, so this is what everybody on the path sees of it: {seen}; and the other handshake messages that are not encrypted. What the application said is sealed.", nil},
 	{"summary-pass-through", "The proxy passed these bytes on without decrypting them: it made no certificate, and the two ends have one TLS connection between them.", nil},
 	{"summary-renegotiated", "This connection had {count} handshakes, one inside the other's encryption (renegotiation); the steps tell of the first.", []string{"5746 3"}},
-	{"summary-null", "This suite does not encrypt. Everything that was sent could be read, and only changes would have been noticed.", []string{"5246 6.2.3.1"}},
+	{"summary-null", "This suite does not encrypt: everybody on the path could read what was sent, and only changes would have been noticed.", []string{"5246 6.2.3.1"}},
 	{"summary-early-rejected", "{Client} sent early data (0-RTT) and {server} rejected it: what was in it never reached the application. {Client} may send it again after the handshake.", []string{"8446 4.2.10"}},
 }
 

@@ -426,12 +426,11 @@ func (x *Explainer) emit(c *conn, e Event) {
 		e.Host = c.session.host
 		e.Noise = c.session.noise
 	}
-	ends := args{"client": "the client", "server": "the server"}
 	if c != nil {
-		ends["client"], ends["server"] = c.ends()
-	}
-	for i := range e.Proofs {
-		e.Proofs[i].Claim, _ = fill(e.Proofs[i].Claim, ends)
+		for i := range e.Proofs {
+			client, server := c.ends()
+			e.Proofs[i].Claim, _ = fill(e.Proofs[i].Claim, args{"client": client, "server": server})
+		}
 	}
 	// What was refuted comes first, so that nobody overlooks it.
 	for _, p := range e.Proofs {
