@@ -1,5 +1,7 @@
 package annotate
 
+import "slices"
+
 // A StepInfo is one of the textbook's steps beside what TLS really does.
 type StepInfo struct {
 	Step       Step     `json:"step"`
@@ -9,6 +11,14 @@ type StepInfo struct {
 	TLS12ECDHE string   `json:"tls12_ecdhe"` // TLS 1.2 with (EC)DHE
 	TLS13      string   `json:"tls13"`
 	Refs       []string `json:"refs"`
+}
+
+// titleOf returns a step in the textbook's words, as short as they go.
+func titleOf(s Step) string {
+	if i := slices.Index(Steps, s); i >= 0 {
+		return stepTable[i].Title
+	}
+	return ""
 }
 
 // StepTable returns the steps in order.

@@ -174,7 +174,7 @@ func (t *Text) event(e *Event) {
 	}
 	detail := clean(e.Brief)
 	if e.Kind == KindStep && len(e.Steps) == 1 && detail == "" {
-		detail = textbook[e.Steps[0].Step]
+		detail = titleOf(e.Steps[0].Step)
 	}
 	if marks := stepMarks(e.Steps); marks != "" {
 		detail = strings.TrimSpace(marks + " " + detail)
@@ -305,7 +305,7 @@ func (t *Text) summary(e *Event) {
 			t.paragraph("", "  ", fmt.Sprintf("steps %s %s %s", Steps[i], to, Steps[last]), bold)
 			i = last
 		} else {
-			t.paragraph("", "  ", fmt.Sprintf("step %s: %s", Steps[i], textbook[Steps[i]]), bold)
+			t.paragraph("", "  ", fmt.Sprintf("step %s: %s", Steps[i], titleOf(Steps[i])), bold)
 		}
 		if len(rows) == 2 && rows[0].Verdict == rows[1].Verdict && rows[0].Says.Text == rows[1].Says.Text && slices.Equal(rows[0].Proofs, rows[1].Proofs) {
 			both := rows[0]
@@ -376,21 +376,6 @@ func legName(leg string) string {
 		return ""
 	}
 	return leg + " leg, "
-}
-
-// textbook is each step in the textbook's words, as short as they go.
-var textbook = map[Step]string{
-	Step1:  "the client connects to port 443 of the server",
-	Step2:  "the server has a key pair; the private key never leaves it",
-	Step3:  "the server sends its public key",
-	Step4a: "the client checks it",
-	Step4b: "the client makes a random client key",
-	Step4c: "the client encrypts the client key with the server's public key",
-	Step5:  "the client sends the encrypted client key",
-	Step6a: "the server decrypts it with its private key",
-	Step6b: "the server encrypts the data with the client key",
-	Step7:  "the server sends the ciphertext",
-	Step8:  "the client decrypts it",
 }
 
 // since is the time from the beginning of the session to the event.
