@@ -16,6 +16,8 @@ var stepSentences = []entry{
 	{"step-1-plain", "{Client} opened a TCP connection to port {port} of {server} and spoke plain HTTP on it: port 443 and TLS belong to https alone.", []string{"9110 4.2.1"}},
 	{"step-1-plain-443", "{Client} opened a TCP connection to port 443 of {server}, the port of https, but spoke plain HTTP on it.", []string{"9110 4.2.1"}},
 	{"step-1-plain-proxy", "{Client} opened a TCP connection to port {port} of {server} and sent a plain HTTP request for {asked} to it: an http URL needs no tunnel, no port 443 and no TLS.", []string{"9112 3.2.2"}},
+	{"step-1-asked", "{Client} asked for a TCP connection to port {port} of {server} (SYN); a SYN-ACK that accepts it is not in the capture.", []string{"9293 3.5"}},
+	{"step-1-refused", "{Client} asked for a TCP connection to port {port} of {server} (SYN), and {server} refused it (RST).", []string{"9293 3.5.2"}},
 	{"step-1-failed-hello", "The TCP connection to port {port} of {server} was open, but it ended while the two sides said hello, before any other step: {cause}.", []string{"5246 7.3", "8446 4.1.1"}},
 	{"step-1-failed-tcp", "The TCP connection to port {port} of {server} was opened and ended before {client} had sent anything.", []string{"9293 3.5"}},
 	{"step-1-failed-cut", "The TCP connection to port {port} of {server} was open, but it ended inside the first message of {client}: {bytes} bytes of it had come.", []string{"9293 3.6"}},

@@ -357,6 +357,8 @@ func (x *Explainer) settleEnd(c *conn) {
 			switch {
 			case c.cut > 0:
 				c.fail(Step1, "step-1-failed-cut", "", at)
+			case c.c.Asked && c.reset && c.closer == 2 && c.c.Server.Port() == 443:
+				c.fail(Step1, "step-1-refused", "", at)
 			case c.c.SYN && (c.c.Server.Port() == 443 || c.leg != capture.LegNone):
 				c.fail(Step1, "step-1-failed-tcp", "", at)
 			}

@@ -87,6 +87,9 @@ func (x *Explainer) flow(c *conn) flow {
 	}
 	h := c.main
 	if h.sh == nil {
+		if h.ch != nil && c.oneSided(1) {
+			return flow{id: "unknown", title: "one side of a TLS handshake: the server's is not in the capture", hrr: h.hrr != nil}
+		}
 		if h.ch != nil {
 			return flow{id: "unknown", title: "a TLS handshake without an answer", hrr: h.hrr != nil}
 		}
@@ -645,6 +648,11 @@ func (x *Explainer) row1(c *conn, f flow, a args, r *Row) {
 			id = "step-1-connect-other"
 		}
 		r.Says = say(id, Clear, a)
+	case c.c.Asked:
+		if c.c.Server.Port() == 443 {
+			r.Verdict = Unknown
+		}
+		r.Says = say("step-1-asked", Clear, a)
 	case c.c.Server.Port() != 443 && !c.c.SYN:
 		r.Says = say("step-1-other-port-no-syn", Clear, a)
 	case c.c.Server.Port() != 443:
