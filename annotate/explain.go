@@ -163,6 +163,7 @@ type conn struct {
 	missing   bool
 	settled   map[Step]bool
 	ready     bool // the summary of this leg can be told
+	told      bool // and was
 	verified  *capture.Fact
 	minted    *capture.Fact
 	pass      *capture.Fact
@@ -382,10 +383,10 @@ func (x *Explainer) join(s *session, c *conn) {
 	c.session = s
 	if c.leg == capture.LegBrowser {
 		s.conns = slices.Insert(s.conns, 0, c)
-		s.told = slices.Insert(s.told, 0, false)
+		s.told = slices.Insert(s.told, 0, c.told)
 	} else {
 		s.conns = append(s.conns, c)
-		s.told = append(s.told, false)
+		s.told = append(s.told, c.told)
 	}
 }
 

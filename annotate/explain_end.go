@@ -473,12 +473,14 @@ func (x *Explainer) summarize(s *session, last bool) {
 	var notes []Sentence
 	var kinds []string
 	var lastConn *conn
+	var now []*conn
 	worth := false
 	for i, c := range s.conns {
-		if s.told[i] && len(s.conns) > 2 {
+		if c.told || s.told[i] && len(s.conns) > 2 {
 			continue // of many origins of a plain HTTP connection, only the new ones
 		}
 		s.told[i] = true
+		now = append(now, c)
 		legs = append(legs, x.leg(c))
 		notes = append(notes, x.notes(c)...)
 		kinds = append(kinds, legs[len(legs)-1].Title)
@@ -490,10 +492,13 @@ func (x *Explainer) summarize(s *session, last bool) {
 	if !worth {
 		return
 	}
+	for _, c := range now {
+		c.told = true
+	}
 	notes = append(notes, s.notes...)
 	e := x.event(lastConn, nil, KindSummary, "the eight steps")
 	e.Says = notes
-	e.Summary = &Summary{Flow: sessionWords(kinds, s.conns), Legs: legs}
+	e.Summary = &Summary{Flow: sessionWords(kinds, now), Legs: legs}
 	first := s.conns[0]
 	x.emit(first, e)
 	x.out[len(x.out)-1].Leg = ""
@@ -511,7 +516,7 @@ func sessionWords(kinds []string, conns []*conn) string {
 	}
 	var parts []string
 	for i, k := range kinds {
-		parts = append(parts, conns[min(i, len(conns)-1)].leg.String()+" leg: "+k)
+		parts = append(parts, conns[i].leg.String()+" leg: "+k)
 	}
 	return "through the proxy: " + strings.Join(parts, "; ")
 }
