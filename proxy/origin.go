@@ -154,9 +154,9 @@ func (p *Proxy) dial(ctx context.Context, t *Tap, to target, plain bool) (o *Tap
 		return nil, site, p.dialFailed(t, to, addr, err)
 	}
 	o = p.tap(c.(*net.TCPConn), capture.LegOrigin, name)
-	o.sibling = t
+	o.belong(t)
 	if !plain {
-		t.join(o)
+		t.belong(o)
 	}
 	if upstream {
 		if err := p.connectUpstream(ctx, o, to); err != nil {

@@ -396,14 +396,11 @@ func (t *Tap) setDeadline(d time.Time) {
 // SetWriteDeadline implements [net.Conn].
 func (t *Tap) SetWriteDeadline(d time.Time) error { return t.conn.SetWriteDeadline(d) }
 
-// join makes t and o the two legs of one session.
-func (t *Tap) join(o *Tap) {
+// belong makes o the other leg of t.
+func (t *Tap) belong(o *Tap) {
 	t.end.Lock()
 	t.sibling = o
 	t.end.Unlock()
-	o.end.Lock()
-	o.sibling = t
-	o.end.Unlock()
 }
 
 // other returns the other leg, or nil.
