@@ -2,7 +2,6 @@ package annotate
 
 import (
 	"slices"
-	"sort"
 	"strings"
 )
 
@@ -80,16 +79,6 @@ var citations = func() map[string][]string {
 	return m
 }()
 
-// IDs lists the catalogue's permanent names, sorted.
-func sentenceIDs() []string {
-	var ids []string
-	for id := range catalogue {
-		ids = append(ids, id)
-	}
-	sort.Strings(ids)
-	return ids
-}
-
 // args are values for the places in a sentence.
 type args map[string]string
 
@@ -143,20 +132,6 @@ func fill(text string, a args) (string, map[string]string) {
 		}
 		used[name] = value
 		b.WriteString(value)
-		text = after
-	}
-}
-
-// places lists the named places of a text.
-func places(text string) []string {
-	var names []string
-	for {
-		_, rest, ok := strings.Cut(text, "{")
-		if !ok {
-			return names
-		}
-		name, after, _ := strings.Cut(rest, "}")
-		names = append(names, name)
 		text = after
 	}
 }

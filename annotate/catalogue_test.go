@@ -177,3 +177,27 @@ func TestMatrixComplete(t *testing.T) {
 		}
 	}
 }
+
+// sentenceIDs lists the catalogue's permanent names, sorted.
+func sentenceIDs() []string {
+	var ids []string
+	for id := range catalogue {
+		ids = append(ids, id)
+	}
+	sort.Strings(ids)
+	return ids
+}
+
+// places lists the named places of a text.
+func places(text string) []string {
+	var names []string
+	for {
+		_, rest, ok := strings.Cut(text, "{")
+		if !ok {
+			return names
+		}
+		name, after, _ := strings.Cut(rest, "}")
+		names = append(names, name)
+		text = after
+	}
+}

@@ -16,7 +16,7 @@ const maxPending = 1024
 func (x *Explainer) fact(m *capture.Message, f *capture.Fact) {
 	c := x.conns[f.Conn]
 	if c != nil {
-		x.release2(c, f)
+		x.releaseBefore(c, f)
 		c.now = max(c.now, m.Time)
 		x.apply(c, f)
 	} else if f.Conn > x.last && len(x.pending) < maxPending && len(x.pending[f.Conn]) < 16 {
@@ -65,9 +65,9 @@ func (s *session) note(says []Sentence) {
 	}
 }
 
-// release2 lets the event of a connection's beginning out before a fact about
+// releaseBefore lets the event of a connection's beginning out before a fact about
 // it, unless that fact is what it waits for.
-func (x *Explainer) release2(c *conn, f *capture.Fact) {
+func (x *Explainer) releaseBefore(c *conn, f *capture.Fact) {
 	if f.Kind != capture.FactSession && f.Kind != capture.FactPlainHTTP {
 		x.release(c)
 	}
