@@ -20,7 +20,7 @@ var connectionSentences = []entry{
 	{"summary-pass-through", "The proxy passed these bytes on without decrypting them: it made no certificate, and the two ends have one TLS connection between them.", nil},
 	{"summary-renegotiated", "This connection had {count} handshakes, one inside the other's encryption (renegotiation); the steps tell of the first.", []string{"5746 3"}},
 	{"summary-null", "This suite does not encrypt: everybody on the path could read what was sent, and only changes would have been noticed.", []string{"5246 6.2.3.1"}},
-	{"summary-early-rejected", "{Client} sent early data (0-RTT) and {server} rejected it: what was in it never reached the application. {Client} may send it again after the handshake.", []string{"8446 4.2.10"}},
+	{"summary-early-rejected", "{Client} sent early data (0-RTT) and {server} rejected it: by the rules it is thrown away unread. {Client} may send it again after the handshake.", []string{"8446 4.2.10"}},
 }
 
 // messageSentences tell what a message is for.

@@ -142,7 +142,7 @@ var stepSentences = []entry{
 
 	// Step 6a: the server decrypts it with its private key.
 	{"step-6a-rsa-proven", "{Server} opened it with its private key. No message says so, but its Finished comes out right only for somebody who has the 48 bytes; recomputed from the recorded secret and messages, it does.", []string{"5246 7.4.7.1", "5246 7.4.9"}},
-	{"step-6a-rsa-finished", "{Server} must have opened it with its private key: its Finished, recomputed, fits the logged master secret. That this secret comes from the 48 bytes of step 5 is not recomputed: they are not recorded.", []string{"5246 7.4.7.1", "5246 7.4.9"}},
+	{"step-6a-rsa-finished", "The Finished of {server}, recomputed, fits the logged master secret. By the rules that secret comes from the 48 bytes of step 5, which only the private key opens; that is not recomputed here, for they are not recorded.", []string{"5246 7.4.7.1", "5246 7.4.9"}},
 	{"step-6a-rsa-unchecked", "If this is honest TLS, {server} opened it with its private key. Its Finished, which would show that, cannot be recomputed here: {reason}.", []string{"5246 7.4.7.1", "5246 7.4.9"}},
 	{"step-6a-rsa-refuted", "REFUTED: the Finished message of {server} does not come out of the recorded secret and messages; nothing shows that it opened the secret.", []string{"5246 7.4.9"}},
 	{"step-6a-failed", "The handshake broke where {server} had to open the secret and use it: {cause}. A server must not say whether the decryption itself failed, or it would help an attacker to guess the secret.", []string{"5246 7.4.7.1"}},
