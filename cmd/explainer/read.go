@@ -3,15 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"explainer/annotate"
-	"explainer/capture"
 	"explainer/capture/keys"
-	"explainer/capture/pcap"
 
 	"github.com/urfave/cli/v2"
 )
@@ -28,10 +26,13 @@ Examples:
 
    explainer read session.pcapng
    explainer read --messages --keylog keys.txt capture.pcap`,
-	Flags: append([]cli.Flag{
-		&cli.StringSliceFlag{Name: "keylog", Usage: "`FILE` with TLS keys, as browsers write for SSLKEYLOGFILE (repeatable)"},
-	}, storyFlags...),
+	Flags:  slices.Concat(keyFlags, storyFlags),
 	Action: read,
+}
+
+// keyFlags say where keys are that are not in the capture.
+var keyFlags = []cli.Flag{
+	&cli.StringSliceFlag{Name: "keylog", Usage: "`FILE` with TLS keys, as browsers write for SSLKEYLOGFILE (repeatable)"},
 }
 
 func read(c *cli.Context) error {
@@ -39,6 +40,32 @@ func read(c *cli.Context) error {
 	if len(files) == 0 {
 		return usage("read needs a capture file", `as in "explainer read session.pcapng"; - is standard input`)
 	}
+	r := reading{c: c}
+	var err error
+	if r.secrets, err = keyLogs(c); err != nil {
+		return err
+	}
+	if r.out, err = newRenderer(c, c.App.Writer); err != nil {
+		return err
+	}
+	if len(files) == 1 {
+		return r.file(files[0])
+	}
+	var first error
+	for _, name := range files {
+		if err := r.out.Event(&annotate.Event{Schema: annotate.SchemaVersion, Kind: annotate.KindFile, Name: "file", Brief: name}); err != nil {
+			return err
+		}
+		if err := r.file(name); err != nil {
+			exitCode(c.App.ErrWriter, err)
+			first = childExit(1)
+		}
+	}
+	return first
+}
+
+// keyLogs reads the key logs that the flags name.
+func keyLogs(c *cli.Context) ([]keys.Secret, error) {
 	logs := c.StringSlice("keylog")
 	if env := os.Getenv("SSLKEYLOGFILE"); env != "" && len(logs) == 0 {
 		// The variable is set for other programs; a file that is not there yet is no mistake.
@@ -51,61 +78,41 @@ func read(c *cli.Context) error {
 		n := len(secrets)
 		f, err := os.Open(name)
 		if err != nil {
-			return fileError("key log", err)
+			return nil, fileError("key log", err)
 		}
 		err = keys.ReadLog(f, func(s keys.Secret) { secrets = append(secrets, s) })
 		f.Close()
 		if err != nil {
-			return failed(fmt.Errorf("key log %s: %w", name, err), "")
+			return nil, failed(fmt.Errorf("key log %s: %w", name, err), "")
 		}
 		if len(secrets) == n {
 			say(c.App.ErrWriter, fmt.Sprintf("key log %s holds no line that opens TLS", name))
 		}
 	}
-	out, err := newRenderer(c, c.App.Writer)
+	return secrets, nil
+}
+
+// A reading is one run of read: what the flags ask for, for every file.
+type reading struct {
+	c       *cli.Context
+	secrets []keys.Secret
+	out     renderer
+}
+
+// file tells the story of one file.
+func (r *reading) file(name string) error {
+	s, err := openSource(name)
 	if err != nil {
 		return err
 	}
-	var first error
-	for _, name := range files {
-		if len(files) > 1 {
-			if err := out.Event(&annotate.Event{Schema: annotate.SchemaVersion, Kind: annotate.KindFile, Name: "file", Brief: name}); err != nil {
-				return err
-			}
-		}
-		if err := readFile(c, name, secrets, out); err != nil {
-			if len(files) == 1 {
-				return err
-			}
-			exitCode(c.App.ErrWriter, err)
-			first = childExit(1)
-		}
-	}
-	return first
-}
-
-// readFile tells the story of one file.
-func readFile(c *cli.Context, name string, secrets []keys.Secret, out renderer) error {
-	f := os.Stdin
-	if name == "-" {
-		name = "standard input"
-	} else {
-		var err error
-		if f, err = os.Open(name); err != nil {
-			return fileError("", err)
-		}
-		defer f.Close()
-		if info, err := f.Stat(); err == nil && info.IsDir() {
-			return failed(fmt.Errorf("%s is a folder", name), "name the capture file in it")
-		}
-	}
-	r, err := pcap.NewReader(f)
+	defer s.Close()
+	packets, err := s.reader()
 	if err != nil {
-		return failed(fmt.Errorf("%s: %w", name, err), "")
+		return err
 	}
-	t := newTeller(c, out)
-	for i := range secrets {
-		if err := t.feed(&secrets[i]); err != nil {
+	t := newTeller(r.c, r.out)
+	for i := range r.secrets {
+		if err := t.feed(&r.secrets[i]); err != nil {
 			return err
 		}
 	}
@@ -113,59 +120,25 @@ func readFile(c *cli.Context, name string, secrets []keys.Secret, out renderer) 
 	// other captures they may stand anywhere, so a file is gone through for
 	// them first; standard input can be read only once.
 	t.decoder.SecretsFirst = true
-	if !r.Own() {
-		if info, err := f.Stat(); f != os.Stdin && err == nil && info.Mode().IsRegular() {
-			if r, err = withKeysFirst(f, t); err != nil {
-				return failed(fmt.Errorf("%s: %w", name, err), "")
-			}
-		} else {
-			t.decoder.SecretsFirst = false
-			say(c.App.ErrWriter, "standard input is read once: keys that stand far behind the bytes they open may come too late")
+	switch {
+	case packets.Own():
+	case s.regular():
+		if packets, err = s.keysFirst(t); err != nil {
+			return err
 		}
+	default:
+		t.decoder.SecretsFirst = false
+		say(r.c.App.ErrWriter, "standard input is read once: keys that stand far behind the bytes they open may come too late")
 	}
-	told := t.tell(r)
+	told := t.tell(packets)
 	if err := t.finish(); err != nil {
 		return err
 	}
-	if n := len(t.open); n > 0 && told == nil && r.Own() {
+	if n := len(t.open); n > 0 && told == nil && packets.Own() {
 		// Every connection's end is in a recording that was completed.
-		say(c.App.ErrWriter, fmt.Sprintf("%s ends before %s in it did: its proxy was killed or had no room to write, or it still runs", name, count(n, "connection")))
+		say(r.c.App.ErrWriter, fmt.Sprintf("%s ends before %s in it did: its proxy was killed or had no room to write, or it still runs", s.name, count(n, "connection")))
 	}
-	stats := r.Stats()
-	var cut *pcap.CutError
-	switch {
-	case errors.As(told, &cut):
-		return failed(fmt.Errorf("%s: %w", name, cut), "everything before the cut was told")
-	case told != nil:
-		return failed(fmt.Errorf("%s: %w", name, told), "")
-	case stats.Connections == 0:
-		return failed(fmt.Errorf("%s: no TCP connection in %d packets", name, stats.Packets), "")
-	}
-	return nil
-}
-
-// withKeysFirst feeds t all keys of the file and starts reading it anew.
-func withKeysFirst(f *os.File, t *teller) (*pcap.Reader, error) {
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	var feeding error
-	err := pcap.Keys(f, func(s keys.Secret) {
-		if feeding == nil {
-			feeding = t.feed(capture.Input(&s))
-		}
-	})
-	if feeding != nil {
-		return nil, feeding
-	}
-	// A cut file is told up to its cut by the second pass.
-	if err != nil && !errors.As(err, new(*pcap.CutError)) {
-		return nil, err
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	return pcap.NewReader(f)
+	return s.verdict(told, packets.Stats())
 }
 
 // writeError is a file that cannot be opened for writing, in words.
