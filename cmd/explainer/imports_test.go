@@ -14,6 +14,7 @@ func TestImports(t *testing.T) {
 		"explainer/ca":                nil,
 		"explainer/capture/handshake": nil,
 		"explainer/capture/keys":      nil,
+		"explainer/capture/quic":      nil,
 		"explainer/capture/web":       nil,
 		"explainer/capture":           {"explainer/capture/"},
 		"explainer/capture/pcap":      {"explainer/capture"},

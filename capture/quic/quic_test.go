@@ -1,0 +1,241 @@
+package quic
+
+import (
+	"bytes"
+	"encoding/hex"
+	"strings"
+	"testing"
+)
+
+// The examples of RFC 9001 appendix A and RFC 9369 appendix A.
+const (
+	dcidHex        = "8394c8f03e515708"
+	clientFrameHex = "060040f1010000ed0303ebf8fa56f12939b9584a3896472ec40bb863cfd3e868" +
+		"04fe3a47f06a2b69484c00000413011302010000c000000010000e00000b6578" +
+		"616d706c652e636f6dff01000100000a00080006001d00170018001000070005" +
+		"04616c706e000500050100000000003300260024001d00209370b2c9caa47fba" +
+		"baf4559fedba753de171fa71f50f1ce15d43e994ec74d748002b000302030400" +
+		"0d0010000e0403050306030203080408050806002d00020101001c0002400100" +
+		"3900320408ffffffffffffffff05048000ffff07048000ffff08011001048000" +
+		"75300901100f088394c8f03e51570806048000ffff"
+	serverPayloadHex = "02000000000600405a020000560303eefce7f7b37ba1d1632e96677825ddf739" +
+		"88cfc79825df566dc5430b9a045a1200130100002e00330024001d00209d3c94" +
+		"0d89690b84d08a60993c144eca684d1081287c834d5311bcf32bb9da1a002b00" +
+		"020304"
+)
+
+// vectors are what the two appendices say of each version.
+var vectors = []struct {
+	version                uint32
+	clientHead             string // before protection
+	clientBegin, clientEnd string // of the protected packet
+	server, retry          string
+}{
+	{Version1, "c300000001088394c8f03e5157080000449e00000002",
+		"c000000001088394c8f03e5157080000449e7b9aec34d1b1c98dd7689fb8ec11d242b123dc9b",
+		"7e78bfe706ca4cf5e9c5453e9f7cfd2b8b4c8d169a44e55c88d4a9a7f9474241e221af44860018ab0856972e194cd934",
+		"cf000000010008f067a5502a4262b5004075c0d95a482cd0991cd25b0aac406a" +
+			"5816b6394100f37a1c69797554780bb38cc5a99f5ede4cf73c3ec2493a1839b3" +
+			"dbcba3f6ea46c5b7684df3548e7ddeb9c3bf9c73cc3f3bded74b562bfb19fb84" +
+			"022f8ef4cdd93795d77d06edbb7aaf2f58891850abbdca3d20398c276456cbc4" +
+			"2158407dd074ee",
+		"ff000000010008f067a5502a4262b5746f6b656e04a265ba2eff4d829058fb3f0f2496ba"},
+	{Version2, "d36b3343cf088394c8f03e5157080000449e00000002",
+		"d76b3343cf088394c8f03e5157080000449ea0c95e82ffe67b6abcdb4298b485dd04de806071",
+		"a18b2faa745b6fe189cf772a9f84cbfc",
+		"dc6b3343cf0008f067a5502a4262b5004075d92faaf16f05d8a4398c47089698" +
+			"baeea26b91eb761d9b89237bbf87263017915358230035f7fd3945d88965cf17" +
+			"f9af6e16886c61bfc703106fbaf3cb4cfa52382dd16a393e42757507698075b2" +
+			"c984c707f0a0812d8cd5a6881eaf21ceda98f4bd23f6fe1a3e2c43edd9ce7ca8" +
+			"4bed8521e2e140",
+		"cf6b3343cf0008f067a5502a4262b5746f6b656ec8646ce8bfe33952d955543665dcc7b6"},
+}
+
+// seal protects an Initial packet as its sender does: head is its header with
+// the packet number, of which the last two bits of the first byte tell the length.
+func seal(k *Keys, side int, head []byte, number uint64, payload []byte) []byte {
+	d := &k.dir[side]
+	n := int(head[0]&3) + 1
+	nonce := bytes.Clone(d.iv)
+	for i := 0; i < 8; i++ {
+		nonce[4+i] ^= byte(number >> (56 - 8*i))
+	}
+	packet := append(bytes.Clone(head), d.aead.Seal(nil, nonce, payload, head)...)
+	at := len(head) - n
+	var mask [16]byte
+	d.hp.Encrypt(mask[:], packet[at+4:at+20])
+	packet[0] ^= mask[0] & 0x0f
+	for i := range n {
+		packet[at+i] ^= mask[1+i]
+	}
+	return packet
+}
+
+func TestVectors(t *testing.T) {
+	for _, v := range vectors {
+		name := VersionName(v.version)
+		dcid := unhex(dcidHex)
+		keys := InitialKeys(v.version, dcid)
+		payload := append(unhex(clientFrameHex), make([]byte, 917)...)
+		packet := seal(keys, 0, unhex(v.clientHead), 2, payload)
+		if got := hex.EncodeToString(packet); len(packet) != 1200 || !strings.HasPrefix(got, v.clientBegin) || !strings.HasSuffix(got, v.clientEnd) {
+			t.Fatalf("%s: the client's Initial comes out as %s…%s, %d bytes", name, got[:80], got[len(got)-64:], len(packet))
+		}
+		var c Conn
+		out := c.Datagram(0, packet, 0)
+		if len(out) != 1 || !out[0].Opened || out[0].Number != 2 || out[0].Type != Initial || !bytes.Equal(out[0].From, dcid) {
+			t.Fatalf("%s: client's Initial read as %+v", name, out)
+		}
+		if f := out[0].Frames; len(f) != 1 || f[0].Type != FrameCrypto || !bytes.Equal(f[0].Data, unhex(clientFrameHex)[4:]) {
+			t.Fatalf("%s: frames %+v", name, f)
+		}
+		if !Begins(packet, 0) || !Looks(packet, 0) {
+			t.Errorf("%s: the client's Initial is not recognised", name)
+		}
+		server := unhex(v.server)
+		out = c.Datagram(1, server, 0)
+		if len(out) != 1 || !out[0].Opened || out[0].Number != 1 || string(out[0].SCID) != string(unhex("f067a5502a4262b5")) {
+			t.Fatalf("%s: server's Initial read as %+v", name, out)
+		}
+		if f := out[0].Frames; len(f) != 2 || f[0].Type != FrameAck || f[1].Type != FrameCrypto || !bytes.Equal(f[1].Data, unhex(serverPayloadHex)[9:]) {
+			t.Fatalf("%s: frames %+v", name, f)
+		}
+		if Begins(server, 0) {
+			t.Errorf("%s: the server's Initial is taken for a client's", name)
+		}
+		retry := unhex(v.retry)
+		out = c.Datagram(1, retry, 0)
+		if len(out) != 1 || out[0].Type != Retry || !out[0].Checked || !out[0].Good || string(out[0].Token) != "token" {
+			t.Fatalf("%s: Retry read as %+v", name, out)
+		}
+		// One bit anywhere is found out.
+		for _, side := range []int{0, 1} {
+			good := [][]byte{packet, server}[side]
+			for i := range good {
+				if side == 0 && i > 5 && i < 14 {
+					continue // the connection ID: then the keys are others, and do not fit either, but are found with it
+				}
+				bad := bytes.Clone(good)
+				bad[i] ^= 1
+				fresh := Conn{keys: c.keys}
+				for _, p := range fresh.Datagram(side, bad, 0) {
+					if p.Opened {
+						t.Fatalf("%s: side %d opens with byte %d changed", name, side, i)
+					}
+				}
+			}
+		}
+		for i := range retry {
+			bad := bytes.Clone(retry)
+			bad[i] ^= 1
+			for _, p := range c.Datagram(1, bad, 0) {
+				if p.Good {
+					t.Fatalf("%s: a Retry passes with byte %d changed", name, i)
+				}
+			}
+		}
+	}
+}
+
+// TestDraftRetry checks the tag of draft 29, from its appendix A.4.
+func TestDraftRetry(t *testing.T) {
+	packet := unhex("ffff00001d0008f067a5502a4262b5746f6b656ed16926d81f6f9ca2953a8aa4575e1e49")
+	h, ok := Parse(packet, 0)
+	if good, known := CheckRetry(packet, &h, unhex(dcidHex)); !ok || !known || !good {
+		t.Errorf("draft 29: ok %v, known %v, good %v", ok, known, good)
+	}
+}
+
+// TestRetryChangesKeys: after a Retry the keys come from the ID that it gave,
+// and a client that begins anew is told as such.
+func TestRetryChangesKeys(t *testing.T) {
+	v := vectors[0]
+	first := unhex(dcidHex)
+	payload := append(unhex(clientFrameHex), make([]byte, 917)...)
+	var c Conn
+	c.Datagram(0, seal(InitialKeys(Version1, first), 0, unhex(v.clientHead), 2, payload), 0)
+	c.Datagram(1, unhex(v.retry), 0)
+	given := unhex("f067a5502a4262b5")
+	head := append(append([]byte{0xc0, 0, 0, 0, 1, 8}, given...), 0, 5, 't', 'o', 'k', 'e', 'n', 0x44, 0x9b, 0)
+	again := seal(InitialKeys(Version1, given), 0, head, 0, payload)
+	out := c.Datagram(0, again, 0)
+	if len(out) != 1 || !out[0].Opened || !out[0].Fresh || string(out[0].Token) != "token" || !bytes.Equal(out[0].From, given) {
+		t.Fatalf("after Retry: %+v", out)
+	}
+	// The client's later packets go to an ID that the server chose; their keys stay.
+	head = append([]byte{0xc0, 0, 0, 0, 1, 4}, 1, 2, 3, 4, 0, 0, 0x40, 0x30, 9)
+	out = c.Datagram(0, seal(InitialKeys(Version1, given), 0, head, 9, make([]byte, 31)), 0)
+	if len(out) != 1 || !out[0].Opened || out[0].Fresh || out[0].Number != 9 {
+		t.Fatalf("later: %+v", out)
+	}
+}
+
+func TestCoalesced(t *testing.T) {
+	v := vectors[0]
+	server := unhex(v.server)
+	handshake := append([]byte{0xe0, 0, 0, 0, 1, 0, 0, 0x40, 30}, make([]byte, 30)...)
+	short := append([]byte{0x41}, make([]byte, 40)...)
+	var c Conn
+	c.keys = []initial{{Version1, unhex(dcidHex), InitialKeys(Version1, unhex(dcidHex))}}
+	out := c.Datagram(1, bytes.Join([][]byte{server, handshake, short}, nil), 0)
+	var kinds []Type
+	n := 0
+	for _, p := range out {
+		kinds = append(kinds, p.Type)
+		n += p.Len
+	}
+	if len(out) != 3 || kinds[0] != Initial || kinds[1] != Handshake || kinds[2] != OneRTT || n != len(server)+len(handshake)+len(short) {
+		t.Errorf("read as %v, %d bytes", kinds, n)
+	}
+}
+
+func TestPacketNumber(t *testing.T) {
+	if n := packetNumber(0xa82f30eb, 0x9b32, 2); n != 0xa82f9b32 { // RFC 9000 A.3
+		t.Errorf("%x", n)
+	}
+	for _, n := range []uint64{0, 1, 255, 256, 1 << 31} {
+		if got := packetNumber(n, n&0xff, 1); got != n {
+			t.Errorf("%d comes out as %d", n, got)
+		}
+	}
+}
+
+func FuzzDatagram(f *testing.F) {
+	for _, v := range vectors {
+		f.Add(seal(InitialKeys(v.version, unhex(dcidHex)), 0, unhex(v.clientHead), 2, append(unhex(clientFrameHex), make([]byte, 917)...)), byte(0), uint16(0))
+		f.Add(unhex(v.server), byte(1), uint16(0))
+		f.Add(unhex(v.retry), byte(1), uint16(0))
+		f.Add(unhex(v.server)[:60], byte(1), uint16(75))
+	}
+	f.Add([]byte{0x80, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 1, 0x6b, 0x33, 0x43, 0xcf}, byte(1), uint16(0))
+	f.Fuzz(func(t *testing.T, data []byte, side byte, cut uint16) {
+		var c Conn
+		for range 2 {
+			n := 0
+			for _, p := range c.Datagram(int(side&1), data, int(cut)) {
+				if p.Len <= 0 {
+					t.Fatalf("a packet of %d bytes", p.Len)
+				}
+				n += p.Len
+			}
+			if n != len(data) {
+				t.Fatalf("packets of %d bytes in a datagram of %d", n, len(data))
+			}
+		}
+		Looks(data, int(cut))
+		Begins(data, int(cut))
+	})
+}
+
+func FuzzFrames(f *testing.F) {
+	f.Add(unhex(clientFrameHex))
+	f.Add(unhex(serverPayloadHex))
+	f.Add(unhex("0408ffffffffffffffff05048000ffff07048000ffff0801100104800075300901100f088394c8f03e51570806048000ffff"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		Frames(data)
+		list, _ := Parameters(data)
+		for _, p := range list {
+			p.Number()
+		}
+	})
+}
