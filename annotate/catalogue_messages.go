@@ -29,6 +29,7 @@ var messageSentences = []entry{
 	{"client-hello-no-name", "{Client} says hello: which versions and cipher suites it can speak, and a random number. It names no host.", []string{"5246 7.4.1.2", "8446 4.1.2"}},
 	{"client-hello-again", "{Client} says hello once more, after the server's HelloRetryRequest.", []string{"8446 4.1.2", "8446 4.1.4"}},
 	{"client-hello-renegotiation", "{Client} begins another handshake inside the same connection (renegotiation).", []string{"5246 7.4.1.1", "5746 3"}},
+	{"client-hello-again-unseen", "{Client} says hello once more with the same random number, as it does after a HelloRetryRequest; nothing of {server} is in the capture.", []string{"8446 4.1.2", "8446 4.1.4"}},
 	{"client-hello-misplaced", "{Client} sends another hello, which has no place here: the handshake that it began before is not finished.", []string{"5246 7.4.1.2", "8446 4.1.2"}},
 	{"client-hello-shares", "It already carries public keys, by the rules fresh ones: {shares}. If {server} agrees to TLS 1.3 and to one of them, step 5 has happened here, before step 3.", []string{"8446 4.2.8"}},
 	{"client-hello-psk", "It names a secret that it shares with the server already (from an earlier connection, or agreed on otherwise), with a keyed checksum (binder) over this hello. Whether that checksum is right cannot be computed from key logs.", []string{"8446 4.2.11"}},

@@ -1160,6 +1160,10 @@ func (x *Explainer) legFacts(c *conn) []Field {
 	if l := h.leaf[1]; l != nil {
 		out = append(out, field("certificate", fmt.Sprintf("for %s, from %s, %s", clip(l.forNames()), clip(l.issuer()), l.keyWords())))
 	}
+	if h.ch1 != nil {
+		out = append(out, clientFingerprints(h.ch1)...)
+	}
+	out = append(out, serverFingerprint(h.sh))
 	if c.leg == capture.LegOrigin && c.verified != nil {
 		out = append(out, field("checked by the proxy", strings.TrimSpace(c.verified.Outcome+" against "+rootsWords(c.verified.Addr))))
 	}

@@ -19,7 +19,7 @@ const maxTranscript = 1 << 20
 func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) {
 	side := int(m.Side)
 	c.tls, c.noTLS = true, ""
-	if _, ok := b.(*handshake.ClientHello); ok && side == 0 && c.h.ch != nil && !(c.h.hrr != nil && c.h.ch == c.h.ch1) {
+	if ch, ok := b.(*handshake.ClientHello); ok && side == 0 && c.h.ch != nil && !(c.h.hrr != nil && c.h.ch == c.h.ch1) && !c.againUnseen(ch) {
 		if m.Opened || c.h.fin[0] && c.h.fin[1] {
 			c.handshakes = max(c.handshakes, 1) + 1
 		}
@@ -122,6 +122,12 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 	x.emit(c, e)
 }
 
+// againUnseen tells whether a hello is the second one of the same handshake, with
+// nothing of the server in the capture: it has the random of the first.
+func (c *conn) againUnseen(b *handshake.ClientHello) bool {
+	return !c.heard[1] && c.h.ch != nil && c.h.ch == c.h.ch1 && b != c.h.ch && b.Random == c.h.ch.Random
+}
+
 // reread reads a key exchange message of a suite that is in no registry by its
 // shape: somebody who only plays TLS can choose any number, but must sign
 // something that looks like a key.
@@ -221,6 +227,7 @@ func clip(s string) string {
 
 func (x *Explainer) clientHello(c *conn, h *hands, e *Event, b *handshake.ClientHello, w where) {
 	again := h.hrr != nil && h.ch1 != nil
+	unseen := c.againUnseen(b)
 	renegotiation := h != c.main
 	if h.ch1 == nil {
 		h.ch1 = b
@@ -245,6 +252,7 @@ func (x *Explainer) clientHello(c *conn, h *hands, e *Event, b *handshake.Client
 		e.Fields = append(e.Fields, Field{"server name", clip(sni), "in clear: everybody on the path sees which host is meant"})
 	}
 	e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
+	e.Fields = append(e.Fields, clientFingerprints(b)...)
 
 	var brief []string
 	brief = append(brief, highest(b.Versions()))
@@ -259,6 +267,8 @@ func (x *Explainer) clientHello(c *conn, h *hands, e *Event, b *handshake.Client
 	switch {
 	case again:
 		e.Says = append(e.Says, say("client-hello-again", e.Evidence, a))
+	case unseen:
+		e.Says = append(e.Says, say("client-hello-again-unseen", Inferred, a))
 	case renegotiation && e.Evidence != Decrypted && !(c.main.fin[0] && c.main.fin[1]):
 		e.Says = append(e.Says, say("client-hello-misplaced", e.Evidence, a))
 	case renegotiation:
@@ -390,6 +400,7 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *Event, b *handshake.Server
 		h.at["hrr"] = w
 		e.Name = "HelloRetryRequest"
 		e.Fields = append(e.Fields, serverHelloFields(b)...)
+		e.Fields = append(e.Fields, serverFingerprint(b))
 		if g := b.SelectedGroup(); g != 0 {
 			e.Brief = "asks for " + handshake.GroupName(g)
 			e.Says = append(e.Says, say("hello-retry-group", e.Evidence, a.with("group", handshake.GroupName(g))))
@@ -406,6 +417,7 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *Event, b *handshake.Server
 	a = x.args(c)
 	version := b.Version()
 	e.Fields = append(e.Fields, serverHelloFields(b)...)
+	e.Fields = append(e.Fields, serverFingerprint(b))
 	e.Brief = handshake.VersionName(version) + ", " + handshake.SuiteName(b.CipherSuite)
 	if ks := b.KeyShare(); ks != nil {
 		e.Brief += ", " + handshake.GroupName(ks.Group)

@@ -272,6 +272,9 @@ func (t *Text) summary(e *Event) {
 		// The certificate's line is long enough to stand alone.
 		var facts []string
 		for _, f := range l.Facts {
+			if isFingerprint(f) && !t.Messages {
+				continue
+			}
 			name := clean(f.Name)
 			if strings.Contains(name, " ") {
 				name += ":"

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -108,6 +109,16 @@ func (c *conn) record(h *half, p []byte) (int, status) {
 		c.malformed(h, h.off+headerLen, "record", err)
 		return headerLen, done
 	}
+	if c.perhapsAgain(h, typ) {
+		if len(p) < headerLen+n {
+			h.want = headerLen + n
+			return 0, more
+		}
+		if isHelloAgain(t.neg, p[headerLen:headerLen+n]) {
+			t.on, t.lost = false, "" // the ChangeCipherSpec before it was a dummy
+			t.neg.retry = true
+		}
+	}
 	if t.lost != "" && c.blind(h, typ) {
 		t.begun = true
 		c.breakOff(h)
@@ -196,6 +207,22 @@ func (c *conn) blind(h *half, typ uint8) bool {
 		return true
 	}
 	return !c.lastKnown(h) && (t.stage == stageApplication || c.keysForced())
+}
+
+// perhapsAgain tells that this record behind a ChangeCipherSpec can be the second
+// hello of a client whose server is not in the capture: a HelloRetryRequest of TLS
+// 1.3 may have been between the two.
+func (c *conn) perhapsAgain(h *half, typ uint8) bool {
+	n := h.tls.neg
+	return h.side == Client && typ == typeHandshake && h.tls.lost == SealedPhase && n != nil && n.hellos == 1 && !n.replied()
+}
+
+// isHelloAgain tells whether a record holds a ClientHello with the random of the
+// first one, as the one that answers a HelloRetryRequest has (RFC 8446 4.1.2).
+func isHelloAgain(n *negotiation, body []byte) bool {
+	const random = 4 + 2 // header and version stand before it
+	return len(body) >= random+32 && handshake.Type(body[0]) == handshake.TypeClientHello &&
+		bytes.Equal(body[random:random+32], n.clientRandom)
 }
 
 // keysForced tells that a secret is not waited for.

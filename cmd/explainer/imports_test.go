@@ -11,16 +11,17 @@ import (
 // use, and where the three libraries that shape the rooms are known.
 func TestImports(t *testing.T) {
 	rooms := map[string][]string{
-		"explainer/ca":                nil,
-		"explainer/capture/handshake": nil,
-		"explainer/capture/keys":      nil,
-		"explainer/capture/quic":      nil,
-		"explainer/capture/web":       nil,
-		"explainer/capture":           {"explainer/capture/"},
-		"explainer/capture/pcap":      {"explainer/capture"},
-		"explainer/annotate":          {"explainer/ca", "explainer/capture"},
-		"explainer/proxy":             {"explainer/ca", "explainer/capture"},
-		"explainer/cmd/explainer":     {"explainer/"},
+		"explainer/ca":                  nil,
+		"explainer/capture/handshake":   nil,
+		"explainer/capture/fingerprint": {"explainer/capture/handshake"},
+		"explainer/capture/keys":        nil,
+		"explainer/capture/quic":        nil,
+		"explainer/capture/web":         nil,
+		"explainer/capture":             {"explainer/capture/"},
+		"explainer/capture/pcap":        {"explainer/capture"},
+		"explainer/annotate":            {"explainer/ca", "explainer/capture"},
+		"explainer/proxy":               {"explainer/ca", "explainer/capture"},
+		"explainer/cmd/explainer":       {"explainer/"},
 	}
 	libraries := map[string]string{
 		"github.com/elazarl/goproxy": "explainer/proxy",
