@@ -276,6 +276,10 @@ func (x *Explainer) finished(c *conn, h *hands, side int) Proof {
 		if h.master != nil {
 			secrets = append(secrets, h.master)
 		}
+		if i, ok := x.issuer(h); ok && h.resumed && len(secrets) == 0 && i.master() != nil {
+			secrets = append(secrets, i.master())
+			label = fmt.Sprintf("master secret of connection %d", i.conn)
+		}
 	}
 	if len(secrets) == 0 {
 		return newProof(id, NotCheckable, "the secret that keys the checksum is not in the key log", inputs...)

@@ -150,7 +150,8 @@ type Message struct {
 	Inner bool
 	// Opened tells that the bytes were encrypted on the wire and decrypted
 	// (and their integrity verified) with a key; By is the label of the key log
-	// line that opened them ("CLIENT_RANDOM", "SERVER_HANDSHAKE_TRAFFIC_SECRET", "RSA", ...).
+	// line that opened them ("CLIENT_RANDOM", "SERVER_HANDSHAKE_TRAFFIC_SECRET", "RSA", ...),
+	// or [OpenedByResumed].
 	Opened bool
 	By     string
 	// Raw is the handshake message as it enters the transcript, 4-byte header

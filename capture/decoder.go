@@ -64,6 +64,7 @@ type Decoder struct {
 
 	conns    map[int]*conn
 	secrets  secrets
+	sessions sessions
 	messages []Message
 	plain    []byte    // of the record in hand
 	data     []AppData // to take the bodies of messages from, many per allocation

@@ -54,6 +54,7 @@ type negotiation struct {
 	ems, etm     bool // in the ServerHello; in force if in both
 	clientRandom []byte
 	serverRandom []byte
+	sessionID    []byte // in the ServerHello
 	secrets      *entry // of clientRandom
 
 	// For the label RSA: the messages up to ClientKeyExchange, each side's in
@@ -63,6 +64,7 @@ type negotiation struct {
 	ciphertext []byte
 
 	masters []master
+	session *session // what it leaves behind, nil before that shows
 }
 
 // master is a candidate for the master secret, with the openers made from it.
@@ -192,7 +194,14 @@ func (c *conn) learn(h *half, body handshake.Message, raw []byte) (moved bool) {
 			n.resumed, c.pub.Resumed = false, false // the session id was echoed, and yet
 		}
 	case *handshake.ServerHelloDone:
-		n.done = n.done || h.side == Server
+		if h.side == Server {
+			n.done = true
+			c.left(n, 's', n.sessionID)
+		}
+	case *handshake.NewSessionTicket:
+		if h.side == Server {
+			c.left(n, 't', m.Ticket)
+		}
 	case *handshake.ClientKeyExchange:
 		if n.ciphertext == nil {
 			n.ciphertext = append([]byte{}, m.EncryptedPreMaster...)
@@ -257,6 +266,7 @@ func (c *conn) serverHello(h *half, m *handshake.ServerHello, raw []byte) (moved
 	}
 	n.answered = true
 	n.serverRandom = m.Random[:]
+	n.sessionID = m.SessionID
 	n.note(Server, raw)
 	n.ems, n.etm = m.HasEMS(), m.HasEtM()
 	n.compression = m.CompressionMethod
@@ -427,26 +437,46 @@ func (c *conn) open12(h *half, typ uint8, version uint16, body []byte) ([]byte, 
 		return nil, more
 	}
 	n.learnMasters(c.pub, &c.d.secrets)
-	for i := range n.masters {
-		o := n.masters[i].openers[h.side]
-		if plain, _, err := o.Open(dst, typ, version, body); err == nil {
-			t.opener, t.by = o, n.masters[i].by
-			if t.by == labelClientRandom {
-				n.secrets.latest[labelClientRandom] = n.masters[i].secret // of several, the one that fits
-			}
-			t.inflater = nil
-			c.d.plain = plain
-			return c.inflate(h, plain)
-		}
+	if plain, ok := c.tryMasters(h, n.masters, typ, version, body); ok {
+		return c.inflate(h, plain)
 	}
 	if !c.keysForced() {
 		return nil, blocked
 	}
+	tried := len(n.masters)
+	c.learnResumed(n)
+	if plain, ok := c.tryMasters(h, n.masters[tried:], typ, version, body); ok {
+		return c.inflate(h, plain)
+	}
 	t.lost = c.noKey()
-	if len(n.masters) > 0 {
-		t.lost = SealedBadTag
+	if slices.ContainsFunc(n.masters, func(m master) bool { return m.by != OpenedByResumed }) {
+		t.lost = SealedBadTag // otherwise it took up another session than it seemed
 	}
 	return nil, more
+}
+
+// tryMasters opens a record with one of the candidates for the master secret.
+func (c *conn) tryMasters(h *half, masters []master, typ uint8, version uint16, body []byte) ([]byte, bool) {
+	t := &h.tls
+	n := t.keys
+	for i := range masters {
+		m := &masters[i]
+		plain, _, err := m.openers[h.side].Open(c.d.plain[:0], typ, version, body)
+		if err != nil {
+			continue
+		}
+		t.opener, t.by = m.openers[h.side], m.by
+		if t.by == labelClientRandom {
+			n.secrets.latest[labelClientRandom] = m.secret // of several, the one that fits
+		}
+		if n.session != nil {
+			n.session.master = m.secret
+		}
+		t.inflater = nil
+		c.d.plain = plain
+		return plain, true
+	}
+	return nil, false
 }
 
 // inflate undoes the compression of a record's content, where there is one.
