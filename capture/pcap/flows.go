@@ -15,6 +15,9 @@ const (
 	maxWaitAll   = 64 << 20 // of all
 	waitOverhead = 512      // bytes that each waiting segment counts more than it has
 
+	maxNumbers = 1 << 20 // connections of a recording among several files that its facts can be about
+	scopeShift = 2       // of a tuple's scope; below is the leg
+
 	// A hole whose bytes the receiver has acknowledged is given up after so many
 	// packets of the connection: captures change the order of packets, but not by much.
 	maxHoleAge = 32
@@ -30,7 +33,8 @@ type flows struct {
 	holding list // in the order in which their holes were found
 	closed  list // in the order in which they ended
 	count   int  // connections so far
-	waiting int  // bytes that wait, of all
+	scopes  uint32
+	waiting int // bytes that wait, of all
 
 	now    int64 // of the packet at hand
 	packet int
@@ -126,9 +130,9 @@ func (fs *flows) init(r *Reader) {
 func (fs *flows) reuse() { fs.used = 0 }
 
 // segment takes in one segment.
-func (fs *flows) segment(leg capture.Leg, t int64, packet int, p *segment) {
+func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *segment) {
 	fs.now, fs.packet = t, packet
-	key, from := p.tuple(leg)
+	key, from := p.tuple(file.scope<<scopeShift | uint32(leg))
 	f := fs.byTuple[key]
 	syn, ack := p.flags&flagSYN != 0, p.flags&flagACK != 0
 	if syn && !ack {
@@ -139,6 +143,9 @@ func (fs *flows) segment(leg capture.Leg, t int64, packet int, p *segment) {
 	}
 	if f == nil {
 		f = fs.begin(key)
+		if file.own && len(fs.r.files) > 1 && len(file.conns) < maxNumbers {
+			file.conns = append(file.conns, f.number)
+		}
 	} else if f.dead {
 		if len(p.data) > 0 {
 			fs.r.stats.Skipped[SkippedAfterClose]++
@@ -260,7 +267,7 @@ func (fs *flows) tell(f *flow, from int, data []byte) {
 		netip.AddrPortFrom(netip.AddrFrom16(f.tuple.b).Unmap(), f.tuple.bp),
 	}
 	fs.push(&capture.Open{
-		Conn: f.number, Leg: capture.Leg(f.tuple.leg), Time: f.time, Packet: f.packet,
+		Conn: f.number, Leg: capture.Leg(f.tuple.scope & (1<<scopeShift - 1)), Time: f.time, Packet: f.packet,
 		Client: ends[f.caller], Server: ends[1-f.caller], SYN: f.syn && f.synAck, Asked: f.syn && !f.synAck,
 	})
 }
@@ -534,10 +541,19 @@ func (fs *flows) remove(f *flow) {
 }
 
 // endAll gives what is left of all connections, in the order of their numbers.
-func (fs *flows) endAll() {
-	all := make([]*flow, 0, len(fs.byTuple))
+func (fs *flows) endAll() { fs.end(func(*flow) bool { return true }) }
+
+// endScope does the same for the connections of one section.
+func (fs *flows) endScope(scope uint32) {
+	fs.end(func(f *flow) bool { return f.tuple.scope>>scopeShift == scope })
+}
+
+func (fs *flows) end(which func(*flow) bool) {
+	var all []*flow
 	for _, f := range fs.byTuple {
-		all = append(all, f)
+		if which(f) {
+			all = append(all, f)
+		}
 	}
 	slices.SortFunc(all, func(a, b *flow) int { return a.number - b.number })
 	for _, f := range all {

@@ -318,13 +318,12 @@ func TestAnyOrderTilesTheStream(t *testing.T) {
 // What waits is bounded, for a connection and in all, and so is the number of
 // connections that are followed.
 func TestBounds(t *testing.T) {
-	r := &Reader{stats: Stats{Skipped: map[string]int{}}}
-	r.flows.init(r)
+	r := newReader(&file{})
 	fs := &r.flows
 	given := int64(0)
 	step := func(port uint16, flags byte, seq uint32, data []byte) {
 		p := segment{fromPort: port, toPort: 443, seq: seq, flags: flags, data: data}
-		fs.segment(capture.LegNone, 0, 1, &p)
+		fs.segment(&file{}, capture.LegNone, 0, 1, &p)
 		for _, in := range r.queue {
 			if c, ok := in.(*capture.Chunk); ok {
 				given += int64(len(c.Data))
@@ -362,10 +361,10 @@ func TestBounds(t *testing.T) {
 	}
 	for i := range maxOpen + 1000 {
 		p := segment{from: [16]byte{15: byte(i), 14: byte(i >> 8), 13: byte(i >> 16)}, fromPort: 1, toPort: 443, flags: flagSYN}
-		fs.segment(capture.LegNone, 0, 1, &p)
+		fs.segment(&file{}, capture.LegNone, 0, 1, &p)
 		p.flags |= flagRST
 		if i%2 == 0 {
-			fs.segment(capture.LegNone, 0, 1, &p)
+			fs.segment(&file{}, capture.LegNone, 0, 1, &p)
 		}
 		r.queue = r.queue[:0]
 	}

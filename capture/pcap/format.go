@@ -88,9 +88,9 @@ func (c *classic) header(s *source) error {
 }
 
 // record reads the next packet of a classic pcap file.
-func (r *Reader) record() error {
-	c := r.classic
-	head, err := r.src.peek(16 + c.extra)
+func (f *file) record() error {
+	c := f.classic
+	head, err := f.src.peek(16 + c.extra)
 	if err != nil {
 		return err
 	}
@@ -100,12 +100,10 @@ func (r *Reader) record() error {
 		return damaged(fmt.Sprintf("a packet of %d bytes", have))
 	}
 	all := 16 + c.extra + int(have)
-	b, err := r.src.peek(all)
+	b, err := f.src.peek(all)
 	if err != nil {
 		return err
 	}
-	r.stats.Packets++
-	r.packet(c.link, capture.LegNone, int64(seconds*1e9+part*c.nano), b[16+c.extra:], missing(length, have))
-	r.src.take(all)
+	f.wait(all, int64(seconds*1e9+part*c.nano), c.link, capture.LegNone, b[16+c.extra:], missing(length, have))
 	return nil
 }

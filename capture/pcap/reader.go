@@ -77,19 +77,45 @@ func (e *CutError) Unwrap() error { return e.Err }
 // its client is then who sent a ClientHello or an HTTP request, or did not
 // answer with the counterpart, else the side with the higher port number.
 type Reader struct {
-	src     source
-	classic *classic // nil if the file is pcapng
-	big     bool     // byte order of the section
-	own     bool     // the section was written by explainer
-	base    int      // connections before the section
-	ifaces  []iface
-	stats   Stats
-	links   links
-	flows   flows
+	files []*file
+	heap  byTime // the files that have more, if there are several
+	runs  []run
+	stats Stats
+	links links
+	flows flows
 
 	queue []capture.Input
 	at    int // how many of the queue have been returned
 	err   error
+}
+
+// A file is one capture of those that a Reader reads.
+type file struct {
+	r       *Reader
+	index   int
+	src     source
+	classic *classic // nil if the file is pcapng
+	big     bool     // byte order of the section
+	own     bool     // the section was written by explainer
+	scope   uint32   // tells the section's connections from others; 0 for all that are not explainer's own
+	base    int      // connections before the section
+	conns   []int    // numbers of the section's connections; only of explainer's own, and among several files
+	ifaces  []iface
+	frames  int   // so far
+	now     int64 // of the latest packet
+	next    item
+	err     error // what ended it
+}
+
+// An item is a packet or a fact whose turn it is next in its file.
+type item struct {
+	length int // bytes of its block; 0 if there is none
+	time   int64
+	link   uint16
+	leg    capture.Leg
+	data   []byte
+	cut    int // bytes of the packet that the capture lacks
+	fact   *capture.Fact
 }
 
 // An iface is one interface of a section.
@@ -107,38 +133,66 @@ type iface struct {
 // needs, here and later, so r may be a file that still grows. The error tells
 // if this is no capture; a *CutError, that it ends within its header.
 func NewReader(r io.Reader) (*Reader, error) {
-	rd := &Reader{stats: Stats{Skipped: map[string]int{}, Names: map[netip.Addr]string{}}}
-	rd.flows.init(rd)
-	if err := rd.src.open(r); err != nil {
+	f := &file{}
+	rd := newReader(f)
+	if err := f.src.open(r); err != nil {
 		return nil, err
 	}
-	magic, err := rd.src.peek(4)
+	magic, err := f.src.peek(4)
 	if err != nil {
 		return nil, err
 	}
 	if binary.LittleEndian.Uint32(magic) == blockSHB {
-		err = rd.block()
-	} else if rd.classic = classicFormat(magic); rd.classic != nil {
-		err = rd.classic.header(&rd.src)
+		err = f.block()
+	} else if f.classic = classicFormat(magic); f.classic != nil {
+		err = f.classic.header(&f.src)
 		rd.stats.Interfaces = 1
 	} else {
 		return nil, fmt.Errorf("not a capture: starts with %x, expected pcap or pcapng", magic)
 	}
 	if err != nil {
-		return nil, rd.cut(err)
+		return nil, f.cut(err)
 	}
 	return rd, nil
 }
 
-// Own tells whether the section that is being read was recorded by explainer:
-// then its facts are given, and keys stand before what they open.
-func (r *Reader) Own() bool { return r.own }
+func newReader(files ...*file) *Reader {
+	r := &Reader{files: files, stats: Stats{Skipped: map[string]int{}, Names: map[netip.Addr]string{}}}
+	r.flows.init(r)
+	for i, f := range files {
+		f.r, f.index = r, i
+	}
+	return r
+}
+
+// Own tells whether the section that is being read (of each file) was recorded
+// by explainer: then its facts are given, and keys stand before what they open.
+func (r *Reader) Own() bool {
+	for _, f := range r.files {
+		if !f.own {
+			return false
+		}
+	}
+	return true
+}
+
+// Offset returns how many bytes have been read from the files, compressed as
+// they are: beside their sizes it tells how far the reading has come.
+func (r *Reader) Offset() int64 {
+	n := int64(0)
+	for _, f := range r.files {
+		n += f.src.raw.n
+	}
+	return n
+}
 
 // Stats returns what has been counted so far. Its maps change as reading goes on.
 func (r *Reader) Stats() Stats {
 	s := r.stats
 	s.Connections = r.flows.count
-	s.Bytes = r.src.off
+	for _, f := range r.files {
+		s.Bytes += f.src.off
+	}
 	return s
 }
 
@@ -154,14 +208,14 @@ func (r *Reader) Next() (capture.Input, error) {
 		if r.err != nil {
 			return nil, r.err
 		}
-		var err error
-		if r.classic != nil {
-			err = r.record()
-		} else {
-			err = r.block()
+		if len(r.files) > 1 {
+			r.merge()
+			continue
 		}
-		if err != nil {
-			r.err = r.cut(err)
+		f := r.files[0]
+		f.step()
+		f.take()
+		if r.err = f.err; r.err != nil {
 			r.flows.endAll()
 		}
 	}
@@ -170,16 +224,44 @@ func (r *Reader) Next() (capture.Input, error) {
 	return in, nil
 }
 
+// step reads the next block or record. A packet or a fact in it waits for its turn.
+func (f *file) step() {
+	var err error
+	if f.classic != nil {
+		err = f.record()
+	} else {
+		err = f.block()
+	}
+	if err != nil {
+		f.err = f.cut(err)
+	}
+}
+
+// take takes in the item whose turn it is, if there is one.
+func (f *file) take() {
+	if f.next.length == 0 {
+		return
+	}
+	if f.next.fact != nil {
+		f.r.queue = append(f.r.queue, f.next.fact)
+	} else {
+		f.r.count(f)
+		f.r.packet(f, &f.next)
+	}
+	f.src.take(f.next.length)
+	f.next = item{}
+}
+
 // cut says where an error stopped the reading.
-func (r *Reader) cut(err error) error {
+func (f *file) cut(err error) error {
 	var damage damaged
 	if err == io.EOF {
 		return err
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &damage) {
-		return &CutError{Offset: r.src.off, Err: err}
+		return &CutError{Offset: f.src.off, Err: err}
 	}
-	return fmt.Errorf("read capture at byte %d: %w", r.src.off, err)
+	return fmt.Errorf("read capture at byte %d: %w", f.src.off, err)
 }
 
 // Keys reads a capture for the TLS keys that it holds and yields them in file
@@ -187,178 +269,204 @@ func (r *Reader) cut(err error) error {
 // [Reader.Next].
 func Keys(r io.Reader, yield func(keys.Secret)) error {
 	rd, err := NewReader(r)
-	if err != nil || rd.classic != nil {
+	if err != nil {
 		return err
 	}
+	f := rd.files[0]
+	if f.classic != nil {
+		return nil
+	}
 	for {
-		kind, body, length, err := rd.peekBlock()
+		kind, body, length, err := f.peekBlock()
 		if err == nil {
 			switch kind {
 			case blockSHB:
-				err = rd.section(body)
+				err = f.section(body)
 			case blockDSB:
-				rd.secrets(body, yield)
+				f.secrets(body, yield)
 			}
 		}
 		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
-			return rd.cut(err)
+			return f.cut(err)
 		}
-		rd.src.take(length)
+		f.src.take(length)
 	}
 }
 
-// packet takes in one packet of a capture. Its data are cut off if the packet
-// was longer on the wire: cut bytes are missing.
-func (r *Reader) packet(link uint16, leg capture.Leg, t int64, data []byte, cut int) {
+// packet takes in one packet of a capture.
+func (r *Reader) packet(f *file, it *item) {
 	var p segment
-	ip, reason := r.links.payload(link, data)
+	ip, reason := r.links.payload(it.link, it.data)
 	if reason == "" {
-		reason = p.parse(ip, cut)
+		reason = p.parse(ip, it.cut)
 	}
 	if reason == SkippedNotTCP {
 		if ip = tunnelled(ip); ip != nil {
-			reason = p.parse(ip, cut)
+			reason = p.parse(ip, it.cut)
 		}
 	}
 	if reason != "" {
 		r.stats.Skipped[reason]++
 		return
 	}
-	r.flows.segment(leg, t, r.stats.Packets, &p)
+	r.flows.segment(f, it.leg, it.time, r.stats.Packets, &p)
 }
 
 // block reads the next block of a pcapng file.
-func (r *Reader) block() error {
-	kind, body, length, err := r.peekBlock()
+func (f *file) block() error {
+	kind, body, length, err := f.peekBlock()
 	if err != nil {
 		return err
 	}
 	switch kind {
 	case blockSHB:
-		err = r.section(body)
+		err = f.section(body)
 	case blockIDB:
-		err = r.iface(body)
+		err = f.iface(body)
 	case blockEPB, blockPB:
-		err = r.enhanced(kind, body)
+		err = f.enhanced(kind, body, length)
 	case blockSPB:
-		err = r.simple(body)
+		err = f.simple(body, length)
 	case blockNRB:
-		r.names(body)
+		f.names(body)
 	case blockDSB:
-		r.secrets(body, func(s keys.Secret) { r.queue = append(r.queue, &s) })
+		f.secrets(body, func(s keys.Secret) { f.r.queue = append(f.r.queue, &s) })
 	case blockFact:
-		if r.own {
-			r.fact(body)
+		if f.own {
+			f.fact(body, length)
 		}
 	case blockCustom, blockCustomNoCopy, blockJournal, blockSysdig, blockSysdigFlags, blockSysdigV2, blockSysdigFlagsV2, blockSysdigV2Large, blockSysdigFlagsV2Large:
-		r.stats.Packets++
-		r.stats.Skipped[SkippedOtherRecord]++
+		f.skip(SkippedOtherRecord)
 	}
 	if err != nil {
 		return err
 	}
-	r.src.take(length)
+	if f.next.length == 0 {
+		f.src.take(length)
+	}
 	return nil
 }
 
-func (r *Reader) u16(b []byte) uint16 {
-	if r.big {
+// skip counts a frame that cannot be read.
+func (f *file) skip(reason string) {
+	f.frames++
+	f.r.count(f)
+	f.r.stats.Skipped[reason]++
+}
+
+func (f *file) u16(b []byte) uint16 {
+	if f.big {
 		return binary.BigEndian.Uint16(b)
 	}
 	return binary.LittleEndian.Uint16(b)
 }
 
-func (r *Reader) u32(b []byte) uint32 {
-	if r.big {
+func (f *file) u32(b []byte) uint32 {
+	if f.big {
 		return binary.BigEndian.Uint32(b)
 	}
 	return binary.LittleEndian.Uint32(b)
 }
 
 // peekBlock returns the type, the body and the whole length of the next block.
-func (r *Reader) peekBlock() (kind uint32, body []byte, length int, err error) {
-	head, err := r.src.peek(12)
+func (f *file) peekBlock() (kind uint32, body []byte, length int, err error) {
+	head, err := f.src.peek(12)
 	if err != nil {
 		return 0, nil, 0, err
 	}
 	if binary.LittleEndian.Uint32(head) == blockSHB {
 		switch uint32(byteOrderMagic) {
 		case binary.LittleEndian.Uint32(head[8:]):
-			r.big = false
+			f.big = false
 		case binary.BigEndian.Uint32(head[8:]):
-			r.big = true
+			f.big = true
 		default:
 			return 0, nil, 0, damaged("a section without a byte order")
 		}
 	}
-	kind, n := r.u32(head), r.u32(head[4:])
+	kind, n := f.u32(head), f.u32(head[4:])
 	if n < 12 || n%4 != 0 || n > maxBlock {
 		return 0, nil, 0, damaged(fmt.Sprintf("a block of %d bytes", n))
 	}
-	b, err := r.src.peek(int(n))
+	b, err := f.src.peek(int(n))
 	if err != nil {
 		return 0, nil, 0, err
 	}
-	if end := r.u32(b[n-4:]); end != n {
+	if end := f.u32(b[n-4:]); end != n {
 		return 0, nil, 0, damaged(fmt.Sprintf("a block of %d bytes that ends as one of %d", n, end))
 	}
 	return kind, b[8 : n-4], int(n), nil
 }
 
 // section reads a Section Header Block.
-func (r *Reader) section(body []byte) error {
+func (f *file) section(body []byte) error {
 	if len(body) < 16 {
 		return damaged("a section header that is too short")
 	}
-	if major := r.u16(body[4:]); major != 1 {
+	if major := f.u16(body[4:]); major != 1 {
 		return damaged(fmt.Sprintf("a section of pcapng version %d, which is not known", major))
 	}
 	own := false
-	r.options(body[16:], func(code uint16, value []byte) {
+	f.options(body[16:], func(code uint16, value []byte) {
 		own = own || code == optApplication && string(value) == application
 	})
-	if own || r.own {
-		// The numbers in a recording's facts, and its ports, mean its own connections only.
-		r.flows.endAll()
+	f.endSection()
+	f.own = own
+	if own {
+		f.r.flows.scopes++
+		f.scope = f.r.flows.scopes
 	}
-	r.own, r.base = own, r.flows.count
-	r.ifaces = r.ifaces[:0]
-	r.stats.Sections++
+	if own && len(f.r.files) == 1 {
+		// The numbers in a recording's facts, and its ports, mean its own connections only.
+		f.r.flows.endAll()
+	}
+	f.base, f.conns = f.r.flows.count, nil
+	f.ifaces = f.ifaces[:0]
+	f.r.stats.Sections++
 	return nil
 }
 
+// endSection gives what is left of the connections of a section of explainer's own:
+// they go on in no other.
+func (f *file) endSection() {
+	if f.own {
+		f.r.flows.endScope(f.scope)
+	}
+	f.scope = 0
+}
+
 // iface reads an Interface Description Block.
-func (r *Reader) iface(body []byte) error {
+func (f *file) iface(body []byte) error {
 	if len(body) < 8 {
 		return damaged("an interface description that is too short")
 	}
-	r.stats.Interfaces++
-	if len(r.ifaces) == maxInterfaces {
+	f.r.stats.Interfaces++
+	if len(f.ifaces) == maxInterfaces {
 		return nil
 	}
-	f := iface{link: r.u16(body), snap: r.u32(body[4:]), mul: 1000, div: 1}
-	r.options(body[8:], func(code uint16, value []byte) {
+	in := iface{link: f.u16(body), snap: f.u32(body[4:]), mul: 1000, div: 1}
+	f.options(body[8:], func(code uint16, value []byte) {
 		switch {
 		case code == optIfTsresol && len(value) >= 1:
-			f.resolution(value[0])
+			in.resolution(value[0])
 		case code == optIfTsoffset && len(value) >= 8:
-			seconds := int64(uint64(r.u32(value[4:]))<<32 | uint64(r.u32(value)))
-			if r.big {
+			seconds := int64(uint64(f.u32(value[4:]))<<32 | uint64(f.u32(value)))
+			if f.big {
 				seconds = int64(binary.BigEndian.Uint64(value))
 			}
 			if seconds > -maxSeconds && seconds < maxSeconds {
-				f.offset = seconds * 1e9
+				in.offset = seconds * 1e9
 			}
-		case code == optIfName && r.own && string(value) == browserInterface:
-			f.leg = capture.LegBrowser
-		case code == optIfName && r.own && string(value) == originInterface:
-			f.leg = capture.LegOrigin
+		case code == optIfName && f.own && string(value) == browserInterface:
+			in.leg = capture.LegBrowser
+		case code == optIfName && f.own && string(value) == originInterface:
+			in.leg = capture.LegOrigin
 		}
 	})
-	r.ifaces = append(r.ifaces, f)
+	f.ifaces = append(f.ifaces, in)
 	return nil
 }
 
@@ -399,9 +507,9 @@ func (f *iface) time(stamp uint64) int64 {
 }
 
 // options calls yield with each option of a block.
-func (r *Reader) options(b []byte, yield func(code uint16, value []byte)) {
+func (f *file) options(b []byte, yield func(code uint16, value []byte)) {
 	for len(b) >= 4 {
-		code, n := r.u16(b), int(r.u16(b[2:]))
+		code, n := f.u16(b), int(f.u16(b[2:]))
 		if b = b[4:]; code == 0 || n > len(b) {
 			return
 		}
@@ -411,47 +519,52 @@ func (r *Reader) options(b []byte, yield func(code uint16, value []byte)) {
 }
 
 // enhanced reads an Enhanced Packet Block or the obsolete Packet Block.
-func (r *Reader) enhanced(kind uint32, body []byte) error {
+func (f *file) enhanced(kind uint32, body []byte, length int) error {
 	if len(body) < 20 {
 		return damaged("a packet block that is too short")
 	}
-	id := r.u32(body)
+	id := f.u32(body)
 	if kind == blockPB {
-		id = uint32(r.u16(body))
+		id = uint32(f.u16(body))
 	}
-	stamp := uint64(r.u32(body[4:]))<<32 | uint64(r.u32(body[8:]))
-	have, length := r.u32(body[12:]), r.u32(body[16:])
+	stamp := uint64(f.u32(body[4:]))<<32 | uint64(f.u32(body[8:]))
+	have, wire := f.u32(body[12:]), f.u32(body[16:])
 	if uint64(have) > uint64(len(body)-20) {
 		return damaged(fmt.Sprintf("a packet of %d bytes in a block of %d", have, len(body)+12))
 	}
-	r.stats.Packets++
-	if int64(id) >= int64(len(r.ifaces)) {
-		r.stats.Skipped[SkippedNoInterface]++
+	if int64(id) >= int64(len(f.ifaces)) {
+		f.skip(SkippedNoInterface)
 		return nil
 	}
-	f := &r.ifaces[id]
-	r.packet(f.link, f.leg, f.time(stamp), body[20:20+have], missing(length, have))
+	in := &f.ifaces[id]
+	f.wait(length, in.time(stamp), in.link, in.leg, body[20:20+have], missing(wire, have))
 	return nil
 }
 
 // simple reads a Simple Packet Block. It has no time: the latest one stands in.
-func (r *Reader) simple(body []byte) error {
+func (f *file) simple(body []byte, length int) error {
 	if len(body) < 4 {
 		return damaged("a packet block that is too short")
 	}
-	r.stats.Packets++
-	if len(r.ifaces) == 0 {
-		r.stats.Skipped[SkippedNoInterface]++
+	if len(f.ifaces) == 0 {
+		f.skip(SkippedNoInterface)
 		return nil
 	}
-	f := &r.ifaces[0]
-	length := r.u32(body)
-	have := min(length, uint32(len(body)-4))
-	if f.snap > 0 {
-		have = min(have, f.snap)
+	in := &f.ifaces[0]
+	wire := f.u32(body)
+	have := min(wire, uint32(len(body)-4))
+	if in.snap > 0 {
+		have = min(have, in.snap)
 	}
-	r.packet(f.link, f.leg, r.flows.now, body[4:4+have], missing(length, have))
+	f.wait(length, f.now, in.link, in.leg, body[4:4+have], missing(wire, have))
 	return nil
+}
+
+// wait keeps a packet, from a block of length bytes, until its turn has come.
+func (f *file) wait(length int, t int64, link uint16, leg capture.Leg, data []byte, cut int) {
+	f.frames++
+	f.now = t
+	f.next = item{length: length, time: t, link: link, leg: leg, data: data, cut: cut}
 }
 
 // missing returns how many bytes of a packet the capture lacks.
@@ -463,9 +576,9 @@ func missing(length, have uint32) int {
 }
 
 // names reads a Name Resolution Block.
-func (r *Reader) names(b []byte) {
+func (f *file) names(b []byte) {
 	for len(b) >= 4 {
-		kind, n := r.u16(b), int(r.u16(b[2:]))
+		kind, n := f.u16(b), int(f.u16(b[2:]))
 		if b = b[4:]; kind == 0 || n > len(b) {
 			return
 		}
@@ -478,8 +591,8 @@ func (r *Reader) names(b []byte) {
 		}
 		if addr, ok := netip.AddrFromSlice(b[:min(size, n)]); ok {
 			name, _, _ := bytes.Cut(b[size:n], []byte{0})
-			if _, known := r.stats.Names[addr]; known || len(r.stats.Names) < maxNames {
-				r.stats.Names[addr] = string(name)
+			if _, known := f.r.stats.Names[addr]; known || len(f.r.stats.Names) < maxNames {
+				f.r.stats.Names[addr] = string(name)
 			}
 		}
 		b = b[min((n+3)&^3, len(b)):]
@@ -487,26 +600,37 @@ func (r *Reader) names(b []byte) {
 }
 
 // secrets reads a Decryption Secrets Block.
-func (r *Reader) secrets(b []byte, yield func(keys.Secret)) {
-	if len(b) < 8 || r.u32(b) != secretsTLS {
+func (f *file) secrets(b []byte, yield func(keys.Secret)) {
+	if len(b) < 8 || f.u32(b) != secretsTLS {
 		return
 	}
-	n := min(int64(r.u32(b[4:])), int64(len(b)-8))
+	n := min(int64(f.u32(b[4:])), int64(len(b)-8))
 	keys.ReadLog(bytes.NewReader(b[8:8+n]), yield) // the error would be the bytes.Reader's, which has none
 }
 
 // fact reads a block of our own.
-func (r *Reader) fact(b []byte) {
-	var f capture.Fact
-	if json.Unmarshal(b, &f) != nil || f.Conn < 0 || f.Peer < 0 {
-		r.stats.Skipped[SkippedMalformedFact]++
+func (f *file) fact(b []byte, length int) {
+	var fact capture.Fact
+	if json.Unmarshal(b, &fact) != nil || !f.number(&fact.Conn) || !f.number(&fact.Peer) {
+		f.r.stats.Skipped[SkippedMalformedFact]++
 		return
 	}
-	if f.Conn > 0 {
-		f.Conn += r.base
+	f.next = item{length: length, time: fact.Time, fact: &fact}
+}
+
+// number turns the number of a connection in its section into that among all.
+// It tells whether there can be one.
+func (f *file) number(n *int) bool {
+	switch {
+	case *n == 0:
+	case *n < 0:
+		return false
+	case len(f.r.files) == 1:
+		*n += f.base
+	case *n > len(f.conns):
+		return false
+	default:
+		*n = f.conns[*n-1]
 	}
-	if f.Peer > 0 {
-		f.Peer += r.base
-	}
-	r.queue = append(r.queue, &f)
+	return true
 }

@@ -10,10 +10,27 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
+// firstSize is how much is read at first: of many files to be merged, most wait
+// for their turn after their first packet.
+const firstSize = 4 << 10
+
+// A counter counts what is read.
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
 // A source reads from r and never asks it for more than it needs to go on, so
 // that a file which still grows can be followed.
 type source struct {
 	r      io.Reader
+	raw    *counter // of what was read, compressed
 	buf    []byte
 	lo, hi int   // what has been read and not yet taken is buf[lo:hi]
 	off    int64 // position of buf[lo] in the stream
@@ -34,8 +51,13 @@ func (s *source) peek(n int) ([]byte, error) {
 		if s.hi == len(s.buf) || s.lo == s.hi {
 			// Grows only once it is full, so that a length in the file alone never allocates.
 			b := s.buf
-			if s.lo == 0 && s.hi == len(b) {
-				b = make([]byte, max(bufferSize, 2*len(b)))
+			switch {
+			case len(b) == 0:
+				b = make([]byte, firstSize)
+			case len(b) < bufferSize:
+				b = make([]byte, bufferSize)
+			case s.lo == 0 && s.hi == len(b):
+				b = make([]byte, 2*len(b))
 			}
 			s.hi = copy(b, s.buf[s.lo:s.hi])
 			s.buf, s.lo = b, 0
@@ -63,7 +85,8 @@ func (s *source) rest() int { return s.hi - s.lo }
 
 // open looks at the beginning of r and takes off a compression.
 func (s *source) open(r io.Reader) error {
-	s.r = r
+	s.raw = &counter{r: r}
+	s.r = s.raw
 	for depth := 0; ; depth++ {
 		magic, err := s.peek(4)
 		switch {
@@ -83,13 +106,13 @@ func (s *source) open(r io.Reader) error {
 			if err != nil {
 				return fmt.Errorf("read gzip'd capture: %w", err)
 			}
-			*s = source{r: z}
+			*s = source{r: z, raw: s.raw}
 		case string(magic) == "\x28\xb5\x2f\xfd":
 			z, err := zstd.NewReader(&packed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(64<<20))
 			if err != nil {
 				return fmt.Errorf("read zstd'd capture: %w", err)
 			}
-			*s = source{r: z}
+			*s = source{r: z, raw: s.raw}
 		default:
 			return nil
 		}
