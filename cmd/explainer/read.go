@@ -10,6 +10,7 @@ import (
 
 	"explainer/annotate"
 	"explainer/capture/keys"
+	"explainer/capture/pcap"
 
 	"github.com/urfave/cli/v2"
 )
@@ -48,20 +49,7 @@ func read(c *cli.Context) error {
 	if r.out, err = newRenderer(c, c.App.Writer); err != nil {
 		return err
 	}
-	if len(files) == 1 {
-		return r.file(files[0])
-	}
-	var first error
-	for _, name := range files {
-		if err := r.out.Event(&annotate.Event{Schema: annotate.SchemaVersion, Kind: annotate.KindFile, Name: "file", Brief: name}); err != nil {
-			return err
-		}
-		if err := r.file(name); err != nil {
-			exitCode(c.App.ErrWriter, err)
-			first = childExit(1)
-		}
-	}
-	return first
+	return r.files(files)
 }
 
 // keyLogs reads the key logs that the flags name.
@@ -99,46 +87,90 @@ type reading struct {
 	out     renderer
 }
 
-// file tells the story of one file.
-func (r *reading) file(name string) error {
-	s, err := openSource(name)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	packets, err := s.reader()
-	if err != nil {
-		return err
-	}
+// files tells the story of captures, merged by time. One that cannot be read is
+// told, and the others are read.
+func (r *reading) files(names []string) error {
 	t := newTeller(r.c, r.out)
 	for i := range r.secrets {
 		if err := t.feed(&r.secrets[i]); err != nil {
 			return err
 		}
 	}
-	// In a recording of our own the keys stand before the bytes they open. In
-	// other captures they may stand anywhere, so a file is gone through for
-	// them first; standard input can be read only once.
 	t.decoder.SecretsFirst = true
-	switch {
-	case packets.Own():
-	case s.regular():
-		if packets, err = s.keysFirst(t); err != nil {
-			return err
+	var sources []*source
+	var readers []*pcap.Reader
+	var verdict error
+	wrong := func(err error) {
+		if len(names) == 1 {
+			verdict = err
+		} else {
+			exitCode(r.c.App.ErrWriter, err)
+			verdict = childExit(1)
 		}
-	default:
-		t.decoder.SecretsFirst = false
-		say(r.c.App.ErrWriter, "standard input is read once: keys that stand far behind the bytes they open may come too late")
 	}
+	for _, name := range names {
+		s, err := openSource(name)
+		if err != nil {
+			wrong(err)
+			continue
+		}
+		defer s.Close()
+		packets, err := r.open(s, t)
+		if err != nil {
+			wrong(err)
+			continue
+		}
+		if len(names) > 1 {
+			if err := r.out.Event(&annotate.Event{Schema: annotate.SchemaVersion, Kind: annotate.KindFile, Name: "file", Brief: name}); err != nil {
+				return err
+			}
+		}
+		sources, readers = append(sources, s), append(readers, packets)
+	}
+	if len(readers) == 0 {
+		return verdict
+	}
+	packets := pcap.Merge(readers...)
 	told := t.tell(packets)
 	if err := t.finish(); err != nil {
 		return err
 	}
 	if n := len(t.open); n > 0 && told == nil && packets.Own() {
 		// Every connection's end is in a recording that was completed.
-		say(r.c.App.ErrWriter, fmt.Sprintf("%s ends before %s in it did: its proxy was killed or had no room to write, or it still runs", s.name, count(n, "connection")))
+		say(r.c.App.ErrWriter, fmt.Sprintf("%s ends before %s in it did: its proxy was killed or had no room to write, or it still runs", sources[len(sources)-1].name, count(n, "connection")))
 	}
-	return s.verdict(told, packets.Stats())
+	for i, s := range sources {
+		if err := packets.Err(i); err == nil && told != nil {
+			return told // it was not the reading
+		} else if err := s.verdict(err); err != nil {
+			wrong(err)
+		}
+	}
+	if stats := packets.Stats(); verdict == nil && stats.Connections == 0 {
+		what := sources[0].name
+		if len(sources) > 1 {
+			what = count(len(sources), "file")
+		}
+		return failed(fmt.Errorf("%s: no TCP connection in %s", what, count(stats.Packets, "packet")), "")
+	}
+	return verdict
+}
+
+// open begins to read the packets of s, and feeds t its keys where that can be
+// done. In a recording of our own they stand before the bytes they open. In
+// other captures they may stand anywhere, so a file is gone through for them
+// first; standard input can be read only once.
+func (r *reading) open(s *source, t *teller) (*pcap.Reader, error) {
+	packets, err := s.reader()
+	switch {
+	case err != nil || packets.Own():
+		return packets, err
+	case s.regular():
+		return s.keysFirst(t)
+	}
+	t.decoder.SecretsFirst = false
+	say(r.c.App.ErrWriter, "standard input is read once: keys that stand far behind the bytes they open may come too late")
+	return packets, nil
 }
 
 // writeError is a file that cannot be opened for writing, in words.

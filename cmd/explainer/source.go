@@ -82,18 +82,15 @@ func (s *source) keysFirst(t *teller) (*pcap.Reader, error) {
 	return s.reader()
 }
 
-// verdict is what there is to say against a capture after its story was told.
-func (s *source) verdict(told error, stats pcap.Stats) error {
-	var cut *pcap.CutError
+// verdict is what there is to say against a capture whose reading ended with err.
+func (s *source) verdict(err error) error {
 	switch {
-	case errors.As(told, &cut):
-		return failed(fmt.Errorf("%s: %w", s.name, cut), "everything before the cut was told")
-	case told != nil:
-		return s.wrong(told)
-	case stats.Connections == 0:
-		return failed(fmt.Errorf("%s: no TCP connection in %d packets", s.name, stats.Packets), "")
+	case err == nil, err == io.EOF:
+		return nil
+	case errors.As(err, new(*pcap.CutError)):
+		return failed(fmt.Errorf("%s: %w", s.name, err), "everything before the cut was told")
 	}
-	return nil
+	return s.wrong(err)
 }
 
 // wrong is an error about the source.
