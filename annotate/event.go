@@ -75,6 +75,7 @@ const (
 	KindFact       Kind = "fact"       // something that only the proxy knows
 	KindClosed     Kind = "closed"     // one direction, or both, ended
 	KindSummary    Kind = "summary"    // the eight steps of a session, both legs
+	KindGenealogy  Kind = "genealogy"  // which connections take up which, at the end
 )
 
 // An Event is one entry of the story. Its JSON form is one line.
@@ -100,6 +101,9 @@ type Event struct {
 	Says     []Sentence `json:"says,omitempty"`
 	Proofs   []Proof    `json:"proofs,omitempty"`
 	Summary  *Summary   `json:"summary,omitempty"`
+	// Genealogy lists the connections that take up others, each below the one that
+	// it takes up.
+	Genealogy []Kin `json:"genealogy,omitempty"`
 }
 
 // Span is a half-open range of byte offsets in one side's TCP stream.
@@ -163,6 +167,9 @@ type Leg struct {
 	Title string  `json:"title"`           // the row in words
 	Facts []Field `json:"facts,omitempty"` // version, suite, group, ALPN, certificate in a line
 	Rows  []Row   `json:"rows"`
+
+	Parent   *Parent `json:"parent,omitempty"`   // whose secret it takes up
+	Children []int   `json:"children,omitempty"` // connections that have taken it up by the time that this is told
 }
 
 // Row is one step of one connection.

@@ -3,7 +3,6 @@ package annotate
 import (
 	"bytes"
 	"crypto/sha256"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -31,6 +30,9 @@ type Explainer struct {
 	textbook bool  // the recording says that the proxy ran in textbook mode
 	certs    certificates
 	earlier  earlier
+	dark     []dark // connections whose tickets may have passed sealed
+	kinship  []Kin
+	kinMore  int                     // connections that kinship has no room for
 	shares   earlier                 // public values of the key exchange
 	pending  map[int][]*capture.Fact // facts about connections that have not begun
 	last     int                     // the highest number of a connection that began
@@ -88,6 +90,12 @@ type hands struct {
 	resumed   bool   // TLS 1.2: abbreviated
 	ticket    []byte // TLS 1.2: the ticket that the client handed back
 	nst       bool
+	server    netip.AddrPort
+	chAt      int64 // when the hellos came
+	shAt      int64
+	link      *link  // to the connection that it takes up
+	kin       *kin   // for those that take it up
+	oldMaster []byte // of the connection that it takes up, where that made its Finished
 
 	msgs    [2][]hsMessage
 	broken  string // why the transcript is not complete
@@ -174,6 +182,8 @@ type conn struct {
 	noTLS     string // why there is no TLS: "plain", "opaque"
 	cut       int64  // bytes of a first message of the client's that never became whole
 	ended     bool   // the capture ended first
+	kinTold   bool   // it was told which connection it takes up
+	darkNoted bool   // and that its tickets may be sealed
 }
 
 // An alert that was seen.
@@ -194,25 +204,6 @@ type failure struct {
 
 	protected bool // by an alert that was opened
 }
-
-// maxEarlier bounds the session ids and tickets that are remembered.
-const maxEarlier = 4096
-
-// earlier remembers which connection handed out a session id or a ticket.
-type earlier struct {
-	by    map[[32]byte]issued
-	order [][32]byte
-}
-
-// issued is where a session id or a ticket came from. Its key log lines may come later.
-type issued struct {
-	conn    int
-	kind    byte     // as for remember
-	random  [32]byte // of its hello; for public values
-	secrets map[string][]byte
-}
-
-func (i issued) master() []byte { return i.secrets["CLIENT_RANDOM"] }
 
 // Explain tells what a message means. The events are numbered on; the slice is
 // valid until the next call.
@@ -314,6 +305,9 @@ func (x *Explainer) Finish() []Event {
 			}
 		}
 		x.summarize(s, true)
+	}
+	if e, ok := x.genealogy(); ok {
+		x.emit(nil, e)
 	}
 	return x.out
 }
@@ -624,26 +618,6 @@ func (c *conn) secretsOf(h *hands) {
 	}
 }
 
-// remember notes under which names a connection's secret can be taken up again.
-func (x *Explainer) remember(kind byte, name []byte, i issued) {
-	i.kind = kind
-	x.earlier.keep(handleOf(kind, name), i)
-}
-
-func (e *earlier) keep(k [32]byte, i issued) {
-	if e.by == nil {
-		e.by = make(map[[32]byte]issued)
-	}
-	if _, ok := e.by[k]; !ok {
-		if len(e.order) >= maxEarlier {
-			delete(e.by, e.order[0])
-			e.order = e.order[1:]
-		}
-		e.order = append(e.order, k)
-	}
-	e.by[k] = i
-}
-
 // reused tells if a public value that should be fresh was sent in another
 // connection. One whose hello has the same random is the same handshake, seen on
 // both sides of somebody who passes it on.
@@ -652,28 +626,11 @@ func (x *Explainer) reused(h *hands, c *conn, e *Event, public []byte) {
 		return
 	}
 	k := handleOf('p', public)
-	if i, ok := x.shares.by[k]; !ok {
+	if list := x.shares.by[k]; len(list) == 0 {
 		x.shares.keep(k, issued{conn: c.n, random: h.ch.Random})
-	} else if i.conn != c.n && i.random != h.ch.Random {
+	} else if i := list[0]; i.conn != c.n && i.random != h.ch.Random {
 		e.Says = append(e.Says, say("key-reused", Recomputed, args{"conn": strconv.Itoa(i.conn)}))
 	}
-}
-
-func (x *Explainer) recall(kind byte, name []byte) (issued, bool) {
-	i, ok := x.earlier.by[handleOf(kind, name)]
-	return i, ok
-}
-
-// earlierWords names the connection that a secret was taken over from. That it
-// is not found does not mean that it is not there: its ticket may be sealed.
-func earlierWords(i issued, ok bool) string {
-	switch {
-	case !ok:
-		return "an earlier connection (which one cannot be told here)"
-	case i.kind == 's':
-		return fmt.Sprintf("connection %d (which had this very session id)", i.conn)
-	}
-	return fmt.Sprintf("connection %d (which handed out this very ticket)", i.conn)
 }
 
 func handleOf(kind byte, name []byte) [32]byte {

@@ -551,7 +551,7 @@ func (x *Explainer) legReady(c *conn) bool {
 
 func (x *Explainer) leg(c *conn) Leg {
 	f := x.flow(c)
-	l := Leg{Conn: c.n, Leg: c.leg.String(), From: c.c.Client.String(), To: c.c.Server.String(), Flow: f.id, Title: f.title, Facts: x.legFacts(c)}
+	l := Leg{Conn: c.n, Leg: c.leg.String(), From: c.c.Client.String(), To: c.c.Server.String(), Flow: f.id, Title: f.title, Facts: x.legFacts(c), Parent: x.parent(c), Children: c.children()}
 	for _, s := range Steps {
 		l.Rows = append(l.Rows, x.row(c, s))
 	}

@@ -185,7 +185,7 @@ func (x *Explainer) external(h *hands) bool {
 		return false
 	}
 	id := psk.Identities[n]
-	if _, seen := x.recall('t', id.Identity); seen {
+	if len(x.recall('t', id.Identity)) > 0 {
 		return false
 	}
 	if id.ObfuscatedTicketAge != 0 || len(id.Identity) > 64 {
@@ -288,9 +288,7 @@ func (x *Explainer) args(c *conn) args {
 		a["subject"] = clip(l.subject())
 		a["count"] = plural(len(h.chain[1]), "certificate")
 	}
-	if i, ok := x.issuer(h); true {
-		a["earlier"] = earlierWords(i, ok)
-	}
+	a["earlier"] = x.earlierWords(h)
 	if v := c.verified; v != nil {
 		a["checked"], a["roots"], a["finding"] = or(clip(v.Host), "the host"), rootsWords(v.Addr), findingWords(v)
 	}
@@ -874,7 +872,7 @@ func (x *Explainer) row4a(c *conn, f flow, a args, r *Row) {
 			r.Says = say("step-4a-unseen", Inferred, a)
 		}
 	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk-dhe", "tls13-psk", "tls13-0rtt":
-		r.Says = say("step-4a-inherited", Inferred, a)
+		r.Says = x.behind(c, h, a)
 	case "tls12-anonymous":
 		r.Says = say("step-4a-anonymous", Clear, a)
 	case "psk", "psk-dhe":

@@ -83,7 +83,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		e.Says = append(e.Says, say("certificate-request", e.Evidence, a))
 	case *handshake.ServerHelloDone:
 		if h.sh != nil && len(h.sh.SessionID) > 0 {
-			x.remember('s', h.sh.SessionID, issued{conn: c.n, secrets: h.secrets})
+			x.remember(c, h, 's', h.sh.SessionID, issued{})
 		}
 		e.Says = append(e.Says, say("server-hello-done", e.Evidence, a))
 	case *handshake.HelloRequest:
@@ -234,6 +234,7 @@ func (x *Explainer) clientHello(c *conn, h *hands, e *Event, b *handshake.Client
 		h.at["ch1"] = w
 	}
 	h.ch = b
+	h.chAt, h.server = c.now, c.c.Server
 	h.at["ch"] = w
 	c.secretsOf(h)
 	if c.session.host == "" || c.session.host == c.asked {
@@ -411,6 +412,7 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *Event, b *handshake.Server
 		return
 	}
 	h.sh = b
+	h.shAt = c.now
 	h.at["sh"] = w
 	c.null = x.null(c)
 	c.secretsOf(h)
@@ -518,6 +520,7 @@ func (x *Explainer) pskSteps(c *conn) {
 		}
 		x.step(c, s)
 	}
+	x.lineage(c, c.main)
 }
 
 // ticketOffered is the ticket that the client handed back, of TLS 1.2 and before.
@@ -796,7 +799,7 @@ func (x *Explainer) tellFinished(c *conn, h *hands, e Event, a args, side int, w
 	h.at[[2]string{"cfin", "sfin"}[side]] = w
 	if h.sh != nil && !h.is13() && !h.resumed && len(h.sh.SessionID) > 0 {
 		// Once more: the secret may have become known after the ServerHelloDone.
-		x.remember('s', h.sh.SessionID, issued{conn: c.n, secrets: h.secrets})
+		x.remember(c, h, 's', h.sh.SessionID, issued{})
 	}
 	if fin, ok := h.find(side, handshake.TypeFinished).bodyFinished(); ok {
 		e.Fields = append(e.Fields, Field{"verify_data", hex.EncodeToString(clipBytes(fin.VerifyData, 64)), ""})
@@ -810,6 +813,7 @@ func (x *Explainer) tellFinished(c *conn, h *hands, e Event, a args, side int, w
 	}
 	h.prove(p)
 	e.Proofs = append(e.Proofs, p)
+	x.takenUp(c, h, &e, p)
 	f := x.flow(c)
 	if h == c.main && f.kem && side == 0 {
 		h.at["6a"] = w
@@ -897,7 +901,6 @@ func (x *Explainer) newSessionTicket(c *conn, h *hands, e *Event, a args, b *han
 	}
 	e.Brief = fmt.Sprintf("%d bytes, for %s", len(b.Ticket), seconds(b.Lifetime))
 	e.Fields = append(e.Fields, field("ticket", hexLen(b.Ticket)), field("lifetime", seconds(b.Lifetime)))
-	i := issued{conn: c.n, secrets: h.secrets}
 	if h.is13() {
 		e.Says = append(e.Says, say("new-session-ticket-13", e.Evidence, a))
 	} else {
@@ -908,7 +911,7 @@ func (x *Explainer) newSessionTicket(c *conn, h *hands, e *Event, a args, b *han
 		e.Says = append(e.Says, say("new-session-ticket", e.Evidence, a))
 	}
 	if len(b.Ticket) > 0 {
-		x.remember('t', b.Ticket, i)
+		x.remember(c, h, 't', b.Ticket, issued{lifetime: b.Lifetime, ageAdd: b.AgeAdd})
 	}
 }
 
@@ -943,41 +946,7 @@ func (x *Explainer) resumedNow(c *conn, h *hands) {
 	for _, s := range []Step{Step2, Step3, Step4a, Step4b, Step4c, Step5, Step6a} {
 		x.step(c, s)
 	}
-	// Both key logs known: the old master secret must be this one.
-	i, ok := x.issuer(h)
-	if ok && i.master() != nil && h.secrets["CLIENT_RANDOM"] != nil {
-		state, reason := Proven, ""
-		if string(i.master()) != string(h.secrets["CLIENT_RANDOM"]) {
-			state, reason = Refuted, "the two master secrets differ"
-		}
-		p := newProof(proofResumed, state, reason, field("earlier connection", strconv.Itoa(i.conn)), field("its master secret", x.secret(i.master())), field("this one's", x.secret(h.secrets["CLIENT_RANDOM"])))
-		h.prove(p)
-		e := x.event(c, nil, KindStep, "resumption")
-		e.Brief = "of " + earlierWords(i, true)
-		e.Evidence = Recomputed
-		e.Says = []Sentence{say("resumed", Recomputed, x.args(c))}
-		e.Proofs = []Proof{p}
-		x.emit(c, e)
-	}
-}
-
-// issuer finds the connection whose secret this one took up.
-func (x *Explainer) issuer(h *hands) (issued, bool) {
-	if h.ch == nil {
-		return issued{}, false
-	}
-	if psk := h.ch.PSK(); psk != nil && h.sh != nil {
-		if n, ok := h.sh.SelectedPSK(); ok && int(n) < len(psk.Identities) {
-			return x.recall('t', psk.Identities[n].Identity)
-		}
-	}
-	if len(h.ticket) > 0 {
-		return x.recall('t', h.ticket)
-	}
-	if len(h.ch.SessionID) > 0 {
-		return x.recall('s', h.ch.SessionID)
-	}
-	return issued{}, false
+	x.lineage(c, h)
 }
 
 func (x *Explainer) changeCipherSpec(c *conn, m *capture.Message, b *capture.ChangeCipherSpec) {
@@ -1122,6 +1091,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		if c.why[side] == "" || b.Reason == capture.SealedBadTag {
 			c.why[side] = reason
 		}
+		x.darkTickets(c)
 	}
 	e := x.event(c, m, KindMessage, "sealed records")
 	if b.Records == 1 {

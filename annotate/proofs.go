@@ -40,6 +40,7 @@ const (
 	proofClientFirst   = "client-first-record"
 	proofEarlyFirst    = "early-first-record"
 	proofResumed       = "resumed-master"
+	proofPSK           = "psk-binder"
 	proofLeaf          = "minted-leaf"
 )
 
@@ -92,8 +93,11 @@ var claims = func() map[string]claim {
 			"the record was opened with that secret, its check against changes good",
 			[]string{"8446 4.2.10", "8446 5.2"}},
 		{proofResumed, "This connection uses the master secret of the earlier one",
-			"the logged master secrets of both connections must be equal",
+			"the logged master secrets of both connections must be equal; where only the earlier one is logged, the Finished computed with it must be the one in the message",
 			[]string{"5246 7.3", "5246 F.1.4", "5077 3.4"}},
+		{proofPSK, "{Client} knows the secret that it names, and it is the one of the earlier connection",
+			"the binder, a keyed checksum of the hello without its binders, would have to be computed with that secret",
+			[]string{"8446 4.2.11.2", "8446 4.6.1"}},
 		{proofLeaf, "The certificate on the wire is the one that the proxy says it made",
 			"the SHA-256 of the first certificate must equal the one that the proxy noted",
 			nil},
@@ -263,6 +267,7 @@ func (x *Explainer) finished(c *conn, h *hands, side int) Proof {
 	}
 	var secrets [][]byte
 	var label string
+	old := false // they are another connection's
 	if h.is13() {
 		label = [2]string{"CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET"}[side]
 		if v := h.secrets[label]; v != nil {
@@ -276,9 +281,13 @@ func (x *Explainer) finished(c *conn, h *hands, side int) Proof {
 		if h.master != nil {
 			secrets = append(secrets, h.master)
 		}
-		if i, ok := x.issuer(h); ok && h.resumed && len(secrets) == 0 && i.master() != nil {
-			secrets = append(secrets, i.master())
-			label = fmt.Sprintf("master secret of connection %d", i.conn)
+		if l := x.linkOf(h); l != nil && len(secrets) == 0 {
+			for _, i := range l.from {
+				if m := i.master(); m != nil {
+					secrets, old = append(secrets, m), true
+					label = "master secret of the earlier connection"
+				}
+			}
 		}
 	}
 	if len(secrets) == 0 {
@@ -292,11 +301,17 @@ func (x *Explainer) finished(c *conn, h *hands, side int) Proof {
 			want = keys.VerifyData(h.version(), s.Hash, secret, side == 0, hash)
 		}
 		if want != nil && subtle.ConstantTimeCompare(want, fin.VerifyData) == 1 {
+			if old {
+				h.oldMaster = secret
+			}
 			return newProof(id, Proven, "", append(inputs, field(label, x.secret(secret)), field("computed", hex.EncodeToString(want)), field("in the message", hex.EncodeToString(fin.VerifyData)))...)
 		}
 	}
 	if want == nil {
 		return newProof(id, NotCheckable, noHash, inputs...)
+	}
+	if old {
+		return newProof(id, NotCheckable, "there is no key log line for this connection, and the secret of the earlier one does not fit", inputs...)
 	}
 	return newProof(id, Refuted, "the computed checksum is not the one in the message",
 		append(inputs, field(label, x.secret(secrets[0])), field("computed", hex.EncodeToString(want)), field("in the message", hex.EncodeToString(fin.VerifyData)))...)

@@ -151,6 +151,10 @@ func (t *Text) event(e *Event) {
 		t.summary(e)
 		return
 	}
+	if e.Kind == KindGenealogy {
+		t.genealogy(e)
+		return
+	}
 	// Columns: session, time since it began, leg, who sends to whom, name, steps, detail.
 	var head strings.Builder
 	if e.Session != 0 {
