@@ -12,7 +12,7 @@ import (
 	"explainer/capture/keys"
 )
 
-// A Side is one end of a TCP connection: the one that opened it or the one that was called.
+// A Side is one end of a connection: the one that opened it or the one that was called.
 type Side uint8
 
 const (
@@ -49,13 +49,25 @@ func (l Leg) String() string {
 	return ""
 }
 
+// A Transport is what carries a connection.
+type Transport uint8
+
+const (
+	TransportTCP  Transport = iota
+	TransportQUIC           // QUIC packets in UDP (RFC 9000)
+	TransportDTLS           // DTLS records in UDP (RFC 6347, RFC 9147)
+)
+
+func (t Transport) String() string { return [...]string{"TCP", "QUIC", "DTLS"}[t] }
+
 // An Input is one thing that a [Decoder] is told: *Open, *Chunk, *Gap, *Close,
-// *keys.Secret or *Fact. The receiver must not keep the pointer or a Chunk's
-// Data after Feed has returned.
+// *Datagram, *End, *keys.Secret or *Fact. The receiver must not keep the pointer
+// or a Chunk's or Datagram's Data after Feed has returned.
 type Input interface{}
 
-// Open is the beginning of a TCP connection.
+// Open is the beginning of a connection.
 type Open struct {
+	Transport      Transport
 	Conn           int   // number of the connection in its capture, from 1, in the order in which they began
 	Leg            Leg   // which leg, in a recording of the proxy's own
 	Time           int64 // nanoseconds since the Unix epoch, as all times here
@@ -73,6 +85,20 @@ type Chunk struct {
 	Packet int
 	Data   []byte
 }
+
+// Datagram is one UDP datagram of a connection of QUIC or DTLS.
+type Datagram struct {
+	Conn   int
+	Side   Side // who sent it
+	Time   int64
+	Packet int
+	Data   []byte
+	Cut    int // bytes at its end that the capture does not hold
+}
+
+// End tells that no more of a connection over UDP will be fed: such a
+// connection has no end that everybody can see.
+type End struct{ Conn int }
 
 // Gap is bytes of one direction that were sent but are not in the capture.
 type Gap struct {
@@ -131,7 +157,8 @@ type Fact struct {
 	Data    []byte   `json:"data,omitempty"`
 }
 
-// A Span is the half-open range [Start, End) of byte offsets in one side's TCP stream.
+// A Span is the half-open range [Start, End) of byte offsets in one side's TCP
+// stream; over UDP, in the contents of its datagrams put one behind the other.
 type Span struct{ Start, End int64 }
 
 // A Message is one thing that was completed: a handshake message, another TLS
@@ -155,25 +182,29 @@ type Message struct {
 	Opened bool
 	By     string
 	// Raw is the handshake message as it enters the transcript, 4-byte header
-	// included. It is nil for all other bodies. It stays valid.
+	// included; in DTLS the header has 12 bytes (RFC 6347 4.2.6). It is nil for
+	// all other bodies. It stays valid.
 	Raw []byte
 	// Body is one of: *handshake.ClientHello and the other types of package
 	// handshake; *ChangeCipherSpec, *Alert, *AppData, *Heartbeat, *Sealed,
 	// *Malformed, *Missing, *Opaque; *web.Head, *web.Body, *web.Frame,
-	// *web.WebSocket, *web.Switched, *web.Unparsed; *Opened, *Closed, *Fact.
+	// *web.WebSocket, *web.Switched, *web.Unparsed; *QUICPacket, *DTLSRecord;
+	// *Opened, *Closed, *Ended, *Fact.
 	Body any
 }
 
-// A Conn is what is known so far of one TCP connection. The Decoder changes it
+// A Conn is what is known so far of one connection. The Decoder changes it
 // as it goes; others read it while they handle a message and must not change it.
 type Conn struct {
 	Number         int
+	Transport      Transport
+	QUICVersion    uint32 // of the latest packet that tells one; RFC 9000 15
 	Leg            Leg
 	Client, Server netip.AddrPort
 	SYN, Asked     bool   // as in Open
 	TLS            bool   // TLS was recognised on it
 	ConnectHost    string // "host:port" of the CONNECT request that stands before TLS, if any
-	Version        uint16 // negotiated TLS version, 0 before the ServerHello
+	Version        uint16 // negotiated TLS or DTLS version as it stands on the wire, 0 before the ServerHello
 	Suite          uint16 // negotiated cipher suite
 	ClientRandom   []byte // 32 bytes, nil before a ClientHello
 	ServerRandom   []byte
@@ -194,6 +225,9 @@ type Opened struct{}
 
 // Closed is a FIN or an RST; Message.Side sent it.
 type Closed struct{ Reset bool }
+
+// Ended tells that a connection over UDP is not followed any further.
+type Ended struct{}
 
 // ChangeCipherSpec is record type 20 (RFC 5246 7.1; in TLS 1.3 a dummy, RFC 8446 D.4).
 type ChangeCipherSpec struct{ Dummy bool }
@@ -233,6 +267,9 @@ const (
 	SealedGap      = "gap"                 // bytes before them are missing, so their place in the sequence is not known
 	SealedTooMany  = "too-many-waiting"    // more bytes waited for a secret than are kept
 	SealedCut      = "cut"                 // the connection or the capture ends inside this record
+	SealedQUIC     = "quic"                // a packet of QUIC other than Initial: these are not opened here
+	SealedInitial  = "no-first-initial"    // an Initial packet whose keys come from a packet that is not in the capture
+	SealedDTLS     = "dtls"                // a record of DTLS: these are not opened here
 	SealedDeflated = "compressed"          // opened, but the content is compressed and could not be inflated (RFC 3749)
 )
 

@@ -63,6 +63,8 @@ type Decoder struct {
 	SecretsFirst bool
 
 	conns    map[int]*conn
+	udp      map[int]*udpConn
+	udpHeld  int64 // bytes of udp's messages that are not complete
 	secrets  secrets
 	sessions sessions
 	messages []Message
@@ -83,8 +85,20 @@ func (d *Decoder) Feed(in Input) []Message {
 	d.messages = d.messages[:0]
 	switch in := in.(type) {
 	case *Open:
-		if d.conns[in.Conn] == nil {
+		switch {
+		case d.conns[in.Conn] != nil || d.udp[in.Conn] != nil:
+		case in.Transport != TransportTCP:
+			d.openUDP(in)
+		default:
 			d.open(in)
+		}
+	case *Datagram:
+		if u := d.udp[in.Conn]; u != nil && len(in.Data) > 0 {
+			u.datagram(in)
+		}
+	case *End:
+		if u := d.udp[in.Conn]; u != nil {
+			u.end()
 		}
 	case *Chunk:
 		if c := d.conns[in.Conn]; c != nil && len(in.Data) > 0 {
@@ -116,8 +130,8 @@ func (d *Decoder) Feed(in Input) []Message {
 }
 
 // Finish is called at the end of the input. It returns what was still pending,
-// connection by connection in the order of their numbers. The Decoder is empty
-// afterwards but for the secrets.
+// connection by connection in the order of their numbers, those over UDP last.
+// The Decoder is empty afterwards but for the secrets.
 func (d *Decoder) Finish() []Message {
 	clear(d.messages)
 	d.messages = d.messages[:0]
@@ -127,6 +141,9 @@ func (d *Decoder) Finish() []Message {
 		d.free(c)
 	}
 	d.queue, d.waiting = nil, 0
+	for _, n := range slices.Sorted(maps.Keys(d.udp)) {
+		d.udp[n].end()
+	}
 	return d.messages
 }
 

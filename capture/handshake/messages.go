@@ -80,6 +80,7 @@ type ClientHello struct {
 	CipherSuites       []uint16
 	CompressionMethods []uint8
 	Extensions         []Extension
+	Cookie             []byte // DTLS up to 1.2 alone: nil in TLS and in QUIC (RFC 6347 4.2.1)
 	// BindersOffset is where the list of PSK binders begins in the message with
 	// its 4-byte header, 0 without a pre_shared_key extension (RFC 8446 4.2.11.2).
 	BindersOffset int

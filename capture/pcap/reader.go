@@ -24,7 +24,7 @@ const (
 // Why a packet was not read. Keys of [Stats.Skipped].
 const (
 	SkippedNotIP         = "not-ip"
-	SkippedNotTCP        = "not-tcp"
+	SkippedNotTCP        = "not-tcp"           // nor QUIC or DTLS
 	SkippedFragment      = "fragment"          // a later fragment of an IP packet
 	SkippedLinkType      = "unknown-link-type" // of its interface
 	SkippedNoInterface   = "unknown-interface" // which its file does not describe
@@ -39,7 +39,7 @@ const (
 type Stats struct {
 	Packets     int            // Wireshark's frames
 	Bytes       int64          // of the capture, uncompressed
-	Skipped     map[string]int // packets that say nothing about a TCP connection, by reason
+	Skipped     map[string]int // packets that say nothing about a connection, by reason
 	Connections int
 	Sections    int // of a pcapng file
 	Interfaces  int
@@ -73,7 +73,11 @@ func (e *CutError) Unwrap() error { return e.Err }
 // acknowledged it and goes on without it, when too much waits behind it, or at
 // the end.
 //
-// A connection whose SYN is not in the capture begins with its first packet;
+// UDP is looked at for QUIC and DTLS, which are recognised by their content; the
+// connections have numbers in one count with those over TCP. Their client is
+// whose first packet says so, else the side with the higher port number.
+//
+// A TCP connection whose SYN is not in the capture begins with its first packet;
 // its client is then who sent a ClientHello or an HTTP request, or did not
 // answer with the counterpart, else the side with the higher port number.
 type Reader struct {
@@ -83,6 +87,7 @@ type Reader struct {
 	stats Stats
 	links links
 	flows flows
+	udp   udp
 
 	queue []capture.Input
 	at    int // how many of the queue have been returned
@@ -197,7 +202,7 @@ func (r *Reader) Stats() Stats {
 }
 
 // Next returns the next input: *capture.Open, *capture.Chunk, *capture.Gap,
-// *capture.Close, *keys.Secret or *capture.Fact. It is valid until the next
+// *capture.Close, *capture.Datagram, *capture.End, *keys.Secret or *capture.Fact. It is valid until the next
 // call. The error is io.EOF at the end, and a *CutError, after everything that
 // stands before, where the capture is cut off or damaged.
 func (r *Reader) Next() (capture.Input, error) {
@@ -304,9 +309,12 @@ func (r *Reader) packet(f *file, it *item) {
 		reason = p.parse(ip, it.cut)
 	}
 	if reason == SkippedNotTCP {
-		if ip = tunnelled(ip); ip != nil {
-			reason = p.parse(ip, it.cut)
+		if inner := tunnelled(ip); inner != nil {
+			ip, reason = inner, p.parse(inner, it.cut)
 		}
+	}
+	if reason == SkippedNotTCP && p.parseUDP(ip, it.cut) && r.udp.take(r, f, it, &p) {
+		return
 	}
 	if reason != "" {
 		r.stats.Skipped[reason]++

@@ -1,0 +1,410 @@
+package capture
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"explainer/capture/handshake"
+	"explainer/capture/quic"
+)
+
+// Bounds of what is kept of connections over UDP, in bytes.
+const (
+	maxCrypto  = 64 << 10 // of one side's handshake in QUIC's Initial packets
+	maxDTLS    = 128 << 10
+	maxUDPHeld = 64 << 20 // of messages that are not complete, of all connections
+	maxAhead   = 16       // messages of a DTLS handshake that wait for an earlier one
+	maxPieces  = 512      // parts of one side's handshake, or of one message, that wait for others
+)
+
+// QUICPacket is one packet of QUIC, or several in a row that stay sealed.
+type QUICPacket struct {
+	Kind     quic.Type
+	Version  uint32 // 0 in short headers and in Version Negotiation
+	DCID     []byte // destination connection ID of the first; nil in short headers
+	SCID     []byte
+	Token    []byte   // of Initial and Retry
+	Versions []uint32 // of Version Negotiation
+
+	Packets int
+	Wire    int64  // bytes, as far as the capture has them
+	Reason  string // why they stay sealed, one of the Sealed… constants; "" if there is nothing to open, or it was opened
+
+	// Of an Initial that was opened:
+	From   []byte // the connection ID that the keys come from
+	Number uint64 // packet number
+	Frames []quic.Frame
+	Broken bool // the frames break off
+
+	// Of a Retry: whether its tag could be checked against the client's first
+	// connection ID, and whether it fits (RFC 9001 5.8).
+	Checked, Good bool
+}
+
+// DTLSRecord is one record of DTLS with handshake messages in clear, or with
+// something that has no message of its own (RFC 6347 4.1).
+type DTLSRecord struct {
+	Type     uint8
+	Version  uint16
+	Epoch    uint16
+	Sequence uint64
+	Len      int  // bytes of content
+	Repeated bool // all of it had come before
+}
+
+// ByInitial is Message.By of what was opened with QUIC's Initial keys.
+const ByInitial = "QUIC Initial"
+
+// udpConn is the Decoder's own state of a connection over UDP.
+type udpConn struct {
+	d     *Decoder
+	pub   *Conn
+	open  *Message // told with the first datagram, which says the version
+	sides [2]udpSide
+	quic  quic.Conn
+
+	exchange handshake.KeyExchange // of DTLS up to 1.2
+	random   []byte                // of the first ClientHello of DTLS
+}
+
+// udpSide is one direction.
+type udpSide struct {
+	side Side
+	time int64    // of the latest datagram
+	off  int64    // bytes so far
+	run  *Message // of sealed packets or records, which goes on
+
+	// QUIC: the handshake in the CRYPTO frames.
+	crypto pieces
+	bad    bool   // it is not read any more
+	told   uint64 // place in the stream up to which messages were told
+	hello  []byte // the ClientHello before a Retry
+
+	// DTLS: messages by their number.
+	msgs  map[uint16]*partial
+	begun bool
+	next  uint16
+	ccs   bool // ChangeCipherSpec, or a record with a higher epoch, has come
+	cid   int  // bytes of the connection ID in records to this side; -1: none
+}
+
+// A partial is a message of DTLS of which not all fragments were told.
+type partial struct {
+	typ    handshake.Type
+	length int
+	pieces
+}
+
+// pieces are parts of a stream that came in any order.
+type pieces struct{ list []cryptoPiece }
+
+type cryptoPiece struct {
+	off    uint64
+	data   []byte
+	span   Span
+	packet int
+}
+
+// add keeps what is new of data, up to limit, and returns how many bytes that are.
+func (p *pieces) add(off uint64, data []byte, span Span, packet int, limit uint64) int {
+	if off >= limit {
+		return 0
+	}
+	data = data[:min(uint64(len(data)), limit-off)]
+	n, i := 0, 0
+	for ; len(data) > 0; i++ {
+		// The part before piece i is new; what piece i has is not.
+		if i < len(p.list) && p.list[i].end() <= off {
+			continue
+		}
+		fresh := data
+		if i < len(p.list) && p.list[i].off < off+uint64(len(data)) {
+			at := p.list[i].off
+			if at <= off {
+				skip := min(p.list[i].end()-off, uint64(len(data)))
+				off, data = off+skip, data[skip:]
+				continue
+			}
+			fresh = data[:at-off]
+		}
+		if len(p.list) == maxPieces {
+			break
+		}
+		p.list = slices.Insert(p.list, i, cryptoPiece{off, bytes.Clone(fresh), span, packet})
+		n += len(fresh)
+		off, data = off+uint64(len(fresh)), data[len(fresh):]
+	}
+	return n
+}
+
+func (p *cryptoPiece) end() uint64 { return p.off + uint64(len(p.data)) }
+
+// take returns bytes [from, to) of the stream, nil if they are not all there,
+// and where they came from.
+func (p *pieces) take(from, to uint64) (data []byte, span Span, first, last int) {
+	at := from
+	for i := range p.list {
+		c := &p.list[i]
+		if c.end() <= at {
+			continue
+		}
+		if c.off > at || at >= to {
+			break
+		}
+		data = append(data, c.data[at-c.off:min(to, c.end())-c.off]...)
+		if at == from {
+			span, first, last = c.span, c.packet, c.packet
+		}
+		span.Start, span.End = min(span.Start, c.span.Start), max(span.End, c.span.End)
+		first, last = min(first, c.packet), max(last, c.packet)
+		at = min(to, c.end())
+	}
+	if at < to {
+		return nil, Span{}, 0, 0
+	}
+	return data, span, first, last
+}
+
+// drop forgets the stream up to a place, and returns how many bytes that frees.
+func (p *pieces) drop(to uint64) int {
+	n, i := 0, 0
+	for ; i < len(p.list) && p.list[i].end() <= to; i++ {
+		n += len(p.list[i].data)
+	}
+	p.list = slices.Delete(p.list, 0, i)
+	return n
+}
+
+func (p *pieces) size() int {
+	n := 0
+	for i := range p.list {
+		n += len(p.list[i].data)
+	}
+	return n
+}
+
+func (d *Decoder) openUDP(in *Open) {
+	u := &udpConn{d: d, pub: &Conn{
+		Number: in.Conn, Transport: in.Transport, Leg: in.Leg, Client: in.Client, Server: in.Server, TLS: true,
+	}}
+	u.sides[Server].side = Server
+	u.sides[Client].cid, u.sides[Server].cid = -1, -1
+	u.open = &Message{Conn: u.pub, Time: in.Time, First: in.Packet, Last: in.Packet, Body: &Opened{}}
+	if d.udp == nil {
+		d.udp = make(map[int]*udpConn)
+	}
+	d.udp[in.Conn] = u
+}
+
+func (u *udpConn) datagram(in *Datagram) {
+	s := &u.sides[in.Side&1]
+	s.time = in.Time
+	if u.pub.Transport == TransportDTLS {
+		u.begin()
+		u.dtls(s, in)
+		return
+	}
+	packets := u.quic.Datagram(int(s.side), in.Data, in.Cut)
+	for _, p := range packets {
+		if p.Version != 0 {
+			u.pub.QUICVersion = p.Version
+			break
+		}
+	}
+	u.begin()
+	for i := range packets {
+		u.packet(s, in, &packets[i])
+	}
+}
+
+func (u *udpConn) begin() {
+	if u.open != nil {
+		u.d.messages = append(u.d.messages, *u.open)
+		u.open = nil
+	}
+}
+
+// end tells what is left and frees the connection.
+func (u *udpConn) end() {
+	u.begin()
+	a, b := &u.sides[Client], &u.sides[Server]
+	u.flushDTLS(a)
+	u.flushDTLS(b)
+	if a.run != nil && b.run != nil && b.run.First < a.run.First {
+		a, b = b, a
+	}
+	u.flush(a)
+	u.flush(b)
+	u.d.udpHeld -= int64(a.crypto.size() + b.crypto.size())
+	u.d.messages = append(u.d.messages, Message{Conn: u.pub, Time: max(a.time, b.time), Body: &Ended{}})
+	delete(u.d.udp, u.pub.Number)
+}
+
+// flush tells the run of sealed packets.
+func (u *udpConn) flush(s *udpSide) {
+	if s.run != nil {
+		u.d.messages = append(u.d.messages, *s.run)
+		s.run = nil
+	}
+}
+
+// tell tells n bytes of a datagram.
+func (u *udpConn) tell(s *udpSide, in *Datagram, n int, body any) *Message {
+	u.flush(s)
+	span := Span{s.off, s.off + int64(n)}
+	s.off = span.End
+	u.d.messages = append(u.d.messages, Message{Conn: u.pub, Side: s.side, Time: in.Time, Span: span, First: in.Packet, Last: in.Packet, Body: body})
+	return &u.d.messages[len(u.d.messages)-1]
+}
+
+// extend adds n bytes of a datagram to the run of sealed packets or records, or
+// begins one with body, if they are of another kind; same tells.
+func (u *udpConn) extend(s *udpSide, in *Datagram, n int, same bool, body any) any {
+	if s.run == nil || !same {
+		u.flush(s)
+		s.run = &Message{Conn: u.pub, Side: s.side, Span: Span{s.off, s.off}, First: in.Packet, Body: body}
+	}
+	s.off += int64(n)
+	s.run.Span.End, s.run.Last, s.run.Time = s.off, in.Packet, in.Time
+	u.pub.SealedRecords[s.side]++
+	return s.run.Body
+}
+
+// packet tells one packet of QUIC.
+func (u *udpConn) packet(s *udpSide, in *Datagram, p *quic.Packet) {
+	b := &QUICPacket{Kind: p.Type, Version: p.Version, Packets: 1, Wire: int64(p.Len)}
+	switch {
+	case p.Opened, p.Type == quic.Retry, p.Type == quic.VersionNegotiation:
+	case p.Type == quic.Initial && p.Cut > 0:
+		b.Reason = SealedCut
+	case p.Type == quic.Initial && quic.InitialKeys(p.Version, nil) == nil, p.Type == quic.Other, p.Type == quic.Rest:
+		b.Reason = SealedNoSuite
+	case p.Type == quic.Initial && p.Keyless:
+		b.Reason = SealedInitial
+	case p.Type == quic.Initial:
+		b.Reason = SealedBadTag
+	default:
+		b.Reason = SealedQUIC
+	}
+	if b.Reason != "" {
+		run, same := (*QUICPacket)(nil), false
+		if s.run != nil {
+			run = s.run.Body.(*QUICPacket)
+			same = run.Kind == b.Kind && run.Reason == b.Reason && run.Version == b.Version
+		}
+		if !same {
+			b.DCID, b.SCID = bytes.Clone(p.DCID), bytes.Clone(p.SCID)
+			b.Packets, b.Wire = 0, 0
+		}
+		run = u.extend(s, in, p.Len, same, b).(*QUICPacket)
+		run.Packets++
+		run.Wire += int64(p.Len)
+		return
+	}
+	b.DCID, b.SCID, b.Token = bytes.Clone(p.DCID), bytes.Clone(p.SCID), bytes.Clone(p.Token)
+	b.Versions, b.From, b.Number, b.Frames, b.Broken = p.Versions, p.From, p.Number, p.Frames, p.Broken
+	b.Checked, b.Good = p.Checked, p.Good
+	m := u.tell(s, in, p.Len, b)
+	m.Opened = p.Opened
+	if !p.Opened {
+		return
+	}
+	m.By = ByInitial
+	span := m.Span
+	if p.Fresh { // after a Retry or a Version Negotiation, all begins again
+		for i := range u.sides {
+			t := &u.sides[i]
+			u.d.udpHeld -= int64(t.crypto.size())
+			t.crypto, t.told, t.bad = pieces{}, 0, false
+		}
+	}
+	for _, f := range p.Frames {
+		if f.Type != quic.FrameCrypto || s.bad || u.d.udpHeld+int64(len(f.Data)) > maxUDPHeld {
+			continue
+		}
+		if f.Offset < s.told { // repeated
+			skip := min(s.told-f.Offset, uint64(len(f.Data)))
+			f.Offset, f.Data = f.Offset+skip, f.Data[skip:]
+		}
+		u.d.udpHeld += int64(s.crypto.add(f.Offset, f.Data, span, in.Packet, maxCrypto))
+	}
+	for u.cryptoMessage(s, in) {
+	}
+}
+
+// cryptoMessage tells the next handshake message of the CRYPTO frames, if it is complete.
+func (u *udpConn) cryptoMessage(s *udpSide, in *Datagram) bool {
+	head, span, first, last := s.crypto.take(s.told, s.told+4)
+	if head == nil || s.bad {
+		return false
+	}
+	n := uint64(head[1])<<16 | uint64(head[2])<<8 | uint64(head[3])
+	typ := handshake.Type(head[0])
+	m := Message{Conn: u.pub, Side: s.side, Time: in.Time, Span: span, First: first, Last: last, Inner: true, Opened: true, By: ByInitial}
+	end := s.told + 4 + n
+	if end > maxCrypto {
+		s.bad = true
+		m.Body = &Malformed{Where: handshake.TypeName(typ), Err: "it claims to be longer than is read"}
+		u.d.messages = append(u.d.messages, m)
+		return false
+	}
+	m.Raw, m.Span, m.First, m.Last = s.crypto.take(s.told, end)
+	if m.Raw == nil {
+		return false
+	}
+	u.d.udpHeld -= int64(s.crypto.drop(end))
+	s.told = end
+	if typ == handshake.TypeClientHello && s.side == Client {
+		if bytes.Equal(s.hello, m.Raw) {
+			return true // the same again after a Retry (RFC 9000 17.2.5.3)
+		}
+		s.hello = m.Raw
+	}
+	u.parse(s, m, typ, func(ctx handshake.Context) (handshake.Message, error) {
+		return handshake.Parse(typ, m.Raw[4:], ctx)
+	})
+	return true
+}
+
+// parse tells a whole handshake message, and takes from it what later ones depend on.
+func (u *udpConn) parse(s *udpSide, m Message, typ handshake.Type, read func(handshake.Context) (handshake.Message, error)) {
+	body, err := read(handshake.Context{Version: u.pub.Version, KeyExchange: u.exchange, FromClient: s.side == Client})
+	if err != nil {
+		name := handshake.TypeName(typ)
+		m.Raw = nil
+		m.Body = &Malformed{Where: name, Err: strings.TrimPrefix(err.Error(), name+": ")}
+		s.bad = true
+		u.d.messages = append(u.d.messages, m)
+		return
+	}
+	m.Body = body
+	switch b := body.(type) {
+	case *handshake.ClientHello:
+		if s.side == Client {
+			u.pub.ClientRandom = b.Random[:]
+			s.hearCID(b.Extension(54))
+		}
+	case *handshake.ServerHello:
+		if s.side == Server {
+			u.pub.Version, u.pub.Suite = b.Version(), b.CipherSuite
+			if !b.Retry {
+				u.pub.ServerRandom = b.Random[:]
+				u.pub.EMS = b.HasEMS()
+				u.exchange = handshake.SuiteKeyExchange(b.CipherSuite)
+				s.hearCID(b.Extension(54))
+			}
+			if u.pub.ALPN == "" {
+				u.pub.ALPN = b.ALPN()
+			}
+		}
+	}
+	u.d.messages = append(u.d.messages, m)
+}
+
+// hearCID takes in the connection ID that a side of DTLS wants in records to it (RFC 9146 3).
+func (s *udpSide) hearCID(e *handshake.Extension) {
+	if e != nil && len(e.Data) > 0 && int(e.Data[0]) == len(e.Data)-1 {
+		s.cid = len(e.Data) - 1
+	}
+}
