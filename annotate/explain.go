@@ -184,6 +184,7 @@ type conn struct {
 	ended     bool   // the capture ended first
 	kinTold   bool   // it was told which connection it takes up
 	darkNoted bool   // and that its tickets may be sealed
+	udpState  *udpState
 }
 
 // An alert that was seen.
@@ -232,6 +233,12 @@ func (x *Explainer) Explain(m *capture.Message) []Event {
 	c.opened[m.Side&1] = c.opened[m.Side&1] || m.Opened
 	if m.Span.End > m.Span.Start {
 		c.heard[m.Side&1] = true
+	}
+	if c.overUDP() {
+		x.udp(c, m)
+		x.summarize(c.session, false)
+		x.retire(c)
+		return x.out
 	}
 	switch b := m.Body.(type) {
 	case *capture.Opened:

@@ -11,6 +11,9 @@ import (
 
 // connectionEvent tells that a connection began.
 func (x *Explainer) connectionEvent(c *conn, m *capture.Message) Event {
+	if c.overUDP() {
+		return x.udpConnectionEvent(c, m)
+	}
 	e := x.event(c, m, KindConnection, "TCP connection")
 	e.Evidence = Clear
 	e.Brief = fmt.Sprintf("%s to %s", c.c.Client, c.c.Server)
@@ -50,6 +53,9 @@ func (f *failure) how() Evidence {
 }
 
 func (c *conn) fail(step Step, id, cause string, at where) {
+	if c.overUDP() && id == "step-1-failed-hello" {
+		id = "step-1-failed-udp"
+	}
 	if c.failure == nil {
 		c.failure = &failure{step: step, id: id, cause: cause, at: at}
 	}
@@ -588,7 +594,9 @@ func (x *Explainer) notes(c *conn) []Sentence {
 	} else if h.requested {
 		out = append(out, say("mutual-tls-unseen", None, a))
 	}
-	if c.pass != nil && c.pass.Kind == capture.FactPassThrough {
+	if c.overUDP() {
+		out = append(out, x.udpNotes(c)...)
+	} else if c.pass != nil && c.pass.Kind == capture.FactPassThrough {
 		out = append(out, say("summary-pass-through", None, a))
 	} else if c.dark[0]+c.dark[1] > 0 && !c.opened[0] && !c.opened[1] && c.main.sh != nil && !x.null(c) {
 		out = append(out, say("summary-sealed", None, a.with("seen", x.eavesdropper(c))))

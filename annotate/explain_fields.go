@@ -48,6 +48,11 @@ func extensionFields(list []handshake.Extension) []Field {
 			out = append(out, Field{name, hexLen(e.Data), "malformed: " + clip(e.Err)})
 			continue
 		}
+		if e.ID == 57 || e.ID == 0xffa5 {
+			out = append(out, Field{name, fmt.Sprintf("%d bytes", len(e.Data)), "what this end allows the other (RFC 9000 18)"})
+			out = append(out, transportParameters(e.Data)...)
+			continue
+		}
 		value, note := extensionValue(e)
 		if value == "" {
 			if len(e.Data) == 0 {

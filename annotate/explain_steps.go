@@ -86,6 +86,9 @@ func (x *Explainer) flow(c *conn) flow {
 		return flow{id: "unknown", title: "a connection that carried nothing"}
 	}
 	h := c.main
+	if h.sh == nil && c.overUDP() {
+		return c.udpFlow()
+	}
 	if h.sh == nil {
 		if h.ch != nil && c.oneSided(1) {
 			return flow{id: "unknown", title: "one side of a TLS handshake: the server's is not in the capture", hrr: h.hrr != nil}
@@ -95,7 +98,10 @@ func (x *Explainer) flow(c *conn) flow {
 		}
 		return flow{id: "unknown", title: "a connection whose handshake is not in the capture"}
 	}
-	v := handshake.VersionName(h.version())
+	v := h.versionName()
+	if c.c.Transport == capture.TransportQUIC {
+		v = c.transport() + ", " + v
+	}
 	if h.is13() {
 		f := flow{hrr: h.hrr != nil}
 		ks := h.sh.KeyShare()
@@ -217,7 +223,7 @@ func (x *Explainer) args(c *conn) args {
 		a["bytes"] = strconv.FormatInt(c.cut, 10)
 	}
 	if h.sh != nil {
-		a["version"] = handshake.VersionName(h.version())
+		a["version"] = h.versionName()
 		a["suite"] = handshake.SuiteName(h.sh.CipherSuite)
 		if ks := h.sh.KeyShare(); ks != nil {
 			a["group"] = handshake.GroupName(ks.Group)
@@ -390,6 +396,12 @@ func (x *Explainer) row(c *conn, s Step) Row {
 		r.Packets = c.failure.at.packets()
 		r.Proofs = x.stepProofs(c, f, s)
 		return r
+	}
+	if c.overUDP() {
+		if r, ok := x.udpRow(c, f, s, a); ok {
+			r.Proofs = x.stepProofs(c, f, s)
+			return r
+		}
 	}
 	if says, ok := x.hidden(c, f, s, a); ok {
 		r.Verdict, r.Says = Unknown, says
@@ -1147,7 +1159,7 @@ func (x *Explainer) legFacts(c *conn) []Field {
 	if h.sh == nil {
 		return nil
 	}
-	out = append(out, field("version", handshake.VersionName(h.version())), field("suite", handshake.SuiteName(h.sh.CipherSuite)))
+	out = append(out, field("version", h.versionName()), field("suite", handshake.SuiteName(h.sh.CipherSuite)))
 	a := x.args(c)
 	if a["group"] != "" {
 		out = append(out, field("group", a["group"]))
@@ -1159,7 +1171,7 @@ func (x *Explainer) legFacts(c *conn) []Field {
 		out = append(out, field("certificate", fmt.Sprintf("for %s, from %s, %s", clip(l.forNames()), clip(l.issuer()), l.keyWords())))
 	}
 	if h.ch1 != nil {
-		out = append(out, clientFingerprints(h.ch1)...)
+		out = append(out, clientFingerprints(h.ch1, c.c.Transport)...)
 	}
 	out = append(out, serverFingerprint(h.sh))
 	if c.leg == capture.LegOrigin && c.verified != nil {

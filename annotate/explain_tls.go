@@ -253,7 +253,7 @@ func (x *Explainer) clientHello(c *conn, h *hands, e *Event, b *handshake.Client
 		e.Fields = append(e.Fields, Field{"server name", clip(sni), "in clear: everybody on the path sees which host is meant"})
 	}
 	e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
-	e.Fields = append(e.Fields, clientFingerprints(b)...)
+	e.Fields = append(e.Fields, clientFingerprints(b, c.c.Transport)...)
 
 	var brief []string
 	brief = append(brief, highest(b.Versions()))
@@ -270,6 +270,8 @@ func (x *Explainer) clientHello(c *conn, h *hands, e *Event, b *handshake.Client
 		e.Says = append(e.Says, say("client-hello-again", e.Evidence, a))
 	case unseen:
 		e.Says = append(e.Says, say("client-hello-again-unseen", Inferred, a))
+	case renegotiation && c.overUDP():
+		e.Says = append(e.Says, say("client-hello-anew", e.Evidence, a))
 	case renegotiation && e.Evidence != Decrypted && !(c.main.fin[0] && c.main.fin[1]):
 		e.Says = append(e.Says, say("client-hello-misplaced", e.Evidence, a))
 	case renegotiation:
@@ -278,6 +280,10 @@ func (x *Explainer) clientHello(c *conn, h *hands, e *Event, b *handshake.Client
 		e.Says = append(e.Says, say("client-hello", e.Evidence, a.with("sni", clip(sni))))
 	default:
 		e.Says = append(e.Says, say("client-hello-no-name", e.Evidence, a))
+	}
+	if len(b.Cookie) > 0 {
+		e.Fields = append(e.Fields, field("cookie", hexLen(b.Cookie)))
+		e.Says = append(e.Says, say("client-hello-cookie", e.Evidence, a.with("size", strconv.Itoa(len(b.Cookie)))))
 	}
 	if groups := shareWords(b.KeyShares()); groups != "" {
 		e.Says = append(e.Says, say("client-hello-shares", e.Evidence, a.with("shares", groups)))
@@ -322,7 +328,7 @@ func rsaSuites(suites []uint16) int {
 func highest(versions []uint16) string {
 	var best uint16
 	for _, v := range versions {
-		if !handshake.IsGREASE(v) && v > best && v <= 0x0304 {
+		if !handshake.IsGREASE(v) && handshake.TLSVersion(v) > handshake.TLSVersion(best) && handshake.TLSVersion(v) <= 0x0304 {
 			best = v
 		}
 	}
@@ -421,6 +427,7 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *Event, b *handshake.Server
 	e.Fields = append(e.Fields, serverHelloFields(b)...)
 	e.Fields = append(e.Fields, serverFingerprint(b))
 	e.Brief = handshake.VersionName(version) + ", " + handshake.SuiteName(b.CipherSuite)
+	version = handshake.TLSVersion(version)
 	if ks := b.KeyShare(); ks != nil {
 		e.Brief += ", " + handshake.GroupName(ks.Group)
 	}
@@ -533,7 +540,7 @@ func (h *hands) ticketOffered() ([]byte, bool) {
 
 func offers13(ch *handshake.ClientHello) bool {
 	for _, v := range ch.Versions() {
-		if v == 0x0304 {
+		if handshake.TLSVersion(v) == 0x0304 {
 			return true
 		}
 	}
@@ -1225,6 +1232,9 @@ var sealedReasons = map[string]string{
 	capture.SealedGap:      "bytes before it are missing from the capture",
 	capture.SealedTooMany:  "the key did not come while the bytes could be kept",
 	capture.SealedCut:      "it is cut off",
+	capture.SealedQUIC:     "of QUIC only the Initial packets are opened here",
+	capture.SealedInitial:  "the client's first packet, from which its keys come, is not in the capture",
+	capture.SealedDTLS:     "DTLS is not opened here",
 	capture.SealedDeflated: "the content is compressed in a way that is not undone here",
 }
 

@@ -1,6 +1,7 @@
 package annotate
 
 import (
+	"explainer/capture"
 	"explainer/capture/fingerprint"
 	"explainer/capture/handshake"
 )
@@ -12,8 +13,11 @@ const (
 )
 
 // clientFingerprints are the names that tools give to a ClientHello.
-func clientFingerprints(h *handshake.ClientHello) []Field {
-	ja4, _ := fingerprint.JA4(h, fingerprint.TCP)
+func clientFingerprints(h *handshake.ClientHello, t capture.Transport) []Field {
+	over := map[capture.Transport]fingerprint.Transport{
+		capture.TransportTCP: fingerprint.TCP, capture.TransportQUIC: fingerprint.QUIC, capture.TransportDTLS: fingerprint.DTLS,
+	}[t]
+	ja4, _ := fingerprint.JA4(h, over)
 	ja3, _ := fingerprint.JA3(h)
 	return []Field{{"JA4", ja4, fingerprintNote}, {"JA3", ja3, "an older one of the same kind, which changes where a client shuffles its extensions"}}
 }

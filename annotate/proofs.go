@@ -42,6 +42,9 @@ const (
 	proofResumed       = "resumed-master"
 	proofPSK           = "psk-binder"
 	proofLeaf          = "minted-leaf"
+	proofQUICClient    = "quic-client-initial"
+	proofQUICServer    = "quic-server-initial"
+	proofQUICRetry     = "quic-retry-tag"
 )
 
 var claims = func() map[string]claim {
@@ -101,6 +104,15 @@ var claims = func() map[string]claim {
 		{proofLeaf, "The certificate on the wire is the one that the proxy says it made",
 			"the SHA-256 of the first certificate must equal the one that the proxy noted",
 			nil},
+		{proofQUICClient, "The keys of this Initial packet come from the connection ID that stands in clear in the first packet of {client}",
+			"the keys are derived with HKDF from that ID and a number in the standard; with them the packet's tag (AEAD) must be good",
+			[]string{"9001 5.2", "9001 5.3"}},
+		{proofQUICServer, "The keys of this Initial packet come from the connection ID that {client} had chosen: whoever sent it had seen that ID",
+			"the keys are derived with HKDF from that ID and a number in the standard; with them the packet's tag (AEAD) must be good",
+			[]string{"9001 5.2", "9001 5.3"}},
+		{proofQUICRetry, "This Retry answers the first packet of {client}: whoever sent it had seen its connection ID",
+			"the tag at its end must be that of AES-128-GCM, with a key that stands in the standard, over that ID and the Retry",
+			[]string{"9001 5.8"}},
 	} {
 		m[c.id] = c
 	}
@@ -215,10 +227,10 @@ func (h *hands) is13() bool { return h.version() >= 0x0304 }
 // version is the negotiated one, 0 before the ServerHello.
 func (h *hands) version() uint16 {
 	if h.sh != nil {
-		return h.sh.Version()
+		return handshake.TLSVersion(h.sh.Version())
 	}
 	if h.hrr != nil {
-		return h.hrr.Version()
+		return handshake.TLSVersion(h.hrr.Version())
 	}
 	return 0
 }

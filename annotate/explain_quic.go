@@ -1,0 +1,467 @@
+package annotate
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"explainer/capture"
+	"explainer/capture/handshake"
+	"explainer/capture/quic"
+)
+
+// overUDP tells whether the connection is one of QUIC or DTLS.
+func (c *conn) overUDP() bool { return c.c.Transport != capture.TransportTCP }
+
+// transport names what carries the connection.
+func (c *conn) transport() string {
+	if c.c.Transport == capture.TransportQUIC {
+		return "QUIC " + quic.VersionName(c.c.QUICVersion)
+	}
+	return c.c.Transport.String()
+}
+
+// versionName names the negotiated version: of DTLS as it stands on the wire.
+func (h *hands) versionName() string {
+	if h.sh != nil {
+		return handshake.VersionName(h.sh.Version())
+	}
+	return handshake.VersionName(h.version())
+}
+
+// udpState is what is kept of a connection over UDP.
+type udpState struct {
+	told    [2]bool // the first Initial that was opened
+	packets [2]map[quic.Type]int64
+	bytes   [2]map[quic.Type]int64
+	at      [2]where // of packets with a short header
+	retry   bool
+}
+
+// udp tells a message of a connection over UDP.
+func (x *Explainer) udp(c *conn, m *capture.Message) {
+	c.tls = true
+	side := int(m.Side & 1)
+	switch b := m.Body.(type) {
+	case *capture.Opened, *capture.DTLSRecord:
+		// A record of DTLS is told by the messages in it.
+	case *capture.Ended:
+		// No packet shows that it is over, only that no more is known of it.
+		c.ended = true
+		x.settleEnd(c)
+		x.summarize(c.session, false)
+		c.over = true
+	case *capture.QUICPacket:
+		x.quicPacket(c, m, b, side)
+	case *capture.ChangeCipherSpec:
+		x.changeCipherSpec(c, m, b)
+	case *capture.Alert:
+		x.alert(c, m, b)
+	case *capture.Sealed:
+		x.sealed(c, m, b)
+	case *capture.Malformed:
+		x.malformed(c, m, b)
+	case *capture.Opaque:
+		x.opaque(c, m, b)
+	case *handshake.HelloVerifyRequest:
+		e := x.event(c, m, KindMessage, handshake.TypeName(b.Type()))
+		e.Brief = fmt.Sprintf("cookie of %d bytes", len(b.Cookie))
+		e.Fields = append(e.Fields,
+			Field{"version", fmt.Sprintf("%04x (%s)", b.Version, handshake.VersionName(b.Version)), "of this message alone; the ServerHello decides"},
+			field("cookie", hexLen(b.Cookie)))
+		e.Says = append(e.Says, say("hello-verify-request", e.Evidence, x.args(c).with("size", strconv.Itoa(len(b.Cookie)))))
+		x.emit(c, e)
+	case handshake.Message:
+		if _, hello := b.(*handshake.ClientHello); hello && side == 0 && c.main.ch != nil && c.main.sh == nil && c.main.hrr == nil {
+			// After a HelloVerifyRequest, a Retry or a Version Negotiation the
+			// handshake begins anew, and what was said before counts no more.
+			c.h = newHands()
+			c.main = c.h
+		}
+		x.handshake(c, m, b)
+	}
+}
+
+// udpConnectionEvent tells that a connection over UDP began.
+func (x *Explainer) udpConnectionEvent(c *conn, m *capture.Message) Event {
+	e := x.event(c, m, KindConnection, c.c.Transport.String()+" connection")
+	e.Evidence = Clear
+	e.Brief = fmt.Sprintf("%s to %s, over UDP", c.c.Client, c.c.Server)
+	a := args{"from": c.c.Client.String(), "to": c.c.Server.String(), "version": quic.VersionName(c.c.QUICVersion)}
+	if c.c.Transport == capture.TransportQUIC {
+		e.Name = c.transport()
+		e.Says = append(e.Says, say("connection-quic", Clear, a))
+	} else {
+		e.Says = append(e.Says, say("connection-dtls", Clear, a))
+	}
+	e.Steps = []StepMark{{Step1, Differently}}
+	c.settled[Step1] = true
+	return e
+}
+
+// quicPacket tells one packet of QUIC, or several that stay sealed.
+func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacket, side int) {
+	if c.udpState == nil {
+		c.udpState = &udpState{}
+		for i := range c.udpState.packets {
+			c.udpState.packets[i], c.udpState.bytes[i] = map[quic.Type]int64{}, map[quic.Type]int64{}
+		}
+	}
+	if b.Reason != "" {
+		x.quicSealed(c, m, b, side)
+		return
+	}
+	u := c.udpState
+	e := x.event(c, m, KindMessage, "QUIC "+b.Kind.String())
+	e.Fields = quicFields(b)
+	a := x.args(c).with("sender", c.side(side))
+	switch b.Kind {
+	case quic.VersionNegotiation:
+		e.Brief = "offers " + versionWords(b.Versions)
+		e.Says = append(e.Says, say("quic-version-negotiation", e.Evidence, a.with("versions", versionWords(b.Versions))))
+	case quic.Retry:
+		e.Brief = fmt.Sprintf("token of %d bytes", len(b.Token))
+		e.Says = append(e.Says, say("quic-retry", e.Evidence, a.with("size", strconv.Itoa(len(b.Token)))))
+		p := newProof(proofQUICRetry, NotCheckable, "the client's first Initial packet is not in the capture, or this version's tags are not known here")
+		if b.Checked {
+			p.State, p.Reason = Proven, ""
+			if !b.Good {
+				p.State, p.Reason = Refuted, "the tag does not fit; a client must ignore such a packet, which somebody on the path may have made up or changed"
+			}
+		}
+		c.main.prove(p)
+		e.Proofs = append(e.Proofs, p)
+		u.retry = true
+	case quic.Initial:
+		e.Brief = fmt.Sprintf("packet %d, %d bytes%s", b.Number, b.Wire, frameWords(b.Frames))
+		if !u.told[side] {
+			u.told[side] = true
+			id := [2]string{proofQUICClient, proofQUICServer}[side]
+			p := newProof(id, Proven, "", field("connection ID", hex.EncodeToString(b.From)), field("version", quic.VersionName(b.Version)), field("packet number", strconv.FormatUint(b.Number, 10)))
+			c.main.prove(p)
+			e.Proofs = append(e.Proofs, p)
+			e.Says = append(e.Says, say([2]string{"quic-initial-client", "quic-initial-server"}[side], e.Evidence, a.with("id", hex.EncodeToString(b.From))))
+		} else {
+			e.Says = append(e.Says, say("quic-initial-more", e.Evidence, a))
+		}
+		if len(b.Token) > 0 && side == 0 {
+			id := "quic-token-earlier"
+			if u.retry {
+				id = "quic-token"
+			}
+			e.Says = append(e.Says, say(id, e.Evidence, a.with("size", strconv.Itoa(len(b.Token)))))
+		}
+		if b.Broken {
+			e.Says = append(e.Says, say("quic-frames-broken", e.Evidence, a))
+		}
+		for _, f := range b.Frames {
+			if f.Type != quic.FrameClose {
+				continue
+			}
+			cause := closeWords(f)
+			e.Brief += ": " + cause
+			e.Says = append(e.Says, say("quic-close", e.Evidence, a.with("cause", cause)))
+			if c.main.sh == nil && f.Code != 0 {
+				c.fail(Step1, "step-1-failed-udp", fmt.Sprintf("%s closed the connection: %s", c.side(side), cause), where{m.First, m.Last})
+			}
+		}
+	}
+	x.emit(c, e)
+}
+
+// quicSealed tells packets that stay sealed.
+func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacket, side int) {
+	u, h := c.udpState, c.main
+	w := where{m.First, m.Last}
+	u.packets[side][b.Kind] += int64(b.Packets)
+	u.bytes[side][b.Kind] += b.Wire
+	what := plural(b.Packets, "packet")
+	if b.Kind == quic.Initial {
+		what = plural(b.Packets, "Initial packet")
+	}
+	e := x.event(c, m, KindMessage, "QUIC "+b.Kind.String())
+	e.Brief = fmt.Sprintf("%s, %d bytes, sealed", plural(b.Packets, "packet"), b.Wire)
+	e.Fields = quicFields(b)
+	a := x.args(c).with("sender", c.side(side), "count", what, "bytes", strconv.FormatInt(b.Wire, 10), "reason", sealedWords(b.Reason), "version", quic.VersionName(b.Version))
+	var id string
+	switch b.Kind {
+	case quic.Handshake:
+		id = [2]string{"quic-handshake-client", "quic-handshake-server"}[side]
+	case quic.OneRTT:
+		id = "quic-1rtt"
+		u.at[side] = joined(u.at[side], w)
+	case quic.ZeroRTT:
+		id = "quic-0rtt"
+	case quic.Initial:
+		id = "quic-initial-sealed"
+	case quic.Other:
+		id = "quic-other"
+	default:
+		e.Name = "QUIC"
+		e.Brief = fmt.Sprintf("%d bytes that are no packet", b.Wire)
+		id = "quic-rest"
+	}
+	e.Says = append(e.Says, say(id, e.Evidence, a))
+	switch b.Kind {
+	case quic.Handshake, quic.OneRTT:
+		c.dark[side] += int64(b.Packets)
+		c.why[side] = sealedWords(b.Reason)
+		c.darkAt[side] = joined(c.darkAt[side], w)
+		if _, ok := h.at["6b"]; !ok && side == 1 && h.sh != nil {
+			h.at["6b"] = w
+			x.mark(c, &e, Step6b)
+		}
+		h.incomplete("the messages behind the two hellos are encrypted, and " + sealedWords(b.Reason))
+	}
+	x.emit(c, e)
+	if side == 1 || c.dark[1] > 0 {
+		x.sealedSteps(c)
+	}
+}
+
+func joined(a, b where) where {
+	if a.first == 0 {
+		return b
+	}
+	return where{min(a.first, b.first), max(a.last, b.last)}
+}
+
+// quicFields are the fields of a packet's header.
+func quicFields(b *capture.QUICPacket) []Field {
+	var out []Field
+	if b.Version != 0 {
+		out = append(out, field("version", fmt.Sprintf("%08x (%s)", b.Version, quic.VersionName(b.Version))))
+	}
+	if b.DCID != nil {
+		out = append(out, Field{"destination connection ID", bytesWords(b.DCID), "how its receiver wants to be addressed, or for the client's first packet random"})
+	}
+	if b.SCID != nil {
+		out = append(out, Field{"source connection ID", bytesWords(b.SCID), "how its sender wants to be addressed"})
+	}
+	if len(b.Token) > 0 {
+		out = append(out, field("token", hexLen(b.Token)))
+	}
+	if b.Kind == quic.Initial && b.Reason == "" {
+		out = append(out, field("packet number", strconv.FormatUint(b.Number, 10)), field("frames", strings.TrimPrefix(frameWords(b.Frames), ": ")))
+	}
+	if len(b.Versions) > 0 {
+		out = append(out, field("versions", versionWords(b.Versions)))
+	}
+	return out
+}
+
+func versionWords(versions []uint32) string {
+	var out []string
+	for i, v := range versions {
+		if i == 16 {
+			out = append(out, fmt.Sprintf("%d more", len(versions)-i))
+			break
+		}
+		out = append(out, quic.VersionName(v))
+	}
+	return strings.Join(out, ", ")
+}
+
+// frameWords lists the frames of an Initial packet, with ": " before them.
+func frameWords(frames []quic.Frame) string {
+	var out []string
+	for i, f := range frames {
+		if i == 16 {
+			out = append(out, fmt.Sprintf("%d more", len(frames)-i))
+			break
+		}
+		switch f.Type {
+		case quic.FramePing:
+			out = append(out, "PING")
+		case quic.FrameAck:
+			out = append(out, "ACK")
+		case quic.FrameCrypto:
+			out = append(out, fmt.Sprintf("CRYPTO %d to %d", f.Offset, f.Offset+uint64(len(f.Data))))
+		case quic.FrameClose:
+			out = append(out, "CONNECTION_CLOSE")
+		}
+	}
+	if len(out) == 0 {
+		return ": PADDING"
+	}
+	return ": " + strings.Join(out, ", ")
+}
+
+// closeCodes are the error codes of QUIC itself (RFC 9000 20.1).
+var closeCodes = map[uint64]string{
+	0x00: "NO_ERROR", 0x01: "INTERNAL_ERROR", 0x02: "CONNECTION_REFUSED", 0x03: "FLOW_CONTROL_ERROR", 0x04: "STREAM_LIMIT_ERROR",
+	0x05: "STREAM_STATE_ERROR", 0x06: "FINAL_SIZE_ERROR", 0x07: "FRAME_ENCODING_ERROR", 0x08: "TRANSPORT_PARAMETER_ERROR",
+	0x09: "CONNECTION_ID_LIMIT_ERROR", 0x0a: "PROTOCOL_VIOLATION", 0x0b: "INVALID_TOKEN", 0x0c: "APPLICATION_ERROR",
+	0x0d: "CRYPTO_BUFFER_EXCEEDED", 0x0e: "KEY_UPDATE_ERROR", 0x0f: "AEAD_LIMIT_REACHED", 0x10: "NO_VIABLE_PATH",
+	0x11: "VERSION_NEGOTIATION_ERROR",
+}
+
+// closeWords is a CONNECTION_CLOSE in words.
+func closeWords(f quic.Frame) string {
+	words, ok := closeCodes[f.Code]
+	switch {
+	case ok:
+	case f.Code>>8 == 1:
+		words = fmt.Sprintf("the TLS alert %s (%d)", handshake.AlertName(uint8(f.Code)), f.Code&0xff)
+	default:
+		words = fmt.Sprintf("error %#x", f.Code)
+	}
+	if len(f.Data) > 0 {
+		words += fmt.Sprintf(" (%q)", clip(string(f.Data)))
+	}
+	return words
+}
+
+// transportParameters are the fields of the extension of the same name (RFC 9000 18.2).
+func transportParameters(data []byte) []Field {
+	list, ok := quic.Parameters(data)
+	var out []Field
+	reserved := 0
+	for i, p := range list {
+		if i == maxExtensions {
+			out = append(out, field("more transport parameters", strconv.Itoa(len(list)-i)))
+			break
+		}
+		if p.Reserved() {
+			reserved++
+			continue
+		}
+		name := quic.ParameterName(p.ID)
+		if name == "" {
+			name = fmt.Sprintf("%#x", p.ID)
+		}
+		value := bytesWords(p.Value)
+		if quic.NumberParameter(p.ID) {
+			if n, ok := p.Number(); ok {
+				value = strconv.FormatUint(n, 10)
+			}
+		}
+		note := ""
+		switch p.ID {
+		case 0x01, 0x0b:
+			note = "milliseconds"
+		case 0x11:
+			if len(p.Value) >= 4 && len(p.Value)%4 == 0 {
+				var versions []uint32
+				for v := p.Value; len(v) > 0; v = v[4:] {
+					versions = append(versions, uint32(v[0])<<24|uint32(v[1])<<16|uint32(v[2])<<8|uint32(v[3]))
+				}
+				value = versionWords(versions)
+				note = "the version in use, then those offered, for a change without a new start"
+			}
+		}
+		out = append(out, Field{"  " + name, value, note})
+	}
+	if reserved > 0 {
+		out = append(out, Field{"  reserved parameters", strconv.Itoa(reserved), "mean nothing and keep servers tolerant (RFC 9000 18.1)"})
+	}
+	if !ok {
+		out = append(out, Field{"  transport parameters", "", "malformed from here on"})
+	}
+	return out
+}
+
+// udpFlow names a connection over UDP of whose handshake there is no ServerHello.
+func (c *conn) udpFlow() flow {
+	f := flow{id: "unknown", hrr: c.main.hrr != nil}
+	switch {
+	case c.failure != nil:
+		f.title = c.transport() + ", refused"
+	case c.main.ch != nil:
+		f.title = c.transport() + ": a ClientHello without an answer that can be read here"
+	default:
+		f.title = c.transport() + ", of which no hello is in the capture or can be read here"
+	}
+	return f
+}
+
+// udpRow tells those steps of a connection over UDP that are told in another way than over TCP.
+func (x *Explainer) udpRow(c *conn, f flow, s Step, a args) (Row, bool) {
+	r := Row{Step: s, Verdict: Unknown}
+	isQUIC := c.c.Transport == capture.TransportQUIC
+	switch {
+	case s == Step1:
+		r.Verdict, r.Packets = Differently, c.at["open"].packets()
+		switch {
+		case c.main.ch == nil:
+			r.Says = say("step-1-udp-midstream", Clear, a.with("protocol", c.transport()))
+		case isQUIC:
+			r.Says = say("step-1-quic", Clear, a)
+		default:
+			r.Says = say("step-1-dtls", Clear, a)
+		}
+		return r, true
+	case c.failure != nil:
+		return r, false
+	case c.main.sh == nil && c.main.ch == nil:
+		r.Says = say("step-udp-no-hello", None, a)
+		return r, true
+	case c.main.sh == nil:
+		r.Says = say("step-udp-no-answer", None, a)
+		return r, true
+	case !c.main.is13():
+		return r, false
+	}
+	what := "record"
+	if isQUIC {
+		what = "packet"
+	}
+	switch s {
+	case Step4a:
+		if x.hasCertificate(c) && c.dark[0] > 0 {
+			r.Says = say("step-4a-udp", None, a.with("count", plural(int(c.dark[0]), what)))
+			return r, true
+		}
+	case Step7, Step8:
+		if !isQUIC {
+			break
+		}
+		var n, bytes int64
+		if u := c.udpState; u != nil {
+			n, bytes = u.packets[1][quic.OneRTT], u.bytes[1][quic.OneRTT]
+			r.Packets = u.at[1].packets()
+		}
+		switch {
+		case s == Step8:
+			r.Says = say("step-8-quic", None, a)
+		case n == 0:
+			r.Says = say("step-7-quic-none", None, a)
+		default:
+			r.Says = say("step-7-quic", None, a.with("count", plural(int(n), what), "bytes", strconv.FormatInt(bytes, 10)))
+		}
+		return r, true
+	}
+	return r, false
+}
+
+// udpNotes are what the summary adds about a connection over UDP: how much of it stayed sealed.
+func (x *Explainer) udpNotes(c *conn) []Sentence {
+	a := x.args(c).with("seen", strings.ReplaceAll(x.eavesdropper(c), "every record", "every datagram"))
+	if c.c.Transport == capture.TransportDTLS {
+		if c.dark[0]+c.dark[1] == 0 {
+			return nil
+		}
+		return []Sentence{say("summary-dtls", None, a.with("count", plural(int(c.dark[0]+c.dark[1]), "record")))}
+	}
+	u := c.udpState
+	if u == nil {
+		return nil
+	}
+	var parts []string
+	for _, k := range []quic.Type{quic.Initial, quic.ZeroRTT, quic.Handshake, quic.OneRTT, quic.Other, quic.Rest} {
+		for side := range u.packets {
+			if n := u.packets[side][k]; n > 0 {
+				what := "of another kind"
+				if k != quic.Other && k != quic.Rest {
+					what = k.String()
+				}
+				parts = append(parts, fmt.Sprintf("%s of %s: %s, %d bytes", what, c.side(side), plural(int(n), "packet"), u.bytes[side][k]))
+			}
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return []Sentence{say("summary-quic", None, a.with("sealed", strings.Join(parts, "; ")))}
+}
