@@ -28,7 +28,7 @@ type QUICPacket struct {
 	Versions []uint32 // of Version Negotiation
 
 	Packets int
-	Wire    int64  // bytes, as far as the capture has them
+	Wire    int64  // bytes, as far as the capture has them; with the padding that ends a datagram
 	Reason  string // why they stay sealed, one of the Sealed… constants; "" if there is nothing to open, or it was opened
 
 	// Of an Initial that was opened:
@@ -273,7 +273,8 @@ func (u *udpConn) extend(s *udpSide, in *Datagram, n int, same bool, body any) a
 
 // packet tells one packet of QUIC.
 func (u *udpConn) packet(s *udpSide, in *Datagram, p *quic.Packet) {
-	b := &QUICPacket{Kind: p.Type, Version: p.Version, Packets: 1, Wire: int64(p.Len)}
+	n := p.Len + p.Padding
+	b := &QUICPacket{Kind: p.Type, Version: p.Version, Packets: 1, Wire: int64(n)}
 	switch {
 	case p.Opened, p.Type == quic.Retry, p.Type == quic.VersionNegotiation:
 	case p.Type == quic.Initial && p.Cut > 0:
@@ -297,15 +298,15 @@ func (u *udpConn) packet(s *udpSide, in *Datagram, p *quic.Packet) {
 			b.DCID, b.SCID = bytes.Clone(p.DCID), bytes.Clone(p.SCID)
 			b.Packets, b.Wire = 0, 0
 		}
-		run = u.extend(s, in, p.Len, same, b).(*QUICPacket)
+		run = u.extend(s, in, n, same, b).(*QUICPacket)
 		run.Packets++
-		run.Wire += int64(p.Len)
+		run.Wire += int64(n)
 		return
 	}
 	b.DCID, b.SCID, b.Token = bytes.Clone(p.DCID), bytes.Clone(p.SCID), bytes.Clone(p.Token)
 	b.Versions, b.From, b.Number, b.Frames, b.Broken = p.Versions, p.From, p.Number, p.Frames, p.Broken
 	b.Checked, b.Good = p.Checked, p.Good
-	m := u.tell(s, in, p.Len, b)
+	m := u.tell(s, in, n, b)
 	m.Opened = p.Opened
 	if !p.Opened {
 		return

@@ -43,6 +43,9 @@ func hellos(t testing.TB, path string) (clients []*handshake.ClientHello, server
 	var d capture.Decoder
 	take := func(ms []capture.Message) {
 		for i := range ms {
+			if c := ms[i].Conn; c != nil && c.Transport != capture.TransportTCP {
+				continue // tshark is asked for those over TCP
+			}
 			switch m := ms[i].Body.(type) {
 			case *handshake.ClientHello:
 				clients = append(clients, m)

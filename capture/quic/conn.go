@@ -33,18 +33,23 @@ type Packet struct {
 	// Retry, where the client's first Initial was opened and the version's tags are known.
 	Checked, Good bool
 	Keyless       bool // an Initial, and nothing is known from which its keys could come
+	Padding       int  // zero bytes behind it, to the end of the datagram
 }
 
 // Datagram reads the packets of a datagram, from the client (side 0) or the
-// server (side 1). The capture lacks its last cut bytes. The packets' lengths
-// add up to that of data.
+// server (side 1). The capture lacks its last cut bytes. The packets' lengths and
+// padding add up to the length of data.
 func (c *Conn) Datagram(side int, data []byte, cut int) []Packet {
 	var out []Packet
 	for at := 0; at < len(data); {
 		b := data[at:]
+		if at > 0 && len(bytes.Trim(b, "\x00")) == 0 {
+			out[len(out)-1].Padding = len(b)
+			break
+		}
 		h, ok := Parse(b, cut)
-		if at > 0 && (b[0] == 0 || b[0]&0xc0 == 0) {
-			ok = false // padding behind the packets
+		if at > 0 && b[0]&0xc0 == 0 {
+			ok = false // neither a long header nor the bit that a short one has
 		}
 		if version, old := oldGoogle(b); old && at == 0 {
 			h, ok = Header{Type: Other, Version: version, DCID: b[1:9], Len: len(b)}, true
@@ -57,8 +62,11 @@ func (c *Conn) Datagram(side int, data []byte, cut int) []Packet {
 		case Initial:
 			c.open(side, b, &p)
 		case Retry:
-			if first := c.first(); first != nil && side == 1 {
-				p.Good, p.Checked = CheckRetry(b, &h, first)
+			// It can answer any of the client's Initials that are under way.
+			for i := range c.keys {
+				if side == 1 && !p.Good {
+					p.Good, p.Checked = CheckRetry(b, &h, c.keys[i].dcid)
+				}
 			}
 		}
 		p.Len = min(p.Len, len(b))

@@ -216,7 +216,7 @@ func FuzzDatagram(f *testing.F) {
 				if p.Len <= 0 {
 					t.Fatalf("a packet of %d bytes", p.Len)
 				}
-				n += p.Len
+				n += p.Len + p.Padding
 			}
 			if n != len(data) {
 				t.Fatalf("packets of %d bytes in a datagram of %d", n, len(data))

@@ -151,7 +151,7 @@ func (r *reading) files(names []string) error {
 		if len(sources) > 1 {
 			what = count(len(sources), "file")
 		}
-		return failed(fmt.Errorf("%s: no TCP connection in %s", what, count(stats.Packets, "packet")), "")
+		return failed(fmt.Errorf("%s: no connection over TCP, QUIC or DTLS in %s", what, count(stats.Packets, "packet")), "")
 	}
 	return verdict
 }
