@@ -39,8 +39,12 @@ func collection(t testing.TB) string {
 // name, if keyed.
 func story(t testing.TB, path string, keyed bool) []annotate.Event {
 	t.Helper()
+	return storyOf(t, path, keyed, new(annotate.Explainer))
+}
+
+func storyOf(t testing.TB, path string, keyed bool, x *annotate.Explainer) []annotate.Event {
+	t.Helper()
 	var d capture.Decoder
-	x := new(annotate.Explainer)
 	var out []annotate.Event
 	feed := func(in capture.Input) {
 		for _, m := range d.Feed(in) {

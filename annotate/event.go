@@ -168,8 +168,9 @@ type Leg struct {
 	Facts []Field `json:"facts,omitempty"` // version, suite, group, ALPN, certificate in a line
 	Rows  []Row   `json:"rows"`
 
-	Parent   *Parent `json:"parent,omitempty"`   // whose secret it takes up
-	Children []int   `json:"children,omitempty"` // connections that have taken it up by the time that this is told
+	Secrets  *Secrets `json:"secrets,omitempty"`  // where Explainer.Secrets asks for them
+	Parent   *Parent  `json:"parent,omitempty"`   // whose secret it takes up
+	Children []int    `json:"children,omitempty"` // connections that have taken it up by the time that this is told
 }
 
 // Row is one step of one connection.

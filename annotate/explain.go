@@ -19,6 +19,9 @@ import (
 type Explainer struct {
 	// ShowSecrets shows credentials and keys, which are masked otherwise.
 	ShowSecrets bool
+	// Secrets adds to each leg of a summary the key schedule with its real values,
+	// which open the connection. The summary then waits for the connection's end.
+	Secrets bool
 
 	headerNames map[string]bool // whether values under these names are masked
 
@@ -93,9 +96,13 @@ type hands struct {
 	server    netip.AddrPort
 	chAt      int64 // when the hellos came
 	shAt      int64
-	link      *link  // to the connection that it takes up
-	kin       *kin   // for those that take it up
-	oldMaster []byte // of the connection that it takes up, where that made its Finished
+	link      *link             // to the connection that it takes up
+	kin       *kin              // for those that take it up
+	hashes    map[string][]byte // of messages, by what they are of
+	verify    [2][]byte         // what stands in the Finished messages
+	nonces    [][]byte          // of tickets of TLS 1.3
+	own       map[string][]byte // key log values that were found to be this handshake's
+	oldMaster []byte            // of the connection that it takes up, where that made its Finished
 
 	msgs    [2][]hsMessage
 	broken  string // why the transcript is not complete
@@ -183,6 +190,7 @@ type conn struct {
 	cut       int64  // bytes of a first message of the client's that never became whole
 	ended     bool   // the capture ended first
 	kinTold   bool   // it was told which connection it takes up
+	updates   [2]int // KeyUpdate messages, by side
 	darkNoted bool   // and that its tickets may be sealed
 	udpState  *udpState
 }

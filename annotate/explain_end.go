@@ -549,6 +549,9 @@ func (x *Explainer) legReady(c *conn) bool {
 		x.settleEnd(c)
 		return true
 	}
+	if x.Secrets && c.tls {
+		return false // later messages can make more keys
+	}
 	if !c.through() {
 		return c.noTLS == "plain" && c.responded
 	}
@@ -560,6 +563,9 @@ func (x *Explainer) leg(c *conn) Leg {
 	l := Leg{Conn: c.n, Leg: c.leg.String(), From: c.c.Client.String(), To: c.c.Server.String(), Flow: f.id, Title: f.title, Facts: x.legFacts(c), Parent: x.parent(c), Children: c.children()}
 	for _, s := range Steps {
 		l.Rows = append(l.Rows, x.row(c, s))
+	}
+	if x.Secrets {
+		l.Secrets = x.secretsTree(c)
 	}
 	return l
 }

@@ -111,6 +111,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		e.Says = append(e.Says, say("certificate-status", e.Evidence, a))
 		e.Fields = append(e.Fields, stapleFields(b.Response)...)
 	case *handshake.KeyUpdate:
+		c.updates[side]++
 		e.Says = append(e.Says, say("key-update", e.Evidence, a.with("sender", c.side(side))))
 	case *handshake.NextProtocol:
 		e.Brief = clip(b.Protocol)
@@ -838,6 +839,9 @@ func (x *Explainer) tellFinished(c *conn, h *hands, e Event, a args, side int, w
 		x.step(c, Step6a)
 	}
 	if h.fin[0] && h.fin[1] && h.finTried[0] && h.finTried[1] {
+		if x.Secrets {
+			h.keepHashes()
+		}
 		h.free()
 	}
 }
@@ -909,6 +913,9 @@ func (x *Explainer) newSessionTicket(c *conn, h *hands, e *Event, a args, b *han
 	e.Brief = fmt.Sprintf("%d bytes, for %s", len(b.Ticket), seconds(b.Lifetime))
 	e.Fields = append(e.Fields, field("ticket", hexLen(b.Ticket)), field("lifetime", seconds(b.Lifetime)))
 	if h.is13() {
+		if x.Secrets && len(h.nonces) < maxTickets {
+			h.nonces = append(h.nonces, b.Nonce)
+		}
 		e.Says = append(e.Says, say("new-session-ticket-13", e.Evidence, a))
 	} else {
 		h.nst = true
@@ -1020,6 +1027,9 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 	a := x.args(c).with("wire", strconv.Itoa(b.Wire), "len", strconv.Itoa(b.Len))
 	null := x.null(c)
 	if m.Opened {
+		if c.h == c.main && c.main.is13() {
+			c.main.keepSecret(m.By, c.c.Secrets[m.By])
+		}
 		id := [2]string{proofClientFirst, proofServerFirst}[side]
 		p := newProof(id, Proven, "", field("opened with", m.By), field("first record", fmt.Sprintf("%d bytes, %d of them data", b.Wire, b.Len)))
 		c.main.prove(p)

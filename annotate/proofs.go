@@ -313,8 +313,13 @@ func (x *Explainer) finished(c *conn, h *hands, side int) Proof {
 			want = keys.VerifyData(h.version(), s.Hash, secret, side == 0, hash)
 		}
 		if want != nil && subtle.ConstantTimeCompare(want, fin.VerifyData) == 1 {
-			if old {
+			switch {
+			case old:
 				h.oldMaster = secret
+			case h.is13():
+				h.keepSecret(label, secret)
+			case bytes.Equal(secret, h.secrets["CLIENT_RANDOM"]):
+				h.keepSecret("CLIENT_RANDOM", secret)
 			}
 			return newProof(id, Proven, "", append(inputs, field(label, x.secret(secret)), field("computed", hex.EncodeToString(want)), field("in the message", hex.EncodeToString(fin.VerifyData)))...)
 		}

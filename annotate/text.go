@@ -324,6 +324,11 @@ func (t *Text) summary(e *Event) {
 			t.row(s.Legs[j].Leg, r)
 		}
 	}
+	for _, l := range s.Legs {
+		if l.Secrets != nil {
+			t.secrets(l)
+		}
+	}
 	t.line("")
 	t.rule("")
 	t.line("")

@@ -25,6 +25,33 @@ func ExpandLabel(hash crypto.Hash, secret []byte, label string, context []byte, 
 	return out
 }
 
+// Extract is HKDF-Extract (RFC 5869 2.2), with which a secret of the schedule takes
+// in the next input (RFC 8446 7.1). An empty salt or input stands for zeros as long
+// as the hash, as the schedule asks where there is no pre-shared key or no key
+// exchange. It returns nil if hash is none that this package has.
+func Extract(hash crypto.Hash, salt, input []byte) []byte {
+	if !hash.Available() {
+		return nil
+	}
+	if len(input) == 0 {
+		input = make([]byte, hash.Size())
+	}
+	out, err := hkdf.Extract(hash.New, input, salt)
+	if err != nil {
+		return nil
+	}
+	return out
+}
+
+// DeriveSecret is Derive-Secret (RFC 8446 7.1), given the hash of the messages,
+// which for the label "derived" is that of none: see [TranscriptHash].
+func DeriveSecret(hash crypto.Hash, secret []byte, label string, transcriptHash []byte) []byte {
+	if !hash.Available() {
+		return nil
+	}
+	return ExpandLabel(hash, secret, label, transcriptHash, hash.Size())
+}
+
 // TrafficKeys makes the key and the 12-byte IV of one direction from a traffic
 // secret: early data, handshake or application (RFC 8446 7.3).
 func TrafficKeys(s *Suite, secret []byte) (key, iv []byte) {

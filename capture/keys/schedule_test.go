@@ -48,6 +48,32 @@ func TestTLS13Vectors(t *testing.T) {
 		"b80ad01015fb2f0bd65ff7d4da5d6bf83f84821d1f87fdc7d3c75b5a7b42d9c4")
 }
 
+// RFC 8448 3: from the shared secret of the key exchange to every secret.
+func TestTLS13Tree(t *testing.T) {
+	const h = crypto.SHA256
+	empty := keys.TranscriptHash(0x0304, h)
+	early := keys.Extract(h, nil, nil)
+	equal(t, "early secret", early, "33ad0a1c607ec03b09e6cd9893680ce210adf300aa1f2660e1b22e10f170f92a")
+	derived := keys.DeriveSecret(h, early, "derived", empty)
+	equal(t, "derived", derived, "6f2615a108c702c5678f54fc9dbab69716c076189c48250cebeac3576c3611ba")
+	handshake := keys.Extract(h, derived, unhex("8bd4054fb55b9d63fdfbacf9f04b9f0d35e6d63f537563efd46272900f89492d"))
+	equal(t, "handshake secret", handshake, "1dc826e93606aa6fdc0aadc12f741b01046aa6b99f691ed221a9f0ca043fbeac")
+	hello := unhex("860c06edc07858ee8e78f0e7428c58edd6b43f2ca3e6e95f02ed063cf0e1cad8")
+	equal(t, "c hs traffic", keys.DeriveSecret(h, handshake, "c hs traffic", hello), "b3eddb126e067f35a780b3abf45e2d8f3b1a950738f52e9600746a0e27a55a21")
+	equal(t, "s hs traffic", keys.DeriveSecret(h, handshake, "s hs traffic", hello), "b67b7d690cc16c4e75e54213cb2d37b4e9c912bcded9105d42befd59d391ad38")
+	derived = keys.DeriveSecret(h, handshake, "derived", empty)
+	equal(t, "derived", derived, "43de77e0c77713859a944db9db2590b53190a65b3ee2e4f12dd7a0bb7ce254b4")
+	master := keys.Extract(h, derived, nil)
+	equal(t, "master secret", master, "18df06843d13a08bf2a449844c5f8a478001bc4d4c627984d5a41da8d0402919")
+	finished := unhex("9608102a0f1ccc6db6250b7b7e417b1a000eaada3daae4777a7686c9ff83df13")
+	equal(t, "c ap traffic", keys.DeriveSecret(h, master, "c ap traffic", finished), "9e40646ce79a7f9dc05af8889bce6552875afa0b06df0087f792ebb7c17504a5")
+	equal(t, "s ap traffic", keys.DeriveSecret(h, master, "s ap traffic", finished), "a11af9f05531f856ad47116b45a950328204b4f44bfb6b3a4b4f1f3fcb631643")
+	equal(t, "exp master", keys.DeriveSecret(h, master, "exp master", finished), "fe22f881176eda18eb8f44529e6792c50c9a3f89452f68d8ae311b4309d3cf50")
+	resumption := keys.DeriveSecret(h, master, "res master", unhex("209145a96ee8e2a122ff810047cc952684658d6049e86429426db87c54ad143d"))
+	equal(t, "res master", resumption, "7df235f2031d2a051287d02b0241b0bfdaf86cc856231f2d5aba46c434ec196c")
+	equal(t, "pre-shared key", keys.ExpandLabel(h, resumption, "resumption", unhex("0000"), 32), "4ecd0eb6ec3b4d87f5d6028f922ca4c5851a277fd41311c9e62d2c9492e1c4f3")
+}
+
 // RFC 8448 3: the client's first record under the application keys, which holds the bytes 0 to 49.
 func TestTLS13Record(t *testing.T) {
 	suite, _ := keys.SuiteByID(0x1301)

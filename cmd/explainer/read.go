@@ -27,7 +27,7 @@ Examples:
 
    explainer read session.pcapng
    explainer read --messages --keylog keys.txt capture.pcap`,
-	Flags:  slices.Concat(keyFlags, storyFlags),
+	Flags:  slices.Concat(keyFlags, []cli.Flag{secretsFlag}, storyFlags),
 	Action: read,
 }
 
@@ -35,6 +35,9 @@ Examples:
 var keyFlags = []cli.Flag{
 	&cli.StringSliceFlag{Name: "keylog", Usage: "`FILE` with TLS keys, as browsers write for SSLKEYLOGFILE (repeatable)"},
 }
+
+// secretsFlag asks for what no other flag shows.
+var secretsFlag = &cli.BoolFlag{Name: "secrets", Usage: "draw each connection's key schedule with its real values: this PRINTS THE KEYS that open it", DisableDefaultText: true}
 
 func read(c *cli.Context) error {
 	files := c.Args().Slice()

@@ -57,7 +57,7 @@ type teller struct {
 func newTeller(c *cli.Context, out renderer) *teller {
 	return &teller{
 		decoder:   new(capture.Decoder),
-		explainer: &annotate.Explainer{ShowSecrets: c.Bool("show-secrets")},
+		explainer: &annotate.Explainer{ShowSecrets: c.Bool("show-secrets"), Secrets: c.Bool(secretsFlag.Name)},
 		out:       out,
 		open:      map[int]bool{},
 	}

@@ -1,0 +1,514 @@
+package annotate
+
+import (
+	"bytes"
+	"crypto"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"explainer/capture/handshake"
+	"explainer/capture/keys"
+)
+
+// Secrets is the key schedule of a connection's first handshake with its real
+// values. It is made only where it is asked for: it opens the connection.
+type Secrets struct {
+	Schedule string   `json:"schedule"` // in words: "TLS 1.3, HKDF with SHA-256"
+	Note     string   `json:"note,omitempty"`
+	Tree     []Secret `json:"tree,omitempty"`
+}
+
+// A Secret is one value of a key schedule, and what is made of it.
+type Secret struct {
+	ID    string `json:"id"` // permanent
+	Name  string `json:"name"`
+	How   string `json:"how,omitempty"`   // the formula
+	Value string `json:"value,omitempty"` // hexadecimal; absent where it is not known
+	From  Source `json:"from"`
+	Label string `json:"label,omitempty"` // of the key log line
+	Note  string `json:"note,omitempty"`  // why it is not known, or what shows that it is right
+	// State says whether the value was compared with what is on the wire, or with
+	// another that must be the same.
+	State ProofState `json:"state,omitempty"`
+	Refs  []string   `json:"refs,omitempty"`
+	Made  []Secret   `json:"made,omitempty"` // of this one
+}
+
+// A Source says where a value of a key schedule is known from.
+type Source string
+
+const (
+	FromWire     Source = "wire"     // it crossed the network in clear
+	FromLog      Source = "key-log"  // a key log line holds it
+	FromComputed Source = "computed" // made here, from values that are known
+	FromEarlier  Source = "earlier"  // the master secret of the connection that this one takes up
+	FromNobody   Source = "unknown"  // neither logged nor computable
+	FromNothing  Source = "absent"   // this handshake has no such value
+)
+
+// kinds are the values of the two schedules: name, formula, sources.
+var secretKinds = map[string]struct {
+	name, how string
+	refs      []string
+}{
+	"client-random": {"client random", "", []string{"5246 7.4.1.2"}},
+	"server-random": {"server random", "", []string{"5246 7.4.1.3"}},
+	"pre-master":    {"pre-master secret", "", []string{"5246 7.4.7", "5246 8.1"}},
+	"master":        {"master secret", `PRF(pre-master secret, "master secret", client random + server random), 48 bytes`, []string{"5246 8.1"}},
+	"session-hash":  {"session hash", "hash of all handshake messages through ClientKeyExchange", []string{"7627 3"}},
+	"key-block":     {"key block", `PRF(master secret, "key expansion", server random + client random)`, []string{"5246 6.3"}},
+	"client-mac":    {"client MAC key", "", []string{"5246 6.3"}},
+	"server-mac":    {"server MAC key", "", []string{"5246 6.3"}},
+	"client-key":    {"client key", "", []string{"5246 6.3"}},
+	"server-key":    {"server key", "", []string{"5246 6.3"}},
+	"client-iv":     {"client IV", "", []string{"5246 6.3"}},
+	"server-iv":     {"server IV", "", []string{"5246 6.3"}},
+	"client-verify": {"client Finished", `PRF(master secret, "client finished", hash of all handshake messages before it), 12 bytes`, []string{"5246 7.4.9"}},
+	"server-verify": {"server Finished", `PRF(master secret, "server finished", hash of all handshake messages before it), 12 bytes`, []string{"5246 7.4.9"}},
+	"messages-hash": {"hash of the messages", "", nil},
+
+	"early":              {"early secret", "HKDF-Extract(0, pre-shared key, or zeros without one)", []string{"8446 7.1"}},
+	"psk":                {"pre-shared key", "", []string{"8446 4.2.11"}},
+	"binder":             {"binder key", `Derive-Secret(early secret, "ext binder" or "res binder", no messages)`, []string{"8446 7.1"}},
+	"client-early":       {"client early traffic secret", `Derive-Secret(early secret, "c e traffic", ClientHello)`, []string{"8446 7.1"}},
+	"early-exporter":     {"early exporter master secret", `Derive-Secret(early secret, "e exp master", ClientHello)`, []string{"8446 7.1", "8446 7.5"}},
+	"derived-early":      {"derived", `Derive-Secret(early secret, "derived", no messages)`, []string{"8446 7.1"}},
+	"dhe":                {"shared secret of the key exchange", "", []string{"8446 7.4"}},
+	"handshake":          {"handshake secret", "HKDF-Extract(derived, shared secret of the key exchange, or zeros without one)", []string{"8446 7.1"}},
+	"client-handshake":   {"client handshake traffic secret", `Derive-Secret(handshake secret, "c hs traffic", ClientHello...ServerHello)`, []string{"8446 7.1"}},
+	"server-handshake":   {"server handshake traffic secret", `Derive-Secret(handshake secret, "s hs traffic", ClientHello...ServerHello)`, []string{"8446 7.1"}},
+	"derived-handshake":  {"derived", `Derive-Secret(handshake secret, "derived", no messages)`, []string{"8446 7.1"}},
+	"master13":           {"master secret", "HKDF-Extract(derived, 0)", []string{"8446 7.1"}},
+	"client-application": {"client application traffic secret 0", `Derive-Secret(master secret, "c ap traffic", ClientHello...server Finished)`, []string{"8446 7.1"}},
+	"server-application": {"server application traffic secret 0", `Derive-Secret(master secret, "s ap traffic", ClientHello...server Finished)`, []string{"8446 7.1"}},
+	"next-application":   {"application traffic secret", `HKDF-Expand-Label(the one before, "traffic upd", "", length of the hash)`, []string{"8446 7.2"}},
+	"exporter":           {"exporter master secret", `Derive-Secret(master secret, "exp master", ClientHello...server Finished)`, []string{"8446 7.1", "8446 7.5"}},
+	"resumption":         {"resumption master secret", `Derive-Secret(master secret, "res master", ClientHello...client Finished)`, []string{"8446 7.1"}},
+	"ticket-psk":         {"pre-shared key", `HKDF-Expand-Label(resumption master secret, "resumption", nonce of the ticket, length of the hash)`, []string{"8446 4.6.1"}},
+	"ticket-nonce":       {"nonce of the ticket", "", []string{"8446 4.6.1"}},
+	"key":                {"key", `HKDF-Expand-Label(secret, "key", "", length of the key)`, []string{"8446 7.3"}},
+	"iv":                 {"IV", `HKDF-Expand-Label(secret, "iv", "", 12)`, []string{"8446 7.3"}},
+	"finished-key":       {"finished key", `HKDF-Expand-Label(secret, "finished", "", length of the hash)`, []string{"8446 4.4.4"}},
+	"verify":             {"Finished", "HMAC(finished key, hash of all handshake messages before it)", []string{"8446 4.4.4"}},
+}
+
+// secret makes a node of a schedule.
+func secret(id string, from Source, value []byte, made ...Secret) Secret {
+	k, ok := secretKinds[id]
+	if !ok {
+		panic("annotate: no secret " + id)
+	}
+	return Secret{ID: id, Name: k.name, How: k.how, Value: hex.EncodeToString(value), From: from, Refs: citeAll(k.refs), Made: made}
+}
+
+// because gives a node a note.
+func (s Secret) because(note string) Secret { s.Note = note; return s }
+
+// how replaces a node's formula.
+func (s Secret) how(formula string) Secret { s.How = formula; return s }
+
+// keepSecret keeps the value under a key log label that was found to be this
+// handshake's. Where a client random stands for several, the map of the key log
+// holds the last one's.
+func (h *hands) keepSecret(label string, value []byte) {
+	if value == nil {
+		return
+	}
+	if h.own == nil {
+		h.own = make(map[string][]byte)
+	}
+	if h.own[label] == nil {
+		h.own[label] = value
+	}
+}
+
+// logged is the value under a key log label.
+func (h *hands) logged(label string) []byte {
+	if v := h.own[label]; v != nil {
+		return v
+	}
+	return h.secrets[label]
+}
+
+// Bounds of what a schedule shows.
+const (
+	maxUpdates = 16 // traffic secrets after KeyUpdate messages
+	maxTickets = 8
+)
+
+// keepHashes keeps the hashes that the schedule shows: the messages they are of are let go.
+func (h *hands) keepHashes() {
+	s := h.suite()
+	if s == nil || h.broken != "" || h.version() < 0x0301 {
+		return
+	}
+	if h.hashes == nil {
+		h.hashes = make(map[string][]byte)
+	}
+	put := func(name string, raw [][]byte) {
+		if h.hashes[name] == nil {
+			h.hashes[name] = keys.TranscriptHash(h.version(), s.Hash, raw...)
+		}
+	}
+	var raw [][]byte
+	for _, m := range h.order(s) {
+		if m.typ == handshake.TypeFinished {
+			put([2]string{"before client Finished", "before server Finished"}[m.side], raw)
+		}
+		raw = append(raw, m.raw)
+		switch {
+		case m.typ == handshake.TypeServerHello && m.side == 1 && m.body == any(h.sh):
+			put("through ServerHello", raw)
+		case m.typ == handshake.TypeClientKeyExchange:
+			put("through ClientKeyExchange", raw)
+		case m.typ == handshake.TypeFinished:
+			put([2]string{"through client Finished", "through server Finished"}[m.side], raw)
+		}
+	}
+	for side := range h.verify {
+		if fin, ok := h.find(side, handshake.TypeFinished).bodyFinished(); ok {
+			h.verify[side] = fin.VerifyData
+		}
+	}
+}
+
+// secretsTree draws the key schedule of a connection.
+func (x *Explainer) secretsTree(c *conn) *Secrets {
+	h := c.main
+	s := h.suite()
+	switch {
+	case !c.tls || h.ch == nil && h.sh == nil:
+		return nil
+	case h.ch == nil || h.sh == nil:
+		return &Secrets{Note: "only one of the two hello messages is in the capture, and every key depends on both"}
+	case s == nil || s.Hash == 0:
+		return &Secrets{Note: "the cipher suite is not known well enough to draw its key schedule"}
+	case h.version() < 0x0301:
+		return &Secrets{Note: "SSL 3.0 makes its keys in another way, which is not drawn here"}
+	}
+	h.keepHashes()
+	out := &Secrets{}
+	if c.handshakes > 1 {
+		out.Note = "of the first handshake; later ones on this connection made new keys"
+	}
+	if h.is13() {
+		out.Schedule = fmt.Sprintf("%s, HKDF with %s (%s)", handshake.VersionName(h.version()), hashName(s.Hash), s.Name)
+		out.Tree = x.tree13(c, h, s)
+		return out
+	}
+	prf := "P_" + strings.ReplaceAll(hashName(s.Hash), "-", "")
+	if h.version() < 0x0303 {
+		prf = "P_MD5 XOR P_SHA1, each over half of the secret"
+	}
+	out.Schedule = fmt.Sprintf("%s, PRF = %s (%s)", handshake.VersionName(h.version()), prf, s.Name)
+	out.Tree = x.tree12(c, h, s)
+	return out
+}
+
+// hashName is a hash's usual name.
+func hashName(h crypto.Hash) string {
+	switch h {
+	case crypto.SHA256:
+		return "SHA-256"
+	case crypto.SHA384:
+		return "SHA-384"
+	}
+	return h.String()
+}
+
+// tree12 is the schedule of TLS 1.2 and older.
+func (x *Explainer) tree12(c *conn, h *hands, s *keys.Suite) []Secret {
+	master, from, label, note := x.masterOf(h)
+	m := secret("master", from, master)
+	m.Label, m.Note = label, note
+	if master != nil {
+		if st, _ := h.proved(proofServerFin); st == Proven || st == Refuted {
+			m.State = st
+		} else if st, _ := h.proved(proofClientFin); st == Proven || st == Refuted {
+			m.State = st
+		}
+	}
+	var seed []Secret
+	switch {
+	case h.resumed:
+		m.How = "taken over from the session that this connection takes up"
+	case h.ems():
+		m.How = `PRF(pre-master secret, "extended master secret", session hash), 48 bytes`
+		m.Refs = citeAll([]string{"7627 4"})
+		hash := h.hashes["through ClientKeyExchange"]
+		if hash == nil {
+			hash = h.sessionHash
+		}
+		if hash != nil {
+			seed = append(seed, secret("session-hash", FromComputed, hash))
+		} else {
+			seed = append(seed, secret("session-hash", FromNobody, nil).because(h.gone()))
+		}
+	}
+	if master == nil {
+		m.Made = []Secret{
+			secret("key-block", FromNobody, nil).because("it needs the master secret"),
+			secret("client-verify", FromNobody, nil).because("it needs the master secret"),
+			secret("server-verify", FromNobody, nil).because("it needs the master secret"),
+		}
+	} else {
+		m.Made = []Secret{x.keyBlock(c, h, s, master), x.verify12(h, s, master, 0), x.verify12(h, s, master, 1)}
+	}
+	out := []Secret{
+		secret("client-random", FromWire, h.ch.Random[:]),
+		secret("server-random", FromWire, h.sh.Random[:]),
+	}
+	out = append(out, seed...)
+	if h.resumed {
+		return append(out, secret("pre-master", FromNothing, nil).because("a connection that takes up an earlier session makes none"), m)
+	}
+	p := secret("pre-master", FromNobody, nil, m).because(preMasterNote(h))
+	if h.preMaster != nil {
+		p = secret("pre-master", FromLog, h.preMaster, m)
+		p.Label = "RSA"
+		if h.em != nil {
+			p = secret("pre-master", FromComputed, h.preMaster, m).because("the last 48 bytes of the block that the private key opened (step 6a)")
+		}
+	}
+	return append(out, p)
+}
+
+// gone says why a hash of messages is not known.
+func (h *hands) gone() string {
+	if h.broken != "" {
+		return h.broken
+	}
+	return "not all of those messages were read"
+}
+
+// masterOf is the master secret of TLS 1.2 and older, and where it is known from.
+func (x *Explainer) masterOf(h *hands) (master []byte, from Source, label, note string) {
+	logged := h.logged("CLIENT_RANDOM")
+	switch {
+	case logged != nil && h.master != nil && bytes.Equal(logged, h.master):
+		return logged, FromLog, "CLIENT_RANDOM", "and computed here from the pre-master secret: the same"
+	case logged != nil:
+		return logged, FromLog, "CLIENT_RANDOM", ""
+	case h.master != nil:
+		return h.master, FromComputed, "", ""
+	}
+	if i, ok := x.linkOf(h).one(); ok && i.master() != nil && h.oldMaster != nil {
+		return i.master(), FromEarlier, "", "that of connection " + strconv.Itoa(i.conn) + ", as the Finished shows; there is no key log line for this connection"
+	}
+	note = "no key log line holds it for this client random"
+	if l := x.linkOf(h); l != nil {
+		note += ", and that of the session that it takes up is not known either"
+	}
+	return nil, FromNobody, "", note
+}
+
+// preMasterNote says why the pre-master secret is not known.
+func preMasterNote(h *hands) string {
+	switch handshake.SuiteKeyExchange(h.sh.CipherSuite) {
+	case handshake.KeyExchangeRSA:
+		return "it crossed the network encrypted with the certificate's public key (step 5); only the private key opens it, or a key log line under the label RSA"
+	case handshake.KeyExchangePSK:
+		return "it is the pre-shared key with zeros, and that never crosses the network"
+	case handshake.KeyExchangeRSAPSK, handshake.KeyExchangeDHEPSK, handshake.KeyExchangeECDHEPSK:
+		return "it is made of a fresh secret and the pre-shared key, and that never crosses the network"
+	case handshake.KeyExchangeSRP:
+		return "it is made of the two public values and the password"
+	}
+	return "both sides compute it, each from its own private value and the other's public one; neither private value crosses the network, and no key log holds the result"
+}
+
+// keyBlock is what the master secret is expanded to for the records.
+func (x *Explainer) keyBlock(c *conn, h *hands, s *keys.Suite, master []byte) Secret {
+	b := keys.NewKeyBlock(h.version(), s, master, h.ch.Random[:], h.sh.Random[:])
+	all := slices.Concat(b.ClientMAC, b.ServerMAC, b.ClientKey, b.ServerKey, b.ClientIV, b.ServerIV)
+	k := secret("key-block", FromComputed, all)
+	k.How += fmt.Sprintf(", %d bytes", len(all))
+	for _, part := range []struct {
+		id    string
+		value []byte
+	}{
+		{"client-mac", b.ClientMAC}, {"server-mac", b.ServerMAC},
+		{"client-key", b.ClientKey}, {"server-key", b.ServerKey},
+		{"client-iv", b.ClientIV}, {"server-iv", b.ServerIV},
+	} {
+		if len(part.value) > 0 {
+			k.Made = append(k.Made, secret(part.id, FromComputed, part.value).how(fmt.Sprintf("the next %d bytes", len(part.value))))
+		}
+	}
+	if len(k.Made) > 0 {
+		k.Made[0].How = fmt.Sprintf("the first %d bytes", len(k.Made[0].Value)/2)
+	} else {
+		k.Note = "this suite needs none" // NULL with no MAC
+	}
+	for side, id := range []string{proofClientFirst, proofServerFirst} {
+		if st, _ := c.main.proved(id); st == Proven {
+			for i := range k.Made {
+				if k.Made[i].ID == [2]string{"client-key", "server-key"}[side] {
+					k.Made[i].State, k.Made[i].Note = Proven, "it opened the first record of data, check included"
+				}
+			}
+		}
+	}
+	return k
+}
+
+// verify12 is the Finished of a side.
+func (x *Explainer) verify12(h *hands, s *keys.Suite, master []byte, side int) Secret {
+	id := [2]string{"client-verify", "server-verify"}[side]
+	hash := h.hashes[[2]string{"before client Finished", "before server Finished"}[side]]
+	if hash == nil {
+		return secret(id, FromNobody, nil).because(h.gone())
+	}
+	v := secret(id, FromComputed, keys.VerifyData(h.version(), s.Hash, master, side == 0, hash))
+	h.compare(&v, side)
+	v.Made = []Secret{secret("messages-hash", FromComputed, hash)}
+	return v
+}
+
+// compare says whether a computed Finished is the one on the wire.
+func (h *hands) compare(v *Secret, side int) {
+	switch {
+	case h.verify[side] == nil:
+		v.Note = "the message stayed sealed, so there is nothing to compare it with"
+	case hex.EncodeToString(h.verify[side]) == v.Value:
+		v.State, v.Note = Proven, "the message holds the same"
+	default:
+		v.State, v.Note = Refuted, "the message holds "+hex.EncodeToString(h.verify[side])
+	}
+}
+
+// tree13 is the schedule of TLS 1.3.
+func (x *Explainer) tree13(c *conn, h *hands, s *keys.Suite) []Secret {
+	none := keys.TranscriptHash(h.version(), s.Hash)
+	logged := func(id, label, why string) Secret {
+		v := h.logged(label)
+		if v == nil {
+			return secret(id, FromNobody, nil).because(why)
+		}
+		n := secret(id, FromLog, v)
+		n.Label = label
+		return n
+	}
+
+	early := secret("early", FromNobody, nil).because("it needs the pre-shared key")
+	derived := secret("derived-early", FromNobody, nil).because("it needs the early secret")
+	psk := secret("psk", FromNothing, nil).because("this handshake uses none: zeros stand in its place")
+	if _, ok := h.sh.SelectedPSK(); ok {
+		psk = secret("psk", FromNobody, nil)
+		switch {
+		case x.external(h):
+			psk.Note = "both sides had it before, set up outside of TLS, as its stated age of 0 and its readable name let one infer; it never crosses the network"
+		default:
+			psk.Note = "it is derived from the resumption master secret of the connection that gave out the ticket, and no key log line holds that"
+		}
+		early.Made = append(early.Made, secret("binder", FromNobody, nil).because("it needs the early secret; so the binder in the hello cannot be computed again"))
+	} else {
+		value := keys.Extract(s.Hash, nil, nil)
+		early = secret("early", FromComputed, value).because("without a pre-shared key this is the same in every connection with this hash")
+		derived = secret("derived-early", FromComputed, keys.DeriveSecret(s.Hash, value, "derived", none))
+	}
+	if h.ch1 != nil && h.ch1.HasEarlyData() {
+		e := logged("client-early", "CLIENT_EARLY_TRAFFIC_SECRET", "no key log line holds it")
+		if e.Value != "" && h.early() {
+			key, iv := keys.TrafficKeys(s, h.logged("CLIENT_EARLY_TRAFFIC_SECRET"))
+			e.Made = []Secret{secret("key", FromComputed, key), secret("iv", FromComputed, iv)}
+		} else if e.Value != "" {
+			e.Note = "the server did not take the early data; the keys depend on the suite of the pre-shared key, which is not on the wire"
+		}
+		early.Made = append(early.Made, e)
+	}
+	if h.logged("EARLY_EXPORTER_SECRET") != nil {
+		early.Made = append(early.Made, logged("early-exporter", "EARLY_EXPORTER_SECRET", ""))
+	}
+
+	dhe := secret("dhe", FromNobody, nil).because("both sides compute it, each from its own private value and what the other sent; no private value crosses the network, and no key log holds the result")
+	if h.sh.KeyShare() == nil {
+		dhe = secret("dhe", FromNothing, nil).because("this handshake has none: zeros stand in its place")
+	}
+	hs := secret("handshake", FromNobody, nil).because("it needs the shared secret of the key exchange; key logs hold only what is derived from it")
+	if dhe.From == FromNothing {
+		hs.Note = "it needs the early secret; key logs hold only what is derived from it"
+	}
+	missing := "no key log line holds it for this client random"
+	for side, label := range []string{"CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET"} {
+		n := logged([2]string{"client-handshake", "server-handshake"}[side], label, missing)
+		if v := h.logged(label); v != nil {
+			n.Made = x.traffic(s, v)
+			f := secret("finished-key", FromComputed, keys.FinishedKey(s, v))
+			hash := h.hashes[[2]string{"before client Finished", "before server Finished"}[side]]
+			if hash != nil {
+				verify := secret("verify", FromComputed, keys.VerifyData13(s, v, hash))
+				h.compare(&verify, side)
+				n.State = verify.State
+				verify.Made = []Secret{secret("messages-hash", FromComputed, hash)}
+				f.Made = []Secret{verify}
+			} else {
+				f.Made = []Secret{secret("verify", FromNobody, nil).because(h.gone())}
+			}
+			n.Made = append(n.Made, f)
+		}
+		if hash := h.hashes["through ServerHello"]; hash != nil && side == 0 {
+			hs.Made = append(hs.Made, secret("messages-hash", FromComputed, hash).how("of ClientHello...ServerHello"))
+		}
+		hs.Made = append(hs.Made, n)
+	}
+
+	master := secret("master13", FromNobody, nil).because("it needs the handshake secret; key logs hold only what is derived from it")
+	if hash := h.hashes["through server Finished"]; hash != nil {
+		master.Made = append(master.Made, secret("messages-hash", FromComputed, hash).how("of ClientHello...server Finished"))
+	}
+	for side, label := range []string{"CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"} {
+		n := logged([2]string{"client-application", "server-application"}[side], label, missing)
+		if v := h.logged(label); v != nil {
+			n.Made = x.traffic(s, v)
+			if st, _ := h.proved([2]string{proofClientFirst, proofServerFirst}[side]); st == Proven {
+				n.State, n.Note = Proven, "it opened the first record of data, check included"
+			}
+			n.Made = append(n.Made, x.updates(s, v, c.updates[side], 1)...)
+		}
+		master.Made = append(master.Made, n)
+	}
+	master.Made = append(master.Made, logged("exporter", "EXPORTER_SECRET", missing+"; not every program logs it"))
+	r := secret("resumption", FromNobody, nil).because("it is in no key log line; so the pre-shared keys behind the tickets cannot be computed")
+	if hash := h.hashes["through client Finished"]; hash != nil {
+		r.Made = append(r.Made, secret("messages-hash", FromComputed, hash).how("of ClientHello...client Finished"))
+	}
+	for _, nonce := range h.nonces {
+		r.Made = append(r.Made, secret("ticket-psk", FromNobody, nil, secret("ticket-nonce", FromWire, nonce).because("crossed the network encrypted")).because("it needs the resumption master secret"))
+	}
+	master.Made = append(master.Made, r)
+
+	hs.Made = append(hs.Made, secret("derived-handshake", FromNobody, nil, master).because("it needs the handshake secret"))
+	derived.Made = []Secret{dhe, hs}
+	early.Made = append(early.Made, derived)
+	return []Secret{
+		secret("client-random", FromWire, h.ch.Random[:]).because("it finds the lines of the key log; the schedule takes it in with the messages"),
+		psk,
+		early,
+	}
+}
+
+// traffic is what a traffic secret is expanded to for the records.
+func (x *Explainer) traffic(s *keys.Suite, v []byte) []Secret {
+	key, iv := keys.TrafficKeys(s, v)
+	return []Secret{secret("key", FromComputed, key), secret("iv", FromComputed, iv)}
+}
+
+// updates are the secrets that follow v, one for each KeyUpdate, each below the one before.
+func (x *Explainer) updates(s *keys.Suite, v []byte, n, number int) []Secret {
+	if n == 0 {
+		return nil
+	}
+	next := keys.NextTrafficSecret(s, v)
+	u := secret("next-application", FromComputed, next, x.traffic(s, next)...)
+	u.Name += " " + strconv.Itoa(number)
+	if number == maxUpdates && n > 1 {
+		u.Note = fmt.Sprintf("%s more were made and are not shown", strconv.Itoa(n-1))
+		return []Secret{u}
+	}
+	u.Made = append(u.Made, x.updates(s, next, n-1, number+1)...)
+	return []Secret{u}
+}
