@@ -75,6 +75,8 @@ type Open struct {
 	Client, Server netip.AddrPort
 	SYN            bool // the capture shows the client's SYN and the server's SYN-ACK
 	Asked          bool // it shows the client's SYN alone
+	// Packets of the SYN, the SYN-ACK and the ACK that answers it; 0 where the capture has none.
+	Handshake [3]int
 }
 
 // Chunk is bytes of one direction, in stream order.

@@ -2,6 +2,7 @@ package pcap
 
 import (
 	"bytes"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -16,25 +17,26 @@ const (
 	waitOverhead = 512      // bytes that each waiting segment counts more than it has
 
 	maxNumbers = 1 << 20 // connections of a recording among several files that its facts can be about
-	scopeShift = 2       // of a tuple's scope; below is the leg
 
 	// A hole whose bytes the receiver has acknowledged is given up after so many
 	// packets of the connection: captures change the order of packets, but not by much.
 	maxHoleAge = 32
-	// An acknowledgement that is further ahead than the largest window is none (RFC 7323 2.2).
-	maxAhead = 1 << 30
+	// Segments and acknowledgements further than this from what is known to have been sent
+	// are taken for another connection's on the same ports, until more of them come. Windows
+	// may be up to 1 GiB (RFC 7323 2.2), but none in use is larger than this.
+	maxWindow = 16 << 20
+	maxStrays = 3 // as many in a row begin another connection
 )
 
 // flows puts the segments of TCP connections in order.
 type flows struct {
 	r       *Reader
-	byTuple map[tuple]*flow
-	open    list // least recently used first; those with nothing that waits
-	holding list // in the order in which their holes were found
-	closed  list // in the order in which they ended
-	count   int  // connections so far
-	scopes  uint32
-	waiting int // bytes that wait, of all
+	byTuple map[tuple]*flow // of all sections that are not explainer's own
+	open    list            // least recently used first; those with nothing that waits
+	holding list            // in the order in which their holes were found
+	closed  list            // in the order in which they ended
+	count   int             // connections so far
+	waiting int             // bytes that wait, of all
 
 	now    int64 // of the packet at hand
 	packet int
@@ -45,15 +47,18 @@ type flows struct {
 
 // A flow is one connection.
 type flow struct {
+	table      map[tuple]*flow // that it is in
 	tuple      tuple
 	number     int
 	time       int64 // of its first packet
 	packet     int
-	caller     int // which half is the client's; -1 if not known yet
+	handshake  [3]int // as in capture.Open
+	caller     int    // which half is the client's; -1 if not known yet
 	syn        bool
 	synAck     bool
 	told       bool // Open was given
 	dead       bool
+	again      int // packet in which the SYN came again after the end
 	half       [2]half
 	list       *list
 	prev, next *flow
@@ -66,14 +71,36 @@ type half struct {
 	hasISN  bool
 	next    uint32 // sequence number of the byte at pos
 	pos     int64  // bytes given, gaps included
-	acked   uint32 // highest acknowledgement seen
+	top     int64  // as pos: what is known to have been sent
+	acked   int64  // as pos: the highest acknowledgement seen
 	hasAck  bool
 	age     int // packets since the receiver acknowledged what is not here
 	waiting []piece
 	size    int // bytes that wait
 	fin     bool
-	finSeq  uint32
+	end     int64 // as pos: where the FIN stands
 	done    bool
+	strays  int    // segments in a row that are far from what is known
+	stray   uint32 // the sequence number after the last of them
+}
+
+// off returns where a sequence number stands in the stream.
+func (h *half) off(seq uint32) int64 { return h.pos + int64(int32(seq-h.next)) }
+
+// first returns the sequence number of the stream's first byte.
+func (h *half) first() uint32 { return h.next - uint32(h.pos) }
+
+// near tells whether a place in the stream is close enough to what is known to
+// have been sent, or waits, to be of this connection.
+func (h *half) near(off int64) bool { return off >= h.pos-maxWindow && off <= h.limit() }
+
+// limit returns how far something new can reach.
+func (h *half) limit() int64 {
+	top := max(h.top, h.pos)
+	if n := len(h.waiting); n > 0 {
+		top = max(top, h.waiting[n-1].end())
+	}
+	return top + maxWindow
 }
 
 // A piece is part of a direction that waits for what comes before it.
@@ -132,68 +159,92 @@ func (fs *flows) reuse() { fs.used = 0 }
 // segment takes in one segment.
 func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *segment) {
 	fs.now, fs.packet = t, packet
-	key, from := p.tuple(file.scope<<scopeShift | uint32(leg))
-	f := fs.byTuple[key]
-	syn, ack := p.flags&flagSYN != 0, p.flags&flagACK != 0
-	if syn && !ack {
-		if f != nil && !(f.half[from].hasISN && f.half[from].isn == p.seq) {
-			fs.forget(f)
-			f = nil
+	key, from := p.tuple(leg)
+	table := fs.byTuple
+	if file.own {
+		table = file.table
+	}
+	f := table[key]
+	syn, ack, rst := p.flags&flagSYN != 0, p.flags&flagACK != 0, p.flags&flagRST != 0
+	if f != nil && f.other(from, p) {
+		again := f.again
+		fs.forget(f)
+		if f = nil; again > 0 && syn && ack {
+			// The SYN that it answers was taken for one of the connection before.
+			f = fs.begin(file, table, key)
+			f.syn, f.caller, f.packet, f.handshake[0] = true, 1-from, again, again
+			f.half[1-from].start(p.ack - 1)
 		}
 	}
-	if f == nil {
-		f = fs.begin(key)
-		if file.own && len(fs.r.files) > 1 && len(file.conns) < maxNumbers {
-			file.conns = append(file.conns, f.number)
+	switch {
+	case f == nil:
+		f = fs.begin(file, table, key)
+	case f.dead:
+		if syn && !ack && f.again == 0 {
+			f.again = packet
 		}
-	} else if f.dead {
 		if len(p.data) > 0 {
 			fs.r.stats.Skipped[SkippedAfterClose]++
 		}
 		return
-	} else if f.list == &fs.open && fs.open.last != f {
+	case f.list == &fs.open && fs.open.last != f:
 		fs.open.push(f)
 	}
 	h, o := &f.half[from], &f.half[1-from]
 	if syn {
-		f.sync(from, p)
-		if f.syn && f.synAck {
-			fs.tell(f, from, nil)
-		}
+		f.sync(from, p, packet)
 		p.seq++ // what a SYN carries comes after it (RFC 9293 3.4)
+	} else if ack && f.syn && f.synAck && !f.told && from == f.caller {
+		f.handshake[2] = packet
+		fs.tell(f, from, nil)
 	}
-	rst := p.flags&flagRST != 0
-	if ack && !rst && o.known {
-		if ahead := int32(p.ack - o.next); ahead < maxAhead && (!o.hasAck || int32(p.ack-o.acked) > 0) {
-			o.acked, o.hasAck = p.ack, true
+	if rst { // what it may carry is a diagnosis (RFC 9293 3.5.3)
+		if !f.resets(from, p) {
+			fs.r.stats.Skipped[SkippedStray]++
+			return
+		}
+		fs.tell(f, from, nil)
+		fs.fillAll(f)
+		fs.push(&capture.Close{Conn: f.number, Side: f.sideOf(from), Time: t, Packet: packet, Reset: true})
+		fs.die(f)
+		return
+	}
+	if ack && o.known {
+		limit := o.limit()
+		if f.syn && !f.synAck && !h.known {
+			limit = o.top // before the SYN-ACK nothing else can have been acknowledged
+		}
+		if a := o.off(p.ack); a <= limit && (a > o.acked || !o.hasAck) {
+			o.acked, o.hasAck = a, true
 		}
 	}
 	n := len(p.data) + p.missing
-	fin := p.flags&flagFIN != 0 && !rst
-	if n > 0 || fin || rst {
-		if rst {
-			n = 0 // what a RST may carry is a diagnosis (RFC 9293 3.5.3)
-		}
+	fin := p.flags&flagFIN != 0
+	if n == 1 && len(p.data) == 1 && !fin && !syn && h.keepAlive(p) {
+		n = 0
+	}
+	if n > 0 || fin {
 		fs.tell(f, from, p.data)
+		if !h.known {
+			h.known, h.next = true, p.seq
+		}
 	}
-	if (n > 0 || fin) && !h.known {
-		h.known, h.next = true, p.seq
-	}
-	if fin && !h.fin {
-		if end := p.seq + uint32(n); int32(end-h.next) >= 0 {
-			h.fin, h.finSeq = true, end
+	if h.known {
+		switch off := h.off(p.seq); {
+		case h.near(off):
+			h.top, h.strays = max(h.top, off+int64(n)), 0
+			if end := off + int64(n); fin && !h.fin && end >= h.pos {
+				h.fin, h.end = true, end
+			}
+		case n > 0 && off < h.pos:
+			fs.r.stats.Skipped[SkippedStray]++
+			n = 0
 		}
 	}
 	if n > 0 && !h.done {
 		fs.data(f, from, p)
 	}
 	fs.finish(f, from)
-	if rst {
-		fs.fillAll(f)
-		fs.push(&capture.Close{Conn: f.number, Side: f.sideOf(from), Time: t, Packet: packet, Reset: true})
-		fs.die(f)
-		return
-	}
 	for side := range f.half {
 		fs.giveUp(f, side)
 	}
@@ -205,11 +256,73 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 	}
 }
 
+// other tells whether a segment is of another connection on the same ports.
+func (f *flow) other(from int, p *segment) bool {
+	h, o := &f.half[from], &f.half[1-from]
+	n := len(p.data) + p.missing
+	switch {
+	case p.flags&flagRST != 0:
+		return false
+	case p.flags&(flagSYN|flagACK) == flagSYN:
+		return !(h.hasISN && h.isn == p.seq || !h.hasISN && (!h.known && !f.dead || h.known && h.first() == p.seq+1))
+	case p.flags&flagSYN != 0 && f.dead:
+		return f.again > 0 && o.hasISN && o.isn+1 == p.ack
+	case p.flags&flagSYN != 0:
+		if !h.hasISN {
+			return h.known && !h.near(h.off(p.seq))
+		}
+		answers := !o.known || o.off(p.ack) >= 0 && o.off(p.ack) <= o.top
+		return h.isn != p.seq && (h.pos > 0 || !answers)
+	case n == 0:
+		return false
+	case !h.known:
+		return f.dead
+	case h.near(h.off(p.seq)), !f.dead && h.off(p.seq) > h.pos: // data far ahead wait
+		return false
+	}
+	// Its SYN is not in the capture. One segment may have strayed, but not one that begins something.
+	if h.strays > 0 && p.seq-h.stray < maxWindow {
+		h.strays++
+	} else {
+		h.strays = 1
+	}
+	h.stray = p.seq + uint32(n)
+	return h.strays >= maxStrays || begins(p.data) >= 0
+}
+
+// resets tells whether a RST is of this connection: its number is near those of
+// its sender, or, where that has sent nothing, it acknowledges the SYN (RFC 9293 3.5.3).
+func (f *flow) resets(from int, p *segment) bool {
+	h, o := &f.half[from], &f.half[1-from]
+	switch {
+	case h.known:
+		return h.near(h.off(p.seq))
+	case f.syn && !f.synAck:
+		return p.flags&flagACK != 0 && o.off(p.ack) >= 0 && o.off(p.ack) <= o.top
+	}
+	return true
+}
+
+// keepAlive tells whether a segment of one byte asks for a sign of life: it
+// stands before what comes next, and its byte may be anything (RFC 9293 3.8.4).
+// Where the first byte of a direction whose beginning is not there is a zero,
+// it is taken for that.
+func (h *half) keepAlive(p *segment) bool {
+	if !h.known {
+		if p.data[0] == 0 {
+			h.known, h.next = true, p.seq+1
+		}
+		return h.known
+	}
+	off := h.off(p.seq)
+	return off < h.acked || !h.hasAck && off < h.top
+}
+
 // finAcked tells whether the direction has ended and the receiver has said so.
-func (h *half) finAcked() bool { return h.fin && h.hasAck && h.acked == h.finSeq+1 }
+func (h *half) finAcked() bool { return h.fin && h.hasAck && h.acked == h.end+1 }
 
 // begin starts a connection with the packet at hand.
-func (fs *flows) begin(key tuple) *flow {
+func (fs *flows) begin(file *file, table map[tuple]*flow, key tuple) *flow {
 	if fs.open.len+fs.holding.len >= maxOpen {
 		oldest := fs.open.first
 		if oldest == nil {
@@ -218,24 +331,40 @@ func (fs *flows) begin(key tuple) *flow {
 		fs.forget(oldest)
 	}
 	fs.count++
-	f := &flow{tuple: key, number: fs.count, time: fs.now, packet: fs.packet, caller: -1}
-	fs.byTuple[key] = f
+	f := &flow{table: table, tuple: key, number: fs.count, time: fs.now, packet: fs.packet, caller: -1}
+	table[key] = f
 	fs.open.push(f)
+	if file.own && len(fs.r.files) > 1 && len(file.conns) < maxNumbers {
+		file.conns = append(file.conns, f.number)
+	}
 	return f
 }
 
 // sync takes in a SYN or a SYN-ACK.
-func (f *flow) sync(from int, p *segment) {
+func (f *flow) sync(from int, p *segment, packet int) {
 	h, o := &f.half[from], &f.half[1-from]
 	if p.flags&flagACK == 0 {
-		if !h.hasISN {
+		switch {
+		case h.hasISN:
+		case h.known: // late: the direction is under way
+			h.isn, h.hasISN = p.seq, true
+		default:
 			h.start(p.seq)
 		}
-		f.syn, f.caller = true, from
+		if !f.told {
+			f.caller = from
+		}
+		f.syn = true
+		if f.handshake[0] == 0 {
+			f.handshake[0] = packet
+		}
 		return
 	}
+	if f.handshake[1] == 0 {
+		f.handshake[1] = packet
+	}
 	if h.pos > 0 || len(h.waiting) > 0 || h.fin {
-		return // late: the direction is under way
+		return // late
 	}
 	h.start(p.seq)
 	if f.caller < 0 {
@@ -267,36 +396,45 @@ func (fs *flows) tell(f *flow, from int, data []byte) {
 		netip.AddrPortFrom(netip.AddrFrom16(f.tuple.b).Unmap(), f.tuple.bp),
 	}
 	fs.push(&capture.Open{
-		Conn: f.number, Leg: capture.Leg(f.tuple.scope & (1<<scopeShift - 1)), Time: f.time, Packet: f.packet,
+		Conn: f.number, Leg: capture.Leg(f.tuple.leg), Time: f.time, Packet: f.packet,
 		Client: ends[f.caller], Server: ends[1-f.caller], SYN: f.syn && f.synAck, Asked: f.syn && !f.synAck,
+		Handshake: f.handshake,
 	})
 }
 
 // guess says which half is the client's, in a connection whose beginning is
 // not there: by what from sent, else the one with the higher port, else from.
 func (f *flow) guess(from int, data []byte) int {
-	switch {
-	case len(data) > 5 && data[0] == 22 && data[1] == 3 && data[5] == 1: // ClientHello
-		return from
-	case len(data) > 5 && data[0] == 22 && data[1] == 3 && data[5] == 2: // ServerHello
-		return 1 - from
-	case len(data) > 2 && data[0]&0x80 != 0 && data[2] == 1: // ClientHello as SSL 2.0 had it (RFC 5246 E.2)
-		return from
-	case bytes.HasPrefix(data, []byte("HTTP/1.")):
-		return 1 - from
-	}
-	for _, method := range []string{"GET ", "POST ", "HEAD ", "PUT ", "CONNECT ", "OPTIONS ", "DELETE ", "PATCH ", "PRI * HTTP/2"} {
-		if bytes.HasPrefix(data, []byte(method)) {
-			return from
-		}
-	}
-	switch {
+	switch side := begins(data); {
+	case side >= 0:
+		return from ^ side
 	case f.tuple.ap > f.tuple.bp:
 		return 0
 	case f.tuple.ap < f.tuple.bp:
 		return 1
 	}
 	return from
+}
+
+// begins tells whether data looks like the beginning of a client's stream (0)
+// or of a server's (1); it is -1 if it is neither.
+func begins(data []byte) int {
+	switch {
+	case len(data) > 5 && data[0] == 22 && data[1] == 3 && data[5] == 1: // ClientHello
+		return 0
+	case len(data) > 5 && data[0] == 22 && data[1] == 3 && data[5] == 2: // ServerHello
+		return 1
+	case len(data) > 2 && data[0]&0x80 != 0 && data[2] == 1: // ClientHello as SSL 2.0 had it (RFC 5246 E.2)
+		return 0
+	case bytes.HasPrefix(data, []byte("HTTP/1.")):
+		return 1
+	}
+	for _, method := range []string{"GET ", "POST ", "HEAD ", "PUT ", "CONNECT ", "OPTIONS ", "DELETE ", "PATCH ", "PRI * HTTP/2"} {
+		if bytes.HasPrefix(data, []byte(method)) {
+			return 0
+		}
+	}
+	return -1
 }
 
 func (f *flow) sideOf(from int) capture.Side {
@@ -334,9 +472,9 @@ func (fs *flows) give(f *flow, from int, data []byte, missing, skip, packet int)
 	missing -= max(0, skip-len(data))
 	data = data[min(skip, len(data)):]
 	if h.fin { // nothing comes after the end
-		room := int(min(int64(int32(h.finSeq-h.next)), maxAhead))
-		data = data[:min(len(data), max(room, 0))]
-		missing = min(missing, max(room-len(data), 0))
+		room := int(min(max(h.end-h.pos, 0), 1<<30))
+		data = data[:min(len(data), room)]
+		missing = min(missing, room-len(data))
 	}
 	if len(data) > 0 {
 		c := fs.chunk()
@@ -428,9 +566,15 @@ func (fs *flows) fill(f *flow, from int) {
 	w := h.waiting[0]
 	n := w.off - h.pos
 	if h.fin {
-		n = min(n, int64(int32(h.finSeq-h.next)))
+		n = min(n, h.end-h.pos)
 	}
-	fs.gap(f, from, n, w.packet)
+	if n > maxWindow && len(h.waiting) == 1 && h.acked < w.off {
+		// Nothing else says that so much was sent: it is of another connection, or made up.
+		fs.r.stats.Skipped[SkippedStray]++
+		fs.drop(h)
+	} else {
+		fs.gap(f, from, n, w.packet)
+	}
 	fs.drain(f, from)
 }
 
@@ -456,9 +600,9 @@ func (h *half) lost() int64 {
 	if !h.known || !h.hasAck || h.done {
 		return 0
 	}
-	n := int64(int32(h.acked - h.next))
+	n := h.acked - h.pos
 	if h.fin {
-		n = min(n, int64(int32(h.finSeq-h.next)))
+		n = min(n, h.end-h.pos)
 	} else if n == 1 && len(h.waiting) == 0 {
 		return 0 // more likely a FIN than a byte
 	}
@@ -484,7 +628,7 @@ func (fs *flows) lose(f *flow, from int, n int64) {
 // finish gives the end of a direction, if it has come.
 func (fs *flows) finish(f *flow, from int) {
 	h := &f.half[from]
-	if !h.fin || h.done || h.next != h.finSeq {
+	if !h.fin || h.done || h.pos != h.end {
 		return
 	}
 	h.done = true
@@ -537,25 +681,20 @@ func (fs *flows) forget(f *flow) {
 
 func (fs *flows) remove(f *flow) {
 	f.list.remove(f)
-	delete(fs.byTuple, f.tuple)
+	delete(f.table, f.tuple)
 }
 
-// endAll gives what is left of all connections, in the order of their numbers.
-func (fs *flows) endAll() { fs.end(func(*flow) bool { return true }) }
-
-// endScope does the same for the connections of one section.
-func (fs *flows) endScope(scope uint32) {
-	fs.end(func(f *flow) bool { return f.tuple.scope>>scopeShift == scope })
-}
-
-func (fs *flows) end(which func(*flow) bool) {
-	var all []*flow
-	for _, f := range fs.byTuple {
-		if which(f) {
-			all = append(all, f)
-		}
+// endAll gives what is left of all connections.
+func (fs *flows) endAll() {
+	for _, file := range fs.r.files {
+		fs.end(file.table)
 	}
-	slices.SortFunc(all, func(a, b *flow) int { return a.number - b.number })
+	fs.end(fs.byTuple)
+}
+
+// end gives what is left of a table's connections, in the order of their numbers.
+func (fs *flows) end(table map[tuple]*flow) {
+	all := slices.SortedFunc(maps.Values(table), func(a, b *flow) int { return a.number - b.number })
 	for _, f := range all {
 		fs.forget(f)
 	}

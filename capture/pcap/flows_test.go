@@ -244,6 +244,115 @@ func TestSegments(t *testing.T) {
 			p.send(s, syn|ack, 0, 3, "")
 			p.send(c, ack, 3, 0, "def")
 		}, "o40000>443 c1:abc c3:def"},
+		{"an answer from an earlier connection, and its RST", func(p *script) {
+			p.send(c, syn, 0, 0, "")
+			p.send(s, ack, 500, 860_000_000, "")
+			p.send(c, rst&^ack, 860_000_000, 0, "")
+			p.send(c, syn, 0, 0, "")
+			p.send(s, syn|ack, 0, 0, "")
+			p.send(c, ack, 0, 0, "abc")
+			p.send(s, ack, 0, 3, "x")
+		}, "O40000>443 c6:abc s7:x"},
+		{"an acknowledgement far ahead", func(p *script) {
+			p.handshake()
+			p.send(c, ack, 0, 0, "abc")
+			p.send(s, ack, 0, 700_000_000, "x")
+			p.send(c, ack, 3, 1, "def")
+			p.send(s, rst, 1, 6, "")
+		}, "O40000>443 c4:abc s5:x c6:def Rs7"},
+		{"an acknowledgement far ahead of what waits", func(p *script) {
+			p.handshake()
+			p.send(c, ack, 100_000_000, 0, "def")
+			p.send(s, rst, 0, 100_000_003, "")
+		}, "O40000>443 Rs5"},
+		{"much was lost, and acknowledged", func(p *script) {
+			p.handshake()
+			p.send(c, ack, 100_000_000, 0, "def")
+			p.send(s, ack, 0, 100_000_003, "x")
+			p.send(s, rst, 1, 100_000_003, "")
+		}, "O40000>443 s5:x c4[100000000] c4:def Rs6"},
+		{"much was lost, and more follows", func(p *script) {
+			p.handshake()
+			p.send(c, ack, 100_000_000, 0, "def")
+			p.send(c, ack, 100_000_003, 0, "ghi")
+		}, "O40000>443 c4[100000000] c4:def c5:ghi"},
+		{"a segment from elsewhere", func(p *script) {
+			p.handshake()
+			p.send(c, ack, 100_000_000, 0, "def")
+			p.send(c, ack, 0, 0, "abc")
+			p.send(c, ack, -100_000_000, 0, "xyz")
+			p.send(c, fin, 3, 0, "")
+		}, "O40000>443 c5:abc Fc7"},
+		{"a RST from elsewhere", func(p *script) {
+			p.handshake()
+			p.send(s, rst, 100_000_000, 0, "")
+			p.send(s, rst, -100_000_000, 0, "")
+			p.send(c, ack, 0, 0, "abc")
+		}, "O40000>443 c6:abc"},
+		{"refused, tried again with the same number, answered", func(p *script) {
+			p.send(c, syn, 0, 0, "")
+			p.send(s, rst|ack, -100_000_000, 0, "") // of a peer without the port: number 0
+			p.send(c, syn, 0, 0, "")
+			p.send(c, syn, 0, 0, "")
+			p.send(s, syn|ack, 0, 0, "")
+			p.send(c, ack, 0, 0, "abc")
+		}, "o40000>443 Rs2 O40000>443 c6:abc"},
+		{"a RST that answers nothing of this connection", func(p *script) {
+			p.send(c, syn, 0, 0, "")
+			p.send(s, rst, 0, 100, "")
+			p.send(s, syn|ack, 0, 0, "")
+			p.send(c, ack, 0, 0, "abc")
+		}, "O40000>443 c4:abc"},
+		{"the SYN after the data", func(p *script) {
+			p.send(c, ack, 0, 0, "abc")
+			p.send(c, syn, 0, 0, "")
+			p.send(c, ack, 3, 0, "def")
+		}, "o40000>443 c1:abc c3:def"},
+		{"the same ports again, the SYN lost", func(p *script) {
+			p.handshake()
+			p.send(c, ack, 0, 0, "abc")
+			p.isn = [2]uint32{0x80000000, 0xc0000000}
+			p.send(s, syn|ack, 0, 0, "")
+			p.send(c, ack, 0, 0, "new")
+		}, "O40000>443 c4:abc o40000>443 c6:new"},
+		{"the same ports again, SYN and SYN-ACK lost", func(p *script) {
+			p.handshake()
+			p.send(c, ack, 0, 0, "abc")
+			p.isn[0] -= 50_000_000
+			p.send(c, ack, 0, 0, "GET / HTTP/1.1")
+			p.send(c, ack, 14, 0, "!")
+		}, "O40000>443 c4:abc o40000>443 c5:GET / HTTP/1.1 c6:!"},
+		{"the same ports again, the beginning lost", func(p *script) {
+			p.handshake()
+			p.send(c, ack, 0, 0, "abc")
+			p.isn[0] -= 50_000_000
+			for i := range 4 {
+				p.send(c, ack, i, 0, "defg"[i:i+1])
+			}
+		}, "O40000>443 c4:abc o40000>443 c7:f c8:g"},
+		{"keep-alives with a byte of garbage", func(p *script) {
+			p.handshake()
+			p.send(c, ack, 0, 0, "abc")
+			p.send(s, ack, 0, 9, "")
+			p.send(c, ack, 8, 0, "?")
+			p.send(s, ack, 0, 9, "")
+			p.send(c, ack, 9, 0, "def")
+			p.send(c, ack, 11, 0, "?")
+			p.send(c, ack, 12, 0, "ghi")
+		}, "O40000>443 c4:abc c8[6] c8:def c10:ghi"},
+		{"a keep-alive first", func(p *script) {
+			p.send(c, ack, 0, 0, "\x00")
+			p.send(s, ack, 0, 1, "")
+			p.send(c, ack, 1, 0, "abc")
+		}, "o40000>443 c3:abc"},
+		{"a window probe", func(p *script) {
+			p.handshake()
+			p.send(c, ack, 0, 0, "abc")
+			p.send(s, ack, 0, 3, "")
+			p.send(c, ack, 3, 0, "d")
+			p.send(s, ack, 0, 3, "")
+			p.send(c, ack, 3, 0, "def")
+		}, "O40000>443 c4:abc c6:d c8:ef"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := newScript(linkRaw, client, server)

@@ -37,12 +37,6 @@ func Merge(readers ...*Reader) *Reader {
 		m.stats.Sections += r.stats.Sections
 		m.stats.Interfaces += r.stats.Interfaces
 	}
-	for _, f := range files {
-		if f.own {
-			m.flows.scopes++
-			f.scope = m.flows.scopes
-		}
-	}
 	m.heap = slices.Clone(files)
 	for i := len(m.heap) - 1; i >= 0; i-- {
 		if !m.heap[i].ready() {

@@ -5,6 +5,8 @@ import (
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
+
+	"explainer/capture"
 )
 
 // Link types (the LINKTYPE_ registry) that begin with an IP header, or are read here.
@@ -243,15 +245,15 @@ func (p *segment) parse(ip []byte, cut int) (reason string) {
 type tuple struct {
 	a, b   [16]byte
 	ap, bp uint16
-	scope  uint32 // the section, of explainer's own recordings, and the leg
+	leg    uint16
 }
 
 // tuple returns the connection of a segment and who sent it: 0 is the tuple's a.
-func (p *segment) tuple(scope uint32) (tuple, int) {
+func (p *segment) tuple(leg capture.Leg) (tuple, int) {
 	if order := compare(&p.from, &p.to); order < 0 || order == 0 && p.fromPort <= p.toPort {
-		return tuple{p.from, p.to, p.fromPort, p.toPort, scope}, 0
+		return tuple{p.from, p.to, p.fromPort, p.toPort, uint16(leg)}, 0
 	}
-	return tuple{p.to, p.from, p.toPort, p.fromPort, scope}, 1
+	return tuple{p.to, p.from, p.toPort, p.fromPort, uint16(leg)}, 1
 }
 
 // compare orders two addresses.

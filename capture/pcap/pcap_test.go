@@ -105,7 +105,7 @@ func recording(t testing.TB, seed uint64, steps int) ([]byte, []capture.Input) {
 			s := w.open(leg, ends[0], ends[1], at, -rnd.Uint32N(1<<16), -rnd.Uint32N(1<<16))
 			streams = append(streams, s)
 			ended[s] = &[2]bool{}
-			want = append(want, capture.Open{Conn: s.Number(), Leg: leg, Time: tick(), Packet: packet + 1, Client: ends[0], Server: ends[1], SYN: true})
+			want = append(want, capture.Open{Conn: s.Number(), Leg: leg, Time: tick(), Packet: packet + 1, Client: ends[0], Server: ends[1], SYN: true, Handshake: [3]int{packet + 1, packet + 2, packet + 3}})
 			packet += 3
 		case 2:
 			s := keys.Secret{Label: "CLIENT_TRAFFIC_SECRET_0", ClientRandom: random(rnd, 32), Secret: random(rnd, 32+16*rnd.IntN(2))}

@@ -30,7 +30,8 @@ const (
 	SkippedNoInterface   = "unknown-interface" // which its file does not describe
 	SkippedCut           = "headers-cut"       // the capture does not hold its headers whole
 	SkippedMalformed     = "malformed-header"  // a length in a header is impossible
-	SkippedAfterClose    = "after-close"       // data of a connection that was reset or closed
+	SkippedAfterClose    = "after-close"       // data of a connection that was reset or closed: nobody reads it
+	SkippedStray         = "stray"             // its numbers are far from its connection's: of an earlier one, or made up
 	SkippedOtherRecord   = "other-record"      // counted by Wireshark as a frame, but no packet
 	SkippedMalformedFact = "malformed-fact"    // no packet either, and not counted as one
 )
@@ -99,12 +100,12 @@ type file struct {
 	r       *Reader
 	index   int
 	src     source
-	classic *classic // nil if the file is pcapng
-	big     bool     // byte order of the section
-	own     bool     // the section was written by explainer
-	scope   uint32   // tells the section's connections from others; 0 for all that are not explainer's own
-	base    int      // connections before the section
-	conns   []int    // numbers of the section's connections; only of explainer's own, and among several files
+	classic *classic        // nil if the file is pcapng
+	big     bool            // byte order of the section
+	own     bool            // the section was written by explainer
+	base    int             // connections before the section
+	table   map[tuple]*flow // those of the section, if explainer wrote it: its ports mean no other's
+	conns   []int           // numbers of the section's connections; only of explainer's own, and among several files
 	ifaces  []iface
 	frames  int   // so far
 	now     int64 // of the latest packet
@@ -422,14 +423,11 @@ func (f *file) section(body []byte) error {
 		own = own || code == optApplication && string(value) == application
 	})
 	f.endSection()
-	f.own = own
-	if own {
-		f.r.flows.scopes++
-		f.scope = f.r.flows.scopes
+	if f.own = own; own {
+		f.table = map[tuple]*flow{}
 	}
 	if own && len(f.r.files) == 1 {
-		// The numbers in a recording's facts, and its ports, mean its own connections only.
-		f.r.flows.endAll()
+		f.r.flows.endAll() // the numbers in a recording's facts begin anew, too
 	}
 	f.base, f.conns = f.r.flows.count, nil
 	f.ifaces = f.ifaces[:0]
@@ -440,10 +438,8 @@ func (f *file) section(body []byte) error {
 // endSection gives what is left of the connections of a section of explainer's own:
 // they go on in no other.
 func (f *file) endSection() {
-	if f.own {
-		f.r.flows.endScope(f.scope)
-	}
-	f.scope = 0
+	f.r.flows.end(f.table)
+	f.table = nil
 }
 
 // iface reads an Interface Description Block.

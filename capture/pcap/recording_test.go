@@ -417,7 +417,7 @@ func TestOddAddresses(t *testing.T) {
 		t.Fatal(err)
 	}
 	compareInputs(t, mustRead(t, file.Bytes()), []capture.Input{
-		capture.Open{Conn: 1, Leg: capture.LegBrowser, Packet: 1, Client: netip.MustParseAddrPort("0.0.0.0:0"), Server: netip.MustParseAddrPort("192.0.2.1:1"), SYN: true},
-		capture.Open{Conn: 2, Leg: capture.LegBrowser, Packet: 4, Client: netip.MustParseAddrPort("[fe80::1]:2"), Server: netip.MustParseAddrPort("192.0.2.1:1"), SYN: true},
+		capture.Open{Conn: 1, Leg: capture.LegBrowser, Packet: 1, Client: netip.MustParseAddrPort("0.0.0.0:0"), Server: netip.MustParseAddrPort("192.0.2.1:1"), SYN: true, Handshake: [3]int{1, 2, 3}},
+		capture.Open{Conn: 2, Leg: capture.LegBrowser, Packet: 4, Client: netip.MustParseAddrPort("[fe80::1]:2"), Server: netip.MustParseAddrPort("192.0.2.1:1"), SYN: true, Handshake: [3]int{4, 5, 6}},
 	})
 }
