@@ -236,7 +236,7 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 			if end := off + int64(n); fin && !h.fin && end >= h.pos {
 				h.fin, h.end = true, end
 			}
-		case n > 0 && off < h.pos:
+		case n > 0 && f.stray(from, p):
 			fs.r.stats.Skipped[SkippedStray]++
 			n = 0
 		}
@@ -277,7 +277,7 @@ func (f *flow) other(from int, p *segment) bool {
 		return false
 	case !h.known:
 		return f.dead
-	case h.near(h.off(p.seq)), !f.dead && h.off(p.seq) > h.pos: // data far ahead wait
+	case !f.stray(from, p):
 		return false
 	}
 	// Its SYN is not in the capture. One segment may have strayed, but not one that begins something.
@@ -287,7 +287,15 @@ func (f *flow) other(from int, p *segment) bool {
 		h.strays = 1
 	}
 	h.stray = p.seq + uint32(n)
-	return h.strays >= maxStrays || begins(p.data) >= 0
+	return h.strays >= maxStrays || begins(p.data) == 0
+}
+
+// stray tells whether a segment's numbers are far from its connection's. Data
+// that are only far ahead may follow what was lost.
+func (f *flow) stray(from int, p *segment) bool {
+	h, o := &f.half[from], &f.half[1-from]
+	off := h.off(p.seq)
+	return !h.near(off) && (f.dead || off < h.pos || p.flags&flagACK != 0 && o.known && !o.near(o.off(p.ack)))
 }
 
 // resets tells whether a RST is of this connection: its number is near those of
@@ -315,7 +323,7 @@ func (h *half) keepAlive(p *segment) bool {
 		return h.known
 	}
 	off := h.off(p.seq)
-	return off < h.acked || !h.hasAck && off < h.top
+	return p.flags&flagPSH == 0 && off+1 == max(h.acked, h.top)
 }
 
 // finAcked tells whether the direction has ended and the receiver has said so.
