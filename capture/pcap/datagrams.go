@@ -108,10 +108,10 @@ func (p *segment) parseUDP(ip []byte, cut int) bool {
 // take takes in a datagram, and reports whether it belongs to a connection of
 // QUIC or DTLS.
 func (u *udp) take(r *Reader, file *file, it *item, p *segment) bool {
-	if len(p.data) == 0 {
+	if len(p.data) == 0 || file.own { // explainer writes TCP alone, and counts its connections
 		return false
 	}
-	key, from := p.tuple(file.scope<<scopeShift | uint32(it.leg))
+	key, from := p.tuple(it.leg)
 	f := u.find(key, from, p.data, p.missing)
 	if f == nil {
 		if f = u.begin(r, key, from, p); f == nil {
