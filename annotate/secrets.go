@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
 )
@@ -184,6 +185,8 @@ func (x *Explainer) secretsTree(c *conn) *Secrets {
 		return nil
 	case h.ch == nil || h.sh == nil:
 		return &Secrets{Note: "only one of the two hello messages is in the capture, and every key depends on both"}
+	case c.c.Transport == capture.TransportDTLS:
+		return &Secrets{Note: "the key schedule of DTLS, whose labels and hashes differ from those of TLS, is not drawn here"}
 	case s == nil || s.Hash == 0:
 		return &Secrets{Note: "the cipher suite is not known well enough to draw its key schedule"}
 	case h.version() < 0x0301:
@@ -196,6 +199,9 @@ func (x *Explainer) secretsTree(c *conn) *Secrets {
 	}
 	if h.is13() {
 		out.Schedule = fmt.Sprintf("%s, HKDF with %s (%s)", handshake.VersionName(h.version()), hashName(s.Hash), s.Name)
+		if c.overUDP() {
+			out.Note = strings.TrimPrefix(out.Note+"; the keys of QUIC's packets, which it makes of the traffic secrets with labels of its own, are not drawn", "; ")
+		}
 		out.Tree = x.tree13(c, h, s)
 		return out
 	}
@@ -412,10 +418,10 @@ func (x *Explainer) tree13(c *conn, h *hands, s *keys.Suite) []Secret {
 	}
 	if h.ch1 != nil && h.ch1.HasEarlyData() {
 		e := logged("client-early", "CLIENT_EARLY_TRAFFIC_SECRET", "no key log line holds it")
-		if e.Value != "" && h.early() {
+		if e.Value != "" && h.early() && !c.overUDP() {
 			key, iv := keys.TrafficKeys(s, h.logged("CLIENT_EARLY_TRAFFIC_SECRET"))
 			e.Made = []Secret{secret("key", FromComputed, key), secret("iv", FromComputed, iv)}
-		} else if e.Value != "" {
+		} else if e.Value != "" && !c.overUDP() {
 			e.Note = "the server did not take the early data; the keys depend on the suite of the pre-shared key, which is not on the wire"
 		}
 		early.Made = append(early.Made, e)
@@ -436,7 +442,7 @@ func (x *Explainer) tree13(c *conn, h *hands, s *keys.Suite) []Secret {
 	for side, label := range []string{"CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET"} {
 		n := logged([2]string{"client-handshake", "server-handshake"}[side], label, missing)
 		if v := h.logged(label); v != nil {
-			n.Made = x.traffic(s, v)
+			n.Made = c.traffic(s, v)
 			f := secret("finished-key", FromComputed, keys.FinishedKey(s, v))
 			hash := h.hashes[[2]string{"before client Finished", "before server Finished"}[side]]
 			if hash != nil {
@@ -463,11 +469,11 @@ func (x *Explainer) tree13(c *conn, h *hands, s *keys.Suite) []Secret {
 	for side, label := range []string{"CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"} {
 		n := logged([2]string{"client-application", "server-application"}[side], label, missing)
 		if v := h.logged(label); v != nil {
-			n.Made = x.traffic(s, v)
+			n.Made = c.traffic(s, v)
 			if st, _ := h.proved([2]string{proofClientFirst, proofServerFirst}[side]); st == Proven {
 				n.State, n.Note = Proven, "it opened the first record of data, check included"
 			}
-			n.Made = append(n.Made, x.updates(s, v, c.updates[side], 1)...)
+			n.Made = append(n.Made, c.keyUpdates(s, v, c.updates[side], 1)...)
 		}
 		master.Made = append(master.Made, n)
 	}
@@ -491,24 +497,28 @@ func (x *Explainer) tree13(c *conn, h *hands, s *keys.Suite) []Secret {
 	}
 }
 
-// traffic is what a traffic secret is expanded to for the records.
-func (x *Explainer) traffic(s *keys.Suite, v []byte) []Secret {
+// traffic is what a traffic secret is expanded to for the records. QUIC makes the
+// keys of its packets with labels of its own (RFC 9001 5.1), and none is opened here.
+func (c *conn) traffic(s *keys.Suite, v []byte) []Secret {
+	if c.overUDP() {
+		return nil
+	}
 	key, iv := keys.TrafficKeys(s, v)
 	return []Secret{secret("key", FromComputed, key), secret("iv", FromComputed, iv)}
 }
 
-// updates are the secrets that follow v, one for each KeyUpdate, each below the one before.
-func (x *Explainer) updates(s *keys.Suite, v []byte, n, number int) []Secret {
+// keyUpdates are the secrets that follow v, one for each KeyUpdate, each below the one before.
+func (c *conn) keyUpdates(s *keys.Suite, v []byte, n, number int) []Secret {
 	if n == 0 {
 		return nil
 	}
 	next := keys.NextTrafficSecret(s, v)
-	u := secret("next-application", FromComputed, next, x.traffic(s, next)...)
+	u := secret("next-application", FromComputed, next, c.traffic(s, next)...)
 	u.Name += " " + strconv.Itoa(number)
 	if number == maxUpdates && n > 1 {
 		u.Note = fmt.Sprintf("%s more were made and are not shown", strconv.Itoa(n-1))
 		return []Secret{u}
 	}
-	u.Made = append(u.Made, x.updates(s, next, n-1, number+1)...)
+	u.Made = append(u.Made, c.keyUpdates(s, next, n-1, number+1)...)
 	return []Secret{u}
 }

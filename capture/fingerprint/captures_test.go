@@ -37,20 +37,28 @@ func collection(t testing.TB) string {
 	}
 }
 
-// hellos reads a capture and returns its Hellos over TCP, in no order that matters.
-func hellos(t testing.TB, path string) (clients []*handshake.ClientHello, servers []*handshake.ServerHello) {
+// heard is a hello of a capture, and what carried it.
+type heard struct {
+	client *handshake.ClientHello // or
+	server *handshake.ServerHello
+	over   fingerprint.Transport
+}
+
+// hellos reads a capture and returns its Hellos, in no order that matters.
+func hellos(t testing.TB, path string) (all []heard) {
 	t.Helper()
 	var d capture.Decoder
 	take := func(ms []capture.Message) {
 		for i := range ms {
-			if c := ms[i].Conn; c != nil && c.Transport != capture.TransportTCP {
-				continue // tshark is asked for those over TCP
+			over := fingerprint.TCP
+			if c := ms[i].Conn; c != nil {
+				over = []fingerprint.Transport{fingerprint.TCP, fingerprint.QUIC, fingerprint.DTLS}[c.Transport]
 			}
 			switch m := ms[i].Body.(type) {
 			case *handshake.ClientHello:
-				clients = append(clients, m)
+				all = append(all, heard{m, nil, over})
 			case *handshake.ServerHello:
-				servers = append(servers, m)
+				all = append(all, heard{nil, m, over})
 			}
 		}
 	}
@@ -67,7 +75,7 @@ func hellos(t testing.TB, path string) (clients []*handshake.ClientHello, server
 	defer f.Close()
 	r, err := pcap.NewReader(f)
 	if err != nil {
-		return nil, nil
+		return nil
 	}
 	for {
 		in, err := r.Next()
@@ -80,7 +88,7 @@ func hellos(t testing.TB, path string) (clients []*handshake.ClientHello, server
 		take(d.Feed(in))
 	}
 	take(d.Finish())
-	return clients, servers
+	return all
 }
 
 // published are JA4 values that others state for captures of the collection: by
@@ -108,8 +116,11 @@ var published = map[string]map[string]int{
 		"t13d151400_8daaf6152771_de4a06bb82e3": 1,
 		"t13d1517h1_8daaf6152771_6cdcb247c39b": 1,
 		"t13d1515h2_8daaf6152771_f37e75b10bcc": 5, // second hellos after a HelloRetryRequest
+		"q13d0310h3_55b375c5d22e_cd85d2d88918": 20,
 	},
-	"suricata-verify/ja4-tls__input.pcap": {"t12i1810s1_27d4652c4487_06a4338d0495": 1},
+	"ja4/quic-tls-handshake.pcapng":           {"q13d0310h3_55b375c5d22e_cd85d2d88918": 1},
+	"ja4/quic-with-several-tls-frames.pcapng": {"q13d0310h3_55b375c5d22e_cd85d2d88918": 1},
+	"suricata-verify/ja4-tls__input.pcap":     {"t12i1810s1_27d4652c4487_06a4338d0495": 1},
 }
 
 func TestPublishedJA4(t *testing.T) {
@@ -119,10 +130,11 @@ func TestPublishedJA4(t *testing.T) {
 	}
 	for name, want := range published {
 		got := make(map[string]int)
-		clients, _ := hellos(t, filepath.Join(dir, name))
-		for _, h := range clients {
-			hash, _ := fingerprint.JA4(h, fingerprint.TCP)
-			got[hash]++
+		for _, h := range hellos(t, filepath.Join(dir, name)) {
+			if h.client != nil {
+				hash, _ := fingerprint.JA4(h.client, h.over)
+				got[hash]++
+			}
 		}
 		if !maps.Equal(got, want) {
 			t.Errorf("%s: %v, published %v", name, got, want)
@@ -139,6 +151,10 @@ const (
 	drafts    = "a ServerHello of a draft of TLS 1.3 that is not read"
 	broken    = "tshark makes a JA3S of a ServerHello that is malformed"
 	reopened  = "a stale RST stands before the SYN that is answered"
+	retried   = "tshark does not open the QUIC client's second hello, which answers a Retry"
+	resent    = "tshark lists a QUIC hello once for each packet that holds it, and not those in several frames"
+	snapped   = "tshark opens a QUIC packet that the capture cuts, without its check"
+	google    = "a QUIC version of Google's own, which we do not open"
 	wireguard = "TLS inside WireGuard, which tshark opens with a key in the file"
 	port8080  = "tshark does not recognise TLS to port 8080 here"
 )
@@ -161,6 +177,13 @@ var explained = map[string]string{
 	"nDPI/openvpn_nohmac_tcp.pcapng":                                       openvpn,
 	"nDPI/tls_multiple_synack_different_seq.pcapng":                        lost,
 	"nDPI/viber.pcap":                                                      lost,
+	"mercury/unit_tests__pcaps__quic-crypto-packets.pcap":                  resent,
+	"nDPI-4.2-debian/quic_t51.pcap":                                        google,
+	"nDPI/openvpn_nohmac.pcapng":                                           openvpn,
+	"nDPI/quic-forcing-vn-with-data.pcapng":                                retried,
+	"nDPI/quic_t51.pcap":                                                   google,
+	"tcpdump/tests__quic_handshake_truncated.pcap":                         snapped,
+	"tcpdump/tests__quic_retry.pcap":                                       retried,
 	"suricata-verify/base64-decode-5885__input.pcap":                       reopened,
 	"suricata-verify/bypass-depth-disabled__input.pcap":                    sslv2,
 	"suricata-verify/tls__tls13-draft14__tls13_draft14.pcap":               drafts,
@@ -184,21 +207,23 @@ func TestTsharkAgrees(t *testing.T) {
 	}
 	for _, line := range strings.Split(string(index), "\n") {
 		name, rest, _ := strings.Cut(line, "\t")
-		if !strings.Contains(rest, "TLS conn") {
+		if !strings.Contains(rest, "TLS conn") && !strings.Contains(rest, "QUIC frames") {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(dir, name)
 			var ours []string
-			clients, servers := hellos(t, path)
-			for _, h := range clients {
-				hash, _ := fingerprint.JA3(h)
-				ours = append(ours, "JA3 "+hash)
-			}
-			for _, h := range servers {
-				hash, _ := fingerprint.JA3S(h)
-				ours = append(ours, "JA3S "+hash)
+			for _, h := range hellos(t, path) {
+				switch {
+				case h.over == fingerprint.DTLS: // tshark has those under other names
+				case h.client != nil:
+					hash, _ := fingerprint.JA3(h.client)
+					ours = append(ours, "JA3 "+hash)
+				default:
+					hash, _ := fingerprint.JA3S(h.server)
+					ours = append(ours, "JA3S "+hash)
+				}
 			}
 			slices.Sort(ours)
 			theirs := tsharkHellos(t, path)
@@ -228,7 +253,7 @@ func without(a, b []string) (out []string) {
 
 func tsharkHellos(t *testing.T, path string) []string {
 	t.Helper()
-	args := []string{"-r", path, "-Y", "tcp && (tls.handshake.ja3 || tls.handshake.ja3s)", "-T", "fields",
+	args := []string{"-r", path, "-Y", "tls.handshake.ja3 || tls.handshake.ja3s", "-T", "fields",
 		"-e", "tls.handshake.ja3", "-e", "tls.handshake.ja3s"}
 	if log := strings.TrimSuffix(path, filepath.Ext(path)) + ".keys"; fileExists(log) {
 		args = append(args, "-o", "tls.keylog_file:"+log)
