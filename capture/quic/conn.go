@@ -6,6 +6,7 @@ import "bytes"
 // opens its Initial packets. Its zero value is ready for use.
 type Conn struct {
 	keys     []initial // newest last
+	guess    *initial  // of a client's Initial that the capture does not hold whole: only an answer shows whether they are right
 	expected [2]uint64 // by side: one more than the highest packet number that was opened
 }
 
@@ -93,7 +94,7 @@ func (c *Conn) open(side int, b []byte, p *Packet) {
 		}
 		p.Opened, p.Number, p.From = true, number, k.dcid
 		c.expected[side] = max(c.expected[side], number+1)
-		p.Frames, ok = Frames(payload)
+		p.Frames, ok = Frames(p.Version, payload)
 		p.Broken = !ok
 		return true
 	}
@@ -109,6 +110,15 @@ func (c *Conn) open(side int, b []byte, p *Packet) {
 		if k := (initial{p.Version, first, InitialKeys(p.Version, first)}); k.keys != nil && try(&k) {
 			c.add(k)
 			return
+		}
+	}
+	if side == 1 && c.guess != nil && len(c.keys) == 0 && c.guess.version == p.Version && try(c.guess) {
+		c.add(*c.guess)
+		return
+	}
+	if side == 0 && p.Cut > 0 && len(c.keys) == 0 && c.guess == nil {
+		if keys := InitialKeys(p.Version, p.DCID); keys != nil {
+			c.guess = &initial{p.Version, bytes.Clone(p.DCID), keys}
 		}
 	}
 	if side == 0 {

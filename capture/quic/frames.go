@@ -17,33 +17,38 @@ const (
 	FrameClose  = 0x1c
 )
 
-// Frames reads the frames of an Initial packet's content. It tells false where
-// they break off: at a type that may not stand there, or at a false length.
-func Frames(payload []byte) (frames []Frame, ok bool) {
+// Frames reads the frames of the content of an Initial packet of a version. It
+// tells false where they break off: at a type that may not stand there, or at a
+// false length.
+func Frames(version uint32, payload []byte) (frames []Frame, ok bool) {
 	r := reader{b: payload}
+	crypto := uint64(FrameCrypto)
+	if google(version) {
+		crypto = 0x08
+	}
 	for r.at < len(payload) {
 		if payload[r.at] == 0 { // PADDING
 			r.at++
 			continue
 		}
-		f := Frame{Type: r.varint()}
-		switch f.Type {
-		case FramePing:
-		case FrameAck, FrameAck + 1:
-			r.varint() // largest
-			r.varint() // delay
-			more := r.varint()
-			r.varint()
-			for ; more > 0 && !r.bad; more-- {
-				r.varint()
-				r.varint()
-			}
-			if f.Type == FrameAck+1 { // ECN counts
-				r.varint()
-				r.varint()
-				r.varint()
-			}
+		var f Frame
+		if google(version) && payload[r.at]&0xc0 == 0x40 {
+			r.googleAck()
 			f.Type = FrameAck
+		} else {
+			f.Type = r.varint()
+			switch {
+			case f.Type == crypto:
+				f.Type = FrameCrypto
+			case f.Type == FrameCrypto:
+				return frames, false
+			case f.Type == FrameAck || f.Type == FrameAck+1:
+				r.ack(f.Type != FrameAck)
+				f.Type = FrameAck
+			}
+		}
+		switch f.Type {
+		case FramePing, FrameAck:
 		case FrameCrypto:
 			f.Offset = r.varint()
 			f.Data = r.bytes(r.varint())
@@ -67,6 +72,40 @@ func Frames(payload []byte) (frames []Frame, ok bool) {
 		frames = append(frames, f)
 	}
 	return frames, true
+}
+
+// ack takes in an acknowledgement (RFC 9000 19.3).
+func (r *reader) ack(ecn bool) {
+	r.varint() // largest
+	r.varint() // delay
+	more := r.varint()
+	r.varint()
+	for ; more > 0 && !r.bad; more-- {
+		r.varint()
+		r.varint()
+	}
+	if ecn {
+		r.varint()
+		r.varint()
+		r.varint()
+	}
+}
+
+// googleAck takes in an acknowledgement as Google's own versions have it: flags
+// for the sizes of the numbers, the largest packet, a delay, blocks and times.
+func (r *reader) googleAck() {
+	flags := r.u8()
+	size := func(bits byte) uint64 { return [4]uint64{1, 2, 4, 6}[bits&3] }
+	block := size(flags)
+	r.bytes(size(flags>>2) + 2)
+	blocks := uint64(0)
+	if flags&0x20 != 0 {
+		blocks = uint64(r.u8())
+	}
+	r.bytes(block + blocks*(1+block))
+	if times := uint64(r.u8()); times > 0 {
+		r.bytes(5 + (times-1)*3)
+	}
 }
 
 // A Parameter is one transport parameter (RFC 9000 18).

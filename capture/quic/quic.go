@@ -217,6 +217,11 @@ func Looks(b []byte, cut int) bool {
 		return ok
 	}
 	version := binary.BigEndian.Uint32(b[1:])
+	if Reserved(version) && b[0]&0x40 != 0 && len(b)+cut >= 1200 {
+		// A client that wants to hear which versions there are (RFC 9000 6.3, 14.1).
+		h, ok := Parse(b, cut)
+		return ok && len(h.DCID) >= 8 && len(h.DCID) <= maxCID && len(h.SCID) <= maxCID
+	}
 	if version != 0 && b[0]&0x40 == 0 || version != 0 && !readable(version) && !google(version) {
 		return false
 	}

@@ -232,7 +232,8 @@ func FuzzFrames(f *testing.F) {
 	f.Add(unhex(serverPayloadHex))
 	f.Add(unhex("0408ffffffffffffffff05048000ffff07048000ffff0801100104800075300901100f088394c8f03e51570806048000ffff"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		Frames(data)
+		Frames(Version1, data)
+		Frames(0x54303531, data)
 		list, _ := Parameters(data)
 		for _, p := range list {
 			p.Number()
