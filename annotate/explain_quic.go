@@ -90,7 +90,7 @@ func (x *Explainer) udpConnectionEvent(c *conn, m *capture.Message) Event {
 	e.Brief = fmt.Sprintf("%s to %s, over UDP", c.c.Client, c.c.Server)
 	a := args{"from": c.c.Client.String(), "to": c.c.Server.String(), "version": quic.VersionName(c.c.QUICVersion)}
 	if c.c.Transport == capture.TransportQUIC {
-		e.Name = c.transport()
+		e.Name, _, _ = strings.Cut(c.transport(), " (")
 		e.Says = append(e.Says, say("connection-quic", Clear, a))
 	} else {
 		e.Says = append(e.Says, say("connection-dtls", Clear, a))
@@ -182,8 +182,15 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 	}
 	e := x.event(c, m, KindMessage, "QUIC "+b.Kind.String())
 	e.Brief = fmt.Sprintf("%s, %d bytes, sealed", plural(b.Packets, "packet"), b.Wire)
+	reason := sealedWords(b.Reason)
+	switch b.Reason {
+	case capture.SealedNoSuite:
+		reason = "this version's keys are not known here"
+	case capture.SealedBadTag:
+		reason = "it does not fit the keys that come from any connection ID seen here"
+	}
 	e.Fields = quicFields(b)
-	a := x.args(c).with("sender", c.side(side), "count", what, "bytes", strconv.FormatInt(b.Wire, 10), "reason", sealedWords(b.Reason), "version", quic.VersionName(b.Version))
+	a := x.args(c).with("sender", c.side(side), "count", what, "bytes", strconv.FormatInt(b.Wire, 10), "reason", reason, "version", quic.VersionName(b.Version))
 	var id string
 	switch b.Kind {
 	case quic.Handshake:
@@ -196,6 +203,7 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 	case quic.Initial:
 		id = "quic-initial-sealed"
 	case quic.Other:
+		e.Brief = fmt.Sprintf("%s, %d bytes, of %s", plural(b.Packets, "packet"), b.Wire, quic.VersionName(b.Version))
 		id = "quic-other"
 	default:
 		e.Name = "QUIC"
@@ -452,16 +460,19 @@ func (x *Explainer) udpNotes(c *conn) []Sentence {
 	for _, k := range []quic.Type{quic.Initial, quic.ZeroRTT, quic.Handshake, quic.OneRTT, quic.Other, quic.Rest} {
 		for side := range u.packets {
 			if n := u.packets[side][k]; n > 0 {
-				what := "of another kind"
-				if k != quic.Other && k != quic.Rest {
-					what = k.String()
+				what := k.String()
+				switch k {
+				case quic.Other:
+					what = "of a version that is not read"
+				case quic.Rest:
+					what = "no QUIC"
 				}
-				parts = append(parts, fmt.Sprintf("%s of %s: %s, %d bytes", what, c.side(side), plural(int(n), "packet"), u.bytes[side][k]))
+				parts = append(parts, fmt.Sprintf("%s of %s (%s, %d bytes)", plural(int(n), "packet"), c.side(side), what, u.bytes[side][k]))
 			}
 		}
 	}
 	if len(parts) == 0 {
 		return nil
 	}
-	return []Sentence{say("summary-quic", None, a.with("sealed", strings.Join(parts, "; ")))}
+	return []Sentence{say("summary-quic", None, a.with("sealed", strings.Join(parts, ", ")))}
 }

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"slices"
 	"strings"
 
@@ -77,9 +78,9 @@ type udpSide struct {
 
 	// QUIC: the handshake in the CRYPTO frames.
 	crypto pieces
-	bad    bool   // it is not read any more
-	told   uint64 // place in the stream up to which messages were told
-	hello  []byte // the ClientHello before a Retry
+	bad    bool              // it is not read any more
+	told   uint64            // place in the stream up to which messages were told
+	hello  [sha256.Size]byte // hash of the ClientHello before a Retry
 
 	// DTLS: messages by their number.
 	msgs  map[uint16]*partial
@@ -229,13 +230,9 @@ func (u *udpConn) begin() {
 func (u *udpConn) end() {
 	u.begin()
 	a, b := &u.sides[Client], &u.sides[Server]
-	u.flushDTLS(a)
-	u.flushDTLS(b)
-	if a.run != nil && b.run != nil && b.run.First < a.run.First {
-		a, b = b, a
-	}
-	u.flush(a)
-	u.flush(b)
+	u.dropDTLS(a)
+	u.dropDTLS(b)
+	u.flushBoth()
 	u.d.udpHeld -= int64(a.crypto.size() + b.crypto.size())
 	u.d.messages = append(u.d.messages, Message{Conn: u.pub, Time: max(a.time, b.time), Body: &Ended{}})
 	delete(u.d.udp, u.pub.Number)
@@ -249,64 +246,77 @@ func (u *udpConn) flush(s *udpSide) {
 	}
 }
 
-// tell tells n bytes of a datagram.
+// flushBoth tells the runs of both sides, the one that began first before the other.
+func (u *udpConn) flushBoth() {
+	a, b := &u.sides[Client], &u.sides[Server]
+	if a.run != nil && b.run != nil && b.run.First < a.run.First {
+		a, b = b, a
+	}
+	u.flush(a)
+	u.flush(b)
+}
+
+// tell tells n bytes of a datagram, after all that came before it.
 func (u *udpConn) tell(s *udpSide, in *Datagram, n int, body any) *Message {
-	u.flush(s)
+	u.flushBoth()
 	span := Span{s.off, s.off + int64(n)}
 	s.off = span.End
 	u.d.messages = append(u.d.messages, Message{Conn: u.pub, Side: s.side, Time: in.Time, Span: span, First: in.Packet, Last: in.Packet, Body: body})
 	return &u.d.messages[len(u.d.messages)-1]
 }
 
-// extend adds n bytes of a datagram to the run of sealed packets or records, or
-// begins one with body, if they are of another kind; same tells.
-func (u *udpConn) extend(s *udpSide, in *Datagram, n int, same bool, body any) any {
-	if s.run == nil || !same {
-		u.flush(s)
-		s.run = &Message{Conn: u.pub, Side: s.side, Span: Span{s.off, s.off}, First: in.Packet, Body: body}
+// runBody is the run of sealed packets or records that goes on, nil if there is none.
+func (s *udpSide) runBody() any {
+	if s.run == nil {
+		return nil
 	}
+	return s.run.Body
+}
+
+// start begins such a run.
+func (u *udpConn) start(s *udpSide, in *Datagram, body any) {
+	u.flush(s)
+	s.run = &Message{Conn: u.pub, Side: s.side, Span: Span{s.off, s.off}, First: in.Packet, Body: body}
+}
+
+// extend adds n bytes of a datagram to it.
+func (u *udpConn) extend(s *udpSide, in *Datagram, n int) {
 	s.off += int64(n)
 	s.run.Span.End, s.run.Last, s.run.Time = s.off, in.Packet, in.Time
 	u.pub.SealedRecords[s.side]++
-	return s.run.Body
 }
 
 // packet tells one packet of QUIC.
 func (u *udpConn) packet(s *udpSide, in *Datagram, p *quic.Packet) {
-	n := p.Len + p.Padding
-	b := &QUICPacket{Kind: p.Type, Version: p.Version, Packets: 1, Wire: int64(n)}
+	n, reason := p.Len+p.Padding, ""
 	switch {
 	case p.Opened, p.Type == quic.Retry, p.Type == quic.VersionNegotiation:
 	case p.Type == quic.Initial && p.Cut > 0:
-		b.Reason = SealedCut
+		reason = SealedCut
 	case p.Type == quic.Initial && quic.InitialKeys(p.Version, nil) == nil, p.Type == quic.Other, p.Type == quic.Rest:
-		b.Reason = SealedNoSuite
+		reason = SealedNoSuite
 	case p.Type == quic.Initial && p.Keyless:
-		b.Reason = SealedInitial
+		reason = SealedInitial
 	case p.Type == quic.Initial:
-		b.Reason = SealedBadTag
+		reason = SealedBadTag
 	default:
-		b.Reason = SealedQUIC
+		reason = SealedQUIC
 	}
-	if b.Reason != "" {
-		run, same := (*QUICPacket)(nil), false
-		if s.run != nil {
-			run = s.run.Body.(*QUICPacket)
-			same = run.Kind == b.Kind && run.Reason == b.Reason && run.Version == b.Version
+	if reason != "" {
+		if run, ok := s.runBody().(*QUICPacket); !ok || run.Kind != p.Type || run.Reason != reason || run.Version != p.Version {
+			u.start(s, in, &QUICPacket{Kind: p.Type, Version: p.Version, Reason: reason, DCID: bytes.Clone(p.DCID), SCID: bytes.Clone(p.SCID)})
 		}
-		if !same {
-			b.DCID, b.SCID = bytes.Clone(p.DCID), bytes.Clone(p.SCID)
-			b.Packets, b.Wire = 0, 0
-		}
-		run = u.extend(s, in, n, same, b).(*QUICPacket)
+		run := s.run.Body.(*QUICPacket)
 		run.Packets++
 		run.Wire += int64(n)
+		u.extend(s, in, n)
 		return
 	}
-	b.DCID, b.SCID, b.Token = bytes.Clone(p.DCID), bytes.Clone(p.SCID), bytes.Clone(p.Token)
-	b.Versions, b.From, b.Number, b.Frames, b.Broken = p.Versions, p.From, p.Number, p.Frames, p.Broken
-	b.Checked, b.Good = p.Checked, p.Good
-	m := u.tell(s, in, n, b)
+	m := u.tell(s, in, n, &QUICPacket{
+		Kind: p.Type, Version: p.Version, Packets: 1, Wire: int64(n),
+		DCID: bytes.Clone(p.DCID), SCID: bytes.Clone(p.SCID), Token: bytes.Clone(p.Token), Versions: p.Versions,
+		From: p.From, Number: p.Number, Frames: p.Frames, Broken: p.Broken, Checked: p.Checked, Good: p.Good,
+	})
 	m.Opened = p.Opened
 	if !p.Opened {
 		return
@@ -357,10 +367,11 @@ func (u *udpConn) cryptoMessage(s *udpSide, in *Datagram) bool {
 	u.d.udpHeld -= int64(s.crypto.drop(end))
 	s.told = end
 	if typ == handshake.TypeClientHello && s.side == Client {
-		if bytes.Equal(s.hello, m.Raw) {
+		if hash := sha256.Sum256(m.Raw); hash != s.hello {
+			s.hello = hash
+		} else {
 			return true // the same again after a Retry (RFC 9000 17.2.5.3)
 		}
-		s.hello = m.Raw
 	}
 	u.parse(s, m, typ, func(ctx handshake.Context) (handshake.Message, error) {
 		return handshake.Parse(typ, m.Raw[4:], ctx)

@@ -165,14 +165,13 @@ func (u *udpConn) sealedDTLS(s *udpSide, in *Datagram, r *dtlsRecord) {
 		s.ccs = true
 		u.flushDTLS(s)
 	}
-	run, same := (*Sealed)(nil), false
-	if s.run != nil {
-		run = s.run.Body.(*Sealed)
-		same = run.Type == r.Type
+	if run, ok := s.runBody().(*Sealed); !ok || run.Type != r.Type {
+		u.start(s, in, &Sealed{Type: r.Type, Reason: SealedDTLS})
 	}
-	run = u.extend(s, in, r.size, same, &Sealed{Type: r.Type, Reason: SealedDTLS}).(*Sealed)
+	run := s.run.Body.(*Sealed)
 	run.Records++
 	run.Wire += int64(r.size)
+	u.extend(s, in, r.size)
 }
 
 // handshakeDTLS takes in a record with fragments of handshake messages.
@@ -198,7 +197,7 @@ func (u *udpConn) handshakeDTLS(s *udpSide, in *Datagram, r *dtlsRecord) {
 		if !s.begun {
 			s.begun, s.next = true, seq
 		}
-		if seq < s.next || length > maxDTLS {
+		if seq < s.next && s.msgs[seq] == nil || length > maxDTLS {
 			continue
 		}
 		if int(seq)-int(s.next) > maxAhead {
@@ -207,6 +206,9 @@ func (u *udpConn) handshakeDTLS(s *udpSide, in *Datagram, r *dtlsRecord) {
 		}
 		msg := s.msgs[seq]
 		if msg == nil {
+			if len(s.msgs) > 2*maxAhead {
+				u.dropDTLS(s)
+			}
 			if s.msgs == nil {
 				s.msgs = make(map[uint16]*partial)
 			}
@@ -223,6 +225,9 @@ func (u *udpConn) handshakeDTLS(s *udpSide, in *Datagram, r *dtlsRecord) {
 		}
 		if length == 0 {
 			msg.list = []cryptoPiece{{span: span, packet: in.Packet}}
+		}
+		if seq < s.next {
+			u.messageDTLS(s, seq)
 		}
 		for u.messageDTLS(s, s.next) {
 		}
@@ -244,7 +249,7 @@ func (u *udpConn) messageDTLS(s *udpSide, seq uint16) bool {
 	}
 	u.d.udpHeld -= int64(msg.size())
 	delete(s.msgs, seq)
-	s.next = seq + 1
+	s.next = max(s.next, seq+1)
 	if s.bad {
 		return true
 	}
@@ -255,7 +260,7 @@ func (u *udpConn) messageDTLS(s *udpSide, seq uint16) bool {
 	copy(raw[9:], raw[1:4])
 	raw = append(raw, data...)
 	if msg.typ == handshake.TypeClientHello && s.side == Client && len(data) >= 34 {
-		u.random = data[2:34]
+		u.random = bytes.Clone(data[2:34])
 	}
 	m := Message{Conn: u.pub, Side: s.side, Time: s.time, Span: span, First: first, Last: last, Inner: true, Raw: raw}
 	u.parse(s, m, msg.typ, func(ctx handshake.Context) (handshake.Message, error) {
@@ -267,18 +272,24 @@ func (u *udpConn) messageDTLS(s *udpSide, seq uint16) bool {
 // flushDTLS tells the messages that are whole, though earlier ones are missing.
 func (u *udpConn) flushDTLS(s *udpSide) {
 	for _, seq := range slices.Sorted(maps.Keys(s.msgs)) {
-		if !u.messageDTLS(s, seq) {
-			u.d.udpHeld -= int64(s.msgs[seq].size())
-			delete(s.msgs, seq)
-		}
+		u.messageDTLS(s, seq)
 	}
+}
+
+// dropDTLS does the same, and gives up those that are not.
+func (u *udpConn) dropDTLS(s *udpSide) {
+	u.flushDTLS(s)
+	for _, m := range s.msgs {
+		u.d.udpHeld -= int64(m.size())
+	}
+	clear(s.msgs)
 }
 
 // again forgets a handshake, for another begins.
 func (u *udpConn) again() {
 	for i := range u.sides {
 		s := &u.sides[i]
-		u.flushDTLS(s)
+		u.dropDTLS(s)
 		s.begun, s.next, s.ccs, s.bad, s.cid = false, 0, false, false, -1
 	}
 	u.exchange, u.pub.Version = handshake.KeyExchangeNone, 0

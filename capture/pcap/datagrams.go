@@ -12,7 +12,7 @@ import (
 const (
 	protoUDP   = 17
 	udpHead    = 8       // bytes of its header
-	maxUDP     = 1 << 14 // connections over UDP that are followed at a time
+	maxUDP     = 1 << 13 // connections over UDP that are followed at a time
 	maxSharing = 16      // of them between the same two ports
 	maxIDs     = 8       // connection IDs that are remembered of each side
 )

@@ -2,6 +2,7 @@ package pcap
 
 import (
 	"bytes"
+	"os"
 	"testing"
 
 	"explainer/capture"
@@ -35,6 +36,13 @@ func FuzzReader(f *testing.F) {
 		f.Add(bytes.Join([][]byte{o.section(o.option(optApplication, []byte(application))), o.iface(linkRaw, 40, o.option(optIfTsresol, []byte{0x84})), o.packet(0, 9, 90, tcp4(client, server, flagACK, 1, 1, "x")),
 			o.block(blockFact, []byte(`{"t":1,"kind":"closed","conn":1}   `)), o.block(blockNRB, []byte{1, 0, 6, 0, 1, 2, 3, 4, 'a', 0, 0, 0}), o.block(blockSPB, []byte{0, 0, 0, 1, 0x45, 0, 0, 0})}, nil))
 	}
+	for _, name := range []string{"dtls12-cookie-fragments.pcap", "dtls12-psk.pcap"} {
+		file, err := os.ReadFile("../../annotate/testdata/" + name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(file)
+	}
 	f.Fuzz(func(t *testing.T, file []byte) {
 		r, err := NewReader(bytes.NewReader(file))
 		if err != nil {
@@ -67,6 +75,13 @@ func FuzzReader(f *testing.F) {
 				}
 				conn = in.Conn
 			case *capture.Close:
+				conn = in.Conn
+			case *capture.Datagram:
+				if given += len(in.Data); len(in.Data) == 0 || in.Cut < 0 || in.Packet < 1 || in.Packet > r.Stats().Packets {
+					t.Fatalf("%+v", in)
+				}
+				conn = in.Conn
+			case *capture.End:
 				conn = in.Conn
 			case *keys.Secret, *capture.Fact:
 				continue

@@ -8,6 +8,7 @@ type Conn struct {
 	keys     []initial // newest last
 	guess    *initial  // of a client's Initial that the capture does not hold whole: only an answer shows whether they are right
 	expected [2]uint64 // by side: one more than the highest packet number that was opened
+	out      []Packet
 }
 
 // initial is the keys that come from one connection ID.
@@ -19,7 +20,7 @@ type initial struct {
 
 // maxKeys bounds the pairs of version and connection ID that are kept: a Retry
 // and a change of version (RFC 9368) make new ones.
-const maxKeys = 8
+const maxKeys = 3
 
 // A Packet is one packet of a datagram. Its slices alias the datagram, but for
 // Frames, which alias what was decrypted.
@@ -39,9 +40,10 @@ type Packet struct {
 
 // Datagram reads the packets of a datagram, from the client (side 0) or the
 // server (side 1). The capture lacks its last cut bytes. The packets' lengths and
-// padding add up to the length of data.
+// padding add up to the length of data. The slice is valid until the next call.
 func (c *Conn) Datagram(side int, data []byte, cut int) []Packet {
-	var out []Packet
+	clear(c.out)
+	out := c.out[:0]
 	for at := 0; at < len(data); {
 		b := data[at:]
 		if at > 0 && len(bytes.Trim(b, "\x00")) == 0 {
@@ -74,6 +76,7 @@ func (c *Conn) Datagram(side int, data []byte, cut int) []Packet {
 		at += p.Len
 		out = append(out, p)
 	}
+	c.out = out
 	return out
 }
 

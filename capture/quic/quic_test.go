@@ -3,6 +3,9 @@ package quic
 import (
 	"bytes"
 	"encoding/hex"
+	"flag"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -239,4 +242,75 @@ func FuzzFrames(f *testing.F) {
 			p.Number()
 		}
 	})
+}
+
+var record = flag.Bool("record-quic", false, "write connections made of the RFCs' examples anew to annotate/testdata")
+
+// TestConnections makes connections of the RFCs' examples, and of what is sealed
+// with the same code: each line a datagram, c from the client and s from the server.
+func TestConnections(t *testing.T) {
+	hello := append(unhex(clientFrameHex), make([]byte, 917)...)
+	v1, v2 := vectors[0], vectors[1]
+	first, given := unhex(dcidHex), unhex("f067a5502a4262b5")
+	client := func(version uint32, head string, dcid []byte) string {
+		return "c " + hex.EncodeToString(seal(InitialKeys(version, dcid), 0, unhex(head), 2, hello))
+	}
+	// A packet that nobody opens: its content is only as long as a real one's.
+	sealed := func(side, head string, n int) string {
+		return side + " " + head + strings.Repeat("5a", n)
+	}
+	again := func(version uint32, head string) string {
+		return "c " + hex.EncodeToString(seal(InitialKeys(version, given), 0, unhex(head), 3, hello))
+	}
+	server := func(version uint32, head string, dcid []byte, payload string) string {
+		return "s " + hex.EncodeToString(seal(InitialKeys(version, dcid), 1, unhex(head), 0, unhex(payload)))
+	}
+	for name, lines := range map[string][]string{
+		"quic-v1": {
+			client(Version1, v1.clientHead, first), "s " + v1.server,
+			sealed("s", "e00000000100"+"08f067a5502a4262b5"+"4200", 512),
+			sealed("c", "e000000001"+"08f067a5502a4262b500"+"4050", 80),
+			sealed("c", "40f067a5502a4262b5", 60), sealed("s", "41", 900), sealed("s", "41", 300),
+		},
+		"quic-v2": {client(Version2, v2.clientHead, first), "s " + v2.server, sealed("s", "f06b3343cf00"+"08f067a5502a4262b5"+"4200", 512)},
+		"quic-retry": {
+			client(Version1, v1.clientHead, first), "s " + v1.retry,
+			again(Version1, "c0"+"00000001"+"08f067a5502a4262b5"+"00"+"05746f6b656e"+"449b"+"03"),
+			server(Version1, "c0"+"00000001"+"00"+"08f067a5502a4262b5"+"00"+"4074"+"00", given, serverPayloadHex),
+		},
+		"quic-negotiation": {
+			"c c0" + "1a2a3a4a" + "088394c8f03e515708" + "00" + strings.Repeat("5a", 1200),
+			"s 80" + "00000000" + "00" + "088394c8f03e515708" + "6b3343cf" + "00000001",
+			client(Version1, v1.clientHead, first),
+		},
+		"quic-refused": {
+			client(Version1, v1.clientHead, first),
+			server(Version1, "c0"+"00000001"+"00"+"08f067a5502a4262b5"+"00"+"4021"+"00", first, "1c4178060b6e6f2070726f746f636f6c"),
+		},
+	} {
+		var c Conn
+		opened := 0
+		for _, l := range lines {
+			side := 0
+			if l[0] == 's' {
+				side = 1
+			}
+			for _, p := range c.Datagram(side, unhex(l[2:]), 0) {
+				if p.Type == Initial && p.Opened {
+					opened++
+				} else if p.Type == Initial || p.Type == Rest || p.Checked && !p.Good {
+					t.Errorf("%s: %+v", name, p)
+				}
+			}
+		}
+		if want := map[string]int{"quic-v1": 2, "quic-v2": 2, "quic-retry": 3, "quic-negotiation": 1, "quic-refused": 2}[name]; opened != want {
+			t.Errorf("%s: %d Initials opened, want %d", name, opened, want)
+		}
+		if *record {
+			file := filepath.Join("..", "..", "annotate", "testdata", name+".hex")
+			if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
