@@ -429,6 +429,9 @@ func (x *Explainer) event(c *conn, m *capture.Message, kind Kind, name string) E
 func (x *Explainer) emit(c *conn, e Event) {
 	x.n++
 	e.Schema, e.N = SchemaVersion, x.n
+	if c != nil && c.overUDP() {
+		e.Says = slices.DeleteFunc(e.Says, lacks)
+	}
 	if c != nil {
 		e.Conn = c.n
 		e.Leg = c.leg.String()

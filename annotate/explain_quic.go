@@ -30,6 +30,16 @@ func (h *hands) versionName() string {
 	return handshake.VersionName(h.version())
 }
 
+// lacks tells whether a sentence has a place for which nobody gave a value.
+func lacks(s Sentence) bool {
+	for _, v := range s.Args {
+		if v == missing {
+			return true
+		}
+	}
+	return false
+}
+
 // udpState is what is kept of a connection over UDP.
 type udpState struct {
 	told    [2]bool // the first Initial that was opened

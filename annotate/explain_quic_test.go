@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -230,6 +231,68 @@ func TestQUICStories(t *testing.T) {
 		}
 		if !strings.HasPrefix(fields["JA4"], "q13d") {
 			t.Errorf("%s: JA4 %q", name, fields["JA4"])
+		}
+	}
+}
+
+// TestUDPMutated tells the story of captures with bits changed and datagrams
+// doubled, cut and in another order: no panic, and no sentence without its values.
+func TestUDPMutated(t *testing.T) {
+	var files [][]byte
+	for _, pattern := range []string{"dtls*.pcap", "quic-*.hex"} {
+		names, err := filepath.Glob(filepath.Join("testdata", pattern))
+		if err != nil || len(names) == 0 {
+			t.Fatal(pattern, err)
+		}
+		for _, name := range names {
+			file, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasSuffix(name, ".hex") {
+				file = quicFile(strings.Split(strings.TrimSpace(string(file)), "\n"))
+			}
+			files = append(files, file)
+		}
+	}
+	random := rand.New(rand.NewPCG(9000, 9147))
+	for n := range 1500 {
+		var packets [][]byte
+		file := files[n%len(files)]
+		for p := file[24:]; len(p) >= 16; {
+			size := 16 + int(binary.LittleEndian.Uint32(p[8:]))
+			packets = append(packets, bytes.Clone(p[:size]))
+			p = p[size:]
+		}
+		for range 1 + random.IntN(4) {
+			i, j := random.IntN(len(packets)), random.IntN(len(packets))
+			switch p := packets[i]; random.IntN(5) {
+			case 0:
+				packets[i], packets[j] = packets[j], packets[i]
+			case 1:
+				packets = append(packets, bytes.Clone(packets[i]))
+			case 2:
+				keep := 29 + random.IntN(len(p)-44) // of the IP packet, whose end the capture then lacks
+				binary.LittleEndian.PutUint32(p[8:], uint32(keep))
+				packets[i] = p[:16+keep]
+			default:
+				p[16+28+random.IntN(len(p)-16-28)] ^= 1 << random.IntN(8)
+			}
+		}
+		for _, e := range udpStory(t, append(bytes.Clone(file[:24]), bytes.Join(packets, nil)...)) {
+			for _, s := range e.Says {
+				if strings.Contains(s.Text, "(not known)") {
+					t.Fatalf("mutation %d: %s: %s", n, s.ID, s.Text)
+				}
+			}
+			if e.Summary == nil {
+				continue
+			}
+			for _, r := range e.Summary.Legs[0].Rows {
+				if strings.Contains(r.Says.Text, "(not known)") {
+					t.Fatalf("mutation %d: step %s: %s", n, r.Step, r.Says.Text)
+				}
+			}
 		}
 	}
 }

@@ -383,6 +383,15 @@ func (x *Explainer) reached(c *conn, f flow, s Step) bool {
 
 // row tells one step of a connection as far as it is known now.
 func (x *Explainer) row(c *conn, s Step) Row {
+	r := x.rowSeen(c, s)
+	if c.overUDP() && lacks(r.Says) {
+		// Over UDP one message can be missing in the middle.
+		r.Verdict, r.Says = Unknown, say("step-hidden", None, args{"reason": "a message that shows more of it is not in the capture"})
+	}
+	return r
+}
+
+func (x *Explainer) rowSeen(c *conn, s Step) Row {
 	f := x.flow(c)
 	r := Row{Step: s, Verdict: matrix[f.id][stepIndex(s)]}
 	a := x.args(c)
