@@ -3,6 +3,8 @@ package annotate
 // quicSentences tell QUIC and DTLS.
 var quicSentences = []entry{
 	{"connection-quic", "QUIC {version} over UDP, from {from} to {to}: a transport with TLS 1.3 built in, without TCP and without TLS records. The two hellos stand in its Initial packets, which everybody on the path can open and which are opened here; all that follows is sealed by QUIC itself and only counted here, also where a key log has its secrets (under the same labels as for TLS 1.3).", []string{"9000 1", "9001 4", "9001 5.2"}},
+	{"connection-quic-google", "Google's own QUIC, {version}, from before the standard, over UDP, from {from} to {to}: it has no TLS in it but a handshake of its own, which is not read here; its packets are only counted.", []string{"8999 1"}},
+	{"connection-quic-unread", "QUIC over UDP, from {from} to {to}, whose first packet here says {version}: how the packets of that version are to be read is not known here, so they are only counted.", []string{"8999 1", "9000 15"}},
 	{"connection-dtls", "DTLS over UDP, from {from} to {to}: the handshake of TLS in records that may get lost, be doubled or come in another order, without TCP below. What of it is in clear is told here; encrypted records are only counted, also where a key log has their keys.", []string{"6347 3", "9147 3"}},
 
 	{"quic-initial-client", "An Initial packet of {client}. It is encrypted, but with keys that come from the connection ID {id}, which stands in clear in the packet itself, and from a number in the standard: that keeps out mistakes, not readers.", []string{"9001 5.2", "9000 17.2.2"}},
@@ -15,7 +17,7 @@ var quicSentences = []entry{
 	{"quic-retry", "{Server} keeps nothing yet and asks {client} to come again with this token of {size} bytes: only somebody who receives what is sent to that address can. The Initial keys change with it, for they now come from the connection ID that is given here.", []string{"9000 8.1.2", "9001 5.2"}},
 	{"quic-version-negotiation", "{Server} does not speak the version that {client} chose and lists its own: {versions}. Nobody signs this, so {client} must not let itself be led to an older version by it.", []string{"9000 6", "8999 6", "9368 4"}},
 	{"quic-close", "{Sender} closes the connection: {cause}. This packet can be made by anybody on the path.", []string{"9000 10.2.3", "9001 4.8"}},
-	{"quic-handshake-server", "{Server} sent {count} of the handshake ({bytes} bytes): what TLS 1.3 sends after the ServerHello (certificate, signature, Finished), encrypted with keys that only the two ends can compute. {Reason}.", []string{"9001 4.1.4", "9000 17.2.4"}},
+	{"quic-handshake-server", "{Server} sent {count} of the handshake ({bytes} bytes): what TLS 1.3 sends after the ServerHello, up to its Finished, with its certificate if it sends one; encrypted with keys that only the two ends can compute. {Reason}.", []string{"9001 4.1.4", "9000 17.2.4"}},
 	{"quic-handshake-client", "{Client} sent {count} of the handshake ({bytes} bytes): its Finished and what it acknowledges, encrypted with keys that only the two ends can compute. {Reason}.", []string{"9001 4.1.4", "9000 17.2.4"}},
 	{"quic-1rtt", "{Sender} sent {count} ({bytes} bytes) under the keys for application data. What is in them, data or only acknowledgements, cannot be seen. {Reason}.", []string{"9000 17.3.1", "9001 5"}},
 	{"quic-0rtt", "{Client} sent {count} ({bytes} bytes) with data, before {server} had said a word, encrypted under a secret of an earlier connection. Whoever records them can send them again. {Reason}.", []string{"9001 4.6", "9001 9.2", "9000 17.2.3"}},
@@ -37,5 +39,6 @@ var quicSentences = []entry{
 	{"step-udp-no-hello", "Cannot be told: the hellos are not in the capture, or cannot be read here.", nil},
 	{"step-udp-no-answer", "Cannot be told: no hello of {server} that can be read here is in the capture.", nil},
 	{"summary-quic", "QUIC's Initial packets are open to everybody, so this is what everybody on the path sees: {seen}. The rest stays sealed: {sealed}.", []string{"9001 5.2"}},
-	{"summary-dtls", "DTLS is not opened here, so this is what everybody on the path sees of it: {seen}; and the other handshake messages that are not encrypted. {Count} stayed sealed.", nil},
+	{"summary-quic-sealed", "Nothing of this connection was opened here. What everybody on the path sees of it: {seen}. What passed: {sealed}.", nil},
+	{"summary-dtls", "DTLS is not opened here, so this is what everybody on the path sees of it: {seen}; and whatever else of the handshake is not encrypted. {Count} stayed sealed.", nil},
 }

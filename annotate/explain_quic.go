@@ -98,10 +98,19 @@ func (x *Explainer) udpConnectionEvent(c *conn, m *capture.Message) Event {
 	e := x.event(c, m, KindConnection, c.c.Transport.String()+" connection")
 	e.Evidence = Clear
 	e.Brief = fmt.Sprintf("%s to %s, over UDP", c.c.Client, c.c.Server)
-	a := args{"from": c.c.Client.String(), "to": c.c.Server.String(), "version": quic.VersionName(c.c.QUICVersion)}
+	version, _, _ := strings.Cut(quic.VersionName(c.c.QUICVersion), " (")
+	a := args{"from": c.c.Client.String(), "to": c.c.Server.String(), "version": version}
 	if c.c.Transport == capture.TransportQUIC {
 		e.Name, _, _ = strings.Cut(c.transport(), " (")
-		e.Says = append(e.Says, say("connection-quic", Clear, a))
+		id := "connection-quic"
+		switch v := c.c.QUICVersion; {
+		case v == 0 || quic.TLS(v):
+		case quic.Google(v):
+			id = "connection-quic-google"
+		default:
+			id = "connection-quic-unread"
+		}
+		e.Says = append(e.Says, say(id, Clear, a))
 	} else {
 		e.Says = append(e.Says, say("connection-dtls", Clear, a))
 	}
@@ -193,10 +202,7 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 	e := x.event(c, m, KindMessage, "QUIC "+b.Kind.String())
 	e.Brief = fmt.Sprintf("%s, %d bytes, sealed", plural(b.Packets, "packet"), b.Wire)
 	reason := sealedWords(b.Reason)
-	switch b.Reason {
-	case capture.SealedNoSuite:
-		reason = "this version's keys are not known here"
-	case capture.SealedBadTag:
+	if b.Reason == capture.SealedBadTag {
 		reason = "it does not fit the keys that come from any connection ID seen here"
 	}
 	e.Fields = quicFields(b)
@@ -484,5 +490,9 @@ func (x *Explainer) udpNotes(c *conn) []Sentence {
 	if len(parts) == 0 {
 		return nil
 	}
-	return []Sentence{say("summary-quic", None, a.with("sealed", strings.Join(parts, ", ")))}
+	id := "summary-quic"
+	if !u.told[0] && !u.told[1] {
+		id = "summary-quic-sealed"
+	}
+	return []Sentence{say(id, None, a.with("sealed", strings.Join(parts, ", ")))}
 }

@@ -293,7 +293,7 @@ func (u *udpConn) packet(s *udpSide, in *Datagram, p *quic.Packet) {
 	case p.Opened, p.Type == quic.Retry, p.Type == quic.VersionNegotiation:
 	case p.Type == quic.Initial && p.Cut > 0:
 		reason = SealedCut
-	case p.Type == quic.Initial && quic.InitialKeys(p.Version, nil) == nil, p.Type == quic.Other, p.Type == quic.Rest:
+	case p.Type == quic.Other, p.Type == quic.Rest:
 		reason = SealedNoSuite
 	case p.Type == quic.Initial && p.Keyless:
 		reason = SealedInitial

@@ -8,6 +8,7 @@ type Conn struct {
 	keys     []initial // newest last
 	guess    *initial  // of a client's Initial that the capture does not hold whole: only an answer shows whether they are right
 	expected [2]uint64 // by side: one more than the highest packet number that was opened
+	google   uint32    // Google's version without TLS, in whose packets nothing is read
 	out      []Packet
 }
 
@@ -59,6 +60,12 @@ func (c *Conn) Datagram(side int, data []byte, cut int) []Packet {
 		}
 		if !ok {
 			h = Header{Type: Rest, Len: len(b)}
+		}
+		switch {
+		case h.Type == Other && google(h.Version):
+			c.google = h.Version
+		case h.Type == OneRTT && c.google != 0:
+			h.Type, h.Version = Other, c.google
 		}
 		p := Packet{Header: h}
 		switch h.Type {

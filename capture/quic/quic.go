@@ -112,11 +112,18 @@ func readable(version uint32) bool {
 	switch version {
 	case Version1, Version2, draftV2, mvfst22, mvfst27, mvfstExp:
 		return true
-	case 0x51303530, 0x54303530, 0x54303531: // Q050, T050, T051
+	case 0x54303530, 0x54303531: // T050 and T051; those with Q have no TLS in them
 		return true
 	}
 	return draft(version) >= 22 && draft(version) <= 34
 }
+
+// TLS tells whether a version has TLS 1.3 in it and its Initial packets can be
+// opened; Google's versions with Q had a handshake of their own.
+func TLS(version uint32) bool { return readable(version) && salt(version) != nil }
+
+// Google tells whether a version is one of Google's own.
+func Google(version uint32) bool { return google(version) }
 
 // A Header is what is in clear of one packet. Its slices alias the datagram.
 type Header struct {
