@@ -52,8 +52,11 @@ func (c *Conn) Datagram(side int, data []byte, cut int) []Packet {
 			break
 		}
 		h, ok := Parse(b, cut)
-		if at > 0 && b[0]&0xc0 == 0 {
-			ok = false // neither a long header nor the bit that a short one has
+		if at > 0 && b[0]&0x80 == 0 {
+			// What stands together goes to the same connection ID (RFC 9000 12.2);
+			// without one only the bit is left that RFC 9287 lets an end change.
+			before := out[len(out)-1].DCID
+			ok = len(before) > 0 && bytes.HasPrefix(b[1:], before) || len(before) == 0 && b[0]&0x40 != 0
 		}
 		if version, old := oldGoogle(b); old && at == 0 {
 			h, ok = Header{Type: Other, Version: version, DCID: b[1:9], Len: len(b)}, true

@@ -177,7 +177,7 @@ func TestCoalesced(t *testing.T) {
 	v := vectors[0]
 	server := unhex(v.server)
 	handshake := append([]byte{0xe0, 0, 0, 0, 1, 0, 0, 0x40, 30}, make([]byte, 30)...)
-	short := append([]byte{0x41}, make([]byte, 40)...)
+	short := append([]byte{0x41}, make([]byte, 40)...) // to the client, whose connection ID is empty
 	var c Conn
 	c.keys = []initial{{Version1, unhex(dcidHex), InitialKeys(Version1, unhex(dcidHex))}}
 	out := c.Datagram(1, bytes.Join([][]byte{server, handshake, short}, nil), 0)
@@ -251,7 +251,7 @@ var record = flag.Bool("record-quic", false, "write connections made of the RFCs
 func TestConnections(t *testing.T) {
 	hello := append(unhex(clientFrameHex), make([]byte, 917)...)
 	v1, v2 := vectors[0], vectors[1]
-	first, given := unhex(dcidHex), unhex("f067a5502a4262b5")
+	first, given, other := unhex(dcidHex), unhex("f067a5502a4262b5"), unhex("0102030405060708")
 	client := func(version uint32, head string, dcid []byte) string {
 		return "c " + hex.EncodeToString(seal(InitialKeys(version, dcid), 0, unhex(head), 2, hello))
 	}
@@ -283,6 +283,12 @@ func TestConnections(t *testing.T) {
 			"s 80" + "00000000" + "00" + "088394c8f03e515708" + "6b3343cf" + "00000001",
 			client(Version1, v1.clientHead, first),
 		},
+		"quic-two": { // one behind the other between the same ports
+			client(Version1, v1.clientHead, first), "s " + v1.server,
+			"c " + hex.EncodeToString(seal(InitialKeys(Version1, other), 0, unhex("c0"+"00000001"+"080102030405060708"+"0411223344"+"00"+"449b"+"00"), 0, hello)),
+			server(Version1, "c0"+"00000001"+"0411223344"+"04aabbccdd"+"00"+"4074"+"00", other, serverPayloadHex),
+			sealed("c", "40aabbccdd", 40), sealed("s", "4011223344", 50), sealed("c", "40f067a5502a4262b5", 60),
+		},
 		"quic-refused": {
 			client(Version1, v1.clientHead, first),
 			server(Version1, "c0"+"00000001"+"00"+"08f067a5502a4262b5"+"00"+"4021"+"00", first, "1c4178060b6e6f2070726f746f636f6c"),
@@ -303,7 +309,7 @@ func TestConnections(t *testing.T) {
 				}
 			}
 		}
-		if want := map[string]int{"quic-v1": 2, "quic-v2": 2, "quic-retry": 3, "quic-negotiation": 1, "quic-refused": 2}[name]; opened != want {
+		if want := map[string]int{"quic-v1": 2, "quic-v2": 2, "quic-retry": 3, "quic-negotiation": 1, "quic-two": 4, "quic-refused": 2}[name]; opened != want {
 			t.Errorf("%s: %d Initials opened, want %d", name, opened, want)
 		}
 		if *record {
