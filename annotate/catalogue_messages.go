@@ -75,6 +75,8 @@ var messageSentences = []entry{
 	{"certificate-verify-unproven", "{Server} sends a signature over the hash of everything said so far. Only if it holds is step 2 shown.", []string{"8446 4.4.3"}},
 	{"client-certificate-verify", "{Client} signs what was said so far with the private key of its own certificate.", []string{"5246 7.4.8", "8446 4.4.3"}},
 	{"client-key-exchange-rsa", "{Client} sends the secret, encrypted with the public key in the certificate: the textbook's step 5.", []string{"5246 7.4.7.1"}},
+	{"client-key-exchange-opened", "The private key that was given opens it: 48 bytes, from which all keys of this connection are derived. Anybody with that key can do this at any time, years later too.", []string{"5246 7.4.7.1", "5246 8.1"}},
+	{"client-key-exchange-padding", "The private key that was given belongs to the certificate, but what {client} encrypted is not padded as it must be. A server then goes on with random bytes, so nothing can be opened with this key.", []string{"5246 7.4.7.1", "8017 7.2.2"}},
 	{"client-key-exchange-dhe", "{Client} sends the public half of its own key pair for this connection, in clear. No secret travels.", []string{"5246 7.4.7.2", "8422 5.7"}},
 	{"client-key-exchange-psk", "{Client} names the secret that both sides had before.", []string{"4279 2"}},
 	{"client-key-exchange-psk-dhe", "{Client} names the secret that both sides had before, and sends the public half of its own key pair for this connection, in clear.", []string{"4279 3", "5489 2"}},

@@ -110,7 +110,8 @@ type hands struct {
 	reasons []string
 	secrets map[string][]byte
 
-	em          []byte // FactEM
+	em          []byte // FactEM, or what a private key given made of the ciphertext
+	keyed       bool   // the latter
 	sessionHash []byte // of all messages through ClientKeyExchange
 	preMaster   []byte
 	master      []byte // computed from preMaster

@@ -615,11 +615,11 @@ func (x *Explainer) stepProofs(c *conn, f flow, s Step) []RowProof {
 		}
 	case Step4c:
 		if f.id == "tls12-rsa" {
-			return h.rowProofs(proofRSABlock)
+			return h.rowProofs(h.blockProof())
 		}
 	case Step5:
 		if f.id == "tls12-rsa" {
-			return h.rowProofs(proofRSABlock, proofClientFin)
+			return h.rowProofs(h.blockProof(), proofClientFin)
 		}
 		return h.rowProofs(proofEarlyFirst)
 	case Step6a:
@@ -690,6 +690,14 @@ func (x *Explainer) row1(c *conn, f flow, a args, r *Row) {
 func (h *hands) linked() bool {
 	s, _ := h.proved(proofRSAMaster)
 	return s == Proven || h.master != nil && h.secrets["CLIENT_RANDOM"] == nil
+}
+
+// keyedID picks the sentence of a handshake that a private key given opened.
+func (h *hands) keyedID(recorded, keyed string) string {
+	if h.keyed {
+		return keyed
+	}
+	return recorded
 }
 
 // hidden is the reason why something is not seen.
@@ -926,8 +934,8 @@ func (x *Explainer) row4b(c *conn, f flow, a args, r *Row) {
 	}
 	switch f.id {
 	case "tls12-rsa":
-		if s, _ := h.proved(proofRSABlock); s == Proven {
-			r.Says = say("step-4b-rsa-proven", Recomputed, a)
+		if s, _ := h.proved(h.blockProof()); s == Proven {
+			r.Says = say(h.keyedID("step-4b-rsa-proven", "step-4b-rsa-key"), Recomputed, a)
 		} else {
 			r.Says = say("step-4b-rsa", Inferred, a)
 		}
@@ -977,9 +985,9 @@ func (x *Explainer) row4c(c *conn, f flow, a args, r *Row) {
 	switch f.id {
 	case "tls12-rsa":
 		r.Packets = h.at["cke"].packets()
-		switch s, reason := h.proved(proofRSABlock); s {
+		switch s, reason := h.proved(h.blockProof()); s {
 		case Proven:
-			r.Says = say("step-4c-rsa-proven", Recomputed, a)
+			r.Says = say(h.keyedID("step-4c-rsa-proven", "step-4c-rsa-key"), Recomputed, a.with("key", or(a["key"], "RSA")))
 		case Refuted:
 			r.Verdict, r.Says = Failed, say("step-4c-rsa-refuted", Recomputed, a.with("reason", reason))
 		default:
@@ -1050,7 +1058,7 @@ func (x *Explainer) row6a(c *conn, f flow, a args, r *Row) {
 				r.Says = say("step-6a-rsa-finished", Inferred, a)
 				return
 			}
-			r.Says = say("step-6a-rsa-proven", Recomputed, a)
+			r.Says = say(h.keyedID("step-6a-rsa-proven", "step-6a-rsa-key"), Recomputed, a)
 		case Refuted:
 			r.Verdict, r.Says = Failed, say("step-6a-rsa-refuted", Recomputed, a)
 		default:

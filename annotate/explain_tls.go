@@ -97,6 +97,9 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 			return
 		}
 	case *handshake.ClientKeyExchange:
+		if m.Block != nil && h.em == nil {
+			h.em, h.keyed = m.Block, true
+		}
 		x.tellClientKeyExchange(c, h, e, b, w)
 		return
 	case *handshake.Finished:
@@ -777,12 +780,18 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e Event, b *handsha
 	case len(b.Public) > 0 && b.KeyExchange != handshake.KeyExchangeSRP:
 		id = "client-key-exchange-dhe"
 	}
+	e.Says = append(e.Says, say(id, e.Evidence, a))
+	if h.keyed {
+		id := "client-key-exchange-opened"
+		if s, _ := h.proved(proofRSAKey); s != Proven {
+			id = "client-key-exchange-padding"
+		}
+		e.Says = append(e.Says, say(id, Recomputed, a))
+	}
 	if h != c.main {
-		e.Says = append(e.Says, say(id, e.Evidence, a))
 		x.emit(c, e)
 		return
 	}
-	e.Says = append(e.Says, say(id, e.Evidence, a))
 	if f.id == "psk" || f.id == "psk-dhe" {
 		for _, s := range []Step{Step2, Step3, Step4a} {
 			x.step(c, s)

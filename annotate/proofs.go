@@ -32,6 +32,7 @@ const (
 	proofServerLinks   = "certificate-links"
 	proofClientLinks   = "client-certificate-links"
 	proofRSABlock      = "rsa-block"
+	proofRSAKey        = "rsa-private-key"
 	proofRSAVersion    = "rsa-premaster-version"
 	proofRSAMaster     = "rsa-master"
 	proofServerRecords = "server-records"
@@ -73,6 +74,9 @@ var claims = func() map[string]claim {
 			[]string{"5280 6.1", "5246 7.4.6", "8446 4.4.2"}},
 		{proofRSABlock, "The recorded block is what {client} encrypted, and it is padded as it must be",
 			"the block, raised to the public exponent modulo the certificate's modulus, must give the bytes of the ClientKeyExchange; it must begin with 00 02, then at least eight bytes that are not zero, a zero byte, and end with 48 bytes",
+			[]string{"8017 7.2", "5246 7.4.7.1"}},
+		{proofRSAKey, "The private key that was given opens what {client} sent, and it is padded as it must be",
+			"the bytes of the ClientKeyExchange, raised to the private exponent modulo the modulus, must give a block that begins with 00 02, then at least eight bytes that are not zero, a zero byte, and ends with 48 bytes; raised to the public exponent of the certificate, that block must give the bytes sent again",
 			[]string{"8017 7.2", "5246 7.4.7.1"}},
 		{proofRSAVersion, "The secret begins with the version that {client} offered in its hello",
 			"the first two of the 48 bytes must equal the version field of the ClientHello: whoever had lowered the version on the way would be found out here",
@@ -522,34 +526,54 @@ func (c *certificate) issuer() string {
 	return distinguished(c.parsed.Issuer)
 }
 
-// paddedBlock checks the recorded block of step 5 against the ciphertext on the
+// blockProof is the proof about the padded block of step 5: the proxy recorded it,
+// or a private key that was given makes it.
+func (h *hands) blockProof() string {
+	if h.keyed {
+		return proofRSAKey
+	}
+	return proofRSABlock
+}
+
+// paddedBlock checks the block of step 5 against the ciphertext on the
 // wire, and what is derived from it against the hello and the key log.
 func (x *Explainer) paddedBlock(c *conn, h *hands) []Proof {
-	if h.em == nil || h.cke == nil || h.leaf[1] == nil {
+	if h.em == nil || h.cke == nil || h.leaf[1] == nil && !h.keyed {
 		return nil
 	}
-	pub, ok := h.leaf[1].pub.(*rsa.PublicKey)
-	if !ok {
-		return []Proof{newProof(proofRSABlock, NotCheckable, "the certificate's key is not an RSA key")}
-	}
+	id := h.blockProof()
 	inputs := []Field{
-		keyField(h.leaf[1]),
-		field("public exponent", fmt.Sprint(pub.E)),
 		field("block", x.secret(h.em)),
 		field("ClientKeyExchange", hexLen(h.cke.EncryptedPreMaster)),
 	}
-	pre, err := keys.CheckPKCS1(h.em, pub, h.cke.EncryptedPreMaster)
+	var pre []byte
+	var err error
+	if h.leaf[1] == nil {
+		// Of all keys that were given, this one alone made such a block.
+		inputs = append(inputs, Field{"certificate", "not in the capture", "the block's form alone shows that the key is the right one; one of 30 million wrong keys would make one, too"})
+		pre = h.em[len(h.em)-48:]
+	} else {
+		pub, ok := h.leaf[1].pub.(*rsa.PublicKey)
+		if !ok {
+			return []Proof{newProof(id, NotCheckable, "the certificate's key is not an RSA key")}
+		}
+		inputs = append([]Field{keyField(h.leaf[1]), field("public exponent", fmt.Sprint(pub.E))}, inputs...)
+		pre, err = keys.CheckPKCS1(h.em, pub, h.cke.EncryptedPreMaster)
+	}
 	switch {
 	case errors.Is(err, keys.ErrNotThisKey):
-		return []Proof{newProof(proofRSABlock, Refuted, "the block, encrypted with the certificate's public key, is not what the client sent", inputs...)}
+		return []Proof{newProof(id, Refuted, "the block, encrypted with the certificate's public key, is not what the client sent", inputs...)}
 	case errors.Is(err, keys.ErrPadding):
-		return []Proof{newProof(proofRSABlock, Refuted, "the block is what the client encrypted, but it is not padded as it must be; a server then goes on with random bytes and lets the Finished fail, so that nobody learns why", inputs...)}
+		return []Proof{newProof(id, Refuted, "the block is what the client encrypted, but it is not padded as it must be; a server then goes on with random bytes and lets the Finished fail, so that nobody learns why", inputs...)}
 	case errors.Is(err, keys.ErrLength):
-		return []Proof{newProof(proofRSABlock, Refuted, "the lengths are wrong: "+err.Error(), inputs...)}
+		return []Proof{newProof(id, Refuted, "the lengths are wrong: "+err.Error(), inputs...)}
 	case err != nil:
-		return []Proof{newProof(proofRSABlock, NotCheckable, err.Error(), inputs...)}
+		return []Proof{newProof(id, NotCheckable, err.Error(), inputs...)}
 	}
-	proofs := []Proof{newProof(proofRSABlock, Proven, "", append(inputs, field("padding", fmt.Sprintf("00 02, %d bytes that are not zero, 00", len(h.em)-48-3)), field("secret", x.secret(pre)))...)}
+	proofs := []Proof{newProof(id, Proven, "", append(inputs, field("padding", fmt.Sprintf("00 02, %d bytes that are not zero, 00", len(h.em)-48-3)), field("secret", x.secret(pre)))...)}
+	if h.keyed {
+		proofs[0].Inputs = append(proofs[0].Inputs, Field{"private exponent", "kept back", "of the private key that was given"})
+	}
 	h.preMaster = pre
 	if h.ch != nil {
 		have, want := uint16(pre[0])<<8|uint16(pre[1]), h.ch.LegacyVersion

@@ -180,13 +180,18 @@ type Message struct {
 	// Opened tells that the bytes were encrypted on the wire and decrypted
 	// (and their integrity verified) with a key; By is the label of the key log
 	// line that opened them ("CLIENT_RANDOM", "SERVER_HANDSHAKE_TRAFFIC_SECRET", "RSA", ...),
-	// or [OpenedByResumed].
+	// or [OpenedByResumed] or [OpenedByPrivateKey].
 	Opened bool
 	By     string
 	// Raw is the handshake message as it enters the transcript, 4-byte header
 	// included; in DTLS the header has 12 bytes (RFC 6347 4.2.6). It is nil for
 	// all other bodies. It stays valid.
 	Raw []byte
+	// Block is what a private key of [Decoder.PrivateKeys] makes of the encrypted
+	// pre-master secret in a ClientKeyExchange: the padded block c^d mod n, as long
+	// as the modulus. Its padding can be bad, if it is the key of the server's
+	// certificate. It is nil where no key given is the one.
+	Block []byte
 	// Body is one of: *handshake.ClientHello and the other types of package
 	// handshake; *ChangeCipherSpec, *Alert, *AppData, *Heartbeat, *Sealed,
 	// *Malformed, *Missing, *Opaque; *web.Head, *web.Body, *web.Frame,
@@ -220,7 +225,12 @@ type Conn struct {
 	// Records and bytes of application data, by Side: how many were opened and how many stayed sealed.
 	OpenedRecords, SealedRecords [2]int64
 	OpenedBytes                  [2]int64 // of plaintext
+	PrivateKeys                  int      // how many private keys the reader was given
 }
+
+// OpenedByPrivateKey is the Message.By of a connection that a private key given
+// opened: it decrypts the pre-master secret from which the keys are made.
+const OpenedByPrivateKey = "private key"
 
 // Opened is the beginning of a connection.
 type Opened struct{}

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"bytes"
+	"crypto/rsa"
 	"maps"
 	"slices"
 
@@ -61,6 +62,10 @@ type Decoder struct {
 	// SecretsFirst says that each secret is fed before the bytes that it opens,
 	// if it is known at all. Then nothing waits for a secret.
 	SecretsFirst bool
+
+	// PrivateKeys are RSA keys of servers, set before the first Feed. They open
+	// connections with RSA key transport (RFC 5246 7.4.7.1), and no others.
+	PrivateKeys []*rsa.PrivateKey
 
 	conns    map[int]*conn
 	udp      map[int]*udpConn
@@ -149,7 +154,7 @@ func (d *Decoder) Finish() []Message {
 
 func (d *Decoder) open(in *Open) {
 	c := &conn{d: d, pub: &Conn{
-		Number: in.Conn, Leg: in.Leg, Client: in.Client, Server: in.Server, SYN: in.SYN, Asked: in.Asked,
+		Number: in.Conn, Leg: in.Leg, Client: in.Client, Server: in.Server, SYN: in.SYN, Asked: in.Asked, PrivateKeys: len(d.PrivateKeys),
 	}}
 	c.halves[Client].first.off = -1
 	c.halves[Server] = half{side: Server, first: piece{off: -1}}

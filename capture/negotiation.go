@@ -62,6 +62,9 @@ type negotiation struct {
 	transcript [2][][]byte
 	size       int
 	ciphertext []byte
+	leaf       []byte // DER of the server's certificate
+	block      []byte // what a private key made of ciphertext
+	preMaster  []byte // in block, if its padding is good
 
 	masters []master
 	session *session // what it leaves behind, nil before that shows
@@ -153,6 +156,9 @@ func (c *conn) handshake(h *half, typ handshake.Type, raw []byte, end int64) {
 	moved := c.learn(h, body, raw)
 	m := c.tell(h, end, body)
 	m.Raw = raw
+	if _, ok := body.(*handshake.ClientKeyExchange); ok && t.neg != nil {
+		m.Block = t.neg.block
+	}
 	m.Opened = opened
 	if opened {
 		m.By = by
@@ -193,6 +199,9 @@ func (c *conn) learn(h *half, body handshake.Message, raw []byte) (moved bool) {
 		if h.side == Server && n.resumed {
 			n.resumed, c.pub.Resumed = false, false // the session id was echoed, and yet
 		}
+		if h.side == Server && len(m.Entries) > 0 {
+			n.leaf = m.Entries[0].Data
+		}
 	case *handshake.ServerHelloDone:
 		if h.side == Server {
 			n.done = true
@@ -205,6 +214,9 @@ func (c *conn) learn(h *half, body handshake.Message, raw []byte) (moved bool) {
 	case *handshake.ClientKeyExchange:
 		if n.ciphertext == nil {
 			n.ciphertext = append([]byte{}, m.EncryptedPreMaster...)
+			if n.exchange == handshake.KeyExchangeRSA {
+				n.block, n.preMaster = keys.OpenKeyTransport(c.d.PrivateKeys, n.leaf, n.ciphertext)
+			}
 		}
 	case *handshake.NextProtocol:
 		if c.pub.ALPN == "" {
@@ -379,21 +391,31 @@ func (n *negotiation) learnMasters(pub *Conn, s *secrets) {
 		return
 	}
 	for _, pre := range s.rsa[[8]byte(n.ciphertext)] {
-		var m []byte
-		if pub.EMS {
-			if !n.done || n.size > maxTranscript {
-				continue
-			}
-			messages := append([][]byte{}, n.transcript[Client][0])
-			messages = append(messages, n.transcript[Server]...)
-			messages = append(messages, n.transcript[Client][1:]...)
-			m = keys.ExtendedMasterSecret(n.version, n.suite.Hash, pre, keys.TranscriptHash(n.version, n.suite.Hash, messages...))
-		} else {
-			m = keys.MasterSecret(n.version, n.suite.Hash, pre, n.clientRandom, n.serverRandom)
+		if n.addPreMaster(pub, pre, labelRSA) {
+			n.secrets.latest[labelRSA] = pre
 		}
-		n.secrets.latest[labelRSA] = pre
-		n.addMaster(pub, m, labelRSA)
 	}
+	if n.preMaster != nil {
+		n.addPreMaster(pub, n.preMaster, OpenedByPrivateKey)
+	}
+}
+
+// addPreMaster makes a candidate of a pre-master secret. It returns false if
+// messages are missing that the master secret depends on.
+func (n *negotiation) addPreMaster(pub *Conn, pre []byte, by string) bool {
+	if !pub.EMS {
+		n.addMaster(pub, keys.MasterSecret(n.version, n.suite.Hash, pre, n.clientRandom, n.serverRandom), by)
+		return true
+	}
+	if !n.done || n.size > maxTranscript {
+		return false
+	}
+	messages := append([][]byte{}, n.transcript[Client][0])
+	messages = append(messages, n.transcript[Server]...)
+	messages = append(messages, n.transcript[Client][1:]...)
+	hash := keys.TranscriptHash(n.version, n.suite.Hash, messages...)
+	n.addMaster(pub, keys.ExtendedMasterSecret(n.version, n.suite.Hash, pre, hash), by)
+	return true
 }
 
 func (n *negotiation) addMaster(pub *Conn, secret []byte, by string) {

@@ -66,6 +66,13 @@ func ParseLine(line []byte) (Secret, bool) {
 // in order. Lines end with CR, LF or both; bad ones, and those longer than
 // 256 KiB, are skipped. The error is r's.
 func ReadLog(r io.Reader, yield func(Secret)) error {
+	_, err := CheckLog(r, yield)
+	return err
+}
+
+// CheckLog is ReadLog, and counts the bad lines: those that are neither a secret
+// nor empty nor a comment.
+func CheckLog(r io.Reader, yield func(Secret)) (bad int, err error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxLine)
 	var long bool // inside a line that is too long
@@ -76,6 +83,7 @@ func ReadLog(r io.Reader, yield func(Secret)) error {
 			line := data[:n]
 			if long {
 				long, line = false, data[:0]
+				bad++
 			}
 			return n + 1, line, nil
 		case len(data) >= maxLine:
@@ -87,9 +95,15 @@ func ReadLog(r io.Reader, yield func(Secret)) error {
 		return 0, nil, nil
 	})
 	for lines.Scan() {
-		if s, ok := ParseLine(lines.Bytes()); ok {
+		line := lines.Bytes()
+		if s, ok := ParseLine(line); ok {
 			yield(s)
+		} else if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
+			bad++
 		}
 	}
-	return lines.Err()
+	if long {
+		bad++
+	}
+	return bad, lines.Err()
 }

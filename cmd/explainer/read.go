@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -18,10 +17,11 @@ import (
 var readCommand = &cli.Command{
 	Name:      "read",
 	Usage:     "tell the story of a capture",
-	UsageText: "explainer read [--keylog FILE] [--format text|json] FILE...",
+	UsageText: "explainer read [--keylog FILE] [--key FILE] [--format text|json] FILE...",
 	Description: `Reads recordings made with -w, and pcap or pcapng files made elsewhere, gzip'd or
 not, and tells their story. "-" is standard input. A recording holds its own keys;
-for other captures give the key log that the client wrote (SSLKEYLOGFILE).
+for other captures give the key log that the client wrote (SSLKEYLOGFILE). A server's
+private key opens TLS 1.2 and older with RSA key transport, and nothing else.
 
 Examples:
 
@@ -29,11 +29,6 @@ Examples:
    explainer read --messages --keylog keys.txt capture.pcap`,
 	Flags:  slices.Concat(keyFlags, []cli.Flag{secretsFlag}, storyFlags),
 	Action: read,
-}
-
-// keyFlags say where keys are that are not in the capture.
-var keyFlags = []cli.Flag{
-	&cli.StringSliceFlag{Name: "keylog", Usage: "`FILE` with TLS keys, as browsers write for SSLKEYLOGFILE (repeatable)"},
 }
 
 // secretsFlag asks for what no other flag shows.
@@ -49,44 +44,20 @@ func read(c *cli.Context) error {
 	if r.secrets, err = keyLogs(c); err != nil {
 		return err
 	}
+	if r.private, err = privateKeys(c); err != nil {
+		return err
+	}
 	if r.out, err = newRenderer(c, c.App.Writer); err != nil {
 		return err
 	}
 	return r.files(files)
 }
 
-// keyLogs reads the key logs that the flags name.
-func keyLogs(c *cli.Context) ([]keys.Secret, error) {
-	logs := c.StringSlice("keylog")
-	if env := os.Getenv("SSLKEYLOGFILE"); env != "" && len(logs) == 0 {
-		// The variable is set for other programs; a file that is not there yet is no mistake.
-		if _, err := os.Stat(env); err == nil {
-			logs = []string{env}
-		}
-	}
-	var secrets []keys.Secret
-	for _, name := range logs {
-		n := len(secrets)
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, fileError("key log", err)
-		}
-		err = keys.ReadLog(f, func(s keys.Secret) { secrets = append(secrets, s) })
-		f.Close()
-		if err != nil {
-			return nil, failed(fmt.Errorf("key log %s: %w", name, err), "")
-		}
-		if len(secrets) == n {
-			say(c.App.ErrWriter, fmt.Sprintf("key log %s holds no line that opens TLS", name))
-		}
-	}
-	return secrets, nil
-}
-
 // A reading is one run of read: what the flags ask for, for every file.
 type reading struct {
 	c       *cli.Context
 	secrets []keys.Secret
+	private []*keys.PrivateKey
 	out     renderer
 }
 
@@ -94,6 +65,7 @@ type reading struct {
 // told, and the others are read.
 func (r *reading) files(names []string) error {
 	t := newTeller(r.c, r.out)
+	t.decoder.PrivateKeys = r.private
 	for i := range r.secrets {
 		if err := t.feed(&r.secrets[i]); err != nil {
 			return err

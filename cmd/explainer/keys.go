@@ -1,0 +1,112 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"explainer/capture/keys"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+)
+
+// passwordVariable holds the password of a private key where there is no terminal to ask on.
+const passwordVariable = "EXPLAINER_KEY_PASSWORD"
+
+// maxKeyFile bounds a private key's file, in bytes.
+const maxKeyFile = 1 << 20
+
+// keyFlags say where keys are that are not in the capture.
+var keyFlags = []cli.Flag{
+	&cli.StringSliceFlag{Name: "keylog", Usage: "`FILE` with TLS keys, as browsers write for SSLKEYLOGFILE (repeatable)"},
+	&cli.StringSliceFlag{Name: "key", Usage: "`FILE` with a server's RSA private key, PEM, DER or PKCS#12, which opens TLS 1.2 and older with RSA key transport (repeatable); the password is asked for, or taken from " + passwordVariable},
+}
+
+// keyLogs reads the key logs that the flags name.
+func keyLogs(c *cli.Context) ([]keys.Secret, error) {
+	logs := c.StringSlice("keylog")
+	if env := os.Getenv("SSLKEYLOGFILE"); env != "" && len(logs) == 0 {
+		// The variable is set for other programs; a file that is not there yet is no mistake.
+		if _, err := os.Stat(env); err == nil {
+			logs = []string{env}
+		}
+	}
+	var secrets []keys.Secret
+	for _, name := range logs {
+		n := len(secrets)
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, fileError("key log", err)
+		}
+		bad, err := keys.CheckLog(f, func(s keys.Secret) { secrets = append(secrets, s) })
+		f.Close()
+		if err != nil {
+			return nil, failed(fmt.Errorf("key log %s: %w", name, err), "")
+		}
+		switch n = len(secrets) - n; {
+		case n == 0:
+			say(c.App.ErrWriter, fmt.Sprintf("key log %s holds no line that opens TLS", name))
+		case bad > 0:
+			say(c.App.ErrWriter, fmt.Sprintf("key log %s: %s skipped that hold no key, %s read", name, count(bad, "line"), count(n, "line")))
+		}
+	}
+	return secrets, nil
+}
+
+// privateKeys reads the private keys that the flags name.
+func privateKeys(c *cli.Context) ([]*keys.PrivateKey, error) {
+	var all []*keys.PrivateKey
+	for _, name := range c.StringSlice("key") {
+		info, err := os.Stat(name)
+		if err != nil {
+			return nil, fileError("private key", err)
+		}
+		if info.IsDir() || info.Size() > maxKeyFile {
+			return nil, failed(fmt.Errorf("private key %s: this is no file with a key", name), "")
+		}
+		file, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fileError("private key", err)
+		}
+		found, err := keys.ParsePrivateKeys(file, func() ([]byte, error) { return password(name) })
+		hint := ""
+		switch {
+		case errors.Is(err, keys.ErrNoRSAKey):
+			hint = "only RSA keys open recorded connections; with others the certificate's key signs and encrypts nothing"
+		case errors.Is(err, errNoTerminal):
+			hint = "set " + passwordVariable + ", or run it on a terminal"
+		}
+		if err != nil {
+			return nil, failed(fmt.Errorf("private key %s: %w", name, err), hint)
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+var errNoTerminal = errors.New("it is encrypted, and there is no terminal to ask for its password")
+
+// password asks for the password of an encrypted private key. Standard input can
+// be the capture, so it is asked for on the terminal itself.
+func password(name string) ([]byte, error) {
+	if secret, ok := os.LookupEnv(passwordVariable); ok {
+		return []byte(secret), nil
+	}
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		if !term.IsTerminal(int(os.Stdin.Fd())) {
+			return nil, errNoTerminal
+		}
+		tty = os.Stdin // as on Windows
+	} else {
+		defer tty.Close()
+	}
+	fmt.Fprintf(os.Stderr, "password of %s: ", name)
+	secret, err := term.ReadPassword(int(tty.Fd()))
+	fmt.Fprintln(os.Stderr)
+	if err != nil {
+		return nil, errNoTerminal
+	}
+	return secret, nil
+}
