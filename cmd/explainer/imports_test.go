@@ -22,6 +22,7 @@ func TestImports(t *testing.T) {
 		"explainer/annotate":            {"explainer/ca", "explainer/capture"},
 		"explainer/proxy":               {"explainer/ca", "explainer/capture"},
 		"explainer/cmd/explainer":       {"explainer/"},
+		"explainer/bench/record":        nil,
 	}
 	libraries := map[string]string{
 		"github.com/elazarl/goproxy": "explainer/proxy",
