@@ -15,8 +15,6 @@ func TestRecordings(t *testing.T) {
 		"tls12-rsa-camellia-cbc": capture.SealedNoSuite,
 		"tls12-camellia-gcm":     capture.SealedNoSuite,
 		"tls12-ecdhe-aria-gcm":   capture.SealedNoSuite,
-		// gnutls logs no secret for a session that is resumed.
-		"tls12-resumed-rsa": capture.SealedNoKey,
 	}
 	files, err := filepath.Glob("testdata/recordings/*.pcapng")
 	if err != nil || len(files) < 100 {
