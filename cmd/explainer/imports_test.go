@@ -11,6 +11,8 @@ import (
 // use, and where the three libraries that shape the rooms are known.
 func TestImports(t *testing.T) {
 	rooms := map[string][]string{
+		"explainer/ca/verify":           nil,
+		"explainer/ca/roots":            {"explainer/ca/verify"},
 		"explainer/ca":                  nil,
 		"explainer/capture/handshake":   nil,
 		"explainer/capture/fingerprint": {"explainer/capture/handshake"},
