@@ -105,6 +105,7 @@ type hands struct {
 	oldMaster []byte            // of the connection that it takes up, where that made its Finished
 
 	msgs    [2][]hsMessage
+	holed   bool   // bytes were missing while it ran
 	broken  string // why the transcript is not complete
 	proofs  []RowProof
 	reasons []string
@@ -177,6 +178,9 @@ type conn struct {
 	over      bool
 	failure   *failure
 	missing   bool
+	gapAt     [2]int64 // where the first missing bytes of a side were, and how many there are in all
+	gapLen    [2]int64
+	webGap    webGap
 	settled   map[Step]bool
 	ready     bool // the summary of this leg can be told
 	told      bool // and was
@@ -265,6 +269,8 @@ func (x *Explainer) Explain(m *capture.Message) []Event {
 		x.malformed(c, m, b)
 	case *capture.Missing:
 		x.missing(c, m, b)
+	case *capture.Again:
+		x.again(c, m, b)
 	case *capture.Opaque:
 		x.opaque(c, m, b)
 	case *capture.Closed:

@@ -313,6 +313,8 @@ func (x *Explainer) end(c *conn, e *Event) {
 			p.State, p.Reason = NotCheckable, plural(int(c.sealed[s]), "record")+" stayed sealed"
 		}
 		switch {
+		case c.missing && c.sealed[s] == 0:
+			e.Says = append(e.Says, say("records-counted-gap", Recomputed, a))
 		case p.State != Proven:
 			e.Says = append(e.Says, say("records-counted-partly", Recomputed, a))
 		case c.provenGoodbye(s):

@@ -129,7 +129,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 // againUnseen tells whether a hello is the second one of the same handshake, with
 // nothing of the server in the capture: it has the random of the first.
 func (c *conn) againUnseen(b *handshake.ClientHello) bool {
-	return !c.heard[1] && c.h.ch != nil && c.h.ch == c.h.ch1 && b != c.h.ch && b.Random == c.h.ch.Random
+	return (!c.heard[1] || c.gapLen[1] > 0) && c.h.ch != nil && c.h.ch == c.h.ch1 && b != c.h.ch && b.Random == c.h.ch.Random
 }
 
 // reread reads a key exchange message of a suite that is in no registry by its
@@ -954,6 +954,9 @@ func seconds(s uint32) string {
 // resumedNow notes that TLS 1.2's abbreviated handshake is on, once, and tells
 // the steps that fall away.
 func (x *Explainer) resumedNow(c *conn, h *hands) {
+	if h.holed && h.sh != nil && (h.ch == nil || len(h.sh.SessionID) == 0 || string(h.sh.SessionID) != string(h.ch.SessionID)) {
+		return // what a full handshake has can be among what is missing
+	}
 	if h.resumed || h.sh == nil || h.is13() || h.find(1, handshake.TypeServerHelloDone) != nil || h.ske != nil || h.certSeen[1] {
 		return
 	}
@@ -1018,6 +1021,7 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 		x.earlyData(c, m, b)
 		return
 	}
+	x.webAfterGap(c, m)
 	c.data[side]++
 	c.bytes[side] += int64(b.Len)
 	if c.firstData[side] {
@@ -1277,6 +1281,15 @@ func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
 	c.missing = true
 	c.unread[m.Side&1] = true
 	c.h.incomplete("bytes are missing from the capture")
+	c.h.holed = c.h.holed || !(c.h.fin[0] && c.h.fin[1])
+	side := int(m.Side)
+	if c.gapLen[side] == 0 {
+		c.gapAt[side] = m.Span.Start
+	}
+	c.gapLen[side] += b.Len
+	if c.data[side] > 0 && c.webGap == webWhole {
+		c.webGap = webBroken
+	}
 	e := x.event(c, m, KindMessage, "missing bytes")
 	e.Evidence = None
 	e.Brief = fmt.Sprintf("%d bytes are not in the capture", b.Len)
@@ -1319,6 +1332,10 @@ func opaqueWords(why string) string {
 		return "bytes before them are missing"
 	case capture.OpaqueCut:
 		return "cut off"
+	case capture.OpaqueSkipped:
+		return "they are the rest of a record whose beginning is missing; the next record was found behind them"
+	case capture.OpaqueFragment:
+		return "they are the rest of a handshake message whose beginning is missing"
 	}
 	return why
 }

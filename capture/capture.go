@@ -194,7 +194,7 @@ type Message struct {
 	Block []byte
 	// Body is one of: *handshake.ClientHello and the other types of package
 	// handshake; *ChangeCipherSpec, *Alert, *AppData, *Heartbeat, *Sealed,
-	// *Malformed, *Missing, *Opaque; *web.Head, *web.Body, *web.Frame,
+	// *Malformed, *Missing, *Again, *Opaque; *web.Head, *web.Body, *web.Frame,
 	// *web.WebSocket, *web.Switched, *web.Unparsed; *QUICPacket, *DTLSRecord;
 	// *Opened, *Closed, *Ended, *Fact.
 	Body any
@@ -305,6 +305,8 @@ type Opaque struct {
 const (
 	OpaqueUnknown   = "unknown-protocol" // neither TLS nor HTTP
 	OpaqueMalformed = "after-malformed"
-	OpaqueGap       = "after-gap" // the next record cannot be found
+	OpaqueGap       = "after-gap" // bytes before them are missing, and nothing behind those can be read
+	OpaqueSkipped   = "skipped"   // they stand between missing bytes and the next record that was found
+	OpaqueFragment  = "fragment"  // they are the rest of a handshake message whose beginning is missing
 	OpaqueCut       = "cut"       // the connection or the capture ends inside this record or message
 )

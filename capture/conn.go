@@ -29,6 +29,8 @@ type conn struct {
 	forced string // nothing waits any more; why a secret was not waited for: SealedNoKey or SealedTooMany
 
 	web     *web.Conn // what is inside TLS, or the plain HTTP
+	webGap  bool      // bytes of it are missing
+	gaps    [2]bool   // bytes of a side are missing
 	target  string    // of the last CONNECT request
 	last    *negotiation
 	randoms [][32]byte // whose secrets this connection is tied to
@@ -53,10 +55,12 @@ type half struct {
 	want  int     // bytes that buf must have before reading on makes sense; 0: any
 	queue []event // what came behind buf while that waits
 
-	blocked bool   // the next thing has to wait
-	headSeq uint64 // and this is when it came
-	atEvent bool   // it is a gap or the end: no message comes before that
-	ended   bool   // the end was handled
+	blocked bool // the next thing has to wait
+	// searching says that the next thing may be a record, and more bytes will show it.
+	searching bool
+	headSeq   uint64 // and this is when it came
+	atEvent   bool   // it is a gap or the end: no message comes before that
+	ended     bool   // the end was handled
 
 	why     string // why this direction is not read any more, one of the Opaque constants; "": it is
 	preview []byte // of what is not read
@@ -159,7 +163,7 @@ const (
 
 // read reads from p, the next bytes of h, as far as it can, and returns how far.
 func (c *conn) read(h *half, p []byte) int {
-	h.blocked, h.atEvent = false, false
+	h.blocked, h.atEvent, h.searching = false, false, false
 	h.want = 0
 	for n := 0; ; {
 		k, st := c.step(h, p[n:])
@@ -179,8 +183,15 @@ func (c *conn) step(h *half, p []byte) (int, status) {
 	}
 	if h.why != "" {
 		n, st := len(p), more
-		if h.why == OpaqueUnknown && h.side == Client && c.mode == modeOpaque && h.off-h.base < maxSearch {
-			n, st = c.search(h, p)
+		if h.why == OpaqueUnknown && c.mode == modeOpaque && h.off-h.base < maxSearch {
+			if h.side == Client {
+				n, st = c.search(h, p)
+			}
+			if c.midstream() && c.mode == modeOpaque {
+				if k, s := c.findMidstream(h, p[:n]); k < n || c.mode == modeTLS {
+					n, st = k, s
+				}
+			}
 		}
 		h.preview = append(h.preview, p[:min(n, cap(h.preview)-len(h.preview))]...)
 		return n, st
@@ -272,7 +283,13 @@ func (c *conn) drain(h *half) bool {
 			break
 		}
 		e := h.queue[0]
-		if o := &c.halves[h.side.Other()]; (e.close || e.gap > 0) && o.blocked && o.headSeq < e.seq {
+		if e.close || e.gap > 0 {
+			if c.findLast(h) {
+				continue
+			}
+			h.searching = false
+		}
+		if o := &c.halves[h.side.Other()]; (e.close || e.gap > 0) && c.waitsAt(o) && o.headSeq < e.seq {
 			h.blocked, h.atEvent = true, true
 			h.headSeq = e.seq
 			break
@@ -293,18 +310,21 @@ func (c *conn) drain(h *half) bool {
 }
 
 func (c *conn) gap(h *half, e event) {
+	c.gaps[h.side] = true
+	c.webGap = c.webGap || c.mode == modeTLS && c.web != nil
 	c.endWeb(h, e, true)
+	known := h.off
 	c.cut(h)
 	h.off += e.gap
 	c.add(h, h.off, Message{Time: e.time, First: e.packet, Last: e.packet, Body: &Missing{Len: e.gap}})
 	switch {
 	case c.mode == modeTLS && h.why == "":
-		h.tls.gap()
+		h.tls.gap(known)
 	case h.why == "":
 		h.stop(OpaqueGap)
 	}
-	if c.mode == modeSniffing {
-		c.mode = modeOpaque
+	if o := &c.halves[h.side.Other()]; c.mode == modeSniffing && (o.why != "" || o.ended) {
+		c.mode = modeOpaque // neither side is left to show what it is
 	}
 }
 
@@ -352,8 +372,14 @@ func (c *conn) cut(h *half) {
 			if len(begin) == 0 {
 				begin = h.buf
 			}
-			c.tell(h, end, &Opaque{Len: end - h.told, Preview: clonePreview(begin), Why: OpaqueCut})
+			o := &Opaque{Len: end - h.told, Preview: clonePreview(begin), Why: OpaqueCut}
+			if h.tls.resync && c.mode == modeTLS {
+				h.skim(h.buf)
+				o.Preview, o.Why = h.preview, OpaqueGap
+			}
+			c.tell(h, end, o)
 		}
+		h.preview = nil
 		h.tls.message = nil
 	}
 	h.off = end
@@ -391,6 +417,9 @@ func (c *conn) finish() {
 	}
 	for i := range c.halves {
 		if h := &c.halves[i]; !h.ended {
+			if c.findLast(h) {
+				h.drop(c.read(h, h.buf))
+			}
 			last := h.at(h.off - 1)
 			c.endWeb(h, event{time: last.time, packet: last.packet}, true)
 			c.cut(h)

@@ -76,6 +76,7 @@ type Decoder struct {
 	plain    []byte    // of the record in hand
 	data     []AppData // to take the bodies of messages from, many per allocation
 
+	trials  int64   // bytes that were decrypted to find the way back behind gaps
 	waiting int64   // sum of the connections' waiting
 	queue   []*conn // those that wait, in the order in which they began to
 }

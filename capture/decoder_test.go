@@ -644,11 +644,17 @@ func load(t testing.TB, file string) *tape {
 
 func FuzzDecoder(f *testing.F) {
 	var secrets []capture.Input
-	seed := func(chunks []capture.Chunk) {
+	seed := func(chunks []capture.Chunk, lost ...int) {
 		var script []byte
+		var at int
 		for _, c := range chunks {
-			for data := c.Data; len(data) > 0; {
+			for data := c.Data; len(data) > 0; at++ {
 				n := min(len(data), 255)
+				if slices.Contains(lost, at) {
+					script = append(script, 2+byte(c.Side), byte(n-1))
+					data = data[n:]
+					continue
+				}
 				script = append(script, byte(c.Side), byte(n))
 				script = append(script, data[:n]...)
 				data = data[n:]
@@ -664,6 +670,10 @@ func FuzzDecoder(f *testing.F) {
 	for _, file := range files {
 		r := load(f, file)
 		seed(r.chunks)
+		for lost := range 12 {
+			seed(r.chunks, lost)
+			seed(r.chunks, lost, lost+3)
+		}
 		secrets = append(secrets, r.keyLines()...)
 		hello = r.chunks[0].Data
 	}

@@ -51,6 +51,7 @@ type negotiation struct {
 	suite        *keys.Suite // nil: unknown
 	exchange     handshake.KeyExchange
 	compression  uint8
+	holed        bool // messages of it are missing
 	ems, etm     bool // in the ServerHello; in force if in both
 	clientRandom []byte
 	serverRandom []byte
@@ -228,6 +229,10 @@ func (c *conn) learn(h *half, body handshake.Message, raw []byte) (moved bool) {
 
 func (c *conn) clientHello(h *half, m *handshake.ClientHello, raw []byte) {
 	n := c.last
+	if n != nil && n.hellos == 1 && !n.retry && c.gaps[Server] && m.Random == n.hello.Random {
+		n.retry = true // the HelloRetryRequest is missing
+		c.decideEarly(n, earlyRejected)
+	}
 	if n == nil || n.hellos == 2 || n.hellos == 1 && !n.retry {
 		n = &negotiation{}
 		c.last = n
@@ -288,6 +293,7 @@ func (c *conn) serverHello(h *half, m *handshake.ServerHello, raw []byte) (moved
 		n.resumed = psk
 		t.enter(stageHandshake)
 		t.trials = [stages]trials{}
+		t.gapped = false // its keys begin here
 		moved = true
 	} else {
 		n.exchange = handshake.SuiteKeyExchange(m.CipherSuite)
@@ -407,7 +413,7 @@ func (n *negotiation) addPreMaster(pub *Conn, pre []byte, by string) bool {
 		n.addMaster(pub, keys.MasterSecret(n.version, n.suite.Hash, pre, n.clientRandom, n.serverRandom), by)
 		return true
 	}
-	if !n.done || n.size > maxTranscript {
+	if !n.done || n.holed || n.size > maxTranscript {
 		return false
 	}
 	messages := append([][]byte{}, n.transcript[Client][0])
@@ -440,7 +446,7 @@ func (c *conn) open12(h *half, typ uint8, version uint16, body []byte) ([]byte, 
 		return nil, more
 	}
 	dst := c.d.plain[:0]
-	if t.opener != nil {
+	if t.opener != nil && !t.gapped {
 		plain, _, err := t.opener.Open(dst, typ, version, body)
 		if err != nil {
 			t.opener, t.lost = nil, SealedBadTag
@@ -457,6 +463,8 @@ func (c *conn) open12(h *half, typ uint8, version uint16, body []byte) ([]byte, 
 	case !n.openable():
 		t.lost = SealedNoSuite
 		return nil, more
+	case t.gapped:
+		return c.again12(h, typ, version, body)
 	}
 	n.learnMasters(c.pub, &c.d.secrets)
 	if plain, ok := c.tryMasters(h, n.masters, typ, version, body); ok {
@@ -479,26 +487,31 @@ func (c *conn) open12(h *half, typ uint8, version uint16, body []byte) ([]byte, 
 
 // tryMasters opens a record with one of the candidates for the master secret.
 func (c *conn) tryMasters(h *half, masters []master, typ uint8, version uint16, body []byte) ([]byte, bool) {
-	t := &h.tls
-	n := t.keys
 	for i := range masters {
 		m := &masters[i]
 		plain, _, err := m.openers[h.side].Open(c.d.plain[:0], typ, version, body)
 		if err != nil {
 			continue
 		}
-		t.opener, t.by = m.openers[h.side], m.by
-		if t.by == labelClientRandom {
-			n.secrets.latest[labelClientRandom] = m.secret // of several, the one that fits
-		}
-		if n.session != nil {
-			n.session.master = m.secret
-		}
-		t.inflater = nil
+		c.opened12(h, m)
 		c.d.plain = plain
 		return plain, true
 	}
 	return nil, false
+}
+
+// opened12 notes that m is the master secret of h's records.
+func (c *conn) opened12(h *half, m *master) {
+	t := &h.tls
+	n := t.keys
+	t.opener, t.by = m.openers[h.side], m.by
+	if t.by == labelClientRandom {
+		n.secrets.latest[labelClientRandom] = m.secret // of several, the one that fits
+	}
+	if n.session != nil {
+		n.session.master = m.secret
+	}
+	t.inflater = nil
 }
 
 // inflate undoes the compression of a record's content, where there is one.
@@ -556,6 +569,8 @@ func (c *conn) open13(h *half, version uint16, body []byte) ([]byte, uint8, stat
 		t.lost = SealedPhase // the client's side is not in the capture
 	case t.stage > stageEarly && n.answered && !n.openable():
 		t.lost = SealedNoSuite
+	case t.gapped && t.lost != SealedGap:
+		return c.again13(h, version, body)
 	}
 	dst := c.d.plain[:0]
 	failed := t.lost
@@ -608,6 +623,9 @@ func (c *conn) open13(h *half, version uint16, body []byte) ([]byte, uint8, stat
 // the rest of the handshake look alike without the handshake's secret.
 func (c *conn) sealedReason(h *half, end int64) string {
 	t := &h.tls
+	if t.lost == "" {
+		return SealedGap
+	}
 	if t.stage == stageEarly && t.neg.early == earlyRejected && (c.known(h, stageHandshake) || h.at(end-1).seq < t.neg.answerSeq) {
 		return SealedEarly
 	}
@@ -632,15 +650,22 @@ func (c *conn) try(h *half, s stage, version uint16, body []byte) (plain []byte,
 			continue
 		}
 		c.d.plain = plain
-		if s > t.stage {
-			c.breakOff(h)
-		}
-		t.enter(s)
-		t.opener, t.secret, t.by = tr.opener, tr.secret, label
-		n.secrets.latest[label] = tr.secret // of several, the one that fits
+		c.opened13(h, s, tr)
 		return plain, inner, true, true
 	}
 	return nil, 0, true, false
+}
+
+// opened13 enters a stage whose secret opened a record.
+func (c *conn) opened13(h *half, s stage, tr trial) {
+	t := &h.tls
+	if s > t.stage {
+		c.breakOff(h)
+	}
+	label := labels13[h.side][s]
+	t.enter(s)
+	t.opener, t.secret, t.by = tr.opener, tr.secret, label
+	t.neg.secrets.latest[label] = tr.secret // of several, the one that fits
 }
 
 // candidates makes the openers of a stage, each once.

@@ -48,7 +48,12 @@ type tlsHalf struct {
 	inflater *inflater
 	lost     string // why records of this stage cannot be opened any more, one of the Sealed constants
 
-	resync bool // after a gap: the next bytes may or may not be a record
+	// Behind missing bytes:
+	resync   bool  // the next record is searched for
+	gapped   bool  // how many records are missing is not known
+	known    int64 // place in the stream up to which it is known
+	unopened int   // records since then that did not open
+	fragment bool  // a handshake message may go on whose beginning is missing
 
 	skip     int // bytes to come of a record that cannot be opened
 	skipType uint8
@@ -61,11 +66,6 @@ type tlsHalf struct {
 type sealedRun struct {
 	Sealed
 	end int64
-}
-
-// gap notes that bytes are missing.
-func (t *tlsHalf) gap() {
-	*t = tlsHalf{neg: t.neg, begun: true, on: !t.is13(), stage: t.stage, trials: t.trials, lost: SealedGap, resync: true}
 }
 
 // is13 tells that this direction's encrypted records are those of TLS 1.3. 0-RTT
@@ -86,6 +86,9 @@ func (c *conn) record(h *half, p []byte) (int, status) {
 		c.seal(h, t.skipType, h.off+int64(n), t.lost)
 		return n, done
 	}
+	if t.resync {
+		return c.find(h, p)
+	}
 	if st := c.handshakes(h); st == blocked || h.why != "" {
 		return 0, st
 	}
@@ -99,9 +102,6 @@ func (c *conn) record(h *half, p []byte) (int, status) {
 	typ, version, n := p[0], binary.BigEndian.Uint16(p[1:]), int(binary.BigEndian.Uint16(p[3:]))
 	if err := c.headerFault(h, typ, version, n); err != "" {
 		switch {
-		case t.resync:
-			h.stop(OpaqueGap)
-			return 0, done
 		case c.found && (c.last == nil || !c.last.answered):
 			h.stop(OpaqueUnknown) // what was found is framed in something else
 			return 0, done
@@ -138,7 +138,6 @@ func (c *conn) record(h *half, p []byte) (int, status) {
 		return 0, blocked
 	}
 	t.begun = true
-	t.resync = false
 	return n, done
 }
 
@@ -165,12 +164,15 @@ func (c *conn) behind(h *half, n int) bool {
 func (c *conn) after(h *half, n int) bool {
 	o := &c.halves[h.side.Other()]
 	seq := h.at(h.off + int64(n) - 1).seq
-	if !o.blocked || o.headSeq > seq {
+	if !c.waitsAt(o) || o.headSeq > seq {
 		return false
 	}
 	h.headSeq = seq
 	return true
 }
+
+// waitsAt tells that a side waits with what came at headSeq, or may.
+func (c *conn) waitsAt(h *half) bool { return h.blocked || h.searching && c.forced == "" }
 
 // headerFault says what is wrong with a record header, or "".
 func (c *conn) headerFault(h *half, typ uint8, version uint16, n int) string {
@@ -239,7 +241,7 @@ func (c *conn) noKey() string {
 // mayReply tells that the server may still say how the client's next bytes are to be read.
 func (c *conn) mayReply() bool {
 	s := &c.halves[Server]
-	return c.forced == "" && s.why == "" && !s.ended && !s.atEvent && s.tls.lost == ""
+	return c.forced == "" && s.why == "" && !s.ended && !s.atEvent && s.tls.lost == "" && !s.tls.gapped
 }
 
 // mayAnswerEarly tells that EncryptedExtensions may still come.
@@ -275,6 +277,15 @@ func (c *conn) whole(h *half, typ uint8, version uint16, rec []byte) status {
 		}
 	}
 	switch {
+	case t.gapped && !t.is13() && isChangeCipherSpec(body) && typ == typeChangeCipherSpec:
+		// Under a cipher it would be longer, so keys begin here.
+		t.on, t.gapped = false, false
+		c.content(h, typ, body, h.off+headerLen, end, false)
+		return done
+	case t.gapped && !t.on && !t.is13() && !clearAfterGap(typ, body):
+		t.on, t.keys, t.opener = true, t.neg, nil // the ChangeCipherSpec is missing
+	}
+	switch {
 	case t.on, typ == typeApplicationData && t.is13() && t.stage > stageClear:
 		return c.protected(h, typ, version, body, end)
 	case n != nil && is13(n.version):
@@ -307,6 +318,7 @@ func (c *conn) content13(h *half, typ uint8, body []byte, end int64) status {
 		return done
 	case typ == typeAlert: // a client may have no keys yet, or use them only from its Finished on
 	case typ == typeHandshake && h.side == Client && t.neg.retry && t.neg.hellos == 1:
+	case typ == typeHandshake && h.side == Client && c.gaps[Server] && isHelloAgain(t.neg, body):
 	case typ == typeHandshake && h.side == Server && !t.neg.answered:
 	default:
 		c.malformed(h, end, "record", fmt.Sprintf("a record of type %d in clear after the Hellos of TLS 1.3", typ))
@@ -394,6 +406,14 @@ func (c *conn) interleaved(h *half, typ uint8, end int64) bool {
 // encrypted, the corresponding one did.
 func (c *conn) content(h *half, typ uint8, plain []byte, start, end int64, opened bool) {
 	t := &h.tls
+	if t.fragment && (typ != typeHandshake || wholeMessages(plain, t.is13())) {
+		t.fragment = false
+	}
+	if t.fragment {
+		m := c.tell(h, end, &Opaque{Len: end - h.told, Why: OpaqueFragment})
+		m.Opened, m.By = opened, t.by
+		return
+	}
 	if typ == typeHandshake && len(plain) > 0 {
 		t.opened = opened
 		t.seg = len(t.message)
@@ -416,7 +436,7 @@ func (c *conn) content(h *half, typ uint8, plain []byte, start, end int64, opene
 			return
 		}
 		body = &ChangeCipherSpec{}
-		if n := t.neg; h.side == Server && n != nil && n.hello != nil && n.answered && !n.done {
+		if n := t.neg; h.side == Server && n != nil && n.hello != nil && n.answered && !n.done && !n.holed {
 			n.resumed = true
 			c.pub.Resumed = true
 		}
@@ -440,6 +460,7 @@ func (c *conn) content(h *half, typ uint8, plain []byte, start, end int64, opene
 		body = &Heartbeat{Kind: plain[0], Length: int(binary.BigEndian.Uint16(plain[1:])), Have: len(plain) - 3}
 	}
 	m := c.tell(h, end, body)
+	at := len(c.d.messages) - 1
 	m.Opened = opened
 	if opened {
 		m.By = t.by
@@ -452,6 +473,10 @@ func (c *conn) content(h *half, typ uint8, plain []byte, start, end int64, opene
 			c.items(h, c.web.End(int(h.side), mark(h, m)))
 		}
 	case typeApplicationData:
+		if c.webGap {
+			c.webAgain(h, plain, event{time: m.Time, packet: m.Last})
+			m = &c.d.messages[at]
+		}
 		if w := c.webOf(h); len(plain) > 0 {
 			c.items(h, w.Feed(int(h.side), plain, mark(h, m)))
 		}

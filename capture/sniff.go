@@ -29,7 +29,7 @@ func (c *conn) sniff(h *half, p []byte) (int, status) {
 		return 0, more
 	}
 	client := &c.halves[Client]
-	if h.side == Server && (client.off > client.base || len(client.buf) > 0) {
+	if h.side == Server && client.why == "" && (client.off > client.base || len(client.buf) > 0) {
 		h.headSeq = h.at(h.off).seq
 		return 0, blocked
 	}
@@ -41,8 +41,7 @@ func (c *conn) sniff(h *half, p []byte) (int, status) {
 	}
 	switch {
 	case isTLS == yes:
-		c.mode = modeTLS
-		c.pub.TLS = true
+		c.startTLS()
 	case isOld == yes:
 		c.mode = modeTLS
 		c.pub.TLS = true

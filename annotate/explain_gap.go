@@ -1,0 +1,59 @@
+package annotate
+
+import (
+	"strconv"
+
+	"explainer/capture"
+)
+
+// webGap is what missing bytes do to the reading of HTTP inside TLS.
+type webGap uint8
+
+const (
+	webWhole  webGap = iota
+	webBroken        // data is missing
+	webTold          // and that was told
+)
+
+// again tells that a record behind missing bytes opened, and what that shows.
+func (x *Explainer) again(c *conn, m *capture.Message, b *capture.Again) {
+	e := x.event(c, m, KindMessage, "records again")
+	e.Evidence = Recomputed
+	count := plural(int(b.Records), "record")
+	a := x.args(c).with("sender", c.side(int(m.Side)), "count", count)
+	switch {
+	case b.AtLeast && b.Records == 0:
+		e.Brief = "the first under new keys"
+		e.Says = append(e.Says, say("again-new-keys", Recomputed, a))
+	case b.AtLeast:
+		e.Brief = "at least " + count + " missing"
+		e.Says = append(e.Says, say("again-at-least", Recomputed, a))
+	default:
+		e.Brief = count + " missing"
+		e.Says = append(e.Says, say("again", Recomputed, a))
+	}
+	x.emit(c, e)
+}
+
+// webAfterGap tells, with the first data behind missing data, what becomes of HTTP.
+func (x *Explainer) webAfterGap(c *conn, m *capture.Message) {
+	if c.webGap != webBroken || !m.Opened {
+		return
+	}
+	id := ""
+	switch {
+	case c.c.ALPN == "h2":
+		id = "http2-after-gap"
+	case c.httpHead:
+		id = "http1-after-gap"
+	}
+	c.webGap = webTold
+	if id == "" {
+		return
+	}
+	e := x.event(c, m, KindMessage, "HTTP behind missing bytes")
+	e.Evidence = None
+	e.Says = []Sentence{say(id, None, x.args(c).with("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(c.gapLen[m.Side&1], 10)))}
+	e.Brief = map[string]string{"http2-after-gap": "not read further", "http1-after-gap": "read again from the next request on"}[id]
+	x.emit(c, e)
+}
