@@ -101,6 +101,8 @@ type Event struct {
 	Says     []Sentence `json:"says,omitempty"`
 	Proofs   []Proof    `json:"proofs,omitempty"`
 	Summary  *Summary   `json:"summary,omitempty"`
+	Raw      string     `json:"raw,omitempty"`    // the bytes of a handshake message in hex, its header first, where Explainer.Bytes asks for them
+	Layout   []Part     `json:"layout,omitempty"` // which bytes of Raw are which field
 	// Genealogy lists the connections that take up others, each below the one that
 	// it takes up.
 	Genealogy []Kin `json:"genealogy,omitempty"`

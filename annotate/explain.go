@@ -22,6 +22,8 @@ type Explainer struct {
 	// Secrets adds to each leg of a summary the key schedule with its real values,
 	// which open the connection. The summary then waits for the connection's end.
 	Secrets bool
+	// Bytes adds to each handshake message its bytes, and which field they are.
+	Bytes bool
 
 	headerNames map[string]bool // whether values under these names are masked
 

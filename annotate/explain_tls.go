@@ -34,6 +34,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 	c.secretsOf(h)
 
 	e := x.event(c, m, KindMessage, handshake.TypeName(b.Type()))
+	x.layout(&e, c, h, m, b)
 	a := x.args(c)
 	switch b := b.(type) {
 	case *handshake.ClientHello:

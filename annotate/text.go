@@ -213,6 +213,7 @@ func (t *Text) event(e *Event) {
 		for _, p := range e.Proofs {
 			t.proof(p)
 		}
+		t.bytes(e)
 	case e.Brief == "" || refuted:
 		for _, s := range e.Says {
 			t.paragraph("", "      ", clean(s.Text), plain)

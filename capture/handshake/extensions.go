@@ -120,12 +120,12 @@ func (r *reader) extensions(in place) []Extension {
 	if count > 64 {
 		seen = new([1 << 16 / 64]uint64) // a hostile list of 16383 must not cost its square
 	}
-	walk := reader{s: list}
+	walk := r.within(list)
 	for i := range extensions {
 		e := &extensions[i]
 		e.ID = walk.u16("extension_type")
 		e.Data = walk.vec16("extension_data", 0)
-		e.read(in)
+		e.read(in, walk.within(e.Data))
 		twice := false
 		if seen == nil {
 			twice = find(extensions[:i], e.ID) != nil
@@ -218,13 +218,12 @@ func allowedIn(id uint16) place {
 	return ^place(0)
 }
 
-// read sets Value or Err from Data.
-func (e *Extension) read(in place) {
+// read sets Value or Err from Data, which r has.
+func (e *Extension) read(in place, r reader) {
 	if allowedIn(e.ID)&in == 0 {
 		e.Err = "has no place in " + in.String()
 		return
 	}
-	r := reader{s: e.Data}
 	value := e.value(&r, in)
 	if err := r.end(); err != nil {
 		e.Err = err.Error()
@@ -395,7 +394,7 @@ func (e *Extension) value(r *reader, in place) any {
 // readServerName reads the names of RFC 6066 3 and keeps the host_name, the
 // only type that was ever defined.
 func readServerName(r *reader) any {
-	list := reader{s: r.vec16("server_name_list", 1)}
+	list := r.within(r.vec16("server_name_list", 1))
 	var host any
 	for len(list.s) > 0 {
 		t := list.u8("name_type")
@@ -417,7 +416,7 @@ func readServerName(r *reader) any {
 
 // readNames splits v into strings, each behind a length of one byte.
 func readNames(r *reader, field string, v []byte) []string {
-	in := reader{s: v}
+	in := r.within(v)
 	var names []string
 	for len(in.s) > 0 {
 		names = append(names, string(in.vec8(field, 1, 255)))
@@ -436,7 +435,7 @@ func readKeyShare(r *reader, in place) any {
 	case inServerHello:
 		return KeyShares{{Group: r.u16("group"), Exchange: r.vec16("key_exchange", 1)}}
 	}
-	list := reader{s: r.vec16("client_shares", 0)}
+	list := r.within(r.vec16("client_shares", 0))
 	shares := KeyShares{} // an empty list is a value too: it asks for a HelloRetryRequest
 	for len(list.s) > 0 {
 		shares = append(shares, KeyShare{Group: list.u16("group"), Exchange: list.vec16("key_exchange", 1)})
@@ -450,14 +449,14 @@ func readKeyShare(r *reader, in place) any {
 // readOfferedPSKs reads pre_shared_key of a ClientHello (RFC 8446 4.2.11).
 func readOfferedPSKs(r *reader) any {
 	var offered OfferedPSKs
-	list := reader{s: r.vec16("identities", 7)}
+	list := r.within(r.vec16("identities", 7))
 	for len(list.s) > 0 {
 		offered.Identities = append(offered.Identities, PSKIdentity{
 			Identity:            list.vec16("identity", 1),
 			ObfuscatedTicketAge: list.u32("obfuscated_ticket_age"),
 		})
 	}
-	binders := reader{s: r.vec16("binders", 33)}
+	binders := r.within(r.vec16("binders", 33))
 	for len(binders.s) > 0 {
 		offered.Binders = append(offered.Binders, binders.vec8("binder", 32, 255))
 	}

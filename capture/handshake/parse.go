@@ -31,7 +31,11 @@ func is13(version uint16) bool {
 // for ServerKeyExchange and ClientKeyExchange where ctx does not say which key
 // exchange was negotiated. A ctx.Version of 0 is read as TLS 1.2.
 func Parse(typ Type, body []byte, ctx Context) (Message, error) {
-	r := reader{s: body}
+	return parse(typ, body, ctx, reader{s: body})
+}
+
+// parse reads what r has, which is body.
+func parse(typ Type, body []byte, ctx Context, r reader) (Message, error) {
 	var m Message
 	switch typ {
 	case TypeHelloRequest:
@@ -152,7 +156,7 @@ func parseCertificate(r *reader, ctx Context) *Certificate {
 	if in13 {
 		m.RequestContext = r.vec8("certificate_request_context", 0, 255)
 	}
-	list := reader{s: r.vec24("certificate_list", 0)}
+	list := r.within(r.vec24("certificate_list", 0))
 	if !in13 && isRawPublicKey(list.s) {
 		m.Entries = []CertificateEntry{{Data: list.s}}
 		return m
@@ -320,7 +324,7 @@ func parseCertificateStatus(r *reader) *CertificateStatus {
 	case m.StatusType == 1:
 		m.Response = r.vec24("response", 1)
 	case m.StatusType == 2: // ocsp_multi, RFC 6961 2.2: the leaf's comes first
-		list := reader{s: r.vec24("ocsp_response_list", 1)}
+		list := r.within(r.vec24("ocsp_response_list", 1))
 		for i := 0; len(list.s) > 0; i++ {
 			response := list.vec24("ocsp_response_list", 0)
 			if i == 0 {

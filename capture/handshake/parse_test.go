@@ -664,7 +664,10 @@ func FuzzParse(f *testing.F) {
 	f.Add(uint8(TypeCompressedCertificate), []byte("\x00\x02\x00\x00\x05\x00\x00\x04\x0b\x01\x80a"), uint16(0x0304), uint8(0))
 	f.Add(uint8(TypeCompressedCertificate), []byte("\x00\x03\x00\x00\x05\x00\x00\x06\x28\xb5\x2f\xfd\x00\x00"), uint16(0x0304), uint8(0))
 	f.Fuzz(func(t *testing.T, typ uint8, body []byte, version uint16, kx uint8) {
-		checkParse(t, Type(typ), body, Context{Version: version, KeyExchange: KeyExchange(kx)})
+		ctx := Context{Version: version, KeyExchange: KeyExchange(kx)}
+		checkParse(t, Type(typ), body, ctx)
+		msg := whole(Type(typ), body)
+		leaves(t, Layout(msg, ctx), len(msg))
 	})
 }
 

@@ -13,6 +13,22 @@ import (
 type reader struct {
 	s   cryptobyte.String
 	err error
+
+	at    int     // where s begins in the message
+	parts *[]Part // where each field stood is noted here, if it is not nil
+}
+
+// took notes that a field of n bytes was taken off.
+func (r *reader) took(field string, n int) {
+	if r.parts != nil && len(*r.parts) < maxParts {
+		*r.parts = append(*r.parts, Part{Name: field, Start: r.at, End: r.at + n})
+	}
+	r.at += n
+}
+
+// within returns a reader of v, which was taken off last.
+func (r *reader) within(v []byte) reader {
+	return reader{s: v, at: r.at - len(v), parts: r.parts}
 }
 
 func (r *reader) fail(field, format string, args ...any) {
@@ -33,28 +49,36 @@ func (r *reader) short(field string, need int) {
 func (r *reader) u8(field string) (v uint8) {
 	if !r.s.ReadUint8(&v) {
 		r.short(field, 1)
+		return 0
 	}
+	r.took(field, 1)
 	return v
 }
 
 func (r *reader) u16(field string) (v uint16) {
 	if !r.s.ReadUint16(&v) {
 		r.short(field, 2)
+		return 0
 	}
+	r.took(field, 2)
 	return v
 }
 
 func (r *reader) u24(field string) (v uint32) {
 	if !r.s.ReadUint24(&v) {
 		r.short(field, 3)
+		return 0
 	}
+	r.took(field, 3)
 	return v
 }
 
 func (r *reader) u32(field string) (v uint32) {
 	if !r.s.ReadUint32(&v) {
 		r.short(field, 4)
+		return 0
 	}
+	r.took(field, 4)
 	return v
 }
 
@@ -64,6 +88,7 @@ func (r *reader) fixed(field string, n int) (v []byte) {
 		r.short(field, n)
 		return nil
 	}
+	r.took(field, n)
 	return v[:n:n]
 }
 
@@ -78,6 +103,7 @@ func (r *reader) rest(field string, low int) []byte {
 	}
 	v := []byte(r.s)
 	r.s = nil
+	r.took(field, len(v))
 	return v
 }
 
@@ -101,6 +127,10 @@ func (r *reader) vector(field string, n, low, high int) []byte {
 	}
 	v := r.s[:n:n]
 	r.s = r.s[n:]
+	if r.parts != nil && len(*r.parts) > 0 {
+		(*r.parts)[len(*r.parts)-1].Name += lengthOf
+	}
+	r.took(field, n)
 	return v
 }
 
@@ -140,7 +170,7 @@ func (r *reader) vectors16(field string, v []byte, low int) [][]byte {
 	if r.err != nil {
 		return nil
 	}
-	in := reader{s: v}
+	in := r.within(v)
 	var list [][]byte
 	for len(in.s) > 0 {
 		list = append(list, in.vec16(field, low))

@@ -27,9 +27,12 @@ Examples:
 
    explainer read session.pcapng
    explainer read --messages --keylog keys.txt capture.pcap`,
-	Flags:  slices.Concat(keyFlags, []cli.Flag{secretsFlag}, storyFlags),
+	Flags:  slices.Concat(keyFlags, []cli.Flag{secretsFlag, bytesFlag}, storyFlags),
 	Action: read,
 }
+
+// bytesFlag goes one step further than --messages.
+var bytesFlag = &cli.BoolFlag{Name: "bytes", Usage: "as --messages, and below each handshake message its bytes, field by field", DisableDefaultText: true}
 
 // secretsFlag asks for what no other flag shows.
 var secretsFlag = &cli.BoolFlag{Name: "secrets", Usage: "draw each connection's key schedule with its real values: this PRINTS THE KEYS that open it", DisableDefaultText: true}

@@ -38,7 +38,7 @@ func newRenderer(c *cli.Context, w io.Writer) (renderer, error) {
 			return nil, err
 		}
 		t := annotate.NewText(w)
-		t.Width, t.Color, t.Messages, t.All = widthOf(w), color, c.Bool("messages"), c.Bool("all")
+		t.Width, t.Color, t.Messages, t.All = widthOf(w), color, c.Bool("messages") || c.Bool(bytesFlag.Name), c.Bool("all")
 		return t, nil
 	default:
 		return nil, usage("--format is text or json, not "+quote(format), "")
@@ -57,7 +57,7 @@ type teller struct {
 func newTeller(c *cli.Context, out renderer) *teller {
 	return &teller{
 		decoder:   new(capture.Decoder),
-		explainer: &annotate.Explainer{ShowSecrets: c.Bool("show-secrets"), Secrets: c.Bool(secretsFlag.Name)},
+		explainer: &annotate.Explainer{ShowSecrets: c.Bool("show-secrets"), Secrets: c.Bool(secretsFlag.Name), Bytes: c.Bool(bytesFlag.Name)},
 		out:       out,
 		open:      map[int]bool{},
 	}
