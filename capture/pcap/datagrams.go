@@ -2,7 +2,6 @@ package pcap
 
 import (
 	"bytes"
-	"encoding/binary"
 	"net/netip"
 
 	"explainer/capture"
@@ -38,76 +37,9 @@ type udpFlow struct {
 
 type cid string
 
-// parseUDP reads an IP packet of which the capture lacks the last cut bytes, for
-// the addresses, ports and content of the UDP datagram in it. It tells false if
-// it is none, or a fragment.
-func (p *segment) parseUDP(ip []byte, cut int) bool {
-	if len(ip) == 0 {
-		return false
-	}
-	var body []byte
-	switch ip[0] >> 4 {
-	case 4:
-		if len(ip) < 20 || ip[9] != protoUDP || binary.BigEndian.Uint16(ip[6:])&0x1fff != 0 {
-			return false
-		}
-		head := int(ip[0]&15) * 4
-		if head < 20 || len(ip) < head {
-			return false
-		}
-		copy(p.from[:], mapped[:])
-		copy(p.from[12:], ip[12:])
-		copy(p.to[:], mapped[:])
-		copy(p.to[12:], ip[16:])
-		body = ip[head:]
-	case 6:
-		if len(ip) < 40 {
-			return false
-		}
-		copy(p.from[:], ip[8:])
-		copy(p.to[:], ip[24:])
-		next := ip[6]
-		body = ip[40:]
-		for next != protoUDP {
-			n := 8
-			switch next {
-			case 0, 43, 60: // hop-by-hop options, routing, destination options
-				if len(body) >= 2 {
-					n = (int(body[1]) + 1) * 8
-				}
-			case 44: // fragment
-				if len(body) >= 4 && binary.BigEndian.Uint16(body[2:])&^7 != 0 {
-					return false
-				}
-			default:
-				return false
-			}
-			if len(body) < n {
-				return false
-			}
-			next, body = body[0], body[n:]
-		}
-	default:
-		return false
-	}
-	if len(body) < udpHead {
-		return false
-	}
-	p.fromPort, p.toPort = binary.BigEndian.Uint16(body), binary.BigEndian.Uint16(body[2:])
-	// The length in UDP's header tells where the content ends; what else there is, is padding of the link.
-	n := int(binary.BigEndian.Uint16(body[4:])) - udpHead
-	p.data = body[udpHead:]
-	if n < 0 { // 0: a jumbogram (RFC 2675), or left to the network card
-		n = len(p.data) + cut
-	}
-	p.missing = max(0, n-len(p.data))
-	p.data = p.data[:min(n, len(p.data))]
-	return p.missing <= cut // else it is a fragment
-}
-
 // take takes in a datagram, and reports whether it belongs to a connection of
 // QUIC or DTLS.
-func (u *udp) take(r *Reader, file *file, it *item, p *segment) bool {
+func (u *udp) take(r *Reader, file *file, it *item, packet int, p *segment) bool {
 	if len(p.data) == 0 || file.own { // explainer writes TCP alone, and counts its connections
 		return false
 	}
@@ -122,7 +54,7 @@ func (u *udp) take(r *Reader, file *file, it *item, p *segment) bool {
 			netip.AddrPortFrom(netip.AddrFrom16(key.b).Unmap(), key.bp),
 		}
 		r.queue = append(r.queue, &capture.Open{
-			Transport: f.transport, Conn: f.number, Leg: it.leg, Time: it.time, Packet: r.stats.Packets,
+			Transport: f.transport, Conn: f.number, Leg: it.leg, Time: it.time, Packet: packet,
 			Client: ends[f.client], Server: ends[1-f.client],
 		})
 	}
@@ -134,7 +66,7 @@ func (u *udp) take(r *Reader, file *file, it *item, p *segment) bool {
 	if f.transport == capture.TransportQUIC {
 		f.learn(int(side), p.data, p.missing)
 	}
-	r.queue = append(r.queue, &capture.Datagram{Conn: f.number, Side: side, Time: it.time, Packet: r.stats.Packets, Data: p.data, Cut: p.missing})
+	r.queue = append(r.queue, &capture.Datagram{Conn: f.number, Side: side, Time: it.time, Packet: packet, Data: p.data, Cut: p.missing})
 	return true
 }
 

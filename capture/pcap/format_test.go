@@ -264,6 +264,10 @@ func TestLinkTypes(t *testing.T) {
 	offloaded[2], offloaded[3] = 0, 0
 	udp := bytes.Clone(ip)
 	udp[9] = 17
+	icmp := bytes.Clone(ip)
+	icmp[9] = 1
+	igmp := bytes.Clone(ip)
+	igmp[9] = 2
 	short := bytes.Clone(ip)
 	short[32] = 0x40
 	options := append(append(bytes.Clone(ip[:20]), 1, 1, 1, 0), ip[20:]...)
@@ -288,7 +292,8 @@ func TestLinkTypes(t *testing.T) {
 		{"QinQ", linkEthernet, eth + "88a8 0005 8100 0006 0800", ip, ""},
 		{"MPLS", linkEthernet, eth + "8847 00010140", ip, ""},
 		{"PPPoE", linkEthernet, eth + "8864 1100 0001 002f 0021", ip, ""},
-		{"ARP", linkEthernet, eth + "0806", ip, SkippedNotIP},
+		{"ARP", linkEthernet, eth + "0806", ip, SkippedARP},
+		{"LLDP", linkEthernet, eth + "88cc", ip, SkippedNotIP},
 		{"short Ethernet", linkEthernet, "0200", nil, SkippedCut},
 		{"SLL", linkSLL, "0000 0001 0006 0200000000010000 0800", ip, ""},
 		{"SLL with a false address length", linkSLL, "0000 0001 ffff 0200000000010000 0800", ip, ""},
@@ -304,7 +309,9 @@ func TestLinkTypes(t *testing.T) {
 		{"IPv4 options", linkRaw, "", options, ""},
 		{"a length of 0, left to the network card", linkRaw, "", offloaded, ""},
 		{"a later fragment", linkRaw, "", fragment, SkippedFragment},
-		{"UDP", linkRaw, "", udp, SkippedNotTCP},
+		{"UDP", linkRaw, "", udp, SkippedUDP},
+		{"ICMP", linkRaw, "", icmp, SkippedICMP},
+		{"IGMP", linkRaw, "", igmp, SkippedNotTCP},
 		{"TCP header of 16 bytes", linkRaw, "", short, SkippedMalformed},
 		{"half a TCP header", linkRaw, "", ip[:30], SkippedCut},
 		{"half an IP header", linkRaw, "", ip[:10], SkippedCut},

@@ -60,7 +60,7 @@ func (r *Reader) merge() {
 		r.heap[0].take()
 		return
 	}
-	r.flows.endAll()
+	r.end()
 	r.err = io.EOF
 	for _, f := range r.files {
 		if f.err != io.EOF {

@@ -23,7 +23,10 @@ const (
 	linkSLL2     = 276
 )
 
-const protoTCP = 6
+const (
+	protoTCP  = 6
+	maxLayers = 1<<16 + 256 // bytes that gopacket is given: an IP packet and what stands before it
+)
 
 // links takes the link layer off packets.
 type links struct {
@@ -41,7 +44,7 @@ func (l *links) payload(link uint16, data []byte) (ip []byte, reason string) {
 		if l.eth.DecodeFromBytes(data, gopacket.NilDecodeFeedback) != nil {
 			return nil, SkippedCut
 		}
-		if ip, reason = l.ether(l.eth.EthernetType, l.eth.Payload); reason == SkippedNotIP && l.eth.EthernetType != layers.EthernetTypeARP {
+		if ip, reason = l.ether(l.eth.EthernetType, l.eth.Payload); reason == SkippedNotIP {
 			return other(link, data)
 		}
 		return ip, reason
@@ -78,15 +81,19 @@ func (l *links) ether(kind layers.EthernetType, data []byte) (ip []byte, reason 
 		}
 		kind, data = l.vlan.Type, l.vlan.Payload
 	}
-	if kind != layers.EthernetTypeIPv4 && kind != layers.EthernetTypeIPv6 {
-		return nil, SkippedNotIP
+	switch kind {
+	case layers.EthernetTypeIPv4, layers.EthernetTypeIPv6:
+		return data, ""
+	case layers.EthernetTypeARP:
+		return nil, SkippedARP
 	}
-	return data, ""
+	return nil, SkippedNotIP
 }
 
 // other finds the IP packet wherever gopacket knows the way to it: PPP, PPPoE,
 // MPLS, 802.11 and so on.
 func other(link uint16, data []byte) (ip []byte, reason string) {
+	data = data[:min(len(data), maxLayers)]
 	p := gopacket.NewPacket(data, layers.LinkType(link), gopacket.DecodeOptions{Lazy: true, NoCopy: true})
 	for _, kind := range []gopacket.LayerType{layers.LayerTypeIPv4, layers.LayerTypeIPv6} {
 		if layer := p.Layer(kind); layer != nil {
@@ -109,20 +116,14 @@ func whole(layer gopacket.Layer) []byte {
 // tunnelled returns the innermost IP packet within an IP packet that is itself
 // no TCP: IP in IP, GRE, and in UDP VXLAN, Geneve and GTP, as the mirrors of
 // clouds and of mobile networks send it. It returns nil if there is none.
-func tunnelled(ip []byte) []byte {
-	first, proto, head := gopacket.Decoder(layers.LayerTypeIPv4), byte(0), 40
-	if ip[0]>>4 == 4 {
-		proto, head = ip[9], int(ip[0]&15)*4
-	} else {
-		first, proto = layers.LayerTypeIPv6, ip[6]
-	}
-	switch proto {
+func tunnelled(ip []byte, h *header) []byte {
+	switch h.proto {
 	case 4, 41, 47: // IPv4, IPv6, GRE
-	case 17: // UDP
-		if len(ip) < head+8 {
+	case protoUDP:
+		if len(h.body) < udpHead {
 			return nil
 		}
-		switch binary.BigEndian.Uint16(ip[head+2:]) {
+		switch binary.BigEndian.Uint16(h.body[2:]) {
 		case 2152, 4789, 6081: // GTP-U, VXLAN, Geneve
 		default:
 			return nil
@@ -130,6 +131,11 @@ func tunnelled(ip []byte) []byte {
 	default:
 		return nil
 	}
+	first := layers.LayerTypeIPv4
+	if ip[0]>>4 == 6 {
+		first = layers.LayerTypeIPv6
+	}
+	ip = ip[:min(len(ip), maxLayers)]
 	all := gopacket.NewPacket(ip, first, gopacket.DecodeOptions{NoCopy: true}).Layers()
 	for i := len(all) - 1; i > 0; i-- {
 		if kind := all[i].LayerType(); kind == layers.LayerTypeIPv4 || kind == layers.LayerTypeIPv6 {
@@ -137,108 +143,6 @@ func tunnelled(ip []byte) []byte {
 		}
 	}
 	return nil
-}
-
-// A segment is what one packet says about a TCP connection.
-type segment struct {
-	from, to         [16]byte // addresses; IPv4 as mapped into IPv6
-	fromPort, toPort uint16
-	seq, ack         uint32
-	flags            byte
-	data             []byte
-	missing          int // bytes of payload after data that the capture does not hold
-}
-
-var mapped = [12]byte{10: 0xff, 11: 0xff}
-
-// parse reads an IP packet of which the capture lacks the last cut bytes. It
-// returns why it is none of interest. Checksums are not looked at: where they
-// are left to the network card, those in a capture are false.
-func (p *segment) parse(ip []byte, cut int) (reason string) {
-	if len(ip) == 0 {
-		return SkippedCut
-	}
-	var body []byte
-	switch ip[0] >> 4 {
-	case 4:
-		if len(ip) < 20 {
-			return SkippedCut
-		}
-		head, total := int(ip[0]&15)*4, int(binary.BigEndian.Uint16(ip[2:]))
-		if total == 0 { // left to the network card, too
-			total = len(ip) + cut
-		}
-		if head < 20 || total < head {
-			return SkippedMalformed
-		}
-		if ip[9] != protoTCP {
-			return SkippedNotTCP
-		}
-		if binary.BigEndian.Uint16(ip[6:])&0x1fff != 0 {
-			return SkippedFragment
-		}
-		if len(ip) < head {
-			return SkippedCut
-		}
-		copy(p.from[:], mapped[:])
-		copy(p.from[12:], ip[12:])
-		copy(p.to[:], mapped[:])
-		copy(p.to[12:], ip[16:])
-		body = ip[head:min(total, len(ip))]
-		p.missing = total - head - len(body)
-	case 6:
-		if len(ip) < 40 {
-			return SkippedCut
-		}
-		length, next := int(binary.BigEndian.Uint16(ip[4:])), ip[6]
-		if length == 0 {
-			length = len(ip) - 40 + cut
-		}
-		copy(p.from[:], ip[8:])
-		copy(p.to[:], ip[24:])
-		body = ip[40:min(40+length, len(ip))]
-		p.missing = length - len(body)
-		for next != protoTCP {
-			n := 8
-			switch next {
-			case 0, 43, 60: // hop-by-hop options, routing, destination options
-				if len(body) >= 2 {
-					n = (int(body[1]) + 1) * 8
-				}
-			case 44: // fragment
-				if len(body) >= 4 && binary.BigEndian.Uint16(body[2:])&^7 != 0 {
-					return SkippedFragment
-				}
-			case 51: // authentication header
-				if len(body) >= 2 {
-					n = (int(body[1]) + 2) * 4
-				}
-			default:
-				return SkippedNotTCP
-			}
-			if len(body) < n {
-				return SkippedCut
-			}
-			next, body = body[0], body[n:]
-		}
-	default:
-		return SkippedNotIP
-	}
-	if len(body) < tcpHead {
-		return SkippedCut
-	}
-	head := int(body[12]>>4) * 4
-	if head < tcpHead {
-		return SkippedMalformed
-	}
-	if head > len(body) {
-		return SkippedCut
-	}
-	p.fromPort, p.toPort = binary.BigEndian.Uint16(body), binary.BigEndian.Uint16(body[2:])
-	p.seq, p.ack = binary.BigEndian.Uint32(body[4:]), binary.BigEndian.Uint32(body[8:])
-	p.flags = body[13]
-	p.data = body[head:]
-	return ""
 }
 
 // tuple names a connection; a is the lower end.

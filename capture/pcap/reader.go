@@ -23,9 +23,12 @@ const (
 
 // Why a packet was not read. Keys of [Stats.Skipped].
 const (
-	SkippedNotIP         = "not-ip"
-	SkippedNotTCP        = "not-tcp"           // nor QUIC or DTLS
-	SkippedFragment      = "fragment"          // a later fragment of an IP packet
+	SkippedARP           = "arp"
+	SkippedNotIP         = "not-ip" // nor ARP
+	SkippedICMP          = "icmp"
+	SkippedUDP           = "udp"               // neither QUIC nor DTLS
+	SkippedNotTCP        = "not-tcp"           // nor UDP, nor ICMP
+	SkippedFragment      = "fragment"          // of an IP packet that is not in the capture whole
 	SkippedLinkType      = "unknown-link-type" // of its interface
 	SkippedNoInterface   = "unknown-interface" // which its file does not describe
 	SkippedCut           = "headers-cut"       // the capture does not hold its headers whole
@@ -89,6 +92,8 @@ type Reader struct {
 	links links
 	flows flows
 	udp   udp
+
+	fragments fragments
 
 	queue []capture.Input
 	at    int // how many of the queue have been returned
@@ -222,12 +227,18 @@ func (r *Reader) Next() (capture.Input, error) {
 		f.step()
 		f.take()
 		if r.err = f.err; r.err != nil {
-			r.flows.endAll()
+			r.end()
 		}
 	}
 	in := r.queue[r.at]
 	r.at++
 	return in, nil
+}
+
+// end gives what is left at the end of all files.
+func (r *Reader) end() {
+	r.fragments.dropAll(r)
+	r.flows.endAll()
 }
 
 // step reads the next block or record. A packet or a fact in it waits for its turn.
@@ -304,24 +315,45 @@ func Keys(r io.Reader, yield func(keys.Secret)) error {
 
 // packet takes in one packet of a capture.
 func (r *Reader) packet(f *file, it *item) {
-	var p segment
 	ip, reason := r.links.payload(it.link, it.data)
 	if reason == "" {
-		reason = p.parse(ip, it.cut)
-	}
-	if reason == SkippedNotTCP {
-		if inner := tunnelled(ip); inner != nil {
-			ip, reason = inner, p.parse(inner, it.cut)
-		}
-	}
-	if reason == SkippedNotTCP && p.parseUDP(ip, it.cut) && r.udp.take(r, f, it, &p) {
-		return
+		reason = r.ip(f, it, r.stats.Packets, ip, it.cut, 0)
 	}
 	if reason != "" {
 		r.stats.Skipped[reason]++
-		return
 	}
-	r.flows.segment(f, it.leg, it.time, r.stats.Packets, &p)
+}
+
+// ip takes in an IP packet, of which the capture lacks the last cut bytes. It
+// returns why it says nothing about a connection.
+func (r *Reader) ip(f *file, it *item, packet int, ip []byte, cut, depth int) (reason string) {
+	var h header
+	var p segment
+	if reason = h.parse(ip, cut); reason != "" {
+		return reason
+	}
+	if h.fragment {
+		return r.fragments.add(r, f, it, packet, &h, depth)
+	}
+	switch h.proto {
+	case protoTCP:
+		if reason = p.tcp(&h); reason == "" {
+			r.flows.segment(f, it.leg, it.time, packet, &p)
+		}
+		return reason
+	case protoICMP, protoICMPv6:
+		return SkippedICMP
+	}
+	if inner := tunnelled(ip, &h); inner != nil && depth < maxNesting {
+		return r.ip(f, it, packet, inner, cut, depth+1)
+	}
+	if h.proto != protoUDP {
+		return SkippedNotTCP
+	}
+	if p.udp(&h) && r.udp.take(r, f, it, packet, &p) {
+		return ""
+	}
+	return SkippedUDP
 }
 
 // block reads the next block of a pcapng file.
