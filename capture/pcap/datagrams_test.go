@@ -61,7 +61,7 @@ func toldUDP(t testing.TB, s *script) (told string, skipped int) {
 	for {
 		in, err := r.Next()
 		if err != nil {
-			return strings.TrimSpace(b.String()), r.Stats().Skipped[SkippedNotTCP]
+			return strings.TrimSpace(b.String()), r.Stats().Skipped[SkippedUDP]
 		}
 		switch in := in.(type) {
 		case *capture.Open:
