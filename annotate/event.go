@@ -75,6 +75,7 @@ const (
 	KindFact       Kind = "fact"       // something that only the proxy knows
 	KindClosed     Kind = "closed"     // one direction, or both, ended
 	KindSummary    Kind = "summary"    // the eight steps of a session, both legs
+	KindEnd        Kind = "end"        // a connection is over, or the capture ends first: what it came to
 	KindGenealogy  Kind = "genealogy"  // which connections take up which, at the end
 )
 
@@ -105,7 +106,10 @@ type Event struct {
 	Layout   []Part     `json:"layout,omitempty"` // which bytes of Raw are which field
 	// Genealogy lists the connections that take up others, each below the one that
 	// it takes up.
-	Genealogy []Kin `json:"genealogy,omitempty"`
+	Genealogy []Kin     `json:"genealogy,omitempty"`
+	HTTP      *HTTP     `json:"http,omitempty"`     // of a head or body of HTTP
+	Tally     *Tally    `json:"tally,omitempty"`    // of an end
+	Overview  *Overview `json:"overview,omitempty"` // of the file "overview", which is the last event
 }
 
 // Span is a half-open range of byte offsets in one side's TCP stream.
@@ -131,6 +135,21 @@ type Field struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 	Note  string `json:"note,omitempty"` // what it means, if its name does not say
+}
+
+// HTTP says what a head or body belongs to, so that the two halves of an exchange
+// can be found, and which of the event's fields stood on the wire as header fields.
+type HTTP struct {
+	Exchange uint32 `json:"exchange"`           // number of the exchange on its connection, from 1; of HTTP/2 the stream
+	Scheme   string `json:"scheme,omitempty"`   // "https" or "http"
+	Headers  int    `json:"headers,omitempty"`  // of a head: how many of the last fields are header fields
+	Cut      int    `json:"cut,omitempty"`      // header fields that are not told
+	Bodiless bool   `json:"bodiless,omitempty"` // of a head: no body follows
+	Length   int64  `json:"length,omitempty"`   // of a body: bytes as transferred
+	Coding   string `json:"coding,omitempty"`   // its content coding
+	Type     string `json:"type,omitempty"`     // its media type
+	Text     bool   `json:"text,omitempty"`     // the field "begins" is text, and not hexadecimal
+	Whole    bool   `json:"whole,omitempty"`    // it came to its end
 }
 
 // Sentence is one sentence of the story.

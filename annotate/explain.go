@@ -200,6 +200,7 @@ type conn struct {
 	updates   [2]int // KeyUpdate messages, by side
 	darkNoted bool   // and that its tickets may be sealed
 	udpState  *udpState
+	tally     tally
 }
 
 // An alert that was seen.
@@ -249,9 +250,11 @@ func (x *Explainer) Explain(m *capture.Message) []Event {
 	if m.Span.End > m.Span.Start {
 		c.heard[m.Side&1] = true
 	}
+	c.tally.note(c, m)
 	if c.overUDP() {
 		x.udp(c, m)
 		x.summarize(c.session, false)
+		x.balance(c, false)
 		x.retire(c)
 		return x.out
 	}
@@ -283,6 +286,7 @@ func (x *Explainer) Explain(m *capture.Message) []Event {
 		x.web(c, m)
 	}
 	x.summarize(c.session, false)
+	x.balance(c, false)
 	x.retire(c)
 	return x.out
 }
@@ -302,6 +306,7 @@ func (x *Explainer) retire(c *conn) {
 	}
 	old := x.done[0]
 	x.done = x.done[1:]
+	x.balance(old, true)
 	delete(x.conns, old.n)
 	s := old.session
 	for _, other := range s.conns {
@@ -329,6 +334,9 @@ func (x *Explainer) Finish() []Event {
 			}
 		}
 		x.summarize(s, true)
+		for _, c := range s.conns {
+			x.balance(c, true)
+		}
 	}
 	if e, ok := x.genealogy(); ok {
 		x.emit(nil, e)

@@ -75,7 +75,7 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) Event {
 	if b.Request {
 		target := clip(x.target(b.Target))
 		e.Brief = strings.TrimSpace(clip(b.Method) + " " + target)
-		e.Fields = append(e.Fields, field("method", clip(b.Method)), field("target", target), field("protocol", b.Protocol))
+		e.Fields = append(e.Fields, field("method", clip(b.Method)), field("target", clipLong(x.target(b.Target))), field("protocol", b.Protocol))
 		if b.Authority != "" {
 			e.Fields = append(e.Fields, Field{"authority", clip(b.Authority), "the host that is meant"})
 		}
@@ -89,11 +89,15 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) Event {
 	if b.Protocol == "HTTP/2" {
 		e.Fields = append(e.Fields, Field{"stream", strconv.Itoa(int(b.Stream)), "one exchange among several on this connection"})
 	}
-	for i, f := range b.Fields {
-		if i == 100 {
-			e.Fields = append(e.Fields, field("more", fmt.Sprintf("%d further fields", len(b.Fields)-i)))
-			break
-		}
+	e.HTTP = &HTTP{Exchange: b.Stream, Scheme: "https", Headers: len(b.Fields), Bodiless: b.EndsHere}
+	if plain || !m.Inner {
+		e.HTTP.Scheme = "http"
+	}
+	if n := len(b.Fields) - maxHeaders; n > 0 {
+		e.Fields = append(e.Fields, field("more", fmt.Sprintf("%d further fields", n)))
+		e.HTTP.Headers, e.HTTP.Cut = maxHeaders, n
+	}
+	for _, f := range b.Fields[:e.HTTP.Headers] {
 		e.Fields = append(e.Fields, field(clip(f.Name), clipLong(x.header(f.Name, f.Value))))
 	}
 	switch {
@@ -160,8 +164,12 @@ func offersHTTP3(value string) bool {
 	return false
 }
 
+// maxHeaders bounds the header fields that are told of one head.
+const maxHeaders = 250
+
+// clipLong bounds a value that people want whole: an address, a cookie, a policy.
 func clipLong(s string) string {
-	const n = 1000
+	const n = 8 << 10
 	if len(s) > n {
 		return s[:n] + fmt.Sprintf("... (%d bytes)", len(s))
 	}
@@ -183,6 +191,7 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) Event {
 		name = "request body"
 	}
 	e := x.event(c, m, KindMessage, name)
+	e.HTTP = &HTTP{Exchange: b.Stream, Length: b.Len, Coding: clip(b.Coding), Type: clip(b.Type), Whole: b.Complete}
 	parts := []string{fmt.Sprintf("%d bytes", b.Len)}
 	if b.Type != "" {
 		parts = append(parts, clip(b.Type))
@@ -209,6 +218,7 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) Event {
 		text := strings.ToValidUTF8(string(b.Preview), "\uFFFD")
 		if isText(b.Preview) {
 			e.Fields = append(e.Fields, field("begins", x.body(text, b.Type)))
+			e.HTTP.Text = true
 		} else {
 			e.Fields = append(e.Fields, field("begins", x.previewBinary(b.Preview)))
 		}

@@ -54,6 +54,10 @@ func (x *Explainer) fact(m *capture.Message, f *capture.Fact) {
 		}
 	}
 	x.summarize(c.session, false)
+	if f.Kind == capture.FactClosed {
+		c.tally.closed = true
+		x.balance(c, false)
+	}
 }
 
 // maxNotes bounds what a summary repeats of what the proxy noted.

@@ -45,7 +45,9 @@ func (t *Text) Event(e *Event) error {
 		}
 	}
 	if !t.All && e.Session != 0 {
-		if e.Noise {
+		// A capture made elsewhere may be of nothing else.
+		_, folded := t.noise[e.Session]
+		if e.Noise && (e.Leg != "" || folded) {
 			t.noise[e.Session] = e.Host
 			delete(t.held, e.Session)
 			return nil
@@ -147,9 +149,12 @@ func words(id string) string { return strings.ReplaceAll(id, "-", " ") }
 
 // event writes the line of an event and what stands below it.
 func (t *Text) event(e *Event) {
-	if e.Kind == KindSummary {
+	switch {
+	case e.Kind == KindSummary:
 		t.summary(e)
 		return
+	case e.Kind == KindEnd || e.Overview != nil:
+		return // the live story has told it all
 	}
 	if e.Kind == KindGenealogy {
 		t.genealogy(e)
@@ -204,7 +209,7 @@ func (t *Text) event(e *Event) {
 			}
 		}
 		for _, f := range e.Fields {
-			text := clean(f.Name) + ": " + clean(f.Value)
+			text := clean(f.Name) + ": " + brief(clean(f.Value))
 			if f.Note != "" {
 				text += "  (" + clean(f.Note) + ")"
 			}
@@ -219,6 +224,19 @@ func (t *Text) event(e *Event) {
 			t.paragraph("", "      ", clean(s.Text), plain)
 		}
 	}
+}
+
+// brief cuts a value that would fill the screen.
+func brief(s string) string {
+	const n = 1000
+	if len(s) <= n {
+		return s
+	}
+	cut := n
+	for !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + fmt.Sprintf("... (%d bytes)", len(s))
 }
 
 func (t *Text) proof(p Proof) {
@@ -265,6 +283,41 @@ func (t *Text) summary(e *Event) {
 	}
 	t.line("")
 	t.rule(title)
+	t.about(e)
+	for i := 0; i < len(Steps); i++ {
+		rows := s.rows(i)
+		t.line("")
+		// What was not reached is one story for all the steps that are left.
+		last := s.sameUntil(i)
+		if last > i {
+			t.paragraph("", "  ", stepRange(i, last), bold)
+			i = last
+		} else {
+			t.paragraph("", "  ", fmt.Sprintf("step %s: %s", Steps[i], titleOf(Steps[i])), bold)
+		}
+		if alike(rows) {
+			both := rows[0]
+			both.Packets = nil
+			t.row("both", both)
+			continue
+		}
+		for j, r := range rows {
+			t.row(s.Legs[j].Leg, r)
+		}
+	}
+	for _, l := range s.Legs {
+		if l.Secrets != nil {
+			t.secrets(l)
+		}
+	}
+	t.line("")
+	t.rule("")
+	t.line("")
+}
+
+// about writes what kind of session it was, its connections and what there is to say of them.
+func (t *Text) about(e *Event) {
+	s := e.Summary
 	if s.Flow != "" {
 		t.paragraph("", "  ", clean(s.Flow), plain)
 	}
@@ -297,42 +350,30 @@ func (t *Text) summary(e *Event) {
 	for _, note := range e.Says {
 		t.paragraph("", "  ", clean(note.Text), plain)
 	}
-	for i := 0; i < len(Steps); i++ {
-		rows := s.rows(i)
-		t.line("")
-		// What was not reached is one story for all the steps that are left.
-		last := i
-		for notReached(rows) && last+1 < len(Steps) && sameRows(rows, s.rows(last+1)) {
-			last++
-		}
-		if last > i {
-			to := "to"
-			if last == i+1 {
-				to = "and"
-			}
-			t.paragraph("", "  ", fmt.Sprintf("steps %s %s %s", Steps[i], to, Steps[last]), bold)
-			i = last
-		} else {
-			t.paragraph("", "  ", fmt.Sprintf("step %s: %s", Steps[i], titleOf(Steps[i])), bold)
-		}
-		if len(rows) == 2 && rows[0].Verdict == rows[1].Verdict && rows[0].Says.Text == rows[1].Says.Text && slices.Equal(rows[0].Proofs, rows[1].Proofs) {
-			both := rows[0]
-			both.Packets = nil
-			t.row("both", both)
-			continue
-		}
-		for j, r := range rows {
-			t.row(s.Legs[j].Leg, r)
-		}
+}
+
+// sameUntil is the last step of those from i on that were not reached for one and the same reason.
+func (s *Summary) sameUntil(i int) int {
+	rows := s.rows(i)
+	last := i
+	for notReached(rows) && last+1 < len(Steps) && sameRows(rows, s.rows(last+1)) {
+		last++
 	}
-	for _, l := range s.Legs {
-		if l.Secrets != nil {
-			t.secrets(l)
-		}
+	return last
+}
+
+// stepRange is "steps 4a to 8".
+func stepRange(first, last int) string {
+	to := "to"
+	if last == first+1 {
+		to = "and"
 	}
-	t.line("")
-	t.rule("")
-	t.line("")
+	return fmt.Sprintf("steps %s %s %s", Steps[first], to, Steps[last])
+}
+
+// alike tells whether a step went the same way on two legs.
+func alike(rows []Row) bool {
+	return len(rows) == 2 && rows[0].Verdict == rows[1].Verdict && rows[0].Says.Text == rows[1].Says.Text && slices.Equal(rows[0].Proofs, rows[1].Proofs)
 }
 
 // rows are what the legs' rows say of a step, as far as they have them.
@@ -363,6 +404,11 @@ func (t *Text) row(leg string, r Row) {
 	}
 	verdict := words(string(r.Verdict))
 	width := runewidth.StringWidth(lead) + 14
+	t.paragraphStyled(t.paint(dim, lead)+t.paint(verdictStyles[r.Verdict], pad(verdict, 13))+" ", width, r.text(), plain, nil)
+}
+
+// text is what a row says, with its proofs and where it stands.
+func (r Row) text() string {
 	text := clean(r.Says.Text)
 	for _, p := range r.Proofs {
 		mark := "[" + words(string(p.State)) + ": " + words(p.ID) + "]"
@@ -374,7 +420,7 @@ func (t *Text) row(leg string, r Row) {
 	if r.Packets != nil {
 		text += " " + packets(r.Packets)
 	}
-	t.paragraphStyled(t.paint(dim, lead)+t.paint(verdictStyles[r.Verdict], pad(verdict, 13))+" ", width, text, plain, nil)
+	return text
 }
 
 func packets(p *Packets) string {
@@ -566,4 +612,20 @@ var marks = strings.NewReplacer("[proven", `\[proven`, "[step", `\[step`, "[REFU
 
 func unsafeRune(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029'
+}
+
+// paragraphAt writes text behind lead, which is width columns wide, and its
+// further lines indented by indent.
+func (t *Text) paragraphAt(indent int, lead string, width int, text string, s style) {
+	lines := []string{text}
+	if t.Width > 0 {
+		// The first line is shorter by what stands before it.
+		fill := strings.Repeat("x", max(width-indent-1, 1))
+		lines = Wrap(fill+" "+text, max(t.Width-indent, 20))
+		lines[0] = strings.TrimPrefix(strings.TrimPrefix(lines[0], fill), " ")
+	}
+	t.line(strings.TrimRight(lead+t.paint(s, lines[0]), " "))
+	for _, l := range lines[1:] {
+		t.line(strings.Repeat(" ", indent) + t.paint(s, l))
+	}
 }

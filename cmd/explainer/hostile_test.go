@@ -252,7 +252,7 @@ func retell(t *testing.T, recording string, out renderer) {
 	if err := tell.tell(r); err != nil {
 		t.Error(err)
 	}
-	if err := tell.finish(); err != nil {
+	if err := tell.finish(r); err != nil {
 		t.Error(err)
 	}
 }
@@ -1181,7 +1181,7 @@ func TestHostileCuts(t *testing.T) {
 		if cut := errors.As(err, new(*pcap.CutError)); cut == boundaries[n] || err != nil && !cut {
 			t.Errorf("cut at %d, at a boundary of blocks: %v: %v", n, boundaries[n], err)
 		}
-		if err := tell.finish(); err != nil {
+		if err := tell.finish(r); err != nil {
 			t.Error(err)
 		}
 		if strings.Contains(text.String(), "REFUTED") {

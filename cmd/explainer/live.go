@@ -165,7 +165,7 @@ func follow(c *cli.Context, rec *proxy.Recorder, out renderer) error {
 	if errors.As(told, new(*pcap.CutError)) {
 		told = nil
 	}
-	if err := t.finish(); err != nil {
+	if err := t.finish(r); err != nil {
 		return err
 	}
 	return told

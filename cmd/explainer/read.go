@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"explainer/annotate"
 	"explainer/capture/keys"
@@ -27,7 +29,7 @@ Examples:
 
    explainer read session.pcapng
    explainer read --messages --keylog keys.txt capture.pcap`,
-	Flags:  slices.Concat(keyFlags, []cli.Flag{secretsFlag, bytesFlag}, storyFlags),
+	Flags:  slices.Concat(keyFlags, selectFlags, viewFlags, []cli.Flag{secretsFlag, bytesFlag}, storyFlags),
 	Action: read,
 }
 
@@ -50,10 +52,31 @@ func read(c *cli.Context) error {
 	if r.private, err = privateKeys(c); err != nil {
 		return err
 	}
-	if r.out, err = newRenderer(c, c.App.Writer); err != nil {
+	if r.selection, err = newSelection(c); err != nil {
 		return err
 	}
+	out, v, err := newView(c, c.App.Writer, r.selection, nameOf(files), slices.Contains(files, "-"))
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	r.out, r.view = out, v
 	return r.files(files)
+}
+
+// nameOf names captures that are read as one.
+func nameOf(files []string) string {
+	var names []string
+	for _, f := range files {
+		if f == "-" {
+			f = "standard input"
+		}
+		names = append(names, filepath.Base(f))
+	}
+	if len(names) > 3 {
+		return count(len(names), "file")
+	}
+	return strings.Join(names, ", ")
 }
 
 // A reading is one run of read: what the flags ask for, for every file.
@@ -62,6 +85,9 @@ type reading struct {
 	secrets []keys.Secret
 	private []*keys.PrivateKey
 	out     renderer
+	view    *view
+
+	selection *selection
 }
 
 // files tells the story of captures, merged by time. One that cannot be read is
@@ -86,6 +112,8 @@ func (r *reading) files(names []string) error {
 			verdict = childExit(1)
 		}
 	}
+	bar := newProgress(r.c.App.ErrWriter, r.c.App.Writer, readTwice(names), r.view.keepsBack())
+	defer bar.clear()
 	for _, name := range names {
 		s, err := openSource(name)
 		if err != nil {
@@ -93,6 +121,7 @@ func (r *reading) files(names []string) error {
 			continue
 		}
 		defer s.Close()
+		s.progress = bar
 		packets, err := r.open(s, t)
 		if err != nil {
 			wrong(err)
@@ -109,8 +138,10 @@ func (r *reading) files(names []string) error {
 		return verdict
 	}
 	packets := pcap.Merge(readers...)
+	t.files = len(readers)
 	told := t.tell(packets)
-	if err := t.finish(); err != nil {
+	bar.clear()
+	if err := t.finish(packets); err != nil {
 		return err
 	}
 	if n := len(t.open); n > 0 && told == nil && packets.Own() {
@@ -131,7 +162,23 @@ func (r *reading) files(names []string) error {
 		}
 		return failed(fmt.Errorf("%s: no connection over TCP, QUIC or DTLS in %s", what, count(stats.Packets, "packet")), "")
 	}
+	if verdict == nil {
+		verdict = r.selection.verdictOn(r.view.overview)
+	}
 	return verdict
+}
+
+// readTwice is how much there is to read: files are gone through for keys first.
+func readTwice(names []string) int64 {
+	n := int64(0)
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		n += 2 * info.Size()
+	}
+	return n
 }
 
 // open begins to read the packets of s, and feeds t its keys where that can be
@@ -141,8 +188,11 @@ func (r *reading) files(names []string) error {
 func (r *reading) open(s *source, t *teller) (*pcap.Reader, error) {
 	packets, err := s.reader()
 	switch {
-	case err != nil || packets.Own():
+	case err != nil:
 		return packets, err
+	case packets.Own():
+		s.progress.total -= max(s.size, 0)
+		return packets, nil
 	case s.regular():
 		return s.keysFirst(t)
 	}

@@ -16,18 +16,20 @@ type source struct {
 	name string // as it is told
 	file *os.File
 	size int64 // of a regular file, else -1
+
+	progress *progress
 }
 
 // openSource opens a capture; "-" is standard input.
 func openSource(name string) (*source, error) {
 	if name == "-" {
-		return &source{"standard input", os.Stdin, -1}, nil
+		return &source{name: "standard input", file: os.Stdin, size: -1}, nil
 	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, fileError("", err)
 	}
-	s := &source{name, f, -1}
+	s := &source{name: name, file: f, size: -1}
 	info, err := f.Stat()
 	switch {
 	case err == nil && info.IsDir():
@@ -49,9 +51,17 @@ func (s *source) Close() error {
 // regular tells whether the source can be read more than once.
 func (s *source) regular() bool { return s.size >= 0 }
 
+// input is the file, counted.
+func (s *source) input() io.Reader {
+	if s.progress == nil {
+		return s.file
+	}
+	return s.progress.reader(s.file)
+}
+
 // reader begins to read the packets.
 func (s *source) reader() (*pcap.Reader, error) {
-	r, err := pcap.NewReader(s.file)
+	r, err := pcap.NewReader(s.input())
 	if err != nil {
 		return nil, s.wrong(err)
 	}
@@ -64,7 +74,7 @@ func (s *source) keysFirst(t *teller) (*pcap.Reader, error) {
 		return nil, s.wrong(err)
 	}
 	var feeding error
-	err := pcap.Keys(s.file, func(k keys.Secret) {
+	err := pcap.Keys(s.input(), func(k keys.Secret) {
 		if feeding == nil {
 			feeding = t.feed(capture.Input(&k))
 		}

@@ -20,7 +20,7 @@ type renderer interface {
 
 // storyFlags choose how the story is told.
 var storyFlags = []cli.Flag{
-	&cli.StringFlag{Name: "format", Value: "text", Usage: "form of the story: `text|json`, json is one object a line"},
+	&cli.StringFlag{Name: "format", Value: "text", Usage: "form of the story: `text|json`, json is one object a line; of read also har"},
 	&cli.BoolFlag{Name: "messages", Usage: "below each message its fields, sentences and proofs; HTTP/2 flow control too", DisableDefaultText: true},
 	&cli.BoolFlag{Name: "all", Usage: "a browser's own chatter too, message by message", DisableDefaultText: true},
 	&cli.BoolFlag{Name: "show-secrets", Usage: "do not mask passwords, cookies, tokens and keys", DisableDefaultText: true},
@@ -50,8 +50,10 @@ func newRenderer(c *cli.Context, w io.Writer) (renderer, error) {
 type teller struct {
 	decoder   *capture.Decoder
 	explainer *annotate.Explainer
+	survey    annotate.Survey
 	out       renderer
 	open      map[int]bool // connections that have begun and not ended
+	files     int          // how many are read as one, if not one
 }
 
 func newTeller(c *cli.Context, out renderer) *teller {
@@ -103,6 +105,7 @@ func (t *teller) messages(ms []capture.Message) error {
 
 func (t *teller) events(es []annotate.Event) error {
 	for i := range es {
+		t.survey.Add(&es[i])
 		if err := t.out.Event(&es[i]); err != nil {
 			return err
 		}
@@ -110,12 +113,17 @@ func (t *teller) events(es []annotate.Event) error {
 	return nil
 }
 
-// finish tells what was still open when the input ended.
-func (t *teller) finish() error {
+// finish tells what was still open when the input ended, and what it all came to.
+func (t *teller) finish(r *pcap.Reader) error {
 	if err := t.messages(t.decoder.Finish()); err != nil {
 		return err
 	}
 	if err := t.events(t.explainer.Finish()); err != nil {
+		return err
+	}
+	stats := r.Stats()
+	file := annotate.File{Files: max(t.files, 1), Own: r.Own(), Packets: stats.Packets, Bytes: stats.Bytes, Skipped: annotate.SkippedCounts(stats.Skipped)}
+	if err := t.out.Event(t.survey.Overview(file)); err != nil {
 		return err
 	}
 	return t.out.Finish()

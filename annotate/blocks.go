@@ -1,0 +1,475 @@
+package annotate
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-runewidth"
+)
+
+// Blocks writes the story of a capture for people: what the capture comes to, and
+// one block for each session, with its messages in one line each and its eight
+// steps. The blocks come as the sessions end, each with the number by which
+// they are to be ordered; whoever takes them may keep them back.
+type Blocks struct {
+	Width int           // columns to wrap at; 0 does not wrap
+	Color bool          // ANSI colours
+	All   bool          // a browser's own chatter in recordings too
+	Steps map[Step]bool // the steps to tell; nil means all
+	Name  string        // of the file
+	// Out takes the text of a session, or, under BlockBefore, BlockOverview and
+	// BlockAfter, of what belongs to none. The text is valid until it returns.
+	Out func(session int, text []byte) error
+
+	buf   bytes.Buffer
+	text  *Text
+	open  map[int]*block // by session
+	of    map[int]int    // connection: session
+	noise map[int]string // session: host, of the chatter left out
+}
+
+// What stands before the blocks of all sessions and behind them.
+const (
+	BlockOverview = -1
+	BlockBefore   = 0
+	BlockAfter    = math.MaxInt
+)
+
+// Of the lines of a session that has many, the first and the last are shown.
+const (
+	headLines = 40
+	tailLines = 12
+)
+
+// A block is a session that is still open.
+type block struct {
+	host      string
+	noise     bool
+	legs      bool
+	began     time.Time
+	lines     []blockLine // the first
+	tail      []blockLine // the last, a ring
+	at        int         // where in tail the oldest stands
+	folded    map[string]int
+	conns     map[int]bool // that are open
+	summaries []*Event
+	ends      []*Event
+	proven    []string
+}
+
+// A blockLine is the line of an event.
+type blockLine struct {
+	at   string // RFC 3339
+	name string
+	text []byte
+}
+
+// NewBlocks returns a renderer that hands its text to out.
+func NewBlocks(out func(session int, text []byte) error) *Blocks {
+	b := &Blocks{Out: out, open: map[int]*block{}, of: map[int]int{}, noise: map[int]string{}}
+	b.text = NewText(&b.buf)
+	return b
+}
+
+// Event takes the next event.
+func (b *Blocks) Event(e *Event) error {
+	b.text.Width, b.text.Color = b.Width, b.Color
+	switch {
+	case e.Overview != nil:
+		b.text.overview(e.Overview, b.Name)
+		return b.flush(BlockOverview)
+	case e.Kind == KindGenealogy:
+		b.text.genealogy(e)
+		return b.flush(BlockAfter)
+	case e.Kind == KindFile:
+		return nil // the overview counts them
+	case e.Session == 0:
+		b.line(e, false, time.Time{})
+		return b.flush(BlockBefore)
+	}
+	s := b.open[e.Session]
+	if s == nil {
+		s = &block{conns: map[int]bool{}}
+		b.open[e.Session] = s
+	}
+	if was, known := b.of[e.Conn]; e.Conn != 0 && (!known || was != e.Session) && e.Kind != KindEnd {
+		// A connection that turned out to belong to another session leaves its own.
+		if old := b.open[was]; known && old != nil {
+			delete(old.conns, e.Conn)
+			if len(old.conns) == 0 && old.summaries == nil {
+				s.lines = append(old.lines, s.lines...)
+				delete(b.open, was)
+			}
+		}
+		if known || e.Kind == KindConnection {
+			b.of[e.Conn] = e.Session
+			s.conns[e.Conn] = true
+		}
+	}
+	if e.Host != "" {
+		s.host, s.noise = e.Host, e.Noise
+	}
+	s.legs = s.legs || e.Leg != ""
+	if at, err := time.Parse(time.RFC3339Nano, e.Time); err == nil && (s.began.IsZero() || at.Before(s.began)) {
+		s.began = at
+	}
+	for _, p := range e.Proofs {
+		if p.State == Proven && !slices.Contains(s.proven, p.ID) {
+			s.proven = append(s.proven, p.ID)
+		}
+	}
+	switch e.Kind {
+	case KindSummary:
+		kept := *e
+		s.summaries = append(s.summaries, &kept)
+	case KindEnd:
+		kept := *e
+		s.ends = append(s.ends, &kept)
+		delete(s.conns, e.Conn)
+		delete(b.of, e.Conn)
+	default:
+		if b.worth(e) {
+			b.line(e, s.legs, s.began)
+			s.add(blockLine{e.Time, e.Name, b.take()})
+		}
+	}
+	if len(s.conns) == 0 {
+		return b.end(e.Session, s)
+	}
+	return nil
+}
+
+// Flush does nothing: a block is handed on when it is whole.
+func (b *Blocks) Flush() error { return nil }
+
+// Finish hands on what is left.
+func (b *Blocks) Finish() error {
+	for _, n := range slices.Sorted(maps.Keys(b.open)) {
+		if err := b.end(n, b.open[n]); err != nil {
+			return err
+		}
+	}
+	b.text.noise = b.noise
+	if err := b.text.Finish(); err != nil {
+		return err
+	}
+	if b.buf.Len() == 0 {
+		return nil
+	}
+	return b.Out(BlockAfter, b.take())
+}
+
+// worth tells whether an event has a line of its own in a block.
+func (b *Blocks) worth(e *Event) bool {
+	refuted := slices.ContainsFunc(e.Proofs, func(p Proof) bool { return p.State == Refuted })
+	switch {
+	case refuted:
+		return true
+	case e.Kind == KindStep: // its sentence stands in the steps
+		return false
+	case e.Name == "HTTP/2 WINDOW_UPDATE" || e.Name == "HTTP/2 PING":
+		return false
+	case b.Steps != nil:
+		return slices.ContainsFunc(e.Steps, func(m StepMark) bool { return b.Steps[m.Step] })
+	}
+	return true
+}
+
+// take returns what was written since the last time.
+func (b *Blocks) take() []byte {
+	b.text.w.Flush()
+	out := bytes.Clone(b.buf.Bytes())
+	b.buf.Reset()
+	return out
+}
+
+func (b *Blocks) flush(session int) error {
+	b.text.w.Flush()
+	defer b.buf.Reset()
+	return b.Out(session, b.buf.Bytes())
+}
+
+// add keeps a line, or counts one that others push out.
+func (s *block) add(l blockLine) {
+	switch {
+	case len(s.lines) < headLines:
+		s.lines = append(s.lines, l)
+	case len(s.tail) < tailLines:
+		s.tail = append(s.tail, l)
+	default:
+		if s.folded == nil {
+			s.folded = make(map[string]int)
+		}
+		old := s.tail[s.at].name
+		if _, ok := s.folded[old]; !ok && len(s.folded) >= 64 {
+			old = others
+		}
+		s.folded[old]++
+		s.tail[s.at] = l
+		s.at = (s.at + 1) % tailLines
+	}
+}
+
+// line writes the line of an event.
+func (b *Blocks) line(e *Event, legs bool, began time.Time) {
+	t := b.text
+	var head strings.Builder
+	head.WriteString("  ")
+	if e.Session != 0 {
+		fmt.Fprintf(&head, "%9s ", sinceWords(e, began))
+	}
+	if legs {
+		fmt.Fprintf(&head, "%-7s ", e.Leg)
+	}
+	head.WriteString(arrow(e) + " ")
+	name := pad(clean(e.Name), 19) + " "
+	sentence := len(e.Says) > 0 && e.Brief == e.Says[0].Text
+	if e.Kind == KindStep || e.Kind == KindFact && sentence {
+		name = ""
+	}
+	style := plain
+	switch e.Kind {
+	case KindFact, KindConnection, KindClosed, KindFile:
+		style = dim
+	case KindMessage:
+		style = bold
+	}
+	detail := clean(e.Brief)
+	if e.Kind == KindConnection && !legs {
+		detail = "" // stands above
+	}
+	var steps []string
+	for _, m := range e.Steps {
+		steps = append(steps, string(m.Step))
+	}
+	switch len(steps) {
+	case 0:
+	case 1:
+		detail = strings.TrimSpace("[step " + steps[0] + "] " + detail)
+	default:
+		detail = strings.TrimSpace("[steps " + strings.Join(steps, ", ") + "] " + detail)
+	}
+	lead := t.paint(dim, head.String()) + t.paint(style, name)
+	if e.Brief == "" && len(e.Says) == 1 && e.Kind == KindMessage {
+		// A sentence, where it fits into the line.
+		room := t.Width
+		if room <= 0 {
+			room = 120
+		}
+		if text := strings.TrimSpace(detail + " " + clean(e.Says[0].Text)); runewidth.StringWidth(head.String()+name+text) <= room {
+			detail = text
+		}
+	}
+	t.paragraphStyled(lead, runewidth.StringWidth(head.String()+name), detail, plain, nil)
+	for _, p := range e.Proofs {
+		if p.State == Refuted {
+			t.paragraph("    ", "", "REFUTED: "+clean(p.Claim)+". "+clean(p.Reason), alarm)
+		}
+	}
+}
+
+// sinceWords is the time since began.
+func sinceWords(e *Event, began time.Time) string {
+	at, err := time.Parse(time.RFC3339Nano, e.Time)
+	if err != nil || began.IsZero() {
+		return ""
+	}
+	if d := at.Sub(began); d >= 10*time.Second {
+		return fmt.Sprintf("+%.1fs", d.Seconds())
+	} else {
+		return fmt.Sprintf("+%.1fms", float64(d.Microseconds())/1000)
+	}
+}
+
+// end writes the block of a session that is over.
+func (b *Blocks) end(n int, s *block) error {
+	delete(b.open, n)
+	if s.noise && s.legs && !b.All {
+		b.noise[n] = s.host
+		return nil
+	}
+	t := b.text
+	if len(s.summaries)+len(s.ends) > 0 {
+		b.title(n, s)
+	}
+	b.lines(s)
+	told := map[string]bool{}
+	for _, e := range s.summaries {
+		b.steps(e.Summary)
+		for _, l := range e.Summary.Legs {
+			for _, r := range l.Rows {
+				for _, p := range r.Proofs {
+					told[p.ID] = told[p.ID] || p.State == Proven
+				}
+			}
+			if l.Secrets != nil {
+				t.secrets(l)
+			}
+		}
+	}
+	var also []string
+	for _, id := range s.proven {
+		if !told[id] {
+			also = append(also, words(id))
+		}
+	}
+	if len(also) > 0 && b.Steps == nil {
+		t.paragraph("  ", "", "also proven: "+strings.Join(also, ", "), plain)
+	}
+	t.line("")
+	return b.flush(n)
+}
+
+// title writes what a session is.
+func (b *Blocks) title(n int, s *block) {
+	t := b.text
+	title := fmt.Sprintf("Connection %d", n)
+	if s.legs {
+		title = fmt.Sprintf("Session %d", n)
+	}
+	if s.host != "" {
+		title += ": " + clean(s.host)
+	}
+	t.rule(title)
+	if len(s.summaries) == 0 {
+		for _, e := range s.ends {
+			t.paragraph("", "  ", clean(e.Tally.Title), plain)
+			t.paragraph("", "  ", fmt.Sprintf("%sconnection %d, %s to %s", legName(e.Leg), e.Conn, clean(e.Tally.Client), clean(e.Tally.Server)), dim)
+		}
+	}
+	for _, e := range s.summaries {
+		t.about(e)
+	}
+	var when string
+	if !s.began.IsZero() {
+		when = s.began.Format("2006-01-02 15:04:05.000") + " UTC"
+		last := s.began
+		for _, e := range s.ends {
+			if at, err := time.Parse(time.RFC3339Nano, e.Time); err == nil && at.After(last) {
+				last = at
+			}
+		}
+		if d := last.Sub(s.began); d > 0 {
+			when += ", for " + lasting(d)
+		}
+	}
+	for _, e := range s.ends {
+		if e.Tally.State == StatePartly {
+			when += "; " + legName(e.Leg) + "opened in part: " + whyWords(e.Tally.Why)
+		}
+	}
+	if when != "" {
+		t.paragraph("", "  ", when, dim)
+	}
+}
+
+// whyWords lists why records stayed sealed.
+func whyWords(why []Why) string {
+	var parts []string
+	for _, w := range why {
+		parts = append(parts, plural(int(w.Records), "record")+" sealed, "+clean(w.Words))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// lines writes the lines of a session in the order of time, and how many were
+// folded. What waited for keys or for bytes before it was told late.
+func (b *Blocks) lines(s *block) {
+	w := b.text.w
+	if len(s.lines) > 0 {
+		b.text.line("")
+	}
+	tail := append(slices.Clone(s.tail[s.at:]), s.tail[:s.at]...)
+	if len(s.folded) == 0 {
+		s.lines, tail = append(s.lines, tail...), nil
+	}
+	for _, part := range [][]blockLine{s.lines, tail} {
+		slices.SortStableFunc(part, func(a, b blockLine) int {
+			x, err := time.Parse(time.RFC3339Nano, a.at)
+			y, err2 := time.Parse(time.RFC3339Nano, b.at)
+			if err != nil || err2 != nil {
+				return 0
+			}
+			return x.Compare(y)
+		})
+	}
+	for _, l := range s.lines {
+		w.Write(l.text)
+	}
+	if len(s.folded) > 0 {
+		n := 0
+		var by []string
+		for _, c := range counts(s.folded).sorted() {
+			n += c.N
+			by = append(by, fmt.Sprintf("%d %s", c.N, clean(c.Name)))
+		}
+		if len(by) > 8 {
+			by = append(by[:8], "...")
+		}
+		b.text.paragraph("  ", "", fmt.Sprintf("... %s more (%s); --messages tells each ...", plural(n, "message"), strings.Join(by, ", ")), dim)
+	}
+	for _, l := range tail {
+		w.Write(l.text)
+	}
+}
+
+// steps writes the eight steps of a session.
+func (b *Blocks) steps(s *Summary) {
+	t := b.text
+	t.line("")
+	for i := 0; i < len(Steps); i++ {
+		rows := s.rows(i)
+		last := s.sameUntil(i)
+		if b.Steps != nil {
+			if last = i; !b.Steps[Steps[i]] {
+				continue
+			}
+		}
+		name := "step " + string(Steps[i])
+		title := titleOf(Steps[i])
+		if last > i {
+			name, title = stepRange(i, last), ""
+		}
+		i = last
+		switch {
+		case len(rows) == 0:
+			continue
+		case len(rows) == 1:
+			b.stepTitle(name, title, rows[0].Verdict)
+			t.paragraph("", "      ", rows[0].text(), plain)
+		case alike(rows):
+			b.stepTitle(name+", on both legs", title, rows[0].Verdict)
+			r := rows[0]
+			r.Packets = nil
+			t.paragraph("", "      ", r.text(), plain)
+		default:
+			b.stepTitle(name, title, "")
+			for j, r := range rows {
+				lead := "      " + s.Legs[j].Leg + ", "
+				verdict := words(string(r.Verdict)) + ": "
+				t.paragraphAt(6, t.paint(dim, lead)+t.paint(verdictStyles[r.Verdict], verdict), runewidth.StringWidth(lead+verdict), r.text(), plain)
+			}
+		}
+	}
+}
+
+// stepTitle writes "step 3, as told: the server sends its public key".
+func (b *Blocks) stepTitle(name, title string, v Verdict) {
+	t := b.text
+	verdict := ""
+	if v != "" {
+		verdict = words(string(v))
+		name += ", "
+	}
+	colon := ""
+	if title != "" {
+		colon = ": "
+	}
+	lead := "  " + t.paint(bold, name) + t.paint(verdictStyles[v], verdict) + colon
+	t.paragraphAt(6, lead, runewidth.StringWidth("  "+name+verdict+colon), title, bold)
+}

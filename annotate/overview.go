@@ -1,0 +1,517 @@
+package annotate
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// An Overview is what a capture comes to: the last event of its story. All
+// numbers are of connections unless they say otherwise.
+type Overview struct {
+	File        File         `json:"file"`
+	Begin       string       `json:"begin,omitempty"` // RFC 3339, UTC: of the first event and the last
+	End         string       `json:"end,omitempty"`
+	Connections int          `json:"connections"`
+	Sessions    int          `json:"sessions"`            // less than Connections where the proxy's two legs are one session
+	Protocols   []Count      `json:"protocols,omitempty"` // adds up to Connections; see Tally.Protocol
+	Secured     int          `json:"secured"`             // those of TLS, QUIC and DTLS
+	Versions    []Count      `json:"versions,omitempty"`  // adds up to Secured
+	Exchanges   []Count      `json:"key_exchanges,omitempty"`
+	Suites      []Count      `json:"suites,omitempty"`
+	ALPN        []Count      `json:"alpn,omitempty"`
+	Hosts       []Count      `json:"hosts,omitempty"`  // of sessions; the most frequent ones
+	Names       int          `json:"names"`            // how many different ones there are
+	Nameless    int          `json:"nameless"`         // sessions without one
+	States      []Count      `json:"states,omitempty"` // adds up to Secured; see Tally.State
+	Why         []Why        `json:"why,omitempty"`    // records that stayed sealed
+	WhyConns    []Count      `json:"why_connections,omitempty"`
+	Resumed     int          `json:"resumed"`
+	Failed      []Count      `json:"failed,omitempty"` // by step
+	Alerts      []Count      `json:"alerts,omitempty"` // of alerts that could be read
+	Requests    int          `json:"requests"`         // HTTP messages, those of an origin leg not counted again
+	Responses   int          `json:"responses"`
+	Data        int64        `json:"data"`   // bytes of application data that were read
+	Proven      int          `json:"proven"` // proofs
+	Refuted     int          `json:"refuted"`
+	Unchecked   int          `json:"not_checkable"`
+	Refutations []Refutation `json:"refutations,omitempty"` // the first of them
+	Odd         []Odd        `json:"odd,omitempty"`
+	Lines       []Line       `json:"lines,omitempty"` // of the first connections
+}
+
+// File is what a reader of captures knows of what it read.
+type File struct {
+	Own     bool    `json:"recording,omitempty"` // made by explainer
+	Files   int     `json:"files"`
+	Packets int     `json:"packets"`
+	Bytes   int64   `json:"bytes"`             // uncompressed
+	Skipped []Count `json:"skipped,omitempty"` // packets that say nothing about a connection, by reason
+}
+
+// A Count is how many there are of something.
+type Count struct {
+	Name string `json:"name"`
+	N    int    `json:"n"`
+}
+
+// A Refutation is a proof that did not hold.
+type Refutation struct {
+	Conn   int    `json:"conn"`
+	ID     string `json:"id"`
+	Claim  string `json:"claim"`
+	Reason string `json:"reason"`
+}
+
+// Odd is something that whoever reads the capture should look at.
+type Odd struct {
+	Says  Sentence `json:"says"`
+	N     int      `json:"n"`
+	Conns []int    `json:"conns,omitempty"` // the first of them
+}
+
+// A Line is a connection in one line.
+type Line struct {
+	Conn     int    `json:"conn"`
+	Session  int    `json:"session"`
+	Leg      string `json:"leg,omitempty"`
+	Host     string `json:"host,omitempty"`
+	Server   string `json:"server"`
+	Protocol string `json:"protocol"`
+	Version  string `json:"version,omitempty"`
+	Exchange string `json:"key_exchange,omitempty"`
+	State    string `json:"state,omitempty"`
+	Resumed  bool   `json:"resumed,omitempty"`
+	Requests int    `json:"requests,omitempty"`
+	Failed   Step   `json:"failed,omitempty"`
+	Cause    string `json:"cause,omitempty"`
+	Refuted  int    `json:"refuted,omitempty"`
+}
+
+const (
+	maxLines       = 40
+	maxRefutations = 20
+	maxOddConns    = 12
+	maxHosts       = 12
+	maxCounted     = 1 << 16 // different names of one kind
+)
+
+// A Survey gathers an overview from the events of a story. Its zero value is
+// ready for use. It holds what it counts, and of a connection something only
+// while that is open.
+type Survey struct {
+	o         Overview
+	n         int // of the last event
+	begin     time.Time
+	end       time.Time
+	protocols counts
+	versions  counts
+	exchanges counts
+	suites    counts
+	alpn      counts
+	hosts     counts
+	states    counts
+	failed    counts
+	alerts    counts
+	whyConns  counts
+	why       map[string]Why
+	odd       map[string]*Odd
+	values    map[string]args // of what is odd
+	open      map[int]*surveyed
+}
+
+// surveyed is what is known of an open connection.
+type surveyed struct {
+	requests int
+	refuted  int
+	tunnel   bool // its last request was for a tunnel
+}
+
+// counts counts by name, and names that it has no room for together.
+type counts map[string]int
+
+const others = "others"
+
+func (c *counts) add(name string, n int) {
+	if *c == nil {
+		*c = make(counts)
+	}
+	if _, ok := (*c)[name]; !ok && len(*c) >= maxCounted {
+		name = others
+	}
+	(*c)[name] += n
+}
+
+// sorted lists them, the most frequent first.
+func (c counts) sorted() []Count {
+	var out []Count
+	for name, n := range c {
+		out = append(out, Count{name, n})
+	}
+	slices.SortFunc(out, func(a, b Count) int { return cmp.Or(b.N-a.N, strings.Compare(a.Name, b.Name)) })
+	return out
+}
+
+// SkippedCounts turns a reader's counts of packets that were passed over into an ordered list.
+func SkippedCounts(by map[string]int) []Count {
+	return counts(by).sorted()
+}
+
+// oddOf are sentences of single messages that belong into an overview, and what it says of them.
+var oddOf = map[string]string{
+	"heartbleed":                 "odd-heartbleed",
+	"downgrade-sentinel-ignored": "odd-downgrade",
+	"key-reused":                 "odd-key-reused",
+	"server-hello-unregistered":  "odd-unregistered",
+	"client-hello-misplaced":     "odd-misplaced-hello",
+	"client-hello-renegotiation": "odd-renegotiation",
+	"sealed-bad-tag":             "odd-bad-tag",
+}
+
+// Add takes in the next event of the story.
+func (s *Survey) Add(e *Event) {
+	s.n = max(s.n, e.N)
+	if at, err := time.Parse(time.RFC3339Nano, e.Time); err == nil {
+		if s.begin.IsZero() || at.Before(s.begin) {
+			s.begin = at
+		}
+		if at.After(s.end) {
+			s.end = at
+		}
+	}
+	for _, p := range e.Proofs {
+		switch p.State {
+		case Proven:
+			s.o.Proven++
+		case NotCheckable:
+			s.o.Unchecked++
+		case Refuted:
+			s.o.Refuted++
+			if len(s.o.Refutations) < maxRefutations {
+				s.o.Refutations = append(s.o.Refutations, Refutation{e.Conn, p.ID, p.Claim, p.Reason})
+			}
+		}
+	}
+	if e.Conn == 0 {
+		return
+	}
+	c := s.open[e.Conn]
+	if c == nil {
+		if e.Kind != KindConnection {
+			return // what the proxy still had to say
+		}
+		if s.open == nil {
+			s.open = make(map[int]*surveyed)
+		}
+		c = &surveyed{}
+		s.open[e.Conn] = c
+		s.o.Connections++
+	}
+	for _, p := range e.Proofs {
+		if p.State == Refuted {
+			c.refuted++
+		}
+	}
+	for _, say := range e.Says {
+		if id, ok := oddOf[say.ID]; ok {
+			s.note(id, e.Conn, nil)
+		}
+	}
+	switch {
+	case e.HTTP != nil && e.Name == "HTTP request":
+		// A CONNECT asks a proxy for a way, and no server for anything.
+		if c.tunnel = e.HTTP.Scheme == "http" && strings.HasPrefix(e.Brief, "CONNECT "); c.tunnel {
+			break
+		}
+		c.requests++
+		if e.Leg != "origin" {
+			s.o.Requests++
+		}
+	case e.HTTP != nil && e.Name == "HTTP response":
+		if e.Leg != "origin" && !c.tunnel {
+			s.o.Responses++
+		}
+	case e.Kind == KindMessage && e.Name == "Alert":
+		s.alerts.add(fmt.Sprintf("%s of the %s", e.Brief, e.From), 1)
+	case e.Tally != nil:
+		s.ended(e, c)
+		delete(s.open, e.Conn)
+	}
+}
+
+// note counts something odd.
+func (s *Survey) note(id string, conn int, a args) {
+	key := id + "\x00" + a["what"]
+	o := s.odd[key]
+	if o == nil {
+		if s.odd == nil {
+			s.odd, s.values = make(map[string]*Odd), make(map[string]args)
+		}
+		if len(s.odd) >= 100 {
+			return
+		}
+		o = &Odd{}
+		s.odd[key], s.values[key] = o, a.with("id", id)
+	}
+	if n := len(o.Conns); n > 0 && o.Conns[n-1] == conn {
+		return
+	}
+	o.N++
+	if len(o.Conns) < maxOddConns {
+		o.Conns = append(o.Conns, conn)
+	}
+}
+
+// ended counts a connection that is over.
+func (s *Survey) ended(e *Event, c *surveyed) {
+	t := e.Tally
+	s.protocols.add(t.Protocol, 1)
+	s.o.Data += t.Data[0] + t.Data[1]
+	line := Line{
+		Conn: e.Conn, Session: e.Session, Leg: e.Leg, Host: e.Host, Server: t.Server, Protocol: t.Protocol, Version: t.Version,
+		State: t.State, Resumed: t.Resumed, Requests: c.requests, Failed: t.Failed, Cause: t.Cause, Refuted: c.refuted,
+	}
+	if e.Leg != "origin" || e.Session == e.Conn {
+		s.o.Sessions++
+		if e.Host != "" {
+			s.hosts.add(e.Host, 1)
+		} else {
+			s.o.Nameless++
+		}
+	}
+	if t.Failed != "" {
+		s.failed.add(string(t.Failed), 1)
+	}
+	if t.Missing > 0 {
+		s.note("odd-gap", e.Conn, nil)
+	}
+	if t.Broken {
+		s.note("odd-malformed", e.Conn, nil)
+	}
+	if !t.Begun {
+		s.note("odd-midstream", e.Conn, nil)
+	}
+	switch t.Protocol {
+	case ProtocolHTTP:
+		s.note("odd-plain-http", e.Conn, nil)
+	case ProtocolQUIC:
+		s.note("odd-quic", e.Conn, nil)
+	case ProtocolDTLS:
+		s.note("odd-dtls", e.Conn, nil)
+	}
+	switch t.Protocol {
+	case ProtocolTLS, ProtocolQUIC, ProtocolDTLS:
+		line.Exchange = exchangeOf(t)
+		s.secured(e.Conn, t, line.Exchange)
+	}
+	if len(s.o.Lines) < maxLines {
+		s.o.Lines = append(s.o.Lines, line)
+	}
+}
+
+// secured counts a connection of TLS, QUIC or DTLS.
+func (s *Survey) secured(conn int, t *Tally, exchange string) {
+	s.o.Secured++
+	s.states.add(t.State, 1)
+	for _, w := range t.Why {
+		if s.why == nil {
+			s.why = make(map[string]Why)
+		}
+		sum := s.why[w.Reason]
+		sum.Reason, sum.Words, sum.Records = w.Reason, w.Words, sum.Records+w.Records
+		s.why[w.Reason] = sum
+		s.whyConns.add(w.Reason, 1)
+	}
+	if t.Resumed {
+		s.o.Resumed++
+	}
+	if t.Version == "" {
+		s.versions.add(noHello, 1)
+		return
+	}
+	s.versions.add(t.Version, 1)
+	s.exchanges.add(exchange, 1)
+	s.suites.add(t.Suite, 1)
+	if t.ALPN != "" {
+		s.alpn.add(t.ALPN, 1)
+	}
+	switch t.Version {
+	case "SSL 2.0", "SSL 3.0":
+		s.note("odd-ssl", conn, args{"what": t.Version})
+	case "TLS 1.0", "TLS 1.1", "DTLS 1.0":
+		s.note("odd-old-version", conn, args{"what": t.Version})
+	}
+	if id := oddSuite(t.Suite); id != "" {
+		s.note(id, conn, args{"what": t.Suite})
+	}
+	switch t.Flow {
+	case "tls12-rsa":
+		s.note("odd-rsa", conn, nil)
+	case "tls12-dhe":
+		s.note("odd-dhe", conn, nil)
+	case "tls12-anonymous":
+		s.note("odd-anonymous", conn, nil)
+	}
+}
+
+// noHello stands for the version of connections without a ServerHello.
+const noHello = "no ServerHello"
+
+// oddSuite finds suites that nobody should use any more, by the registry's names.
+func oddSuite(name string) string {
+	switch {
+	case strings.Contains(name, "_WITH_NULL_"):
+		return "odd-suite-null"
+	case strings.Contains(name, "EXPORT"):
+		return "odd-suite-export"
+	case strings.Contains(name, "_RC4_"):
+		return "odd-suite-rc4"
+	case strings.Contains(name, "_WITH_DES_") || strings.Contains(name, "3DES"):
+		return "odd-suite-des"
+	}
+	return ""
+}
+
+// exchangeOf names how the two sides came to a common secret.
+func exchangeOf(t *Tally) string {
+	group := t.Group
+	switch {
+	case group == "":
+	case strings.HasPrefix(group, "ffdhe"), strings.HasSuffix(group, "Diffie-Hellman"):
+		group = "DHE " + strings.TrimSuffix(group, " Diffie-Hellman")
+	case strings.Contains(strings.ToUpper(group), "MLKEM"), strings.Contains(group, "Kyber"):
+	default:
+		group = "ECDHE " + group
+	}
+	switch t.Flow {
+	case "tls12-rsa":
+		return "RSA key transport"
+	case "tls12-resumed-id":
+		return "resumed by session id"
+	case "tls12-resumed-ticket":
+		return "resumed with a ticket"
+	case "tls13-psk":
+		return "PSK alone"
+	case "tls13-psk-dhe", "psk-dhe", "tls13-0rtt":
+		if group == "" {
+			return "PSK alone"
+		}
+		return "PSK and " + group
+	case "psk":
+		return "PSK alone"
+	case "tls12-anonymous":
+		return strings.TrimSpace("anonymous " + group)
+	case "tls12-dhe":
+		return cmp.Or(group, "DHE")
+	case "tls12-ecdhe":
+		return cmp.Or(group, "ECDHE")
+	case "unknown":
+		return ""
+	}
+	return cmp.Or(group, "another")
+}
+
+// Overview returns what the events so far come to, as the event that ends the story.
+func (s *Survey) Overview(f File) *Event {
+	o := s.o
+	o.File = f
+	if !s.begin.IsZero() {
+		o.Begin, o.End = s.begin.Format(time.RFC3339Nano), s.end.Format(time.RFC3339Nano)
+	}
+	o.Protocols, o.Versions, o.Exchanges, o.Suites, o.ALPN = s.protocols.sorted(), s.versions.sorted(), s.exchanges.sorted(), s.suites.sorted(), s.alpn.sorted()
+	o.States, o.Alerts, o.WhyConns = s.states.sorted(), s.alerts.sorted(), s.whyConns.sorted()
+	o.Hosts, o.Names = s.hosts.sorted(), len(s.hosts)
+	if len(o.Hosts) > maxHosts {
+		o.Hosts = o.Hosts[:maxHosts]
+	}
+	for _, step := range Steps {
+		if n := s.failed[string(step)]; n > 0 {
+			o.Failed = append(o.Failed, Count{string(step), n})
+		}
+	}
+	for _, c := range o.WhyConns {
+		o.Why = append(o.Why, s.why[c.Name])
+	}
+	slices.SortFunc(o.Lines, func(a, b Line) int {
+		return cmp.Or(a.Session-b.Session, legOrder(a.Leg)-legOrder(b.Leg), a.Conn-b.Conn)
+	})
+	for key, odd := range s.odd {
+		v := s.values[key]
+		a := v.with("count", plural(odd.N, "connection"))
+		odd := *odd
+		slices.Sort(odd.Conns)
+		odd.Says = say(v["id"], Inferred, a)
+		o.Odd = append(o.Odd, odd)
+	}
+	if o.Connections > 0 && o.Secured == 0 {
+		o.Odd = append(o.Odd, Odd{Says: say("odd-no-tls", Clear, nil)})
+	}
+	slices.SortFunc(o.Odd, func(a, b Odd) int {
+		return cmp.Or(slices.Index(oddOrder, a.Says.ID)-slices.Index(oddOrder, b.Says.ID), b.N-a.N, strings.Compare(a.Says.Text, b.Says.Text))
+	})
+	return &Event{Schema: SchemaVersion, N: s.n + 1, Kind: KindFile, Name: "overview", Brief: plural(o.Connections, "connection") + " in " + plural(f.Packets, "packet"), Overview: &o}
+}
+
+// legOrder puts the browser's leg before the origin's.
+func legOrder(leg string) int {
+	if leg == "origin" {
+		return 1
+	}
+	return 0
+}
+
+// oddOrder is in which order the odd things are told, the worst first.
+var oddOrder = func() []string {
+	var ids []string
+	for _, e := range overviewSentences {
+		ids = append(ids, e.id)
+	}
+	return ids
+}()
+
+// connsWords lists connections: "connection 3", "connections 3, 4 and 7".
+func connsWords(conns []int, n int) string {
+	var list []string
+	for _, c := range conns {
+		list = append(list, strconv.Itoa(c))
+	}
+	switch more := n - len(conns); {
+	case len(list) == 0:
+		return ""
+	case more > 0:
+		return "connections " + strings.Join(list, ", ") + fmt.Sprintf(" and %d more", more)
+	case len(list) == 1:
+		return "connection " + list[0]
+	}
+	return "connections " + strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
+}
+
+// overviewSentences tell what is odd in a capture, the worst first.
+var overviewSentences = []entry{
+	{"odd-no-tls", "There is no TLS in this capture.", nil},
+	{"odd-heartbleed", "A heartbeat message claims more bytes than it has: an attempt to read the other side's memory (Heartbleed).", []string{"6520 4"}},
+	{"odd-downgrade", "The version may have been lowered by somebody on the path: the server's random number says that it could do better.", []string{"8446 4.1.3"}},
+	{"odd-bad-tag", "Records do not fit the key that should open them.", nil},
+	{"odd-suite-null", "{what} does not encrypt: everybody on the path reads along.", []string{"5246 6.2.3.1"}},
+	{"odd-anonymous", "Nothing proves who the server is (anonymous key exchange).", []string{"5246 F.1.1.1"}},
+	{"odd-suite-export", "{what} is weak on purpose (export suites of the 1990s).", nil},
+	{"odd-ssl", "{what} is broken and must not be used.", []string{"6176 3", "7568 3"}},
+	{"odd-suite-rc4", "{what} encrypts with RC4, which must not be used.", []string{"7465 2"}},
+	{"odd-suite-des", "{what} encrypts with DES or 3DES, whose blocks are too short for much data.", []string{"9325 4.1"}},
+	{"odd-old-version", "{what} is deprecated.", []string{"8996 4", "8996 5"}},
+	{"odd-rsa", "RSA key transport, the textbook's way, is deprecated: whoever gets the server's private key later reads all of it.", []string{"10015 4"}},
+	{"odd-dhe", "Finite-field Diffie-Hellman in TLS 1.2 is deprecated.", []string{"10015 3"}},
+	{"odd-key-reused", "A key that should be fresh was used in another connection before.", nil},
+	{"odd-unregistered", "The cipher suite is in no registry.", nil},
+	{"odd-misplaced-hello", "A second ClientHello comes where none has a place.", nil},
+	{"odd-renegotiation", "A second handshake takes place inside the connection (renegotiation).", []string{"5746 3"}},
+	{"odd-malformed", "Something in it breaks the protocol; that direction is not read further.", nil},
+	{"odd-gap", "Bytes were sent that are not in the capture.", nil},
+	{"odd-midstream", "It began before the capture did.", nil},
+	{"odd-plain-http", "Plain HTTP, without TLS: everybody on the path reads along.", []string{"9110 4.2.1"}},
+	{"odd-quic", "QUIC, which has TLS 1.3 inside. Its hellos are told, as everybody can read them; the rest is not opened here.", []string{"9001 5.2"}},
+	{"odd-dtls", "DTLS, which is TLS over datagrams. What it has in clear is told; the rest is not opened here.", []string{"9147 1"}},
+}

@@ -1,0 +1,339 @@
+package annotate
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-runewidth"
+)
+
+// Overview writes what a capture comes to. name is the file's.
+func (t *Text) Overview(o *Overview, name string) error {
+	t.overview(o, name)
+	return t.w.Flush()
+}
+
+func (t *Text) overview(o *Overview, name string) {
+	title := "Overview"
+	if name != "" {
+		title += " of " + clean(name)
+	}
+	t.rule(title)
+	t.paragraph("", "  ", o.headline(), plain)
+	for _, r := range o.Refutations {
+		t.paragraph("  ", "", fmt.Sprintf("REFUTED in connection %d: %s. %s", r.Conn, clean(r.Claim), clean(r.Reason)), alarm)
+	}
+	if n := o.Refuted - len(o.Refutations); n > 0 {
+		t.paragraph("  ", "", fmt.Sprintf("REFUTED: %d more", n), alarm)
+	}
+	if o.Connections > 1 {
+		t.totals(o)
+	}
+	if len(o.Odd) > 0 {
+		t.line("")
+		t.line("  " + t.paint(bold, "Look at"))
+		for _, odd := range o.Odd {
+			text := clean(odd.Says.Text)
+			if o.Connections > 1 && odd.N > 0 {
+				text = strings.TrimSuffix(text, ".") + ": " + connsWords(odd.Conns, odd.N) + "."
+			}
+			t.paragraph("    - ", "", text, plain)
+		}
+	}
+	if o.Connections > 1 {
+		t.lines(o)
+	}
+	t.line("")
+}
+
+// headline says how much the capture is.
+func (o *Overview) headline() string {
+	what := "Capture"
+	if o.File.Own {
+		what = "Recording of explainer's own"
+	}
+	if o.File.Files > 1 {
+		what = fmt.Sprintf("%d captures as one", o.File.Files)
+	}
+	text := fmt.Sprintf("%s: %s, %s", what, plural(o.File.Packets, "packet"), plural(o.Connections, "connection"))
+	if o.Sessions != 0 && o.Sessions != o.Connections {
+		text += " in " + plural(o.Sessions, "session") + " (the browser's leg and the origin's are one session)"
+	}
+	begin, err := time.Parse(time.RFC3339Nano, o.Begin)
+	end, _ := time.Parse(time.RFC3339Nano, o.End)
+	if err == nil {
+		text += ", " + begin.Format("2006-01-02 15:04:05") + " UTC"
+		if d := end.Sub(begin); d > 0 {
+			text += ", within " + lasting(d)
+		}
+	}
+	if len(o.File.Skipped) > 0 {
+		var parts []string
+		n := 0
+		for _, c := range o.File.Skipped {
+			parts = append(parts, fmt.Sprintf("%s %d", skippedWords(c.Name), c.N))
+			n += c.N
+		}
+		text += fmt.Sprintf(". %s passed over: %s", plural(n, "packet"), strings.Join(parts, ", "))
+	}
+	return text + "."
+}
+
+// lasting is a duration as people say it.
+func lasting(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < 48*time.Hour:
+		return d.Round(time.Second).String()
+	}
+	return fmt.Sprintf("%.1f days", d.Hours()/24)
+}
+
+// skippedWords says why packets were passed over.
+func skippedWords(reason string) string {
+	if w, ok := map[string]string{
+		"arp": "ARP", "not-ip": "not IP", "icmp": "ICMP", "udp": "UDP without QUIC or DTLS", "not-tcp": "other IP", "fragment": "IP fragment without the rest", "unknown-link-type": "link type not read",
+		"unknown-interface": "interface not described", "headers-cut": "headers cut off", "malformed-header": "malformed header",
+		"after-close": "data after the close", "stray": "numbers far from their connection", "other-record": "no packet at all",
+		"malformed-fact": "malformed note of the proxy",
+	}[reason]; ok {
+		return w
+	}
+	return words(clean(reason))
+}
+
+// totals writes the counts, each kind in a line.
+func (t *Text) totals(o *Overview) {
+	t.line("")
+	row := func(name, text string) {
+		const width = 16
+		lead := "  " + t.paint(bold, pad(name, width-2))
+		for _, line := range wrapList(text, t.Width-width) {
+			t.line(lead + line)
+			lead = strings.Repeat(" ", width)
+		}
+	}
+	row("speak", listCounts(o.Protocols, protocolWords, 0))
+	row("versions", listCounts(o.Versions, clean, 0))
+	row("key exchange", listCounts(o.Exchanges, clean, 12))
+	row("suites", listCounts(o.Suites, clean, 12))
+	row("inside", listCounts(o.ALPN, clean, 8))
+	hosts := listCounts(o.Hosts, clean, 0)
+	if n := o.Names - len(o.Hosts); n > 0 {
+		hosts += fmt.Sprintf(", and %d more names", n)
+	}
+	if o.Nameless > 0 && hosts != "" {
+		hosts += fmt.Sprintf("; %d without a name", o.Nameless)
+	}
+	row("hosts", hosts)
+	row("keys", o.keysWords())
+	if o.Requests+o.Responses > 0 {
+		row("HTTP", plural(o.Requests, "request")+", "+plural(o.Responses, "response"))
+	}
+	if o.Resumed > 0 {
+		row("resumed", plural(o.Resumed, "connection"))
+	}
+	var failed []string
+	for _, c := range o.Failed {
+		failed = append(failed, fmt.Sprintf("%d at step %s (%s)", c.N, c.Name, titleOf(Step(c.Name))))
+	}
+	row("failed", strings.Join(failed, ", "))
+	row("alerts", listCounts(o.Alerts, clean, 12))
+	row("proofs", listCounts(slices.DeleteFunc([]Count{{"REFUTED", o.Refuted}, {"proven", o.Proven}, {"not checkable", o.Unchecked}}, func(c Count) bool { return c.N == 0 }), clean, 0))
+}
+
+// wrapList breaks a list behind its commas, and what is longer than a line between words.
+func wrapList(text string, width int) []string {
+	if text == "" || width < 20 {
+		return slices.DeleteFunc([]string{text}, func(s string) bool { return s == "" })
+	}
+	var lines []string
+	line := ""
+	for _, item := range strings.SplitAfter(text, ", ") {
+		if line != "" && runewidth.StringWidth(line+strings.TrimSpace(item)) > width {
+			lines = append(lines, strings.TrimSpace(line))
+			line = ""
+		}
+		line += item
+		if runewidth.StringWidth(line) > width+1 {
+			parts := Wrap(line, width)
+			lines = append(lines, parts[:len(parts)-1]...)
+			line = parts[len(parts)-1] + " "
+		}
+	}
+	return append(lines, strings.TrimSpace(line))
+}
+
+// keysWords says how many connections opened, and why others did not.
+func (o *Overview) keysWords() string {
+	var parts []string
+	for _, c := range o.States {
+		parts = append(parts, strconv.Itoa(c.N)+" "+stateWords(c.Name))
+	}
+	text := strings.Join(parts, ", ")
+	var why []string
+	for i, w := range o.Why {
+		why = append(why, fmt.Sprintf("%s (%s)", clean(w.Words), plural(o.WhyConns[i].N, "connection")))
+	}
+	if len(why) > 0 {
+		text += "; what stayed sealed: " + strings.Join(why, ", ")
+	}
+	return text
+}
+
+func stateWords(state string) string {
+	switch state {
+	case StatePartly:
+		return "opened in part"
+	case StateClear:
+		return "not encrypted by their suite"
+	case StateNothing:
+		return "with nothing encrypted"
+	}
+	return state
+}
+
+func protocolWords(p string) string {
+	switch p {
+	case ProtocolHTTP:
+		return "plain HTTP"
+	case ProtocolOther:
+		return "neither TLS nor HTTP"
+	case ProtocolTunnel:
+		return "passed through unread"
+	case ProtocolNone:
+		return "nothing whole"
+	}
+	return strings.ToUpper(p)
+}
+
+// listCounts is "9 TLS 1.3, 3 TLS 1.2"; of more than most, if that is not 0, the rest is counted.
+func listCounts(cs []Count, name func(string) string, most int) string {
+	var parts []string
+	for i, c := range cs {
+		if most > 0 && i == most {
+			rest := 0
+			for _, c := range cs[i:] {
+				rest += c.N
+			}
+			parts = append(parts, fmt.Sprintf("%d of %d other kinds", rest, len(cs)-i))
+			break
+		}
+		parts = append(parts, strconv.Itoa(c.N)+" "+name(c.Name))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// lines writes the table of the connections.
+func (t *Text) lines(o *Overview) {
+	t.line("")
+	if o.Connections > len(o.Lines) {
+		t.paragraph("", "  ", fmt.Sprintf("%d connections: --connection, --host, --verdict and --only-failed choose among them.", o.Connections), dim)
+		return
+	}
+	var rows [][4]string
+	var width [3]int
+	for _, l := range o.Lines {
+		r := [4]string{strconv.Itoa(l.Conn), l.to(), l.how(), l.outcome()}
+		rows = append(rows, r)
+		for i := range width {
+			width[i] = max(width[i], runewidth.StringWidth(r[i]))
+		}
+	}
+	room := t.Width
+	if room <= 0 || room > 140 {
+		room = 140
+	}
+	for i, r := range rows {
+		l := o.Lines[i]
+		style := plain
+		switch {
+		case l.Refuted > 0:
+			style = alarm
+		case l.Failed != "":
+			style = red
+		case l.State == StateOpened:
+			style = green
+		}
+		// In columns, as far as they fit beside one another.
+		lead := "  " + strings.Repeat(" ", width[0]-len(r[0])) + r[0] + "  "
+		text := r[3]
+		switch {
+		case runewidth.StringWidth(lead)+width[1]+2+width[2]+2+18 <= room:
+			lead += pad(r[1], width[1]) + "  " + pad(r[2], width[2]) + "  "
+		case runewidth.StringWidth(lead)+width[1]+2+30 <= room:
+			lead += pad(r[1], width[1]) + "  "
+			text = joinWith(", ", r[2], r[3])
+		default:
+			text = joinWith(", ", r[1], r[2], r[3])
+		}
+		t.paragraphStyled(lead, runewidth.StringWidth(lead), text, style, nil)
+	}
+}
+
+// joinWith joins what is not empty.
+func joinWith(sep string, parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return strings.TrimSpace(s) == "" }), sep)
+}
+
+// to is to whom the connection leads.
+func (l Line) to() string {
+	to := clean(l.Server)
+	if l.Host != "" {
+		to = clean(l.Host)
+		if i := strings.LastIndexByte(l.Server, ':'); i >= 0 && l.Server[i:] != ":443" && l.Leg == "" {
+			to += l.Server[i:]
+		}
+	}
+	if l.Leg != "" {
+		to = pad(l.Leg, 8) + to
+	}
+	return to
+}
+
+// how is what the connection speaks.
+func (l Line) how() string {
+	switch {
+	case l.Version != "":
+		protocol := l.Version
+		if l.Protocol == ProtocolQUIC {
+			protocol = "QUIC, " + protocol
+		}
+		return strings.TrimSuffix(protocol+", "+l.Exchange, ", ")
+	case l.Protocol == ProtocolTLS:
+		return "TLS, no ServerHello"
+	}
+	return protocolWords(l.Protocol)
+}
+
+// outcome is what came of the connection.
+func (l Line) outcome() string {
+	var parts []string
+	if l.Refuted > 0 {
+		parts = append(parts, "REFUTED")
+	}
+	if l.Failed != "" {
+		text := "failed at step " + string(l.Failed)
+		if l.Cause != "" {
+			text += ": " + clean(l.Cause)
+		}
+		parts = append(parts, text)
+	}
+	switch l.State {
+	case "", StateNothing:
+	case StateClear:
+		parts = append(parts, "not encrypted")
+	default:
+		parts = append(parts, stateWords(l.State))
+	}
+	if l.Requests > 0 {
+		parts = append(parts, plural(l.Requests, "request"))
+	}
+	return strings.Join(parts, ", ")
+}
