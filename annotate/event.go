@@ -188,6 +188,8 @@ type Leg struct {
 	Title string  `json:"title"`           // the row in words
 	Facts []Field `json:"facts,omitempty"` // version, suite, group, ALPN, certificate in a line
 	Rows  []Row   `json:"rows"`
+	// Unopened says why records stayed sealed.
+	Unopened []Unopened `json:"unopened,omitempty"`
 
 	Secrets  *Secrets `json:"secrets,omitempty"`  // where Explainer.Secrets asks for them
 	Parent   *Parent  `json:"parent,omitempty"`   // whose secret it takes up

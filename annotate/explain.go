@@ -25,6 +25,10 @@ type Explainer struct {
 	// Bytes adds to each handshake message its bytes, and which field they are.
 	Bytes bool
 
+	// Eavesdropper tells what somebody on the path without any key sees, and says
+	// for each step what stays hidden. The reader must then feed it no keys or facts.
+	Eavesdropper bool
+
 	headerNames map[string]bool // whether values under these names are masked
 
 	n        int // number of the last event
@@ -161,8 +165,9 @@ type conn struct {
 	darkAt    [2]where
 	darkAlert [2]bool // TLS 1.2 and older: one of them is an alert
 	why       [2]string
-	heard     [2]bool // something that this side sent is in the capture
-	unread    [2]bool // not all of it could be read
+	whyCode   [2]string // one of capture's Sealed constants
+	heard     [2]bool   // something that this side sent is in the capture
+	unread    [2]bool   // not all of it could be read
 	heartbeat [2]bool
 	opened    [2]bool // something encrypted was opened
 	early     bool    // 0-RTT data was sent

@@ -566,6 +566,7 @@ func (x *Explainer) leg(c *conn) Leg {
 	for _, s := range Steps {
 		l.Rows = append(l.Rows, x.row(c, s))
 	}
+	l.Unopened = x.unopened(c)
 	if x.Secrets {
 		l.Secrets = x.secretsTree(c)
 	}
@@ -608,6 +609,9 @@ func (x *Explainer) notes(c *conn) []Sentence {
 		out = append(out, say("summary-pass-through", None, a))
 	} else if c.dark[0]+c.dark[1] > 0 && !c.opened[0] && !c.opened[1] && c.main.sh != nil && !x.null(c) {
 		out = append(out, say("summary-sealed", None, a.with("seen", x.eavesdropper(c))))
+	}
+	for _, u := range x.unopened(c) {
+		out = append(out, u.Says)
 	}
 	if x.null(c) {
 		out = append(out, say("summary-null", Clear, a))

@@ -1120,7 +1120,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		c.dark[side] += int64(max(b.Records, 1))
 		c.darkAlert[side] = c.darkAlert[side] || !h.is13() && b.Type == 21
 		if c.why[side] == "" || b.Reason == capture.SealedBadTag {
-			c.why[side] = reason
+			c.why[side], c.whyCode[side] = reason, b.Reason
 		}
 		x.darkTickets(c)
 	}

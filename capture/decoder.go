@@ -76,6 +76,7 @@ type Decoder struct {
 	plain    []byte    // of the record in hand
 	data     []AppData // to take the bodies of messages from, many per allocation
 
+	log     KeyLog
 	trials  int64   // bytes that were decrypted to find the way back behind gaps
 	waiting int64   // sum of the connections' waiting
 	queue   []*conn // those that wait, in the order in which they began to
@@ -155,7 +156,7 @@ func (d *Decoder) Finish() []Message {
 
 func (d *Decoder) open(in *Open) {
 	c := &conn{d: d, pub: &Conn{
-		Number: in.Conn, Leg: in.Leg, Client: in.Client, Server: in.Server, SYN: in.SYN, Asked: in.Asked, PrivateKeys: len(d.PrivateKeys),
+		Number: in.Conn, Leg: in.Leg, Client: in.Client, Server: in.Server, SYN: in.SYN, Asked: in.Asked, PrivateKeys: len(d.PrivateKeys), KeyLog: &d.log,
 	}}
 	c.halves[Client].first.off = -1
 	c.halves[Server] = half{side: Server, first: piece{off: -1}}
@@ -214,6 +215,7 @@ func (d *Decoder) free(c *conn) {
 }
 
 func (d *Decoder) secret(s *keys.Secret) {
+	d.log.Lines++
 	for _, c := range d.secrets.add(s) {
 		d.retry(c)
 	}
