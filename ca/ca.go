@@ -27,6 +27,7 @@ type Authority struct {
 	key    crypto.Signer
 	now    func() time.Time
 	leaves cache
+	others others
 }
 
 const (
@@ -62,8 +63,8 @@ func newAuthority(cert *x509.Certificate, key crypto.Signer) *Authority {
 }
 
 // makeRoot makes the certificate of a root (RFC 5280 4.2.1: basicConstraints,
-// keyUsage and subjectKeyIdentifier are a CA's duties). Its path length of 0
-// lets it sign leaves and no further CA.
+// keyUsage and subjectKeyIdentifier are a CA's duties). Its path length of 2
+// leaves room for the intermediate CAs of deliberately bad chains.
 func makeRoot(key *ecdsa.PrivateKey, commonName string, now time.Time) (*x509.Certificate, error) {
 	// The name stands in CommonName because iOS lists roots by that alone.
 	return certify(&x509.Certificate{
@@ -73,7 +74,7 @@ func makeRoot(key *ecdsa.PrivateKey, commonName string, now time.Time) (*x509.Ce
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 		BasicConstraintsValid: true,
 		IsCA:                  true,
-		MaxPathLenZero:        true,
+		MaxPathLen:            2,
 	}, nil, key.Public(), key)
 }
 

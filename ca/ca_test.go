@@ -35,7 +35,7 @@ func TestRoot(t *testing.T) {
 	if len(c.Subject.Organization) != 1 || c.Subject.Organization[0] != "explainer" {
 		t.Errorf("O %q", c.Subject.Organization)
 	}
-	if !c.IsCA || !c.BasicConstraintsValid || c.MaxPathLen != 0 || !c.MaxPathLenZero {
+	if !c.IsCA || !c.BasicConstraintsValid || c.MaxPathLen != 2 {
 		t.Errorf("basicConstraints: CA %v, valid %v, pathlen %d", c.IsCA, c.BasicConstraintsValid, c.MaxPathLen)
 	}
 	if c.KeyUsage != x509.KeyUsageCertSign|x509.KeyUsageCRLSign {
