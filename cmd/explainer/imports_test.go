@@ -24,6 +24,7 @@ func TestImports(t *testing.T) {
 		"explainer/annotate":            {"explainer/ca", "explainer/capture"},
 		"explainer/proxy":               {"explainer/ca", "explainer/capture"},
 		"explainer/cmd/explainer":       {"explainer/"},
+		"explainer/bench/captures":      {"explainer/capture"},
 		"explainer/bench/record":        nil,
 	}
 	libraries := map[string]string{
