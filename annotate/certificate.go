@@ -31,6 +31,8 @@ type certificate struct {
 	parsed *x509.Certificate // nil where crypto/x509 refuses it; err says why
 	err    string
 	pub    crypto.PublicKey // also where parsed is nil, if the key could be read by itself
+
+	ownTried, ownSigned bool // whether its signature was checked with its own key, and holds
 }
 
 // How many certificates and checked links are kept: a proxy sees the same chains again and again.
@@ -231,7 +233,12 @@ func (c *certificate) selfSigned() bool {
 }
 
 // signsItself tells whether the certificate is signed with its own key.
-func (c *certificate) signsItself() bool { return c.selfSigned() && checkLink(c, c) == nil }
+func (c *certificate) signsItself() bool {
+	if !c.ownTried {
+		c.ownTried, c.ownSigned = true, c.selfSigned() && checkLink(c, c) == nil
+	}
+	return c.ownSigned
+}
 
 // selfSignedFault is the fault that a client may have been told to accept.
 const selfSignedFault = "the certificate is vouched for by nobody but itself (self-signed)"
