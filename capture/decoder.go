@@ -154,6 +154,9 @@ func (d *Decoder) Finish() []Message {
 	return d.messages
 }
 
+// Follows tells whether a connection has begun and is not over.
+func (d *Decoder) Follows(conn int) bool { return d.conns[conn] != nil || d.udp[conn] != nil }
+
 func (d *Decoder) open(in *Open) {
 	c := &conn{d: d, pub: &Conn{
 		Number: in.Conn, Leg: in.Leg, Client: in.Client, Server: in.Server, SYN: in.SYN, Asked: in.Asked, PrivateKeys: len(d.PrivateKeys), KeyLog: &d.log,

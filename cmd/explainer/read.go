@@ -44,6 +44,7 @@ func read(c *cli.Context) error {
 	if len(files) == 0 {
 		return usage("read needs a capture file", `as in "explainer read session.pcapng"; - is standard input`)
 	}
+	tuneMemory()
 	r := reading{c: c}
 	var err error
 	if r.secrets, err = keyLogs(c); err != nil {
@@ -139,7 +140,11 @@ func (r *reading) files(names []string) error {
 	}
 	packets := pcap.Merge(readers...)
 	t.files = len(readers)
-	told := t.tell(packets)
+	tell := t.tell
+	if !slices.ContainsFunc(sources, func(s *source) bool { return !s.regular() }) {
+		tell = t.pipe
+	}
+	told := tell(packets)
 	bar.clear()
 	if err := t.finish(packets); err != nil {
 		return err

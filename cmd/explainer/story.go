@@ -83,6 +83,12 @@ func (t *teller) tell(r *pcap.Reader) error {
 }
 
 func (t *teller) feed(in capture.Input) error {
+	t.count(in)
+	return t.messages(t.decoder.Feed(in))
+}
+
+// count keeps account of which connections are open.
+func (t *teller) count(in capture.Input) {
 	switch in := in.(type) {
 	case *capture.Open:
 		t.open[in.Conn] = true
@@ -91,7 +97,6 @@ func (t *teller) feed(in capture.Input) error {
 			delete(t.open, in.Conn)
 		}
 	}
-	return t.messages(t.decoder.Feed(in))
 }
 
 func (t *teller) messages(ms []capture.Message) error {
