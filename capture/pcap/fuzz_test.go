@@ -2,6 +2,7 @@ package pcap
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"os"
 	"testing"
 
@@ -104,4 +105,58 @@ func FuzzReader(f *testing.F) {
 
 func packed(file []byte) bool {
 	return bytes.HasPrefix(file, []byte("\x1f\x8b")) || bytes.HasPrefix(file, []byte("\x28\xb5\x2f\xfd"))
+}
+
+// FuzzReassembly sends parts of two streams as the input says, in any order,
+// again and again, overlapping, with acknowledgements of what has come, across
+// the wrap of the sequence numbers. What is given must be just what was sent,
+// once, in its place, and gaps for the rest.
+func FuzzReassembly(f *testing.F) {
+	f.Add(uint32(0), []byte{0, 0, 10, 0, 20, 10, 0, 10, 10, 3, 0, 30})
+	f.Add(uint32(0xfffffff0), []byte{0, 50, 50, 1, 3, 40, 0, 0, 100, 2, 0, 0, 0, 90, 20, 3, 0, 0})
+	f.Add(uint32(0xffffff80), []byte{0, 4, 2, 0, 8, 1, 0, 2, 8, 0, 0, 4, 1, 0, 255, 2, 2, 2, 4, 255, 9})
+	f.Add(uint32(7), bytes.Repeat([]byte{0, 250, 3, 2, 0, 0}, 40))
+	f.Fuzz(func(t *testing.T, isn uint32, ops []byte) {
+		stream := random(rand.New(rand.NewPCG(1, 7)), 300)
+		p := newScript(linkRaw, client, server)
+		p.isn = [2]uint32{isn, isn / 3}
+		p.handshake()
+		var have, given [2][300]bool
+		var end, pos [2]int
+		for i := 0; i+2 < len(ops) && i < 900; i += 3 {
+			side := capture.Side(ops[i] & 1)
+			got := 0 // of the other side, in order
+			for got < 300 && have[side.Other()][got] {
+				got++
+			}
+			if ops[i]&2 != 0 {
+				p.send(side, flagACK, end[side], got, "")
+				continue
+			}
+			a := int(ops[i+1])
+			b := min(300, a+1+int(ops[i+2]))
+			p.send(side, flagACK|flagPSH, a, got, string(stream[a:b]))
+			for j := a; j < b; j++ {
+				have[side][j] = true
+			}
+			end[side] = max(end[side], b)
+		}
+		for _, in := range mustRead(t, p.Bytes()) {
+			switch in := in.(type) {
+			case capture.Chunk:
+				for _, c := range in.Data {
+					if at := pos[in.Side]; at >= 300 || c != stream[at] {
+						t.Fatalf("a wrong byte at %d of the %v", at, in.Side)
+					}
+					given[in.Side][pos[in.Side]] = true
+					pos[in.Side]++
+				}
+			case capture.Gap:
+				pos[in.Side] += int(in.Len)
+			}
+		}
+		if given != have || pos != end {
+			t.Fatalf("given up to %d of %d", pos, end)
+		}
+	})
 }
