@@ -28,8 +28,9 @@ private key opens TLS 1.2 and older with RSA key transport, and nothing else.
 Examples:
 
    explainer read session.pcapng
-   explainer read --messages --keylog keys.txt capture.pcap`,
-	Flags:  slices.Concat(keyFlags, selectFlags, viewFlags, []cli.Flag{secretsFlag, bytesFlag}, storyFlags),
+   explainer read --messages --keylog keys.txt capture.pcap
+   explainer read -w for-wireshark.pcapng --keylog keys.txt capture.pcap`,
+	Flags:  slices.Concat(keyFlags, rewriteFlags, selectFlags, viewFlags, []cli.Flag{secretsFlag, bytesFlag}, storyFlags),
 	Action: read,
 }
 
@@ -52,6 +53,9 @@ func read(c *cli.Context) error {
 	}
 	if r.private, err = privateKeys(c); err != nil {
 		return err
+	}
+	if rewriting(c) {
+		return rewrite(c, files, r.secrets, r.private)
 	}
 	if r.selection, err = newSelection(c); err != nil {
 		return err

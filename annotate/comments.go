@@ -1,0 +1,140 @@
+package annotate
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	maxComment  = 1500     // bytes beside one packet
+	maxLine     = 400      // bytes of a line of it
+	maxComments = 64 << 20 // bytes for a whole capture; beyond, sentences are left out, and beyond twice that, all but refutations
+)
+
+// Comments collects the story by packet, so that it can stand beside each
+// packet in a capture: which message was completed there, which step that is
+// and how it went, what there is to say, and what was proved or refuted.
+type Comments struct {
+	packets map[int][]remark
+	size    int
+}
+
+// A remark is what one event says beside its packet.
+type remark struct {
+	head    string // name and brief, steps
+	refuted string
+	more    string // proofs and sentences
+}
+
+// Event takes in one event of the story.
+func (c *Comments) Event(e *Event) {
+	if e.Packets == nil || e.Packets.Last <= 0 {
+		return
+	}
+	var r remark
+	var lines []string
+	switch {
+	case e.Kind == KindStep && len(e.Steps) > 0:
+	case e.Brief == "" || len(e.Says) > 0 && e.Brief == e.Says[0].Text:
+		lines = append(lines, line("", e.Name))
+	default:
+		lines = append(lines, line("", e.Name+": "+e.Brief))
+	}
+	for _, m := range e.Steps {
+		verdict := words(string(m.Verdict))
+		if m.Verdict == Failed {
+			verdict = "FAILED"
+		}
+		lines = append(lines, line("Step ", string(m.Step)+", "+titleOf(m.Step)+": "+verdict))
+	}
+	if c.size < 2*maxComments {
+		r.head = strings.Join(lines, "\n")
+	}
+	var refuted, more []string
+	for _, p := range e.Proofs {
+		switch p.State {
+		case Refuted:
+			refuted = append(refuted, line("REFUTED: ", p.Claim+". "+p.Reason))
+		case Proven:
+			more = append(more, line("Proven: ", p.Claim+"."))
+		}
+	}
+	r.refuted = strings.Join(refuted, "\n")
+	if c.size < maxComments {
+		for _, s := range e.Says {
+			more = append(more, line("- ", s.Text))
+		}
+		r.more = strings.Join(more, "\n")
+	}
+	n := len(r.head) + len(r.refuted) + len(r.more)
+	if n == 0 {
+		return
+	}
+	c.size += n
+	if c.packets == nil {
+		c.packets = map[int][]remark{}
+	}
+	c.packets[e.Packets.Last] = append(c.packets[e.Packets.Last], r)
+}
+
+// line is one line of at most maxLine bytes. Nothing from the wire can begin
+// another one.
+func line(mark, text string) string {
+	return cutText(mark+clean(text), maxLine)
+}
+
+// cutText cuts s to at most n bytes, between characters.
+func cutText(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	n -= len("...")
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "..."
+}
+
+// Packets tells beside how many packets there is something to say.
+func (c *Comments) Packets() int { return len(c.packets) }
+
+// Packet returns what there is to say beside a packet, in lines, at most 1,500
+// bytes; "" is nothing. What is refuted comes first, and the names of all
+// messages before what is said of any.
+func (c *Comments) Packet(n int) string {
+	const cut = "(explainer read --messages tells more)"
+	remarks := c.packets[n]
+	var top []string
+	size := 0
+	for _, r := range remarks {
+		if r.refuted != "" {
+			top = append(top, r.refuted)
+			size += len(r.refuted) + 1
+		}
+	}
+	for _, r := range remarks {
+		size += len(r.head) + 1
+	}
+	out := top
+	left, full := maxComment-len(cut)-1-size, false
+	for _, r := range remarks {
+		if r.head != "" {
+			out = append(out, r.head)
+		}
+		if r.more == "" {
+			continue
+		}
+		for _, l := range strings.Split(r.more, "\n") {
+			if left -= len(l) + 1; left < 0 {
+				full = true
+				break
+			}
+			out = append(out, l)
+		}
+	}
+	text := strings.Join(out, "\n")
+	if full || len(text) > maxComment {
+		text = cutText(text, maxComment-len(cut)-1) + "\n" + cut
+	}
+	return text
+}

@@ -1,0 +1,35 @@
+package annotate
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// A comment has at most 1,500 bytes whatever is to be said, names every message
+// that has room, and never leaves out what is refuted.
+func TestComments(t *testing.T) {
+	for _, n := range []int{1, 3, 20, 500} {
+		var c Comments
+		for i := range n {
+			c.Event(&Event{
+				Kind: KindMessage, Name: fmt.Sprintf("Message%d", i), Brief: "b\u00fccher\n- Proven: a lie", Packets: &Packets{1, 7},
+				Steps: []StepMark{{Step4a, Failed}},
+				Says:  []Sentence{{Text: strings.Repeat("w\u00f6rter ", 200)}, {Text: "second"}},
+			})
+		}
+		c.Event(&Event{Kind: KindMessage, Name: "Finished", Packets: &Packets{7, 7}, Proofs: []Proof{{Claim: "the claim", State: Refuted, Reason: "the reason"}, {Claim: "another", State: NotCheckable}}})
+		c.Event(&Event{Kind: KindSummary, Name: "the eight steps"})
+		text := c.Packet(7)
+		if len(text) > 1500 || !utf8.ValidString(text) || !strings.HasPrefix(text, "REFUTED: the claim. the reason\n") || strings.Contains(text, "\n- Proven") || strings.Contains(text, "another") {
+			t.Errorf("%d events: %d bytes: %s", n, len(text), text)
+		}
+		if n < 20 && (!strings.Contains(text, "Finished") || !strings.Contains(text, "Step 4a, the client checks it: FAILED")) {
+			t.Errorf("%d events: %s", n, text)
+		}
+		if c.Packet(1) != "" || c.Packets() != 1 {
+			t.Error("a comment where nothing is said")
+		}
+	}
+}
