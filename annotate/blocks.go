@@ -51,6 +51,7 @@ type block struct {
 	host      string
 	noise     bool
 	legs      bool
+	h2        bool
 	began     time.Time
 	lines     []blockLine // the first
 	tail      []blockLine // the last, a ring
@@ -89,7 +90,7 @@ func (b *Blocks) Event(e *Event) error {
 	case e.Kind == KindFile:
 		return nil // the overview counts them
 	case e.Session == 0:
-		b.line(e, false, time.Time{})
+		b.line(e, false, false, time.Time{})
 		return b.flush(BlockBefore)
 	}
 	s := b.open[e.Session]
@@ -134,7 +135,8 @@ func (b *Blocks) Event(e *Event) error {
 		delete(b.of, e.Conn)
 	default:
 		if b.worth(e) {
-			b.line(e, s.legs, s.began)
+			s.h2 = s.h2 || e.HTTP != nil && fieldOf(e.Fields, "stream") != ""
+			b.line(e, s.legs, s.h2, s.began)
 			s.add(blockLine{e.Time, e.Name, b.take()})
 		}
 	}
@@ -216,7 +218,7 @@ func (s *block) add(l blockLine) {
 }
 
 // line writes the line of an event.
-func (b *Blocks) line(e *Event, legs bool, began time.Time) {
+func (b *Blocks) line(e *Event, legs, h2 bool, began time.Time) {
 	t := b.text
 	var head strings.Builder
 	head.WriteString("  ")
@@ -255,6 +257,15 @@ func (b *Blocks) line(e *Event, legs bool, began time.Time) {
 		detail = strings.TrimSpace("[steps " + strings.Join(steps, ", ") + "] " + detail)
 	}
 	lead := t.paint(dim, head.String()) + t.paint(style, name)
+	if e.HTTP != nil {
+		// The one kind of line of which there are many.
+		if h2 {
+			detail += fmt.Sprintf(" (stream %d)", e.HTTP.Exchange)
+		}
+		if room := t.Width - runewidth.StringWidth(head.String()+name); t.Width > 0 && room >= 20 {
+			detail = cutMiddle(detail, room)
+		}
+	}
 	if e.Brief == "" && len(e.Says) == 1 && e.Kind == KindMessage {
 		// A sentence, where it fits into the line.
 		room := t.Width
@@ -271,6 +282,16 @@ func (b *Blocks) line(e *Event, legs bool, began time.Time) {
 			t.paragraph("    ", "", "REFUTED: "+clean(p.Claim)+". "+clean(p.Reason), alarm)
 		}
 	}
+}
+
+// cutMiddle makes text fit by leaving out some of its middle: both ends of an
+// address tell more than that.
+func cutMiddle(s string, width int) string {
+	if runewidth.StringWidth(s) <= width {
+		return s
+	}
+	tail := runewidth.TruncateLeft(s, runewidth.StringWidth(s)-width*2/5, "...")
+	return runewidth.Truncate(s, width-runewidth.StringWidth(tail), "") + tail
 }
 
 // sinceWords is the time since began.
@@ -424,11 +445,12 @@ func (b *Blocks) steps(s *Summary) {
 	t.line("")
 	for i := 0; i < len(Steps); i++ {
 		rows := s.rows(i)
-		last := s.sameUntil(i)
-		if b.Steps != nil {
-			if last = i; !b.Steps[Steps[i]] {
-				continue
-			}
+		if b.Steps != nil && !b.Steps[Steps[i]] {
+			continue
+		}
+		last := i
+		for b.Steps == nil && hollow(rows) && last+1 < len(Steps) && sameRows(rows, s.rows(last+1)) {
+			last++
 		}
 		name := "step " + string(Steps[i])
 		title := titleOf(Steps[i])
@@ -456,6 +478,13 @@ func (b *Blocks) steps(s *Summary) {
 			}
 		}
 	}
+}
+
+// hollow tells whether rows tell of nothing that happened: one word for all of such steps is enough.
+func hollow(rows []Row) bool {
+	return len(rows) > 0 && !slices.ContainsFunc(rows, func(r Row) bool {
+		return r.Verdict != NotReached && r.Verdict != Unknown || len(r.Proofs) > 0 || r.Packets != nil
+	})
 }
 
 // stepTitle writes "step 3, as told: the server sends its public key".

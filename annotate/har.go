@@ -185,7 +185,7 @@ func (h *HAR) Event(e *Event) error {
 		version, suite, _ := strings.Cut(e.Brief, ", ")
 		suite, _, _ = strings.Cut(suite, ", ")
 		c.secure = &harSecurity{version, suite}
-	case e.HTTP == nil && !c.first && c.tls && (e.Name == "Finished" || c.agreed.IsZero()):
+	case e.Name == "Finished" && !c.first:
 		c.agreed = at
 	case e.HTTP != nil:
 		return h.web(e, c, at)

@@ -423,6 +423,9 @@ func (s *Survey) Overview(f File) *Event {
 	}
 	o.Protocols, o.Versions, o.Exchanges, o.Suites, o.ALPN = s.protocols.sorted(), s.versions.sorted(), s.exchanges.sorted(), s.suites.sorted(), s.alpn.sorted()
 	o.States, o.Alerts, o.WhyConns = s.states.sorted(), s.alerts.sorted(), s.whyConns.sorted()
+	o.Refutations = slices.Clone(o.Refutations)
+	slices.SortStableFunc(o.Refutations, func(a, b Refutation) int { return a.Conn - b.Conn })
+	o.Lines = slices.Clone(o.Lines)
 	o.Hosts, o.Names = s.hosts.sorted(), len(s.hosts)
 	if len(o.Hosts) > maxHosts {
 		o.Hosts = o.Hosts[:maxHosts]

@@ -24,7 +24,7 @@ func (t *Text) overview(o *Overview, name string) {
 	t.rule(title)
 	t.paragraph("", "  ", o.headline(), plain)
 	for _, r := range o.Refutations {
-		t.paragraph("  ", "", fmt.Sprintf("REFUTED in connection %d: %s. %s", r.Conn, clean(r.Claim), clean(r.Reason)), alarm)
+		t.paragraph("  ", "", fmt.Sprintf("REFUTED in connection %d: it does not hold that %s: %s.", r.Conn, lower(clean(r.Claim)), clean(r.Reason)), alarm)
 	}
 	if n := o.Refuted - len(o.Refutations); n > 0 {
 		t.paragraph("  ", "", fmt.Sprintf("REFUTED: %d more", n), alarm)
@@ -126,13 +126,14 @@ func (t *Text) totals(o *Overview) {
 	row("inside", listCounts(o.ALPN, clean, 8))
 	hosts := listCounts(o.Hosts, clean, 0)
 	if n := o.Names - len(o.Hosts); n > 0 {
-		hosts += fmt.Sprintf(", and %d more names", n)
+		hosts += ", and " + plural(n, "more name")
 	}
 	if o.Nameless > 0 && hosts != "" {
-		hosts += fmt.Sprintf("; %d without a name", o.Nameless)
+		hosts += fmt.Sprintf(", %d without a name", o.Nameless)
 	}
 	row("hosts", hosts)
-	row("keys", o.keysWords())
+	row("content", listCounts(o.States, stateWords, 0))
+	row("sealed for", o.whyWords())
 	if o.Requests+o.Responses > 0 {
 		row("HTTP", plural(o.Requests, "request")+", "+plural(o.Responses, "response"))
 	}
@@ -170,21 +171,13 @@ func wrapList(text string, width int) []string {
 	return append(lines, strings.TrimSpace(line))
 }
 
-// keysWords says how many connections opened, and why others did not.
-func (o *Overview) keysWords() string {
-	var parts []string
-	for _, c := range o.States {
-		parts = append(parts, strconv.Itoa(c.N)+" "+stateWords(c.Name))
-	}
-	text := strings.Join(parts, ", ")
+// whyWords says why records stayed sealed.
+func (o *Overview) whyWords() string {
 	var why []string
 	for i, w := range o.Why {
 		why = append(why, fmt.Sprintf("%s (%s)", clean(w.Words), plural(o.WhyConns[i].N, "connection")))
 	}
-	if len(why) > 0 {
-		text += "; what stayed sealed: " + strings.Join(why, ", ")
-	}
-	return text
+	return strings.Join(why, ", ")
 }
 
 func stateWords(state string) string {
@@ -192,9 +185,9 @@ func stateWords(state string) string {
 	case StatePartly:
 		return "opened in part"
 	case StateClear:
-		return "not encrypted by their suite"
+		return "not encrypted, by its suite"
 	case StateNothing:
-		return "with nothing encrypted"
+		return "without anything encrypted"
 	}
 	return state
 }

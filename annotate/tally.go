@@ -67,7 +67,8 @@ type Why struct {
 
 // tally is what the explainer counts of a connection for its Tally alone.
 type tally struct {
-	sealed  map[string]int64 // records by reason
+	sealed  map[string]int64 // records, or packets of QUIC, by reason
+	packets [2]int64         // those packets by side
 	missing int64
 	broken  bool
 	agreed  int64
@@ -83,6 +84,7 @@ func (t *tally) note(c *conn, m *capture.Message) {
 	case *capture.QUICPacket:
 		if b.Reason != "" {
 			t.seal(b.Reason, int64(b.Packets))
+			t.packets[m.Side&1] += int64(b.Packets)
 		}
 	case *capture.Missing:
 		t.missing += b.Len
@@ -144,16 +146,15 @@ func (x *Explainer) tallyOf(c *conn) *Tally {
 		t.Resumed = true
 	}
 	for _, reason := range slices.Sorted(maps.Keys(c.tally.sealed)) {
-		t.Why = append(t.Why, Why{reason, sealedWords(reason), c.tally.sealed[reason]})
-	}
-	t.Sealed = c.sealed
-	if c.overUDP() {
-		for side := range t.Sealed {
-			t.Sealed[side] = max(c.sealed[side], c.dark[side])
+		words := sealedWords(reason)
+		if c.overUDP() && reason == capture.SealedNoSuite {
+			words = "this version of QUIC is not read here"
 		}
+		t.Why = append(t.Why, Why{reason, words, c.tally.sealed[reason]})
 	}
+	t.Sealed = [2]int64{c.sealed[0] + c.tally.packets[0], c.sealed[1] + c.tally.packets[1]}
 	opened := (c.opened[0] || c.opened[1]) && !c.overUDP()
-	dark := c.dark[0]+c.dark[1] > 0
+	dark := c.dark[0]+c.dark[1] > 0 || c.overUDP() && t.Sealed[0]+t.Sealed[1] > 0
 	switch {
 	case !c.tls:
 	case c.null || x.null(c):

@@ -45,6 +45,11 @@ func read(c *cli.Context) error {
 	if len(files) == 0 {
 		return usage("read needs a capture file", `as in "explainer read session.pcapng"; - is standard input`)
 	}
+	for _, name := range files {
+		if _, err := os.Stat(name); err != nil && strings.HasPrefix(name, "-") && name != "-" {
+			return usage(name+" stands behind a file", "options stand before the files: explainer read "+name+" ... "+files[0])
+		}
+	}
 	tuneMemory()
 	r := reading{c: c}
 	var err error

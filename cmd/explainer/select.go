@@ -43,9 +43,8 @@ type selection struct {
 	failed  bool
 
 	sessions map[int]*candidate
-	of       map[int]int // connection: session, where they differ
-	chosen   int
-	seen     int
+	seen     int   // the highest number of a connection
+	any      *bool // whether anything is chosen, once all is seen
 }
 
 // A candidate is what a session has shown so far of what is asked for.
@@ -55,7 +54,7 @@ type candidate struct {
 
 // newSelection reads the flags; nil where nothing is asked for.
 func newSelection(c *cli.Context) (*selection, error) {
-	s := &selection{sessions: map[int]*candidate{}, of: map[int]int{}}
+	s := &selection{sessions: map[int]*candidate{}}
 	var asked []string
 	for _, list := range c.StringSlice("connection") {
 		asked = append(asked, "--connection "+list)
@@ -164,10 +163,18 @@ func (s *selection) matches(host string) bool {
 }
 
 // choose tells whether a session is told, as far as it is known. What belongs to
-// no session always is.
+// no session is told if any is.
 func (s *selection) choose(session int) bool {
-	if s == nil || session <= 0 || session == annotate.BlockAfter {
+	if s == nil {
 		return true
+	}
+	if session <= 0 {
+		if s.any == nil {
+			n, _ := s.count()
+			some := n > 0
+			s.any = &some
+		}
+		return *s.any
 	}
 	c := s.sessions[session]
 	return c != nil && (len(s.conns) == 0 || c.conn) && (len(s.hosts) == 0 || c.host) && (s.verdict == "" || c.verdict) && (!s.failed || c.failed)

@@ -95,7 +95,11 @@ func (v *view) opening() error {
 		if n == 0 {
 			return nil
 		}
-		_, err := fmt.Fprintf(v.w, "%d of %s chosen: %s\n\n", n, count(all, "session"), v.selection.words)
+		what := "session"
+		if v.overview.Sessions == v.overview.Connections {
+			what = "connection"
+		}
+		_, err := fmt.Fprintf(v.w, "%d of %s chosen: %s\n\n", n, count(all, what), v.selection.words)
 		return err
 	}
 	return v.text.Overview(v.overview, v.name)
@@ -126,8 +130,8 @@ func (b *blockView) Event(e *annotate.Event) error {
 
 // take takes a block.
 func (b *blockView) take(session int, text []byte) error {
-	if session == annotate.BlockAfter && b.selection != nil {
-		return nil
+	if b.selection != nil && (session == annotate.BlockBefore || session == annotate.BlockAfter) {
+		return nil // about the whole capture
 	}
 	if b.endless {
 		if !b.selection.choose(session) {
