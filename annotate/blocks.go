@@ -464,6 +464,9 @@ func (b *Blocks) steps(s *Summary) {
 		case len(rows) == 1:
 			b.stepTitle(name, title, rows[0].Verdict)
 			t.paragraph("", "      ", rows[0].text(), plain)
+			if h := rows[0].Hidden; h != nil { // each connection is told alone then
+				t.paragraph("", "      ", clean(h.Text), dim)
+			}
 		case alike(rows):
 			b.stepTitle(name+", on both legs", title, rows[0].Verdict)
 			r := rows[0]

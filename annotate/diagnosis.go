@@ -80,7 +80,7 @@ func (x *Explainer) sayUnopened(c *conn, side int, reason string, more []string)
 	if side >= 0 {
 		sender, other = c.side(side), c.side(1-side)
 	}
-	a := x.args(c).with("sender", sender, "other", other, "keys", plural(c.c.PrivateKeys, "private key"))
+	a := x.args(c).with("sender", sender, "other", other, "keys", plural(c.c.PrivateKeys, "private key"), "lines", plural(c.c.KeyLines, "line"))
 	if h.sh != nil {
 		a = a.with("exchange", exchangeWords(h))
 		if s := h.suite(); s != nil && s.Reason() != "" {
@@ -88,9 +88,6 @@ func (x *Explainer) sayUnopened(c *conn, side int, reason string, more []string)
 		} else {
 			a = a.with("why", "it is not in the registry of cipher suites as known here")
 		}
-	}
-	if l := c.c.KeyLog; l != nil {
-		a = a.with("lines", plural(l.Lines, "line"))
 	}
 	return say(reason, None, a.with(more...))
 }
@@ -160,7 +157,7 @@ func (x *Explainer) reasonSealed(c *conn, side int) (reason string, more []strin
 	switch ech := h.ch.Extension(0xfe0d); {
 	case !h.is13() && h.resumed:
 		return noParent, nil
-	case c.c.KeyLog == nil || c.c.KeyLog.Lines == 0:
+	case c.c.KeyLines == 0:
 		return noKeyLog, nil
 	case ech != nil && h.is13() && !psk:
 		return echInner, nil

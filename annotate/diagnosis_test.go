@@ -167,3 +167,52 @@ func TestUnopened(t *testing.T) {
 		}
 	}
 }
+
+// TestEavesdropper: without keys each step of a connection that is encrypted says
+// what stays hidden, and nothing is told that only a key shows.
+func TestEavesdropper(t *testing.T) {
+	names, err := filepath.Glob(filepath.Join(recordings, "*.pcapng"))
+	if err != nil || len(names) == 0 {
+		t.Fatal(err)
+	}
+	for _, path := range names {
+		name := strings.TrimSuffix(filepath.Base(path), ".pcapng")
+		inputs, _ := recordingInputs(t, name)
+		d := capture.Decoder{SecretsFirst: true}
+		x := &annotate.Explainer{Eavesdropper: true}
+		var events []annotate.Event
+		for _, in := range inputs {
+			for _, m := range d.Feed(in) {
+				events = append(events, x.Explain(&m)...)
+			}
+		}
+		for _, m := range d.Finish() {
+			events = append(events, x.Explain(&m)...)
+		}
+		events = append(events, x.Finish()...)
+		for _, e := range events {
+			checkEvent(t, name, &e)
+			if e.Evidence == annotate.Decrypted {
+				t.Errorf("%s: event %d is told as decrypted", name, e.N)
+			}
+			if e.Summary == nil {
+				continue
+			}
+			for _, l := range e.Summary.Legs {
+				for _, u := range l.Unopened {
+					if u.Reason != "eavesdropper" {
+						t.Errorf("%s: %s", name, u.Reason)
+					}
+				}
+				for _, r := range l.Rows {
+					if r.Hidden != nil && strings.Contains(r.Hidden.Text, "(not known)") {
+						t.Errorf("%s: %s", name, r.Hidden.Text)
+					}
+					if r.Hidden == nil && (r.Step == annotate.Step1 || r.Step == annotate.Step8) && !strings.HasPrefix(l.Flow, "other") && l.Flow != "unknown" {
+						t.Errorf("%s: step %s of %s says nothing of what is hidden", name, r.Step, l.Flow)
+					}
+				}
+			}
+		}
+	}
+}

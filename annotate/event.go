@@ -203,6 +203,7 @@ type Row struct {
 	Says    Sentence   `json:"says"`
 	Proofs  []RowProof `json:"proofs,omitempty"`
 	Packets *Packets   `json:"packets,omitempty"`
+	Hidden  *Sentence  `json:"hidden,omitempty"` // to an eavesdropper: what of this step stays hidden, and why
 }
 
 // RowProof points at a Proof told with a message of this connection.

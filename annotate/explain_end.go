@@ -564,7 +564,11 @@ func (x *Explainer) leg(c *conn) Leg {
 	f := x.flow(c)
 	l := Leg{Conn: c.n, Leg: c.leg.String(), From: c.c.Client.String(), To: c.c.Server.String(), Flow: f.id, Title: f.title, Facts: x.legFacts(c), Parent: x.parent(c), Children: c.children()}
 	for _, s := range Steps {
-		l.Rows = append(l.Rows, x.row(c, s))
+		r := x.row(c, s)
+		if x.Eavesdropper {
+			r.Hidden = x.hiddenFrom(c, f, s)
+		}
+		l.Rows = append(l.Rows, r)
 	}
 	l.Unopened = x.unopened(c)
 	if x.Secrets {
@@ -608,10 +612,16 @@ func (x *Explainer) notes(c *conn) []Sentence {
 	} else if c.pass != nil && c.pass.Kind == capture.FactPassThrough {
 		out = append(out, say("summary-pass-through", None, a))
 	} else if c.dark[0]+c.dark[1] > 0 && !c.opened[0] && !c.opened[1] && c.main.sh != nil && !x.null(c) {
-		out = append(out, say("summary-sealed", None, a.with("seen", x.eavesdropper(c))))
+		if x.Eavesdropper {
+			out = append(out, x.lesson(c)...)
+		} else {
+			out = append(out, say("summary-sealed", None, a.with("seen", x.eavesdropper(c))))
+		}
 	}
 	for _, u := range x.unopened(c) {
-		out = append(out, u.Says)
+		if !x.Eavesdropper { // who knows it already
+			out = append(out, u.Says)
+		}
 	}
 	if x.null(c) {
 		out = append(out, say("summary-null", Clear, a))
@@ -637,9 +647,6 @@ func (x *Explainer) eavesdropper(c *conn) string {
 	}
 	if h.leaf[1] != nil {
 		seen = append(seen, "the server's certificate")
-	}
-	if h.leaf[0] != nil {
-		seen = append(seen, "the client's certificate")
 	}
 	if h.leaf[0] != nil {
 		seen = append(seen, "the client's certificate")

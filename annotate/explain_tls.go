@@ -1116,6 +1116,9 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	c.sealed[side] += int64(b.Records)
 	w := where{m.First, m.Last}
 	reason := sealedWords(b.Reason)
+	if x.Eavesdropper && b.Reason == capture.SealedNoKey {
+		reason = "whoever listens on the path does not have the key"
+	}
 	if b.Reason != capture.SealedEarly {
 		c.dark[side] += int64(max(b.Records, 1))
 		c.darkAlert[side] = c.darkAlert[side] || !h.is13() && b.Type == 21

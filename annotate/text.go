@@ -405,6 +405,9 @@ func (t *Text) row(leg string, r Row) {
 	verdict := words(string(r.Verdict))
 	width := runewidth.StringWidth(lead) + 14
 	t.paragraphStyled(t.paint(dim, lead)+t.paint(verdictStyles[r.Verdict], pad(verdict, 13))+" ", width, r.text(), plain, nil)
+	if r.Hidden != nil {
+		t.paragraph("", strings.Repeat(" ", width), clean(r.Hidden.Text), dim)
+	}
 }
 
 // text is what a row says, with its proofs and where it stands.

@@ -226,11 +226,8 @@ type Conn struct {
 	OpenedRecords, SealedRecords [2]int64
 	OpenedBytes                  [2]int64 // of plaintext
 	PrivateKeys                  int      // how many private keys the reader was given
-	KeyLog                       *KeyLog  // shared by all connections; nil over UDP
+	KeyLines                     int      // how many key log lines it was given, for any connection
 }
-
-// KeyLog counts what was fed of key logs so far, for any connection.
-type KeyLog struct{ Lines int }
 
 // OpenedByPrivateKey is the Message.By of a connection that a private key given
 // opened: it decrypts the pre-master secret from which the keys are made.

@@ -76,7 +76,7 @@ type Decoder struct {
 	plain    []byte    // of the record in hand
 	data     []AppData // to take the bodies of messages from, many per allocation
 
-	log     KeyLog
+	lines   int     // key log lines that were fed
 	trials  int64   // bytes that were decrypted to find the way back behind gaps
 	waiting int64   // sum of the connections' waiting
 	queue   []*conn // those that wait, in the order in which they began to
@@ -144,6 +144,7 @@ func (d *Decoder) Finish() []Message {
 	d.messages = d.messages[:0]
 	for _, n := range slices.Sorted(maps.Keys(d.conns)) {
 		c := d.conns[n]
+		c.pub.KeyLines = d.lines
 		c.finish()
 		d.free(c)
 	}
@@ -159,7 +160,7 @@ func (d *Decoder) Follows(conn int) bool { return d.conns[conn] != nil || d.udp[
 
 func (d *Decoder) open(in *Open) {
 	c := &conn{d: d, pub: &Conn{
-		Number: in.Conn, Leg: in.Leg, Client: in.Client, Server: in.Server, SYN: in.SYN, Asked: in.Asked, PrivateKeys: len(d.PrivateKeys), KeyLog: &d.log,
+		Number: in.Conn, Leg: in.Leg, Client: in.Client, Server: in.Server, SYN: in.SYN, Asked: in.Asked, PrivateKeys: len(d.PrivateKeys),
 	}}
 	c.halves[Client].first.off = -1
 	c.halves[Server] = half{side: Server, first: piece{off: -1}}
@@ -174,6 +175,7 @@ func (d *Decoder) open(in *Open) {
 
 // after keeps the bounds once c has moved.
 func (d *Decoder) after(c *conn) {
+	c.pub.KeyLines = d.lines
 	if c.over() {
 		d.free(c)
 		return
@@ -218,7 +220,7 @@ func (d *Decoder) free(c *conn) {
 }
 
 func (d *Decoder) secret(s *keys.Secret) {
-	d.log.Lines++
+	d.lines++
 	for _, c := range d.secrets.add(s) {
 		d.retry(c)
 	}

@@ -129,6 +129,9 @@ func (t *teller) readBatches(r *pcap.Reader, out chan<- *inputBatch, stop <-chan
 			return err
 		}
 		t.count(in)
+		if in = t.heard(in); in == nil {
+			continue
+		}
 		if b.full(in) {
 			select {
 			case out <- b:

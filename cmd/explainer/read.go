@@ -24,13 +24,14 @@ var readCommand = &cli.Command{
 not, and tells their story. "-" is standard input. A recording holds its own keys;
 for other captures give the key log that the client wrote (SSLKEYLOGFILE). A server's
 private key opens TLS 1.2 and older with RSA key transport, and nothing else.
+--as eavesdropper tells what somebody on the path sees who has no keys.
 
 Examples:
 
    explainer read session.pcapng
    explainer read --messages --keylog keys.txt capture.pcap
    explainer read -w for-wireshark.pcapng --keylog keys.txt capture.pcap`,
-	Flags:  slices.Concat(keyFlags, rewriteFlags, selectFlags, viewFlags, []cli.Flag{secretsFlag, bytesFlag}, storyFlags),
+	Flags:  slices.Concat(keyFlags, rewriteFlags, selectFlags, viewFlags, []cli.Flag{asFlag, secretsFlag, bytesFlag}, storyFlags),
 	Action: read,
 }
 
@@ -52,12 +53,17 @@ func read(c *cli.Context) error {
 	}
 	tuneMemory()
 	r := reading{c: c}
-	var err error
-	if r.secrets, err = keyLogs(c); err != nil {
+	err := asWhom(c)
+	if err != nil {
 		return err
 	}
-	if r.private, err = privateKeys(c); err != nil {
-		return err
+	if c.String(asFlag.Name) == "" {
+		if r.secrets, err = keyLogs(c); err != nil {
+			return err
+		}
+		if r.private, err = privateKeys(c); err != nil {
+			return err
+		}
 	}
 	if rewriting(c) {
 		return rewrite(c, files, r.secrets, r.private)

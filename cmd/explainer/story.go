@@ -52,14 +52,17 @@ type teller struct {
 	explainer *annotate.Explainer
 	survey    annotate.Survey
 	out       renderer
+	deaf      bool         // it is told what an eavesdropper hears, and no more
 	open      map[int]bool // connections that have begun and not ended
 	files     int          // how many are read as one, if not one
 }
 
 func newTeller(c *cli.Context, out renderer) *teller {
+	deaf := c.String(asFlag.Name) == eavesdropper
 	return &teller{
+		deaf:      deaf,
 		decoder:   new(capture.Decoder),
-		explainer: &annotate.Explainer{ShowSecrets: c.Bool("show-secrets"), Secrets: c.Bool(secretsFlag.Name), Bytes: c.Bool(bytesFlag.Name)},
+		explainer: &annotate.Explainer{ShowSecrets: c.Bool("show-secrets"), Secrets: c.Bool(secretsFlag.Name), Bytes: c.Bool(bytesFlag.Name), Eavesdropper: deaf},
 		out:       out,
 		open:      map[int]bool{},
 	}
@@ -84,6 +87,9 @@ func (t *teller) tell(r *pcap.Reader) error {
 
 func (t *teller) feed(in capture.Input) error {
 	t.count(in)
+	if in = t.heard(in); in == nil {
+		return nil
+	}
 	return t.messages(t.decoder.Feed(in))
 }
 

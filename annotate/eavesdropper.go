@@ -1,0 +1,193 @@
+package annotate
+
+import (
+	"strconv"
+	"strings"
+
+	"explainer/capture/handshake"
+)
+
+// hiddenFrom says what of a step an eavesdropper does not see, and why.
+func (x *Explainer) hiddenFrom(c *conn, f flow, s Step) *Sentence {
+	id := x.hiddenID(c, f, s)
+	if id == "" {
+		return nil
+	}
+	h := c.main
+	a := x.args(c).with(
+		"clientbytes", strconv.FormatInt(c.wire[0], 10), "serverbytes", strconv.FormatInt(c.wire[1], 10),
+		"clientrecords", plural(int(c.sealed[0]), "record"), "serverrecords", plural(int(c.sealed[1]), "record"),
+		"host", "nowhere in clear")
+	if name := x.sni(h); name != "" {
+		a["host"] = "in clear in the ClientHello (" + clip(name) + ")"
+		if h.ch.Extension(0xfe0d) != nil {
+			a["host"] += ", but it may be a cover for another one (ECH)"
+		}
+	}
+	how := Inferred
+	if strings.HasSuffix(id, "-inside") {
+		how = None
+	}
+	says := say(id, how, a)
+	return &says
+}
+
+func (x *Explainer) hiddenID(c *conn, f flow, s Step) string {
+	h := c.main
+	switch {
+	case f.id == "http":
+		return "hidden-plain"
+	case f.id == "opaque", f.id == "unknown", c.overUDP():
+		return ""
+	case s == Step1:
+		return "hidden-1"
+	case x.null(c) && (s == Step6b || s == Step7 || s == Step8):
+		return "hidden-null"
+	}
+	resumed := f.id == "tls12-resumed-id" || f.id == "tls12-resumed-ticket" || f.id == "tls13-psk-dhe" || f.id == "tls13-psk" || f.id == "tls13-0rtt"
+	psk := f.id == "psk" || f.id == "psk-dhe"
+	switch s {
+	case Step2:
+		switch {
+		case resumed || psk:
+			return "hidden-2-old"
+		case f.id == "tls12-rsa":
+			return "hidden-2-rsa"
+		case f.id == "tls12-dhe", f.id == "tls12-ecdhe":
+			return "hidden-2-signed"
+		case h.is13():
+			return "hidden-2-tls13"
+		}
+	case Step3:
+		switch {
+		case h.leaf[1] != nil && !h.is13():
+			return "hidden-3-clear"
+		case h.is13() && x.hasCertificate(c):
+			return "hidden-3-tls13"
+		case resumed || psk:
+			return "hidden-nothing-sent"
+		}
+	case Step4a:
+		switch {
+		case h.is13() && x.hasCertificate(c):
+			return "hidden-4a-tls13-inside"
+		case x.hasCertificate(c):
+			return "hidden-4a-inside"
+		}
+	case Step4b:
+		switch {
+		case f.id == "tls12-rsa":
+			return "hidden-4b-rsa"
+		case f.kem:
+			return "hidden-4b-kem"
+		case f.id == "tls12-dhe", f.id == "tls12-ecdhe", f.id == "tls12-anonymous", f.id == "tls13-full", f.id == "tls13-hrr", f.id == "tls13-psk-dhe":
+			return "hidden-4b-dhe"
+		case resumed || psk:
+			return "hidden-4b-old"
+		}
+	case Step4c:
+		switch {
+		case f.id == "tls12-rsa":
+			return "hidden-4c-rsa"
+		case f.kem:
+			return "hidden-4c-kem"
+		}
+	case Step5:
+		switch {
+		case f.id == "tls12-rsa":
+			return "hidden-5-rsa"
+		case f.kem:
+			return "hidden-5-kem"
+		case f.id == "tls12-dhe", f.id == "tls12-ecdhe", f.id == "tls12-anonymous", f.id == "tls13-full", f.id == "tls13-hrr":
+			return "hidden-5-dhe"
+		case f.id == "tls12-resumed-ticket", f.id == "tls13-psk-dhe", f.id == "tls13-psk":
+			return "hidden-5-ticket"
+		case f.id == "tls13-0rtt":
+			return "hidden-5-early"
+		}
+	case Step6a:
+		switch {
+		case f.id == "tls12-rsa", f.id == "tls12-resumed-ticket":
+			return "hidden-6a-inside"
+		case f.kem:
+			return "hidden-6a-kem-inside"
+		}
+	case Step6b:
+		if h.is13() {
+			return "hidden-6b-tls13"
+		}
+		return "hidden-6b"
+	case Step7:
+		if c.dark[0]+c.dark[1] == 0 {
+			return ""
+		}
+		if h.is13() {
+			return "hidden-7-tls13"
+		}
+		return "hidden-7"
+	case Step8:
+		return "hidden-8-inside"
+	}
+	return ""
+}
+
+// lesson is what a summary says to an eavesdropper of a connection that is encrypted.
+func (x *Explainer) lesson(c *conn) []Sentence {
+	h := c.main
+	a := x.args(c)
+	out := []Sentence{say("eavesdropper-sees", Clear, a.with("seen", x.eavesdropper(c)))}
+	switch {
+	case !h.is13() && h.resumed:
+		out = append(out, say("eavesdropper-later-resumed", Inferred, a))
+	case !h.is13() && handshake.SuiteKeyExchange(h.sh.CipherSuite) == handshake.KeyExchangeRSA:
+		out = append(out, say("eavesdropper-later-rsa", Inferred, a))
+	case x.flow(c).id == "psk", x.flow(c).id == "tls13-psk":
+		out = append(out, say("eavesdropper-later-psk", Inferred, a))
+	case x.flow(c).id == "tls13-0rtt":
+		out = append(out, say("eavesdropper-later-early", Inferred, a))
+	case x.flow(c).id != "other":
+		out = append(out, say("eavesdropper-later-dhe", Inferred, a))
+	}
+	return out
+}
+
+// hiddenSentences tell an eavesdropper what a step keeps from him.
+var hiddenSentences = []entry{
+	{"eavesdropper-sees", "What everybody on the path sees of this connection: {seen}. What the two sides said to each other is sealed.", []string{"8446 E.3", "8446 2"}},
+	{"eavesdropper-later-rsa", "Who records this and gets the private key of {server} years later can open it then: the secret is in the recording, encrypted with one lasting key.", []string{"5246 F.1.1.2", "10015 4"}},
+	{"eavesdropper-later-dhe", "Who records this and gets the private key of {server} later still cannot open it: the secret never travelled, and what it was computed from is to be thrown away after the handshake (forward secrecy).", []string{"5246 F.1.1.3", "8446 E.1"}},
+	{"eavesdropper-later-resumed", "Who records this and later gets the secret of the earlier session, or the key with which {server} had sealed it into a ticket, can open it then.", []string{"5077 5", "5246 F.1.4"}},
+	{"eavesdropper-later-psk", "Who records this and later gets the common secret can open it then: nothing fresh that stays secret goes into the keys.", []string{"4279 7.1", "8446 2.2"}},
+	{"eavesdropper-later-early", "Who records this and later gets the old secret can open the early data then, which nothing fresh protects; and who sends the recorded first flight once more sends the request once more.", []string{"8446 2.3", "8446 8"}},
+
+	{"hidden-plain", "Nothing is hidden: without TLS everybody on the path reads and can change everything.", []string{"9110 4.2.1"}},
+	{"hidden-null", "Nothing is hidden: this suite does not encrypt.", []string{"5246 6.2.3.1"}},
+	{"hidden-nothing-sent", "Nothing is sent in this step, so there is nothing to hide.", nil},
+	{"hidden-1", "Nothing of it is hidden: addresses, ports and times stand in every packet in clear, because the machines on the path need them; TLS begins above them. The name of the host stands {host}.", []string{"9293 3.1", "6066 3", "9849 1"}},
+	{"hidden-2-rsa", "Hidden: whether {server} has the private key. Only its Finished shows that, and that is the first message it encrypts.", []string{"5246 7.4.9"}},
+	{"hidden-2-signed", "Hidden: only the private key itself, which never leaves {server}. The signature and all that it covers are in clear; everybody on the path can check it.", []string{"5246 7.4.3"}},
+	{"hidden-2-tls13", "Hidden: certificate and signature, which are encrypted with keys that come from the exchange before. So who listens cannot check who {server} is; nobody but {client} learns it.", []string{"8446 2", "8446 4.4.3", "8446 E.1"}},
+	{"hidden-2-old", "Hidden: the old secret that speaks for {server}. It was never sent, and the Finished that shows that {server} has it is encrypted.", []string{"5246 F.1.4", "8446 2.2"}},
+	{"hidden-3-clear", "Nothing of it is hidden: the certificate with its names and its public key is in clear, so everybody on the path learns which site this is, whatever the hello said.", []string{"5246 7.4.2"}},
+	{"hidden-3-tls13", "Hidden: the certificate with its names, encrypted since TLS 1.3. In clear is only the public key for this connection, which says nothing about who sent it; the size of the encrypted flight can still give a site away.", []string{"8446 4.4.2", "8446 E.3"}},
+	{"hidden-4a-inside", "Hidden from everybody: it happens inside {client}. Who listens can only see whether {client} went on or hung up.", []string{"5246 7.2.2"}},
+	{"hidden-4a-tls13-inside", "Hidden from everybody: it happens inside {client}. Even the alert with which {client} would refuse is encrypted, so who listens sees a short record and an end, and must guess.", []string{"8446 6.2"}},
+	{"hidden-4b-rsa", "Hidden: the 46 random bytes. They leave {client} only encrypted (step 5).", []string{"5246 7.4.7.1"}},
+	{"hidden-4b-dhe", "Hidden: the private half of the key pair of {client}, which never leaves it. Nobody knows how to compute it from the public half, which is in clear.", []string{"5246 8.1.2", "8446 7.4"}},
+	{"hidden-4b-kem", "Hidden: what {server} made at random, and the private key of {client} that opens it. Neither leaves its owner in clear.", []string{"10024"}},
+	{"hidden-4b-old", "Hidden: the common secret, which both had before. Only its name is in clear.", []string{"8446 4.2.11", "4279 2"}},
+	{"hidden-4c-rsa", "Hidden: what was encrypted. The public key is known to everybody, but it only locks; only the private key of {server} opens.", []string{"5246 7.4.7.1", "8017 7.2"}},
+	{"hidden-4c-kem", "Hidden: what was encrypted. The key of {client} with which it was done is in clear, but it only locks.", []string{"10024"}},
+	{"hidden-5-rsa", "Hidden: the secret inside. In clear is the message itself, {size} bytes, which opens for nobody without the private key of {server}.", []string{"5246 7.4.7.1"}},
+	{"hidden-5-dhe", "Nothing of it is hidden: it is a public value. Two public values do not give the secret; for that one needs one of the private halves.", []string{"5246 8.1.2", "8446 7.4"}},
+	{"hidden-5-kem", "Hidden: the secret inside the ciphertext. The message itself is in clear.", []string{"10024"}},
+	{"hidden-5-ticket", "Hidden: what the ticket means. In clear are its bytes; who sees the same ticket twice knows that both connections are of one client.", []string{"5077 5", "8446 C.4"}},
+	{"hidden-5-early", "Hidden: what the early data says. In clear are the bytes of the ticket, and that data came before {server} had answered.", []string{"8446 2.3", "8446 C.4"}},
+	{"hidden-6a-inside", "Hidden from everybody: it happens inside {server}.", nil},
+	{"hidden-6a-kem-inside", "Hidden from everybody: it happens inside {client}.", nil},
+	{"hidden-6b", "Hidden: the keys, which both sides compute and nobody sends. In clear is that encryption begins (ChangeCipherSpec) and with which suite ({suite}).", []string{"5246 6.3", "5246 7.1"}},
+	{"hidden-6b-tls13", "Hidden: the keys, which both sides compute and nobody sends. In clear is the suite ({suite}), and that everything after the ServerHello is encrypted.", []string{"8446 7.1", "8446 7.3"}},
+	{"hidden-7", "Hidden: what the data says: address, headers, cookies, content. Not hidden: that it is data, how much and when: {serverrecords} from {server} ({serverbytes} bytes of data records), {clientrecords} from {client} ({clientbytes} bytes). From sizes and times it is often guessed which page it was.", []string{"5246 6.2.3", "8446 E.3"}},
+	{"hidden-7-tls13", "Hidden: what the data says, and even which records are data, handshake or alert. Not hidden: how much and when: {serverrecords} from {server} ({serverbytes} bytes), {clientrecords} from {client} ({clientbytes} bytes). From sizes and times it is often guessed which page it was.", []string{"8446 5.2", "8446 5.4", "8446 E.3"}},
+	{"hidden-8-inside", "Hidden from everybody: it happens inside {client}.", nil},
+}

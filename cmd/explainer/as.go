@@ -1,0 +1,40 @@
+package main
+
+import (
+	"explainer/capture"
+
+	"github.com/urfave/cli/v2"
+)
+
+// eavesdropper is somebody on the path who has no key and knows nothing of the proxy.
+const eavesdropper = "eavesdropper"
+
+// asFlag chooses whose view of a capture is told.
+var asFlag = &cli.StringFlag{Name: "as", Usage: "tell what an `eavesdropper` sees: without the keys and the proxy's notes, and for each step what stays hidden and why"}
+
+// asWhom checks the flag.
+func asWhom(c *cli.Context) error {
+	if as := c.String(asFlag.Name); as != "" && as != eavesdropper {
+		return usage("--as is eavesdropper, not "+quote(as), "")
+	}
+	if c.String(asFlag.Name) == eavesdropper && len(c.StringSlice("keylog"))+len(c.StringSlice("key")) > 0 {
+		say(c.App.ErrWriter, "an eavesdropper has no keys: those given are not used")
+	}
+	return nil
+}
+
+// heard is an input as the one gets it whose view is told, nil if he does not.
+func (t *teller) heard(in capture.Input) capture.Input {
+	if !t.deaf {
+		return in
+	}
+	switch in := in.(type) {
+	case *capture.Secret, *capture.Fact:
+		return nil
+	case *capture.Open:
+		open := *in
+		open.Leg = capture.LegNone
+		return &open
+	}
+	return in
+}
