@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"explainer/ca/verify"
 )
 
 var freeze = flag.Bool("freeze", false, "add new sentences to testdata/sentences.ids")
@@ -55,6 +57,12 @@ func literals(t *testing.T) map[string]bool {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The names of what a check found are values for sentences, too.
+	others, err := filepath.Glob("../ca/verify/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = append(files, others...)
 	out := make(map[string]bool)
 	for _, f := range files {
 		if strings.HasSuffix(f, "_test.go") {
@@ -100,6 +108,12 @@ func TestUse(t *testing.T) {
 	for _, s := range []string{"client", "origin", "proxy", "proxy-shutdown", "timeout", "error"} {
 		used["fact-closed-"+s] = true
 	}
+	for _, s := range verify.Reasons {
+		used["check-"+s] = true
+	}
+	for _, s := range verify.IDs {
+		used["check-"+s+"-ok"] = true
+	}
 	for _, s := range []string{"server-key-exchange-unproven", "certificate-verify-unproven"} {
 		used[s] = true
 	}
@@ -124,6 +138,20 @@ func TestUse(t *testing.T) {
 					t.Errorf("the code says %s, which is not in the catalogue", s)
 				}
 			}
+		}
+	}
+}
+
+// TestChecks: each reason and each check that can pass has its sentence.
+func TestChecks(t *testing.T) {
+	for _, r := range verify.Reasons {
+		if _, ok := catalogue["check-"+r]; !ok {
+			t.Errorf("no sentence for the reason %s", r)
+		}
+	}
+	for _, id := range verify.IDs {
+		if _, ok := catalogue["check-"+id+"-ok"]; !ok && id != verify.IDSCT {
+			t.Errorf("no sentence for passing %s", id)
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"explainer/ca/verify"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
 
@@ -290,7 +291,17 @@ func (c *certificate) fields(number int) []Field {
 		lead = fmt.Sprintf("certificate %d: ", number+1)
 	}
 	if c.parsed == nil {
-		f := []Field{{lead + "cannot be read", c.err, ""}}
+		f := []Field{{lead + "cannot be read in full", c.err, ""}}
+		r := verify.Read(c.der)
+		if r.Subject != "" {
+			f = append(f, Field{lead + "subject", clip(r.Subject), "as far as it can be read"}, Field{lead + "issuer", clip(r.Issuer), ""})
+		}
+		if len(r.Names) > 0 {
+			f = append(f, Field{lead + "names", clip(some(r.Names, 8)), ""})
+		}
+		if !r.From.IsZero() && !r.Until.IsZero() {
+			f = append(f, Field{lead + "valid", date(r.From) + " to " + date(r.Until), ""})
+		}
 		if c.pub != nil {
 			f = append(f, Field{lead + "key", c.keyWords(), ""})
 		}
@@ -311,7 +322,29 @@ func (c *certificate) fields(number int) []Field {
 		f = append(f, Field{lead + "purpose", u, "what its issuer allows it for"})
 	}
 	if p.BasicConstraintsValid && p.IsCA {
-		f = append(f, Field{lead + "CA", "yes", "may itself sign certificates"})
+		value := "yes"
+		if p.MaxPathLen == 0 && p.MaxPathLenZero {
+			value += ", with no other CA below it"
+		} else if p.MaxPathLen > 0 {
+			value += fmt.Sprintf(", with at most %s below it", plural(p.MaxPathLen, "more CA"))
+		}
+		f = append(f, Field{lead + "CA", value, "may itself sign certificates"})
+	}
+	if len(p.AuthorityKeyId) > 0 {
+		f = append(f, Field{lead + "issuer's key", fmt.Sprintf("%x", clipBytes(p.AuthorityKeyId, 32)), "authority key identifier"})
+	}
+	if len(p.SubjectKeyId) > 0 {
+		f = append(f, Field{lead + "name of its key", fmt.Sprintf("%x", clipBytes(p.SubjectKeyId, 32)), "subject key identifier"})
+	}
+	if n := len(p.Policies); n > 0 {
+		var oids []string
+		for _, o := range p.Policies {
+			oids = append(oids, o.String())
+		}
+		f = append(f, Field{lead + "policies", clip(some(oids, 4)), "what its issuer says to have checked"})
+	}
+	if number == 0 {
+		f = append(f, sctFields(lead+"signed certificate timestamp", verify.CertificateSCTs(c.der))...)
 	}
 	return append(f,
 		Field{lead + "serial", serial(p.SerialNumber), ""},

@@ -101,6 +101,7 @@ type Event struct {
 	Fields   []Field    `json:"fields,omitempty"`
 	Says     []Sentence `json:"says,omitempty"`
 	Proofs   []Proof    `json:"proofs,omitempty"`
+	Checks   []Check    `json:"checks,omitempty"` // of a Certificate message: the chain, check by check
 	Summary  *Summary   `json:"summary,omitempty"`
 	Raw      string     `json:"raw,omitempty"`    // the bytes of a handshake message in hex, its header first, where Explainer.Bytes asks for them
 	Layout   []Part     `json:"layout,omitempty"` // which bytes of Raw are which field
@@ -170,6 +171,16 @@ type Proof struct {
 	Inputs []Field    `json:"inputs,omitempty"` // what went in and what came out; secrets masked
 	Reason string     `json:"reason,omitempty"` // why refuted or not checkable
 	Refs   []string   `json:"refs,omitempty"`
+}
+
+// Check is one check of a certificate chain, made here; see docs/checks.md.
+type Check struct {
+	ID      string   `json:"id"`               // permanent: "dates", "name", ...
+	Outcome string   `json:"outcome"`          // "ok", "failed", "warned", "not-checked" or "not-reached"
+	Reason  string   `json:"reason,omitempty"` // permanent: "expired", ...
+	Certs   []int    `json:"certs,omitempty"`  // places in the path from the leaf, 1, up
+	Says    Sentence `json:"says"`
+	Details []Field  `json:"details,omitempty"`
 }
 
 // Summary is the eight steps of a session.

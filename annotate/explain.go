@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"explainer/ca/verify"
 	"explainer/capture"
 	"explainer/capture/handshake"
 )
@@ -28,6 +29,12 @@ type Explainer struct {
 	// Eavesdropper tells what somebody on the path without any key sees, and says
 	// for each step what stays hidden. The reader must then feed it no keys or facts.
 	Eavesdropper bool
+
+	// Roots are what servers' certificates are checked against, and ClientRoots clients'; nil if there are none.
+	Roots, ClientRoots *verify.Roots
+
+	authorities authorities
+	checked     checkedChains
 
 	headerNames map[string]bool // whether values under these names are masked
 
@@ -89,9 +96,11 @@ type hands struct {
 	cke       *handshake.ClientKeyExchange
 	chain     [2][]*certificate // by side
 	leaf      [2]*certificate
-	certAt    int64   // when the server's came
-	certSeen  [2]bool // a Certificate message, also an empty one
-	requested bool    // CertificateRequest
+	asked     *verify.Input // what the server's chain was checked for, while a stapled response is still to come
+	checked   [2]*checked   // by side
+	certAt    int64         // when the server's came
+	certSeen  [2]bool       // a Certificate message, also an empty one
+	requested bool          // CertificateRequest
 	fin       [2]bool
 	finSealed [2]bool // a handshake record behind ChangeCipherSpec that stayed sealed
 	finTried  [2]bool
@@ -477,39 +486,48 @@ func (x *Explainer) emit(c *conn, e Event) {
 	x.out = append(x.out, e)
 }
 
+// fix makes a text UTF-8.
+func fix(s *string) {
+	if !utf8.ValidString(*s) {
+		*s = strings.ToValidUTF8(*s, "\uFFFD")
+	}
+}
+
+func (s *Sentence) valid() {
+	fix(&s.Text)
+	for k, v := range s.Args {
+		if !utf8.ValidString(v) {
+			s.Args[k] = strings.ToValidUTF8(v, "\uFFFD")
+		}
+	}
+}
+
+func fixFields(fs []Field) {
+	for i := range fs {
+		fix(&fs[i].Name)
+		fix(&fs[i].Value)
+		fix(&fs[i].Note)
+	}
+}
+
+func (c *Check) valid() {
+	c.Says.valid()
+	fixFields(c.Details)
+}
+
 // valid makes all text of the event UTF-8. Bytes from the wire may not be, and
-// JSON would change them behind our back.
+// JSON would change them behind our back. Checks were made so when they were told.
 func (e *Event) valid() {
-	fix := func(s *string) {
-		if !utf8.ValidString(*s) {
-			*s = strings.ToValidUTF8(*s, "\uFFFD")
-		}
-	}
-	sentence := func(s *Sentence) {
-		fix(&s.Text)
-		for k, v := range s.Args {
-			if !utf8.ValidString(v) {
-				s.Args[k] = strings.ToValidUTF8(v, "\uFFFD")
-			}
-		}
-	}
-	fields := func(fs []Field) {
-		for i := range fs {
-			fix(&fs[i].Name)
-			fix(&fs[i].Value)
-			fix(&fs[i].Note)
-		}
-	}
 	fix(&e.Host)
 	fix(&e.Name)
 	fix(&e.Brief)
-	fields(e.Fields)
+	fixFields(e.Fields)
 	for i := range e.Says {
-		sentence(&e.Says[i])
+		e.Says[i].valid()
 	}
 	for i := range e.Proofs {
 		fix(&e.Proofs[i].Reason)
-		fields(e.Proofs[i].Inputs)
+		fixFields(e.Proofs[i].Inputs)
 	}
 	if e.Summary == nil {
 		return
@@ -518,9 +536,9 @@ func (e *Event) valid() {
 	for i := range e.Summary.Legs {
 		l := &e.Summary.Legs[i]
 		fix(&l.Title)
-		fields(l.Facts)
+		fixFields(l.Facts)
 		for j := range l.Rows {
-			sentence(&l.Rows[j].Says)
+			l.Rows[j].Says.valid()
 		}
 	}
 }

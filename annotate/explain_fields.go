@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"explainer/ca/verify"
 	"explainer/capture/handshake"
 
 	"golang.org/x/crypto/ocsp"
@@ -199,6 +200,23 @@ func requestFields(b *handshake.CertificateRequest) []Field {
 	return out
 }
 
+// sctFields describe signed certificate timestamps (RFC 6962 3.2).
+func sctFields(name string, scts [][]byte) []Field {
+	var out []Field
+	for i, b := range scts {
+		if i == 8 {
+			return append(out, field(name, fmt.Sprintf("%d more", len(scts)-i)))
+		}
+		sct, ok := verify.ParseSCT(b)
+		if !ok {
+			out = append(out, Field{name, fmt.Sprintf("%d bytes", len(b)), "cannot be read"})
+			continue
+		}
+		out = append(out, Field{name, fmt.Sprintf("of the log %x, %s", sct.Log, date(sct.Time)), "a public log's promise to list this certificate"})
+	}
+	return out
+}
+
 // stapleFields describe a stapled OCSP response (RFC 6066 8, RFC 6960 4.2).
 func stapleFields(der []byte) []Field {
 	r, err := ocsp.ParseResponse(der, nil)
@@ -210,5 +228,8 @@ func stapleFields(der []byte) []Field {
 	if !r.NextUpdate.IsZero() {
 		value += ", until " + date(r.NextUpdate)
 	}
-	return []Field{{"OCSP response", value, "its signature is not checked here"}}
+	if r.Status == ocsp.Revoked {
+		value += "; revoked at " + date(r.RevokedAt)
+	}
+	return []Field{{"OCSP response", value, "for the certificate with the serial number " + serial(r.SerialNumber)}}
 }

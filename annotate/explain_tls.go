@@ -114,6 +114,9 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		e.Brief = fmt.Sprintf("OCSP response, %d bytes", len(b.Response))
 		e.Says = append(e.Says, say("certificate-status", e.Evidence, a))
 		e.Fields = append(e.Fields, stapleFields(b.Response)...)
+		if side == 1 {
+			x.checkStaple(h, &e, b.Response)
+		}
 	case *handshake.KeyUpdate:
 		c.updates[side]++
 		e.Says = append(e.Says, say("key-update", e.Evidence, a.with("sender", c.side(side))))
@@ -589,7 +592,7 @@ func (x *Explainer) certificate(c *conn, h *hands, e *Event, b *handshake.Certif
 		for _, ext := range entry.Extensions {
 			switch v := ext.Value.(type) {
 			case handshake.SCTs:
-				e.Fields = append(e.Fields, Field{"signed certificate timestamps", plural(len(v), "timestamp"), "promises of public logs to list this certificate"})
+				e.Fields = append(e.Fields, sctFields("signed certificate timestamp", v)...)
 			case handshake.StatusResponse:
 				e.Fields = append(e.Fields, stapleFields(v)...)
 			}
@@ -609,6 +612,7 @@ func (x *Explainer) certificate(c *conn, h *hands, e *Event, b *handshake.Certif
 	} else {
 		e.Says = append(e.Says, say("certificate-unreadable", e.Evidence, a.with("reason", leaf.err)))
 	}
+	x.checkChain(c, h, e, b, side)
 	linksID := [2]string{proofClientLinks, proofServerLinks}[side]
 	p, notes := x.links(linksID, chain)
 	if p.Inputs == nil {

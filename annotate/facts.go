@@ -212,6 +212,9 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 	case capture.FactRefused:
 		a = a.with("reason", refusedWords(f))
 		tell("handshake stopped", "fact-refused")
+	case capture.FactRoot:
+		x.authorities.note(f)
+		return e, false
 	case capture.FactClosed:
 		id := "fact-closed-other"
 		switch f.Outcome {

@@ -215,6 +215,16 @@ func (t *Text) event(e *Event) {
 			}
 			t.paragraph("", "        ", text, dim)
 		}
+		for _, c := range e.Checks {
+			style := dim
+			switch c.Outcome {
+			case "failed":
+				style = alarm
+			case "warned":
+				style = yellow
+			}
+			t.paragraph("", "        ", words(c.Outcome)+": "+words(c.ID)+": "+t.sentence(c.Says), style)
+		}
 		for _, p := range e.Proofs {
 			t.proof(p)
 		}

@@ -138,6 +138,7 @@ const (
 	FactLookupFailed   FactKind = "lookup-failed"   // the name could not be resolved: Host; Detail
 	FactTLSFailed      FactKind = "tls-failed"      // the origin leg's handshake failed for another reason than its certificate: Conn, Peer; Detail
 	FactOriginVerified FactKind = "origin-verified" // Peer's certificate was checked by the proxy: Host = name checked; Addr = system | system+file | built-in (the only root of explainer.test); Outcome = ok | expired | not-yet-valid | wrong-host | untrusted-root | self-signed | own-ca | other; Detail
+	FactRoot           FactKind = "root"            // a root that the proxy's story is checked against: Addr = own-ca (the proxy's own) | built-in (of explainer.test) | file (of --origin-ca); Data = its DER
 	FactName           FactKind = "name"            // SNI and CONNECT host differ: Host = SNI, Addr = CONNECT host
 	FactLeaf           FactKind = "leaf"            // the proxy minted the browser leg's certificate: Host = names, comma separated; Data = SHA-256 of the leaf's DER; Detail = SHA-256 of the CA's DER, hex
 	FactEM             FactKind = "em"              // textbook mode: Data = the padded block c^d mod n of step 5, as long as the modulus; Outcome = ok | bad-padding

@@ -88,7 +88,13 @@ func (p *Proxy) init() {
 	for _, root := range p.OriginCAs {
 		if !p.isOwn(root) {
 			p.roots.AddCert(root)
+			p.Recorder.Fact(capture.Fact{Kind: capture.FactRoot, Addr: "file", Data: root.Raw})
 		}
+	}
+	// The story checks certificates again, and no machine's store has these.
+	p.Recorder.Fact(capture.Fact{Kind: capture.FactRoot, Addr: "own-ca", Data: p.Authority.Certificate().Raw})
+	if p.Sites != nil {
+		p.Recorder.Fact(capture.Fact{Kind: capture.FactRoot, Addr: "built-in", Data: p.Sites.root})
 	}
 	g := goproxy.NewProxyHttpServer()
 	g.Logger = log.New(logLines{p.Log}, "", 0)

@@ -38,6 +38,7 @@ type Site struct {
 type Sites struct {
 	byHost  map[string]Site
 	servers []*http.Server
+	root    []byte // DER of their CA
 }
 
 // A siteKind is one built-in site: its name below explainer.test and what its TLS is like.
@@ -77,7 +78,7 @@ func StartSites(authority *ca.Authority) (*Sites, error) {
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(own.Certificate())
-	s := &Sites{byHost: map[string]Site{}}
+	s := &Sites{byHost: map[string]Site{}, root: own.Certificate().Raw}
 	for _, k := range siteKinds {
 		host := siteDomain
 		if k.Name != "" {

@@ -50,8 +50,9 @@ func (v *checker) evaluate(p path) []Check {
 	for i, c := range p.certs {
 		add(v.checkDates(c, i, v.isRoot(c)))
 	}
-	name := v.checkName(leaf)
-	add(name)
+	if v.Purpose == Server || v.Name != "" {
+		add(v.checkName(leaf))
+	}
 	for i := range p.certs {
 		add(v.checkPurpose(p.certs, i))
 	}

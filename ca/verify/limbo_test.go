@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -202,6 +203,7 @@ func TestLimbo(t *testing.T) {
 			roots = append(roots, der(s))
 		}
 		r := verify.Chain(in)
+		listedReasons(t, r)
 		accepted := r.Verdict != verify.Invalid
 		listed, isListed := differ[c.ID]
 		switch same := accepted == (c.Result == "SUCCESS"); {
@@ -234,6 +236,15 @@ func TestLimbo(t *testing.T) {
 	}
 	if len(cases) > 0 {
 		t.Logf("%d cases: %d as expected, %d not, for a listed reason; crypto/x509 agrees with %d", len(cases), agree, withReason, library)
+	}
+}
+
+// listedReasons holds that all reasons are among the permanent ones, and that only what passed has none.
+func listedReasons(t *testing.T, r *verify.Result) {
+	for _, c := range r.Checks {
+		if c.Outcome == verify.OK && c.Reason != "" || c.Outcome != verify.OK && !slices.Contains(verify.Reasons, c.Reason) || !slices.Contains(verify.IDs, c.ID) {
+			t.Errorf("%s is %s for the reason %q, which is not listed", c.ID, c.Outcome, c.Reason)
+		}
 	}
 }
 

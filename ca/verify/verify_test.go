@@ -277,6 +277,7 @@ func TestReasons(t *testing.T) {
 	all, roots := fixtures()
 	for _, f := range all {
 		r := verify.Chain(f.in)
+		listedReasons(t, r)
 		var got []string
 		for _, c := range r.Failures() {
 			got = append(got, c.Reason)
@@ -385,7 +386,8 @@ func FuzzChain(f *testing.F) {
 		default:
 			t.Errorf("crypto/x509 refuses what is valid here: %v", err)
 		}
-		in.Roots = nil
-		verify.Chain(in)
+		listedReasons(t, r)
+		in.Roots, in.Name, in.Purpose = nil, "", verify.Client
+		listedReasons(t, verify.Chain(in))
 	})
 }

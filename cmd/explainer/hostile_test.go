@@ -34,6 +34,7 @@ import (
 
 	"explainer/annotate"
 	"explainer/ca"
+	"explainer/ca/roots"
 	"explainer/capture"
 	"explainer/capture/pcap"
 )
@@ -248,7 +249,11 @@ func retell(t *testing.T, recording string, out renderer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tell := &teller{decoder: &capture.Decoder{SecretsFirst: true}, explainer: new(annotate.Explainer), out: out, open: map[int]bool{}}
+	store, err := roots.System(systemRoots)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tell := &teller{decoder: &capture.Decoder{SecretsFirst: true}, explainer: &annotate.Explainer{Roots: store}, out: out, open: map[int]bool{}}
 	if err := tell.tell(r); err != nil {
 		t.Error(err)
 	}

@@ -159,6 +159,9 @@ func follow(c *cli.Context, rec *proxy.Recorder, out renderer) error {
 		return err
 	}
 	t := newTeller(c, out)
+	if err := trust(c, t.explainer); err != nil {
+		return err
+	}
 	t.decoder.SecretsFirst = true // the recorder writes them before the bytes that they open
 	told := t.tell(r)
 	// A recording that could not be written to its end is told up to there.

@@ -31,7 +31,7 @@ Examples:
    explainer read session.pcapng
    explainer read --messages --keylog keys.txt capture.pcap
    explainer read -w for-wireshark.pcapng --keylog keys.txt capture.pcap`,
-	Flags:  slices.Concat(keyFlags, rewriteFlags, selectFlags, viewFlags, []cli.Flag{asFlag, secretsFlag, bytesFlag}, storyFlags),
+	Flags:  slices.Concat(keyFlags, rewriteFlags, selectFlags, viewFlags, []cli.Flag{asFlag, secretsFlag, bytesFlag, rootsFlag}, storyFlags),
 	Action: read,
 }
 
@@ -110,6 +110,9 @@ type reading struct {
 // told, and the others are read.
 func (r *reading) files(names []string) error {
 	t := newTeller(r.c, r.out)
+	if err := trust(r.c, t.explainer); err != nil {
+		return err
+	}
 	t.decoder.PrivateKeys = r.private
 	for i := range r.secrets {
 		if err := t.feed(&r.secrets[i]); err != nil {

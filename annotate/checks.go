@@ -1,0 +1,409 @@
+package annotate
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"explainer/ca/verify"
+	"explainer/capture"
+	"explainer/capture/handshake"
+)
+
+// authorities are the roots that a recording of our own names, which no machine's store has.
+type authorities struct {
+	own, sites, file [][]byte // DER: the proxy's own CA; that of its built-in sites; those of --origin-ca
+	roots            map[string]*verify.Roots
+}
+
+// maxAuthorities bounds each list; a recording is a file that anybody can write.
+const maxAuthorities = 256
+
+// note takes a root from a fact.
+func (a *authorities) note(f *capture.Fact) {
+	list := map[string]*[][]byte{"own-ca": &a.own, "built-in": &a.sites, "file": &a.file}[f.Addr]
+	if list != nil && len(*list) < maxAuthorities && len(f.Data) > 0 {
+		*list = append(*list, f.Data)
+		a.roots = nil
+	}
+}
+
+// rootsFor are the roots that a connection's server is checked against. The story
+// names them, because the client's own are not in any capture.
+func (x *Explainer) rootsFor(c *conn) *verify.Roots {
+	a := &x.authorities
+	name := ""
+	switch site := c.session.host == "explainer.test" || strings.HasSuffix(c.session.host, ".explainer.test"); {
+	case c.leg == capture.LegBrowser && len(a.own) > 0:
+		name = "a list of nothing but this proxy's own CA (only a client that was made to trust it accepts what it signs)"
+	case c.leg == capture.LegBrowser:
+		return nil
+	case c.leg == capture.LegOrigin && site && len(a.sites) > 0:
+		name = "a list of nothing but the authority of the proxy's built-in sites"
+	case c.leg == capture.LegOrigin && len(a.file) > 0 && x.Roots != nil:
+		name = x.Roots.Name + ", and the roots given to the proxy with --origin-ca"
+	default:
+		return x.Roots
+	}
+	if r := a.roots[name]; r != nil {
+		return r
+	}
+	var r *verify.Roots
+	switch {
+	case c.leg == capture.LegBrowser:
+		r = verify.NewRoots(name, a.own...)
+	case strings.HasSuffix(name, "--origin-ca"):
+		r = x.Roots.With(name, a.file...)
+	default:
+		r = verify.NewRoots(name, a.sites...)
+	}
+	if a.roots == nil {
+		a.roots = make(map[string]*verify.Roots)
+	}
+	a.roots[name] = r
+	return r
+}
+
+// checked is a chain's checks, told.
+type checked struct {
+	result *verify.Result
+	checks []Check
+	says   Sentence
+	brief  string
+}
+
+// maxChecked bounds how many chains' checks are remembered: a proxy sees the same ones again and again.
+const maxChecked = 256
+
+type checkedChains struct {
+	by    map[[32]byte][]*checked
+	order [][32]byte
+}
+
+// checks makes the checks of a chain, or finds that they were made for a time at which the same comes out.
+func (x *Explainer) checks(in verify.Input) *checked {
+	h := sha256.New()
+	put := func(b []byte) {
+		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(b))))
+		h.Write(b)
+	}
+	for _, der := range in.Chain {
+		put(der)
+	}
+	put([]byte{byte(in.Purpose), byte(in.Stapling), byte(len(x.authorities.own))})
+	put([]byte(in.Name))
+	if in.Roots != nil {
+		put([]byte(in.Roots.Name))
+		put([]byte{byte(len(x.authorities.file)), byte(len(x.authorities.sites)), byte(len(in.Denied))})
+	}
+	put(in.Staple)
+	for _, s := range in.SCTs {
+		put(s)
+	}
+	key := [32]byte(h.Sum(nil))
+	now := in.Time.UTC().Truncate(time.Second)
+	for _, k := range x.checked.by[key] {
+		if !now.Before(k.result.From) && (k.result.Until.IsZero() || now.Before(k.result.Until)) {
+			return k
+		}
+	}
+	k := tellChecks(verify.Chain(in), in)
+	if x.checked.by == nil {
+		x.checked.by = make(map[[32]byte][]*checked)
+	}
+	if _, ok := x.checked.by[key]; !ok {
+		if len(x.checked.order) >= maxChecked {
+			delete(x.checked.by, x.checked.order[0])
+			x.checked.order = x.checked.order[1:]
+		}
+		x.checked.order = append(x.checked.order, key)
+	}
+	if have := x.checked.by[key]; len(have) < 8 {
+		x.checked.by[key] = append(have, k)
+	}
+	return k
+}
+
+// checkChain checks the chain of a Certificate message as of its time.
+func (x *Explainer) checkChain(c *conn, h *hands, e *Event, b *handshake.Certificate, side int) {
+	if rawKeys(h, side) {
+		return // not certificates but bare keys (RFC 7250)
+	}
+	in := verify.Input{Time: at(c.now)}
+	for _, entry := range b.Entries {
+		in.Chain = append(in.Chain, entry.Data)
+	}
+	for _, ext := range b.Entries[0].Extensions {
+		switch v := ext.Value.(type) {
+		case handshake.SCTs:
+			in.SCTs = v
+		case handshake.StatusResponse:
+			in.Staple = v
+		}
+	}
+	if side == 0 {
+		in.Purpose, in.Roots = verify.Client, x.ClientRoots
+	} else {
+		in.Name, in.Roots, in.Stapling = x.nameAsked(c, h), x.rootsFor(c), stapling(h)
+		if h.sh != nil && !h.is13() {
+			if ext := h.sh.Extension(18); ext != nil {
+				if v, ok := ext.Value.(handshake.SCTs); ok {
+					in.SCTs = v
+				}
+			}
+		}
+		if c.leg == capture.LegOrigin {
+			for _, der := range x.authorities.own {
+				if key, ok := verify.Key(der); ok {
+					in.Denied = map[[32]byte]string{key: "this proxy's own CA"}
+				}
+			}
+		}
+		h.asked = &in
+	}
+	k := x.checks(in)
+	e.Checks = k.checks
+	e.Brief += "; " + k.brief
+	e.Says = append(e.Says, k.says)
+	h.checked[side] = k
+}
+
+// checkStaple completes the checks with the OCSP response that comes in a message of its own.
+func (x *Explainer) checkStaple(h *hands, e *Event, staple []byte) {
+	if h.asked == nil || h.checked[1] == nil {
+		return
+	}
+	in := *h.asked
+	in.Staple, in.Stapling = staple, verify.StapleAsked
+	h.asked = nil
+	k := x.checks(in)
+	h.checked[1] = k
+	for _, check := range k.checks {
+		if check.ID == verify.IDStaple || check.ID == verify.IDSCT {
+			e.Checks = append(e.Checks, check)
+		}
+	}
+	e.Says = append(e.Says, say("certificate-checks-later", Recomputed, args{"outcome": strings.TrimSuffix(lower(e.Checks[0].Says.Text), ".")}))
+}
+
+// rawKeys tells whether this side sends bare public keys (certificate type 2, RFC 7250 3).
+func rawKeys(h *hands, side int) bool {
+	id := uint16(19 + side) // client_certificate_type, server_certificate_type
+	var ext *handshake.Extension
+	if h.ee != nil {
+		ext = h.ee.Extension(id)
+	} else if h.sh != nil {
+		ext = h.sh.Extension(id)
+	}
+	if ext == nil {
+		return false
+	}
+	types, _ := ext.Value.(handshake.CertificateTypes)
+	return slices.Contains(types, 2)
+}
+
+// stapling is what the hellos say about a stapled response (RFC 6066 8, RFC 8446 4.4.2.1).
+func stapling(h *hands) verify.Stapling {
+	switch {
+	case h.ch == nil:
+		return verify.StapleUnknown
+	case h.ch.Extension(5) == nil:
+		return verify.StapleNotAsked
+	case h.sh != nil && !h.is13() && h.sh.Extension(5) != nil:
+		return verify.StapleLater
+	}
+	return verify.StapleAsked
+}
+
+// nameAsked is the name that the client asked for, as far as it is known.
+func (x *Explainer) nameAsked(c *conn, h *hands) string {
+	if name := x.sni(h); name != "" {
+		if h.ch.Extension(0xfe0d) != nil && h.leaf[1] != nil && !h.leaf[1].covers(name) {
+			return "" // the name in clear may be a cover (RFC 9849 6.1)
+		}
+		return name
+	}
+	for _, target := range []string{c.asked, c.c.ConnectHost} {
+		if target != "" {
+			name, _, _ := splitHostPort(target)
+			return name
+		}
+	}
+	return ""
+}
+
+// tellChecks puts the checks into words. Those that passed are told once for all certificates.
+func tellChecks(r *verify.Result, in verify.Input) *checked {
+	k := &checked{result: r}
+	base := args{"roots": or(r.Roots, "no list of authorities")}
+	var failed []string
+	counts := map[verify.Outcome]int{}
+	for i := 0; i < len(r.Checks); {
+		id := r.Checks[i].ID
+		end := i
+		for end < len(r.Checks) && r.Checks[end].ID == id {
+			end++
+		}
+		var passed []verify.Check
+		for _, check := range r.Checks[i:end] {
+			if check.Outcome == verify.OK {
+				passed = append(passed, check)
+				continue
+			}
+			out := Check{ID: id, Outcome: string(check.Outcome), Reason: check.Reason, Details: fieldsOf(check.Details)}
+			if check.Cert > 0 {
+				out.Certs = []int{check.Cert}
+			}
+			out.Says = say("check-"+check.Reason, Recomputed, checkArgs(base, r, in, check))
+			counts[check.Outcome]++
+			if check.Outcome == verify.Failed {
+				failed = append(failed, strings.TrimSuffix(lower(out.Says.Text), "."))
+			}
+			k.checks = append(k.checks, out)
+		}
+		if len(passed) > 0 {
+			counts[verify.OK]++
+			k.checks = append(k.checks, tellPassed(base, r, in, passed))
+		}
+		i = end
+	}
+	for i := range k.checks {
+		k.checks[i].valid()
+	}
+	words := []string{fmt.Sprintf("%d passed", counts[verify.OK])}
+	for _, n := range []struct {
+		outcomes []verify.Outcome
+		what     string
+	}{{[]verify.Outcome{verify.Failed}, "%d failed"}, {[]verify.Outcome{verify.Warned}, "%d warned of"}, {[]verify.Outcome{verify.NotChecked, verify.NotReached}, "%d not checked"}} {
+		sum := 0
+		for _, o := range n.outcomes {
+			sum += counts[o]
+		}
+		if sum > 0 {
+			words = append(words, fmt.Sprintf(n.what, sum))
+		}
+	}
+	base = base.with("counts", strings.Join(words, ", "), "failed", strings.Join(failed, "; "))
+	k.brief = "checks: " + base["counts"]
+	if len(failed) > 0 {
+		k.brief += " (" + base["failed"] + ")"
+		k.says = say("certificate-checks-failed", Recomputed, base)
+	} else {
+		k.says = say("certificate-checks", Recomputed, base)
+	}
+	return k
+}
+
+// tellPassed tells a check that several certificates passed, once.
+func tellPassed(base args, r *verify.Result, in verify.Input, passed []verify.Check) Check {
+	first := passed[0]
+	out := Check{ID: first.ID, Outcome: string(verify.OK)}
+	a := checkArgs(base, r, in, first)
+	var keys, algorithms []string
+	var until time.Time
+	for _, p := range passed {
+		if p.Cert > 0 {
+			out.Certs = append(out.Certs, p.Cert)
+		}
+		if v := p.Detail("key"); v != "" && !slices.Contains(keys, v) {
+			keys = append(keys, v)
+		}
+		if v := p.Detail("algorithm"); v != "" && !slices.Contains(algorithms, v) {
+			algorithms = append(algorithms, v)
+		}
+		if t, err := time.Parse(time.RFC3339, p.Detail("until")); err == nil && (until.IsZero() || t.Before(until)) {
+			until = t
+		}
+	}
+	which := whose(r, in, first.Cert)
+	switch n := len(out.Certs); {
+	case n == 2 && n == len(r.Path):
+		which = "both certificates"
+	case n > 1 && n == len(r.Path):
+		which = fmt.Sprintf("all %d certificates", n)
+	case n > 1:
+		which = fmt.Sprintf("%d of %d certificates", n, len(r.Path))
+	}
+	a = a.with("which", which, "count", strconv.Itoa(len(passed)), "key", strings.Join(keys, ", "), "algorithm", strings.Join(algorithms, ", "))
+	if !until.IsZero() {
+		a["until"] = date(until)
+	} else if first.ID == verify.IDStaple {
+		a["until"] = "it is replaced"
+	}
+	switch first.ID {
+	case verify.IDChain:
+		n, _ := strconv.Atoi(first.Detail("length"))
+		sent, _ := strconv.Atoi(first.Detail("sent"))
+		a["length"] = plural(n, "certificate")
+		a["sent"] = strconv.Itoa(sent) + map[bool]string{true: " was", false: " were"}[sent == 1]
+		if first.Detail("order") == "as the path goes" {
+			a["order"] = "in this order"
+		} else {
+			a["order"] = "in another order"
+		}
+		out.Details = fieldsOf(first.Details)
+		var path []string
+		for _, p := range r.Path {
+			path = append(path, clip(p.Subject))
+		}
+		out.Details = append(out.Details, field("path", strings.Join(path, " < ")))
+	case verify.IDName, verify.IDRoot, verify.IDStaple:
+		out.Details = fieldsOf(first.Details)
+	}
+	out.Says = say("check-"+first.ID+"-ok", Recomputed, a)
+	return out
+}
+
+func fieldsOf(details []verify.Detail) []Field {
+	var out []Field
+	for _, d := range details {
+		out = append(out, field(d.Name, clip(d.Value)))
+	}
+	return out
+}
+
+// checkArgs are the values for a check's sentence.
+func checkArgs(base args, r *verify.Result, in verify.Input, check verify.Check) args {
+	a := base.with("whose", whose(r, in, check.Cert))
+	for _, d := range check.Details {
+		value := clip(d.Value)
+		if t, err := time.Parse(time.RFC3339, d.Value); err == nil {
+			value = date(t)
+		}
+		if _, have := a[d.Name]; !have || d.Name != "roots" {
+			a[d.Name] = value
+		}
+	}
+	if n := len(r.Path); n > 0 {
+		a["end"] = or(a["root"], clip(r.Path[n-1].Subject)+", whose issuer ("+or(a["missing"], "not named")+") was not sent")
+	}
+	if n, err := strconv.Atoi(a["count"]); err == nil {
+		a["count"] = plural(n, "promise")
+	}
+	for _, name := range []string{"nearest", "usage", "purposes", "fault", "issuer", "key"} {
+		a[name] = or(a[name], map[string]string{"nearest": "no name at all", "usage": "nothing", "purposes": "nothing"}[name])
+		if a[name] == "" {
+			delete(a, name)
+		}
+	}
+	return a
+}
+
+// whose names a certificate of the path.
+func whose(r *verify.Result, in verify.Input, place int) string {
+	switch {
+	case place < 1 || place > len(r.Path):
+		return "a certificate"
+	case place == 1 && in.Purpose == verify.Client:
+		return "the client's certificate"
+	case place == 1:
+		return "the server's certificate"
+	case r.Path[place-1].Root:
+		return "the root (" + clip(r.Path[place-1].Subject) + ")"
+	}
+	return fmt.Sprintf("the issuer's certificate (%s)", clip(r.Path[place-1].Subject))
+}
