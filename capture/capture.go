@@ -175,8 +175,8 @@ type Message struct {
 	Side  Side
 	Time  int64 // of the packet that completed it
 	Span  Span  // where it was read from; empty for Opened, Closed and Fact
-	First int   // packet that carried its first byte, 0 if none
-	Last  int   // packet that carried its last byte
+	First int   // packet that carried its first byte, 0 if none; of Opened, the SYN's or the first there is
+	Last  int   // packet that carried its last byte; of Opened, that of the handshake's last
 	Inner bool
 	// Opened tells that the bytes were encrypted on the wire and decrypted
 	// (and their integrity verified) with a key; By is the label of the key log

@@ -169,7 +169,7 @@ func (d *Decoder) open(in *Open) {
 	}
 	d.conns[in.Conn] = c
 	d.messages = append(d.messages, Message{
-		Conn: c.pub, Time: in.Time, First: in.Packet, Last: in.Packet, Body: &Opened{},
+		Conn: c.pub, Time: in.Time, First: in.Packet, Last: max(in.Packet, slices.Max(in.Handshake[:])), Body: &Opened{},
 	})
 }
 
