@@ -37,6 +37,7 @@ type Explainer struct {
 	checked     checkedChains
 
 	headerNames map[string]bool // whether values under these names are masked
+	spare       args            // room for values that is free
 
 	n        int // number of the last event
 	out      []Event

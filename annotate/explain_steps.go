@@ -215,7 +215,10 @@ func (c *conn) names() args {
 func (x *Explainer) args(c *conn) args {
 	client, server := c.ends()
 	h := c.main
-	a := make(args, 28) // as many as there are, so that it does not grow
+	a := x.spare
+	if x.spare = nil; a == nil {
+		a = make(args, 28) // as many as there are, so that it does not grow
+	}
 	a["client"], a["server"] = client, server
 	a["port"], a["asked"] = port(c.c.Server), or(clip(c.askedFor()), "the host")
 	a["version"], a["suite"] = "TLS", "no suite"
@@ -300,6 +303,13 @@ func (x *Explainer) args(c *conn) args {
 	}
 	a["reason"] = c.hiddenReason()
 	return a
+}
+
+// spend takes back values that nobody holds any more: rows are told by the dozen
+// for each connection, and most of their cost was the room for these.
+func (x *Explainer) spend(a args) {
+	clear(a)
+	x.spare = a
 }
 
 // askedFor is the host and port that the connection is about, as far as it was said.
@@ -395,6 +405,7 @@ func (x *Explainer) rowSeen(c *conn, s Step) Row {
 	f := x.flow(c)
 	r := Row{Step: s, Verdict: matrix[f.id][stepIndex(s)]}
 	a := x.args(c)
+	defer x.spend(a)
 	if c.failure != nil && c.failure.step == s {
 		r.Verdict = Failed
 		id := c.failure.id
@@ -526,7 +537,7 @@ func (x *Explainer) hidden(c *conn, f flow, s Step, a args) (Sentence, bool) {
 	if h.sh == nil {
 		return Sentence{}, false
 	}
-	a = a.with("clientbytes", strconv.FormatInt(c.wire[0], 10), "serverbytes", strconv.FormatInt(c.wire[1], 10))
+	a["clientbytes"], a["serverbytes"] = strconv.FormatInt(c.wire[0], 10), strconv.FormatInt(c.wire[1], 10)
 	switch s {
 	case Step3, Step4b:
 		if h.earlyOpen() && c.dark[1] > 0 {
