@@ -20,7 +20,7 @@ import (
 // larger than what lives, or has reached memoryLimit bytes.
 const (
 	gcPercent   = 400
-	memoryLimit = 240 << 20
+	memoryLimit = 160 << 20
 )
 
 // tuneMemory sets these, unless the variables of Go's runtime say otherwise.
