@@ -24,3 +24,4 @@ fuzz:
 
 bench:
 	bench/run
+	bench/read
