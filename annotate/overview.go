@@ -127,7 +127,8 @@ type Survey struct {
 type surveyed struct {
 	requests int
 	refuted  int
-	tunnel   bool // its last request was for a tunnel
+	tunnel   bool            // its last request was for a tunnel
+	noted    map[string]bool // what is odd about it
 }
 
 // counts counts by name, and names that it has no room for together.
@@ -256,8 +257,14 @@ func (s *Survey) note(id string, conn int, a args) {
 		o = &Odd{}
 		s.odd[key], s.values[key] = o, a.with("id", id)
 	}
-	if n := len(o.Conns); n > 0 && o.Conns[n-1] == conn {
-		return
+	if c := s.open[conn]; c != nil { // it may happen many times in one connection
+		if c.noted[key] {
+			return
+		}
+		if c.noted == nil {
+			c.noted = make(map[string]bool)
+		}
+		c.noted[key] = true
 	}
 	o.N++
 	if len(o.Conns) < maxOddConns {
