@@ -77,6 +77,12 @@ func (e *CutError) Unwrap() error { return e.Err }
 // acknowledged it and goes on without it, when too much waits behind it, or at
 // the end.
 //
+// A RST ends both directions. What still comes after it is counted and not
+// given: whoever sent the RST throws it away (RFC 9293 3.10.7.1). A segment or a
+// RST whose numbers are far from all that its connection is known to have sent is
+// passed over, as its receiver does, and an acknowledgement of what cannot have
+// been sent makes no gap. Keep-alives and window probes give nothing new.
+//
 // UDP is looked at for QUIC and DTLS, which are recognised by their content; the
 // connections have numbers in one count with those over TCP. Their client is
 // whose first packet says so, else the side with the higher port number.
