@@ -242,7 +242,7 @@ func (b *Blocks) line(e *Event, legs, h2 bool, began time.Time) {
 		style = bold
 	}
 	detail := clean(e.Brief)
-	if e.Kind == KindConnection && !legs {
+	if e.Kind == KindConnection {
 		detail = "" // stands above
 	}
 	var steps []string

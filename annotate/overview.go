@@ -40,7 +40,7 @@ type Overview struct {
 	Unchecked   int          `json:"not_checkable"`
 	Refutations []Refutation `json:"refutations,omitempty"` // the first of them
 	Odd         []Odd        `json:"odd,omitempty"`
-	Lines       []Line       `json:"lines,omitempty"` // of the first connections
+	Lines       []Line       `json:"lines,omitempty"` // of all connections if they are at most 40, else of the first 40 that failed or of which something was refuted
 }
 
 // File is what a reader of captures knows of what it read.
@@ -120,6 +120,7 @@ type Survey struct {
 	why       map[string]Why
 	odd       map[string]*Odd
 	values    map[string]args // of what is odd
+	bad       []Line          // that failed
 	open      map[int]*surveyed
 }
 
@@ -317,6 +318,9 @@ func (s *Survey) ended(e *Event, c *surveyed) {
 	if len(s.o.Lines) < maxLines {
 		s.o.Lines = append(s.o.Lines, line)
 	}
+	if len(s.bad) < maxLines && (line.Failed != "" || line.Refuted > 0) {
+		s.bad = append(s.bad, line)
+	}
 }
 
 // secured counts a connection of TLS, QUIC or DTLS.
@@ -432,6 +436,9 @@ func (s *Survey) Overview(f File) *Event {
 	o.States, o.Alerts, o.WhyConns = s.states.sorted(), s.alerts.sorted(), s.whyConns.sorted()
 	o.Refutations = slices.Clone(o.Refutations)
 	slices.SortStableFunc(o.Refutations, func(a, b Refutation) int { return a.Conn - b.Conn })
+	if o.Connections > maxLines {
+		o.Lines = s.bad
+	}
 	o.Lines = slices.Clone(o.Lines)
 	o.Hosts, o.Names = s.hosts.sorted(), len(s.hosts)
 	if len(o.Hosts) > maxHosts {

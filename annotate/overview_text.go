@@ -226,9 +226,15 @@ func listCounts(cs []Count, name func(string) string, most int) string {
 // lines writes the table of the connections.
 func (t *Text) lines(o *Overview) {
 	t.line("")
-	if o.Connections > len(o.Lines) {
-		t.paragraph("", "  ", fmt.Sprintf("%d connections: --connection, --host, --verdict and --only-failed choose among them.", o.Connections), dim)
-		return
+	if o.Connections > maxLines {
+		text := "--connection, --host, --verdict and --only-failed choose among the connections."
+		if len(o.Lines) > 0 {
+			text += " Those that failed:"
+			if len(o.Lines) == maxLines {
+				text = strings.Replace(text, "Those", "The first of those", 1)
+			}
+		}
+		t.paragraph("", "  ", text, dim)
 	}
 	var rows [][4]string
 	var width [3]int

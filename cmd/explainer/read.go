@@ -19,17 +19,25 @@ import (
 var readCommand = &cli.Command{
 	Name:      "read",
 	Usage:     "tell the story of a capture",
-	UsageText: "explainer read [--keylog FILE] [--key FILE] [--format text|json] FILE...",
+	UsageText: "explainer read [--keylog FILE] [--key FILE] [--format text|json|har] FILE...",
 	Description: `Reads recordings made with -w, and pcap or pcapng files made elsewhere, gzip'd or
 not, and tells their story. "-" is standard input. A recording holds its own keys;
 for other captures give the key log that the client wrote (SSLKEYLOGFILE). A server's
 private key opens TLS 1.2 and older with RSA key transport, and nothing else.
 --as eavesdropper tells what somebody on the path sees who has no keys.
 
+First comes what the capture is and comes to, then each connection (of a recording:
+each session, with both legs) with its messages, one line each, and its eight steps.
+--overview stops after the first; --messages tells every message in the order of time,
+with its fields, sentences and proofs; --bytes shows its bytes too.
+
 Examples:
 
    explainer read session.pcapng
-   explainer read --messages --keylog keys.txt capture.pcap
+   explainer read --overview *.pcap
+   explainer read --keylog keys.txt --host "*.example.org" --only-failed capture.pcap
+   explainer read --messages --connection 3-7 capture.pcap
+   explainer read --format har session.pcapng > session.har
    explainer read -w for-wireshark.pcapng --keylog keys.txt capture.pcap`,
 	Flags:  slices.Concat(keyFlags, rewriteFlags, selectFlags, viewFlags, []cli.Flag{asFlag, secretsFlag, bytesFlag, rootsFlag}, storyFlags),
 	Action: read,
@@ -135,6 +143,9 @@ func (r *reading) files(names []string) error {
 	defer bar.clear()
 	for _, name := range names {
 		s, err := openSource(name)
+		if errors.Is(err, errTooManyFiles) {
+			return err
+		}
 		if err != nil {
 			wrong(err)
 			continue

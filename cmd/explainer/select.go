@@ -222,7 +222,12 @@ func (s *selection) verdictOn(o *annotate.Overview) error {
 		return nil
 	}
 	hint := fmt.Sprintf("its connections are numbered 1 to %d", s.seen)
-	if len(s.hosts) > 0 {
+	switch {
+	case len(s.conns) == 0 && len(s.hosts) == 0 && s.failed && s.verdict == "":
+		hint = "no connection failed, and nothing was refuted"
+	case len(s.conns) == 0 && len(s.hosts) == 0:
+		hint = "without " + s.words + " all are told, each step with its verdict"
+	case len(s.hosts) > 0:
 		var names []string
 		for _, h := range o.Hosts {
 			names = append(names, h.Name)

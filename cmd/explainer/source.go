@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"syscall"
 
 	"explainer/capture"
 	"explainer/capture/keys"
@@ -20,12 +23,18 @@ type source struct {
 	progress *progress
 }
 
+// errTooManyFiles is more captures than a process may have open: they are read side by side.
+var errTooManyFiles = errors.New("more files than this process may have open at once")
+
 // openSource opens a capture; "-" is standard input.
 func openSource(name string) (*source, error) {
 	if name == "-" {
 		return &source{name: "standard input", file: os.Stdin, size: -1}, nil
 	}
 	f, err := os.Open(name)
+	if errors.Is(err, syscall.EMFILE) {
+		return nil, failed(errTooManyFiles, "merge some of them first, or raise the limit with ulimit -n")
+	}
 	if err != nil {
 		return nil, fileError("", err)
 	}
@@ -34,7 +43,7 @@ func openSource(name string) (*source, error) {
 	switch {
 	case err == nil && info.IsDir():
 		f.Close()
-		return nil, failed(fmt.Errorf("%s is a folder", name), "name the capture file in it")
+		return nil, failed(fmt.Errorf("%s is a folder", name), "name the captures in it: "+filepath.Join(name, "*.pcap"))
 	case err == nil && info.Mode().IsRegular():
 		s.size = info.Size()
 	}
@@ -63,9 +72,28 @@ func (s *source) input() io.Reader {
 func (s *source) reader() (*pcap.Reader, error) {
 	r, err := pcap.NewReader(s.input())
 	if err != nil {
-		return nil, s.wrong(err)
+		return nil, failed(fmt.Errorf("%s: %w", s.name, err), s.instead())
 	}
 	return r, nil
+}
+
+// instead is what to do about a file that is no capture.
+func (s *source) instead() string {
+	begins := make([]byte, 64)
+	n, _ := s.file.ReadAt(begins, 0) // of what is no file, nothing
+	begins = begins[:n]
+	for _, label := range []string{"CLIENT_", "SERVER_", "RSA ", "EXPORTER_SECRET", "EARLY_EXPORTER_SECRET", "# SSL", "# TLS"} {
+		if bytes.HasPrefix(begins, []byte(label)) {
+			return "this is a key log: explainer read --keylog " + s.name + " CAPTURE"
+		}
+	}
+	switch {
+	case n == 0:
+		return ""
+	case begins[0] == '{':
+		return "this may be a story that was told as JSON: it is read from the capture again"
+	}
+	return "what tcpdump -w and Wireshark write is read; editcap -F pcapng turns other formats into it"
 }
 
 // keysFirst feeds t all keys of the file and begins to read it anew.
