@@ -258,13 +258,16 @@ func (b *Blocks) line(e *Event, legs, h2 bool, began time.Time) {
 	}
 	lead := t.paint(dim, head.String()) + t.paint(style, name)
 	if e.HTTP != nil {
-		// The one kind of line of which there are many.
+		stream := ""
 		if h2 {
-			detail += fmt.Sprintf(" (stream %d)", e.HTTP.Exchange)
+			stream = fmt.Sprintf(" (stream %d)", e.HTTP.Exchange)
 		}
-		if room := t.Width - runewidth.StringWidth(head.String()+name); t.Width > 0 && room >= 20 {
+		// Of requests there are many, with long addresses: each stays on its line.
+		room := t.Width - runewidth.StringWidth(head.String()+name+stream)
+		if e.Name == "HTTP request" && t.Width > 0 && room >= 20 {
 			detail = cutMiddle(detail, room)
 		}
+		detail += stream
 	}
 	if e.Brief == "" && len(e.Says) == 1 && e.Kind == KindMessage {
 		// A sentence, where it fits into the line.
