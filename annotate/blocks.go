@@ -282,7 +282,7 @@ func (b *Blocks) line(e *Event, legs, h2 bool, began time.Time) {
 	t.paragraphStyled(lead, runewidth.StringWidth(head.String()+name), detail, plain, nil)
 	for _, p := range e.Proofs {
 		if p.State == Refuted {
-			t.paragraph("    ", "", "REFUTED: "+clean(p.Claim)+". "+clean(p.Reason), alarm)
+			t.paragraph("    ", "", "REFUTED: it does not hold that "+lower(strings.TrimSuffix(clean(p.Claim), "."))+": "+strings.TrimSuffix(clean(p.Reason), ".")+".", alarm)
 		}
 	}
 }

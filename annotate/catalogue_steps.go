@@ -82,6 +82,7 @@ var stepSentences = []entry{
 	{"step-4a-proxy-bad-went-on", "The client here is the proxy itself, which noted what it found: {finding}. It went on all the same and left the decision to the client: the certificate that it made for {asked} has the same fault.", []string{"5280 6", "9525 6"}},
 	{"step-4a-proxy-bad", "The client here is the proxy itself, which noted what it found: {finding}. It went no further.", []string{"5280 6", "9525 6"}},
 	{"step-4a-finished-only", "{Client} finished the handshake and then sent no data. A client that checks late and refuses looks like this, and so does a spare connection that was never needed.", []string{"5280 6"}},
+	{"step-4a-finished-open", "{Client} finished the handshake, and the capture ends before the connection does, with no data of {client} in it. Whether it went on or refused the certificate late is not seen.", []string{"5280 6"}},
 	{"step-4a-finished-only-minted", "{Client} finished the handshake and then sent no data. A client that checks late and refuses the certificate that the proxy had made looks like this, and so does a spare connection that was never needed. If the client complains, it does not trust the proxy's CA: http://explainer.test/, opened through the proxy, shows how to install it.", []string{"5280 6"}},
 	{"step-4a-finished", "{Client} finished its part of the handshake, so up to then it had not refused the certificate. What it checked cannot be seen.", []string{"5280 6", "9525 6"}},
 	{"step-4a-inherited", "There was no certificate to check; if it was ever checked, then in {earlier}.", []string{"5246 F.1.4", "8446 2.2"}},
@@ -176,8 +177,8 @@ var stepSentences = []entry{
 	// Step 7: the server sends the ciphertext.
 	{"step-7-as-told", "{Server} sent encrypted data. Each record also carries a check that nobody changed it, which the textbook does not mention; and {client} had sent encrypted data before.", []string{"5246 6.2.3", "5246 10", "8446 5.2"}},
 	{"step-7-server-first", "{Server} sent encrypted data; {client} had sent none until then. Each record also carries a check that nobody changed it, which the textbook does not mention.", []string{"5246 6.2.3", "5246 10", "8446 5.2"}},
-	{"step-7-opened", "{Server} sent encrypted data. Its first record was opened here with the logged key, and the check that it carries against changes holds. {Client} had sent encrypted data before.", []string{"5246 6.2.3", "8446 5.2"}},
-	{"step-7-opened-server-first", "{Server} sent encrypted data; {client} had sent none until then. Its first record was opened here with the logged key, and the check that it carries against changes holds.", []string{"5246 6.2.3", "8446 5.2"}},
+	{"step-7-opened", "{Server} sent encrypted data. Its first record was opened here, and the check that it carries against changes holds. {Client} had sent encrypted data before.", []string{"5246 6.2.3", "8446 5.2"}},
+	{"step-7-opened-server-first", "{Server} sent encrypted data; {client} had sent none until then. Its first record was opened here, and the check that it carries against changes holds.", []string{"5246 6.2.3", "8446 5.2"}},
 	{"step-7-sealed-alert", "No data of {server} came. An encrypted alert came instead, and what it says cannot be seen.", []string{"5246 7.2"}},
 	{"step-7-sealed-client", "No data of {server} came. What {client} sent last stayed sealed and can be an alert, so whether something failed here cannot be seen.", []string{"8446 5.2", "8446 6.2"}},
 	{"step-8-sealed-alert", "Cannot be told: no data of {server} came.", []string{"8446 5.2"}},

@@ -54,7 +54,7 @@ func (c *Comments) Event(e *Event) {
 	for _, p := range e.Proofs {
 		switch p.State {
 		case Refuted:
-			refuted = append(refuted, line("REFUTED: ", p.Claim+". "+p.Reason))
+			refuted = append(refuted, line("REFUTED: ", "it does not hold that "+lower(p.Claim)+": "+p.Reason+"."))
 		case Proven:
 			more = append(more, line("Proven: ", p.Claim+"."))
 		}

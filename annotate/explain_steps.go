@@ -463,6 +463,8 @@ func (x *Explainer) rowSeen(c *conn, s Step) Row {
 			switch {
 			case c.leg == capture.LegBrowser && c.minted != nil:
 				id = "step-4a-finished-only-minted"
+			case !c.over:
+				id = "step-4a-finished-open"
 			case fault != "":
 				id = "step-4a-failed-late"
 			}

@@ -952,6 +952,10 @@ func seconds(s uint32) string {
 		return plural(int(s/86400), "day")
 	case s%3600 == 0:
 		return plural(int(s/3600), "hour")
+	case s%60 == 0 && s < 7200:
+		return plural(int(s/60), "minute")
+	case s < 120:
+		return plural(int(s), "second")
 	}
 	return d.String()
 }
@@ -1041,7 +1045,7 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 	}
 	c.at[[2]string{"data0", "data1"}[side]] = where{m.First, m.Last}
 	e := x.event(c, m, KindMessage, "application data")
-	e.Brief = fmt.Sprintf("%d bytes in a record of %d", b.Len, b.Wire)
+	e.Brief = fmt.Sprintf("%s in a record of %d", plural(b.Len, "byte"), b.Wire)
 	a := x.args(c).with("wire", strconv.Itoa(b.Wire), "len", strconv.Itoa(b.Len))
 	null := x.null(c)
 	if m.Opened {
@@ -1049,7 +1053,7 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 			c.main.keepSecret(m.By, c.c.Secrets[m.By])
 		}
 		id := [2]string{proofClientFirst, proofServerFirst}[side]
-		p := newProof(id, Proven, "", field("opened with", m.By), field("first record", fmt.Sprintf("%d bytes, %d of them data", b.Wire, b.Len)))
+		p := newProof(id, Proven, "", field("opened with", m.By), field("first record", fmt.Sprintf("%s, %d of them data", plural(b.Wire, "byte"), b.Len)))
 		c.main.prove(p)
 		e.Proofs = append(e.Proofs, p)
 	}
@@ -1084,7 +1088,7 @@ func (x *Explainer) earlyData(c *conn, m *capture.Message, b *capture.AppData) {
 	c.early, c.earlyOpen = true, true
 	c.at["early"] = where{m.First, m.Last}
 	e := x.event(c, m, KindMessage, "early data")
-	e.Brief = fmt.Sprintf("%d bytes, before the server has spoken", b.Len)
+	e.Brief = fmt.Sprintf("%s, before the server has spoken", plural(b.Len, "byte"))
 	p := newProof(proofEarlyFirst, Proven, "", field("opened with", m.By))
 	c.main.prove(p)
 	e.Proofs = append(e.Proofs, p)
@@ -1301,6 +1305,9 @@ func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
 	e := x.event(c, m, KindMessage, "missing bytes")
 	e.Evidence = None
 	e.Brief = fmt.Sprintf("%d bytes are not in the capture", b.Len)
+	if b.Len == 1 {
+		e.Brief = "1 byte is not in the capture"
+	}
 	e.Says = append(e.Says, say("missing", None, x.args(c).with("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10))))
 	x.emit(c, e)
 }
@@ -1314,7 +1321,7 @@ func (x *Explainer) opaque(c *conn, m *capture.Message, b *capture.Opaque) {
 	}
 	c.unread[m.Side&1] = true
 	e := x.event(c, m, KindMessage, "bytes not read")
-	e.Brief = fmt.Sprintf("%d bytes: %s", b.Len, opaqueWords(b.Why))
+	e.Brief = plural(int(b.Len), "byte") + ": " + opaqueWords(b.Why)
 	if len(b.Preview) > 0 {
 		e.Fields = append(e.Fields, field("beginning", x.previewBytes(b.Preview)))
 	}

@@ -45,7 +45,7 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 		e.Says = append(e.Says, say(id, e.Evidence, c.names().with("protocol", clip(b.Protocol))))
 	case *web.Unparsed:
 		e = x.event(c, m, KindMessage, "data that is not HTTP")
-		e.Brief = fmt.Sprintf("%d bytes", b.Len)
+		e.Brief = plural(int(b.Len), "byte")
 		if b.Why != "not-http" {
 			e.Brief += ": " + clip(b.Why)
 		}
@@ -192,7 +192,7 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) Event {
 	}
 	e := x.event(c, m, KindMessage, name)
 	e.HTTP = &HTTP{Exchange: b.Stream, Length: b.Len, Coding: clip(b.Coding), Type: clip(b.Type), Whole: b.Complete}
-	parts := []string{fmt.Sprintf("%d bytes", b.Len)}
+	parts := []string{plural(int(b.Len), "byte")}
 	if b.Type != "" {
 		parts = append(parts, clip(b.Type))
 	}
@@ -204,7 +204,7 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) Event {
 		e.Says = append(e.Says, say("http-body-cut", e.Evidence, c.names()))
 	}
 	e.Brief = strings.Join(parts, ", ")
-	e.Fields = append(e.Fields, field("length", fmt.Sprintf("%d bytes as transferred", b.Len)))
+	e.Fields = append(e.Fields, field("length", plural(int(b.Len), "byte")+" as transferred"))
 	if b.Framing != "" {
 		e.Fields = append(e.Fields, Field{"framing", b.Framing, "how its end is found"})
 	}
@@ -271,7 +271,7 @@ func (x *Explainer) webSocket(c *conn, m *capture.Message, b *web.WebSocket) Eve
 		kind = fmt.Sprintf("opcode %d", b.Opcode)
 	}
 	e := x.event(c, m, KindMessage, "WebSocket "+kind)
-	e.Brief = fmt.Sprintf("%d bytes", b.Len)
+	e.Brief = plural(int(b.Len), "byte")
 	if b.Code != 0 {
 		e.Brief += fmt.Sprintf(", code %d", b.Code)
 	}

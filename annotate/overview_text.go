@@ -24,7 +24,7 @@ func (t *Text) overview(o *Overview, name string) {
 	t.rule(title)
 	t.paragraph("", "  ", o.headline(), plain)
 	for _, r := range o.Refutations {
-		t.paragraph("  ", "", fmt.Sprintf("REFUTED in connection %d: it does not hold that %s: %s.", r.Conn, lower(clean(r.Claim)), clean(r.Reason)), alarm)
+		t.paragraph("  ", "", fmt.Sprintf("REFUTED in connection %d: it does not hold that %s: %s.", r.Conn, lower(strings.TrimSuffix(clean(r.Claim), ".")), strings.TrimSuffix(clean(r.Reason), ".")), alarm)
 	}
 	if n := o.Refuted - len(o.Refutations); n > 0 {
 		t.paragraph("  ", "", fmt.Sprintf("REFUTED: %d more", n), alarm)
