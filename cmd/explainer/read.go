@@ -79,6 +79,9 @@ func read(c *cli.Context) error {
 	if r.selection, err = newSelection(c); err != nil {
 		return err
 	}
+	if r.selection != nil && c.Bool("overview") {
+		return usage("--overview tells what the whole capture comes to, and chooses no connections", "leave out --overview, or what chooses")
+	}
 	out, v, err := newView(c, c.App.Writer, r.selection, nameOf(files), slices.Contains(files, "-"))
 	if err != nil {
 		return err
