@@ -22,7 +22,7 @@ func TestComments(t *testing.T) {
 		c.Event(&Event{Kind: KindMessage, Name: "Finished", Packets: &Packets{7, 7}, Proofs: []Proof{{Claim: "the claim", State: Refuted, Reason: "the reason"}, {Claim: "another", State: NotCheckable}}})
 		c.Event(&Event{Kind: KindSummary, Name: "the eight steps"})
 		text := c.Packet(7)
-		if len(text) > 1500 || !utf8.ValidString(text) || !strings.HasPrefix(text, "REFUTED: the claim. the reason\n") || strings.Contains(text, "\n- Proven") || strings.Contains(text, "another") {
+		if len(text) > 1500 || !utf8.ValidString(text) || !strings.HasPrefix(text, "REFUTED: it does not hold that the claim: the reason.\n") || strings.Contains(text, "\n- Proven") || strings.Contains(text, "another") {
 			t.Errorf("%d events: %d bytes: %s", n, len(text), text)
 		}
 		if n < 20 && (!strings.Contains(text, "Finished") || !strings.Contains(text, "Step 4a, the client checks it: FAILED")) {
