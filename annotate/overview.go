@@ -29,6 +29,7 @@ type Overview struct {
 	States      []Count      `json:"states,omitempty"` // adds up to Secured; see Tally.State
 	Why         []Why        `json:"why,omitempty"`    // records that stayed sealed
 	WhyConns    []Count      `json:"why_connections,omitempty"`
+	Chains      []Count      `json:"chains,omitempty"` // server certificates that were checked here: "ok", "warned", "failed"
 	Resumed     int          `json:"resumed"`
 	Failed      []Count      `json:"failed,omitempty"` // by step
 	Alerts      []Count      `json:"alerts,omitempty"` // of alerts that could be read
@@ -115,6 +116,7 @@ type Survey struct {
 	hosts     counts
 	states    counts
 	failed    counts
+	chains    counts
 	alerts    counts
 	whyConns  counts
 	why       map[string]Why
@@ -217,6 +219,9 @@ func (s *Survey) Add(e *Event) {
 			c.refuted++
 		}
 	}
+	if len(e.Checks) > 0 && e.From == "server" {
+		s.chain(e)
+	}
 	for _, say := range e.Says {
 		if id, ok := oddOf[say.ID]; ok {
 			s.note(id, e.Conn, nil)
@@ -242,6 +247,38 @@ func (s *Survey) Add(e *Event) {
 		s.ended(e, c)
 		delete(s.open, e.Conn)
 	}
+}
+
+// chain counts a server's certificate that was checked.
+func (s *Survey) chain(e *Event) {
+	outcome := "ok"
+	for _, c := range e.Checks {
+		switch {
+		case c.Outcome == "failed":
+			outcome = "failed"
+			s.note("odd-certificate", e.Conn, args{"what": checkWords(or(c.Reason, c.ID))})
+		case c.Outcome == "warned" && outcome == "ok":
+			outcome = "warned"
+		}
+	}
+	s.chains.add(outcome, 1)
+}
+
+// checkWords is why a check fails, as short as it goes.
+func checkWords(reason string) string {
+	switch reason {
+	case "wrong-host":
+		return "it is for another name"
+	case "no-san-cn-only", "cn-match-san-mismatch":
+		return "the name asked for stands in its common name alone"
+	case "wrong-ku":
+		return "its key usage does not allow what the key is used for"
+	case "incomplete-chain":
+		return "the certificate of an issuer is missing"
+	case "untrusted-root":
+		return "the path ends at nobody who is trusted here"
+	}
+	return words(reason)
 }
 
 // note counts something odd.
@@ -433,6 +470,7 @@ func (s *Survey) Overview(f File) *Event {
 		o.Begin, o.End = s.begin.Format(time.RFC3339Nano), s.end.Format(time.RFC3339Nano)
 	}
 	o.Protocols, o.Versions, o.Exchanges, o.Suites, o.ALPN = s.protocols.sorted(), s.versions.sorted(), s.exchanges.sorted(), s.suites.sorted(), s.alpn.sorted()
+	o.Chains = s.chains.sorted()
 	o.States, o.Alerts, o.WhyConns = s.states.sorted(), s.alerts.sorted(), s.whyConns.sorted()
 	o.Refutations = slices.Clone(o.Refutations)
 	slices.SortStableFunc(o.Refutations, func(a, b Refutation) int { return a.Conn - b.Conn })
@@ -512,6 +550,7 @@ var overviewSentences = []entry{
 	{"odd-heartbleed", "A heartbeat message claims more bytes than it has: an attempt to read the other side's memory (Heartbleed).", []string{"6520 4"}},
 	{"odd-downgrade", "The version may have been lowered by somebody on the path: the server's random number says that it could do better.", []string{"8446 4.1.3"}},
 	{"odd-bad-tag", "Records do not fit the key that should open them.", nil},
+	{"odd-certificate", "The server's certificate fails a check that is made here: {what}.", nil},
 	{"odd-suite-null", "{what} does not encrypt: everybody on the path reads along.", []string{"5246 6.2.3.1"}},
 	{"odd-anonymous", "Nothing proves who the server is (anonymous key exchange).", []string{"5246 F.1.1.1"}},
 	{"odd-suite-export", "{what} is weak on purpose (export suites of the 1990s).", nil},

@@ -137,6 +137,9 @@ func (t *Text) totals(o *Overview) {
 	if o.Requests+o.Responses > 0 {
 		row("HTTP", plural(o.Requests, "request")+", "+plural(o.Responses, "response"))
 	}
+	row("certificates", listCounts(o.Chains, func(name string) string {
+		return map[string]string{"ok": "pass all checks made here", "warned": "pass them with warnings", "failed": "fail"}[name]
+	}, 0))
 	if o.Resumed > 0 {
 		row("resumed", plural(o.Resumed, "connection"))
 	}

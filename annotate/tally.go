@@ -60,7 +60,7 @@ const (
 
 // A Why is a reason for which records stayed sealed.
 type Why struct {
-	Reason  string `json:"reason"` // a Sealed… constant of package capture
+	Reason  string `json:"reason"` // as in an Unopened, or else a Sealed… constant of package capture
 	Words   string `json:"words"`
 	Records int64  `json:"records"`
 }
@@ -145,7 +145,17 @@ func (x *Explainer) tallyOf(c *conn) *Tally {
 	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk-dhe", "tls13-psk", "tls13-0rtt":
 		t.Resumed = true
 	}
+	for _, u := range x.unopened(c) {
+		if i := slices.IndexFunc(t.Why, func(w Why) bool { return w.Reason == u.Reason }); i >= 0 {
+			t.Why[i].Records += u.Records
+		} else {
+			t.Why = append(t.Why, Why{u.Reason, unopenedWords(u.Reason), u.Records})
+		}
+	}
 	for _, reason := range slices.Sorted(maps.Keys(c.tally.sealed)) {
+		if len(t.Why) > 0 && reason != capture.SealedEarly {
+			continue // the diagnosis knows better
+		}
 		words := sealedWords(reason)
 		if c.overUDP() && reason == capture.SealedNoSuite {
 			words = "this version of QUIC is not read here"
@@ -204,4 +214,21 @@ func (c *conn) protocol() string {
 		return ProtocolTunnel
 	}
 	return ProtocolNone
+}
+
+// unopenedWords are the reasons of an [Unopened] as short as they go, to be said of many connections.
+func unopenedWords(reason string) string {
+	if w, ok := map[string]string{
+		noClientHello: "the ClientHello is not in the capture", noServer: "one direction is not in the capture", noServerHello: "the ServerHello is among missing bytes",
+		noKeyLog: "no keys were given", noLine: "no line of the key log is for it", otherDirection: "the key log has lines for the other direction alone",
+		otherLine: "the lines of the key log for it open other records", gapBefore: "bytes before it are missing", noParent: "it takes up a session whose secret is not known",
+		keyAlone: "no private key given is the server's", keyForwardSecrecy: "its key exchange has forward secrecy: a private key opens nothing",
+		keyTLS13: "it is TLS 1.3: a private key opens nothing", keyResumed: "it is resumed: a private key opens nothing", keyPSK: "its pre-shared key is not known",
+		keyPadding: "the private key given does not open its secret", keyNoSessionHash: "messages are missing that its secret depends on", echInner: "its encrypted ClientHello is not known",
+		noSuite: "its cipher suite cannot be opened here", noVersion: "its version cannot be opened here", wrongKey: "the key that was given does not fit",
+		tooMany: "the key came too late", deflated: "it is compressed", noPhase: "the keys of this part are not known", eavesdropping: "told as to somebody without keys",
+	}["unopened-"+reason]; ok {
+		return w
+	}
+	return words(reason)
 }
