@@ -63,10 +63,11 @@ type Proxy struct {
 	Sites         *Sites                     // may be nil
 	Log           *slog.Logger               // may be nil
 
-	setup    sync.Once
-	server   *http.Server
-	dispatch *goproxy.ProxyHttpServer
-	roots    *x509.CertPool
+	setup     sync.Once
+	announced sync.Once
+	server    *http.Server
+	dispatch  *goproxy.ProxyHttpServer
+	roots     *x509.CertPool
 
 	mu       sync.Mutex
 	own      []netip.AddrPort // where the proxy itself listens
@@ -88,13 +89,7 @@ func (p *Proxy) init() {
 	for _, root := range p.OriginCAs {
 		if !p.isOwn(root) {
 			p.roots.AddCert(root)
-			p.Recorder.Fact(capture.Fact{Kind: capture.FactRoot, Addr: "file", Data: root.Raw})
 		}
-	}
-	// The story checks certificates again, and no machine's store has these.
-	p.Recorder.Fact(capture.Fact{Kind: capture.FactRoot, Addr: "own-ca", Data: p.Authority.Certificate().Raw})
-	if p.Sites != nil {
-		p.Recorder.Fact(capture.Fact{Kind: capture.FactRoot, Addr: "built-in", Data: p.Sites.root})
 	}
 	g := goproxy.NewProxyHttpServer()
 	g.Logger = log.New(logLines{p.Log}, "", 0)
@@ -116,6 +111,19 @@ func (p *Proxy) init() {
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, tapKey{}, c)
 		},
+	}
+}
+
+// announce records the roots that no machine's store has: the story checks certificates again.
+func (p *Proxy) announce() {
+	p.Recorder.Fact(capture.Fact{Kind: capture.FactRoot, Addr: "own-ca", Data: p.Authority.Certificate().Raw})
+	if p.Sites != nil {
+		p.Recorder.Fact(capture.Fact{Kind: capture.FactRoot, Addr: "built-in", Data: p.Sites.root})
+	}
+	for _, root := range p.OriginCAs {
+		if !p.isOwn(root) {
+			p.Recorder.Fact(capture.Fact{Kind: capture.FactRoot, Addr: "file", Data: root.Raw})
+		}
 	}
 }
 
@@ -143,6 +151,7 @@ func (p *Proxy) isOwn(c *x509.Certificate) bool {
 // Serve accepts connections on l, of TCP, until Shutdown; then it returns nil.
 func (p *Proxy) Serve(l net.Listener) error {
 	p.setup.Do(p.init)
+	p.announced.Do(p.announce)
 	own := addrPort(l.Addr())
 	if !own.IsValid() {
 		return fmt.Errorf("serve on %s: not a TCP address", l.Addr())

@@ -96,6 +96,8 @@ const (
 	oidSCTs             = "1.3.6.1.4.1.11129.2.4.2" // RFC 6962 3.3
 	oidPoison           = "1.3.6.1.4.1.11129.2.4.3" // RFC 6962 3.1
 	oidOCSPSigning      = "1.3.6.1.5.5.7.3.9"       // RFC 6960 4.2.2.2
+	oidNetscapeSGC      = "2.16.840.1.113730.4.1"   // server gated cryptography
+	oidMicrosoftSGC     = "1.3.6.1.4.1.311.10.3.3"  // the same
 	oidServerAuth       = "1.3.6.1.5.5.7.3.1"       // RFC 5280 4.2.1.12
 	oidClientAuth       = "1.3.6.1.5.5.7.3.2"       // the same
 	oidAnyPurpose       = "2.5.29.37.0"             // the same
@@ -332,7 +334,7 @@ func (c *cert) readExtension(e extension) bool {
 		}
 	case oidSAN:
 		c.hasNames = true
-		if !s.ReadASN1(&seq, cbasn1.SEQUENCE) || seq.Empty() {
+		if !s.ReadASN1(&seq, cbasn1.SEQUENCE) {
 			return false
 		}
 		for !seq.Empty() {

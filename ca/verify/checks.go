@@ -17,11 +17,13 @@ import (
 // Until when clients took what they refuse today. Before these dates a check
 // warns: what is told is told as of the capture's time.
 var (
-	md5End        = time.Date(2011, 3, 1, 0, 0, 0, 0, time.UTC) // RFC 6151 2
-	sha1End       = time.Date(2017, 1, 1, 0, 0, 0, 0, time.UTC) // browsers, and the Baseline Requirements
-	commonNameEnd = time.Date(2017, 1, 1, 0, 0, 0, 0, time.UTC) // browsers; RFC 9525 2 has no common name
-	dsaEnd        = time.Date(2015, 1, 1, 0, 0, 0, 0, time.UTC) // browsers
-	longEnd       = time.Date(2020, 9, 1, 0, 0, 0, 0, time.UTC) // browsers take 398 days of what was issued since
+	md5End        = time.Date(2011, 3, 1, 0, 0, 0, 0, time.UTC)  // RFC 6151 2
+	sha1End       = time.Date(2017, 1, 1, 0, 0, 0, 0, time.UTC)  // browsers, and the Baseline Requirements
+	commonNameEnd = time.Date(2017, 1, 1, 0, 0, 0, 0, time.UTC)  // browsers; RFC 9525 2 has no common name
+	sgcEnd        = time.Date(2017, 1, 1, 0, 0, 0, 0, time.UTC)  // browsers
+	dsaEnd        = time.Date(2015, 1, 1, 0, 0, 0, 0, time.UTC)  // browsers
+	noClock       = time.Date(1994, 11, 1, 0, 0, 0, 0, time.UTC) // before SSL was public: no clock gave this time
+	longEnd       = time.Date(2020, 9, 1, 0, 0, 0, 0, time.UTC)  // browsers take 398 days of what was issued since
 )
 
 // evaluate makes all checks on a path.
@@ -260,8 +262,11 @@ func (v *checker) checkDates(c *cert, i int, root bool) Check {
 	case i > 0:
 		lead = "issuer-"
 	}
-	pairs := []string{"from", stamp(c.from), "until", stamp(c.until), "at", ""}
+	pairs := []string{"from", stamp(c.from), "until", stamp(c.until)}
 	switch {
+	case v.now.Before(noClock):
+		v.before(noClock)
+		return Check{ID: IDDates, Cert: i + 1, Outcome: NotChecked, Reason: "no-clock", Details: details(pairs...)}
 	case v.after(c.until):
 		return failed(IDDates, i, lead+"expired", pairs...)
 	case v.before(c.from):
@@ -291,6 +296,9 @@ func (v *checker) checkPurpose(certs []*cert, i int) Check {
 	case len(c.purposes) == 0:
 		return failed(IDPurpose, i, "empty-eku")
 	case !has && !slices.Contains(c.purposes, oidAnyPurpose):
+		if i > 0 && want == oidServerAuth && (slices.Contains(c.purposes, oidNetscapeSGC) || slices.Contains(c.purposes, oidMicrosoftSGC)) && v.before(sgcEnd) {
+			return warned(IDPurpose, i, "issuer-sgc-eku", "purposes", names)
+		}
 		if i > 0 {
 			return failed(IDPurpose, i, "issuer-wrong-eku", "purposes", names)
 		}
@@ -700,6 +708,9 @@ func (v *checker) profile(certs []*cert, i int, root bool) []Check {
 		empty := len(attributes(c.subject)) == 0
 		if san != nil && san.critical && !empty {
 			find("san-critical")
+		}
+		if san != nil && len(c.names) == 0 {
+			find("san-empty")
 		}
 		if san != nil && !san.critical && empty {
 			find("san-not-critical")

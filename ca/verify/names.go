@@ -65,8 +65,8 @@ func (v *checker) checkName(c *cert) Check {
 				out.Outcome = OK
 				out.Details = append(out.Details, details("matched", have)...)
 				if suffix, ok := strings.CutPrefix(strings.ToLower(have), "*."); ok {
-					// Private suffixes are listed with a dot in them; a name that is in no list is its own suffix.
-					if known, icann := publicsuffix.PublicSuffix(suffix); known == suffix && (icann || strings.Contains(known, ".")) {
+					// Only registries' suffixes: below private ones, clients take wildcards.
+					if known, icann := publicsuffix.PublicSuffix(suffix); known == suffix && icann {
 						out.Outcome, out.Reason = Warned, "wildcard-public-suffix"
 					}
 				}

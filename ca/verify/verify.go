@@ -117,7 +117,7 @@ type Verdict string
 const (
 	Valid   Verdict = "valid"   // nothing failed
 	Invalid Verdict = "invalid" // something failed
-	Unknown Verdict = "unknown" // nothing failed, but the root, the name or a signature could not be checked
+	Unknown Verdict = "unknown" // nothing failed, but the root, the name, a date or a signature could not be checked
 )
 
 // A Place is a certificate of the path.
@@ -310,7 +310,7 @@ func Chain(in Input) *Result {
 	r.From, r.Until = v.from, v.until
 	r.Verdict = Valid
 	for _, c := range r.Checks {
-		essential := c.ID == IDRoot || c.ID == IDName || c.ID == IDSignature
+		essential := c.ID == IDRoot || c.ID == IDName || c.ID == IDSignature || c.ID == IDDates
 		switch {
 		case c.Outcome == Failed:
 			r.Verdict = Invalid
