@@ -41,7 +41,7 @@ func (x *Explainer) hiddenID(c *conn, f flow, s Step) string {
 		return ""
 	case s == Step1:
 		return "hidden-1"
-	case x.null(c) && (s == Step6b || s == Step7 || s == Step8):
+	case x.null(c) && (s == Step2 || s == Step6b || s == Step7 || s == Step8):
 		return "hidden-null"
 	}
 	resumed := f.id == "tls12-resumed-id" || f.id == "tls12-resumed-ticket" || f.id == "tls13-psk-dhe" || f.id == "tls13-psk" || f.id == "tls13-0rtt"

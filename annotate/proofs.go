@@ -247,7 +247,7 @@ func (h *hands) suite() *keys.Suite {
 	return s
 }
 
-const noSSL3 = "SSL 3.0 does this in another way, which is not recomputed here"
+const noSSL3 = "in SSL 3.0 the signature also covers the master secret, which is not known here"
 
 const noHash = "the hash of this cipher suite is not known here"
 
@@ -263,9 +263,6 @@ func (x *Explainer) finished(c *conn, h *hands, side int) Proof {
 	if fin == nil {
 		return newProof(id, NotCheckable, "the message is malformed")
 	}
-	if h.version() < 0x0301 {
-		return newProof(id, NotCheckable, noSSL3)
-	}
 	raw, reason := h.before(s, side, m.index)
 	if reason != "" {
 		return newProof(id, NotCheckable, reason)
@@ -277,6 +274,10 @@ func (x *Explainer) finished(c *conn, h *hands, side int) Proof {
 	inputs := []Field{
 		field("handshake messages", fmt.Sprintf("%d, %d bytes", len(raw), totalLen(raw))),
 		field("their hash", hex.EncodeToString(hash)),
+	}
+	ssl30 := h.version() == 0x0300
+	if ssl30 {
+		inputs[1] = Field{"their hash", "not a value of its own", "in SSL 3.0 the master secret enters the hash, MD5 and SHA-1 side by side (RFC 6101 5.6.9)"}
 	}
 	if h.hrr != nil {
 		inputs[0].Note = "the first ClientHello stands in it as its hash, as after every HelloRetryRequest"
@@ -311,9 +312,12 @@ func (x *Explainer) finished(c *conn, h *hands, side int) Proof {
 	}
 	var want []byte
 	for _, secret := range secrets {
-		if h.is13() {
+		switch {
+		case h.is13():
 			want = keys.VerifyData13(s, secret, hash)
-		} else {
+		case ssl30:
+			want = keys.VerifyData30(secret, side == 0, raw...)
+		default:
 			want = keys.VerifyData(h.version(), s.Hash, secret, side == 0, hash)
 		}
 		if want != nil && subtle.ConstantTimeCompare(want, fin.VerifyData) == 1 {
@@ -408,9 +412,6 @@ func (x *Explainer) certificateVerify(h *hands, side int, msg *hsMessage, m *han
 	if s == nil {
 		return newProof(id, NotCheckable, "the cipher suite is not known")
 	}
-	if h.version() < 0x0301 && side == 0 {
-		return newProof(id, NotCheckable, noSSL3)
-	}
 	raw, reason := h.before(s, side, msg.index)
 	if reason != "" {
 		return newProof(id, NotCheckable, reason)
@@ -424,6 +425,13 @@ func (x *Explainer) certificateVerify(h *hands, side int, msg *hsMessage, m *han
 		}
 		inputs = append(inputs, field("their hash", hex.EncodeToString(hash)))
 		signed = keys.CertificateVerifyContent(side == 0, hash)
+	} else if h.version() == 0x0300 {
+		master := or(string(h.secrets["CLIENT_RANDOM"]), string(h.master))
+		if master == "" {
+			return newProof(id, NotCheckable, noSSL3)
+		}
+		inputs = append(inputs, field("master secret", x.secret([]byte(master))), field("signature", hexLen(m.Signature)), keyField(leaf), field("algorithm", oldAlgorithm(leaf.pub)))
+		return signature(id, keys.VerifyCertificateVerify30(leaf.pub, []byte(master), m.Signature, raw...), inputs)
 	} else {
 		signed = bytes.Join(raw, nil)
 	}

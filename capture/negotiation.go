@@ -102,7 +102,7 @@ func (n *negotiation) openable() bool {
 		return false
 	}
 	// Before draft 25, TLS 1.3 did not authenticate record headers.
-	return n.version >= 0x0301 && n.version <= 0x0304 || n.version >= 0x7f00+25 && n.version <= 0x7f00+28
+	return n.version >= 0x0300 && n.version <= 0x0304 || n.version >= 0x7f00+25 && n.version <= 0x7f00+28
 }
 
 // handshakes tells the whole messages that there are.
@@ -445,6 +445,9 @@ func (c *conn) open12(h *half, typ uint8, version uint16, body []byte) ([]byte, 
 	if t.lost != "" {
 		return nil, more
 	}
+	if t.bare {
+		return c.readBare(h, body)
+	}
 	dst := c.d.plain[:0]
 	if t.opener != nil && !t.gapped {
 		plain, _, err := t.opener.Open(dst, typ, version, body)
@@ -460,6 +463,8 @@ func (c *conn) open12(h *half, typ uint8, version uint16, body []byte) ([]byte, 
 	case n == nil || n.hello == nil || !n.answered:
 		t.lost = SealedPhase
 		return nil, more
+	case n.suite != nil && n.suite.ID == 0 && !is13(n.version): // nor does it authenticate
+		return c.readBare(h, body)
 	case !n.openable():
 		t.lost = SealedNoSuite
 		return nil, more
@@ -478,11 +483,27 @@ func (c *conn) open12(h *half, typ uint8, version uint16, body []byte) ([]byte, 
 	if plain, ok := c.tryMasters(h, n.masters[tried:], typ, version, body); ok {
 		return c.inflate(h, plain)
 	}
+	if len(n.masters) == 0 && n.suite.Cipher == keys.NULL {
+		return c.readBare(h, body)
+	}
 	t.lost = c.noKey()
 	if slices.ContainsFunc(n.masters, func(m master) bool { return m.by != OpenedByResumed }) {
 		t.lost = SealedBadTag // otherwise it took up another session than it seemed
 	}
 	return nil, more
+}
+
+// readBare reads a record of a suite that does not encrypt, whose MAC cannot be
+// checked since no secret is known.
+func (c *conn) readBare(h *half, body []byte) ([]byte, status) {
+	t := &h.tls
+	n := len(body) - t.keys.suite.MACKeyLen
+	if n < 0 {
+		t.lost = SealedNoKey
+		return nil, more
+	}
+	t.bare, t.gapped = true, false
+	return c.inflate(h, body[:n:n])
 }
 
 // tryMasters opens a record with one of the candidates for the master secret.

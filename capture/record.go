@@ -43,6 +43,7 @@ type tlsHalf struct {
 	stage    stage        // TLS 1.3
 	opener   *keys.Opener // nil: not known, or lost
 	by       string       // label of the secret behind opener
+	bare     bool         // no secret is known, and none is needed: the suite does not encrypt
 	secret   []byte       // TLS 1.3: that secret
 	trials   [stages]trials
 	inflater *inflater
@@ -388,7 +389,7 @@ func (c *conn) protected(h *half, typ uint8, version uint16, body []byte, end in
 		c.malformed(h, end, "record", fmt.Sprintf("content of type %d inside", typ))
 		return done
 	}
-	c.content(h, typ, plain, h.off+headerLen+int64(explicit), end, true)
+	c.content(h, typ, plain, h.off+headerLen+int64(explicit), end, !t.bare)
 	return done
 }
 
@@ -467,9 +468,9 @@ func (c *conn) content(h *half, typ uint8, plain []byte, start, end int64, opene
 	}
 	switch typ {
 	case typeChangeCipherSpec:
-		t.on, t.keys, t.opener, t.lost = true, t.neg, nil, ""
+		t.on, t.keys, t.opener, t.lost, t.bare = true, t.neg, nil, "", false
 	case typeAlert:
-		if opened && plain[1] == 0 && c.web != nil { // close_notify
+		if (opened || t.bare) && plain[1] == 0 && c.web != nil { // close_notify
 			c.items(h, c.web.End(int(h.side), mark(h, m)))
 		}
 	case typeApplicationData:

@@ -293,7 +293,10 @@ func (c *conn) items(h *half, items []web.Item) {
 		}
 		m.Conn, m.Side = c.pub, from.side
 		m.Span = Span{it.First.Start, it.Last.End}
-		m.Inner, m.Opened, m.By = true, true, from.tls.by
+		m.Inner = true
+		if !from.tls.bare {
+			m.Opened, m.By = true, from.tls.by
+		}
 		c.d.messages = append(c.d.messages, m)
 	}
 }

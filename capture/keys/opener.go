@@ -47,6 +47,7 @@ type Opener struct {
 	explicitIV bool   // TLS 1.1 and later
 	chainIV    []byte // TLS 1.0: the last ciphertext block of the record before
 	etm        bool   // the MAC is over the ciphertext (RFC 7366)
+	ssl30      bool   // the padding is only counted, and the MAC does not cover the version
 	stream     *rc4.Cipher
 	mac        hash.Hash
 
@@ -55,13 +56,15 @@ type Opener struct {
 	sum    []byte
 }
 
-// NewTLS12 makes the openers of both directions for TLS 1.0, 1.1 and 1.2 from the
+// NewTLS12 makes the openers of both directions for SSL 3.0 and TLS 1.0, 1.1 and 1.2 from the
 // 48-byte master secret and the Hellos' randoms, 32 bytes each. With etm the
 // connection uses encrypt-then-MAC; it counts for CBC suites only (RFC 7366 3).
 func NewTLS12(version uint16, s *Suite, master, clientRandom, serverRandom []byte, etm bool) (client, server *Opener, err error) {
 	switch {
-	case version < versionTLS10 || version > versionTLS12:
-		return nil, nil, fmt.Errorf("version %#04x is not TLS 1.0, 1.1 or 1.2", version)
+	case version < versionSSL30 || version > versionTLS12:
+		return nil, nil, fmt.Errorf("version %#04x is not SSL 3.0, TLS 1.0, 1.1 or 1.2", version)
+	case version == versionSSL30 && pads30[s.MAC] == 0:
+		return nil, nil, fmt.Errorf("%s is no suite of SSL 3.0", s.Name)
 	case s.TLS13:
 		return nil, nil, fmt.Errorf("%s is a suite of TLS 1.3", s.Name)
 	case !s.Openable():
@@ -89,6 +92,8 @@ func newOpener12(version uint16, s *Suite, macKey, key, iv []byte, etm bool) (*O
 	switch s.Cipher {
 	case AESCBC:
 		o.block, err = aes.NewCipher(key)
+	case DESCBC:
+		o.block, err = des.NewCipher(key)
 	case TripleDESCBC:
 		o.block, err = des.NewTripleDESCipher(key)
 	case RC4:
@@ -103,7 +108,11 @@ func newOpener12(version uint16, s *Suite, macKey, key, iv []byte, etm bool) (*O
 	if err != nil {
 		return nil, err
 	}
+	o.ssl30 = version == versionSSL30
 	o.mac = newHMAC(s.MAC, macKey)
+	if o.ssl30 {
+		o.mac = newMAC30(s.MAC, macKey)
+	}
 	o.sum = make([]byte, 0, s.MACKeyLen)
 	if s.Cipher.CBC() {
 		o.etm = etm
@@ -287,8 +296,11 @@ func (o *Opener) openMAC(dst []byte, typ byte, version uint16, fragment []byte) 
 		if padding > len(fragment) {
 			return nil, errPadding
 		}
+		if o.ssl30 && padding > size {
+			return nil, errPadding
+		}
 		for _, b := range dst[len(dst)-padding:] {
-			if int(b) != padding-1 {
+			if int(b) != padding-1 && !o.ssl30 {
 				return nil, errPadding
 			}
 		}
@@ -323,7 +335,11 @@ func (o *Opener) openMAC(dst []byte, typ byte, version uint16, fragment []byte) 
 // macIs tells whether mac is the record's MAC over content.
 func (o *Opener) macIs(mac []byte, typ byte, version uint16, content []byte) bool {
 	o.mac.Reset()
-	o.mac.Write(o.additional(typ, version, len(content), 0))
+	header := o.additional(typ, version, len(content), 0)
+	if o.ssl30 { // without the version (RFC 6101 5.2.3.1)
+		header = append(header[:9], header[11:]...)
+	}
+	o.mac.Write(header)
 	o.mac.Write(content)
 	o.sum = o.mac.Sum(o.sum[:0])
 	return bytes.Equal(mac, o.sum)

@@ -198,6 +198,10 @@ func verifyPKCS1(pub *rsa.PublicKey, hash crypto.Hash, signed, sig []byte) error
 	} else {
 		sum = digest(hash, [][]byte{signed})
 	}
+	return verifyPKCS1Sum(pub, hash, sum, sig)
+}
+
+func verifyPKCS1Sum(pub *rsa.PublicKey, hash crypto.Hash, sum, sig []byte) error {
 	info := append([]byte(digestInfo[hash]), sum...)
 	if len(sig) != pub.Size() || pub.Size() < len(info)+11 {
 		return ErrSignature
@@ -235,6 +239,10 @@ func verifyECDSA(pub *ecdsa.PublicKey, hash crypto.Hash, signed, sig []byte) err
 }
 
 func verifyDSA(pub *dsa.PublicKey, hash crypto.Hash, signed, sig []byte) error {
+	return verifyDSASum(pub, digest(hash, [][]byte{signed}), sig)
+}
+
+func verifyDSASum(pub *dsa.PublicKey, sum, sig []byte) error {
 	for _, n := range []*big.Int{pub.P, pub.Q, pub.G, pub.Y} {
 		if n == nil || n.Sign() <= 0 || n.BitLen() > maxModulus {
 			return ErrUnsupportedKey
@@ -248,7 +256,6 @@ func verifyDSA(pub *dsa.PublicKey, hash crypto.Hash, signed, sig []byte) error {
 	if !der.ReadASN1(&inner, asn1.SEQUENCE) || !der.Empty() || !inner.ReadASN1Integer(&r) || !inner.ReadASN1Integer(&s) || !inner.Empty() {
 		return ErrSignature
 	}
-	sum := digest(hash, [][]byte{signed})
 	sum = sum[:min(len(sum), (pub.Q.BitLen()+7)/8)]
 	if !dsa.Verify(pub, sum, &r, &s) {
 		return ErrSignature

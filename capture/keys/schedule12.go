@@ -53,9 +53,12 @@ func pHash(out []byte, hash crypto.Hash, secret, seed []byte) {
 	}
 }
 
-// MasterSecret makes the 48-byte master secret of TLS 1.2 and older from the
+// MasterSecret makes the 48-byte master secret of TLS 1.2 and older, SSL 3.0 included, from the
 // pre-master secret and the Hellos' randoms (RFC 5246 8.1).
 func MasterSecret(version uint16, hash crypto.Hash, preMaster, clientRandom, serverRandom []byte) []byte {
+	if version == versionSSL30 {
+		return expand30(preMaster, join(clientRandom, serverRandom), 48)
+	}
 	return PRF(version, hash, preMaster, "master secret", join(clientRandom, serverRandom), 48)
 }
 
@@ -111,7 +114,13 @@ func NewKeyBlock(version uint16, s *Suite, master, clientRandom, serverRandom []
 	if version <= versionTLS10 {
 		ivLen = s.BlockLen // RFC 2246 6.3; later versions send an IV with each record
 	}
-	block := PRF(version, s.Hash, master, "key expansion", join(serverRandom, clientRandom), 2*(s.MACKeyLen+s.KeyLen+ivLen))
+	n := 2 * (s.MACKeyLen + s.KeyLen + ivLen)
+	var block []byte
+	if version == versionSSL30 {
+		block = expand30(master, join(serverRandom, clientRandom), n)
+	} else {
+		block = PRF(version, s.Hash, master, "key expansion", join(serverRandom, clientRandom), n)
+	}
 	if block == nil {
 		return KeyBlock{}
 	}

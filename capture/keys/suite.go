@@ -22,6 +22,7 @@ const (
 	ChaCha20Poly1305
 	AESCBC
 	TripleDESCBC
+	DESCBC // 56 bits
 	RC4
 	NULL // a MAC and no encryption
 	CamelliaCBC
@@ -31,7 +32,7 @@ const (
 )
 
 var cipherNames = [...]string{
-	"other", "AES-GCM", "AES-CCM", "AES-CCM-8", "ChaCha20-Poly1305", "AES-CBC", "3DES-CBC", "RC4", "NULL",
+	"other", "AES-GCM", "AES-CCM", "AES-CCM-8", "ChaCha20-Poly1305", "AES-CBC", "3DES-CBC", "DES-CBC", "RC4", "NULL",
 	"Camellia-CBC", "Camellia-GCM", "ARIA-CBC", "ARIA-GCM",
 }
 
@@ -55,7 +56,7 @@ func (c Cipher) AEAD() bool {
 // Encrypt-then-MAC (RFC 7366) is only about these.
 func (c Cipher) CBC() bool {
 	switch c {
-	case AESCBC, TripleDESCBC, CamelliaCBC, ARIACBC:
+	case AESCBC, TripleDESCBC, DESCBC, CamelliaCBC, ARIACBC:
 		return true
 	}
 	return false
@@ -163,6 +164,7 @@ func newSuite(id uint16, name string) *Suite {
 		{"AES_128_CBC", AESCBC, 16, 16, 0},
 		{"AES_256_CBC", AESCBC, 32, 16, 0},
 		{"3DES_EDE_CBC", TripleDESCBC, 24, 8, 0},
+		{"DES_CBC_", DESCBC, 8, 8, 0},
 		{"RC4_128", RC4, 16, 0, 0},
 		{"NULL_", NULL, 0, 0, 0},
 		{"CAMELLIA_128_CBC", CamelliaCBC, 16, 16, 0},
