@@ -198,6 +198,7 @@ type conn struct {
 	gapAt     [2]int64 // where the first missing bytes of a side were, and how many there are in all
 	gapLen    [2]int64
 	webGap    webGap
+	startTLS  *capture.StartTLS // what stood before TLS
 	settled   map[Step]bool
 	ready     bool // the summary of this leg can be told
 	told      bool // and was
@@ -289,6 +290,8 @@ func (x *Explainer) Explain(m *capture.Message) []Event {
 		x.malformed(c, m, b)
 	case *capture.Missing:
 		x.missing(c, m, b)
+	case *capture.StartTLS:
+		x.startTLS(c, m, b)
 	case *capture.Again:
 		x.again(c, m, b)
 	case *capture.Opaque:

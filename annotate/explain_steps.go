@@ -665,6 +665,17 @@ func (x *Explainer) row1(c *conn, f flow, a args, r *Row) {
 	a = a.with("client", client, "server", server)
 	connect := c.c.ConnectHost != "" || c.leg == capture.LegBrowser && c.asked != "" && f.id != "http"
 	r.Verdict = Differently
+	if s := c.startTLS; s != nil && !connect && c.c.SYN && (s.Target != "" || c.c.Server.Port() != 443) {
+		id := "step-1-starttls"
+		if s.Target != "" {
+			id = "step-1-socks"
+			if !strings.HasSuffix(s.Target, ":443") {
+				id = "step-1-socks-other"
+			}
+		}
+		r.Says = say(id, Clear, startTLSArgs(s, a))
+		return
+	}
 	switch {
 	case f.id == "opaque" && !connect:
 		r.Says = say("step-1-opaque", Clear, a)

@@ -65,6 +65,8 @@ type half struct {
 	why     string // why this direction is not read any more, one of the Opaque constants; "": it is
 	preview []byte // of what is not read
 
+	before before // what of another protocol stands before TLS, perhaps
+
 	pieces []piece // pieces[dropped:] are the packets of the bytes that matter still
 	drops  int
 	first  piece // of the byte at told, where it was dropped; off < 0: it was not
@@ -194,6 +196,12 @@ func (c *conn) step(h *half, p []byte) (int, status) {
 			}
 		}
 		h.preview = append(h.preview, p[:min(n, cap(h.preview)-len(h.preview))]...)
+		switch room := maxSearch - (h.off - h.base); {
+		case room > 0 && h.why == OpaqueUnknown:
+			h.before.add(p[:min(int64(n), room)])
+		case h.before.head != nil:
+			h.before = before{} // it is too late for TLS to begin
+		}
 		return n, st
 	}
 	switch c.mode {

@@ -187,6 +187,7 @@ func (c *conn) search(h *half, p []byte) (int, status) {
 					h.why = ""
 				}
 			}
+			c.tellStartTLS(h)
 			return 0, done
 		case perhaps:
 			return i, more
