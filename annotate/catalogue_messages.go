@@ -52,6 +52,7 @@ var messageSentences = []entry{
 	{"server-hello-perhaps-resumed", "{Client} handed in a ticket; whether {server} takes up that earlier session shows in its next message.", []string{"5077 3.4"}},
 	{"server-hello-share", "It brings the server's {group} key: both sides can compute their keys now, and every handshake message after this one is encrypted.", []string{"8446 4.2.8", "8446 7.1"}},
 	{"server-hello-mlkem", "It brings {servershare} bytes of {groupname}: in them {part}, encrypted with the client's key. The textbook's steps 4 to 6 are back, with the roles reversed.", []string{"10024", "8446 4.2.8"}},
+	{"server-hello-psk-refused", "{Server} does not take the secret that {client} named: a whole handshake follows, as if it had not been named.", []string{"8446 4.2.11"}},
 	{"server-hello-psk", "{Server} takes the secret that {client} named: no certificate will be sent; what speaks for {server} is that it knows that secret.", []string{"8446 2.2", "8446 4.2.11"}},
 	{"hello-retry-group", "{Server} takes none of the keys that {client} sent and asks it to say hello again with one for {group}.", []string{"8446 4.1.4"}},
 	{"hello-retry-cookie", "{Server} asks {client} to say hello again before it keeps anything about it.", []string{"8446 4.1.4", "8446 4.2.2"}},
@@ -61,6 +62,7 @@ var messageSentences = []entry{
 	{"no-extended-master-secret", "The master secret will depend on the secret of the key exchange and the two random numbers, but not on the other messages (no extended master secret): an old weakness.", []string{"5246 8.1", "7627 1"}},
 
 	{"encrypted-extensions", "The first encrypted message: the server's other answers, which TLS 1.2 gave in clear.", []string{"8446 4.3.1"}},
+	{"early-data-refused", "{Server} does not take the early data that {client} announced: what came of it is thrown away, and {client} has to send it again if it is to arrive.", []string{"8446 4.2.10"}},
 	{"early-data-accepted", "{Server} accepts the early data that {client} sent before.", []string{"8446 4.2.10"}},
 	{"certificate-compressed", "The certificate came compressed: {from} bytes in {to}. The checksums over the handshake cover the compressed form.", []string{"8879 4"}},
 	{"certificate-compressed-broken", "The certificate came compressed and cannot be undone: {reason}.", []string{"8879 4"}},

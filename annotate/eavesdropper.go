@@ -51,7 +51,7 @@ func (x *Explainer) hiddenID(c *conn, f flow, s Step) string {
 		switch {
 		case resumed || psk:
 			return "hidden-2-old"
-		case f.id == "tls12-rsa":
+		case f.transport():
 			return "hidden-2-rsa"
 		case f.id == "tls12-dhe", f.id == "tls12-ecdhe":
 			return "hidden-2-signed"
@@ -76,7 +76,7 @@ func (x *Explainer) hiddenID(c *conn, f flow, s Step) string {
 		}
 	case Step4b:
 		switch {
-		case f.id == "tls12-rsa":
+		case f.transport():
 			return "hidden-4b-rsa"
 		case f.kem:
 			return "hidden-4b-kem"
@@ -87,14 +87,14 @@ func (x *Explainer) hiddenID(c *conn, f flow, s Step) string {
 		}
 	case Step4c:
 		switch {
-		case f.id == "tls12-rsa":
+		case f.transport():
 			return "hidden-4c-rsa"
 		case f.kem:
 			return "hidden-4c-kem"
 		}
 	case Step5:
 		switch {
-		case f.id == "tls12-rsa":
+		case f.transport():
 			return "hidden-5-rsa"
 		case f.kem:
 			return "hidden-5-kem"
@@ -107,7 +107,7 @@ func (x *Explainer) hiddenID(c *conn, f flow, s Step) string {
 		}
 	case Step6a:
 		switch {
-		case f.id == "tls12-rsa", f.id == "tls12-resumed-ticket":
+		case f.transport(), f.id == "tls12-resumed-ticket":
 			return "hidden-6a-inside"
 		case f.kem:
 			return "hidden-6a-kem-inside"
@@ -141,6 +141,8 @@ func (x *Explainer) lesson(c *conn) []Sentence {
 		out = append(out, say("eavesdropper-later-resumed", Inferred, a))
 	case !h.is13() && handshake.SuiteKeyExchange(h.sh.CipherSuite) == handshake.KeyExchangeRSA:
 		out = append(out, say("eavesdropper-later-rsa", Inferred, a))
+	case x.flow(c).id == "psk-rsa":
+		out = append(out, say("eavesdropper-later-rsa-psk", Inferred, a))
 	case x.flow(c).id == "psk", x.flow(c).id == "tls13-psk":
 		out = append(out, say("eavesdropper-later-psk", Inferred, a))
 	case x.flow(c).id == "tls13-0rtt":
@@ -158,6 +160,7 @@ var hiddenSentences = []entry{
 	{"eavesdropper-later-dhe", "Who records this and gets the private key of {server} later still cannot open it: the secret never travelled, and what it was computed from is to be thrown away after the handshake (forward secrecy).", []string{"5246 F.1.1.3", "8446 E.1"}},
 	{"eavesdropper-later-resumed", "Who records this and later gets the secret of the earlier session, or the key with which {server} had sealed it into a ticket, can open it then.", []string{"5077 5", "5246 F.1.4"}},
 	{"eavesdropper-later-psk", "Who records this and later gets the common secret can open it then: nothing fresh that stays secret goes into the keys.", []string{"4279 7.1", "8446 2.2"}},
+	{"eavesdropper-later-rsa-psk", "Who records this and later gets both the common secret and the private key of {server} can open it then: nothing fresh that stays secret goes into the keys.", []string{"4279 4", "4279 7.1"}},
 	{"eavesdropper-later-early", "Who records this and later gets the old secret can open the early data then, which nothing fresh protects; and who sends the recorded first flight once more sends the request once more.", []string{"8446 2.3", "8446 8"}},
 
 	{"hidden-plain", "Nothing is hidden: without TLS everybody on the path reads and can change everything.", []string{"9110 4.2.1"}},

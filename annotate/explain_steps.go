@@ -17,6 +17,10 @@ type flow struct {
 	hrr   bool
 }
 
+// transport tells whether the client encrypts a secret with the server's lasting
+// RSA key: in the textbook's own way, or together with a pre-shared key.
+func (f flow) transport() bool { return f.id == "tls12-rsa" || f.id == "psk-rsa" }
+
 // matrix is the truth table: the verdict of each step (in the order of Steps)
 // in a connection that got through. Step 1 depends on the port and is decided by itself.
 var matrix = map[string][11]Verdict{
@@ -34,6 +38,7 @@ var matrix = map[string][11]Verdict{
 	"tls13-0rtt":           {AsTold, Inherited, Absent, Inherited, Absent, Absent, Differently, Absent, Differently, AsTold, Unseen},
 	"psk":                  {AsTold, Absent, Absent, Absent, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
 	"psk-dhe":              {AsTold, Absent, Differently, Absent, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
+	"psk-rsa":              {AsTold, Unseen, AsTold, Unseen, Differently, AsTold, AsTold, Unseen, Differently, AsTold, Unseen},
 	"http":                 {Differently, Absent, Absent, Absent, Absent, Absent, Absent, Absent, Absent, Absent, Absent},
 	"opaque":               {Differently, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown},
 	"other":                {AsTold, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Differently, AsTold, Unseen},
@@ -160,6 +165,8 @@ func (x *Explainer) flow(c *conn) flow {
 		return flow{id: "psk", title: v + " with a pre-shared key"}
 	case handshake.KeyExchangeDHEPSK, handshake.KeyExchangeECDHEPSK:
 		return flow{id: "psk-dhe", title: v + " with a pre-shared key and ephemeral Diffie-Hellman"}
+	case handshake.KeyExchangeRSAPSK:
+		return flow{id: "psk-rsa", title: v + " with a pre-shared key and RSA key transport"}
 	}
 	if h.ske != nil && h.suite() == nil {
 		// The suite is in no registry; the shape of the message shows what it is.
@@ -343,7 +350,7 @@ func (x *Explainer) reached(c *conn, f flow, s Step) bool {
 		return true
 	case Step2:
 		switch f.id {
-		case "tls12-rsa":
+		case "tls12-rsa", "psk-rsa":
 			return serverWentOn
 		case "tls12-dhe", "tls12-ecdhe":
 			return h.ske != nil
@@ -356,19 +363,19 @@ func (x *Explainer) reached(c *conn, f flow, s Step) bool {
 		return true
 	case Step3:
 		switch f.id {
-		case "tls12-rsa", "tls12-dhe", "tls12-ecdhe":
+		case "tls12-rsa", "psk-rsa", "tls12-dhe", "tls12-ecdhe":
 			return h.certSeen[1]
 		}
 		return true
 	case Step4a:
 		switch f.id {
-		case "tls12-rsa", "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-mlkem", "tls13-hrr":
+		case "tls12-rsa", "psk-rsa", "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-mlkem", "tls13-hrr":
 			return c.wentOn()
 		}
 		return true
 	case Step4b, Step4c, Step5:
 		switch f.id {
-		case "tls12-rsa", "tls12-dhe", "tls12-ecdhe", "tls12-anonymous":
+		case "tls12-rsa", "psk-rsa", "tls12-dhe", "tls12-ecdhe", "tls12-anonymous":
 			return h.cke != nil
 		case "psk", "psk-dhe":
 			return h.is13() || h.cke != nil
@@ -376,7 +383,7 @@ func (x *Explainer) reached(c *conn, f flow, s Step) bool {
 		return true
 	case Step6a:
 		switch {
-		case f.id == "tls12-rsa":
+		case f.transport():
 			return serverWentOn
 		case f.id == "tls12-dhe", f.id == "tls12-ecdhe", f.id == "tls12-anonymous":
 			return h.cke != nil
@@ -610,7 +617,7 @@ func (x *Explainer) stepProofs(c *conn, f flow, s Step) []RowProof {
 	switch s {
 	case Step2:
 		switch f.id {
-		case "tls12-rsa":
+		case "tls12-rsa", "psk-rsa":
 			return h.rowProofs(proofServerFin)
 		case "tls12-dhe", "tls12-ecdhe":
 			return h.rowProofs(proofSKE)
@@ -623,20 +630,22 @@ func (x *Explainer) stepProofs(c *conn, f flow, s Step) []RowProof {
 	case Step4a:
 		return h.rowProofs(proofServerLinks)
 	case Step4b:
-		if f.id == "tls12-rsa" {
+		if f.transport() {
 			return h.rowProofs(proofRSAVersion, proofRSAMaster)
 		}
 	case Step4c:
-		if f.id == "tls12-rsa" {
+		if f.transport() {
 			return h.rowProofs(h.blockProof())
 		}
 	case Step5:
-		if f.id == "tls12-rsa" {
+		if f.transport() {
 			return h.rowProofs(h.blockProof(), proofClientFin)
 		}
-		return h.rowProofs(proofEarlyFirst)
+		if f.id == "tls13-0rtt" {
+			return h.rowProofs(proofEarlyFirst)
+		}
 	case Step6a:
-		if f.id == "tls12-rsa" {
+		if f.transport() {
 			return h.rowProofs(proofServerFin)
 		}
 		if f.kem {
@@ -646,7 +655,7 @@ func (x *Explainer) stepProofs(c *conn, f flow, s Step) []RowProof {
 		switch f.id {
 		case "tls12-dhe", "tls12-ecdhe", "tls12-anonymous", "psk", "psk-dhe", "tls12-resumed-id", "tls12-resumed-ticket", "other":
 			return h.rowProofs(proofServerFin, proofClientFin)
-		case "tls12-rsa":
+		case "tls12-rsa", "psk-rsa":
 			return nil
 		}
 		return h.rowProofs(proofServerFin)
@@ -739,13 +748,17 @@ func (x *Explainer) row2(c *conn, f flow, a args, r *Row) {
 		return plain
 	}
 	switch f.id {
-	case "tls12-rsa":
+	case "tls12-rsa", "psk-rsa":
 		state, reason := h.proved(proofServerFin)
 		r.Packets = h.at["sfin"].packets()
 		switch state {
 		case Proven:
 			if !h.linked() {
-				r.Says = say("step-2-rsa-finished", Inferred, a)
+				id := "step-2-rsa-finished"
+				if f.id == "psk-rsa" {
+					id = "step-2-rsa-psk-finished"
+				}
+				r.Says = say(id, Inferred, a)
 				return
 			}
 			r.Says = say(pick("step-2-rsa-proven", "step-2-minted-rsa-proven"), Recomputed, a)
@@ -816,7 +829,7 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *Row) {
 	how := Clear
 	r.Packets = h.at["cert"].packets()
 	switch f.id {
-	case "tls12-rsa":
+	case "tls12-rsa", "psk-rsa":
 		id := "step-3-rsa"
 		if minted {
 			id = "step-3-minted-rsa"
@@ -898,7 +911,7 @@ func span(a, b where) *Packets {
 func (x *Explainer) row4a(c *conn, f flow, a args, r *Row) {
 	h := c.main
 	switch f.id {
-	case "tls12-rsa", "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-mlkem", "tls13-hrr":
+	case "tls12-rsa", "psk-rsa", "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-mlkem", "tls13-hrr":
 		r.Packets = c.at["data0"].packets()
 		ske, _ := h.proved(proofSKE)
 		cv, _ := h.proved(proofServerCV)
@@ -957,8 +970,10 @@ func (x *Explainer) row4b(c *conn, f flow, a args, r *Row) {
 		r.Packets = h.at["ch"].packets()
 	}
 	switch f.id {
-	case "tls12-rsa":
-		if s, _ := h.proved(h.blockProof()); s == Proven {
+	case "tls12-rsa", "psk-rsa":
+		if s, _ := h.proved(h.blockProof()); f.id == "psk-rsa" {
+			r.Says = say("step-4b-rsa-psk", Inferred, a)
+		} else if s == Proven {
 			r.Says = say(h.keyedID("step-4b-rsa-proven", "step-4b-rsa-key"), Recomputed, a)
 		} else {
 			r.Says = say("step-4b-rsa", Inferred, a)
@@ -1007,7 +1022,7 @@ func (x *Explainer) row4c(c *conn, f flow, a args, r *Row) {
 		return
 	}
 	switch f.id {
-	case "tls12-rsa":
+	case "tls12-rsa", "psk-rsa":
 		r.Packets = h.at["cke"].packets()
 		switch s, reason := h.proved(h.blockProof()); s {
 		case Proven:
@@ -1037,9 +1052,13 @@ func (x *Explainer) row5(c *conn, f flow, a args, r *Row) {
 	h := c.main
 	r.Packets = h.at["ch"].packets()
 	switch f.id {
-	case "tls12-rsa":
+	case "tls12-rsa", "psk-rsa":
 		r.Packets = h.at["cke"].packets()
-		r.Says = say("step-5-rsa", Clear, a)
+		id := "step-5-rsa"
+		if f.id == "psk-rsa" {
+			id = "step-5-rsa-psk"
+		}
+		r.Says = say(id, Clear, a)
 	case "tls12-dhe", "tls12-ecdhe", "tls12-anonymous":
 		r.Packets = h.at["cke"].packets()
 		r.Says = say("step-5-dhe", Clear, a)
@@ -1065,7 +1084,11 @@ func (x *Explainer) row5(c *conn, f flow, a args, r *Row) {
 		if !h.is13() {
 			r.Packets = h.at["cke"].packets()
 		}
-		r.Says = say("step-5-external", Clear, a)
+		id := "step-5-external"
+		if f.id == "psk-dhe" {
+			id = "step-5-external-dhe"
+		}
+		r.Says = say(id, Clear, a)
 	default:
 		x.rowOther(c, f, a, r)
 	}
@@ -1074,12 +1097,16 @@ func (x *Explainer) row5(c *conn, f flow, a args, r *Row) {
 func (x *Explainer) row6a(c *conn, f flow, a args, r *Row) {
 	h := c.main
 	switch {
-	case f.id == "tls12-rsa":
+	case f.transport():
 		r.Packets = h.at["sfin"].packets()
 		switch state, reason := h.proved(proofServerFin); state {
 		case Proven:
 			if !h.linked() {
-				r.Says = say("step-6a-rsa-finished", Inferred, a)
+				id := "step-6a-rsa-finished"
+				if f.id == "psk-rsa" {
+					id = "step-6a-rsa-psk-finished"
+				}
+				r.Says = say(id, Inferred, a)
 				return
 			}
 			r.Says = say(h.keyedID("step-6a-rsa-proven", "step-6a-rsa-key"), Recomputed, a)
@@ -1135,6 +1162,8 @@ func (x *Explainer) row6b(c *conn, f flow, a args, r *Row) {
 		r.Says = say("step-6b-unknown-suite", Inferred, a)
 	case f.id == "tls13-0rtt":
 		r.Says = say("step-6b-early", c.encrypted(), a)
+	case h.is13() && c.early:
+		r.Says = say("step-6b-tls13-after-early", c.encrypted(), a)
 	case h.is13():
 		r.Says = say("step-6b-tls13", c.encrypted(), a)
 	case h.resumed:

@@ -53,6 +53,8 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		e.Says = append(e.Says, say("encrypted-extensions", e.Evidence, a))
 		if b.HasEarlyData() {
 			e.Says = append(e.Says, say("early-data-accepted", e.Evidence, a))
+		} else if h.announcedEarly() {
+			e.Says = append(e.Says, say("early-data-refused", e.Evidence, a))
 		}
 		h.at["6b"] = w
 		x.markMain(c, h, &e, Step6b)
@@ -484,6 +486,8 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *Event, b *handshake.Server
 	}
 	if _, ok := b.SelectedPSK(); ok {
 		e.Says = append(e.Says, say("server-hello-psk", e.Evidence, a))
+	} else if h.ch != nil && h.ch.PSK() != nil {
+		e.Says = append(e.Says, say("server-hello-psk-refused", e.Evidence, a))
 	}
 	if h != c.main {
 		x.emit(c, *e)
@@ -524,6 +528,12 @@ func (h *hands) earlyOpen() bool {
 	}
 	_, psk := h.sh.SelectedPSK()
 	return psk
+}
+
+// announcedEarly tells whether the client announced early data, in its first
+// hello where there are two.
+func (h *hands) announcedEarly() bool {
+	return h.ch != nil && h.ch.HasEarlyData() || h.ch1 != nil && h.ch1.HasEarlyData()
 }
 
 // pskSteps tells the steps of a handshake of TLS 1.3 that takes up an old secret.
@@ -803,13 +813,13 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e Event, b *handsha
 		}
 	}
 	x.step(c, Step4b)
-	if f.id == "tls12-rsa" {
+	if f.transport() {
 		x.step(c, Step4c)
 	}
 	x.mark(c, &e, Step5)
 	x.retry(c, h, &e)
 	x.emit(c, e)
-	if f.id != "tls12-rsa" {
+	if !f.transport() {
 		x.step(c, Step4c)
 		x.step(c, Step6a)
 	}
@@ -845,7 +855,7 @@ func (x *Explainer) tellFinished(c *conn, h *hands, e Event, a args, side int, w
 	if h != c.main {
 		return
 	}
-	if side == 1 && f.id == "tls12-rsa" {
+	if side == 1 && f.transport() {
 		x.step(c, Step2)
 		x.step(c, Step6a)
 	}
@@ -1205,7 +1215,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		// suite that nobody knows.
 		x.emit(c, e)
 		x.sealedSteps(c)
-		if side == 1 && h == c.main && h.finSealed[1] && x.flow(c).id == "tls12-rsa" {
+		if side == 1 && h == c.main && h.finSealed[1] && x.flow(c).transport() {
 			x.step(c, Step2)
 			x.step(c, Step6a)
 		}

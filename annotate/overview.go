@@ -437,6 +437,8 @@ func exchangeOf(t *Tally) string {
 	switch t.Flow {
 	case "tls12-rsa":
 		return "RSA key transport"
+	case "psk-rsa":
+		return "PSK and RSA key transport"
 	case "tls12-resumed-id":
 		return "resumed by session id"
 	case "tls12-resumed-ticket":
