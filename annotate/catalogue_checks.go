@@ -41,7 +41,7 @@ var checkSentences = []entry{
 	{"check-bad-cert-signature", "The signature on {whose} does not hold under the key of {issuer}, which it names as its issuer: it was changed, or another key of that name made it.", []string{"5280 6.1.3"}},
 	{"check-psychic-cert", "The signature on {whose} consists of two zeros, which no key makes; faulty programs take it for any certificate (CVE-2022-21449).", []string{"5280 6.1.3"}},
 	{"check-self-signed", "Nobody but itself vouches for {whose}, and it is not in {roots}.", []string{"5280 6.1"}},
-	{"check-untrusted-root", "The path ends at {end}, which is not in {roots}.", []string{"5280 6.1.1"}},
+	{"check-untrusted-root", "The path ends at {end}, and reaches nobody in {roots}.", []string{"5280 6.1.1"}},
 	{"check-root-same-name-other-key", "The path ends at a certificate with the name of a trusted root ({root}) and another key; it is not in {roots}.", []string{"5280 6.1.1"}},
 	{"check-curveball", "The certificate at the end of the path has the name and the public point of a trusted root ({root}), on a curve that was chosen to fit: whoever made it knows a private key for it (CVE-2020-0601).", []string{"5480 2.1.1"}},
 	{"check-chain-ends", "It could not be reached: the path ends before.", []string{"5280 6.1"}},

@@ -40,8 +40,6 @@ func (x *Explainer) rootsFor(c *conn) *verify.Roots {
 	switch site := c.session.host == "explainer.test" || strings.HasSuffix(c.session.host, ".explainer.test"); {
 	case c.leg == capture.LegBrowser && len(a.own) > 0:
 		name = "a list of nothing but this proxy's own CA (only a client that was made to trust it accepts what it signs)"
-	case c.leg == capture.LegBrowser:
-		return nil
 	case c.leg == capture.LegOrigin && site && len(a.sites) > 0:
 		name = "a list of nothing but the authority of the proxy's built-in sites"
 	case c.leg == capture.LegOrigin && len(a.file) > 0 && x.Roots != nil:

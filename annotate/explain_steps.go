@@ -1239,6 +1239,9 @@ func (x *Explainer) legFacts(c *conn) []Field {
 	}
 	if l := h.leaf[1]; l != nil {
 		out = append(out, field("certificate", fmt.Sprintf("for %s, from %s, %s", clip(l.forNames()), clip(l.issuer()), l.keyWords())))
+		if k := h.checked[1]; k != nil {
+			out = append(out, field("certificate checks", strings.TrimPrefix(k.brief, "checks: ")))
+		}
 	}
 	if h.ch1 != nil {
 		out = append(out, clientFingerprints(h.ch1, c.c.Transport)...)

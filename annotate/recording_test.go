@@ -183,6 +183,7 @@ func decodeTape(t testing.TB, text, keyLog []byte) *tape {
 type site struct {
 	cert  tls.Certificate
 	roots *x509.CertPool
+	root  []byte // DER
 }
 
 // newSite makes a certificate for shop.test under a root and an intermediate.
@@ -224,7 +225,7 @@ func newSite(t testing.TB, key crypto.Signer, change func(*x509.Certificate)) si
 	leaf := issue("shop.test", false, 3, key.Public(), inter, interKey)
 	pool := x509.NewCertPool()
 	pool.AddCert(root)
-	return site{tls.Certificate{Certificate: [][]byte{leaf.Raw, inter.Raw}, PrivateKey: key}, pool}
+	return site{tls.Certificate{Certificate: [][]byte{leaf.Raw, inter.Raw}, PrivateKey: key}, pool, root.Raw}
 }
 
 func newECDSA(t testing.TB) *ecdsa.PrivateKey {

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"math/big"
 	"net"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -390,4 +391,17 @@ func FuzzChain(f *testing.F) {
 		in.Roots, in.Name, in.Purpose = nil, "", verify.Client
 		listedReasons(t, verify.Chain(in))
 	})
+}
+
+// TestDocumented holds that the page about the checks names them all.
+func TestDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/checks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range slices.Concat(verify.IDs, verify.Reasons) {
+		if !bytes.Contains(page, []byte("| `"+name+"` |")) {
+			t.Errorf("docs/checks.md does not name %s", name)
+		}
+	}
 }
