@@ -33,6 +33,8 @@ type certificate struct {
 	err    string
 	pub    crypto.PublicKey // also where parsed is nil, if the key could be read by itself
 
+	raw bool // it is no certificate but a bare public key (RFC 7250)
+
 	ownTried, ownSigned bool // whether its signature was checked with its own key, and holds
 }
 
@@ -59,7 +61,9 @@ func (cs *certificates) read(der []byte) *certificate {
 	c := &certificate{der: append([]byte(nil), der...), hash: hash}
 	if p, err := x509.ParseCertificate(c.der); err != nil {
 		c.err = strings.TrimPrefix(err.Error(), "x509: ")
-		c.pub = publicKey(c.der)
+		if c.pub, c.raw = isRawKey(c.der); !c.raw {
+			c.pub = publicKey(c.der)
+		}
 	} else {
 		c.parsed, c.pub = p, p.PublicKey
 		if c.pub == nil {
@@ -215,6 +219,9 @@ func some(items []string, n int) string {
 }
 
 func (c *certificate) subject() string {
+	if c.raw {
+		return "a raw public key"
+	}
 	if c.parsed == nil {
 		return "a certificate that cannot be read"
 	}

@@ -120,12 +120,13 @@ type hands struct {
 	own       map[string][]byte // key log values that were found to be this handshake's
 	oldMaster []byte            // of the connection that it takes up, where that made its Finished
 
-	msgs    [2][]hsMessage
-	holed   bool   // bytes were missing while it ran
-	broken  string // why the transcript is not complete
-	proofs  []RowProof
-	reasons []string
-	secrets map[string][]byte
+	msgs      [2][]hsMessage
+	delegated [2]*delegated // by side
+	holed     bool          // bytes were missing while it ran
+	broken    string        // why the transcript is not complete
+	proofs    []RowProof
+	reasons   []string
+	secrets   map[string][]byte
 
 	em          []byte // FactEM, or what a private key given made of the ciphertext
 	keyed       bool   // the latter

@@ -777,6 +777,12 @@ func (x *Explainer) row2(c *conn, f flow, a args, r *Row) {
 		switch state {
 		case Proven:
 			r.Says = say(pick(plain, own), Recomputed, a)
+			if d, _ := h.proved(proofDelegated); h.delegated[1] != nil && d == Proven {
+				r.Says = say("step-2-delegated-proven", Recomputed, a)
+			}
+			if h.rawLeaf(1) {
+				r.Says = say("step-2-raw-proven", Recomputed, a)
+			}
 		case Refuted:
 			r.Verdict, r.Says = Failed, say("step-2-refuted-signature", Recomputed, a)
 		case NotCheckable:
@@ -828,6 +834,14 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *Row) {
 	minted := c.leg == capture.LegBrowser && c.minted != nil
 	how := Clear
 	r.Packets = h.at["cert"].packets()
+	if h.rawLeaf(1) && x.hasCertificate(c) {
+		id := "step-3-raw-only"
+		if a["servershare"] != "" && !f.kem {
+			id = "step-3-raw"
+		}
+		r.Says = say(id, c.seen(), a)
+		return
+	}
 	switch f.id {
 	case "tls12-rsa", "psk-rsa":
 		id := "step-3-rsa"
@@ -916,6 +930,8 @@ func (x *Explainer) row4a(c *conn, f flow, a args, r *Row) {
 		ske, _ := h.proved(proofSKE)
 		cv, _ := h.proved(proofServerCV)
 		switch {
+		case h.rawLeaf(1):
+			r.Says = say("step-4a-raw", Inferred, a)
 		case ske == Refuted || cv == Refuted:
 			r.Says = say("step-4a-refuted-went-on", Recomputed, a)
 		case c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome == "ok":
@@ -1036,7 +1052,11 @@ func (x *Explainer) row4c(c *conn, f flow, a args, r *Row) {
 		r.Packets = h.at["sh"].packets()
 		r.Says = say("step-4c-mlkem", Inferred, a)
 	case "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-hrr":
-		r.Says = say("step-4c-absent-dhe", Inferred, a)
+		id := "step-4c-absent-dhe"
+		if h.rawLeaf(1) {
+			id = "step-4c-absent-anonymous" // there is no certificate to speak of
+		}
+		r.Says = say(id, Inferred, a)
 	case "tls12-anonymous":
 		r.Says = say("step-4c-absent-anonymous", Inferred, a)
 	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk", "tls13-psk-dhe", "tls13-0rtt":
@@ -1131,7 +1151,7 @@ func (x *Explainer) row6a(c *conn, f flow, a args, r *Row) {
 		id := "step-6a-absent-dhe"
 		ske, _ := h.proved(proofSKE)
 		cv, _ := h.proved(proofServerCV)
-		if ske != Proven && cv != Proven {
+		if ske != Proven && cv != Proven || h.rawLeaf(1) {
 			id = "step-6a-absent-unproven"
 		}
 		r.Says = say(id, Inferred, a)
@@ -1173,6 +1193,14 @@ func (x *Explainer) row6b(c *conn, f flow, a args, r *Row) {
 	default:
 		r.Says = say("step-6b-tls12-common", Clear, a)
 	}
+}
+
+// seen is how the server's certificate was seen.
+func (c *conn) seen() Evidence {
+	if c.main.is13() {
+		return Decrypted
+	}
+	return Clear
 }
 
 // encrypted is how it is known that the server's records are encrypted.
@@ -1238,6 +1266,9 @@ func (x *Explainer) legFacts(c *conn) []Field {
 		out = append(out, field("ALPN", clip(c.c.ALPN)))
 	}
 	if l := h.leaf[1]; l != nil {
+		if l.raw {
+			return append(out, field("raw public key", l.keyWords()))
+		}
 		out = append(out, field("certificate", fmt.Sprintf("for %s, from %s, %s", clip(l.forNames()), clip(l.issuer()), l.keyWords())))
 		if k := h.checked[1]; k != nil {
 			out = append(out, field("certificate checks", strings.TrimPrefix(k.brief, "checks: ")))

@@ -590,6 +590,10 @@ func (x *Explainer) certificate(c *conn, h *hands, e *Event, b *handshake.Certif
 		return
 	}
 	leaf := chain[0]
+	if leaf.raw {
+		x.rawKey(c, h, e, side)
+		return
+	}
 	e.Brief = fmt.Sprintf("%s, issued by %s, %s", clip(leaf.forNames()), clip(leaf.issuer()), leaf.keyWords())
 	now := at(m.Time)
 	for i, cert := range chain {
@@ -623,6 +627,9 @@ func (x *Explainer) certificate(c *conn, h *hands, e *Event, b *handshake.Certif
 		e.Says = append(e.Says, say("certificate-unreadable", e.Evidence, a.with("reason", leaf.err)))
 	}
 	x.checkChain(c, h, e, b, side)
+	if h.is13() {
+		x.delegatedCredential(c, h, e, b, side)
+	}
 	linksID := [2]string{proofClientLinks, proofServerLinks}[side]
 	p, notes := x.links(linksID, chain)
 	if p.Inputs == nil {

@@ -75,6 +75,9 @@ var claims = func() map[string]claim {
 		{proofRSABlock, "The recorded block is what {client} encrypted, and it is padded as it must be",
 			"the block, raised to the public exponent modulo the certificate's modulus, must give the bytes of the ClientKeyExchange; it must begin with 00 02, then at least eight bytes that are not zero, a zero byte, and end with 48 bytes",
 			[]string{"8017 7.2", "5246 7.4.7.1"}},
+		{proofDelegated, "The private key of the certificate signed the delegated credential that came with it",
+			"the signature over 64 spaces, the words \"TLS, server delegated credentials\" (or client), a zero byte, the certificate, the credential and the algorithm must hold under the public key of the first certificate",
+			[]string{"9345 4"}},
 		{proofRSAKey, "The private key that was given opens what {client} sent, and it is padded as it must be",
 			"the bytes of the ClientKeyExchange, raised to the private exponent modulo the modulus, must give a block that begins with 00 02, then at least eight bytes that are not zero, a zero byte, and ends with 48 bytes; raised to the public exponent of the certificate, that block must give the bytes sent again",
 			[]string{"8017 7.2", "5246 7.4.7.1"}},
@@ -439,8 +442,9 @@ func (x *Explainer) certificateVerify(h *hands, side int, msg *hsMessage, m *han
 	if m.SignatureScheme != 0 {
 		algorithm = handshake.SchemeName(m.SignatureScheme)
 	}
-	inputs = append(inputs, field("signature", hexLen(m.Signature)), keyField(leaf), field("algorithm", algorithm))
-	return signature(id, keys.VerifyHandshakeSignature(h.version(), m.SignatureScheme, leaf.pub, signed, m.Signature), inputs)
+	pub, key := h.signer(side)
+	inputs = append(inputs, field("signature", hexLen(m.Signature)), key, field("algorithm", algorithm))
+	return signature(id, keys.VerifyHandshakeSignature(h.version(), m.SignatureScheme, pub, signed, m.Signature), inputs)
 }
 
 // links checks that each certificate of a chain is signed by the one that its
