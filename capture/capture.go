@@ -144,6 +144,8 @@ const (
 	FactEM             FactKind = "em"              // textbook mode: Data = the padded block c^d mod n of step 5, as long as the modulus; Outcome = ok | bad-padding
 	FactOwnAnswer      FactKind = "own-answer"      // the proxy itself answered on Conn; Outcome = error-page | set-up-page | not-a-proxy-request | built-in; Detail = why
 	FactRefused        FactKind = "refused"         // the proxy stopped the browser's handshake; Outcome = textbook-no-rsa | textbook-no-http1 | old-version (nothing newer than TLS 1.1 offered); Detail = what the client lacks
+	FactCase           FactKind = "case"            // the proxy itself is the server on Conn, and shows a case: Outcome = ID of the fault or control; Host = name or address that the certificate is about; Addr = the only TLS version offered ("TLS 1.2", "TLS 1.3"), or absent; Detail = the run that it belongs to
+	FactRun            FactKind = "run"             // of check, about no connection: Detail = the run; Outcome = ID of the fault or control; Data = JSON, see docs/json.md
 	FactClosed         FactKind = "closed"          // who ended Conn: Outcome = client | origin | proxy (of its own accord, as after a page of its own) | proxy-shutdown | timeout | error; Peer = the other leg, if any; Detail
 )
 

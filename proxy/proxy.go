@@ -62,6 +62,9 @@ type Proxy struct {
 	UpstreamProxy *url.URL                   // if not nil, the HTTP proxy through which origins are reached
 	Sites         *Sites                     // may be nil
 	Log           *slog.Logger               // may be nil
+	// Cases, if not nil, is asked about every client that starts TLS, before
+	// PassThrough is looked at: what to show it in place of the origin, if anything.
+	Cases func(Asking) (Case, bool)
 
 	setup     sync.Once
 	announced sync.Once

@@ -1,0 +1,142 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"explainer/ca"
+	"explainer/capture"
+)
+
+// caseTime bounds how long a client may rest, once it has accepted what it was shown.
+const caseTime = 10 * time.Second
+
+// An Asking is a client that is about to start TLS with somebody.
+type Asking struct {
+	Client, Local netip.AddrPort // the two ends of its connection; Local is where the proxy listens
+	Host          string         // asked for by CONNECT, in lower case; "" where there was none
+	Port          uint16
+	SNI           string // in the ClientHello, "" if there is none
+}
+
+// A Case is what a client is shown in place of the origin's certificate and
+// handshake. No origin is called: the proxy itself is the server.
+type Case struct {
+	Fault     string        // the ID of one of [ca.Faults]
+	Host      string        // name or address that the certificate is about
+	Version   uint16        // the only TLS version offered; 0 for 1.2 and 1.3
+	Authority *ca.Authority // signs in place of the proxy's own; may be nil
+	Handler   http.Handler  // answers those who accept; may be nil
+	Run       string        // which run this connection belongs to, for the recording
+}
+
+// serveCase is the server of a case.
+func (p *Proxy) serveCase(t *Tap, c Case) {
+	fault := ca.FaultOf(c.Fault)
+	authority := c.Authority
+	if authority == nil {
+		authority = p.Authority
+	}
+	var leaf *tls.Certificate
+	err := fmt.Errorf("there is no fault %q", c.Fault)
+	if fault != nil {
+		leaf, err = authority.Faulty(c.Host, fault.ID)
+	}
+	if err != nil {
+		p.Log.Error("a case cannot be served", "fault", c.Fault, "host", c.Host, "error", err)
+		t.endedBy("proxy", "the case "+c.Fault+" cannot be served: "+err.Error())
+		t.Close()
+		return
+	}
+	version := ""
+	if c.Version != 0 {
+		version = tls.VersionName(c.Version)
+	}
+	p.Recorder.Fact(capture.Fact{Kind: capture.FactCase, Conn: t.number(), Host: c.Host, Outcome: fault.ID, Addr: version, Detail: c.Run})
+	config := &tls.Config{
+		MinVersion:                  tls.VersionTLS12,
+		SessionTicketsDisabled:      true,
+		NextProtos:                  []string{"http/1.1"},
+		KeyLogWriter:                p.Recorder.KeyLogWriter(),
+		DynamicRecordSizingDisabled: true,
+		Certificates:                []tls.Certificate{*leaf},
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			t.release()
+			return nil, nil
+		},
+	}
+	if c.Version != 0 {
+		config.MinVersion, config.MaxVersion = c.Version, c.Version
+	}
+	if fault.Only12 {
+		config.MaxVersion = tls.VersionTLS12
+	}
+	fault.Configure(config)
+	t.SetDeadline(time.Now().Add(handshakeTime))
+	t.hold()
+	conn := tls.Server(t, config)
+	err = conn.Handshake()
+	t.unhold()
+	if err != nil {
+		(&session{p: p, t: t}).handshakeFailed(err)
+		t.Close()
+		return
+	}
+	t.SetDeadline(time.Time{})
+	t.secured(conn)
+	t.endedBy("proxy", "")
+	closed := make(chan struct{})
+	t.atClose(func() { close(closed) })
+	handler := c.Handler
+	if handler == nil {
+		handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			fmt.Fprintf(w, "This client accepted the case %s.\n%s\n", fault.ID, fault.Wrong)
+		})
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: caseTime, IdleTimeout: caseTime, ErrorLog: discardLog}
+	server.Serve(&oneListener{conn: conn, closed: closed})
+	<-closed
+}
+
+// ServeCases accepts connections on l whose clients start TLS at once, with no
+// proxy asked, and shows them what Cases says, until l is closed or Shutdown.
+func (p *Proxy) ServeCases(l net.Listener) error {
+	p.setup.Do(p.init)
+	p.announced.Do(p.announce)
+	for {
+		c, err := l.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		case err != nil:
+			return fmt.Errorf("accept connections on %s: %w", l.Addr(), err)
+		}
+		t := p.tap(c.(*net.TCPConn), capture.LegBrowser, "")
+		if !p.begin() {
+			t.endedBy("proxy-shutdown", "")
+			t.Close()
+			continue
+		}
+		go func() {
+			defer p.sessions.Done()
+			defer t.Close()
+			if c, ok := p.askCase(t, target{}); ok {
+				p.serveCase(t, c)
+			}
+		}()
+	}
+}
+
+// askCase asks Cases about a client whose ClientHello is about to come.
+func (p *Proxy) askCase(t *Tap, to target) (Case, bool) {
+	if p.Cases == nil {
+		return Case{}, false
+	}
+	return p.Cases(Asking{Client: addrPort(t.RemoteAddr()), Local: addrPort(t.LocalAddr()), Host: to.host, Port: to.port, SNI: t.peekSNI()})
+}
