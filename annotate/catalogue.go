@@ -133,5 +133,9 @@ func fill(text string, a args) (string, map[string]string) {
 		used[name] = value
 		b.WriteString(value)
 		text = after
+		if value == "1" && strings.HasPrefix(text, " bytes") {
+			b.WriteString(" byte")
+			text = text[len(" bytes"):]
+		}
 	}
 }

@@ -79,7 +79,11 @@ func (o *Overview) headline() string {
 		}
 		text += fmt.Sprintf(". %s passed over: %s", plural(n, "packet"), strings.Join(parts, ", "))
 	}
-	return text + "."
+	text += "."
+	if o.File.Files > 1 {
+		text += " Packets are numbered through all files in the order of time, as mergecap would write them."
+	}
+	return text
 }
 
 // lasting is a duration as people say it.

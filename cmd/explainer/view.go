@@ -56,6 +56,11 @@ func newView(c *cli.Context, w io.Writer, s *selection, name string, endless boo
 	case format != "text" && format != "json" && format != "har":
 		return nil, nil, usage("--format is text, json or har, not "+quote(format), "")
 	case format == "har":
+		for _, flag := range []string{"overview", "messages", bytesFlag.Name, secretsFlag.Name} {
+			if c.Bool(flag) {
+				return nil, nil, usage("--format har holds requests and responses, and nothing that --"+flag+" shows", "leave out one of the two")
+			}
+		}
 		return newHARView(v), v, nil
 	case c.Bool("overview"):
 		return &overviewView{view: v, json: format == "json"}, v, nil
