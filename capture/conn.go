@@ -30,7 +30,7 @@ type conn struct {
 
 	web     *web.Conn // what is inside TLS, or the plain HTTP
 	webGap  bool      // bytes of it are missing
-	gaps    [2]bool   // bytes of a side are missing
+	gaps    [2]uint64 // seq of the first gap of a side, 0 if there is none
 	target  string    // of the last CONNECT request
 	last    *negotiation
 	randoms [][32]byte // whose secrets this connection is tied to
@@ -318,7 +318,9 @@ func (c *conn) drain(h *half) bool {
 }
 
 func (c *conn) gap(h *half, e event) {
-	c.gaps[h.side] = true
+	if c.gaps[h.side] == 0 {
+		c.gaps[h.side] = e.seq
+	}
 	c.webGap = c.webGap || c.mode == modeTLS && c.web != nil
 	c.endWeb(h, e, true)
 	known := h.off

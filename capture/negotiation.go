@@ -229,7 +229,7 @@ func (c *conn) learn(h *half, body handshake.Message, raw []byte) (moved bool) {
 
 func (c *conn) clientHello(h *half, m *handshake.ClientHello, raw []byte) {
 	n := c.last
-	if n != nil && n.hellos == 1 && !n.retry && c.gaps[Server] && m.Random == n.hello.Random {
+	if n != nil && n.hellos == 1 && !n.retry && c.gaps[Server] > 0 && m.Random == n.hello.Random {
 		n.retry = true // the HelloRetryRequest is missing
 		c.decideEarly(n, earlyRejected)
 	}
@@ -641,13 +641,16 @@ func (c *conn) open13(h *half, version uint16, body []byte) ([]byte, uint8, stat
 
 // sealedReason is why the record in hand, which ends at end, stays sealed. What a
 // client sent before the answer was there is early data; behind it, early data and
-// the rest of the handshake look alike without the handshake's secret.
+// the rest of the handshake look alike without the handshake's secret. Where bytes
+// of the server are missing before its answer, a refusal could come to be known
+// when the record was long given up, so there it is never the reason.
 func (c *conn) sealedReason(h *half, end int64) string {
 	t := &h.tls
+	gap := c.gaps[Server]
 	if t.lost == "" {
 		return SealedGap
 	}
-	if t.stage == stageEarly && t.neg.early == earlyRejected && (c.known(h, stageHandshake) || h.at(end-1).seq < t.neg.answerSeq) {
+	if t.stage == stageEarly && t.neg.early == earlyRejected && (gap == 0 || gap > t.neg.answerSeq && t.neg.answerSeq > 0) && (c.known(h, stageHandshake) || h.at(end-1).seq < t.neg.answerSeq) {
 		return SealedEarly
 	}
 	return t.lost

@@ -319,7 +319,7 @@ func (c *conn) content13(h *half, typ uint8, body []byte, end int64) status {
 		return done
 	case typ == typeAlert: // a client may have no keys yet, or use them only from its Finished on
 	case typ == typeHandshake && h.side == Client && t.neg.retry && t.neg.hellos == 1:
-	case typ == typeHandshake && h.side == Client && c.gaps[Server] && isHelloAgain(t.neg, body):
+	case typ == typeHandshake && h.side == Client && c.gaps[Server] > 0 && isHelloAgain(t.neg, body):
 	case typ == typeHandshake && h.side == Server && !t.neg.answered:
 	default:
 		c.malformed(h, end, "record", fmt.Sprintf("a record of type %d in clear after the Hellos of TLS 1.3", typ))
