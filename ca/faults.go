@@ -45,6 +45,8 @@ type Fault struct {
 	// Handshake tells that the certificate is good and the server does
 	// something else wrong.
 	Handshake bool
+	// Finished tells what the server does to its Finished message, which only who runs its TLS can.
+	Finished Finished
 	// Only12 tells that the fault exists in TLS 1.2 and before alone.
 	Only12 bool
 	// ByAddress tells that the host must be an IP address.
@@ -55,6 +57,15 @@ type Fault struct {
 	mint   func(*draft)
 	config func(*tls.Config)
 }
+
+// Finished is what is wrong with a server's Finished message.
+type Finished int
+
+const (
+	FinishedRight    Finished = iota
+	FinishedWrong             // verify_data has another value, in a record that is in order
+	FinishedTampered          // a bit of its record was flipped after it had been encrypted
+)
 
 // Configure makes the changes to a server's configuration that the fault
 // consists of, if it is one of the handshake.
@@ -274,6 +285,12 @@ var Faults = []Fault{
 	{ID: "psychic-handshake", Severity: Critical, Step: "2", Control: "good", Refuser: "crypto/tls", Handshake: true, Wrong: "The signature of the handshake is r = s = 0.",
 		Check: "Both numbers of an ECDSA signature must be at least 1.", Incident: "CVE-2022-21449 (Java 15 to 18)",
 		mint: func(d *draft) { d.handshake = zeroSignature }},
+	{ID: "finished-wrong", Severity: Critical, Step: "2", Control: "good", Refuser: "crypto/tls", Handshake: true, Finished: FinishedWrong, Wrong: "The server's Finished, the checksum over the whole handshake, has a wrong value.",
+		Check: "Each side must recompute the other's Finished and compare (RFC 8446 4.4.4, RFC 5246 7.4.9).", Incident: "SMACK 2015: CVE-2014-6593 (Java took a Finished that came too early)",
+		mint: func(d *draft) {}, config: func(c *tls.Config) { c.CipherSuites = resealable }},
+	{ID: "finished-tampered", Severity: Critical, Step: "2", Control: "good", Refuser: "crypto/tls", Handshake: true, Finished: FinishedTampered, Wrong: "One bit of the server's encrypted Finished was flipped on its way.",
+		Check: "A record whose authentication tag does not fit must be refused (RFC 8446 5.2, RFC 5246 6.2.3).", Incident: "what somebody on the path does who changes bytes without having the keys",
+		mint: func(d *draft) {}},
 	{ID: "downgrade-sentinel", Severity: Critical, Step: "2", Control: "good", Refuser: "crypto/tls", Handshake: true, Only12: true, Wrong: "A server that can do TLS 1.3 is made to answer with TLS 1.2, and its random number says so.",
 		Check: "A client that offered TLS 1.3 must stop at DOWNGRD in a TLS 1.2 answer (RFC 8446 4.1.3).", Incident: "downgrades as in POODLE",
 		mint: func(d *draft) {}, config: func(c *tls.Config) { c.MaxVersion, c.Rand = tls.VersionTLS12, sentinel{} }},
@@ -302,6 +319,11 @@ var Faults = []Fault{
 		mint: func(d *draft) {
 			d.leaf.ExtraExtensions = append(d.leaf.ExtraExtensions, pkix.Extension{Id: oidTLSFeature, Value: []byte{0x30, 3, 2, 1, 5}})
 		}},
+}
+
+// resealable are the suites of TLS 1.2 whose records can be made anew after a change.
+var resealable = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
 }
 
 func suites(ids ...uint16) func(*tls.Config) {

@@ -79,7 +79,13 @@ func (p *Proxy) serveCase(t *Tap, c Case) {
 	fault.Configure(config)
 	t.SetDeadline(time.Now().Add(handshakeTime))
 	t.hold()
-	conn := tls.Server(t, config)
+	var under net.Conn = t
+	if fault.Finished != ca.FinishedRight {
+		change := &tamper{Tap: t, how: fault.Finished}
+		config.KeyLogWriter = change.keyLog(config.KeyLogWriter)
+		under = change
+	}
+	conn := tls.Server(under, config)
 	err = conn.Handshake()
 	t.unhold()
 	if err != nil {
