@@ -4,9 +4,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"time"
 
 	"explainer/ca"
@@ -95,7 +97,6 @@ func (p *Proxy) serveCase(t *Tap, c Case) {
 	}
 	t.SetDeadline(time.Time{})
 	t.secured(conn)
-	t.endedBy("proxy", "")
 	closed := make(chan struct{})
 	t.atClose(func() { close(closed) })
 	handler := c.Handler
@@ -106,8 +107,24 @@ func (p *Proxy) serveCase(t *Tap, c Case) {
 		})
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: caseTime, IdleTimeout: caseTime, ErrorLog: discardLog}
-	server.Serve(&oneListener{conn: conn, closed: closed})
+	server.Serve(&oneListener{conn: caseConn{conn, p, t}, closed: closed})
 	<-closed
+}
+
+// A caseConn notes whether the client is who ends it.
+type caseConn struct {
+	*tls.Conn
+	p *Proxy
+	t *Tap
+}
+
+func (c caseConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, net.ErrClosed) {
+		(&session{p: c.p, t: c.t}).handshakeFailed(err)
+		err = io.EOF // what else it is, net/http would answer
+	}
+	return n, err
 }
 
 // ServeCases accepts connections on l whose clients start TLS at once, with no
@@ -137,6 +154,25 @@ func (p *Proxy) ServeCases(l net.Listener) error {
 			}
 		}()
 	}
+}
+
+// caseFor returns what to show a client that has asked for a tunnel, if it starts
+// TLS and is to be shown a case.
+func (p *Proxy) caseFor(t *Tap, to target) (Case, bool) {
+	site, isSite := p.faultSite(to)
+	if p.Cases == nil && !isSite {
+		return Case{}, false
+	}
+	t.SetReadDeadline(time.Now().Add(silence))
+	first, _ := t.peek(1)
+	t.SetReadDeadline(time.Time{})
+	if len(first) == 0 || first[0] != typeHandshake {
+		return Case{}, false
+	}
+	if c, ok := p.askCase(t, to); ok {
+		return c, true
+	}
+	return site, isSite
 }
 
 // askCase asks Cases about a client whose ClientHello is about to come.

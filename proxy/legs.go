@@ -33,16 +33,9 @@ func (p *Proxy) tunnel(t *Tap, to target) {
 	if _, err := t.Write([]byte("HTTP/1.1 200 Connection established\r\n\r\n")); err != nil {
 		return
 	}
-	if p.Cases != nil {
-		t.SetReadDeadline(time.Now().Add(silence))
-		first, _ := t.peek(1)
-		t.SetReadDeadline(time.Time{})
-		if len(first) > 0 && first[0] == 0x16 {
-			if c, ok := p.askCase(t, to); ok {
-				p.serveCase(t, c)
-				return
-			}
-		}
+	if c, ok := p.caseFor(t, to); ok {
+		p.serveCase(t, c)
+		return
 	}
 	if pattern, ok := p.passThrough(to.host, to.port); ok {
 		p.relayRaw(t, to, capture.Fact{Kind: capture.FactPassThrough, Conn: t.number(), Host: to.String(), Detail: pattern})

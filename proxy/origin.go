@@ -124,8 +124,8 @@ func (p *Proxy) dial(ctx context.Context, t *Tap, to target, plain bool) (o *Tap
 		site, found = p.site(to)
 		addr = site.Addr
 		if !found {
-			p.Recorder.Fact(capture.Fact{Kind: capture.FactLookupFailed, Conn: t.number(), Host: to.String(), Detail: "no built-in site has this name and port"})
-			return nil, site, &originError{ID: "no-such-site", Host: to.String()}
+			p.Recorder.Fact(capture.Fact{Kind: capture.FactLookupFailed, Conn: t.number(), Host: to.String(), Detail: noSite(to.host)})
+			return nil, site, &originError{ID: "no-such-site", Host: to.String(), Detail: noSite(to.host)}
 		}
 	case p.mapped(to) != "":
 		addr = p.mapped(to)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	_ "embed"
+	"embed"
 	"errors"
 	"fmt"
 	"html/template"
@@ -104,6 +104,17 @@ func StartSites(authority *ca.Authority) (*Sites, error) {
 			s.byHost[net.JoinHostPort(host, "80")] = Site{Addr: addr}
 		}
 	}
+	// The faults have no server of their own: the proxy shows them on the browser's leg.
+	addr, err := s.serve(http.HandlerFunc(secureHandler), nil)
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	for i := range ca.Faults {
+		if f := &ca.Faults[i]; notVisited(f) == "" {
+			s.byHost[net.JoinHostPort(f.ID+"."+siteDomain, "80")] = Site{Addr: addr}
+		}
+	}
 	return s, nil
 }
 
@@ -152,10 +163,10 @@ func (s *Sites) serve(handler http.Handler, config *tls.Config) (addr string, er
 	return l.Addr().String(), nil
 }
 
-//go:embed site.html
-var siteHTML string
+//go:embed site.html faults.html
+var siteHTML embed.FS
 
-var sitePage = template.Must(template.New("site").Parse(siteHTML))
+var sitePage = template.Must(template.ParseFS(siteHTML, "site.html", "faults.html"))
 
 // siteHandler serves one built-in site: its page and a few paths to try things with.
 func siteHandler(kind siteKind, authority *ca.Authority) http.Handler {
@@ -175,6 +186,17 @@ func siteHandler(kind siteKind, authority *ca.Authority) http.Handler {
 		page = "home"
 	}
 	mux.HandleFunc("/{$}", show(page, kind.Title, kind.What))
+	if kind.Name == "" {
+		index := indexOf(authority)
+		mux.HandleFunc("/faults", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			w.Header().Set("Cache-Control", "no-store")
+			sitePage.Execute(w, map[string]any{
+				"Page": "faults", "Title": "Does this browser check?", "What": "Every built-in site with a bad certificate or a bad handshake, tried from this very browser.",
+				"Index": index(), "Accepted": acceptedWords(), "Domain": siteDomain,
+			})
+		})
+	}
 	mux.HandleFunc("/try", show("try", "More to try", "This page opens a WebSocket, listens to server-sent events, and then posts what came of both."))
 	mux.HandleFunc("/ca.pem", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/x-pem-file")
