@@ -1,6 +1,9 @@
 package verify
 
-import "encoding/hex"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
 
 // leaked are keys whose private half everybody can have, by the SHA-256 of the
 // SubjectPublicKeyInfo: whoever trusts one trusts anybody. Where the hash comes from:
@@ -28,4 +31,11 @@ func spki(s string) [32]byte {
 		panic("verify: " + s + " is no SHA-256")
 	}
 	return [32]byte(b)
+}
+
+// PublishedKey reports whether the private half of a key is published, and whose
+// key it is. spki is the DER of the SubjectPublicKeyInfo.
+func PublishedKey(spki []byte) (owner string, ok bool) {
+	owner, ok = leaked[sha256.Sum256(spki)]
+	return owner, ok
 }

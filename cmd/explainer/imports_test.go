@@ -23,6 +23,7 @@ func TestImports(t *testing.T) {
 		"explainer/capture/pcap":        {"explainer/capture"},
 		"explainer/annotate":            {"explainer/ca", "explainer/capture"},
 		"explainer/proxy":               {"explainer/ca", "explainer/capture"},
+		"explainer/proxy/grade":         {"explainer/ca", "explainer/capture"},
 		"explainer/cmd/explainer":       {"explainer/"},
 		"explainer/bench/captures":      {"explainer/capture"},
 		"explainer/bench/record":        nil,

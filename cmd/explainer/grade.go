@@ -1,0 +1,386 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"explainer/annotate"
+	"explainer/ca"
+	"explainer/proxy"
+	"explainer/proxy/grade"
+
+	"github.com/urfave/cli/v2"
+)
+
+var gradeCommand = &cli.Command{
+	Name:      "grade",
+	Usage:     "score an intercepting proxy for what it does to its users' security",
+	UsageText: "explainer grade [--proxy URL --ca FILE [--lab DIR]] [--format text|json]",
+	Description: `Asks, through a proxy on this machine, for origins on loopback that are bad in one way
+each, and looks at what both ends get to see. Without options it is this program's own
+proxy, with a CA made for the occasion. The grade is A* to F; below A the exit code is 3.
+
+Another proxy must trust the lab's CA for most lines, as it would a public one: the
+CA is in DIR/ca.pem after a first run. It vouches for anything, so make the proxy
+forget it afterwards.
+
+Examples:
+
+   explainer grade
+   explainer grade --proxy http://127.0.0.1:8080 --ca proxy-ca.pem --lab lab
+   explainer grade --format json`,
+	Flags: []cli.Flag{
+		&cli.StringFlag{Name: "proxy", Usage: "`URL` of the proxy to grade, on this machine", DefaultText: "this program's own"},
+		&cli.StringFlag{Name: "ca", Usage: "`FILE` with the CA that the proxy's clients are told to trust (PEM)"},
+		&cli.StringFlag{Name: "lab", Usage: "`DIR` that holds the CA of the lab's origins, for the proxy to trust"},
+		&cli.StringFlag{Name: "format", Value: "text", Usage: "form of the report: `text|json`"},
+		&cli.StringFlag{Name: "color", Value: "auto", Usage: "colours: `auto|always|never`"},
+	},
+	Action: gradeProxy,
+}
+
+func gradeProxy(c *cli.Context) error {
+	switch {
+	case c.Args().Present():
+		return usage("grade takes no arguments", "the proxy is named with --proxy URL")
+	case c.String("format") != "text" && c.String("format") != "json":
+		return usage("--format is text or json, not "+quote(c.String("format")), "")
+	case c.String("proxy") == "" && (c.String("ca") != "" || c.String("lab") != ""):
+		return usage("--ca and --lab are about the proxy of --proxy", "")
+	case c.String("proxy") != "" && c.String("ca") == "":
+		return usage("--proxy needs --ca FILE: the CA that its clients are told to trust", "")
+	}
+	colors, err := colorOf(c.String("color"), c.App.Writer)
+	if err != nil {
+		return err
+	}
+	var report *grade.Report
+	var hint, what string
+	if c.String("proxy") == "" {
+		what = "this program's own proxy"
+		report, err = gradeOwn(c)
+	} else {
+		what = c.String("proxy")
+		report, hint, err = gradeOther(c)
+	}
+	if err != nil {
+		return err
+	}
+	if c.String("format") == "json" {
+		err = gradeJSON(c.App.Writer, what, report)
+	} else {
+		err = gradeText(c.App.Writer, what, report, colors)
+	}
+	if err != nil {
+		return err
+	}
+	if hint != "" {
+		say(c.App.ErrWriter, "hint: "+hint)
+	}
+	if report.Grade == grade.A || report.Grade == grade.AStar {
+		return nil
+	}
+	return childExit(3)
+}
+
+// gradeOwn grades a proxy of this program, started for that with a CA as the first use makes it.
+func gradeOwn(c *cli.Context) (*grade.Report, error) {
+	dir, err := os.MkdirTemp("", "explainer-grade-")
+	if err != nil {
+		return nil, failed(err, "set TMPDIR")
+	}
+	defer os.RemoveAll(dir)
+	authority, kept, err := firstUses(dir)
+	if err != nil {
+		return nil, failed(err, "")
+	}
+	labCA, err := ca.NewEphemeral("explainer grade lab")
+	if err != nil {
+		return nil, failed(err, "")
+	}
+	lab, err := grade.NewLab(labCA)
+	if err != nil {
+		return nil, failed(err, "")
+	}
+	defer lab.Close()
+	roots, err := lab.Roots()
+	if err != nil {
+		return nil, failed(err, "")
+	}
+	recording, _, err := openRecording("")
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(recording.Name())
+	defer recording.Close()
+	recorder, err := proxy.NewRecorder(recording, proxy.RecorderOptions{Version: version()})
+	if err != nil {
+		return nil, failed(err, "")
+	}
+	defer recorder.Close()
+	// The own CA among the origins' roots is a mistake that a user may make.
+	p := &proxy.Proxy{Authority: authority, Recorder: recorder, OriginCAs: append(roots, authority.Certificate()), Map: lab.Names()}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, failed(err, "")
+	}
+	go p.Serve(l)
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+		defer cancel()
+		p.Shutdown(ctx)
+	}()
+	target := &grade.Proxy{Addr: l.Addr().String()}
+	target.CA = append(target.CA, authority.Certificate())
+	evidence, err := runLab(c, lab, target, authority, true)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(recording.Name())
+	if err != nil {
+		return nil, failed(err, "")
+	}
+	kept.RecordingMode = info.Mode()
+	evidence.Own = kept
+	return grade.Judge(evidence), nil
+}
+
+// firstUses makes two CAs as two first uses do, returns the first, and tries
+// whether its key is still used when others may read it.
+func firstUses(dir string) (*ca.Authority, *grade.Own, error) {
+	home := filepath.Join(dir, "home")
+	a, err := ca.Load(home)
+	if err != nil {
+		return nil, nil, err
+	}
+	other, err := ca.Load(filepath.Join(dir, "other"))
+	if err != nil {
+		return nil, nil, err
+	}
+	folder, err := os.Stat(home)
+	if err != nil {
+		return nil, nil, err
+	}
+	key, err := os.Stat(filepath.Join(home, ca.KeyFile))
+	if err != nil {
+		return nil, nil, err
+	}
+	own := &grade.Own{KeyMode: key.Mode(), FolderMode: folder.Mode(), SecondDiffers: a.SPKIHash() != other.SPKIHash()}
+	loose := filepath.Join(dir, "other", ca.KeyFile)
+	if err := os.Chmod(loose, 0o644); err != nil {
+		return nil, nil, err
+	}
+	_, err = ca.Load(filepath.Dir(loose))
+	own.RefusesLoose = err != nil
+	return a, own, nil
+}
+
+// gradeOther grades the proxy of --proxy; the hint is what would make more lines testable.
+func gradeOther(c *cli.Context) (*grade.Report, string, error) {
+	u, err := url.Parse(c.String("proxy"))
+	if err != nil || u.Scheme != "http" || u.Hostname() == "" || u.Port() == "" {
+		return nil, "", usage("--proxy "+quote(c.String("proxy"))+" is not http://HOST:PORT", "as in --proxy http://127.0.0.1:8080")
+	}
+	if !isLocal(u.Hostname()) {
+		return nil, "", usage(u.Hostname()+" is no address of this machine", "the lab's origins are on loopback: run grade on the machine of the proxy")
+	}
+	labCA, trusted, err := labAuthority(c.String("lab"))
+	if err != nil {
+		return nil, "", failed(err, "")
+	}
+	data, err := os.ReadFile(c.String("ca"))
+	if err != nil {
+		return nil, "", fileError("CA", err)
+	}
+	certs, err := parseCertificates(data)
+	if err != nil {
+		return nil, "", failed(fmt.Errorf("CA %s: %w", c.String("ca"), err), "the file holds one or more certificates, PEM")
+	}
+	lab, err := grade.NewLab(labCA)
+	if err != nil {
+		return nil, "", failed(err, "")
+	}
+	defer lab.Close()
+	evidence, err := runLab(c, lab, &grade.Proxy{Addr: u.Host, User: u.User, CA: certs}, nil, false)
+	if err != nil {
+		return nil, "", err
+	}
+	report := grade.Judge(evidence)
+	hint := ""
+	if len(report.Untested) > 0 {
+		hint = "make the proxy trust " + trusted + " for origins, as it would a public CA, and run this again"
+	}
+	return report, hint, nil
+}
+
+// labAuthority opens the lab's CA in dir, or makes it; without dir it is one for the moment.
+func labAuthority(dir string) (a *ca.Authority, file string, err error) {
+	if dir == "" {
+		a, err = ca.NewEphemeral("explainer grade lab")
+		return a, "the lab's CA (--lab DIR keeps it in DIR/" + ca.CertFile + ")", err
+	}
+	a, err = ca.Load(dir)
+	return a, filepath.Join(dir, ca.CertFile), err
+}
+
+// isLocal reports whether a host name or address is this machine's.
+func isLocal(host string) bool {
+	ips, err := net.LookupIP(host)
+	if err != nil {
+		return false
+	}
+	local, _ := net.InterfaceAddrs()
+	for _, ip := range ips {
+		if ip.IsLoopback() {
+			return true
+		}
+		for _, a := range local {
+			if n, ok := a.(*net.IPNet); ok && n.IP.Equal(ip) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func runLab(c *cli.Context, lab *grade.Lab, p *grade.Proxy, own *ca.Authority, expiredTrusted bool) (*grade.Evidence, error) {
+	evidence, err := lab.Run(c.Context, p, own, expiredTrusted, nil)
+	switch {
+	case errors.Is(err, grade.ErrOtherCA):
+		return nil, failed(err, "--ca is the CA that the proxy signs with, not the lab's")
+	case errors.Is(err, context.Canceled):
+		return nil, failed(errors.New("interrupted"), "")
+	case err != nil:
+		return nil, failed(err, "is the proxy running?")
+	}
+	return evidence, nil
+}
+
+// A gradeObject is one line of the report as JSON.
+type gradeObject struct {
+	Kind    string       `json:"kind"` // "line", and at last "grade"
+	ID      string       `json:"id,omitempty"`
+	Group   string       `json:"group,omitempty"`
+	Title   string       `json:"title,omitempty"`
+	Outcome string       `json:"outcome,omitempty"` // pass, fail, not-tested
+	Grade   string       `json:"grade,omitempty"`   // of a line that failed: the best that is left; at last: the grade
+	Reason  string       `json:"reason"`
+	Tests   []gradeTest  `json:"tests,omitempty"`
+	Proxy   string       `json:"proxy,omitempty"`
+	Counts  *gradeCounts `json:"counts,omitempty"`
+}
+
+type gradeTest struct {
+	ID      string `json:"id"`
+	Wrong   string `json:"wrong,omitempty"`
+	Outcome string `json:"outcome"`
+	Reason  string `json:"reason"`
+}
+
+type gradeCounts struct {
+	Pass      int `json:"pass"`
+	Fail      int `json:"fail"`
+	NotTested int `json:"not_tested"`
+}
+
+func countLines(r *grade.Report) (n gradeCounts) {
+	for _, l := range r.Lines {
+		switch l.Outcome {
+		case grade.Pass:
+			n.Pass++
+		case grade.Fail:
+			n.Fail++
+		default:
+			n.NotTested++
+		}
+	}
+	return n
+}
+
+func gradeJSON(w io.Writer, what string, r *grade.Report) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	for _, l := range r.Lines {
+		o := gradeObject{Kind: "line", ID: l.ID, Group: l.Group, Title: l.Title, Outcome: string(l.Outcome), Grade: string(l.Grade), Reason: l.Reason}
+		for _, t := range l.Tests {
+			o.Tests = append(o.Tests, gradeTest{t.ID, t.Wrong, string(t.Outcome), t.Reason})
+		}
+		if err := enc.Encode(o); err != nil {
+			return err
+		}
+	}
+	counts := countLines(r)
+	return enc.Encode(gradeObject{Kind: "grade", Grade: string(r.Grade), Reason: r.Why, Proxy: what, Counts: &counts})
+}
+
+func gradeText(w io.Writer, what string, r *grade.Report, colors bool) error {
+	width := widthOf(w)
+	if width <= 0 || width > 100 {
+		width = 100
+	}
+	paint := func(s string, code string) string {
+		if !colors {
+			return s
+		}
+		return "\x1b[" + code + "m" + s + "\x1b[0m"
+	}
+	names := map[grade.Outcome][2]string{grade.Pass: {"pass", "32"}, grade.Fail: {"FAIL", "1;31"}, grade.NotTested: {"not tested", "2"}}
+	var b bytes.Buffer
+	group := ""
+	for _, l := range r.Lines {
+		if l.Group != group {
+			if group != "" {
+				b.WriteByte('\n')
+			}
+			group = l.Group
+			fmt.Fprintf(&b, "%s\n", strings.ToUpper(group[:1])+group[1:])
+		}
+		title := l.Title
+		if l.Grade != "" {
+			title += " (" + string(l.Grade) + " at best)"
+		}
+		n := names[l.Outcome]
+		fmt.Fprintf(&b, "  %s  %-3s  %s\n", paint(fmt.Sprintf("%-10s", n[0]), n[1]), l.ID, title)
+		for _, line := range annotate.Wrap(l.Reason, width-19) {
+			fmt.Fprintf(&b, "%19s%s\n", "", line)
+		}
+		for _, t := range l.Tests {
+			if t.Outcome != grade.Fail {
+				continue
+			}
+			for i, line := range annotate.Wrap(t.ID+": "+t.Wrong, width-21) {
+				lead := "- "
+				if i > 0 {
+					lead = "  "
+				}
+				fmt.Fprintf(&b, "%19s%s%s\n", "", lead, line)
+			}
+		}
+	}
+	counts := countLines(r)
+	code := "1;31"
+	if r.Grade == grade.A || r.Grade == grade.AStar {
+		code = "1;32"
+	}
+	letter := string(r.Grade)
+	if r.Grade == grade.None {
+		letter = "none"
+	}
+	fmt.Fprintf(&b, "\n%s  %s\n", paint("Grade "+letter, code), what)
+	for _, line := range annotate.Wrap(r.Why, width-2) {
+		fmt.Fprintf(&b, "  %s\n", line)
+	}
+	fmt.Fprintf(&b, "  %d lines passed, %d failed, %d not tested; %s\n", counts.Pass, counts.Fail, counts.NotTested, time.Now().Format(time.DateOnly))
+	_, err := w.Write(b.Bytes())
+	return err
+}

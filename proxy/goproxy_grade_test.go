@@ -1,0 +1,67 @@
+package proxy_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"explainer/ca"
+	"explainer/proxy/grade"
+
+	"github.com/elazarl/goproxy"
+)
+
+// The exhibit: goproxy as its documentation shows it, with the CA that comes with
+// it, whose private key everybody has. It does verify origins.
+func TestGradeOfBareGoproxy(t *testing.T) {
+	authority, err := ca.NewEphemeral("grade test lab")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lab, err := grade.NewLab(authority)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lab.Close()
+	bare := goproxy.NewProxyHttpServer()
+	bare.Logger = log.New(io.Discard, "", 0)
+	bare.OnRequest().HandleConnect(goproxy.AlwaysMitm)
+	// Its trust of the lab is all that is changed: else the system's roots.
+	if bare.Tr.TLSClientConfig == nil {
+		bare.Tr.TLSClientConfig = &tls.Config{}
+	}
+	bare.Tr.TLSClientConfig.RootCAs = x509.NewCertPool()
+	bare.Tr.TLSClientConfig.RootCAs.AddCert(authority.Certificate())
+	server := httptest.NewServer(bare)
+	defer server.Close()
+
+	own := goproxy.GoproxyCa.Leaf
+	if own == nil {
+		if own, err = x509.ParseCertificate(goproxy.GoproxyCa.Certificate[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	evidence, err := lab.Run(context.Background(), &grade.Proxy{Addr: server.Listener.Addr().String(), CA: []*x509.Certificate{own}}, nil, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := grade.Judge(evidence)
+	for _, l := range r.Lines {
+		t.Logf("%-10s %-3s %s: %s", l.Outcome, l.ID, l.Title, l.Reason)
+		switch {
+		case l.ID == "K1" && (l.Outcome != grade.Fail || l.Grade != grade.F || !strings.Contains(l.Reason, "A CA whose private key is published: goproxy's built-in CA")):
+			t.Errorf("K1: %s (%s): %s", l.Outcome, l.Grade, l.Reason)
+		case strings.HasPrefix(l.ID, "V") && l.Outcome == grade.Fail && l.ID != "V15":
+			t.Errorf("%s: %s", l.ID, l.Reason)
+		}
+	}
+	t.Logf("grade %s: %s", r.Grade, r.Why)
+	if r.Grade != grade.F || len(r.Untested) > 0 {
+		t.Errorf("grade %s: %s; not tested: %s", r.Grade, r.Why, r.Untested)
+	}
+}

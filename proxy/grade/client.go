@@ -1,0 +1,244 @@
+package grade
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"explainer/ca/verify"
+	"explainer/capture/handshake"
+
+	"golang.org/x/net/http2"
+)
+
+// requestTime bounds one request through the proxy.
+const requestTime = 15 * time.Second
+
+// maxBody is how much of an answer is kept.
+const maxBody = 8 << 10
+
+// narrowSuites are what the narrow client offers, and nothing else.
+var narrowSuites = []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}
+
+// ask makes the trial's request through the proxy, as a client that checks the
+// certificate that it is shown. The error is that the proxy cannot be reached.
+func (l *Lab) ask(ctx context.Context, p *Proxy, t *trial) (c Client, err error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", p.Addr)
+	if err != nil {
+		return c, fmt.Errorf("the proxy at %s cannot be reached: %w", p.Addr, err)
+	}
+	defer conn.Close()
+	deadline, _ := ctx.Deadline()
+	conn.SetDeadline(deadline)
+	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
+
+	in := bufio.NewReader(conn)
+	head := "CONNECT " + t.addr() + " HTTP/1.1\r\nHost: " + t.addr() + "\r\n"
+	if p.User != nil {
+		password, _ := p.User.Password()
+		head += "Proxy-Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(p.User.Username()+":"+password)) + "\r\n"
+	}
+	c.End = EndConnect
+	if _, err := io.WriteString(conn, head+"\r\n"); err != nil {
+		c.Detail = err.Error()
+		return c, nil
+	}
+	resp, err := http.ReadResponse(in, &http.Request{Method: http.MethodConnect})
+	if err != nil {
+		c.Detail = err.Error()
+		return c, nil
+	}
+	if resp.StatusCode/100 != 2 {
+		c.Status, c.Detail = resp.StatusCode, resp.Status
+		return c, nil
+	}
+
+	config := &tls.Config{ServerName: t.host, RootCAs: p.roots, NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS12}
+	config.VerifyConnection = p.checkStaple
+	if t.narrow {
+		config.MaxVersion, config.CipherSuites = tls.VersionTLS12, narrowSuites
+	}
+	tap := &helloTap{Conn: buffered{conn, in}, written: true}
+	secure := tls.Client(tap, config)
+	err = secure.HandshakeContext(ctx)
+	c.Hello = tap.hello()
+	state := secure.ConnectionState()
+	if len(state.PeerCertificates) > 0 {
+		c.Leaf = state.PeerCertificates[0]
+	}
+	if err != nil {
+		c.End, c.Detail = EndHandshake, err.Error()
+		var refused *tls.CertificateVerificationError
+		if errors.As(err, &refused) {
+			c.End, c.Detail = EndCertificate, refused.Err.Error()
+			if len(refused.UnverifiedCertificates) > 0 {
+				c.Leaf = refused.UnverifiedCertificates[0]
+			}
+		}
+		if errors.Is(err, errStaple) {
+			c.End = EndCertificate
+		}
+		return c, nil
+	}
+	defer secure.Close()
+	c.Version, c.ALPN = state.Version, state.NegotiatedProtocol
+
+	c.End = EndClosed
+	resp, err = l.fetch(ctx, secure, t)
+	if err != nil {
+		c.Detail = err.Error()
+		return c, nil
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	c.End = EndPage
+	if bytes.Contains(body, []byte(l.word)) {
+		c.End = EndAnswer
+	}
+	c.Status, c.Detail, c.Body = resp.StatusCode, resp.Status, string(body)
+	c.HSTS, c.AltSvc = resp.Header["Strict-Transport-Security"], resp.Header["Alt-Svc"]
+	return c, nil
+}
+
+// errStaple is a stapled OCSP response that speaks against the certificate.
+var errStaple = errors.New("the stapled OCSP response")
+
+// checkStaple does what crypto/tls leaves to its users, and Firefox does: a proxy
+// may pass on to its client that the origin's certificate is revoked.
+func (p *Proxy) checkStaple(state tls.ConnectionState) error {
+	in := verify.Input{Time: time.Now(), Name: state.ServerName, Staple: state.OCSPResponse, Stapling: verify.StapleAsked, Roots: verify.NewRoots("the proxy's CA")}
+	for _, c := range p.CA {
+		in.Roots.Add(c.Raw)
+	}
+	for _, c := range state.PeerCertificates {
+		in.Chain = append(in.Chain, c.Raw)
+	}
+	for _, c := range verify.Chain(in).Failures() {
+		if c.ID == verify.IDStaple {
+			return fmt.Errorf("%w: %s", errStaple, c.Reason)
+		}
+	}
+	return nil
+}
+
+// fetch sends the request in the protocol that was negotiated.
+func (l *Lab) fetch(ctx context.Context, conn *tls.Conn, t *trial) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+t.addr()+"/"+t.id, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("User-Agent", "explainer-grade")
+	r.Header.Set("Accept", "text/html, */*")
+	if conn.ConnectionState().NegotiatedProtocol == "h2" {
+		h2, err := (&http2.Transport{}).NewClientConn(conn)
+		if err != nil {
+			return nil, err
+		}
+		return h2.RoundTrip(r)
+	}
+	if err := r.Write(conn); err != nil {
+		return nil, err
+	}
+	return http.ReadResponse(bufio.NewReader(conn), r)
+}
+
+// buffered is a connection of which some bytes were read ahead.
+type buffered struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+func (c buffered) Read(b []byte) (int, error) { return c.in.Read(b) }
+
+// A helloTap keeps the first bytes of one direction of a connection.
+type helloTap struct {
+	net.Conn
+	written bool // what is written, else what is read
+	kept    []byte
+}
+
+// maxHello is how many bytes a ClientHello may take here.
+const maxHello = 64 << 10
+
+func (c *helloTap) keep(b []byte) {
+	c.kept = append(c.kept, b[:min(len(b), maxHello-len(c.kept))]...)
+}
+
+func (c *helloTap) Write(b []byte) (int, error) {
+	if c.written {
+		c.keep(b)
+	}
+	return c.Conn.Write(b)
+}
+
+func (c *helloTap) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if !c.written {
+		c.keep(b[:n])
+	}
+	return n, err
+}
+
+// hello returns the ClientHello that was kept, or nil.
+func (c *helloTap) hello() *handshake.ClientHello {
+	m, _ := message(c.kept, handshake.TypeClientHello).(*handshake.ClientHello)
+	return m
+}
+
+// message reads the first handshake message of a stream of TLS records (RFC 8446
+// 5.1) that is of the type, or nil.
+func message(stream []byte, want handshake.Type) handshake.Message {
+	var all []byte
+	for len(stream) >= 5 && stream[0] == 22 {
+		n := int(stream[3])<<8 | int(stream[4])
+		end := min(5+n, len(stream))
+		all, stream = append(all, stream[5:end]...), stream[end:]
+	}
+	for len(all) >= 4 {
+		n := int(all[1])<<16 | int(all[2])<<8 | int(all[3])
+		if len(all) < 4+n {
+			return nil
+		}
+		if handshake.Type(all[0]) == want {
+			m, err := handshake.Parse(want, all[4:4+n], handshake.Context{FromClient: want == handshake.TypeClientHello})
+			if err != nil {
+				return nil
+			}
+			return m
+		}
+		all = all[4+n:]
+	}
+	return nil
+}
+
+// A Proxy is what is graded.
+type Proxy struct {
+	Addr string              // host:port, on this machine
+	User *url.Userinfo       // may be nil
+	CA   []*x509.Certificate // what its clients are told to trust
+
+	roots *x509.CertPool
+}
+
+// words cuts text for a report.
+func words(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) > 160 {
+		s = s[:160] + "..."
+	}
+	return s
+}

@@ -1,0 +1,743 @@
+package grade
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/x509"
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"explainer/ca"
+	"explainer/ca/verify"
+	"explainer/capture/handshake"
+)
+
+// Judge judges what was seen, and does nothing else.
+func Judge(e *Evidence) *Report {
+	r := &Report{}
+	for _, l := range lines {
+		out := Line{ID: l.id, Group: l.group, Title: l.title}
+		v := verdict{line: l}
+		l.judge(e, &v)
+		out.Outcome, out.Reason, out.Tests = v.outcome, strings.Join(v.reasons, " "), v.tests
+		if v.outcome == Fail {
+			out.Grade = l.grade
+			if v.grade != "" {
+				out.Grade = v.grade
+			}
+		}
+		r.Lines = append(r.Lines, out)
+	}
+	r.score()
+	return r
+}
+
+// order is from the best grade to the worst.
+var order = []Grade{AStar, A, B, C, F}
+
+// score gives the worst grade that any line leaves.
+func (r *Report) score() {
+	r.Grade = A
+	var because []string
+	for i, l := range r.Lines {
+		switch {
+		case l.ID == "M5" && l.Outcome == Pass && r.Grade == A:
+			r.Grade = AStar
+		case l.Outcome == NotTested && lines[i].decides:
+			r.Untested = append(r.Untested, l.ID)
+		}
+	}
+	for _, l := range r.Lines {
+		switch at, now := slices.Index(order, l.Grade), slices.Index(order, r.Grade); {
+		case at > now:
+			r.Grade, because = l.Grade, []string{l.ID}
+		case at == now && l.Grade != "":
+			because = append(because, l.ID)
+		}
+	}
+	switch {
+	case len(r.Untested) > 0 && r.Grade != F:
+		r.Grade = None
+		r.Why = say("grade-none", "lines", strings.Join(r.Untested, ", "))
+	case len(because) > 0:
+		r.Why = say("grade-"+string(r.Grade), "lines", strings.Join(because, ", "))
+	default:
+		r.Why = say("grade-" + string(r.Grade))
+	}
+}
+
+// A verdict is a line in the making.
+type verdict struct {
+	line    line
+	outcome Outcome
+	grade   Grade // in place of the line's
+	reasons []string
+	tests   []Test
+}
+
+func (v *verdict) is(o Outcome, id string, pairs ...string) {
+	v.outcome = o
+	s := say(id, pairs...)
+	s = strings.ToUpper(s[:1]) + s[1:]
+	if !strings.HasSuffix(s, ".") {
+		s += "."
+	}
+	v.reasons = append(v.reasons, s)
+}
+
+// worse sets the grade that a failure leaves.
+func (v *verdict) worse(g Grade) {
+	if slices.Index(order, g) > slices.Index(order, v.grade) {
+		v.grade = g
+	}
+}
+
+// reached tells that the origin of a control answered through the proxy.
+func (t *Trial) reached() bool { return t != nil && t.Client.End == EndAnswer }
+
+// ending tells what the client got.
+func (t *Trial) ending() string {
+	c := t.Client
+	switch c.End {
+	case EndConnect:
+		return say("end-connect", "detail", words(c.Detail))
+	case EndCertificate:
+		return say("end-certificate", "detail", words(c.Detail))
+	case EndHandshake:
+		return say("end-handshake", "detail", words(c.Detail))
+	case EndClosed:
+		return say("end-closed")
+	case EndPage:
+		return say("end-page", "status", words(c.Detail))
+	}
+	return say("end-answer")
+}
+
+// anyTrust are the faults that a proxy must refuse whatever roots it trusts.
+var anyTrust = map[string]bool{"self-signed": true, "untrusted-root": true}
+
+// fault judges a trial with a bad origin.
+func (e *Evidence) fault(id string) Test {
+	f, t := ca.FaultOf(id), e.trial(id)
+	out := Test{ID: id, Outcome: NotTested}
+	control := "good"
+	if f != nil {
+		out.Wrong = f.Wrong
+		if f.Control != "" {
+			control = f.Control
+		}
+	}
+	switch {
+	case t == nil:
+		out.Reason = say("test-missing")
+	case t.Skipped != "":
+		out.Reason = t.Skipped
+	case t.Origin.Bytes > 0:
+		out.Outcome = Fail
+		out.Reason = say("test-accepted", "bytes", fmt.Sprint(t.Origin.Bytes))
+	case !anyTrust[id] && !e.trial(control).reached():
+		out.Reason = say("test-no-control", "control", control, "end", e.trial(control).how())
+	case t.Origin.Calls == 0:
+		out.Reason = say("test-not-called", "end", t.ending())
+	default:
+		out.Outcome = Pass
+		out.Reason = say("test-refused", "end", t.ending())
+	}
+	return out
+}
+
+func (t *Trial) how() string {
+	if t == nil {
+		return say("test-missing")
+	}
+	return t.ending()
+}
+
+// faults judges a line that rests on bad origins.
+func faults(e *Evidence, v *verdict) {
+	var accepted, refused, untested []string
+	why := ""
+	for _, id := range v.line.faults {
+		t := e.fault(id)
+		v.tests = append(v.tests, t)
+		switch t.Outcome {
+		case Pass:
+			refused = append(refused, id)
+		case NotTested:
+			untested = append(untested, id)
+			if why == "" {
+				why = t.Reason
+			}
+		case Fail:
+			accepted = append(accepted, id)
+			if f := ca.FaultOf(id); f != nil && f.Severity == ca.Low {
+				v.worse(B) // by itself no attack
+			} else {
+				v.worse(v.line.grade)
+			}
+		}
+	}
+	list := func(ids []string) string { return strings.Join(ids, ", ") }
+	switch {
+	case len(accepted) > 0:
+		v.is(Fail, "faults-accepted", "faults", list(accepted))
+		if len(refused) > 0 {
+			v.reasons = append(v.reasons, say("faults-but-refused", "faults", list(refused)))
+		}
+	case len(refused) > 0:
+		v.is(Pass, "faults-refused", "faults", list(refused))
+	default:
+		v.is(NotTested, "plain", "text", why)
+		return
+	}
+	if len(untested) > 0 {
+		v.reasons = append(v.reasons, say("faults-untested", "faults", list(untested), "why", why))
+	}
+}
+
+// hellos returns all ClientHellos that origins got from the proxy.
+func (e *Evidence) hellos() (all []*handshake.ClientHello) {
+	for _, t := range e.Trials {
+		all = append(all, t.Origin.Hellos...)
+	}
+	return all
+}
+
+// signalling are the values among the suites that are none (RFC 5746 3.3, RFC 7507 2).
+var signalling = map[uint16]bool{0x00ff: true, 0x5600: true}
+
+// offered returns the suites of the ClientHellos, without GREASE and signalling values.
+func offered(hellos ...*handshake.ClientHello) []uint16 {
+	set := map[uint16]bool{}
+	for _, h := range hellos {
+		for _, s := range h.CipherSuites {
+			if !signalling[s] && !handshake.IsGREASE(s) {
+				set[s] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
+func names(suites []uint16) string {
+	var out []string
+	for i, s := range suites {
+		if i == 4 {
+			out = append(out, fmt.Sprintf("and %d more", len(suites)-i))
+			break
+		}
+		out = append(out, handshake.SuiteName(s))
+	}
+	return strings.Join(out, ", ")
+}
+
+// needHellos reports that the proxy called an origin.
+func needHellos(e *Evidence, v *verdict) bool {
+	if len(e.hellos()) == 0 {
+		v.is(NotTested, "no-hello")
+		return false
+	}
+	return true
+}
+
+func versions(e *Evidence, v *verdict) {
+	faults(e, v)
+	for _, h := range e.hellos() {
+		for _, version := range h.Versions() {
+			if version < 0x0303 && !handshake.IsGREASE(version) {
+				v.worse(v.line.grade)
+				v.is(Fail, "version-offered", "version", handshake.VersionName(version))
+				return
+			}
+		}
+	}
+}
+
+func weakSuites(e *Evidence, v *verdict) {
+	faults(e, v)
+	if len(e.hellos()) == 0 {
+		return
+	}
+	var none, weak []uint16
+	for _, s := range offered(e.hellos()...) {
+		name := handshake.SuiteName(s)
+		has := func(parts ...string) bool {
+			return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(name, p) })
+		}
+		switch {
+		case has("NULL", "EXPORT", "anon", "WITH_DES", "DES40", "RC2", "TLS_SHA256_SHA256", "TLS_SHA384_SHA384"):
+			none = append(none, s)
+		case has("RC4", "3DES", "IDEA"):
+			weak = append(weak, s)
+		}
+	}
+	switch {
+	case len(none) > 0:
+		v.worse(F)
+		v.is(Fail, "suites-broken", "suites", names(none))
+	case len(weak) > 0:
+		v.worse(C)
+		v.is(Fail, "suites-weak", "suites", names(weak))
+	case v.outcome != Fail:
+		if v.outcome == NotTested {
+			v.reasons = nil // the ClientHello is enough
+		}
+		v.is(Pass, "suites-fine", "n", fmt.Sprint(len(offered(e.hellos()...))))
+	}
+}
+
+func keyTransport(e *Evidence, v *verdict) {
+	if !needHellos(e, v) {
+		return
+	}
+	var static []uint16
+	for _, s := range offered(e.hellos()...) {
+		switch handshake.SuiteKeyExchange(s) {
+		case handshake.KeyExchangeRSA, handshake.KeyExchangeDH, handshake.KeyExchangeECDH:
+			static = append(static, s)
+		}
+	}
+	t := e.fault("cipher-static-rsa")
+	v.tests = append(v.tests, t)
+	switch {
+	case len(static) > 0:
+		v.is(Fail, "static-offered", "suites", names(static))
+	case t.Outcome == Fail:
+		v.is(Fail, "static-accepted")
+	default:
+		v.is(Pass, "static-none")
+	}
+}
+
+func compression(e *Evidence, v *verdict) {
+	if !needHellos(e, v) {
+		return
+	}
+	for _, h := range e.hellos() {
+		for _, m := range h.CompressionMethods {
+			if m != 0 {
+				v.is(Fail, "compression-offered", "method", handshake.CompressionMethodName(m))
+				return
+			}
+		}
+	}
+	v.is(Pass, "compression-none")
+}
+
+func weakGroups(e *Evidence, v *verdict) {
+	if !needHellos(e, v) {
+		return
+	}
+	for _, s := range offered(e.hellos()...) {
+		if k := handshake.SuiteKeyExchange(s); k == handshake.KeyExchangeDHE || k == handshake.KeyExchangeDHEPSK {
+			v.is(NotTested, "dhe-offered", "suite", handshake.SuiteName(s))
+			return
+		}
+	}
+	v.is(Pass, "dhe-none")
+}
+
+func sentinel(e *Evidence, v *verdict) {
+	if t := e.trial("downgrade-sentinel"); t != nil && len(t.Origin.Hellos) > 0 && !slices.Contains(t.Origin.Hellos[0].Versions(), 0x0304) {
+		v.is(NotTested, "sentinel-no-tls13")
+		return
+	}
+	faults(e, v)
+}
+
+// x25519mlkem768 is the hybrid group of draft-ietf-tls-ecdhe-mlkem.
+const x25519mlkem768 = 0x11ec
+
+func postQuantum(e *Evidence, v *verdict) {
+	t := e.trial("good")
+	switch {
+	case t == nil || t.Client.Hello == nil || len(t.Origin.Hellos) == 0:
+		v.is(NotTested, "no-hello")
+	case !slices.Contains(t.Client.Hello.Groups(), x25519mlkem768):
+		v.is(NotTested, "pq-client-not")
+	case slices.Contains(t.Origin.Hellos[0].Groups(), x25519mlkem768):
+		v.is(Pass, "pq-offered")
+	default:
+		v.is(Fail, "pq-dropped")
+	}
+}
+
+func renegotiation(e *Evidence, v *verdict) {
+	t := e.trial(trialAgain)
+	if t == nil || t.Origin.Ask == "" {
+		v.is(NotTested, "ask-not", "end", t.how())
+		return
+	}
+	switch t.Origin.Ask {
+	case askedAgain:
+		safe := true
+		for _, h := range t.Origin.Hellos {
+			safe = safe && (h.Extension(0xff01) != nil || slices.Contains(h.CipherSuites, 0x00ff))
+		}
+		if !safe {
+			v.worse(C)
+			v.is(Fail, "ask-unsafe")
+			return
+		}
+		v.is(Fail, "ask-done")
+	case askedAlert:
+		v.is(Pass, "ask-alert")
+	case askedClosed:
+		v.is(Pass, "ask-closed")
+	case askedIgnored:
+		v.is(Pass, "ask-ignored")
+	}
+}
+
+func mirroredVersion(e *Evidence, v *verdict) {
+	if t := e.trial(trialTLS12); !t.reached() {
+		v.is(NotTested, "test-no-control", "control", trialTLS12, "end", t.how())
+		return
+	}
+	n := 0
+	for _, t := range e.Trials {
+		if t.Client.Version == 0 || t.Origin.Version == 0 {
+			continue
+		}
+		n++
+		if t.Client.Version > t.Origin.Version {
+			v.is(Fail, "version-upgraded", "client", handshake.VersionName(t.Client.Version), "origin", handshake.VersionName(t.Origin.Version))
+			return
+		}
+	}
+	v.is(Pass, "version-mirrored", "n", fmt.Sprint(n))
+}
+
+func mirroredALPN(e *Evidence, v *verdict) {
+	h1, h2 := e.trial("good"), e.trial(trialH2)
+	if !h1.reached() || !h2.reached() {
+		v.is(NotTested, "test-no-control", "control", trialH2, "end", h2.how())
+		return
+	}
+	same := func(t *Trial) bool {
+		one := func(s string) string {
+			if s == "" {
+				return "http/1.1"
+			}
+			return s
+		}
+		return one(t.Client.ALPN) == one(t.Origin.ALPN)
+	}
+	switch {
+	case !same(h1) || !same(h2):
+		t := h2
+		if !same(h1) {
+			t = h1
+		}
+		v.is(Fail, "alpn-differs", "client", orNone(t.Client.ALPN), "origin", orNone(t.Origin.ALPN))
+	case h2.Client.ALPN != "h2":
+		v.is(Fail, "alpn-no-h2")
+	default:
+		v.is(Pass, "alpn-mirrored")
+	}
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// keyKind is a public key as a report names it.
+func keyKind(public any) string {
+	switch k := public.(type) {
+	case *rsa.PublicKey:
+		return fmt.Sprintf("%d-bit RSA", k.N.BitLen())
+	case *ecdsa.PublicKey:
+		return "ECDSA " + k.Curve.Params().Name
+	}
+	return fmt.Sprintf("%T", public)
+}
+
+func mirroredLeaf(e *Evidence, v *verdict) {
+	ec, weak, two := e.trial("good"), e.trial("good-rsa"), e.trial(trialNames)
+	for _, t := range []*Trial{ec, weak, two} {
+		if !t.reached() || t.Client.Leaf == nil {
+			v.is(NotTested, "test-no-control", "control", "good", "end", t.how())
+			return
+		}
+	}
+	bad := false
+	if ec.Client.Leaf.PublicKeyAlgorithm != x509.ECDSA {
+		bad = true
+		v.is(Fail, "leaf-key", "origin", "ECDSA P-256", "leaf", keyKind(ec.Client.Leaf.PublicKey))
+	}
+	if k, ok := weak.Client.Leaf.PublicKey.(*rsa.PublicKey); !ok || k.N.BitLen() < 2048 {
+		bad = true
+		v.is(Fail, "leaf-key", "origin", "2048-bit RSA", "leaf", keyKind(weak.Client.Leaf.PublicKey))
+	}
+	got := slices.Clone(two.Client.Leaf.DNSNames)
+	for _, ip := range two.Client.Leaf.IPAddresses {
+		got = append(got, ip.String())
+	}
+	slices.Sort(got)
+	if want := []string{hostName, secondName}; !slices.Equal(got, want) {
+		bad = true
+		v.is(Fail, "leaf-names", "origin", strings.Join(want, ", "), "leaf", strings.Join(got, ", "))
+	}
+	if !bad {
+		v.is(Pass, "leaf-mirrored")
+	}
+}
+
+// certificateWords are what a page about a certificate cannot do without.
+var certificateWords = []string{"certificate", "x509", "tls", "ssl"}
+
+func conveyed(e *Evidence, v *verdict) {
+	var certificates, pages, refusals, silent int
+	example := ""
+	for _, l := range lines {
+		if l.group != groupV {
+			continue
+		}
+		for _, id := range l.faults {
+			t := e.trial(id)
+			if f := ca.FaultOf(id); f == nil || f.Handshake || t == nil || t.Origin.Calls == 0 || t.Origin.Bytes > 0 {
+				continue
+			}
+			body := strings.ToLower(t.Client.Body)
+			switch {
+			case t.Client.End == EndCertificate:
+				certificates++
+			case t.Client.End == EndConnect && t.Client.Status >= 400:
+				refusals++
+			case t.Client.End == EndPage && t.Client.Status >= 400 && slices.ContainsFunc(certificateWords, func(w string) bool { return strings.Contains(body, w) }):
+				pages++
+			default:
+				silent++
+				if example == "" {
+					example = say("example", "id", id, "end", t.ending())
+				}
+			}
+		}
+	}
+	counts := []string{"certificates", fmt.Sprint(certificates), "pages", fmt.Sprint(pages), "refusals", fmt.Sprint(refusals)}
+	switch {
+	case certificates+pages+refusals+silent == 0:
+		v.is(NotTested, "conveyed-nothing")
+	case silent > 0:
+		v.is(Fail, "conveyed-not", append(counts, "silent", fmt.Sprint(silent), "example", example)...)
+	default:
+		v.is(Pass, "conveyed", counts...)
+	}
+}
+
+func mirroredSuites(e *Evidence, v *verdict) {
+	tested := false
+	for _, id := range []string{"good", trialNarrow} {
+		t := e.trial(id)
+		if t == nil || t.Client.Hello == nil || len(t.Origin.Hellos) == 0 {
+			continue
+		}
+		tested = true
+		mine := offered(t.Client.Hello)
+		var more []uint16
+		for _, s := range offered(t.Origin.Hellos...) {
+			if !slices.Contains(mine, s) {
+				more = append(more, s)
+			}
+		}
+		if len(more) > 0 {
+			v.is(Fail, "suites-more", "n", fmt.Sprint(len(mine)), "more", names(more))
+			return
+		}
+	}
+	if !tested {
+		v.is(NotTested, "no-hello")
+		return
+	}
+	v.is(Pass, "suites-mirrored")
+}
+
+func hsts(e *Evidence, v *verdict) {
+	t := e.trial("good")
+	switch {
+	case !t.reached():
+		v.is(NotTested, "test-no-control", "control", "good", "end", t.how())
+	case slices.Equal(t.Client.HSTS, []string{hstsValue}):
+		v.is(Pass, "hsts-same")
+	default:
+		v.is(Fail, "hsts-changed", "sent", hstsValue, "got", orNone(strings.Join(t.Client.HSTS, ", ")))
+	}
+}
+
+func altSvc(e *Evidence, v *verdict) {
+	t := e.trial("good")
+	switch {
+	case !t.reached():
+		v.is(NotTested, "test-no-control", "control", "good", "end", t.how())
+	case slices.Equal(t.Client.AltSvc, []string{altSvcValue}):
+		v.is(Pass, "alt-svc-same")
+	default:
+		v.is(NotTested, "alt-svc-changed", "got", orNone(strings.Join(t.Client.AltSvc, ", ")))
+	}
+}
+
+func publishedKey(e *Evidence) (owner string, ok bool) {
+	for _, c := range e.CA {
+		if owner, ok := verify.PublishedKey(c.RawSubjectPublicKeyInfo); ok {
+			return owner, true
+		}
+	}
+	return "", false
+}
+
+func uniqueCA(e *Evidence, v *verdict) {
+	if owner, ok := publishedKey(e); ok {
+		v.is(Fail, "ca-published", "owner", owner)
+		return
+	}
+	o := e.Own
+	if o == nil {
+		v.is(NotTested, "ca-unknown")
+		return
+	}
+	switch {
+	case !o.SecondDiffers:
+		v.is(Fail, "ca-same")
+	case o.KeyMode.Perm()&0o077 != 0 || o.FolderMode.Perm()&0o077 != 0 || !o.RefusesLoose:
+		v.is(Fail, "ca-readable", "key", fmt.Sprintf("%04o", o.KeyMode.Perm()), "folder", fmt.Sprintf("%04o", o.FolderMode.Perm()))
+	default:
+		v.is(Pass, "ca-own", "key", fmt.Sprintf("%04o", o.KeyMode.Perm()), "folder", fmt.Sprintf("%04o", o.FolderMode.Perm()))
+	}
+}
+
+// leaves are the different certificates that the proxy showed.
+func (e *Evidence) leaves() (all []*x509.Certificate) {
+	for _, t := range e.Trials {
+		if l := t.Client.Leaf; l != nil && !slices.ContainsFunc(all, l.Equal) {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+func leafKeys(e *Evidence, v *verdict) {
+	all := e.leaves()
+	if len(all) == 0 {
+		v.is(NotTested, "leaf-none")
+		return
+	}
+	for _, l := range all {
+		for _, c := range e.CA {
+			if bytes.Equal(l.RawSubjectPublicKeyInfo, c.RawSubjectPublicKeyInfo) {
+				v.is(Fail, "leaf-has-ca-key", "names", strings.Join(l.DNSNames, ", "))
+				return
+			}
+		}
+	}
+	v.is(Pass, "leaf-keys", "n", fmt.Sprint(len(all)))
+}
+
+// serialBits is what 64 random bits reach but once in 256 times.
+const serialBits = 56
+
+func serials(e *Evidence, v *verdict) {
+	all := e.leaves()
+	if len(all) < 2 {
+		v.is(NotTested, "serial-few", "n", fmt.Sprint(len(all)))
+		return
+	}
+	longest := 0
+	var sorted []*big.Int
+	for _, l := range all {
+		longest = max(longest, l.SerialNumber.BitLen())
+		sorted = append(sorted, l.SerialNumber)
+	}
+	slices.SortFunc(sorted, (*big.Int).Cmp)
+	near := big.NewInt(1 << 32)
+	for i := 1; i < len(sorted); i++ {
+		gap := new(big.Int).Sub(sorted[i], sorted[i-1])
+		switch {
+		case gap.Sign() == 0:
+			v.is(Fail, "serial-twice", "serial", sorted[i].Text(16))
+			return
+		case gap.Cmp(near) < 0:
+			v.is(Fail, "serial-near", "a", sorted[i-1].Text(16), "b", sorted[i].Text(16))
+			return
+		}
+	}
+	if longest < serialBits {
+		v.is(Fail, "serial-short", "bits", fmt.Sprint(longest))
+		return
+	}
+	v.is(Pass, "serial-random", "n", fmt.Sprint(len(all)), "bits", fmt.Sprint(longest))
+}
+
+// longestCA is what browsers allow a public leaf at most; a CA that is trusted on
+// a few machines has no reason to live longer than what it signs.
+const longestCA = 398 * 24 * time.Hour
+
+func lifetime(e *Evidence, v *verdict) {
+	if len(e.CA) == 0 {
+		v.is(NotTested, "ca-none")
+		return
+	}
+	c := e.CA[0]
+	life := c.NotAfter.Sub(c.NotBefore)
+	days := fmt.Sprint(int(life.Hours() / 24))
+	if life > longestCA {
+		v.is(Fail, "ca-long", "days", days, "until", c.NotAfter.UTC().Format(time.DateOnly))
+		return
+	}
+	v.is(Pass, "ca-short", "days", days, "until", c.NotAfter.UTC().Format(time.DateOnly))
+}
+
+func constrained(e *Evidence, v *verdict) {
+	if len(e.CA) == 0 {
+		v.is(NotTested, "ca-none")
+		return
+	}
+	c := e.CA[0]
+	if len(c.PermittedDNSDomains) > 0 {
+		v.is(Pass, "ca-constrained", "names", strings.Join(c.PermittedDNSDomains, ", "))
+		return
+	}
+	v.is(Fail, "ca-unconstrained")
+}
+
+func recordings(e *Evidence, v *verdict) {
+	switch o := e.Own; {
+	case o == nil:
+		v.is(NotTested, "recordings-unknown")
+	case o.RecordingMode.Perm()&0o077 != 0:
+		v.is(Fail, "recording-readable", "mode", fmt.Sprintf("%04o", o.RecordingMode.Perm()))
+	default:
+		v.is(Pass, "recording-private", "mode", fmt.Sprintf("%04o", o.RecordingMode.Perm()))
+	}
+}
+
+func loopback(e *Evidence, v *verdict) {
+	switch n := e.Network; {
+	case len(n.Opened) > 0:
+		v.is(Fail, "listens-open", "addrs", strings.Join(n.Opened, ", "))
+	case len(n.Tried) == 0:
+		v.is(NotTested, "listens-no-address")
+	default:
+		v.is(Pass, "listens-closed", "addrs", strings.Join(n.Tried, ", "))
+	}
+}
+
+func byAddress(e *Evidence, v *verdict) {
+	if t := e.trial("good-ip-san"); t != nil && !t.reached() && e.trial("good").reached() {
+		v.is(Fail, "address-refused", "end", t.ending())
+		v.worse(B)
+		return
+	}
+	faults(e, v)
+}
+
+func never(id string) func(*Evidence, *verdict) {
+	return func(_ *Evidence, v *verdict) { v.is(NotTested, id) }
+}
