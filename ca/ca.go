@@ -124,10 +124,12 @@ func certificatePEM(cert *x509.Certificate) []byte {
 // because it is marked as trusted for any purpose. The sealing is the old one
 // (3DES, HMAC-SHA-1), for Javas before 12 cannot read the new one; nothing in
 // the store is secret.
-func (a *Authority) PKCS12(password string) ([]byte, error) {
-	store, err := pkcs12.LegacyDES.EncodeTrustStoreEntries([]pkcs12.TrustStoreEntry{
-		{Cert: a.cert, FriendlyName: a.cert.Subject.CommonName},
-	}, password)
+func (a *Authority) PKCS12(password string, also ...*x509.Certificate) ([]byte, error) {
+	var entries []pkcs12.TrustStoreEntry
+	for _, cert := range append([]*x509.Certificate{a.cert}, also...) {
+		entries = append(entries, pkcs12.TrustStoreEntry{Cert: cert, FriendlyName: cert.Subject.CommonName})
+	}
+	store, err := pkcs12.LegacyDES.EncodeTrustStoreEntries(entries, password)
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a PKCS #12 trust store: %w", err)
 	}

@@ -26,11 +26,40 @@ type others struct {
 	unknown *Authority
 	twin    *Authority // the name of the authority, another key
 	expired *Authority
+
+	rsa     sync.Mutex
+	rsaKeys map[rsaKey]crypto.Signer // made once: a certificate of theirs would take a tenth of a second
+}
+
+// An rsaKey is what an RSA key in a bad chain is for.
+type rsaKey struct{ bits, above int }
+
+// key makes a key of so many bits, or an ECDSA key for 0; above counts the CAs
+// between it and the leaf and is 0 for the leaf's own. RSA keys are kept.
+func (o *others) key(bits, above int) (crypto.Signer, error) {
+	if bits == 0 {
+		return makeKey(0)
+	}
+	o.rsa.Lock()
+	defer o.rsa.Unlock()
+	of := rsaKey{bits, above}
+	if key := o.rsaKeys[of]; key != nil {
+		return key, nil
+	}
+	key, err := makeKey(bits)
+	if err != nil {
+		return nil, err
+	}
+	if o.rsaKeys == nil {
+		o.rsaKeys = map[rsaKey]crypto.Signer{}
+	}
+	o.rsaKeys[of] = key
+	return key, nil
 }
 
 // Faulty makes a certificate for host, a name or an IP address, that is wrong
 // in all the ways of ids (see [Faults]), with the chain to send, its key and
-// its staple. The certificate is good but for that, and made anew each time.
+// its staple. The certificate is good but for that, and made anew each time; RSA keys are not.
 // Leaf is nil where crypto/x509 cannot read what was made.
 //
 // The faults of one certificate must go together: two that say who signs it do not.
@@ -102,8 +131,8 @@ func (d *draft) make(a *Authority) (*tls.Certificate, error) {
 		}
 		sent, key = append(sent, forged), signer
 	}
-	for _, i := range d.above {
-		own, err := makeKey(i.bits)
+	for n, i := range d.above {
+		own, err := a.others.key(i.bits, len(d.above)-n)
 		if err != nil {
 			return nil, err
 		}
@@ -127,7 +156,7 @@ func (d *draft) make(a *Authority) (*tls.Certificate, error) {
 		sent = slices.Insert(sent, 0, cert.Raw)
 	}
 
-	own, err := makeKey(d.bits)
+	own, err := a.others.key(d.bits, 0)
 	if err != nil {
 		return nil, err
 	}

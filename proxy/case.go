@@ -40,6 +40,11 @@ type Case struct {
 // serveCase is the server of a case.
 func (p *Proxy) serveCase(t *Tap, c Case) {
 	fault := ca.FaultOf(c.Fault)
+	version := ""
+	if c.Version != 0 {
+		version = tls.VersionName(c.Version)
+	}
+	p.Recorder.Fact(capture.Fact{Kind: capture.FactCase, Conn: t.number(), Host: c.Host, Outcome: c.Fault, Addr: version, Detail: c.Run})
 	authority := c.Authority
 	if authority == nil {
 		authority = p.Authority
@@ -55,11 +60,6 @@ func (p *Proxy) serveCase(t *Tap, c Case) {
 		t.Close()
 		return
 	}
-	version := ""
-	if c.Version != 0 {
-		version = tls.VersionName(c.Version)
-	}
-	p.Recorder.Fact(capture.Fact{Kind: capture.FactCase, Conn: t.number(), Host: c.Host, Outcome: fault.ID, Addr: version, Detail: c.Run})
 	config := &tls.Config{
 		MinVersion:                  tls.VersionTLS12,
 		SessionTicketsDisabled:      true,

@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"crypto/x509"
 	_ "embed"
+	"encoding/pem"
 	"fmt"
 	"maps"
 	"net/url"
@@ -39,8 +41,9 @@ type Child struct {
 // it ignores, was measured: curl takes only the lower-case http_proxy and prefers
 // CURL_CA_BUNDLE, wget reads no CA variable but a WGETRC, Ruby wants http_proxy
 // even for https, git prefers its own configuration to the variables, Java reads
-// only a PKCS #12 trust store named in JAVA_TOOL_OPTIONS.
-func NewChild(dir string, authority *ca.Authority, proxyURL string, environ []string) (*Child, error) {
+// only a PKCS #12 trust store named in JAVA_TOOL_OPTIONS. The child trusts also,
+// if there are any, beside the CA.
+func NewChild(dir string, authority *ca.Authority, proxyURL string, environ []string, also ...*x509.Certificate) (*Child, error) {
 	u, err := url.Parse(proxyURL)
 	if err != nil || u.Host == "" {
 		return nil, fmt.Errorf("proxy: %q is no proxy URL", proxyURL)
@@ -49,15 +52,19 @@ func NewChild(dir string, authority *ca.Authority, proxyURL string, environ []st
 	p12 := filepath.Join(dir, "ca.p12")
 	wgetrc := filepath.Join(dir, "wgetrc")
 	preload := filepath.Join(dir, "nodeproxy.js")
-	store, err := authority.PKCS12(trustStorePassword)
+	store, err := authority.PKCS12(trustStorePassword, also...)
 	if err != nil {
 		return nil, err
+	}
+	bundle := authority.PEM()
+	for _, cert := range also {
+		bundle = append(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})...)
 	}
 	for _, f := range []struct {
 		name string
 		data []byte
 	}{
-		{caFile, authority.PEM()},
+		{caFile, bundle},
 		{p12, store},
 		{wgetrc, fmt.Appendf(nil, "use_proxy = on\nhttp_proxy = %s\nhttps_proxy = %s\nca_certificate = %s\n", proxyURL, proxyURL, caFile)},
 		{preload, nodeProxy},

@@ -51,7 +51,7 @@ Start here, it needs nothing:
    explainer demo`,
 		Version:        version(),
 		HideHelp:       false,
-		Commands:       []*cli.Command{demoCommand, proxyCommand, browseCommand, runCommand, readCommand, gradeCommand, caCommand, stepsCommand},
+		Commands:       []*cli.Command{demoCommand, proxyCommand, browseCommand, runCommand, readCommand, checkCommand, gradeCommand, caCommand, stepsCommand},
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usageError,
 		Action: func(c *cli.Context) error {

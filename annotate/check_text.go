@@ -1,0 +1,264 @@
+package annotate
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"explainer/ca"
+)
+
+// Check writes the report of a check: the table, each case, and what they came to.
+func (t *Text) Check(r *CheckReport) error {
+	t.rule("Check of " + clean(r.Client))
+	if len(r.Command) > 0 {
+		t.paragraph("", "  ", "Command: "+clean(strings.Join(r.Command, " ")), plain)
+	}
+	trust := "the client was told to trust the CA that signs the cases"
+	if r.Trust == "none" {
+		trust = "the client was not told to trust the CA that signs the cases"
+	}
+	t.paragraph("", "  ", fmt.Sprintf("%s, %s each; %s.", strings.Join(r.TLS, " and "), plural(r.Tries, "try"), trust), plain)
+	t.line("")
+	width := 0
+	for _, c := range r.Cases {
+		width = max(width, len(c.ID))
+	}
+	row := func(id, severity string, cells []string, s []style) {
+		line := fmt.Sprintf("  %-*s  %-8s", width, id, severity)
+		for i, cell := range cells {
+			line += "  " + t.paint(s[i], fmt.Sprintf("%-20s", cell))
+		}
+		t.line(strings.TrimRight(line, " "))
+	}
+	heads := make([]style, len(r.TLS))
+	for i := range heads {
+		heads[i] = bold
+	}
+	row("case", "severity", r.TLS, heads)
+	for _, c := range r.Cases {
+		var cells []string
+		var styles []style
+		for _, o := range c.Outcomes {
+			text, s := o.cell(c.Severity)
+			cells, styles = append(cells, text), append(styles, s)
+		}
+		row(c.ID, string(c.Severity), cells, styles)
+	}
+	for _, c := range r.Cases {
+		t.checkCase(&c)
+	}
+	t.line("")
+	t.rule("Grade")
+	for _, s := range r.Says {
+		t.paragraph("  "+t.gradeWord(r.Grade)+"  ", "", clean(s.Text), plain)
+	}
+	return t.w.Flush()
+}
+
+func (t *Text) gradeWord(grade string) string {
+	s := green
+	switch grade {
+	case "B", "C", "-":
+		s = yellow
+	case "D", "F":
+		s = red
+	}
+	return t.paint(s, grade)
+}
+
+// cell is an outcome in a table.
+func (o *CaseOutcome) cell(severity ca.Severity) (string, style) {
+	control := severity == ca.Control
+	alert := ""
+	if o.Alert != nil {
+		alert = fmt.Sprintf(" %d", o.Alert.Number)
+		if o.Alert.Number < 0 {
+			alert = " (sealed)"
+		}
+	}
+	switch {
+	case o.Absent:
+		return "-", dim
+	case control && o.Verdict == Leaked:
+		return "accepted", green
+	case o.Verdict == Leaked:
+		return "LEAKED", red
+	case o.Verdict == Refused || o.Verdict == RefusedLate:
+		s := green
+		if control {
+			s = yellow
+		}
+		return string(o.Verdict) + alert, s
+	case o.Verdict == NotTested:
+		return string(o.Verdict), yellow
+	}
+	return string(o.Verdict), plain
+}
+
+// checkCase tells one case.
+func (t *Text) checkCase(c *CheckCase) {
+	t.line("")
+	t.line(t.paint(bold, c.ID) + " (" + string(c.Severity) + ")")
+	t.paragraph("  ", "", clean(c.Wrong), plain)
+	t.paragraph("  check: ", "", fmt.Sprintf("%s (step %s: %s)", clean(strings.TrimSuffix(c.Check, ".")), c.Step, c.StepTitle), plain)
+	var outcomes []CaseOutcome
+	for _, o := range c.Outcomes {
+		if !o.Absent {
+			outcomes = append(outcomes, o)
+		}
+	}
+	for _, o := range outcomes {
+		var says []string
+		for _, s := range o.Says {
+			says = append(says, clean(s.Text))
+		}
+		text := strings.Join(says, " ")
+		if o.Said != "" && (o.Verdict != Leaked || o.Runs == 0) {
+			text += " It said: " + clean(o.Said)
+		}
+		_, s := o.cell(c.Severity)
+		if s == green {
+			s = plain
+		}
+		t.paragraph("  "+o.TLS+": ", "", text, s)
+		if o.Verdict == Leaked && c.Severity != ca.Control {
+			for _, r := range o.Read {
+				t.paragraph("    an attacker reads: ", "", clean(r.words()), plain)
+			}
+		}
+	}
+	if c.Severity == ca.Control {
+		return
+	}
+	if len(c.Suggested) > 0 && slices.ContainsFunc(outcomes, func(o CaseOutcome) bool { return o.Verdict != NotTested }) {
+		t.paragraph("  alert that fits, by the RFCs: ", "", strings.Join(c.Suggested, " or "), plain)
+	}
+	t.paragraph("  seen before: ", "", clean(c.Incident), plain)
+	if c.Fix != nil {
+		t.paragraph("  how to mend it: ", "", clean(c.Fix.Text), plain)
+	}
+}
+
+// words tells what was read.
+func (r *Read) words() string {
+	if r.Method == "" {
+		return "what is no HTTP: " + r.Other
+	}
+	text := r.Method + " " + r.Target
+	if r.Host != "" {
+		text += ", Host: " + r.Host
+	}
+	for _, f := range r.Headers {
+		text += ", " + f.Name + ": " + f.Value
+	}
+	if r.Body > 0 {
+		text += fmt.Sprintf(", and a body of %s", plural(int(r.Body), "byte"))
+		if r.Text != "" {
+			text += ": " + r.Text
+		}
+	}
+	return text
+}
+
+// JUnit XML, as CI systems show it.
+type (
+	junitSuites struct {
+		XMLName  xml.Name     `xml:"testsuites"`
+		Name     string       `xml:"name,attr"`
+		Tests    int          `xml:"tests,attr"`
+		Failures int          `xml:"failures,attr"`
+		Errors   int          `xml:"errors,attr"`
+		Skipped  int          `xml:"skipped,attr"`
+		Suites   []junitSuite `xml:"testsuite"`
+	}
+	junitSuite struct {
+		Name     string      `xml:"name,attr"`
+		Tests    int         `xml:"tests,attr"`
+		Failures int         `xml:"failures,attr"`
+		Errors   int         `xml:"errors,attr"`
+		Skipped  int         `xml:"skipped,attr"`
+		Time     string      `xml:"time,attr"`
+		Cases    []junitCase `xml:"testcase"`
+	}
+	junitCase struct {
+		Class   string      `xml:"classname,attr"`
+		Name    string      `xml:"name,attr"`
+		Time    string      `xml:"time,attr"`
+		Failure *junitWord  `xml:"failure"`
+		Error   *junitWord  `xml:"error"`
+		Skipped *junitWord  `xml:"skipped"`
+		Out     *junitPlain `xml:"system-out"`
+	}
+	junitWord struct {
+		Message string `xml:"message,attr"`
+		Type    string `xml:"type,attr,omitempty"`
+		Text    string `xml:",chardata"`
+	}
+	junitPlain struct {
+		Text string `xml:",chardata"`
+	}
+)
+
+// JUnit writes the report as JUnit XML: a suite for each TLS version, a test
+// case for each case; a leak fails, a control that is refused is an error, what
+// was not tested or blocked is skipped.
+func (r *CheckReport) JUnit(w io.Writer) error {
+	all := junitSuites{Name: "explainer check of " + clean(r.Client)}
+	for i, tls := range r.TLS {
+		suite := junitSuite{Name: "explainer check of " + clean(r.Client) + ", " + tls}
+		millis := int64(0)
+		for _, c := range r.Cases {
+			o := c.Outcomes[i]
+			if o.Absent {
+				continue
+			}
+			millis += o.Millis
+			var says []string
+			for _, s := range o.Says {
+				says = append(says, clean(s.Text))
+			}
+			text := strings.Join(says, " ")
+			one := junitCase{Class: "explainer.check." + strings.ReplaceAll(tls, " ", ""), Name: c.ID, Time: secondsOf(o.Millis)}
+			more := clean(c.Wrong) + "\n" + clean(c.Check) + "\n"
+			for _, read := range o.Read {
+				more += "An attacker reads: " + clean(read.words()) + "\n"
+			}
+			switch {
+			case c.Severity == ca.Control && o.Verdict == Leaked:
+			case c.Severity == ca.Control && (o.Verdict == Refused || o.Verdict == RefusedLate):
+				one.Error = &junitWord{text, string(o.Verdict), more}
+				suite.Errors++
+			case o.Verdict == Leaked:
+				if c.Fix != nil {
+					more += clean(c.Fix.Text) + "\n"
+				}
+				one.Failure = &junitWord{text, string(c.Severity), more}
+				suite.Failures++
+			case o.Verdict == NotTested || o.Verdict == Blocked:
+				one.Skipped = &junitWord{Message: text}
+				suite.Skipped++
+			default:
+				one.Out = &junitPlain{text}
+			}
+			suite.Cases = append(suite.Cases, one)
+		}
+		suite.Tests, suite.Time = len(suite.Cases), secondsOf(millis)
+		all.Suites = append(all.Suites, suite)
+		all.Tests, all.Failures, all.Errors, all.Skipped = all.Tests+suite.Tests, all.Failures+suite.Failures, all.Errors+suite.Errors, all.Skipped+suite.Skipped
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	enc := xml.NewEncoder(w)
+	enc.Indent("", "  ")
+	if err := enc.Encode(&all); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}
+
+func secondsOf(millis int64) string { return fmt.Sprintf("%d.%03d", millis/1000, millis%1000) }

@@ -1,0 +1,519 @@
+package annotate
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+
+	"explainer/capture"
+	"explainer/capture/handshake"
+	"explainer/capture/web"
+)
+
+// A CaseVerdict says what a client did with a case. The values stand in JSON; they are permanent.
+type CaseVerdict string
+
+const (
+	NotTested   CaseVerdict = "not-tested"   // it never came, or stopped before our Certificate, or refuses the control too
+	Blocked     CaseVerdict = "blocked"      // it never offered what the case needs: our side sent the alert
+	Refused     CaseVerdict = "refused"      // it stopped before its Finished
+	RefusedLate CaseVerdict = "refused-late" // it completed the handshake and closed before any application data
+	FalseStart  CaseVerdict = "false-start"  // it sent data in TLS 1.2 before it could see our Finished (RFC 7918)
+	Leaked      CaseVerdict = "leaked"       // application data arrived: of a control, it was accepted
+)
+
+// rank orders verdicts: of several connections the worst counts.
+var rank = map[CaseVerdict]int{NotTested: 0, Blocked: 1, Refused: 2, RefusedLate: 3, FalseStart: 4, Leaked: 5}
+
+// Bounds of what a judge keeps, whatever it is fed.
+const (
+	maxJudged = 1 << 14 // connections
+	maxRuns   = 1 << 14
+	maxReads  = 8 // requests told of one connection
+)
+
+// A SeenAlert is the alert with which a client stopped.
+type SeenAlert struct {
+	Number int    `json:"number"` // -1 where it cannot be read
+	Name   string `json:"name,omitempty"`
+	How    string `json:"how"` // "clear", "protected" (read with the recorded keys) or "sealed" (an alert by its length, or by its record's type)
+}
+
+// A Read is what whoever shows the case reads of the client's.
+type Read struct {
+	Method  string  `json:"method,omitempty"`
+	Target  string  `json:"target,omitempty"`
+	Host    string  `json:"host,omitempty"`
+	Headers []Field `json:"headers,omitempty"` // those with credentials, masked
+	Body    int64   `json:"body,omitempty"`    // bytes
+	Text    string  `json:"text,omitempty"`    // the body's beginning, masked
+	Other   string  `json:"other,omitempty"`   // the beginning of what is no HTTP, masked
+}
+
+// A Trial is what one connection, or one run of several, or several runs of one case came to.
+type Trial struct {
+	Verdict CaseVerdict `json:"verdict"`
+	// Moment is what the client stopped in place of: "key-exchange", "finished" or
+	// "data"; "" where it did not.
+	Moment  string     `json:"moment,omitempty"`
+	Alert   *SeenAlert `json:"alert,omitempty"`    // nil: none but perhaps close_notify
+	Ended   string     `json:"ended,omitempty"`    // "alert", "close_notify", "fin" or "rst": the first that ended it
+	AfterMS float64    `json:"after_ms,omitempty"` // from our Certificate to the end or the first data, in milliseconds
+	Data    int64      `json:"data,omitempty"`     // bytes of application data that arrived
+	Read    []Read     `json:"read,omitempty"`
+	Offered string     `json:"offered,omitempty"` // TLS version that was agreed
+	Why     *Sentence  `json:"why,omitempty"`     // of not-tested and blocked
+	Conns   []int      `json:"conns,omitempty"`   // connections that this tells of, the one it tells first
+}
+
+// A Judge reads the recording of a check, message by message, and judges each
+// connection that was shown a case by what was recorded alone.
+type Judge struct {
+	ShowSecrets bool
+	// Ended, if not nil, is called when a run has ended.
+	Ended func(run, fault, tls string, t Trial)
+
+	mask   Explainer
+	plan   *capture.CheckPlan
+	conns  map[int]*judged
+	listen map[string]*checkRun // runs that are under way, by address
+	runs   map[string]*checkRun
+	order  []*checkRun
+}
+
+// A checkRun is one run of the command; in mode "host", one connection.
+type checkRun struct {
+	id, fault, tls string
+	begun, ended   capture.CheckRun
+	over           bool
+	conns          []*judged
+	trial          Trial
+}
+
+// judged is one connection.
+type judged struct {
+	number int
+	run    *checkRun
+	fault  string // "" until a case is shown on it
+	tls    string
+
+	hello, cert, cke        bool
+	clientDone, serverDone  bool // Finished was sent
+	certAt                  int64
+	version                 uint16
+	alert                   *SeenAlert
+	ended                   string
+	endedAt                 int64
+	moment                  string
+	ours                    *SeenAlert // our own fatal alert
+	killed                  bool
+	early, data, sealedData int64
+	dataAt                  int64
+	read                    []Read
+	connect                 string // host asked for by CONNECT
+	plain                   string // host of a plain HTTP request
+	passed                  bool
+	closed                  string // what the proxy said of its end
+}
+
+// Feed takes the next message of the recording.
+func (j *Judge) Feed(m *capture.Message) {
+	if j.conns == nil {
+		j.conns, j.listen, j.runs = map[int]*judged{}, map[string]*checkRun{}, map[string]*checkRun{}
+	}
+	j.mask.ShowSecrets = j.ShowSecrets
+	if f, ok := m.Body.(*capture.Fact); ok {
+		j.fact(f)
+		return
+	}
+	if m.Conn == nil || m.Conn.Leg != capture.LegBrowser {
+		return
+	}
+	c := j.conns[m.Conn.Number]
+	if c == nil {
+		if len(j.conns) >= maxJudged {
+			return
+		}
+		if _, ok := m.Body.(*capture.Opened); !ok {
+			return
+		}
+		c = &judged{number: m.Conn.Number}
+		j.conns[c.number] = c
+		if r := j.listen[m.Conn.Server.String()]; r != nil {
+			c.run = r
+			r.conns = append(r.conns, c)
+		}
+		return
+	}
+	j.message(c, m)
+}
+
+// fact takes what the proxy noted.
+func (j *Judge) fact(f *capture.Fact) {
+	c := j.conns[f.Conn]
+	switch f.Kind {
+	case capture.FactRun:
+		j.runFact(f)
+	case capture.FactCase:
+		if c == nil {
+			return
+		}
+		c.fault, c.tls = f.Outcome, f.Addr
+		if c.run == nil && len(j.runs) < maxRuns { // a connection that came by itself
+			c.run = &checkRun{id: f.Detail, fault: f.Outcome, tls: f.Addr, conns: []*judged{c}}
+			j.runs[f.Detail] = c.run
+			j.order = append(j.order, c.run)
+		}
+	case capture.FactPassThrough:
+		if c != nil {
+			c.passed = true
+		}
+	case capture.FactPlainHTTP:
+		if c != nil {
+			c.plain = f.Host
+		}
+	case capture.FactClosed:
+		if c == nil {
+			return
+		}
+		c.closed = f.Detail
+		if c.run == nil {
+			delete(j.conns, f.Conn)
+			return
+		}
+		if r := c.run; len(r.begun.Listen) == 0 && !r.over {
+			j.end(r)
+		}
+	}
+}
+
+func (j *Judge) runFact(f *capture.Fact) {
+	r := j.runs[f.Detail]
+	switch f.Addr {
+	case capture.RunPlan:
+		var p capture.CheckPlan
+		if j.plan == nil && json.Unmarshal(f.Data, &p) == nil {
+			j.plan = &p
+		}
+	case capture.RunBegin:
+		if r != nil || len(j.runs) >= maxRuns {
+			return
+		}
+		r = &checkRun{id: f.Detail, fault: f.Outcome}
+		if json.Unmarshal(f.Data, &r.begun) != nil || len(r.begun.Listen) == 0 || len(r.begun.Listen) > 2 {
+			return
+		}
+		r.tls = r.begun.TLS
+		for _, a := range r.begun.Listen {
+			j.listen[a] = r
+		}
+		j.runs[r.id] = r
+		j.order = append(j.order, r)
+	case capture.RunKilled:
+		if r != nil {
+			for _, c := range r.conns {
+				c.killed = c.ended == ""
+			}
+		}
+	case capture.RunEnd:
+		if r == nil || r.over || json.Unmarshal(f.Data, &r.ended) != nil {
+			return
+		}
+		for _, a := range r.begun.Listen {
+			delete(j.listen, a)
+		}
+		j.end(r)
+	}
+}
+
+// end judges a run when it is over.
+func (j *Judge) end(r *checkRun) {
+	r.over = true
+	r.trial = j.judgeRun(r)
+	for _, c := range r.conns {
+		delete(j.conns, c.number)
+	}
+	r.conns = nil
+	if j.Ended != nil {
+		j.Ended(r.id, r.fault, r.tls, r.trial)
+	}
+}
+
+// message takes what was sent on a connection.
+func (j *Judge) message(c *judged, m *capture.Message) {
+	client := m.Side == capture.Client
+	if m.Conn.Version != 0 {
+		c.version = m.Conn.Version
+	}
+	if c.connect == "" {
+		c.connect = m.Conn.ConnectHost
+	}
+	switch b := m.Body.(type) {
+	case *handshake.ClientHello:
+		c.hello = true
+	case *handshake.Certificate, *handshake.CompressedCertificate:
+		if !client && !c.cert {
+			c.cert, c.certAt = true, m.Time
+		}
+	case *handshake.ClientKeyExchange:
+		c.cke = true
+	case *handshake.Finished:
+		if client {
+			c.clientDone = true
+		} else {
+			c.serverDone = true
+		}
+	case *capture.Alert:
+		how := "clear"
+		if m.Opened {
+			how = "protected"
+		}
+		a := &SeenAlert{int(b.Description), handshake.AlertName(b.Description), how}
+		switch {
+		case !client:
+			if b.Description != 0 && c.ours == nil {
+				c.ours = a
+			}
+		case b.Description == 0:
+			c.end("close_notify", m.Time)
+		default:
+			if c.alert == nil && (c.ended == "" || c.ended == "close_notify") {
+				c.alert = a
+			}
+			c.end("alert", m.Time)
+		}
+	case *capture.Sealed:
+		if client {
+			c.sealed(b, m.Time)
+		}
+	case *capture.AppData:
+		if client && b.Len > 0 {
+			c.gotData(int64(b.Len), m.Time)
+		}
+	case *web.Head:
+		switch {
+		case !client || !b.Request:
+		case !m.Conn.TLS:
+			if b.Method != "CONNECT" {
+				c.plain = or(c.plain, b.Authority)
+			}
+		case len(c.read) < maxReads:
+			c.read = append(c.read, j.request(b))
+		}
+	case *web.Body:
+		if n := len(c.read); client && m.Conn.TLS && b.Request && n > 0 && c.read[n-1].Body == 0 {
+			c.read[n-1].Body = b.Len
+			c.read[n-1].Text = clip(j.mask.body(string(b.Preview), b.Type))
+		}
+	case *web.Unparsed:
+		if client && m.Conn.TLS && len(c.read) < maxReads {
+			c.read = append(c.read, Read{Other: j.other(b.Preview, b.Len)})
+		}
+	case *capture.Closed:
+		if client {
+			end := "fin"
+			if b.Reset {
+				end = "rst"
+			}
+			c.end(end, m.Time)
+		}
+	}
+}
+
+// request is what a request gives away.
+func (j *Judge) request(h *web.Head) Read {
+	r := Read{Method: clip(h.Method), Target: clip(j.mask.target(h.Target)), Host: clip(h.Authority)}
+	for _, f := range h.Fields {
+		if low := strings.ToLower(f.Name); (credentialHeaders[low] || j.mask.isCredentialHeader(low)) && len(r.Headers) < maxReads {
+			r.Headers = append(r.Headers, field(clip(f.Name), clip(j.mask.header(f.Name, f.Value))))
+		}
+	}
+	return r
+}
+
+// other is what of something that is no HTTP may be shown.
+func (j *Judge) other(preview []byte, size int64) string {
+	if j.ShowSecrets {
+		return clip(fmt.Sprintf("%q", preview))
+	}
+	return masked(int(size))
+}
+
+// gotData notes application data of the client's.
+func (c *judged) gotData(n, at int64) {
+	if c.data == 0 && c.sealedData == 0 {
+		c.dataAt = at
+	}
+	if !c.serverDone {
+		c.early += n
+	}
+	c.data += n
+}
+
+// sealed notes records of the client's that cannot be opened. In TLS 1.3 an
+// alert can still be told by its length: two bytes, its type and a tag of 16.
+func (c *judged) sealed(b *capture.Sealed, at int64) {
+	const sealedAlert = 5 + 2 + 1 + 16
+	switch {
+	case b.Type == 21, b.Type == 23 && c.version == 0x0304 && b.Records == 1 && b.Wire == sealedAlert:
+		if c.alert == nil && c.ended == "" {
+			c.alert = &SeenAlert{Number: -1, How: "sealed"}
+		}
+		c.end("alert", at)
+	case b.Type == 23 && (c.version != 0x0304 || c.clientDone):
+		if c.data == 0 && c.sealedData == 0 {
+			c.dataAt = at
+		}
+		c.sealedData += b.Wire
+	}
+}
+
+// end notes the first thing with which the client ended.
+func (c *judged) end(how string, at int64) {
+	if c.ended != "" || c.killed {
+		return
+	}
+	c.ended, c.endedAt = how, at
+	switch {
+	case c.clientDone:
+		c.moment = "data"
+	case c.version < 0x0304 && !c.cke:
+		c.moment = "key-exchange"
+	default:
+		c.moment = "finished"
+	}
+}
+
+// trial judges one connection.
+func (c *judged) trial() Trial {
+	t := Trial{Moment: c.moment, Alert: c.alert, Ended: c.ended, Conns: []int{c.number}, Offered: versionOrEmpty(c.version)}
+	after := func(at int64) {
+		if c.certAt != 0 && at >= c.certAt {
+			t.AfterMS = float64((at-c.certAt)/1e5) / 10
+		}
+	}
+	not := func(v CaseVerdict, id string, a args) {
+		s := say(id, Inferred, a)
+		t.Verdict, t.Why, t.Moment, t.Alert, t.Ended = v, &s, "", nil, ""
+	}
+	switch {
+	case c.data > 0 || c.sealedData > 0:
+		t.Verdict, t.Data, t.Read = Leaked, c.data, c.read
+		if c.data == 0 {
+			t.Data = c.sealedData
+		}
+		t.Moment, t.Alert, t.Ended = "", nil, ""
+		after(c.dataAt)
+		if strings.HasPrefix(c.fault, "finished-") && c.version < 0x0304 && c.early > 0 && c.early == c.data {
+			t.Verdict = FalseStart
+		}
+	case c.fault == "" && c.plain != "":
+		not(NotTested, "case-plain-http", args{"host": clip(c.plain)})
+	case c.fault == "" && c.passed:
+		not(NotTested, "case-other-host", args{"host": or(clip(c.connect), "another host"), "url": "{url}"})
+	case strings.HasPrefix(c.closed, "the case ") && !c.cert:
+		not(NotTested, "case-cannot-serve", args{"detail": clip(c.closed)})
+	case !c.hello || c.fault == "":
+		not(NotTested, "case-no-tls", nil)
+	case !c.cert && c.ours != nil:
+		if c.ours.Number == 70 || c.ours.Number == 40 {
+			not(Blocked, "case-blocked", args{"alert": alertWords(c.ours), "tls": or(c.tls, "what it was shown")})
+		} else {
+			not(NotTested, "case-our-alert", args{"alert": alertWords(c.ours)})
+		}
+	case !c.cert:
+		not(NotTested, "case-before-certificate", nil)
+	case c.ended == "" && c.killed:
+		not(NotTested, "case-hung", args{"moment": momentOf(c)})
+	case c.ended == "":
+		not(NotTested, "case-neither", args{"moment": momentOf(c)})
+	case c.clientDone:
+		t.Verdict = RefusedLate
+		after(c.endedAt)
+	default:
+		t.Verdict = Refused
+		after(c.endedAt)
+	}
+	return t
+}
+
+func momentOf(c *judged) string {
+	if c.clientDone {
+		return "after its Finished"
+	}
+	return "before its Finished"
+}
+
+func versionOrEmpty(v uint16) string {
+	if v == 0 {
+		return ""
+	}
+	return handshake.VersionName(v)
+}
+
+// judgeRun returns the worst of a run's connections.
+func (j *Judge) judgeRun(r *checkRun) Trial {
+	var worst Trial
+	var conns []int
+	for _, c := range r.conns {
+		t := c.trial()
+		conns = append(conns, c.number)
+		if worst.Verdict == "" || rank[t.Verdict] > rank[worst.Verdict] {
+			worst = t
+		}
+	}
+	if worst.Verdict == "" {
+		worst = Trial{Verdict: NotTested}
+		id, a := "case-never-connected", args{"proxy": "{proxy}", "addr": "{addr}", "said": r.ended.Said}
+		switch {
+		case r.ended.Error != "":
+			id, a = "case-not-started", args{"error": clip(r.ended.Error)}
+		case r.ended.Killed:
+			id = "case-never-connected-killed"
+		case r.ended.Exit == 0:
+			id = "case-went-past"
+		}
+		s := say(id, Inferred, a)
+		worst.Why = &s
+		return worst
+	}
+	// The connection that is told stands first.
+	worst.Conns = append(worst.Conns, deleted(conns, worst.Conns[0])...)
+	return worst
+}
+
+func deleted(list []int, n int) []int {
+	var out []int
+	for _, i := range list {
+		if i != n && len(out) < 15 {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// Unfinished judges what is still open, when the recording is at its end.
+func (j *Judge) Unfinished() {
+	for _, r := range j.order {
+		if !r.over {
+			j.end(r)
+		}
+	}
+}
+
+// alertWords names an alert and its number.
+func alertWords(a *SeenAlert) string {
+	if a.Number < 0 {
+		return "an alert that is sealed"
+	}
+	return fmt.Sprintf("%s (%d)", a.Name, a.Number)
+}
+
+// programOf returns the name of the program that a command runs.
+func programOf(command []string) string {
+	if len(command) == 0 {
+		return ""
+	}
+	return strings.TrimSuffix(path.Base(strings.ReplaceAll(command[0], `\`, "/")), ".exe")
+}

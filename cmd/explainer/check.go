@@ -1,0 +1,681 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"explainer/annotate"
+	"explainer/ca"
+	"explainer/capture"
+	"explainer/capture/pcap"
+	"explainer/proxy"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+)
+
+// checkedHost is the name that cases are about. RFC 6761 reserves its ending: nobody has it.
+const checkedHost = "www.bank.test"
+
+var checkCommand = &cli.Command{
+	Name:      "check",
+	Usage:     "show a client one bad certificate after the other, and tell which it accepts",
+	UsageText: "explainer check [OPTION...] -- COMMAND [ARG...]\n   explainer check [OPTION...] --host GLOB\n   explainer check --from FILE",
+	Description: `Runs the command once for each case and TLS version: first controls, with which nothing
+is wrong, then certificates and handshakes with one fault each. What it did with each
+is read from the recorded bytes: a client that sends data has accepted, whatever it
+says of itself. The command gets every proxy and CA variable, as with "explainer run",
+for a CA made for this check alone. In its arguments these are filled in:
+
+   {url} {host} {port}  what is tested: https://` + checkedHost + `/
+   {proxy}              host:port of the proxy, for programs that read no variable
+   {addr}               host:port where TLS begins at once, for programs that know no proxy
+   {ca}                 the CA's file, PEM
+
+Without {url}, {host} or {addr} the command's own URL is what is intercepted. Its
+standard input is an HTTP request, for programs that send what they are given.
+
+With --host nothing is run: point an app at the proxy; each new connection to a
+matching host is shown the next case, and then all pass untouched. The app must trust
+the CA of "explainer ca", or take --trust none.
+
+Grades: F, D, C or B for the worst that leaked (critical, high, medium, low), A for
+nothing, "-" where even what is right was refused. Exit code 3 with D and F, 1 with "-".
+
+Examples:
+
+   explainer check -- curl -sS {url}
+   explainer check -- openssl s_client -quiet -CAfile {ca} -servername {host} -connect {addr}
+   explainer check --severity critical,high --format junit -- ./my-client > report.xml
+   explainer check -w check.pcapng -- python3 client.py
+   explainer check --from check.pcapng
+   explainer check --host 'api.*.example' -p 8080`,
+	Flags: []cli.Flag{
+		&cli.StringFlag{Name: "host", Usage: "run nothing: show cases to an app's connections to hosts that match `GLOB`"},
+		&cli.StringFlag{Name: "from", Usage: "judge the recording of an earlier check again: `FILE`"},
+		&cli.StringFlag{Name: "only", Usage: "these cases alone: `ID,...`; the controls that they need come with them"},
+		&cli.StringFlag{Name: "severity", Usage: "cases of these severities alone: `LEVEL,...` of critical, high, medium, low"},
+		&cli.StringFlag{Name: "trust", Value: "root", Usage: "`root|none`: none gives the client another CA, to see whether it checks anything at all"},
+		&cli.StringFlag{Name: "tls", Value: "both", Usage: "`1.2|1.3|both`"},
+		&cli.IntFlag{Name: "tries", Value: 1, Usage: "run each case `N` times; the worst counts"},
+		&cli.DurationFlag{Name: "timeout", Value: 10 * time.Second, Usage: "kill a run, with all that it started, after `TIME`"},
+		&cli.IntFlag{Name: "jobs", Usage: "run `N` side by side", DefaultText: "one for each processor, at least two"},
+		&cli.StringFlag{Name: "write", Aliases: []string{"w"}, Usage: "keep the recording in `FILE` (pcapng, with the keys inside)"},
+		&cli.StringFlag{Name: "format", Value: "text", Usage: "form of the report: `text|json|junit`"},
+		&cli.BoolFlag{Name: "show-secrets", Usage: "do not mask what the client gave away", DisableDefaultText: true},
+		&cli.StringFlag{Name: "color", Value: "auto", Usage: "use colours: `auto|always|never`"},
+		&cli.IntFlag{Name: "listen-port", Aliases: []string{"p"}, Value: 8080, Usage: "with --host: `PORT` to listen on; 0 picks a free one"},
+		&cli.StringFlag{Name: "listen-host", Value: "127.0.0.1", Usage: "with --host: `ADDRESS` to listen on"},
+		homeFlag,
+	},
+	Action: check,
+}
+
+func check(c *cli.Context) error {
+	command := c.Args().Slice()
+	ways := 0
+	for _, is := range []bool{len(command) > 0, c.IsSet("host"), c.IsSet("from")} {
+		if is {
+			ways++
+		}
+	}
+	if ways != 1 {
+		return usage("check needs a command, --host or --from, and one of them alone", "as in: explainer check -- curl -sS {url}")
+	}
+	if _, err := colorOf(c.String("color"), c.App.Writer); err != nil {
+		return err
+	}
+	switch f := c.String("format"); f {
+	case "text", "json", "junit":
+	default:
+		return usage("--format is text, json or junit, not "+quote(f), "")
+	}
+	if name := c.String("from"); name != "" {
+		return checkAgain(c, name)
+	}
+	plan, err := newPlan(c, command)
+	if err != nil {
+		return err
+	}
+	if plan.Mode == "run" {
+		if _, err := exec.LookPath(command[0]); err != nil {
+			return failed(fmt.Errorf("%s: there is no such command", command[0]), "")
+		}
+	}
+	k, err := newChecking(c, plan)
+	if err != nil {
+		return err
+	}
+	if plan.Mode == "host" {
+		err = k.wait(c)
+	} else {
+		err = k.runs(c)
+	}
+	report, e := k.stop()
+	if err == nil {
+		err = e
+	}
+	if report == nil || err != nil {
+		return err
+	}
+	return tellCheck(c, report)
+}
+
+// newPlan is what the flags ask for.
+func newPlan(c *cli.Context, command []string) (*capture.CheckPlan, error) {
+	p := &capture.CheckPlan{Mode: "run", Command: command, Own: !proxy.Placed(command), Host: checkedHost, Trust: c.String("trust"), Tries: c.Int("tries")}
+	if p.Own {
+		p.Host = ""
+	}
+	if glob := c.String("host"); glob != "" {
+		if _, err := path.Match(glob, ""); err != nil {
+			return nil, usage("--host "+quote(glob)+" is no pattern", "* matches any part of a name")
+		}
+		p.Mode, p.Host, p.Own, p.Command = "host", strings.ToLower(glob), false, nil
+	}
+	if p.Trust != "root" && p.Trust != "none" {
+		return nil, usage("--trust is root or none, not "+quote(p.Trust), "")
+	}
+	if p.Tries < 1 || p.Tries > 100 {
+		return nil, usage(fmt.Sprintf("--tries %d: from 1 to 100", p.Tries), "")
+	}
+	if c.Duration("timeout") <= 0 {
+		return nil, usage("--timeout must be more than nothing", "as in --timeout 10s")
+	}
+	switch v := c.String("tls"); v {
+	case "1.2":
+		p.TLS = []string{"TLS 1.2"}
+	case "1.3":
+		p.TLS = []string{"TLS 1.3"}
+	case "both":
+		p.TLS = []string{"TLS 1.2", "TLS 1.3"}
+	default:
+		return nil, usage("--tls is 1.2, 1.3 or both, not "+quote(v), "")
+	}
+	var err error
+	p.Cases, err = casesOf(c, p)
+	return p, err
+}
+
+// casesOf are the cases that the flags choose, with the controls that they need, in the table's order.
+func casesOf(c *cli.Context, p *capture.CheckPlan) ([]string, error) {
+	want := map[string]bool{}
+	for _, id := range words(c.String("only")) {
+		if ca.FaultOf(id) == nil {
+			hint := "explainer check -- COMMAND without --only lists all"
+			if near := nearest(id); len(near) > 0 {
+				hint = "perhaps " + strings.Join(near, ", ")
+			}
+			return nil, usage("--only: there is no case "+quote(id), hint)
+		}
+		want[id] = true
+	}
+	levels := map[ca.Severity]bool{}
+	for _, s := range words(c.String("severity")) {
+		switch v := ca.Severity(s); v {
+		case ca.Critical, ca.High, ca.Medium, ca.Low, ca.Control:
+			levels[v] = true
+		default:
+			return nil, usage("--severity: "+quote(s)+" is none of critical, high, medium, low", "")
+		}
+	}
+	if len(want) == 0 {
+		for _, f := range ca.Faults {
+			switch {
+			case len(levels) > 0 && !levels[f.Severity]:
+			case len(levels) == 0 && p.Trust == "none" && f.Severity != ca.Critical:
+			case p.Mode == "host" && f.Trust:
+			case p.Mode == "host" && f.ByAddress && !isAddress(p.Host):
+			default:
+				want[f.ID] = true
+			}
+		}
+	}
+	if p.Trust == "root" {
+		want["good"] = true
+		for _, f := range ca.Faults {
+			for of := &f; of != nil && want[f.ID]; of = ca.FaultOf(of.Control) {
+				want[of.ID] = true
+			}
+		}
+	}
+	var ids []string
+	for _, f := range ca.Faults {
+		if want[f.ID] {
+			ids = append(ids, f.ID)
+		}
+	}
+	return ids, nil
+}
+
+func isAddress(host string) bool { return net.ParseIP(host) != nil }
+
+func words(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// nearest are the cases whose names are most like id.
+func nearest(id string) []string {
+	type near struct {
+		id   string
+		cost int
+	}
+	var all []near
+	for _, f := range ca.Faults {
+		cost := edits(id, f.ID)
+		if strings.Contains(f.ID, id) && len(id) > 2 {
+			cost = 0
+		}
+		if cost <= 2+len(id)/4 {
+			all = append(all, near{f.ID, cost})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b near) int { return a.cost - b.cost })
+	var ids []string
+	for _, n := range all[:min(len(all), 4)] {
+		ids = append(ids, n.id)
+	}
+	return ids
+}
+
+// edits is the number of letters to put in, take out or change to make b of a.
+func edits(a, b string) int {
+	if len(a) > 64 {
+		return len(a)
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range a {
+		before := row[0]
+		row[0] = i + 1
+		for j := range b {
+			cost := before
+			if a[i] != b[j] {
+				cost = 1 + min(before, row[j], row[j+1])
+			}
+			before, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}
+
+// A checking is a check that is under way.
+type checking struct {
+	plan      *capture.CheckPlan
+	proxy     *proxy.Proxy
+	recorder  *proxy.Recorder
+	recording *os.File
+	keep      bool
+	dir       string
+	signs     *ca.Authority
+	judge     *annotate.Judge
+	ended     chan trialEnded
+	judged    chan error
+	errw      io.Writer
+	broken    error // of the recording
+}
+
+// A trialEnded is a run of which the judge has seen the end.
+type trialEnded struct {
+	run, fault, tls string
+	trial           annotate.Trial
+}
+
+func newChecking(c *cli.Context, plan *capture.CheckPlan) (*checking, error) {
+	k := &checking{plan: plan, judge: &annotate.Judge{ShowSecrets: c.Bool("show-secrets")}, ended: make(chan trialEnded, 1<<10), judged: make(chan error, 1), errw: c.App.ErrWriter}
+	var err error
+	if plan.Mode == "host" && plan.Trust == "root" {
+		k.signs, err = authority(c)
+	} else {
+		k.signs, err = ca.NewEphemeral("explainer check, for this run alone")
+	}
+	if err != nil {
+		return nil, failed(err, "")
+	}
+	if k.recording, k.keep, err = openRecording(c.String("write")); err != nil {
+		return nil, err
+	}
+	k.recorder, err = proxy.NewRecorder(k.recording, proxy.RecorderOptions{Version: version(), OnError: func(err error) {
+		say(k.errw, fmt.Sprintf("the recording ends here: %v", err))
+	}})
+	if err != nil {
+		k.discard()
+		return nil, failed(err, "")
+	}
+	if k.dir, err = os.MkdirTemp("", "explainer-check-"); err != nil {
+		k.discard()
+		return nil, failed(err, "")
+	}
+	// What is no case is none of our business.
+	k.proxy = &proxy.Proxy{Authority: k.signs, Recorder: k.recorder, PassThrough: []string{"*"}}
+	k.recorder.Fact(capture.NewRunFact(capture.RunPlan, "", "", plan))
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(proxy.GCPercent)
+	}
+	k.judge.Ended = func(run, fault, tls string, t annotate.Trial) {
+		k.ended <- trialEnded{run, fault, tls, t}
+	}
+	go func() {
+		f := k.recorder.Follow()
+		defer f.Close()
+		err := judge(f, k.judge)
+		close(k.ended)
+		k.judged <- err
+	}()
+	return k, nil
+}
+
+// judge feeds a recording to a judge.
+func judge(r io.Reader, j *annotate.Judge) error {
+	packets, err := pcap.NewReader(r)
+	if err != nil {
+		return err
+	}
+	d := &capture.Decoder{SecretsFirst: true}
+	for {
+		in, err := packets.Next()
+		if err != nil {
+			ms := d.Finish()
+			for i := range ms {
+				j.Feed(&ms[i])
+			}
+			if errors.Is(err, io.EOF) || errors.As(err, new(*pcap.CutError)) {
+				return nil
+			}
+			return err
+		}
+		ms := d.Feed(in)
+		for i := range ms {
+			j.Feed(&ms[i])
+		}
+	}
+}
+
+// versionOf is the number of a TLS version.
+func versionOf(name string) uint16 {
+	if name == "TLS 1.2" {
+		return tls.VersionTLS12
+	}
+	return tls.VersionTLS13
+}
+
+// runs runs the command for every case: the controls first, for what they say of the others.
+func (k *checking) runs(c *cli.Context) error {
+	ctx := c.Context
+	trusted := k.signs
+	if k.plan.Trust == "none" {
+		var err error
+		if trusted, err = ca.NewEphemeral("explainer check, another CA"); err != nil {
+			return failed(err, "")
+		}
+	}
+	checker := proxy.NewChecker(&proxy.Checker{
+		Proxy: k.proxy, Authority: k.signs, Trusted: trusted, Command: k.plan.Command, Host: k.plan.Host, Timeout: c.Duration("timeout"), Dir: k.dir,
+	})
+	jobs := c.Int("jobs")
+	if jobs < 1 {
+		jobs = max(2, runtime.NumCPU())
+	}
+	var controls, faults []proxy.Run
+	for try := 1; try <= k.plan.Tries; try++ {
+		for _, id := range k.plan.Cases {
+			f := ca.FaultOf(id)
+			for _, tls := range k.plan.TLS {
+				if !annotate.Exists(f, tls) || f.ByAddress && k.plan.Own {
+					continue
+				}
+				r := proxy.Run{ID: strconv.Itoa(len(controls) + len(faults) + 1), Fault: id, Version: versionOf(tls), Try: try}
+				if f.Severity == ca.Control {
+					controls = append(controls, r)
+				} else {
+					faults = append(faults, r)
+				}
+			}
+		}
+	}
+	p := newRunProgress(k.errw, len(controls)+len(faults))
+	defer p.clear()
+	accepted := map[[2]string]bool{}
+	var broken error
+	round := func(runs []proxy.Run) {
+		queue := make(chan proxy.Run)
+		var workers sync.WaitGroup
+		var mu sync.Mutex
+		for range min(jobs, len(runs)) {
+			workers.Go(func() {
+				for r := range queue {
+					if err := checker.Run(ctx, r); err != nil {
+						mu.Lock()
+						broken = err
+						mu.Unlock()
+					}
+				}
+			})
+		}
+		go func() {
+			defer close(queue)
+			for _, r := range runs {
+				if ctx.Err() != nil {
+					return
+				}
+				queue <- r
+			}
+		}()
+		done := make(chan struct{})
+		go func() { workers.Wait(); close(done) }()
+		left := len(runs)
+		var late <-chan time.Time
+		for left > 0 {
+			select {
+			case e, ok := <-k.ended:
+				if !ok {
+					return
+				}
+				left--
+				p.done(e.fault)
+				if e.trial.Verdict == annotate.Leaked {
+					accepted[[2]string{e.fault, e.tls}] = true
+				}
+			case <-done:
+				// The judge is a little behind, and some were perhaps not run at all.
+				done = nil
+				late = time.After(2 * time.Second)
+				if ctx.Err() != nil || broken != nil {
+					return
+				}
+			case <-late:
+				return
+			}
+		}
+		workers.Wait()
+	}
+	round(controls)
+	if k.plan.Trust == "root" {
+		faults = slices.DeleteFunc(faults, func(r proxy.Run) bool {
+			for of := ca.FaultOf(ca.FaultOf(r.Fault).Control); of != nil; of = ca.FaultOf(of.Control) {
+				if !accepted[[2]string{of.ID, tls.VersionName(r.Version)}] {
+					return true
+				}
+			}
+			return false
+		})
+	}
+	p.total = len(controls) + len(faults)
+	if ctx.Err() == nil && broken == nil {
+		round(faults)
+	}
+	if ctx.Err() != nil {
+		say(k.errw, "ended before all was run; what was is told")
+	}
+	if broken != nil {
+		return failed(broken, "")
+	}
+	return nil
+}
+
+// stop ends the proxy and returns what it came to.
+func (k *checking) stop() (*annotate.CheckReport, error) {
+	defer k.discard()
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	k.proxy.Shutdown(ctx)
+	err := k.recorder.Close()
+	go func() {
+		for range k.ended {
+		}
+	}()
+	if e := <-k.judged; err == nil {
+		err = e
+	}
+	if err != nil {
+		return nil, failed(err, "")
+	}
+	if k.keep {
+		say(k.errw, fmt.Sprintf("the recording is in %s, with its keys: explainer check --from %s, explainer read %s", k.recording.Name(), k.recording.Name(), k.recording.Name()))
+	}
+	k.judge.Ended = nil
+	return k.judge.Report(), nil
+}
+
+func (k *checking) discard() {
+	if k.dir != "" {
+		os.RemoveAll(k.dir)
+	}
+	if k.recording != nil {
+		k.recording.Close()
+		if !k.keep {
+			os.Remove(k.recording.Name())
+		}
+	}
+}
+
+// wait shows the cases to an app's own connections.
+func (k *checking) wait(c *cli.Context) error {
+	l, err := listen(c)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	var list []proxy.Case
+	for try := 1; try <= k.plan.Tries; try++ {
+		for _, control := range []bool{true, false} {
+			for _, id := range k.plan.Cases {
+				f := ca.FaultOf(id)
+				for _, tls := range k.plan.TLS {
+					if annotate.Exists(f, tls) && control == (f.Severity == ca.Control) {
+						list = append(list, proxy.Case{Fault: id, Version: versionOf(tls), Authority: k.signs})
+					}
+				}
+			}
+		}
+	}
+	var mu sync.Mutex
+	next := map[string]int{} // by client address and host
+	n := 0
+	served := make(chan struct{})
+	p := newRunProgress(k.errw, len(list))
+	defer p.clear()
+	k.proxy.Cases = func(a proxy.Asking) (proxy.Case, bool) {
+		host := a.SNI
+		if host == "" {
+			host = a.Host
+		}
+		host = strings.ToLower(host)
+		if m, _ := path.Match(k.plan.Host, host); !m {
+			return proxy.Case{}, false
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		who := a.Client.Addr().String() + " " + host
+		at, known := next[who]
+		if !known && len(next) >= 1<<10 || at >= len(list) {
+			return proxy.Case{}, false
+		}
+		next[who] = at + 1
+		n++
+		show := list[at]
+		show.Host, show.Run = host, strconv.Itoa(n)
+		return show, true
+	}
+	done := make(chan error, 1)
+	go func() { done <- k.proxy.Serve(l) }()
+	where := "http://" + l.Addr().String()
+	if k.plan.Trust == "root" {
+		dir, err := home(c)
+		if err != nil {
+			return err
+		}
+		say(k.errw, fmt.Sprintf("waiting on %s for connections to %s; the app must trust %s", where, k.plan.Host, dir+string(os.PathSeparator)+ca.CertFile))
+	} else {
+		say(k.errw, fmt.Sprintf("waiting on %s for connections to %s", where, k.plan.Host))
+	}
+	say(k.errw, fmt.Sprintf("%s to show, one at each connection; Ctrl-C ends and tells what was seen", count(len(list), "case")))
+	left := len(list)
+	for {
+		select {
+		case <-c.Context.Done():
+			return nil
+		case err := <-done:
+			return failed(err, "")
+		case <-served:
+			return nil
+		case e, ok := <-k.ended:
+			if !ok {
+				return nil
+			}
+			p.done(e.fault)
+			if left--; left <= 0 {
+				return nil
+			}
+		}
+	}
+}
+
+// checkAgain judges a recording.
+func checkAgain(c *cli.Context, name string) error {
+	s, err := openSource(name)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	j := &annotate.Judge{ShowSecrets: c.Bool("show-secrets")}
+	if err := judge(s.file, j); err != nil {
+		return failed(fmt.Errorf("%s: %w", s.name, err), "a recording of a check is what check -w FILE keeps")
+	}
+	r := j.Report()
+	if r == nil {
+		return failed(fmt.Errorf("%s is no recording of a check", s.name), "check -w FILE keeps one; explainer read tells any other capture")
+	}
+	return tellCheck(c, r)
+}
+
+// tellCheck writes the report, and returns the exit code that its grade asks for.
+func tellCheck(c *cli.Context, r *annotate.CheckReport) error {
+	var err error
+	w := c.App.Writer
+	switch c.String("format") {
+	case "json":
+		err = r.JSON(w)
+	case "junit":
+		err = r.JUnit(w)
+	default:
+		t := annotate.NewText(w)
+		t.Width = widthOf(w)
+		if t.Color, err = colorOf(c.String("color"), w); err == nil {
+			err = t.Check(r)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	switch r.Grade {
+	case "D", "F":
+		return childExit(3)
+	case "-":
+		return failed(errors.New(r.Says[0].Text), "")
+	}
+	return nil
+}
+
+// A runProgress tells on a terminal how many runs have ended.
+type runProgress struct {
+	w        io.Writer
+	n, total int
+}
+
+func newRunProgress(w io.Writer, total int) *runProgress {
+	p := &runProgress{total: total}
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
+		p.w = w
+	}
+	return p
+}
+
+func (p *runProgress) done(what string) {
+	p.n++
+	if p.w != nil {
+		fmt.Fprintf(p.w, "\r%d of %d: %s\x1b[K", p.n, p.total, what)
+	}
+}
+
+func (p *runProgress) clear() {
+	if p.w != nil && p.n > 0 {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+}
