@@ -30,6 +30,11 @@ var caseSentences = []entry{
 	{"case-went-past", "Not tested: the command ended well and never came here: it may have connected directly, past the proxy. Does it take a proxy from HTTPS_PROXY? Else use {proxy} or {addr} in its arguments.", nil},
 	{"case-not-started", "Not tested: the command could not be run: {error}.", nil},
 
+	{"fact-run-plan", "A check begins: a client is shown one case after the other. \"explainer check --from\" judges what it did.", nil},
+	{"fact-run-begin", "Run {run} of the check begins: the command meets the case {case}.", nil},
+	{"fact-run-killed", "The time of run {run} is over: the command, at the case {case}, is about to be killed.", nil},
+	{"fact-run-end", "Run {run} of the check, with the case {case}, has ended.", nil},
+
 	{"grade-a", "Every fault was refused ({refused}).", nil},
 	{"grade-b", "{n} leaked that by themselves are no attack; all others were refused.", nil},
 	{"grade-b-late", "Every fault was refused, but none with an alert before the handshake was over: late, or without a word.", nil},
@@ -40,6 +45,10 @@ var caseSentences = []entry{
 	{"grade-none-but-controls", "No grade: no fault was tested.", nil},
 
 	{"fix-any", "Use the TLS library's default verification of chain and host name, and switch nothing of it off; add a CA of your own to its trust store instead.", []string{"9525 6", "5280 6"}},
+	{"fix-revocation", "Ask for a stapled OCSP response and look at it (curl: --cert-status); few clients do so by default.", []string{"6066 8", "7633 4"}},
+	{"fix-low", "By itself this is no attack: many clients accept it on purpose. A stricter library, or a newer version of this one, may refuse it.", nil},
+	{"fix-protocol", "Set the lowest version to TLS 1.2 and leave the library's list of cipher suites as it is.", []string{"8996", "9325 3.1", "9325 4.1"}},
+	{"fix-handshake", "No option switches this off: it is the TLS library itself. Replace it by one that is kept up to date.", nil},
 	{"fix-curl", "Leave out -k and --insecure; name a CA of your own with --cacert. In libcurl CURLOPT_SSL_VERIFYPEER is 1 and CURLOPT_SSL_VERIFYHOST is 2.", nil},
 	{"fix-wget", "Leave out --no-check-certificate; name a CA of your own with --ca-certificate. Builds with GnuTLS do not look at what a certificate is for: builds with OpenSSL do.", nil},
 	{"fix-git", "Leave http.sslVerify and GIT_SSL_NO_VERIFY alone; name a CA of your own with http.sslCAInfo. Builds with GnuTLS do not look at what a certificate is for: builds with OpenSSL do.", nil},

@@ -159,7 +159,7 @@ func (j *Judge) Report() *CheckReport {
 			c.Outcomes = append(c.Outcomes, o)
 		}
 		if f.Severity != ca.Control && slices.ContainsFunc(c.Outcomes, func(o CaseOutcome) bool { return o.Verdict == Leaked }) {
-			s := j.fix()
+			s := j.fix(f)
 			c.Fix = &s
 		}
 		r.Cases = append(r.Cases, c)
@@ -198,7 +198,17 @@ var fixes = map[string]string{
 	"lynx": "fix-lynx", "socat": "fix-socat", "ncat": "fix-ncat", "perl": "fix-perl", "go": "fix-go", "w3m": "fix-w3m", "aria2c": "fix-aria2",
 }
 
-func (j *Judge) fix() Sentence {
+func (j *Judge) fix(f *ca.Fault) Sentence {
+	switch {
+	case strings.Contains(f.ID, "staple"):
+		return say("fix-revocation", None, nil)
+	case f.Severity == ca.Low:
+		return say("fix-low", None, nil)
+	case strings.HasPrefix(f.ID, "proto-"), strings.HasPrefix(f.ID, "cipher-"):
+		return say("fix-protocol", None, nil)
+	case f.Handshake:
+		return say("fix-handshake", None, nil)
+	}
 	program := programOf(j.plan.Command)
 	id, ok := fixes[strings.TrimRight(program, "0123456789.")]
 	if !ok {
@@ -228,7 +238,7 @@ func outcomeSays(f *ca.Fault, o *CaseOutcome) []Sentence {
 		return []Sentence{say("case-false-start", Decrypted, a)}
 	}
 	how := Clear
-	id := "case-refused-" + o.Ended
+	id := map[string]string{"alert": "case-refused-alert", "close_notify": "case-refused-close_notify", "fin": "case-refused-fin", "rst": "case-refused-rst"}[o.Ended]
 	if o.Alert != nil {
 		a["alert"] = alertWords(o.Alert)
 		switch o.Alert.How {

@@ -215,6 +215,11 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 	case capture.FactRoot:
 		x.authorities.note(f)
 		return e, false
+	case capture.FactRun:
+		a = a.with("run", or(clip(f.Detail), "?"), "case", or(clip(f.Outcome), "no name"), "kind", string(f.Kind))
+		tell("check", or(map[string]string{
+			capture.RunPlan: "fact-run-plan", capture.RunBegin: "fact-run-begin", capture.RunKilled: "fact-run-killed", capture.RunEnd: "fact-run-end",
+		}[f.Addr], "fact-unknown"))
 	case capture.FactClosed:
 		id := "fact-closed-other"
 		switch f.Outcome {

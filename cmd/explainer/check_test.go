@@ -1,0 +1,213 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"explainer/annotate"
+)
+
+// The cases that the clients of this test are shown.
+const tenCases = "self-signed,untrusted-root,wrong-host,no-san-cn-only,nul-in-san,expired,leaf-as-ca,wrong-eku,no-private-key,downgrade-sentinel"
+
+// checkRun runs the command as its users do.
+func checkRun(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), "explainer", args...)
+	cmd.Env = append(os.Environ(), "EXPLAINER_HOME="+t.TempDir())
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// readReport reads a report of check --format json.
+func readReport(t *testing.T, out string) (cases map[string][]annotate.CaseOutcome, end annotate.CheckReport) {
+	t.Helper()
+	cases = map[string][]annotate.CaseOutcome{}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	for i, line := range lines {
+		if i == len(lines)-1 {
+			if err := json.Unmarshal([]byte(line), &end); err != nil {
+				t.Fatalf("%v in %.200s", err, line)
+			}
+			break
+		}
+		var c annotate.CheckCase
+		if err := json.Unmarshal([]byte(line), &c); err != nil {
+			t.Fatalf("%v in %.200s", err, line)
+		}
+		cases[c.ID] = c.Outcomes
+	}
+	return cases, end
+}
+
+// short is an outcome as the tables of measured clients have it: YES for data,
+// the alert's number for a refusal, "p" before one in clear in TLS 1.3, "L" before a late one.
+func short(o annotate.CaseOutcome) string {
+	text := ""
+	switch o.Verdict {
+	case annotate.Leaked:
+		return "YES"
+	case annotate.RefusedLate:
+		text = "L"
+	case annotate.Refused:
+	default:
+		if o.Absent {
+			return ""
+		}
+		return string(o.Verdict)
+	}
+	if o.Alert == nil {
+		if text == "" {
+			return o.Ended
+		}
+		return text
+	}
+	if o.Alert.How == "clear" && o.TLS == "TLS 1.3" {
+		text += "p"
+	}
+	b, _ := json.Marshal(o.Alert.Number)
+	return text + string(b)
+}
+
+// TestCheckClients compares what real clients do with what was measured of them before.
+func TestCheckClients(t *testing.T) {
+	t.Parallel()
+	clients := []struct {
+		name    string
+		command []string
+		grade   string
+		code    int
+		want    string // of the control and the ten cases in the table's order; TLS 1.2/1.3, one where they agree
+	}{
+		{"curl", []string{"curl", "-sS", "{url}"}, "B", 0, "YES 48/p48 48/p48 48/p48 L YES L 45/p45 43/p43 51/p51 47/"},
+		{"curl -k", []string{"curl", "-ksS", "https://elsewhere.test/"}, "F", 3, "YES YES YES YES YES YES YES YES YES 51/p51 47/"},
+		{"openssl", []string{"openssl", "s_client", "-proxy", "{proxy}", "-connect", "{host}:{port}", "-CAfile", "{ca}", "-verify_return_error", "-verify_hostname", "{host}"}, "B", 0,
+			"YES 48/p48 48/p48 48/p48 42/p42 YES 42/p42 45/p45 43/p43 51/p51 47/"},
+		{"openssl, by default", []string{"openssl", "s_client", "-connect", "{addr}", "-servername", "{host}", "-CAfile", "{ca}"}, "F", 3,
+			"YES YES YES YES YES YES YES YES YES 51/p51 47/"},
+		{"python", []string{"python3", "-c", "import sys, urllib.request; urllib.request.urlopen(sys.argv[1])", "{url}"}, "B", 0,
+			"YES 48/p48 48/p48 48/p48 42/p42 YES 42/p42 45/p45 43/p43 51/p51 47/"},
+	}
+	ids := []string{"good", "self-signed", "untrusted-root", "leaf-as-ca", "wrong-host", "no-san-cn-only", "nul-in-san", "expired", "wrong-eku", "no-private-key", "downgrade-sentinel"}
+	for _, c := range clients {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			recording := filepath.Join(t.TempDir(), "check.pcapng")
+			out, errs, code := checkRun(t, slices.Concat([]string{"check", "--format", "json", "-w", recording, "--only", tenCases, "--"}, c.command)...)
+			cases, end := readReport(t, out)
+			var got []string
+			for _, id := range ids {
+				var both []string
+				for _, o := range cases[id] {
+					both = append(both, short(o))
+				}
+				both = slices.Compact(both)
+				got = append(got, strings.Join(both, "/"))
+			}
+			if s := strings.Join(got, " "); s != c.want {
+				t.Errorf("\n%s\n%s, want\n%s", strings.Join(ids, " "), s, c.want)
+			}
+			if end.Grade != c.grade || code != c.code {
+				t.Errorf("grade %s, exit code %d, want %s and %d: %s", end.Grade, code, c.grade, c.code, errs)
+			}
+			again, errs, _ := checkRun(t, "check", "--format", "json", "--from", recording)
+			if again != out {
+				t.Errorf("judged again: %s\n%s\nbefore:\n%s", errs, again, out)
+			}
+		})
+	}
+}
+
+// TestCheckJUnit reads the report as a CI system does.
+func TestCheckJUnit(t *testing.T) {
+	t.Parallel()
+	out, errs, code := checkRun(t, "check", "--only", "expired,no-private-key,cipher-rc4", "--format", "junit", "--", "curl", "-ksS", "-u", "joe:geheim", "{url}")
+	var suites struct {
+		Tests    int `xml:"tests,attr"`
+		Failures int `xml:"failures,attr"`
+		Errors   int `xml:"errors,attr"`
+		Skipped  int `xml:"skipped,attr"`
+		Suites   []struct {
+			Name  string `xml:"name,attr"`
+			Tests int    `xml:"tests,attr"`
+			Cases []struct {
+				Class   string `xml:"classname,attr"`
+				Name    string `xml:"name,attr"`
+				Failure *struct {
+					Message string `xml:"message,attr"`
+					Text    string `xml:",chardata"`
+				} `xml:"failure"`
+				Skipped *struct{} `xml:"skipped"`
+			} `xml:"testcase"`
+		} `xml:"testsuite"`
+	}
+	if err := xml.Unmarshal([]byte(out), &suites); err != nil {
+		t.Fatalf("%v: %s%s", err, out, errs)
+	}
+	// good, good-rsa and three faults, of which cipher-rc4 is of TLS 1.2 alone
+	if suites.Tests != 9 || suites.Failures != 2 || suites.Errors != 0 || suites.Skipped != 1 || len(suites.Suites) != 2 || code != 0 {
+		t.Errorf("%+v, exit code %d: %s", suites, code, errs)
+	}
+	for _, s := range suites.Suites {
+		for _, c := range s.Cases {
+			if failed := c.Failure != nil; failed != (c.Name == "expired") {
+				t.Errorf("%s %s: failed %v", s.Name, c.Name, failed)
+			}
+			if c.Failure != nil && (!strings.Contains(c.Failure.Text, "Authorization: Basic ****") || strings.Contains(out, "geheim")) {
+				t.Errorf("%s", c.Failure.Text)
+			}
+		}
+	}
+}
+
+// TestCheckBadInput tries what users get wrong.
+func TestCheckBadInput(t *testing.T) {
+	t.Parallel()
+	few := func(more ...string) []string {
+		return append([]string{"check", "--only", "expired", "--tls", "1.3", "--timeout", "1s"}, more...)
+	}
+	other := filepath.Join(t.TempDir(), "other.pcapng")
+	if err := os.WriteFile(other, []byte("no capture"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		args []string
+		code int
+		want string
+	}{
+		"nothing":             {[]string{"check"}, 2, "check needs a command"},
+		"two ways":            {[]string{"check", "--host", "*", "--", "curl"}, 2, "one of them alone"},
+		"unknown case":        {[]string{"check", "--only", "expird", "--", "curl"}, 2, "perhaps expired"},
+		"unknown severity":    {[]string{"check", "--severity", "worst", "--", "curl"}, 2, "critical, high"},
+		"unknown version":     {[]string{"check", "--tls", "1.1", "--", "curl"}, 2, "1.2, 1.3 or both"},
+		"no such command":     {[]string{"check", "--", "no-such-program-here"}, 1, "no such command"},
+		"no such file":        {[]string{"check", "--from", "/nowhere.pcapng"}, 1, "no such file"},
+		"no capture":          {[]string{"check", "--from", other}, 1, "other.pcapng"},
+		"never connects":      {few("--", "sh", "-c", "echo cannot work >&2; exit 4"), 1, "ended without connecting"},
+		"goes past the proxy": {few("--", "true"), 1, "past the proxy"},
+		"hangs":               {few("--", "sh", "-c", "sleep 1000 & wait"), 1, "was killed"},
+		"hangs in TLS":        {few("--", "sh", "-c", "sleep 1000 | openssl s_client -quiet -CAfile {ca} -connect {addr}"), 1, "killed with all that it had started"},
+		"trusts nobody":       {few("--", "curl", "-sS", "--cacert", "/dev/null", "{url}"), 1, "refuses the control good too"},
+		"no TLS":              {few("--", "curl", "-sS", "--noproxy", "*", "http://{addr}/"), 1, "never began TLS"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, errs, code := checkRun(t, test.args...)
+			if code != test.code || !strings.Contains(out+errs, test.want) {
+				t.Errorf("exit code %d, want %d; want %q in\n%s%s", code, test.code, test.want, out, errs)
+			}
+		})
+	}
+}
