@@ -3,6 +3,7 @@ package annotate
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 // An entry is one sentence of the catalogue. IDs are permanent: append, never
@@ -70,11 +71,12 @@ var catalogue = func() map[string]entry {
 	return m
 }()
 
-// citations holds the references of every sentence, as they are told. Nobody changes them.
-var citations = func() map[string][]string {
-	m := make(map[string][]string, len(catalogue))
+// templates holds every sentence in parts, with its references as they are told.
+var templates = func() map[string]*template {
+	m := make(map[string]*template, len(catalogue))
 	for id, e := range catalogue {
-		m[id] = slices.Clip(citeAll(e.refs))
+		m[id] = newTemplate(e.text)
+		m[id].refs = slices.Clip(citeAll(e.refs))
 	}
 	return m
 }()
@@ -97,45 +99,96 @@ func (a args) with(pairs ...string) args {
 // missing stands where a sentence has a place and nobody gave its value; the tests look for it.
 const missing = "(not known)"
 
-// say fills a sentence of the catalogue. The sentence keeps only the values that it has places for.
+// say fills a sentence of the catalogue. The sentence keeps only the values that it
+// has places for, and is UTF-8 whatever they are. Nobody changes its values and
+// references: other sentences may share them.
 func say(id string, how Evidence, a args) Sentence {
-	e, ok := catalogue[id]
+	t, ok := templates[id]
 	if !ok {
 		panic("annotate: no sentence " + id + " in the catalogue")
 	}
-	text, used := fill(e.text, a)
-	return Sentence{ID: id, Args: used, Text: text, Evidence: how, Refs: citations[id]}
+	text, used := t.fill(a)
+	return Sentence{ID: id, Args: used, Text: text, Evidence: how, Refs: t.refs}
 }
 
+// fill fills a text that is in no catalogue, or only a part of one's sentence.
 func fill(text string, a args) (string, map[string]string) {
-	var b strings.Builder
-	var used map[string]string
+	if strings.IndexByte(text, '{') < 0 {
+		return text, nil
+	}
+	return newTemplate(text).fill(a)
+}
+
+// A template is a text with {named} places.
+type template struct {
+	parts  []string // around the places: one more than these
+	places []place
+	refs   []string
+	last   atomic.Pointer[filled]
+}
+
+// A place takes the value of its key. {Server} is {server} at the beginning of a sentence.
+type place struct {
+	name, key string
+	capital   bool
+}
+
+// filled is a template with values. The last filling is kept, since what happens
+// in one connection happens in the next too.
+type filled struct {
+	values []string // as given
+	text   string
+	used   map[string]string
+}
+
+func newTemplate(text string) *template {
+	t := new(template)
 	for {
 		before, rest, ok := strings.Cut(text, "{")
-		b.WriteString(before)
+		t.parts = append(t.parts, before)
 		if !ok {
-			return b.String(), used
+			return t
 		}
 		name, after, _ := strings.Cut(rest, "}")
-		value, given := a[name]
-		if !given {
-			// {Server} is {server} at the beginning of a sentence.
-			if low, ok := a[strings.ToLower(name[:1])+name[1:]]; ok && low != "" {
-				value, given = strings.ToUpper(low[:1])+low[1:], true
-			}
-		}
-		if !given || value == "" {
-			value = missing
-		}
-		if used == nil {
-			used = make(map[string]string)
-		}
-		used[name] = value
-		b.WriteString(value)
+		key := strings.ToLower(name[:1]) + name[1:]
+		t.places = append(t.places, place{name, key, key != name})
 		text = after
 		if value == "1" && strings.HasPrefix(text, " bytes") {
 			b.WriteString(" byte")
 			text = text[len(" bytes"):]
 		}
 	}
+}
+
+func (t *template) fill(a args) (string, map[string]string) {
+	if len(t.places) == 0 {
+		return t.parts[0], nil
+	}
+	f := t.last.Load()
+	same := f != nil
+	for i := 0; same && i < len(t.places); i++ {
+		same = f.values[i] == a[t.places[i].key]
+	}
+	if same {
+		return f.text, f.used
+	}
+	f = &filled{values: make([]string, len(t.places)), used: make(map[string]string, len(t.places))}
+	var b strings.Builder
+	for i, p := range t.places {
+		value := a[p.key]
+		f.values[i] = value
+		switch {
+		case value == "":
+			value = missing
+		case p.capital:
+			value = strings.ToUpper(value[:1]) + value[1:]
+		}
+		b.WriteString(t.parts[i])
+		b.WriteString(value)
+		f.used[p.name] = strings.ToValidUTF8(value, "\uFFFD")
+	}
+	b.WriteString(t.parts[len(t.places)])
+	f.text = strings.ToValidUTF8(b.String(), "\uFFFD")
+	t.last.Store(f)
+	return f.text, f.used
 }

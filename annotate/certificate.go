@@ -36,7 +36,13 @@ type certificate struct {
 	raw bool // it is no certificate but a bare public key (RFC 7250)
 
 	ownTried, ownSigned bool // whether its signature was checked with its own key, and holds
+
+	told [maxChain][]Field // what describes it in each place of a chain
+	whom string            // whom it is for
 }
+
+// maxChain is how many certificates of a chain are told. Nobody sends more.
+const maxChain = 16
 
 // How many certificates and checked links are kept: a proxy sees the same chains again and again.
 const (
@@ -230,10 +236,13 @@ func (c *certificate) subject() string {
 
 // forNames is whom the certificate is for, in a few words.
 func (c *certificate) forNames() string {
-	if names := c.names(); len(names) > 0 {
-		return some(names, 3)
+	if c.whom == "" {
+		c.whom = c.subject()
+		if names := c.names(); len(names) > 0 {
+			c.whom = some(names, 3)
+		}
 	}
-	return c.subject()
+	return c.whom
 }
 
 func (c *certificate) selfSigned() bool {
@@ -293,6 +302,14 @@ func (c *certificate) usage() string {
 
 // fields describe one certificate of a chain; number is its place, 0 for the leaf.
 func (c *certificate) fields(number int) []Field {
+	if c.told[number] == nil {
+		c.told[number] = c.describe(number)
+		fixFields(c.told[number])
+	}
+	return c.told[number]
+}
+
+func (c *certificate) describe(number int) []Field {
 	lead := "leaf: "
 	if number > 0 {
 		lead = fmt.Sprintf("certificate %d: ", number+1)
@@ -436,7 +453,7 @@ func (cs *certificates) chain(m *handshake.Certificate) []*certificate {
 	}
 	var out []*certificate
 	for i, e := range m.Entries {
-		if i == 16 { // nobody sends more; the parts told are enough
+		if i == maxChain {
 			break
 		}
 		out = append(out, cs.read(e.Data))

@@ -270,7 +270,7 @@ func tellChecks(r *verify.Result, in verify.Input) *checked {
 		i = end
 	}
 	for i := range k.checks {
-		k.checks[i].valid()
+		fixFields(k.checks[i].Details)
 	}
 	words := []string{fmt.Sprintf("%d passed", counts[verify.OK])}
 	for _, n := range []struct {

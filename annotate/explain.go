@@ -37,7 +37,6 @@ type Explainer struct {
 	checked     checkedChains
 
 	headerNames map[string]bool // whether values under these names are masked
-	spare       args            // room for values that is free
 
 	n        int // number of the last event
 	out      []Event
@@ -135,6 +134,9 @@ type hands struct {
 	master      []byte // computed from preMaster
 
 	at map[string]where // where the messages stood, by a short name
+
+	printed *handshake.ClientHello // of which prints are
+	prints  []Field
 }
 
 func newHands() *hands { return &hands{at: make(map[string]where)} }
@@ -218,6 +220,9 @@ type conn struct {
 	darkNoted bool   // and that its tickets may be sealed
 	udpState  *udpState
 	tally     tally
+
+	values args   // of its sentences
+	ground ground // that they stand on
 }
 
 // An alert that was seen.
@@ -320,6 +325,7 @@ func (x *Explainer) retire(c *conn) {
 		return
 	}
 	c.retired = true
+	c.values = nil
 	if x.done = append(x.done, c); len(x.done) <= maxDone {
 		return
 	}
@@ -475,10 +481,10 @@ func (x *Explainer) emit(c *conn, e Event) {
 		e.Host = c.session.host
 		e.Noise = c.session.noise
 	}
-	if c != nil {
+	if c != nil && len(e.Proofs) > 0 {
+		a := c.names()
 		for i := range e.Proofs {
-			client, server := c.ends()
-			e.Proofs[i].Claim, _ = fill(e.Proofs[i].Claim, args{"client": client, "server": server})
+			e.Proofs[i].Claim, _ = claimed[e.Proofs[i].ID].fill(a)
 		}
 	}
 	// What was refuted comes first, so that nobody overlooks it.
@@ -498,15 +504,6 @@ func fix(s *string) {
 	}
 }
 
-func (s *Sentence) valid() {
-	fix(&s.Text)
-	for k, v := range s.Args {
-		if !utf8.ValidString(v) {
-			s.Args[k] = strings.ToValidUTF8(v, "\uFFFD")
-		}
-	}
-}
-
 func fixFields(fs []Field) {
 	for i := range fs {
 		fix(&fs[i].Name)
@@ -515,21 +512,13 @@ func fixFields(fs []Field) {
 	}
 }
 
-func (c *Check) valid() {
-	c.Says.valid()
-	fixFields(c.Details)
-}
-
 // valid makes all text of the event UTF-8. Bytes from the wire may not be, and
-// JSON would change them behind our back. Checks were made so when they were told.
+// JSON would change them behind our back. Sentences and checks were made so when they were told.
 func (e *Event) valid() {
 	fix(&e.Host)
 	fix(&e.Name)
 	fix(&e.Brief)
 	fixFields(e.Fields)
-	for i := range e.Says {
-		e.Says[i].valid()
-	}
 	for i := range e.Proofs {
 		fix(&e.Proofs[i].Reason)
 		fixFields(e.Proofs[i].Inputs)
@@ -542,9 +531,6 @@ func (e *Event) valid() {
 		l := &e.Summary.Legs[i]
 		fix(&l.Title)
 		fixFields(l.Facts)
-		for j := range l.Rows {
-			l.Rows[j].Says.valid()
-		}
 	}
 }
 

@@ -2,6 +2,7 @@ package annotate
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -218,14 +219,48 @@ func (c *conn) names() args {
 	return args{"client": client, "server": server}
 }
 
-// args are the values that sentences about a connection can have.
+// A ground is what the values of sentences about a connection are made of. While it
+// stays, so do they.
+type ground struct {
+	client, server string // what they are called
+	to             netip.AddrPort
+	asked, reason  string
+	cut            int64
+	h              *hands
+	ch1, ch        *handshake.ClientHello
+	hrr, sh        *handshake.ServerHello
+	ske            *handshake.ServerKeyExchange
+	cke            *handshake.ClientKeyExchange
+	leaf           *certificate
+	chain, ticket  int // lengths
+	link           *link
+	parents        int // that it can take up
+	verified       *capture.Fact
+}
+
+// args are the values that sentences about a connection can have. Nobody changes
+// them: they are the same ones as long as they hold.
 func (x *Explainer) args(c *conn) args {
+	h := c.main
+	g := ground{
+		to: c.c.Server, asked: c.askedFor(), reason: c.hiddenReason(), cut: c.cut,
+		h: h, ch1: h.ch1, ch: h.ch, hrr: h.hrr, sh: h.sh, ske: h.ske, cke: h.cke,
+		leaf: h.leaf[1], chain: len(h.chain[1]), ticket: len(h.ticket), link: x.linkOf(h), verified: c.verified,
+	}
+	if g.link != nil {
+		g.parents = len(g.link.from)
+	}
+	g.client, g.server = c.ends()
+	if c.values == nil || c.ground != g {
+		c.values, c.ground = x.valuesOf(c), g
+	}
+	return c.values
+}
+
+func (x *Explainer) valuesOf(c *conn) args {
 	client, server := c.ends()
 	h := c.main
-	a := x.spare
-	if x.spare = nil; a == nil {
-		a = make(args, 28) // as many as there are, so that it does not grow
-	}
+	a := make(args, 28) // as many as there are, so that it does not grow
 	a["client"], a["server"] = client, server
 	a["port"], a["asked"] = port(c.c.Server), or(clip(c.askedFor()), "the host")
 	a["version"], a["suite"] = "TLS", "no suite"
@@ -310,13 +345,6 @@ func (x *Explainer) args(c *conn) args {
 	}
 	a["reason"] = c.hiddenReason()
 	return a
-}
-
-// spend takes back values that nobody holds any more: rows are told by the dozen
-// for each connection, and most of their cost was the room for these.
-func (x *Explainer) spend(a args) {
-	clear(a)
-	x.spare = a
 }
 
 // askedFor is the host and port that the connection is about, as far as it was said.
@@ -412,7 +440,6 @@ func (x *Explainer) rowSeen(c *conn, s Step) Row {
 	f := x.flow(c)
 	r := Row{Step: s, Verdict: matrix[f.id][stepIndex(s)]}
 	a := x.args(c)
-	defer x.spend(a)
 	if c.failure != nil && c.failure.step == s {
 		r.Verdict = Failed
 		id := c.failure.id
@@ -532,7 +559,7 @@ func (x *Explainer) rowSeen(c *conn, s Step) Row {
 				id = "step-refuted-went-on"
 			}
 			r.Verdict = Failed
-			claim, _ := fill(claims[p.ID].claim, a)
+			claim, _ := claimed[p.ID].fill(a)
 			r.Says = say(id, Recomputed, a.with("claim", lower(claim), "reason", reason))
 		}
 	}
@@ -546,11 +573,13 @@ func (x *Explainer) hidden(c *conn, f flow, s Step, a args) (Sentence, bool) {
 	if h.sh == nil {
 		return Sentence{}, false
 	}
-	a["clientbytes"], a["serverbytes"] = strconv.FormatInt(c.wire[0], 10), strconv.FormatInt(c.wire[1], 10)
+	told := func(id string, how Evidence) (Sentence, bool) {
+		return say(id, how, a.with("clientbytes", strconv.FormatInt(c.wire[0], 10), "serverbytes", strconv.FormatInt(c.wire[1], 10))), true
+	}
 	switch s {
 	case Step3, Step4b:
 		if h.earlyOpen() && c.dark[1] > 0 {
-			return say("step-hidden-early", None, a), true
+			return told("step-hidden-early", None)
 		}
 	case Step4a:
 		proxy := c.leg == capture.LegOrigin && c.verified != nil
@@ -559,18 +588,18 @@ func (x *Explainer) hidden(c *conn, f flow, s Step, a args) (Sentence, bool) {
 		}
 		switch {
 		case c.darkAlert[0]:
-			return say("step-4a-sealed-alert", None, a), true
+			return told("step-4a-sealed-alert", None)
 		case h.is13() && c.dark[0] == 1 && c.wire[0] == 24 && !h.fin[0]:
-			return say("step-4a-failed-sealed-alert", None, a), true
+			return told("step-4a-failed-sealed-alert", None)
 		case h.is13() && c.dark[0] > 0 && !h.fin[0]:
-			return say("step-4a-sealed", None, a), true
+			return told("step-4a-sealed", None)
 		case h.is13() && c.dark[0] > 0:
-			return say("step-4a-sealed-rest", None, a), true
+			return told("step-4a-sealed-rest", None)
 		case h.suite() == nil && c.dark[0] > 0:
 			if s, _ := h.proved(proofSKE); s == Refuted {
-				return say("step-4a-refuted-went-on", Recomputed, a), true
+				return told("step-4a-refuted-went-on", Recomputed)
 			}
-			return say("step-hidden-suite", None, a), true
+			return told("step-hidden-suite", None)
 		}
 	case Step7, Step8:
 		ids := [2]string{}
@@ -587,7 +616,7 @@ func (x *Explainer) hidden(c *conn, f flow, s Step, a args) (Sentence, bool) {
 			ids = [2]string{"step-7-sealed-alert", "step-8-sealed-alert"}
 		}
 		if ids[0] != "" {
-			return say(ids[stepIndex(s)-stepIndex(Step7)], None, a), true
+			return told(ids[stepIndex(s)-stepIndex(Step7)], None)
 		}
 	}
 	return Sentence{}, false
@@ -1275,7 +1304,7 @@ func (x *Explainer) legFacts(c *conn) []Field {
 		}
 	}
 	if h.ch1 != nil {
-		out = append(out, clientFingerprints(h.ch1, c.c.Transport)...)
+		out = append(out, h.fingerprints(h.ch1, c.c.Transport)...)
 	}
 	out = append(out, serverFingerprint(h.sh))
 	if c.leg == capture.LegOrigin && c.verified != nil {

@@ -263,7 +263,7 @@ func (x *Explainer) clientHello(c *conn, h *hands, e *Event, b *handshake.Client
 		e.Fields = append(e.Fields, Field{"server name", clip(sni), "in clear: everybody on the path sees which host is meant"})
 	}
 	e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
-	e.Fields = append(e.Fields, clientFingerprints(b, c.c.Transport)...)
+	e.Fields = append(e.Fields, h.fingerprints(b, c.c.Transport)...)
 
 	var brief []string
 	brief = append(brief, highest(b.Versions()))

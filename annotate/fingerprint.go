@@ -12,6 +12,14 @@ const (
 	ja3sNote        = "the habits of the server's TLS library, as an answer to this very hello: many servers share them"
 )
 
+// fingerprints are those of a ClientHello of this handshake.
+func (h *hands) fingerprints(hello *handshake.ClientHello, t capture.Transport) []Field {
+	if h.printed != hello {
+		h.printed, h.prints = hello, clientFingerprints(hello, t)
+	}
+	return h.prints
+}
+
 // clientFingerprints are the names that tools give to a ClientHello.
 func clientFingerprints(h *handshake.ClientHello, t capture.Transport) []Field {
 	over := map[capture.Transport]fingerprint.Transport{

@@ -126,12 +126,22 @@ var claims = func() map[string]claim {
 	return m
 }()
 
+// claimed holds every claim in parts, with its references as they are told.
+var claimed = func() map[string]*template {
+	m := make(map[string]*template, len(claims))
+	for id, c := range claims {
+		m[id] = newTemplate(c.claim)
+		m[id].refs = slices.Clip(citeAll(c.refs))
+	}
+	return m
+}()
+
 func newProof(id string, state ProofState, reason string, inputs ...Field) Proof {
 	c, ok := claims[id]
 	if !ok {
 		panic("annotate: no claim " + id)
 	}
-	return Proof{ID: id, Claim: c.claim, State: state, How: c.how, Inputs: inputs, Reason: reason, Refs: citeAll(c.refs)}
+	return Proof{ID: id, Claim: c.claim, State: state, How: c.how, Inputs: inputs, Reason: reason, Refs: claimed[id].refs}
 }
 
 func field(name, value string) Field { return Field{Name: name, Value: value} }

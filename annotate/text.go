@@ -602,8 +602,10 @@ func pad(s string, width int) string {
 // formatting characters are shown as escapes, so that no header or host name
 // can move the cursor or hide what follows.
 func clean(s string) string {
-	s = marks.Replace(s)
-	if strings.IndexFunc(s, unsafeRune) < 0 && utf8.ValidString(s) {
+	if strings.IndexByte(s, '[') >= 0 {
+		s = marks.Replace(s)
+	}
+	if printableASCII(s) || strings.IndexFunc(s, unsafeRune) < 0 && utf8.ValidString(s) {
 		return s
 	}
 	var b strings.Builder
@@ -618,6 +620,16 @@ func clean(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// printableASCII tells whether s is what most text is, and harmless.
+func printableASCII(s string) bool {
+	for i := range len(s) {
+		if s[i]-0x20 >= 0x7f-0x20 {
+			return false
+		}
+	}
+	return true
 }
 
 // marks are what only we may write: a header with one in it must not look proven.

@@ -190,7 +190,7 @@ func hexList(values []uint16) string {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = fmt.Appendf(b, "%04x", v)
+		b = hex.AppendEncode(b, []byte{byte(v >> 8), byte(v)})
 	}
 	return string(b)
 }
