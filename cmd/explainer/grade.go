@@ -70,8 +70,7 @@ func gradeProxy(c *cli.Context) error {
 		what = "this program's own proxy"
 		report, err = gradeOwn(c)
 	} else {
-		what = c.String("proxy")
-		report, hint, err = gradeOther(c)
+		report, what, hint, err = gradeOther(c)
 	}
 	if err != nil {
 		return err
@@ -185,42 +184,42 @@ func firstUses(dir string) (*ca.Authority, *grade.Own, error) {
 	return a, own, nil
 }
 
-// gradeOther grades the proxy of --proxy; the hint is what would make more lines testable.
-func gradeOther(c *cli.Context) (*grade.Report, string, error) {
+// gradeOther grades the proxy of --proxy. what is its URL without a password, hint
+// what would make more lines testable.
+func gradeOther(c *cli.Context) (report *grade.Report, what, hint string, err error) {
 	u, err := url.Parse(c.String("proxy"))
 	if err != nil || u.Scheme != "http" || u.Hostname() == "" || u.Port() == "" {
-		return nil, "", usage("--proxy "+quote(c.String("proxy"))+" is not http://HOST:PORT", "as in --proxy http://127.0.0.1:8080")
+		return nil, "", "", usage("--proxy "+quote(c.String("proxy"))+" is not http://HOST:PORT", "as in --proxy http://127.0.0.1:8080")
 	}
 	if !isLocal(u.Hostname()) {
-		return nil, "", usage(u.Hostname()+" is no address of this machine", "the lab's origins are on loopback: run grade on the machine of the proxy")
+		return nil, "", "", usage(u.Hostname()+" is no address of this machine", "the lab's origins are on loopback: run grade on the machine of the proxy")
 	}
 	labCA, trusted, err := labAuthority(c.String("lab"))
 	if err != nil {
-		return nil, "", failed(err, "")
+		return nil, "", "", failed(err, "")
 	}
 	data, err := os.ReadFile(c.String("ca"))
 	if err != nil {
-		return nil, "", fileError("CA", err)
+		return nil, "", "", fileError("CA", err)
 	}
 	certs, err := parseCertificates(data)
 	if err != nil {
-		return nil, "", failed(fmt.Errorf("CA %s: %w", c.String("ca"), err), "the file holds one or more certificates, PEM")
+		return nil, "", "", failed(fmt.Errorf("CA %s: %w", c.String("ca"), err), "the file holds one or more certificates, PEM")
 	}
 	lab, err := grade.NewLab(labCA)
 	if err != nil {
-		return nil, "", failed(err, "")
+		return nil, "", "", failed(err, "")
 	}
 	defer lab.Close()
 	evidence, err := runLab(c, lab, &grade.Proxy{Addr: u.Host, User: u.User, CA: certs}, nil, false)
 	if err != nil {
-		return nil, "", err
+		return nil, "", "", err
 	}
-	report := grade.Judge(evidence)
-	hint := ""
+	report = grade.Judge(evidence)
 	if len(report.Untested) > 0 {
 		hint = "make the proxy trust " + trusted + " for origins, as it would a public CA, and run this again"
 	}
-	return report, hint, nil
+	return report, u.Redacted(), hint, nil
 }
 
 // labAuthority opens the lab's CA in dir, or makes it; without dir it is one for the moment.
@@ -254,7 +253,14 @@ func isLocal(host string) bool {
 }
 
 func runLab(c *cli.Context, lab *grade.Lab, p *grade.Proxy, own *ca.Authority, expiredTrusted bool) (*grade.Evidence, error) {
-	evidence, err := lab.Run(c.Context, p, own, expiredTrusted, nil)
+	progress := func(done, all int, id string) {}
+	if widthOf(c.App.ErrWriter) > 0 && os.Getenv("TERM") != "dumb" {
+		progress = func(done, all int, id string) {
+			fmt.Fprintf(c.App.ErrWriter, "\r\x1b[K%d of %d: %s", done+1, all, id)
+		}
+		defer fmt.Fprint(c.App.ErrWriter, "\r\x1b[K")
+	}
+	evidence, err := lab.Run(c.Context, p, own, expiredTrusted, progress)
 	switch {
 	case errors.Is(err, grade.ErrOtherCA):
 		return nil, failed(err, "--ca is the CA that the proxy signs with, not the lab's")

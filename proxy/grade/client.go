@@ -18,8 +18,6 @@ import (
 
 	"explainer/ca/verify"
 	"explainer/capture/handshake"
-
-	"golang.org/x/net/http2"
 )
 
 // requestTime bounds one request through the proxy.
@@ -143,17 +141,18 @@ func (l *Lab) fetch(ctx context.Context, conn *tls.Conn, t *trial) (*http.Respon
 	}
 	r.Header.Set("User-Agent", "explainer-grade")
 	r.Header.Set("Accept", "text/html, */*")
-	if conn.ConnectionState().NegotiatedProtocol == "h2" {
-		h2, err := (&http2.Transport{}).NewClientConn(conn)
-		if err != nil {
-			return nil, err
-		}
-		return h2.RoundTrip(r)
+	dialled := false
+	transport := &http.Transport{
+		ForceAttemptHTTP2: true,
+		DialTLSContext: func(context.Context, string, string) (net.Conn, error) {
+			if dialled {
+				return nil, io.ErrUnexpectedEOF // one trial, one connection
+			}
+			dialled = true
+			return conn, nil
+		},
 	}
-	if err := r.Write(conn); err != nil {
-		return nil, err
-	}
-	return http.ReadResponse(bufio.NewReader(conn), r)
+	return transport.RoundTrip(r)
 }
 
 // buffered is a connection of which some bytes were read ahead.

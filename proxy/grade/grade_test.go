@@ -38,7 +38,7 @@ func newLab(t *testing.T) (lab *grade.Lab, file string) {
 // run grades the proxy at addr.
 func run(t *testing.T, lab *grade.Lab, addr string, own *x509.Certificate) *grade.Report {
 	t.Helper()
-	evidence, err := lab.Run(context.Background(), &grade.Proxy{Addr: addr, CA: []*x509.Certificate{own}}, nil, false, nil)
+	evidence, err := lab.Run(context.Background(), &grade.Proxy{Addr: addr, CA: []*x509.Certificate{own}}, nil, false, func(int, int, string) {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -20,8 +22,6 @@ import (
 	"explainer/ca"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
-
-	"golang.org/x/net/http2"
 )
 
 // The trials that are no fault of package ca.
@@ -145,8 +145,8 @@ func (l *Lab) Names() map[string]string {
 
 // Run makes every request through the proxy. own is nil but for this program's
 // own proxy, whose CA then signs an origin's certificate; expiredTrusted tells
-// that the proxy was told to trust the second of Roots too. progress, which may
-// be nil, is called before each request. The error is that there is no such proxy.
+// that the proxy was told to trust the second of Roots too. progress is
+// called before each request. The error is that there is no such proxy.
 func (l *Lab) Run(ctx context.Context, p *Proxy, own *ca.Authority, expiredTrusted bool, progress func(done, all int, id string)) (*Evidence, error) {
 	p.roots = x509.NewCertPool()
 	for _, c := range p.CA {
@@ -157,9 +157,7 @@ func (l *Lab) Run(ctx context.Context, p *Proxy, own *ca.Authority, expiredTrust
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if progress != nil {
-			progress(i, len(l.trials), t.id)
-		}
+		progress(i, len(l.trials), t.id)
 		out := &Trial{ID: t.id, Host: t.host}
 		e.Trials = append(e.Trials, out)
 		switch {
@@ -301,17 +299,11 @@ func (l *Lab) serveConn(t *trial, conn net.Conn, config *tls.Config) {
 		t.mu.Unlock()
 		return
 	}
-	counted := &counter{Conn: secure, t: t}
-	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for name, values := range l.header() {
-			w.Header()[name] = values
-		}
-		io.WriteString(w, l.word)
-	})
 	if secure.ConnectionState().NegotiatedProtocol == "h2" {
-		(&http2.Server{}).ServeConn(counted, &http2.ServeConnOpts{Handler: handler})
+		l.serveHTTP2(secure)
 		return
 	}
+	counted := &counter{Conn: secure, t: t}
 	r, err := http.ReadRequest(bufio.NewReader(counted))
 	if err != nil {
 		return
@@ -320,6 +312,42 @@ func (l *Lab) serveConn(t *trial, conn net.Conn, config *tls.Config) {
 	resp.Write(secure)
 	secure.Close()
 }
+
+// serveHTTP2 answers the requests of a connection until it is closed.
+func (l *Lab) serveHTTP2(conn *tls.Conn) {
+	one := &oneConn{conn: conn, closed: make(chan struct{})}
+	server := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			maps.Copy(w.Header(), l.header())
+			io.WriteString(w, l.word)
+		}),
+		ConnState: func(_ net.Conn, s http.ConnState) {
+			if s == http.StateClosed {
+				close(one.closed)
+			}
+		},
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	server.Serve(one)
+}
+
+// oneConn is a listener that gives one connection, and ends with it.
+type oneConn struct {
+	conn   net.Conn
+	closed chan struct{}
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	if c := l.conn; c != nil {
+		l.conn = nil
+		return c, nil
+	}
+	<-l.closed
+	return nil, net.ErrClosed
+}
+
+func (l *oneConn) Close() error   { return nil }
+func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{} }
 
 // header is that of every answer of an origin.
 func (l *Lab) header() http.Header {
