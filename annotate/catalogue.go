@@ -153,10 +153,6 @@ func newTemplate(text string) *template {
 		key := strings.ToLower(name[:1]) + name[1:]
 		t.places = append(t.places, place{name, key, key != name})
 		text = after
-		if value == "1" && strings.HasPrefix(text, " bytes") {
-			b.WriteString(" byte")
-			text = text[len(" bytes"):]
-		}
 	}
 }
 
@@ -174,6 +170,7 @@ func (t *template) fill(a args) (string, map[string]string) {
 	}
 	f = &filled{values: make([]string, len(t.places)), used: make(map[string]string, len(t.places))}
 	var b strings.Builder
+	b.WriteString(t.parts[0])
 	for i, p := range t.places {
 		value := a[p.key]
 		f.values[i] = value
@@ -183,11 +180,15 @@ func (t *template) fill(a args) (string, map[string]string) {
 		case p.capital:
 			value = strings.ToUpper(value[:1]) + value[1:]
 		}
-		b.WriteString(t.parts[i])
 		b.WriteString(value)
 		f.used[p.name] = strings.ToValidUTF8(value, "\uFFFD")
+		after := t.parts[i+1]
+		if rest, bytes := strings.CutPrefix(after, " bytes"); bytes && value == "1" {
+			b.WriteString(" byte")
+			after = rest
+		}
+		b.WriteString(after)
 	}
-	b.WriteString(t.parts[len(t.places)])
 	f.text = strings.ToValidUTF8(b.String(), "\uFFFD")
 	t.last.Store(f)
 	return f.text, f.used
