@@ -207,6 +207,7 @@ type conn struct {
 	told      bool // and was
 	verified  *capture.Fact
 	minted    *capture.Fact
+	shown     *shown // the case that the proxy itself shows here
 	pass      *capture.Fact
 	refused   *capture.Fact
 	asked     string // host:port that the session is about

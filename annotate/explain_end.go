@@ -168,6 +168,10 @@ func (x *Explainer) failByAlert(c *conn, al alert) {
 			cause = "the client offers no cipher suite with RSA key transport, which textbook mode needs; " + cause
 		}
 		c.fail(Step1, id, cause, al.at)
+	case al.side == 0 && h.saidWrong(proofServerFin) && (al.desc == 51 || al.desc == 40):
+		c.fail(Step2, "step-2-refused-finished", cause, al.at)
+	case al.side == 0 && c.shown != nil && c.shown.atStep2() && !c.shown.control() && !aboutCertificate(al.desc):
+		c.fail(Step2, "step-2-case-refused", cause, al.at)
 	case al.side == 0 && x.hasCertificate(c) && al.desc == 51:
 		// decrypt_error is about a signature or a Finished; which one is not said.
 		id := proofSKE
@@ -206,6 +210,10 @@ func (x *Explainer) failCertificate(c *conn, al alert, cause string) {
 			id = "step-4a-proxy-ok-failed"
 		}
 		c.fail(Step4a, id, cause, at)
+		return
+	}
+	if c.shown != nil {
+		c.failCase(aboutCertificate(al.desc), cause, at)
 		return
 	}
 	if c.leg == capture.LegBrowser && c.minted != nil {
@@ -331,6 +339,9 @@ func (x *Explainer) end(c *conn, e *Event) {
 	x.settleEnd(c)
 }
 
+// saidWrong tells whether a proof failed.
+func (h *hands) saidWrong(id string) bool { s, _ := h.proved(id); return s == Refuted }
+
 func (h *hands) has(id string) bool { s, _ := h.proved(id); return s != "" }
 
 // provenGoodbye tells whether a side sent close_notify and nobody else can have.
@@ -410,6 +421,8 @@ func (x *Explainer) settleEnd(c *conn) {
 			c.fail(x.firstMissing(c), "step-failed", cause, at)
 		case c.closedAt[0].first < h.at["sh"].first:
 			c.fail(Step4a, "step-4a-failed-early", "", at)
+		case c.shown != nil && c.shown.fault != nil && !c.shown.control():
+			c.failCaseSilent(at)
 		case c.leg == capture.LegBrowser && c.minted != nil:
 			c.fail(Step4a, "step-4a-failed-silent-minted", "", at)
 		case h.certSeen[1]:
@@ -606,6 +619,9 @@ func (x *Explainer) notes(c *conn) []Sentence {
 		out = append(out, say("mutual-tls-none", how, a))
 	} else if h.requested {
 		out = append(out, say("mutual-tls-unseen", None, a))
+	}
+	if c.shown != nil {
+		out = append(out, x.caseNote(c))
 	}
 	if c.overUDP() {
 		out = append(out, x.udpNotes(c)...)

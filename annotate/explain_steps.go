@@ -344,6 +344,9 @@ func (x *Explainer) valuesOf(c *conn) args {
 		a["checked"], a["roots"], a["finding"] = or(clip(v.Host), "the host"), rootsWords(v.Addr), findingWords(v)
 	}
 	a["reason"] = c.hiddenReason()
+	if c.shown != nil {
+		c.shown.words(a)
+	}
 	return a
 }
 
@@ -469,7 +472,7 @@ func (x *Explainer) rowSeen(c *conn, s Step) Row {
 		case f.id == "unknown" && c.main.ch == nil && c.tls:
 			r.Verdict, r.Says = Unknown, say("step-capture-begins", None, a)
 			return r
-		case s == Step4a && c.failure != nil && (c.main.fin[0] || c.main.finSealed[0]) && stepIndex(c.failure.step) > stepIndex(Step4a):
+		case s == Step4a && c.failure != nil && (c.main.fin[0] || c.main.finSealed[0]):
 			r.Verdict, r.Says = Unseen, say("step-4a-finished", Inferred, a)
 			r.Packets = c.main.at["cfin"].packets()
 			return r
@@ -495,6 +498,10 @@ func (x *Explainer) rowSeen(c *conn, s Step) Row {
 			id := "step-4a-finished-only"
 			fault := x.fault(c.main)
 			switch {
+			case c.shown.control() && c.over:
+				id = "step-4a-case-finished-control"
+			case c.shown.known() && c.over:
+				id = "step-4a-case-finished"
 			case c.leg == capture.LegBrowser && c.minted != nil:
 				id = "step-4a-finished-only-minted"
 			case !c.over:
@@ -963,6 +970,8 @@ func (x *Explainer) row4a(c *conn, f flow, a args, r *Row) {
 			r.Says = say("step-4a-raw", Inferred, a)
 		case ske == Refuted || cv == Refuted:
 			r.Says = say("step-4a-refuted-went-on", Recomputed, a)
+		case c.shown.known():
+			r.Says = say(c.row4aCase(), Inferred, a)
 		case c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome == "ok":
 			r.Says = say("step-4a-proxy-ok", None, a)
 		case c.leg == capture.LegOrigin && c.verified != nil:

@@ -104,6 +104,10 @@ func (x *Explainer) apply(c *conn, f *capture.Fact) {
 		c.main.em = f.Data
 	case capture.FactRefused:
 		c.refused = f
+	case capture.FactCase:
+		c.shown = shownBy(f)
+		c.asked = or(c.asked, f.Host)
+		x.host(c, f.Host)
 	}
 }
 
@@ -212,6 +216,8 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 	case capture.FactRefused:
 		a = a.with("reason", refusedWords(f))
 		tell("handshake stopped", "fact-refused")
+	case capture.FactCase:
+		caseEvent(&e, f, a)
 	case capture.FactRoot:
 		x.authorities.note(f)
 		return e, false

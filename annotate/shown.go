@@ -1,0 +1,168 @@
+package annotate
+
+import (
+	"strings"
+
+	"explainer/ca"
+	"explainer/capture"
+)
+
+// A shown case is what the proxy itself, as the server, shows a client.
+type shown struct {
+	id    string    // as recorded, clipped
+	fault *ca.Fault // nil where the recording is of a case that is not known here
+}
+
+// known tells whether there is a case, and one that is known here.
+func (s *shown) known() bool { return s != nil && s.fault != nil }
+
+func (s *shown) control() bool { return s.known() && s.fault.Severity == ca.Control }
+
+// atStep2 tells whether the case is a fault of the handshake and not of the certificate.
+func (s *shown) atStep2() bool { return s.known() && s.fault.Step == string(Step2) }
+
+func shownBy(f *capture.Fact) *shown {
+	return &shown{or(clip(f.Outcome), "without a name"), ca.FaultOf(f.Outcome)}
+}
+
+// words gives the values that sentences about a case have places for.
+func (s *shown) words(a args) {
+	a["case"], a["wrong"], a["check"], a["severity"], a["control"], a["needs"] = s.id, "", "", "", "", ""
+	if f := s.fault; f != nil {
+		a["wrong"], a["check"], a["severity"], a["control"] = strings.TrimSuffix(f.Wrong, "."), strings.TrimSuffix(f.Check, "."), string(f.Severity), or(f.Control, f.ID)
+		a["needs"] = map[ca.Severity]string{
+			ca.Critical: "Anybody on the path could be that server",
+			ca.High:     "Anybody on the path who has a certificate for a name of their own could be that server",
+			ca.Medium:   "Anybody on the path who has something stolen, expired, revoked, collided or factored could be that server",
+		}[f.Severity]
+	}
+}
+
+// caseEvent tells what the proxy shows.
+func caseEvent(e *Event, f *capture.Fact, a args) {
+	s := shownBy(f)
+	a = a.with()
+	s.words(a)
+	e.Name = "case"
+	id := "fact-case"
+	switch {
+	case s.fault == nil:
+		id = "fact-case-unknown"
+	case s.control():
+		id = "fact-case-control"
+	default:
+		a["step"] = s.fault.Step
+	}
+	e.Says = []Sentence{say(id, None, a)}
+	e.Brief = e.Says[0].Text
+	e.Fields = []Field{{"case", s.id, ""}, {"certificate about", clip(f.Host), "the name or address that the client asked for"}}
+	if s.fault != nil {
+		e.Fields = append(e.Fields, Field{"severity", string(s.fault.Severity), severityWords[s.fault.Severity]}, field("what is wrong", s.fault.Wrong),
+			field("check that catches it", s.fault.Check), field("step", s.fault.Step), field("incident", s.fault.Incident))
+	}
+	if f.Addr != "" {
+		e.Fields = append(e.Fields, Field{"only version", clip(f.Addr), "that the proxy offers"})
+	}
+	if f.Detail != "" {
+		e.Fields = append(e.Fields, field("run", clip(f.Detail)))
+	}
+}
+
+// severityWords say what an attacker must have.
+var severityWords = map[ca.Severity]string{
+	ca.Control:  "no fault: what a client should accept",
+	ca.Critical: "an attacker needs nothing but a place on the path",
+	ca.High:     "an attacker needs a certificate that anybody can get for a name of their own",
+	ca.Medium:   "an attacker needs something stolen, expired, revoked, collided or factored",
+	ca.Low:      "sloppiness, by itself no attack",
+}
+
+// failCase notes that a client stopped with an alert about the certificate of a
+// case; known tells whether the alert says that it is about the certificate.
+func (c *conn) failCase(known bool, cause string, at where) {
+	id := "step-4a-case-perhaps"
+	switch {
+	case c.shown.control():
+		id = "step-4a-case-refused-control"
+	case known:
+		id = "step-4a-case-refused"
+	}
+	c.fail(Step4a, id, cause, at)
+}
+
+// failCaseSilent notes that a client hung up without a word.
+func (c *conn) failCaseSilent(at where) {
+	if c.shown.atStep2() {
+		c.fail(Step2, "step-2-case-silent", "", at)
+		return
+	}
+	c.fail(Step4a, "step-4a-case-silent", "", at)
+}
+
+// row4aCase is the sentence about a client that went on after the certificate of a case.
+func (c *conn) row4aCase() string {
+	switch s := c.shown; {
+	case s.control():
+		return "step-4a-case-control"
+	case s.atStep2():
+		return "step-4a-case-elsewhere"
+	case s.fault != nil && s.fault.Severity == ca.Low:
+		return "step-4a-case-accepted-low"
+	}
+	return "step-4a-case-accepted"
+}
+
+// caseNote is what the end of the story says about how the client took a case.
+func (x *Explainer) caseNote(c *conn) Sentence {
+	h, s := c.main, c.shown
+	a := x.args(c).with("count", plural(int(c.bytes[0]), "byte"), "moment", "before it had finished its part of the handshake")
+	if h.fin[0] {
+		a["moment"] = "after it had finished its part of the handshake"
+	}
+	var refusal, ours *alert
+	for i, al := range c.alerts {
+		switch {
+		case al.desc == 0 || al.desc == 90 || al.level == 1 && !h.is13():
+		case al.side == 0 && refusal == nil:
+			refusal = &c.alerts[i]
+		case al.side == 1 && ours == nil:
+			ours = &c.alerts[i]
+		}
+	}
+	switch {
+	case s.fault == nil:
+		return say("shown-unknown", None, a)
+	case refusal != nil:
+		a["cause"] = c.causeOf(*refusal)
+		id := "shown-refused"
+		switch {
+		case s.control():
+			id = "shown-refused-control"
+		case c.bytes[0] > 0:
+			id = "shown-refused-data"
+		}
+		return say(id, c.seenAlert(refusal), a)
+	case c.wentOn():
+		id := "shown-accepted"
+		switch {
+		case s.control():
+			id = "shown-accepted-control"
+		case s.fault.Severity == ca.Low:
+			id = "shown-accepted-low"
+		}
+		return say(id, c.seen(), a)
+	case h.sh == nil && ours != nil:
+		a["cause"] = c.causeOf(*ours)
+		return say("shown-blocked", Clear, a)
+	case h.sh != nil && c.dark[0] == 0 && !c.missing && (c.closer == 1 || c.saidGoodbye(0)):
+		return say("shown-left", Inferred, a)
+	}
+	return say("shown-unknown", None, a)
+}
+
+func (c *conn) seenAlert(al *alert) Evidence {
+	if al.protected {
+		return Decrypted
+	}
+	return Clear
+}
