@@ -63,6 +63,8 @@ type Conn struct {
 	table      [2]uint32          // largest HPACK table that each side's encoder was allowed
 
 	previews int // bytes collected for previews in all bodies
+
+	give func(from int, at int64, twin []byte) // nil: no twin is asked for
 }
 
 // A Piece is plaintext that was not read here, and where it stood.
@@ -70,6 +72,7 @@ type Piece struct {
 	From int
 	Mark Mark
 	Data []byte
+	at   int64 // where Data stands in the plaintext
 }
 
 // asked is a request that waits for its response.
@@ -102,15 +105,18 @@ type half struct {
 	step  step
 	in    []byte // the data in hand, during a Feed only
 	pos   int
+	start int64 // where in stands in the plaintext
+	fed   int64 // bytes of plaintext so far
 	mark  Mark
 	seen  Mark // last byte of the data before
 	ended bool // End was called
 	final bool // and everything before it was read
 
-	begun bool   // an element (head, trailers, frame) is being collected
-	first Mark   // its first byte
-	count int64  // its bytes so far
-	buf   []byte // and those of them that are kept
+	begun   bool   // an element (head, trailers, frame) is being collected
+	first   Mark   // its first byte
+	firstAt int64  // where in the plaintext that is
+	count   int64  // its bytes so far
+	buf     []byte // and those of them that are kept
 
 	// HTTP/1
 	used    bool // a head was read before
@@ -125,6 +131,8 @@ type half struct {
 	socket *socket // WebSocket
 
 	un unparsed
+
+	covering *covering // nil: no twin is asked for
 }
 
 // New returns a Conn that has seen nothing.
@@ -170,7 +178,10 @@ func (c *Conn) Feed(from int, data []byte, mark Mark) []Item {
 		return nil
 	}
 	c.halves[1-h.from].un.tell(c, 1-h.from)
-	c.run(h, data, mark)
+	h.cover(len(data))
+	h.fed += int64(len(data))
+	c.run(h, data, mark, h.fed-int64(len(data)))
+	c.settleTwins()
 	return c.items
 }
 
@@ -198,6 +209,7 @@ func (c *Conn) end(from int, mark Mark, cut bool) []Item {
 		c.settle(readHead) // no answer will come
 	}
 	c.finish(h)
+	c.settleTwins()
 	return c.items
 }
 
@@ -224,15 +236,15 @@ func (c *Conn) finish(h *half) {
 	h.buf = nil
 }
 
-// run reads data. It may be entered again for held bytes.
-func (c *Conn) run(h *half, data []byte, mark Mark) {
-	in, pos, was := h.in, h.pos, h.mark
-	h.in, h.pos, h.mark = data, 0, mark
+// run reads data, which stands at a place of the plaintext. It may be entered again for held bytes.
+func (c *Conn) run(h *half, data []byte, mark Mark, at int64) {
+	in, pos, was, start := h.in, h.pos, h.mark, h.start
+	h.in, h.pos, h.mark, h.start = data, 0, mark, at
 	for h.pos < len(h.in) {
 		h.step(c, h)
 	}
 	h.seen = h.at(len(h.in) - 1)
-	h.in, h.pos, h.mark = in, pos, was
+	h.in, h.pos, h.mark, h.start = in, pos, was, start
 }
 
 // at returns the mark of byte i of the data in hand.
@@ -263,6 +275,7 @@ func (h *half) begin() {
 	if !h.begun {
 		h.begun = true
 		h.first = h.at(h.pos)
+		h.firstAt = h.here()
 	}
 }
 
@@ -308,7 +321,7 @@ func (c *Conn) settle(to step) {
 	held := c.held
 	c.held, c.heldLen = nil, 0
 	for _, p := range held {
-		c.run(h, p.Data, p.Mark)
+		c.run(h, p.Data, p.Mark, p.at)
 	}
 	h.un.tell(c, 0) // for the other side speaks
 	if h.ended {
@@ -335,11 +348,12 @@ func (h *half) piece() Piece {
 	if m.End-m.Start == int64(len(h.in)) {
 		m.Start += int64(h.pos)
 	}
-	return Piece{From: h.from, Mark: m, Data: h.in[h.pos:]}
+	return Piece{From: h.from, Mark: m, Data: h.in[h.pos:], at: h.here()}
 }
 
 // readTunnel passes the bytes of a tunnel on.
 func readTunnel(c *Conn, h *half) {
+	h.tunnelTwin()
 	c.rest = append(c.rest, h.piece())
 	h.pos = len(h.in)
 }
@@ -373,6 +387,7 @@ func (c *Conn) fail(h *half, why string) {
 			u.last = h.at(h.pos - 1)
 		}
 	}
+	h.foreignTwin()
 	h.done()
 	h.buf = nil
 	h.step = readUnparsed

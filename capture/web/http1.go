@@ -14,6 +14,7 @@ func readHead(c *Conn, h *half) {
 		for h.pos < len(h.in) && (h.in[h.pos] == '\r' || h.in[h.pos] == '\n') {
 			h.begin()
 			h.pos++
+			h.stays(h.in[h.pos-1 : h.pos])
 		}
 	}
 	for !h.sure {
@@ -257,6 +258,9 @@ func (c *Conn) headDone(h *half, head *Head, f framing) {
 	head.EndsHere = f.kind == "" || f.kind == "content-length" && f.length == 0
 	last := h.at(h.pos - 1)
 	c.emit(h.from, h.first, last, head)
+	if h.covering != nil {
+		h.stays(headTwin(h.buf, h.from == 0, false))
+	}
 	h.done()
 	h.used = true
 	if head.EndsHere {
@@ -517,6 +521,7 @@ func readChunkSize(c *Conn, h *half) {
 		switch {
 		case b == '\n' && s.digits > 0:
 			h.framingBytes(1)
+			h.stays([]byte{b})
 			h.remain = s.n
 			h.step = readChunk
 			if s.n == 0 {
@@ -535,6 +540,9 @@ func readChunkSize(c *Conn, h *half) {
 		}
 		s.len++
 		h.framingBytes(1)
+		if !s.extension || b == ';' || b == ' ' || b == '\t' || b == '\r' {
+			h.stays([]byte{b})
+		}
 	}
 }
 
@@ -564,8 +572,10 @@ func readChunkEnd(c *Conn, h *half) {
 	case b == '\r' && h.remain == 0:
 		h.remain = -1 // seen
 		h.framingBytes(1)
+		h.stays([]byte{b})
 	case b == '\n':
 		h.framingBytes(1)
+		h.stays([]byte{b})
 		h.step = readChunkSize
 	default:
 		c.fail(h, "malformed-chunk")
@@ -589,6 +599,9 @@ func readTrailers(c *Conn, h *half) {
 			fields = nil
 		}
 		h.body.over(h.first, h.at(h.pos-1))
+		if h.covering != nil {
+			h.stays(headTwin(h.buf, false, true))
+		}
 		h.done()
 		c.endBody(h.from, &h.body, fields, true)
 		c.messageDone(h)

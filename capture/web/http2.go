@@ -97,6 +97,8 @@ type frames struct {
 	head   Head // what hpack emits into
 	size   int
 	tooBig bool
+
+	rawBlock // for the twin
 }
 
 // stream is one open stream of HTTP/2.
@@ -124,6 +126,9 @@ func (c *Conn) beginHTTP2(h *half) {
 			return
 		}
 		f.head.add(hf.Name, hf.Value)
+		if h.covering != nil {
+			f.fields = append(f.fields, hf)
+		}
 	})
 	f.hpack.SetMaxStringLength(maxHead)
 	f.hpack.SetAllowedMaxDynamicTableSize(max(4096, c.table[h.from]))
@@ -173,6 +178,7 @@ func readPreface(c *Conn, h *half) {
 		c.fail(h, "malformed-preface")
 	case len(h.buf) == len(preface):
 		c.emit(h.from, h.first, h.at(h.pos-1), &Frame{Type: "PREFACE", Len: len(preface)})
+		h.stays([]byte(preface))
 		h.done()
 		h.step = readFrameHeader
 	}
@@ -207,6 +213,7 @@ func (c *Conn) frameBegins(h *half) {
 			f.body = &s.halves[h.from].body
 			f.body.over(h.first, h.at(h.pos-1))
 		}
+		h.stays(h.buf)
 		h.done()
 		h.step = readData
 		if f.left == 0 {
@@ -278,6 +285,7 @@ func readData(c *Conn, h *half) {
 	if f.pad < 0 {
 		f.pad = int(h.in[h.pos])
 		h.pos++
+		h.stays(h.in[h.pos-1 : h.pos])
 		if f.left--; f.pad > f.left {
 			c.fail(h, "malformed-frame")
 			return
@@ -335,6 +343,7 @@ func (c *Conn) frameEnds(h *half) {
 		out.Detail = f.detail(payload)
 		c.emit(h.from, h.first, h.at(h.pos-1), out)
 		c.effect(h.from, f, payload)
+		h.staysAt(h.firstAt, frameTwin(f.typ, h.buf))
 	}
 	h.done()
 }
@@ -473,8 +482,12 @@ func (c *Conn) headerBlock(h *half, p []byte) (why string) {
 		f.blockEnd = f.typ == frameHeaders && f.flags&flagEndStream != 0
 		f.blockFlags, f.blockLen = f.flags, 0
 		f.blockFirst = h.first
+		f.rawBlock = rawBlock{rawAt: h.firstAt}
 	}
 	f.blockLen += f.length
+	if !h.keepFrame(p) {
+		return "head-too-long"
+	}
 	if len(f.block)+len(p) > maxHead {
 		return "head-too-long"
 	}
@@ -490,6 +503,9 @@ func (c *Conn) headerBlock(h *half, p []byte) (why string) {
 	f.blockStream = 0
 	if why := f.decode(p); why != "" {
 		return why
+	}
+	if h.blockTwin() != nil {
+		return "malformed-hpack"
 	}
 	return c.headersDone(h, id)
 }

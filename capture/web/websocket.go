@@ -92,6 +92,7 @@ func readSocketHeader(c *Conn, h *half) {
 			c.fail(h, "malformed-frame")
 			return
 		}
+		h.stays(b)
 		h.step = readSocketPayload
 		if s.len == 0 {
 			c.socketFrameEnds(h)
@@ -143,6 +144,7 @@ func readSocketPayload(c *Conn, h *half) {
 	} else {
 		s.start = s.unmask(s.start, p[:min(n, messagePreview-len(s.start))])
 	}
+	h.payloadTwin(p)
 	h.skip(n)
 	if s.at += int64(n); s.at == s.len {
 		c.socketFrameEnds(h)
