@@ -71,7 +71,8 @@ type half struct {
 	drops  int
 	first  piece // of the byte at told, where it was dropped; off < 0: it was not
 
-	tls tlsHalf
+	tls  tlsHalf
+	twin twinHalf
 }
 
 // An event waits its turn: a gap, bytes behind it, or the end.
@@ -102,6 +103,9 @@ func (c *conn) chunk(in *Chunk) {
 	c.seq++
 	h.pieces = append(h.pieces, piece{h.next, in.Packet, in.Time, c.seq})
 	h.next += int64(len(in.Data))
+	if c.d.Twin != nil {
+		h.twin.raw = append(h.twin.raw, in.Data...)
+	}
 	c.push(h, in.Data)
 	h.trim()
 	if c.halves[h.side.Other()].blocked {
@@ -196,6 +200,7 @@ func (c *conn) step(h *half, p []byte) (int, status) {
 			}
 		}
 		h.preview = append(h.preview, p[:min(n, cap(h.preview)-len(h.preview))]...)
+		c.twinCover(h, h.off+int64(n))
 		switch room := maxSearch - (h.off - h.base); {
 		case room > 0 && h.why == OpaqueUnknown:
 			h.before.add(p[:min(int64(n), room)])
@@ -506,6 +511,7 @@ func (c *conn) add(h *half, end int64, m Message) *Message {
 	m.Conn = c.pub
 	m.Side = h.side
 	m.Span = Span{h.told, end}
+	c.twinTold(h, h.told, end, m.Body)
 	h.told = end
 	h.first.off = -1
 	c.d.messages = append(c.d.messages, m)

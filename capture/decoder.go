@@ -67,6 +67,12 @@ type Decoder struct {
 	// connections with RSA key transport (RFC 5246 7.4.7.1), and no others.
 	PrivateKeys []*rsa.PrivateKey
 
+	// Twin, if set before the first Feed, is given the twin of each TCP stream: bytes
+	// that are to stand from off on, in order. They are valid until it returns. Of
+	// bytes that are not given, nothing is known to be harmless. All secrets have to
+	// be fed first, whether SecretsFirst is set or not.
+	Twin func(conn int, side Side, off int64, twin []byte)
+
 	conns    map[int]*conn
 	udp      map[int]*udpConn
 	udpHeld  int64 // bytes of udp's messages that are not complete
@@ -213,6 +219,7 @@ func (d *Decoder) after(c *conn) {
 }
 
 func (d *Decoder) free(c *conn) {
+	c.twinEnd()
 	d.waiting -= c.waiting
 	c.waiting = 0
 	d.secrets.forget(c)

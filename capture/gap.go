@@ -63,12 +63,14 @@ func (c *conn) find(h *half, p []byte) (int, status) {
 			return i, done
 		case perhaps:
 			h.skim(p[:i])
+			c.twinCover(h, h.off+int64(i))
 			h.want = want
 			h.searching, h.headSeq = true, h.at(h.off+int64(i)).seq
 			return i, more
 		}
 	}
 	h.skim(p)
+	c.twinCover(h, h.off+int64(len(p)))
 	return len(p), more
 }
 
@@ -361,6 +363,6 @@ func (c *conn) webAgain(h *half, plain []byte, e event) {
 		c.endWeb(&c.halves[i], e, true)
 	}
 	c.webGap = false
-	c.web = web.New()
+	c.web = c.twinWeb(web.New())
 	c.web.SetALPN(c.pub.ALPN)
 }

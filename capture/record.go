@@ -366,7 +366,7 @@ func (c *conn) protected(h *half, typ uint8, version uint16, body []byte, end in
 	}
 	var plain []byte
 	var st status
-	explicit := 0
+	explicit, outer := 0, typ
 	if in13 {
 		plain, typ, st = c.open13(h, version, body)
 	} else {
@@ -385,6 +385,7 @@ func (c *conn) protected(h *half, typ uint8, version uint16, body []byte, end in
 		c.seal(h, typ, end, c.sealedReason(h, end))
 		return done
 	}
+	c.twinOpened(h, outer, version, body, end, plain, typ)
 	if in13 && (typ <= typeChangeCipherSpec || typ > typeHeartbeat) {
 		c.malformed(h, end, "record", fmt.Sprintf("content of type %d inside", typ))
 		return done
@@ -478,9 +479,12 @@ func (c *conn) content(h *half, typ uint8, plain []byte, start, end int64, opene
 			c.webAgain(h, plain, event{time: m.Time, packet: m.Last})
 			m = &c.d.messages[at]
 		}
-		if w := c.webOf(h); len(plain) > 0 {
+		w := c.webOf(h)
+		c.twinData(h, w, len(plain))
+		if len(plain) > 0 {
 			c.items(h, w.Feed(int(h.side), plain, mark(h, m)))
 		}
+		c.twinFed(h, w)
 	}
 }
 
@@ -496,7 +500,7 @@ func (c *conn) webOf(h *half) *web.Conn {
 		w = &c.rejected
 	}
 	if *w == nil {
-		*w = web.New()
+		*w = c.twinWeb(web.New())
 		if h.tls.stage != stageEarly {
 			(*w).SetALPN(c.pub.ALPN)
 		}
@@ -506,6 +510,7 @@ func (c *conn) webOf(h *half) *web.Conn {
 
 // seal counts a record that is not opened.
 func (c *conn) seal(h *half, typ uint8, end int64, reason string) {
+	c.twinSealed(h, end)
 	t := &h.tls
 	if r := &t.run; r.Records > 0 && (r.Type != typ || r.Reason != reason) {
 		c.flush(h)

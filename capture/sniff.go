@@ -48,7 +48,7 @@ func (c *conn) sniff(h *half, p []byte) (int, status) {
 		return c.ssl2(h, p)
 	case isHTTP == yes:
 		c.mode = modeHTTP
-		c.web = web.New()
+		c.web = c.twinWeb(web.New())
 	case isTLS == perhaps || isHTTP == perhaps || isOld == perhaps:
 		return 0, more
 	default:
