@@ -63,6 +63,9 @@ func (u *udp) take(r *Reader, file *file, it *item, packet int, p *segment) bool
 	if from != f.client {
 		side = capture.Server
 	}
+	if r.place != nil {
+		*r.place = place{udp: true, transport: f.transport, conn: f.number, side: side}
+	}
 	if f.transport == capture.TransportQUIC {
 		f.learn(int(side), p.data, p.missing)
 	}

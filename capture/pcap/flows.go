@@ -186,6 +186,7 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 		if len(p.data) > 0 {
 			fs.r.stats.Skipped[SkippedAfterClose]++
 		}
+		fs.place(f, from, p)
 		return
 	case f.list == &fs.open && fs.open.last != f:
 		fs.open.push(f)
@@ -241,6 +242,7 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 			n = 0
 		}
 	}
+	fs.place(f, from, p)
 	if n > 0 && !h.done {
 		fs.data(f, from, p)
 	}
@@ -253,6 +255,13 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 	} else if h.finAcked() && o.finAcked() {
 		fs.fillAll(f)
 		fs.die(f)
+	}
+}
+
+// place notes where a segment belongs, if somebody asks.
+func (fs *flows) place(f *flow, from int, p *segment) {
+	if h := &f.half[from]; fs.r.place != nil && f.told && h.known && h.near(h.off(p.seq)) {
+		*fs.r.place = place{tcp: true, conn: f.number, side: f.sideOf(from), off: h.off(p.seq)}
 	}
 }
 

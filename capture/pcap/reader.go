@@ -101,6 +101,8 @@ type Reader struct {
 
 	fragments fragments
 
+	place *place // to note where the payload of the packet at hand belongs; nil if nobody asks
+
 	queue []capture.Input
 	at    int // how many of the queue have been returned
 	err   error

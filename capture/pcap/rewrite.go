@@ -26,6 +26,12 @@ type Rewriting struct {
 	// hexadecimal, in any comment, option or block other than a packet's bytes.
 	StripKeys bool
 	Hidden    []keys.Secret
+	// Twin, if set, overwrites b, bytes of a TCP stream from off on, with their twin
+	// (see [capture.Decoder.Twin]). The capture has to be one that its reader gave
+	// these streams of. The copy has then nothing in its packets but headers, these
+	// twins and sealed datagrams, no comments, no secrets but Secrets, and of other blocks
+	// what is known to be harmless. All lengths stay, and checksums that were right are.
+	Twin func(conn int, side capture.Side, off int64, b []byte) error
 }
 
 // Rewrite copies a capture as pcapng and returns the number of packets. Blocks
@@ -184,12 +190,25 @@ func (c *copier) records() error {
 			return c.cut(err)
 		}
 		stamp := uint64(cl.order.Uint32(head))*units + uint64(cl.order.Uint32(head[4:]))
-		if err := c.enhancedPacket(0, stamp, cl.order.Uint32(head[12:]), c.next.data, c.comment()); err != nil {
+		wire := cl.order.Uint32(head[12:])
+		data, err := c.packet()
+		if err != nil {
+			return err
+		}
+		if err := c.enhancedPacket(0, stamp, wire, data, c.comment()); err != nil {
 			return err
 		}
 		c.src.take(c.next.length)
 		c.next = item{}
 	}
+}
+
+// packet returns the latest packet as it is to stand in the copy.
+func (c *copier) packet() ([]byte, error) {
+	if c.how.Twin == nil {
+		return c.next.data, nil
+	}
+	return c.twin(&c.next)
 }
 
 // enhancedPacket writes an Enhanced Packet Block.
@@ -236,18 +255,30 @@ func (c *copier) copy(kind uint32, body []byte, n int) error {
 			return c.cut(err)
 		}
 		head := c.order().AppendUint64(bytes.Clone(body[:8]), 0xffffffffffffffff)
-		return c.write(kind, head, c.masked(body[16:]))
+		return c.write(kind, head, c.optionsOf(kind, body[16:]))
 	case blockIDB:
 		if err := c.iface(body); err != nil {
 			return c.cut(err)
 		}
-		return c.write(kind, body[:8], c.masked(body[8:]))
+		return c.write(kind, body[:8], c.optionsOf(kind, body[8:]))
 	case blockEPB, blockPB:
 		if err := c.enhanced(kind, body, n); err != nil {
 			return c.cut(err)
 		}
 		have := int(c.u32(body[12:]))
-		packet, options := body[:20+(have+3)&^3], c.masked(body[20+(have+3)&^3:])
+		packet, options := body[:20+(have+3)&^3], c.optionsOf(kind, body[20+(have+3)&^3:])
+		if c.how.Twin != nil {
+			data := make([]byte, have)
+			overwrite(data) // unless its interface is known
+			if c.next.length > 0 {
+				twin, err := c.twin(&c.next)
+				if err != nil {
+					return err
+				}
+				data = twin
+			}
+			packet = pad(append(bytes.Clone(body[:20]), data...))
+		}
 		comment := c.comment()
 		if c.next.length == 0 || comment == nil || n+len(comment)+4 > maxBlock {
 			return c.write(kind, packet, options)
@@ -261,10 +292,24 @@ func (c *copier) copy(kind uint32, body []byte, n int) error {
 			return c.cut(err)
 		}
 		comment := c.comment()
-		if c.next.length == 0 || comment == nil || n+len(comment)+20 > maxBlock {
+		if c.next.length == 0 {
+			if c.how.Twin != nil {
+				body = bytes.Clone(body)
+				overwrite(body[4:])
+			}
 			return c.write(kind, body)
 		}
-		return c.enhancedPacket(0, c.ifaces[0].stamp(c.now), c.u32(body), c.next.data, comment)
+		data, err := c.packet()
+		if err != nil {
+			return err
+		}
+		if comment == nil || n+len(comment)+20 > maxBlock {
+			if c.how.Twin != nil {
+				body = pad(append(bytes.Clone(body[:4]), data...))
+			}
+			return c.write(kind, body)
+		}
+		return c.enhancedPacket(0, c.ifaces[0].stamp(c.now), c.u32(body), data, comment)
 	case blockDSB:
 		if c.how.StripKeys {
 			return nil
@@ -275,6 +320,9 @@ func (c *copier) copy(kind uint32, body []byte, n int) error {
 		}
 	case blockCustom, blockCustomNoCopy, blockJournal, blockSysdig, blockSysdigFlags, blockSysdigV2, blockSysdigFlagsV2, blockSysdigV2Large, blockSysdigFlagsV2Large:
 		c.frames++
+	}
+	if c.how.Twin != nil {
+		return c.twinBlock(kind, body)
 	}
 	return c.write(kind, c.masked(body))
 }
