@@ -23,25 +23,35 @@ import (
 var rewriteFlags = []cli.Flag{
 	&cli.StringFlag{Name: "write", Aliases: []string{"w"}, Usage: "do not tell the story, but copy the capture to `FILE` (pcapng) with the story as packet comments, and with the keys of --keylog that belong to it"},
 	&cli.BoolFlag{Name: "strip-keys", Usage: "with -w: leave all keys out of the copy", DisableDefaultText: true},
+	&cli.BoolFlag{Name: "redact", Usage: "with -w: overwrite in the copy what people sent (bodies, cookies, passwords, query strings, ...), so that it can be shared with its keys", DisableDefaultText: true},
 }
 
 // rewriting tells whether the flags ask for a copy.
-func rewriting(c *cli.Context) bool { return c.IsSet("write") || c.Bool("strip-keys") }
+func rewriting(c *cli.Context) bool {
+	return c.IsSet("write") || c.Bool("strip-keys") || c.Bool("redact")
+}
 
 // rewrite copies a capture with the story as packet comments. It goes through
 // the capture twice (and before that for its keys): the story of a packet is
 // sometimes known only when later ones have been read.
 func rewrite(c *cli.Context, names []string, log []keys.Secret, private []*keys.PrivateKey) error {
-	to, strip := c.String("write"), c.Bool("strip-keys")
+	to, strip, redact := c.String("write"), c.Bool("strip-keys"), c.Bool("redact")
 	switch {
 	case to == "" && c.IsSet("write"):
 		return usage("-w needs the name of a file", "")
+	case to == "" && redact:
+		return usage("--redact is for the copy that -w writes", `as in "explainer read -w copy.pcapng --redact session.pcapng"`)
 	case to == "":
 		return usage("--strip-keys is for the copy that -w writes", `as in "explainer read -w copy.pcapng --strip-keys session.pcapng"`)
 	case len(names) > 1:
 		return usage(fmt.Sprintf("-w copies one capture, not %d", len(names)), "mergecap makes one of several")
 	case strip && c.Bool("show-secrets"):
 		return usage("--strip-keys and --show-secrets contradict each other", "")
+	case redact && c.Bool("show-secrets"):
+		return usage("--redact and --show-secrets contradict each other", "")
+	case strip && redact:
+		return usage("--redact and --strip-keys do not go together: what was overwritten is sealed again with the same keys and nonces, and whoever has the original's packets could compute from both what was sent, without a key",
+			"--strip-keys alone leaves what is sealed unreadable; --redact alone is a copy that opens")
 	case names[0] == "-":
 		return usage("-w goes through the capture twice, so it needs a file; standard input can be read only once", "")
 	}
@@ -66,6 +76,18 @@ func rewrite(c *cli.Context, names []string, log []keys.Secret, private []*keys.
 		case !old.Mode().IsRegular():
 			return usage("-w "+to+" is no file", "")
 		}
+	}
+	var cut error
+	r := redaction{context: c.Context, private: private}
+	if redact {
+		twin, err := r.twin(s, log, filepath.Dir(to))
+		if twin != nil {
+			defer twin.remove()
+		}
+		if err != nil && !errors.As(err, new(*pcap.CutError)) {
+			return err
+		}
+		s, log, cut = twin.source, nil, err // the story is told of what the copy holds
 	}
 	x := &storied{
 		explainer: annotate.Explainer{ShowSecrets: c.Bool("show-secrets")},
@@ -109,10 +131,18 @@ func rewrite(c *cli.Context, names []string, log []keys.Secret, private []*keys.
 	switch {
 	case strip:
 		what += "; no keys inside, but what was decrypted is told in the comments"
+	case redact:
+		what += "; " + count(len(held), "key log line") + " inside"
 	case len(how.Secrets) > 0:
 		what += "; " + count(len(how.Secrets), "key log line") + " inside"
 	}
 	say(c.App.ErrWriter, what)
+	if redact {
+		r.say(c.App.ErrWriter, x.told)
+	}
+	if err == nil {
+		err = cut
+	}
 	if err != nil {
 		return failed(fmt.Errorf("%s: %w", s.name, err), "everything before the cut was copied")
 	}
@@ -124,6 +154,7 @@ type storied struct {
 	decoder   capture.Decoder
 	explainer annotate.Explainer
 	comments  annotate.Comments
+	told      tally
 	randoms   map[string]bool // client randoms, and beginnings of encrypted pre-master secrets
 }
 
@@ -168,6 +199,7 @@ func (x *storied) feed(in capture.Input) { x.messages(x.decoder.Feed(in)) }
 func (x *storied) messages(ms []capture.Message) {
 	for i := range ms {
 		m := &ms[i]
+		x.told.count(m)
 		if m.Conn != nil && m.Conn.ClientRandom != nil {
 			x.randoms[string(m.Conn.ClientRandom)] = true
 		}

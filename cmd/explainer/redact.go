@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"explainer/capture"
+	"explainer/capture/handshake"
+	"explainer/capture/keys"
+	"explainer/capture/pcap"
+)
+
+// A redaction makes a twin of a capture: the same packets, in which what people
+// sent is overwritten and sealed again with the same keys.
+type redaction struct {
+	context context.Context
+	private []*keys.PrivateKey
+
+	told  tally
+	known map[string]map[string][]byte // secrets of connections over TCP, by client random
+	rsa   map[string]bool              // beginnings of encrypted pre-master secrets
+}
+
+// tally counts what opened.
+type tally struct {
+	opened int // messages of records that were
+	sealed int // records that were not
+}
+
+func (t *tally) count(m *capture.Message) {
+	switch b := m.Body.(type) {
+	case *capture.Sealed:
+		t.sealed += b.Records
+	default:
+		if m.Opened && !m.Inner {
+			t.opened++
+		}
+	}
+}
+
+// temporary is a source that is removed once it was read.
+type temporary struct{ *source }
+
+func (t *temporary) remove() {
+	t.Close()
+	os.Remove(t.file.Name())
+}
+
+// twin makes the twin of s, a temporary file in a folder. It goes through s three
+// times: for its keys, for the twins of its streams, and to copy it.
+func (r *redaction) twin(s *source, log []keys.Secret, dir string) (twin *temporary, err error) {
+	scratch := func() (*os.File, error) {
+		f, err := os.CreateTemp(dir, ".explainer-*") // mode 0600
+		if err != nil {
+			return nil, writeError("copy", err)
+		}
+		return f, nil
+	}
+	streams, err := scratch() // holds nothing that the copy does not
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		streams.Close()
+		os.Remove(streams.Name())
+	}()
+	twins := pcap.NewTwins(streams)
+	secrets, err := r.read(s, log, twins)
+	if err != nil && !errors.As(err, new(*pcap.CutError)) {
+		return nil, err
+	}
+	if err := twins.Flush(); err != nil {
+		return nil, failed(fmt.Errorf("copy %s: %w", s.name, err), "")
+	}
+	if err := s.rewind(); err != nil {
+		return nil, s.wrong(err)
+	}
+	f, err := scratch()
+	if err != nil {
+		return nil, err
+	}
+	twin = &temporary{&source{name: s.name, file: f}}
+	_, err = pcap.Rewrite(f, stopping{r.context, s.file}, pcap.Rewriting{Secrets: secrets, Twin: twins.Fill})
+	if err != nil && !errors.As(err, new(*pcap.CutError)) {
+		return twin, failed(fmt.Errorf("copy %s: %w", s.name, err), "")
+	}
+	if e := twin.rewind(); e != nil {
+		return twin, s.wrong(e)
+	}
+	return twin, err
+}
+
+// read gives the twins of the streams in s, and returns the secrets that open them.
+func (r *redaction) read(s *source, log []keys.Secret, twins *pcap.Twins) ([]keys.Secret, error) {
+	r.known, r.rsa = map[string]map[string][]byte{}, map[string]bool{}
+	d := capture.Decoder{PrivateKeys: r.private, SecretsFirst: true, Twin: twins.Add}
+	all := append([]keys.Secret{}, log...)
+	in := stopping{r.context, s.file}
+	if err := pcap.Keys(in, func(k keys.Secret) { all = append(all, k) }); err != nil && !errors.As(err, new(*pcap.CutError)) {
+		return nil, s.wrong(err)
+	}
+	for i := range all {
+		d.Feed(&all[i])
+	}
+	if err := s.rewind(); err != nil {
+		return nil, s.wrong(err)
+	}
+	packets, err := pcap.NewReader(in)
+	if err != nil {
+		return nil, s.wrong(err)
+	}
+	for {
+		in, err := packets.Next()
+		if err != nil {
+			r.messages(d.Finish())
+			if err == io.EOF {
+				return r.belonging(all), nil
+			}
+			return r.belonging(all), s.wrong(err)
+		}
+		r.messages(d.Feed(in))
+	}
+}
+
+func (r *redaction) messages(ms []capture.Message) {
+	for i := range ms {
+		m := &ms[i]
+		r.told.count(m)
+		switch {
+		case m.Conn == nil:
+			continue
+		case m.Conn.Transport != capture.TransportTCP:
+			continue
+		case m.Conn.ClientRandom != nil:
+			r.known[string(m.Conn.ClientRandom)] = m.Conn.Secrets
+		}
+		if k, ok := m.Body.(*handshake.ClientKeyExchange); ok && len(k.EncryptedPreMaster) >= 8 {
+			r.rsa[string(k.EncryptedPreMaster[:8])] = true
+		}
+	}
+}
+
+// belonging returns the secrets that open connections over TCP, each once. What
+// else a key log holds is no business of who gets the copy; and QUIC and DTLS are
+// not opened here, so the keys to what they carry are not given away.
+func (r *redaction) belonging(all []keys.Secret) []keys.Secret {
+	var out []keys.Secret
+	seen := map[string]bool{}
+	for _, s := range all {
+		belongs := r.rsa[string(s.ClientRandom)]
+		if s.Label != "RSA" {
+			_, belongs = r.known[string(s.ClientRandom)][s.Label]
+		}
+		if text := s.String(); belongs && !seen[text] {
+			seen[text] = true
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// say says what the copy hides and what it does not. now is what opens in the copy.
+func (r *redaction) say(w io.Writer, now tally) {
+	if r.told.opened > now.opened {
+		say(w, fmt.Sprintf("%d of the %s that open in the original do not open in the copy: they could not be sealed again", r.told.opened-now.opened, count(r.told.opened, "message")))
+	}
+	if r.told.sealed > 0 {
+		say(w, count(r.told.sealed, "record")+" stayed sealed: whoever has a key to one reads it in the copy, too, unless that key was given here")
+	}
+	say(w, "bodies, credentials and query strings are overwritten in the copy. It does NOT hide host names (SNI, Host, certificates), paths, IP addresses, sizes and times, client certificates and tickets; and the keys in it open the ORIGINAL packets too, as do keys that others hold: keep the original to yourself")
+}
