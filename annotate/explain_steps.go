@@ -236,6 +236,7 @@ type ground struct {
 	link           *link
 	parents        int // that it can take up
 	verified       *capture.Fact
+	shown          *shown
 }
 
 // args are the values that sentences about a connection can have. Nobody changes
@@ -245,7 +246,7 @@ func (x *Explainer) args(c *conn) args {
 	g := ground{
 		to: c.c.Server, asked: c.askedFor(), reason: c.hiddenReason(), cut: c.cut,
 		h: h, ch1: h.ch1, ch: h.ch, hrr: h.hrr, sh: h.sh, ske: h.ske, cke: h.cke,
-		leaf: h.leaf[1], chain: len(h.chain[1]), ticket: len(h.ticket), link: x.linkOf(h), verified: c.verified,
+		leaf: h.leaf[1], chain: len(h.chain[1]), ticket: len(h.ticket), link: x.linkOf(h), verified: c.verified, shown: c.shown,
 	}
 	if g.link != nil {
 		g.parents = len(g.link.from)
