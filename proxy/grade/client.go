@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"explainer/ca/verify"
 	"explainer/capture/handshake"
@@ -23,8 +24,11 @@ import (
 // requestTime bounds one request through the proxy.
 const requestTime = 15 * time.Second
 
-// maxBody is how much of an answer is kept.
-const maxBody = 8 << 10
+// maxBody is how much of an answer's body is kept, maxHead how long its head may be, in bytes.
+const (
+	maxBody = 8 << 10
+	maxHead = 64 << 10
+)
 
 // narrowSuites are what the narrow client offers, and nothing else.
 var narrowSuites = []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}
@@ -55,7 +59,7 @@ func (l *Lab) ask(ctx context.Context, p *Proxy, t *trial) (c Client, err error)
 		c.Detail = err.Error()
 		return c, nil
 	}
-	resp, err := http.ReadResponse(in, &http.Request{Method: http.MethodConnect})
+	resp, err := tunnelled(in)
 	if err != nil {
 		c.Detail = err.Error()
 		return c, nil
@@ -112,6 +116,23 @@ func (l *Lab) ask(ctx context.Context, p *Proxy, t *trial) (c Client, err error)
 	return c, nil
 }
 
+// tunnelled reads the answer to CONNECT, and nothing behind its head.
+func tunnelled(in *bufio.Reader) (*http.Response, error) {
+	var head []byte
+	for {
+		line, err := in.ReadSlice('\n')
+		if err != nil {
+			return nil, fmt.Errorf("the proxy's answer has no end: %w", err)
+		}
+		if head = append(head, line...); len(head) > maxHead {
+			return nil, fmt.Errorf("the head of the proxy's answer has more than %d bytes", maxHead)
+		}
+		if len(bytes.TrimRight(line, "\r\n")) == 0 {
+			return http.ReadResponse(bufio.NewReader(bytes.NewReader(head)), &http.Request{Method: http.MethodConnect})
+		}
+	}
+}
+
 // errStaple is a stapled OCSP response that speaks against the certificate.
 var errStaple = errors.New("the stapled OCSP response")
 
@@ -143,7 +164,8 @@ func (l *Lab) fetch(ctx context.Context, conn *tls.Conn, t *trial) (*http.Respon
 	r.Header.Set("Accept", "text/html, */*")
 	dialled := false
 	transport := &http.Transport{
-		ForceAttemptHTTP2: true,
+		ForceAttemptHTTP2:      true,
+		MaxResponseHeaderBytes: maxHead,
 		DialTLSContext: func(context.Context, string, string) (net.Conn, error) {
 			if dialled {
 				return nil, io.ErrUnexpectedEOF // one trial, one connection
@@ -233,11 +255,16 @@ type Proxy struct {
 	roots *x509.CertPool
 }
 
-// words cuts text for a report.
+// words makes what a proxy sent fit for a report: short, on one line, printable.
 func words(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
 	if len(s) > 160 {
 		s = s[:160] + "..."
 	}
-	return s
+	s = strings.Map(func(r rune) rune {
+		if r != ' ' && !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+	return strings.Join(strings.Fields(s), " ")
 }

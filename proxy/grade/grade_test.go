@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"explainer/ca"
 	"explainer/proxy/grade"
@@ -147,5 +148,52 @@ func TestProxyThatVerifiesNothing(t *testing.T) {
 	}
 	if r.Grade != grade.F {
 		t.Errorf("grade %s: %s", r.Grade, r.Why)
+	}
+}
+
+// A proxy may answer anything: each trial ends, and nothing of it counts as passed.
+func TestProxyThatAnswersAnything(t *testing.T) {
+	lab, _ := newLab(t)
+	answers := []string{
+		"", "\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+		"HTTP/1.1 403 \x1b[2J\x1b]0;title\x07\r\n\r\n", strings.Repeat("A", 1<<20),
+		"HTTP/1.1 200 OK\r\n" + strings.Repeat("A: b\r\n", 1<<17), "HTTP/1.1 200 OK\r\n\r\n\x16\x03\x03\xff\xff" + strings.Repeat("\x02", 1<<16),
+		"HTTP/1.1 200 OK\r\n\r\n\x15\x03\x03\x00\x02\x02\x28",
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for i := 0; ; i++ {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			answer := answers[i%len(answers)]
+			go func() {
+				defer c.Close()
+				c.Write([]byte(answer))
+			}()
+		}
+	}()
+	authority, err := ca.NewEphemeral("nobody's")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := run(t, lab, l.Addr().String(), authority.Certificate())
+	for _, line := range r.Lines {
+		if line.Outcome == grade.Pass && line.ID != "K4" && line.ID != "K8" {
+			t.Errorf("%s passed: %s", line.ID, line.Reason)
+		}
+		for _, test := range line.Tests {
+			if strings.ContainsFunc(test.Reason+line.Reason, func(r rune) bool { return !unicode.IsPrint(r) }) {
+				t.Errorf("%s: %q", line.ID, test.Reason)
+			}
+		}
+	}
+	if r.Grade != grade.None {
+		t.Errorf("grade %s", r.Grade)
 	}
 }

@@ -477,18 +477,24 @@ func mirroredLeaf(e *Evidence, v *verdict) {
 		bad = true
 		v.is(Fail, "leaf-key", "origin", "2048-bit RSA", "leaf", keyKind(weak.Client.Leaf.PublicKey))
 	}
-	got := slices.Clone(two.Client.Leaf.DNSNames)
-	for _, ip := range two.Client.Leaf.IPAddresses {
-		got = append(got, ip.String())
-	}
-	slices.Sort(got)
+	got := namesOf(two.Client.Leaf)
 	if want := []string{hostName, secondName}; !slices.Equal(got, want) {
 		bad = true
-		v.is(Fail, "leaf-names", "origin", strings.Join(want, ", "), "leaf", strings.Join(got, ", "))
+		v.is(Fail, "leaf-names", "origin", strings.Join(want, ", "), "leaf", words(strings.Join(got, ", ")))
 	}
 	if !bad {
 		v.is(Pass, "leaf-mirrored")
 	}
+}
+
+// namesOf are the names and addresses of a certificate, sorted.
+func namesOf(c *x509.Certificate) []string {
+	all := slices.Clone(c.DNSNames)
+	for _, ip := range c.IPAddresses {
+		all = append(all, ip.String())
+	}
+	slices.Sort(all)
+	return all
 }
 
 // certificateWords are what a page about a certificate cannot do without.
@@ -568,7 +574,7 @@ func hsts(e *Evidence, v *verdict) {
 	case slices.Equal(t.Client.HSTS, []string{hstsValue}):
 		v.is(Pass, "hsts-same")
 	default:
-		v.is(Fail, "hsts-changed", "sent", hstsValue, "got", orNone(strings.Join(t.Client.HSTS, ", ")))
+		v.is(Fail, "hsts-changed", "sent", hstsValue, "got", orNone(words(strings.Join(t.Client.HSTS, ", "))))
 	}
 }
 
@@ -580,7 +586,7 @@ func altSvc(e *Evidence, v *verdict) {
 	case slices.Equal(t.Client.AltSvc, []string{altSvcValue}):
 		v.is(Pass, "alt-svc-same")
 	default:
-		v.is(NotTested, "alt-svc-changed", "got", orNone(strings.Join(t.Client.AltSvc, ", ")))
+		v.is(NotTested, "alt-svc-changed", "got", orNone(words(strings.Join(t.Client.AltSvc, ", "))))
 	}
 }
 
@@ -632,7 +638,7 @@ func leafKeys(e *Evidence, v *verdict) {
 	for _, l := range all {
 		for _, c := range e.CA {
 			if bytes.Equal(l.RawSubjectPublicKeyInfo, c.RawSubjectPublicKeyInfo) {
-				v.is(Fail, "leaf-has-ca-key", "names", strings.Join(l.DNSNames, ", "))
+				v.is(Fail, "leaf-has-ca-key", "names", words(strings.Join(namesOf(l), ", ")))
 				return
 			}
 		}
@@ -701,7 +707,7 @@ func constrained(e *Evidence, v *verdict) {
 	}
 	c := e.CA[0]
 	if len(c.PermittedDNSDomains) > 0 {
-		v.is(Pass, "ca-constrained", "names", strings.Join(c.PermittedDNSDomains, ", "))
+		v.is(Pass, "ca-constrained", "names", words(strings.Join(c.PermittedDNSDomains, ", ")))
 		return
 	}
 	v.is(Fail, "ca-unconstrained")

@@ -304,7 +304,7 @@ func (l *Lab) serveConn(t *trial, conn net.Conn, config *tls.Config) {
 		return
 	}
 	counted := &counter{Conn: secure, t: t}
-	r, err := http.ReadRequest(bufio.NewReader(counted))
+	r, err := http.ReadRequest(bufio.NewReader(io.LimitReader(counted, maxHead)))
 	if err != nil {
 		return
 	}
