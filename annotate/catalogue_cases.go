@@ -32,16 +32,17 @@ var caseSentences = []entry{
 
 	{"fact-run-plan", "A check begins: a client is shown one case after the other. \"explainer check --from\" judges what it did.", nil},
 	{"fact-run-begin", "Run {run} of the check begins: the command meets the case {case}.", nil},
-	{"fact-run-killed", "The time of run {run} is over: the command, at the case {case}, is about to be killed.", nil},
+	{"fact-run-killed", "Run {run} of the check takes too long, or the check ends: the command, at the case {case}, is about to be killed.", nil},
 	{"fact-run-end", "Run {run} of the check, with the case {case}, has ended.", nil},
 
 	{"grade-a", "Every fault was refused ({refused}).", nil},
-	{"grade-b", "{n} leaked that by themselves are no attack; all others were refused.", nil},
+	{"grade-b", "{n} leaked, by itself no attack; all others were refused.", nil},
 	{"grade-b-late", "Every fault was refused, but none with an alert before the handshake was over: late, or without a word.", nil},
 	{"grade-c", "{n} leaked for which an attacker needs something stolen, expired, revoked or broken.", nil},
 	{"grade-d", "{n} leaked for which an attacker needs nothing but a certificate that anybody can get for a name of their own.", nil},
 	{"grade-f", "{n} leaked for which an attacker needs nothing but a place on the path.", nil},
-	{"grade-none", "No grade: the client could not be tested, for it did not accept even what is right.", nil},
+	{"grade-none", "No grade: the client could not be tested, for the control good was not accepted.", nil},
+	{"grade-none-trust", "No grade: the client refused the control good, with which nothing is wrong. Does it trust the CA? {ca} in its arguments is the CA's file. A client that pins certificates cannot be tested.", nil},
 	{"grade-none-but-controls", "No grade: no fault was tested.", nil},
 
 	{"fix-any", "Use the TLS library's default verification of chain and host name, and switch nothing of it off; add a CA of your own to its trust store instead.", []string{"9525 6", "5280 6"}},

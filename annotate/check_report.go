@@ -26,7 +26,7 @@ type CheckReport struct {
 	Grade   string              `json:"grade"` // A to D, F, or "-" where the client could not be tested
 	Says    []Sentence          `json:"says"`  // why that grade
 	Counts  map[CaseVerdict]int `json:"counts"`
-	Leaked  map[ca.Severity]int `json:"leaked"` // faults by their severity
+	Leaked  map[ca.Severity]int `json:"leaked"` // how many faults, by their severity
 	Cases   []CheckCase         `json:"-"`      // lines of their own
 }
 
@@ -116,7 +116,7 @@ func (j *Judge) Report() *CheckReport {
 	}
 	for _, id := range p.Cases {
 		f := ca.FaultOf(id)
-		if f == nil || len(r.Cases) >= 2*len(ca.Faults) {
+		if f == nil || slices.ContainsFunc(r.Cases, func(c CheckCase) bool { return c.ID == id }) {
 			continue
 		}
 		c := CheckCase{
@@ -260,7 +260,7 @@ func outcomeSays(f *ca.Fault, o *CaseOutcome) []Sentence {
 // grade gives the grade, after Durumeric et al. (NDSS 2017): the worst thing that leaked.
 func (r *CheckReport) grade() {
 	tested, early := 0, 0
-	controls := 0
+	controls, refusedControls := 0, 0
 	for _, c := range r.Cases {
 		leaked := false
 		for _, o := range c.Outcomes {
@@ -268,8 +268,11 @@ func (r *CheckReport) grade() {
 				continue
 			}
 			if c.Severity == ca.Control {
-				if o.Verdict == Leaked {
+				switch o.Verdict {
+				case Leaked:
 					controls++
+				case Refused, RefusedLate:
+					refusedControls++
 				}
 				continue
 			}
@@ -291,9 +294,12 @@ func (r *CheckReport) grade() {
 	id := "grade-a"
 	switch {
 	case tested == 0:
-		r.Grade, id = "-", "grade-none"
-		if controls > 0 {
+		r.Grade, id, a = "-", "grade-none", a.with("ca", "{ca}")
+		switch {
+		case controls > 0:
 			id = "grade-none-but-controls"
+		case refusedControls > 0:
+			id = "grade-none-trust"
 		}
 	case r.Leaked[ca.Critical] > 0:
 		r.Grade, id, a = "F", "grade-f", a.with("n", plural(r.Leaked[ca.Critical], "case"))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"explainer/capture"
@@ -194,6 +195,10 @@ func (j *Judge) runFact(f *capture.Fact) {
 	case capture.RunPlan:
 		var p capture.CheckPlan
 		if j.plan == nil && json.Unmarshal(f.Data, &p) == nil {
+			// Only what a check can have planned.
+			p.TLS = slices.DeleteFunc(p.TLS, func(v string) bool { return v != "TLS 1.2" && v != "TLS 1.3" })
+			p.TLS = slices.Compact(slices.Sorted(slices.Values(p.TLS)))
+			p.Command = p.Command[:min(len(p.Command), maxArguments)]
 			j.plan = &p
 		}
 	case capture.RunBegin:
@@ -424,6 +429,8 @@ func (c *judged) trial() Trial {
 		}
 	case !c.cert:
 		not(NotTested, "case-before-certificate", nil)
+	case c.ended == "" && c.killed && c.run.ended.Error != "":
+		not(NotTested, "case-not-run", nil)
 	case c.ended == "" && c.killed:
 		not(NotTested, "case-hung", args{"moment": momentOf(c)})
 	case c.ended == "":
@@ -465,8 +472,10 @@ func (j *Judge) judgeRun(r *checkRun) Trial {
 	}
 	if worst.Verdict == "" {
 		worst = Trial{Verdict: NotTested}
-		id, a := "case-never-connected", args{"proxy": "{proxy}", "addr": "{addr}", "said": r.ended.Said}
+		id, a := "case-never-connected", args{"proxy": "{proxy}", "addr": "{addr}"}
 		switch {
+		case r.ended.Error != "" && r.ended.Error == capture.CheckEnded:
+			id = "case-not-run"
 		case r.ended.Error != "":
 			id, a = "case-not-started", args{"error": clip(r.ended.Error)}
 		case r.ended.Killed:
@@ -483,6 +492,7 @@ func (j *Judge) judgeRun(r *checkRun) Trial {
 	return worst
 }
 
+// deleted returns the first of a list without n.
 func deleted(list []int, n int) []int {
 	var out []int
 	for _, i := range list {

@@ -34,6 +34,9 @@ type CheckRun struct {
 	Millis int64    `json:"ms"`              // from its start to its end
 }
 
+// CheckEnded is the Error of a run that was cut short because the whole check was.
+const CheckEnded = "the check was ended"
+
 // NewRunFact makes a [FactRun]; data is a *CheckPlan, a *CheckRun or nil.
 func NewRunFact(what, run, fault string, data any) Fact {
 	f := Fact{Kind: FactRun, Addr: what, Detail: run, Outcome: fault}

@@ -176,18 +176,21 @@ func (c *Checker) wait(ctx context.Context, cmd *exec.Cmd, r Run, record *captur
 	timeout := time.NewTimer(c.Timeout)
 	defer timeout.Stop()
 	var err error
+	kill := func() {
+		c.Proxy.Recorder.Fact(capture.NewRunFact(capture.RunKilled, r.ID, r.Fault, nil))
+		killChild(cmd)
+		err = <-ended
+	}
 	select {
 	case err = <-ended:
 		endGroup(cmd)
 	case <-timeout.C:
 		record.Killed = true
+		kill()
 	case <-ctx.Done():
-		record.Killed = true
-	}
-	if record.Killed {
-		c.Proxy.Recorder.Fact(capture.NewRunFact(capture.RunKilled, r.ID, r.Fault, nil))
-		killChild(cmd)
-		err = <-ended
+		record.Error = capture.CheckEnded
+		kill()
+		return
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

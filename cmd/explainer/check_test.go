@@ -199,7 +199,7 @@ func TestCheckBadInput(t *testing.T) {
 		"goes past the proxy": {few("--", "true"), 1, "past the proxy"},
 		"hangs":               {few("--", "sh", "-c", "sleep 1000 & wait"), 1, "was killed"},
 		"hangs in TLS":        {few("--", "sh", "-c", "sleep 1000 | openssl s_client -quiet -CAfile {ca} -connect {addr}"), 1, "killed with all that it had started"},
-		"trusts nobody":       {few("--", "curl", "-sS", "--cacert", "/dev/null", "{url}"), 1, "refuses the control good too"},
+		"trusts nobody":       {few("--", "curl", "-sS", "--cacert", "/dev/null", "{url}"), 1, "Does it trust the CA?"},
 		"no TLS":              {few("--", "curl", "-sS", "--noproxy", "*", "http://{addr}/"), 1, "never began TLS"},
 	} {
 		t.Run(name, func(t *testing.T) {
