@@ -32,6 +32,8 @@ const (
 	maxJudged = 1 << 14 // connections
 	maxRuns   = 1 << 14
 	maxReads  = 8 // requests told of one connection
+
+	maxArguments = 1 << 10 // of the command
 )
 
 // A SeenAlert is the alert with which a client stopped.
