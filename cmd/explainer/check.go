@@ -182,6 +182,9 @@ func casesOf(c *cli.Context, p *capture.CheckPlan) ([]string, error) {
 			}
 			return nil, usage("--only: there is no case "+quote(id), hint)
 		}
+		if ca.FaultOf(id).Trust && (p.Mode == "host" || p.Trust == "none") {
+			return nil, usage("--only: "+id+" needs a client that was told to trust two CAs", "only a command that check runs can be, with --trust root")
+		}
 		want[id] = true
 	}
 	levels := map[ca.Severity]bool{}
@@ -198,7 +201,7 @@ func casesOf(c *cli.Context, p *capture.CheckPlan) ([]string, error) {
 			switch {
 			case len(levels) > 0 && !levels[f.Severity]:
 			case len(levels) == 0 && p.Trust == "none" && f.Severity != ca.Critical:
-			case p.Mode == "host" && f.Trust:
+			case f.Trust && (p.Mode == "host" || p.Trust == "none"):
 			case p.Mode == "host" && f.ByAddress && !isAddress(p.Host):
 			default:
 				want[f.ID] = true
@@ -546,9 +549,8 @@ func (k *checking) wait(c *cli.Context) error {
 		}
 	}
 	var mu sync.Mutex
-	next := map[string]int{} // by client address and host
-	n := 0
-	served := make(chan struct{})
+	next := map[string]int{}     // how many it was shown, by client address and host
+	whose := map[string]string{} // the same of a run
 	p := newRunProgress(k.errw, len(list))
 	defer p.clear()
 	k.proxy.Cases = func(a proxy.Asking) (proxy.Case, bool) {
@@ -568,9 +570,9 @@ func (k *checking) wait(c *cli.Context) error {
 			return proxy.Case{}, false
 		}
 		next[who] = at + 1
-		n++
 		show := list[at]
-		show.Host, show.Run = host, strconv.Itoa(n)
+		show.Host, show.Run = host, strconv.Itoa(len(whose)+1)
+		whose[show.Run] = who
 		return show, true
 	}
 	done := make(chan error, 1)
@@ -586,21 +588,28 @@ func (k *checking) wait(c *cli.Context) error {
 		say(k.errw, fmt.Sprintf("waiting on %s for connections to %s", where, k.plan.Host))
 	}
 	say(k.errw, fmt.Sprintf("%s to show, one at each connection; Ctrl-C ends and tells what was seen", count(len(list), "case")))
-	left := len(list)
+	// It is over when everybody who came has met all cases.
+	met := map[string]int{}
 	for {
 		select {
 		case <-c.Context.Done():
 			return nil
 		case err := <-done:
 			return failed(err, "")
-		case <-served:
-			return nil
 		case e, ok := <-k.ended:
 			if !ok {
 				return nil
 			}
+			mu.Lock()
+			met[whose[e.run]]++
+			over := true
+			for who := range next {
+				over = over && met[who] >= len(list)
+			}
+			p.total = len(list) * len(next)
+			mu.Unlock()
 			p.done(e.fault)
-			if left--; left <= 0 {
+			if over {
 				return nil
 			}
 		}

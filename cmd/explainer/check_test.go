@@ -1,15 +1,19 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"explainer/annotate"
 )
@@ -209,5 +213,88 @@ func TestCheckBadInput(t *testing.T) {
 				t.Errorf("exit code %d, want %d; want %q in\n%s%s", code, test.code, test.want, out, errs)
 			}
 		})
+	}
+}
+
+// TestCheckHost points curl at the proxy again and again, as an app would be.
+func TestCheckHost(t *testing.T) {
+	t.Parallel()
+	home := filepath.Join(t.TempDir(), "home")
+	recording := filepath.Join(t.TempDir(), "check.pcapng")
+	cmd := exec.CommandContext(t.Context(), "explainer", "check", "--host", "*.shop.test", "-p", "0", "--tls", "1.3", "--only", "expired,no-private-key", "--format", "json", "-w", recording)
+	cmd.Env = append(os.Environ(), "EXPLAINER_HOME="+home)
+	errs, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(errs)
+	line, err := lines.ReadString('\n')
+	where := regexp.MustCompile(`http://[0-9.:]+`).FindString(line)
+	if where == "" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	go io.Copy(io.Discard, lines)
+	curl := func(more ...string) {
+		exec.Command("curl", append([]string{"-sS", "-x", where, "--cacert", filepath.Join(home, "ca.pem"), "-H", "Cookie: session=SECRET", "https://www.shop.test/"}, more...)...).Run() // some fail
+	}
+	curl()     // good
+	curl("-k") // expired
+	curl()     // no-private-key
+	err = cmd.Wait()
+	cases, end := readReport(t, out.String())
+	if got := short(cases["good"][0]) + " " + short(cases["expired"][0]) + " " + short(cases["no-private-key"][0]); got != "YES YES p51" || end.Grade != "C" || err != nil {
+		t.Errorf("%s, grade %s, %v:\n%s", got, end.Grade, err, out.String())
+	}
+	if again, _, _ := checkRun(t, "check", "--format", "json", "--from", recording); again != out.String() {
+		t.Errorf("judged again:\n%s\nbefore:\n%s", again, out.String())
+	}
+}
+
+// TestCheckTrustNone: a client that checks refuses all, one that does not is told by the same cases.
+func TestCheckTrustNone(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ flag, grade string }{{"-sS", "A"}, {"-ksS", "F"}} {
+		out, errs, _ := checkRun(t, "check", "--trust", "none", "--tls", "1.3", "--only", "self-signed,untrusted-root,wrong-host", "--format", "json", "--", "curl", test.flag, "{url}")
+		if _, end := readReport(t, out); end.Grade != test.grade {
+			t.Errorf("curl %s: grade %s: %s%s", test.flag, end.Grade, out, errs)
+		}
+	}
+}
+
+// TestCheckInterrupted ends a check while its command hangs: the command goes with it.
+func TestCheckInterrupted(t *testing.T) {
+	t.Parallel()
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := exec.Command("mkfifo", fifo).Run(); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), "explainer", "check", "--only", "expired", "--tls", "1.3", "--timeout", "10m", "--", "sh", "-c", "exec 9>"+fifo+"; sleep 1000 & echo >&9; wait")
+	cmd.Stdout = &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(fifo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Process.Signal(os.Interrupt)
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(out.String(), "the check ended before") {
+		t.Errorf("exit code %d: %s", code, out.String())
+	}
+	// It ends when nobody is left who could write.
+	f.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if rest, err := io.ReadAll(f); err != nil {
+		t.Errorf("%q, %v: what the command had started still runs", rest, err)
 	}
 }
