@@ -207,7 +207,8 @@ type conn struct {
 	told      bool // and was
 	verified  *capture.Fact
 	minted    *capture.Fact
-	shown     *shown // the case that the proxy itself shows here
+	shown     *shown        // the case that the proxy itself shows here
+	wentOnTo  *capture.Fact // the proxy's client went on with a certificate as bad as this origin's
 	pass      *capture.Fact
 	refused   *capture.Fact
 	asked     string // host:port that the session is about

@@ -206,8 +206,11 @@ func (x *Explainer) failCertificate(c *conn, al alert, cause string) {
 	}
 	if c.leg == capture.LegOrigin && c.verified != nil {
 		id = "step-4a-proxy-refused"
-		if c.verified.Outcome == "ok" {
+		switch {
+		case c.verified.Outcome == "ok":
 			id = "step-4a-proxy-ok-failed"
+		case c.verified.Done == "mirrored" && c.wentOnTo == nil:
+			id = "step-4a-proxy-mirrored-refused"
 		}
 		c.fail(Step4a, id, cause, at)
 		return
@@ -218,9 +221,9 @@ func (x *Explainer) failCertificate(c *conn, al alert, cause string) {
 	}
 	if c.leg == capture.LegBrowser && c.minted != nil {
 		id = "step-4a-failed-minted"
-		if bad := x.originFault(c); bad != "" {
+		if bad := x.mirroredFaults(c); bad != "" {
 			id = "step-4a-failed-mirrored"
-			cause += "; the origin's own: " + bad
+			cause += "; what is wrong with both: " + bad
 		}
 	} else if l := c.main.leaf[1]; l != nil {
 		if fault := x.fault(c.main); fault != "" {
@@ -230,15 +233,13 @@ func (x *Explainer) failCertificate(c *conn, al alert, cause string) {
 	c.fail(Step4a, id, cause, at)
 }
 
-// originFault is what the proxy found wrong with the origin's certificate, if
-// the browser's leg mirrors it.
-func (x *Explainer) originFault(c *conn) string {
-	for _, p := range c.session.conns {
-		if p.leg == capture.LegOrigin && p.verified != nil && p.verified.Outcome != "ok" {
-			return findingWords(p.verified)
-		}
+// mirroredFaults is what is wrong with the certificate that the proxy made for
+// this leg, because it is wrong with the origin's; "" if nothing.
+func (x *Explainer) mirroredFaults(c *conn) string {
+	if c.leg != capture.LegBrowser || c.minted == nil || len(c.minted.Found) == 0 {
+		return ""
 	}
-	return ""
+	return faultsWords(c.minted.Found, hostOf(c))
 }
 
 // firstMissing is the first step that has not taken place; step 2 has no place
@@ -408,7 +409,7 @@ func (x *Explainer) settleEnd(c *conn) {
 		// A resumed or keyless handshake, or none that was seen.
 	case !c.wentOn() && closed && byClient && c.leg == capture.LegOrigin && c.verified != nil:
 		// The proxy is the client and has noted what it found.
-		if c.verified.Outcome != "ok" {
+		if c.verified.Outcome != "ok" && c.wentOnTo == nil {
 			c.fail(Step4a, "step-4a-proxy-bad", "", at)
 			x.failedStep(c)
 		}
@@ -423,6 +424,8 @@ func (x *Explainer) settleEnd(c *conn) {
 			c.fail(Step4a, "step-4a-failed-early", "", at)
 		case c.shown != nil && c.shown.fault != nil && !c.shown.control():
 			c.failCaseSilent(at)
+		case x.mirroredFaults(c) != "":
+			c.fail(Step4a, "step-4a-failed-silent-mirrored", x.mirroredFaults(c), at)
 		case c.leg == capture.LegBrowser && c.minted != nil:
 			c.fail(Step4a, "step-4a-failed-silent-minted", "", at)
 		case h.certSeen[1]:

@@ -449,6 +449,9 @@ func (x *Explainer) rowSeen(c *conn, s Step) Row {
 		id := c.failure.id
 		if s == Step4a && c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome != "ok" && id != "step-4a-proxy-bad" {
 			id = "step-4a-proxy-refused" // its note came after its alert
+			if c.verified.Done == "mirrored" && c.wentOnTo == nil {
+				id = "step-4a-proxy-mirrored-refused"
+			}
 		}
 		r.Says = say(id, c.failure.how(), a.with("cause", c.failure.cause, "fault", c.failure.cause))
 		r.Packets = c.failure.at.packets()
@@ -503,6 +506,10 @@ func (x *Explainer) rowSeen(c *conn, s Step) Row {
 				id = "step-4a-case-finished-control"
 			case c.shown.known() && c.over:
 				id = "step-4a-case-finished"
+			case x.mirroredFaults(c) != "" && c.over:
+				id, fault = "step-4a-finished-only-mirrored", x.mirroredFaults(c)
+			case x.mirroredFaults(c) != "":
+				id = "step-4a-finished-open"
 			case c.leg == capture.LegBrowser && c.minted != nil:
 				id = "step-4a-finished-only-minted"
 			case !c.over:
@@ -976,11 +983,15 @@ func (x *Explainer) row4a(c *conn, f flow, a args, r *Row) {
 		case c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome == "ok":
 			r.Says = say("step-4a-proxy-ok", None, a)
 		case c.leg == capture.LegOrigin && c.verified != nil:
-			if c.wentOn() {
+			if c.wentOnTo != nil {
+				r.Says = say("step-4a-proxy-mirrored-went-on", None, a)
+			} else if c.wentOn() {
 				r.Says = say("step-4a-proxy-bad-went-on", None, a.with("asked", or(clip(c.verified.Host), a["asked"])))
 			} else {
 				r.Says = say("step-4a-proxy-bad", None, a)
 			}
+		case x.mirroredFaults(c) != "":
+			r.Says = say("step-4a-mirrored", Inferred, a.with("fault", x.mirroredFaults(c)))
 		case c.leg == capture.LegBrowser && c.minted != nil && x.fault(h) == "":
 			r.Says = say("step-4a-minted", Inferred, a)
 		case h.leaf[1] != nil && x.fault(h) != "":
@@ -1318,7 +1329,7 @@ func (x *Explainer) legFacts(c *conn) []Field {
 	}
 	out = append(out, serverFingerprint(h.sh))
 	if c.leg == capture.LegOrigin && c.verified != nil {
-		out = append(out, field("checked by the proxy", strings.TrimSpace(c.verified.Outcome+" against "+rootsWords(c.verified.Addr))))
+		out = append(out, field("checked by the proxy", strings.TrimSpace(verifiedWords(c.verified)+" against "+rootsWords(c.verified.Addr))))
 	}
 	return out
 }

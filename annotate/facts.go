@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
+	"explainer/ca"
 	"explainer/capture"
 )
 
@@ -100,6 +102,11 @@ func (x *Explainer) apply(c *conn, f *capture.Fact) {
 		}
 	case capture.FactLeaf:
 		c.minted = f
+	case capture.FactWentOn:
+		c.wentOnTo = f
+		if p := x.conns[f.Peer]; p != nil && p.leg == capture.LegOrigin {
+			p.wentOnTo = f
+		}
 	case capture.FactEM:
 		c.main.em = f.Data
 	case capture.FactRefused:
@@ -185,21 +192,48 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 		tell("origin's handshake failed", "fact-tls-failed")
 	case capture.FactOriginVerified:
 		a = a.with("roots", rootsWords(f.Addr), "finding", findingWords(f))
-		if f.Outcome == "ok" {
+		switch which := unmirrored(f); {
+		case f.Outcome == "ok":
 			tell("origin verified", "fact-origin-ok")
-		} else {
+		case f.Done == "mirrored":
+			tell("origin not verified", "fact-origin-mirrored")
+		case f.Done == "blocked" && which != "":
+			a["which"] = which
+			tell("origin not verified", "fact-origin-blocked-unmirrored")
+		case f.Done == "blocked":
+			tell("origin not verified", "fact-origin-blocked")
+		default:
 			tell("origin not verified", "fact-origin-bad")
-			e.Steps = []StepMark{}
 		}
-		e.Steps = nil
+		for _, id := range f.Found {
+			e.Fields = append(e.Fields, field("found", clip(id)))
+		}
+		if f.Done != "" {
+			e.Fields = append(e.Fields, field("done", clip(f.Done)))
+		}
+	case capture.FactWentOn:
+		tell("the client went on", "fact-went-on")
 	case capture.FactName:
 		tell("two names", "fact-name")
 	case capture.FactLeaf:
 		e.Name = "certificate made"
 		a = a.with("names", or(clip(strings.ReplaceAll(f.Host, ",", ", ")), "no name"))
-		e.Says = []Sentence{say("fact-leaf", None, a)}
+		id := "fact-leaf"
 		e.Brief = "the proxy made a certificate for " + a["names"]
+		if len(f.Found) > 0 {
+			id = "fact-leaf-mirrored"
+			switch f.Outcome {
+			case "self-signed", "unknown-ca":
+				id += "-" + f.Outcome
+			}
+			a["faults"] = faultsWords(f.Found, or(hostOf(c), a["names"]))
+			e.Brief += ", as bad as the origin's: " + a["faults"]
+		}
+		e.Says = []Sentence{say(id, None, a)}
 		e.Fields = []Field{{"SHA-256 of the certificate", hex.EncodeToString(clipBytes(f.Data, 32)), ""}, {"SHA-256 of the CA's", clip(f.Detail), "the authority that signed it"}}
+		if f.Outcome == "self-signed" {
+			e.Fields = e.Fields[:1]
+		}
 		if c != nil && c.main.leaf[1] != nil {
 			x.checkMinted(c, c.main, &e)
 		}
@@ -305,6 +339,9 @@ func rootsWords(addr string) string {
 
 // findingWords says what the proxy found wrong with an origin's certificate.
 func findingWords(f *capture.Fact) string {
+	if len(f.Found) > 0 && f.Outcome != "own-ca" {
+		return faultsWords(f.Found, f.Host)
+	}
 	text := map[string]string{
 		"ok":             "nothing",
 		"expired":        "the certificate has expired",
@@ -321,6 +358,96 @@ func findingWords(f *capture.Fact) string {
 		text += " (" + clip(f.Detail) + ")"
 	}
 	return text
+}
+
+// hostOf is the name that the proxy checked an origin's certificate for.
+func hostOf(c *conn) string {
+	if c == nil || c.verified == nil {
+		return ""
+	}
+	return clip(c.verified.Host)
+}
+
+// verifiedWords is the outcome of the proxy's own check, and what was found.
+func verifiedWords(f *capture.Fact) string {
+	if len(f.Found) == 0 {
+		return clip(f.Outcome)
+	}
+	var ids []string
+	for i, id := range f.Found {
+		if i == 20 {
+			break
+		}
+		ids = append(ids, clip(id))
+	}
+	return strings.Join(ids, ", ")
+}
+
+// faultsWords says what is wrong with a certificate that was to be for host.
+func faultsWords(ids []string, host string) string {
+	var out []string
+	for i, id := range ids {
+		if i == 20 {
+			break // a recording is a file that anybody can write
+		}
+		words := map[string]string{
+			"expired":                   "the certificate has expired",
+			"not-yet-valid":             "the certificate is not valid yet",
+			"wrong-host":                "the certificate is not for " + or(clip(host), "this host"),
+			"cn-match-san-mismatch":     "the name stands in its common name only, which does not count",
+			"no-san-cn-only":            "the name stands in its common name only, which does not count",
+			"nul-in-san":                "a zero byte stands in its name",
+			"nul-in-cn":                 "a zero byte stands in its common name",
+			"wildcard-two-labels":       "its wildcard does not cover the name",
+			"wildcard-bare":             "its wildcard does not cover the name",
+			"wildcard-not-leftmost":     "its wildcard does not cover the name",
+			"wildcard-partial":          "its wildcard does not cover the name",
+			"ip-in-dns-san":             "the address stands in it as a name",
+			"self-signed":               "nobody but the certificate itself vouches for it",
+			"untrusted-root":            "no trusted authority vouches for the certificate",
+			"incomplete-chain":          "a link of the chain was not sent",
+			"root-same-name-other-key":  "the authority that vouches for it only has the name of a trusted one",
+			"bad-cert-signature":        "a signature in the chain does not hold",
+			"psychic-cert":              "a signature in the chain consists of zeros",
+			"curveball":                 "the authority that vouches for it has a key that was made to look like a trusted one's",
+			"wrong-eku":                 "the certificate is for another purpose",
+			"empty-eku":                 "the certificate is for no purpose",
+			"wrong-ku":                  "the certificate's key may not sign handshakes",
+			"unknown-critical-ext":      "a critical extension in it is not known",
+			"issuer-expired":            "an authority in the chain has expired",
+			"issuer-not-yet-valid":      "an authority in the chain is not valid yet",
+			"root-expired":              "the root has expired",
+			"leaf-as-ca":                "one that is no authority has signed it",
+			"issuer-wrong-eku":          "an authority in the chain may vouch only for other purposes",
+			"issuer-no-certsign":        "an authority in the chain may not sign certificates",
+			"pathlen-exceeded":          "there are more authorities in the chain than one of them allows",
+			"name-constraint-violated":  "an authority in the chain may not vouch for this name",
+			"name-constraint-cn-bypass": "an authority in the chain may not vouch for this name",
+			"md5-signature":             "a signature in the chain is made with MD5",
+			"sha1-signature":            "a signature in the chain is made with SHA-1",
+			"rsa-too-short":             "a key in the chain is too short",
+			"leaked-key":                "a key in the chain is one that everybody has",
+			"denied-key":                "a key in the chain may vouch for nobody here",
+			"staple-revoked":            "its authority has revoked it, as the stapled OCSP response says",
+			"must-staple-missing":       "the stapled OCSP response that it demands did not come",
+		}[id]
+		words = or(words, "a check failed ("+clip(id)+")")
+		if !slices.Contains(out, words) {
+			out = append(out, words)
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+// unmirrored says which of the things found wrong no certificate of the proxy's own can have.
+func unmirrored(f *capture.Fact) string {
+	var ids []string
+	for _, id := range f.Found {
+		if !ca.CanMirror(id) {
+			ids = append(ids, id)
+		}
+	}
+	return faultsWords(ids, f.Host)
 }
 
 // closedWords says why the proxy itself ended a connection: for the names of

@@ -32,6 +32,11 @@ func through(browser, origin *tape, leaf []byte, outcome string) []capture.Input
 		&capture.Fact{Time: now, Kind: capture.FactOriginVerified, Conn: 1, Peer: 2, Host: "shop.test", Addr: "system", Outcome: outcome},
 		&capture.Fact{Time: now, Kind: capture.FactLeaf, Conn: 1, Host: "shop.test", Data: leaf, Detail: strings.Repeat("ab", 32)},
 	}
+	if outcome != "ok" {
+		verified, minted := facts[0].(*capture.Fact), facts[1].(*capture.Fact)
+		verified.Found, verified.Done = []string{outcome}, "mirrored"
+		minted.Found = verified.Found
+	}
 	session := &capture.Fact{Time: now, Kind: capture.FactSession, Conn: 1, Peer: 2, Host: "shop.test:443"}
 	opened := slices.IndexFunc(o, func(in capture.Input) bool { _, ok := in.(*capture.Open); return ok }) + 1
 	// The origin's leg begins and is tied to the browser's before it speaks.

@@ -24,6 +24,7 @@ type cacheKey struct {
 	rsa                 bool
 	origin              [32]byte
 	notBefore, notAfter int64 // Unix seconds
+	faults              string
 }
 
 // entry is a leaf or the making of one.
@@ -49,6 +50,11 @@ type entry struct {
 func (a *Authority) Leaf(ctx context.Context, spec Spec) (*tls.Certificate, error) {
 	if spec.NotBefore.IsZero() != spec.NotAfter.IsZero() {
 		return nil, errors.New("a leaf needs both of its dates or neither")
+	}
+	for _, id := range spec.Faults {
+		if !CanMirror(id) || spec.Origin == nil || spec.NotBefore.IsZero() {
+			return nil, fmt.Errorf("no leaf can mirror the fault %q", id)
+		}
 	}
 	names := cleanNames(spec.Names)
 	if len(names) == 0 {
@@ -80,7 +86,7 @@ func (a *Authority) entry(names []certName, spec Spec) *entry {
 	for i, n := range names {
 		texts[i] = n.text
 	}
-	key := cacheKey{strings.Join(texts, "\x00"), spec.RSA, spec.OriginSHA256, spec.NotBefore.Unix(), spec.NotAfter.Unix()}
+	key := cacheKey{strings.Join(texts, "\x00"), spec.RSA, spec.OriginSHA256, spec.NotBefore.Unix(), spec.NotAfter.Unix(), strings.Join(spec.Faults, " ")}
 
 	c := &a.leaves
 	c.mu.Lock()

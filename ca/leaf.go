@@ -37,6 +37,13 @@ type Spec struct {
 	// leaf must be as invalid as another certificate. Both zero, which is the
 	// rule, make a leaf that is valid now.
 	NotBefore, NotAfter time.Time
+	// Faults are the IDs of faults that the leaf must have because Origin has
+	// them, all of which [CanMirror]. Such a leaf has the origin's subject, names
+	// and dates as they are, and its chain ends where the faults say: at the
+	// authority, at a CA that nobody trusts and that lives as long as this
+	// process, or at the leaf itself.
+	Faults []string
+	Origin *x509.Certificate
 }
 
 const (
@@ -58,13 +65,17 @@ const noName = "no-name.invalid"
 // client that asked for the host asked (a name or an IP address): the same
 // names, with the one that covers asked first, the same kind of key, and the
 // same dates if the certificate is not valid at the time now. A host that the
-// origin's certificate does not cover is not covered by the leaf either.
-func Mirror(origin *x509.Certificate, asked string, now time.Time) Spec {
+// origin's certificate does not cover is not covered by the leaf either. With
+// faults, the leaf has these too, and the origin's dates in any case.
+func Mirror(origin *x509.Certificate, asked string, now time.Time, faults ...string) Spec {
 	spec := Spec{
 		RSA:          origin.PublicKeyAlgorithm == x509.RSA,
 		OriginSHA256: sha256.Sum256(origin.Raw),
 	}
-	if now.Before(origin.NotBefore) || now.After(origin.NotAfter) {
+	if len(faults) > 0 {
+		spec.Faults, spec.Origin = faults, origin
+	}
+	if len(faults) > 0 || now.Before(origin.NotBefore) || now.After(origin.NotAfter) {
 		spec.NotBefore, spec.NotAfter = origin.NotBefore, origin.NotAfter
 		for _, t := range []*time.Time{&spec.NotBefore, &spec.NotAfter} {
 			if t.IsZero() { // the first second of the year 1, which must not mean "choose"
@@ -148,6 +159,9 @@ func cleanNames(names []string) []certName {
 // mint makes a leaf for names with a key of its own, from the system's random
 // source alone: who knows a leaf's key, or the CA's, learns nothing of another.
 func (a *Authority) mint(names []certName, spec Spec) (*tls.Certificate, error) {
+	if len(spec.Faults) > 0 {
+		return a.mirror(names, spec)
+	}
 	var key crypto.Signer
 	var err error
 	usage := x509.KeyUsageDigitalSignature
@@ -175,13 +189,7 @@ func (a *Authority) mint(names []certName, spec Spec) (*tls.Certificate, error) 
 	if first := names[0].text; len(first) < maxCommonName {
 		template.Subject = pkix.Name{CommonName: first}
 	}
-	for _, n := range names {
-		if n.ip.IsValid() {
-			template.IPAddresses = append(template.IPAddresses, n.ip.AsSlice())
-		} else {
-			template.DNSNames = append(template.DNSNames, n.text)
-		}
-	}
+	nameLeaf(template, names)
 	template.NotBefore, template.NotAfter = spec.NotBefore, spec.NotAfter
 	if template.NotAfter.IsZero() {
 		template.NotBefore, template.NotAfter = a.leafDates(a.now())
@@ -195,6 +203,17 @@ func (a *Authority) mint(names []certName, spec Spec) (*tls.Certificate, error) 
 		PrivateKey:  key,
 		Leaf:        cert,
 	}, nil
+}
+
+// nameLeaf puts the names into a template.
+func nameLeaf(template *x509.Certificate, names []certName) {
+	for _, n := range names {
+		if n.ip.IsValid() {
+			template.IPAddresses = append(template.IPAddresses, n.ip.AsSlice())
+		} else {
+			template.DNSNames = append(template.DNSNames, n.text)
+		}
+	}
 }
 
 // leafDates is the validity of a leaf made now: within the CA's own, and with

@@ -137,10 +137,11 @@ const (
 	FactDialFailed     FactKind = "dial-failed"     // no TCP connection to the origin: Host, Addr; Outcome = refused | timeout | unreachable | loop | canceled | other; Detail = the system's words
 	FactLookupFailed   FactKind = "lookup-failed"   // the name could not be resolved: Host; Detail
 	FactTLSFailed      FactKind = "tls-failed"      // the origin leg's handshake failed for another reason than its certificate: Conn, Peer; Detail
-	FactOriginVerified FactKind = "origin-verified" // Peer's certificate was checked by the proxy: Host = name checked; Addr = system | system+file | built-in (the only root of explainer.test); Outcome = ok | expired | not-yet-valid | wrong-host | untrusted-root | self-signed | own-ca | other; Detail
+	FactOriginVerified FactKind = "origin-verified" // Peer's certificate was checked by the proxy: Host = name checked; Addr = system | system+file | built-in (the only root of explainer.test); Outcome = ok | expired | not-yet-valid | wrong-host | untrusted-root | self-signed | own-ca | other; Detail; Found = all that is wrong with it; Done = mirrored | blocked
+	FactWentOn         FactKind = "went-on"         // the client finished its handshake on Conn although it was shown a certificate as bad as that of Peer, so the proxy goes on with Peer; Host = name
 	FactRoot           FactKind = "root"            // a root that the proxy's story is checked against: Addr = own-ca (the proxy's own) | built-in (of explainer.test) | file (of --origin-ca); Data = its DER
 	FactName           FactKind = "name"            // SNI and CONNECT host differ: Host = SNI, Addr = CONNECT host
-	FactLeaf           FactKind = "leaf"            // the proxy minted the browser leg's certificate: Host = names, comma separated; Data = SHA-256 of the leaf's DER; Detail = SHA-256 of the CA's DER, hex
+	FactLeaf           FactKind = "leaf"            // the proxy minted the browser leg's certificate: Host = names, comma separated; Data = SHA-256 of the leaf's DER; Detail = SHA-256 of the CA's DER, hex; Found = the faults of the origin's that it has; Outcome = self-signed | unknown-ca where the proxy's own CA did not sign it
 	FactEM             FactKind = "em"              // textbook mode: Data = the padded block c^d mod n of step 5, as long as the modulus; Outcome = ok | bad-padding
 	FactOwnAnswer      FactKind = "own-answer"      // the proxy itself answered on Conn; Outcome = error-page | set-up-page | not-a-proxy-request | built-in; Detail = why
 	FactRefused        FactKind = "refused"         // the proxy stopped the browser's handshake; Outcome = textbook-no-rsa | textbook-no-http1 | old-version (nothing newer than TLS 1.1 offered); Detail = what the client lacks
@@ -160,6 +161,8 @@ type Fact struct {
 	Outcome string   `json:"outcome,omitempty"`
 	Detail  string   `json:"detail,omitempty"`
 	Data    []byte   `json:"data,omitempty"`
+	Found   []string `json:"found,omitempty"` // IDs of faults, as package verify names them
+	Done    string   `json:"done,omitempty"`
 }
 
 // A Span is the half-open range [Start, End) of byte offsets in one side's TCP

@@ -169,9 +169,10 @@ type session struct {
 	to target
 
 	origin *Tap      // nil without one
-	tls    *tls.Conn // on origin
+	up     *upstream // the TLS on it
 	fail   *originError
-	refuse bool // crypto/tls will refuse the client, the origin was not called
+	refuse bool   // crypto/tls will refuse the client, the origin was not called
+	cancel func() // ends the handshake with the origin
 
 	textbook bool
 }
@@ -189,20 +190,34 @@ func (p *Proxy) intercept(t *Tap, to target) {
 	})
 	err := conn.Handshake()
 	t.unhold()
+	if s.cancel != nil {
+		defer s.cancel()
+	}
 	if s.origin != nil {
 		defer s.origin.Close()
 	}
 	if err != nil {
+		s.up.giveUp()
 		s.handshakeFailed(err)
 		return
 	}
 	t.SetDeadline(time.Time{})
 	t.secured(conn)
+	if s.fail == nil && s.up.bad != nil {
+		p.Recorder.Fact(capture.Fact{Kind: capture.FactWentOn, Conn: t.number(), Peer: s.origin.number(), Host: s.up.bad.Host})
+		if err := s.up.goOn(); err != nil {
+			s.fail = p.tlsFailed(t, s.origin, s.up.bad.Host, err)
+			s.origin.endedBy("proxy", s.fail.ID)
+			s.origin.Close()
+		} else {
+			s.origin.secured(s.up.conn)
+		}
+	}
 	if s.fail != nil {
 		p.serveFailure(t, conn, s.fail)
 		return
 	}
-	p.relay(end{t, conn}, end{s.origin, s.tls})
+	p.relay(end{t, conn}, end{s.origin, s.up.conn})
 }
 
 // handshakeFailed tells who ended the browser's handshake.
@@ -256,16 +271,21 @@ func (s *session) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		s.refuse = true
 	}
 	spec := ca.Spec{Names: []string{name}}
+	var leaf *tls.Certificate
 	if !s.refuse {
-		ctx, cancel := context.WithCancel(hello.Context())
-		defer cancel()
+		// A handshake that waits for the client outlasts this function.
+		ctx, cancel := context.WithCancel(context.Background())
+		s.cancel = cancel
 		stop := t.watch(cancel)
 		s.reach(ctx, name, alpn)
 		stop()
 		t.SetDeadline(time.Now().Add(handshakeTime))
+		if s.fail == nil && s.up.bad != nil {
+			leaf = s.mirror(hello, name)
+		}
 		switch {
 		case s.fail == nil:
-			state := s.tls.ConnectionState()
+			state := s.up.state
 			spec = ca.Mirror(state.PeerCertificates[0], name, time.Now())
 			if !s.textbook {
 				config.MaxVersion = state.Version
@@ -279,12 +299,40 @@ func (s *session) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			config.NextProtos = []string{"h2", "http/1.1"}
 		}
 	}
-	leaf, err := s.leaf(hello, spec)
+	if leaf == nil {
+		var err error
+		if leaf, err = s.leaf(hello, spec); err != nil {
+			return nil, err
+		}
+	}
+	if s.refuse {
+		config.Certificates = []tls.Certificate{*leaf} // crypto/tls wants one, and will not show it
+		return config, nil
+	}
+	leaf, err := s.show(leaf)
 	if err != nil {
 		return nil, err
 	}
 	config.Certificates = []tls.Certificate{*leaf}
 	return config, nil
+}
+
+// mirror makes the certificate that is as bad as the origin's, or has the
+// session fail if that cannot be done.
+func (s *session) mirror(hello *tls.ClientHelloInfo, name string) *tls.Certificate {
+	bad := s.up.bad
+	leaf, err := s.leaf(hello, ca.Mirror(s.up.state.PeerCertificates[0], name, time.Now(), bad.mirror...))
+	if err != nil || !s.p.mirrors(leaf, bad) {
+		s.up.giveUp()
+		s.p.tellBad(s.t, s.origin, s.up.store, bad, "blocked")
+		bad.unmirrored = true
+		s.fail = bad
+		s.origin.endedBy("proxy", bad.ID)
+		s.origin.Close()
+		return nil
+	}
+	s.p.tellBad(s.t, s.origin, s.up.store, bad, "mirrored")
+	return leaf
 }
 
 // reach opens the origin's leg.
@@ -295,7 +343,7 @@ func (s *session) reach(ctx context.Context, name string, alpn []string) {
 	}
 	s.origin = o
 	s.p.Recorder.Fact(capture.Fact{Kind: capture.FactSession, Conn: s.t.number(), Peer: o.number(), Host: s.to.String()})
-	if s.tls, s.fail = s.p.secure(ctx, s.t, o, name, alpn, site); s.fail != nil {
+	if s.up, s.fail = s.p.secure(ctx, s.t, o, name, alpn, site); s.fail != nil {
 		o.endedBy("proxy", s.fail.ID)
 		o.Close()
 	}
@@ -306,7 +354,7 @@ func (s *session) leaf(hello *tls.ClientHelloInfo, spec ca.Spec) (*tls.Certifica
 	p := s.p
 	spec.RSA = spec.RSA || s.textbook
 	leaf, err := p.Authority.Leaf(hello.Context(), spec)
-	if err != nil {
+	if err != nil && len(spec.Faults) == 0 {
 		spec.Names = []string{s.to.host} // the others are none that a certificate can hold
 		leaf, err = p.Authority.Leaf(hello.Context(), spec)
 	}
@@ -320,14 +368,27 @@ func (s *session) leaf(hello *tls.ClientHelloInfo, spec ca.Spec) (*tls.Certifica
 			leaf = other
 		}
 	}
-	if s.refuse {
-		return leaf, nil // crypto/tls wants one, and will not show it
-	}
-	sum, own := sha256.Sum256(leaf.Certificate[0]), p.Authority.Fingerprint()
-	p.Recorder.Fact(capture.Fact{
+	return leaf, nil
+}
+
+// show records the certificate of the browser's leg, and returns it as the handshake uses it.
+func (s *session) show(leaf *tls.Certificate) (*tls.Certificate, error) {
+	chain := leaf.Certificate
+	sum, signer := sha256.Sum256(chain[0]), sha256.Sum256(chain[len(chain)-1])
+	f := capture.Fact{
 		Kind: capture.FactLeaf, Conn: s.t.number(), Host: strings.Join(leafNames(leaf), ","),
-		Data: sum[:], Detail: hex.EncodeToString(own[:]),
-	})
+		Data: sum[:], Detail: hex.EncodeToString(signer[:]),
+	}
+	if s.fail == nil && s.up.bad != nil {
+		f.Found = s.up.bad.mirror
+		if signer != s.p.Authority.Fingerprint() {
+			f.Outcome = "unknown-ca"
+		}
+		if signer == sum {
+			f.Outcome = "self-signed"
+		}
+	}
+	s.p.Recorder.Fact(f)
 	if s.textbook {
 		return s.noting(leaf)
 	}

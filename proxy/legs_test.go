@@ -82,14 +82,16 @@ func TestBadOriginCertificate(t *testing.T) {
 		// The user's system trusts our CA, and still it does not vouch for an origin.
 		"own-ca, trusted": {func(t *testing.T, r *rig) tls.Certificate {
 			r.Proxy.roots.AddCert(r.Authority.Certificate())
+			r.Proxy.trusted.Add(r.Authority.Certificate().Raw)
 			return leaf(t, r.Authority, good)
 		}, "this very proxy"},
 	} {
 		t.Run(outcome, func(t *testing.T) {
 			both(t, func(t *testing.T, h2 bool) {
-				r := newRig(t, func(p *Proxy) { p.setup.Do(p.init) })
-				// The CA for origins is among the roots only once it is made.
-				r.Proxy.roots.AddCert(r.originCA.Certificate())
+				r := newRig(t, func(p *Proxy) {
+					p.BlockBadOrigins = true
+					p.setup.Do(p.init)
+				})
 				var requests atomic.Int32
 				r.origin("shop.test", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }), func(config *tls.Config) {
 					config.Certificates = []tls.Certificate{c.cert(t, r)}
@@ -114,7 +116,7 @@ func TestBadOriginCertificate(t *testing.T) {
 				items := r.items()
 				checkRecording(t, items)
 				want, _, _ := strings.Cut(outcome, ",")
-				if f := fact(t, items, capture.FactOriginVerified); f.Outcome != want || f.Host != "shop.test" || f.Peer == 0 {
+				if f := fact(t, items, capture.FactOriginVerified); f.Outcome != want || f.Host != "shop.test" || f.Peer == 0 || f.Done != "blocked" {
 					t.Errorf("%+v, want %s", f, want)
 				}
 				if n := requests.Load(); n != 0 {
@@ -624,7 +626,8 @@ func TestClientCertificate(t *testing.T) {
 	}
 }
 
-// TestNothingOfGoproxysCA: goproxy brings a CA whose private key is public.
+// TestNothingOfGoproxysCA: goproxy brings a CA whose private key is public. What crypto/tls
+// does not check is checked elsewhere in one place, see TestNothingBadLooksGood.
 func TestNothingOfGoproxysCA(t *testing.T) {
 	entries, err := os.ReadDir(".")
 	if err != nil {
@@ -638,10 +641,13 @@ func TestNothingOfGoproxysCA(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, never := range []string{"GoproxyCa", "TLSConfigFromCA", "MitmConnect", "ConnectMitm", "OkConnect", "InsecureSkipVerify"} {
+		for _, never := range []string{"GoproxyCa", "TLSConfigFromCA", "MitmConnect", "ConnectMitm", "OkConnect"} {
 			if bytes.Contains(source, []byte(never)) {
 				t.Errorf("%s uses %s", e.Name(), never)
 			}
+		}
+		if n, at := bytes.Count(source, []byte("InsecureSkipVerify")), bytes.Index(source, []byte("if fail = p.judge(")); n > 0 && (n > 1 || at < 0) {
+			t.Errorf("%s skips verification %d times, and judges at %d", e.Name(), n, at)
 		}
 	}
 	r := newRig(t, nil)

@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"explainer/ca/verify"
 	"explainer/capture"
 )
 
@@ -32,6 +33,11 @@ type originError struct {
 	Addr   string // what was really called, if known
 	Detail string // the system's words
 	Certs  []*x509.Certificate
+	Found  []string // of a certificate: all that is wrong, by the names that package verify and [ca.Faults] share
+
+	failures   []verify.Check
+	mirror     []string // the faults with which a leaf is as bad; nil where there is no such leaf
+	unmirrored bool     // such a leaf was wanted, and there is none
 }
 
 func (e *originError) Error() string {
@@ -249,38 +255,82 @@ func (p *Proxy) connectUpstream(ctx context.Context, o *Tap, to target) error {
 // errOwnCA is an origin that shows a certificate of the proxy's own CA.
 var errOwnCA = errors.New("the certificate comes from this proxy's own CA, which vouches for nobody but the proxy")
 
+// An upstream is the TLS with an origin.
+type upstream struct {
+	conn  *tls.Conn
+	state tls.ConnectionState // as it was when the certificate was checked, or at the end of the handshake
+	// bad is why the certificate is not good, where the handshake waits for the
+	// client to be shown an equally bad one; see goOn and giveUp.
+	bad    *originError
+	store  string
+	decide chan bool  // of room for one
+	done   chan error // what the handshake came to
+	timer  *time.Timer
+	asked  bool
+}
+
+// goOn ends the wait: the client went on in spite of a certificate as bad as the
+// origin's, so the handshake with the origin goes on.
+func (u *upstream) goOn() error {
+	u.asked = true
+	u.timer.Reset(dialTime)
+	u.decide <- true
+	return <-u.done
+}
+
+// giveUp ends the wait, if it has not ended, with the alert that a client sends that does not go on.
+func (u *upstream) giveUp() {
+	if u != nil && u.bad != nil && !u.asked {
+		u.asked = true
+		u.decide <- false
+		<-u.done
+	}
+}
+
 // secure runs TLS on the origin's connection and verifies the origin, as the
-// host name, before a byte of a request could be sent to it.
-func (p *Proxy) secure(ctx context.Context, t, o *Tap, name string, alpn []string, site Site) (*tls.Conn, *originError) {
-	ctx, cancel := context.WithTimeout(ctx, dialTime)
-	defer cancel()
-	store, roots := "system", p.roots
+// host name, before a byte of a request could be sent to it. Where its
+// certificate can be mirrored it stops before the origin's handshake signature
+// is looked at, and only goOn ends the handshake.
+func (p *Proxy) secure(ctx context.Context, t, o *Tap, name string, alpn []string, site Site) (*upstream, *originError) {
+	u := &upstream{store: "system", decide: make(chan bool, 1), done: make(chan error, 1)}
 	switch {
 	case site.Roots != nil:
-		store, roots = "built-in", site.Roots
+		u.store = "built-in"
 	case len(p.OriginCAs) > 0:
-		store = "system+file"
+		u.store = "system+file"
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	u.timer = time.AfterFunc(dialTime, func() { cancel(context.DeadlineExceeded) })
+	var fail *originError
+	waiting := make(chan struct{})
 	config := &tls.Config{
 		ServerName:   name,
-		RootCAs:      roots,
 		MinVersion:   tls.VersionTLS12,
 		NextProtos:   alpn,
 		KeyLogWriter: p.Recorder.KeyLogWriter(),
 		// A record of the browser becomes one record here.
 		DynamicRecordSizingDisabled: true,
+		// judge does what is skipped here, and more.
+		InsecureSkipVerify: true,
 		VerifyConnection: func(state tls.ConnectionState) error {
-			// The user may have put our CA among the system's roots.
-			for _, chain := range state.VerifiedChains {
-				own := false
-				for _, c := range chain {
-					own = own || p.isOwn(c)
-				}
-				if !own {
+			if fail = p.judge(&state, name, site); fail == nil {
+				return nil
+			}
+			if fail.mirror == nil || p.BlockBadOrigins {
+				return errUnverified
+			}
+			u.state, u.bad = state, fail
+			o.release()
+			close(waiting)
+			select {
+			case on := <-u.decide:
+				if on {
 					return nil
 				}
+				return errUnverified
+			case <-ctx.Done():
+				return context.Cause(ctx)
 			}
-			return errOwnCA
 		},
 	}
 	if cert, ok := p.ClientCerts[strings.ToLower(name)]; ok {
@@ -291,69 +341,56 @@ func (p *Proxy) secure(ctx context.Context, t, o *Tap, name string, alpn []strin
 		config.CipherSuites = textbookSuites
 	}
 	o.hold()
-	conn := tls.Client(o, config)
-	err := conn.HandshakeContext(ctx)
-	o.unhold()
-	if err == nil {
-		o.secured(conn)
-		p.Recorder.Fact(capture.Fact{Kind: capture.FactOriginVerified, Conn: t.number(), Peer: o.number(), Host: name, Addr: store, Outcome: "ok"})
-		return conn, nil
-	}
-	fail := &originError{Host: name, Detail: err.Error()}
-	var unverified *tls.CertificateVerificationError
-	switch {
-	case errors.As(err, &unverified):
-		fail.Certs = unverified.UnverifiedCertificates
-		fail.ID = p.certificateFault(unverified, time.Now())
-		fail.Detail = unverified.Err.Error()
-	case errors.Is(err, errOwnCA):
-		fail.ID = "own-ca"
-		fail.Certs = conn.ConnectionState().PeerCertificates
-	case ctx.Err() != nil:
-		detail := fmt.Sprintf("it took longer than %v", dialTime)
-		fail.ID = "tls-timeout"
-		if errors.Is(ctx.Err(), context.Canceled) {
-			fail.ID, detail = "canceled", "the client hung up before it was over"
+	u.conn = tls.Client(o, config)
+	go func() {
+		err := u.conn.HandshakeContext(ctx)
+		o.unhold()
+		u.timer.Stop()
+		if cause := context.Cause(ctx); err != nil && cause != nil {
+			err = cause
 		}
-		p.Recorder.Fact(capture.Fact{Kind: capture.FactTLSFailed, Conn: t.number(), Peer: o.number(), Host: name, Detail: detail})
-		return nil, fail
-	default:
-		fail.ID = "tls"
-		p.Recorder.Fact(capture.Fact{Kind: capture.FactTLSFailed, Conn: t.number(), Peer: o.number(), Host: name, Detail: err.Error()})
+		cancel(nil)
+		u.done <- err
+	}()
+	var err error
+	select {
+	case <-waiting:
+		u.timer.Stop()
+		return u, nil
+	case err = <-u.done:
+	}
+	switch {
+	case err == nil:
+		u.state = u.conn.ConnectionState()
+		o.secured(u.conn)
+		p.Recorder.Fact(capture.Fact{Kind: capture.FactOriginVerified, Conn: t.number(), Peer: o.number(), Host: name, Addr: u.store, Outcome: "ok"})
+		return u, nil
+	case fail != nil:
+		fail.unmirrored = !p.BlockBadOrigins && fail.ID != "own-ca"
+		p.tellBad(t, o, u.store, fail, "blocked")
 		return nil, fail
 	}
-	p.Recorder.Fact(capture.Fact{Kind: capture.FactOriginVerified, Conn: t.number(), Peer: o.number(), Host: name, Addr: store, Outcome: fail.ID, Detail: fail.Detail})
-	return nil, fail
+	return nil, p.tlsFailed(t, o, name, err)
 }
 
-// certificateFault names what is wrong, as [capture.FactOriginVerified] does.
-func (p *Proxy) certificateFault(err *tls.CertificateVerificationError, now time.Time) string {
-	certs := err.UnverifiedCertificates
-	if len(certs) == 0 {
-		return "other"
-	}
-	leaf, own := certs[0], p.Authority.Certificate()
-	if p.isOwn(leaf) || bytes.Equal(leaf.RawIssuer, own.RawSubject) && leaf.CheckSignatureFrom(own) == nil {
-		return "own-ca"
-	}
-	var invalid x509.CertificateInvalidError
-	var host x509.HostnameError
-	var unknown x509.UnknownAuthorityError
+// tellBad records what was found wrong with an origin's certificate, and what was done about it.
+func (p *Proxy) tellBad(t, o *Tap, store string, fail *originError, done string) {
+	p.Recorder.Fact(capture.Fact{Kind: capture.FactOriginVerified, Conn: t.number(), Peer: o.number(), Host: fail.Host, Addr: store,
+		Outcome: fail.ID, Detail: fail.Detail, Found: fail.Found, Done: done})
+}
+
+// tlsFailed records why a handshake with an origin failed for another reason than its certificate.
+func (p *Proxy) tlsFailed(t, o *Tap, name string, err error) *originError {
+	fail := &originError{Host: name, ID: "tls", Detail: err.Error()}
+	detail := fail.Detail
 	switch {
-	case errors.As(err.Err, &invalid) && invalid.Reason == x509.Expired:
-		if invalid.Cert != nil && now.Before(invalid.Cert.NotBefore) {
-			return "not-yet-valid"
-		}
-		return "expired"
-	case errors.As(err.Err, &host):
-		return "wrong-host"
-	case errors.As(err.Err, &unknown):
-		if bytes.Equal(leaf.RawIssuer, leaf.RawSubject) && leaf.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) == nil {
-			return "self-signed"
-		}
-		return "untrusted-root"
+	case errors.Is(err, context.DeadlineExceeded):
+		fail.ID, detail = "tls-timeout", fmt.Sprintf("it took longer than %v", dialTime)
+	case errors.Is(err, context.Canceled):
+		fail.ID, detail = "canceled", "the client hung up before it was over"
 	}
-	return "other"
+	p.Recorder.Fact(capture.Fact{Kind: capture.FactTLSFailed, Conn: t.number(), Peer: o.number(), Host: name, Detail: detail})
+	return fail
 }
 
 // portOf returns the port of a URL of plain HTTP.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"html/template"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -136,12 +137,14 @@ var failures = map[string]struct{ title, lead, advice string }{
 	"tls":          {"No TLS with the origin", "The TCP connection stands, but its TLS handshake failed before the certificate could be judged.", "The origin may speak another protocol on this port, or nothing newer than TLS 1.1."},
 	"tls-timeout":  {"The origin does not finish the handshake", "The proxy waited ten seconds for the TLS handshake with the origin.", ""},
 
-	"expired":        {"The origin's certificate has expired", "Its time is over. Nobody vouches any more that this key belongs to this site.", certificateAdvice},
-	"not-yet-valid":  {"The origin's certificate is not valid yet", "Its time has not begun; or the clock of this machine is wrong.", certificateAdvice},
-	"wrong-host":     {"The certificate is for another site", "The origin showed a certificate that does not name the host that was asked for.", certificateAdvice},
-	"untrusted-root": {"Nobody trusted vouches for this certificate", "The chain of certificates does not lead to a root that this machine trusts. A missing intermediate certificate looks the same.", certificateAdvice + " --origin-ca FILE adds a root."},
-	"self-signed":    {"The certificate vouches for itself", "The origin signed its certificate itself. Anybody can make one like it.", certificateAdvice + " --origin-ca FILE trusts exactly this one."},
-	"own-ca":         {"The certificate comes from this very proxy", "The origin showed a certificate that was signed by this proxy's own CA. That CA vouches for the proxy towards its own browsers and for nobody else: either another such proxy is on the way, or somebody has stolen the key.", "If you did not set up a second proxy yourself, remove the CA (explainer ca uninstall) and make a new one."},
+	"expired":          {"The origin's certificate has expired", "Its time is over. Nobody vouches any more that this key belongs to this site.", certificateAdvice},
+	"not-yet-valid":    {"The origin's certificate is not valid yet", "Its time has not begun; or the clock of this machine is wrong.", certificateAdvice},
+	"wrong-host":       {"The certificate is for another site", "The origin showed a certificate that does not name the host that was asked for.", certificateAdvice},
+	"untrusted-root":   {"Nobody trusted vouches for this certificate", "The chain of certificates does not lead to a root that this machine trusts. A missing intermediate certificate looks the same.", certificateAdvice + " --origin-ca FILE adds a root."},
+	"self-signed":      {"The certificate vouches for itself", "The origin signed its certificate itself. Anybody can make one like it.", certificateAdvice + " --origin-ca FILE trusts exactly this one."},
+	"incomplete-chain": {"A link of the certificate's chain is missing", "The origin did not send the certificate of its own certificate's issuer. Some browsers fetch or remember what is missing; the proxy does not.", certificateAdvice + " --origin-ca FILE adds a root."},
+	"leaked-key":       {"The certificate hangs on a key that everybody has", "A key in the chain was published, so that anybody can make such a certificate for any site.", certificateAdvice},
+	"own-ca":           {"The certificate comes from this very proxy", "The origin showed a certificate that was signed by this proxy's own CA. That CA vouches for the proxy towards its own browsers and for nobody else: either another such proxy is on the way, or somebody has stolen the key.", "If you did not set up a second proxy yourself, remove the CA (explainer ca uninstall) and make a new one."},
 }
 
 const certificateAdvice = "This is step 4 of the textbook, and it failed: the proxy checked, stopped, and sent no byte of your request."
@@ -149,6 +152,12 @@ const certificateAdvice = "This is step 4 of the textbook, and it failed: the pr
 // failurePage explains why there is no origin to talk to.
 func failurePage(e *originError) page {
 	f, ok := failures[e.ID]
+	for _, reason := range []string{"incomplete-chain", "leaked-key"} {
+		if e.ID != "own-ca" && slices.Contains(e.Found, reason) {
+			f = failures[reason]
+			ok = true
+		}
+	}
 	if !ok {
 		f.title, f.lead = "The origin's certificate cannot be verified", "The check of the certificate failed."
 		f.advice = certificateAdvice
@@ -159,6 +168,16 @@ func failurePage(e *originError) page {
 	}
 	if e.Detail != "" {
 		pg.Rows = append(pg.Rows, row{"In the program's words", e.Detail})
+	}
+	for _, c := range e.failures {
+		value := c.Reason
+		for _, d := range c.Details {
+			value += "; " + d.Name + ": " + d.Value
+		}
+		pg.Rows = append(pg.Rows, row{"Failed check: " + c.ID, value})
+	}
+	if e.unmirrored {
+		pg.Advice += " Where it can make an equally bad certificate, the proxy shows that to the browser and leaves the decision to it; for this one it cannot."
 	}
 	if len(e.Certs) > 0 {
 		leaf := e.Certs[0]

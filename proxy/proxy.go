@@ -27,6 +27,8 @@ import (
 	"time"
 
 	"explainer/ca"
+	"explainer/ca/roots"
+	"explainer/ca/verify"
 	"explainer/capture"
 
 	"github.com/elazarl/goproxy"
@@ -60,8 +62,11 @@ type Proxy struct {
 	OriginCAs     []*x509.Certificate        // roots that origins may have besides the system's
 	ClientCerts   map[string]tls.Certificate // by host, in lower case: what to show to an origin that asks
 	UpstreamProxy *url.URL                   // if not nil, the HTTP proxy through which origins are reached
-	Sites         *Sites                     // may be nil
-	Log           *slog.Logger               // may be nil
+	// BlockBadOrigins answers in the place of an origin whose certificate is not
+	// good; else clients are shown an equally bad one where that can be made.
+	BlockBadOrigins bool
+	Sites           *Sites       // may be nil
+	Log             *slog.Logger // may be nil
 	// Cases, if not nil, is asked about every client that starts TLS, before
 	// PassThrough is looked at: what to show it in place of the origin, if anything.
 	Cases func(Asking) (Case, bool)
@@ -71,6 +76,8 @@ type Proxy struct {
 	server    *http.Server
 	dispatch  *goproxy.ProxyHttpServer
 	roots     *x509.CertPool
+	trusted   *verify.Roots // the same, for package verify
+	judged    judged
 
 	mu       sync.Mutex
 	own      []netip.AddrPort // where the proxy itself listens
@@ -89,9 +96,14 @@ func (p *Proxy) init() {
 		p.Log.Warn("the system's roots cannot be read", "error", err)
 		p.roots = x509.NewCertPool()
 	}
+	if p.trusted, err = roots.System("the roots of this machine"); err != nil {
+		p.Log.Warn("the system's roots cannot be read", "error", err)
+		p.trusted = verify.NewRoots("the roots of --origin-ca")
+	}
 	for _, root := range p.OriginCAs {
 		if !p.isOwn(root) {
 			p.roots.AddCert(root)
+			p.trusted.Add(root.Raw)
 		}
 	}
 	g := goproxy.NewProxyHttpServer()

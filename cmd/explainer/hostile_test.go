@@ -456,7 +456,7 @@ func TestHostileCertificates(t *testing.T) {
 		{"own.test", leafOf(t, own, ca.Spec{Names: []string{"own.test"}}), "this very proxy", "signed by this proxy's own CA"},
 	}
 	var requests atomic.Int32
-	flags := []string{"--home", home, "--origin-ca", roots}
+	flags := []string{"--home", home, "--origin-ca", roots, "--on-bad-origin", "block"}
 	for _, c := range cases {
 		addr := tlsOrigin(t, c.cert, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
 		flags = append(flags, "--map", c.host+":443="+addr)

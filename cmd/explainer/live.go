@@ -44,6 +44,7 @@ var proxyFlags = append([]cli.Flag{
 	&cli.StringSliceFlag{Name: "map", Usage: "where another address is to be called: `HOST[:PORT]=ADDR:PORT` (repeatable)"},
 	&cli.StringSliceFlag{Name: "origin-ca", Usage: "trust the roots in `FILE` for origins too (PEM, repeatable)"},
 	&cli.StringSliceFlag{Name: "client-cert", Usage: "certificate and key (PEM) to show to an origin: `HOST=FILE` (repeatable)"},
+	&cli.StringFlag{Name: "on-bad-origin", Value: "mirror", Usage: "where an origin's certificate is bad: show the client an equally bad one (`mirror`), or a page that explains it (block)", DefaultText: "mirror"},
 	&cli.StringFlag{Name: "upstream-proxy", Usage: "reach origins through the HTTP proxy at `URL`"},
 	&cli.StringFlag{Name: "story", Usage: "tell the story in `FILE`", DefaultText: "standard output; with run, standard error"},
 	homeFlag,
@@ -317,6 +318,13 @@ func newProxy(c *cli.Context) (*proxy.Proxy, error) {
 			p.ClientCerts = map[string]tls.Certificate{}
 		}
 		p.ClientCerts[strings.ToLower(host)] = cert
+	}
+	switch s := c.String("on-bad-origin"); s {
+	case "", "mirror": // a command may not have the flag
+	case "block":
+		p.BlockBadOrigins = true
+	default:
+		return nil, usage("--on-bad-origin "+quote(s)+" is neither mirror nor block", "")
 	}
 	if s := c.String("upstream-proxy"); s != "" {
 		u, err := url.Parse(s)

@@ -1,0 +1,218 @@
+package proxy
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"explainer/ca"
+	"explainer/ca/verify"
+)
+
+// judge checks what an origin has shown, as the host name, and returns what is
+// wrong, or nil. crypto/x509 decides what is good; package verify must agree, and
+// finds all that is wrong, not only the first.
+func (p *Proxy) judge(state *tls.ConnectionState, name string, site Site) *originError {
+	now := time.Now()
+	certs := state.PeerCertificates
+	pool, listed := p.roots, p.trusted
+	if site.Roots != nil {
+		pool, listed = site.Roots, verify.NewRoots("the built-in sites' authority", p.Sites.root)
+	}
+	opts := x509.VerifyOptions{Roots: pool, CurrentTime: now, DNSName: name, Intermediates: x509.NewCertPool()}
+	for _, c := range certs[1:] {
+		opts.Intermediates.AddCert(c)
+	}
+	chains, err := certs[0].Verify(opts)
+	result := p.check(verify.Input{
+		Name: name, Time: now, Roots: listed,
+		Staple: state.OCSPResponse, Stapling: verify.StapleAsked, // crypto/tls always asks
+		SCTs:   state.SignedCertificateTimestamps,
+		Denied: map[[32]byte]string{p.Authority.SPKIHash(): "this proxy's own CA"},
+	}, certs)
+	failures := result.Failures()
+	own := p.vouchedByUs(certs, chains)
+	if err == nil && !own && len(failures) == 0 {
+		return nil
+	}
+
+	fail := &originError{Host: name, Certs: certs, ID: "other", failures: failures}
+	if err != nil {
+		fail.Detail = err.Error()
+	}
+	mirror := !own && len(failures) > 0
+	for _, c := range failures {
+		if !slices.Contains(fail.Found, c.Reason) {
+			fail.Found = append(fail.Found, c.Reason)
+		}
+		mirror = mirror && ca.CanMirror(c.Reason)
+	}
+	fail.ID = mainFault(fail.Found)
+	switch {
+	case own:
+		fail.ID, fail.Detail = "own-ca", errOwnCA.Error()
+	case mirror && mayFetch(result):
+		fail.Found = append(fail.Found, "incomplete-chain")
+	case mirror && p.nothingElse(result, certs[0], name, fail.Found, now):
+		fail.mirror = slices.Clone(fail.Found)
+	}
+	return fail
+}
+
+// vouchedByUs reports whether the proxy's own CA has signed any of the
+// certificates, or is among them, or in every chain that crypto/x509 found: the
+// user may have put it among the system's roots.
+func (p *Proxy) vouchedByUs(certs []*x509.Certificate, chains [][]*x509.Certificate) bool {
+	own := p.Authority.Certificate()
+	for _, c := range certs {
+		if p.isOwn(c) || bytes.Equal(c.RawIssuer, own.RawSubject) && c.CheckSignatureFrom(own) == nil {
+			return true
+		}
+	}
+	for _, chain := range chains {
+		if !slices.ContainsFunc(chain, p.isOwn) {
+			return false
+		}
+	}
+	return len(chains) > 0
+}
+
+// mainFault is the one of the faults that [capture.FactOriginVerified] gives as the outcome.
+func mainFault(found []string) string {
+	for _, of := range []struct {
+		outcome string
+		reasons []string
+	}{
+		{"expired", []string{"expired"}},
+		{"not-yet-valid", []string{"not-yet-valid"}},
+		{"wrong-host", []string{"wrong-host", "cn-match-san-mismatch", "no-san-cn-only", "nul-in-san", "nul-in-cn",
+			"wildcard-two-labels", "wildcard-bare", "wildcard-not-leftmost", "wildcard-partial", "ip-in-dns-san"}},
+		{"self-signed", []string{"self-signed"}},
+		{"untrusted-root", []string{"untrusted-root", "incomplete-chain"}},
+	} {
+		for _, reason := range of.reasons {
+			if slices.Contains(found, reason) {
+				return of.outcome
+			}
+		}
+	}
+	return "other"
+}
+
+// mayFetch reports whether the chain ends at a certificate that says where its
+// issuer's can be fetched (RFC 5280 4.2.2.1), as some clients do.
+func mayFetch(r *verify.Result) bool {
+	last := r.Path[len(r.Path)-1]
+	c, err := x509.ParseCertificate(last.DER)
+	return err == nil && !last.Root && len(c.IssuingCertificateURL) > 0 && !bytes.Equal(c.RawIssuer, c.RawSubject)
+}
+
+// nothingElse reports whether crypto/x509 would accept the path but for the faults.
+func (p *Proxy) nothingElse(r *verify.Result, leaf *x509.Certificate, name string, faults []string, now time.Time) bool {
+	c := *leaf
+	opts := x509.VerifyOptions{Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool(), CurrentTime: now, DNSName: name}
+	for _, id := range faults {
+		switch id {
+		case "expired", "not-yet-valid":
+			c.NotBefore, c.NotAfter = now.Add(-time.Hour), now.Add(time.Hour)
+		case "self-signed", "untrusted-root", "wrong-ku", "staple-revoked", "must-staple-missing":
+			// The path's own end is the root here; the others are none that it knows.
+		case "wrong-eku":
+			opts.KeyUsages = []x509.ExtKeyUsage{x509.ExtKeyUsageAny}
+		case "unknown-critical-ext":
+			c.UnhandledCriticalExtensions = nil
+		default: // the name
+			opts.DNSName = ""
+		}
+	}
+	if len(r.Path) == 1 {
+		opts.Roots.AddCert(&c)
+	}
+	for i, place := range r.Path[1:] {
+		above, err := x509.ParseCertificate(place.DER)
+		switch {
+		case err != nil:
+			return false
+		case i+2 == len(r.Path):
+			opts.Roots.AddCert(above)
+		default:
+			opts.Intermediates.AddCert(above)
+		}
+	}
+	_, err := c.Verify(opts)
+	return err == nil
+}
+
+// mirrors reports whether a client that trusts the proxy's CA finds in the
+// leaf what was found in the origin's certificate, and nothing else.
+func (p *Proxy) mirrors(leaf *tls.Certificate, fail *originError) bool {
+	own := p.Authority.Certificate()
+	r := verify.Chain(verify.Input{
+		Chain: leaf.Certificate, Name: fail.Host, Time: time.Now(), Roots: verify.NewRoots("this proxy's own CA", own.Raw),
+		Staple: leaf.OCSPStaple, Stapling: verify.StapleAsked,
+	})
+	var found []string
+	for _, c := range r.Failures() {
+		if !slices.Contains(found, c.Reason) {
+			found = append(found, c.Reason)
+		}
+	}
+	want := slices.Clone(fail.mirror)
+	slices.Sort(found)
+	slices.Sort(want)
+	return slices.Equal(found, want)
+}
+
+// judged remembers results: a browser opens many connections to an origin.
+type judged struct {
+	mu sync.Mutex
+	by map[[32]byte]*verify.Result
+}
+
+// maxJudged bounds how many results are remembered.
+const maxJudged = 256
+
+// check makes the checks of a chain, or finds that they were made for a time at which the same comes out.
+func (p *Proxy) check(in verify.Input, certs []*x509.Certificate) *verify.Result {
+	h := sha256.New()
+	put := func(b []byte) {
+		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(b))))
+		h.Write(b)
+	}
+	for _, c := range certs {
+		in.Chain = append(in.Chain, c.Raw)
+		put(c.Raw)
+	}
+	put(nil) // no certificate is this long
+	put([]byte(in.Name))
+	put([]byte(in.Roots.Name))
+	put(in.Staple)
+	for _, sct := range in.SCTs {
+		put(sct)
+	}
+	key := [32]byte(h.Sum(nil))
+	now := in.Time.UTC().Truncate(time.Second)
+	p.judged.mu.Lock()
+	r := p.judged.by[key]
+	p.judged.mu.Unlock()
+	if r != nil && !now.Before(r.From) && (r.Until.IsZero() || now.Before(r.Until)) {
+		return r
+	}
+	r = verify.Chain(in)
+	p.judged.mu.Lock()
+	defer p.judged.mu.Unlock()
+	if p.judged.by == nil || len(p.judged.by) >= maxJudged {
+		p.judged.by = map[[32]byte]*verify.Result{}
+	}
+	p.judged.by[key] = r
+	return r
+}
+
+// errUnverified ends a handshake with an origin whose certificate is not good enough.
+var errUnverified = errors.New("the origin's certificate is not good")
