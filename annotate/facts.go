@@ -221,10 +221,13 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 		id := "fact-leaf"
 		e.Brief = "the proxy made a certificate for " + a["names"]
 		if len(f.Found) > 0 {
-			id = "fact-leaf-mirrored"
 			switch f.Outcome {
-			case "self-signed", "unknown-ca":
-				id += "-" + f.Outcome
+			case "self-signed":
+				id = "fact-leaf-mirrored-self-signed"
+			case "unknown-ca":
+				id = "fact-leaf-mirrored-unknown-ca"
+			default:
+				id = "fact-leaf-mirrored"
 			}
 			a["faults"] = faultsWords(f.Found, or(hostOf(c), a["names"]))
 			e.Brief += ", as bad as the origin's: " + a["faults"]
