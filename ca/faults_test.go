@@ -7,8 +7,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/asn1"
+	"flag"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -139,6 +142,31 @@ func TestFaultTexts(t *testing.T) {
 		}
 		if c := FaultOf(f.Control); f.Severity != Control && (c == nil || c.Severity != Control || f.Refuser == "") {
 			t.Errorf("%s: control %q, refused by %q", f.ID, f.Control, f.Refuser)
+		}
+	}
+}
+
+var update = flag.Bool("update", false, "write the table of docs/faults.md anew")
+
+// TestFaultsPage: the table of docs/faults.md is that of the program.
+func TestFaultsPage(t *testing.T) {
+	var table strings.Builder
+	table.WriteString("| case | severity | step | what is wrong | the check that catches it | incident |\n|---|---|---|---|---|---|\n")
+	for _, f := range Faults {
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s | %s | %s |\n", f.ID, f.Severity, f.Step, f.Wrong, f.Check, f.Incident)
+	}
+	path := filepath.Join("..", "docs", "faults.md")
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, old, _ := strings.Cut(string(page), "| case |")
+	if want := table.String(); "| case |"+old != want {
+		if !*update {
+			t.Fatal("the table is another one: go test ./ca -run TestFaultsPage -update")
+		}
+		if err := os.WriteFile(path, []byte(text+want), 0o666); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
