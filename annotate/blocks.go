@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -65,7 +66,7 @@ type block struct {
 
 // A blockLine is the line of an event.
 type blockLine struct {
-	at   string // RFC 3339
+	at   time.Time // zero if not known
 	name string
 	text []byte
 }
@@ -90,7 +91,7 @@ func (b *Blocks) Event(e *Event) error {
 	case e.Kind == KindFile:
 		return nil // the overview counts them
 	case e.Session == 0:
-		b.line(e, false, false, time.Time{})
+		b.line(e, false, false, "")
 		return b.flush(BlockBefore)
 	}
 	s := b.open[e.Session]
@@ -116,7 +117,10 @@ func (b *Blocks) Event(e *Event) error {
 		s.host, s.noise = e.Host, e.Noise
 	}
 	s.legs = s.legs || e.Leg != ""
-	if at, err := time.Parse(time.RFC3339Nano, e.Time); err == nil && (s.began.IsZero() || at.Before(s.began)) {
+	at, err := time.Parse(time.RFC3339Nano, e.Time)
+	if err != nil {
+		at = time.Time{}
+	} else if s.began.IsZero() || at.Before(s.began) {
 		s.began = at
 	}
 	for _, p := range e.Proofs {
@@ -136,8 +140,8 @@ func (b *Blocks) Event(e *Event) error {
 	default:
 		if b.worth(e) {
 			s.h2 = s.h2 || e.HTTP != nil && fieldOf(e.Fields, "stream") != ""
-			b.line(e, s.legs, s.h2, s.began)
-			s.add(blockLine{e.Time, e.Name, b.take()})
+			b.line(e, s.legs, s.h2, sinceWords(at, s.began))
+			s.add(blockLine{at, e.Name, b.take()})
 		}
 	}
 	if len(s.conns) == 0 {
@@ -217,13 +221,15 @@ func (s *block) add(l blockLine) {
 	}
 }
 
-// line writes the line of an event.
-func (b *Blocks) line(e *Event, legs, h2 bool, began time.Time) {
+// line writes the line of an event, which came since its session began.
+func (b *Blocks) line(e *Event, legs, h2 bool, since string) {
 	t := b.text
 	var head strings.Builder
 	head.WriteString("  ")
 	if e.Session != 0 {
-		fmt.Fprintf(&head, "%9s ", sinceWords(e, began))
+		head.WriteString(strings.Repeat(" ", max(9-len(since), 0)))
+		head.WriteString(since)
+		head.WriteByte(' ')
 	}
 	if legs {
 		fmt.Fprintf(&head, "%-7s ", e.Leg)
@@ -298,15 +304,14 @@ func cutMiddle(s string, width int) string {
 }
 
 // sinceWords is the time since began.
-func sinceWords(e *Event, began time.Time) string {
-	at, err := time.Parse(time.RFC3339Nano, e.Time)
-	if err != nil || began.IsZero() {
+func sinceWords(at, began time.Time) string {
+	if at.IsZero() || began.IsZero() {
 		return ""
 	}
 	if d := at.Sub(began); d >= 10*time.Second {
-		return fmt.Sprintf("+%.1fs", d.Seconds())
+		return "+" + strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + "s"
 	} else {
-		return fmt.Sprintf("+%.1fms", float64(d.Microseconds())/1000)
+		return "+" + strconv.FormatFloat(float64(d.Microseconds())/1000, 'f', 1, 64) + "ms"
 	}
 }
 
@@ -414,12 +419,10 @@ func (b *Blocks) lines(s *block) {
 	}
 	for _, part := range [][]blockLine{s.lines, tail} {
 		slices.SortStableFunc(part, func(a, b blockLine) int {
-			x, err := time.Parse(time.RFC3339Nano, a.at)
-			y, err2 := time.Parse(time.RFC3339Nano, b.at)
-			if err != nil || err2 != nil {
+			if a.at.IsZero() || b.at.IsZero() {
 				return 0
 			}
-			return x.Compare(y)
+			return a.at.Compare(b.at)
 		})
 	}
 	for _, l := range s.lines {

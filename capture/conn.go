@@ -130,8 +130,13 @@ func (c *conn) push(h *half, data []byte) {
 			h.buf = append(h.buf, data...)
 			return
 		case len(h.buf) == 0:
-			n := c.read(h, data)
-			h.buf = append(h.buf, data[n:]...)
+			if data = data[c.read(h, data):]; len(data) == 0 {
+				return
+			}
+			if h.buf == nil {
+				h.buf, c.d.spare = c.d.spare, nil
+			}
+			h.buf = append(h.buf, data...)
 			return
 		}
 		take := len(data)
@@ -140,17 +145,21 @@ func (c *conn) push(h *half, data []byte) {
 		}
 		h.buf = append(h.buf, data[:take]...)
 		data = data[take:]
-		h.drop(c.read(h, h.buf))
+		c.drop(h, c.read(h, h.buf))
 	}
 }
 
-// drop takes n bytes that were read off buf.
-func (h *half) drop(n int) {
+// drop takes n bytes that were read off buf. An empty one is for whichever half
+// needs the next.
+func (c *conn) drop(h *half, n int) {
 	const keep = 64 << 10
 	rest := len(h.buf) - n
 	switch {
 	case n == 0:
-	case rest == 0 && cap(h.buf) > keep:
+	case rest == 0:
+		if cap(h.buf) <= keep {
+			c.d.spare = h.buf[:0]
+		}
 		h.buf = nil
 	case rest > keep:
 		h.buf = h.buf[n:] // moving it each time would cost too much
@@ -290,7 +299,7 @@ func (c *conn) drain(h *half) bool {
 	moved := false
 	for {
 		off, message := h.off, len(h.tls.message)
-		h.drop(c.read(h, h.buf))
+		c.drop(h, c.read(h, h.buf))
 		moved = moved || h.off != off || len(h.tls.message) != message
 		if h.blocked || len(h.queue) == 0 {
 			break
@@ -433,7 +442,7 @@ func (c *conn) finish() {
 	for i := range c.halves {
 		if h := &c.halves[i]; !h.ended {
 			if c.findLast(h) {
-				h.drop(c.read(h, h.buf))
+				c.drop(h, c.read(h, h.buf))
 			}
 			last := h.at(h.off - 1)
 			c.endWeb(h, event{time: last.time, packet: last.packet}, true)

@@ -106,7 +106,7 @@ func (c *conn) findLast(h *half) bool {
 		if at == len(h.buf) && at > i {
 			c.foundRecord(h, h.buf[:i])
 			h.off += int64(i)
-			h.drop(i)
+			c.drop(h, i)
 			return true
 		}
 	}

@@ -74,7 +74,11 @@ func ReadLog(r io.Reader, yield func(Secret)) error {
 // nor empty nor a comment.
 func CheckLog(r io.Reader, yield func(Secret)) (bad int, err error) {
 	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, maxLine)
+	if small, ok := r.(interface{ Len() int }); ok {
+		lines.Buffer(make([]byte, min(small.Len()+1, 4<<10)), maxLine) // captures have one for each connection
+	} else {
+		lines.Buffer(nil, maxLine)
+	}
 	var long bool // inside a line that is too long
 	lines.Split(func(data []byte, atEOF bool) (int, []byte, error) {
 		n := bytes.IndexAny(data, "\r\n")

@@ -168,22 +168,23 @@ func (b *blockView) Finish() error {
 // release writes kept texts, those that are chosen, in their order, with a separator between them.
 func (v *view) release(texts []kept, separator string) error {
 	slices.SortStableFunc(texts, func(a, b kept) int { return cmp.Compare(a.order, b.order) })
+	w := bufio.NewWriterSize(v.w, 64<<10)
 	first := true
 	for _, k := range texts {
 		if !v.selection.choose(k.session) {
 			continue
 		}
 		if !first {
-			if _, err := io.WriteString(v.w, separator); err != nil {
+			if _, err := w.WriteString(separator); err != nil {
 				return err
 			}
 		}
 		first = false
-		if err := v.spool.copy(v.w, k.text); err != nil {
+		if err := v.spool.copy(w, k.text); err != nil {
 			return err
 		}
 	}
-	return nil
+	return w.Flush()
 }
 
 // lineView tells event by event, in the order of time.
