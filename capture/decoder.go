@@ -137,6 +137,12 @@ func (d *Decoder) Feed(in Input) []Message {
 		m := Message{Time: f.Time, Body: &f}
 		if c := d.conns[f.Conn]; c != nil {
 			m.Conn = c.pub
+			if f.Kind == FactClosed {
+				c.giveUp(SealedNoKey) // all its keys have been recorded
+				c.flush(&c.halves[Client])
+				c.flush(&c.halves[Server])
+				d.after(c)
+			}
 		}
 		d.messages = append(d.messages, m)
 	}

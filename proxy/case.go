@@ -163,7 +163,8 @@ func (p *Proxy) caseFor(t *Tap, to target) (Case, bool) {
 	if p.Cases == nil && !isSite {
 		return Case{}, false
 	}
-	t.SetReadDeadline(time.Now().Add(silence))
+	// No origin waits to speak first, so a slow client is given its time.
+	t.SetReadDeadline(time.Now().Add(handshakeTime))
 	first, _ := t.peek(1)
 	t.SetReadDeadline(time.Time{})
 	if len(first) == 0 || first[0] != typeHandshake {
