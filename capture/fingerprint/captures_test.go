@@ -1,14 +1,11 @@
 package fingerprint_test
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -140,151 +137,4 @@ func TestPublishedJA4(t *testing.T) {
 			t.Errorf("%s: %v, published %v", name, got, want)
 		}
 	}
-}
-
-// Why tshark 4.0.17 and we do not list the same Hellos of a capture.
-const (
-	sslv2     = "tshark has no JA3 of a ClientHello in the form of SSL 2.0"
-	openvpn   = "TLS inside the frames of OpenVPN, which we do not take apart"
-	renewed   = "tshark does not open the second handshake of a renegotiation that it has the keys for"
-	lost      = "tshark does not put segments in order that came late, or came twice"
-	drafts    = "a ServerHello of a draft of TLS 1.3 that is not read"
-	broken    = "tshark makes a JA3S of a ServerHello that is malformed"
-	reopened  = "a stale RST stands before the SYN that is answered"
-	retried   = "tshark does not open the QUIC client's second hello, which answers a Retry"
-	resent    = "tshark lists a QUIC hello once for each packet that holds it, and not those in several frames"
-	snapped   = "tshark opens a QUIC packet that the capture cuts, without its check"
-	google    = "a QUIC version of Google's own, which we do not open"
-	wireguard = "TLS inside WireGuard, which tshark opens with a key in the file"
-	port8080  = "tshark does not recognise TLS to port 8080 here"
-)
-
-// explained are the captures where tshark lists other Hellos than we do, and why.
-var explained = map[string]string{
-	"arkime/arkime_synthetic.pcap":                                         broken,
-	"go-crypto-tls/Client-TLSv12-RenegotiateOnce.pcap":                     renewed,
-	"go-crypto-tls/Client-TLSv12-RenegotiateTwice.pcap":                    renewed,
-	"go-crypto-tls/Client-TLSv12-RenegotiateTwiceRejected.pcap":            renewed,
-	"lekensteyn-notes/all__dump.pcapng":                                    sslv2,
-	"mercury/test__afl_data__corner-cases.pcap":                            broken,
-	"mercury/test__afl_data__encrypted_handshake_cert_false_positive.pcap": broken,
-	"nDPI-4.2-debian/skype_no_unknown.pcap":                                sslv2,
-	"nDPI-4.2-debian/viber.pcap":                                           lost,
-	"nDPI/443-opvn.pcap":                                                   openvpn,
-	"nDPI/KakaoTalk_talk.pcap":                                             port8080,
-	"nDPI/ookla.pcap":                                                      port8080,
-	"nDPI/openvpn.pcap":                                                    openvpn,
-	"nDPI/openvpn_nohmac_tcp.pcapng":                                       openvpn,
-	"nDPI/tls_multiple_synack_different_seq.pcapng":                        lost,
-	"nDPI/viber.pcap":                                                      lost,
-	"mercury/unit_tests__pcaps__quic-crypto-packets.pcap":                  resent,
-	"nDPI-4.2-debian/quic_t51.pcap":                                        google,
-	"nDPI/openvpn_nohmac.pcapng":                                           openvpn,
-	"nDPI/quic-forcing-vn-with-data.pcapng":                                retried,
-	"nDPI/quic_t51.pcap":                                                   google,
-	"tcpdump/tests__quic_handshake_truncated.pcap":                         snapped,
-	"tcpdump/tests__quic_retry.pcap":                                       retried,
-	"suricata-verify/base64-decode-5885__input.pcap":                       reopened,
-	"suricata-verify/bypass-depth-disabled__input.pcap":                    sslv2,
-	"suricata-verify/tls__tls13-draft14__tls13_draft14.pcap":               drafts,
-	"wireshark-4.0.17/rsasnakeoil2.pcap":                                   sslv2,
-	"wireshark-4.0.17/wireguard-ping-tcp-dsb.pcapng":                       wireguard,
-	"zeek-spicy-openvpn/tests__traces__openvpn-tcp-tls-auth.pcap":          openvpn,
-	"zeek-spicy-openvpn/tests__traces__openvpn_tcp_nontlsauth.pcap":        openvpn,
-	"zeek/postgresql__psql-aws-ssl-preferred.pcap":                         lost,
-}
-
-// TestTsharkAgrees compares JA3 and JA3S of every Hello of the collection with
-// those that tshark computes.
-func TestTsharkAgrees(t *testing.T) {
-	dir := collection(t)
-	if dir == "" {
-		return
-	}
-	index, err := os.ReadFile(filepath.Join(dir, "INDEX.tsv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, line := range strings.Split(string(index), "\n") {
-		name, rest, _ := strings.Cut(line, "\t")
-		if !strings.Contains(rest, "TLS conn") && !strings.Contains(rest, "QUIC frames") {
-			continue
-		}
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			path := filepath.Join(dir, name)
-			var ours []string
-			for _, h := range hellos(t, path) {
-				switch {
-				case h.over == fingerprint.DTLS: // tshark has those under other names
-				case h.client != nil:
-					hash, _ := fingerprint.JA3(h.client)
-					ours = append(ours, "JA3 "+hash)
-				default:
-					hash, _ := fingerprint.JA3S(h.server)
-					ours = append(ours, "JA3S "+hash)
-				}
-			}
-			slices.Sort(ours)
-			theirs := tsharkHellos(t, path)
-			only, missing := without(ours, theirs), without(theirs, ours)
-			switch why := explained[name]; {
-			case len(only)+len(missing) == 0 && why != "":
-				t.Logf("%s: agrees now; it was said: %s", name, why)
-			case len(only)+len(missing) > 0 && why == "":
-				t.Errorf("%s: only here %v, only in tshark %v", name, only, missing)
-			}
-		})
-	}
-}
-
-// without returns what of a, sorted, is not in b, sorted; each value of b counts once.
-func without(a, b []string) (out []string) {
-	for _, s := range a {
-		i, ok := slices.BinarySearch(b, s)
-		if !ok {
-			out = append(out, s)
-			continue
-		}
-		b = slices.Delete(slices.Clone(b), i, i+1)
-	}
-	return out
-}
-
-func tsharkHellos(t *testing.T, path string) []string {
-	t.Helper()
-	args := []string{"-r", path, "-Y", "tls.handshake.ja3 || tls.handshake.ja3s", "-T", "fields",
-		"-e", "tls.handshake.ja3", "-e", "tls.handshake.ja3s"}
-	if log := strings.TrimSuffix(path, filepath.Ext(path)) + ".keys"; fileExists(log) {
-		args = append(args, "-o", "tls.keylog_file:"+log)
-	}
-	cmd := exec.Command("tshark", args...)
-	cmd.Env = append(cmd.Environ(), "HOME="+t.TempDir())
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil && !strings.Contains(stderr.String(), "cut short") {
-		t.Logf("tshark: %v\n%s", err, stderr.Bytes())
-	}
-	var list []string
-	for _, line := range strings.Split(string(out), "\n") {
-		a, b, ok := strings.Cut(line, "\t")
-		if !ok {
-			continue
-		}
-		for i, column := range []string{a, b} {
-			for _, hash := range strings.Split(column, ",") {
-				if hash != "" {
-					list = append(list, []string{"JA3 ", "JA3S "}[i]+hash)
-				}
-			}
-		}
-	}
-	slices.Sort(list)
-	return list
-}
-
-func fileExists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
