@@ -240,6 +240,9 @@ func clonePreview(p []byte) []byte { return append([]byte(nil), p[:min(len(p), m
 
 func (c *conn) gapped(in *Gap) {
 	h := &c.halves[in.Side&1]
+	if c.d.Twin != nil && !c.closes[h.side] {
+		h.twin.gaps = append(h.twin.gaps, h.next)
+	}
 	h.next += in.Len
 	c.event(h, event{gap: in.Len, time: in.Time, packet: in.Packet})
 }

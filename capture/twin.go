@@ -23,8 +23,9 @@ const covered = 'x'
 
 // twinHalf is the twin of one direction, as it is being made.
 type twinHalf struct {
-	at    int64  // where raw begins: what is before it was given or is in queue
-	raw   []byte // bytes of which it is not known yet what becomes of them
+	at    int64   // where raw begins: what is before it was given or is in queue
+	raw   []byte  // bytes of which it is not known yet what becomes of them
+	gaps  []int64 // places before which raw goes on behind missing bytes
 	queue []*twinPiece
 	tail  []byte // of what was given last, as much as sealing the next record may need
 }
@@ -101,6 +102,9 @@ func (h *half) twinFixed(off int64, b []byte) {
 
 // settle settles what is before end: with b, or covered.
 func (t *twinHalf) settle(end int64, b []byte) {
+	if len(t.gaps) > 0 {
+		end = min(end, t.gaps[0])
+	}
 	n := int(min(max(end-t.at, 0), int64(len(t.raw))))
 	if n == 0 {
 		return
@@ -206,7 +210,12 @@ func (c *conn) twinTold(h *half, start, end int64, body any) {
 		c.twinSealed(h, end)
 	case *Missing:
 		t.settle(start, nil)
-		t.at, t.raw = end, nil
+		if len(t.gaps) > 0 && t.gaps[0] == start {
+			t.gaps = t.gaps[1:]
+		} else {
+			t.raw = nil // cannot be: nobody knows where it belongs
+		}
+		t.at = end
 		c.twinGive(h)
 	case *Heartbeat:
 		for _, p := range t.queue {
@@ -223,6 +232,18 @@ func (c *conn) twinTold(h *half, start, end int64, body any) {
 		}
 		t.settle(end, t.raw)
 		c.twinGive(h)
+	case *Malformed, *Opaque:
+		// The headers stay, so that the twin breaks off where its stream did.
+		for c.mode == modeTLS && t.at < end && t.at >= start && len(t.raw) >= headerLen && looksTLS(t.raw) == yes {
+			next := min(end, t.at+headerLen+int64(binary.BigEndian.Uint16(t.raw[3:])))
+			stays := t.at + headerLen
+			if m := t.raw[headerLen:]; t.raw[0] == typeHandshake && len(m) >= 4 && isMessage(handshake.Type(m[0])) {
+				stays += 4
+			}
+			t.settle(min(next, stays), t.raw)
+			t.settle(next, nil)
+		}
+		c.twinCover(h, end)
 	default:
 		c.twinCover(h, end)
 	}
@@ -340,6 +361,7 @@ func (c *conn) twinEnd() {
 	}
 	for i := range c.halves {
 		h := &c.halves[i]
+		h.twin.gaps = nil
 		for _, p := range h.twin.queue {
 			p.filled = p.size
 		}

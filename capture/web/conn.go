@@ -387,7 +387,7 @@ func (c *Conn) fail(h *half, why string) {
 			u.last = h.at(h.pos - 1)
 		}
 	}
-	h.foreignTwin()
+	h.brokenTwin()
 	h.done()
 	h.buf = nil
 	h.step = readUnparsed

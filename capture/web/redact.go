@@ -97,10 +97,22 @@ func (c *Conn) settleTwins() {
 	}
 }
 
-// foreignTwin begins the twin of what is no request with a byte that begins none:
-// a row of letters might still become one.
-func (h *half) foreignTwin() {
-	if h.from == 0 && h.begun && h.frames == nil && h.socket == nil {
+// brokenTwin puts in place what stays of an element that ends early or breaks the
+// protocol: the whole lines of a head. What is no request begins with a byte that
+// begins none, for a row of letters might still become one.
+func (h *half) brokenTwin() {
+	if h.covering == nil {
+		return
+	}
+	if h.sure && h.line > 0 {
+		at := h.fed // all of it was read
+		if h.in != nil {
+			at = h.here()
+		}
+		h.staysAt(at-int64(len(h.buf)), headTwin(h.buf[:h.line], h.from == 0, false))
+		return
+	}
+	if h.from == 0 && h.begun && !h.final && h.frames == nil && h.socket == nil {
 		h.staysAt(h.firstAt, []byte("?"))
 	}
 }
