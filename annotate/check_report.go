@@ -86,7 +86,9 @@ func (j *Judge) Report() *CheckReport {
 	if j.plan == nil {
 		return nil
 	}
-	j.Unfinished()
+	for _, run := range j.order {
+		run.trial = j.judgeRun(run)
+	}
 	p := j.plan
 	r := &CheckReport{
 		Schema: SchemaVersion, Kind: KindCheck, Client: programOf(p.Command), Mode: p.Mode, Host: p.Host, Trust: p.Trust, TLS: p.TLS, Tries: p.Tries,
@@ -158,7 +160,7 @@ func (j *Judge) Report() *CheckReport {
 			}
 			c.Outcomes = append(c.Outcomes, o)
 		}
-		if f.Severity != ca.Control && slices.ContainsFunc(c.Outcomes, func(o CaseOutcome) bool { return o.Verdict == Leaked }) {
+		if f.Severity != ca.Control && c.leaked() {
 			s := j.fix(f)
 			c.Fix = &s
 		}

@@ -48,12 +48,27 @@ func (t *Text) Check(r *CheckReport) error {
 		row(c.ID, string(c.Severity), cells, styles)
 	}
 	for _, c := range r.Cases {
+		// A control that is accepted has no story of its own, but for the one that all begins with.
+		if c.Severity == ca.Control && c.ID != "good" && !slices.ContainsFunc(c.Outcomes, func(o CaseOutcome) bool { return !o.Absent && o.Verdict != Leaked }) {
+			continue
+		}
 		t.checkCase(&c)
 	}
 	t.line("")
 	t.rule("Grade")
 	for _, s := range r.Says {
 		t.paragraph("  "+t.gradeWord(r.Grade)+"  ", "", clean(s.Text), plain)
+	}
+	for _, severity := range []ca.Severity{ca.Critical, ca.High, ca.Medium, ca.Low} {
+		var leaked []string
+		for _, c := range r.Cases {
+			if c.Severity == severity && c.leaked() {
+				leaked = append(leaked, c.ID)
+			}
+		}
+		if len(leaked) > 0 {
+			t.paragraph("     leaked, "+string(severity)+": ", "", strings.Join(leaked, ", "), plain)
+		}
 	}
 	return t.w.Flush()
 }
@@ -140,6 +155,11 @@ func (t *Text) checkCase(c *CheckCase) {
 	if c.Fix != nil {
 		t.paragraph("  how to mend it: ", "", clean(c.Fix.Text), plain)
 	}
+}
+
+// leaked reports whether data arrived in any version.
+func (c *CheckCase) leaked() bool {
+	return slices.ContainsFunc(c.Outcomes, func(o CaseOutcome) bool { return o.Verdict == Leaked })
 }
 
 // words tells what was read.

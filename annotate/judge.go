@@ -74,7 +74,7 @@ type Trial struct {
 // connection that was shown a case by what was recorded alone.
 type Judge struct {
 	ShowSecrets bool
-	// Ended, if not nil, is called when a run has ended.
+	// Ended, if not nil, is called when a run has ended, with what is known by then.
 	Ended func(run, fault, tls string, t Trial)
 
 	mask   Explainer
@@ -91,7 +91,7 @@ type checkRun struct {
 	begun, ended   capture.CheckRun
 	over           bool
 	conns          []*judged
-	trial          Trial
+	trial          Trial // once all was fed
 }
 
 // judged is one connection.
@@ -234,16 +234,12 @@ func (j *Judge) runFact(f *capture.Fact) {
 	}
 }
 
-// end judges a run when it is over.
+// end tells of a run that is over. Records that could not be opened may still
+// come, for they wait for keys until the recording ends.
 func (j *Judge) end(r *checkRun) {
 	r.over = true
-	r.trial = j.judgeRun(r)
-	for _, c := range r.conns {
-		delete(j.conns, c.number)
-	}
-	r.conns = nil
 	if j.Ended != nil {
-		j.Ended(r.id, r.fault, r.tls, r.trial)
+		j.Ended(r.id, r.fault, r.tls, j.judgeRun(r))
 	}
 }
 
@@ -503,15 +499,6 @@ func deleted(list []int, n int) []int {
 		}
 	}
 	return out
-}
-
-// Unfinished judges what is still open, when the recording is at its end.
-func (j *Judge) Unfinished() {
-	for _, r := range j.order {
-		if !r.over {
-			j.end(r)
-		}
-	}
 }
 
 // alertWords names an alert and its number.

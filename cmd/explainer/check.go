@@ -344,7 +344,8 @@ func newChecking(c *cli.Context, plan *capture.CheckPlan) (*checking, error) {
 	return k, nil
 }
 
-// judge feeds a recording to a judge.
+// judge feeds a recording to a judge. Of one that is cut short it feeds what
+// there is, and returns the *pcap.CutError.
 func judge(r io.Reader, j *annotate.Judge) error {
 	packets, err := pcap.NewReader(r)
 	if err != nil {
@@ -358,7 +359,7 @@ func judge(r io.Reader, j *annotate.Judge) error {
 			for i := range ms {
 				j.Feed(&ms[i])
 			}
-			if errors.Is(err, io.EOF) || errors.As(err, new(*pcap.CutError)) {
+			if errors.Is(err, io.EOF) && !errors.As(err, new(*pcap.CutError)) {
 				return nil
 			}
 			return err
@@ -624,12 +625,16 @@ func checkAgain(c *cli.Context, name string) error {
 	}
 	defer s.Close()
 	j := &annotate.Judge{ShowSecrets: c.Bool("show-secrets")}
-	if err := judge(s.file, j); err != nil {
+	err = judge(s.file, j)
+	if err != nil && !errors.As(err, new(*pcap.CutError)) {
 		return failed(fmt.Errorf("%s: %w", s.name, err), "a recording of a check is what check -w FILE keeps")
 	}
 	r := j.Report()
 	if r == nil {
 		return failed(fmt.Errorf("%s is no recording of a check", s.name), "check -w FILE keeps one; explainer read tells any other capture")
+	}
+	if err != nil {
+		say(c.App.ErrWriter, fmt.Sprintf("%s: %v; what stands before is judged", s.name, err))
 	}
 	return tellCheck(c, r)
 }
