@@ -157,7 +157,7 @@ var certificateSentences = []entry{
 // factSentences tell what only the proxy knows.
 var factSentences = []entry{
 	{"fact-recording", "The recording begins (explainer {detail}).", nil},
-	{"fact-recording-textbook", "The recording begins (explainer {detail}), in textbook mode: towards the client the proxy speaks TLS 1.2 with RSA key transport, as the textbook tells it.", []string{"5246 7.4.7.1"}},
+	{"fact-recording-textbook", "The recording begins (explainer {detail}), in textbook mode: towards the client the proxy speaks TLS 1.2 with RSA key transport, as the textbook tells it, except where it shows the client a case.", []string{"5246 7.4.7.1"}},
 	{"fact-session", "Connections {conn} (client to proxy) and {peer} (proxy to origin) are one session, for {host}: what is one conversation in the textbook is two here.", nil},
 	{"fact-session-alone", "A session for {host}; the proxy opened no connection to an origin for it.", nil},
 	{"fact-plain-http", "Connections {conn} and {peer} carry plain HTTP requests for {host}.", nil},

@@ -172,6 +172,8 @@ func (x *Explainer) failByAlert(c *conn, al alert) {
 		c.fail(Step2, "step-2-refused-finished", cause, al.at)
 	case al.side == 0 && c.shown != nil && c.shown.atStep2() && !c.shown.control() && !aboutCertificate(al.desc):
 		c.fail(Step2, "step-2-case-refused", cause, al.at)
+	case al.side == 0 && c.shown.known() && !c.shown.atStep2() && h.certSeen[1] && al.desc != 51:
+		x.failCertificate(c, al, cause)
 	case al.side == 0 && x.hasCertificate(c) && al.desc == 51:
 		// decrypt_error is about a signature or a Finished; which one is not said.
 		id := proofSKE

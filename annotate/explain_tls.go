@@ -321,7 +321,9 @@ func (x *Explainer) clientHello(c *conn, h *hands, e *Event, b *handshake.Client
 	}
 }
 
-func (c *conn) textbook(x *Explainer) bool { return x.textbook && c.leg == capture.LegBrowser }
+func (c *conn) textbook(x *Explainer) bool {
+	return x.textbook && c.leg == capture.LegBrowser && c.shown == nil
+}
 
 // rsaSuites counts the suites with RSA key transport.
 func rsaSuites(suites []uint16) int {

@@ -28,6 +28,7 @@ var shownCases = map[string]struct {
 	"expired-unchecked":  {"curl -k", "", "step-4a-case-accepted", "shown-accepted"},
 	"wrong-host":         {"curl", "", "step-4a-case-finished", "shown-left"},
 	"expired-silent":     {"node", annotate.Step4a, "step-4a-case-silent", "shown-left"},
+	"wrong-ku":           {"curl --tls-max 1.2", annotate.Step4a, "step-4a-case-perhaps", "shown-refused"},
 	"no-private-key":     {"curl", annotate.Step2, "step-not-reached", "shown-refused"},
 	"finished-wrong":     {"curl --tls-max 1.2", annotate.Step2, "step-4a-finished", "shown-refused"},
 	"finished-tampered":  {"curl", annotate.Step2, "step-not-reached", "shown-refused"},
