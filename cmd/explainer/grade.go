@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -174,7 +175,7 @@ func firstUses(dir string) (*ca.Authority, *grade.Own, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	own := &grade.Own{KeyMode: key.Mode(), FolderMode: folder.Mode(), SecondDiffers: a.SPKIHash() != other.SPKIHash()}
+	own := &grade.Own{HasModes: runtime.GOOS != "windows", KeyMode: key.Mode(), FolderMode: folder.Mode(), SecondDiffers: a.SPKIHash() != other.SPKIHash()}
 	loose := filepath.Join(dir, "other", ca.KeyFile)
 	if err := os.Chmod(loose, 0o644); err != nil {
 		return nil, nil, err

@@ -111,9 +111,12 @@ type Network struct {
 
 // Own is what is known of this program's proxy alone.
 type Own struct {
+	SecondDiffers bool // another first use makes another key
+	// HasModes tells that the files' modes below say who may read them, which on
+	// Windows they do not.
+	HasModes            bool
 	KeyMode, FolderMode fs.FileMode // of the CA's key file and of its folder
 	RefusesLoose        bool        // a key file that others may read is not used
-	SecondDiffers       bool        // another first use makes another key
 	RecordingMode       fs.FileMode // of the recording, with the keys inside
 }
 

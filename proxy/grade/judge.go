@@ -612,6 +612,8 @@ func uniqueCA(e *Evidence, v *verdict) {
 	switch {
 	case !o.SecondDiffers:
 		v.is(Fail, "ca-same")
+	case !o.HasModes:
+		v.is(NotTested, "ca-no-modes")
 	case o.KeyMode.Perm()&0o077 != 0 || o.FolderMode.Perm()&0o077 != 0 || !o.RefusesLoose:
 		v.is(Fail, "ca-readable", "key", fmt.Sprintf("%04o", o.KeyMode.Perm()), "folder", fmt.Sprintf("%04o", o.FolderMode.Perm()))
 	default:
@@ -717,6 +719,8 @@ func recordings(e *Evidence, v *verdict) {
 	switch o := e.Own; {
 	case o == nil:
 		v.is(NotTested, "recordings-unknown")
+	case !o.HasModes:
+		v.is(NotTested, "recording-no-modes")
 	case o.RecordingMode.Perm()&0o077 != 0:
 		v.is(Fail, "recording-readable", "mode", fmt.Sprintf("%04o", o.RecordingMode.Perm()))
 	default:

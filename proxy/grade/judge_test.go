@@ -8,6 +8,8 @@ import (
 	"crypto/x509"
 	"math/big"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -42,7 +44,7 @@ func perfect(t *testing.T) *Evidence {
 	e := &Evidence{
 		CA:      []*x509.Certificate{&constrained},
 		Network: Network{Tried: []string{"192.0.2.1:8080"}},
-		Own:     &Own{KeyMode: 0o600, FolderMode: os.ModeDir | 0o700, RefusesLoose: true, SecondDiffers: true, RecordingMode: 0o600},
+		Own:     &Own{HasModes: true, KeyMode: 0o600, FolderMode: os.ModeDir | 0o700, RefusesLoose: true, SecondDiffers: true, RecordingMode: 0o600},
 	}
 	ids := append(faultIDs(), trialOwnCA, trialTLS12, trialH2, trialNames, trialNarrow, trialAgain)
 	for _, id := range ids {
@@ -212,6 +214,37 @@ func TestOtherLines(t *testing.T) {
 		}
 		if r.Grade != want {
 			t.Errorf("%s: grade %s (%s), want %s", c.name, r.Grade, r.Why, want)
+		}
+	}
+}
+
+// Every sentence that is said is in the catalogue, and every one there is said.
+func TestCatalogue(t *testing.T) {
+	said := map[string]bool{"grade-A*": true, "grade-A": true, "grade-B": true, "grade-C": true, "grade-F": true}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := regexp.MustCompile(`(?:say\(|never\(|v\.is\(\w+, )"([^"]+)"`)
+	for _, f := range files {
+		src, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range id.FindAllSubmatch(src, -1) {
+			if string(m[1]) != "grade-" {
+				said[string(m[1])] = true
+			}
+		}
+	}
+	for id := range said {
+		if sentences[id] == "" {
+			t.Errorf("no sentence %s", id)
+		}
+	}
+	for id := range sentences {
+		if !said[id] {
+			t.Errorf("nobody says %s", id)
 		}
 	}
 }
