@@ -264,7 +264,7 @@ func runLab(c *cli.Context, lab *grade.Lab, p *grade.Proxy, own *ca.Authority, e
 	evidence, err := lab.Run(c.Context, p, own, expiredTrusted, progress)
 	switch {
 	case errors.Is(err, grade.ErrOtherCA):
-		return nil, failed(err, "--ca is the CA that the proxy signs with, not the lab's")
+		return nil, failed(err, "--ca is the CA that the proxy signs with, not the lab's; and the proxy must intercept localhost")
 	case errors.Is(err, context.Canceled):
 		return nil, failed(errors.New("interrupted"), "")
 	case err != nil:

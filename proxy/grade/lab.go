@@ -177,8 +177,12 @@ func (l *Lab) Run(ctx context.Context, p *Proxy, own *ca.Authority, expiredTrust
 			defer t.open.Done()
 			l.serve(t, config)
 		}()
+		began := time.Now()
 		if out.Client, err = l.ask(ctx, p, t); err != nil {
 			return nil, err
+		}
+		if t.id == "good" && time.Since(began) >= requestTime {
+			return nil, fmt.Errorf("the proxy at %s did not bring an answer within %v", p.Addr, requestTime)
 		}
 		if t.id == "good" && out.Client.End == EndCertificate {
 			return nil, fmt.Errorf("the proxy's certificate for %s: %s: %w", t.host, out.Client.Detail, ErrOtherCA)
