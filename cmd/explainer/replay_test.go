@@ -40,7 +40,12 @@ func TestReplayOfManyConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(a, b) {
-		t.Errorf("the live story (%d bytes) and that of the recording (%d bytes) differ", len(a), len(b))
+		was, is := strings.Split(string(a), "\n"), strings.Split(string(b), "\n")
+		i := 0
+		for i < len(was)-1 && i < len(is)-1 && was[i] == is[i] {
+			i++
+		}
+		t.Errorf("the live story (%d bytes) and that of the recording (%d bytes) differ, first in line %d:\n%s\n%s", len(a), len(b), i+1, was[i], is[i])
 	}
 
 	// Every connection began, ended, and has its eleven steps told once.

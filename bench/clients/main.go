@@ -1,0 +1,257 @@
+// Command clients measures what real clients do with every bad certificate and
+// handshake, by explainer check, and writes the table of docs/clients.md.
+//
+//	go run ./bench/clients [NAME...] > docs/clients.md
+//
+// The clients and how they are started stand in clients.txt. Everything stays on
+// the loopback interface. It takes some minutes, most of them for the browsers.
+package main
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"explainer/annotate"
+	"explainer/ca"
+)
+
+//go:embed clients.txt
+var list string
+
+// A client is a program as it is started for each case.
+type client struct {
+	name    string
+	version string // shell command that prints it
+	prepare string // shell command that makes what it needs, once
+	run     string // shell command, with check's placeholders
+	ten     string // what is expected of it in the test
+	slow    bool   // it is left out of the test
+}
+
+// clients reads clients.txt.
+func clients() (all []client) {
+	for line := range strings.Lines(list) {
+		line = strings.TrimRight(line, "\n")
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if line[0] != ' ' {
+			all = append(all, client{name: line})
+			continue
+		}
+		c := &all[len(all)-1]
+		key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		value = strings.TrimSpace(value)
+		switch key {
+		case "version":
+			c.version = value
+		case "prepare":
+			c.prepare = value
+		case "run":
+			c.run = value
+		case "ten":
+			c.ten = value
+		case "slow":
+			c.slow = true
+		default:
+			panic("clients.txt: " + line)
+		}
+	}
+	return all
+}
+
+// A bench is where clients are measured.
+type bench struct {
+	explainer string // the program
+	dir       string // holds clients.txt
+	made      string // for what clients prepare
+}
+
+// newBench builds explainer in a folder of its own, made.
+func newBench(made string) (*bench, error) {
+	dir, err := filepath.Abs(".")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat("clients.txt"); err != nil {
+		dir = filepath.Join(dir, "bench", "clients")
+	}
+	b := &bench{explainer: filepath.Join(made, "explainer"), dir: dir, made: made}
+	cmd := exec.Command("go", "build", "-o", b.explainer, "explainer/cmd/explainer")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build explainer: %w: %s", err, out)
+	}
+	return b, nil
+}
+
+func (b *bench) shell(command string) string {
+	return strings.NewReplacer("{dir}", b.dir, "{made}", b.made).Replace(command)
+}
+
+// check runs a client for each case; it returns the cases, and the last line.
+func (b *bench) check(ctx context.Context, c client, flags ...string) (cases []annotate.CheckCase, end annotate.CheckReport, err error) {
+	if c.prepare != "" {
+		if out, err := exec.CommandContext(ctx, "sh", "-c", b.shell(c.prepare)).CombinedOutput(); err != nil {
+			return nil, end, fmt.Errorf("%s: %w: %s", c.prepare, err, out)
+		}
+	}
+	args := slices.Concat([]string{"check", "--format", "json", "--timeout", "60s"}, flags, []string{"--", "sh", "-c", b.shell(c.run)})
+	cmd := exec.CommandContext(ctx, b.explainer, args...)
+	home, err := os.MkdirTemp("", "clients")
+	if err != nil {
+		return nil, end, err
+	}
+	defer os.RemoveAll(home)
+	cmd.Env = append(os.Environ(), "EXPLAINER_HOME="+home)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	var ended *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &ended) {
+		return nil, end, err
+	}
+	d := json.NewDecoder(&out)
+	for {
+		var line json.RawMessage
+		if err := d.Decode(&line); err == io.EOF {
+			break
+		} else if err != nil {
+			return nil, end, err
+		}
+		var one annotate.CheckCase
+		if err := json.Unmarshal(line, &one); err != nil {
+			return nil, end, err
+		}
+		if one.Kind == annotate.KindCase {
+			cases = append(cases, one)
+		} else if err := json.Unmarshal(line, &end); err != nil {
+			return nil, end, err
+		}
+	}
+	if len(cases) == 0 {
+		return nil, end, fmt.Errorf("%s: no report: %s", c.name, &errs)
+	}
+	return cases, end, nil
+}
+
+// cell is what a client did with a case: TLS 1.2/TLS 1.3, one where they agree.
+func cell(c annotate.CheckCase) string {
+	var both []string
+	for _, o := range c.Outcomes {
+		if !o.Absent {
+			both = append(both, word(o))
+		}
+	}
+	return strings.Join(slices.Compact(both), "/")
+}
+
+// word is an outcome as clients.txt explains it.
+func word(o annotate.CaseOutcome) string {
+	late := ""
+	switch o.Verdict {
+	case annotate.Leaked:
+		return "YES"
+	case annotate.FalseStart:
+		return "false start"
+	case annotate.Blocked:
+		return "blk"
+	case annotate.RefusedLate:
+		late = "L"
+	case annotate.Refused:
+	default:
+		return "?"
+	}
+	switch {
+	case o.Alert != nil && o.Alert.How == "clear" && o.TLS == "TLS 1.3":
+		return late + "p" + strconv.Itoa(o.Alert.Number)
+	case o.Alert != nil:
+		return late + strconv.Itoa(o.Alert.Number)
+	case late != "":
+		return late
+	}
+	return o.Ended
+}
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("clients: ")
+	made, err := os.MkdirTemp("", "clients")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(made)
+	b, err := newBench(made)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var names, versions, grades []string
+	rows := map[string][]string{}
+	for _, c := range clients() {
+		if len(os.Args) > 1 && !slices.Contains(os.Args[1:], c.name) {
+			continue
+		}
+		version, err := exec.Command("sh", "-c", c.version).Output()
+		if err != nil {
+			log.Fatalf("%s: %s: %v", c.name, c.version, err)
+		}
+		began := time.Now()
+		cases, end, err := b.check(context.Background(), c)
+		if err != nil {
+			log.Fatal(err)
+		}
+		log.Printf("%s: %s, in %v", c.name, end.Grade, time.Since(began).Round(time.Second))
+		names, versions, grades = append(names, c.name), append(versions, strings.TrimSpace(string(version))), append(grades, end.Grade)
+		for _, one := range cases {
+			rows[one.ID] = append(rows[one.ID], cell(one))
+		}
+	}
+	write(os.Stdout, names, versions, grades, rows)
+}
+
+// write writes the page.
+func write(w io.Writer, names, versions, grades []string, rows map[string][]string) {
+	fmt.Fprintf(w, "# What real clients do with bad certificates\n\nMeasured on %s with `go run ./bench/clients > docs/clients.md`, one run of each client for each case and TLS version.\n", time.Now().UTC().Format(time.DateOnly))
+	fmt.Fprint(w, `Nothing here says that a product is at fault: it says what this version did on this day, started in this way ([clients.txt](../bench/clients/clients.txt)).
+
+A cell is TLS 1.2/TLS 1.3, one value where they agree. **YES**: application data was sent, so the certificate was accepted; of a fault, this is a leak. A number: the
+client stopped with this alert in place of its Finished, `+"`p`"+` where it was in clear though TLS 1.3 has keys by then, `+"`-1`"+` where it cannot be read. L: it stopped after its Finished, before any
+data. fin, rst, close_notify: it ended the connection thus, without an alert. blk: the client offered nothing that the case needs. ?: not tested. What each case is: [faults.md](faults.md).
+
+| client | version | grade |
+|---|---|---|
+`)
+	for i, name := range names {
+		fmt.Fprintf(w, "| %s | %s | %s |\n", name, versions[i], grades[i])
+	}
+	const wide = 6
+	for from := 0; from < len(names); from += wide {
+		to := min(from+wide, len(names))
+		fmt.Fprintf(w, "\n| case | severity | %s |\n|---|---|%s\n", strings.Join(names[from:to], " | "), strings.Repeat("---|", to-from))
+		for _, f := range ca.Faults {
+			cells := rows[f.ID]
+			if len(cells) != len(names) {
+				continue
+			}
+			var marked []string
+			for _, c := range cells[from:to] {
+				if f.Severity != ca.Control {
+					c = strings.ReplaceAll(c, "YES", "**YES**")
+				}
+				marked = append(marked, c)
+			}
+			fmt.Fprintf(w, "| %s | %s | %s |\n", f.ID, f.Severity, strings.Join(marked, " | "))
+		}
+	}
+}
