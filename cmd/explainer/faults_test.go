@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,12 +11,31 @@ import (
 	"explainer/ca"
 )
 
-// What the browsers accept of the faults, as measured by hand with Chromium 156
-// and Firefox 153. All of it is of severity low.
+// What browsers accept of the faults (all of it is of severity low), and with
+// which alert they refuse the others, as measured with Chromium 156 and Firefox 153.
+type verdicts struct {
+	accepts []string
+	alert   string            // for a certificate
+	alerts  map[string]string // that are others
+}
+
 var (
-	chromiumAccepts = []string{"no-eku", "ca-as-leaf", "long-validity", "rsa-1024", "cipher-static-rsa", "must-staple-missing"}
-	firefoxAccepts  = []string{"wrong-ku", "no-eku", "long-validity", "rsa-1024", "cipher-static-rsa"}
+	handshakeAlerts = map[string]string{"no-private-key": "51", "psychic-handshake": "51", "finished-wrong": "51", "finished-tampered": "20", "downgrade-sentinel": "47"}
+	chromium        = verdicts{
+		[]string{"no-eku", "ca-as-leaf", "long-validity", "rsa-1024", "cipher-static-rsa", "must-staple-missing"},
+		"46", map[string]string{"wrong-ku": "47"},
+	}
+	firefox = verdicts{
+		[]string{"wrong-ku", "no-eku", "long-validity", "rsa-1024", "cipher-static-rsa"},
+		"42", map[string]string{
+			"untrusted-root": "48", "root-same-name-other-key": "48", "incomplete-chain": "48", "curveball": "48", "issuer-expired": "48", "issuer-unknown-critical-ext": "48",
+			"leaf-as-ca": "46", "issuer-no-certsign": "46", "issuer-wrong-eku": "46", "wrong-eku": "46", "expired": "45", "staple-revoked": "44",
+		},
+	}
 )
+
+// alertNumber is that of the alert in the sentence about a refusal.
+var alertNumber = regexp.MustCompile(`sent the alert [a-z_]+ \((\d+)\)`)
 
 // visited are the cases that have a site.
 func visited() (controls, faults []string) {
@@ -36,7 +56,7 @@ var faultsSum = regexp.MustCompile(`(\d+) of (\d+) faults refused; accepted: ([^
 
 // checkFaults compares what the index page says with what the browser is known
 // to accept, and the story of every case with both.
-func (r *told) checkFaults(text string, accepts []string) {
+func (r *told) checkFaults(text string, want verdicts) {
 	r.t.Helper()
 	m := faultsSum.FindStringSubmatch(text)
 	if m == nil {
@@ -49,8 +69,8 @@ func (r *told) checkFaults(text string, accepts []string) {
 			r.t.Errorf("%s is accepted, %s", id, severity)
 		}
 	}
-	if !slices.Equal(took, accepts) {
-		r.t.Errorf("the browser accepts %q, want %q", took, accepts)
+	if !slices.Equal(took, want.accepts) {
+		r.t.Errorf("the browser accepts %q, want %q", took, want.accepts)
 	}
 	controls, faults := visited()
 	notes := map[string][]string{}
@@ -66,12 +86,19 @@ func (r *told) checkFaults(text string, accepts []string) {
 			r.t.Errorf("%s: %d legs, %d notes", id, len(e.Summary.Legs), len(e.Says))
 			continue
 		}
-		notes[id] = append(notes[id], e.Says[0].ID)
+		note := e.Says[0]
+		notes[id] = append(notes[id], note.ID)
+		if note.ID == "shown-refused" {
+			alert := cmp.Or(handshakeAlerts[id], want.alerts[id], want.alert)
+			if m := alertNumber.FindStringSubmatch(note.Text); m == nil || m[1] != alert {
+				r.t.Errorf("%s: want the alert %s: %s", id, alert, note.Text)
+			}
+		}
 	}
 	for _, id := range append(controls, faults...) {
 		accepted := slices.ContainsFunc(notes[id], func(note string) bool { return strings.HasPrefix(note, "shown-accepted") })
-		if want := slices.Contains(controls, id) || slices.Contains(accepts, id); len(notes[id]) == 0 || accepted != want {
-			r.t.Errorf("%s: the story comes to %q, want it accepted: %v", id, notes[id], want)
+		if should := slices.Contains(controls, id) || slices.Contains(want.accepts, id); len(notes[id]) == 0 || accepted != should {
+			r.t.Errorf("%s: the story comes to %q, want it accepted: %v", id, notes[id], should)
 		}
 	}
 }
@@ -87,7 +114,7 @@ func TestFaultsChromium(t *testing.T) {
 	controls, faults := visited()
 	for _, id := range append(controls, faults...) {
 		want := "refused"
-		if slices.Contains(controls, id) || slices.Contains(chromiumAccepts, id) {
+		if slices.Contains(controls, id) || slices.Contains(chromium.accepts, id) {
 			want = "accepted"
 		}
 		if cells[id] != want {
@@ -98,7 +125,7 @@ func TestFaultsChromium(t *testing.T) {
 	if sum == nil {
 		t.Fatalf("no sum: %s", r.stderr)
 	}
-	r.checkFaults(sum[1], chromiumAccepts)
+	r.checkFaults(sum[1], chromium)
 }
 
 // TestFaultsFirefox has Firefox try all cases from the index page, which tells
@@ -114,7 +141,7 @@ func TestFaultsFirefox(t *testing.T) {
 		}
 		return sum != ""
 	}, "--browser", "firefox", "https://explainer.test/faults")
-	r.checkFaults(sum, firefoxAccepts)
+	r.checkFaults(sum, firefox)
 }
 
 // TestFaultsUntrusted: without trust in the CA the index page says so, and tries nothing.
