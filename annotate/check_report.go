@@ -261,7 +261,7 @@ func outcomeSays(f *ca.Fault, o *CaseOutcome) []Sentence {
 
 // grade gives the grade, after Durumeric et al. (NDSS 2017): the worst thing that leaked.
 func (r *CheckReport) grade() {
-	tested, early := 0, 0
+	tested, early, late := 0, 0, 0
 	controls, refusedControls := 0, 0
 	for _, c := range r.Cases {
 		leaked := false
@@ -282,8 +282,13 @@ func (r *CheckReport) grade() {
 			if o.Verdict != NotTested {
 				tested++
 			}
-			if o.Verdict == Refused && o.Alert != nil {
+			switch {
+			case strings.HasPrefix(c.ID, "finished-") && o.TLS == "TLS 1.2":
+				// The client's own Finished comes first: nobody can refuse this early.
+			case o.Verdict == Refused && o.Alert != nil:
 				early++
+			case o.Verdict == Refused || o.Verdict == RefusedLate:
+				late++
 			}
 			leaked = leaked || o.Verdict == Leaked
 		}
@@ -311,7 +316,7 @@ func (r *CheckReport) grade() {
 		r.Grade, id, a = "C", "grade-c", a.with("n", plural(r.Leaked[ca.Medium], "case"))
 	case r.Leaked[ca.Low] > 0:
 		r.Grade, id, a = "B", "grade-b", a.with("n", plural(r.Leaked[ca.Low], "case"))
-	case early == 0 && r.Counts[Refused]+r.Counts[RefusedLate]+r.Counts[FalseStart] > 0:
+	case early == 0 && late > 0:
 		r.Grade, id = "B", "grade-b-late"
 	default:
 		r.Grade = "A"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"explainer/ca"
 	"explainer/capture/keys"
@@ -20,6 +21,14 @@ const (
 	msgServerHello   = 2
 	msgFinished      = 20
 	versionTLS12Wire = 0x0303
+
+	secretTLS12 = "CLIENT_RANDOM" // label of a master secret in a key log
+
+	// How long a client's data may take to follow its Finished, and more of it to
+	// follow that; and how many bytes of it are waited for.
+	falseStartTime = 100 * time.Millisecond
+	falseStartRest = 20 * time.Millisecond
+	falseStartMax  = 64 << 10
 )
 
 // A tamper stands between crypto/tls and the recording, and changes the
@@ -49,7 +58,7 @@ func (t *tamper) keyLog(w io.Writer) io.Writer { return io.MultiWriter(w, (*tamp
 type tamperKeys tamper
 
 func (t *tamperKeys) Write(line []byte) (int, error) {
-	if s, ok := keys.ParseLine(line); ok && (s.Label == "CLIENT_RANDOM" || s.Label == "SERVER_HANDSHAKE_TRAFFIC_SECRET") {
+	if s, ok := keys.ParseLine(line); ok && (s.Label == secretTLS12 || s.Label == "SERVER_HANDSHAKE_TRAFFIC_SECRET") {
 		t.mu.Lock()
 		t.secret = s
 		t.mu.Unlock()
@@ -60,6 +69,19 @@ func (t *tamperKeys) Write(line []byte) (int, error) {
 func (t *tamper) Write(b []byte) (int, error) {
 	if t.done {
 		return t.Tap.Write(b)
+	}
+	if len(b) > 0 && b[0] == typeCCS && t.suite != 0 && !t.ccs && t.is12() {
+		// A client that does not wait for this Finished (RFC 7918) has its data
+		// recorded before it: what comes behind it is from one that took it.
+		wait := falseStartTime
+		for n := 0; n < falseStartMax; wait = falseStartRest {
+			t.SetReadDeadline(time.Now().Add(wait))
+			early, err := t.peek(n + 1)
+			if n = len(early); err != nil {
+				break
+			}
+		}
+		t.SetReadDeadline(time.Now().Add(handshakeTime))
 	}
 	var out []byte
 	for rest := b; len(rest) > 0; {
@@ -80,12 +102,19 @@ func (t *tamper) Write(b []byte) (int, error) {
 	return min(n, len(b)), err
 }
 
+// is12 reports whether the handshake is of TLS 1.2: whether its master secret is known.
+func (t *tamper) is12() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.secret.Label == secretTLS12
+}
+
 // record returns what is sent in place of a record.
 func (t *tamper) record(r []byte) ([]byte, error) {
 	t.mu.Lock()
 	secret := t.secret
 	t.mu.Unlock()
-	is12 := secret.Label == "CLIENT_RANDOM"
+	is12 := secret.Label == secretTLS12
 	switch {
 	case t.done:
 		return r, nil
@@ -144,7 +173,7 @@ func (t *tamper) opener(s keys.Secret) (*keys.Opener, error) {
 	if !ok {
 		return nil, fmt.Errorf("the cipher suite %#04x is not known", t.suite)
 	}
-	if s.Label != "CLIENT_RANDOM" {
+	if s.Label != secretTLS12 {
 		return keys.NewTLS13(suite, s.Secret)
 	}
 	_, server, err := keys.NewTLS12(versionTLS12Wire, suite, s.Secret, s.ClientRandom, t.random, false)
