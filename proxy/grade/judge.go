@@ -250,6 +250,11 @@ func versions(e *Evidence, v *verdict) {
 	for _, h := range e.hellos() {
 		for _, version := range h.Versions() {
 			if version < 0x0303 && !handshake.IsGREASE(version) {
+				if v.outcome == Pass { // nothing comes of the offer
+					v.worse(B)
+					v.is(Fail, "version-offered-only", "version", handshake.VersionName(version))
+					return
+				}
 				v.worse(v.line.grade)
 				v.is(Fail, "version-offered", "version", handshake.VersionName(version))
 				return

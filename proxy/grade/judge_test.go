@@ -150,7 +150,11 @@ func TestOtherLines(t *testing.T) {
 		change     func(*Evidence)
 	}{
 		{"address refused", "V16", B, func(e *Evidence) { e.trial("good-ip-san").Client.End = EndPage }},
-		{"TLS 1.0 offered", "P1", C, func(e *Evidence) { hello(e).Extensions[1].Value = handshake.SupportedVersions{0x0304, 0x0301} }},
+		{"TLS 1.0 offered and refused", "P1", B, func(e *Evidence) { hello(e).Extensions[1].Value = handshake.SupportedVersions{0x0304, 0x0301} }},
+		{"TLS 1.0 offered and taken", "P1", C, func(e *Evidence) {
+			hello(e).Extensions[1].Value = handshake.SupportedVersions{0x0304, 0x0301}
+			e.trial("proto-tls10").Origin.Bytes = 1
+		}},
 		{"RC4 offered", "P2", C, func(e *Evidence) { hello(e).CipherSuites = append(hello(e).CipherSuites, 0x0005) }},
 		{"3DES offered", "P2", C, func(e *Evidence) { hello(e).CipherSuites = append(hello(e).CipherSuites, 0xc012) }},
 		{"NULL offered", "P2", F, func(e *Evidence) { hello(e).CipherSuites = append(hello(e).CipherSuites, 0x0002) }},
