@@ -155,7 +155,10 @@ func linkHead(link uint16) int {
 // twinIP overwrites the contents of an IP packet, of which the capture lacks the last cut bytes.
 func (c *copier) twinIP(ip []byte, cut int, p *place, depth int) error {
 	var h header
-	if h.parse(ip, cut) != "" {
+	if reason := h.parse(ip, cut); reason == SkippedNotIP {
+		overwrite(ip)
+		return nil
+	} else if reason != "" {
 		overwrite(ip[min(20, len(ip)):])
 		return nil
 	}
