@@ -172,6 +172,33 @@ func TestFinished(t *testing.T) {
 	}
 }
 
+// TestFinishedSuites: the Finished is found and changed in other suites and after a HelloRetryRequest too.
+func TestFinishedSuites(t *testing.T) {
+	for _, tt := range []struct {
+		id    string
+		alert tls.AlertError
+		curl  []string
+	}{
+		{"finished-wrong", 51, []string{"--curves", "X448:X25519"}}, // the server does not know X448, and asks again
+		{"finished-tampered", 20, []string{"--curves", "X448:X25519"}},
+		{"finished-wrong", 51, []string{"--tlsv1.3", "--tls13-ciphers", "TLS_CHACHA20_POLY1305_SHA256"}},
+		{"finished-wrong", 51, []string{"--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-CHACHA20-POLY1305"}},
+		{"finished-tampered", 20, []string{"--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-AES128-SHA"}},
+	} {
+		t.Run(tt.id+" "+strings.Join(tt.curl, " "), func(t *testing.T) {
+			t.Parallel()
+			r := withSites(t)
+			args := append([]string{"-q", "-sSk", "-x", "http://" + r.addr}, tt.curl...)
+			if out, err := exec.Command("curl", append(args, "https://"+tt.id+".explainer.test/")...).CombinedOutput(); err == nil {
+				t.Errorf("curl accepts it: %s", out)
+			}
+			if got := r.clientAlerts(); !slices.Equal(got, []tls.AlertError{tt.alert}) {
+				t.Errorf("the client's alerts are %v, want %v", got, tt.alert)
+			}
+		})
+	}
+}
+
 // clientAlerts returns the alerts of the clients in the recording.
 func (r *rig) clientAlerts() (alerts []tls.AlertError) {
 	r.t.Helper()
