@@ -41,7 +41,7 @@ var credentialHeaders = map[string]bool{
 
 // credentialName finds names of form fields, query parameters, JSON members
 // and header fields whose value is most likely a credential.
-var credentialName = regexp.MustCompile(`(?i)password|passwd|passphrase|passcode|sess(ion)?_?id|secret|token|api[-_]?key|credential|signature|card[-_]?(no|num)|bearer|csrf|xsrf|assertion`)
+var credentialName = regexp.MustCompile(`(?i)password|passwd|passphrase|passcode|sess(ion)?[-_]?id|secret|token|api[-_]?key|credential|signature|card[-_]?(no|num)|bearer|csrf|xsrf|assertion`)
 
 // shortName finds short ones, which count only as whole words: "design" and
 // "shipping" have nothing to do with "sig" and "pin".
