@@ -1329,7 +1329,7 @@ func (x *Explainer) legFacts(c *conn) []Field {
 	}
 	out = append(out, serverFingerprint(h.sh))
 	if c.leg == capture.LegOrigin && c.verified != nil {
-		out = append(out, field("checked by the proxy", strings.TrimSpace(verifiedWords(c.verified)+" against "+rootsWords(c.verified.Addr))))
+		out = append(out, field("checked by the proxy", strings.TrimSpace(verifiedWords(c.verified)+", against "+rootsWords(c.verified.Addr))))
 	}
 	return out
 }

@@ -409,7 +409,7 @@ func faultsWords(ids []string, host string) string {
 			"self-signed":               "nobody but the certificate itself vouches for it",
 			"untrusted-root":            "no trusted authority vouches for the certificate",
 			"incomplete-chain":          "a link of the chain was not sent",
-			"root-same-name-other-key":  "the authority that vouches for it only has the name of a trusted one",
+			"root-same-name-other-key":  "no trusted authority vouches for the certificate, only one with the name of a trusted one",
 			"bad-cert-signature":        "a signature in the chain does not hold",
 			"psychic-cert":              "a signature in the chain consists of zeros",
 			"curveball":                 "the authority that vouches for it has a key that was made to look like a trusted one's",

@@ -94,7 +94,7 @@ func mainFault(found []string) string {
 		{"wrong-host", []string{"wrong-host", "cn-match-san-mismatch", "no-san-cn-only", "nul-in-san", "nul-in-cn",
 			"wildcard-two-labels", "wildcard-bare", "wildcard-not-leftmost", "wildcard-partial", "ip-in-dns-san"}},
 		{"self-signed", []string{"self-signed"}},
-		{"untrusted-root", []string{"untrusted-root", "incomplete-chain"}},
+		{"untrusted-root", []string{"untrusted-root", "incomplete-chain", "root-same-name-other-key"}},
 	} {
 		for _, reason := range of.reasons {
 			if slices.Contains(found, reason) {
