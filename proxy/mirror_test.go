@@ -30,6 +30,7 @@ var mirroredFaults = [][]string{
 	{"cn-match-san-mismatch"}, {"no-san-cn-only"}, {"nul-in-san"}, {"nul-in-cn"}, {"wildcard-two-labels"}, {"wildcard-bare"}, {"wildcard-not-leftmost"}, {"wildcard-partial"},
 	{"unknown-critical-ext"}, {"wrong-ku"}, {"staple-revoked"}, {"must-staple-missing"},
 	{"expired", "nul-in-san"}, {"unknown-critical-ext", "expired"},
+	{"expired", "good-rsa"}, {"self-signed", "good-rsa"}, {"wrong-host", "good-intermediate"},
 }
 
 // badOrigin starts an origin whose certificate for host has the faults.
@@ -300,5 +301,80 @@ func TestCommandsMirrored(t *testing.T) {
 		if !slices.Equal(direct, through) || (len(faults) > 0) != (len(direct) > 0) {
 			t.Errorf("%s: openssl says %q, and through the proxy %q", name, direct, through)
 		}
+	}
+}
+
+// TestMirroredInTextbookMode: the textbook's key exchange comes with the textbook's missing check, too.
+func TestMirroredInTextbookMode(t *testing.T) {
+	r := newRig(t, func(p *Proxy) { p.Textbook = true })
+	var requests atomic.Int32
+	r.badOrigin("www.shop.test", []string{"expired", "wrong-host"}, &requests)
+	for code, args := range map[string][]string{"exit status 60": {"--cacert", r.caFile()}, "": {"-k"}} {
+		out, errs, err := run(t, nil, "curl", append(args, "-sS", "-x", "http://"+r.addr, "https://www.shop.test/")...)
+		switch {
+		case code == "" && (err != nil || out != "hello from the origin"):
+			t.Errorf("curl -k: %q, %v: %s", out, err, errs)
+		case code != "" && (err == nil || err.Error() != code):
+			t.Errorf("curl: %v, want %s: %s", err, code, errs)
+		}
+	}
+	if n := requests.Load(); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+	for _, f := range facts(r.items(), capture.FactOriginVerified) {
+		if f.Done != "mirrored" {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+// TestMirroredThenFailed: the client goes on, and only then does the origin's
+// handshake turn out to be bad as well. A page says so.
+func TestMirroredThenFailed(t *testing.T) {
+	r := newRig(t, nil)
+	var requests atomic.Int32
+	r.badOrigin("www.shop.test", []string{"expired", "no-private-key"}, &requests)
+	careless := r.client(true)
+	careless.Transport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+	resp, err := careless.Get("https://www.shop.test/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	items := r.items()
+	checkRecording(t, items)
+	if resp.StatusCode != http.StatusBadGateway || requests.Load() != 0 {
+		t.Errorf("%s, and %d requests", resp.Status, requests.Load())
+	}
+	if f := fact(t, items, capture.FactWentOn); f.Host != "www.shop.test" {
+		t.Errorf("%+v", f)
+	}
+	if f := fact(t, items, capture.FactTLSFailed); f.Peer == 0 || f.Detail == "" {
+		t.Errorf("%+v", f)
+	}
+}
+
+// TestMirroredClientLeaves: a client that hangs up while the origin waits ends that, too.
+func TestMirroredClientLeaves(t *testing.T) {
+	r := newRig(t, nil)
+	var requests atomic.Int32
+	r.badOrigin("www.shop.test", []string{"self-signed"}, &requests)
+	raw := r.tunnel("www.shop.test:443")
+	c := tls.Client(raw, &tls.Config{InsecureSkipVerify: true, VerifyConnection: func(tls.ConnectionState) error {
+		raw.Close()
+		return errUnverified
+	}})
+	if err := c.Handshake(); err == nil {
+		t.Error("the handshake succeeded")
+	}
+	items := r.items()
+	checkRecording(t, items)
+	for _, f := range facts(items, capture.FactClosed) {
+		if f.Outcome != "client" {
+			t.Errorf("%+v", f)
+		}
+	}
+	if len(facts(items, capture.FactWentOn)) != 0 || requests.Load() != 0 {
+		t.Error("the origin was called")
 	}
 }
