@@ -211,15 +211,19 @@ func (j *Judge) fix(f *ca.Fault) Sentence {
 	case f.Handshake:
 		return say("fix-handshake", None, nil)
 	}
-	program := programOf(j.plan.Command)
-	id, ok := fixes[strings.TrimRight(program, "0123456789.")]
-	if !ok {
-		id, ok = fixes[program]
-	}
+	id, ok := fixOf(programOf(j.plan.Command))
 	if !ok {
 		id = "fix-any"
 	}
 	return say(id, None, args{"verify": "{verify, verify_peer}", "ca": "{cacertfile, FILE}", "match": "{customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]}"})
+}
+
+// fixOf finds the line for a program, whose name may have a version behind it.
+func fixOf(program string) (id string, ok bool) {
+	if id, ok = fixes[program]; !ok {
+		id, ok = fixes[strings.TrimRight(program, "0123456789.")]
+	}
+	return id, ok
 }
 
 // outcomeSays tells an outcome in sentences.

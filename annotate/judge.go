@@ -509,10 +509,25 @@ func alertWords(a *SeenAlert) string {
 	return fmt.Sprintf("%s (%d)", a.Name, a.Number)
 }
 
-// programOf returns the name of the program that a command runs.
+// wrappers are programs that are run to run another.
+var wrappers = map[string]bool{"sh": true, "bash": true, "dash": true, "zsh": true, "env": true, "timeout": true, "nice": true, "stdbuf": true, "sudo": true}
+
+// programOf returns the name of the program that a command runs; of a shell or
+// the like, of the first program in its arguments that is known here.
 func programOf(command []string) string {
 	if len(command) == 0 {
 		return ""
 	}
-	return strings.TrimSuffix(path.Base(strings.ReplaceAll(command[0], `\`, "/")), ".exe")
+	name := func(s string) string {
+		return strings.TrimSuffix(path.Base(strings.ReplaceAll(s, `\`, "/")), ".exe")
+	}
+	program := name(command[0])
+	if wrappers[program] {
+		for _, word := range strings.Fields(strings.Join(command[1:], " ")) {
+			if _, ok := fixOf(name(word)); ok {
+				return name(word)
+			}
+		}
+	}
+	return program
 }
