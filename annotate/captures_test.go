@@ -222,6 +222,11 @@ func TestCaptures(t *testing.T) {
 			if e.Summary != nil {
 				for _, l := range e.Summary.Legs {
 					flows[l.Flow]++
+					for _, r := range l.Rows {
+						if r.Says.ID == "step-other" {
+							t.Errorf("%s: connection %d, %s: step %s has no words for this key exchange", f.name, l.Conn, l.Title, r.Step)
+						}
+					}
 				}
 			}
 		}

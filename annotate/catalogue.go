@@ -60,7 +60,7 @@ func citeAll(refs []string) []string {
 // catalogue holds every sentence by its ID.
 var catalogue = func() map[string]entry {
 	m := make(map[string]entry)
-	for _, table := range [][]entry{connectionSentences, messageSentences, certificateSentences, stepSentences, factSentences, unopenedSentences, hiddenSentences, startTLSSentences, delegatedSentences, alertSentences, quicSentences, overviewSentences, checkSentences, caseSentences, shownSentences} {
+	for _, table := range [][]entry{connectionSentences, messageSentences, certificateSentences, stepSentences, factSentences, unopenedSentences, hiddenSentences, startTLSSentences, delegatedSentences, alertSentences, quicSentences, overviewSentences, checkSentences, caseSentences, shownSentences, staticDHSentences} {
 		for _, e := range table {
 			if _, twice := m[e.id]; twice {
 				panic("annotate: sentence " + e.id + " stands twice in the catalogue")

@@ -51,7 +51,7 @@ func (x *Explainer) hiddenID(c *conn, f flow, s Step) string {
 		switch {
 		case resumed || psk:
 			return "hidden-2-old"
-		case f.transport():
+		case f.lasting():
 			return "hidden-2-rsa"
 		case f.id == "tls12-dhe", f.id == "tls12-ecdhe":
 			return "hidden-2-signed"
@@ -80,7 +80,7 @@ func (x *Explainer) hiddenID(c *conn, f flow, s Step) string {
 			return "hidden-4b-rsa"
 		case f.kem:
 			return "hidden-4b-kem"
-		case f.id == "tls12-dhe", f.id == "tls12-ecdhe", f.id == "tls12-anonymous", f.id == "tls13-full", f.id == "tls13-hrr", f.id == "tls13-psk-dhe":
+		case f.id == "tls12-dhe", f.id == "tls12-ecdhe", f.id == "tls12-dh", f.id == "tls12-anonymous", f.id == "tls13-full", f.id == "tls13-hrr", f.id == "tls13-psk-dhe":
 			return "hidden-4b-dhe"
 		case resumed || psk:
 			return "hidden-4b-old"
@@ -98,7 +98,7 @@ func (x *Explainer) hiddenID(c *conn, f flow, s Step) string {
 			return "hidden-5-rsa"
 		case f.kem:
 			return "hidden-5-kem"
-		case f.id == "tls12-dhe", f.id == "tls12-ecdhe", f.id == "tls12-anonymous", f.id == "tls13-full", f.id == "tls13-hrr":
+		case f.id == "tls12-dhe", f.id == "tls12-ecdhe", f.id == "tls12-dh", f.id == "tls12-anonymous", f.id == "tls13-full", f.id == "tls13-hrr":
 			return "hidden-5-dhe"
 		case f.id == "tls12-resumed-ticket", f.id == "tls13-psk-dhe", f.id == "tls13-psk":
 			return "hidden-5-ticket"
@@ -107,7 +107,7 @@ func (x *Explainer) hiddenID(c *conn, f flow, s Step) string {
 		}
 	case Step6a:
 		switch {
-		case f.transport(), f.id == "tls12-resumed-ticket":
+		case f.lasting(), f.id == "tls12-resumed-ticket":
 			return "hidden-6a-inside"
 		case f.kem:
 			return "hidden-6a-kem-inside"
@@ -141,6 +141,8 @@ func (x *Explainer) lesson(c *conn) []Sentence {
 		out = append(out, say("eavesdropper-later-resumed", Inferred, a))
 	case !h.is13() && handshake.SuiteKeyExchange(h.sh.CipherSuite) == handshake.KeyExchangeRSA:
 		out = append(out, say("eavesdropper-later-rsa", Inferred, a))
+	case x.flow(c).id == "tls12-dh":
+		out = append(out, say("eavesdropper-later-dh", Inferred, a))
 	case x.flow(c).id == "psk-rsa":
 		out = append(out, say("eavesdropper-later-rsa-psk", Inferred, a))
 	case x.flow(c).id == "psk", x.flow(c).id == "tls13-psk":

@@ -28,6 +28,7 @@ var matrix = map[string][11]Verdict{
 	"tls12-rsa":            {AsTold, Unseen, AsTold, Unseen, Differently, AsTold, AsTold, Unseen, Differently, AsTold, Unseen},
 	"tls12-dhe":            {AsTold, Unseen, Differently, Unseen, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
 	"tls12-ecdhe":          {AsTold, Unseen, Differently, Unseen, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
+	"tls12-dh":             {AsTold, Unseen, AsTold, Unseen, Differently, Absent, Differently, Differently, Differently, AsTold, Unseen},
 	"tls12-resumed-id":     {AsTold, Inherited, Absent, Inherited, Absent, Absent, Absent, Absent, Differently, AsTold, Unseen},
 	"tls12-resumed-ticket": {AsTold, Inherited, Absent, Inherited, Absent, Absent, Differently, Differently, Differently, AsTold, Unseen},
 	"tls12-anonymous":      {AsTold, Absent, Differently, Absent, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
@@ -160,6 +161,8 @@ func (x *Explainer) flow(c *conn) flow {
 		return flow{id: "tls12-dhe", title: v + " with ephemeral Diffie-Hellman (DHE)"}
 	case handshake.KeyExchangeECDHE:
 		return flow{id: "tls12-ecdhe", title: v + " with ephemeral Diffie-Hellman on a curve (ECDHE)"}
+	case handshake.KeyExchangeDH, handshake.KeyExchangeECDH:
+		return flow{id: "tls12-dh", title: v + " with the lasting Diffie-Hellman key in the certificate"}
 	case handshake.KeyExchangeDHAnon, handshake.KeyExchangeECDHAnon:
 		return flow{id: "tls12-anonymous", title: v + " without any proof of who the server is"}
 	case handshake.KeyExchangePSK:
@@ -407,7 +410,7 @@ func (x *Explainer) reached(c *conn, f flow, s Step) bool {
 		return true
 	case Step4b, Step4c, Step5:
 		switch f.id {
-		case "tls12-rsa", "psk-rsa", "tls12-dhe", "tls12-ecdhe", "tls12-anonymous":
+		case "tls12-rsa", "psk-rsa", "tls12-dhe", "tls12-ecdhe", "tls12-dh", "tls12-anonymous":
 			return h.cke != nil
 		case "psk", "psk-dhe":
 			return h.is13() || h.cke != nil
@@ -415,7 +418,7 @@ func (x *Explainer) reached(c *conn, f flow, s Step) bool {
 		return true
 	case Step6a:
 		switch {
-		case f.transport():
+		case f.lasting():
 			return serverWentOn
 		case f.id == "tls12-dhe", f.id == "tls12-ecdhe", f.id == "tls12-anonymous":
 			return h.cke != nil
@@ -661,7 +664,7 @@ func (x *Explainer) stepProofs(c *conn, f flow, s Step) []RowProof {
 	switch s {
 	case Step2:
 		switch f.id {
-		case "tls12-rsa", "psk-rsa":
+		case "tls12-rsa", "psk-rsa", "tls12-dh":
 			return h.rowProofs(proofServerFin)
 		case "tls12-dhe", "tls12-ecdhe":
 			return h.rowProofs(proofSKE)
@@ -689,7 +692,7 @@ func (x *Explainer) stepProofs(c *conn, f flow, s Step) []RowProof {
 			return h.rowProofs(proofEarlyFirst)
 		}
 	case Step6a:
-		if f.transport() {
+		if f.lasting() {
 			return h.rowProofs(proofServerFin)
 		}
 		if f.kem {
@@ -697,7 +700,7 @@ func (x *Explainer) stepProofs(c *conn, f flow, s Step) []RowProof {
 		}
 	case Step6b:
 		switch f.id {
-		case "tls12-dhe", "tls12-ecdhe", "tls12-anonymous", "psk", "psk-dhe", "tls12-resumed-id", "tls12-resumed-ticket", "other":
+		case "tls12-dhe", "tls12-ecdhe", "tls12-dh", "tls12-anonymous", "psk", "psk-dhe", "tls12-resumed-id", "tls12-resumed-ticket", "other":
 			return h.rowProofs(proofServerFin, proofClientFin)
 		case "tls12-rsa", "psk-rsa":
 			return nil
@@ -868,7 +871,17 @@ func (x *Explainer) rowOther(c *conn, f flow, a args, r *Row) {
 		default:
 			r.Says = say("step-capture-ends", None, a)
 		}
+	case "tls12-dh":
+		x.rowStaticDH(c, a, r)
 	default:
+		if h := c.main; h.sh != nil && !h.is13() && h.sh.CipherSuite>>8 == 0x13 {
+			r.Says = say("step-other-suite13", Clear, a)
+			return
+		}
+		if c.oneSided(0) {
+			r.Says = say("step-one-sided", None, a.with("sender", c.side(0)))
+			return
+		}
 		r.Says = say("step-other", None, a)
 	}
 }
@@ -969,7 +982,7 @@ func span(a, b where) *Packets {
 func (x *Explainer) row4a(c *conn, f flow, a args, r *Row) {
 	h := c.main
 	switch f.id {
-	case "tls12-rsa", "psk-rsa", "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-mlkem", "tls13-hrr":
+	case "tls12-rsa", "psk-rsa", "tls12-dhe", "tls12-ecdhe", "tls12-dh", "tls13-full", "tls13-mlkem", "tls13-hrr":
 		r.Packets = c.at["data0"].packets()
 		ske, _ := h.proved(proofSKE)
 		cv, _ := h.proved(proofServerCV)

@@ -830,6 +830,8 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e Event, b *handsha
 	x.emit(c, e)
 	if !f.transport() {
 		x.step(c, Step4c)
+	}
+	if !f.lasting() {
 		x.step(c, Step6a)
 	}
 }
@@ -864,7 +866,7 @@ func (x *Explainer) tellFinished(c *conn, h *hands, e Event, a args, side int, w
 	if h != c.main {
 		return
 	}
-	if side == 1 && f.transport() {
+	if side == 1 && f.lasting() {
 		x.step(c, Step2)
 		x.step(c, Step6a)
 	}
@@ -1224,7 +1226,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		// suite that nobody knows.
 		x.emit(c, e)
 		x.sealedSteps(c)
-		if side == 1 && h == c.main && h.finSealed[1] && x.flow(c).transport() {
+		if side == 1 && h == c.main && h.finSealed[1] && x.flow(c).lasting() {
 			x.step(c, Step2)
 			x.step(c, Step6a)
 		}

@@ -457,6 +457,8 @@ func exchangeOf(t *Tally) string {
 		return "PSK alone"
 	case "tls12-anonymous":
 		return strings.TrimSpace("anonymous " + group)
+	case "tls12-dh":
+		return "static Diffie-Hellman"
 	case "tls12-dhe":
 		return cmp.Or(group, "DHE")
 	case "tls12-ecdhe":

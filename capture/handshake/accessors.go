@@ -57,7 +57,15 @@ func (m *ClientHello) Versions() []uint16 {
 
 // KeyShares is the client's ephemeral public keys (RFC 8446 4.2.8), GREASE included.
 func (m *ClientHello) KeyShares() []KeyShare {
-	v, _ := value[KeyShares](m.Extensions, extKeyShare)
+	return keyShares(m.Extensions)
+}
+
+// keyShares is the value of key_share under its number, else of the one that it had in drafts.
+func keyShares(list []Extension) KeyShares {
+	v, ok := value[KeyShares](list, extKeyShare)
+	if !ok {
+		v, _ = value[KeyShares](list, extKeyShareDraft)
+	}
 	return v
 }
 
@@ -103,7 +111,7 @@ func (m *ServerHello) Version() uint16 {
 // KeyShare is the server's ephemeral public key, or nil: in TLS 1.2, with
 // psk_ke and in a HelloRetryRequest there is none.
 func (m *ServerHello) KeyShare() *KeyShare {
-	if v, ok := value[KeyShares](m.Extensions, extKeyShare); ok && len(v) > 0 {
+	if v := keyShares(m.Extensions); len(v) > 0 {
 		return &v[0]
 	}
 	return nil
@@ -111,7 +119,10 @@ func (m *ServerHello) KeyShare() *KeyShare {
 
 // SelectedGroup is the group that a HelloRetryRequest asks for, or 0 (RFC 8446 4.1.4).
 func (m *ServerHello) SelectedGroup() uint16 {
-	v, _ := value[SelectedGroup](m.Extensions, extKeyShare)
+	v, ok := value[SelectedGroup](m.Extensions, extKeyShare)
+	if !ok {
+		v, _ = value[SelectedGroup](m.Extensions, extKeyShareDraft)
+	}
 	return uint16(v)
 }
 

@@ -173,6 +173,7 @@ const (
 	extCertificateAuthorities = 47
 	extPostHandshakeAuth      = 49
 	extSignatureAlgsCert      = 50
+	extKeyShareDraft          = 40 // before draft 23 of TLS 1.3
 	extKeyShare               = 51
 	extNextProtocol           = 13172
 	extALPSOld                = 17513
@@ -204,7 +205,7 @@ func allowedIn(id uint16) place {
 		return inClientHello | inServerHello
 	case extEarlyData:
 		return inClientHello | inEncryptedExtensions | inNewSessionTicket
-	case extSupportedVersions, extKeyShare:
+	case extSupportedVersions, extKeyShareDraft, extKeyShare:
 		return inClientHello | inServerHello | inHelloRetryRequest
 	case extCookie:
 		return inClientHello | inHelloRetryRequest
@@ -365,7 +366,7 @@ func (e *Extension) value(r *reader, in place) any {
 	case extCertificateAuthorities: // RFC 8446 4.2.4
 		return CertificateAuthorities(r.vectors16("authorities", r.vec16("authorities", 3), 1))
 
-	case extKeyShare:
+	case extKeyShareDraft, extKeyShare:
 		return readKeyShare(r, in)
 
 	case extNextProtocol:
