@@ -1,10 +1,14 @@
 package proxy
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,6 +22,8 @@ import (
 	"explainer/ca"
 	"explainer/ca/verify"
 	"explainer/capture"
+
+	"github.com/elazarl/goproxy"
 )
 
 // mirroredFaults are those that are mirrored for certain, alone and together.
@@ -377,4 +383,82 @@ func TestMirroredClientLeaves(t *testing.T) {
 	if len(facts(items, capture.FactWentOn)) != 0 || requests.Load() != 0 {
 		t.Error("the origin was called")
 	}
+}
+
+// TestNeverMirrored: what the proxy's own CA, or a key that everybody has, vouches for is
+// blocked, also where this machine trusts it, and whatever else is wrong.
+func TestNeverMirrored(t *testing.T) {
+	const host = "www.shop.test"
+	leaked, err := x509.ParseCertificate(goproxy.GoproxyCa.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		make    func(*rig) *tls.Certificate
+		outcome string
+		found   string
+	}{
+		"own":         {func(r *rig) *tls.Certificate { return faulty(t, r.Authority, host) }, "own-ca", ""},
+		"own-expired": {func(r *rig) *tls.Certificate { return faulty(t, r.Authority, host, "expired") }, "own-ca", "expired"},
+		"own-trusted": {func(r *rig) *tls.Certificate {
+			r.Proxy.roots.AddCert(r.Authority.Certificate())
+			r.trusted.Add(r.Authority.Certificate().Raw)
+			return faulty(t, r.Authority, host, "wrong-host")
+		}, "own-ca", "wrong-host"},
+		"own-intermediate": {func(r *rig) *tls.Certificate { return faulty(t, r.Authority, host, "good-intermediate") }, "own-ca", ""},
+		"own-beside": {func(r *rig) *tls.Certificate {
+			good := faulty(t, r.originCA, host)
+			good.Certificate = append(good.Certificate, r.Authority.Certificate().Raw)
+			return good
+		}, "own-ca", "denied-key"},
+		"leaked-trusted": {func(r *rig) *tls.Certificate {
+			r.Proxy.roots.AddCert(leaked)
+			r.trusted.Add(leaked.Raw)
+			key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{host}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)},
+				leaked, key.Public(), goproxy.GoproxyCa.PrivateKey)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+		}, "other", "leaked-key"},
+		"leaked-beside": {func(r *rig) *tls.Certificate {
+			bad := faulty(t, r.originCA, host, "expired")
+			bad.Certificate = append(bad.Certificate, leaked.Raw)
+			return bad
+		}, "expired", "leaked-key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(p *Proxy) { p.setup.Do(p.init) })
+			var requests atomic.Int32
+			cert := c.make(r)
+			r.origin(host, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }), func(c *tls.Config) { c.Certificates = []tls.Certificate{*cert} })
+			careless := r.client(true)
+			careless.Transport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+			resp, err := careless.Get("https://" + host + "/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusBadGateway || requests.Load() != 0 {
+				t.Errorf("%s, and %d requests", resp.Status, requests.Load())
+			}
+			f := fact(t, r.items(), capture.FactOriginVerified)
+			if f.Done != "blocked" || f.Outcome != c.outcome || c.found != "" && !slices.Contains(f.Found, c.found) {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+}
+
+func faulty(t *testing.T, a *ca.Authority, host string, ids ...string) *tls.Certificate {
+	t.Helper()
+	c, err := a.Faulty(host, ids...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
