@@ -462,3 +462,21 @@ func faulty(t *testing.T, a *ca.Authority, host string, ids ...string) *tls.Cert
 	}
 	return c
 }
+
+// TestBadOriginsDocument: docs/bad-origins.md lists exactly the faults that are mirrored.
+func TestBadOriginsDocument(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "docs", "bad-origins.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "## What is mirrored")
+	table, _, found := strings.Cut(table, "## What is not mirrored")
+	if !found {
+		t.Fatal("the headings are gone")
+	}
+	for _, reason := range verify.Reasons {
+		if listed := strings.Contains(table, "`"+reason+"`"); listed != ca.CanMirror(reason) {
+			t.Errorf("%s: listed %v, mirrored %v", reason, listed, ca.CanMirror(reason))
+		}
+	}
+}
