@@ -209,7 +209,9 @@ func (c *conn) step(h *half, p []byte) (int, status) {
 			}
 		}
 		h.preview = append(h.preview, p[:min(n, cap(h.preview)-len(h.preview))]...)
-		c.twinCover(h, h.off+int64(n))
+		if h.why != OpaqueUnknown || c.mode != modeOpaque || h.off+int64(n)-h.base > maxBefore {
+			c.twinCover(h, h.off+int64(n))
+		}
 		switch room := maxSearch - (h.off - h.base); {
 		case room > 0 && h.why == OpaqueUnknown:
 			h.before.add(p[:min(int64(n), room)])

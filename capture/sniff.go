@@ -181,6 +181,7 @@ func (c *conn) search(h *half, p []byte) (int, status) {
 			c.mode = modeTLS
 			c.pub.TLS = true
 			c.found = true
+			c.twinBefore()
 			for i := range c.halves {
 				if h := &c.halves[i]; h.why == OpaqueUnknown {
 					c.tellOpaque(h, h.off)
