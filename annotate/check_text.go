@@ -138,7 +138,11 @@ func (t *Text) checkCase(c *CheckCase) {
 		if s == green {
 			s = plain
 		}
-		t.paragraph("  "+o.TLS+": ", "", text, s)
+		where := o.TLS
+		if len(o.Conns) > 0 {
+			where += fmt.Sprintf(" (connection %d)", o.Conns[0])
+		}
+		t.paragraph("  "+where+": ", "", text, s)
 		if o.Verdict == Leaked && c.Severity != ca.Control {
 			for _, r := range o.Read {
 				t.paragraph("    an attacker reads: ", "", clean(r.words()), plain)

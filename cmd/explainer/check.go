@@ -34,19 +34,19 @@ const checkedHost = "www.bank.test"
 var checkCommand = &cli.Command{
 	Name:      "check",
 	Usage:     "show a client one bad certificate after the other, and tell which it accepts",
-	UsageText: "explainer check [OPTION...] -- COMMAND [ARG...]\n   explainer check [OPTION...] --host GLOB\n   explainer check --from FILE",
+	UsageText: "explainer check [OPTION...] -- COMMAND [ARG...]\nexplainer check [OPTION...] --host GLOB\nexplainer check --from FILE",
 	Description: `Runs the command once for each case and TLS version: first controls, with which nothing
 is wrong, then certificates and handshakes with one fault each. What it did with each
 is read from the recorded bytes: a client that sends data has accepted, whatever it
 says of itself. The command gets every proxy and CA variable, as with "explainer run",
 for a CA made for this check alone. In its arguments these are filled in:
 
-   {url} {host} {port}  what is tested: https://` + checkedHost + `/
-   {proxy}              host:port of the proxy, for programs that read no variable
-   {addr}               host:port where TLS begins at once, for programs that know no proxy
-   {ca}                 the CA's file, PEM
+   {url} {host}   what is tested: https://` + checkedHost + `/
+   {proxy}        host:port of the proxy, for programs that read no variable
+   {addr} {port}  host:port where TLS begins at once, for programs that know no proxy
+   {ca}           the CA's file, PEM
 
-Without {url}, {host} or {addr} the command's own URL is what is intercepted. Its
+Without {url}, {host}, {addr} or {port} the command's own URL is intercepted. Its
 standard input is an HTTP request, for programs that send what they are given.
 
 With --host nothing is run: point an app at the proxy; each new connection to a
@@ -458,7 +458,7 @@ func (k *checking) runs(c *cli.Context) error {
 			case <-done:
 				// The judge is a little behind, and some were perhaps not run at all.
 				done = nil
-				late = time.After(2 * time.Second)
+				late = time.After(30 * time.Second)
 				if ctx.Err() != nil || broken != nil {
 					return
 				}
