@@ -124,7 +124,7 @@ type template struct {
 	parts  []string // around the places: one more than these
 	places []place
 	refs   []string
-	last   atomic.Pointer[filled]
+	last   [4]atomic.Pointer[filled] // by the length of the values, so that two legs do not push each other out
 }
 
 // A place takes the value of its key. {Server} is {server} at the beginning of a sentence.
@@ -133,7 +133,7 @@ type place struct {
 	capital   bool
 }
 
-// filled is a template with values. The last filling is kept, since what happens
+// filled is a template with values. The last fillings are kept, since what happens
 // in one connection happens in the next too.
 type filled struct {
 	values []string // as given
@@ -160,20 +160,21 @@ func (t *template) fill(a args) (string, map[string]string) {
 	if len(t.places) == 0 {
 		return t.parts[0], nil
 	}
-	f := t.last.Load()
-	same := f != nil
-	for i := 0; same && i < len(t.places); i++ {
-		same = f.values[i] == a[t.places[i].key]
+	var room [8]string
+	values, n := room[:0], 0
+	for _, p := range t.places {
+		values = append(values, a[p.key])
+		n += len(a[p.key])
 	}
-	if same {
+	last := &t.last[n%len(t.last)]
+	if f := last.Load(); f != nil && slices.Equal(f.values, values) {
 		return f.text, f.used
 	}
-	f = &filled{values: make([]string, len(t.places)), used: make(map[string]string, len(t.places))}
+	f := &filled{values: slices.Clone(values), used: make(map[string]string, len(t.places))}
 	var b strings.Builder
 	b.WriteString(t.parts[0])
 	for i, p := range t.places {
-		value := a[p.key]
-		f.values[i] = value
+		value := values[i]
 		switch {
 		case value == "":
 			value = missing
@@ -181,7 +182,8 @@ func (t *template) fill(a args) (string, map[string]string) {
 			value = strings.ToUpper(value[:1]) + value[1:]
 		}
 		b.WriteString(value)
-		f.used[p.name] = strings.ToValidUTF8(value, "\uFFFD")
+		fix(&value)
+		f.used[p.name] = value
 		after := t.parts[i+1]
 		if rest, bytes := strings.CutPrefix(after, " bytes"); bytes && value == "1" {
 			b.WriteString(" byte")
@@ -189,7 +191,8 @@ func (t *template) fill(a args) (string, map[string]string) {
 		}
 		b.WriteString(after)
 	}
-	f.text = strings.ToValidUTF8(b.String(), "\uFFFD")
-	t.last.Store(f)
+	f.text = b.String()
+	fix(&f.text)
+	last.Store(f)
 	return f.text, f.used
 }

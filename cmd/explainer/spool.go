@@ -20,6 +20,7 @@ type spool struct {
 	mem    bytes.Buffer // the end of it, from flushed on
 	file   *os.File
 	stored int64 // bytes in file
+	room   []byte
 }
 
 const spoolHead = 12 // session, 8 bytes; length, 4 bytes; big-endian
@@ -84,7 +85,11 @@ func (s *spool) copy(w io.Writer, at int64) error {
 	if _, err := s.ReadAt(head[:], at); err != nil {
 		return err
 	}
-	_, err := io.Copy(w, io.NewSectionReader(s, at+spoolHead, int64(binary.BigEndian.Uint32(head[8:]))))
+	if s.room == nil {
+		s.room = make([]byte, 32<<10)
+	}
+	// A bufio.Writer would have the file read by itself, in small pieces.
+	_, err := io.CopyBuffer(struct{ io.Writer }{w}, io.NewSectionReader(s, at+spoolHead, int64(binary.BigEndian.Uint32(head[8:]))), s.room)
 	return err
 }
 
