@@ -26,6 +26,7 @@ func TestImports(t *testing.T) {
 		"explainer/proxy/grade":         {"explainer/ca", "explainer/capture"},
 		"explainer/cmd/explainer":       {"explainer/"},
 		"explainer/bench/captures":      {"explainer/capture"},
+		"explainer/bench/clients":       {"explainer/annotate", "explainer/ca"},
 		"explainer/bench/record":        nil,
 	}
 	libraries := map[string]string{
