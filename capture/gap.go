@@ -259,7 +259,7 @@ func (c *conn) again13(h *half, version uint16, body []byte) ([]byte, uint8, sta
 		}
 		if t.stage == stageApplication { // a KeyUpdate may be missing
 			next := keys.NextTrafficSecret(n.suite, t.secret)
-			if o, err := keys.NewTLS13(n.suite, next); err == nil {
+			if o, err := n.opener13(n.suite, next); err == nil {
 				if plain, inner, missing, ok := c.openAfter(h, o, true, typeApplicationData, version, body); ok {
 					c.again(h, missing, true)
 					t.opener, t.secret = o, next

@@ -101,8 +101,17 @@ func (n *negotiation) openable() bool {
 	if n.suite == nil || !n.suite.Openable() || n.suite.TLS13 != is13(n.version) {
 		return false
 	}
-	// Before draft 25, TLS 1.3 did not authenticate record headers.
-	return n.version >= 0x0300 && n.version <= 0x0304 || n.version >= 0x7f00+25 && n.version <= 0x7f00+28
+	// Before draft 20, TLS 1.3 derived its keys with other labels.
+	return n.version >= 0x0300 && n.version <= 0x0304 || n.version >= 0x7f00+20 && n.version <= 0x7f00+28
+}
+
+// opener13 makes the opener of one direction in TLS 1.3 or a draft of it.
+func (n *negotiation) opener13(suite *keys.Suite, secret []byte) (*keys.Opener, error) {
+	o, err := keys.NewTLS13(suite, secret)
+	if err == nil && n.version>>8 == 0x7f && n.version < 0x7f00+25 {
+		o.Bare()
+	}
+	return o, err
 }
 
 // handshakes tells the whole messages that there are.
@@ -356,7 +365,7 @@ func (c *conn) learn13(h *half, n *negotiation, body handshake.Message) (moved b
 	case *handshake.KeyUpdate:
 		if t.stage == stageApplication && t.opener != nil {
 			t.secret = keys.NextTrafficSecret(n.suite, t.secret)
-			t.opener, _ = keys.NewTLS13(n.suite, t.secret)
+			t.opener, _ = n.opener13(n.suite, t.secret)
 			return true
 		}
 	}
@@ -700,7 +709,7 @@ func (t *tlsHalf) candidates(s stage, values [][]byte) []trial {
 	}
 	for ; ts.seen < len(values); ts.seen++ {
 		for _, suite := range t.neg.suites(s) {
-			if o, err := keys.NewTLS13(suite, values[ts.seen]); err == nil {
+			if o, err := t.neg.opener13(suite, values[ts.seen]); err == nil {
 				ts.list = append(ts.list, trial{values[ts.seen], o})
 			}
 		}

@@ -36,6 +36,7 @@ var (
 type Opener struct {
 	seq   uint64
 	tls13 bool
+	bare  bool // a draft of TLS 1.3 in which record headers are not authenticated
 
 	// An AEAD.
 	aead     cipher.AEAD
@@ -143,6 +144,10 @@ func NewTLS13(s *Suite, trafficSecret []byte) (*Opener, error) {
 	return o, nil
 }
 
+// Bare makes an opener of TLS 1.3 one of a draft before the 25th, in which a
+// record's header was not authenticated.
+func (o *Opener) Bare() { o.bare = true }
+
 func newAEAD(s *Suite, key []byte) (cipher.AEAD, error) {
 	if s.Cipher == ChaCha20Poly1305 {
 		return chacha20poly1305.New(key)
@@ -246,6 +251,9 @@ func (o *Opener) setNonce() {
 // record's header (RFC 8446 5.2), before that the sequence number and the header
 // with the content's length (RFC 5246 6.2.3.3).
 func (o *Opener) additional(typ byte, version uint16, content, fragment int) []byte {
+	if o.bare {
+		return nil
+	}
 	if o.tls13 {
 		h := o.header[:5]
 		h[0] = typ

@@ -306,3 +306,25 @@ func BenchmarkOpen(b *testing.B) {
 		})
 	}
 }
+
+// TestBare: a draft of TLS 1.3 in which headers are not authenticated is not one in
+// which they are. TestTshark opens records of a real one.
+func TestBare(t *testing.T) {
+	a, b := pair(t, 0x1301, 0x0304, false)
+	_, strict := pair(t, 0x1301, 0x0304, false)
+	a.Bare()
+	b.Bare()
+	sealed, err := a.Seal(nil, 23, 0x0303, []byte("GET /"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range []uint16{0x0301, 0x0303} {
+		b, strict := *b, *strict // before its first record
+		if plain, inner, err := b.Open(nil, 23, version, sealed); err != nil || string(plain) != "GET /" || inner != 23 {
+			t.Errorf("%q, type %d, %v", plain, inner, err)
+		}
+		if _, _, err := strict.Open(nil, 23, version, sealed); !errors.Is(err, ErrTag) {
+			t.Errorf("opened with its header: %v", err)
+		}
+	}
+}
