@@ -270,6 +270,47 @@ func TestTwin(t *testing.T) {
 	}
 }
 
+// And for recordings of our own, with both legs and facts. What the copy tells beside
+// its packets is what its own story tells.
+func TestTwinOfRecording(t *testing.T) {
+	recording := demoRecording(t)
+	data, err := os.ReadFile(recording)
+	if err != nil {
+		t.Fatal(err)
+	}
+	twin, r := twinOf(t, recording, nil)
+	compareTwin(t, "demo", data, twin, nil)
+	if r.told.opened == 0 {
+		t.Error("nothing was opened")
+	}
+	dir := t.TempDir()
+	to, again := filepath.Join(dir, "twin.pcapng"), filepath.Join(dir, "again.pcapng")
+	quietly(t, 0, "read", "-w", to, "--redact", recording)
+	copied, err := os.ReadFile(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for said := range readBoth(t, data, nil).said {
+		if strings.Trim(said, "x") != "" && bytes.Contains(copied, []byte(said)) {
+			t.Errorf("the copy has %q", said)
+		}
+	}
+	quietly(t, 0, "read", "-w", again, to)
+	if was, is := comments(t, to), comments(t, again); len(was) == 0 || !slices.EqualFunc(was, is, func(a, b []string) bool { return strings.HasPrefix(b[1], a[1]) }) {
+		t.Error("the comments of the copy are not those of its story")
+	}
+	for _, args := range [][]string{
+		{"--redact", recording}, {"-w", again, "--redact", "--strip-keys", recording}, {"-w", again, "--redact", "--show-secrets", recording}, {"-w", again, "--redact", "-"},
+	} {
+		quietly(t, 2, append([]string{"read"}, args...)...)
+	}
+}
+
+// comments are those of a capture's packets.
+func comments(t *testing.T, path string) [][]string {
+	return tshark(t, path, "frame.comment", "frame.number", "frame.comment")
+}
+
 // changedTwins are captures whose twins are told differently, and why.
 var changedTwins = map[string]string{
 	"lekensteyn-notes/all__dump.pcapng":                             "records are compressed, which cannot be overwritten and stay as long",
