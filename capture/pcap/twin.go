@@ -8,6 +8,7 @@ import (
 	"sort"
 
 	"explainer/capture"
+	"explainer/capture/quic"
 )
 
 // Twins keeps the twins of TCP streams, as [capture.Decoder.Twin] gives them, in a
@@ -211,6 +212,8 @@ func (c *copier) twinIP(ip []byte, cut int, p *place, depth int) error {
 		overwrite(s.data)
 	case p.transport == capture.TransportDTLS:
 		twinDTLS(s.data)
+	default:
+		twinQUIC(s.data, s.missing)
 	}
 	clear(h.body[udpHead+len(s.data):])
 	if h.body[6]|h.body[7] != 0 { // 0: there is none (RFC 768)
@@ -220,6 +223,19 @@ func (c *copier) twinIP(ip []byte, cut int, p *place, depth int) error {
 		}
 	}
 	return nil
+}
+
+// twinQUIC overwrites what is no packet of QUIC in a datagram of it. Packets are
+// sealed, but for the first ones, whose keys are public and which hold the hellos.
+func twinQUIC(b []byte, cut int) {
+	for len(b) > 0 {
+		h, ok := quic.Parse(b, cut)
+		if !ok || h.Len <= 0 {
+			overwrite(b)
+			return
+		}
+		b = b[min(h.Len, len(b)):]
+	}
 }
 
 // twinDTLS overwrites the records in a datagram of DTLS that may be readable: a
