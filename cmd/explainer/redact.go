@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"explainer/capture"
 	"explainer/capture/handshake"
@@ -22,6 +23,8 @@ type redaction struct {
 	told  tally
 	known map[string]map[string][]byte // secrets of connections over TCP, by client random
 	rsa   map[string]bool              // beginnings of encrypted pre-master secrets
+
+	premasters []keys.Secret // that private keys opened
 }
 
 // tally counts what opened.
@@ -139,6 +142,11 @@ func (r *redaction) messages(ms []capture.Message) {
 		}
 		if k, ok := m.Body.(*handshake.ClientKeyExchange); ok && len(k.EncryptedPreMaster) >= 8 {
 			r.rsa[string(k.EncryptedPreMaster[:8])] = true
+			// What is sealed twice needs its key beside it. A private key would be too much.
+			const size = 48 // of a pre-master secret, which a zero stands before
+			if n := len(m.Block); n > size && m.Block[n-size-1] == 0 {
+				r.premasters = append(r.premasters, keys.Secret{Label: "RSA", ClientRandom: k.EncryptedPreMaster[:8], Secret: m.Block[n-size:]})
+			}
 		}
 	}
 }
@@ -149,7 +157,7 @@ func (r *redaction) messages(ms []capture.Message) {
 func (r *redaction) belonging(all []keys.Secret) []keys.Secret {
 	var out []keys.Secret
 	seen := map[string]bool{}
-	for _, s := range all {
+	for _, s := range slices.Concat(all, r.premasters) {
 		belongs := r.rsa[string(s.ClientRandom)]
 		if s.Label != "RSA" {
 			_, belongs = r.known[string(s.ClientRandom)][s.Label]

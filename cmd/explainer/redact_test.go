@@ -27,13 +27,18 @@ import (
 // twinOf makes the twin of a capture, without the story beside its packets. The
 // secrets are those of key logs beside it.
 func twinOf(t *testing.T, path string, log []keys.Secret) (twin []byte, r *redaction) {
+	return twinOfWith(t, path, log, nil)
+}
+
+// twinOfWith is twinOf with private keys.
+func twinOfWith(t *testing.T, path string, log []keys.Secret, private []*keys.PrivateKey) (twin []byte, r *redaction) {
 	t.Helper()
 	s, err := openSource(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	r = &redaction{context: context.Background()}
+	r = &redaction{context: context.Background(), private: private}
 	made, err := r.twin(s, log, t.TempDir())
 	if made != nil {
 		defer made.remove()
@@ -303,6 +308,44 @@ func TestTwinOfRecording(t *testing.T) {
 		{"--redact", recording}, {"-w", again, "--redact", "--strip-keys", recording}, {"-w", again, "--redact", "--show-secrets", recording}, {"-w", again, "--redact", "-"},
 	} {
 		quietly(t, 2, append([]string{"read"}, args...)...)
+	}
+}
+
+// What a private key opened opens in the copy without it: what is sealed twice is
+// given away with its keys.
+func TestTwinOfPrivateKey(t *testing.T) {
+	recordings := filepath.Join("..", "..", "capture", "testdata", "recordings")
+	pem, err := os.ReadFile(filepath.Join(recordings, "keys", "rsa.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := keys.ParsePrivateKeys(pem, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"tls12-rsa-aes128-gcm", "tls12-rsa-no-ems", "tls10-rsa", "tls12-resumed-rsa"} {
+		path := filepath.Join(recordings, name+".pcapng")
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bare := filepath.Join(t.TempDir(), "bare.pcapng")
+		var out bytes.Buffer
+		if _, err := pcap.Rewrite(&out, bytes.NewReader(data), pcap.Rewriting{StripKeys: true}); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(bare, out.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		twin, r := twinOfWith(t, bare, nil, private)
+		if is := readBoth(t, twin, nil); is.opened == 0 || is.opened != r.told.opened {
+			t.Errorf("%s: %d records open, %d did", name, is.opened, r.told.opened)
+		}
+		for said := range readBoth(t, data, nil).said {
+			if bytes.Contains(twin, []byte(said)) {
+				t.Errorf("%s: the twin has %q", name, said)
+			}
+		}
 	}
 }
 
