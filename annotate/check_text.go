@@ -133,6 +133,8 @@ func (t *Text) checkCase(c *CheckCase) {
 		text := strings.Join(says, " ")
 		if o.Said != "" && (o.Verdict != Leaked || o.Runs == 0) {
 			text += " It said: " + clean(o.Said)
+		} else if o.Said == "" && o.Verdict == NotTested && o.Exit != 0 && !o.Killed {
+			text += fmt.Sprintf(" It ended with exit code %d.", o.Exit)
 		}
 		_, s := o.cell(c.Severity)
 		if s == green {
