@@ -197,7 +197,7 @@ func TestNothingBadLooksGood(t *testing.T) {
 			if expired != nil {
 				trusted = append(trusted, expired)
 			}
-			library, checker := judgements(cert, host, trusted...)
+			checker, library := judgements(cert, host, trusted...)
 			config := &tls.Config{Certificates: []tls.Certificate{*cert}}
 			f.Configure(config)
 			if f.Only12 {
@@ -229,7 +229,7 @@ func TestNothingBadLooksGood(t *testing.T) {
 			for _, c := range shown.PeerCertificates {
 				made.Certificate = append(made.Certificate, c.Raw)
 			}
-			seenLibrary, seenChecker := judgements(made, host, r.Authority.Certificate())
+			seenChecker, seenLibrary := judgements(made, host, r.Authority.Certificate())
 			bad, looksBad := library != nil || len(checker) > 0, seenLibrary != nil || len(seenChecker) > 0
 			switch {
 			case bad && through && !looksBad:
@@ -248,7 +248,7 @@ func TestNothingBadLooksGood(t *testing.T) {
 }
 
 // judgements are those of crypto/x509 and of package verify.
-func judgements(cert *tls.Certificate, host string, roots ...*x509.Certificate) (error, []string) {
+func judgements(cert *tls.Certificate, host string, roots ...*x509.Certificate) ([]string, error) {
 	list := verify.NewRoots("")
 	opts := x509.VerifyOptions{Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool(), DNSName: host}
 	for _, root := range roots {
@@ -264,7 +264,7 @@ func judgements(cert *tls.Certificate, host string, roots ...*x509.Certificate) 
 	if err == nil {
 		_, err = leaf.Verify(opts)
 	}
-	return err, reasons(verify.Input{Chain: cert.Certificate, Name: host, Time: time.Now(), Roots: list, Staple: cert.OCSPStaple, Stapling: verify.StapleAsked})
+	return reasons(verify.Input{Chain: cert.Certificate, Name: host, Time: time.Now(), Roots: list, Staple: cert.OCSPStaple, Stapling: verify.StapleAsked}), err
 }
 
 // TestCommandsMirrored: curl and openssl say the same through the proxy as they say without it.

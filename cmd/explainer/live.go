@@ -44,7 +44,7 @@ var proxyFlags = append([]cli.Flag{
 	&cli.StringSliceFlag{Name: "map", Usage: "where another address is to be called: `HOST[:PORT]=ADDR:PORT` (repeatable)"},
 	&cli.StringSliceFlag{Name: "origin-ca", Usage: "trust the roots in `FILE` for origins too (PEM, repeatable)"},
 	&cli.StringSliceFlag{Name: "client-cert", Usage: "certificate and key (PEM) to show to an origin: `HOST=FILE` (repeatable)"},
-	&cli.StringFlag{Name: "on-bad-origin", Value: "mirror", Usage: "where an origin's certificate is bad: show the client an equally bad one (`mirror`), or a page that explains it (block)", DefaultText: "mirror"},
+	&cli.StringFlag{Name: "on-bad-origin", Value: "mirror", Usage: "`mirror|block`: where an origin's certificate is bad, show the client an equally bad one, or a page that explains it", DefaultText: "mirror"},
 	&cli.StringFlag{Name: "upstream-proxy", Usage: "reach origins through the HTTP proxy at `URL`"},
 	&cli.StringFlag{Name: "story", Usage: "tell the story in `FILE`", DefaultText: "standard output; with run, standard error"},
 	homeFlag,
