@@ -280,6 +280,28 @@ func checkWords(reason string) string {
 		return "the certificate of an issuer is missing"
 	case "untrusted-root":
 		return "the path ends at nobody who is trusted here"
+	case "root-same-name-other-key":
+		return "the path ends at the name of a trusted root with another key"
+	case "self-signed":
+		return "nobody but itself vouches for it"
+	case "bad-cert-signature":
+		return "a signature in its chain does not hold"
+	case "expired":
+		return "it had expired"
+	case "not-yet-valid":
+		return "it was not yet valid"
+	case "issuer-expired":
+		return "the certificate of an issuer had expired"
+	case "issuer-not-yet-valid":
+		return "the certificate of an issuer was not yet valid"
+	case "rsa-too-short":
+		return "an RSA key in its chain is too short"
+	case "md5-signature":
+		return "a signature in its chain is over an MD5 hash"
+	case "sha1-signature":
+		return "a signature in its chain is over a SHA-1 hash"
+	case "wrong-eku":
+		return "it is not made out for servers"
 	}
 	return words(reason)
 }
