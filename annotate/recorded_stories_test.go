@@ -27,6 +27,7 @@ var recordedStories = map[string][]string{
 	"tls13-psk-dhe-external": {"psk-dhe"},
 	"tls13-0rtt":             {"tls13-full", "tls13-0rtt"},
 	"tls13-0rtt-rejected":    {"tls13-full", "tls13-0rtt", "tls13-full"},
+	"tls13-0rtt-retry":       {"tls13-full", "tls13-hrr"},
 }
 
 // TestRecordedStories compares the stories of recordings with those that are
