@@ -17,7 +17,7 @@ import (
 // Whatever is not known to be harmless is overwritten. Records that stayed sealed
 // stay as they are if no secret of their connection is known. Otherwise whoever has
 // the secret might open what could not be opened here, so application data are
-// overwritten in their sealed form.
+// overwritten in their sealed form; so they are where nobody knows that the suite encrypts.
 
 const covered = 'x'
 
@@ -273,7 +273,7 @@ func (c *conn) twinSealed(h *half, end int64) {
 		return
 	}
 	t := &h.twin
-	if !c.keysKnown(h) {
+	if c.encrypts(h) && !c.keysKnown(h) {
 		t.settle(end, t.raw)
 		c.twinGive(h)
 		return
@@ -289,6 +289,15 @@ func (c *conn) twinSealed(h *half, end int64) {
 		}
 	}
 	c.twinCover(h, end)
+}
+
+// encrypts tells whether the suite of h is known to encrypt.
+func (c *conn) encrypts(h *half) bool {
+	n := h.tls.neg
+	if h.tls.on {
+		n = h.tls.keys
+	}
+	return n != nil && n.suite != nil && n.suite.Cipher != keys.NULL
 }
 
 // keysKnown tells whether a secret is known that may open records of h, even if none was opened.
