@@ -54,7 +54,7 @@ type CaseOutcome struct {
 	// Of the run that is told: how the command ended.
 	Exit   int        `json:"exit,omitempty"`
 	Killed bool       `json:"killed,omitempty"`
-	Said   string     `json:"said,omitempty"` // its last line on standard error
+	Said   string     `json:"said,omitempty"` // the line of its standard error that says best why it stopped
 	Millis int64      `json:"ms,omitempty"`
 	Says   []Sentence `json:"says"`
 	// Absent tells that the case does not exist in this version.

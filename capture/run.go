@@ -29,7 +29,7 @@ type CheckRun struct {
 	Listen []string `json:"listen,omitempty"` // where the proxy listens for this run alone
 	Exit   int      `json:"exit,omitempty"`   // the command's exit code; 128 and the signal's number
 	Killed bool     `json:"killed,omitempty"`
-	Said   string   `json:"said,omitempty"`  // the last line of its standard error, at most 200 bytes
+	Said   string   `json:"said,omitempty"`  // the line of its standard error that says best why it stopped, at most 200 bytes
 	Error  string   `json:"error,omitempty"` // why it could not be run
 	Millis int64    `json:"ms"`              // from its start to its end
 }

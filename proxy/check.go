@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -10,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -22,7 +24,7 @@ const (
 	// settleTime is how long the connections of a command that has ended may take
 	// to end too: its kernel has closed them.
 	settleTime = time.Second
-	// saidMax is how much of a command's last line on standard error is recorded, in bytes.
+	// saidMax is how much of what a command said on standard error is recorded, in bytes.
 	saidMax = 200
 )
 
@@ -147,7 +149,7 @@ func (c *Checker) Run(ctx context.Context, r Run) error {
 	setGroup(cmd)
 	cmd.Env = child.Env
 	cmd.WaitDelay = settleTime
-	var said lastLine
+	var said saidLine
 	cmd.Stdin, cmd.Stderr = strings.NewReader(fmt.Sprintf(stdin, host)), &said
 
 	record := &capture.CheckRun{TLS: tls.VersionName(r.Version), Try: r.Try, Listen: []string{listen[0].String(), listen[1].String()}}
@@ -225,28 +227,43 @@ func (p *Proxy) settle(listen []netip.AddrPort) {
 	}
 }
 
-// lastLine keeps the last line that has something in it, the beginning of it.
-type lastLine struct {
-	line, last []byte
+// saidLine keeps the line that says best why a command stopped: the first that
+// is not indented and speaks of an error or of TLS, else the last that has
+// something in it. Of each it keeps the beginning.
+type saidLine struct {
+	line, last, why []byte
 }
 
-func (l *lastLine) Write(p []byte) (int, error) {
+// whyWords match what programs write when they refuse a certificate, before what they advise.
+var whyWords = regexp.MustCompile(`(?i)error|certificate|handshake|verif|ssl|tls|curl: \(`)
+
+func (l *saidLine) Write(p []byte) (int, error) {
 	for _, b := range p {
 		switch {
 		case b == '\n' || b == '\r':
-			if len(l.line) > 0 {
-				l.last, l.line = l.line, nil
-			}
-		case len(l.line) < saidMax && (b != ' ' && b != '\t' || len(l.line) > 0):
+			l.end()
+		case len(l.line) < saidMax:
 			l.line = append(l.line, b)
 		}
 	}
 	return len(p), nil
 }
 
-func (l *lastLine) String() string {
-	if len(l.line) > 0 {
-		return strings.ToValidUTF8(string(l.line), "?")
+// end takes the line in hand.
+func (l *saidLine) end() {
+	if text := bytes.TrimSpace(l.line); len(text) > 0 {
+		l.last = bytes.Clone(text)
+		if l.why == nil && l.line[0] == text[0] && whyWords.Match(text) {
+			l.why = l.last
+		}
+	}
+	l.line = l.line[:0]
+}
+
+func (l *saidLine) String() string {
+	l.end()
+	if l.why != nil {
+		return strings.ToValidUTF8(string(l.why), "?")
 	}
 	return strings.ToValidUTF8(string(l.last), "?")
 }
