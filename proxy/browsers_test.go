@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -67,6 +68,17 @@ func TestBrowsersMirrored(t *testing.T) {
 					t.Errorf("%s: no error", label)
 				}
 				through++
+			}
+			if c, ok := b.(*chromium); ok { // somebody goes on in spite of the warning
+				if err := c.call("Security.setIgnoreCertificateErrors", map[string]any{"ignore": true}, new(struct{}), nil); err != nil {
+					t.Fatal(err)
+				}
+				if code, err := c.open("https://expired-proxied.shop.test:" + port + "/"); code != "" || err != nil {
+					t.Errorf("with errors ignored: %q, %v", code, err)
+				}
+				if f := facts(r.items(), capture.FactWentOn); !slices.ContainsFunc(f, func(f *capture.Fact) bool { return f.Host == "expired-proxied.shop.test" }) {
+					t.Errorf("with errors ignored, of %d that went on none is the expired one", len(f))
+				}
 			}
 			hosts := map[string]bool{}
 			for _, f := range facts(r.items(), capture.FactOriginVerified) {
