@@ -146,7 +146,7 @@ func headTwin(head []byte, request, trailers bool) []byte {
 		first := line()
 		if request {
 			from, to := bytes.IndexByte(first, ' ')+1, bytes.LastIndexByte(first, ' ')
-			copy(first[from:to], targetTwin(string(first[from:to])))
+			copy(first[from:to], targetTwin(string(first[from:to]), cover))
 		} else if len(first) > 13 && !isPhrase(first[13:]) {
 			overwrite(first[13:])
 		}
@@ -167,14 +167,16 @@ func headTwin(head []byte, request, trailers bool) []byte {
 		}
 		name, value := strings.ToLower(string(l[:i])), bytes.Trim(l[i+1:], " \t")
 		stays = harmless[name]
-		copy(value, valueTwin(name, string(value)))
+		copy(value, valueTwin(name, string(value), cover))
 	}
 	return twin
 }
 
-func overwrite(b []byte) {
+func overwrite(b []byte) { mark(b, cover) }
+
+func mark(b []byte, with byte) {
 	for i := range b {
-		b[i] = cover
+		b[i] = with
 	}
 }
 
@@ -223,25 +225,26 @@ func set(words string) map[string]bool {
 	return m
 }
 
-// valueTwin is the twin of a field's value. The name is in lower case.
-func valueTwin(name, value string) string {
+// valueTwin is the twin of a field's value, with the byte with where it is covered.
+// The name is in lower case.
+func valueTwin(name, value string, with byte) string {
 	switch name {
 	case ":path", "referer", "location", "content-location", "origin":
-		return targetTwin(value)
+		return targetTwin(value, with)
 	case ":authority", "host":
 		if i := strings.LastIndexByte(value, '@'); i > 0 {
-			return covered(i) + value[i:]
+			return covered(i, with) + value[i:]
 		}
 		return value
 	case "authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate":
 		// The scheme teaches something and is no secret.
 		if scheme, rest, ok := strings.Cut(value, " "); ok && schemes[strings.ToLower(scheme)] {
-			return scheme + " " + covered(len(rest))
+			return scheme + " " + covered(len(rest), with)
 		}
 	case "cookie":
 		parts := strings.Split(value, ";")
 		for i, p := range parts {
-			parts[i] = pairTwin(p)
+			parts[i] = pairTwin(p, with)
 		}
 		return strings.Join(parts, ";")
 	case "set-cookie":
@@ -249,7 +252,7 @@ func valueTwin(name, value string) string {
 		for i, p := range parts {
 			attribute, _, _ := strings.Cut(p, "=")
 			if i == 0 || !cookieAttributes[strings.ToLower(strings.TrimSpace(attribute))] {
-				parts[i] = pairTwin(p)
+				parts[i] = pairTwin(p, with)
 			}
 		}
 		return strings.Join(parts, ";")
@@ -258,29 +261,29 @@ func valueTwin(name, value string) string {
 			return value
 		}
 	}
-	return covered(len(value))
+	return covered(len(value), with)
 }
 
-func covered(n int) string { return strings.Repeat(string(rune(cover)), n) }
+func covered(n int, with byte) string { return strings.Repeat(string(rune(with)), n) }
 
 // pairTwin keeps the name of a name=value pair, and the spaces before it.
-func pairTwin(pair string) string {
+func pairTwin(pair string, with byte) string {
 	trimmed := strings.TrimLeft(pair, " ")
 	lead := len(pair) - len(trimmed)
 	name, value, ok := strings.Cut(trimmed, "=")
 	if !ok {
-		return pair[:lead] + covered(len(trimmed))
+		return pair[:lead] + covered(len(trimmed), with)
 	}
-	return pair[:lead] + name + "=" + covered(len(value))
+	return pair[:lead] + name + "=" + covered(len(value), with)
 }
 
 // targetTwin keeps scheme, host and path of a request target or URL (RFC 3986 3):
 // not what stands before "@", the parameters of path segments, query and fragment.
-func targetTwin(target string) string {
+func targetTwin(target string, with byte) string {
 	b := []byte(target)
 	path := b
 	if i := strings.IndexAny(target, "?#"); i >= 0 {
-		overwrite(b[i+1:])
+		mark(b[i+1:], with)
 		path = b[:i]
 	}
 	authority := path
@@ -293,7 +296,7 @@ func targetTwin(target string) string {
 		authority = nil
 	}
 	if i := bytes.LastIndexByte(authority, '@'); i > 0 {
-		overwrite(authority[:i])
+		mark(authority[:i], with)
 	}
 	parameter := false
 	for i, c := range path {
@@ -301,7 +304,7 @@ func targetTwin(target string) string {
 		case c == '/':
 			parameter = false
 		case parameter:
-			path[i] = cover
+			path[i] = with
 		case c == ';':
 			parameter = true
 		}
@@ -445,20 +448,18 @@ func hpackTwin(p []byte, fields []hpack.HeaderField) error {
 			return errHPACK
 		}
 		p = rest
-		twin := valueTwin(strings.ToLower(field.Name), field.Value)
-		if len(twin) != len(field.Value) {
-			return errHPACK
-		}
+		twin := []byte(valueTwin(strings.ToLower(field.Name), field.Value, 0))
 		switch {
-		case twin == field.Value:
+		case len(twin) != len(field.Value):
+			return errHPACK
 		case huffman:
-			if !huffmanTwin(coded, field.Value, twin) {
+			if !huffmanTwin(coded, twin) {
 				return errHPACK
 			}
 		case len(coded) != len(twin):
 			return errHPACK
 		default:
-			copy(coded, twin)
+			copy(coded, bytes.ReplaceAll(twin, []byte{0}, []byte{cover}))
 		}
 	}
 	if len(fields) > 0 {
@@ -525,35 +526,34 @@ var codeLens, fillers = func() (lens [256]int, list []byte) {
 	return lens, list
 }()
 
-// huffmanTwin puts the Huffman code of twin into coded, which is that of value. Where
-// twin differs from value, it is changed to bytes whose codes fill as much.
-func huffmanTwin(coded []byte, value, twin string) bool {
-	fill := []byte(twin)
+// huffmanTwin puts the Huffman code of twin into coded, which is as long as it was.
+// Where twin is 0, it gets bytes whose codes fill the room.
+func huffmanTwin(coded, twin []byte) bool {
 	room, left := 8*len(coded), 0
-	for i := range fill {
-		if fill[i] == value[i] {
-			room -= codeLens[fill[i]]
-		} else {
+	for _, c := range twin {
+		if c == 0 {
 			left++
+		} else {
+			room -= codeLens[c]
 		}
 	}
-	for i := range fill {
-		if fill[i] == value[i] {
+	fillers := fillers
+	if rest := room - left*codeLens[cover]; rest >= 0 && rest < 8 {
+		fillers = []byte{cover}
+	}
+	for i := range twin {
+		if twin[i] != 0 {
 			continue
 		}
 		for _, c := range fillers {
-			if codeLens[c]*left <= room || codeLens[c] == 5 {
-				fill[i] = c
+			if codeLens[c]*left <= room || c == fillers[len(fillers)-1] {
+				twin[i] = c
 				room -= codeLens[c]
 				break
 			}
 		}
 		left--
 	}
-	out := hpack.AppendHuffmanString(nil, string(fill))
-	if len(out) != len(coded) {
-		return false
-	}
-	copy(coded, out)
-	return true
+	out := hpack.AppendHuffmanString(nil, string(twin))
+	return copy(coded, out) == len(coded) && len(out) == len(coded)
 }
