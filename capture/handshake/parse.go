@@ -115,7 +115,9 @@ func parseServerHello(r *reader) *ServerHello {
 	m := &ServerHello{LegacyVersion: r.u16("server_version")}
 	copy(m.Random[:], r.fixed("random", 32))
 	// Up to draft 21 of TLS 1.3 a ServerHello had neither a session_id nor a compression_method.
-	short := m.LegacyVersion > 0x7f00 && m.LegacyVersion <= 0x7f00+21
+	// Before draft 16 it said 0x0304, which none does since (RFC 8446 4.1.3: 0x0303).
+	short := m.LegacyVersion > 0x7f00 && m.LegacyVersion <= 0x7f00+21 ||
+		m.LegacyVersion == 0x0304 && len(r.s) >= 4 && 4+(int(r.s[2])<<8|int(r.s[3])) == len(r.s)
 	if !short {
 		m.SessionID = r.vec8("session_id", 0, 32)
 	}

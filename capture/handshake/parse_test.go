@@ -149,6 +149,10 @@ func cases() []messageCase {
 			LegacyVersion: 0x7f12, Random: random, CipherSuite: 0x1301,
 			Extensions: []Extension{raw(40, append([]byte{0, 29, 0, 32}, fill(32, 1)...), KeyShares{{29, fill(32, 1)}})},
 		}, Context{}},
+		{"ServerHello of draft 14", &ServerHello{
+			LegacyVersion: 0x0304, Random: random, CipherSuite: 0xc02b,
+			Extensions: []Extension{raw(40, append([]byte{0, 29, 0, 32}, fill(32, 1)...), KeyShares{{29, fill(32, 1)}})},
+		}, Context{}},
 		{"NewSessionTicket of draft 20", &NewSessionTicket{Lifetime: 7200, AgeAdd: 1, Ticket: fill(176, 1)}, Context{Version: 0x7f14}},
 		{"HelloRetryRequest", &ServerHello{
 			LegacyVersion: 0x0303, Random: helloRetryRandom, SessionID: fill(32, 1), CipherSuite: 0x1302, Retry: true,
