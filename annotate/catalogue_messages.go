@@ -61,6 +61,8 @@ var messageSentences = []entry{
 	{"extended-master-secret", "Both sides agree that the master secret depends on all messages up to the key exchange (extended master secret), so that it cannot belong to two connections at once.", []string{"7627 4", "7627 5.2"}},
 	{"no-extended-master-secret", "The master secret will depend on the secret of the key exchange and the two random numbers, but not on the other messages (no extended master secret): an old weakness.", []string{"5246 8.1", "7627 1"}},
 
+	{"encrypted-extensions-client", "{Client} sends such a message, too, before its Finished. TLS 1.3 itself knows it from the server alone.", []string{"8446 4.3.1"}},
+	{"encrypted-extensions-alps", "It holds settings of the application protocol, sent inside the handshake, as the draft of the extension application_settings (ALPS) has it; both sides agreed on that.", nil},
 	{"encrypted-extensions", "The first encrypted message: the server's other answers, which TLS 1.2 gave in clear.", []string{"8446 4.3.1"}},
 	{"early-data-refused", "{Server} does not take the early data that {client} announced: what came of it is thrown away, and {client} has to send it again if it is to arrive.", []string{"8446 4.2.10"}},
 	{"early-data-accepted", "{Server} accepts the early data that {client} sent before.", []string{"8446 4.2.10"}},
@@ -148,6 +150,7 @@ var certificateSentences = []entry{
 	{"certificate-unreadable", "The certificate cannot be read: {reason}.", []string{"5280 4.1"}},
 	{"certificate-name-good", "It is for the host that the hello names ({asked}).", []string{"9525 6", "9110 4.3.4"}},
 	{"certificate-name-bad", "WARNING: it is for {names}, not for {asked}, which the hello names. A client that checks by the rules of today must stop here.", []string{"9525 6", "9110 4.3.4"}},
+	{"certificate-name-cover", "It is for {names}, not for {asked}, which the hello names in clear. Whether that is wrong is not known here: the hello carries an encrypted one (ECH), or random filling that looks like it, so the name in clear may be a cover for another one.", []string{"9849 5", "9849 6.1", "9849 6.2"}},
 	{"certificate-name-none", "WARNING: it names no host in the place where clients look (subject alternative names), so it is not good for {asked}. A client that checks by the rules of today must stop here.", []string{"9525 6", "9110 4.3.4"}},
 	{"certificate-name-unknown", "The hello names no host, so there is no name to compare with those of the certificate.", []string{"9525 6"}},
 	{"certificate-expired", "WARNING: it had expired when this was recorded (valid until {until}). A client that checks must stop here.", []string{"5280 6.1.3"}},

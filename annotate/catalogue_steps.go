@@ -124,10 +124,10 @@ var stepSentences = []entry{
 	{"step-4b-hrr-cookie", "{Client} had its {group} key pair before step 3, but had to say hello twice: {server} first answered with a HelloRetryRequest.", []string{"8446 4.1.4", "8446 4.2.8"}},
 	{"step-4b-mlkem", "Reversed: {server}, not {client}, made {part}, by the rules at random. {Client} had only sent its {group} public key, before step 3.", []string{"10024", "8446 4.2.8"}},
 	{"step-4b-absent-resumed", "{Client} made no key: only a new 32-byte random number, in its hello. The secret is the old one; new keys are derived from it because the random numbers are new.", []string{"5246 6.3", "5246 F.1.4", "8446 2.2"}},
-	{"step-4b-psk-dhe", "{Client} sent the public half of a {group} key pair, by the rules a fresh one. The secret derived from it is mixed with the one from {earlier}, so that whoever learns the old secret later still cannot read this.", []string{"8446 2.2", "8446 4.2.9"}},
+	{"step-4b-psk-dhe", "{Client} sent the public half of a key pair for {group}, by the rules a fresh one. The secret derived from it is mixed with the one from {earlier}, so that whoever learns the old secret later still cannot read this.", []string{"8446 2.2", "8446 4.2.9"}},
 	{"step-4b-psk-mlkem", "Reversed: {server}, not {client}, made {part}, by the rules at random, for the {group} public key of {client}; it is mixed with the secret from {earlier}.", []string{"10024", "8446 2.2"}},
 	{"step-4b-absent-early", "For its early data {client} made no key: that is encrypted with a key derived from an old secret alone, that of {earlier}.", []string{"8446 2.3", "8446 4.2.10"}},
-	{"step-4b-external-dhe", "{Client} sent the public half of a {group} key pair, by the rules a fresh one; the secret derived from it is mixed with the common secret that both sides had before.", []string{"4279 3", "8446 2.2"}},
+	{"step-4b-external-dhe", "{Client} sent the public half of a key pair for {group}, by the rules a fresh one; the secret derived from it is mixed with the common secret that both sides had before.", []string{"4279 3", "8446 2.2"}},
 	{"step-4b-external", "{Client} made only a random number of 32 bytes, in its hello: the keys are derived from that, from the server's, and from the common secret that both sides had before.", []string{"4279 2"}},
 
 	// Step 4c: the client encrypts it with the server's public key.
@@ -181,6 +181,7 @@ var stepSentences = []entry{
 	{"step-6b-unknown-suite", "From here on what {server} sent looks encrypted, in a way ({suite}) that is not known here.", []string{"5246 7.1"}},
 	{"step-6b-tls12-resumed", "{Server} encrypted with a new key of its own direction ({suite}): both sides derive two keys from the old secret and the new random numbers. Here {server} encrypted first.", []string{"5246 6.3", "5246 7.3"}},
 	{"step-6b-tls13-after-early", "{Server} encrypted with a key of its own direction ({suite}): every handshake message after its ServerHello is encrypted. Only {client} had sent encrypted data before, early data that {server} did not take.", []string{"8446 4.2.10", "8446 7.1", "8446 7.3"}},
+	{"step-6b-tls13-early-open", "{Server} encrypted with a key of its own direction ({suite}): every handshake message after its ServerHello is encrypted. {Client} had announced early data, which is encrypted before that; whether {server} took it is sealed.", []string{"8446 4.2.10", "8446 7.1", "8446 7.3"}},
 	{"step-6b-tls13", "{Server} encrypted with a key of its own direction ({suite}), and before any data: every handshake message after its ServerHello is encrypted.", []string{"8446 2", "8446 7.1", "8446 7.3"}},
 	{"step-6b-early", "{Client} encrypted data first, before {server} had said a word; {server} encrypted every handshake message after its ServerHello, with a key of its own direction ({suite}).", []string{"8446 2.3", "8446 7.1", "8446 7.3"}},
 	{"step-6b-null", "{Server} did not encrypt at all: the suite {suite} only adds a keyed checksum. Everybody on the path reads along.", []string{"5246 6.2.3.1"}},

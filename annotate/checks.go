@@ -220,8 +220,8 @@ func stapling(h *hands) verify.Stapling {
 // nameAsked is the name that the client asked for, as far as it is known.
 func (x *Explainer) nameAsked(c *conn, h *hands) string {
 	if name := x.sni(h); name != "" {
-		if h.ch.Extension(0xfe0d) != nil && h.leaf[1] != nil && !h.leaf[1].covers(name) {
-			return "" // the name in clear may be a cover (RFC 9849 6.1)
+		if h.mayBeCover() && h.leaf[1] != nil && !h.leaf[1].covers(name) {
+			return ""
 		}
 		return name
 	}
@@ -232,6 +232,14 @@ func (x *Explainer) nameAsked(c *conn, h *hands) string {
 		}
 	}
 	return ""
+}
+
+// mayBeCover tells whether the name in the hello may stand there in place of
+// another one, which the server took from the encrypted hello (ECH). That is
+// out where TLS 1.2 was chosen, or keys for another try came: then the client
+// must check the certificate against the name in clear (RFC 9849 6.1.4, 6.1.6, 7.1).
+func (h *hands) mayBeCover() bool {
+	return h.ch != nil && h.ch.Extension(0xfe0d) != nil && h.sh != nil && h.is13() && (h.ee == nil || h.ee.Extension(0xfe0d) == nil)
 }
 
 // tellChecks puts the checks into words. Those that passed are told once for all certificates.

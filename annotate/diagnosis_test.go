@@ -3,6 +3,7 @@ package annotate_test
 import (
 	"bytes"
 	"crypto/rsa"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -199,6 +200,9 @@ func TestEavesdropper(t *testing.T) {
 				continue
 			}
 			for _, l := range e.Summary.Legs {
+				if strings.HasPrefix(name, "tls13-0rtt") && l.Flow == "tls13-psk-dhe" && !strings.Contains(fmt.Sprint(e.Says), "early data") {
+					t.Errorf("%s: nothing is said of who can open the early data later: %v", name, e.Says)
+				}
 				for _, u := range l.Unopened {
 					if u.Reason != "eavesdropper" {
 						t.Errorf("%s: %s", name, u.Reason)
@@ -207,6 +211,9 @@ func TestEavesdropper(t *testing.T) {
 				for _, r := range l.Rows {
 					if r.Hidden != nil && strings.Contains(r.Hidden.Text, "(not known)") {
 						t.Errorf("%s: %s", name, r.Hidden.Text)
+					}
+					if r.Hidden != nil && r.Hidden.ID == "hidden-nothing-sent" && r.Verdict != annotate.Absent {
+						t.Errorf("%s: step %s is %s, and yet nothing was sent", name, r.Step, r.Verdict)
 					}
 					if r.Hidden == nil && (r.Step == annotate.Step1 || r.Step == annotate.Step8) && !strings.HasPrefix(l.Flow, "other") && l.Flow != "unknown" {
 						t.Errorf("%s: step %s of %s says nothing of what is hidden", name, r.Step, l.Flow)

@@ -173,6 +173,7 @@ type conn struct {
 	data      [2]int64 // records opened
 	bytes     [2]int64
 	wire      [2]int64 // bytes of records that look like application data and stayed sealed
+	wired     [2]int64 // the number of these records
 	sealed    [2]int64 // records that stayed sealed
 	dark      [2]int64 // of these, those that are not early data
 	darkAt    [2]where

@@ -1032,7 +1032,11 @@ func (x *Explainer) fault(h *hands) string {
 	if h.leaf[1] == nil {
 		return ""
 	}
-	return h.leaf[1].faultAt(at(h.certAt), x.sni(h))
+	name := x.sni(h)
+	if h.mayBeCover() {
+		name = ""
+	}
+	return h.leaf[1].faultAt(at(h.certAt), name)
 }
 
 func (x *Explainer) sni(h *hands) string {
@@ -1247,6 +1251,8 @@ func (x *Explainer) row6b(c *conn, f flow, a args, r *Row) {
 		r.Says = say("step-6b-early", c.encrypted(), a)
 	case h.is13() && c.early:
 		r.Says = say("step-6b-tls13-after-early", c.encrypted(), a)
+	case h.is13() && h.earlyOpen():
+		r.Says = say("step-6b-tls13-early-open", c.encrypted(), a)
 	case h.is13():
 		r.Says = say("step-6b-tls13", c.encrypted(), a)
 	case h.resumed:

@@ -43,6 +43,14 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		x.serverHello(c, h, &e, b, w)
 		return
 	case *handshake.EncryptedExtensions:
+		if side == 0 {
+			e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
+			e.Says = append(e.Says, say("encrypted-extensions-client", e.Evidence, a))
+			if b.Extension(0x4469) != nil || b.Extension(0x44cd) != nil {
+				e.Says = append(e.Says, say("encrypted-extensions-alps", e.Evidence, a))
+			}
+			break
+		}
 		open := h.earlyOpen()
 		h.ee = b
 		h.at["ee"] = w
@@ -669,6 +677,8 @@ func (x *Explainer) certificateFaults(c *conn, h *hands, leaf *certificate, now 
 		out = append(out, say("certificate-name-unknown", None, a))
 	case leaf.covers(name):
 		out = append(out, say("certificate-name-good", Recomputed, a.with("asked", clip(name))))
+	case h.mayBeCover():
+		out = append(out, say("certificate-name-cover", None, a.with("asked", clip(name))))
 	case len(leaf.names()) == 0:
 		out = append(out, say("certificate-name-none", Recomputed, a.with("asked", clip(name))))
 	default:
@@ -1160,8 +1170,12 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	if b.Records == 1 {
 		e.Name = "sealed record"
 	}
-	e.Brief = fmt.Sprintf("%s, %d bytes", plural(b.Records, "record"), b.Wire)
-	a := x.args(c).with("sender", c.side(side), "count", plural(b.Records, "record"), "bytes", strconv.FormatInt(b.Wire, 10), "reason", reason)
+	count := plural(b.Records, "record")
+	if b.Records == 0 { // the rest of it was not found
+		e.Name, count = "sealed record", "part of a record"
+	}
+	e.Brief = fmt.Sprintf("%s, %d bytes", count, b.Wire)
+	a := x.args(c).with("sender", c.side(side), "count", count, "bytes", strconv.FormatInt(b.Wire, 10), "reason", reason)
 	early := b.Reason == capture.SealedEarly
 	switch {
 	case b.Reason == capture.SealedBadTag:
@@ -1207,6 +1221,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	dataLike := b.Type == 23
 	if dataLike {
 		c.wire[side] += b.Wire
+		c.wired[side] += int64(b.Records)
 	}
 	if c.darkAt[side].first == 0 {
 		c.darkAt[side].first = w.first

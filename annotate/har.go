@@ -344,7 +344,9 @@ func (h *HAR) response(e *Event, head []Field, status int) harResponse {
 		Status: status, HTTPVersion: fieldOf(head, "protocol"), Headers: pairs(e), HeadersSize: -1, BodySize: -1,
 		Cookies: []harCookie{}, Content: harContent{MimeType: "x-unknown"},
 	}
-	_, r.StatusText, _ = strings.Cut(e.Brief, " ")
+	if !strings.HasPrefix(r.HTTPVersion, "HTTP/2") { // which sends none (RFC 9113 8.3.2)
+		_, r.StatusText, _ = strings.Cut(e.Brief, " ")
+	}
 	if e.HTTP.Bodiless {
 		r.BodySize = 0
 	}

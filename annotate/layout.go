@@ -54,7 +54,12 @@ func (x *Explainer) layout(e *Event, c *conn, h *hands, m *capture.Message, b ha
 		ctx.KeyExchange = b.KeyExchange
 	}
 	e.Raw = hex.EncodeToString(m.Raw)
+	last := handshake.Part{}
 	for _, p := range handshake.Layout(m.Raw, ctx) {
+		if p == last {
+			continue // what is in an extension that is not read further is the extension's data
+		}
+		last = p
 		e.Layout = append(e.Layout, Part{p.Name, p.Start, p.End - p.Start, meaning(p.Name, m.Raw[p.Start:p.End])})
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"explainer/annotate"
+	"explainer/capture"
 )
 
 // overviewOf surveys events.
@@ -320,5 +321,27 @@ func checkHAR(t *testing.T, name string, es []annotate.Event) map[string]any {
 func TestHAR(t *testing.T) {
 	for name, tapes := range fixtures(t) {
 		checkHAR(t, name, events(messages(inputsOf(tapes))))
+	}
+}
+
+// TestOverviewAlone: where no block follows, a single connection is counted, too.
+func TestOverviewAlone(t *testing.T) {
+	inputs, _ := recordingInputs(t, "tls13-hrr")
+	var d capture.Decoder
+	var ms []capture.Message
+	for _, in := range inputs {
+		ms = append(ms, d.Feed(in)...)
+	}
+	es := tellAll(&annotate.Explainer{}, append(ms, d.Finish()...))
+	for _, alone := range []bool{false, true} {
+		var out bytes.Buffer
+		text := annotate.NewText(&out)
+		text.Alone = alone
+		if err := text.Overview(overviewOf(es), ""); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(out.String(), "versions      1 TLS 1.3"); got != alone {
+			t.Errorf("alone %v:\n%s", alone, &out)
+		}
 	}
 }

@@ -29,7 +29,8 @@ func (t *Text) overview(o *Overview, name string) {
 	if n := o.Refuted - len(o.Refutations); n > 0 {
 		t.paragraph("  ", "", fmt.Sprintf("REFUTED: %d more", n), alarm)
 	}
-	if o.Connections > 1 {
+	several := o.Connections > 1 || t.Alone && o.Connections > 0
+	if several {
 		t.totals(o)
 	}
 	if len(o.Odd) > 0 {
@@ -43,7 +44,7 @@ func (t *Text) overview(o *Overview, name string) {
 			t.paragraph("    - ", "", text, plain)
 		}
 	}
-	if o.Connections > 1 {
+	if several {
 		t.lines(o)
 	}
 	t.line("")

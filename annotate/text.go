@@ -16,6 +16,7 @@ import (
 // Text writes events for people to read: one line a message, and the eight
 // steps of each session once they are settled.
 type Text struct {
+	Alone    bool // the overview is all that is told, also of a single connection
 	Width    int  // columns to wrap at; 0 does not wrap
 	Color    bool // ANSI colours; the text reads the same without
 	Messages bool // fields, sentences and proofs below each message, and HTTP/2's flow control

@@ -73,7 +73,7 @@ func privateKeys(c *cli.Context) ([]*keys.PrivateKey, error) {
 		hint := ""
 		switch {
 		case errors.Is(err, keys.ErrNoRSAKey):
-			hint = "only RSA keys open recorded connections; with others the certificate's key signs and encrypts nothing"
+			hint = "only a server's RSA private key opens recorded connections; keys of other kinds only sign, and no secret is encrypted with them"
 		case errors.Is(err, errNoTerminal):
 			hint = "set " + passwordVariable + ", or run it on a terminal"
 		}

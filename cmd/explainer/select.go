@@ -222,6 +222,9 @@ func (s *selection) verdictOn(o *annotate.Overview) error {
 		return nil
 	}
 	hint := fmt.Sprintf("its connections are numbered 1 to %d", s.seen)
+	if s.seen == 1 {
+		hint = "its only connection has the number 1"
+	}
 	switch {
 	case len(s.conns) == 0 && len(s.hosts) == 0 && s.failed && s.verdict == "":
 		hint = "no connection failed, and nothing was refuted"
@@ -239,5 +242,8 @@ func (s *selection) verdictOn(o *annotate.Overview) error {
 			hint = "the hosts named are " + strings.Join(names, ", ")
 		}
 	}
-	return failed(fmt.Errorf("none of the %s is chosen by %s", count(o.Connections, "connection"), s.words), hint)
+	if o.Connections == 1 {
+		return failed(fmt.Errorf("the only connection is not chosen by %s", s.words), hint)
+	}
+	return failed(fmt.Errorf("none of the %d connections is chosen by %s", o.Connections, s.words), hint)
 }

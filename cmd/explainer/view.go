@@ -265,6 +265,7 @@ func (o *overviewView) Event(e *annotate.Event) error {
 		}
 		return j.Finish()
 	}
+	o.text.Alone = true // no block with the same follows
 	return o.text.Overview(e.Overview, o.name)
 }
 
