@@ -97,9 +97,7 @@ func (j *Judge) Report() *CheckReport {
 	if p.Mode == "host" {
 		r.Client = p.Host
 	}
-	for _, a := range p.Command {
-		r.Command = append(r.Command, j.argument(a))
-	}
+	r.Command = j.arguments(p.Command)
 	byCase := map[[2]string][]*checkRun{}
 	for _, run := range j.order {
 		k := [2]string{run.fault, run.tls}
@@ -143,7 +141,7 @@ func (j *Judge) Report() *CheckReport {
 						s = say("case-own-name", None, args{"url": "{url}"})
 					}
 				} else {
-					o.Exit, o.Killed, o.Said, o.Millis = told.ended.Exit, told.ended.Killed, told.ended.Said, told.ended.Millis
+					o.Exit, o.Killed, o.Said, o.Millis = told.ended.Exit, told.ended.Killed, j.prose(told.ended.Said), told.ended.Millis
 				}
 				if p.Trust == "root" && f.Severity != ca.Control && o.Verdict != Leaked {
 					for of := ca.FaultOf(f.Control); of != nil; of = ca.FaultOf(of.Control) {
@@ -181,16 +179,6 @@ func controlSentence(id, tls string, t Trial) Sentence {
 		return say("case-control-not-tested", Inferred, args{"control": id})
 	}
 	return say("case-control-refused", Inferred, args{"control": id})
-}
-
-// argument masks what a command line may hold of passwords and the like.
-func (j *Judge) argument(a string) string {
-	x := &Explainer{ShowSecrets: j.ShowSecrets}
-	if name, value, ok := strings.Cut(a, ":"); ok && !strings.HasPrefix(value, "//") && name != "" && !strings.ContainsAny(name, " {}/=") {
-		lead := value[:len(value)-len(strings.TrimLeft(value, " "))]
-		return clip(name + ":" + lead + x.header(name, value[len(lead):]))
-	}
-	return clip(x.body(x.target(a), ""))
 }
 
 // fixes are the programs for which there is a line of its own on how to have them check.
