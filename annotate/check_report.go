@@ -246,7 +246,11 @@ func outcomeSays(f *ca.Fault, o *CaseOutcome) []Sentence {
 	}
 	says := []Sentence{say(id, how, a)}
 	if f.Severity == ca.Control {
-		says = append(says, say("case-control-too", None, nil))
+		id := "case-control-too"
+		if o.Verdict == RefusedLate && o.Alert == nil {
+			id = "case-control-silent"
+		}
+		says = append(says, say(id, None, nil))
 	}
 	return says
 }

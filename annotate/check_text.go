@@ -141,6 +141,9 @@ func (t *Text) checkCase(c *CheckCase) {
 			s = plain
 		}
 		where := o.TLS
+		if o.Offered != "" {
+			where = o.Offered // of the cases of old versions another one
+		}
 		if len(o.Conns) > 0 {
 			where += fmt.Sprintf(" (connection %d)", o.Conns[0])
 		}
@@ -157,7 +160,7 @@ func (t *Text) checkCase(c *CheckCase) {
 	if len(c.Suggested) > 0 && slices.ContainsFunc(outcomes, func(o CaseOutcome) bool { return o.Verdict != NotTested }) {
 		t.paragraph("  alert that fits, by the RFCs: ", "", strings.Join(c.Suggested, " or "), plain)
 	}
-	t.paragraph("  seen before: ", "", clean(c.Incident), plain)
+	t.paragraph("  why it matters: ", "", clean(c.Incident), plain)
 	if c.Fix != nil {
 		t.paragraph("  how to mend it: ", "", clean(c.Fix.Text), plain)
 	}

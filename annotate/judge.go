@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"explainer/ca"
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/web"
@@ -116,7 +117,7 @@ type judged struct {
 	read                    []Read
 	connect                 string // host asked for by CONNECT
 	plain                   string // host of a plain HTTP request
-	passed                  bool
+	passed, elsewhere       bool   // passed through untouched; to a host that is not tested
 	closed                  string // what the proxy said of its end
 }
 
@@ -170,7 +171,7 @@ func (j *Judge) fact(f *capture.Fact) {
 		}
 	case capture.FactPassThrough:
 		if c != nil {
-			c.passed = true
+			c.passed, c.elsewhere = true, !j.tests(c, f.Host)
 		}
 	case capture.FactPlainHTTP:
 		if c != nil {
@@ -189,6 +190,18 @@ func (j *Judge) fact(f *capture.Fact) {
 			j.end(r)
 		}
 	}
+}
+
+// tests reports whether the host of an address (host:port) is what a connection's run is about.
+func (j *Judge) tests(c *judged, addr string) bool {
+	if j.plan == nil || c.run == nil || j.plan.Own {
+		return true
+	}
+	host, _, _ := cutLast(addr, ":")
+	if f := ca.FaultOf(c.run.fault); f != nil && f.ByAddress {
+		return host == "127.0.0.1"
+	}
+	return host == j.plan.Host
 }
 
 func (j *Judge) runFact(f *capture.Fact) {
@@ -413,6 +426,8 @@ func (c *judged) trial() Trial {
 		}
 	case c.fault == "" && c.plain != "":
 		not(NotTested, "case-plain-http", args{"host": clip(c.plain)})
+	case c.fault == "" && c.passed && !c.elsewhere:
+		not(NotTested, "case-no-tls", nil)
 	case c.fault == "" && c.passed:
 		not(NotTested, "case-other-host", args{"host": or(clip(c.connect), "another host"), "url": "{url}"})
 	case strings.HasPrefix(c.closed, "the case ") && !c.cert:
@@ -421,7 +436,7 @@ func (c *judged) trial() Trial {
 		not(NotTested, "case-no-tls", nil)
 	case !c.cert && c.ours != nil:
 		if c.ours.Number == 70 || c.ours.Number == 40 {
-			not(Blocked, "case-blocked", args{"alert": alertWords(c.ours), "tls": or(c.tls, "what it was shown")})
+			not(Blocked, "case-blocked", args{"alert": alertWords(c.ours), "what": c.lacks()})
 		} else {
 			not(NotTested, "case-our-alert", args{"alert": alertWords(c.ours)})
 		}
@@ -441,6 +456,17 @@ func (c *judged) trial() Trial {
 		after(c.endedAt)
 	}
 	return t
+}
+
+// lacks is what the two sides have not in common, by our alert (RFC 5246 7.4.1.3, RFC 8446 4.1.1, 4.2.1).
+func (c *judged) lacks() string {
+	switch {
+	case c.ours.Number == 70:
+		return "TLS version"
+	case c.tls == "TLS 1.3":
+		return "combination of cipher suite, group and signature algorithm"
+	}
+	return "cipher suite"
 }
 
 func momentOf(c *judged) string {

@@ -71,6 +71,8 @@ func script(t *testing.T, j *annotate.Judge, version uint16, fault, words string
 			feed(capture.Client, false, &capture.Closed{})
 		case "RST":
 			feed(capture.Client, false, &capture.Closed{Reset: true})
+		case "past":
+			fact(capture.Fact{Kind: capture.FactPassThrough, Conn: 1, Host: number + ":443"})
 		case "kill":
 			fact(capture.NewRunFact(capture.RunKilled, "1", fault, nil))
 			end.Killed, end.Exit = true, 137
@@ -123,6 +125,8 @@ func TestJudge(t *testing.T) {
 		{v13, "expired", "open case HELLO FIN", "not-tested   0  0 0 case-before-certificate"},
 		{v13, "expired", "open case FIN", "not-tested   0  0 0 case-no-tls"},
 		{v13, "expired", "open FIN", "not-tested   0  0 0 case-no-tls"},
+		{v13, "expired", "open past:other.test FIN", "not-tested   0  0 0 case-other-host"},
+		{v13, "expired", "open past:www.bank.test FIN", "not-tested   0  0 0 case-no-tls"},
 		{v13, "wildcard-bare", "open case HELLO closed", "not-tested   0  0 0 case-cannot-serve"},
 		{v13, "expired", "open case HELLO cert finished FINISHED kill FIN", "not-tested   0  0 0 case-hung"},
 		{v13, "expired", "open case HELLO cert finished kill RST", "not-tested   0  0 0 case-hung"},
@@ -149,6 +153,9 @@ func TestJudge(t *testing.T) {
 		}
 		if got != test.want {
 			t.Errorf("%s, %s: %q, want %q", test.fault, test.words, got, test.want)
+		}
+		if o.Verdict == annotate.Blocked && strings.Contains(o.Says[0].Text, "TLS version") != (test.fault == "proto-tls10") {
+			t.Errorf("%s, %s: it says %v", test.fault, test.words, o.Says)
 		}
 		if len(o.Says) == 0 || strings.Contains(o.Says[0].Text, "(not known)") {
 			t.Errorf("%s, %s: it says %v", test.fault, test.words, o.Says)

@@ -141,8 +141,8 @@ func newPlan(c *cli.Context, command []string) (*capture.CheckPlan, error) {
 	if p.Own {
 		p.Host = ""
 	}
-	if glob := c.String("host"); glob != "" {
-		if _, err := path.Match(glob, ""); err != nil {
+	if glob := c.String("host"); c.IsSet("host") {
+		if _, err := path.Match(glob, ""); err != nil || glob == "" {
 			return nil, usage("--host "+quote(glob)+" is no pattern", "* matches any part of a name")
 		}
 		p.Mode, p.Host, p.Own, p.Command = "host", strings.ToLower(glob), false, nil

@@ -193,6 +193,7 @@ func TestCheckBadInput(t *testing.T) {
 	}{
 		"nothing":             {[]string{"check"}, 2, "check needs a command"},
 		"two ways":            {[]string{"check", "--host", "*", "--", "curl"}, 2, "one of them alone"},
+		"no pattern":          {[]string{"check", "--host", ""}, 2, "is no pattern"},
 		"unknown case":        {[]string{"check", "--only", "expird", "--", "curl"}, 2, "perhaps expired"},
 		"unknown severity":    {[]string{"check", "--severity", "worst", "--", "curl"}, 2, "critical, high"},
 		"unknown version":     {[]string{"check", "--tls", "1.1", "--", "curl"}, 2, "1.2, 1.3 or both"},
@@ -204,7 +205,7 @@ func TestCheckBadInput(t *testing.T) {
 		"hangs":               {few("--", "sh", "-c", "sleep 1000 & wait"), 1, "was killed"},
 		"hangs in TLS":        {few("--", "sh", "-c", "sleep 1000 | openssl s_client -quiet -CAfile {ca} -connect {addr}"), 1, "killed with all that it had started"},
 		"trusts nobody":       {few("--", "curl", "-sS", "--cacert", "/dev/null", "{url}"), 1, "Does it trust the CA?"},
-		"no TLS":              {few("--", "curl", "-sS", "--noproxy", "*", "http://{addr}/"), 1, "never began TLS"},
+		"no TLS":              {few("--", "curl", "-sS", "--noproxy", "*", "http://{addr}/"), 1, "sent no ClientHello"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
