@@ -228,14 +228,18 @@ func (p *Proxy) settle(listen []netip.AddrPort) {
 }
 
 // saidLine keeps the line that says best why a command stopped: the first that
-// is not indented and speaks of an error or of TLS, else the last that has
-// something in it. Of each it keeps the beginning.
+// is not indented and speaks of an error, else the first that speaks of TLS, else
+// the last that has something in it. Of each it keeps the beginning.
 type saidLine struct {
-	line, last, why []byte
+	line, last, about, why []byte
 }
 
-// whyWords match what programs write when they refuse a certificate, before what they advise.
-var whyWords = regexp.MustCompile(`(?i)error|certificate|handshake|verif|ssl|tls|curl: \(`)
+// What programs write when they refuse a certificate, before what they advise;
+// some tell before that how far they came.
+var (
+	whyWords   = regexp.MustCompile(`(?i)error|fail|problem|alert|not trusted|curl: \(`)
+	aboutWords = regexp.MustCompile(`(?i)certificate|handshake|verif|ssl|tls`)
+)
 
 func (l *saidLine) Write(p []byte) (int, error) {
 	for _, b := range p {
@@ -253,8 +257,12 @@ func (l *saidLine) Write(p []byte) (int, error) {
 func (l *saidLine) end() {
 	if text := bytes.TrimSpace(l.line); len(text) > 0 {
 		l.last = bytes.Clone(text)
-		if l.why == nil && l.line[0] == text[0] && whyWords.Match(text) {
+		begins := l.line[0] == text[0]
+		if l.why == nil && begins && whyWords.Match(text) {
 			l.why = l.last
+		}
+		if l.about == nil && begins && aboutWords.Match(text) {
+			l.about = l.last
 		}
 	}
 	l.line = l.line[:0]
@@ -262,10 +270,14 @@ func (l *saidLine) end() {
 
 func (l *saidLine) String() string {
 	l.end()
-	if l.why != nil {
-		return strings.ToValidUTF8(string(l.why), "?")
+	best := l.last
+	switch {
+	case l.why != nil:
+		best = l.why
+	case l.about != nil:
+		best = l.about
 	}
-	return strings.ToValidUTF8(string(l.last), "?")
+	return strings.ToValidUTF8(string(best), "?")
 }
 
 // Places are what a command may have in its arguments, to be filled in.

@@ -10,6 +10,8 @@ func TestSaid(t *testing.T) {
 		{"working\ndone", "done"},
 		{"curl: (60) SSL certificate problem: self-signed certificate\nMore details here: https://curl.se/docs/sslcerts.html\n\nhow to fix it, please visit\n", "curl: (60) SSL certificate problem: self-signed certificate"},
 		{"Traceback (most recent call last):\n  File \"ssl.py\", line 1\n    raise SSLError()\nssl.SSLCertVerificationError: expired\n\nDuring handling\nurllib.error.URLError: x\n", "ssl.SSLCertVerificationError: expired"},
+		{"depth=0 CN = h\nverify return:1\n40:error:0A00007B:SSL routines:bad signature\nread\n", "40:error:0A00007B:SSL routines:bad signature"},
+		{"verify return:1\nread\n", "verify return:1"},
 		{"node:events:498\n      throw er; // Unhandled 'error' event\n\nError: certificate has expired\n    at TLSSocket\nNode.js v20\n", "Error: certificate has expired"},
 	} {
 		var l saidLine
