@@ -22,7 +22,7 @@ var connectionSentences = []entry{
 	{"malformed", "What {sender} sent here breaks the protocol ({where}: {reason}). This direction is not read further.", nil},
 	{"opaque", "Not read: {bytes} bytes from {sender}; {reason}.", nil},
 	{"proof-refuted", "REFUTED: it does not hold that {claim}: {reason}.", nil},
-	{"summary-sealed", "No keys for this connection are known here, so this is what everybody on the path sees of it: {seen}; and the other handshake messages that are not encrypted. What the application said is sealed.", nil},
+	{"summary-sealed", "No keys for this connection are known here, so this is what everybody on the path sees of it: {seen}; and the other handshake messages that are not encrypted. {Rest} is sealed.", nil},
 	{"summary-pass-through", "The proxy passed these bytes on without decrypting them: it made no certificate, and the two ends have one TLS connection between them.", nil},
 	{"summary-renegotiated", "This connection had {count} handshakes, one inside the other's encryption (renegotiation); the steps tell of the first.", []string{"5746 3"}},
 	{"summary-null", "This suite does not encrypt: everybody on the path could read what was sent, and only changes would have been noticed.", []string{"5246 6.2.3.1"}},

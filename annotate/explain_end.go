@@ -636,7 +636,11 @@ func (x *Explainer) notes(c *conn) []Sentence {
 		if x.Eavesdropper {
 			out = append(out, x.lesson(c)...)
 		} else {
-			out = append(out, say("summary-sealed", None, a.with("seen", x.eavesdropper(c))))
+			rest := "What the application said"
+			if c.failure != nil {
+				rest = "The rest" // perhaps it said nothing
+			}
+			out = append(out, say("summary-sealed", None, a.with("seen", x.eavesdropper(c), "Rest", rest)))
 		}
 	}
 	for _, u := range x.unopened(c) {

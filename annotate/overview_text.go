@@ -20,6 +20,9 @@ func (t *Text) overview(o *Overview, name string) {
 	title := "Overview"
 	if name != "" {
 		title += " of " + clean(name)
+		if t.Width > 0 && o.File.Files > 1 && runewidth.StringWidth(title) > t.Width-6 {
+			title = fmt.Sprintf("Overview of %d captures", o.File.Files)
+		}
 	}
 	t.rule(title)
 	t.paragraph("", "  ", o.headline(), plain)
