@@ -636,11 +636,11 @@ func (x *Explainer) notes(c *conn) []Sentence {
 		if x.Eavesdropper {
 			out = append(out, x.lesson(c)...)
 		} else {
-			rest := "What the application said"
+			rest := "what the application said"
 			if c.failure != nil {
-				rest = "The rest" // perhaps it said nothing
+				rest = "the rest" // perhaps it said nothing
 			}
-			out = append(out, say("summary-sealed", None, a.with("seen", x.eavesdropper(c), "Rest", rest)))
+			out = append(out, say("summary-sealed", None, a.with("seen", x.eavesdropper(c), "rest", rest)))
 		}
 	}
 	for _, u := range x.unopened(c) {

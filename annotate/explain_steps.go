@@ -902,8 +902,13 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *Row) {
 	switch f.id {
 	case "tls12-rsa", "psk-rsa":
 		id := "step-3-rsa"
-		if minted {
+		switch {
+		case minted && h.cke == nil:
+			id = "step-3-minted-rsa-unused"
+		case minted:
 			id = "step-3-minted-rsa"
+		case h.cke == nil:
+			id = "step-3-rsa-unused"
 		}
 		r.Says = say(id, how, a)
 	case "tls12-dhe", "tls12-ecdhe":
