@@ -146,7 +146,7 @@ func (t *Text) totals(o *Overview) {
 		row("HTTP", plural(o.Requests, "request")+", "+plural(o.Responses, "response"))
 	}
 	row("certificates", listCounts(o.Chains, func(name string) string {
-		return map[string]string{"ok": "pass all checks made here", "warned": "pass them with warnings", "failed": "fail"}[name]
+		return map[string]string{"ok": "pass all checks made here", "warned": "pass with warnings", "failed": "fail"}[name]
 	}, 0))
 	if o.Resumed > 0 {
 		row("resumed", plural(o.Resumed, "connection"))
@@ -328,13 +328,6 @@ func (l Line) outcome() string {
 	if l.Refuted > 0 {
 		parts = append(parts, "REFUTED")
 	}
-	if l.Failed != "" {
-		text := "failed at step " + string(l.Failed)
-		if l.Cause != "" {
-			text += ": " + clean(l.Cause)
-		}
-		parts = append(parts, text)
-	}
 	switch l.State {
 	case "", StateNothing:
 	case StateClear:
@@ -344,6 +337,13 @@ func (l Line) outcome() string {
 	}
 	if l.Requests > 0 {
 		parts = append(parts, plural(l.Requests, "request"))
+	}
+	if l.Failed != "" {
+		text := "failed at step " + string(l.Failed)
+		if l.Cause != "" {
+			text += ": " + clean(l.Cause)
+		}
+		parts = append(parts, text)
 	}
 	return strings.Join(parts, ", ")
 }

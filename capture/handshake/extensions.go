@@ -292,7 +292,7 @@ func (e *Extension) value(r *reader, in place) any {
 		return HeartbeatMode(v)
 
 	case extALPN: // RFC 7301 3.1
-		names := readNames(r, "protocol_name_list", r.vec16("protocol_name_list", 2))
+		names := readNames(r, "protocol_name", r.vec16("protocol_name_list", 2))
 		if r.err == nil && in != inClientHello && len(names) != 1 {
 			r.fail("protocol_name_list", "the answer holds %d names, not one", len(names))
 		}
@@ -300,7 +300,7 @@ func (e *Extension) value(r *reader, in place) any {
 
 	case extSCT: // RFC 6962 3.3.1
 		if in == inServerHello || in == inCertificate {
-			return SCTs(r.vectors16("sct_list", r.vec16("sct_list", 1), 1))
+			return SCTs(r.vectors16("serialized_sct", r.vec16("sct_list", 1), 1))
 		}
 		return nil
 
@@ -364,7 +364,7 @@ func (e *Extension) value(r *reader, in place) any {
 		return PSKModes(r.vec8("ke_modes", 1, 255))
 
 	case extCertificateAuthorities: // RFC 8446 4.2.4
-		return CertificateAuthorities(r.vectors16("authorities", r.vec16("authorities", 3), 1))
+		return CertificateAuthorities(r.vectors16("distinguished_name", r.vec16("authorities", 3), 1))
 
 	case extKeyShareDraft, extKeyShare:
 		return readKeyShare(r, in)
@@ -373,11 +373,11 @@ func (e *Extension) value(r *reader, in place) any {
 		if in == inClientHello {
 			return nil
 		}
-		return NextProtocols(readNames(r, "protocols", r.rest("protocols", 0)))
+		return NextProtocols(readNames(r, "protocol", r.rest("protocols", 0)))
 
 	case extALPSOld, extALPS:
 		if in == inClientHello {
-			return ALPS(readNames(r, "supported_protocols", r.vec16("supported_protocols", 2)))
+			return ALPS(readNames(r, "protocol_name", r.vec16("supported_protocols", 2)))
 		}
 		r.rest("settings", 0) // the settings of the application protocol, opaque to TLS
 		return nil

@@ -83,6 +83,9 @@ func TestLayoutNames(t *testing.T) {
 	if string(got["host_name"]) != name || name == "" {
 		t.Errorf("host_name: %q, want %q", got["host_name"], name)
 	}
+	if alpn := hello.ALPN(); len(alpn) == 0 || string(got["protocol_name"]) != alpn[0] {
+		t.Errorf("protocol_name: %q, want the first of %q", got["protocol_name"], alpn)
+	}
 	if len(got["cipher_suites"]) != 2*len(hello.CipherSuites) {
 		t.Errorf("cipher_suites: %d bytes for %d suites", len(got["cipher_suites"]), len(hello.CipherSuites))
 	}

@@ -215,7 +215,7 @@ func parseCertificateRequest(r *reader, ctx Context) *CertificateRequest {
 	if ctx.Version == 0 || ctx.Version >= 0x0303 {
 		m.SignatureSchemes = r.uint16s("supported_signature_algorithms", r.vec16("supported_signature_algorithms", 2))
 	}
-	m.Authorities = r.vectors16("certificate_authorities", r.vec16("certificate_authorities", 0), 1)
+	m.Authorities = r.vectors16("distinguished_name", r.vec16("certificate_authorities", 0), 1)
 	return m
 }
 

@@ -423,7 +423,7 @@ func TestMalformedExtensions(t *testing.T) {
 		{inClientHello, extServerName, "\x00\x04\x00\x00\x05a", "host_name: length 5, but 1 left"},
 		{inServerHello, extServerName, "a", "1 byte left over at the end"},
 		{inClientHello, extSupportedGroups, "\x00\x03abc", "named_group_list: odd length 3"},
-		{inClientHello, extALPN, "\x00\x02\x00\x00", "protocol_name_list: empty"},
+		{inClientHello, extALPN, "\x00\x02\x00\x00", "protocol_name: empty"},
 		{inServerHello, extALPN, "\x00\x06\x02h2\x02h3", "protocol_name_list: the answer holds 2 names, not one"},
 		{inClientHello, extExtendedMasterSecret, "a", "1 byte left over at the end"},
 		{inClientHello, extMaxFragmentLength, "\x05", "max_fragment_length: 5 is not one of 1 to 4"},
