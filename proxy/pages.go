@@ -144,7 +144,7 @@ var failures = map[string]struct{ title, lead, advice string }{
 	"self-signed":      {"The certificate vouches for itself", "The origin signed its certificate itself. Anybody can make one like it.", certificateAdvice + " --origin-ca FILE trusts exactly this one."},
 	"incomplete-chain": {"A link of the certificate's chain is missing", "The origin did not send the certificate of its own certificate's issuer. Some browsers fetch or remember what is missing; the proxy does not.", certificateAdvice + " --origin-ca FILE adds a root."},
 	"leaked-key":       {"The certificate hangs on a key that everybody has", "A key in the chain was published, so that anybody can make such a certificate for any site.", certificateAdvice},
-	"own-ca":           {"The certificate comes from this very proxy", "The origin showed a certificate that was signed by this proxy's own CA. That CA vouches for the proxy towards its own browsers and for nobody else: either another such proxy is on the way, or somebody has stolen the key.", "If you did not set up a second proxy yourself, remove the CA (explainer ca uninstall) and make a new one."},
+	"own-ca":           {"The certificate comes from this very proxy", "The origin showed a certificate that was signed by this proxy's own CA. That CA vouches for the proxy towards its own browsers and for nobody else: either another such proxy is on the way, or somebody has stolen the key.", "If you did not set up a second proxy yourself, take the CA out of every program that trusts it, and delete its folder (explainer ca show names it): the next start makes a new one."},
 }
 
 const certificateAdvice = "This is step 4 of the textbook, and it failed: the proxy checked, stopped, and sent no byte of your request."
@@ -158,7 +158,7 @@ func failurePage(e *originError) page {
 			ok = true
 		}
 	}
-	if !ok {
+	if !ok || e.ID == "other" && len(e.Certs) > 0 { // not of the connection
 		f.title, f.lead = "The origin's certificate cannot be verified", "The check of the certificate failed."
 		f.advice = certificateAdvice
 	}

@@ -35,6 +35,9 @@ Examples:
 		url := "http://explainer.test/"
 		if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 			url, args = args[0], args[1:]
+			if len(args) > 0 && args[0] != "--" && strings.HasPrefix(args[0], "-") {
+				return usage("browse: "+quote(args[0])+" stands behind the URL", "options stand before the URL, arguments for the browser itself behind --")
+			}
 		}
 		if len(args) > 0 && args[0] == "--" {
 			args = args[1:]
