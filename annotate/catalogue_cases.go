@@ -37,6 +37,9 @@ var caseSentences = []entry{
 	{"fact-run-end", "Run {run} of the check, with the case {case}, has ended.", nil},
 
 	{"grade-a", "Every fault was refused ({refused}).", nil},
+	{"grade-blocked", "Besides, {n} could not be shown: the client offers nothing that would do for them.", nil},
+	{"grade-untested", "Besides, {n} could not be tested.", nil},
+	{"grade-a-blocked", "Nothing leaked: no fault could be shown ({blocked}), for the client offers nothing that would do for them.", nil},
 	{"grade-b", "{n} leaked, by itself no attack; all others were refused.", nil},
 	{"grade-b-late", "Every fault was refused, but none with an alert before the handshake was over: late, or without a word.", nil},
 	{"grade-c", "{n} leaked for which an attacker needs something stolen, expired, revoked or broken.", nil},
@@ -44,6 +47,8 @@ var caseSentences = []entry{
 	{"grade-f", "{n} leaked for which an attacker needs nothing but a place on the path.", nil},
 	{"grade-none", "No grade: the client could not be tested, for the control good was not accepted.", nil},
 	{"grade-none-trust", "No grade: the client refused the control good, with which nothing is wrong. Does it trust the CA? {ca} in its arguments is the CA's file. A client that pins certificates, or sends nothing, cannot be tested.", nil},
+	{"grade-none-host-trust", "No grade: the client refused the control good, with which nothing is wrong. Does it trust the CA of \"explainer ca\"? A client that pins certificates, or sends nothing, cannot be tested.", nil},
+	{"grade-none-came", "No grade: nobody came who could be tested.", nil},
 	{"grade-none-but-controls", "No grade: no fault was tested.", nil},
 
 	{"fix-any", "Use the TLS library's default verification of chain and host name, and switch nothing of it off; add a CA of your own to its trust store instead.", []string{"9525 6", "5280 6"}},

@@ -292,8 +292,8 @@ func (r *CheckReport) grade() {
 			r.Leaked[c.Severity]++
 		}
 	}
-	refused := r.Counts[Refused] + r.Counts[RefusedLate] + r.Counts[FalseStart] + r.Counts[Blocked]
-	a := args{"tested": plural(tested, "trial"), "refused": plural(refused, "trial")}
+	refused := r.Counts[Refused] + r.Counts[RefusedLate] + r.Counts[FalseStart]
+	a := args{"refused": plural(refused, "trial"), "blocked": plural(r.Counts[Blocked], "trial")}
 	id := "grade-a"
 	switch {
 	case tested == 0:
@@ -301,8 +301,12 @@ func (r *CheckReport) grade() {
 		switch {
 		case controls > 0:
 			id = "grade-none-but-controls"
+		case refusedControls > 0 && r.Mode == "host":
+			id = "grade-none-host-trust"
 		case refusedControls > 0:
 			id = "grade-none-trust"
+		case r.Mode == "host":
+			id = "grade-none-came"
 		}
 	case r.Leaked[ca.Critical] > 0:
 		r.Grade, id, a = "F", "grade-f", a.with("n", plural(r.Leaked[ca.Critical], "case"))
@@ -314,10 +318,23 @@ func (r *CheckReport) grade() {
 		r.Grade, id, a = "B", "grade-b", a.with("n", plural(r.Leaked[ca.Low], "case"))
 	case early == 0 && late > 0:
 		r.Grade, id = "B", "grade-b-late"
+	case refused == 0:
+		r.Grade, id = "A", "grade-a-blocked"
 	default:
 		r.Grade = "A"
 	}
 	r.Says = []Sentence{say(id, Inferred, a)}
+	if tested == 0 {
+		return
+	}
+	for _, rest := range []struct {
+		id      string
+		verdict CaseVerdict
+	}{{"grade-blocked", Blocked}, {"grade-untested", NotTested}} {
+		if n := r.Counts[rest.verdict]; n > 0 && (rest.verdict != Blocked || id != "grade-a-blocked") {
+			r.Says = append(r.Says, say(rest.id, Inferred, args{"n": plural(n, "trial")}))
+		}
+	}
 }
 
 // JSON writes the report, one object a line: the cases, then what they came to.

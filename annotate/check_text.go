@@ -56,8 +56,12 @@ func (t *Text) Check(r *CheckReport) error {
 	}
 	t.line("")
 	t.rule("Grade")
-	for _, s := range r.Says {
-		t.paragraph("  "+t.gradeWord(r.Grade)+"  ", "", clean(s.Text), plain)
+	for i, s := range r.Says {
+		lead := "     "
+		if i == 0 {
+			lead = "  " + t.gradeWord(r.Grade) + "  "
+		}
+		t.paragraph(lead, "", clean(s.Text), plain)
 	}
 	for _, severity := range []ca.Severity{ca.Critical, ca.High, ca.Medium, ca.Low} {
 		var leaked []string

@@ -199,11 +199,21 @@ func TestJudgeGrades(t *testing.T) {
 	for _, test := range []struct{ fault, words, grade string }{
 		{"self-signed", accepts, "F"}, {"wrong-host", accepts, "D"}, {"expired", accepts, "C"}, {"no-eku", accepts, "B"},
 		{"self-signed", refuses, "A"}, {"self-signed", late, "B"}, {"self-signed", "exit:0", "-"}, {"good", accepts, "-"}, {"good", refuses, "-"},
+		{"cipher-rc4", "open case HELLO alert:40 FIN", "A"},
 	} {
 		var j annotate.Judge
-		script(t, &j, 0x0304, test.fault, test.words)
-		if r := j.Report(); r.Grade != test.grade {
+		version := uint16(0x0304)
+		if test.fault == "cipher-rc4" {
+			version = 0x0303
+		}
+		script(t, &j, version, test.fault, test.words)
+		r := j.Report()
+		if r.Grade != test.grade {
 			t.Errorf("%s, %s: grade %s, want %s", test.fault, test.words, r.Grade, test.grade)
+		}
+		// What was blocked was not refused.
+		if refused := strings.Contains(r.Says[0].Text, "was refused"); refused != (test.grade == "A" && test.fault != "cipher-rc4" || test.words == late) {
+			t.Errorf("%s, %s: it says %s", test.fault, test.words, r.Says[0].Text)
 		}
 	}
 	// The control is refused too.
