@@ -1,6 +1,7 @@
 package annotate
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -8,8 +9,17 @@ import (
 )
 
 // hiddenFrom says what of a step an eavesdropper does not see, and why.
-func (x *Explainer) hiddenFrom(c *conn, f flow, s Step) *Sentence {
-	id := x.hiddenID(c, f, s)
+func (x *Explainer) hiddenFrom(c *conn, f flow, r Row) *Sentence {
+	if r.Verdict == NotReached || slices.Contains(unseenRows, r.Says.ID) {
+		return nil // of messages that were not sent, or are not in the capture, nothing can be said
+	}
+	id := x.hiddenID(c, f, r.Step)
+	if r.Step == Step4a && r.Verdict == Failed {
+		id = "hidden-4a-inside"
+		if r.Says.ID == "step-4a-failed-alert" {
+			id = "hidden-4a-told-inside"
+		}
+	}
 	if id == "" {
 		return nil
 	}
@@ -32,6 +42,10 @@ func (x *Explainer) hiddenFrom(c *conn, f flow, s Step) *Sentence {
 	says := say(id, how, a)
 	return &says
 }
+
+// unseenRows are the sentences of steps whose messages are not seen, for another
+// reason than that they are encrypted.
+var unseenRows = []string{"step-capture-begins", "step-capture-ends", "step-one-sided", "step-hidden"}
 
 func (x *Explainer) hiddenID(c *conn, f flow, s Step) string {
 	h := c.main
@@ -125,7 +139,7 @@ func (x *Explainer) hiddenID(c *conn, f flow, s Step) string {
 		}
 		return "hidden-6b"
 	case Step7:
-		if c.dark[0]+c.dark[1] == 0 {
+		if c.dark[0]+c.dark[1] == 0 || !h.is13() && c.wired[0]+c.wired[1] == 0 {
 			return ""
 		}
 		if h.is13() {
@@ -191,6 +205,7 @@ var hiddenSentences = []entry{
 	{"hidden-3-tls13", "Hidden: the certificate with its names, encrypted since TLS 1.3. In clear is only the public key for this connection, which says nothing about who sent it; the size of the encrypted flight can still give a site away.", []string{"8446 4.4.2", "8446 E.3"}},
 	{"hidden-3-fresh", "Nothing of it is hidden: there is no certificate, and the public value that {server} sent for this connection is in clear. It does not say who sent it.", []string{"8446 2.2", "8446 4.2.8"}},
 	{"hidden-4a-inside", "Hidden from everybody: it happens inside {client}. Who listens can only see whether {client} went on or hung up.", []string{"5246 7.2.2"}},
+	{"hidden-4a-told-inside", "Hidden from everybody: what {client} checked, and how; it happens inside {client}. Not hidden is what came of it: the alert crossed the wire unencrypted.", []string{"5246 7.2.2"}},
 	{"hidden-4a-tls13-inside", "Hidden from everybody: it happens inside {client}. Even the alert with which {client} would refuse is encrypted, so who listens sees a short record and an end, and must guess.", []string{"8446 6.2"}},
 	{"hidden-4b-rsa", "Hidden: the 46 random bytes. They leave {client} only encrypted (step 5).", []string{"5246 7.4.7.1"}},
 	{"hidden-4b-dhe", "Hidden: the private half of the key pair of {client}, which never leaves it. Nobody knows how to compute it from the public half, which is in clear.", []string{"5246 8.1.2", "8446 7.4"}},

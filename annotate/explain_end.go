@@ -584,7 +584,7 @@ func (x *Explainer) leg(c *conn) Leg {
 	for _, s := range Steps {
 		r := x.row(c, s)
 		if x.Eavesdropper {
-			r.Hidden = x.hiddenFrom(c, f, s)
+			r.Hidden = x.hiddenFrom(c, f, r)
 		}
 		l.Rows = append(l.Rows, r)
 	}
