@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"explainer/ca"
@@ -67,10 +68,17 @@ func (p *Proxy) serveCase(t *Tap, c Case) {
 		KeyLogWriter:                p.Recorder.KeyLogWriter(),
 		DynamicRecordSizingDisabled: true,
 		Certificates:                []tls.Certificate{*leaf},
-		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-			t.release()
-			return nil, nil
-		},
+	}
+	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		t.release()
+		if offers := hello.SupportedProtos; len(offers) > 0 && !slices.Contains(offers, "http/1.1") {
+			// A client of another protocol than HTTP/1.1, as gRPC is, or a broker's, is to see the
+			// certificate too. That it sends something decides, not that it is answered.
+			also := config.Clone()
+			also.NextProtos = offers[:1]
+			return also, nil
+		}
+		return nil, nil
 	}
 	if c.Version != 0 {
 		config.MinVersion, config.MaxVersion = c.Version, c.Version
@@ -106,17 +114,24 @@ func (p *Proxy) serveCase(t *Tap, c Case) {
 			fmt.Fprintf(w, "This client accepted the case %s.\n%s\n", fault.ID, fault.Wrong)
 		})
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: caseTime, IdleTimeout: caseTime, ErrorLog: discardLog}
-	server.Serve(&oneListener{conn: caseConn{conn, p, t}, closed: closed})
+	var speaks http.Protocols
+	speaks.SetHTTP1(true)
+	speaks.SetUnencryptedHTTP2(true) // a caseConn does not say that it is TLS
+	server := &http.Server{Protocols: &speaks, Handler: handler, ReadHeaderTimeout: caseTime, IdleTimeout: caseTime, ErrorLog: discardLog}
+	server.Serve(&oneListener{conn: caseConn{conn, conn.CloseWrite, p, t}, closed: closed})
 	<-closed
 }
 
-// A caseConn notes whether the client is who ends it.
+// A caseConn notes whether the client is who ends it. It does not show that it
+// is TLS, so that net/http tells HTTP/2 by its preface, whatever ALPN said.
 type caseConn struct {
-	*tls.Conn
-	p *Proxy
-	t *Tap
+	net.Conn
+	closeWrite func() error
+	p          *Proxy
+	t          *Tap
 }
+
+func (c caseConn) CloseWrite() error { return c.closeWrite() }
 
 func (c caseConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)

@@ -64,6 +64,29 @@ func TestCases(t *testing.T) {
 			}
 		}
 	}
+	// A client that offers another protocol than HTTP/1.1 is shown the case too.
+	mu.Lock()
+	next = "good"
+	mu.Unlock()
+	for _, protocol := range []string{"h2", "http/1.0", "mqtt"} {
+		c, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{RootCAs: r.roots(), ServerName: "www.bank.test", NextProtos: []string{protocol}})
+		if err != nil {
+			t.Errorf("%s: %v", protocol, err)
+			continue
+		}
+		if got := c.ConnectionState().NegotiatedProtocol; got != protocol {
+			t.Errorf("%s: agreed on %q", protocol, got)
+		}
+		c.Close()
+	}
+	var http2 http.Protocols
+	http2.SetHTTP2(true)
+	transport := &http.Transport{Protocols: &http2, DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: r.roots(), ServerName: "www.bank.test"}}
+	if resp, err := (&http.Client{Transport: transport}).Get("https://" + l.Addr().String() + "/"); err != nil || resp.ProtoMajor != 2 {
+		t.Errorf("HTTP/2 alone: %v", err)
+	} else {
+		resp.Body.Close()
+	}
 	l.Close()
 	if err := <-served; err != nil {
 		t.Error(err)
