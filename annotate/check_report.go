@@ -19,7 +19,8 @@ type CheckReport struct {
 	Client  string              `json:"client"`            // name of the program, or the pattern of the hosts
 	Command []string            `json:"command,omitempty"` // masked
 	Mode    string              `json:"mode"`
-	Host    string              `json:"host,omitempty"` // name that the certificates are about
+	Host    string              `json:"host,omitempty"`  // name that the certificates are about
+	Hosts   []string            `json:"hosts,omitempty"` // in mode "host": those that were asked for, the first 64
 	Trust   string              `json:"trust"`
 	TLS     []string            `json:"tls"`
 	Tries   int                 `json:"tries"`
@@ -95,7 +96,7 @@ func (j *Judge) Report() *CheckReport {
 		Counts: map[CaseVerdict]int{}, Leaked: map[ca.Severity]int{},
 	}
 	if p.Mode == "host" {
-		r.Client = p.Host
+		r.Client, r.Hosts = p.Host, j.hosts
 	}
 	r.Command = j.arguments(p.Command)
 	byCase := map[[2]string][]*checkRun{}

@@ -21,6 +21,12 @@ func (t *Text) Check(r *CheckReport) error {
 		trust = "the client was not told to trust the CA that signs the cases"
 	}
 	t.paragraph("", "  ", fmt.Sprintf("%s, %s each; %s.", strings.Join(r.TLS, " and "), plural(r.Tries, "try"), trust), plain)
+	switch {
+	case len(r.Hosts) == 1:
+		t.paragraph("", "  ", "Asked for: "+clean(r.Hosts[0])+".", plain)
+	case len(r.Hosts) > 1:
+		t.paragraph("", "  ", "Asked for: "+clean(strings.Join(r.Hosts, ", "))+". Of several connections that met a case, the worst is told.", plain)
+	}
 	t.line("")
 	width := 0
 	for _, c := range r.Cases {

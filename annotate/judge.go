@@ -18,7 +18,7 @@ type CaseVerdict string
 
 const (
 	NotTested   CaseVerdict = "not-tested"   // it never came, or stopped before our Certificate, or refuses the control too
-	Blocked     CaseVerdict = "blocked"      // it never offered what the case needs: our side sent the alert
+	Blocked     CaseVerdict = "blocked"      // the two sides found nothing in common: our side sent the alert
 	Refused     CaseVerdict = "refused"      // it stopped before its Finished
 	RefusedLate CaseVerdict = "refused-late" // it completed the handshake and closed before any application data
 	FalseStart  CaseVerdict = "false-start"  // it sent data in TLS 1.2 before it could see our Finished (RFC 7918)
@@ -35,6 +35,7 @@ const (
 	maxReads  = 8 // requests told of one connection
 
 	maxArguments = 1 << 10 // of the command
+	maxAsked     = 1 << 6
 )
 
 // A SeenAlert is the alert with which a client stopped.
@@ -84,6 +85,7 @@ type Judge struct {
 	listen map[string]*checkRun // runs that are under way, by address
 	runs   map[string]*checkRun
 	order  []*checkRun
+	hosts  []string // in mode "host": those that were asked for
 }
 
 // A checkRun is one run of the command; in mode "host", one connection.
@@ -168,6 +170,9 @@ func (j *Judge) fact(f *capture.Fact) {
 			c.run = &checkRun{id: f.Detail, fault: f.Outcome, tls: f.Addr, conns: []*judged{c}}
 			j.runs[f.Detail] = c.run
 			j.order = append(j.order, c.run)
+			if !slices.Contains(j.hosts, f.Host) && len(j.hosts) < maxAsked {
+				j.hosts = append(j.hosts, f.Host)
+			}
 		}
 	case capture.FactPassThrough:
 		if c != nil {

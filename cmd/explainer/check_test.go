@@ -248,7 +248,7 @@ func TestCheckHost(t *testing.T) {
 	curl()     // no-private-key
 	err = cmd.Wait()
 	cases, end := readReport(t, out.String())
-	if got := short(cases["good"][0]) + " " + short(cases["expired"][0]) + " " + short(cases["no-private-key"][0]); got != "YES YES p51" || end.Grade != "C" || err != nil {
+	if got := short(cases["good"][0]) + " " + short(cases["expired"][0]) + " " + short(cases["no-private-key"][0]); got != "YES YES p51" || end.Grade != "C" || !slices.Equal(end.Hosts, []string{"www.shop.test"}) || err != nil {
 		t.Errorf("%s, grade %s, %v:\n%s", got, end.Grade, err, out.String())
 	}
 	if again, _, _ := checkRun(t, "check", "--format", "json", "--from", recording); again != out.String() {
