@@ -92,6 +92,8 @@ func (s *source) open(r io.Reader) error {
 		switch {
 		case err == io.EOF:
 			return errors.New("not a capture: it is empty")
+		case errors.Is(err, io.ErrUnexpectedEOF) && depth > 0:
+			return errors.New("compressed capture is cut off before anything of it can be read")
 		case errors.Is(err, io.ErrUnexpectedEOF):
 			return fmt.Errorf("not a capture: it ends after %d bytes", s.rest())
 		case err != nil:
