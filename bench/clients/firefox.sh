@@ -1,4 +1,5 @@
 # Opens a page in Firefox with a profile of its own that trusts the CAs in a file.
+# Where it shows an error page it would wait for ever to take its picture.
 # usage: firefox.sh PROXY CA URL
 set -eu
 export HOME=$(mktemp -d)
@@ -23,4 +24,4 @@ user_pref("toolkit.telemetry.enabled", false);
 user_pref("extensions.update.enabled", false);
 user_pref("services.settings.server", "data:,");
 JS
-MOZ_HEADLESS=1 firefox-esr --headless --no-remote --profile "$profile" --screenshot "$HOME/page.png" "$3"
+timeout 20 firefox-esr --headless --no-remote --profile "$profile" --screenshot "$HOME/page.png" "$3"

@@ -34,11 +34,12 @@ var list string
 // A client is a program as it is started for each case.
 type client struct {
 	name    string
-	version string // shell command that prints it
-	prepare string // shell command that makes what it needs, once
-	run     string // shell command, with check's placeholders
-	ten     string // what is expected of it in the test
-	slow    bool   // it is left out of the test
+	version string   // shell command that prints it
+	prepare string   // shell command that makes what it needs, once
+	run     string   // shell command, with check's placeholders
+	ten     string   // what is expected of it in the test
+	slow    bool     // it is left out of the test
+	flags   []string // of check
 }
 
 // clients reads clients.txt.
@@ -66,6 +67,8 @@ func clients() (all []client) {
 			c.ten = value
 		case "slow":
 			c.slow = true
+		case "flags":
+			c.flags = strings.Fields(value)
 		default:
 			panic("clients.txt: " + line)
 		}
@@ -207,7 +210,7 @@ func main() {
 			log.Fatalf("%s: %s: %v", c.name, c.version, err)
 		}
 		began := time.Now()
-		cases, end, err := b.check(context.Background(), c)
+		cases, end, err := b.check(context.Background(), c, c.flags...)
 		if err != nil {
 			log.Fatal(err)
 		}
