@@ -19,6 +19,8 @@ var caseSentences = []entry{
 	{"case-control-refused", "Not tested: the client refuses the control {control} too, with which nothing is wrong, so its refusal here says nothing.", nil},
 	{"case-control-blocked", "Not tested: the client does not speak {tls}, or not in a way that the control {control} needs.", nil},
 	{"case-control-not-tested", "Not tested, for the control {control} could not be tested.", nil},
+	{"case-no-downgrade", "Not tested: the client offers no TLS 1.3, so there is nothing that it could be downgraded from.", []string{"8446 4.1.3"}},
+	{"case-staple-unasked", "It had not asked for a stapled response (status_request), and a server sends none unasked.", []string{"6066 8"}},
 	{"case-plain-http", "Not tested: it asked for {host} over plain HTTP, without TLS.", nil},
 	{"case-other-host", "Not tested: it connected to {host}, which was passed through untouched; {url} in its arguments is what is tested.", nil},
 	{"case-cannot-serve", "Not tested: {detail}.", nil},

@@ -29,6 +29,7 @@ var shownSentences = []entry{
 	{"shown-refused", "So this client refused the case {case}, {moment}: {cause}. That the fault was its reason shows only if the same client accepts the control {control}.", nil},
 	{"shown-refused-data", "So this client refused the case {case}, {moment}: {cause}. Before that it had sent {count} of data.", nil},
 	{"shown-refused-control", "So this client refused the control {case}, with which nothing is wrong, {moment}: {cause}. What it refuses of the faults then says nothing: most likely it does not trust the proxy's CA.", nil},
+	{"shown-no-downgrade", "The client offered no TLS 1.3, so there was nothing that it could have been downgraded from: what it did says nothing about the case {case}.", []string{"8446 4.1.3"}},
 	{"shown-left", "So this client sent no data to the case {case}, and did not say why it left, {moment}: it may have refused, or have needed nothing.", nil},
 	{"shown-blocked", "So this client was not shown the case {case}: before any certificate, {cause}. What it does with the fault is not seen.", nil},
 	{"shown-unknown", "How this client took the case {case} does not show in this capture.", nil},

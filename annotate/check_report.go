@@ -227,6 +227,8 @@ func outcomeSays(f *ca.Fault, o *CaseOutcome) []Sentence {
 	switch {
 	case o.Verdict == Leaked && f.Severity == ca.Control:
 		return []Sentence{say("case-accepted", Decrypted, a)}
+	case o.Verdict == Leaked && o.unasked && strings.Contains(f.ID, "staple"):
+		return []Sentence{say("case-leaked", Decrypted, a), say("case-staple-unasked", Clear, nil)}
 	case o.Verdict == Leaked:
 		return []Sentence{say("case-leaked", Decrypted, a)}
 	case o.Verdict == FalseStart:

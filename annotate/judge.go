@@ -25,6 +25,9 @@ const (
 	Leaked      CaseVerdict = "leaked"       // application data arrived: of a control, it was accepted
 )
 
+// extStatusRequest asks for a stapled OCSP response (RFC 6066 8).
+const extStatusRequest = 5
+
 // rank orders verdicts: of several connections the worst counts.
 var rank = map[CaseVerdict]int{NotTested: 0, Blocked: 1, Refused: 2, RefusedLate: 3, FalseStart: 4, Leaked: 5}
 
@@ -70,6 +73,8 @@ type Trial struct {
 	Offered string     `json:"offered,omitempty"` // TLS version that was agreed
 	Why     *Sentence  `json:"why,omitempty"`     // of not-tested and blocked
 	Conns   []int      `json:"conns,omitempty"`   // connections that this tells of, the one it tells first
+
+	unasked bool // its ClientHello asked for no stapled OCSP response
 }
 
 // A Judge reads the recording of a check, message by message, and judges each
@@ -105,6 +110,7 @@ type judged struct {
 	tls    string
 
 	hello, cert, cke        bool
+	offers13, asksStaple    bool // in a ClientHello
 	clientDone, serverDone  bool // Finished was sent
 	certAt                  int64
 	version                 uint16
@@ -273,6 +279,8 @@ func (j *Judge) message(c *judged, m *capture.Message) {
 	switch b := m.Body.(type) {
 	case *handshake.ClientHello:
 		c.hello = true
+		c.offers13 = c.offers13 || slices.Contains(b.Versions(), 0x0304)
+		c.asksStaple = c.asksStaple || b.Extension(extStatusRequest) != nil
 	case *handshake.Certificate, *handshake.CompressedCertificate:
 		if !client && !c.cert {
 			c.cert, c.certAt = true, m.Time
@@ -408,7 +416,7 @@ func (c *judged) end(how string, at int64) {
 
 // trial judges one connection.
 func (c *judged) trial() Trial {
-	t := Trial{Moment: c.moment, Alert: c.alert, Ended: c.ended, Conns: []int{c.number}, Offered: versionOrEmpty(c.version)}
+	t := Trial{Moment: c.moment, Alert: c.alert, Ended: c.ended, Conns: []int{c.number}, Offered: versionOrEmpty(c.version), unasked: c.hello && !c.asksStaple}
 	after := func(at int64) {
 		if c.certAt != 0 && at >= c.certAt {
 			t.AfterMS = float64((at-c.certAt)/1e5) / 10
@@ -515,6 +523,11 @@ func (j *Judge) judgeRun(r *checkRun) Trial {
 		s := say(id, Inferred, a)
 		worst.Why = &s
 		return worst
+	}
+	if r.fault == "downgrade-sentinel" && rank[worst.Verdict] > rank[Blocked] && !slices.ContainsFunc(r.conns, func(c *judged) bool { return c.offers13 }) {
+		// A server that has TLS 1.3 says so to every client that it answers with TLS 1.2 (RFC 8446 4.1.3).
+		s := say("case-no-downgrade", Clear, nil)
+		worst = Trial{Verdict: NotTested, Why: &s, Conns: worst.Conns, Offered: worst.Offered}
 	}
 	// The connection that is told stands first.
 	worst.Conns = append(worst.Conns, deleted(conns, worst.Conns[0])...)

@@ -44,6 +44,8 @@ func script(t *testing.T, j *annotate.Judge, version uint16, fault, words string
 			fact(capture.Fact{Kind: capture.FactCase, Conn: 1, Outcome: fault, Addr: tls, Detail: "1"})
 		case "HELLO":
 			feed(capture.Client, false, &handshake.ClientHello{})
+		case "HELLO13":
+			feed(capture.Client, false, &handshake.ClientHello{Extensions: []handshake.Extension{{ID: 43, Value: handshake.SupportedVersions{0x0304, 0x0303}}}})
 		case "cert":
 			conn.Version = version
 			feed(capture.Server, version == 0x0304, &handshake.Certificate{})
@@ -118,7 +120,10 @@ func TestJudge(t *testing.T) {
 		{v12, "finished-tampered", "open case HELLO cert CKE FINISHED finished DATA:80 FIN", "leaked   0  4 80"},
 		{v12, "expired", "open case HELLO cert CKE FINISHED finished RECORD:90 FIN", "leaked   0  4 90"},
 		{v13, "expired", "open case HELLO cert finished FINISHED RECORD:90 FIN", "leaked   0  3 90"},
+		{v12, "downgrade-sentinel", "open case HELLO13 cert CKE FINISHED finished DATA:80 FIN", "leaked   0  4 80"},
+		{v12, "downgrade-sentinel", "open case HELLO13 cert ALERT:47 FIN", "refused key-exchange alert 47 clear 1 0"},
 		// Nothing to judge.
+		{v12, "downgrade-sentinel", "open case HELLO cert CKE FINISHED finished DATA:80 FIN", "not-tested   0  0 0 case-no-downgrade"},
 		{v12, "proto-tls10", "open case HELLO alert:70 FIN", "blocked   0  0 0"},
 		{v12, "cipher-rc4", "open case HELLO alert:40 FIN", "blocked   0  0 0"},
 		{v12, "expired", "open case HELLO alert:50 FIN", "not-tested   0  0 0 case-our-alert"},

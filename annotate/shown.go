@@ -1,6 +1,7 @@
 package annotate
 
 import (
+	"slices"
 	"strings"
 
 	"explainer/ca"
@@ -142,6 +143,8 @@ func (x *Explainer) caseNote(c *conn) Sentence {
 			id = "shown-refused-data"
 		}
 		return say(id, c.seenAlert(refusal), a)
+	case s.id == "downgrade-sentinel" && h.ch != nil && !slices.Contains(h.ch.Versions(), 0x0304):
+		return say("shown-no-downgrade", Clear, a)
 	case c.wentOn():
 		id := "shown-accepted"
 		switch {

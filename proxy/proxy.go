@@ -21,6 +21,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -174,6 +175,13 @@ func (p *Proxy) Serve(l net.Listener) error {
 	p.mu.Lock()
 	p.own = append(p.own, own)
 	p.mu.Unlock()
+	defer func() { // somebody else may get the port
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if i := slices.Index(p.own, own); i >= 0 {
+			p.own = slices.Delete(p.own, i, i+1)
+		}
+	}()
 	if err := p.server.Serve(tapListener{l, p}); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("accept connections on %s: %w", l.Addr(), err)
 	}

@@ -245,3 +245,28 @@ func TestCurl(t *testing.T) {
 		}
 	}
 }
+
+// TestLoopForgetsPorts: a port at which the proxy no longer listens may be somebody else's.
+func TestLoopForgetsPorts(t *testing.T) {
+	r := newRig(t, nil)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := target{host: "127.0.0.1", port: addrPort(l.Addr()).Port()}
+	ended := make(chan error, 1)
+	go func() { ended <- r.Serve(l) }()
+	resp, err := http.Get("http://" + l.Addr().String() + "/") // when it answers, it is served
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if !r.isLoop(t.Context(), to) {
+		t.Error("its own port is not known")
+	}
+	l.Close()
+	<-ended
+	if r.isLoop(t.Context(), to) {
+		t.Error("a port that it has given up is still its own")
+	}
+}
