@@ -50,7 +50,7 @@ func extensionFields(list []handshake.Extension) []Field {
 			continue
 		}
 		if e.ID == 57 || e.ID == 0xffa5 {
-			out = append(out, Field{name, fmt.Sprintf("%d bytes", len(e.Data)), "what this end allows the other (RFC 9000 18)"})
+			out = append(out, Field{name, plural(len(e.Data), "byte"), "what this end allows the other (RFC 9000 18)"})
 			out = append(out, transportParameters(e.Data)...)
 			continue
 		}
@@ -108,7 +108,7 @@ func extensionValue(e handshake.Extension) (value, note string) {
 			if i == 16 {
 				break
 			}
-			out = append(out, fmt.Sprintf("%s, %d bytes: %s", grease(s.Group, handshake.GroupName), len(s.Exchange), shortHex(s.Exchange)))
+			out = append(out, fmt.Sprintf("%s, %s: %s", grease(s.Group, handshake.GroupName), plural(len(s.Exchange), "byte"), shortHex(s.Exchange)))
 		}
 		return strings.Join(out, "; "), "public keys for this connection"
 	case handshake.SelectedGroup:
@@ -149,7 +149,7 @@ func extensionValue(e handshake.Extension) (value, note string) {
 	case handshake.StatusRequest:
 		return "OCSP", "asks for a dated statement of the authority about whether the certificate is revoked"
 	case handshake.StatusResponse:
-		return fmt.Sprintf("%d bytes", len(v)), "OCSP"
+		return plural(len(v), "byte"), "OCSP"
 	case handshake.ECPointFormats:
 		return hex.EncodeToString(clipBytes(v, 16)), ""
 	case handshake.ECH:
@@ -179,7 +179,7 @@ func pskWords(v handshake.OfferedPSKs) (value, note string) {
 		if i == 8 {
 			break
 		}
-		out = append(out, fmt.Sprintf("%d bytes: %s", len(id.Identity), shortHex(id.Identity)))
+		out = append(out, fmt.Sprintf("%s: %s", plural(len(id.Identity), "byte"), shortHex(id.Identity)))
 	}
 	return strings.Join(out, "; "), fmt.Sprintf("names of old secrets, and %s: keyed checksums that are to show that the client knows them", plural(len(v.Binders), "binder"))
 }
@@ -209,7 +209,7 @@ func sctFields(name string, scts [][]byte) []Field {
 		}
 		sct, ok := verify.ParseSCT(b)
 		if !ok {
-			out = append(out, Field{name, fmt.Sprintf("%d bytes", len(b)), "cannot be read"})
+			out = append(out, Field{name, plural(len(b), "byte"), "cannot be read"})
 			continue
 		}
 		out = append(out, Field{name, fmt.Sprintf("of the log %x, %s", sct.Log, date(sct.Time)), "a public log's promise to list this certificate"})
@@ -221,7 +221,7 @@ func sctFields(name string, scts [][]byte) []Field {
 func stapleFields(der []byte) []Field {
 	r, err := ocsp.ParseResponse(der, nil)
 	if err != nil {
-		return []Field{{"OCSP response", fmt.Sprintf("%d bytes", len(der)), "could not be read: " + clip(err.Error())}}
+		return []Field{{"OCSP response", plural(len(der), "byte"), "could not be read: " + clip(err.Error())}}
 	}
 	status := map[int]string{ocsp.Good: "good", ocsp.Revoked: "revoked", ocsp.Unknown: "unknown"}[r.Status]
 	value := "the issuer says: " + status + ", as of " + date(r.ThisUpdate)

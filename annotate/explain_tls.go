@@ -391,7 +391,7 @@ func shareWords(shares []handshake.KeyShare) string {
 	var out []string
 	for _, s := range shares {
 		if !handshake.IsGREASE(s.Group) {
-			out = append(out, fmt.Sprintf("%s (%d bytes)", handshake.GroupName(s.Group), len(s.Exchange)))
+			out = append(out, fmt.Sprintf("%s (%s)", handshake.GroupName(s.Group), plural(len(s.Exchange), "byte")))
 		}
 	}
 	if len(out) > 8 {
@@ -404,7 +404,7 @@ func bytesWords(b []byte) string {
 	if len(b) == 0 {
 		return "empty"
 	}
-	return fmt.Sprintf("%s (%d bytes)", strings.TrimSuffix(hexLen(b), fmt.Sprintf(" (%d bytes)", len(b))), len(b))
+	return fmt.Sprintf("%s (%s)", strings.TrimSuffix(hexLen(b), fmt.Sprintf(" (%d bytes)", len(b))), plural(len(b), "byte"))
 }
 
 // shareOf finds the client's share for a group.
