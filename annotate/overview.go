@@ -422,6 +422,10 @@ func (s *Survey) secured(conn int, t *Tally, exchange string) {
 	}
 	switch t.Flow {
 	case "tls12-rsa":
+		if t.State == StateNothing { // so there is nothing to read later
+			s.note("odd-rsa-chosen", conn, nil)
+			break
+		}
 		s.note("odd-rsa", conn, nil)
 	case "tls12-dhe":
 		s.note("odd-dhe", conn, nil)
@@ -588,6 +592,7 @@ var overviewSentences = []entry{
 	{"odd-suite-des", "{what} encrypts with DES or 3DES, whose blocks are too short for much data.", []string{"9325 4.1"}},
 	{"odd-old-version", "{what} is deprecated.", []string{"8996 4", "8996 5"}},
 	{"odd-rsa", "RSA key transport, the textbook's way, is deprecated: whoever gets the server's private key later reads all of it.", []string{"10015 4"}},
+	{"odd-rsa-chosen", "The server chose RSA key transport, the textbook's way, which is deprecated; of what it would protect nothing is in this capture.", []string{"10015 4"}},
 	{"odd-dhe", "Finite-field Diffie-Hellman in TLS 1.2 is deprecated.", []string{"10015 3"}},
 	{"odd-key-reused", "A key that should be fresh was used in another connection before.", nil},
 	{"odd-unregistered", "The cipher suite is in no registry.", nil},

@@ -198,7 +198,7 @@ func stateWords(state string) string {
 	case StateClear:
 		return "not encrypted, by its suite"
 	case StateNothing:
-		return "without anything encrypted"
+		return "with nothing sealed"
 	}
 	return state
 }
