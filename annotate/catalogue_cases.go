@@ -25,6 +25,7 @@ var caseSentences = []entry{
 	{"case-other-host", "Not tested: it connected to {host}, which was passed through untouched; {url} in its arguments is what is tested.", nil},
 	{"case-cannot-serve", "Not tested: {detail}.", nil},
 	{"case-no-tls", "Not tested: it connected, and sent no ClientHello, or no whole one.", nil},
+	{"case-tls-to-proxy", "Not tested: it began TLS with the proxy itself, without asking it for a tunnel (CONNECT). {addr} in its arguments is where TLS begins at once.", []string{"9110 9.3.6"}},
 	{"case-before-certificate", "Not tested: it stopped before the certificate was sent.", nil},
 	{"case-hung", "Not tested: {moment} it neither went on nor stopped until its time was over, and was killed with all that it had started.", nil},
 	{"case-neither", "Not tested: {moment} it neither went on nor stopped.", nil},

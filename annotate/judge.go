@@ -445,6 +445,8 @@ func (c *judged) trial() Trial {
 		not(NotTested, "case-other-host", args{"host": or(clip(c.connect), "another host"), "url": "{url}"})
 	case strings.HasPrefix(c.closed, "the case ") && !c.cert:
 		not(NotTested, "case-cannot-serve", args{"detail": clip(c.closed)})
+	case c.fault == "" && c.hello && c.connect == "":
+		not(NotTested, "case-tls-to-proxy", args{"addr": "{addr}"})
 	case !c.hello || c.fault == "":
 		not(NotTested, "case-no-tls", nil)
 	case !c.cert && c.ours != nil:

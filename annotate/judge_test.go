@@ -130,6 +130,7 @@ func TestJudge(t *testing.T) {
 		{v13, "expired", "open case HELLO FIN", "not-tested   0  0 0 case-before-certificate"},
 		{v13, "expired", "open case FIN", "not-tested   0  0 0 case-no-tls"},
 		{v13, "expired", "open FIN", "not-tested   0  0 0 case-no-tls"},
+		{v13, "expired", "open HELLO FIN", "not-tested   0  0 0 case-tls-to-proxy"},
 		{v13, "expired", "open past:other.test FIN", "not-tested   0  0 0 case-other-host"},
 		{v13, "expired", "open past:www.bank.test FIN", "not-tested   0  0 0 case-no-tls"},
 		{v13, "wildcard-bare", "open case HELLO closed", "not-tested   0  0 0 case-cannot-serve"},
