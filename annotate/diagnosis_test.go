@@ -209,6 +209,9 @@ func TestEavesdropper(t *testing.T) {
 					}
 				}
 				for _, r := range l.Rows {
+					if asked := name == "connect" || strings.HasPrefix(name, "socks"); asked && r.Hidden != nil && strings.Contains(r.Hidden.Text, "nowhere in clear") {
+						t.Errorf("%s: %s", name, r.Hidden.Text)
+					}
 					if r.Hidden != nil && strings.Contains(r.Hidden.Text, "(not known)") {
 						t.Errorf("%s: %s", name, r.Hidden.Text)
 					}

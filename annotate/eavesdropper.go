@@ -14,7 +14,7 @@ func (x *Explainer) hiddenFrom(c *conn, f flow, r Row) *Sentence {
 		return nil // of messages that were not sent, or are not in the capture, nothing can be said
 	}
 	id := x.hiddenID(c, f, r.Step)
-	if r.Step == Step4a && r.Verdict == Failed {
+	if id != "" && r.Step == Step4a && r.Verdict == Failed {
 		id = "hidden-4a-inside"
 		if r.Says.ID == "step-4a-failed-alert" {
 			id = "hidden-4a-told-inside"
@@ -29,7 +29,12 @@ func (x *Explainer) hiddenFrom(c *conn, f flow, r Row) *Sentence {
 		"clientrecords", plural(int(c.sealed[0]), "record"), "serverrecords", plural(int(c.sealed[1]), "record"),
 		"clientdata", plural(int(c.wired[0]), "record"), "serverdata", plural(int(c.wired[1]), "record"),
 		"host", "nowhere in clear")
-	if name := x.sni(h); name != "" {
+	switch name := x.sni(h); {
+	case name == "" && c.askedInClear() != "":
+		a["host"] = "in clear in the request to the proxy (" + clip(c.askedInClear()) + ")"
+	case name == "" && h.leaf[1] != nil && !h.is13():
+		a["host"] = "not in the ClientHello, but the certificate of the server names hosts in clear (step 3)"
+	case name != "":
 		a["host"] = "in clear in the ClientHello (" + clip(name) + ")"
 		if h.ch.Extension(0xfe0d) != nil {
 			a["host"] += ", but it may be a cover for another one (ECH)"
@@ -46,6 +51,14 @@ func (x *Explainer) hiddenFrom(c *conn, f flow, r Row) *Sentence {
 // unseenRows are the sentences of steps whose messages are not seen, for another
 // reason than that they are encrypted.
 var unseenRows = []string{"step-capture-begins", "step-capture-ends", "step-one-sided", "step-hidden"}
+
+// askedInClear is the host and port that the client asked a proxy for, "" without one.
+func (c *conn) askedInClear() string {
+	if c.c.ConnectHost == "" && c.startTLS != nil {
+		return c.startTLS.Target
+	}
+	return c.c.ConnectHost
+}
 
 func (x *Explainer) hiddenID(c *conn, f flow, s Step) string {
 	h := c.main

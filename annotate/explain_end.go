@@ -661,6 +661,9 @@ func (x *Explainer) notes(c *conn) []Sentence {
 func (x *Explainer) eavesdropper(c *conn) string {
 	h := c.main
 	seen := []string{"both addresses and ports"}
+	if host := c.askedInClear(); host != "" {
+		seen = append(seen, "what the proxy was asked for ("+clip(host)+")")
+	}
 	if s := x.sni(h); s != "" {
 		seen = append(seen, "the name "+clip(s))
 	}

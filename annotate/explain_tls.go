@@ -261,8 +261,13 @@ func (x *Explainer) clientHello(c *conn, h *hands, e *Event, b *handshake.Client
 	a := x.args(c)
 	sni := b.ServerName()
 
+	legacy := field("version", fmt.Sprintf("%04x (%s)", b.LegacyVersion, handshake.VersionName(b.LegacyVersion)))
+	legacy.Note = "the highest offered"
+	if b.Extension(43) != nil {
+		legacy.Name, legacy.Note = "legacy version", "stays at TLS 1.2 in TLS 1.3; the real offer stands in supported_versions"
+	}
 	e.Fields = append(e.Fields,
-		Field{"legacy version", fmt.Sprintf("%04x (%s)", b.LegacyVersion, handshake.VersionName(b.LegacyVersion)), "stays at TLS 1.2 in TLS 1.3; the real offer stands in supported_versions"},
+		legacy,
 		Field{"random", hex.EncodeToString(b.Random[:]), "32 bytes that enter every later key"},
 		Field{"session id", bytesWords(b.SessionID), ""},
 		Field{"cipher suites", list(b.CipherSuites, handshake.SuiteName), fmt.Sprintf("%d offered", countReal(b.CipherSuites))},
