@@ -418,12 +418,12 @@ func without(a, b []string) (out []string) {
 	return out
 }
 
-// listed is testdata/tshark.txt: by capture and column, how many values differ,
+// listed is testdata/tshark.differences: by capture and column, how many values differ,
 // and the name of the reason.
 type listed map[string]map[string][2]string
 
 func readListed(t *testing.T) (listed, map[string]string) {
-	file, err := os.ReadFile("testdata/tshark.txt")
+	file, err := os.ReadFile("testdata/tshark.differences")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -436,19 +436,19 @@ func readListed(t *testing.T) (listed, map[string]string) {
 			var ok bool
 			reason, sentence, ok = strings.Cut(line, ": ")
 			if !ok || reasons[reason] != "" {
-				t.Fatalf("testdata/tshark.txt, line %d: no new reason", i+1)
+				t.Fatalf("testdata/tshark.differences, line %d: no new reason", i+1)
 			}
 			reasons[reason] = sentence
 		default:
 			col := strings.Split(strings.TrimSpace(line), "\t")
 			if len(col) != 3 || reason == "" {
-				t.Fatalf("testdata/tshark.txt, line %d: not a file, a column and a difference", i+1)
+				t.Fatalf("testdata/tshark.differences, line %d: not a file, a column and a difference", i+1)
 			}
 			if all[col[0]] == nil {
 				all[col[0]] = map[string][2]string{}
 			}
 			if all[col[0]][col[1]][0] != "" {
-				t.Fatalf("testdata/tshark.txt, line %d: a second time", i+1)
+				t.Fatalf("testdata/tshark.differences, line %d: a second time", i+1)
 			}
 			all[col[0]][col[1]] = [2]string{col[2], reason}
 		}
@@ -458,7 +458,7 @@ func readListed(t *testing.T) (listed, map[string]string) {
 
 // TestTshark compares what we and tshark list of every capture that there is:
 // handshake messages, versions, cipher suites, server names, ALPN, certificates,
-// fingerprints, and heads of HTTP. Where they differ, testdata/tshark.txt says why;
+// fingerprints, and heads of HTTP. Where they differ, testdata/tshark.differences says why;
 // what it says and what is found must be the same.
 func TestTshark(t *testing.T) {
 	type file struct {
@@ -562,7 +562,7 @@ func TestTshark(t *testing.T) {
 	}
 	for name := range want {
 		if !names[name] && (dir != "" || strings.HasPrefix(name, "recordings/")) {
-			t.Errorf("testdata/tshark.txt: there is no %s", name)
+			t.Errorf("testdata/tshark.differences: there is no %s", name)
 		}
 	}
 	t.Logf("%d captures compared; tshark lists %d values; columns that differ, by reason:", compared, values)
