@@ -20,7 +20,11 @@ func (t *Text) Check(r *CheckReport) error {
 	if r.Trust == "none" {
 		trust = "the client was not told to trust the CA that signs the cases"
 	}
-	t.paragraph("", "  ", fmt.Sprintf("%s, %s each; %s.", strings.Join(r.TLS, " and "), plural(r.Tries, "try"), trust), plain)
+	tries := "1 try"
+	if r.Tries != 1 {
+		tries = fmt.Sprintf("%d tries", r.Tries)
+	}
+	t.paragraph("", "  ", fmt.Sprintf("%s, %s each; %s.", strings.Join(r.TLS, " and "), tries, trust), plain)
 	switch {
 	case len(r.Hosts) == 1:
 		t.paragraph("", "  ", "Asked for: "+clean(r.Hosts[0])+".", plain)
@@ -154,7 +158,10 @@ func (t *Text) checkCase(c *CheckCase) {
 		if o.Offered != "" {
 			where = o.Offered // of the cases of old versions another one
 		}
-		if len(o.Conns) > 0 {
+		switch {
+		case len(o.Conns) > 0 && o.Runs > 1:
+			where += fmt.Sprintf(" (connection %d, the worst of %d runs)", o.Conns[0], o.Runs)
+		case len(o.Conns) > 0:
 			where += fmt.Sprintf(" (connection %d)", o.Conns[0])
 		}
 		t.paragraph("  "+where+": ", "", text, s)

@@ -183,6 +183,17 @@ func TestJudgeRead(t *testing.T) {
 		if err := annotate.NewText(&text).Check(r); err != nil {
 			t.Error(err)
 		}
+		if !strings.Contains(text.String(), "1 try each") || strings.Contains(text.String(), "worst of") {
+			t.Errorf("of one try:\n%s", text.String())
+		}
+		r.Tries, r.Cases[0].Outcomes[0].Runs = 3, 3
+		text.Reset()
+		if err := annotate.NewText(&text).Check(r); err != nil {
+			t.Error(err)
+		}
+		if !strings.Contains(text.String(), "3 tries each") || !strings.Contains(text.String(), "(connection 1, the worst of 3 runs)") {
+			t.Errorf("of three tries:\n%s", text.String())
+		}
 		if err := r.JSON(&lines); err != nil {
 			t.Error(err)
 		}

@@ -14,7 +14,7 @@ import (
 // from are masked too: whoever has them reads everything.
 
 // masked stands for a value of n bytes.
-func masked(n int) string { return fmt.Sprintf("**** (%d bytes masked)", n) }
+func masked(n int) string { return "**** (" + plural(n, "byte") + " masked)" }
 
 // credentialHeaders are header fields whose whole value is a credential, but
 // for an authentication scheme's name or a cookie's name.
