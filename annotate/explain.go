@@ -208,6 +208,7 @@ type conn struct {
 	told      bool // and was
 	verified  *capture.Fact
 	minted    *capture.Fact
+	noTunnel  bool          // the last CONNECT was answered, and not with a tunnel
 	shown     *shown        // the case that the proxy itself shows here
 	wentOnTo  *capture.Fact // the proxy's client went on with a certificate as bad as this origin's
 	pass      *capture.Fact

@@ -735,6 +735,8 @@ func (x *Explainer) row1(c *conn, f flow, a args, r *Row) {
 	switch {
 	case f.id == "opaque" && !connect:
 		r.Says = say("step-1-opaque", Clear, a)
+	case f.id == "http" && c.noTunnel && c.asked != "":
+		r.Says = say("step-1-connect-refused", Clear, a)
 	case f.id == "http" && (c.leg == capture.LegBrowser && c.asked != ""):
 		r.Says = say("step-1-plain-proxy", Clear, a)
 	case f.id == "http" && c.c.Server.Port() == 443:

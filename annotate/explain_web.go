@@ -116,7 +116,8 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) Event {
 		}
 		c.httpHead = true
 	case b.Method == "CONNECT" && !m.Inner:
-		if b.Status/100 != 2 {
+		c.noTunnel = b.Status/100 != 2
+		if c.noTunnel {
 			e.Says = append(e.Says, say("http-connect-refused", e.Evidence, a.with("status", strconv.Itoa(b.Status))))
 		} else {
 			id := "http-connect-accepted"

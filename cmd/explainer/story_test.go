@@ -2,6 +2,8 @@ package main
 
 import (
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"explainer/annotate"
@@ -23,4 +25,13 @@ func readStory(t *testing.T, name string) []annotate.Event {
 		t.Fatal(err)
 	}
 	return story
+}
+
+// TestRefusedTunnel: a CONNECT that gets no tunnel is not told as a request for an http URL.
+func TestRefusedTunnel(t *testing.T) {
+	t.Parallel()
+	_, story, code := checkRun(t, "run", "--home", filepath.Join(t.TempDir(), "home"), "--", "curl", "-sS", "https://{proxy}/")
+	if code == 0 || !strings.Contains(story, "a request for a tunnel, which the proxy did not open") || strings.Contains(story, "needs no tunnel") {
+		t.Errorf("exit code %d:\n%s", code, story)
+	}
 }
