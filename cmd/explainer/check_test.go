@@ -180,7 +180,7 @@ func TestCheckJUnit(t *testing.T) {
 func TestCheckBadInput(t *testing.T) {
 	t.Parallel()
 	few := func(more ...string) []string {
-		return append([]string{"check", "--only", "expired", "--tls", "1.3", "--timeout", "1s"}, more...)
+		return append([]string{"check", "--only", "expired", "--tls", "1.3", "--timeout", "10s"}, more...)
 	}
 	other := filepath.Join(t.TempDir(), "other.pcapng")
 	if err := os.WriteFile(other, []byte("no capture"), 0o600); err != nil {
@@ -202,8 +202,8 @@ func TestCheckBadInput(t *testing.T) {
 		"no capture":          {[]string{"check", "--from", other}, 1, "other.pcapng"},
 		"never connects":      {few("--", "sh", "-c", "echo cannot work >&2; exit 4"), 1, "ended without connecting"},
 		"goes past the proxy": {few("--", "true"), 1, "past the proxy"},
-		"hangs":               {few("--", "sh", "-c", "sleep 1000 & wait"), 1, "was killed"},
-		"hangs in TLS":        {few("--", "sh", "-c", "sleep 1000 | openssl s_client -quiet -CAfile {ca} -connect {addr}"), 1, "killed with all that it had started"},
+		"hangs":               {few("--timeout", "1s", "--", "sh", "-c", "sleep 1000 & wait"), 1, "was killed"},
+		"hangs in TLS":        {few("--timeout", "5s", "--", "sh", "-c", "sleep 1000 | openssl s_client -quiet -CAfile {ca} -connect {addr}"), 1, "killed with all that it had started"},
 		"trusts nobody":       {few("--", "curl", "-sS", "--cacert", "/dev/null", "{url}"), 1, "Does it trust the CA?"},
 		"no TLS":              {few("--", "curl", "-sS", "--noproxy", "*", "http://{addr}/"), 1, "sent no ClientHello"},
 	} {
