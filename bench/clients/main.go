@@ -257,4 +257,17 @@ data. fin, rst, close_notify: it ended the connection thus, without an alert. bl
 			fmt.Fprintf(w, "| %s | %s | %s |\n", f.ID, f.Severity, strings.Join(marked, " | "))
 		}
 	}
+	fmt.Fprint(w, `
+## Why some cells are as they are
+
+- In TLS 1.2 the client's Finished goes before the server's (RFC 5246 7.3), so finished-wrong and finished-tampered can be refused late at best; a client that starts
+  sending before it has seen the server's Finished (RFC 7918), as Chromium does, is told as a false start.
+- Programs on GnuTLS that are not gnutls-cli (wget, git, lynx) check the certificate when the handshake is over, and end it with close_notify or a reset in place of an alert; so
+  does Node in TLS 1.2, which checks in JavaScript. Firefox checks beside the handshake, and in TLS 1.2 its alert comes after its Finished. They refused all the same.
+- Programs on OpenSSL send their alerts in clear in TLS 1.3. At sigalg-mismatch OpenSSL does not verify the signature at all: "certificate signature failure", alert 51.
+- Java 17.0.21 offers no suite with RSA key transport (jdk.tls.disabledAlgorithms names TLS_RSA_*).
+- Erlang's 80 at md5-signature and curveball is an exception inside its path validation (function_clause, badarg), with verify_none too. Its -1 is an alert under other
+  keys than those that the server has.
+- rsa-1024 is refused by the programs on Debian's OpenSSL, for its security level 2, if they check certificates at all; Node brings an OpenSSL of its own.
+`)
 }
