@@ -170,11 +170,15 @@ func failurePage(e *originError) page {
 		pg.Rows = append(pg.Rows, row{"In the program's words", e.Detail})
 	}
 	for _, c := range e.failures {
-		value := c.Reason
+		var details []string
 		for _, d := range c.Details {
-			value += "; " + d.Name + ": " + d.Value
+			details = append(details, d.Name+" "+d.Value)
 		}
-		pg.Rows = append(pg.Rows, row{"Failed check: " + c.ID, value})
+		value := strings.ReplaceAll(c.Reason, "-", " ")
+		if len(details) > 0 {
+			value += " (" + strings.Join(details, "; ") + ")"
+		}
+		pg.Rows = append(pg.Rows, row{"Failed check: " + strings.ReplaceAll(c.ID, "-", " "), value})
 	}
 	if e.unmirrored {
 		pg.Advice += " Where it can make an equally bad certificate, the proxy shows that to the browser and leaves the decision to it; for this one it cannot."
