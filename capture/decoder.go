@@ -79,6 +79,7 @@ type Decoder struct {
 	secrets  secrets
 	sessions sessions
 	messages []Message
+	moved    []*Conn
 	plain    []byte    // of the record in hand
 	spare    []byte    // a buffer that no connection has bytes in
 	data     []AppData // to take the bodies of messages from, many per allocation
@@ -96,7 +97,7 @@ type Decoder struct {
 // no Open, is not looked at, but for facts.
 func (d *Decoder) Feed(in Input) []Message {
 	clear(d.messages)
-	d.messages = d.messages[:0]
+	d.messages, d.moved = d.messages[:0], d.moved[:0]
 	switch in := in.(type) {
 	case *Open:
 		switch {
@@ -108,6 +109,7 @@ func (d *Decoder) Feed(in Input) []Message {
 		}
 	case *Datagram:
 		if u := d.udp[in.Conn]; u != nil && len(in.Data) > 0 {
+			d.moved = append(d.moved, u.pub)
 			u.datagram(in)
 		}
 	case *End:
@@ -149,16 +151,22 @@ func (d *Decoder) Feed(in Input) []Message {
 	return d.messages
 }
 
+// Moved returns the connections of which the last Feed may have changed what is
+// known, whether it returned a message of them or not. The slice is valid until
+// the next call of Feed.
+func (d *Decoder) Moved() []*Conn { return d.moved }
+
 // Finish is called at the end of the input. It returns what was still pending,
 // connection by connection in the order of their numbers, those over UDP last.
 // The Decoder is empty afterwards but for the secrets.
 func (d *Decoder) Finish() []Message {
 	clear(d.messages)
-	d.messages = d.messages[:0]
+	d.messages, d.moved = d.messages[:0], d.moved[:0]
 	for _, n := range slices.Sorted(maps.Keys(d.conns)) {
 		c := d.conns[n]
 		c.pub.KeyLines = d.lines
 		c.finish()
+		d.moved = append(d.moved, c.pub)
 		d.free(c)
 	}
 	d.queue, d.waiting = nil, 0
@@ -188,6 +196,7 @@ func (d *Decoder) open(in *Open) {
 
 // after keeps the bounds once c has moved.
 func (d *Decoder) after(c *conn) {
+	d.moved = append(d.moved, c.pub)
 	c.pub.KeyLines = d.lines
 	if c.over() {
 		d.free(c)
@@ -209,6 +218,7 @@ func (d *Decoder) after(c *conn) {
 		d.queue = d.queue[1:]
 		old.queued = false
 		if old.waiting > 0 {
+			d.moved = append(d.moved, old.pub)
 			old.giveUp(SealedTooMany)
 			d.waiting -= old.waiting
 			old.waiting = 0

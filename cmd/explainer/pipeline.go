@@ -72,13 +72,13 @@ func (t *teller) pipe(r *pcap.Reader) error {
 		for in := range inputs {
 			out := newMessageBatch()
 			for _, i := range in.list {
-				s.add(out, i, t.decoder.Feed(i))
+				s.add(out, t.decoder.Feed(i))
 			}
 			in.free()
 			messages <- out
 		}
 		out := newMessageBatch()
-		s.add(out, nil, t.decoder.Finish())
+		s.add(out, t.decoder.Finish())
 		messages <- out
 	})
 	stages.Go(func() {
@@ -276,17 +276,14 @@ type track struct {
 }
 
 // add adds what one input gave.
-func (s *states) add(b *messageBatch, in capture.Input, ms []capture.Message) {
+func (s *states) add(b *messageBatch, ms []capture.Message) {
 	s.touched = s.touched[:0]
 	var own *track
-	switch in := in.(type) {
-	case *capture.Chunk:
-		own = s.tracks[in.Conn]
-	case *capture.Datagram:
-		own = s.tracks[in.Conn]
-	}
-	if own != nil {
-		s.touched = append(s.touched, own)
+	for _, c := range s.decoder.Moved() {
+		if t := s.tracks[c.Number]; t != nil && t.live == c && !slices.Contains(s.touched, t) {
+			own = t
+			s.touched = append(s.touched, t)
+		}
 	}
 	for _, m := range ms {
 		if m.Conn != nil {
