@@ -246,6 +246,7 @@ func (d *Decoder) free(c *conn) {
 func (d *Decoder) secret(s *keys.Secret) {
 	d.lines++
 	for _, c := range d.secrets.add(s) {
+		d.moved = append(d.moved, c.pub)
 		d.retry(c)
 	}
 	if s.Label == labelRSA {

@@ -161,7 +161,11 @@ func (s *secrets) forget(c *conn) {
 func (s *secrets) untie(c *conn, random [32]byte) {
 	e := s.byRandom[random]
 	delete(e.conns, c)
-	if len(e.conns) == 0 && !e.stored {
+	switch {
+	case len(e.conns) > 0:
+	case e.stored:
+		e.latest = maps.Clone(e.latest) // what is known of connections that are over changes no more
+	default:
 		delete(s.byRandom, random)
 	}
 }
