@@ -216,7 +216,7 @@ var unopenedSentences = []entry{
 	{noServer, "Not opened: what {server} sent is not in the capture, so version, cipher suite and its random number are not known.", []string{"5246 6.3", "8446 7.1"}},
 	{noServerHello, "Not opened: the ServerHello is not in the capture ({bytes} bytes that {gapsender} sent are missing, the first at offset {offset}), so version, cipher suite and its random number are not known.", []string{"5246 6.3", "8446 7.1"}},
 	{noKeyLog, "Not opened: no key log and no private key was given that says anything about this connection. Its client can be made to write one (SSLKEYLOGFILE), before it connects.", []string{"9850 1"}},
-	{noLine, "Not opened: of the {lines} of the key log none is for this connection: none begins with the random number of its ClientHello. The log is of another program or of another time.", []string{"9850 2"}},
+	{noLine, "Not opened: of the {lines} of the key log that were known by then none is for this connection: none begins with the random number of its ClientHello. The log may be of another program or another time, or not whole.", []string{"9850 2"}},
 	{otherDirection, "What {sender} sent is not opened: for this connection the key log has only lines for what {other} sent ({label}).", []string{"9850 2", "8446 7.1"}},
 	{otherLine, "What {sender} sent is not all opened: for this connection the key log has {label}, and not the line that these records need.", []string{"9850 2", "8446 7.1"}},
 	{gapBefore, "Not all that {sender} sent is opened: {bytes} bytes that {gapsender} sent are missing, the first at offset {offset}, and the place in the sequence of the records behind them was not found again. Each record opens only in its place.", []string{"5246 6.2.3", "8446 5.3"}},
