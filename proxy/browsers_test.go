@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -93,6 +94,38 @@ func TestBrowsersMirrored(t *testing.T) {
 	}
 }
 
+// TestCrossSiteWrite: a page of another site posts markup to a built-in page in Chromium, as a form that
+// sends itself. The built-in site refuses it, and nothing of it runs as a page of that site.
+func TestCrossSiteWrite(t *testing.T) {
+	r := withSites(t)
+	var port string
+	for _, scheme := range []string{"http", "https"} {
+		evil := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			fmt.Fprintf(w, `<form id=f method=POST enctype=text/plain action="%s://explainer.test/echo"><input name="<html><script>document.title='written'</script>" value=""></form><script>f.submit()</script>`, scheme)
+		})
+		server := httptest.NewServer(evil)
+		t.Cleanup(server.Close)
+		_, port, _ = net.SplitHostPort(server.Listener.Addr().String())
+		r.site(scheme+"-evil-proxied.shop.test", "127.0.0.1:"+port)
+	}
+	b := startChromium(t, r, port).(*chromium)
+	for _, scheme := range []string{"http", "https"} {
+		if code, err := b.open("http://" + scheme + "-evil-proxied.shop.test/"); code != "" || err != nil {
+			t.Fatalf("the page that posts: %q, %v", code, err)
+		}
+		var seen struct{ Result struct{ Value string } }
+		for !strings.HasPrefix(seen.Result.Value, scheme+"://explainer.test/echo complete ") {
+			if err := b.call("Runtime.evaluate", map[string]any{"expression": "location.href + ' ' + document.readyState + ' ' + document.title + ' ' + document.documentElement.innerText"}, &seen, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !strings.Contains(seen.Result.Value, "cross-origin request") || strings.Contains(seen.Result.Value, "written") {
+			t.Errorf("%s: %q", scheme, seen.Result.Value)
+		}
+	}
+}
+
 // browserOrigin is an origin whose certificate has the faults that the name asked for is made of.
 func browserOrigin(t *testing.T, r *rig) (port string) {
 	var mu sync.Mutex
@@ -124,7 +157,7 @@ func browserOrigin(t *testing.T, r *rig) (port string) {
 
 // autoConfig is the URL of a script that says which names the proxy is for.
 func (r *rig) autoConfig() string {
-	script := fmt.Sprintf("function FindProxyForURL(u, h) { return h.endsWith('-proxied.shop.test') ? 'PROXY %s' : 'DIRECT' }", r.addr)
+	script := fmt.Sprintf("function FindProxyForURL(u, h) { return h.endsWith('-proxied.shop.test') || h.endsWith('explainer.test') ? 'PROXY %s' : 'DIRECT' }", r.addr)
 	return "data:application/x-ns-proxy-autoconfig;base64," + base64.StdEncoding.EncodeToString([]byte(script))
 }
 

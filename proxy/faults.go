@@ -84,20 +84,37 @@ func faultHandler(f *ca.Fault) http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		sitePage.Execute(w, map[string]any{"Page": "fault", "Title": f.ID, "What": f.Wrong, "Fault": f, "Control": f.Severity == ca.Control, "Accepted": accepted, "Domain": siteDomain})
+		showSite(w, map[string]any{"Page": "fault", "Title": f.ID, "What": f.Wrong, "Fault": f, "Control": f.Severity == ca.Control, "Accepted": accepted, "Domain": siteDomain})
 	})
 	// What the index page asks for, from another origin.
 	mux.HandleFunc("/probe", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		if origin := r.Header.Get("Origin"); ownOrigin(origin) {
+			w.Header().Set("Access-Control-Allow-Origin", origin)
+		}
+		w.Header().Set("Vary", "Origin")
 		fmt.Fprintln(w, "accepted")
 	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return guarded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asksForOthers(r) {
+			panic(http.ErrAbortHandler)
+		}
 		// The next visit is to be a new handshake.
 		w.Header().Set("Connection", "close")
 		w.Header().Set("Cache-Control", "no-store")
 		mux.ServeHTTP(w, r)
-	})
+	}))
+}
+
+// ownOrigin reports whether an Origin header field names the index page's origin (RFC 6454 6.1).
+func ownOrigin(origin string) bool {
+	return origin == "http://"+siteDomain || origin == "https://"+siteDomain
+}
+
+// asksForOthers reports whether a browser says that a page of another site makes it
+// ask, and not its user. Such a page would learn from a mere answer what this browser fails to check.
+func asksForOthers(r *http.Request) bool {
+	return r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Dest") != "document" && !ownOrigin(r.Header.Get("Origin"))
 }
 
 // faultIndex is what the index page lists.

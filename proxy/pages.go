@@ -74,11 +74,12 @@ func (p page) render(accept string) (contentType string, body []byte) {
 // connection that brought it is not used again: the next may fare better.
 func pageHeader(contentType string, body []byte) http.Header {
 	return http.Header{
-		"Content-Type":           {contentType},
-		"Content-Length":         {strconv.Itoa(len(body))},
-		"Cache-Control":          {"no-store"},
-		"Connection":             {"close"},
-		"X-Content-Type-Options": {"nosniff"},
+		"Content-Type":            {contentType},
+		"Content-Length":          {strconv.Itoa(len(body))},
+		"Cache-Control":           {"no-store"},
+		"Connection":              {"close"},
+		"X-Content-Type-Options":  {"nosniff"},
+		"Content-Security-Policy": {"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"},
 	}
 }
 

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"embed"
@@ -173,9 +174,7 @@ func siteHandler(kind siteKind, authority *ca.Authority) http.Handler {
 	mux := http.NewServeMux()
 	show := func(page, title, what string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			w.Header().Set("Cache-Control", "no-store")
-			sitePage.Execute(w, map[string]any{
+			showSite(w, map[string]any{
 				"Page": page, "Title": title, "What": what, "Seen": seen(r, kind), "Kinds": siteKinds[1:], "Domain": siteDomain,
 				"CA": authority.Certificate().Subject.CommonName, "Fingerprint": strings.ReplaceAll(fmt.Sprintf("% X", authority.Fingerprint()), " ", ":"),
 			})
@@ -189,9 +188,7 @@ func siteHandler(kind siteKind, authority *ca.Authority) http.Handler {
 	if kind.Name == "" {
 		index := indexOf(authority)
 		mux.HandleFunc("/faults", func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			w.Header().Set("Cache-Control", "no-store")
-			sitePage.Execute(w, map[string]any{
+			showSite(w, map[string]any{
 				"Page": "faults", "Title": "Does this browser check?", "What": "Every built-in site with a bad certificate or a bad handshake, tried from this very browser.",
 				"Index": index(), "Accepted": acceptedWords(), "Domain": siteDomain,
 			})
@@ -211,10 +208,12 @@ func siteHandler(kind siteKind, authority *ca.Authority) http.Handler {
 	})
 	// The trust test of the set-up page, asked for over https from the page on http.
 	mux.HandleFunc("/trusted", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("Access-Control-Allow-Origin", "http://"+siteDomain)
 		fmt.Fprintln(w, "trusted")
 	})
 	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		io.Copy(w, io.LimitReader(r.Body, 1<<20))
 	})
 	mux.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) {
@@ -237,7 +236,32 @@ func siteHandler(kind siteKind, authority *ca.Authority) http.Handler {
 			}
 		}
 	})
-	return mux
+	// Where people come to fetch a root, no other site may make a page say something.
+	return guarded(http.NewCrossOriginProtection().Handler(mux))
+}
+
+// guarded sets, on every answer, what keeps it from being taken for anything else than it is.
+func guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Referrer-Policy", "no-referrer")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// showSite writes a page of the built-in sites. Only the scripts and styles of the
+// template run in it: they have a nonce that differs for each answer.
+func showSite(w http.ResponseWriter, data map[string]any) {
+	nonce := rand.Text()
+	data["Nonce"] = nonce
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", fmt.Sprintf("default-src 'none'; script-src 'nonce-%[1]s'; style-src 'nonce-%[1]s'; img-src data:; "+
+		"connect-src 'self' https://%[2]s https://*.%[2]s wss://%[2]s wss://*.%[2]s; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", nonce, siteDomain))
+	sitePage.Execute(w, data)
 }
 
 // seen tells what the site itself sees of the connection that brought a request:

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -204,6 +205,104 @@ func TestSitesServe(t *testing.T) {
 		}
 		ws.Close(websocket.StatusNormalClosure, "")
 		cancel()
+	}
+}
+
+// TestSitesGuarded: no answer of a built-in site can be taken for a page that it is not, and only their own pages write to them.
+func TestSitesGuarded(t *testing.T) {
+	t.Parallel()
+	sites, _ := startSites(t)
+	for _, scheme := range []string{"http", "https"} {
+		port := map[string]int{"http": 80, "https": 443}[scheme]
+		client := siteClient(lookup(t, sites, siteDomain, port), siteDomain, false)
+		ask := func(method, path string, header ...string) *http.Response {
+			t.Helper()
+			req, err := http.NewRequest(method, scheme+"://"+siteDomain+path, strings.NewReader("<script>1</script>"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := 0; i < len(header); i += 2 {
+				req.Header.Set(header[i], header[i+1])
+			}
+			resp, err := client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			return resp
+		}
+		for _, path := range []string{"/", "/faults", "/try", "/ca.pem", "/ca.cer", "/trusted", "/echo", "/events", "/nonsense"} {
+			h := ask(http.MethodGet, path).Header
+			if h.Get("X-Content-Type-Options") != "nosniff" || !strings.HasPrefix(h.Get("Content-Security-Policy"), "default-src 'none'; ") || h.Get("Content-Type") == "" {
+				t.Errorf("%s %s: %v", scheme, path, h)
+			}
+			if page := strings.HasPrefix(h.Get("Content-Type"), "text/html"); page != slices.Contains([]string{"/", "/faults", "/try"}, path) {
+				t.Errorf("%s %s: %v", scheme, path, h)
+			}
+		}
+		for _, tt := range []struct {
+			header []string
+			status int
+		}{
+			{nil, 200}, // no browser
+			{[]string{"Origin", scheme + "://explainer.test"}, 200},
+			{[]string{"Origin", scheme + "://explainer.test", "Sec-Fetch-Site", "same-origin"}, 200},
+			{[]string{"Origin", "http://evil.test"}, 403},
+			{[]string{"Origin", "null"}, 403},
+			{[]string{"Origin", "https://tls13.explainer.test", "Sec-Fetch-Site", "same-site"}, 403},
+			{[]string{"Origin", "http://evil.test", "Sec-Fetch-Site", "cross-site"}, 403},
+		} {
+			if resp := ask(http.MethodPost, "/echo", tt.header...); resp.StatusCode != tt.status {
+				t.Errorf("%s, POST with %q: %s, want %d", scheme, tt.header, resp.Status, tt.status)
+			}
+		}
+	}
+}
+
+// TestFaultSiteAnswersItsVisitor: the answer of a fault's site is for whoever visits it and for the index page;
+// a page elsewhere does not learn from it what the browser accepts.
+func TestFaultSiteAnswersItsVisitor(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(faultHandler(ca.FaultOf("expired")))
+	t.Cleanup(server.Close)
+	for _, tt := range []struct {
+		header   []string
+		answered bool
+		readable string
+	}{
+		{nil, true, ""},
+		{[]string{"Sec-Fetch-Site", "none", "Sec-Fetch-Dest", "document"}, true, ""},
+		{[]string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "document"}, true, ""}, // somebody followed a link
+		{[]string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Dest", "empty", "Origin", "https://explainer.test"}, true, "https://explainer.test"},
+		{[]string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "empty", "Origin", "http://explainer.test"}, true, "http://explainer.test"},
+		{[]string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "empty", "Origin", "https://evil.test"}, false, ""},
+		{[]string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "image"}, false, ""},
+		{[]string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "iframe"}, false, ""},
+	} {
+		for _, path := range []string{"/", "/probe", "/nonsense"} {
+			req, err := http.NewRequest(http.MethodGet, server.URL+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := 0; i < len(tt.header); i += 2 {
+				req.Header.Set(tt.header[i], tt.header[i+1])
+			}
+			resp, err := http.DefaultTransport.RoundTrip(req)
+			if tt.answered != (err == nil) {
+				t.Errorf("%s with %q: %v", path, tt.header, err)
+			}
+			if err != nil {
+				continue
+			}
+			resp.Body.Close()
+			want := ""
+			if path == "/probe" {
+				want = tt.readable
+			}
+			if got := resp.Header.Get("Access-Control-Allow-Origin"); got != want {
+				t.Errorf("%s with %q may be read by %q, want %q", path, tt.header, got, want)
+			}
+		}
 	}
 }
 
