@@ -33,8 +33,14 @@ type RecorderOptions struct {
 	Version  string      // of explainer, for the recording's first fact
 	Textbook bool        // textbook mode, for the same
 	KeyLog   io.Writer   // if not nil, gets every key log line as well (RFC 9850)
-	OnError  func(error) // if not nil, called once, from another goroutine, when the recording cannot go on
+	OnError  func(error) // if not nil, called from another goroutine when the recording cannot go on, and when the key log cannot (a *KeyLogError); once for each
 }
+
+// A KeyLogError is why no more keys are written to the key log.
+type KeyLogError struct{ Err error }
+
+func (e *KeyLogError) Error() string { return fmt.Sprintf("write the key log: %v", e.Err) }
+func (e *KeyLogError) Unwrap() error { return e.Err }
 
 // A Recorder gives everything that passes one order and writes it to a
 // recording (pcapng with the keys inside). Taps give it data; secrets and facts
@@ -418,7 +424,10 @@ func (r *Recorder) write(e *entry) {
 		r.pcap.Secret(e.secret)
 		if r.keyLog != nil {
 			if _, err := io.WriteString(r.keyLog, e.secret.String()+"\n"); err != nil {
-				r.keyLog, r.keyErr = nil, fmt.Errorf("write the key log: %w", err)
+				r.keyLog, r.keyErr = nil, &KeyLogError{err}
+				if r.onError != nil {
+					r.onError(r.keyErr)
+				}
 			}
 		}
 	case entryFact:

@@ -75,6 +75,7 @@ Examples:
 		&cli.DurationFlag{Name: "timeout", Value: 10 * time.Second, Usage: "kill a run, with all that it started, after `TIME`"},
 		&cli.IntFlag{Name: "jobs", Usage: "run `N` side by side", DefaultText: "one for each processor, at least two"},
 		&cli.StringFlag{Name: "write", Aliases: []string{"w"}, Usage: "keep the recording in `FILE` (pcapng, with the keys inside)"},
+		forceFlag,
 		&cli.StringFlag{Name: "format", Value: "text", Usage: "form of the report: `text|json|junit`"},
 		&cli.BoolFlag{Name: "show-secrets", Usage: "do not mask what the client gave away", DisableDefaultText: true},
 		&cli.StringFlag{Name: "color", Value: "auto", Usage: "use colours: `auto|always|never`"},
@@ -310,7 +311,7 @@ func newChecking(c *cli.Context, plan *capture.CheckPlan) (*checking, error) {
 	if err != nil {
 		return nil, failed(err, "")
 	}
-	if k.recording, k.keep, err = openRecording(c.String("write")); err != nil {
+	if k.recording, k.keep, err = openRecording(c); err != nil {
 		return nil, err
 	}
 	k.recorder, err = proxy.NewRecorder(k.recording, proxy.RecorderOptions{Version: version(), OnError: func(err error) {
@@ -498,16 +499,19 @@ func (k *checking) stop() (*annotate.CheckReport, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	k.proxy.Shutdown(ctx)
-	err := k.recorder.Close()
+	err := k.recorder.Close() // told when it happened
+	if err != nil {
+		err = childExit(1)
+	}
 	go func() {
 		for range k.ended {
 		}
 	}()
-	if e := <-k.judged; err == nil {
-		err = e
+	if e := <-k.judged; err == nil && e != nil {
+		err = failed(e, "")
 	}
 	if err != nil {
-		return nil, failed(err, "")
+		return nil, err
 	}
 	if k.keep {
 		say(k.errw, fmt.Sprintf("the recording is in %s, with its keys: explainer check --from %s, explainer read %s", k.recording.Name(), k.recording.Name(), k.recording.Name()))

@@ -31,6 +31,7 @@ Examples:
    explainer read demo.pcapng`,
 	Flags: append([]cli.Flag{
 		&cli.StringFlag{Name: "write", Aliases: []string{"w"}, Value: "demo.pcapng", Usage: "keep the recording in `FILE`"},
+		forceFlag,
 		&cli.BoolFlag{Name: "textbook", Usage: "the client's leg speaks the textbook's TLS 1.2 with RSA at every site", DisableDefaultText: true},
 		&cli.StringFlag{Name: "listen-host", Value: "127.0.0.1", Hidden: true},
 		&cli.IntFlag{Name: "listen-port", Hidden: true},

@@ -117,11 +117,10 @@ func gradeOwn(c *cli.Context) (*grade.Report, error) {
 	if err != nil {
 		return nil, failed(err, "")
 	}
-	recording, _, err := openRecording("")
+	recording, err := openOutput("recording", filepath.Join(dir, "grade.pcapng"), outputRecording, false)
 	if err != nil {
 		return nil, err
 	}
-	defer os.Remove(recording.Name())
 	defer recording.Close()
 	recorder, err := proxy.NewRecorder(recording, proxy.RecorderOptions{Version: version()})
 	if err != nil {

@@ -38,6 +38,7 @@ var proxyFlags = append([]cli.Flag{
 	&cli.IntFlag{Name: "listen-port", Aliases: []string{"p"}, Value: 8080, Usage: "`PORT` to listen on; 0 picks a free one, as run and browse do by themselves", DefaultText: "8080"},
 	&cli.StringFlag{Name: "listen-host", Value: "127.0.0.1", Usage: "`ADDRESS` to listen on"},
 	&cli.StringFlag{Name: "write", Aliases: []string{"w"}, Usage: "keep the recording in `FILE` (pcapng, with the keys inside)"},
+	forceFlag,
 	&cli.StringFlag{Name: "keylog", EnvVars: []string{"SSLKEYLOGFILE"}, Usage: "append the keys of both legs to `FILE` as well"},
 	&cli.BoolFlag{Name: "textbook", Usage: "the browser's leg speaks TLS 1.2 with RSA key transport, as the textbook tells it", DisableDefaultText: true},
 	&cli.StringSliceFlag{Name: "passthrough", Usage: "record `HOST` without decrypting it; * matches any part (repeatable)"},
@@ -82,8 +83,8 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*annotate.Event)) (*liv
 		}
 	}()
 	if name := c.String("story"); name != "" {
-		if l.story, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
-			return nil, writeError("story", err)
+		if l.story, err = openOutput("story", name, outputReplace, false); err != nil {
+			return nil, err
 		}
 		storyTo = l.story
 	}
@@ -98,19 +99,23 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*annotate.Event)) (*liv
 		return nil, err
 	}
 	l.url = "http://" + l.listener.Addr().String()
-	if l.recording, l.keep, err = openRecording(c.String("write")); err != nil {
+	if l.recording, l.keep, err = openRecording(c); err != nil {
 		return nil, err
 	}
 	options := proxy.RecorderOptions{
 		Textbook: p.Textbook,
 		Version:  version(),
 		OnError: func(err error) {
+			if errors.As(err, new(*proxy.KeyLogError)) {
+				say(l.errw, fmt.Sprintf("the key log ends here: %v; traffic, recording and story go on", err))
+				return
+			}
 			say(l.errw, fmt.Sprintf("the recording ends here: %v; traffic goes on, its story does not", err))
 		},
 	}
 	if name := c.String("keylog"); name != "" {
-		if l.keylog, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
-			return nil, writeError("key log", err)
+		if l.keylog, err = openOutput("key log", name, outputAppend, false); err != nil {
+			return nil, err
 		}
 		options.KeyLog = l.keylog
 	}
@@ -199,7 +204,7 @@ func (l *live) stop() error {
 		err = nil // what was still open was cut, and the story says so
 	}
 	if e := l.recorder.Close(); err == nil && e != nil {
-		err = failed(e, "")
+		err = childExit(1) // it was told when it happened
 	}
 	var late <-chan time.Time
 	for waiting := true; waiting; {
@@ -244,23 +249,16 @@ func (l *live) discard() {
 }
 
 // openRecording opens the file of -w, or a temporary one; both are readable by their owner alone.
-func openRecording(name string) (f *os.File, keep bool, err error) {
-	if name == "" {
-		// CreateTemp makes files with mode 0600.
-		if f, err = os.CreateTemp("", "explainer-*.pcapng"); err != nil {
-			return nil, false, failed(fmt.Errorf("no place for the recording: %w", err), "name a file with -w FILE, or set TMPDIR")
-		}
-		return f, false, nil
+func openRecording(c *cli.Context) (f *os.File, keep bool, err error) {
+	if name := c.String("write"); name != "" {
+		f, err = openOutput("recording", name, outputRecording, c.Bool(forceFlag.Name))
+		return f, true, err
 	}
-	if f, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
-		return nil, false, writeError("recording", err)
+	// CreateTemp makes files with mode 0600.
+	if f, err = os.CreateTemp("", "explainer-*.pcapng"); err != nil {
+		return nil, false, failed(fmt.Errorf("no place for the recording: %w", err), "name a file with -w FILE, or set TMPDIR")
 	}
-	// An older file keeps its mode when it is written over.
-	if err := f.Chmod(0o600); err != nil {
-		f.Close()
-		return nil, false, writeError("recording", err)
-	}
-	return f, true, nil
+	return f, false, nil
 }
 
 func listen(c *cli.Context) (net.Listener, error) {

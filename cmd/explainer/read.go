@@ -238,21 +238,6 @@ func (r *reading) open(s *source, t *teller) (*pcap.Reader, error) {
 	return packets, nil
 }
 
-// writeError is a file that cannot be opened for writing, in words.
-func writeError(what string, err error) error {
-	var path *fs.PathError
-	if !errors.As(err, &path) {
-		return failed(err, "")
-	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return failed(fmt.Errorf("%s %s: there is no folder %s", what, path.Path, filepath.Dir(path.Path)), "")
-	case errors.Is(err, fs.ErrPermission):
-		return failed(fmt.Errorf("%s %s: no permission to write it", what, path.Path), "")
-	}
-	return failed(fmt.Errorf("%s %s: %w", what, path.Path, path.Err), "")
-}
-
 // fileError is a file that cannot be opened, in words.
 func fileError(what string, err error) error {
 	var path *fs.PathError

@@ -22,13 +22,14 @@ import (
 // rewriteFlags ask for a copy of the capture in place of the story.
 var rewriteFlags = []cli.Flag{
 	&cli.StringFlag{Name: "write", Aliases: []string{"w"}, Usage: "do not tell the story, but copy the capture to `FILE` (pcapng) with the story as packet comments, and with the keys of --keylog that belong to it"},
+	forceFlag,
 	&cli.BoolFlag{Name: "strip-keys", Usage: "with -w: leave all keys out of the copy", DisableDefaultText: true},
 	&cli.BoolFlag{Name: "redact", Usage: "with -w: overwrite in the copy what people sent (bodies, cookies, passwords, query strings, ...), so that it can be shared with its keys", DisableDefaultText: true},
 }
 
 // rewriting tells whether the flags ask for a copy.
 func rewriting(c *cli.Context) bool {
-	return c.IsSet("write") || c.Bool("strip-keys") || c.Bool("redact")
+	return c.IsSet("write") || c.Bool(forceFlag.Name) || c.Bool("strip-keys") || c.Bool("redact")
 }
 
 // rewrite copies a capture with the story as packet comments. It goes through
@@ -41,6 +42,8 @@ func rewrite(c *cli.Context, names []string, log []keys.Secret, private []*keys.
 		return usage("-w needs the name of a file", "")
 	case to == "" && redact:
 		return usage("--redact is for the copy that -w writes", `as in "explainer read -w copy.pcapng --redact session.pcapng"`)
+	case to == "" && c.Bool(forceFlag.Name):
+		return usage("--force is for the copy that -w writes", `as in "explainer read -w copy.pcapng --force session.pcapng"`)
 	case to == "":
 		return usage("--strip-keys is for the copy that -w writes", `as in "explainer read -w copy.pcapng --strip-keys session.pcapng"`)
 	case len(names) > 1:
@@ -75,6 +78,17 @@ func rewrite(c *cli.Context, names []string, log []keys.Secret, private []*keys.
 			return usage("-w "+to+" is the capture itself", "name another file for the copy")
 		case !old.Mode().IsRegular():
 			return usage("-w "+to+" is no file", "")
+		}
+		if !c.Bool(forceFlag.Name) {
+			f, err := os.Open(to)
+			if err != nil {
+				return writeError("copy", err)
+			}
+			err = replaceable(to, f, old.Size())
+			f.Close()
+			if err != nil {
+				return err
+			}
 		}
 	}
 	var cut error

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"explainer/capture/pcap"
+
+	"github.com/urfave/cli/v2"
+)
+
+// forceFlag stands beside every -w.
+var forceFlag = &cli.BoolFlag{Name: "force", Usage: "with -w: write over a file that is no recording of explainer's", DisableDefaultText: true}
+
+// How an output treats what its file holds.
+type outputMode uint8
+
+const (
+	outputReplace   outputMode = iota // it is written over
+	outputAppend                      // it stays, and more is added
+	outputRecording                   // it is written over if it is empty or a recording, or with --force
+)
+
+// openOutput opens a file that tells of traffic. A regular file is made readable
+// by its owner alone, whoever made it; a device, a pipe or the like is written to and left as it is.
+func openOutput(what, name string, mode outputMode, force bool) (*os.File, error) {
+	flags := os.O_WRONLY | os.O_CREATE
+	switch {
+	case !isRegular(name):
+		flags = os.O_WRONLY | syscall.O_NONBLOCK // opening a named pipe that nobody reads would wait for ever
+	case mode == outputAppend:
+		flags |= os.O_APPEND
+	case mode == outputRecording:
+		flags = os.O_RDWR | os.O_CREATE
+	}
+	f, err := os.OpenFile(name, flags, 0o600)
+	if err != nil {
+		return nil, writeError(what, err)
+	}
+	info, err := f.Stat()
+	if err == nil && info.Mode().IsRegular() {
+		err = claim(f, info, mode, force)
+	}
+	if err != nil {
+		f.Close()
+		var known *failure
+		if errors.As(err, &known) {
+			return nil, err
+		}
+		return nil, writeError(what, err)
+	}
+	return f, nil
+}
+
+// claim makes a regular file ours.
+func claim(f *os.File, info os.FileInfo, mode outputMode, force bool) error {
+	if mode == outputRecording && !force {
+		if err := replaceable(f.Name(), f, info.Size()); err != nil {
+			return err
+		}
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		if err := f.Chmod(0o600); err != nil {
+			return err
+		}
+	}
+	if mode == outputAppend {
+		return nil
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	return f.Truncate(0)
+}
+
+// replaceable returns an error if a file that is read from its beginning holds
+// something that -w does not write over by itself.
+func replaceable(name string, f io.Reader, size int64) error {
+	if size == 0 {
+		return nil
+	}
+	if r, err := pcap.NewReader(f); err == nil && r.Own() {
+		return nil
+	}
+	return failed(fmt.Errorf("%s exists and is no recording of explainer's", name), "name another file, or write over it with --force")
+}
+
+// isRegular tells whether name is a regular file, or none yet.
+func isRegular(name string) bool {
+	info, err := os.Stat(name)
+	return err != nil || info.Mode().IsRegular() || info.IsDir()
+}
+
+// writeError is a file that cannot be opened for writing, in words.
+func writeError(what string, err error) error {
+	var path *fs.PathError
+	if !errors.As(err, &path) {
+		return failed(err, "")
+	}
+	what += " " + path.Path
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if _, no := os.Stat(filepath.Dir(path.Path)); errors.Is(no, fs.ErrNotExist) {
+			return failed(fmt.Errorf("%s: there is no folder %s", what, filepath.Dir(path.Path)), "")
+		}
+		return failed(fmt.Errorf("%s: no file can be made there", what), "")
+	case errors.Is(err, fs.ErrPermission):
+		return failed(fmt.Errorf("%s: no permission to write it", what), "")
+	case errors.Is(err, syscall.ENXIO):
+		return failed(fmt.Errorf("%s: nobody reads this pipe", what), "start first what is to read it")
+	case errors.Is(err, syscall.EISDIR):
+		return failed(fmt.Errorf("%s: this is a folder", what), "name a file in it")
+	}
+	return failed(fmt.Errorf("%s: %w", what, path.Err), "")
+}
