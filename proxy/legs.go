@@ -24,9 +24,6 @@ import (
 	"explainer/capture"
 )
 
-// halfOpenTime bounds how long one direction may rest after the other has ended.
-const halfOpenTime = time.Minute
-
 // tunnel serves what a client does behind CONNECT.
 func (p *Proxy) tunnel(t *Tap, to target) {
 	defer t.Close()
@@ -479,14 +476,20 @@ func (p *Proxy) relay(a, b end) {
 	}()
 	r.copy(a, b)
 	<-done
+	if e := r.first.Load(); e != nil {
+		r.endedBy(e.outcome, e.detail)
+	}
 	a.tap.Close()
 	b.tap.Close()
 }
 
 type relaying struct {
-	a, b end
-	half atomic.Bool // one direction has ended
+	a, b  end
+	first atomic.Pointer[ending] // the direction that ended first
 }
+
+// An ending says who ended a direction, as FactClosed does.
+type ending struct{ outcome, detail string }
 
 // endedBy says who ended both connections.
 func (r *relaying) endedBy(outcome, detail string) {
@@ -508,9 +511,6 @@ func (r *relaying) copy(to, from end) {
 			}
 		}
 		if err == nil {
-			if r.half.Load() {
-				from.tap.SetReadDeadline(time.Now().Add(halfOpenTime))
-			}
 			continue
 		}
 		if err != io.EOF {
@@ -522,18 +522,16 @@ func (r *relaying) copy(to, from end) {
 	}
 }
 
-// finish passes on the end of from's direction.
+// finish passes on the end of from's direction. Who ended the connections is
+// told when both directions have: until then the proxy may still have to do it.
 func (r *relaying) finish(to, from end) {
 	// A truncated stream (RFC 8446 6.1) is passed on as such: a FIN alone.
 	truncated := from.tls != nil && from.tap.peerEnd.Load() == endFin
-	detail := ""
+	e := &ending{outcome: from.who()}
 	if truncated {
-		detail = "no close_notify"
+		e.detail = "no close_notify"
 	}
-	r.endedBy(from.who(), detail)
-	if !r.half.Swap(true) {
-		to.tap.SetReadDeadline(time.Now().Add(halfOpenTime))
-	}
+	r.first.CompareAndSwap(nil, e)
 	if from.tls == nil || truncated {
 		to.tap.CloseWrite()
 		return

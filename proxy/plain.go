@@ -182,6 +182,9 @@ func (p *Proxy) servePlain(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// halfOpenTime bounds how long an origin may take to answer a client that sends no more.
+const halfOpenTime = time.Minute
+
 // whileWaiting returns a context for a request of t's client. The one that
 // net/http makes ends as soon as the client sends FIN; but a client may say with
 // that only that it has nothing more to ask (RFC 9112 9.6), and still get its answer.

@@ -202,6 +202,72 @@ func TestHalfClose(t *testing.T) {
 	}
 }
 
+// TestHalfCloseWaits: who has sent everything waits as long as the origin lets it, and the
+// story has who ended it: the client, which ended first, or the proxy, which did not wait for the other.
+func TestHalfCloseWaits(t *testing.T) {
+	for name, finished := range map[string]bool{"answered": true, "shut down": false} {
+		t.Run(name, func(t *testing.T) {
+			both := func(t *testing.T, way string, open func(*rig) (io.Reader, func())) {
+				t.Run(way, func(t *testing.T) {
+					r := newRig(t, nil)
+					answer, ended := make(chan struct{}), make(chan error, 1)
+					serve := func(c net.Conn) {
+						_, err := io.ReadAll(c) // up to the client's end
+						ended <- err
+						<-answer
+						if finished {
+							io.WriteString(c, "answer")
+						}
+					}
+					if way == "TLS" {
+						r.rawOrigin("shop.test", func(c *tls.Conn) { serve(c) })
+					} else {
+						r.tcpOrigin("shop.test", serve)
+					}
+					c, closeWrite := open(r)
+					closeWrite()
+					if err := <-ended; err != nil {
+						t.Fatal(err)
+					}
+					r.Proxy.mu.Lock()
+					for tap := range r.taps { // no clock runs
+						if d := tap.deadline.Load(); d != 0 {
+							t.Errorf("a deadline in %v", time.Until(time.Unix(0, d)))
+						}
+					}
+					r.Proxy.mu.Unlock()
+					if finished {
+						close(answer)
+						if b, err := io.ReadAll(c); string(b) != "answer" || err != nil {
+							t.Errorf("%q, %v", b, err)
+						}
+					}
+					items := r.items()
+					if !finished {
+						close(answer)
+					}
+					checkRecording(t, items)
+					for _, f := range facts(items, capture.FactClosed) {
+						if want := map[bool]string{true: "client", false: "proxy-shutdown"}[finished]; f.Outcome != want || f.Detail != "" {
+							t.Errorf("%+v, want %s", f, want)
+						}
+					}
+				})
+			}
+			both(t, "TLS", func(r *rig) (io.Reader, func()) {
+				c, _ := r.dialTLS("shop.test")
+				io.WriteString(c, "request")
+				return c, func() { c.CloseWrite() }
+			})
+			both(t, "tunnel", func(r *rig) (io.Reader, func()) {
+				c := r.tunnel("shop.test:4")
+				io.WriteString(c, "request")
+				return c, func() { c.CloseWrite() }
+			})
+		})
+	}
+}
+
 // TestTruncation: an end without close_notify is no good end, and does not become one on the way.
 func TestTruncation(t *testing.T) {
 	r := newRig(t, nil)
