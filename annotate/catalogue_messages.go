@@ -166,6 +166,7 @@ var factSentences = []entry{
 	{"fact-plain-http", "Connections {conn} and {peer} carry plain HTTP requests for {host}.", nil},
 	{"fact-pass-through", "The proxy passes this on without decrypting it, as asked for with {detail}.", nil},
 	{"fact-opaque-not-tls", "The proxy passes this on as it is: what the client sent in the tunnel is not TLS.", nil},
+	{"fact-opaque-server-first", "The proxy passes this on as it is: the client said nothing in the tunnel, and the server spoke first, so this does not begin as TLS does.", []string{"8446 2"}},
 	{"fact-opaque-client-silent", "The proxy passes this on as it is: the client said nothing in the tunnel, so the server may be meant to speak first.", nil},
 	{"fact-dial-refused", "The proxy did not reach {host}: {addr} refused the connection.", nil},
 	{"fact-dial-timeout", "The proxy did not reach {host}: {addr} did not answer in time.", nil},

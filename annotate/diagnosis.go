@@ -44,6 +44,7 @@ const (
 	tooMany           = "unopened-too-many"
 	deflated          = "unopened-compressed"
 	noPhase           = "unopened-phase"
+	passedOn          = "unopened-passed-on" // the recording says that the proxy did not open it
 	eavesdropping     = "unopened-eavesdropper"
 )
 
@@ -113,6 +114,8 @@ func (x *Explainer) reasonSealed(c *conn, side int) (reason string, more []strin
 	switch {
 	case x.Eavesdropper:
 		return eavesdropping, nil
+	case c.pass != nil && len(h.secretLabels()) == 0:
+		return passedOn, nil
 	case h.ch == nil:
 		return noClientHello, nil
 	case h.sh == nil && !c.heard[1]:
@@ -235,5 +238,6 @@ var unopenedSentences = []entry{
 	{tooMany, "Not all that {sender} sent is opened: more bytes waited for a key than are kept. Give the key log before the capture, or the capture as a file.", nil},
 	{deflated, "Not all that {sender} sent is opened: the content is compressed, and what it needs to be undone is missing.", []string{"3749 2"}},
 	{noPhase, "Not all that {sender} sent is opened: the messages that say which keys these records have are not in the capture.", nil},
+	{passedOn, "Not opened: the proxy passed this on as it was, so it has no keys to it, and none were given that say anything about this connection.", []string{"9850 1"}},
 	{eavesdropping, "Nothing is opened: whoever listens on the path has no keys.", nil},
 }

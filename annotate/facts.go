@@ -173,8 +173,11 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 		tell("pass-through", "fact-pass-through")
 	case capture.FactOpaque:
 		id := "fact-opaque-not-tls"
-		if f.Outcome == "client-silent" {
+		switch f.Outcome {
+		case "client-silent":
 			id = "fact-opaque-client-silent"
+		case "server-first":
+			id = "fact-opaque-server-first"
 		}
 		tell("not decrypted", id)
 	case capture.FactDialFailed:

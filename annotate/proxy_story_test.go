@@ -239,6 +239,35 @@ func TestPassThrough(t *testing.T) {
 	}
 }
 
+// TestPassedOn: what the recording says was passed on is not blamed on a key log, whatever lines it has of other connections.
+func TestPassedOn(t *testing.T) {
+	for _, outcome := range []string{"client-silent", "server-first", "not-tls"} {
+		tp, other := fixtures(t)["tls13-full"][0], fixtures(t)["tls12-ecdhe"][0]
+		tp.keys.Reset()
+		in := []capture.Input{}
+		if err := keys.ReadLog(&other.keys, func(s keys.Secret) { in = append(in, &s) }); err != nil || len(in) == 0 {
+			t.Fatalf("%d keys, %v", len(in), err)
+		}
+		for _, i := range through(tp, tp, nil, "ok") {
+			if f, ok := i.(*capture.Fact); ok {
+				switch f.Kind {
+				case capture.FactSession:
+					in = append(in, f, &capture.Fact{Time: f.Time, Kind: capture.FactOpaque, Conn: 1, Peer: 2, Host: f.Host, Outcome: outcome})
+					continue
+				case capture.FactLeaf, capture.FactOriginVerified:
+					continue
+				}
+			}
+			in = append(in, i)
+		}
+		for _, l := range legs(events(messages(in))) {
+			if len(l.Unopened) != 1 || l.Unopened[0].Reason != "passed-on" {
+				t.Errorf("%s, %s leg: %+v", outcome, l.Leg, l.Unopened)
+			}
+		}
+	}
+}
+
 func TestNoise(t *testing.T) {
 	var d capture.Decoder
 	x := new(annotate.Explainer)

@@ -132,7 +132,7 @@ const (
 	FactRecording      FactKind = "recording"       // the recording began: Detail = version of explainer; Host = "textbook" in textbook mode
 	FactSession        FactKind = "session"         // Conn (browser leg) and Peer (origin leg) are one session; Host = host:port asked for
 	FactPassThrough    FactKind = "pass-through"    // relayed without decrypting; Detail = the --passthrough pattern that asked for it
-	FactOpaque         FactKind = "opaque"          // relayed without decrypting because it is not TLS; Outcome = client-silent | not-tls
+	FactOpaque         FactKind = "opaque"          // relayed without decrypting: Outcome = not-tls (what the client sent) | server-first (the client was silent, then the server spoke) | client-silent (neither had spoken, or in old recordings the client had not)
 	FactPlainHTTP      FactKind = "plain-http"      // Conn and Peer carry one plain HTTP request; Host = host:port
 	FactDialFailed     FactKind = "dial-failed"     // no TCP connection to the origin: Host, Addr; Outcome = refused | timeout | unreachable | loop | canceled | other; Detail = the system's words
 	FactLookupFailed   FactKind = "lookup-failed"   // the name could not be resolved: Host; Detail

@@ -35,38 +35,125 @@ func (p *Proxy) tunnel(t *Tap, to target) {
 		return
 	}
 	if pattern, ok := p.passThrough(to.host, to.port); ok {
-		p.relayRaw(t, to, capture.Fact{Kind: capture.FactPassThrough, Conn: t.number(), Host: to.String(), Detail: pattern})
+		p.relayRaw(t, to, capture.Fact{Kind: capture.FactPassThrough, Conn: t.number(), Host: to.String(), Detail: pattern}, nil)
 		return
 	}
-	opaque := capture.Fact{Kind: capture.FactOpaque, Conn: t.number(), Host: to.String()}
-	t.SetReadDeadline(time.Now().Add(silence))
+	t.SetReadDeadline(time.Now().Add(p.silence))
 	first, err := t.peek(1)
-	if len(first) > 0 && first[0] != 0x16 {
-		first, err = t.peekMethod()
-	}
 	t.SetReadDeadline(time.Time{})
 	switch {
-	case len(first) == 0 && errors.Is(err, os.ErrDeadlineExceeded):
-		opaque.Outcome = "client-silent"
-		p.relayRaw(t, to, opaque)
-	case len(first) == 0:
+	case len(first) > 0:
+		p.spoken(t, to, nil)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		p.silent(t, to)
+	default:
 		// The client has gone; Close tells how.
-	case first[0] == 0x16: // a TLS record of the handshake type (RFC 8446 5.1)
+	}
+}
+
+// A called is an origin that was called before it was known what the client speaks.
+type called struct {
+	o    *Tap         // nil if it was not reached
+	fail *originError // why
+}
+
+// silent calls the origin of a client that waits, perhaps for the server to
+// speak first, perhaps because it is slow. Whoever speaks first decides.
+func (p *Proxy) silent(t *Tap, to target) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stop := t.watch(cancel)
+	var c called
+	c.o, _, c.fail = p.dial(ctx, t, to, false)
+	stop()
+	opaque := capture.Fact{Kind: capture.FactOpaque, Conn: t.number(), Host: to.String(), Outcome: "client-silent"}
+	if c.fail != nil {
+		// Behind the port of HTTPS no server speaks first: the client's hello may come yet, and it is answered with a page.
+		if to.port == 443 {
+			t.SetReadDeadline(time.Now().Add(handshakeTime))
+			t.peek(1)
+			t.SetReadDeadline(time.Time{})
+		}
+		if len(t.back) > 0 {
+			p.spoken(t, to, &c)
+		} else {
+			p.relayRaw(t, to, opaque, &c)
+		}
+		return
+	}
+	defer c.o.Close()
+	p.Recorder.Fact(capture.Fact{Kind: capture.FactSession, Conn: t.number(), Peer: c.o.number(), Host: to.String()})
+	heard := make(chan struct{}, 2)
+	stopClient := t.listen(func() { heard <- struct{}{} })
+	stopOrigin := c.o.listen(func() { heard <- struct{}{} })
+	<-heard
+	stopClient()
+	stopOrigin()
+	switch {
+	case len(c.o.back) > 0:
+		opaque.Outcome = "server-first"
+		p.relayRaw(t, to, opaque, &c)
+	case len(t.back) > 0:
+		p.spoken(t, to, &c)
+	default: // One of them has gone.
+		p.relayRaw(t, to, opaque, &c)
+	}
+}
+
+// spoken serves a client that has said something before the server did. c is nil if the origin was not called yet.
+func (p *Proxy) spoken(t *Tap, to target, c *called) {
+	t.SetReadDeadline(time.Now().Add(handshakeTime))
+	hello := t.peekHello()
+	t.SetReadDeadline(time.Time{})
+	if hello {
 		if len(p.PassThrough) > 0 {
 			if sni := t.peekSNI(); sni != "" {
 				if pattern, ok := p.passThrough(sni, to.port); ok {
-					p.relayRaw(t, to, capture.Fact{Kind: capture.FactPassThrough, Conn: t.number(), Host: to.String(), Detail: pattern})
+					p.relayRaw(t, to, capture.Fact{Kind: capture.FactPassThrough, Conn: t.number(), Host: to.String(), Detail: pattern}, c)
 					return
 				}
 			}
 		}
-		p.intercept(t, to)
-	case isRequestLine(first):
-		p.relayRaw(t, to, capture.Fact{Kind: capture.FactPlainHTTP, Conn: t.number(), Host: to.String()})
-	default:
-		opaque.Outcome = "not-tls"
-		p.relayRaw(t, to, opaque)
+		p.intercept(t, to, c)
+		return
 	}
+	t.SetReadDeadline(time.Now().Add(p.silence))
+	word, _ := t.peekMethod()
+	t.SetReadDeadline(time.Time{})
+	if isRequestLine(word) {
+		p.relayRaw(t, to, capture.Fact{Kind: capture.FactPlainHTTP, Conn: t.number(), Host: to.String()}, c)
+		return
+	}
+	p.relayRaw(t, to, capture.Fact{Kind: capture.FactOpaque, Conn: t.number(), Host: to.String(), Outcome: "not-tls"}, c)
+}
+
+// peekHello reports whether the client begins as with a ClientHello: a record of
+// the handshake type and version 3.x (RFC 8446 5.1) that is not empty, and in it
+// a message of type 1 (RFC 8446 4).
+func (t *Tap) peekHello() bool {
+	for n := 1; n <= 6; n++ {
+		b, _ := t.peek(n)
+		if len(b) < n {
+			return false
+		}
+		switch c := b[n-1]; n {
+		case 1:
+			if c != 22 {
+				return false
+			}
+		case 2:
+			if c != 3 {
+				return false
+			}
+		case 5:
+			if length := int(b[3])<<8 | int(c); length == 0 || length > 1<<14 {
+				return false
+			}
+		case 6:
+			return c == 1
+		}
+	}
+	return false
 }
 
 // longestMethod is that of the registered HTTP methods, UPDATEREDIRECTREF.
@@ -132,13 +219,18 @@ func (c *peekConn) Read(b []byte) (int, error) {
 
 func (c *peekConn) Write(b []byte) (int, error) { return len(b), nil }
 
-// relayRaw connects t with the origin as it is. f tells why it is not decrypted.
-func (p *Proxy) relayRaw(t *Tap, to target, f capture.Fact) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	stop := t.watch(cancel)
-	o, _, fail := p.dial(ctx, t, to, false)
-	stop()
+// relayRaw connects t with the origin as it is. f tells why it is not decrypted. c is nil if the origin was not called yet.
+func (p *Proxy) relayRaw(t *Tap, to target, f capture.Fact, c *called) {
+	early := c != nil
+	if !early {
+		c = &called{}
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		stop := t.watch(cancel)
+		c.o, _, c.fail = p.dial(ctx, t, to, false)
+		stop()
+	}
+	o, fail := c.o, c.fail
 	if fail != nil {
 		p.Recorder.Fact(f)
 		t.endedBy("proxy", fail.ID)
@@ -152,7 +244,7 @@ func (p *Proxy) relayRaw(t *Tap, to target, f capture.Fact) {
 	}
 	defer o.Close()
 	f.Peer = o.number()
-	if f.Kind != capture.FactPlainHTTP {
+	if f.Kind != capture.FactPlainHTTP && !early {
 		p.Recorder.Fact(capture.Fact{Kind: capture.FactSession, Conn: t.number(), Peer: o.number(), Host: to.String()})
 	}
 	p.Recorder.Fact(f)
@@ -165,6 +257,7 @@ type session struct {
 	t  *Tap
 	to target
 
+	called *called   // nil if the origin is yet to be called
 	origin *Tap      // nil without one
 	up     *upstream // the TLS on it
 	fail   *originError
@@ -175,9 +268,12 @@ type session struct {
 }
 
 // intercept runs TLS with the client and the origin, and relays between them.
-func (p *Proxy) intercept(t *Tap, to target) {
+func (p *Proxy) intercept(t *Tap, to target, c *called) {
 	site, _ := p.site(to)
-	s := &session{p: p, t: t, to: to, textbook: p.Textbook || site.Textbook}
+	s := &session{p: p, t: t, to: to, called: c, textbook: p.Textbook || site.Textbook}
+	if c != nil {
+		s.origin = c.o
+	}
 	t.SetDeadline(time.Now().Add(handshakeTime))
 	t.hold()
 	conn := tls.Server(t, &tls.Config{
@@ -334,12 +430,19 @@ func (s *session) mirror(hello *tls.ClientHelloInfo, name string) *tls.Certifica
 
 // reach opens the origin's leg.
 func (s *session) reach(ctx context.Context, name string, alpn []string) {
-	o, site, fail := s.p.dial(ctx, s.t, s.to, false)
-	if s.fail = fail; fail != nil {
+	if c := s.called; c != nil {
+		s.origin, s.fail = c.o, c.fail
+	} else {
+		s.origin, _, s.fail = s.p.dial(ctx, s.t, s.to, false)
+	}
+	if s.fail != nil {
 		return
 	}
-	s.origin = o
-	s.p.Recorder.Fact(capture.Fact{Kind: capture.FactSession, Conn: s.t.number(), Peer: o.number(), Host: s.to.String()})
+	o := s.origin
+	if s.called == nil {
+		s.p.Recorder.Fact(capture.Fact{Kind: capture.FactSession, Conn: s.t.number(), Peer: o.number(), Host: s.to.String()})
+	}
+	site, _ := s.p.site(s.to)
 	if s.up, s.fail = s.p.secure(ctx, s.t, o, name, alpn, site); s.fail != nil {
 		o.endedBy("proxy", s.fail.ID)
 		o.Close()
@@ -467,6 +570,7 @@ func (e end) who() string {
 var relayBuffers = sync.Pool{New: func() any { b := make([]byte, 16<<10); return &b }}
 
 // relay copies both ways until both have ended or one has failed, and closes both.
+// Where one direction has ended, the other may rest as long as its sender lets it.
 func (p *Proxy) relay(a, b end) {
 	r := &relaying{a: a, b: b}
 	done := make(chan struct{})

@@ -373,7 +373,7 @@ func TestServerSpeaksFirst(t *testing.T) {
 	c.Close()
 	items := r.items()
 	checkRecording(t, items)
-	if f := fact(t, items, capture.FactOpaque); f.Outcome != "client-silent" || f.Host != "mail.test:25" {
+	if f := fact(t, items, capture.FactOpaque); f.Outcome != "server-first" || f.Host != "mail.test:25" {
 		t.Errorf("%+v", f)
 	}
 	if f := fact(t, items, capture.FactSession); f.Host != "mail.test:25" {
@@ -385,6 +385,10 @@ func TestNotTLS(t *testing.T) {
 	for first, want := range map[string]capture.Fact{
 		"SSH-2.0-x\r\n": {Kind: capture.FactOpaque, Outcome: "not-tls"},
 		"\x00\x01":      {Kind: capture.FactOpaque, Outcome: "not-tls"},
+		// The first byte of these is that of a handshake record.
+		"\x16\x00 ":                                {Kind: capture.FactOpaque, Outcome: "not-tls"},
+		"\x16\x03\x01\x00\x00\x01":                 {Kind: capture.FactOpaque, Outcome: "not-tls"},
+		"\x16\x03\x01\x00\x04\x02\x00\x00\x00":     {Kind: capture.FactOpaque, Outcome: "not-tls"},
 		"GET / HTTP/1.1\r\nHost: any.test\r\n\r\n": {Kind: capture.FactPlainHTTP},
 	} {
 		t.Run(first[:2], func(t *testing.T) {

@@ -39,9 +39,9 @@ const (
 	// handshakeTime bounds each of the browser's parts of a handshake: its
 	// ClientHello, and what follows the proxy's answer to it.
 	handshakeTime = 15 * time.Second
-	// silence is how long a client may say nothing after CONNECT before it is
-	// taken for one that waits for the server to speak first.
-	silence = time.Second
+	// silenceTime is how long a client may say nothing after CONNECT before its
+	// origin is called: it may wait for the server to speak first.
+	silenceTime = time.Second
 	// requestTime is how long a connection may take to its first whole request head.
 	requestTime = 2 * time.Minute
 	// idleTime is how long a plain HTTP connection may rest between requests.
@@ -79,6 +79,7 @@ type Proxy struct {
 	roots     *x509.CertPool
 	trusted   *verify.Roots // the same, for package verify
 	judged    judged
+	silence   time.Duration // silenceTime
 
 	mu       sync.Mutex
 	own      []netip.AddrPort // where the proxy itself listens
@@ -89,6 +90,9 @@ type Proxy struct {
 
 func (p *Proxy) init() {
 	p.taps = map[*Tap]struct{}{}
+	if p.silence == 0 {
+		p.silence = silenceTime
+	}
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}

@@ -233,6 +233,21 @@ func (t *Tap) watch(gone func()) (stop func()) {
 	if len(t.back) > 0 || t.backErr != nil {
 		return func() {}
 	}
+	return t.listen(func() {
+		if t.backErr != nil {
+			gone()
+		}
+	})
+}
+
+// listen calls heard once, when the peer has sent something or ended the
+// connection. What came is kept for Read. The function returned ends the
+// listening; nobody may read before it returned.
+func (t *Tap) listen(heard func()) (stop func()) {
+	if len(t.back) > 0 || t.backErr != nil {
+		heard()
+		return func() {}
+	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -241,7 +256,9 @@ func (t *Tap) watch(gone func()) (stop func()) {
 		t.back = append(t.back, buf[:n]...)
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.backErr = err
-			gone()
+		}
+		if n > 0 || t.backErr != nil {
+			heard()
 		}
 	}()
 	return func() {
