@@ -92,7 +92,7 @@ func (x *Explainer) checks(in verify.Input) *checked {
 	for _, der := range in.Chain {
 		put(der)
 	}
-	put([]byte{byte(in.Purpose), byte(in.Stapling), byte(len(x.authorities.own))})
+	put([]byte{byte(in.Purpose), byte(in.Stapling), byte(in.Use), byte(len(x.authorities.own))})
 	put([]byte(in.Name))
 	if in.Roots != nil {
 		put([]byte(in.Roots.Name))
@@ -144,9 +144,9 @@ func (x *Explainer) checkChain(c *conn, h *hands, e *Event, b *handshake.Certifi
 		}
 	}
 	if side == 0 {
-		in.Purpose, in.Roots = verify.Client, x.ClientRoots
+		in.Purpose, in.Roots, in.Use = verify.Client, x.ClientRoots, verify.Signed // RFC 5246 7.4.8
 	} else {
-		in.Name, in.Roots, in.Stapling = x.nameAsked(c, h), x.rootsFor(c), stapling(h)
+		in.Name, in.Roots, in.Stapling, in.Use = x.nameAsked(c, h), x.rootsFor(c), stapling(h), keyUse(h)
 		if h.sh != nil && !h.is13() {
 			if ext := h.sh.Extension(18); ext != nil {
 				if v, ok := ext.Value.(handshake.SCTs); ok {
@@ -215,6 +215,25 @@ func stapling(h *hands) verify.Stapling {
 		return verify.StapleLater
 	}
 	return verify.StapleAsked
+}
+
+// keyUse is what the server's key does in the handshake that the hellos agreed on.
+func keyUse(h *hands) verify.Use {
+	switch {
+	case h.sh == nil:
+		return verify.UseUnknown
+	case h.is13():
+		return verify.Signed
+	case h.suite() != nil && h.suite().Export: // it may sign a second, shorter key (RFC 2246 7.4.3)
+		return verify.UseUnknown
+	}
+	switch handshake.SuiteKeyExchange(h.sh.CipherSuite) {
+	case handshake.KeyExchangeRSA:
+		return verify.Decrypted
+	case handshake.KeyExchangeDHE, handshake.KeyExchangeECDHE:
+		return verify.Signed
+	}
+	return verify.UseUnknown
 }
 
 // nameAsked is the name that the client asked for, as far as it is known.

@@ -60,7 +60,7 @@ func TestChecksTold(t *testing.T) {
 			}
 			root := "root not-checked no-roots"
 			if x.Roots != nil {
-				root = "root failed untrusted-root"
+				root = "chain failed issuer-unknown"
 			}
 			if !slices.Contains(got, root) {
 				t.Errorf("%x: %s is not told: %v", version, root, got)

@@ -241,7 +241,7 @@ func (x *Explainer) mirroredFaults(c *conn) string {
 	if c.leg != capture.LegBrowser || c.minted == nil || len(c.minted.Found) == 0 {
 		return ""
 	}
-	return faultsWords(c.minted.Found, hostOf(c))
+	return faultsWords(c.minted.Found, hostOf(c), missingOf(c))
 }
 
 // firstMissing is the first step that has not taken place; step 2 has no place

@@ -211,6 +211,10 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 		for _, id := range f.Found {
 			e.Fields = append(e.Fields, field("found", clip(id)))
 		}
+		if f.Missing != "" {
+			e.Says = append(e.Says, say("fact-origin-remedy", None, args{"missing": clip(f.Missing)}))
+			e.Fields = append(e.Fields, field("missing", clip(f.Missing)))
+		}
 		if f.Done != "" {
 			e.Fields = append(e.Fields, field("done", clip(f.Done)))
 		}
@@ -232,7 +236,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 			default:
 				id = "fact-leaf-mirrored"
 			}
-			a["faults"] = faultsWords(f.Found, or(hostOf(c), a["names"]))
+			a["faults"] = faultsWords(f.Found, or(hostOf(c), a["names"]), missingOf(c))
 			e.Brief += ", as bad as the origin's: " + a["faults"]
 		}
 		e.Says = []Sentence{say(id, None, a)}
@@ -346,7 +350,7 @@ func rootsWords(addr string) string {
 // findingWords says what the proxy found wrong with an origin's certificate.
 func findingWords(f *capture.Fact) string {
 	if len(f.Found) > 0 && f.Outcome != "own-ca" {
-		return faultsWords(f.Found, f.Host)
+		return faultsWords(f.Found, f.Host, f.Missing)
 	}
 	text := map[string]string{
 		"ok":             "nothing",
@@ -374,6 +378,14 @@ func hostOf(c *conn) string {
 	return clip(c.verified.Host)
 }
 
+// missingOf is who vouches for an origin's chain and is not known here.
+func missingOf(c *conn) string {
+	if c == nil || c.verified == nil {
+		return ""
+	}
+	return c.verified.Missing
+}
+
 // verifiedWords is the outcome of the proxy's own check, and what was found.
 func verifiedWords(f *capture.Fact) string {
 	if len(f.Found) == 0 {
@@ -390,7 +402,8 @@ func verifiedWords(f *capture.Fact) string {
 }
 
 // faultsWords says what is wrong with a certificate that was to be for host.
-func faultsWords(ids []string, host string) string {
+// missing is the issuer that is not known.
+func faultsWords(ids []string, host, missing string) string {
 	var out []string
 	for i, id := range ids {
 		if i == 20 {
@@ -411,14 +424,15 @@ func faultsWords(ids []string, host string) string {
 			"ip-in-dns-san":             "the address stands in it as a name",
 			"self-signed":               "nobody but the certificate itself vouches for it",
 			"untrusted-root":            "no trusted authority vouches for the certificate",
-			"incomplete-chain":          "a link of the chain was not sent",
+			"incomplete-chain":          "issuer not known here: " + or(clip(missing), "it") + ", and its certificate was not sent, but could be fetched",
+			"issuer-unknown":            "issuer not known here: " + or(clip(missing), "it") + ", and its certificate was not sent",
 			"root-same-name-other-key":  "no trusted authority vouches for the certificate, only one with the name of a trusted one",
 			"bad-cert-signature":        "a signature in the chain does not hold",
 			"psychic-cert":              "a signature in the chain consists of zeros",
 			"curveball":                 "the authority that vouches for it has a key that was made to look like a trusted one's",
 			"wrong-eku":                 "the certificate is for another purpose",
 			"empty-eku":                 "the certificate is for no purpose",
-			"wrong-ku":                  "the certificate's key may not sign handshakes",
+			"wrong-ku":                  "the key usage of the certificate does not allow what its key does",
 			"unknown-critical-ext":      "a critical extension in it is not known",
 			"issuer-expired":            "an authority in the chain has expired",
 			"issuer-not-yet-valid":      "an authority in the chain is not valid yet",
@@ -436,6 +450,22 @@ func faultsWords(ids []string, host string) string {
 			"denied-key":                "a key in the chain may vouch for nobody here",
 			"staple-revoked":            "its authority has revoked it, as the stapled OCSP response says",
 			"must-staple-missing":       "the stapled OCSP response that it demands did not come",
+			"must-staple-unmet":         "the stapled OCSP response that it demands does not hold",
+			"staple-unreadable":         "the stapled OCSP response cannot be read",
+			"staple-refused":            "the stapled OCSP response gives no answer",
+			"staple-other-certificate":  "the stapled OCSP response is about another certificate",
+			"staple-bad-signature":      "the signature of the stapled OCSP response does not hold",
+			"staple-signer":             "the stapled OCSP response is signed by somebody who may not",
+			"staple-not-yet":            "the stapled OCSP response is about a later time",
+			"staple-old":                "the stapled OCSP response is out of date",
+			"staple-unknown":            "its authority does not know it, as the stapled OCSP response says",
+			"any-eku":                   "the certificate is for any purpose",
+			"ocsp-signing-eku":          "the certificate may also sign OCSP responses",
+			"ca-as-leaf":                "the certificate is an authority's",
+			"rsa-short":                 "a key in the chain is short",
+			"curve-short":               "a key in the chain is on a short curve",
+			"aki-mismatch":              "the certificate names another key of its issuer than the one that signed it",
+			"issuer-aki-mismatch":       "an authority in the chain names another key of its issuer than the one that signed it",
 		}[id]
 		words = or(words, "a check failed ("+clip(id)+")")
 		if !slices.Contains(out, words) {
@@ -453,7 +483,7 @@ func unmirrored(f *capture.Fact) string {
 			ids = append(ids, id)
 		}
 	}
-	return faultsWords(ids, f.Host)
+	return faultsWords(ids, f.Host, f.Missing)
 }
 
 // closedWords says why the proxy itself ended a connection: for the names of

@@ -276,8 +276,8 @@ func checkWords(reason string) string {
 		return "the name asked for stands in its common name alone"
 	case "wrong-ku":
 		return "its key usage does not allow what the key is used for"
-	case "incomplete-chain":
-		return "the certificate of an issuer is missing"
+	case "incomplete-chain", "issuer-unknown":
+		return "an issuer is not known here, and its certificate was not sent"
 	case "untrusted-root":
 		return "the path ends at nobody who is trusted here"
 	case "root-same-name-other-key":

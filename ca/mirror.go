@@ -26,6 +26,7 @@ var mirrored = map[string]func(d *draft, origin *x509.Certificate){
 	"ip-in-dns-san":         nil,
 
 	"self-signed":    func(d *draft, origin *x509.Certificate) { d.self = true; d.unvouched(origin) },
+	"issuer-unknown": func(d *draft, origin *x509.Certificate) { d.root, d.alone = rootUnknown, true; d.unvouched(origin) },
 	"untrusted-root": func(d *draft, origin *x509.Certificate) { d.root = rootUnknown; d.unvouched(origin) },
 
 	"wrong-eku": func(d *draft, origin *x509.Certificate) {

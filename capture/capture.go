@@ -137,7 +137,7 @@ const (
 	FactDialFailed     FactKind = "dial-failed"     // no TCP connection to the origin: Host, Addr; Outcome = refused | timeout | unreachable | loop | canceled | other; Detail = the system's words
 	FactLookupFailed   FactKind = "lookup-failed"   // the name could not be resolved: Host; Detail
 	FactTLSFailed      FactKind = "tls-failed"      // the origin leg's handshake failed for another reason than its certificate: Conn, Peer; Detail
-	FactOriginVerified FactKind = "origin-verified" // Peer's certificate was checked by the proxy: Host = name checked; Addr = system | system+file | built-in (the only root of explainer.test); Outcome = ok | expired | not-yet-valid | wrong-host | untrusted-root | self-signed | own-ca | other; Detail; Found = all that is wrong with it; Done = mirrored | blocked
+	FactOriginVerified FactKind = "origin-verified" // Peer's certificate was checked by the proxy: Host = name checked; Addr = system | system+file | built-in (the only root of explainer.test); Outcome = ok | expired | not-yet-valid | wrong-host | untrusted-root | self-signed | own-ca | other; Detail; Found = all that is wrong with it; Missing = who vouches for the chain's last certificate, where that is nobody who is known here; Done = mirrored | blocked
 	FactWentOn         FactKind = "went-on"         // the client finished its handshake on Conn although it was shown a certificate as bad as that of Peer, so the proxy goes on with Peer; Host = name
 	FactRoot           FactKind = "root"            // a root that the proxy's story is checked against: Addr = own-ca (the proxy's own) | built-in (of explainer.test) | file (of --origin-ca); Data = its DER
 	FactName           FactKind = "name"            // SNI and CONNECT host differ: Host = SNI, Addr = CONNECT host
@@ -162,6 +162,7 @@ type Fact struct {
 	Detail  string   `json:"detail,omitempty"`
 	Data    []byte   `json:"data,omitempty"`
 	Found   []string `json:"found,omitempty"` // IDs of faults, as package verify names them
+	Missing string   `json:"missing,omitempty"`
 	Done    string   `json:"done,omitempty"`
 }
 

@@ -52,13 +52,17 @@ func (p *Proxy) judge(state *tls.ConnectionState, name string, site Site) *origi
 			fail.Found = append(fail.Found, c.Reason)
 		}
 		mirror = mirror && ca.CanMirror(c.Reason)
+		switch c.Reason {
+		case "issuer-unknown", "incomplete-chain":
+			fail.Missing = c.Detail("missing")
+		case "untrusted-root":
+			fail.Missing = c.Detail("root")
+		}
 	}
 	fail.ID = mainFault(fail.Found)
 	switch {
 	case own:
 		fail.ID, fail.Detail = "own-ca", errOwnCA.Error()
-	case mirror && mayFetch(result):
-		fail.Found = append(fail.Found, "incomplete-chain")
 	case mirror && p.nothingElse(result, certs[0], name, fail.Found, now):
 		fail.mirror = slices.Clone(fail.Found)
 	}
@@ -94,7 +98,7 @@ func mainFault(found []string) string {
 		{"wrong-host", []string{"wrong-host", "cn-match-san-mismatch", "no-san-cn-only", "nul-in-san", "nul-in-cn",
 			"wildcard-two-labels", "wildcard-bare", "wildcard-not-leftmost", "wildcard-partial", "ip-in-dns-san"}},
 		{"self-signed", []string{"self-signed"}},
-		{"untrusted-root", []string{"untrusted-root", "incomplete-chain", "root-same-name-other-key"}},
+		{"untrusted-root", []string{"untrusted-root", "issuer-unknown", "incomplete-chain", "root-same-name-other-key"}},
 	} {
 		for _, reason := range of.reasons {
 			if slices.Contains(found, reason) {
@@ -105,14 +109,6 @@ func mainFault(found []string) string {
 	return "other"
 }
 
-// mayFetch reports whether the chain ends at a certificate that says where its
-// issuer's can be fetched (RFC 5280 4.2.2.1), as some clients do.
-func mayFetch(r *verify.Result) bool {
-	last := r.Path[len(r.Path)-1]
-	c, err := x509.ParseCertificate(last.DER)
-	return err == nil && !last.Root && len(c.IssuingCertificateURL) > 0 && !bytes.Equal(c.RawIssuer, c.RawSubject)
-}
-
 // nothingElse reports whether crypto/x509 would accept the path but for the faults.
 func (p *Proxy) nothingElse(r *verify.Result, leaf *x509.Certificate, name string, faults []string, now time.Time) bool {
 	c := *leaf
@@ -121,7 +117,7 @@ func (p *Proxy) nothingElse(r *verify.Result, leaf *x509.Certificate, name strin
 		switch id {
 		case "expired", "not-yet-valid":
 			c.NotBefore, c.NotAfter = now.Add(-time.Hour), now.Add(time.Hour)
-		case "self-signed", "untrusted-root", "wrong-ku", "staple-revoked", "must-staple-missing":
+		case "self-signed", "untrusted-root", "issuer-unknown", "wrong-ku", "staple-revoked", "must-staple-missing":
 			// The path's own end is the root here; the others are none that it knows.
 		case "wrong-eku":
 			opts.KeyUsages = []x509.ExtKeyUsage{x509.ExtKeyUsageAny}

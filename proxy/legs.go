@@ -484,7 +484,7 @@ func (s *session) show(leaf *tls.Certificate) (*tls.Certificate, error) {
 		if signer != s.p.Authority.Fingerprint() {
 			f.Outcome = "unknown-ca"
 		}
-		if signer == sum {
+		if c := leaf.Leaf; bytes.Equal(c.RawIssuer, c.RawSubject) {
 			f.Outcome = "self-signed"
 		}
 	}

@@ -28,12 +28,13 @@ const dialTime = 10 * time.Second
 
 // An originError is why there is no origin to talk to.
 type originError struct {
-	ID     string // permanent: names the explanation in pages.go
-	Host   string // host:port, or the name that was verified
-	Addr   string // what was really called, if known
-	Detail string // the system's words
-	Certs  []*x509.Certificate
-	Found  []string // of a certificate: all that is wrong, by the names that package verify and [ca.Faults] share
+	ID      string // permanent: names the explanation in pages.go
+	Host    string // host:port, or the name that was verified
+	Addr    string // what was really called, if known
+	Detail  string // the system's words
+	Certs   []*x509.Certificate
+	Missing string   // who vouches for the chain's last certificate, where that is nobody who is known here
+	Found   []string // of a certificate: all that is wrong, by the names that package verify and [ca.Faults] share
 
 	failures   []verify.Check
 	mirror     []string // the faults with which a leaf is as bad; nil where there is no such leaf
@@ -376,7 +377,7 @@ func (p *Proxy) secure(ctx context.Context, t, o *Tap, name string, alpn []strin
 // tellBad records what was found wrong with an origin's certificate, and what was done about it.
 func (p *Proxy) tellBad(t, o *Tap, store string, fail *originError, done string) {
 	p.Recorder.Fact(capture.Fact{Kind: capture.FactOriginVerified, Conn: t.number(), Peer: o.number(), Host: fail.Host, Addr: store,
-		Outcome: fail.ID, Detail: fail.Detail, Found: fail.Found, Done: done})
+		Outcome: fail.ID, Detail: fail.Detail, Found: fail.Found, Missing: fail.Missing, Done: done})
 }
 
 // tlsFailed records why a handshake with an origin failed for another reason than its certificate.

@@ -141,9 +141,10 @@ var failures = map[string]struct{ title, lead, advice string }{
 	"expired":          {"The origin's certificate has expired", "Its time is over. Nobody vouches any more that this key belongs to this site.", certificateAdvice},
 	"not-yet-valid":    {"The origin's certificate is not valid yet", "Its time has not begun; or the clock of this machine is wrong.", certificateAdvice},
 	"wrong-host":       {"The certificate is for another site", "The origin showed a certificate that does not name the host that was asked for.", certificateAdvice},
-	"untrusted-root":   {"Nobody trusted vouches for this certificate", "The chain of certificates does not lead to a root that this machine trusts. A missing intermediate certificate looks the same.", certificateAdvice + " --origin-ca FILE adds a root."},
+	"untrusted-root":   {"Nobody trusted vouches for this certificate", "The chain of certificates does not lead to a root that this machine trusts. ", certificateAdvice},
+	"issuer-unknown":   {"The certificate's issuer is not known here", "The origin showed a certificate whose issuer this machine does not know, and did not send that one's own certificate.", certificateAdvice},
 	"self-signed":      {"The certificate vouches for itself", "The origin signed its certificate itself. Anybody can make one like it.", certificateAdvice + " --origin-ca FILE trusts exactly this one."},
-	"incomplete-chain": {"A link of the certificate's chain is missing", "The origin did not send the certificate of its own certificate's issuer. Some browsers fetch or remember what is missing; the proxy does not.", certificateAdvice + " --origin-ca FILE adds a root."},
+	"incomplete-chain": {"The certificate's issuer is not known here", "The origin showed a certificate whose issuer this machine does not know, and did not send that one's own certificate. It says where that can be fetched: some browsers fetch or remember it; the proxy does not.", certificateAdvice},
 	"leaked-key":       {"The certificate hangs on a key that everybody has", "A key in the chain was published, so that anybody can make such a certificate for any site.", certificateAdvice},
 	"own-ca":           {"The certificate comes from this very proxy", "The origin showed a certificate that was signed by this proxy's own CA. That CA vouches for the proxy towards its own browsers and for nobody else: either another such proxy is on the way, or somebody has stolen the key.", "If you did not set up a second proxy yourself, take the CA out of every program that trusts it, and delete its folder (explainer ca show names it): the next start makes a new one."},
 }
@@ -153,7 +154,7 @@ const certificateAdvice = "This is step 4 of the textbook, and it failed: the pr
 // failurePage explains why there is no origin to talk to.
 func failurePage(e *originError) page {
 	f, ok := failures[e.ID]
-	for _, reason := range []string{"incomplete-chain", "leaked-key"} {
+	for _, reason := range []string{"issuer-unknown", "incomplete-chain", "leaked-key"} {
 		if e.ID != "own-ca" && slices.Contains(e.Found, reason) {
 			f = failures[reason]
 			ok = true
@@ -162,6 +163,9 @@ func failurePage(e *originError) page {
 	if !ok || e.ID == "other" && len(e.Certs) > 0 { // not of the connection
 		f.title, f.lead = "The origin's certificate cannot be verified", "The check of the certificate failed."
 		f.advice = certificateAdvice
+	}
+	if e.Missing != "" {
+		f.advice += " Nobody known here is " + strconv.Quote(e.Missing) + ": if you trust that authority, --origin-ca FILE, with its certificate in FILE, adds it to the roots."
 	}
 	pg := page{Title: f.title, Lead: f.lead, Advice: f.advice, Rows: []row{{"Asked for", e.Host}}}
 	if e.Addr != "" {

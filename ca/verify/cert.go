@@ -63,7 +63,10 @@ type cert struct {
 	hasNames    bool
 	constraints *constraints
 	aki         []byte
-	akiFull     bool // with issuer or serial number
+	akiFull     bool   // with issuer or serial number
+	akiIssuer   []byte // Name, whole; the first there is
+	akiSerial   []byte // contents of the INTEGER
+	fetch       string // where the issuer's certificate is to be had by HTTP; "" if it does not say
 	hasAKI      bool
 	ski         []byte
 	mustStaple  bool
@@ -92,6 +95,7 @@ const (
 	oidExtKeyUsage      = "2.5.29.37"
 	oidInhibitAny       = "2.5.29.54"
 	oidAIA              = "1.3.6.1.5.5.7.1.1"
+	oidCAIssuers        = "1.3.6.1.5.5.7.48.2"      // RFC 5280 4.2.2.1
 	oidTLSFeature       = "1.3.6.1.5.5.7.1.24"      // RFC 7633
 	oidSCTs             = "1.3.6.1.4.1.11129.2.4.2" // RFC 6962 3.3
 	oidPoison           = "1.3.6.1.4.1.11129.2.4.3" // RFC 6962 3.1
@@ -297,6 +301,7 @@ func (c *cert) readExtension(e extension) bool {
 			c.aki = id
 		}
 		c.akiFull = !seq.Empty()
+		c.readFullAKI(seq)
 	case oidKeyUsage:
 		var bits asn1.BitString
 		if !s.ReadASN1BitString(&bits) {
@@ -359,6 +364,8 @@ func (c *cert) readExtension(e extension) bool {
 			}
 			c.mustStaple = c.mustStaple || n == 5 // status_request
 		}
+	case oidAIA:
+		c.fetch = issuerURL(s)
 	case oidPolicyLimits, oidInhibitAny, oidPolicyMappings:
 		c.policies = true
 	case oidSCTs:
@@ -369,6 +376,50 @@ func (c *cert) readExtension(e extension) bool {
 		c.scts = list
 	}
 	return true
+}
+
+// readFullAKI reads the issuer and serial number of an authority key identifier, as far as it goes.
+func (c *cert) readFullAKI(s cryptobyte.String) {
+	var names, serial cryptobyte.String
+	if s.PeekASN1Tag(cbasn1.Tag(1).Constructed().ContextSpecific()) && s.ReadASN1(&names, cbasn1.Tag(1).Constructed().ContextSpecific()) {
+		for !names.Empty() {
+			n, ok := readGeneralName(&names)
+			if !ok {
+				break
+			}
+			if n.tag == 4 {
+				c.akiIssuer = n.value
+				break
+			}
+		}
+	}
+	if s.PeekASN1Tag(cbasn1.Tag(2).ContextSpecific()) && s.ReadASN1(&serial, cbasn1.Tag(2).ContextSpecific()) {
+		c.akiSerial = serial
+	}
+}
+
+// issuerURL is the first HTTP address in an authority information access
+// extension at which the issuer's certificate is to be had (RFC 5280 4.2.2.1).
+func issuerURL(s cryptobyte.String) string {
+	var seq cryptobyte.String
+	if !s.ReadASN1(&seq, cbasn1.SEQUENCE) {
+		return ""
+	}
+	for !seq.Empty() {
+		var access cryptobyte.String
+		var method asn1.ObjectIdentifier
+		if !seq.ReadASN1(&access, cbasn1.SEQUENCE) || !access.ReadASN1ObjectIdentifier(&method) {
+			return ""
+		}
+		n, ok := readGeneralName(&access)
+		if !ok {
+			return ""
+		}
+		if at := string(n.value); n.tag == 6 && method.String() == oidCAIssuers && len(at) >= 4 && strings.EqualFold(at[:4], "http") {
+			return at
+		}
+	}
+	return ""
 }
 
 // find returns the first extension with this OID.

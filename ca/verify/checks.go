@@ -46,6 +46,11 @@ func (v *checker) evaluate(p path) []Check {
 	}
 	add(v.checkChain(p))
 	for i := 0; i < vouched; i++ {
+		if c, ok := checkKeyID(p.certs[i], p.certs[i+1], i); ok {
+			add(c)
+		}
+	}
+	for i := 0; i < vouched; i++ {
 		add(v.checkSignature(p.certs[i], p.certs[i+1], i))
 	}
 	add(v.checkRoot(p))
@@ -59,7 +64,7 @@ func (v *checker) evaluate(p path) []Check {
 		add(v.checkPurpose(p.certs, i))
 	}
 	for i, c := range p.certs {
-		add(checkKeyUsage(c, i))
+		add(v.checkKeyUsage(c, i))
 	}
 	for i, c := range p.certs {
 		add(v.checkCA(c, i))
@@ -187,16 +192,40 @@ func (v *checker) checkChain(p path) Check {
 	case v.Roots == nil && p.end == endMissing:
 		c.Outcome, c.Reason = NotChecked, "no-roots"
 		pairs = append(pairs, "missing", nameText(last.issuer))
-	case len(p.certs) == 1:
-		c.Outcome, c.Reason = Failed, "incomplete-chain"
-		pairs = append(pairs, "missing", nameText(last.issuer))
 	default:
-		// A root need not be sent (RFC 8446 4.4.2); whether this issuer is one that is not trusted,
-		// or one below that was left out, nothing here tells.
+		// A root need not be sent (RFC 8446 4.4.2): whether this issuer is one that is not trusted,
+		// or a link that was left out, nothing here tells; only whether it could be fetched.
+		c.Cert, c.Outcome, c.Reason = len(p.certs), Failed, "issuer-unknown"
 		pairs = append(pairs, "missing", nameText(last.issuer))
+		if last.fetch != "" {
+			c.Reason = "incomplete-chain"
+			pairs = append(pairs, "fetch", last.fetch)
+		}
 	}
 	c.Details = details(pairs...)
 	return c
+}
+
+// checkKeyID finds that a certificate says of its issuer's what is not so of
+// the one that signed it (RFC 5280 4.2.1.1). It is a help to find the issuer, and
+// no part of path validation; some clients take nobody else for the issuer.
+func checkKeyID(c, issuer *cert, i int) (Check, bool) {
+	named := ""
+	switch {
+	case len(c.aki) > 0 && len(issuer.ski) > 0 && !bytes.Equal(c.aki, issuer.ski):
+		named = "key " + hexOf(c.aki)
+	case c.akiSerial != nil && issuer.serial != nil && !bytes.Equal(c.akiSerial, issuer.serial):
+		named = "serial number " + hexOf(c.akiSerial)
+	case c.akiIssuer != nil && issuer.issuer != nil && !bytes.Equal(c.akiIssuer, issuer.issuer):
+		named = "issuer " + nameText(c.akiIssuer)
+	default:
+		return Check{}, false
+	}
+	reason := "aki-mismatch"
+	if i > 0 {
+		reason = "issuer-aki-mismatch"
+	}
+	return warned(IDChain, i, reason, "names", named, "issuer", nameText(issuer.subject)), true
 }
 
 func (v *checker) checkSignature(c, issuer *cert, i int) Check {
@@ -231,8 +260,6 @@ func (v *checker) checkRoot(p path) Check {
 		return failed(IDRoot, i, "self-signed", "root", nameText(last.subject), "roots", roots)
 	case p.end == endSelf:
 		return failed(IDRoot, i, "untrusted-root", "root", nameText(last.subject), "roots", roots)
-	case p.end == endMissing && i > 0:
-		return failed(IDRoot, i, "untrusted-root", "missing", nameText(last.issuer), "roots", roots)
 	}
 	return Check{ID: IDRoot, Outcome: NotReached, Reason: "chain-ends", Details: details("missing", nameText(last.issuer), "roots", roots)}
 }
@@ -305,6 +332,8 @@ func (v *checker) checkPurpose(certs []*cert, i int) Check {
 		return failed(IDPurpose, i, "wrong-eku", "purposes", names)
 	case i == 0 && slices.Contains(c.purposes, oidAnyPurpose):
 		return warned(IDPurpose, i, "any-eku", "purposes", names)
+	case i == 0 && slices.Contains(c.purposes, oidOCSPSigning):
+		return warned(IDPurpose, i, "ocsp-signing-eku", "purposes", names)
 	case i == 0 && e.critical:
 		return warned(IDPurpose, i, "critical-eku", "purposes", names)
 	case i > 0 && v.isRoot(c):
@@ -329,7 +358,7 @@ func purposeNames(oids []string) string {
 	return strings.Join(out, ", ")
 }
 
-func checkKeyUsage(c *cert, i int) Check {
+func (v *checker) checkKeyUsage(c *cert, i int) Check {
 	switch {
 	case c.subject == nil:
 		return unread(IDKeyUsage, i)
@@ -341,9 +370,12 @@ func checkKeyUsage(c *cert, i int) Check {
 	switch {
 	case i > 0 && *c.usage&usageCertSign == 0:
 		return failed(IDKeyUsage, i, "issuer-no-certsign", "usage", names)
-	case i == 0 && *c.usage&usageSign == 0 && !(isRSA && *c.usage&usageEncipher != 0):
-		// RFC 8446 4.4.2.2, RFC 5246 7.4.2: it must allow signing; with RSA key transport, encryption.
-		return failed(IDKeyUsage, i, "wrong-ku", "usage", names)
+	case i > 0:
+	// RFC 8446 4.4.2.2, RFC 5246 7.4.2: it must allow signing; with RSA key transport, encryption.
+	case v.Use == Decrypted && *c.usage&usageEncipher == 0:
+		return failed(IDKeyUsage, i, "wrong-ku", "need", "open what a client encrypts to it", "usage", names)
+	case v.Use != Decrypted && *c.usage&usageSign == 0 && !(v.Use == UseUnknown && isRSA && *c.usage&usageEncipher != 0):
+		return failed(IDKeyUsage, i, "wrong-ku", "need", "sign handshakes", "usage", names)
 	}
 	return fine(IDKeyUsage, i, "usage", names)
 }

@@ -18,39 +18,52 @@ import (
 // checkStaple checks the stapled OCSP response, and whether there had to be one
 // (RFC 7633). It returns the SCTs that the response carries.
 func (v *checker) checkStaple(leaf, issuer *cert) (out []Check, scts []byte) {
-	check := func(o Outcome, reason string, pairs ...string) ([]Check, []byte) {
-		return []Check{{ID: IDStaple, Cert: 1, Outcome: o, Reason: reason, Details: details(pairs...)}}, scts
-	}
 	must := ""
 	if leaf.mustStaple {
 		must = "yes"
 	}
+	check := func(o Outcome, reason string, pairs ...string) {
+		out = append(out, Check{ID: IDStaple, Cert: 1, Outcome: o, Reason: reason, Details: details(append(pairs, "must", must)...)})
+	}
+	// It demands a response; one that does not hold is none (RFC 7633 4.2.3.1).
+	unmet := func() {
+		if leaf.mustStaple {
+			check(Failed, "must-staple-unmet")
+		}
+	}
 	if len(v.Staple) == 0 {
 		switch {
 		case v.Stapling == StapleLater:
-			return check(NotChecked, "staple-later", "must", must)
+			check(NotChecked, "staple-later")
 		case leaf.mustStaple && v.Stapling == StapleAsked:
-			return check(Failed, "must-staple-missing", "must", must)
+			check(Failed, "must-staple-missing")
 		case v.Stapling == StapleNotAsked:
-			return check(NotChecked, "staple-not-asked", "must", must)
+			check(NotChecked, "staple-not-asked")
+		default:
+			check(NotChecked, "no-staple")
 		}
-		return check(NotChecked, "no-staple", "must", must)
+		return out, nil
 	}
 	if len(v.Staple) > maxBytes || leaf.serial == nil {
-		return check(Failed, "staple-unreadable", "fault", "too long, or for a certificate that cannot be read")
+		check(Failed, "staple-unreadable", "fault", "too long, or for a certificate that cannot be read")
+		unmet()
+		return out, nil
 	}
 	// The library compares the serial number alone; the issuer is held by the signature.
 	serial := new(big.Int).SetBytes(leaf.serial)
 	r, err := ocsp.ParseResponseForCert(v.Staple, &x509.Certificate{SerialNumber: serial}, nil)
 	if err != nil {
 		var refused ocsp.ResponseError
-		if errors.As(err, &refused) {
-			return check(Warned, "staple-refused", "answer", refused.Status.String())
+		switch {
+		case errors.As(err, &refused):
+			check(Warned, "staple-refused", "answer", refused.Status.String())
+		case strings.Contains(err.Error(), "no response matching"):
+			check(Failed, "staple-other-certificate")
+		default:
+			check(Failed, "staple-unreadable", "fault", err.Error())
 		}
-		if strings.Contains(err.Error(), "no response matching") {
-			return check(Failed, "staple-other-certificate")
-		}
-		return check(Failed, "staple-unreadable", "fault", err.Error())
+		unmet()
+		return out, nil
 	}
 	for _, e := range r.Extensions {
 		if e.Id.String() == "1.3.6.1.4.1.11129.2.4.5" { // RFC 6962 3.3
@@ -60,30 +73,43 @@ func (v *checker) checkStaple(leaf, issuer *cert) (out []Check, scts []byte) {
 			}
 		}
 	}
-	pairs := []string{"status", [...]string{"good", "revoked", "unknown"}[min(r.Status, 2)], "made", stamp(r.ProducedAt), "from", stamp(r.ThisUpdate), "must", must}
+	pairs := []string{"status", [...]string{"good", "revoked", "unknown"}[min(r.Status, 2)], "made", stamp(r.ProducedAt), "from", stamp(r.ThisUpdate)}
 	if !r.NextUpdate.IsZero() {
 		pairs = append(pairs, "until", stamp(r.NextUpdate))
 	}
 	if r.Status == ocsp.Revoked {
 		pairs = append(pairs, "revoked", stamp(r.RevokedAt), "why", revocationReason(r.RevocationReason))
 	}
-	switch why := v.stapleSigner(r, issuer); {
+	why := v.stapleSigner(r, issuer)
+	switch {
 	case errors.Is(why, errBadSignature):
-		return check(Failed, "staple-bad-signature", pairs...)
+		check(Failed, "staple-bad-signature", pairs...)
+		unmet()
+		return out, scts
 	case why != nil && issuer != nil:
-		return check(Failed, "staple-signer", append(pairs, "fault", why.Error())...)
-	case r.Status == ocsp.Revoked:
-		return check(Failed, "staple-revoked", pairs...)
-	case v.before(r.ThisUpdate.UTC().Truncate(time.Second)):
-		return check(Warned, "staple-not-yet", pairs...)
-	case !r.NextUpdate.IsZero() && v.after(r.NextUpdate.UTC()):
-		return check(Warned, "staple-old", pairs...)
-	case why != nil:
-		return check(NotChecked, "staple-no-issuer", pairs...)
-	case r.Status != ocsp.Good:
-		return check(Warned, "staple-unknown", pairs...)
+		check(Failed, "staple-signer", append(pairs, "fault", why.Error())...)
+		unmet()
+		return out, scts
 	}
-	return check(OK, "", pairs...)
+	switch {
+	case why != nil:
+		check(NotChecked, "staple-no-issuer", pairs...)
+	case r.Status == ocsp.Revoked:
+		check(Failed, "staple-revoked", pairs...)
+	case r.Status != ocsp.Good:
+		check(Warned, "staple-unknown", pairs...)
+	}
+	switch {
+	case v.before(r.ThisUpdate.UTC().Truncate(time.Second)):
+		check(Warned, "staple-not-yet", pairs...)
+		unmet()
+	case !r.NextUpdate.IsZero() && v.after(r.NextUpdate.UTC()):
+		check(Warned, "staple-old", pairs...)
+		unmet()
+	case len(out) == 0:
+		check(OK, "", pairs...)
+	}
+	return out, scts
 }
 
 // stapleSigner checks who signed the response: the certificate's issuer, or

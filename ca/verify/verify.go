@@ -35,6 +35,15 @@ const (
 	StapleLater                    // one is announced and still to come, in a message of its own
 )
 
+// A Use is what the certificate's key did in the handshake.
+type Use uint8
+
+const (
+	UseUnknown Use = iota
+	Signed         // it signed (RFC 8446 4.4.3, RFC 5246 7.4.3)
+	Decrypted      // it opened what the client encrypted to it (RFC 5246 7.4.7.1)
+)
+
 // An Input is a chain and what it is to be checked against.
 type Input struct {
 	Chain    [][]byte // DER, as sent: leaf first
@@ -42,6 +51,7 @@ type Input struct {
 	Time     time.Time
 	Roots    *Roots // nil if there are none to check against
 	Purpose  Purpose
+	Use      Use
 	Staple   []byte // DER OCSPResponse (RFC 6960 4.2); nil if none
 	Stapling Stapling
 	SCTs     [][]byte            // SerializedSCTs of the TLS extension (RFC 6962 3.3)

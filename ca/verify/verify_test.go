@@ -167,11 +167,23 @@ func fixtures() (all []fixture, rootDER [][]byte) {
 	mustStaple := func(c *x509.Certificate) {
 		c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 24}, Value: []byte{0x30, 3, 2, 1, 5}}}
 	}
+	leafBy := func(issuer *entity, change func(*x509.Certificate), sent ...*entity) verify.Input {
+		return in(append([]*entity{mint(host, false, issuer, change)}, sent...)...)
+	}
+	otherKeyID := func(e *entity) entity {
+		c := *e.Certificate
+		c.SubjectKeyId = []byte("another")
+		return entity{&c, e.key}
+	}
+	renamed, renamedRoot := otherKeyID(inter), otherKeyID(root)
+	strayed := mint("Strayed", true, &renamedRoot, nil)
+	old := ocsp.Response{Status: ocsp.Good, ThisUpdate: now.Add(-9 * day), NextUpdate: now.Add(-2 * day)}
 	set := func(v verify.Input, f func(*verify.Input)) verify.Input { f(&v); return v }
 	constrained := func(c *x509.Certificate) {
 		c.PermittedDNSDomains, c.PermittedDNSDomainsCritical = []string{"attacker.test"}, true
 	}
 	nc := mint("Constrained", true, root, constrained)
+	demanding := mint(host, false, inter, mustStaple)
 
 	return []fixture{
 		{"good", in(good, inter), nil, nil},
@@ -185,7 +197,19 @@ func fixtures() (all []fixture, rootDER [][]byte) {
 		{"untrusted-root", in(mint(host, false, evil, nil), evil), []string{"untrusted-root"}, nil},
 		{"root-same-name-other-key", in(mint(host, false, fake, nil), fake), []string{"root-same-name-other-key"}, nil},
 		{"bad-cert-signature", set(in(good, inter), func(v *verify.Input) { v.Chain[0] = flipped }), []string{"bad-cert-signature"}, nil},
-		{"incomplete-chain", in(good), []string{"incomplete-chain"}, nil},
+		{"issuer-unknown", in(good), []string{"issuer-unknown"}, nil},
+		{"issuer-unknown-above", in(mint(host, false, second, nil), second), []string{"issuer-unknown"}, nil},
+		{"incomplete-chain", leafBy(inter, func(c *x509.Certificate) { c.IssuingCertificateURL = []string{"http://ca.test/i.crt"} }), []string{"incomplete-chain"}, nil},
+		{"aki-mismatch", leafBy(&renamed, nil, inter), nil, []string{"aki-mismatch"}},
+		{"aki-other-serial", leafBy(inter, func(c *x509.Certificate) {
+			// keyIdentifier, and a serial number that is not the issuer's (RFC 5280 4.2.1.1).
+			id := must(asn1.Marshal(struct {
+				Key    []byte `asn1:"tag:0"`
+				Serial int    `asn1:"tag:2"`
+			}{inter.SubjectKeyId, 7}))
+			c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 35}, Value: id}}
+		}, inter), nil, []string{"aki-mismatch"}},
+		{"issuer-aki-mismatch", leafBy(strayed, nil, strayed), nil, []string{"issuer-aki-mismatch"}},
 		{"leaf-as-ca", in(mint(host, false, attacker, nil), attacker), []string{"issuer-no-certsign", "leaf-as-ca"}, nil},
 		{"issuer-no-basic-constraints", in(mint(host, false, bare, nil), bare), []string{"issuer-no-basic-constraints"}, nil},
 		{"issuer-no-certsign", under(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }), []string{"issuer-no-certsign"}, nil},
@@ -237,6 +261,13 @@ func fixtures() (all []fixture, rootDER [][]byte) {
 		{"not-yet-valid", leaf(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = now.Add(30*day), now.Add(120*day) }), []string{"not-yet-valid"}, nil},
 		{"wrong-eku", leaf(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning} }), []string{"wrong-eku"}, nil},
 		{"wrong-ku", leaf(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDataEncipherment | x509.KeyUsageKeyAgreement }), []string{"wrong-ku"}, nil},
+		{"wrong-ku-signed", set(in(mintKey(host, false, root, rsa2k, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment })), func(v *verify.Input) { v.Use = verify.Signed }), []string{"wrong-ku"}, nil},
+		{"right-ku-decrypted", set(in(mintKey(host, false, root, rsa2k, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment })), func(v *verify.Input) { v.Use = verify.Decrypted }), nil, nil},
+		{"wrong-ku-decrypted", set(in(mintKey(host, false, root, rsa2k, nil)), func(v *verify.Input) { v.Use = verify.Decrypted }), []string{"wrong-ku"}, nil},
+		{"any-eku", leaf(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny} }), nil, []string{"any-eku"}},
+		{"ocsp-signing-eku", leaf(func(c *x509.Certificate) {
+			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageOCSPSigning}
+		}), nil, []string{"ocsp-signing-eku"}},
 		{"unknown-critical-ext", leaf(critical), []string{"unknown-critical-ext"}, nil},
 		{"no-eku", leaf(func(c *x509.Certificate) { c.ExtKeyUsage = nil }), nil, []string{"no-eku"}},
 		{"ca-as-leaf", leaf(func(c *x509.Certificate) { c.IsCA = true }), nil, []string{"ca-as-leaf"}},
@@ -252,6 +283,19 @@ func fixtures() (all []fixture, rootDER [][]byte) {
 		{"staple-old", set(in(good, inter), func(v *verify.Input) {
 			v.Staple = staple(good, inter, ocsp.Response{Status: ocsp.Good, ThisUpdate: now.Add(-9 * day), NextUpdate: now.Add(-2 * day)})
 		}), nil, []string{"staple-old"}},
+		{"staple-revoked-and-old", set(in(good, inter), func(v *verify.Input) {
+			r := old
+			r.Status, r.RevokedAt = ocsp.Revoked, now.Add(-10*day)
+			v.Staple = staple(good, inter, r)
+		}), []string{"staple-revoked"}, []string{"staple-old"}},
+		{"must-staple-old", set(in(demanding, inter), func(v *verify.Input) { v.Staple = staple(demanding, inter, old) }), []string{"must-staple-unmet"}, []string{"staple-old"}},
+		{"must-staple-later", set(in(demanding, inter), func(v *verify.Input) {
+			v.Staple = staple(demanding, inter, ocsp.Response{Status: ocsp.Good, ThisUpdate: now.Add(day), NextUpdate: now.Add(2 * day)})
+		}), []string{"must-staple-unmet"}, []string{"staple-not-yet"}},
+		{"must-staple-try-later", set(in(demanding, inter), func(v *verify.Input) { v.Staple = []byte{0x30, 3, 0x0a, 1, 3} }), []string{"must-staple-unmet"}, []string{"staple-refused"}},
+		{"must-staple-of-another", set(in(demanding, inter), func(v *verify.Input) { v.Staple = staple(second, inter, ocsp.Response{Status: ocsp.Good}) }), []string{"staple-other-certificate", "must-staple-unmet"}, nil},
+		{"must-staple-by-another", set(in(demanding, inter), func(v *verify.Input) { v.Staple = staple(demanding, evil, ocsp.Response{Status: ocsp.Good}) }), []string{"staple-bad-signature", "must-staple-unmet"}, nil},
+		{"must-staple-met", set(in(demanding, inter), func(v *verify.Input) { v.Staple = staple(demanding, inter, ocsp.Response{Status: ocsp.Good}) }), nil, nil},
 		{"staple-garbage", set(in(good, inter), func(v *verify.Input) { v.Staple = []byte("not DER") }), []string{"staple-unreadable"}, nil},
 		{"must-staple-missing", set(leaf(mustStaple), func(v *verify.Input) { v.Stapling = verify.StapleAsked }), []string{"must-staple-missing"}, nil},
 
@@ -272,7 +316,7 @@ func fixtures() (all []fixture, rootDER [][]byte) {
 
 // beyond are reasons in what crypto/x509 is not given: staples and keys to refuse.
 var beyond = map[string]bool{"staple-revoked": true, "staple-bad-signature": true, "staple-other-certificate": true, "staple-unreadable": true,
-	"must-staple-missing": true, "leaked-key": true, "denied-key": true}
+	"must-staple-missing": true, "must-staple-unmet": true, "leaked-key": true, "denied-key": true}
 
 func TestReasons(t *testing.T) {
 	all, roots := fixtures()

@@ -31,7 +31,8 @@ func TestMirroredStory(t *testing.T) {
 		{"expired.test", []string{"expired", "wrong-host"}, "fact-leaf-mirrored", "fact-origin-mirrored"},
 		{"self.test", []string{"self-signed"}, "fact-leaf-mirrored-self-signed", "fact-origin-mirrored"},
 		{"unknown.test", []string{"untrusted-root", "wrong-eku"}, "fact-leaf-mirrored-unknown-ca", "fact-origin-mirrored"},
-		{"incomplete.test", []string{"incomplete-chain"}, "fact-leaf", "fact-origin-blocked-unmirrored"},
+		{"incomplete.test", []string{"incomplete-chain"}, "fact-leaf-mirrored-unknown-ca", "fact-origin-mirrored"},
+		{"weak.test", []string{"sha1-signature"}, "fact-leaf", "fact-origin-blocked-unmirrored"},
 		{"good.test", []string{"good"}, "fact-leaf", "fact-origin-ok"},
 	}
 	for _, c := range cases {
