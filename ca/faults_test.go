@@ -137,6 +137,9 @@ func TestFaultTexts(t *testing.T) {
 				t.Errorf("%s: %q is no sentence", f.ID, s)
 			}
 		}
+		if (f.About == "") != (f.Severity == Control) {
+			t.Errorf("%s is about %q", f.ID, f.About)
+		}
 		if f.Incident == "" || f.Step != "2" && f.Step != "4a" {
 			t.Errorf("%s: incident %q, step %q", f.ID, f.Incident, f.Step)
 		}
@@ -229,9 +232,9 @@ func TestOneChange(t *testing.T) {
 		"name-constraint-cn-bypass": "leaf: 2.5.29.17; certificate 2: 2.5.29.30",
 		"curveball":                 "chain: 2 for 1", "psychic-cert": "",
 		"wrong-host": "leaf: 2.5.29.17 subject", "cn-match-san-mismatch": "leaf: 2.5.29.17", "no-san-cn-only": "leaf: 2.5.29.17",
-		"nul-in-san": "leaf: 2.5.29.17", "nul-in-cn": "leaf: 2.5.29.17 subject",
+		"nul-in-san": "leaf: 2.5.29.17 subject", "nul-in-cn": "leaf: 2.5.29.17 subject",
 		"wildcard-two-labels": "leaf: 2.5.29.17", "wildcard-bare": "leaf: 2.5.29.17", "wildcard-not-leftmost": "leaf: 2.5.29.17", "wildcard-partial": "leaf: 2.5.29.17",
-		"ip-in-dns-san": "leaf: 2.5.29.17", "duplicate-san": "leaf: 2.5.29.17 2.5.29.17 again",
+		"ip-in-dns-san": "leaf: 2.5.29.17", "duplicate-san": "leaf: 2.5.29.17 2.5.29.17 again subject",
 		"expired": "leaf: validity", "not-yet-valid": "leaf: validity", "wrong-eku": "leaf: 2.5.29.37", "wrong-ku": "leaf: 2.5.29.15",
 		"unknown-critical-ext": "leaf: " + oidUnknown.String(), "no-eku": "leaf: 2.5.29.37", "ca-as-leaf": "leaf: 2.5.29.14 2.5.29.19", "long-validity": "leaf: validity",
 		"md5-signature": "leaf: inner algorithm outer algorithm", "sha1-signature": "leaf: inner algorithm outer algorithm", "sigalg-mismatch": "leaf: outer algorithm",
@@ -293,6 +296,48 @@ func differences(a, b map[string]string) string {
 	}
 	slices.Sort(out)
 	return strings.Join(slices.Compact(out), " ")
+}
+
+// TestNoSecondWay: in a case about alternative names the common name is not another way to find the host in it,
+// or a client that looks there would seem to match a wildcard, or to read up to a NUL.
+func TestNoSecondWay(t *testing.T) {
+	a, _ := testLab(t)
+	aboutCN := map[string]bool{"cn-match-san-mismatch": true, "no-san-cn-only": true, "nul-in-cn": true, "name-constraint-cn-bypass": true}
+	for i := range Faults {
+		f := &Faults[i]
+		cert, err := a.Faulty(hostOf(f), f.ID)
+		if err != nil {
+			t.Fatal(f.ID, err)
+		}
+		control := f
+		if f.Severity != Control {
+			control = FaultOf(f.Control)
+		}
+		good, err := a.Faulty(hostOf(f), control.ID)
+		if err != nil {
+			t.Fatal(control.ID, err)
+		}
+		if aboutCN[f.ID] || shape(cert.Certificate[0])["2.5.29.17"] == shape(good.Certificate[0])["2.5.29.17"] {
+			continue // about the common name, or not about names at all
+		}
+		if bytes.Contains(subjectOf(t, cert.Certificate[0]), []byte(hostOf(f))) {
+			t.Errorf("%s: the host stands in the subject too", f.ID)
+		}
+	}
+}
+
+// subjectOf returns the subject of a certificate, DER, also of one that crypto/x509 cannot read.
+func subjectOf(t *testing.T, der []byte) []byte {
+	t.Helper()
+	var c certificate
+	var tbs toBeSigned
+	if _, err := asn1.Unmarshal(der, &c); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := asn1.Unmarshal(c.TBS.FullBytes, &tbs); err != nil {
+		t.Fatal(err)
+	}
+	return tbs.Subject.FullBytes
 }
 
 // TestFaultyTogether: faults add up where they can.
