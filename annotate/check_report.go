@@ -9,6 +9,7 @@ import (
 
 	"explainer/ca"
 	"explainer/capture"
+	"explainer/capture/fingerprint"
 	"explainer/capture/handshake"
 )
 
@@ -24,12 +25,39 @@ type CheckReport struct {
 	Trust   string              `json:"trust"`
 	TLS     []string            `json:"tls"`
 	Tries   int                 `json:"tries"`
-	Grade   string              `json:"grade"` // A to D, F, or "-" where the client could not be tested
-	Says    []Sentence          `json:"says"`  // why that grade
+	Stack   string              `json:"stack,omitempty"` // TLS library that the ClientHello looks like: a likeness, no proof
+	Grade   string              `json:"grade"`           // A to D, F, or "-" where the client could not be tested, or not enough
+	Says    []Sentence          `json:"says"`            // why that grade
+	Finds   []Finding           `json:"finds"`           // what it checks, and what not
 	Counts  map[CaseVerdict]int `json:"counts"`
-	Leaked  map[ca.Severity]int `json:"leaked"` // how many faults, by their severity
-	Cases   []CheckCase         `json:"-"`      // lines of their own
+	Leaked  map[ca.Severity]int `json:"leaked"`            // how many faults, by their severity
+	Remarks []string            `json:"remarks,omitempty"` // faults that were accepted and are by themselves no attack
+	// Untested counts the critical and high trials that could have run and did not.
+	Untested int         `json:"untested"`
+	Cases    []CheckCase `json:"-"` // lines of their own
 }
+
+// A Finding is what a client does about one kind of check, by the faults that are more than remarks.
+type Finding struct {
+	About   ca.About `json:"about"`
+	Words   string   `json:"words"`
+	State   State    `json:"state"`
+	Leaked  []string `json:"leaked,omitempty"`
+	Refused []string `json:"refused,omitempty"`
+}
+
+// A State says how a client stands to one kind of check. The values stand in JSON; they are permanent.
+type State string
+
+const (
+	Checks    State = "checks"     // refused every fault that it was shown
+	InPart    State = "in-part"    // refused some and accepted others
+	ChecksNot State = "checks-not" // accepted every fault that it was shown
+	NotKnown  State = "not-known"  // was shown none
+)
+
+// abouts are the kinds of checks, in the order of a report.
+var abouts = []ca.About{ca.AboutChain, ca.AboutNames, ca.AboutDates, ca.AboutPurpose, ca.AboutStrength, ca.AboutHandshake, ca.AboutVersions, ca.AboutRevocation}
 
 // A CheckCase is a fault or control and what the client did with it.
 type CheckCase struct {
@@ -87,12 +115,15 @@ func (j *Judge) Report() *CheckReport {
 	if j.plan == nil {
 		return nil
 	}
+	came := 0
 	for _, run := range j.order {
-		run.trial = j.judgeRun(run)
+		if run.trial = j.judgeRun(run); run.trial.Came() {
+			came++
+		}
 	}
 	p := j.plan
 	r := &CheckReport{
-		Schema: SchemaVersion, Kind: KindCheck, Client: programOf(p.Command), Mode: p.Mode, Host: p.Host, Trust: p.Trust, TLS: p.TLS, Tries: p.Tries,
+		Schema: SchemaVersion, Kind: KindCheck, Client: programOf(p.Command), Mode: p.Mode, Host: p.Host, Trust: p.Trust, TLS: p.TLS, Tries: p.Tries, Stack: string(j.stack),
 		Counts: map[CaseVerdict]int{}, Leaked: map[ca.Severity]int{},
 	}
 	if p.Mode == "host" {
@@ -135,23 +166,37 @@ func (j *Judge) Report() *CheckReport {
 			var told *checkRun
 			if !o.Absent {
 				o.Trial, told, o.Runs = worst(f.ID, tls)
-				if told == nil {
+				switch {
+				case told == nil:
 					s := say("case-not-run", None, nil)
 					o.Trial = Trial{Verdict: NotTested, Why: &s}
 					if f.ByAddress && p.Own {
 						s = say("case-own-name", None, args{"url": "{url}"})
+						o.control = true // it cannot be run
 					}
-				} else {
+				default:
 					o.Exit, o.Killed, o.Said, o.Millis = told.ended.Exit, told.ended.Killed, j.prose(told.ended.Said), told.ended.Millis
+					if !o.Came() && told.ended.Error == "" && came > 0 {
+						id := "case-missed"
+						if slices.ContainsFunc(byCase[[2]string{f.ID, tls}], func(run *checkRun) bool { return run.begun.Again }) {
+							id = "case-missed-again"
+						}
+						s := say(id, Inferred, args{"n": plural(came, "other run")})
+						o.Why = &s
+					}
 				}
-				if p.Trust == "root" && f.Severity != ca.Control && o.Verdict != Leaked {
+				if p.Trust == "root" && f.Severity != ca.Control {
 					for of := ca.FaultOf(f.Control); of != nil; of = ca.FaultOf(of.Control) {
 						t, _, n := worst(of.ID, tls)
-						if n == 0 || t.Verdict == Leaked {
+						if t.Verdict == Accepted && t.WaitMS > 0 && o.WaitMS > 0 && (o.Verdict == RefusedLate || o.Verdict == NotTested) {
+							// With what is right it waits as well: silence is its way to go on.
+							o.Verdict, o.Moment, o.Ended, o.Why = acceptedAs(f), "", "", nil
+						}
+						if n == 0 || t.Verdict == Accepted || o.Verdict == Leaked || o.Verdict == Accepted {
 							continue
 						}
-						s := controlSentence(of.ID, tls, t)
-						o.Trial = Trial{Verdict: NotTested, Why: &s, Conns: o.Conns}
+						verdict, s := controlSentence(of.ID, tls, t)
+						o.Trial = Trial{Verdict: verdict, Why: &s, Conns: o.Conns, control: t.Verdict != NotTested}
 						break
 					}
 				}
@@ -159,27 +204,31 @@ func (j *Judge) Report() *CheckReport {
 			}
 			c.Outcomes = append(c.Outcomes, o)
 		}
-		if f.Severity != ca.Control && c.leaked() {
-			s := j.fix(f)
-			c.Fix = &s
-		}
 		r.Cases = append(r.Cases, c)
 	}
-	r.grade()
+	r.find()
+	for i := range r.Cases {
+		if c := &r.Cases[i]; c.accepted() && c.Severity != ca.Control {
+			s := j.fix(ca.FaultOf(c.ID), r)
+			c.Fix = &s
+		}
+	}
+	r.grade(j.AllowUntested)
 	return r
 }
 
 // Exists reports whether a case exists in a TLS version ("TLS 1.2").
 func Exists(f *ca.Fault, tls string) bool { return !f.Only12 || tls != "TLS 1.3" }
 
-func controlSentence(id, tls string, t Trial) Sentence {
+// controlSentence says what a control that was not accepted makes of the faults next to it.
+func controlSentence(id, tls string, t Trial) (CaseVerdict, Sentence) {
 	switch t.Verdict {
-	case Blocked:
-		return say("case-control-blocked", Inferred, args{"control": id, "tls": tls})
+	case Blocked, NotApplicable:
+		return NotApplicable, say("case-control-blocked", Inferred, args{"control": id, "tls": tls})
 	case NotTested:
-		return say("case-control-not-tested", Inferred, args{"control": id})
+		return NotTested, say("case-control-not-tested", Inferred, args{"control": id})
 	}
-	return say("case-control-refused", Inferred, args{"control": id})
+	return NotTested, say("case-control-refused", Inferred, args{"control": id})
 }
 
 // fixes are the programs for which there is a line of its own on how to have them check.
@@ -189,22 +238,62 @@ var fixes = map[string]string{
 	"lynx": "fix-lynx", "socat": "fix-socat", "ncat": "fix-ncat", "perl": "fix-perl", "go": "fix-go", "w3m": "fix-w3m", "aria2c": "fix-aria2",
 }
 
-func (j *Judge) fix(f *ca.Fault) Sentence {
+// nameFixes say, by program and then by TLS library, how to have the host name compared where the rest is checked.
+var nameFixes = map[string]string{
+	"curl": "fix-names-curl", "python": "fix-names-python", "python3": "fix-names-python", "node": "fix-names-node", "nodejs": "fix-names-node", "bun": "fix-names-node", "php": "fix-names-php", "perl": "fix-names-perl",
+	"openssl":                     "fix-openssl",
+	string(fingerprint.OpenSSL):   "fix-names-openssl",
+	string(fingerprint.BoringSSL): "fix-names-openssl", string(fingerprint.GnuTLS): "fix-names-gnutls", string(fingerprint.JSSE): "fix-names-java", string(fingerprint.GoTLS): "fix-names-go", string(fingerprint.NSS): "fix-names-nss",
+	string(fingerprint.Erlang): "fix-names-erlang",
+}
+
+// fix says how to have a client refuse a fault that it accepted. It advises nothing that is in force already.
+func (j *Judge) fix(f *ca.Fault, r *CheckReport) Sentence {
+	refused := func(id string) bool {
+		return slices.ContainsFunc(r.Cases, func(c CheckCase) bool { return c.ID == id && c.refused() && !c.accepted() })
+	}
+	program := programOf(j.plan.Command)
+	a := args{"verify": "{verify, verify_peer}", "ca": "{cacertfile, FILE}", "match": "{customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]}"}
 	switch {
-	case strings.Contains(f.ID, "staple"):
+	case f.About == ca.AboutRevocation:
 		return say("fix-revocation", None, nil)
 	case f.Severity == ca.Low:
 		return say("fix-low", None, nil)
-	case strings.HasPrefix(f.ID, "proto-"), strings.HasPrefix(f.ID, "cipher-"):
+	case f.About == ca.AboutVersions:
 		return say("fix-protocol", None, nil)
-	case f.Handshake:
+	case f.About == ca.AboutHandshake:
 		return say("fix-handshake", None, nil)
+	case f.About == ca.AboutNames && refused("wrong-host"):
+		return say("fix-gap", None, nil)
+	case f.About == ca.AboutNames && (refused("self-signed") || refused("untrusted-root")):
+		id, ok := nameFixes[strings.TrimRight(program, "0123456789.")]
+		if !ok {
+			id, ok = nameFixes[r.Stack]
+		}
+		if !ok {
+			id = "fix-names-any"
+		}
+		return say(id, None, a)
+	case f.About == ca.AboutPurpose && (refused("self-signed") || refused("untrusted-root")):
+		if r.Stack == string(fingerprint.GnuTLS) {
+			return say("fix-purpose-gnutls", None, nil)
+		}
+		return say("fix-gap", None, nil)
+	case refused("self-signed") || refused("untrusted-root"):
+		return say("fix-gap", None, nil)
 	}
-	id, ok := fixOf(programOf(j.plan.Command))
+	id, ok := fixOf(program)
 	if !ok {
-		id = "fix-any"
+		if id, ok = stackFixes[r.Stack]; !ok {
+			id = "fix-any"
+		}
 	}
-	return say(id, None, args{"verify": "{verify, verify_peer}", "ca": "{cacertfile, FILE}", "match": "{customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]}"})
+	return say(id, None, a)
+}
+
+// stackFixes are the lines for programs that are not known, by the TLS library that their hello looks like.
+var stackFixes = map[string]string{
+	string(fingerprint.GoTLS): "fix-go", string(fingerprint.JSSE): "fix-java", string(fingerprint.Erlang): "fix-erlang",
 }
 
 // fixOf finds the line for a program, whose name may have a version behind it.
@@ -220,17 +309,24 @@ func outcomeSays(f *ca.Fault, o *CaseOutcome) []Sentence {
 	if o.Why != nil {
 		return []Sentence{*o.Why}
 	}
-	a := args{"ms": strconv.FormatFloat(o.AfterMS, 'f', -1, 64), "data": plural(int(o.Data), "byte")}
+	a := args{"ms": strconv.FormatFloat(o.AfterMS, 'f', -1, 64), "data": plural(int(o.Data), "byte"), "wait": strconv.FormatFloat(o.WaitMS/1000, 'f', 1, 64)}
 	a["moment"] = map[string]string{
 		"key-exchange": "in place of its ClientKeyExchange", "finished": "in place of its Finished", "data": "after its Finished, before any application data",
 	}[o.Moment]
+	went := o.Verdict == Leaked || o.Verdict == Accepted
 	switch {
-	case o.Verdict == Leaked && f.Severity == ca.Control:
+	case went && o.Data == 0 && f.Severity == ca.Control:
+		return []Sentence{say("case-accepted-waits", Inferred, a)}
+	case went && o.Data == 0 && o.Verdict == Leaked:
+		return []Sentence{say("case-leaked-waits", Inferred, a)}
+	case went && o.Data == 0:
+		return []Sentence{say("case-took-waits", Inferred, a)}
+	case went && f.Severity == ca.Control:
 		return []Sentence{say("case-accepted", Decrypted, a)}
-	case o.Verdict == Leaked && o.unasked && strings.Contains(f.ID, "staple"):
-		return []Sentence{say("case-leaked", Decrypted, a), say("case-staple-unasked", Clear, nil)}
 	case o.Verdict == Leaked:
 		return []Sentence{say("case-leaked", Decrypted, a)}
+	case o.Verdict == Accepted:
+		return []Sentence{say("case-took", Decrypted, a)}
 	case o.Verdict == FalseStart:
 		return []Sentence{say("case-false-start", Decrypted, a)}
 	}
@@ -250,27 +346,66 @@ func outcomeSays(f *ca.Fault, o *CaseOutcome) []Sentence {
 	says := []Sentence{say(id, how, a)}
 	if f.Severity == ca.Control {
 		id := "case-control-too"
-		if o.Verdict == RefusedLate && o.Alert == nil {
+		switch {
+		case o.nameless:
+			id = "case-control-nameless"
+		case o.Verdict == RefusedLate && o.Alert == nil:
 			id = "case-control-silent"
 		}
-		says = append(says, say(id, None, nil))
+		says = append(says, say(id, None, args{"host": "{host}"}))
 	}
 	return says
 }
 
-// grade gives the grade, after Durumeric et al. (NDSS 2017): the worst thing that leaked.
-func (r *CheckReport) grade() {
-	tested, early, late := 0, 0, 0
+// find sums up, for each kind of check, what became of its faults.
+func (r *CheckReport) find() {
+	for _, about := range abouts {
+		f := Finding{About: about, Words: say("about-"+string(about), None, nil).Text, State: NotKnown}
+		shown := false
+		for i := range r.Cases {
+			c := &r.Cases[i]
+			if ca.FaultOf(c.ID).About != about {
+				continue
+			}
+			shown = true
+			switch {
+			case c.Severity == ca.Low:
+			case c.accepted():
+				f.Leaked = append(f.Leaked, c.ID)
+			case c.refused():
+				f.Refused = append(f.Refused, c.ID)
+			}
+		}
+		switch {
+		case len(f.Leaked) > 0 && len(f.Refused) > 0:
+			f.State = InPart
+		case len(f.Leaked) > 0:
+			f.State = ChecksNot
+		case len(f.Refused) > 0:
+			f.State = Checks
+		}
+		if shown {
+			r.Finds = append(r.Finds, f)
+		}
+	}
+}
+
+// grade gives the grade, after Durumeric et al. (NDSS 2017): the worst thing that
+// leaked. What the client's own hello rules out lowers nothing and leaves nothing
+// open; allow critical and high trials may be left untested.
+func (r *CheckReport) grade(allow int) {
+	tested, early, late, skipped, ruledOut := 0, 0, 0, 0, 0
 	controls, refusedControls := 0, 0
-	for _, c := range r.Cases {
-		leaked := false
+	serious := 0 // critical and high trials
+	for i := range r.Cases {
+		c := &r.Cases[i]
 		for _, o := range c.Outcomes {
 			if o.Absent {
 				continue
 			}
 			if c.Severity == ca.Control {
 				switch o.Verdict {
-				case Leaked:
+				case Accepted:
 					controls++
 				case Refused, RefusedLate:
 					refusedControls++
@@ -278,27 +413,47 @@ func (r *CheckReport) grade() {
 				continue
 			}
 			r.Counts[o.Verdict]++
-			if o.Verdict != NotTested {
-				tested++
-			}
-			switch {
-			case strings.HasPrefix(c.ID, "finished-") && o.TLS == "TLS 1.2":
-				// The client's own Finished comes first: nobody can refuse this early.
-			case o.Verdict == Refused && o.Alert != nil:
+			isSerious := c.Severity == ca.Critical || c.Severity == ca.High
+			switch o.Verdict {
+			case NotApplicable, Blocked:
+				ruledOut++
+				continue
+			case NotTested:
+				skipped++
+				if isSerious && !o.control {
+					serious++
+					r.Untested++
+				}
+				continue
+			case Refused:
 				early++
-			case o.Verdict == Refused || o.Verdict == RefusedLate:
-				late++
+			case RefusedLate:
+				if !strings.HasPrefix(c.ID, "finished-") || o.TLS != "TLS 1.2" { // there the client's own Finished comes first: nobody can refuse this early
+					late++
+				}
 			}
-			leaked = leaked || o.Verdict == Leaked
+			tested++
+			if isSerious {
+				serious++
+			}
 		}
-		if leaked {
+		switch {
+		case c.Severity == ca.Control || !c.accepted():
+		case c.Severity == ca.Low:
+			r.Remarks = append(r.Remarks, c.ID)
+		default:
 			r.Leaked[c.Severity]++
 		}
 	}
-	refused := r.Counts[Refused] + r.Counts[RefusedLate] + r.Counts[FalseStart]
-	a := args{"refused": plural(refused, "trial"), "blocked": plural(r.Counts[Blocked], "trial")}
-	id := "grade-a"
+	a := args{"refused": plural(r.Counts[Refused]+r.Counts[RefusedLate]+r.Counts[FalseStart], "trial"), "n": plural(r.Leaked[ca.Critical], "case")}
+	id, open := "grade-a", false
 	switch {
+	case r.Leaked[ca.Critical] > 0:
+		r.Grade, id = "F", "grade-f"
+	case r.Leaked[ca.High] > 0:
+		r.Grade, id, a = "D", "grade-d", a.with("n", plural(r.Leaked[ca.High], "case"))
+	case tested == 0 && ruledOut > 0 && r.Untested == 0 && controls > 0:
+		r.Grade, id, a = "-", "grade-none-ruled-out", a.with("n", plural(ruledOut, "trial"))
 	case tested == 0:
 		r.Grade, id, a = "-", "grade-none", a.with("ca", "{ca}")
 		switch {
@@ -311,18 +466,18 @@ func (r *CheckReport) grade() {
 		case r.Mode == "host":
 			id = "grade-none-came"
 		}
-	case r.Leaked[ca.Critical] > 0:
-		r.Grade, id, a = "F", "grade-f", a.with("n", plural(r.Leaked[ca.Critical], "case"))
-	case r.Leaked[ca.High] > 0:
-		r.Grade, id, a = "D", "grade-d", a.with("n", plural(r.Leaked[ca.High], "case"))
+	case r.Untested > allow:
+		open = true
+		r.Grade, id, a = "-", "grade-open", args{"n": strconv.Itoa(r.Untested), "of": strconv.Itoa(serious)}
+		if n := r.Leaked[ca.Medium]; n > 0 {
+			id, a = "grade-open-c", a.with("leaked", plural(n, "case"))
+		}
 	case r.Leaked[ca.Medium] > 0:
 		r.Grade, id, a = "C", "grade-c", a.with("n", plural(r.Leaked[ca.Medium], "case"))
-	case r.Leaked[ca.Low] > 0:
-		r.Grade, id, a = "B", "grade-b", a.with("n", plural(r.Leaked[ca.Low], "case"))
 	case early == 0 && late > 0:
 		r.Grade, id = "B", "grade-b-late"
-	case refused == 0:
-		r.Grade, id = "A", "grade-a-blocked"
+	case r.Counts[Refused]+r.Counts[RefusedLate]+r.Counts[FalseStart] == 0:
+		r.Grade, id = "A", "grade-a-remarks"
 	default:
 		r.Grade = "A"
 	}
@@ -330,13 +485,17 @@ func (r *CheckReport) grade() {
 	if tested == 0 {
 		return
 	}
-	for _, rest := range []struct {
-		id      string
-		verdict CaseVerdict
-	}{{"grade-blocked", Blocked}, {"grade-untested", NotTested}} {
-		if n := r.Counts[rest.verdict]; n > 0 && (rest.verdict != Blocked || id != "grade-a-blocked") {
-			r.Says = append(r.Says, say(rest.id, Inferred, args{"n": plural(n, "trial")}))
-		}
+	if r.Untested > 0 && !open {
+		r.Says = append(r.Says, say("grade-untested-serious", Inferred, args{"n": strconv.Itoa(r.Untested), "of": strconv.Itoa(serious)}))
+	}
+	if n := skipped - r.Untested; n > 0 {
+		r.Says = append(r.Says, say("grade-untested", Inferred, args{"n": plural(n, "trial")}))
+	}
+	if ruledOut > 0 {
+		r.Says = append(r.Says, say("grade-ruled-out", Inferred, args{"n": plural(ruledOut, "trial")}))
+	}
+	if n := len(r.Remarks); n > 0 {
+		r.Says = append(r.Says, say("grade-remarks", Inferred, args{"n": plural(n, "remark"), "cases": strings.Join(r.Remarks, ", ")}))
 	}
 }
 

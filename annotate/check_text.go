@@ -10,8 +10,8 @@ import (
 	"explainer/ca"
 )
 
-// Check writes the report of a check: the table, each case, and what they came to.
-func (t *Text) Check(r *CheckReport) error {
+// Check writes the report of a check: what it came to, what leaked, what could not be told; with all, every case.
+func (t *Text) Check(r *CheckReport, all bool) error {
 	t.rule("Check of " + clean(r.Client))
 	if len(r.Command) > 0 {
 		t.paragraph("", "  ", "Command: "+clean(strings.Join(r.Command, " ")), plain)
@@ -32,6 +32,63 @@ func (t *Text) Check(r *CheckReport) error {
 		t.paragraph("", "  ", "Asked for: "+clean(strings.Join(r.Hosts, ", "))+". Of several connections that met a case, the worst is told.", plain)
 	}
 	t.line("")
+	t.diagnosis(r)
+	if all {
+		t.line("")
+		t.checkTable(r)
+	}
+	said := map[string]bool{}
+	for i := range r.Cases {
+		c := &r.Cases[i]
+		switch {
+		case all && (c.Severity != ca.Control || c.ID == "good" || c.open()):
+			t.checkCase(c)
+		case all:
+		case c.Severity == ca.Control && c.open(), c.Severity != ca.Control && c.leaked():
+			t.checkLeak(c, said)
+		}
+	}
+	if !all {
+		t.checkFixes(r)
+		t.line("")
+		t.paragraph("  ", "", fmt.Sprintf("%s in all: --all tells each, with what it is about.", plural(len(r.Cases), "case")), dim)
+	}
+	return t.w.Flush()
+}
+
+// diagnosis tells the grade, and what the client checks and what not.
+func (t *Text) diagnosis(r *CheckReport) {
+	for i, s := range r.Says {
+		lead := "     "
+		if i == 0 {
+			lead = "  " + t.gradeWord(r.Grade) + "  "
+		}
+		t.paragraph(lead, "", clean(s.Text), plain)
+	}
+	for _, line := range []struct {
+		state State
+		title string
+		s     style
+	}{{ChecksNot, "Does not check: ", red}, {InPart, "Checks in part: ", yellow}, {Checks, "Checks: ", plain}} {
+		var list []string
+		for _, f := range r.Finds {
+			if f.State != line.state {
+				continue
+			}
+			words := f.Words
+			if f.State == InPart {
+				words += " (accepted " + strings.Join(f.Leaked, ", ") + ")"
+			}
+			list = append(list, words)
+		}
+		if len(list) > 0 {
+			t.paragraph("     "+line.title, "", strings.Join(list, "; ")+".", line.s)
+		}
+	}
+}
+
+// checkTable is every case with what became of it, in each version.
+func (t *Text) checkTable(r *CheckReport) {
 	width := 0
 	for _, c := range r.Cases {
 		width = max(width, len(c.ID))
@@ -57,34 +114,58 @@ func (t *Text) Check(r *CheckReport) error {
 		}
 		row(c.ID, string(c.Severity), cells, styles)
 	}
-	for _, c := range r.Cases {
-		// A control that is accepted has no story of its own, but for the one that all begins with.
-		if c.Severity == ca.Control && c.ID != "good" && !slices.ContainsFunc(c.Outcomes, func(o CaseOutcome) bool { return !o.Absent && o.Verdict != Leaked }) {
+}
+
+// checkLeak tells a fault that leaked, or a control that was not accepted, in a
+// few lines: what is wrong, what the client did, and what was read that was not told before.
+func (t *Text) checkLeak(c *CheckCase, said map[string]bool) {
+	t.line("")
+	t.paragraph("  "+t.paint(bold, c.ID)+" ("+string(c.Severity)+"): ", "", clean(c.Wrong), plain)
+	told := ""
+	for _, o := range c.Outcomes {
+		if o.Absent || c.Severity == ca.Control && o.Verdict == Accepted || c.Severity != ca.Control && o.Verdict != Leaked {
 			continue
 		}
-		t.checkCase(&c)
-	}
-	t.line("")
-	t.rule("Grade")
-	for i, s := range r.Says {
-		lead := "     "
-		if i == 0 {
-			lead = "  " + t.gradeWord(r.Grade) + "  "
+		text, s := o.words(c.Severity)
+		if text == told {
+			continue
 		}
-		t.paragraph(lead, "", clean(s.Text), plain)
-	}
-	for _, severity := range []ca.Severity{ca.Critical, ca.High, ca.Medium, ca.Low} {
-		var leaked []string
-		for _, c := range r.Cases {
-			if c.Severity == severity && c.leaked() {
-				leaked = append(leaked, c.ID)
+		told = text
+		t.paragraph("    "+o.where()+": ", "", text, s)
+		if c.Severity == ca.Control {
+			continue
+		}
+		for _, read := range o.Read {
+			if words := clean(read.words()); !said[words] {
+				said[words] = true
+				t.paragraph("    an attacker reads: ", "", words, plain)
 			}
 		}
-		if len(leaked) > 0 {
-			t.paragraph("     leaked, "+string(severity)+": ", "", strings.Join(leaked, ", "), plain)
-		}
 	}
-	return t.w.Flush()
+}
+
+// checkFixes tells how to mend what leaked, each advice once.
+func (t *Text) checkFixes(r *CheckReport) {
+	var texts []string
+	cases := map[string][]string{}
+	for _, c := range r.Cases {
+		if c.Fix == nil || !c.leaked() {
+			continue
+		}
+		if cases[c.Fix.Text] == nil {
+			texts = append(texts, c.Fix.Text)
+		}
+		cases[c.Fix.Text] = append(cases[c.Fix.Text], c.ID)
+	}
+	for _, text := range texts {
+		list := cases[text]
+		of := strings.Join(list[:min(3, len(list))], ", ")
+		if n := len(list) - 3; n > 0 {
+			of += fmt.Sprintf(" and %d more", n)
+		}
+		t.line("")
+		t.paragraph("  how to mend "+of+": ", "", clean(text), plain)
+	}
 }
 
 func (t *Text) gradeWord(grade string) string {
@@ -111,10 +192,14 @@ func (o *CaseOutcome) cell(severity ca.Severity) (string, style) {
 	switch {
 	case o.Absent:
 		return "-", dim
-	case control && o.Verdict == Leaked:
+	case control && o.Verdict == Accepted:
 		return "accepted", green
+	case o.Verdict == Accepted:
+		return "accepted", yellow
 	case o.Verdict == Leaked:
 		return "LEAKED", red
+	case o.Verdict == NotApplicable:
+		return "not applicable", dim
 	case o.Verdict == Refused || o.Verdict == RefusedLate:
 		s := green
 		if control {
@@ -140,35 +225,17 @@ func (t *Text) checkCase(c *CheckCase) {
 		}
 	}
 	for _, o := range outcomes {
-		var says []string
-		for _, s := range o.Says {
-			says = append(says, clean(s.Text))
+		text, s := o.words(c.Severity)
+		t.paragraph("  "+o.where()+": ", "", text, s)
+		if c.Severity == ca.Control {
+			continue
 		}
-		text := strings.Join(says, " ")
-		if o.Said != "" && (o.Verdict != Leaked || o.Runs == 0) {
-			text += " It said: " + clean(o.Said)
-		} else if o.Said == "" && o.Verdict == NotTested && o.Exit != 0 && !o.Killed {
-			text += fmt.Sprintf(" It ended with exit code %d.", o.Exit)
+		reads := "    an attacker reads: "
+		if o.Verdict != Leaked {
+			reads = "    it sent: "
 		}
-		_, s := o.cell(c.Severity)
-		if s == green {
-			s = plain
-		}
-		where := o.TLS
-		if o.Offered != "" {
-			where = o.Offered // of the cases of old versions another one
-		}
-		switch {
-		case len(o.Conns) > 0 && o.Runs > 1:
-			where += fmt.Sprintf(" (connection %d, the worst of %d runs)", o.Conns[0], o.Runs)
-		case len(o.Conns) > 0:
-			where += fmt.Sprintf(" (connection %d)", o.Conns[0])
-		}
-		t.paragraph("  "+where+": ", "", text, s)
-		if o.Verdict == Leaked && c.Severity != ca.Control {
-			for _, r := range o.Read {
-				t.paragraph("    an attacker reads: ", "", clean(r.words()), plain)
-			}
+		for _, r := range o.Read {
+			t.paragraph(reads, "", clean(r.words()), plain)
 		}
 	}
 	if c.Severity == ca.Control {
@@ -183,9 +250,53 @@ func (t *Text) checkCase(c *CheckCase) {
 	}
 }
 
-// leaked reports whether data arrived in any version.
-func (c *CheckCase) leaked() bool {
-	return slices.ContainsFunc(c.Outcomes, func(o CaseOutcome) bool { return o.Verdict == Leaked })
+// where names the version, and the connections that an outcome is told of.
+func (o *CaseOutcome) where() string {
+	where := o.TLS
+	if o.Offered != "" {
+		where = o.Offered // of the cases of old versions another one
+	}
+	switch {
+	case len(o.Conns) > 0 && o.Runs > 1:
+		where += fmt.Sprintf(" (connection %d, the worst of %d runs)", o.Conns[0], o.Runs)
+	case len(o.Conns) > 0:
+		where += fmt.Sprintf(" (connection %d)", o.Conns[0])
+	}
+	return where
+}
+
+// words tells an outcome, and what the command said itself.
+func (o *CaseOutcome) words(severity ca.Severity) (string, style) {
+	var says []string
+	for _, s := range o.Says {
+		says = append(says, clean(s.Text))
+	}
+	text := strings.Join(says, " ")
+	went := o.Verdict == Leaked || o.Verdict == Accepted
+	if o.Said != "" && !went {
+		text += " It said: " + clean(o.Said)
+	} else if o.Said == "" && o.Verdict == NotTested && o.Exit != 0 && !o.Killed {
+		text += fmt.Sprintf(" It ended with exit code %d.", o.Exit)
+	}
+	_, s := o.cell(severity)
+	if s == green || s == dim {
+		s = plain
+	}
+	return text, s
+}
+
+// accepted reports whether the client went on in any version, and leaked whether an attacker could make use of it.
+func (c *CheckCase) accepted() bool { return c.any(Leaked, Accepted) }
+func (c *CheckCase) leaked() bool   { return c.any(Leaked) }
+
+// refused reports whether it stopped in any version.
+func (c *CheckCase) refused() bool { return c.any(Refused, RefusedLate, FalseStart) }
+
+// open reports whether a control leaves something open: that it was not accepted, where it could be shown.
+func (c *CheckCase) open() bool { return c.any(Refused, RefusedLate, FalseStart, NotTested, Blocked) }
+
+func (c *CheckCase) any(verdicts ...CaseVerdict) bool {
+	return slices.ContainsFunc(c.Outcomes, func(o CaseOutcome) bool { return !o.Absent && slices.Contains(verdicts, o.Verdict) })
 }
 
 // words tells what was read.
@@ -249,8 +360,9 @@ type (
 )
 
 // JUnit writes the report as JUnit XML: a suite for each TLS version, a test
-// case for each case; a leak fails, a control that is refused is an error, what
-// was not tested or blocked is skipped.
+// case for each case; a leak fails. A control that is refused is an error, and so is a control
+// or a critical or high case that could have been tested and was not. What else was not
+// tested, and what the client's hello rules out, is skipped.
 func (r *CheckReport) JUnit(w io.Writer) error {
 	all := junitSuites{Name: "explainer check of " + clean(r.Client)}
 	for i, tls := range r.TLS {
@@ -270,11 +382,14 @@ func (r *CheckReport) JUnit(w io.Writer) error {
 			one := junitCase{Class: "explainer.check." + strings.ReplaceAll(tls, " ", ""), Name: c.ID, Time: secondsOf(o.Millis)}
 			more := clean(c.Wrong) + "\n" + clean(c.Check) + "\n"
 			for _, read := range o.Read {
-				more += "An attacker reads: " + clean(read.words()) + "\n"
+				if o.Verdict == Leaked {
+					more += "An attacker reads: " + clean(read.words()) + "\n"
+				}
 			}
+			serious := c.Severity == ca.Control || c.Severity == ca.Critical || c.Severity == ca.High
 			switch {
-			case c.Severity == ca.Control && o.Verdict == Leaked:
-			case c.Severity == ca.Control && (o.Verdict == Refused || o.Verdict == RefusedLate):
+			case c.Severity == ca.Control && o.Verdict == Accepted:
+			case c.Severity == ca.Control && (o.Verdict == Refused || o.Verdict == RefusedLate), serious && o.Verdict == NotTested && !o.control:
 				one.Error = &junitWord{text, string(o.Verdict), more}
 				suite.Errors++
 			case o.Verdict == Leaked:
@@ -283,7 +398,7 @@ func (r *CheckReport) JUnit(w io.Writer) error {
 				}
 				one.Failure = &junitWord{text, string(c.Severity), more}
 				suite.Failures++
-			case o.Verdict == NotTested || o.Verdict == Blocked:
+			case o.Verdict == NotTested || o.Verdict == NotApplicable || o.Verdict == Blocked:
 				one.Skipped = &junitWord{Message: text}
 				suite.Skipped++
 			default:

@@ -6,9 +6,11 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"explainer/ca"
 	"explainer/capture"
+	"explainer/capture/fingerprint"
 	"explainer/capture/handshake"
 	"explainer/capture/web"
 )
@@ -17,19 +19,25 @@ import (
 type CaseVerdict string
 
 const (
-	NotTested   CaseVerdict = "not-tested"   // it never came, or stopped before our Certificate, or refuses the control too
-	Blocked     CaseVerdict = "blocked"      // the two sides found nothing in common: our side sent the alert
-	Refused     CaseVerdict = "refused"      // it stopped before its Finished
-	RefusedLate CaseVerdict = "refused-late" // it completed the handshake and closed before any application data
-	FalseStart  CaseVerdict = "false-start"  // it sent data in TLS 1.2 before it could see our Finished (RFC 7918)
-	Leaked      CaseVerdict = "leaked"       // application data arrived: of a control, it was accepted
+	NotTested     CaseVerdict = "not-tested"     // it never came, or stopped before our Certificate, or refuses the control too
+	NotApplicable CaseVerdict = "not-applicable" // its own ClientHello rules it out: version, or what it does not ask for
+	Blocked       CaseVerdict = "blocked"        // the same of version and suite, and our side sent the alert
+	Refused       CaseVerdict = "refused"        // it stopped before its Finished
+	RefusedLate   CaseVerdict = "refused-late"   // it completed the handshake and closed before any application data
+	FalseStart    CaseVerdict = "false-start"    // it sent data in TLS 1.2 before it could see our Finished (RFC 7918)
+	Accepted      CaseVerdict = "accepted"       // of a control, or of a fault that is by itself no attack: it went on
+	Leaked        CaseVerdict = "leaked"         // of any other fault: it went on, and an attacker can get there
 )
 
 // extStatusRequest asks for a stapled OCSP response (RFC 6066 8).
 const extStatusRequest = 5
 
+// waitTime is how long a client must have kept a connection open behind its
+// Finished, with nothing sent, to be taken for one that waits for the server to speak.
+const waitTime = int64(time.Second)
+
 // rank orders verdicts: of several connections the worst counts.
-var rank = map[CaseVerdict]int{NotTested: 0, Blocked: 1, Refused: 2, RefusedLate: 3, FalseStart: 4, Leaked: 5}
+var rank = map[CaseVerdict]int{NotTested: 0, NotApplicable: 1, Blocked: 2, Refused: 3, RefusedLate: 4, FalseStart: 5, Accepted: 6, Leaked: 6}
 
 // Bounds of what a judge keeps, whatever it is fed.
 const (
@@ -71,16 +79,23 @@ type Trial struct {
 	Data    int64      `json:"data,omitempty"`     // bytes of application data that arrived
 	Read    []Read     `json:"read,omitempty"`
 	Offered string     `json:"offered,omitempty"` // TLS version that was agreed
-	Why     *Sentence  `json:"why,omitempty"`     // of not-tested and blocked
+	WaitMS  float64    `json:"wait_ms,omitempty"` // of a client that completed the handshake and sent nothing: how long it kept the connection open, in milliseconds
+	Why     *Sentence  `json:"why,omitempty"`     // of not-tested, not-applicable and blocked
 	Conns   []int      `json:"conns,omitempty"`   // connections that this tells of, the one it tells first
 
-	unasked bool // its ClientHello asked for no stapled OCSP response
+	nameless bool // its ClientHello named no host
+	control  bool // not tested because its control was refused, or could not be tested
 }
+
+// Came reports whether any connection of the run was seen.
+func (t *Trial) Came() bool { return len(t.Conns) > 0 }
 
 // A Judge reads the recording of a check, message by message, and judges each
 // connection that was shown a case by what was recorded alone.
 type Judge struct {
 	ShowSecrets bool
+	// AllowUntested is how many critical and high trials may be left untested by a check that is given a grade.
+	AllowUntested int
 	// Ended, if not nil, is called when a run has ended, with what is known by then.
 	Ended func(run, fault, tls string, t Trial)
 
@@ -90,7 +105,8 @@ type Judge struct {
 	listen map[string]*checkRun // runs that are under way, by address
 	runs   map[string]*checkRun
 	order  []*checkRun
-	hosts  []string // in mode "host": those that were asked for
+	hosts  []string          // in mode "host": those that were asked for
+	stack  fingerprint.Stack // what the first ClientHello looks like it was made by, "" if that is not known
 }
 
 // A checkRun is one run of the command; in mode "host", one connection.
@@ -110,9 +126,10 @@ type judged struct {
 	tls    string
 
 	hello, cert, cke        bool
-	offers13, asksStaple    bool // in a ClientHello
-	clientDone, serverDone  bool // Finished was sent
-	certAt                  int64
+	offers13, asksStaple    bool  // in a ClientHello
+	named                   bool  // it names a host
+	clientDone, serverDone  bool  // Finished was sent
+	certAt, doneAt, overAt  int64 // our Certificate, the client's Finished, and when we gave up waiting
 	version                 uint16
 	alert                   *SeenAlert
 	ended                   string
@@ -136,7 +153,7 @@ func (j *Judge) Feed(m *capture.Message) {
 	}
 	j.mask.ShowSecrets = j.ShowSecrets
 	if f, ok := m.Body.(*capture.Fact); ok {
-		j.fact(f)
+		j.fact(f, m.Time)
 		return
 	}
 	if m.Conn == nil || m.Conn.Leg != capture.LegBrowser {
@@ -161,12 +178,12 @@ func (j *Judge) Feed(m *capture.Message) {
 	j.message(c, m)
 }
 
-// fact takes what the proxy noted.
-func (j *Judge) fact(f *capture.Fact) {
+// fact takes what the proxy noted at a time.
+func (j *Judge) fact(f *capture.Fact, at int64) {
 	c := j.conns[f.Conn]
 	switch f.Kind {
 	case capture.FactRun:
-		j.runFact(f)
+		j.runFact(f, at)
 	case capture.FactCase:
 		if c == nil {
 			return
@@ -193,6 +210,9 @@ func (j *Judge) fact(f *capture.Fact) {
 			return
 		}
 		c.closed = f.Detail
+		if c.overAt == 0 {
+			c.overAt = at
+		}
 		if c.run == nil {
 			delete(j.conns, f.Conn)
 			return
@@ -215,7 +235,7 @@ func (j *Judge) tests(c *judged, addr string) bool {
 	return host == j.plan.Host
 }
 
-func (j *Judge) runFact(f *capture.Fact) {
+func (j *Judge) runFact(f *capture.Fact, at int64) {
 	r := j.runs[f.Detail]
 	switch f.Addr {
 	case capture.RunPlan:
@@ -244,7 +264,9 @@ func (j *Judge) runFact(f *capture.Fact) {
 	case capture.RunKilled:
 		if r != nil {
 			for _, c := range r.conns {
-				c.killed = c.ended == ""
+				if c.killed = c.ended == ""; c.killed && c.overAt == 0 {
+					c.overAt = at
+				}
 			}
 		}
 	case capture.RunEnd:
@@ -281,6 +303,10 @@ func (j *Judge) message(c *judged, m *capture.Message) {
 		c.hello = true
 		c.offers13 = c.offers13 || slices.Contains(b.Versions(), 0x0304)
 		c.asksStaple = c.asksStaple || b.Extension(extStatusRequest) != nil
+		c.named = c.named || b.ServerName() != ""
+		if j.stack == "" {
+			j.stack = fingerprint.StackOf(b)
+		}
 	case *handshake.Certificate, *handshake.CompressedCertificate:
 		if !client && !c.cert {
 			c.cert, c.certAt = true, m.Time
@@ -289,6 +315,9 @@ func (j *Judge) message(c *judged, m *capture.Message) {
 		c.cke = true
 	case *handshake.Finished:
 		if client {
+			if !c.clientDone {
+				c.doneAt = m.Time
+			}
 			c.clientDone = true
 		} else {
 			c.serverDone = true
@@ -416,53 +445,72 @@ func (c *judged) end(how string, at int64) {
 
 // trial judges one connection.
 func (c *judged) trial() Trial {
-	t := Trial{Moment: c.moment, Alert: c.alert, Ended: c.ended, Conns: []int{c.number}, Offered: versionOrEmpty(c.version), unasked: c.hello && !c.asksStaple}
+	f := ca.FaultOf(c.fault)
+	t := Trial{Moment: c.moment, Alert: c.alert, Ended: c.ended, Conns: []int{c.number}, Offered: versionOrEmpty(c.version), nameless: c.hello && !c.named}
 	after := func(at int64) {
 		if c.certAt != 0 && at >= c.certAt {
 			t.AfterMS = float64((at-c.certAt)/1e5) / 10
 		}
 	}
-	not := func(v CaseVerdict, id string, a args) {
-		s := say(id, Inferred, a)
+	accepted := func() {
+		t.Verdict, t.Moment, t.Alert, t.Ended = acceptedAs(f), "", nil, ""
+	}
+	not := func(v CaseVerdict, id string, how Evidence, a args) {
+		s := say(id, how, a)
 		t.Verdict, t.Why, t.Moment, t.Alert, t.Ended = v, &s, "", nil, ""
 	}
+	if c.clientDone && c.data == 0 && c.sealedData == 0 && c.alert == nil {
+		until := c.overAt
+		if c.ended != "" {
+			until = c.endedAt
+		}
+		if until-c.doneAt >= waitTime {
+			t.WaitMS = float64((until-c.doneAt)/1e5) / 10
+		}
+	}
 	switch {
+	case f != nil && f.Asked && c.cert && !c.asksStaple:
+		// A server sends none unasked.
+		not(NotApplicable, "case-staple-unasked", Clear, nil)
 	case c.data > 0 || c.sealedData > 0:
-		t.Verdict, t.Data, t.Read = Leaked, c.data, c.read
+		accepted()
+		t.Data, t.Read = c.data, c.read
 		if c.data == 0 {
 			t.Data = c.sealedData
 		}
-		t.Moment, t.Alert, t.Ended = "", nil, ""
 		after(c.dataAt)
 		if strings.HasPrefix(c.fault, "finished-") && c.version < 0x0304 && c.early > 0 && c.early == c.data {
 			t.Verdict = FalseStart
 		}
 	case c.fault == "" && c.plain != "":
-		not(NotTested, "case-plain-http", args{"host": clip(c.plain)})
+		not(NotTested, "case-plain-http", Inferred, args{"host": clip(c.plain)})
 	case c.fault == "" && c.passed && !c.elsewhere:
-		not(NotTested, "case-no-tls", nil)
+		not(NotTested, "case-no-tls", Inferred, nil)
 	case c.fault == "" && c.passed:
-		not(NotTested, "case-other-host", args{"host": or(clip(c.connect), "another host"), "url": "{url}"})
+		not(NotTested, "case-other-host", Inferred, args{"host": or(clip(c.connect), "another host"), "url": "{url}"})
 	case strings.HasPrefix(c.closed, "the case ") && !c.cert:
-		not(NotTested, "case-cannot-serve", args{"detail": clip(c.closed)})
+		not(NotTested, "case-cannot-serve", Inferred, args{"detail": clip(c.closed)})
 	case c.fault == "" && c.hello && c.connect == "":
-		not(NotTested, "case-tls-to-proxy", args{"addr": "{addr}"})
+		not(NotTested, "case-tls-to-proxy", Inferred, args{"addr": "{addr}"})
 	case !c.hello || c.fault == "":
-		not(NotTested, "case-no-tls", nil)
+		not(NotTested, "case-no-tls", Inferred, nil)
 	case !c.cert && c.ours != nil:
 		if c.ours.Number == 70 || c.ours.Number == 40 {
-			not(Blocked, "case-blocked", args{"alert": alertWords(c.ours), "what": c.lacks()})
+			not(Blocked, "case-blocked", Inferred, args{"alert": alertWords(c.ours), "what": c.lacks()})
 		} else {
-			not(NotTested, "case-our-alert", args{"alert": alertWords(c.ours)})
+			not(NotTested, "case-our-alert", Inferred, args{"alert": alertWords(c.ours)})
 		}
 	case !c.cert:
-		not(NotTested, "case-before-certificate", nil)
+		not(NotTested, "case-before-certificate", Inferred, nil)
 	case c.ended == "" && c.killed && c.run.ended.Error != "":
-		not(NotTested, "case-not-run", nil)
+		not(NotTested, "case-not-run", Inferred, nil)
+	case t.WaitMS > 0 && f != nil && f.Severity == ca.Control:
+		// Of a fault only the control tells whether silence is this client's way to go on.
+		accepted()
 	case c.ended == "" && c.killed:
-		not(NotTested, "case-hung", args{"moment": momentOf(c)})
+		not(NotTested, "case-hung", Inferred, args{"moment": momentOf(c)})
 	case c.ended == "":
-		not(NotTested, "case-neither", args{"moment": momentOf(c)})
+		not(NotTested, "case-neither", Inferred, args{"moment": momentOf(c)})
 	case c.clientDone:
 		t.Verdict = RefusedLate
 		after(c.endedAt)
@@ -471,6 +519,14 @@ func (c *judged) trial() Trial {
 		after(c.endedAt)
 	}
 	return t
+}
+
+// acceptedAs is the verdict on a client that went on with a case.
+func acceptedAs(f *ca.Fault) CaseVerdict {
+	if f != nil && (f.Severity == ca.Control || f.Severity == ca.Low) {
+		return Accepted
+	}
+	return Leaked
 }
 
 // lacks is what the two sides have not in common, by our alert (RFC 5246 7.4.1.3, RFC 8446 4.1.1, 4.2.1).
@@ -529,7 +585,7 @@ func (j *Judge) judgeRun(r *checkRun) Trial {
 	if r.fault == "downgrade-sentinel" && rank[worst.Verdict] > rank[Blocked] && !slices.ContainsFunc(r.conns, func(c *judged) bool { return c.offers13 }) {
 		// A server that has TLS 1.3 says so to every client that it answers with TLS 1.2 (RFC 8446 4.1.3).
 		s := say("case-no-downgrade", Clear, nil)
-		worst = Trial{Verdict: NotTested, Why: &s, Conns: worst.Conns, Offered: worst.Offered}
+		worst = Trial{Verdict: NotApplicable, Why: &s, Conns: worst.Conns, Offered: worst.Offered}
 	}
 	// The connection that is told stands first.
 	worst.Conns = append(worst.Conns, deleted(conns, worst.Conns[0])...)

@@ -18,32 +18,49 @@ import (
 // millisecond apart: upper case is the client's.
 func script(t *testing.T, j *annotate.Judge, version uint16, fault, words string) {
 	t.Helper()
-	const listen = "127.0.0.1:7000"
-	conn := &capture.Conn{Number: 1, Leg: capture.LegBrowser, TLS: true, Server: netip.MustParseAddrPort(listen)}
+	scriptAs(t, j, 1, version, fault, words)
+}
+
+// scriptAs is the script of one of several runs.
+func scriptAs(t *testing.T, j *annotate.Judge, number int, version uint16, fault, words string) {
+	t.Helper()
+	listen, run := fmt.Sprintf("127.0.0.1:%d", 7000+2*number), fmt.Sprint(number)
+	conn := &capture.Conn{Number: number, Leg: capture.LegBrowser, TLS: true, Server: netip.MustParseAddrPort(listen)}
 	now := int64(0)
 	feed := func(side capture.Side, opened bool, body any) {
 		now += 1e6
 		j.Feed(&capture.Message{Conn: conn, Side: side, Time: now, Opened: opened, Body: body})
 	}
-	fact := func(f capture.Fact) { j.Feed(&capture.Message{Body: &f}) }
+	fact := func(f capture.Fact) {
+		now += 1e6
+		j.Feed(&capture.Message{Time: now, Body: &f})
+	}
 	tls := "TLS 1.2"
 	if version == 0x0304 {
 		tls = "TLS 1.3"
 	}
 	fact(capture.NewRunFact(capture.RunPlan, "", "", &capture.CheckPlan{Mode: "run", Command: []string{"/usr/bin/curl"}, Host: "www.bank.test", Trust: "none", TLS: []string{tls}, Tries: 1, Cases: []string{fault}}))
-	fact(capture.NewRunFact(capture.RunBegin, "1", fault, &capture.CheckRun{TLS: tls, Try: 1, Listen: []string{listen, "127.0.0.1:7001"}}))
+	fact(capture.NewRunFact(capture.RunBegin, run, fault, &capture.CheckRun{TLS: tls, Try: 1, Listen: []string{listen}}))
 	end := &capture.CheckRun{TLS: tls, Try: 1, Exit: 35}
 	for _, w := range strings.Fields(words) {
-		name, number, _ := strings.Cut(w, ":")
+		name, value, _ := strings.Cut(w, ":")
 		n := 0
-		fmt.Sscan(number, &n)
+		fmt.Sscan(value, &n)
 		switch name {
 		case "open":
 			feed(capture.Client, false, &capture.Opened{})
 		case "case":
-			fact(capture.Fact{Kind: capture.FactCase, Conn: 1, Outcome: fault, Addr: tls, Detail: "1"})
+			fact(capture.Fact{Kind: capture.FactCase, Conn: number, Outcome: fault, Addr: tls, Detail: run})
+		case "pause": // in milliseconds
+			now += int64(n) * 1e6
 		case "HELLO":
 			feed(capture.Client, false, &handshake.ClientHello{})
+		case "NAMED":
+			feed(capture.Client, false, &handshake.ClientHello{Extensions: []handshake.Extension{{ID: 0, Value: handshake.ServerName("www.bank.test")}}})
+		case "OPENSSL":
+			feed(capture.Client, false, &handshake.ClientHello{CipherSuites: []uint16{0x1302, 0x00ff}, Extensions: []handshake.Extension{{ID: 0, Value: handshake.ServerName("www.bank.test")}, {ID: 11, Value: handshake.ECPointFormats{0, 1, 2}}}})
+		case "STAPLE":
+			feed(capture.Client, false, &handshake.ClientHello{Extensions: []handshake.Extension{{ID: 5}}})
 		case "HELLO13":
 			feed(capture.Client, false, &handshake.ClientHello{Extensions: []handshake.Extension{{ID: 43, Value: handshake.SupportedVersions{0x0304, 0x0303}}}})
 		case "cert":
@@ -74,19 +91,19 @@ func script(t *testing.T, j *annotate.Judge, version uint16, fault, words string
 		case "RST":
 			feed(capture.Client, false, &capture.Closed{Reset: true})
 		case "past":
-			fact(capture.Fact{Kind: capture.FactPassThrough, Conn: 1, Host: number + ":443"})
+			fact(capture.Fact{Kind: capture.FactPassThrough, Conn: conn.Number, Host: value + ":443"})
 		case "kill":
-			fact(capture.NewRunFact(capture.RunKilled, "1", fault, nil))
+			fact(capture.NewRunFact(capture.RunKilled, run, fault, nil))
 			end.Killed, end.Exit = true, 137
 		case "exit":
 			end.Exit = n
 		case "closed":
-			fact(capture.Fact{Kind: capture.FactClosed, Conn: 1, Outcome: "proxy", Detail: "the case " + fault + " cannot be served: no"})
+			fact(capture.Fact{Kind: capture.FactClosed, Conn: number, Outcome: "proxy", Detail: "the case " + fault + " cannot be served: no"})
 		default:
 			t.Fatalf("what is %s?", w)
 		}
 	}
-	fact(capture.NewRunFact(capture.RunEnd, "1", fault, end))
+	fact(capture.NewRunFact(capture.RunEnd, run, fault, end))
 }
 
 func TestJudge(t *testing.T) {
@@ -123,7 +140,20 @@ func TestJudge(t *testing.T) {
 		{v12, "downgrade-sentinel", "open case HELLO13 cert CKE FINISHED finished DATA:80 FIN", "leaked   0  4 80"},
 		{v12, "downgrade-sentinel", "open case HELLO13 cert ALERT:47 FIN", "refused key-exchange alert 47 clear 1 0"},
 		// Nothing to judge.
-		{v12, "downgrade-sentinel", "open case HELLO cert CKE FINISHED finished DATA:80 FIN", "not-tested   0  0 0 case-no-downgrade"},
+		{v12, "downgrade-sentinel", "open case HELLO cert CKE FINISHED finished DATA:80 FIN", "not-applicable   0  0 0 case-no-downgrade"},
+		{v13, "staple-revoked", "open case HELLO cert finished FINISHED DATA:80 FIN", "not-applicable   0  0 0 case-staple-unasked"},
+		{v13, "must-staple-missing", "open case HELLO cert finished FINISHED DATA:80 FIN", "not-applicable   0  0 0 case-staple-unasked"},
+		{v13, "staple-revoked", "open case STAPLE cert finished FINISHED DATA:80 FIN", "leaked   0  3 80"},
+		{v13, "must-staple-missing", "open case STAPLE cert finished FINISHED DATA:80 FIN", "accepted   0  3 80"},
+		// By themselves no attack, and controls.
+		{v13, "no-eku", "open case HELLO cert finished FINISHED DATA:80 FIN", "accepted   0  3 80"},
+		{v12, "cipher-static-rsa", "open case HELLO cert CKE FINISHED finished DATA:80 FIN", "accepted   0  4 80"},
+		{v13, "good", "open case HELLO cert finished FINISHED DATA:80 FIN", "accepted   0  3 80"},
+		// It waits for the server to speak; of a fault only its control can tell that.
+		{v13, "good", "open case HELLO cert finished FINISHED pause:3000 kill FIN", "accepted   0  0 0"},
+		{v13, "good", "open case HELLO cert finished FINISHED pause:3000 SEALEDALERT:0 FIN", "accepted   0  0 0"},
+		{v13, "good", "open case HELLO cert finished FINISHED pause:3000 SEALEDALERT:42 FIN", "refused-late data alert 42 protected 3003 0"},
+		{v13, "expired", "open case HELLO cert finished FINISHED pause:3000 SEALEDALERT:0 FIN", "refused-late data close_notify 0  3003 0"},
 		{v12, "proto-tls10", "open case HELLO alert:70 FIN", "blocked   0  0 0"},
 		{v12, "cipher-rc4", "open case HELLO alert:40 FIN", "blocked   0  0 0"},
 		{v12, "expired", "open case HELLO alert:50 FIN", "not-tested   0  0 0 case-our-alert"},
@@ -154,7 +184,7 @@ func TestJudge(t *testing.T) {
 			alert = *o.Alert
 		}
 		got := fmt.Sprintf("%s %s %s %d %s %v %d", o.Verdict, o.Moment, o.Ended, alert.Number, alert.How, o.AfterMS, o.Data)
-		if o.Verdict == annotate.NotTested {
+		if o.Verdict == annotate.NotTested || o.Verdict == annotate.NotApplicable {
 			got += " " + o.Why.ID
 		}
 		if got != test.want {
@@ -180,7 +210,7 @@ func TestJudgeRead(t *testing.T) {
 			t.Fatalf("%+v, grade %s", reads, r.Grade)
 		}
 		var text, lines, junit bytes.Buffer
-		if err := annotate.NewText(&text).Check(r); err != nil {
+		if err := annotate.NewText(&text).Check(r, true); err != nil {
 			t.Error(err)
 		}
 		if !strings.Contains(text.String(), "1 try each") || strings.Contains(text.String(), "worst of") {
@@ -188,7 +218,7 @@ func TestJudgeRead(t *testing.T) {
 		}
 		r.Tries, r.Cases[0].Outcomes[0].Runs = 3, 3
 		text.Reset()
-		if err := annotate.NewText(&text).Check(r); err != nil {
+		if err := annotate.NewText(&text).Check(r, true); err != nil {
 			t.Error(err)
 		}
 		if !strings.Contains(text.String(), "3 tries each") || !strings.Contains(text.String(), "(connection 1, the worst of 3 runs)") {
@@ -212,11 +242,12 @@ func TestJudgeRead(t *testing.T) {
 
 // TestJudgeGrades: the worst that leaked makes the grade, and a refused control makes none.
 func TestJudgeGrades(t *testing.T) {
-	const accepts, refuses, late = "open case HELLO cert finished FINISHED DATA:9 FIN", "open case HELLO cert finished ALERT:42 FIN", "open case HELLO cert finished FINISHED FIN"
-	for _, test := range []struct{ fault, words, grade string }{
-		{"self-signed", accepts, "F"}, {"wrong-host", accepts, "D"}, {"expired", accepts, "C"}, {"no-eku", accepts, "B"},
-		{"self-signed", refuses, "A"}, {"self-signed", late, "B"}, {"self-signed", "exit:0", "-"}, {"good", accepts, "-"}, {"good", refuses, "-"},
-		{"cipher-rc4", "open case HELLO alert:40 FIN", "A"},
+	const accepts, refuses, late = "open case NAMED cert finished FINISHED DATA:9 FIN", "open case NAMED cert finished ALERT:42 FIN", "open case NAMED cert finished FINISHED FIN"
+	for _, test := range []struct{ fault, words, grade, says string }{
+		{"self-signed", accepts, "F", "grade-f"}, {"wrong-host", accepts, "D", "grade-d"}, {"expired", accepts, "C", "grade-c"},
+		{"no-eku", accepts, "A", "grade-a-remarks"}, {"self-signed", refuses, "A", "grade-a"}, {"self-signed", "open case NAMED cert finished FIN", "A", "grade-a"}, {"self-signed", late, "B", "grade-b-late"},
+		{"self-signed", "exit:0", "-", "grade-none"}, {"good", accepts, "-", "grade-none-but-controls"}, {"good", refuses, "-", "grade-none-trust"},
+		{"cipher-rc4", "open case NAMED alert:40 FIN", "-", "grade-none"},
 	} {
 		var j annotate.Judge
 		version := uint16(0x0304)
@@ -225,22 +256,102 @@ func TestJudgeGrades(t *testing.T) {
 		}
 		script(t, &j, version, test.fault, test.words)
 		r := j.Report()
-		if r.Grade != test.grade {
-			t.Errorf("%s, %s: grade %s, want %s", test.fault, test.words, r.Grade, test.grade)
-		}
-		// What was blocked was not refused.
-		if refused := strings.Contains(r.Says[0].Text, "was refused"); refused != (test.grade == "A" && test.fault != "cipher-rc4" || test.words == late) {
-			t.Errorf("%s, %s: it says %s", test.fault, test.words, r.Says[0].Text)
+		if r.Grade != test.grade || r.Says[0].ID != test.says {
+			t.Errorf("%s, %s: grade %s, want %s; %v", test.fault, test.words, r.Grade, test.grade, r.Says)
 		}
 	}
-	// The control is refused too.
-	var j annotate.Judge
-	plan := capture.NewRunFact(capture.RunPlan, "", "", &capture.CheckPlan{Mode: "run", Command: []string{"x"}, Trust: "root", TLS: []string{"TLS 1.3"}, Tries: 1, Cases: []string{"good", "expired"}})
+}
+
+// A trialOf is what a client does with one case in TLS 1.3.
+type trialOf struct{ fault, words string }
+
+// judgeAll judges a whole check in TLS 1.3.
+func judgeAll(t *testing.T, allow int, trials ...trialOf) *annotate.CheckReport {
+	t.Helper()
+	j := annotate.Judge{AllowUntested: allow}
+	var cases []string
+	for _, c := range trials {
+		cases = append(cases, c.fault)
+	}
+	plan := capture.NewRunFact(capture.RunPlan, "", "", &capture.CheckPlan{Mode: "run", Command: []string{"x"}, Trust: "root", TLS: []string{"TLS 1.3"}, Tries: 1, Cases: cases})
 	j.Feed(&capture.Message{Body: &plan})
-	script(t, &j, 0x0304, "good", refuses)
-	r := j.Report()
-	if o := r.Cases[1].Outcomes[0]; o.Verdict != annotate.NotTested || o.Why.ID != "case-control-refused" || r.Grade != "-" {
-		t.Errorf("%+v, grade %s", o, r.Grade)
+	for i, c := range trials {
+		scriptAs(t, &j, i+1, 0x0304, c.fault, c.words)
+	}
+	return j.Report()
+}
+
+// TestJudgeWhole: what several trials come to together.
+func TestJudgeWhole(t *testing.T) {
+	const accepts, refuses = "open case NAMED cert finished FINISHED DATA:9 FIN", "open case NAMED cert finished ALERT:42 FIN"
+	const waits, hangsUp = "open case NAMED cert finished FINISHED pause:3000 kill FIN", "open case NAMED cert finished FINISHED FIN"
+	for _, test := range []struct {
+		what     string
+		allow    int
+		trials   []trialOf
+		grade    string
+		verdict  annotate.CaseVerdict // of the last
+		says     string               // of it
+		untested int
+	}{
+		{"control refused", 0, []trialOf{{"good", refuses}, {"expired", refuses}}, "-", annotate.NotTested, "case-control-refused", 0},
+		{"control refused, no name", 0, []trialOf{{"good", "open case HELLO cert finished ALERT:42 FIN"}}, "-", annotate.Refused, "case-refused-alert", 0},
+		{"a leak decides though others are open", 0, []trialOf{{"good", accepts}, {"self-signed", accepts}, {"wrong-host", "kill"}}, "F", annotate.NotTested, "case-missed", 1},
+		{"an open critical case", 0, []trialOf{{"good", accepts}, {"expired", refuses}, {"self-signed", "kill"}}, "-", annotate.NotTested, "case-missed", 1},
+		{"an open critical case and a medium leak", 0, []trialOf{{"good", accepts}, {"expired", accepts}, {"self-signed", "exit:0"}}, "-", annotate.NotTested, "case-missed", 1},
+		{"one open case is allowed", 1, []trialOf{{"good", accepts}, {"expired", refuses}, {"self-signed", "kill"}}, "A", annotate.NotTested, "case-missed", 1},
+		{"an open medium case", 0, []trialOf{{"good", accepts}, {"self-signed", refuses}, {"expired", "kill"}}, "A", annotate.NotTested, "case-missed", 0},
+		{"what is not asked for", 0, []trialOf{{"good", accepts}, {"self-signed", refuses}, {"good-staple", accepts}, {"staple-revoked", accepts}}, "A", annotate.NotApplicable, "case-staple-unasked", 0},
+		{"waits for the server to speak", 0, []trialOf{{"good", waits}, {"self-signed", refuses}, {"wrong-host", waits}}, "D", annotate.Leaked, "case-leaked-waits", 0},
+		{"waits, but not with a fault", 0, []trialOf{{"good", waits}, {"self-signed", refuses}, {"wrong-host", hangsUp}}, "A", annotate.RefusedLate, "case-refused-fin", 0},
+		{"is slow to refuse", 0, []trialOf{{"good", accepts}, {"self-signed", refuses}, {"wrong-host", "open case NAMED cert finished FINISHED pause:3000 FIN"}}, "A", annotate.RefusedLate, "case-refused-fin", 0},
+		{"remarks", 0, []trialOf{{"good", accepts}, {"self-signed", refuses}, {"no-eku", accepts}}, "A", annotate.Accepted, "case-took", 0},
+	} {
+		r := judgeAll(t, test.allow, test.trials...)
+		o := r.Cases[len(r.Cases)-1].Outcomes[0]
+		if r.Grade != test.grade || o.Verdict != test.verdict || o.Says[0].ID != test.says || r.Untested != test.untested {
+			t.Errorf("%s: grade %s, %s, %s, %d untested; want %s, %s, %s, %d", test.what, r.Grade, o.Verdict, o.Says[0].ID, r.Untested, test.grade, test.verdict, test.says, test.untested)
+		}
+		var text, junit bytes.Buffer
+		if err := annotate.NewText(&text).Check(r, false); err != nil {
+			t.Error(err)
+		}
+		if leaked := r.Leaked["critical"]+r.Leaked["high"]+r.Leaked["medium"] > 0; strings.Contains(text.String(), "LEAKED") != leaked {
+			t.Errorf("%s:\n%s", test.what, text.String())
+		}
+		if err := r.JUnit(&junit); err != nil {
+			t.Error(err)
+		}
+		if want := fmt.Sprintf(`errors="%d"`, test.untested+min(1, strings.Count(test.what, "control refused"))); !strings.Contains(junit.String(), want) {
+			t.Errorf("%s: no %s in\n%s", test.what, want, junit.String())
+		}
+	}
+}
+
+// TestJudgeAdvice: no advice is to do what is done already, and names the API of the library that the hello looks like.
+func TestJudgeAdvice(t *testing.T) {
+	const accepts, refuses = "open case OPENSSL cert finished FINISHED DATA:9 FIN", "open case OPENSSL cert finished ALERT:42 FIN"
+	for _, test := range []struct {
+		trials []trialOf
+		fault  string
+		fix    string
+	}{
+		{[]trialOf{{"good", accepts}, {"self-signed", accepts}, {"wrong-host", accepts}}, "self-signed", "fix-any"},
+		{[]trialOf{{"good", accepts}, {"self-signed", refuses}, {"wrong-host", accepts}}, "wrong-host", "fix-names-openssl"},
+		{[]trialOf{{"good", accepts}, {"self-signed", refuses}, {"wrong-host", refuses}, {"nul-in-san", accepts}}, "nul-in-san", "fix-gap"},
+		{[]trialOf{{"good", accepts}, {"self-signed", refuses}, {"expired", accepts}}, "expired", "fix-gap"},
+		{[]trialOf{{"good", accepts}, {"self-signed", refuses}, {"wrong-eku", accepts}}, "wrong-eku", "fix-gap"},
+		{[]trialOf{{"good", accepts}, {"self-signed", refuses}, {"no-eku", accepts}}, "no-eku", "fix-low"},
+	} {
+		r := judgeAll(t, 0, test.trials...)
+		for _, c := range r.Cases {
+			if c.ID == test.fault && (c.Fix == nil || c.Fix.ID != test.fix) {
+				t.Errorf("%v: %v, want %s", test.trials, c.Fix, test.fix)
+			}
+		}
+		if r.Stack != "OpenSSL" {
+			t.Errorf("the hello looks like %q", r.Stack)
+		}
 	}
 }
 
@@ -265,7 +376,7 @@ func FuzzJudge(f *testing.F) {
 				t.Fatalf("%s", line)
 			}
 		}
-		if err := annotate.NewText(&out).Check(r); err != nil {
+		if err := annotate.NewText(&out).Check(r, true); err != nil {
 			t.Fatal(err)
 		}
 		if err := r.JUnit(&out); err != nil {

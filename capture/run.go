@@ -26,6 +26,7 @@ type CheckPlan struct {
 type CheckRun struct {
 	TLS    string   `json:"tls"`
 	Try    int      `json:"try"`              // from 1
+	Again  bool     `json:"again,omitempty"`  // the second time, alone and with twice the time, for in the first it never connected
 	Listen []string `json:"listen,omitempty"` // where the proxy listens for this run alone
 	Exit   int      `json:"exit,omitempty"`   // the command's exit code; 128 and the signal's number
 	Killed bool     `json:"killed,omitempty"`

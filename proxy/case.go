@@ -30,12 +30,13 @@ type Asking struct {
 // A Case is what a client is shown in place of the origin's certificate and
 // handshake. No origin is called: the proxy itself is the server.
 type Case struct {
-	Fault     string        // the ID of one of [ca.Faults]
-	Host      string        // name or address that the certificate is about
-	Version   uint16        // the only TLS version offered; 0 for 1.2 and 1.3
-	Authority *ca.Authority // signs in place of the proxy's own; may be nil
-	Handler   http.Handler  // answers those who accept; may be nil
-	Run       string        // which run this connection belongs to, for the recording
+	Fault     string           // the ID of one of [ca.Faults]
+	Host      string           // name or address that the certificate is about
+	Version   uint16           // the only TLS version offered; 0 for 1.2 and 1.3
+	Authority *ca.Authority    // signs in place of the proxy's own; may be nil
+	Leaf      *tls.Certificate // what is shown; nil: made for this connection
+	Handler   http.Handler     // answers those who accept; may be nil
+	Run       string           // which run this connection belongs to, for the recording
 }
 
 // serveCase is the server of a case.
@@ -50,9 +51,12 @@ func (p *Proxy) serveCase(t *Tap, c Case) {
 	if authority == nil {
 		authority = p.Authority
 	}
-	var leaf *tls.Certificate
-	err := fmt.Errorf("there is no fault %q", c.Fault)
-	if fault != nil {
+	leaf := c.Leaf
+	var err error
+	switch {
+	case fault == nil:
+		err = fmt.Errorf("there is no fault %q", c.Fault)
+	case leaf == nil:
 		leaf, err = authority.Faulty(c.Host, fault.ID)
 	}
 	if err != nil {

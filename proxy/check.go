@@ -40,7 +40,13 @@ type Checker struct {
 	Dir       string        // for the files of the runs; the caller removes it
 
 	mu   sync.Mutex
-	runs map[netip.AddrPort]Case // by where the proxy listens for the run
+	runs map[netip.AddrPort]*shown // by where the proxy listens for the run
+}
+
+// shown is what one run is shown: one certificate for each host, however many connections it makes.
+type shown struct {
+	Case
+	leaves map[string]*tls.Certificate
 }
 
 // A Run is one run of the command.
@@ -49,11 +55,12 @@ type Run struct {
 	Fault   string
 	Version uint16 // the only version offered
 	Try     int    // from 1
+	Again   bool   // once more, with twice the time, for it never connected
 }
 
 // NewChecker lets c answer for the cases of its proxy.
 func NewChecker(c *Checker) *Checker {
-	c.runs = map[netip.AddrPort]Case{}
+	c.runs = map[netip.AddrPort]*shown{}
 	c.Proxy.Cases = c.cases
 	return c
 }
@@ -62,10 +69,12 @@ func NewChecker(c *Checker) *Checker {
 func (c *Checker) cases(a Asking) (Case, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	show, ok := c.runs[a.Local]
-	switch {
-	case !ok:
+	run, ok := c.runs[a.Local]
+	if !ok {
 		return Case{}, false
+	}
+	show := run.Case
+	switch {
 	case show.Host == "": // whatever was asked for
 		show.Host = a.Host
 		if show.Host == "" {
@@ -74,7 +83,16 @@ func (c *Checker) cases(a Asking) (Case, bool) {
 	case a.Host != "" && a.Host != show.Host:
 		return Case{}, false // not what is tested
 	}
-	return show, show.Host != ""
+	if show.Host == "" {
+		return Case{}, false
+	}
+	// A client that looks first and connects then is to find what it saw.
+	if show.Leaf = run.leaves[show.Host]; show.Leaf == nil {
+		if leaf, err := show.Authority.Faulty(show.Host, show.Fault); err == nil {
+			show.Leaf, run.leaves[show.Host] = leaf, leaf
+		}
+	}
+	return show, true
 }
 
 // stdin is what a command reads from standard input: something to send, for
@@ -105,7 +123,7 @@ func (c *Checker) Run(ctx context.Context, r Run) error {
 	if fault.ByAddress {
 		host, url = "127.0.0.1", "https://"+addr+"/"
 	}
-	show := Case{Fault: r.Fault, Host: host, Version: r.Version, Authority: c.Authority, Run: r.ID}
+	show := &shown{Case{Fault: r.Fault, Host: host, Version: r.Version, Authority: c.Authority, Run: r.ID}, map[string]*tls.Certificate{}}
 	if c.Host == "" {
 		show.Host = ""
 	}
@@ -152,7 +170,7 @@ func (c *Checker) Run(ctx context.Context, r Run) error {
 	var said saidLine
 	cmd.Stdin, cmd.Stderr = strings.NewReader(fmt.Sprintf(stdin, host)), &said
 
-	record := &capture.CheckRun{TLS: tls.VersionName(r.Version), Try: r.Try, Listen: []string{listen[0].String(), listen[1].String()}}
+	record := &capture.CheckRun{TLS: tls.VersionName(r.Version), Try: r.Try, Again: r.Again, Listen: []string{listen[0].String(), listen[1].String()}}
 	c.Proxy.Recorder.Fact(capture.NewRunFact(capture.RunBegin, r.ID, r.Fault, record))
 	go c.Proxy.Serve(through) // ends with an error when the listener is closed
 	go c.Proxy.ServeCases(direct)
@@ -175,7 +193,11 @@ func (c *Checker) wait(ctx context.Context, cmd *exec.Cmd, r Run, record *captur
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	timeout := time.NewTimer(c.Timeout)
+	limit := c.Timeout
+	if r.Again {
+		limit *= 2
+	}
+	timeout := time.NewTimer(limit)
 	defer timeout.Stop()
 	var err error
 	kill := func() {

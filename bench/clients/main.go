@@ -164,12 +164,12 @@ func cell(c annotate.CheckCase) string {
 func word(o annotate.CaseOutcome) string {
 	late := ""
 	switch o.Verdict {
-	case annotate.Leaked:
+	case annotate.Leaked, annotate.Accepted:
 		return "YES"
 	case annotate.FalseStart:
 		return "false start"
-	case annotate.Blocked:
-		return "blk"
+	case annotate.Blocked, annotate.NotApplicable:
+		return "n/a"
 	case annotate.RefusedLate:
 		late = "L"
 	case annotate.Refused:
@@ -228,9 +228,9 @@ func write(w io.Writer, names, versions, grades []string, rows map[string][]stri
 	fmt.Fprintf(w, "# What real clients do with bad certificates\n\nMeasured on %s with `go run ./bench/clients > docs/clients.md`, one run of each client for each case and TLS version.\n", time.Now().UTC().Format(time.DateOnly))
 	fmt.Fprint(w, `Nothing here says that a product is at fault: it says what this version did on this day, started in this way ([clients.txt](../bench/clients/clients.txt)).
 
-A cell is TLS 1.2/TLS 1.3, one value where they agree. **YES**: application data was sent, so the certificate was accepted; of a fault, this is a leak. A number: the
+A cell is TLS 1.2/TLS 1.3, one value where they agree. YES: application data was sent, so the certificate was accepted; **YES** where this is a leak, which it is not of controls and of what is by itself no attack. A number: the
 client stopped with this alert in place of its Finished, `+"`p`"+` where it was in clear though TLS 1.3 has keys by then, `+"`-1`"+` where it cannot be read. L: it stopped after its Finished, before any
-data. fin, rst, close_notify: it ended the connection thus, without an alert. blk: the client offered nothing that the case needs. ?: not tested. What each case is: [faults.md](faults.md).
+data. fin, rst, close_notify: it ended the connection thus, without an alert. n/a: the client's own ClientHello rules the case out. ?: not tested. What each case is: [faults.md](faults.md).
 
 | client | version | grade |
 |---|---|---|
@@ -249,7 +249,7 @@ data. fin, rst, close_notify: it ended the connection thus, without an alert. bl
 			}
 			var marked []string
 			for _, c := range cells[from:to] {
-				if f.Severity != ca.Control {
+				if f.Severity != ca.Control && f.Severity != ca.Low {
 					c = strings.ReplaceAll(c, "YES", "**YES**")
 				}
 				marked = append(marked, c)

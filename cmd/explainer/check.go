@@ -50,11 +50,13 @@ Without {url}, {host}, {addr} or {port} the command's own URL is intercepted. It
 standard input is an HTTP request, for programs that send what they are given.
 
 With --host nothing is run: point an app at the proxy; each new connection to a
-matching host is shown the next case, and then all pass untouched. The app must trust
-the CA of "explainer ca", or take --trust none.
+matching host is shown the next case, and then all pass untouched. Ctrl-C ends it and
+tells what was seen. The app must trust the CA of "explainer ca", or take --trust none.
 
-Grades: F, D, C or B for the worst that leaked (critical, high, medium, low), A for
-nothing, "-" where even what is right was refused. Exit code 3 with D and F, 1 with "-".
+Grades: F, D or C for the worst that leaked (critical, high, medium), A for nothing,
+"-" where even what is right was refused, or a critical or high case could have run
+and did not. Exit code 3 with D and F, 1 with "-". What the client's own hello rules
+out lowers nothing; what is by itself no attack is a remark.
 
 Examples:
 
@@ -73,6 +75,8 @@ Examples:
 		&cli.StringFlag{Name: "tls", Value: "both", Usage: "`1.2|1.3|both`"},
 		&cli.IntFlag{Name: "tries", Value: 1, Usage: "run each case `N` times; the worst counts"},
 		&cli.DurationFlag{Name: "timeout", Value: 10 * time.Second, Usage: "kill a run, with all that it started, after `TIME`"},
+		&cli.IntFlag{Name: "allow-untested", Usage: "give a grade although `N` critical or high trials could have run and did not"},
+		&cli.BoolFlag{Name: "all", Usage: "tell every case, not only what leaked", DisableDefaultText: true},
 		&cli.IntFlag{Name: "jobs", Usage: "run `N` side by side", DefaultText: "one for each processor, at least two"},
 		&cli.StringFlag{Name: "write", Aliases: []string{"w"}, Usage: "keep the recording in `FILE` (pcapng, with the keys inside)"},
 		forceFlag,
@@ -301,7 +305,7 @@ type trialEnded struct {
 }
 
 func newChecking(c *cli.Context, plan *capture.CheckPlan) (*checking, error) {
-	k := &checking{plan: plan, judge: &annotate.Judge{ShowSecrets: c.Bool("show-secrets")}, ended: make(chan trialEnded, 1<<10), judged: make(chan error, 1), errw: c.App.ErrWriter}
+	k := &checking{plan: plan, judge: newJudge(c), ended: make(chan trialEnded, 1<<10), judged: make(chan error, 1), errw: c.App.ErrWriter}
 	var err error
 	if plan.Mode == "host" && plan.Trust == "root" {
 		k.signs, err = authority(c)
@@ -342,6 +346,10 @@ func newChecking(c *cli.Context, plan *capture.CheckPlan) (*checking, error) {
 		k.judged <- err
 	}()
 	return k, nil
+}
+
+func newJudge(c *cli.Context) *annotate.Judge {
+	return &annotate.Judge{ShowSecrets: c.Bool("show-secrets"), AllowUntested: c.Int("allow-untested")}
 }
 
 // judge feeds a recording to a judge. Of one that is cut short it feeds what
@@ -416,8 +424,10 @@ func (k *checking) runs(c *cli.Context) error {
 	p := newRunProgress(k.errw, len(controls)+len(faults))
 	defer p.clear()
 	accepted := map[[2]string]bool{}
+	came := 0
 	var broken error
-	round := func(runs []proxy.Run) {
+	// round returns the runs in which the command never connected.
+	round := func(runs []proxy.Run) (missed []proxy.Run) {
 		queue := make(chan proxy.Run)
 		var workers sync.WaitGroup
 		var mu sync.Mutex
@@ -449,11 +459,19 @@ func (k *checking) runs(c *cli.Context) error {
 			select {
 			case e, ok := <-k.ended:
 				if !ok {
-					return
+					return missed
 				}
 				left--
 				p.done(e.fault)
-				if e.trial.Verdict == annotate.Leaked {
+				switch i := slices.IndexFunc(runs, func(r proxy.Run) bool { return r.ID == e.run }); {
+				case e.trial.Came():
+					came++
+				case i >= 0 && !runs[i].Again:
+					again := runs[i]
+					again.ID, again.Again = again.ID+"-again", true
+					missed = append(missed, again)
+				}
+				if e.trial.Verdict == annotate.Accepted {
 					accepted[[2]string{e.fault, e.tls}] = true
 				}
 			case <-done:
@@ -461,15 +479,32 @@ func (k *checking) runs(c *cli.Context) error {
 				done = nil
 				late = time.After(30 * time.Second)
 				if ctx.Err() != nil || broken != nil {
-					return
+					return missed
 				}
 			case <-late:
-				return
+				return missed
 			}
 		}
 		workers.Wait()
+		return missed
 	}
-	round(controls)
+	// again runs once more what never connected, each alone and with twice the time: the
+	// machine may have been busy. It gives up on a command that does not connect then either.
+	again := func(missed []proxy.Run) {
+		failures := 0
+		for _, r := range missed {
+			if failures == 3 || failures == 1 && came == 0 || ctx.Err() != nil || broken != nil {
+				return
+			}
+			p.total++
+			before := came
+			round([]proxy.Run{r})
+			if failures++; came > before {
+				failures = 0
+			}
+		}
+	}
+	again(round(controls))
 	if k.plan.Trust == "root" {
 		faults = slices.DeleteFunc(faults, func(r proxy.Run) bool {
 			for of := ca.FaultOf(ca.FaultOf(r.Fault).Control); of != nil; of = ca.FaultOf(of.Control) {
@@ -480,9 +515,9 @@ func (k *checking) runs(c *cli.Context) error {
 			return false
 		})
 	}
-	p.total = len(controls) + len(faults)
+	p.total = p.n + len(faults)
 	if ctx.Err() == nil && broken == nil {
-		round(faults)
+		again(round(faults))
 	}
 	if ctx.Err() != nil {
 		say(k.errw, "ended before all was run; what was is told")
@@ -592,7 +627,7 @@ func (k *checking) wait(c *cli.Context) error {
 		say(k.errw, fmt.Sprintf("waiting on %s for connections to %s", where, k.plan.Host))
 	}
 	say(k.errw, fmt.Sprintf("%s to show, one at each connection; Ctrl-C ends and tells what was seen", count(len(list), "case")))
-	// It is over when everybody who came has met all cases.
+	// Whoever has met all cases passes untouched from then on; others may still come.
 	met := map[string]int{}
 	for {
 		select {
@@ -605,16 +640,16 @@ func (k *checking) wait(c *cli.Context) error {
 				return nil
 			}
 			mu.Lock()
-			met[whose[e.run]]++
-			over := true
-			for who := range next {
-				over = over && met[who] >= len(list)
-			}
+			who := whose[e.run]
+			met[who]++
+			over := met[who] == len(list)
 			p.total = len(list) * len(next)
 			mu.Unlock()
 			p.done(e.fault)
 			if over {
-				return nil
+				p.clear()
+				client, host, _ := strings.Cut(who, " ")
+				say(k.errw, fmt.Sprintf("%s has met all cases at %s, and passes untouched from now on; Ctrl-C ends and tells", client, host))
 			}
 		}
 	}
@@ -627,7 +662,7 @@ func checkAgain(c *cli.Context, name string) error {
 		return err
 	}
 	defer s.Close()
-	j := &annotate.Judge{ShowSecrets: c.Bool("show-secrets")}
+	j := newJudge(c)
 	err = judge(s.file, j)
 	if err != nil && !errors.As(err, new(*pcap.CutError)) {
 		return failed(fmt.Errorf("%s: %w", s.name, err), "a recording of a check is what check -w FILE keeps")
@@ -655,7 +690,7 @@ func tellCheck(c *cli.Context, r *annotate.CheckReport) error {
 		t := annotate.NewText(w)
 		t.Width = widthOf(w)
 		if t.Color, err = colorOf(c.String("color"), w); err == nil {
-			err = t.Check(r)
+			err = t.Check(r, c.Bool("all"))
 		}
 	}
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -61,7 +62,7 @@ func readReport(t *testing.T, out string) (cases map[string][]annotate.CaseOutco
 func short(o annotate.CaseOutcome) string {
 	text := ""
 	switch o.Verdict {
-	case annotate.Leaked:
+	case annotate.Leaked, annotate.Accepted:
 		return "YES"
 	case annotate.RefusedLate:
 		text = "L"
@@ -95,13 +96,13 @@ func TestCheckClients(t *testing.T) {
 		code    int
 		want    string // of the control and the ten cases in the table's order; TLS 1.2/1.3, one where they agree
 	}{
-		{"curl", []string{"curl", "-sS", "{url}"}, "B", 0, "YES 48/p48 48/p48 48/p48 L YES L 45/p45 43/p43 51/p51 47/"},
+		{"curl", []string{"curl", "-sS", "{url}"}, "A", 0, "YES 48/p48 48/p48 48/p48 L YES L 45/p45 43/p43 51/p51 47/"},
 		{"curl -k", []string{"curl", "-ksS", "https://elsewhere.test/"}, "F", 3, "YES YES YES YES YES YES YES YES YES 51/p51 47/"},
-		{"openssl", []string{"openssl", "s_client", "-proxy", "{proxy}", "-connect", "{host}:{port}", "-CAfile", "{ca}", "-verify_return_error", "-verify_hostname", "{host}"}, "B", 0,
+		{"openssl", []string{"openssl", "s_client", "-proxy", "{proxy}", "-connect", "{host}:{port}", "-CAfile", "{ca}", "-verify_return_error", "-verify_hostname", "{host}"}, "A", 0,
 			"YES 48/p48 48/p48 48/p48 42/p42 YES 42/p42 45/p45 43/p43 51/p51 47/"},
 		{"openssl, by default", []string{"openssl", "s_client", "-connect", "{addr}", "-servername", "{host}", "-CAfile", "{ca}"}, "F", 3,
 			"YES YES YES YES YES YES YES YES YES 51/p51 47/"},
-		{"python", []string{"python3", "-c", "import sys, urllib.request; urllib.request.urlopen(sys.argv[1])", "{url}"}, "B", 0,
+		{"python", []string{"python3", "-c", "import sys, urllib.request; urllib.request.urlopen(sys.argv[1])", "{url}"}, "A", 0,
 			"YES 48/p48 48/p48 48/p48 42/p42 YES 42/p42 45/p45 43/p43 51/p51 47/"},
 	}
 	ids := []string{"good", "self-signed", "untrusted-root", "leaf-as-ca", "wrong-host", "no-san-cn-only", "nul-in-san", "expired", "wrong-eku", "no-private-key", "downgrade-sentinel"}
@@ -191,21 +192,22 @@ func TestCheckBadInput(t *testing.T) {
 		code int
 		want string
 	}{
-		"nothing":             {[]string{"check"}, 2, "check needs a command"},
-		"two ways":            {[]string{"check", "--host", "*", "--", "curl"}, 2, "one of them alone"},
-		"no pattern":          {[]string{"check", "--host", ""}, 2, "is no pattern"},
-		"unknown case":        {[]string{"check", "--only", "expird", "--", "curl"}, 2, "perhaps expired"},
-		"unknown severity":    {[]string{"check", "--severity", "worst", "--", "curl"}, 2, "critical, high"},
-		"unknown version":     {[]string{"check", "--tls", "1.1", "--", "curl"}, 2, "1.2, 1.3 or both"},
-		"no such command":     {[]string{"check", "--", "no-such-program-here"}, 1, "no such command"},
-		"no such file":        {[]string{"check", "--from", "/nowhere.pcapng"}, 1, "no such file"},
-		"no capture":          {[]string{"check", "--from", other}, 1, "other.pcapng"},
-		"never connects":      {few("--", "sh", "-c", "echo cannot work >&2; exit 4"), 1, "ended without connecting"},
-		"goes past the proxy": {few("--", "true"), 1, "past the proxy"},
-		"hangs":               {few("--timeout", "1s", "--", "sh", "-c", "sleep 1000 & wait"), 1, "was killed"},
-		"hangs in TLS":        {few("--timeout", "5s", "--", "sh", "-c", "sleep 1000 | openssl s_client -quiet -CAfile {ca} -connect {addr}"), 1, "killed with all that it had started"},
-		"trusts nobody":       {few("--", "curl", "-sS", "--cacert", "/dev/null", "{url}"), 1, "Does it trust the CA?"},
-		"no TLS":              {few("--", "curl", "-sS", "--noproxy", "*", "http://{addr}/"), 1, "sent no ClientHello"},
+		"nothing":              {[]string{"check"}, 2, "check needs a command"},
+		"two ways":             {[]string{"check", "--host", "*", "--", "curl"}, 2, "one of them alone"},
+		"no pattern":           {[]string{"check", "--host", ""}, 2, "is no pattern"},
+		"unknown case":         {[]string{"check", "--only", "expird", "--", "curl"}, 2, "perhaps expired"},
+		"unknown severity":     {[]string{"check", "--severity", "worst", "--", "curl"}, 2, "critical, high"},
+		"unknown version":      {[]string{"check", "--tls", "1.1", "--", "curl"}, 2, "1.2, 1.3 or both"},
+		"no such command":      {[]string{"check", "--", "no-such-program-here"}, 1, "no such command"},
+		"no such file":         {[]string{"check", "--from", "/nowhere.pcapng"}, 1, "no such file"},
+		"no capture":           {[]string{"check", "--from", other}, 1, "other.pcapng"},
+		"never connects":       {few("--", "sh", "-c", "echo cannot work >&2; exit 4"), 1, "ended without connecting"},
+		"goes past the proxy":  {few("--", "true"), 1, "past the proxy"},
+		"hangs":                {few("--timeout", "1s", "--", "sh", "-c", "sleep 1000 & wait"), 1, "was killed"},
+		"waits for a greeting": {few("--timeout", "3s", "--", "sh", "-c", "sleep 1000 | openssl s_client -quiet -CAfile {ca} -connect {addr}"), 0, "it seems to expect the server to speak first"},
+		"half a ClientHello":   {few("--timeout", "2s", "--", "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/{port}; printf '\\026\\003\\001' >&3; read x <&3"), 1, "sent no ClientHello"},
+		"trusts nobody":        {few("--", "curl", "-sS", "--cacert", "/dev/null", "{url}"), 1, "Does it trust the CA?"},
+		"no TLS":               {few("--", "curl", "-sS", "--noproxy", "*", "http://{addr}/"), 1, "sent no ClientHello"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -246,6 +248,8 @@ func TestCheckHost(t *testing.T) {
 	curl()     // good
 	curl("-k") // expired
 	curl()     // no-private-key
+	curl()     // passes untouched, to a host that does not exist
+	cmd.Process.Signal(os.Interrupt)
 	err = cmd.Wait()
 	cases, end := readReport(t, out.String())
 	if got := short(cases["good"][0]) + " " + short(cases["expired"][0]) + " " + short(cases["no-private-key"][0]); got != "YES YES p51" || end.Grade != "C" || !slices.Equal(end.Hosts, []string{"www.shop.test"}) || err != nil {
@@ -264,6 +268,78 @@ func TestCheckTrustNone(t *testing.T) {
 		cases, end := readReport(t, out)
 		if end.Grade != test.grade || end.Client != "curl" || len(cases) != 2 || cases["self-signed"][0].Runs != 2 {
 			t.Errorf("curl %s: %s, grade %s, %d cases: %s%s", test.flag, end.Client, end.Grade, len(cases), out, errs)
+		}
+	}
+}
+
+// TestCheckFlaky: a command that connects in its first runs alone is no client that refuses everything.
+func TestCheckFlaky(t *testing.T) {
+	t.Parallel()
+	count := filepath.Join(t.TempDir(), "count")
+	for _, test := range []struct {
+		limit  int // runs that connect
+		curl   string
+		allow  string
+		code   int
+		grade  string
+		cell   annotate.CaseVerdict
+		missed int
+	}{
+		{2, "-sS", "0", 1, "-", annotate.NotTested, 3},
+		{2, "-sS", "3", 1, "-", annotate.NotTested, 3}, // no fault was tested
+		{3, "-sS", "2", 0, "A", annotate.Refused, 2},
+		{3, "-ksS", "0", 3, "F", annotate.Leaked, 2},
+		{9, "-sS", "0", 0, "A", annotate.Refused, 0},
+	} {
+		os.Remove(count)
+		out, errs, code := checkRun(t, "check", "--jobs", "1", "--tls", "1.3", "--only", "self-signed,wrong-host,untrusted-root,good-intermediate", "--allow-untested", test.allow, "--format", "json", "--",
+			"sh", "-c", fmt.Sprintf(`echo >> %[1]s; [ $(wc -l < %[1]s) -le %[2]d ] && exec curl %[3]s {url}`, count, test.limit, test.curl))
+		cases, end := readReport(t, out)
+		if code != test.code || end.Grade != test.grade || cases["self-signed"][0].Verdict != test.cell || end.Untested != test.missed {
+			t.Errorf("curl %s, %d runs connect: exit code %d, grade %s, %s, %d untested: %s", test.curl, test.limit, code, end.Grade, cases["self-signed"][0].Verdict, end.Untested, errs)
+		}
+		if o := cases["wrong-host"][0]; test.missed > 0 && (o.Runs != 2 || o.Says[0].ID != "case-missed-again") {
+			t.Errorf("curl %s, %d runs connect: %d runs: %v", test.curl, test.limit, o.Runs, o.Says)
+		}
+	}
+}
+
+// TestCheckBusy: what did not connect in time is run once more, alone, with twice the time.
+func TestCheckBusy(t *testing.T) {
+	t.Parallel()
+	mark := filepath.Join(t.TempDir(), "mark")
+	out, errs, code := checkRun(t, "check", "--jobs", "1", "--timeout", "2s", "--tls", "1.3", "--only", "self-signed", "--format", "json", "--",
+		"sh", "-c", fmt.Sprintf(`case $(wc -c < %[1]s 2>/dev/null) in 1) printf x >> %[1]s; exec sleep 100;; esac; printf x >> %[1]s; exec curl -sS {url}`, mark))
+	cases, end := readReport(t, out)
+	if o := cases["self-signed"][0]; code != 0 || end.Grade != "A" || o.Verdict != annotate.Refused || o.Runs != 2 {
+		t.Errorf("exit code %d, grade %s, %+v: %s", code, end.Grade, o, errs)
+	}
+}
+
+// TestCheckOneCertificate: a client that looks at the certificate first and connects then finds the same.
+func TestCheckOneCertificate(t *testing.T) {
+	t.Parallel()
+	seen := filepath.Join(t.TempDir(), "seen")
+	out, errs, _ := checkRun(t, "check", "--tls", "1.3", "--only", "good", "--format", "json", "--",
+		"sh", "-c", `for i in 1 2 3; do openssl s_client -connect {addr} -servername {host} </dev/null 2>/dev/null | openssl x509 -noout -fingerprint >> `+seen+`; done`)
+	got, err := os.ReadFile(seen)
+	if lines := strings.Fields(string(got)); err != nil || len(lines) < 3 || len(slices.Compact(slices.Sorted(slices.Values(lines)))) != len(lines)/3 {
+		t.Errorf("%v: %s\n%s%s", err, got, out, errs)
+	}
+}
+
+// TestCheckStaple: curl looks at the staple when it is told to, takes a good one and refuses a revoked one; else it is not asked for.
+func TestCheckStaple(t *testing.T) {
+	t.Parallel()
+	for flag, want := range map[string]annotate.CaseVerdict{"--cert-status": annotate.RefusedLate, "-sS": annotate.NotApplicable} {
+		grade := "A"
+		if want == annotate.RefusedLate {
+			grade = "B" // without a staple curl refuses the control good, and with it all that is next to that
+		}
+		out, errs, code := checkRun(t, "check", "--only", "staple-revoked,self-signed", "--format", "json", "--", "curl", "-sS", flag, "{url}")
+		cases, end := readReport(t, out)
+		if o := cases["staple-revoked"]; code != 0 || end.Grade != grade || o[0].Verdict != want || o[1].Verdict != want || cases["good-staple"][0].Verdict != annotate.Accepted {
+			t.Errorf("curl %s: exit code %d, grade %s, %+v: %s", flag, code, end.Grade, o, errs)
 		}
 	}
 }
