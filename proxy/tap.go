@@ -28,6 +28,8 @@ type Tap struct {
 	stream *stream
 	peer   capture.Side // whose bytes Read returns
 
+	reading sync.Mutex // by read; Close waits for what it has to record
+
 	// Read's own, and that of whoever peeks or watches while nobody reads.
 	back     []byte       // was read (and recorded) before, Read returns it first
 	backErr  error        // and then this
@@ -154,6 +156,8 @@ func (t *Tap) Read(p []byte) (int, error) {
 
 // read reads from the socket.
 func (t *Tap) read(p []byte) (int, error) {
+	t.reading.Lock()
+	defer t.reading.Unlock()
 	t.release()
 	n, err := t.conn.Read(p)
 	if n > 0 {
@@ -328,6 +332,11 @@ func (t *Tap) Close() error {
 			t.endLocked(t.linger0)
 		}
 		t.writing.Unlock()
+		// A Read that was under way has ended with the connection, but may not have recorded
+		// yet what it got; after the fact nothing is.
+		t.reading.Lock()
+		t.release()
+		t.reading.Unlock()
 		t.tellClosed()
 	})
 	return t.closeErr
