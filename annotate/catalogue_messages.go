@@ -9,6 +9,8 @@ var connectionSentences = []entry{
 	{"closed-truncated", "{Sender} ended the connection (FIN) without the close_notify alert of TLS. So nothing proves that its data is complete: FIN can be forged by anybody on the path.", []string{"5246 7.2.1", "8446 6.1"}},
 	{"closed-reset", "{Sender} tore the connection down (RST).", []string{"9293 3.6"}},
 	{"closed-refused", "{Sender} refused the connection: it answered the SYN with a RST.", []string{"9293 3.5.2"}},
+	{"closed-not-followed", "This connection is not followed any longer: too many are open at once in this capture, and of all it had been silent for longest. Its end, and what may still come of it, is not told as its own.", nil},
+	{"closed-ports-reused", "From here on the same addresses and ports are used with other sequence numbers, as those of another connection. So this one is not followed any longer; its end is not in the capture.", []string{"9293 3.4"}},
 	{"records-counted", "All records of data from {sender} that are in this capture ({count}, {bytes} bytes) were opened here, each in its place in the sequence and with a good check against changes: none was changed, and none is missing in between.", []string{"5246 6.2.3", "8446 5.3"}},
 	{"records-complete", "The close_notify of {sender} came in its place too, so nothing is missing at the end either.", []string{"5246 7.2.1", "8446 6.1"}},
 	{"records-counted-partly", "Of what {sender} sent, {count} with data opened here, and {sealed} stayed sealed.", nil},

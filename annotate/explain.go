@@ -218,7 +218,8 @@ type conn struct {
 	retired   bool
 	noTLS     string // why there is no TLS: "plain", "opaque"
 	cut       int64  // bytes of a first message of the client's that never became whole
-	ended     bool   // the capture ended first
+	ended     bool   // the capture ended first, or it was not followed to its end
+	left      string // why it was not: one of capture's End constants
 	kinTold   bool   // it was told which connection it takes up
 	updates   [2]int // KeyUpdate messages, by side
 	darkNoted bool   // and that its tickets may be sealed
@@ -308,6 +309,8 @@ func (x *Explainer) Explain(m *capture.Message) []Event {
 		x.opaque(c, m, b)
 	case *capture.Closed:
 		x.closed(c, m, b)
+	case *capture.Ended:
+		x.left(c, m, b)
 	case handshake.Message:
 		x.handshake(c, m, b)
 	default:

@@ -305,6 +305,40 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 	x.emit(c, e)
 }
 
+// left tells that a connection is not followed to its end.
+func (x *Explainer) left(c *conn, m *capture.Message, b *capture.Ended) {
+	e := x.event(c, m, KindClosed, "no longer followed")
+	e.Evidence = Inferred
+	id := "closed-not-followed"
+	e.Brief = "too many connections at once: its end is not followed"
+	if b.Why == capture.EndReused {
+		id = "closed-ports-reused"
+		e.Brief = "its ports are used by another connection: its end is not in the capture"
+	}
+	e.Says = append(e.Says, say(id, Inferred, x.args(c)))
+	x.emit(c, e)
+	x.settleLeft(c, b.Why)
+}
+
+// settleLeft settles what is left of a connection whose end was not seen.
+func (x *Explainer) settleLeft(c *conn, why string) {
+	c.ended, c.left = true, why
+	x.settleEnd(c)
+	x.summarize(c.session, false)
+	c.over = true
+}
+
+// unseen is the sentence about a step that the capture, as far as it was followed, ends before.
+func (c *conn) unseen() string {
+	switch c.left {
+	case capture.EndTooMany:
+		return "step-not-followed"
+	case capture.EndReused:
+		return "step-ports-reused"
+	}
+	return "step-capture-ends"
+}
+
 // end tells, with the event that ends the connection, what its records came to,
 // and settles what is left.
 func (x *Explainer) end(c *conn, e *Event) {

@@ -58,10 +58,11 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 		// A record of DTLS is told by the messages in it.
 	case *capture.Ended:
 		// No packet shows that it is over, only that no more is known of it.
-		c.ended = true
-		x.settleEnd(c)
-		x.summarize(c.session, false)
-		c.over = true
+		if b.Why == "" {
+			x.settleLeft(c, b.Why)
+		} else {
+			x.left(c, m, b)
+		}
 	case *capture.QUICPacket:
 		x.quicPacket(c, m, b, side)
 	case *capture.ChangeCipherSpec:

@@ -515,6 +515,8 @@ func (x *Explainer) rowSeen(c *conn, s Step) Row {
 				id = "step-4a-finished-open"
 			case c.leg == capture.LegBrowser && c.minted != nil:
 				id = "step-4a-finished-only-minted"
+			case !c.over && c.left != "":
+				id = "step-4a-finished-left"
 			case !c.over:
 				id = "step-4a-finished-open"
 			case fault != "":
@@ -536,7 +538,7 @@ func (x *Explainer) rowSeen(c *conn, s Step) Row {
 			r.Verdict, r.Says = NotReached, say("step-not-reached-closed", Inferred, a)
 			return r
 		case c.ended:
-			r.Verdict, r.Says = Unknown, say("step-capture-ends", None, a)
+			r.Verdict, r.Says = Unknown, say(c.unseen(), None, a)
 			return r
 		}
 	}
@@ -871,7 +873,7 @@ func (x *Explainer) rowOther(c *conn, f flow, a args, r *Row) {
 		case c.main.ch == nil:
 			r.Says = say("step-capture-begins", None, a)
 		default:
-			r.Says = say("step-capture-ends", None, a)
+			r.Says = say(c.unseen(), None, a)
 		}
 	case "tls12-dh":
 		x.rowStaticDH(c, a, r)

@@ -114,12 +114,16 @@ func (x *Explainer) balance(c *conn, last bool) {
 	if c.leg != capture.LegNone {
 		over = c.tally.closed
 	}
-	if !over && !last {
+	if !over && !last && c.left == "" {
 		return
 	}
 	c.tally.told = true
 	e := x.event(c, nil, KindEnd, "connection over")
-	if !over {
+	switch {
+	case over:
+	case c.left != "":
+		e.Name = "no longer followed"
+	default:
 		e.Name = "capture over"
 	}
 	e.Tally = x.tallyOf(c)

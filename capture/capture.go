@@ -98,9 +98,19 @@ type Datagram struct {
 	Cut    int // bytes at its end that the capture does not hold
 }
 
-// End tells that no more of a connection over UDP will be fed: such a
-// connection has no end that everybody can see.
-type End struct{ Conn int }
+// End tells that no more of a connection will be fed although its end was not
+// seen, as it never is over UDP.
+type End struct {
+	Conn int
+	Time int64 // when that was found out
+	Why  string
+}
+
+// Why a connection is not followed to its end. The values stand in Ended.Why.
+const (
+	EndTooMany = "too-many" // of those that were open at once it had been silent for longest
+	EndReused  = "reused"   // its addresses and ports are another connection's now
+)
 
 // Gap is bytes of one direction that were sent but are not in the capture.
 type Gap struct {
@@ -246,8 +256,9 @@ type Opened struct{}
 // Closed is a FIN or an RST; Message.Side sent it.
 type Closed struct{ Reset bool }
 
-// Ended tells that a connection over UDP is not followed any further.
-type Ended struct{}
+// Ended tells that a connection is not followed any further: why is one of the
+// End constants, or "" where the input of a connection over UDP has ended.
+type Ended struct{ Why string }
 
 // ChangeCipherSpec is record type 20 (RFC 5246 7.1; in TLS 1.3 a dummy, RFC 8446 D.4).
 type ChangeCipherSpec struct{ Dummy bool }

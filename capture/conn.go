@@ -423,6 +423,9 @@ func (c *conn) tellOpaque(h *half, end int64) {
 	h.preview = nil
 }
 
+// recorded tells whether the connection is one that the proxy recorded.
+func (c *conn) recorded() bool { return c.pub.Leg != LegNone }
+
 // over tells that nothing more can come of the connection.
 func (c *conn) over() bool {
 	a, b := &c.halves[Client], &c.halves[Server]

@@ -227,14 +227,14 @@ func (u *udpConn) begin() {
 }
 
 // end tells what is left and frees the connection.
-func (u *udpConn) end() {
+func (u *udpConn) end(why string) {
 	u.begin()
 	a, b := &u.sides[Client], &u.sides[Server]
 	u.dropDTLS(a)
 	u.dropDTLS(b)
 	u.flushBoth()
 	u.d.udpHeld -= int64(a.crypto.size() + b.crypto.size())
-	u.d.messages = append(u.d.messages, Message{Conn: u.pub, Time: max(a.time, b.time), Body: &Ended{}})
+	u.d.messages = append(u.d.messages, Message{Conn: u.pub, Time: max(a.time, b.time), Body: &Ended{why}})
 	delete(u.d.udp, u.pub.Number)
 }
 

@@ -114,7 +114,10 @@ func (d *Decoder) Feed(in Input) []Message {
 		}
 	case *End:
 		if u := d.udp[in.Conn]; u != nil {
-			u.end()
+			u.end(in.Why)
+		} else if c := d.conns[in.Conn]; c != nil {
+			d.end(c)
+			d.messages = append(d.messages, Message{Conn: c.pub, Time: in.Time, Body: &Ended{in.Why}})
 		}
 	case *Chunk:
 		if c := d.conns[in.Conn]; c != nil && len(in.Data) > 0 {
@@ -139,11 +142,8 @@ func (d *Decoder) Feed(in Input) []Message {
 		m := Message{Time: f.Time, Body: &f}
 		if c := d.conns[f.Conn]; c != nil {
 			m.Conn = c.pub
-			if f.Kind == FactClosed {
-				c.giveUp(SealedNoKey) // all its keys have been recorded
-				c.flush(&c.halves[Client])
-				c.flush(&c.halves[Server])
-				d.after(c)
+			if f.Kind == FactClosed { // the recorder's last word on it: all its keys have been recorded, too
+				d.end(c)
 			}
 		}
 		d.messages = append(d.messages, m)
@@ -163,15 +163,11 @@ func (d *Decoder) Finish() []Message {
 	clear(d.messages)
 	d.messages, d.moved = d.messages[:0], d.moved[:0]
 	for _, n := range slices.Sorted(maps.Keys(d.conns)) {
-		c := d.conns[n]
-		c.pub.KeyLines = d.lines
-		c.finish()
-		d.moved = append(d.moved, c.pub)
-		d.free(c)
+		d.end(d.conns[n])
 	}
 	d.queue, d.waiting = nil, 0
 	for _, n := range slices.Sorted(maps.Keys(d.udp)) {
-		d.udp[n].end()
+		d.udp[n].end("")
 	}
 	return d.messages
 }
@@ -180,6 +176,7 @@ func (d *Decoder) Finish() []Message {
 func (d *Decoder) Follows(conn int) bool { return d.conns[conn] != nil || d.udp[conn] != nil }
 
 func (d *Decoder) open(in *Open) {
+	d.secrets.begin()
 	c := &conn{d: d, pub: &Conn{
 		Number: in.Conn, Leg: in.Leg, Client: in.Client, Server: in.Server, SYN: in.SYN, Asked: in.Asked, PrivateKeys: len(d.PrivateKeys),
 	}}
@@ -233,6 +230,14 @@ func (d *Decoder) after(c *conn) {
 			return !c.queued
 		})
 	}
+}
+
+// end tells what is left of c, of which nothing more comes.
+func (d *Decoder) end(c *conn) {
+	c.pub.KeyLines = d.lines
+	c.finish()
+	d.moved = append(d.moved, c.pub)
+	d.free(c)
 }
 
 func (d *Decoder) free(c *conn) {

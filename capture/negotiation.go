@@ -405,7 +405,7 @@ func (n *negotiation) learnMasters(pub *Conn, s *secrets) {
 	if len(n.ciphertext) < 8 || n.exchange != handshake.KeyExchangeRSA {
 		return
 	}
-	for _, pre := range s.rsa[[8]byte(n.ciphertext)] {
+	for _, pre := range s.rsa(n.ciphertext) {
 		if n.addPreMaster(pub, pre, labelRSA) {
 			n.secrets.latest[labelRSA] = pre
 		}
@@ -704,9 +704,6 @@ func (c *conn) opened13(h *half, s stage, tr trial) {
 // candidates makes the openers of a stage, each once.
 func (t *tlsHalf) candidates(s stage, values [][]byte) []trial {
 	ts := &t.trials[s]
-	if ts.seen > len(values) {
-		*ts = trials{} // some were forgotten
-	}
 	for ; ts.seen < len(values); ts.seen++ {
 		for _, suite := range t.neg.suites(s) {
 			if o, err := t.neg.opener13(suite, values[ts.seen]); err == nil {

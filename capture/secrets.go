@@ -2,7 +2,6 @@ package capture
 
 import (
 	"bytes"
-	"maps"
 	"slices"
 
 	"explainer/capture/keys"
@@ -27,118 +26,138 @@ var labels13 = [2][stages]string{
 	},
 }
 
-// Bounds of what a hostile key log can make us keep.
 const (
-	maxSecrets   = 1 << 20 // lines
-	maxSecretLen = 128     // bytes of a secret or of a label
-	maxLabels    = 32      // per client random
-	maxValues    = 8       // per client random and label
+	maxSecretLen = 127 // bytes of a secret or of a label
+	maxLabels    = 32  // per client random
+	maxValues    = 8   // per client random and label
 )
 
 // secrets holds the key log. A client random can stand for several connections,
 // and one label can have several values for it: recordings of test servers with
 // fixed randoms do that.
+//
+// Lines that come before the first connection begins are kept. Of those that come
+// later a connection of a recording has its own, so they go when it does: the
+// recorder logs those of the next one anew.
 type secrets struct {
-	byRandom map[[32]byte]*entry
-	rsa      map[[8]byte][][]byte // pre-master secrets by the beginning of their ciphertext
-	lines    int
-	order    []any // keys of both maps, oldest first
+	used  map[[32]byte]*entry // client randoms of the connections that are followed
+	lines keyLines            // those of entries of recorded connections are not in it, if they came later
+	begun uint64              // where the first line stands that came after a connection had begun; 0: none has
 }
 
+// An entry is what is known of a client random while a connection has it.
 type entry struct {
-	values map[string][][]byte
-	latest map[string][]byte // what Conn.Secrets shows
-	conns  map[*conn]bool    // that have this client random
-	stored bool              // it has a place in order
+	values   map[string][][]byte
+	latest   map[string][]byte // what Conn.Secrets shows
+	conns    map[*conn]bool    // that have this client random
+	recorded bool              // all of them are a recording's
 }
 
-func (s *secrets) entry(random [32]byte) *entry {
-	e := s.byRandom[random]
-	if e == nil {
-		if s.byRandom == nil {
-			s.byRandom = make(map[[32]byte]*entry)
-		}
-		e = &entry{values: make(map[string][][]byte), latest: make(map[string][]byte), conns: make(map[*conn]bool)}
-		s.byRandom[random] = e
+// begin notes that a connection has begun.
+func (s *secrets) begin() {
+	if s.begun == 0 {
+		s.begun = s.lines.end()
 	}
-	return e
+}
+
+// valuesOf returns what is known of a client random, by label.
+func (s *secrets) valuesOf(random []byte) map[string][][]byte {
+	var values map[string][][]byte
+	s.lines.of(random, func(l keyLine) {
+		if values == nil {
+			values = make(map[string][][]byte)
+		}
+		values[l.label] = append(values[l.label], l.secret)
+	})
+	for _, v := range values {
+		slices.Reverse(v)
+	}
+	return values
 }
 
 // add keeps a secret and returns the connections that it may be about.
 func (s *secrets) add(in *keys.Secret) []*conn {
-	if len(in.Secret) > maxSecretLen || len(in.Label) > maxSecretLen {
+	n := 32
+	if in.Label == labelRSA {
+		n = 8
+	}
+	if len(in.Secret) > maxSecretLen || len(in.Label) > maxSecretLen || len(in.ClientRandom) != n {
 		return nil
+	}
+	var e *entry
+	if n == 32 {
+		e = s.used[[32]byte(in.ClientRandom)]
+	}
+	if e == nil {
+		s.keep(in.Label, in.ClientRandom, in.Secret)
+		return nil
+	}
+	values, known := e.values[in.Label]
+	if len(values) == maxValues || !known && len(e.values) == maxLabels || contains(values, in.Secret) {
+		return nil
+	}
+	if e.values == nil {
+		e.values = make(map[string][][]byte)
 	}
 	secret := bytes.Clone(in.Secret)
-	if in.Label == labelRSA {
-		if len(in.ClientRandom) != 8 {
-			return nil
-		}
-		k := [8]byte(in.ClientRandom)
-		values := s.rsa[k]
-		if len(values) == maxValues || contains(values, secret) {
-			return nil
-		}
-		if s.rsa == nil {
-			s.rsa = make(map[[8]byte][][]byte)
-		}
-		if values == nil {
-			s.order = append(s.order, k)
-		}
-		s.rsa[k] = append(values, secret)
-		s.count()
-		return nil
-	}
-	if len(in.ClientRandom) != 32 {
-		return nil
-	}
-	k := [32]byte(in.ClientRandom)
-	e := s.entry(k)
-	values, known := e.values[in.Label]
-	if len(values) == maxValues || !known && len(e.values) == maxLabels || contains(values, secret) {
-		return nil
-	}
 	e.values[in.Label] = append(values, secret)
 	e.latest[in.Label] = secret
-	if !e.stored {
-		e.stored = true
-		s.order = append(s.order, k)
+	if !e.recorded {
+		s.lines.add(keyLine{in.Label, in.ClientRandom, secret})
 	}
-	s.count()
-	return slices.SortedFunc(maps.Keys(e.conns), func(a, b *conn) int { return a.pub.Number - b.pub.Number })
+	conns := make([]*conn, 0, len(e.conns))
+	for c := range e.conns {
+		conns = append(conns, c)
+	}
+	slices.SortFunc(conns, func(a, b *conn) int { return a.pub.Number - b.pub.Number })
+	return conns
+}
+
+// keep adds a line to those that are kept, unless it is among them or there are too many like it.
+func (s *secrets) keep(label string, random, secret []byte) {
+	values, others, known := 0, 0, false
+	s.lines.of(random, func(l keyLine) {
+		if l.label == label {
+			values++
+			known = known || bytes.Equal(l.secret, secret)
+		} else {
+			others++
+		}
+	})
+	if !known && values < maxValues && (values > 0 || others < maxLabels*maxValues) {
+		s.lines.add(keyLine{label, random, secret})
+	}
 }
 
 func contains(values [][]byte, v []byte) bool {
 	return slices.ContainsFunc(values, func(w []byte) bool { return bytes.Equal(v, w) })
 }
 
-// count counts a line and forgets the oldest ones beyond the bound.
-func (s *secrets) count() {
-	s.lines++
-	for s.lines > maxSecrets {
-		switch k := s.order[0].(type) {
-		case [8]byte:
-			s.lines -= len(s.rsa[k])
-			delete(s.rsa, k)
-		case [32]byte:
-			e := s.byRandom[k]
-			for _, v := range e.values {
-				s.lines -= len(v)
-			}
-			e.stored = false
-			clear(e.values)
-			if len(e.conns) == 0 {
-				delete(s.byRandom, k)
-			}
-		}
-		s.order = s.order[1:]
-	}
-}
+// rsa returns the pre-master secrets of a ciphertext, which has 8 bytes or more.
+func (s *secrets) rsa(ciphertext []byte) [][]byte { return s.valuesOf(ciphertext[:8])[labelRSA] }
 
 // use ties a connection to the secrets of a client random. Only the last few
 // are held: each renegotiation brings a new one.
 func (s *secrets) use(c *conn, random [32]byte) *entry {
-	e := s.entry(random)
+	e := s.used[random]
+	if e == nil {
+		if s.used == nil {
+			s.used = make(map[[32]byte]*entry)
+		}
+		e = &entry{values: s.valuesOf(random[:]), latest: make(map[string][]byte), conns: make(map[*conn]bool), recorded: true}
+		for label, values := range e.values {
+			e.latest[label] = values[len(values)-1]
+		}
+		s.used[random] = e
+	}
+	if e.recorded && !c.recorded() {
+		e.recorded = false
+		for label, values := range e.values {
+			for _, v := range values {
+				s.keep(label, random[:], v)
+			}
+		}
+	}
 	if !e.conns[c] {
 		e.conns[c] = true
 		c.randoms = append(c.randoms, random)
@@ -156,16 +175,18 @@ func (s *secrets) forget(c *conn) {
 		s.untie(c, random)
 	}
 	c.randoms = nil
+	if n := c.last; n != nil && len(n.ciphertext) >= 8 && c.recorded() {
+		s.lines.remove(n.ciphertext[:8], s.begun)
+	}
 }
 
 func (s *secrets) untie(c *conn, random [32]byte) {
-	e := s.byRandom[random]
-	delete(e.conns, c)
-	switch {
-	case len(e.conns) > 0:
-	case e.stored:
-		e.latest = maps.Clone(e.latest) // what is known of connections that are over changes no more
-	default:
-		delete(s.byRandom, random)
+	e := s.used[random]
+	if delete(e.conns, c); len(e.conns) > 0 {
+		return
+	}
+	delete(s.used, random) // what is known of connections that are over changes no more
+	if e.recorded {
+		s.lines.remove(random[:], s.begun)
 	}
 }

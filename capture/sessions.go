@@ -28,6 +28,7 @@ type sessions struct {
 // A session is what a handshake of TLS 1.2 or older left behind.
 type session struct {
 	random   [32]byte // of its client
+	secrets  *entry   // what was known of it while its connection was followed
 	master   []byte   // that opened a record; nil before
 	from     []*session
 	ancestry int // generations in from
@@ -82,7 +83,7 @@ func (c *conn) left(n *negotiation, kind byte, name []byte) {
 		return
 	}
 	if n.session == nil {
-		n.session = &session{random: n.hello.Random}
+		n.session = &session{random: n.hello.Random, secrets: n.secrets}
 	}
 	if c.takenUp(n) {
 		for _, p := range c.d.sessions.offered(n) {
@@ -118,10 +119,8 @@ func (d *Decoder) inherit(pub *Conn, n *negotiation, s *session) {
 		n.addMaster(pub, s.master, OpenedByResumed)
 		return
 	}
-	if e := d.secrets.byRandom[s.random]; e != nil {
-		for _, m := range e.values[labelClientRandom] {
-			n.addMaster(pub, m, OpenedByResumed)
-		}
+	for _, m := range slices.Concat(s.secrets.values[labelClientRandom], d.secrets.valuesOf(s.random[:])[labelClientRandom]) {
+		n.addMaster(pub, m, OpenedByResumed)
 	}
 	for _, p := range s.from {
 		d.inherit(pub, n, p)

@@ -306,7 +306,7 @@ func (c *conn) keysKnown(h *half) bool {
 		switch {
 		case n == nil:
 		case n.secrets != nil && len(n.secrets.values) > 0, len(n.masters) > 0, n.block != nil,
-			len(n.ciphertext) >= 8 && len(c.d.secrets.rsa[[8]byte(n.ciphertext)]) > 0,
+			len(n.ciphertext) >= 8 && len(c.d.secrets.rsa(n.ciphertext)) > 0,
 			n.resumed && !is13(n.version) && c.d.lines+len(c.d.PrivateKeys) > 0: // perhaps those of the connection that it resumes
 			return true
 		}

@@ -174,7 +174,7 @@ func (u *udp) begin(r *Reader, key tuple, from int, p *segment) *udpFlow {
 
 // forget stops to follow a connection.
 func (u *udp) forget(r *Reader, f *udpFlow) {
-	r.queue = append(r.queue, &capture.End{Conn: f.number})
+	r.queue = append(r.queue, &capture.End{Conn: f.number, Time: r.flows.now, Why: capture.EndTooMany})
 	u.remove(f)
 	flows := u.byTuple[f.tuple]
 	kept := flows[:0]

@@ -32,9 +32,10 @@ const (
 type flows struct {
 	r       *Reader
 	byTuple map[tuple]*flow // of all sections that are not explainer's own
+	own     map[int]*flow   // of those that are, by number
 	open    list            // least recently used first; those with nothing that waits
 	holding list            // in the order in which their holes were found
-	closed  list            // in the order in which they ended
+	ended   list            // in the order in which they ended
 	count   int             // connections so far
 	waiting int             // bytes that wait, of all
 
@@ -151,6 +152,7 @@ func (l *list) remove(f *flow) {
 func (fs *flows) init(r *Reader) {
 	fs.r = r
 	fs.byTuple = map[tuple]*flow{}
+	fs.own = map[int]*flow{}
 }
 
 // reuse tells that the queue's chunks are no longer needed.
@@ -168,7 +170,7 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 	syn, ack, rst := p.flags&flagSYN != 0, p.flags&flagACK != 0, p.flags&flagRST != 0
 	if f != nil && f.other(from, p) {
 		again := f.again
-		fs.forget(f)
+		fs.leave(f, capture.EndReused)
 		if f = nil; again > 0 && syn && ack {
 			// The SYN that it answers was taken for one of the connection before.
 			f = fs.begin(file, table, key)
@@ -345,12 +347,15 @@ func (fs *flows) begin(file *file, table map[tuple]*flow, key tuple) *flow {
 		if oldest == nil {
 			oldest = fs.holding.first
 		}
-		fs.forget(oldest)
+		fs.leave(oldest, capture.EndTooMany)
 	}
 	fs.count++
 	f := &flow{table: table, tuple: key, number: fs.count, time: fs.now, packet: fs.packet, caller: -1}
 	table[key] = f
 	fs.open.push(f)
+	if file.own {
+		fs.own[f.number] = f
+	}
 	if file.own && len(fs.r.files) > 1 && len(file.conns) < maxNumbers {
 		file.conns = append(file.conns, f.number)
 	}
@@ -679,9 +684,19 @@ func (fs *flows) die(f *flow) {
 	f.dead = true
 	fs.drop(&f.half[0])
 	fs.drop(&f.half[1])
-	fs.closed.push(f)
-	if fs.closed.len > maxClosed {
-		fs.remove(fs.closed.first)
+	delete(fs.own, f.number)
+	fs.ended.push(f)
+	if fs.ended.len > maxClosed {
+		fs.remove(fs.ended.first)
+	}
+}
+
+// leave stops to follow a connection, and says so if it had not ended.
+func (fs *flows) leave(f *flow, why string) {
+	over := f.dead
+	fs.forget(f)
+	if !over {
+		fs.push(&capture.End{Conn: f.number, Time: fs.now, Why: why})
 	}
 }
 
@@ -699,6 +714,16 @@ func (fs *flows) forget(f *flow) {
 func (fs *flows) remove(f *flow) {
 	f.list.remove(f)
 	delete(f.table, f.tuple)
+	delete(fs.own, f.number)
+}
+
+// closed takes in that a recording's connection was closed: what the recorder knew of it has been read.
+func (fs *flows) closed(number int) {
+	if f := fs.own[number]; f != nil && !f.dead {
+		fs.tell(f, max(f.caller, 0), nil)
+		fs.fillAll(f)
+		fs.die(f)
+	}
 }
 
 // endAll gives what is left of all connections.

@@ -99,6 +99,8 @@ func told(all []capture.Input) string {
 				kind = 'R'
 			}
 			fmt.Fprintf(&b, "%c%c%d ", kind, letter(in.Side), in.Packet)
+		case capture.End:
+			fmt.Fprintf(&b, "(%s) ", in.Why)
 		}
 	}
 	return string(bytes.TrimRight(b.Bytes(), " "))
@@ -212,7 +214,7 @@ func TestSegments(t *testing.T) {
 			p.isn = [2]uint32{5000, 6000}
 			p.handshake()
 			p.send(c, ack, 0, 0, "new")
-		}, "O40000>443 c4:abc c5[3] c5:ghi O40000>443 c9:new"},
+		}, "O40000>443 c4:abc c5[3] c5:ghi (reused) O40000>443 c9:new"},
 		{"SYN-ACK before the SYN", func(p *script) {
 			p.send(s, syn|ack, 0, 0, "")
 			p.send(c, syn, 0, 0, "")
@@ -314,14 +316,14 @@ func TestSegments(t *testing.T) {
 			p.isn = [2]uint32{0x80000000, 0xc0000000}
 			p.send(s, syn|ack, 0, 0, "")
 			p.send(c, ack, 0, 0, "new")
-		}, "O40000>443 c4:abc o40000>443 c6:new"},
+		}, "O40000>443 c4:abc (reused) o40000>443 c6:new"},
 		{"the same ports again, SYN and SYN-ACK lost", func(p *script) {
 			p.handshake()
 			p.send(c, ack, 0, 0, "abc")
 			p.isn[0] -= 50_000_000
 			p.send(c, ack, 0, 0, "GET / HTTP/1.1")
 			p.send(c, ack, 14, 0, "!")
-		}, "O40000>443 c4:abc o40000>443 c5:GET / HTTP/1.1 c6:!"},
+		}, "O40000>443 c4:abc (reused) o40000>443 c5:GET / HTTP/1.1 c6:!"},
 		{"the same ports again, the beginning lost", func(p *script) {
 			p.handshake()
 			p.send(c, ack, 0, 0, "abc")
@@ -329,7 +331,7 @@ func TestSegments(t *testing.T) {
 			for i := range 4 {
 				p.send(c, ack, i, 0, "defg"[i:i+1])
 			}
-		}, "O40000>443 c4:abc o40000>443 c7:f c8:g"},
+		}, "O40000>443 c4:abc (reused) o40000>443 c7:f c8:g"},
 		{"keep-alives with a byte of garbage", func(p *script) {
 			p.handshake()
 			p.send(c, ack, 0, 0, "abc")

@@ -41,6 +41,8 @@ func copied(in capture.Input) capture.Input {
 		return *in
 	case *capture.Close:
 		return *in
+	case *capture.End:
+		return *in
 	case *keys.Secret:
 		return *in
 	case *capture.Fact:

@@ -267,8 +267,11 @@ func (f *file) take() {
 	if f.next.length == 0 {
 		return
 	}
-	if f.next.fact != nil {
-		f.r.queue = append(f.r.queue, f.next.fact)
+	if fact := f.next.fact; fact != nil {
+		if fact.Kind == capture.FactClosed {
+			f.r.flows.closed(fact.Conn)
+		}
+		f.r.queue = append(f.r.queue, fact)
 	} else {
 		f.r.count(f)
 		f.r.packet(f, &f.next)
