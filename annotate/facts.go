@@ -196,6 +196,8 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 	case capture.FactOriginVerified:
 		a = a.with("roots", rootsWords(f.Addr), "finding", findingWords(f))
 		switch which := unmirrored(f); {
+		case f.Outcome == "ok" && f.Done == "not-asked":
+			tell("origin verified", "fact-origin-unasked")
 		case f.Outcome == "ok":
 			tell("origin verified", "fact-origin-ok")
 		case f.Done == "mirrored":
@@ -240,8 +242,19 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 			e.Brief += ", as bad as the origin's: " + a["faults"]
 		}
 		e.Says = []Sentence{say(id, None, a)}
+		switch f.Addr {
+		case "textbook":
+			e.Says = append(e.Says, say("fact-leaf-key-textbook", None, a))
+		case "client":
+			e.Says = append(e.Says, say("fact-leaf-key-client", None, a))
+		case "length":
+			e.Says = append(e.Says, say("fact-leaf-key-length", None, a))
+		}
+		if f.Done == "stapled" {
+			e.Says = append(e.Says, say("fact-leaf-stapled", None, a))
+		}
 		e.Fields = []Field{{"SHA-256 of the certificate", hex.EncodeToString(clipBytes(f.Data, 32)), ""}, {"SHA-256 of the CA's", clip(f.Detail), "the authority that signed it"}}
-		if f.Outcome == "self-signed" {
+		if f.Outcome == "self-signed" || f.Detail == "" {
 			e.Fields = e.Fields[:1]
 		}
 		if c != nil && c.main.leaf[1] != nil {
@@ -462,7 +475,8 @@ func faultsWords(ids []string, host, missing string) string {
 			"any-eku":                   "the certificate is for any purpose",
 			"ocsp-signing-eku":          "the certificate may also sign OCSP responses",
 			"ca-as-leaf":                "the certificate is an authority's",
-			"rsa-short":                 "a key in the chain is short",
+			"rsa-short":                 "its key is short",
+			"issuer-rsa-short":          "an authority in the chain has a short key",
 			"curve-short":               "a key in the chain is on a short curve",
 			"aki-mismatch":              "the certificate names another key of its issuer than the one that signed it",
 			"issuer-aki-mismatch":       "an authority in the chain names another key of its issuer than the one that signed it",
@@ -479,7 +493,7 @@ func faultsWords(ids []string, host, missing string) string {
 func unmirrored(f *capture.Fact) string {
 	var ids []string
 	for _, id := range f.Found {
-		if !ca.CanMirror(id) {
+		if ca.FateOf(id) != ca.Mirrored {
 			ids = append(ids, id)
 		}
 	}
@@ -507,6 +521,7 @@ func closedWords(detail string) string {
 		"no-such-site":   "there is no such built-in site",
 		"tls":            "the handshake with the origin failed",
 		"tls-timeout":    "the handshake with the origin took too long",
+		"unlike":         "the proxy can make no certificate that is like the origin's",
 		"upstream":       "the upstream proxy made no connection",
 		"no-answer":      "the origin gave no answer",
 	}[detail]; ok {

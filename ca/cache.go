@@ -3,6 +3,7 @@ package ca
 import (
 	"container/list"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -21,8 +22,9 @@ type cache struct {
 
 type cacheKey struct {
 	names               string // joined by NUL, which no clean name contains
-	rsa                 bool
-	origin              [32]byte
+	key                 Key
+	origin, staple      [32]byte // SHA-256
+	textbook            bool
 	notBefore, notAfter int64 // Unix seconds
 	faults              string
 }
@@ -45,14 +47,14 @@ type entry struct {
 // on, for whoever asks next. A failure is not kept.
 //
 // The result is the caller's copy: it may be given another PrivateKey that
-// wraps the one it has, an *ecdsa.PrivateKey or *rsa.PrivateKey. What the
+// wraps the one it has. What the
 // fields point at is shared and must not be changed.
 func (a *Authority) Leaf(ctx context.Context, spec Spec) (*tls.Certificate, error) {
 	if spec.NotBefore.IsZero() != spec.NotAfter.IsZero() {
 		return nil, errors.New("a leaf needs both of its dates or neither")
 	}
 	for _, id := range spec.Faults {
-		if !CanMirror(id) || spec.Origin == nil || spec.NotBefore.IsZero() {
+		if FateOf(id) != Mirrored || spec.Origin == nil {
 			return nil, fmt.Errorf("no leaf can mirror the fault %q", id)
 		}
 	}
@@ -86,7 +88,13 @@ func (a *Authority) entry(names []certName, spec Spec) *entry {
 	for i, n := range names {
 		texts[i] = n.text
 	}
-	key := cacheKey{strings.Join(texts, "\x00"), spec.RSA, spec.OriginSHA256, spec.NotBefore.Unix(), spec.NotAfter.Unix(), strings.Join(spec.Faults, " ")}
+	key := cacheKey{
+		names: strings.Join(texts, "\x00"), key: spec.Key, textbook: spec.Textbook, staple: sha256.Sum256(spec.Staple),
+		notBefore: spec.NotBefore.Unix(), notAfter: spec.NotAfter.Unix(), faults: strings.Join(spec.Faults, " "),
+	}
+	if spec.Origin != nil {
+		key.origin = sha256.Sum256(spec.Origin.Raw)
+	}
 
 	c := &a.leaves
 	c.mu.Lock()
@@ -126,7 +134,7 @@ func (a *Authority) entry(names []certName, spec Spec) *entry {
 func (a *Authority) outlived(e *entry, spec Spec) bool {
 	select {
 	case <-e.done:
-		return spec.NotAfter.IsZero() && a.stale(e.cert.Leaf, a.now())
+		return spec.NotAfter.IsZero() && spec.Origin == nil && a.stale(e.cert.Leaf, a.now())
 	default:
 		return false
 	}

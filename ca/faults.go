@@ -406,6 +406,12 @@ type draft struct {
 	alone    bool // only the leaf is sent
 	reversed bool
 	staple   int // ocsp.Good or ocsp.Revoked; -1 for none
+	// Of a leaf that stands for an origin's certificate:
+	origin      *x509.Certificate
+	own         crypto.Signer // its key
+	named       bool          // the origin's names the key of its issuer, so the leaf may
+	response    []byte        // what was stapled to the origin's; nil for no staple
+	stapleFault string        // what is wrong with it that does not come with its words
 	// finish changes the leaf's DER, with its issuer's key.
 	finish    func(der []byte, key crypto.Signer) ([]byte, error)
 	handshake func(crypto.Signer) (crypto.Signer, error)

@@ -5,7 +5,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -26,6 +25,9 @@ type others struct {
 	unknown *Authority
 	twin    *Authority // the name of the authority, another key
 	expired *Authority
+	// answers is a CA below the authority for leaves that come with an OCSP response:
+	// OpenSSL takes none that a root has signed itself.
+	answers *Authority
 
 	rsa     sync.Mutex
 	rsaKeys map[rsaKey]crypto.Signer // made once: a certificate of theirs would take a tenth of a second
@@ -119,9 +121,12 @@ func (d *draft) make(a *Authority) (*tls.Certificate, error) {
 	case rootExpired:
 		signs = a.others.expired
 	}
+	if d.response != nil && d.root == rootTrusted && !d.self && !a.cert.MaxPathLenZero {
+		signs = a.others.answers
+	}
 	parent, key := signs.cert, signs.key
 	var sent [][]byte // the leaf's issuer first
-	if d.root == rootUnknown || d.root == rootTwin {
+	if d.root == rootUnknown || d.root == rootTwin || signs == a.others.answers {
 		sent = append(sent, parent.Raw)
 	}
 	if d.root == rootCurveball {
@@ -156,14 +161,22 @@ func (d *draft) make(a *Authority) (*tls.Certificate, error) {
 		sent = slices.Insert(sent, 0, cert.Raw)
 	}
 
-	own, err := a.others.key(d.bits, 0)
-	if err != nil {
-		return nil, err
+	own := d.own
+	if own == nil {
+		var err error
+		if own, err = a.others.key(d.bits, 0); err != nil {
+			return nil, err
+		}
 	}
 	d.leaf.SerialNumber = newSerial()
 	issuer := parent
 	if d.self {
 		issuer, key = d.leaf, own
+	} else if d.origin != nil && !d.named {
+		// crypto/x509 names the issuer's key where that has a name.
+		nameless := *parent
+		nameless.SubjectKeyId = nil
+		issuer = &nameless
 	}
 	der, err := x509.CreateCertificate(rand.Reader, d.leaf, issuer, own.Public(), key)
 	if d.root == rootCurveball {
@@ -191,6 +204,14 @@ func (d *draft) make(a *Authority) (*tls.Certificate, error) {
 			return nil, err
 		}
 	}
+	if d.response != nil {
+		if d.self {
+			parent = out.Leaf
+		}
+		if out.OCSPStaple, err = d.restaple(out.Leaf, parent, key); err != nil {
+			return nil, err
+		}
+	}
 	if d.staple >= 0 {
 		if out.OCSPStaple, err = d.ocsp(parent, key, d.leaf); err != nil {
 			return nil, err
@@ -201,18 +222,10 @@ func (d *draft) make(a *Authority) (*tls.Certificate, error) {
 
 // makeKey makes an RSA key of so many bits, or an ECDSA key on P-256 for 0.
 func makeKey(bits int) (key crypto.Signer, err error) {
-	switch {
-	case bits == 0:
-		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	case bits < 1024:
-		key, err = newWeakRSA(bits)
-	default:
-		key, err = rsa.GenerateKey(rand.Reader, bits)
+	if bits == 0 {
+		return P256.make()
 	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot make the key of a certificate: %w", err)
-	}
-	return key, nil
+	return Key{x509.RSA, bits}.make()
 }
 
 // ocsp signs what the staple says of the leaf (RFC 6960 4.2.1).
@@ -266,6 +279,19 @@ func (o *others) make(a *Authority) error {
 		return err
 	}
 	o.expired = newAuthority(cert, key)
+
+	if key, err = makeKey(0); err != nil {
+		return err
+	}
+	cert, err = certify(&x509.Certificate{
+		Subject:   pkix.Name{CommonName: "explainer CA for sites with OCSP", Organization: []string{"explainer"}},
+		NotBefore: a.cert.NotBefore, NotAfter: a.cert.NotAfter,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign | x509.KeyUsageDigitalSignature, BasicConstraintsValid: true, IsCA: true, MaxPathLenZero: true,
+	}, a.cert, key.Public(), a.key)
+	if err != nil {
+		return err
+	}
+	o.answers = newAuthority(cert, key)
 	return nil
 }
 

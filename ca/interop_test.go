@@ -112,7 +112,7 @@ func TestRealClients(t *testing.T) {
 		good bool
 	}{
 		{"ecdsa", Spec{Names: []string{"www.site.test", "192.0.2.1"}}, "www.site.test", true},
-		{"rsa", Spec{Names: []string{"www.site.test"}, RSA: true}, "www.site.test", true},
+		{"rsa", Spec{Names: []string{"www.site.test"}, Key: RSA2048}, "www.site.test", true},
 		{"wildcard", Spec{Names: []string{"*.site.test"}}, "www.site.test", true},
 		{"address", Spec{Names: []string{"127.0.0.1"}}, "127.0.0.1", true},
 		{"no subject", Spec{Names: []string{long}}, long, true},
@@ -157,7 +157,7 @@ func TestRSAKeyTransport(t *testing.T) {
 	a := ephemeral(t)
 	roots := filepath.Join(t.TempDir(), "roots.pem")
 	write(t, roots, a.PEM())
-	cert := mustLeaf(t, a, Spec{Names: []string{"www.site.test"}, RSA: true})
+	cert := mustLeaf(t, a, Spec{Names: []string{"www.site.test"}, Key: RSA2048})
 	opened := 0
 	cert.PrivateKey = decrypter{cert.PrivateKey.(*rsa.PrivateKey), &opened}
 	port := serve(t, &tls.Config{
@@ -187,7 +187,7 @@ func TestStrictlyVerified(t *testing.T) {
 	write(t, root, a.PEM())
 	for _, spec := range []Spec{
 		{Names: []string{"www.site.test"}},
-		{Names: []string{"www.site.test"}, RSA: true},
+		{Names: []string{"www.site.test"}, Key: RSA2048},
 		{Names: []string{"192.0.2.1"}},
 		{Names: []string{strings.Repeat("a", 60) + ".site.test"}},
 	} {

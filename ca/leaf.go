@@ -1,17 +1,10 @@
 package ca
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -28,22 +21,24 @@ type Spec struct {
 	// dot at the end of a name are left out, for certificates have none of them;
 	// wildcards stay as they are.
 	Names []string
-	// RSA asks for an RSA-2048 key in place of an ECDSA key on P-256.
-	RSA bool
-	// OriginSHA256 is the SHA-256 of the DER of the certificate that this leaf
-	// stands for, or zero. Another origin certificate gets another leaf.
-	OriginSHA256 [32]byte
-	// NotBefore and NotAfter are the exact validity, to the second, where the
-	// leaf must be as invalid as another certificate. Both zero, which is the
-	// rule, make a leaf that is valid now.
+	Key   Key
+	// NotBefore and NotAfter are the exact validity, to the second, of a leaf
+	// without an Origin. Both zero, which is the rule, make one that is valid now.
 	NotBefore, NotAfter time.Time
-	// Faults are the IDs of faults that the leaf must have because Origin has
-	// them, all of which [CanMirror]. Such a leaf has the origin's subject, names
-	// and dates as they are, and its chain ends where the faults say: at the
-	// authority, at a CA that nobody trusts and that lives as long as this
-	// process, or at the leaf itself.
-	Faults []string
+	// Origin is the certificate that the leaf stands for, or nil. Such a leaf has its
+	// subject, names, dates and extensions as they are, but for those that an
+	// authority adds about itself. Another origin certificate gets another leaf.
 	Origin *x509.Certificate
+	// Faults are the reasons that the checks give for Origin, all of which are
+	// [Mirrored]. They say where the leaf's chain ends: at the authority, at a CA that
+	// nobody trusts and that lives as long as this process, or at the leaf itself;
+	// and what is wrong with the staple besides what it says.
+	Faults []string
+	// Staple is the OCSP response that came with Origin, in DER, or nil. The leaf has one
+	// that says the same about it.
+	Staple []byte
+	// Textbook asks for a key that may also open what a client encrypts to it.
+	Textbook bool
 }
 
 const (
@@ -63,25 +58,14 @@ const noName = "no-name.invalid"
 
 // Mirror describes the leaf that stands for an origin's certificate towards a
 // client that asked for the host asked (a name or an IP address): the same
-// names, with the one that covers asked first, the same kind of key, and the
-// same dates if the certificate is not valid at the time now. A host that the
-// origin's certificate does not cover is not covered by the leaf either. With
-// faults, the leaf has these too, and the origin's dates in any case.
-func Mirror(origin *x509.Certificate, asked string, now time.Time, faults ...string) Spec {
-	spec := Spec{
-		RSA:          origin.PublicKeyAlgorithm == x509.RSA,
-		OriginSHA256: sha256.Sum256(origin.Raw),
-	}
-	if len(faults) > 0 {
-		spec.Faults, spec.Origin = faults, origin
-	}
-	if len(faults) > 0 || now.Before(origin.NotBefore) || now.After(origin.NotAfter) {
-		spec.NotBefore, spec.NotAfter = origin.NotBefore, origin.NotAfter
-		for _, t := range []*time.Time{&spec.NotBefore, &spec.NotAfter} {
-			if t.IsZero() { // the first second of the year 1, which must not mean "choose"
-				*t = t.Add(time.Second)
-			}
-		}
+// names, with the one that covers asked first, the same kind of key, the same
+// dates, and the same faults. A host that the origin's certificate does not
+// cover is not covered by the leaf either. ok is false where no leaf can have a
+// key that is not stronger than the origin's.
+func Mirror(origin *x509.Certificate, asked string, faults ...string) (spec Spec, ok bool) {
+	spec = Spec{Origin: origin, Faults: faults}
+	if spec.Key, ok = KeyOf(origin.PublicKey); !ok {
+		return spec, false
 	}
 	matched := false // the names of a certificate may be thousands: stop at the first
 	add := func(name string, alone x509.Certificate) {
@@ -105,7 +89,7 @@ func Mirror(origin *x509.Certificate, asked string, now time.Time, faults ...str
 	if len(spec.Names) == 0 {
 		spec.Names = []string{noName}
 	}
-	return spec
+	return spec, true
 }
 
 // certName is a name in the form in which certificates hold it; ip is valid for an address.
@@ -159,22 +143,18 @@ func cleanNames(names []string) []certName {
 // mint makes a leaf for names with a key of its own, from the system's random
 // source alone: who knows a leaf's key, or the CA's, learns nothing of another.
 func (a *Authority) mint(names []certName, spec Spec) (*tls.Certificate, error) {
-	if len(spec.Faults) > 0 {
+	if spec.Origin != nil {
 		return a.mirror(names, spec)
 	}
-	var key crypto.Signer
-	var err error
 	usage := x509.KeyUsageDigitalSignature
-	if spec.RSA {
+	if spec.Key.Kind == x509.RSA {
 		// Without keyEncipherment browsers refuse the leaf when the key exchange
 		// is RSA key transport (RFC 5246 7.4.2).
 		usage |= x509.KeyUsageKeyEncipherment
-		key, err = rsa.GenerateKey(rand.Reader, 2048)
-	} else {
-		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	}
+	key, err := spec.Key.make()
 	if err != nil {
-		return nil, fmt.Errorf("cannot make the key of a leaf: %w", err)
+		return nil, err
 	}
 
 	// CreateCertificate copies the CA's subjectKeyIdentifier, octet for octet,

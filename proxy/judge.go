@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,41 +18,38 @@ import (
 
 // judge checks what an origin has shown, as the host name, and returns what is
 // wrong, or nil. crypto/x509 decides what is good; package verify must agree, and
-// finds all that is wrong, not only the first.
-func (p *Proxy) judge(state *tls.ConnectionState, name string, site Site) *originError {
+// finds all that is wrong, not only the first, and what some clients refuse besides.
+func (p *Proxy) judge(state *tls.ConnectionState, to asking, site Site) *originError {
 	now := time.Now()
 	certs := state.PeerCertificates
 	pool, listed := p.roots, p.trusted
 	if site.Roots != nil {
 		pool, listed = site.Roots, verify.NewRoots("the built-in sites' authority", p.Sites.root)
 	}
-	opts := x509.VerifyOptions{Roots: pool, CurrentTime: now, DNSName: name, Intermediates: x509.NewCertPool()}
+	opts := x509.VerifyOptions{Roots: pool, CurrentTime: now, DNSName: to.name, Intermediates: x509.NewCertPool()}
 	for _, c := range certs[1:] {
 		opts.Intermediates.AddCert(c)
 	}
 	chains, err := certs[0].Verify(opts)
 	result := p.check(verify.Input{
-		Name: name, Time: now, Roots: listed,
+		Name: to.name, Time: now, Roots: listed, Use: keyUse(state),
 		Staple: state.OCSPResponse, Stapling: verify.StapleAsked, // crypto/tls always asks
 		SCTs:   state.SignedCertificateTimestamps,
 		Denied: map[[32]byte]string{p.Authority.SPKIHash(): "this proxy's own CA"},
 	}, certs)
-	failures := result.Failures()
 	own := p.vouchedByUs(certs, chains)
-	if err == nil && !own && len(failures) == 0 {
-		return nil
-	}
-
-	fail := &originError{Host: name, Certs: certs, ID: "other", failures: failures}
-	if err != nil {
-		fail.Detail = err.Error()
-	}
-	mirror := !own && len(failures) > 0
-	for _, c := range failures {
+	fail := &originError{Host: to.name, Certs: certs, ID: "other"}
+	mirror := !own
+	for _, c := range result.Checks {
+		fate := ca.FateOf(c.Reason)
+		if c.Outcome != verify.Failed && (c.Outcome != verify.Warned || fate != ca.Blocked && fate != ca.Mirrored) {
+			continue
+		}
+		fail.failures = append(fail.failures, c)
 		if !slices.Contains(fail.Found, c.Reason) {
 			fail.Found = append(fail.Found, c.Reason)
 		}
-		mirror = mirror && ca.CanMirror(c.Reason)
+		mirror = mirror && fate == ca.Mirrored
 		switch c.Reason {
 		case "issuer-unknown", "incomplete-chain":
 			fail.Missing = c.Detail("missing")
@@ -59,14 +57,37 @@ func (p *Proxy) judge(state *tls.ConnectionState, name string, site Site) *origi
 			fail.Missing = c.Detail("root")
 		}
 	}
+	if err == nil && !own && len(fail.Found) == 0 {
+		return nil
+	}
+	if err != nil {
+		fail.Detail = err.Error()
+	}
 	fail.ID = mainFault(fail.Found)
 	switch {
 	case own:
 		fail.ID, fail.Detail = "own-ca", errOwnCA.Error()
-	case mirror && p.nothingElse(result, certs[0], name, fail.Found, now):
+	case mirror && len(fail.Found) > 0 && p.nothingElse(result, certs[0], to.name, fail.Found, now):
 		fail.mirror = slices.Clone(fail.Found)
+		if !to.staple {
+			fail.mirror = slices.DeleteFunc(fail.mirror, ofStaple)
+			fail.unasked = len(fail.mirror) == 0
+		}
 	}
 	return fail
+}
+
+// ofStaple reports whether only a client that asks for an OCSP response can see what the reason names.
+func ofStaple(reason string) bool {
+	return strings.HasPrefix(reason, "staple-") || strings.HasPrefix(reason, "must-staple-")
+}
+
+// keyUse is what the server's key does in the handshake.
+func keyUse(state *tls.ConnectionState) verify.Use {
+	if state.Version == tls.VersionTLS12 && !ephemeral(state.CipherSuite) {
+		return verify.Decrypted
+	}
+	return verify.Signed
 }
 
 // vouchedByUs reports whether the proxy's own CA has signed any of the
@@ -117,14 +138,15 @@ func (p *Proxy) nothingElse(r *verify.Result, leaf *x509.Certificate, name strin
 		switch id {
 		case "expired", "not-yet-valid":
 			c.NotBefore, c.NotAfter = now.Add(-time.Hour), now.Add(time.Hour)
-		case "self-signed", "untrusted-root", "issuer-unknown", "wrong-ku", "staple-revoked", "must-staple-missing":
-			// The path's own end is the root here; the others are none that it knows.
 		case "wrong-eku":
 			opts.KeyUsages = []x509.ExtKeyUsage{x509.ExtKeyUsageAny}
 		case "unknown-critical-ext":
 			c.UnhandledCriticalExtensions = nil
-		default: // the name
-			opts.DNSName = ""
+		default:
+			// Of a chain without a trusted root the path's own end is the root here.
+			if mainFault([]string{id}) == "wrong-host" {
+				opts.DNSName = ""
+			}
 		}
 	}
 	if len(r.Path) == 1 {
@@ -147,15 +169,19 @@ func (p *Proxy) nothingElse(r *verify.Result, leaf *x509.Certificate, name strin
 
 // mirrors reports whether a client that trusts the proxy's CA finds in the
 // leaf what was found in the origin's certificate, and nothing else.
-func (p *Proxy) mirrors(leaf *tls.Certificate, fail *originError) bool {
+func (p *Proxy) mirrors(leaf *tls.Certificate, fail *originError, use verify.Use, staple bool) bool {
 	own := p.Authority.Certificate()
-	r := verify.Chain(verify.Input{
+	in := verify.Input{
 		Chain: leaf.Certificate, Name: fail.Host, Time: time.Now(), Roots: verify.NewRoots("this proxy's own CA", own.Raw),
-		Staple: leaf.OCSPStaple, Stapling: verify.StapleAsked,
-	})
+		Use: use, Staple: leaf.OCSPStaple, Stapling: verify.StapleNotAsked,
+	}
+	if staple {
+		in.Stapling = verify.StapleAsked
+	}
 	var found []string
-	for _, c := range r.Failures() {
-		if !slices.Contains(found, c.Reason) {
+	for _, c := range verify.Chain(in).Checks {
+		fate := ca.FateOf(c.Reason)
+		if (c.Outcome == verify.Failed || c.Outcome == verify.Warned && (fate == ca.Blocked || fate == ca.Mirrored)) && !slices.Contains(found, c.Reason) {
 			found = append(found, c.Reason)
 		}
 	}
@@ -188,6 +214,7 @@ func (p *Proxy) check(in verify.Input, certs []*x509.Certificate) *verify.Result
 	put(nil) // no certificate is this long
 	put([]byte(in.Name))
 	put([]byte(in.Roots.Name))
+	put([]byte{byte(in.Use)})
 	put(in.Staple)
 	for _, sct := range in.SCTs {
 		put(sct)

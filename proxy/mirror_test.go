@@ -464,20 +464,44 @@ func faulty(t *testing.T, a *ca.Authority, host string, ids ...string) *tls.Cert
 	return c
 }
 
-// TestBadOriginsDocument: docs/bad-origins.md lists exactly the faults that are mirrored.
+// TestBadOriginsDocument: docs/bad-origins.md gives every reason the fate that it has, and every
+// reason with which a check can fail or warn has one.
 func TestBadOriginsDocument(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "docs", "bad-origins.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, table, _ := strings.Cut(string(text), "## What is mirrored")
-	table, _, found := strings.Cut(table, "## What is not mirrored")
-	if !found {
-		t.Fatal("the headings are gone")
+	// These only say why something was not checked, or that there was nothing to check.
+	neither := []string{"no-certificate", "unreadable", "no-roots", "signature-not-checkable", "chain-ends", "no-clock", "no-name-asked", "other-faults-first", "key-unknown",
+		"staple-later", "staple-not-asked", "no-staple", "staple-no-issuer", "no-sct", "sct-signatures-not-checked"}
+	sections := map[string]string{}
+	for _, section := range strings.Split(string(text), "\n## ")[1:] {
+		title, body, _ := strings.Cut(section, "\n")
+		sections[title] = body
+	}
+	for title, fate := range map[string]ca.Fate{"What is mirrored": ca.Mirrored, "What is copied": ca.Copied, "What is blocked": ca.Blocked, "What is passed": ca.Passed} {
+		body, ok := sections[title]
+		if !ok {
+			t.Fatalf("there is no section %q", title)
+		}
+		if fate == ca.Blocked {
+			body = strings.Replace(body, "that is mirrored as `issuer-unknown`", "", 1)
+		}
+		for _, reason := range verify.Reasons {
+			want := ca.FateOf(reason) == fate && !slices.Contains(neither, reason)
+			if listed := strings.Contains(body, "`"+reason+"`"); listed != want {
+				t.Errorf("%s: in the section %q: %v", reason, title, listed)
+			}
+		}
 	}
 	for _, reason := range verify.Reasons {
-		if listed := strings.Contains(table, "`"+reason+"`"); listed != ca.CanMirror(reason) {
-			t.Errorf("%s: listed %v, mirrored %v", reason, listed, ca.CanMirror(reason))
+		if !slices.Contains(neither, reason) && !slices.Contains(ca.Fated(), reason) {
+			t.Errorf("%s has no fate", reason)
+		}
+	}
+	for _, reason := range ca.Fated() {
+		if !slices.Contains(verify.Reasons, reason) || slices.Contains(neither, reason) {
+			t.Errorf("%s has a fate and is no reason to fail or to warn", reason)
 		}
 	}
 }

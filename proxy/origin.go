@@ -38,6 +38,7 @@ type originError struct {
 
 	failures   []verify.Check
 	mirror     []string // the faults with which a leaf is as bad; nil where there is no such leaf
+	unasked    bool     // there are none, because the client asked for no OCSP response and all is wrong with that
 	unmirrored bool     // such a leaf was wanted, and there is none
 }
 
@@ -262,12 +263,14 @@ type upstream struct {
 	state tls.ConnectionState // as it was when the certificate was checked, or at the end of the handshake
 	// bad is why the certificate is not good, where the handshake waits for the
 	// client to be shown an equally bad one; see goOn and giveUp.
-	bad    *originError
-	store  string
-	decide chan bool  // of room for one
-	done   chan error // what the handshake came to
-	timer  *time.Timer
-	asked  bool
+	bad *originError
+	// unasked is what is wrong with the OCSP response, where the client asked for none.
+	unasked *originError
+	store   string
+	decide  chan bool  // of room for one
+	done    chan error // what the handshake came to
+	timer   *time.Timer
+	asked   bool
 }
 
 // goOn ends the wait: the client went on in spite of a certificate as bad as the
@@ -288,11 +291,19 @@ func (u *upstream) giveUp() {
 	}
 }
 
+// An asking is what a client wants of an origin.
+type asking struct {
+	name   string   // the host name or address that the origin is verified as
+	alpn   []string // application protocols
+	staple bool     // an OCSP response (RFC 6066 8)
+}
+
 // secure runs TLS on the origin's connection and verifies the origin, as the
 // host name, before a byte of a request could be sent to it. Where its
 // certificate can be mirrored it stops before the origin's handshake signature
 // is looked at, and only goOn ends the handshake.
-func (p *Proxy) secure(ctx context.Context, t, o *Tap, name string, alpn []string, site Site) (*upstream, *originError) {
+func (p *Proxy) secure(ctx context.Context, t, o *Tap, to asking, site Site) (*upstream, *originError) {
+	name := to.name
 	u := &upstream{store: "system", decide: make(chan bool, 1), done: make(chan error, 1)}
 	switch {
 	case site.Roots != nil:
@@ -307,14 +318,18 @@ func (p *Proxy) secure(ctx context.Context, t, o *Tap, name string, alpn []strin
 	config := &tls.Config{
 		ServerName:   name,
 		MinVersion:   tls.VersionTLS12,
-		NextProtos:   alpn,
+		NextProtos:   to.alpn,
 		KeyLogWriter: p.Recorder.KeyLogWriter(),
 		// A record of the browser becomes one record here.
 		DynamicRecordSizingDisabled: true,
 		// judge does what is skipped here, and more.
 		InsecureSkipVerify: true,
 		VerifyConnection: func(state tls.ConnectionState) error {
-			if fail = p.judge(&state, name, site); fail == nil {
+			if fail = p.judge(&state, to, site); fail == nil {
+				return nil
+			}
+			if fail.unasked && !p.BlockBadOrigins {
+				u.unasked, fail = fail, nil
 				return nil
 			}
 			if fail.mirror == nil || p.BlockBadOrigins {
@@ -364,6 +379,12 @@ func (p *Proxy) secure(ctx context.Context, t, o *Tap, name string, alpn []strin
 	case err == nil:
 		u.state = u.conn.ConnectionState()
 		o.secured(u.conn)
+		if u.unasked != nil {
+			told := *u.unasked
+			told.ID = "ok"
+			p.tellBad(t, o, u.store, &told, "not-asked")
+			return u, nil
+		}
 		p.Recorder.Fact(capture.Fact{Kind: capture.FactOriginVerified, Conn: t.number(), Peer: o.number(), Host: name, Addr: u.store, Outcome: "ok"})
 		return u, nil
 	case fail != nil:

@@ -88,7 +88,11 @@ func StartSites(authority *ca.Authority) (*Sites, error) {
 		config := &tls.Config{NextProtos: []string{"h2", "http/1.1"}}
 		k.tls(config)
 		config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return own.Leaf(context.Background(), ca.Spec{Names: []string{host}, RSA: k.textbook})
+			spec := ca.Spec{Names: []string{host}}
+			if k.textbook {
+				spec.Key = ca.RSA2048
+			}
+			return own.Leaf(context.Background(), spec)
 		}
 		handler := siteHandler(k, authority)
 		addr, err := s.serve(handler, config)

@@ -558,6 +558,8 @@ func (v *checker) checkKey(c *cert, i int) Check {
 			return failed(IDKey, i, "rsa-too-long", "key", words)
 		case k.E < 3 || k.E%2 == 0:
 			return failed(IDKey, i, "rsa-exponent", "key", words)
+		case n < 2048 && i > 0:
+			return warned(IDKey, i, "issuer-rsa-short", "key", words)
 		case n < 2048:
 			return warned(IDKey, i, "rsa-short", "key", words)
 		case n%8 != 0:

@@ -76,6 +76,7 @@ var Reasons = []string{
 	"explicit-ec-parameters",
 	"rsa-too-short",
 	"rsa-short",
+	"issuer-rsa-short",
 	"rsa-odd-length",
 	"rsa-too-long",
 	"rsa-exponent",
