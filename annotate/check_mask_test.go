@@ -27,9 +27,15 @@ func TestJudgeCommand(t *testing.T) {
 		{[]string{"client", "--password=sesame", "--token", "sesame"}, "client --password=**** (6 bytes masked) --token **** (6 bytes masked)"},
 		{[]string{"client", "-u", "{url}", "-b", "x=y"}, "client -u {url} -b x=y"},
 		{[]string{"client", "{url}?token=sesame&a=b"}, "client {url}?token=**** (6 bytes masked)&a=b"},
-		{[]string{"client", "https://bob:sesame@{host}/"}, "client https://bob:**** (6 bytes masked)@{host}/"},
+		{[]string{"client", "https://bob:sesame@{host}/"}, "client https://**** (10 bytes masked)@{host}/"},
 		{[]string{"sh", "-c", "curl -u bob:sesame -H 'Authorization: Bearer sesame' https://h/?token=sesame"},
 			"sh -c curl -u bob:**** (6 bytes masked) -H 'Authorization: Bearer **** (6 bytes masked)' https://h/?token=**** (6 bytes masked)"},
+		{[]string{"sh", "-c", "curl -u bob:sesame '{url}' -d 'user=ali&pin=sesame'"}, "sh -c curl -u bob:**** (6 bytes masked) '{url}' -d 'user=**** (3 bytes masked)&pin=**** (6 bytes masked)'"},
+		{[]string{"curl", "-d", `{"user":"sesame"}`, "--json", "sesame", "-F", "file=@a.txt", "-d", "@b.txt"}, `curl -d {"user":**** (6 bytes masked)} --json **** (6 bytes masked) -F file=**** (6 bytes masked) -d @b.txt`},
+		{[]string{"curl", "-H", "X-Custom: ghp_sesame17", "-A", "ghp_sesame17"}, "curl -H X-Custom: **** (12 bytes masked) -A **** (12 bytes masked)"},
+		{[]string{"http", "{url}", "Authorization:Bearer sesame", "password=sesame"}, "http {url} Authorization:Bearer **** (6 bytes masked) password=**** (6 bytes masked)"},
+		{[]string{"python3", "-c", `requests.get("{url}", auth=("bob", "sesame"), headers={"Authorization": "Bearer sesame"})`}, `python3 -c requests.get("{url}", auth=(**** (15 bytes masked)), headers={"Authorization": "**** (13 bytes masked)"})`},
+		{[]string{"env", "API_TOKEN=sesame", "curl", "-u", "bob:sesame", "{url}"}, "env API_TOKEN=**** (6 bytes masked) curl -u bob:**** (6 bytes masked) {url}"},
 		{[]string{"openssl", "s_client", "-CAfile", "{ca}", "-connect", "{addr}"}, "openssl s_client -CAfile {ca} -connect {addr}"},
 	} {
 		for _, show := range []bool{false, true} {
@@ -46,7 +52,7 @@ func TestJudgeCommand(t *testing.T) {
 		}
 	}
 	for said, want := range map[string]string{
-		"error: https://bob:sesame@h/?token=sesame failed":     "error: https://bob:**** (6 bytes masked)@h/?token=**** (6 bytes masked) failed",
+		"error: https://bob:sesame@h/?token=sesame failed":     "error: https://**** (10 bytes masked)@h/?token=**** (6 bytes masked) failed",
 		"certificate error; sent Authorization: Bearer sesame": "certificate error; sent Authorization: Bearer **** (6 bytes masked)",
 		"SSL error, password=sesame, code=35":                  "SSL error, password=**** (6 bytes masked), code=35",
 		"curl: (60) SSL certificate problem: expired":          "curl: (60) SSL certificate problem: expired",

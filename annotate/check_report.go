@@ -11,6 +11,7 @@ import (
 	"explainer/capture"
 	"explainer/capture/fingerprint"
 	"explainer/capture/handshake"
+	"explainer/capture/printable"
 )
 
 // A CheckReport is what a check came to.
@@ -129,7 +130,7 @@ func (j *Judge) Report() *CheckReport {
 	if p.Mode == "host" {
 		r.Client, r.Hosts = p.Host, j.hosts
 	}
-	r.Command = j.arguments(p.Command)
+	r.Command = j.command(p.Command)
 	byCase := map[[2]string][]*checkRun{}
 	for _, run := range j.order {
 		k := [2]string{run.fault, run.tls}
@@ -175,7 +176,7 @@ func (j *Judge) Report() *CheckReport {
 						o.control = true // it cannot be run
 					}
 				default:
-					o.Exit, o.Killed, o.Said, o.Millis = told.ended.Exit, told.ended.Killed, j.prose(told.ended.Said), told.ended.Millis
+					o.Exit, o.Killed, o.Said, o.Millis = told.ended.Exit, told.ended.Killed, j.said(told.ended.Said), told.ended.Millis
 					if !o.Came() && told.ended.Error == "" && came > 0 {
 						id := "case-missed"
 						if slices.ContainsFunc(byCase[[2]string{f.ID, tls}], func(run *checkRun) bool { return run.begun.Again }) {
@@ -501,7 +502,7 @@ func (r *CheckReport) grade(allow int) {
 
 // JSON writes the report, one object a line: the cases, then what they came to.
 func (r *CheckReport) JSON(w io.Writer) error {
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(printable.Writer{W: w})
 	enc.SetEscapeHTML(false)
 	for i := range r.Cases {
 		if err := enc.Encode(&r.Cases[i]); err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"explainer/annotate/mask"
 	"explainer/ca/verify"
 	"explainer/capture"
 	"explainer/capture/handshake"
@@ -36,7 +37,7 @@ type Explainer struct {
 	authorities authorities
 	checked     checkedChains
 
-	headerNames map[string]bool // whether values under these names are masked
+	mask mask.Rule
 
 	n        int // number of the last event
 	out      []Event
@@ -550,7 +551,7 @@ func lower(s string) string {
 
 // host notes the name that a session is about.
 func (x *Explainer) host(c *conn, name string) {
-	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	name = strings.ToLower(strings.TrimSuffix(name[strings.LastIndexByte(name, '@')+1:], "."))
 	if h, _, ok := splitHostPort(name); ok {
 		name = h
 	}

@@ -12,7 +12,7 @@ func (x *Explainer) startTLS(c *conn, m *capture.Message, b *capture.StartTLS) {
 		c.startTLS = b
 	}
 	e := x.event(c, m, KindMessage, b.Protocol+" asks for TLS")
-	a := startTLSArgs(b, x.args(c))
+	a := x.startTLSArgs(b, x.args(c))
 	id := "starttls"
 	switch {
 	case b.Target != "":
@@ -29,8 +29,8 @@ func (x *Explainer) startTLS(c *conn, m *capture.Message, b *capture.StartTLS) {
 	x.emit(c, e)
 }
 
-func startTLSArgs(b *capture.StartTLS, a args) args {
-	return a.with("protocol", b.Protocol, "request", quoted(b.Request), "answer", quoted(b.Answer), "target", clip(b.Target))
+func (x *Explainer) startTLSArgs(b *capture.StartTLS, a args) args {
+	return a.with("protocol", b.Protocol, "request", quoted(x.text(b.Request)), "answer", quoted(x.text(b.Answer)), "target", clip(b.Target))
 }
 
 // quoted is what was said, in quotes and on one line.

@@ -310,7 +310,7 @@ func (x *Explainer) valuesOf(c *conn) args {
 			if int(n) < len(psk.Identities) {
 				id := psk.Identities[n].Identity
 				a["ticket"] = strconv.Itoa(len(id))
-				a["identity"] = clip(printable(id))
+				a["identity"] = clip(x.text(readable(id)))
 			}
 		}
 	}
@@ -334,7 +334,7 @@ func (x *Explainer) valuesOf(c *conn) args {
 			a["size"] = strconv.Itoa(len(h.cke.EncryptedPreMaster))
 		}
 		if len(h.cke.PSKIdentity) > 0 {
-			a["identity"] = clip(printable(h.cke.PSKIdentity))
+			a["identity"] = clip(x.text(readable(h.cke.PSKIdentity)))
 		}
 	}
 	if l := h.leaf[1]; l != nil {
@@ -731,7 +731,7 @@ func (x *Explainer) row1(c *conn, f flow, a args, r *Row) {
 				id = "step-1-socks-other"
 			}
 		}
-		r.Says = say(id, Clear, startTLSArgs(s, a))
+		r.Says = say(id, Clear, x.startTLSArgs(s, a))
 		return
 	}
 	switch {

@@ -712,7 +712,7 @@ func (x *Explainer) tellServerKeyExchange(c *conn, h *hands, e *Event, b *handsh
 		e.Fields = append(e.Fields, Field{"public value", hexLen(b.Public), "the server's key for this connection"})
 	}
 	if b.PSKHint != nil {
-		e.Fields = append(e.Fields, field("hint for the pre-shared key", clip(printable(b.PSKHint))))
+		e.Fields = append(e.Fields, field("hint for the pre-shared key", clip(x.text(readable(b.PSKHint)))))
 	}
 	if b.Signature == nil {
 		e.Says = append(e.Says, say("server-key-exchange-unsigned", e.Evidence, a))
@@ -793,7 +793,7 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e Event, b *handsha
 		e.Fields = append(e.Fields, Field{"public value", hexLen(b.Public), "the client's key for this connection"})
 	}
 	if b.PSKIdentity != nil {
-		e.Fields = append(e.Fields, field("name of the pre-shared key", clip(printable(b.PSKIdentity))))
+		e.Fields = append(e.Fields, field("name of the pre-shared key", clip(x.text(readable(b.PSKIdentity)))))
 	}
 	if h.em == nil && h.secrets["RSA"] != nil && len(h.secrets["RSA"]) == 48 {
 		h.preMaster = h.secrets["RSA"]
@@ -1373,7 +1373,7 @@ func (x *Explainer) opaque(c *conn, m *capture.Message, b *capture.Opaque) {
 // previewBytes shows bytes of an unknown protocol, which may hold anything.
 func (x *Explainer) previewBytes(b []byte) string {
 	if x.ShowSecrets {
-		return printable(b)
+		return readable(b)
 	}
 	return fmt.Sprintf("%x... (%d bytes kept back)", b[:min(len(b), 4)], len(b)-min(len(b), 4))
 }
@@ -1396,8 +1396,8 @@ func opaqueWords(why string) string {
 	return why
 }
 
-// printable shows text as text and anything else as hex.
-func printable(b []byte) string {
+// readable shows text as text and anything else as hex.
+func readable(b []byte) string {
 	for _, r := range string(b) {
 		if r == 0xfffd || r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0x7f {
 			return hexLen(b)

@@ -29,20 +29,21 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 		e = x.webBody(c, m, b)
 	case *web.Frame:
 		e = x.event(c, m, KindMessage, "HTTP/2 "+clip(b.Type))
-		e.Brief = frameBrief(b)
 		for _, f := range b.Detail {
-			e.Fields = append(e.Fields, field(clip(f.Name), clip(x.header(f.Name, f.Value))))
+			e.Fields = append(e.Fields, x.headerField(f.Name, f.Value))
 		}
+		e.Brief = frameBrief(b, e.Fields)
 	case *web.WebSocket:
 		e = x.webSocket(c, m, b)
 	case *web.Switched:
 		e = x.event(c, m, KindMessage, "protocol switched")
-		e.Brief = "to " + clip(b.Protocol)
+		protocol := clip(x.text(b.Protocol))
+		e.Brief = "to " + protocol
 		id := "switched"
 		if b.Protocol == "tunnel" {
 			id = "switched-tunnel"
 		}
-		e.Says = append(e.Says, say(id, e.Evidence, c.names().with("protocol", clip(b.Protocol))))
+		e.Says = append(e.Says, say(id, e.Evidence, c.names().with("protocol", protocol)))
 	case *web.Unparsed:
 		e = x.event(c, m, KindMessage, "data that is not HTTP")
 		e.Brief = plural(int(b.Len), "byte")
@@ -74,13 +75,14 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) Event {
 	}
 	if b.Request {
 		target := clip(x.target(b.Target))
-		e.Brief = strings.TrimSpace(clip(b.Method) + " " + target)
-		e.Fields = append(e.Fields, field("method", clip(b.Method)), field("target", clipLong(x.target(b.Target))), field("protocol", b.Protocol))
+		method := clip(x.text(b.Method))
+		e.Brief = strings.TrimSpace(method + " " + target)
+		e.Fields = append(e.Fields, field("method", method), field("target", clipLong(x.target(b.Target))), field("protocol", b.Protocol))
 		if b.Authority != "" {
-			e.Fields = append(e.Fields, Field{"authority", clip(b.Authority), "the host that is meant"})
+			e.Fields = append(e.Fields, Field{"authority", clip(x.header("host", b.Authority)), "the host that is meant"})
 		}
 	} else {
-		e.Brief = strings.TrimSpace(fmt.Sprintf("%d %s", b.Status, clip(b.Reason)))
+		e.Brief = strings.TrimSpace(fmt.Sprintf("%d %s", b.Status, clip(x.text(b.Reason))))
 		if b.Reason == "" {
 			e.Brief = strings.TrimSpace(fmt.Sprintf("%d %s", b.Status, statusWords(b.Status)))
 		}
@@ -98,13 +100,13 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) Event {
 		e.HTTP.Headers, e.HTTP.Cut = maxHeaders, n
 	}
 	for _, f := range b.Fields[:e.HTTP.Headers] {
-		e.Fields = append(e.Fields, field(clip(f.Name), clipLong(x.header(f.Name, f.Value))))
+		e.Fields = append(e.Fields, x.headerField(f.Name, f.Value))
 	}
 	switch {
 	case b.Request && b.Method == "CONNECT" && !m.Inner:
-		c.asked = b.Target
-		x.host(c, b.Target)
-		e.Says = append(e.Says, say("http-connect", e.Evidence, a.with("target", clip(b.Target))))
+		c.asked = b.Target[strings.LastIndexByte(b.Target, '@')+1:] // without user information, which has no place here
+		x.host(c, c.asked)
+		e.Says = append(e.Says, say("http-connect", e.Evidence, a.with("target", clip(c.asked))))
 	case b.Request:
 		if plain {
 			x.host(c, b.Authority)
@@ -192,13 +194,14 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) Event {
 		name = "request body"
 	}
 	e := x.event(c, m, KindMessage, name)
-	e.HTTP = &HTTP{Exchange: b.Stream, Length: b.Len, Coding: clip(b.Coding), Type: clip(b.Type), Whole: b.Complete}
+	coding, kind := clip(x.text(b.Coding)), clip(x.header("content-type", b.Type))
+	e.HTTP = &HTTP{Exchange: b.Stream, Length: b.Len, Coding: coding, Type: kind, Whole: b.Complete}
 	parts := []string{plural(int(b.Len), "byte")}
 	if b.Type != "" {
-		parts = append(parts, clip(b.Type))
+		parts = append(parts, kind)
 	}
 	if b.Coding != "" {
-		parts = append(parts, clip(b.Coding))
+		parts = append(parts, coding)
 	}
 	if !b.Complete {
 		parts = append(parts, "cut off")
@@ -210,33 +213,42 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) Event {
 		e.Fields = append(e.Fields, Field{"framing", b.Framing, "how its end is found"})
 	}
 	if b.Coding != "" {
-		e.Fields = append(e.Fields, field("content coding", clip(b.Coding)))
+		e.Fields = append(e.Fields, field("content coding", coding))
 	}
 	if b.Type != "" {
-		e.Fields = append(e.Fields, field("media type", clip(b.Type)))
+		e.Fields = append(e.Fields, field("media type", kind))
 	}
 	if len(b.Preview) > 0 {
-		text := strings.ToValidUTF8(string(b.Preview), "\uFFFD")
-		if isText(b.Preview) {
-			e.Fields = append(e.Fields, field("begins", x.body(text, b.Type)))
-			e.HTTP.Text = true
-		} else {
-			e.Fields = append(e.Fields, field("begins", x.previewBinary(b.Preview)))
+		begins, ok := x.begins(b.Preview, b.Type)
+		if ok {
+			e.Fields = append(e.Fields, field("begins", begins))
 		}
+		e.HTTP.Text = ok && isText(b.Preview)
 	} else if b.PreviewErr != "" {
 		e.Fields = append(e.Fields, field("no preview", clip(b.PreviewErr)))
 	}
 	for _, f := range b.Trailers {
-		e.Fields = append(e.Fields, field("trailer "+clip(f.Name), clipLong(x.header(f.Name, f.Value))))
+		trailer := x.headerField(f.Name, f.Value)
+		trailer.Name = "trailer " + trailer.Name
+		e.Fields = append(e.Fields, trailer)
 	}
 	return e
 }
 
-func (x *Explainer) previewBinary(b []byte) string {
-	if x.ShowSecrets {
-		return fmt.Sprintf("%x", b[:min(len(b), 64)])
+// begins is what may be shown of the beginning of a body; ok is false where nothing may.
+func (x *Explainer) begins(preview []byte, kind string) (shown string, ok bool) {
+	text := isText(preview)
+	switch {
+	case x.ShowSecrets && text:
+		return strings.ToValidUTF8(string(preview), "\uFFFD"), true
+	case x.ShowSecrets:
+		return fmt.Sprintf("%x", preview[:min(len(preview), 64)]), true
+	case text:
+		return x.mask.Body(strings.ToValidUTF8(string(preview), "\uFFFD"), kind)
+	case strings.HasPrefix(kind, "text/"):
+		return "", false
 	}
-	return fmt.Sprintf("%x... (not text)", b[:min(len(b), 16)])
+	return x.mask.Body(string(preview), kind)
 }
 
 // isText tells whether bytes read as text; a letter may be cut at the end.
@@ -249,7 +261,8 @@ func isText(b []byte) bool {
 	return true
 }
 
-func frameBrief(b *web.Frame) string {
+// frameBrief sums a frame up; fields are its own, as they may be shown.
+func frameBrief(b *web.Frame, fields []Field) string {
 	var parts []string
 	if b.Ack {
 		parts = append(parts, "acknowledged")
@@ -257,11 +270,11 @@ func frameBrief(b *web.Frame) string {
 	if b.Stream != 0 {
 		parts = append(parts, "stream "+strconv.Itoa(int(b.Stream)))
 	}
-	for i, f := range b.Detail {
+	for i, f := range fields {
 		if i == 8 {
 			break
 		}
-		parts = append(parts, clip(f.Name)+" "+clip(f.Value))
+		parts = append(parts, f.Name+" "+clip(f.Value))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -283,10 +296,15 @@ func (x *Explainer) webSocket(c *conn, m *capture.Message, b *web.WebSocket) Eve
 		e.Fields = append(e.Fields, Field{"masked", "yes", "not for secrecy: so that no machine on the way takes it for something else (RFC 6455 10.3)"})
 	}
 	if len(b.Preview) > 0 {
-		if isText(b.Preview) {
-			e.Fields = append(e.Fields, field("begins", x.body(strings.ToValidUTF8(string(b.Preview), "\uFFFD"), "")))
-		} else {
-			e.Fields = append(e.Fields, field("begins", x.previewBinary(b.Preview)))
+		begins, ok := "", false
+		switch {
+		case b.Opcode == 8 && isText(b.Preview): // why it closes, in words for people
+			begins, ok = x.text(strings.ToValidUTF8(string(b.Preview), "\uFFFD")), true
+		case b.Opcode == 1 || x.ShowSecrets: // of others nobody knows what they begin in the middle of
+			begins, ok = x.begins(b.Preview, "")
+		}
+		if ok {
+			e.Fields = append(e.Fields, field("begins", begins))
 		}
 	}
 	return e

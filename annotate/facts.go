@@ -16,6 +16,7 @@ const maxPending = 1024
 
 // fact tells what only the proxy knows.
 func (x *Explainer) fact(m *capture.Message, f *capture.Fact) {
+	f = x.quotable(f)
 	c := x.conns[f.Conn]
 	if c != nil {
 		x.releaseBefore(c, f)
@@ -134,6 +135,22 @@ func (x *Explainer) tie(c *conn, f *capture.Fact) {
 	}
 	p.asked = f.Host
 	x.join(c.session, p)
+}
+
+// quotable is a fact whose words may be shown: those of errors may quote what was sent.
+func (x *Explainer) quotable(f *capture.Fact) *capture.Fact {
+	switch f.Kind {
+	case capture.FactDialFailed, capture.FactLookupFailed, capture.FactTLSFailed, capture.FactOriginVerified, capture.FactOwnAnswer, capture.FactRefused, capture.FactClosed:
+	default:
+		return f
+	}
+	detail := x.text(f.Detail)
+	if detail == f.Detail {
+		return f
+	}
+	shown := *f
+	shown.Detail = detail
+	return &shown
 }
 
 // factEvent makes the event of a fact.

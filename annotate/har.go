@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"explainer/capture/printable"
 )
 
 // HAR turns events into the entries of an HTTP Archive, version 1.2: one for each
@@ -232,7 +234,7 @@ func (h *HAR) web(e *Event, c *harConn, at time.Time) error {
 				x.entry.Request.PostData.Comment = "the beginning"
 			}
 		} else if e.HTTP.Length > 0 {
-			x.entry.Request.PostData.Comment = "not text, or not read"
+			x.entry.Request.PostData.Comment = "masked, not text, or not read"
 		}
 	case "HTTP response":
 		status, _ := strconv.Atoi(fieldOf(head, "status"))
@@ -476,7 +478,7 @@ func (h *HAR) done(e *Event, c *harConn, n uint32) error {
 	if err != nil {
 		return err
 	}
-	return h.Out(x.session, began, text)
+	return h.Out(x.session, began, printable.JSON(text))
 }
 
 // millis is the time from a to b in milliseconds, to the microsecond.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"explainer/capture/printable"
 )
 
 // JSON writes events as JSON, one object a line (docs/json.md).
@@ -16,7 +18,7 @@ type JSON struct {
 // NewJSON returns a renderer that writes to w.
 func NewJSON(w io.Writer) *JSON {
 	b := bufio.NewWriterSize(w, 64<<10)
-	enc := json.NewEncoder(b)
+	enc := json.NewEncoder(printable.Writer{W: b})
 	enc.SetEscapeHTML(false)
 	return &JSON{w: b, enc: enc}
 }

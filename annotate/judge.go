@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"explainer/annotate/mask"
 	"explainer/ca"
 	"explainer/capture"
 	"explainer/capture/fingerprint"
@@ -99,7 +100,7 @@ type Judge struct {
 	// Ended, if not nil, is called when a run has ended, with what is known by then.
 	Ended func(run, fault, tls string, t Trial)
 
-	mask   Explainer
+	mask   mask.Rule
 	plan   *capture.CheckPlan
 	conns  map[int]*judged
 	listen map[string]*checkRun // runs that are under way, by address
@@ -151,7 +152,6 @@ func (j *Judge) Feed(m *capture.Message) {
 	if j.conns == nil {
 		j.conns, j.listen, j.runs = map[int]*judged{}, map[string]*checkRun{}, map[string]*checkRun{}
 	}
-	j.mask.ShowSecrets = j.ShowSecrets
 	if f, ok := m.Body.(*capture.Fact); ok {
 		j.fact(f, m.Time)
 		return
@@ -228,7 +228,7 @@ func (j *Judge) tests(c *judged, addr string) bool {
 	if j.plan == nil || c.run == nil || j.plan.Own {
 		return true
 	}
-	host, _, _ := cutLast(addr, ":")
+	host := addr[:max(strings.LastIndexByte(addr, ':'), 0)]
 	if f := ca.FaultOf(c.run.fault); f != nil && f.ByAddress {
 		return host == "127.0.0.1"
 	}
@@ -362,7 +362,11 @@ func (j *Judge) message(c *judged, m *capture.Message) {
 	case *web.Body:
 		if n := len(c.read); client && m.Conn.TLS && b.Request && n > 0 && c.read[n-1].Body == 0 {
 			c.read[n-1].Body = b.Len
-			c.read[n-1].Text = clip(j.mask.body(string(b.Preview), b.Type))
+			if j.ShowSecrets {
+				c.read[n-1].Text = clip(string(b.Preview))
+			} else if text, ok := j.mask.Body(string(b.Preview), b.Type); ok {
+				c.read[n-1].Text = clip(text)
+			}
 		}
 	case *web.Unparsed:
 		if client && m.Conn.TLS && len(c.read) < maxReads {
@@ -381,13 +385,25 @@ func (j *Judge) message(c *judged, m *capture.Message) {
 
 // request is what a request gives away.
 func (j *Judge) request(h *web.Head) Read {
-	r := Read{Method: clip(h.Method), Target: clip(j.mask.target(h.Target)), Host: clip(h.Authority)}
+	r := Read{Method: clip(j.shown("", h.Method)), Target: clip(j.shown(":path", h.Target)), Host: clip(j.shown("host", h.Authority))}
 	for _, f := range h.Fields {
-		if low := strings.ToLower(f.Name); (credentialHeaders[low] || j.mask.isCredentialHeader(low)) && len(r.Headers) < maxReads {
-			r.Headers = append(r.Headers, field(clip(f.Name), clip(j.mask.header(f.Name, f.Value))))
+		if (j.mask.Credential(f.Name) || len(j.mask.Spans(f.Name, f.Value)) > 0) && len(r.Headers) < maxReads {
+			name := f.Name
+			if !j.ShowSecrets {
+				name = j.mask.Name(name)
+			}
+			r.Headers = append(r.Headers, field(clip(name), clip(j.shown(f.Name, f.Value))))
 		}
 	}
 	return r
+}
+
+// shown is a header field's value as it may be shown.
+func (j *Judge) shown(name, value string) string {
+	if j.ShowSecrets {
+		return value
+	}
+	return j.mask.Header(name, value)
 }
 
 // other is what of something that is no HTTP may be shown.
@@ -395,7 +411,7 @@ func (j *Judge) other(preview []byte, size int64) string {
 	if j.ShowSecrets {
 		return clip(fmt.Sprintf("%q", preview))
 	}
-	return masked(int(size))
+	return mask.Count(int(size))
 }
 
 // gotData notes application data of the client's.
@@ -632,4 +648,24 @@ func programOf(command []string) string {
 		}
 	}
 	return program
+}
+
+// command is the command line as it may be shown.
+func (j *Judge) command(words []string) []string {
+	if !j.ShowSecrets {
+		words = j.mask.Command(words, programOf(words))
+	}
+	var out []string
+	for _, w := range words {
+		out = append(out, clip(w))
+	}
+	return out
+}
+
+// said is what a program said, as it may be shown.
+func (j *Judge) said(line string) string {
+	if j.ShowSecrets {
+		return line
+	}
+	return j.mask.Text(line)
 }

@@ -7,8 +7,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
+
+	"explainer/capture/printable"
 
 	"github.com/mattn/go-runewidth"
 )
@@ -599,46 +600,16 @@ func pad(s string, width int) string {
 	return s
 }
 
-// clean makes text from the wire harmless on a terminal: control and
-// formatting characters are shown as escapes, so that no header or host name
-// can move the cursor or hide what follows.
+// clean makes text from the wire harmless on a terminal, and what it says no mark of ours.
 func clean(s string) string {
 	if strings.IndexByte(s, '[') >= 0 {
 		s = marks.Replace(s)
 	}
-	if printableASCII(s) || strings.IndexFunc(s, unsafeRune) < 0 && utf8.ValidString(s) {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case r == '\n' || r == '\t':
-			b.WriteByte(' ')
-		case unsafeRune(r):
-			fmt.Fprintf(&b, "\\u%04x", r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-// printableASCII tells whether s is what most text is, and harmless.
-func printableASCII(s string) bool {
-	for i := range len(s) {
-		if s[i]-0x20 >= 0x7f-0x20 {
-			return false
-		}
-	}
-	return true
+	return printable.Text(s)
 }
 
 // marks are what only we may write: a header with one in it must not look proven.
 var marks = strings.NewReplacer("[proven", `\[proven`, "[step", `\[step`, "[REFUTED", `\[REFUTED`)
-
-func unsafeRune(r rune) bool {
-	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029'
-}
 
 // paragraphAt writes text behind lead, which is width columns wide, and its
 // further lines indented by indent.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"explainer/capture/keys"
+	"explainer/capture/web"
 )
 
 // Bounds of what is kept.
@@ -72,6 +73,10 @@ type Decoder struct {
 	// bytes that are not given, nothing is known to be harmless. All secrets have to
 	// be fed first, whether SecretsFirst is set or not.
 	Twin func(conn int, side Side, off int64, twin []byte)
+
+	// Hide says what is a credential in fields of HTTP, so that twins do not have
+	// it, whatever the field. It may be nil.
+	Hide web.Hide
 
 	conns    map[int]*conn
 	udp      map[int]*udpConn

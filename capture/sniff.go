@@ -3,6 +3,7 @@ package capture
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
 
 	"explainer/capture/handshake"
 	"explainer/capture/web"
@@ -267,7 +268,7 @@ func (c *conn) tunnel(h *half, n int) int {
 	o.base = o.off
 	c.mode = modeSniffing
 	c.web = nil
-	c.pub.ConnectHost = c.target
+	c.pub.ConnectHost = c.target[strings.LastIndexByte(c.target, '@')+1:]
 	return n
 }
 

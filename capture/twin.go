@@ -85,7 +85,7 @@ func (c *conn) twinWeb(w *web.Conn) *web.Conn {
 			}
 		}
 		c.twinGive(h)
-	})
+	}, c.d.Hide)
 	return w
 }
 

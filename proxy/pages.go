@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"explainer/capture"
+	"explainer/capture/printable"
 )
 
 // A page is what the proxy itself says to a browser.
@@ -44,6 +45,18 @@ footer { margin-top: 2.5rem; color: #555; font-size: .9rem }
 </html>
 `))
 
+// printable is the page without what would do something on a terminal, or write in
+// another direction: names and subjects in it are those of a stranger's certificate.
+func (p page) printable() page {
+	p.Title, p.Lead, p.Advice = printable.Text(p.Title), printable.Text(p.Lead), printable.Text(p.Advice)
+	rows := make([]row, len(p.Rows))
+	for i, r := range p.Rows {
+		rows[i] = row{printable.Text(r.Name), printable.Text(r.Value)}
+	}
+	p.Rows = rows
+	return p
+}
+
 // text is the page for clients that do not ask for HTML.
 func (p page) text() string {
 	var b strings.Builder
@@ -60,6 +73,7 @@ func (p page) text() string {
 
 // render returns the page as the client that sent accept reads it best.
 func (p page) render(accept string) (contentType string, body []byte) {
+	p = p.printable()
 	if !strings.Contains(accept, "text/html") {
 		return "text/plain; charset=utf-8", []byte(p.text())
 	}

@@ -259,7 +259,7 @@ func (c *Conn) headDone(h *half, head *Head, f framing) {
 	last := h.at(h.pos - 1)
 	c.emit(h.from, h.first, last, head)
 	if h.covering != nil {
-		h.stays(headTwin(h.buf, h.from == 0, false))
+		h.stays(h.covering.head(h.buf, h.from == 0, false))
 	}
 	h.done()
 	h.used = true
@@ -600,7 +600,7 @@ func readTrailers(c *Conn, h *half) {
 		}
 		h.body.over(h.first, h.at(h.pos-1))
 		if h.covering != nil {
-			h.stays(headTwin(h.buf, false, true))
+			h.stays(h.covering.head(h.buf, false, true))
 		}
 		h.done()
 		c.endBody(h.from, &h.body, fields, true)

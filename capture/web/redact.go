@@ -12,7 +12,11 @@ import (
 // What people sent is masked by overwriting it, byte for byte, so that the twin of
 // a stream reads as the stream did: heads, framing and lengths stay. Only what is
 // known to be harmless stays; everything else, and all that is not understood, is
-// overwritten.
+// overwritten. A [Hide] says what is not, even there.
+
+// A Hide calls hide for each of the bytes [from, to) of a field's value that are a
+// credential. Names are those of fields, and :path, :method and :reason, of a status line.
+type Hide func(name, value string, hide func(from, to int))
 
 const cover = 'x'
 
@@ -21,16 +25,17 @@ const cover = 'x'
 type covering struct {
 	at   int64  // where in the plaintext twin begins
 	twin []byte // of what was not given out yet
-	stop bool   // the rest is a tunnel's
+	hide Hide
+	stop bool // the rest is a tunnel's
 }
 
 // Twin asks for the twin of the plaintext: give gets it piece by piece, in order
 // in each direction, at which byte of the plaintext each piece stands. It is to be
-// called before the first Feed. What belongs to a tunnel is not given.
-func (c *Conn) Twin(give func(from int, at int64, twin []byte)) {
+// called before the first Feed. What belongs to a tunnel is not given. hide may be nil.
+func (c *Conn) Twin(give func(from int, at int64, twin []byte), hide Hide) {
 	c.give = give
 	for i := range c.halves {
-		c.halves[i].covering = &covering{}
+		c.halves[i].covering = &covering{hide: hide}
 	}
 }
 
@@ -109,7 +114,7 @@ func (h *half) brokenTwin() {
 		if h.in != nil {
 			at = h.here()
 		}
-		h.staysAt(at-int64(len(h.buf)), headTwin(h.buf[:h.line], h.from == 0, false))
+		h.staysAt(at-int64(len(h.buf)), h.covering.head(h.buf[:h.line], h.from == 0, false))
 		return
 	}
 	if h.from == 0 && h.begun && !h.final && h.frames == nil && h.socket == nil {
@@ -129,8 +134,24 @@ func (h *half) tunnelTwin() {
 	}
 }
 
-// headTwin is the twin of a head in HTTP/1: a first line, unless trailers, and field lines.
-func headTwin(head []byte, request, trailers bool) []byte {
+// value is the twin of a field's value, with the byte with where it is covered. The
+// name is in lower case.
+func (v *covering) value(name, value string, with byte) string {
+	return v.hidden(name, value, valueTwin(name, value, with), with)
+}
+
+// hidden covers in twin, which is of value, what is a credential.
+func (v *covering) hidden(name, value, twin string, with byte) string {
+	if v.hide == nil {
+		return twin
+	}
+	b := []byte(twin)
+	v.hide(name, value, func(from, to int) { mark(b[from:to], with) })
+	return string(b)
+}
+
+// head is the twin of a head in HTTP/1: a first line, unless trailers, and field lines.
+func (v *covering) head(head []byte, request, trailers bool) []byte {
 	twin := bytes.Clone(head)
 	rest := twin
 	line := func() []byte {
@@ -146,17 +167,26 @@ func headTwin(head []byte, request, trailers bool) []byte {
 		first := line()
 		if request {
 			from, to := bytes.IndexByte(first, ' ')+1, bytes.LastIndexByte(first, ' ')
-			copy(first[from:to], targetTwin(string(first[from:to]), cover))
-		} else if len(first) > 13 && !isPhrase(first[13:]) {
-			overwrite(first[13:])
+			copy(first[from:to], v.value(":path", string(first[from:to]), cover))
+			copy(first[:from], v.value(":method", string(first[:from]), cover))
+		} else if len(first) > 13 {
+			phrase := first[13:]
+			if said := string(phrase); !isPhrase(phrase) {
+				overwrite(phrase)
+			} else {
+				copy(phrase, v.hidden(":reason", said, said, cover))
+			}
 		}
 	}
-	stays := false // the whole value of the field does
+	stays := "" // the name of the field whose whole value does
 	for len(rest) > 0 {
 		l := line()
 		if len(l) > 0 && (l[0] == ' ' || l[0] == '\t') {
-			if !stays {
-				overwrite(bytes.Trim(l, " \t"))
+			more := bytes.Trim(l, " \t")
+			if stays == "" {
+				overwrite(more)
+			} else {
+				copy(more, v.value(stays, string(more), cover))
 			}
 			continue
 		}
@@ -166,8 +196,11 @@ func headTwin(head []byte, request, trailers bool) []byte {
 			continue
 		}
 		name, value := strings.ToLower(string(l[:i])), bytes.Trim(l[i+1:], " \t")
-		stays = harmless[name]
-		copy(value, valueTwin(name, string(value), cover))
+		stays = ""
+		if harmless[name] {
+			stays = name
+		}
+		copy(value, v.value(name, string(value), cover))
 	}
 	return twin
 }
@@ -383,7 +416,7 @@ func (h *half) blockTwin() error {
 	for _, p := range f.pieces {
 		block = append(block, f.raw[p.from:p.to]...)
 	}
-	if err := hpackTwin(block, f.fields); err != nil {
+	if err := hpackTwin(block, f.fields, h.covering); err != nil {
 		return err
 	}
 	// Padding should be zeros, and hides nothing then (RFC 9113 6.2).
@@ -410,7 +443,7 @@ var errHPACK = errors.New("the header block cannot be masked")
 // hpackTwin overwrites in a header block what its fields, as they were decoded, hide
 // (RFC 7541 6). All strings keep their length, coded and decoded: so the tables of
 // whoever reads the twin have entries of the same size in the same places.
-func hpackTwin(p []byte, fields []hpack.HeaderField) error {
+func hpackTwin(p []byte, fields []hpack.HeaderField, v *covering) error {
 	for len(p) > 0 {
 		b := p[0]
 		bits := 4
@@ -448,7 +481,7 @@ func hpackTwin(p []byte, fields []hpack.HeaderField) error {
 			return errHPACK
 		}
 		p = rest
-		twin := []byte(valueTwin(strings.ToLower(field.Name), field.Value, 0))
+		twin := []byte(v.value(strings.ToLower(field.Name), field.Value, 0))
 		switch {
 		case len(twin) != len(field.Value):
 			return errHPACK

@@ -25,7 +25,7 @@ func newTwins(t testing.TB) *twins {
 			t.Fatalf("the twin of %d goes on at %d, not %d", from, at, len(w.out[from]))
 		}
 		w.out[from] = append(w.out[from], twin...)
-	})
+	}, nil)
 	return w
 }
 

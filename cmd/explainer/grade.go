@@ -17,6 +17,7 @@ import (
 
 	"explainer/annotate"
 	"explainer/ca"
+	"explainer/capture/printable"
 	"explainer/proxy"
 	"explainer/proxy/grade"
 
@@ -314,7 +315,7 @@ func countLines(r *grade.Report) (n gradeCounts) {
 }
 
 func gradeJSON(w io.Writer, what string, r *grade.Report) error {
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(printable.Writer{W: w})
 	enc.SetEscapeHTML(false)
 	for _, l := range r.Lines {
 		o := gradeObject{Kind: "line", ID: l.ID, Group: l.Group, Title: l.Title, Outcome: string(l.Outcome), Grade: string(l.Grade), Reason: l.Reason}

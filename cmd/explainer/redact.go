@@ -8,10 +8,12 @@ import (
 	"os"
 	"slices"
 
+	"explainer/annotate/mask"
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
 	"explainer/capture/pcap"
+	"explainer/capture/web"
 )
 
 // A redaction makes a twin of a capture: the same packets, in which what people
@@ -96,10 +98,19 @@ func (r *redaction) twin(s *source, log []keys.Secret, dir string) (twin *tempor
 	return twin, err
 }
 
+// hiding is the rule by which a story masks, for twins.
+func hiding(rule *mask.Rule) web.Hide {
+	return func(name, value string, hide func(from, to int)) {
+		for _, s := range rule.Spans(name, value) {
+			hide(s.From, s.To)
+		}
+	}
+}
+
 // read gives the twins of the streams in s, and returns the secrets that open them.
 func (r *redaction) read(s *source, log []keys.Secret, twins *pcap.Twins) ([]keys.Secret, error) {
 	r.known, r.rsa = map[string]map[string][]byte{}, map[string]bool{}
-	d := capture.Decoder{PrivateKeys: r.private, SecretsFirst: true, Twin: twins.Add}
+	d := capture.Decoder{PrivateKeys: r.private, SecretsFirst: true, Twin: twins.Add, Hide: hiding(new(mask.Rule))}
 	all := append([]keys.Secret{}, log...)
 	in := stopping{r.context, s.file}
 	if err := pcap.Keys(in, func(k keys.Secret) { all = append(all, k) }); err != nil && !errors.As(err, new(*pcap.CutError)) {

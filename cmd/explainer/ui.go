@@ -19,6 +19,8 @@ import (
 	"strings"
 	"syscall"
 
+	"explainer/capture/printable"
+
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 )
@@ -83,7 +85,7 @@ func exitCode(w io.Writer, err error) int {
 // say writes one line "explainer: ...".
 func say(w io.Writer, what string) {
 	what = strings.TrimPrefix(what, "explainer: ")
-	fmt.Fprintf(w, "explainer: %s\n", strings.ReplaceAll(what, "\n", " "))
+	fmt.Fprintf(w, "explainer: %s\n", printable.Text(what))
 }
 
 func quote(s string) string { return strconv.Quote(s) }

@@ -1,0 +1,90 @@
+// Package printable makes text from the wire harmless where people read it: on a
+// terminal, where control characters move the cursor, name the window or hide what
+// follows, and where overrides of the direction of writing show it in another order.
+package printable
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Text shows control and formatting characters of s as escapes, as in \u001b, and
+// what is no UTF-8 as U+FFFD. A line break or tab becomes a space.
+func Text(s string) string {
+	if isASCII(s) || strings.IndexFunc(s, unsafe) < 0 && utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\n' || r == '\t':
+			b.WriteByte(' ')
+		case unsafe(r) && r > 0xffff:
+			fmt.Fprintf(&b, "\\U%08x", r)
+		case unsafe(r):
+			fmt.Fprintf(&b, "\\u%04x", r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// isASCII tells whether s is what most text is, and harmless.
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i]-0x20 >= 0x7f-0x20 {
+			return false
+		}
+	}
+	return true
+}
+
+// unsafe tells whether a terminal or reader does something at r other than to show it.
+func unsafe(r rune) bool {
+	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co) ||
+		r >= 0xfdd0 && r <= 0xfdef || r&0xfffe == 0xfffe || // no characters
+		r == 0x115f || r == 0x1160 || r == 0x3164 || r == 0xffa0 // letters without a shape
+}
+
+// JSON writes the characters that [Text] escapes as JSON does, \u and four digits: the
+// value stays the same, and a terminal on which it is looked at does too. The
+// text must be JSON as encoding/json writes it, in which they stand in strings alone.
+func JSON(text []byte) []byte {
+	i := 0
+	for i < len(text) && text[i] < 0x7f {
+		i++
+	}
+	if i == len(text) {
+		return text
+	}
+	out := append(make([]byte, 0, len(text)+64), text[:i]...)
+	for i < len(text) {
+		r, n := utf8.DecodeRune(text[i:])
+		switch {
+		case r < 0x7f || !unsafe(r):
+			out = append(out, text[i:i+n]...)
+		case r > 0xffff:
+			r -= 0x10000
+			out = fmt.Appendf(out, "\\u%04x\\u%04x", 0xd800+r>>10, 0xdc00+r&0x3ff)
+		default:
+			out = fmt.Appendf(out, "\\u%04x", r)
+		}
+		i += n
+	}
+	return out
+}
+
+// Writer writes to W what [JSON] makes of it. Each Write is to be of whole
+// characters, as those of a json.Encoder are.
+type Writer struct{ W io.Writer }
+
+func (w Writer) Write(p []byte) (int, error) {
+	if _, err := w.W.Write(JSON(p)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}

@@ -1,0 +1,45 @@
+package printable
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+func TestText(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain (text) ~":     "plain (text) ~",
+		"名 é €":              "名 é €",
+		"\x1b]0;x\a":         `\u001b]0;x\u0007`,
+		"\u009b2J":           `\u009b2J`,
+		"a\u202eb\u2066":     `a\u202eb\u2066`,
+		"a\nb\tc\rd\x00\x7f": `a b c\u000dd\u0000\u007f`,
+		"\xc0\xaf\xff":       "���",
+		"\U000e0041":         `\U000e0041`,
+		"\u2028\u2029\ufeff": `\u2028\u2029\ufeff`,
+	} {
+		if got := Text(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+// Every character: no text has one that does something, and JSON says the same.
+func TestEvery(t *testing.T) {
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		s := "a" + string(r) + "b"
+		if strings.IndexFunc(Text(s), unsafe) >= 0 {
+			t.Fatalf("%q", s)
+		}
+		text, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := JSON(text)
+		var back string
+		if err := json.Unmarshal(out, &back); err != nil || back != strings.ToValidUTF8(s, "\ufffd") || strings.IndexFunc(string(out), unsafe) >= 0 {
+			t.Fatalf("%q: %q, %v", s, out, err)
+		}
+	}
+}
