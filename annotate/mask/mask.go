@@ -52,14 +52,10 @@ type Span struct{ From, To int }
 type hidden struct {
 	depth int // of the value in others
 	spans []Span
-	buf   [8]Span
 }
 
 func (h *hidden) add(from, to int) {
 	if from < to {
-		if h.spans == nil {
-			h.spans = h.buf[:0]
-		}
 		h.spans = append(h.spans, Span{from, to})
 	}
 }

@@ -189,5 +189,5 @@ func (r *redaction) say(w io.Writer, now tally) {
 	if r.told.sealed > 0 {
 		say(w, count(r.told.sealed, "record")+" stayed sealed: whoever has a key to one reads it in the copy, too, unless that key was given here")
 	}
-	say(w, "bodies, credentials and query strings are overwritten in the copy. It does NOT hide host names (SNI, Host, certificates), paths, IP addresses, sizes and times, client certificates and tickets; and the keys in it open the ORIGINAL packets too, as do keys that others hold: keep the original to yourself")
+	say(w, "bodies, credentials and query strings are overwritten in the copy. It does NOT hide host names (SNI, Host, certificates), paths (but for what looks like a token), IP addresses, sizes and times, client certificates and tickets; and the keys in it open the ORIGINAL packets too, as do keys that others hold: keep the original to yourself")
 }
