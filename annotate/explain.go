@@ -41,6 +41,8 @@ type Explainer struct {
 
 	n        int // number of the last event
 	out      []Event
+	valued   [256]*conn // those that have values: the latest
+	valuedAt int
 	conns    map[int]*conn
 	sessions map[int]*session
 	order    []int // sessions in the order in which they began
@@ -347,9 +349,19 @@ func (x *Explainer) retire(c *conn) {
 			return
 		}
 	}
+	x.leave(s)
+}
+
+// leave lets go of a session.
+func (x *Explainer) leave(s *session) {
 	delete(x.sessions, s.number)
-	if i := slices.Index(x.order, s.number); i >= 0 {
-		x.order = slices.Delete(x.order, i, i+1)
+	for _, c := range s.conns { // those that were announced before they began
+		if x.sessions[c.n] == s {
+			delete(x.sessions, c.n)
+		}
+	}
+	if len(x.order) > 64+2*len(x.sessions) {
+		x.order = slices.DeleteFunc(x.order, func(n int) bool { return x.sessions[n] == nil })
 	}
 }
 
@@ -359,6 +371,9 @@ func (x *Explainer) Finish() []Event {
 	x.out = x.out[:0]
 	for _, n := range x.order {
 		s := x.sessions[n]
+		if s == nil {
+			continue
+		}
 		for _, c := range s.conns {
 			x.release(c)
 			if !c.over {
@@ -433,10 +448,7 @@ func (x *Explainer) join(s *session, c *conn) {
 			old.told = slices.Delete(old.told, i, i+1)
 		}
 		if len(old.conns) == 0 {
-			delete(x.sessions, old.number)
-			if i := slices.Index(x.order, old.number); i >= 0 {
-				x.order = slices.Delete(x.order, i, i+1)
-			}
+			x.leave(old)
 		}
 	}
 	c.session = s

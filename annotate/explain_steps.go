@@ -257,6 +257,12 @@ func (x *Explainer) args(c *conn) args {
 	g.client, g.server = c.ends()
 	if c.values == nil || c.ground != g {
 		c.values, c.ground = x.valuesOf(c), g
+		old := &x.valued[x.valuedAt]
+		x.valuedAt = (x.valuedAt + 1) % len(x.valued)
+		if *old != nil && *old != c {
+			(*old).values = nil
+		}
+		*old = c
 	}
 	return c.values
 }

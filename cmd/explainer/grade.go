@@ -96,6 +96,7 @@ func gradeProxy(c *cli.Context) error {
 
 // gradeOwn grades a proxy of this program, started for that with a CA as the first use makes it.
 func gradeOwn(c *cli.Context) (*grade.Report, error) {
+	completing.Store(true) // the folder is to be removed
 	dir, err := os.MkdirTemp("", "explainer-grade-")
 	if err != nil {
 		return nil, failed(err, "set TMPDIR")

@@ -103,6 +103,10 @@ func password(name string) ([]byte, error) {
 		defer tty.Close()
 	}
 	fmt.Fprintf(os.Stderr, "password of %s: ", name)
+	if was, err := term.GetState(int(tty.Fd())); err == nil {
+		done := beforeLeaving(func() { term.Restore(int(tty.Fd()), was) })
+		defer done()
+	}
 	secret, err := term.ReadPassword(int(tty.Fd()))
 	fmt.Fprintln(os.Stderr)
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -123,9 +122,7 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*annotate.Event)) (*liv
 		return nil, failed(err, "")
 	}
 	p.Recorder = l.recorder
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(proxy.GCPercent)
-	}
+	tuneMemory()
 	go func() { l.served <- p.Serve(l.listener) }()
 	go func() {
 		err := follow(c, l.recorder, out)
@@ -250,6 +247,7 @@ func (l *live) discard() {
 
 // openRecording opens the file of -w, or a temporary one; both are readable by their owner alone.
 func openRecording(c *cli.Context) (f *os.File, keep bool, err error) {
+	completing.Store(true)
 	if name := c.String("write"); name != "" {
 		f, err = openOutput("recording", name, outputRecording, c.Bool(forceFlag.Name))
 		return f, true, err

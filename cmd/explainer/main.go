@@ -4,9 +4,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -16,14 +20,61 @@ func main() {
 	os.Exit(runMain())
 }
 
+// completing says that a command has something to complete when a signal asks it to
+// end, as a recording or a copy: then its context ends. All others end at once.
+var completing atomic.Bool
+
 // runMain runs the command until it is done or a signal asks it to end.
 func runMain() int {
-	ctx, stop := signal.NotifyContext(context.Background(), endSignals()...)
-	defer stop()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, endSignals()...)
+	go func() {
+		s := <-signals
+		if completing.Load() {
+			cancel()
+			return
+		}
+		os.Exit(interrupted(s))
+	}()
 	// A reader that leaves (| head) is an error of the write, not our end: the
 	// recording has yet to be completed. Ignoring the signal would have our children ignore it too.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	return run(ctx, os.Args)
+}
+
+// leaving is what to do before a signal ends the program.
+var leaving struct {
+	sync.Mutex
+	calls []*func()
+}
+
+// beforeLeaving has f called should a signal end the program before done is called.
+func beforeLeaving(f func()) (done func()) {
+	leaving.Lock()
+	defer leaving.Unlock()
+	call := &f
+	leaving.calls = append(leaving.calls, call)
+	return func() {
+		leaving.Lock()
+		defer leaving.Unlock()
+		leaving.calls = slices.DeleteFunc(leaving.calls, func(c *func()) bool { return c == call })
+	}
+}
+
+// interrupted does what is to be done before a signal ends the program, and returns
+// the exit code by which shells know that.
+func interrupted(s os.Signal) int {
+	leaving.Lock() // for good
+	for _, call := range slices.Backward(leaving.calls) {
+		(*call)()
+	}
+	say(os.Stderr, fmt.Sprintf("ended by a signal (%v) before it was done", s))
+	if n, ok := s.(syscall.Signal); ok {
+		return 128 + int(n)
+	}
+	return 1
 }
 
 // endSignals are those that ask to end. SIGHUP, which comes when the terminal is

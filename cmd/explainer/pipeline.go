@@ -7,7 +7,9 @@ import (
 	"maps"
 	"os"
 	"reflect"
+	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"slices"
 	"sync"
 
@@ -16,21 +18,35 @@ import (
 	"explainer/capture/pcap"
 )
 
-// What a file is read with: its garbage is collected when the heap is gcPercent
-// larger than what lives, or has reached memoryLimit bytes.
+// How much garbage is collected at once: gcPercent of what lives, and more while that is
+// little: up to gcRoom bytes and gcPercentMost. A limit below what lives would have the collector run without end.
 const (
-	gcPercent   = 400
-	memoryLimit = 160 << 20
+	gcPercent     = 100
+	gcPercentMost = 400
+	gcRoom        = 64 << 20
 )
 
-// tuneMemory sets these, unless the variables of Go's runtime say otherwise.
+// tuneMemory has the collector follow what lives, unless the variable of Go's runtime
+// says otherwise.
 func tuneMemory() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		debug.SetGCPercent(gcPercentMost)
+		atNextCollection(gcPercentMost)
 	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
-	}
+}
+
+// atNextCollection sets the percentage after the next collection, and so on.
+func atNextCollection(percent int) {
+	// What nobody holds goes with the next collection.
+	runtime.AddCleanup(&struct{ p *int }{}, func(percent int) {
+		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		metrics.Read(live)
+		now := int(min(max(gcRoom*100/max(live[0].Value.Uint64(), 1), gcPercent), gcPercentMost))
+		if now != percent {
+			debug.SetGCPercent(now)
+		}
+		atNextCollection(now)
+	}, percent)
 }
 
 // Sizes of what passes from one stage of the pipeline to the next.

@@ -19,6 +19,7 @@ type progress struct {
 	began time.Time
 	shown time.Time
 	now   func() time.Time
+	leave func() // it needs no clearing any more
 }
 
 // Reading shorter than the first is not worth a word, and a terminal needs no more words than the second allows.
@@ -34,6 +35,7 @@ func newProgress(w, to io.Writer, total int64, keptBack bool) *progress {
 	f, ok := w.(*os.File)
 	if ok && total > 0 && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" && (keptBack || widthOf(to) == 0) {
 		p.w = w
+		p.leave = beforeLeaving(func() { fmt.Fprint(w, "\r\x1b[K") })
 	}
 	return p
 }
@@ -79,9 +81,15 @@ func (p *progress) bar(now time.Time) string {
 
 // clear takes the line away.
 func (p *progress) clear() {
-	if p.w != nil && !p.shown.IsZero() {
+	if p.w == nil {
+		return
+	}
+	if !p.shown.IsZero() {
 		fmt.Fprint(p.w, "\r\x1b[K")
 		p.shown = time.Time{}
 	}
 	p.w = nil
+	if p.leave != nil {
+		p.leave()
+	}
 }

@@ -91,6 +91,7 @@ func rewrite(c *cli.Context, names []string, log []keys.Secret, private []*keys.
 			}
 		}
 	}
+	completing.Store(true) // temporary files are to be removed
 	var cut error
 	r := redaction{context: c.Context, private: private}
 	if redact {
