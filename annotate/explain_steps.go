@@ -727,7 +727,7 @@ func (x *Explainer) row1(c *conn, f flow, a args, r *Row) {
 	r.Packets = c.at["open"].packets()
 	client, server := c.peers()
 	a = a.with("client", client, "server", server)
-	connect := c.c.ConnectHost != "" || c.leg == capture.LegBrowser && c.asked != "" && f.id != "http"
+	connect := c.c.ConnectHost != ""
 	r.Verdict = Differently
 	if s := c.startTLS; s != nil && !connect && c.c.SYN && (s.Target != "" || c.c.Server.Port() != 443) {
 		id := "step-1-starttls"
@@ -745,18 +745,18 @@ func (x *Explainer) row1(c *conn, f flow, a args, r *Row) {
 		r.Says = say("step-1-opaque", Clear, a)
 	case f.id == "http" && c.noTunnel && c.asked != "":
 		r.Says = say("step-1-connect-refused", Clear, a)
-	case f.id == "http" && (c.leg == capture.LegBrowser && c.asked != ""):
-		r.Says = say("step-1-plain-proxy", Clear, a)
-	case f.id == "http" && c.c.Server.Port() == 443:
-		r.Says = say("step-1-plain-443", Clear, a)
-	case f.id == "http":
-		r.Says = say("step-1-plain", Clear, a)
 	case connect:
 		id := "step-1-connect"
 		if _, port, ok := splitHostPort(a["asked"]); ok && port != "443" {
 			id = "step-1-connect-other"
 		}
 		r.Says = say(id, Clear, a)
+	case f.id == "http" && (c.leg == capture.LegBrowser && c.asked != ""):
+		r.Says = say("step-1-plain-proxy", Clear, a)
+	case f.id == "http" && c.c.Server.Port() == 443:
+		r.Says = say("step-1-plain-443", Clear, a)
+	case f.id == "http":
+		r.Says = say("step-1-plain", Clear, a)
 	case c.c.Asked:
 		if c.c.Server.Port() == 443 {
 			r.Verdict = Unknown

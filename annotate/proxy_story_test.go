@@ -239,6 +239,37 @@ func TestPassThrough(t *testing.T) {
 	}
 }
 
+// TestPlainMethods: any token is a method of HTTP, and no CONNECT is told of that was not there.
+func TestPlainMethods(t *testing.T) {
+	for _, method := range []string{"patch", "GET", "x!y", "connect"} {
+		tp := &tape{client: netip.MustParseAddrPort("127.0.0.1:50000"), server: netip.MustParseAddrPort("127.0.0.1:8080"), chunks: []chunk{
+			{capture.Client, []byte(method + " http://shop.test/x HTTP/1.1\r\nHost: evil.test\r\n\r\n"), false},
+			{capture.Server, []byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), false},
+		}}
+		origin := &tape{client: netip.MustParseAddrPort("127.0.0.1:50001"), server: netip.MustParseAddrPort("127.0.0.1:80"), chunks: []chunk{
+			{capture.Client, []byte(method + " /x HTTP/1.1\r\nHost: shop.test\r\n\r\n"), false}, tp.chunks[1],
+		}}
+		b, o := tp.inputs(0, capture.LegBrowser), origin.inputs(1, capture.LegOrigin)
+		in := slices.Concat(b[:2], []capture.Input{&capture.Fact{Time: start.UnixNano(), Kind: capture.FactPlainHTTP, Conn: 1, Peer: 2, Host: "shop.test:80"}}, o, b[2:])
+		es := events(messages(in))
+		for _, e := range es {
+			for _, s := range e.Says {
+				if strings.Contains(s.Text, "CONNECT") || strings.Contains(s.Text, "evil.test") {
+					t.Errorf("%s: %s", method, s.Text)
+				}
+			}
+			if e.Host != "" && e.Host != "shop.test" {
+				t.Errorf("%s: a session of %s", method, e.Host)
+			}
+		}
+		for i, l := range legs(es) {
+			if l.Flow != "http" || i == 0 && l.Rows[0].Says.ID != "step-1-plain-proxy" || strings.Contains(l.Rows[0].Says.Text, "CONNECT") {
+				t.Errorf("%s: %s: %s", method, l.Flow, l.Rows[0].Says.Text)
+			}
+		}
+	}
+}
+
 // TestPassedOn: what the recording says was passed on is not blamed on a key log, whatever lines it has of other connections.
 func TestPassedOn(t *testing.T) {
 	for _, outcome := range []string{"client-silent", "server-first", "not-tls"} {

@@ -83,16 +83,17 @@ func looksTLS(p []byte) guess {
 	return yes
 }
 
-// looksRequest judges a request line: method, target, version (RFC 9112 3).
+// looksRequest judges a request line: method, target, version (RFC 9112 3). Any
+// token may be a method (RFC 9110 9.1).
 func looksRequest(p []byte) guess {
 	i := 0
-	for i < len(p) && i < 32 && (p[i] >= 'A' && p[i] <= 'Z' || i > 0 && (p[i] == '-' || p[i] == '_')) {
+	for i < len(p) && i < web.MaxMethod && web.IsToken(p[i]) {
 		i++
 	}
-	if i == len(p) && i < 32 {
+	if i == len(p) && i < web.MaxMethod {
 		return perhaps
 	}
-	if i == 0 || i == 32 || p[i] != ' ' {
+	if i == 0 || p[i] != ' ' {
 		return no
 	}
 	line, _, whole := bytes.Cut(p[:min(len(p), maxFirstLine)], []byte("\n"))

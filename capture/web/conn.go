@@ -7,7 +7,7 @@ import "bytes"
 const (
 	maxHead   = 256 << 10 // head, trailers or header block, as sent and decoded
 	maxHeld   = 64 << 10  // client's bytes after CONNECT or Upgrade, before the answer
-	maxMethod = 64        // bytes of a method
+	MaxMethod = 64        // bytes of a method
 	maxAsked  = 1024      // requests in flight whose method is remembered
 
 	unparsedPreview = 64

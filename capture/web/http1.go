@@ -60,7 +60,7 @@ func (h *half) judgeRequest(c *Conn) {
 	switch b := h.buf[len(h.buf)-1]; {
 	case b == ' ' && len(h.buf) > 1:
 		h.sure = true
-	case !isToken(b) || len(h.buf) > maxMethod:
+	case !IsToken(b) || len(h.buf) > MaxMethod:
 		c.fail(h, h.foreign("malformed-request-line"))
 	}
 }
@@ -144,8 +144,8 @@ func isVersion(b []byte) bool {
 	return len(b) == 8 && string(b[:7]) == "HTTP/1." && b[7] >= '0' && b[7] <= '9'
 }
 
-// isToken tells whether b may stand in a token (RFC 9110 5.6.2).
-func isToken(b byte) bool {
+// IsToken tells whether b may stand in a token (RFC 9110 5.6.2).
+func IsToken(b byte) bool {
 	return b > ' ' && b < 0x7f && strings.IndexByte(`"(),/:;<=>?@[\]{}`, b) < 0
 }
 
@@ -165,6 +165,9 @@ func (c *Conn) request(h *half, text string) {
 		return
 	}
 	head.Authority = head.Get("Host")
+	if named := authority(head.Target); named != "" {
+		head.Authority = named // RFC 9112 3.2.2: Host is ignored
+	}
 	f, why := requestFraming(head)
 	if why != "" {
 		c.fail(h, why)
@@ -182,6 +185,19 @@ func (c *Conn) request(h *half, text string) {
 			token: strings.Clone(upgrade), settings: strings.Clone(head.Get("HTTP2-Settings"))}
 	}
 	c.headDone(h, head, f)
+}
+
+// authority returns the host and port in a target in absolute form (RFC 9112
+// 3.2.2), or "" where it has another.
+func authority(target string) string {
+	scheme, rest, ok := strings.Cut(target, "://")
+	if !ok || strings.ContainsAny(scheme, "/?") {
+		return ""
+	}
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	return rest[strings.LastIndexByte(rest, '@')+1:]
 }
 
 // response reads a whole response head.
@@ -423,7 +439,7 @@ func readFields(text string) (fields []Field, odd []string, why string) {
 			return nil, nil, "malformed-field-line"
 		}
 		for i := range len(name) {
-			if !isToken(name[i]) {
+			if !IsToken(name[i]) {
 				// Readers disagree on such a name, which must not matter to the framing.
 				switch t := strings.TrimFunc(name, func(r rune) bool { return r <= ' ' }); {
 				case strings.EqualFold(t, "Content-Length"), strings.EqualFold(t, "Transfer-Encoding"):

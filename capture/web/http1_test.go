@@ -76,6 +76,13 @@ var http1Cases = []struct {
 		`0[52,85) HTTP/1.1 #2 HEAD / x.test 0  [{"Host" "x.test"}] odd=[] ends=true`,
 		`1[69,110) HTTP/1.1 #2 HEAD   200 OK [{"Content-Length" "5000"}] odd=[] ends=true`,
 	}},
+	{"to a proxy: the target names the host, whatever Host says", []sent{
+		{0, "patch http://u:p@x.test:81/a://b HTTP/1.1\r\nHost: evil.test\r\n\r\nGET http://[::1]?q HTTP/1.1\r\nHost: evil.test\r\n\r\nGET /http://y.test HTTP/1.1\r\nHost: x.test\r\n\r\n", false},
+	}, []string{
+		`0[0,62) HTTP/1.1 #1 patch http://u:p@x.test:81/a://b x.test:81 0  [{"Host" "evil.test"}] odd=[] ends=true`,
+		`0[62,110) HTTP/1.1 #2 GET http://[::1]?q [::1] 0  [{"Host" "evil.test"}] odd=[] ends=true`,
+		`0[110,155) HTTP/1.1 #3 GET /http://y.test x.test 0  [{"Host" "x.test"}] odd=[] ends=true`,
+	}},
 	{"chunked both ways, with extension and trailers, pipelined", []sent{
 		{0, "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n", false},
 		{1, "HTTP/1.1 100 Continue\r\n\r\n", false},

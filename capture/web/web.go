@@ -30,7 +30,7 @@ type Head struct {
 	Request   bool
 	Method    string // requests; for a response, the method of its request when known
 	Target    string // request target: path, absolute URI or authority, as sent (:path in HTTP/2)
-	Authority string // Host field or :authority
+	Authority string // host and port of a target in absolute form, else the Host field; or :authority
 	Scheme    string // HTTP/2 only
 	Status    int    // responses
 	Reason    string
