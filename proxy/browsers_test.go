@@ -126,6 +126,42 @@ func TestCrossSiteWrite(t *testing.T) {
 	}
 }
 
+// TestEventSourceInClear: Chromium has the head of an answer before the first byte
+// of its body, which the origin holds back until the page says that it has.
+func TestEventSourceInClear(t *testing.T) {
+	r := newRig(t, nil)
+	opened := make(chan struct{})
+	r.plainOrigin("events-proxied.shop.test", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		switch req.URL.Path {
+		case "/events", "/length":
+			if w.Header().Set("Content-Type", "text/event-stream"); req.URL.Path == "/length" {
+				w.Header().Set("Content-Length", "9")
+			}
+			w.(http.Flusher).Flush()
+			<-opened
+			io.WriteString(w, "data: 1\n\n")
+		case "/opened":
+			opened <- struct{}{}
+		default:
+			w.Header().Set("Content-Type", "text/html")
+			io.WriteString(w, "<link rel=icon href=data:,>hello")
+		}
+	}))
+	b := startChromium(t, r, "").(*chromium)
+	if code, err := b.open("http://events-proxied.shop.test/"); code != "" || err != nil {
+		t.Fatalf("%q, %v", code, err)
+	}
+	for js, want := range map[string]string{
+		`new Promise(done => { let seen = ""; const s = new EventSource("/events"); s.onopen = () => { seen += "open "; fetch("/opened") }; s.onmessage = e => { s.close(); done(seen + e.data) } })`: "open 1",
+		`fetch("/length").then(r => { fetch("/opened"); return r.text().then(t => r.status + t) })`:                                                                                                   "200data: 1\n\n",
+	} {
+		var seen struct{ Result struct{ Value string } }
+		if err := b.call("Runtime.evaluate", map[string]any{"expression": js, "awaitPromise": true}, &seen, nil); err != nil || seen.Result.Value != want {
+			t.Errorf("%q, %v, want %q", seen.Result.Value, err, want)
+		}
+	}
+}
+
 // browserOrigin is an origin whose certificate has the faults that the name asked for is made of.
 func browserOrigin(t *testing.T, r *rig) (port string) {
 	var mu sync.Mutex

@@ -119,9 +119,9 @@ func (p *Proxy) spoken(t *Tap, to target, c *called) {
 		return
 	}
 	t.SetReadDeadline(time.Now().Add(p.silence))
-	word, _ := t.peekMethod()
+	request := t.peekRequest()
 	t.SetReadDeadline(time.Time{})
-	if isRequestLine(word) {
+	if request {
 		p.relayRaw(t, to, capture.Fact{Kind: capture.FactPlainHTTP, Conn: t.number(), Host: to.String()}, c)
 		return
 	}
@@ -157,26 +157,26 @@ func (t *Tap) peekHello() bool {
 	return false
 }
 
-// longestMethod is that of the registered HTTP methods, UPDATEREDIRECTREF.
-const longestMethod = 17
-
-// peekMethod peeks until the first word can be told from an HTTP method.
-func (t *Tap) peekMethod() ([]byte, error) {
-	for n := 1; ; n++ {
-		b, err := t.peek(n)
-		if err != nil || len(b) < n {
-			return b, err
+// peekRequest reports whether the client begins with a request line of HTTP/1.x
+// (RFC 9112 3). Any token may be its method (RFC 9110 9.1).
+func (t *Tap) peekRequest() bool {
+	method := true
+	for n := 1; n <= bufferSize; n++ {
+		b, _ := t.peek(n)
+		if len(b) < n {
+			return false
 		}
-		if c := b[n-1]; c < 'A' || c > 'Z' || n > longestMethod {
-			return b, nil
+		switch c := b[n-1]; {
+		case c == '\n':
+			line := trimEnd(b[:n])
+			return len(line) > 8 && bytes.HasPrefix(line[len(line)-9:], []byte(" HTTP/1."))
+		case method && c == ' ' && n > 1:
+			method = false
+		case method && !isTokenByte(c):
+			return false
 		}
 	}
-}
-
-// isRequestLine reports whether b begins with an HTTP method and a space.
-func isRequestLine(b []byte) bool {
-	n := bytes.IndexFunc(b, func(c rune) bool { return c < 'A' || c > 'Z' })
-	return n >= 3 && n <= longestMethod && b[n] == ' '
+	return false
 }
 
 // errPeeked ends the reading of a ClientHello that is only looked at.

@@ -716,8 +716,7 @@ func TestShutdown(t *testing.T) {
 // TestSilentConnection: who connects and says nothing is not kept for ever.
 func TestSilentConnection(t *testing.T) {
 	r := newRig(t, func(p *Proxy) {
-		p.setup.Do(p.init)
-		p.server.ReadHeaderTimeout = time.Millisecond
+		p.patience = time.Millisecond
 	})
 	c, err := net.Dial("tcp", r.addr)
 	if err != nil {

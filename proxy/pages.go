@@ -147,7 +147,7 @@ var failures = map[string]struct{ title, lead, advice string }{
 	"loop":         {"The proxy was asked to call itself", "The address leads back to the proxy that is asked. Calling it would never end.", "Ask for the site behind the proxy instead."},
 	"other":        {"No connection to the origin", "The system could not open a TCP connection.", ""},
 	"canceled":     {"Cancelled", "The client hung up before the origin answered.", ""},
-	"no-answer":    {"The origin gave no answer", "The connection to the origin ended, or broke the rules of HTTP, before a whole response head had come.", ""},
+	"bad-answer":   {"The origin's answer is not passed on", "It breaks the rules of HTTP in a way that two readers could take differently, so that one could be told what was meant for the other.", ""},
 	"upstream":     {"The upstream proxy did not help", "This proxy reaches origins through another proxy, which gave no tunnel to this one.", "Check --upstream-proxy."},
 	"tls":          {"No TLS with the origin", "The TCP connection stands, but its TLS handshake failed before the certificate could be judged.", "The origin may speak another protocol on this port, or nothing newer than TLS 1.1."},
 	"tls-timeout":  {"The origin does not finish the handshake", "The proxy waited ten seconds for the TLS handshake with the origin.", ""},
@@ -162,6 +162,20 @@ var failures = map[string]struct{ title, lead, advice string }{
 	"unlike":           {"No certificate like the origin's can be made", "The proxy shows its clients a certificate of its own that is like the origin's, no better and no worse. Like this one it can make none.", ""},
 	"leaked-key":       {"The certificate hangs on a key that everybody has", "A key in the chain was published, so that anybody can make such a certificate for any site.", certificateAdvice},
 	"own-ca":           {"The certificate comes from this very proxy", "The origin showed a certificate that was signed by this proxy's own CA. That CA vouches for the proxy towards its own browsers and for nobody else: either another such proxy is on the way, or somebody has stolen the key.", "If you did not set up a second proxy yourself, take the CA out of every program that trusts it, and delete its folder (explainer ca show names it): the next start makes a new one."},
+}
+
+// faultPage explains why a request is not passed on.
+func faultPage(f *fault) page {
+	pg := page{
+		Title:  "This request is not passed on",
+		Lead:   "This proxy does not take all that HTTP allows.",
+		Rows:   []row{{"What is wrong", f.why}},
+		Advice: "The origin did not get it as a whole request. Asked directly, it might have taken it.",
+	}
+	if f.status == http.StatusBadRequest {
+		pg.Lead = "It breaks the rules of HTTP in a way that two readers could take differently. So one request is smuggled inside another."
+	}
+	return pg
 }
 
 const certificateAdvice = "This is step 4 of the textbook, and it failed: the proxy checked, stopped, and sent no byte of your request."

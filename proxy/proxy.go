@@ -6,7 +6,6 @@
 package proxy
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -44,8 +43,6 @@ const (
 	silenceTime = time.Second
 	// requestTime is how long a connection may take to its first whole request head.
 	requestTime = 2 * time.Minute
-	// idleTime is how long a plain HTTP connection may rest between requests.
-	idleTime = 5 * time.Minute
 	// drainTime bounds how long Shutdown waits for connections that are at work,
 	// restTime how long one must have rested to be closed at once.
 	drainTime = 3 * time.Second
@@ -74,15 +71,16 @@ type Proxy struct {
 
 	setup     sync.Once
 	announced sync.Once
-	server    *http.Server
-	dispatch  *goproxy.ProxyHttpServer
+	goproxy   *goproxy.ProxyHttpServer
 	roots     *x509.CertPool
 	trusted   *verify.Roots // the same, for package verify
 	judged    judged
 	silence   time.Duration // silenceTime
+	patience  time.Duration // requestTime
 
 	mu       sync.Mutex
 	own      []netip.AddrPort // where the proxy itself listens
+	listens  []net.Listener
 	taps     map[*Tap]struct{}
 	stopping bool
 	sessions sync.WaitGroup
@@ -92,6 +90,9 @@ func (p *Proxy) init() {
 	p.taps = map[*Tap]struct{}{}
 	if p.silence == 0 {
 		p.silence = silenceTime
+	}
+	if p.patience == 0 {
+		p.patience = requestTime
 	}
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
@@ -122,16 +123,7 @@ func (p *Proxy) init() {
 		return &goproxy.ConnectAction{Action: goproxy.ConnectHijack, Hijack: p.connect}, host
 	})
 	g.OnRequest().DoFunc(p.plainRequest)
-	p.dispatch = g
-	p.server = &http.Server{
-		Handler:           p,
-		ReadHeaderTimeout: requestTime,
-		IdleTimeout:       idleTime,
-		ErrorLog:          g.Logger.(*log.Logger),
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, tapKey{}, c)
-		},
-	}
+	p.goproxy = g
 }
 
 // announce records the roots that no machine's store has: the story checks certificates again.
@@ -177,33 +169,51 @@ func (p *Proxy) Serve(l net.Listener) error {
 		return fmt.Errorf("serve on %s: not a TCP address", l.Addr())
 	}
 	p.mu.Lock()
-	p.own = append(p.own, own)
+	if p.stopping {
+		p.mu.Unlock()
+		return l.Close()
+	}
+	p.own, p.listens = append(p.own, own), append(p.listens, l)
 	p.mu.Unlock()
 	defer func() { // somebody else may get the port
+		l.Close()
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if i := slices.Index(p.own, own); i >= 0 {
-			p.own = slices.Delete(p.own, i, i+1)
+		if i := slices.Index(p.listens, l); i >= 0 {
+			p.own, p.listens = slices.Delete(p.own, i, i+1), slices.Delete(p.listens, i, i+1)
 		}
 	}()
-	if err := p.server.Serve(tapListener{l, p}); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("accept connections on %s: %w", l.Addr(), err)
+	wait := time.Duration(0)
+	for {
+		c, err := l.Accept()
+		switch {
+		case err == nil:
+			wait = 0
+			t := p.tap(c.(*net.TCPConn), capture.LegBrowser, "")
+			if !p.begin() {
+				t.endedBy("proxy-shutdown", "")
+				t.Close()
+				return nil
+			}
+			go p.servePlain(t)
+		case p.isStopping():
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return fmt.Errorf("accept connections on %s: %w", l.Addr(), err)
+		default: // such as too many open files, which pass
+			if wait == 0 {
+				p.Log.Warn("a connection could not be accepted", "error", err)
+			}
+			wait = min(max(2*wait, 5*time.Millisecond), time.Second)
+			time.Sleep(wait)
+		}
 	}
-	return nil
 }
 
-// tapListener makes a Tap of every connection.
-type tapListener struct {
-	net.Listener
-	p *Proxy
-}
-
-func (l tapListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return l.p.tap(c.(*net.TCPConn), capture.LegBrowser, ""), nil
+func (p *Proxy) isStopping() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stopping
 }
 
 // tap begins the recording of a connection and remembers it until it is closed.
@@ -232,15 +242,13 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.setup.Do(p.init)
 	p.mu.Lock()
 	p.stopping = true
+	for _, l := range p.listens {
+		l.Close()
+	}
 	p.mu.Unlock()
 	p.closeTaps(time.Now().Add(-restTime))
 	drain, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		p.server.Shutdown(drain)
-	}()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for p.closeTaps(time.Now().Add(-restTime)) > 0 && drain.Err() == nil {
@@ -249,10 +257,7 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 		case <-drain.Done():
 		}
 	}
-	cancel()
-	<-served
 	p.closeTaps(time.Now().Add(time.Hour))
-	p.server.Close()
 	ended := make(chan struct{})
 	go func() {
 		p.sessions.Wait()
@@ -295,10 +300,10 @@ func (p *Proxy) closeTaps(since time.Time) int {
 	return left
 }
 
-// ServeHTTP takes the requests that browsers send to the proxy.
-func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// dispatch gives a request to goproxy, but for a CONNECT that leads nowhere.
+func (p *Proxy) dispatch(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodConnect {
-		p.servePlain(w, r)
+		p.goproxy.ServeHTTP(w, r)
 		return
 	}
 	t := tapOf(r)
@@ -316,7 +321,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.answer(w, r, t, http.StatusBadGateway, failurePage(&originError{Host: to.String(), ID: "loop"}), "loop")
 		return
 	}
-	p.dispatch.ServeHTTP(&connectWriter{ResponseWriter: w, tap: t}, r)
+	p.goproxy.ServeHTTP(w, r)
 }
 
 // connect is what goproxy calls with the connection of a CONNECT request.
@@ -348,26 +353,6 @@ func (p *Proxy) begin() bool {
 	}
 	p.sessions.Add(1)
 	return true
-}
-
-// connectWriter keeps what the HTTP server has read beyond the CONNECT request:
-// a client may send its ClientHello right behind it, and goproxy drops the buffer.
-type connectWriter struct {
-	http.ResponseWriter
-	tap *Tap
-}
-
-func (w *connectWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	c, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
-	if err != nil {
-		return nil, nil, err
-	}
-	if n := rw.Reader.Buffered(); n > 0 {
-		early, _ := rw.Reader.Peek(n)
-		w.tap.unread(early)
-		rw.Reader.Discard(n)
-	}
-	return c, rw, nil
 }
 
 // A target is what a client asks for.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"sync"
@@ -40,8 +39,6 @@ type Tap struct {
 	held     []*entry
 	heldSize int
 	tail     []byte // the last bytes that were read, at most as many as a plain alert has
-
-	plain *http.Transport // for requests in clear, made by the first
 
 	writing  sync.Mutex // one Write, CloseWrite or Close at a time
 	wroteFin bool
@@ -348,6 +345,16 @@ func (t *Tap) endedBy(outcome, detail string) {
 	defer t.end.Unlock()
 	if t.outcome == "" {
 		t.outcome, t.detail = outcome, detail
+	}
+}
+
+// endedLike says that t ended as other did, if that is known.
+func (t *Tap) endedLike(other *Tap) {
+	other.end.Lock()
+	outcome, detail := other.outcome, other.detail
+	other.end.Unlock()
+	if outcome != "" {
+		t.endedBy(outcome, detail)
 	}
 }
 
