@@ -142,6 +142,7 @@ Upgrade: websocket
 HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA
 sec-ch-ua: "Chromium";v="156", "Not/A)Brand";v="8"
 sec-ch-ua-full-version-list: "Chromium";v="156.0.7444.59"
+Public-Key-Pins: pin-sha256="d6qzRu9zOECb90Uez27xWltNsj0e1Md7GkYYkVoZWmM="
 NEL: {"report_to":"cf-nel","success_fraction":0.01,"max_age":604800}
 grpc-status: 16
 grpc-message: permission denied for this caller
@@ -180,7 +181,7 @@ func TestNames(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range strings.Fields("design shipping keyword monkey author authority passenger compass bypass tokyo statement encode codec station sidebar spin pinned assign country_code status error_code zipcode state_name keyboard turkey session_count_x_none"[:0] + "design shipping keyword monkey author authority passenger compass bypass encode codec station sidebar spin pinned assign country_code status error_code zipcode keyboard turkey page q lang id user name email") {
+	for _, name := range strings.Fields("design shipping keyword monkey author authority passenger compass bypass encode codec station sidebar spin pinned assign country_code status error_code zipcode keyboard turkey page q lang id user name email") {
 		if got := r.Target("/a?" + name + "=sesame"); got != "/a?"+name+"=sesame" {
 			t.Errorf("%s", got)
 		}
@@ -250,7 +251,7 @@ func TestTarget(t *testing.T) {
 		"/magic/abc123def":                    "/magic/**** (9 bytes masked)",
 		"/l/Xk9fQ2mZ7vB4nT1wR8yL5p":           "/l/**** (22 bytes masked)",
 		"/l/0f1e2d3c4b5a69788796a5b4c3d2e1f0": "/l/**** (32 bytes masked)",
-		"/bot123456:AAsesame1/getMe":          "/bot123456:AAsesame1/getMe",
+		"/bot123456:AAsesame1/getMe":          "/bot123456:**** (9 bytes masked)/getMe",
 		"http://u:sesame@h/p":                 "http://**** (8 bytes masked)@h/p",
 		"//u:sesame@h/p":                      "//**** (8 bytes masked)@h/p",
 		"u:sesame@h:443":                      "**** (8 bytes masked)@h:443",
@@ -290,9 +291,9 @@ func TestBody(t *testing.T) {
 	for _, test := range [][2]string{
 		{"sesame", "text/plain"}, {"password: sesame", "text/plain"}, {"sesame", "text/html"}, {"sesame", ""}, {"var a='sesame'", "application/javascript"}, {"sesame", "image/svg"},
 		{"sesame", "application/pdf"}, {"a,sesame", "text/csv"}, {"-----BEGIN PRIVATE KEY-----", ""}, {"sesame", "application/grpc-web-text"}, {`cb({"a":"sesame"})`, "text/javascript"}, {`42["a","sesame"]`, ""},
-		{"<sesame", "text/plain"}, {"<p>sesame=1", "text/plain"},
+		{"<sesame", "text/plain"}, {"<p>sesame=1", "text/plain"}, {"<html", "text/plain"},
 	} {
-		if got, ok := r.Body(test[0], test[1]); ok && strings.Contains(got, "sesame") && !strings.Contains(test[0], "<sesame") {
+		if got, ok := r.Body(test[0], test[1]); ok && strings.Contains(got, "sesame") {
 			t.Errorf("%s: shown as %q", test, got)
 		}
 	}

@@ -186,7 +186,7 @@ var kinds = func() map[string]kind {
 }()
 
 // chanceWords say that a value is a digest or an identifier for tracing.
-var chanceWords = []string{"trace", "requestid", "correlationid", "digest", "checksum", "sha256", "sha1", "sha512", "md5", "crc32", "etag", "b3", "invocationid", "operationid", "spanid", "versionid", "contenthash", "goog-hash"}
+var chanceWords = []string{"trace", "requestid", "correlationid", "digest", "checksum", "sha256", "sha1", "sha512", "md5", "crc32", "etag", "xb3", "invocationid", "operationid", "spanid", "versionid", "contenthash", "googhash"}
 
 // kindOf tells how a header field's value is hidden, by its name.
 func kindOf(name string) kind {
@@ -199,7 +199,7 @@ func kindOf(name string) kind {
 	}
 	compact := strings.ReplaceAll(low, "-", "")
 	for _, w := range chanceWords {
-		if strings.Contains(compact, strings.ReplaceAll(w, "-", "")) {
+		if strings.Contains(compact, w) {
 			return kindChance
 		}
 	}

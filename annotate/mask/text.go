@@ -45,7 +45,7 @@ func isPort(s string) bool {
 // callsForToken are segments of paths behind which a token stands that opens something by itself.
 var callsForToken = set(`token tokens reset resetpassword reset-password password-reset reset_password magic magiclink magic-link verify verification
 	invite invitation invitations confirm confirmation activate activation unlock otp secret secrets session sessions unsubscribe login-link signin-link
-	onetime one-time share shared s3cret email-confirmation passwordless autologin auto-login apikey api-key key bot webhook webhooks hooks`)
+	verify-email confirm-email login-token onetime one-time share shared s3cret email-confirmation passwordless autologin auto-login apikey api-key key bot webhook webhooks hooks`)
 
 // path hides segments of a path that are credentials, and parameters behind a semicolon.
 func (h *hidden) path(s string, at int) {
@@ -74,6 +74,10 @@ func (h *hidden) segment(s string, at int, expected, last bool) {
 		return
 	}
 	plain := unescaped(s)
+	if i := strings.IndexByte(s, ':'); i > 3 && strings.HasPrefix(s, "bot") && class[s[3]] == isDigit { // a bot's name and its token
+		h.add(at+i+1, at+len(s))
+		return
+	}
 	if i := strings.IndexAny(plain, "=:"); i > 0 && meaningOf(plain[:i]) >= perhaps && i+1 < len(plain) {
 		if j := strings.IndexAny(s, "=:"); j > 0 {
 			h.add(at+j+1, at+len(s))
@@ -284,7 +288,7 @@ func (h *hidden) named(s string, at int) {
 		case c == ':': // in a sentence
 			need = certain
 		}
-		if meaningOf(unescaped(name)) >= need {
+		if meaningOf(unescaped(name)) >= need && !isDigestName(lastWord(name)) {
 			i = h.value(name, s, i+1, at, c == ':') - 1
 		}
 	}
