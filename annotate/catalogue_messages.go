@@ -9,12 +9,15 @@ var connectionSentences = []entry{
 	{"closed-truncated", "{Sender} ended the connection (FIN) without the close_notify alert of TLS. So nothing proves that its data is complete: FIN can be forged by anybody on the path.", []string{"5246 7.2.1", "8446 6.1"}},
 	{"closed-reset", "{Sender} tore the connection down (RST).", []string{"9293 3.6"}},
 	{"closed-refused", "{Sender} refused the connection: it answered the SYN with a RST.", []string{"9293 3.5.2"}},
+	{"closed-left-out", "This connection ended in a part of the recording that is left out here: how, and what else it carried, is not told.", nil},
 	{"closed-not-followed", "This connection is not followed any longer: too many are open at once in this capture, and of all it had been silent for longest. Its end, and what may still come of it, is not told as its own.", nil},
 	{"closed-ports-reused", "From here on the same addresses and ports are used with other sequence numbers, as those of another connection. So this one is not followed any longer; its end is not in the capture.", []string{"9293 3.4"}},
 	{"records-counted", "All records of data from {sender} that are in this capture ({count}, {bytes} bytes) were opened here, each in its place in the sequence and with a good check against changes: none was changed, and none is missing in between.", []string{"5246 6.2.3", "8446 5.3"}},
 	{"records-complete", "The close_notify of {sender} came in its place too, so nothing is missing at the end either.", []string{"5246 7.2.1", "8446 6.1"}},
 	{"records-counted-partly", "Of what {sender} sent, {count} with data opened here, and {sealed} stayed sealed.", nil},
 	{"records-counted-gap", "All records of data from {sender} that are whole in this capture ({count}, {bytes} bytes) were opened here, each with a good check against changes; but bytes of this connection are missing, so they are not all that was sent.", []string{"5246 6.2.3", "8446 5.3"}},
+	{"connection-continued", "A TCP connection from {from} to {to}. It began in a part of the recording that is not read here; that {from} opened it is the recording's word.", []string{"9293 3.5"}},
+	{"missing-left-out", "{bytes} bytes that {sender} sent are left out here: they passed, but what is read does not hold them. What depends on them cannot be checked any more; that does not make it false.", nil},
 	{"missing", "The capture lacks {bytes} bytes that {sender} sent. What depends on them cannot be checked any more; that does not make it false.", nil},
 	{"again", "The next record of {sender} opens, with its check against changes, when {count} before it are counted as missing. So it is certain: {count} of {sender} are not in this capture, whole or in part, and what follows is read in its right place.", []string{"5246 6.2.3", "8446 5.3"}},
 	{"again-at-least", "The next record of {sender} opens, with its check against changes, under keys that came into use where bytes are missing, and with {count} before it under the same keys. So at least {count} of {sender} are not in this capture, whole or in part.", []string{"5246 6.2.3", "8446 5.3", "8446 7.2"}},
@@ -161,6 +164,9 @@ var certificateSentences = []entry{
 
 // factSentences tell what only the proxy knows.
 var factSentences = []entry{
+	{"fact-left-out-late", "The story leaves out {detail} bytes of the recording here: it could not keep up with the traffic, which does not wait for it. Of what they held nothing is told; connections that go on behind them are taken up again.", nil},
+	{"fact-left-out-parts", "Left out here: part {detail} of the recording is not among the files that are read. Connections that go on behind it are taken up again.", nil},
+	{"fact-left-out-damaged", "Left out here: part {detail} of the recording cannot be read to its end. Connections that go on behind it are taken up again.", nil},
 	{"fact-recording", "The recording begins (explainer {detail}).", nil},
 	{"fact-recording-textbook", "The recording begins (explainer {detail}), in textbook mode: towards the client the proxy speaks TLS 1.2 with RSA key transport, as the textbook tells it, except where it shows the client a case.", []string{"5246 7.4.7.1"}},
 	{"fact-session", "Connections {conn} (client to proxy) and {peer} (proxy to origin) are one session, for {host}: what is one conversation in the textbook is two here.", nil},

@@ -226,6 +226,7 @@ var stepSentences = []entry{
 	{"step-not-reached", "Not reached: the connection stopped at step {step}.", nil},
 	{"step-not-reached-closed", "Not reached: the connection was closed before.", nil},
 	{"step-capture-ends", "Not seen: the capture ends before it.", nil},
+	{"step-left-out", "Not seen: the part of the recording that may show it is left out here.", nil},
 	{"step-not-followed", "Not seen: too many connections are open at once, and this one is not followed any longer.", nil},
 	{"step-ports-reused", "Not seen: the ports of this connection are another's before it.", nil},
 	{"step-capture-begins", "Not seen: the capture begins in the middle of this connection.", nil},

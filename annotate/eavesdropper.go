@@ -50,7 +50,7 @@ func (x *Explainer) hiddenFrom(c *conn, f flow, r Row) *Sentence {
 
 // unseenRows are the sentences of steps whose messages are not seen, for another
 // reason than that they are encrypted.
-var unseenRows = []string{"step-capture-begins", "step-capture-ends", "step-not-followed", "step-ports-reused", "step-one-sided", "step-hidden"}
+var unseenRows = []string{"step-capture-begins", "step-capture-ends", "step-not-followed", "step-left-out", "step-ports-reused", "step-one-sided", "step-hidden"}
 
 // askedInClear is the host and port that the client asked a proxy for, "" without one.
 func (c *conn) askedInClear() string {

@@ -23,6 +23,8 @@ func (x *Explainer) connectionEvent(c *conn, m *capture.Message) Event {
 	case c.c.SYN:
 	case c.c.Asked:
 		id = "connection-asked"
+	case c.c.Continued:
+		id = "connection-continued"
 	default:
 		id = "connection-midstream"
 	}
@@ -311,7 +313,11 @@ func (x *Explainer) left(c *conn, m *capture.Message, b *capture.Ended) {
 	e.Evidence = Inferred
 	id := "closed-not-followed"
 	e.Brief = "too many connections at once: its end is not followed"
-	if b.Why == capture.EndReused {
+	switch b.Why {
+	case capture.EndLeftOut:
+		id = "closed-left-out"
+		e.Brief = "it ended in what is left out"
+	case capture.EndReused:
 		id = "closed-ports-reused"
 		e.Brief = "its ports are used by another connection: its end is not in the capture"
 	}
@@ -333,6 +339,8 @@ func (c *conn) unseen() string {
 	switch c.left {
 	case capture.EndTooMany:
 		return "step-not-followed"
+	case capture.EndLeftOut:
+		return "step-left-out"
 	case capture.EndReused:
 		return "step-ports-reused"
 	}

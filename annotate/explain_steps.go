@@ -89,6 +89,8 @@ func (x *Explainer) flow(c *conn) flow {
 		return flow{id: "opaque", title: "neither TLS nor HTTP"}
 	case !c.tls && c.cut > 0:
 		return flow{id: "unknown", title: "a connection that ended inside its first message"}
+	case !c.tls && c.c.Continued:
+		return flow{id: "unknown", title: "a connection of which nothing is here but that it goes on"}
 	case !c.tls:
 		return flow{id: "unknown", title: "a connection that carried nothing"}
 	}

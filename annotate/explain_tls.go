@@ -1333,7 +1333,13 @@ func (x *Explainer) malformed(c *conn, m *capture.Message, b *capture.Malformed)
 func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
 	c.missing = true
 	c.unread[m.Side&1] = true
-	c.h.incomplete("bytes are missing from the capture")
+	id, where := "missing", "not in the capture"
+	if b.Left {
+		id, where = "missing-left-out", "left out here"
+		c.h.incomplete("bytes are left out here")
+	} else {
+		c.h.incomplete("bytes are missing from the capture")
+	}
 	c.h.holed = c.h.holed || !(c.h.fin[0] && c.h.fin[1])
 	side := int(m.Side)
 	if c.gapLen[side] == 0 {
@@ -1345,11 +1351,11 @@ func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
 	}
 	e := x.event(c, m, KindMessage, "missing bytes")
 	e.Evidence = None
-	e.Brief = fmt.Sprintf("%d bytes are not in the capture", b.Len)
+	e.Brief = fmt.Sprintf("%d bytes are %s", b.Len, where)
 	if b.Len == 1 {
-		e.Brief = "1 byte is not in the capture"
+		e.Brief = "1 byte is " + where
 	}
-	e.Says = append(e.Says, say("missing", None, x.args(c).with("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10))))
+	e.Says = append(e.Says, say(id, None, x.args(c).with("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10))))
 	x.emit(c, e)
 }
 

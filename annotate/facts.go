@@ -176,6 +176,15 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 			id = "fact-recording-textbook"
 		}
 		tell("recording", id)
+	case capture.FactLeftOut:
+		id := "fact-left-out-parts"
+		switch f.Outcome {
+		case "late":
+			id = "fact-left-out-late"
+		case "damaged":
+			id = "fact-left-out-damaged"
+		}
+		tell("left out", id)
 	case capture.FactSession:
 		if f.Peer == 0 {
 			tell("session", "fact-session-alone")

@@ -200,6 +200,9 @@ func (s *Survey) Add(e *Event) {
 		}
 	}
 	if e.Conn == 0 {
+		if e.Kind == KindFact && e.Name == "left out" {
+			s.note("odd-left-out", 0, nil)
+		}
 		return
 	}
 	c := s.open[e.Conn]
@@ -330,7 +333,7 @@ func (s *Survey) note(id string, conn int, a args) {
 		c.noted[key] = true
 	}
 	o.N++
-	if len(o.Conns) < maxOddConns {
+	if conn > 0 && len(o.Conns) < maxOddConns {
 		o.Conns = append(o.Conns, conn)
 	}
 }
@@ -361,7 +364,7 @@ func (s *Survey) ended(e *Event, c *surveyed) {
 	if t.Broken {
 		s.note("odd-malformed", e.Conn, nil)
 	}
-	if !t.Begun {
+	if !t.Begun && !t.Continued {
 		s.note("odd-midstream", e.Conn, nil)
 	}
 	switch t.Protocol {
@@ -600,6 +603,7 @@ var overviewSentences = []entry{
 	{"odd-renegotiation", "A second handshake takes place inside the connection (renegotiation).", []string{"5746 3"}},
 	{"odd-malformed", "Something in a connection breaks the protocol; that direction is not read further.", nil},
 	{"odd-gap", "Bytes were sent that are not in the capture.", nil},
+	{"odd-left-out", "Some of the recording is not read here. Connections that began there are told from where they go on.", nil},
 	{"odd-midstream", "A connection began before the capture did.", nil},
 	{"odd-plain-http", "Plain HTTP, without TLS: everybody on the path reads along.", []string{"9110 4.2.1"}},
 	{"odd-quic", "QUIC, which has TLS 1.3 inside. Its hellos are told, as everybody can read them; the rest is not opened here.", []string{"9001 5.2"}},

@@ -41,7 +41,7 @@ func (t *Text) overview(o *Overview, name string) {
 		t.line("  " + t.paint(bold, "Look at"))
 		for _, odd := range o.Odd {
 			text := clean(odd.Says.Text)
-			if o.Connections > 1 && odd.N > 0 {
+			if o.Connections > 1 && len(odd.Conns) > 0 {
 				text = strings.TrimSuffix(text, ".") + ": " + connsWords(odd.Conns, odd.N) + "."
 			}
 			t.paragraph("    - ", "", text, plain)

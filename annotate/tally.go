@@ -13,29 +13,30 @@ import (
 // A Tally is what a connection came to: the last word about it, told when it is
 // over or the capture ends.
 type Tally struct {
-	Client   string   `json:"client"` // address and port
-	Server   string   `json:"server"`
-	Protocol string   `json:"protocol"` // one of the Protocol… constants
-	Flow     string   `json:"flow"`     // permanent ID of the row of the truth table, as in Leg
-	Title    string   `json:"title"`    // the same in words
-	Name     string   `json:"sni,omitempty"`
-	Version  string   `json:"version,omitempty"`
-	Suite    string   `json:"suite,omitempty"`
-	Group    string   `json:"group,omitempty"`
-	ALPN     string   `json:"alpn,omitempty"`
-	Began    string   `json:"began"`            // RFC 3339, UTC
-	Agreed   string   `json:"agreed,omitempty"` // when the handshake's last message was seen
-	State    string   `json:"state,omitempty"`  // of what was encrypted, one of the State… constants
-	Why      []Why    `json:"why,omitempty"`    // why records stayed sealed
-	Data     [2]int64 `json:"data"`             // bytes of application data that were read, of the client and the server
-	Sealed   [2]int64 `json:"sealed"`           // records, or packets of QUIC, that stayed sealed
-	Failed   Step     `json:"failed,omitempty"` // the step that it stopped at
-	Cause    string   `json:"cause,omitempty"`
-	Resumed  bool     `json:"resumed,omitempty"`
-	Missing  int64    `json:"missing,omitempty"`   // bytes that are not in the capture, as far as it shows
-	Broken   bool     `json:"malformed,omitempty"` // some of it breaks the protocol
-	Begun    bool     `json:"begun"`               // its beginning is in the capture
-	End      string   `json:"end"`                 // "closed", "reset", "refused", or "open" when the capture ends
+	Client    string   `json:"client"` // address and port
+	Server    string   `json:"server"`
+	Protocol  string   `json:"protocol"` // one of the Protocol… constants
+	Flow      string   `json:"flow"`     // permanent ID of the row of the truth table, as in Leg
+	Title     string   `json:"title"`    // the same in words
+	Name      string   `json:"sni,omitempty"`
+	Version   string   `json:"version,omitempty"`
+	Suite     string   `json:"suite,omitempty"`
+	Group     string   `json:"group,omitempty"`
+	ALPN      string   `json:"alpn,omitempty"`
+	Began     string   `json:"began"`            // RFC 3339, UTC
+	Agreed    string   `json:"agreed,omitempty"` // when the handshake's last message was seen
+	State     string   `json:"state,omitempty"`  // of what was encrypted, one of the State… constants
+	Why       []Why    `json:"why,omitempty"`    // why records stayed sealed
+	Data      [2]int64 `json:"data"`             // bytes of application data that were read, of the client and the server
+	Sealed    [2]int64 `json:"sealed"`           // records, or packets of QUIC, that stayed sealed
+	Failed    Step     `json:"failed,omitempty"` // the step that it stopped at
+	Cause     string   `json:"cause,omitempty"`
+	Resumed   bool     `json:"resumed,omitempty"`
+	Missing   int64    `json:"missing,omitempty"`   // bytes that are not in the capture, as far as it shows
+	Broken    bool     `json:"malformed,omitempty"` // some of it breaks the protocol
+	Begun     bool     `json:"begun"`               // its beginning is in the capture
+	Continued bool     `json:"continued,omitempty"` // it is in a part of the recording that is not read here
+	End       string   `json:"end"`                 // "closed", "reset", "refused", or "open" when the capture ends
 }
 
 // What a connection speaks.
@@ -87,7 +88,9 @@ func (t *tally) note(c *conn, m *capture.Message) {
 			t.packets[m.Side&1] += int64(b.Packets)
 		}
 	case *capture.Missing:
-		t.missing += b.Len
+		if !b.Left {
+			t.missing += b.Len
+		}
 	case *capture.Malformed:
 		t.broken = true
 	case *handshake.Finished:
@@ -136,7 +139,7 @@ func (x *Explainer) tallyOf(c *conn) *Tally {
 	t := &Tally{
 		Client: c.c.Client.String(), Server: c.c.Server.String(), Protocol: c.protocol(), Flow: f.id, Title: f.title,
 		Name: clip(x.sni(h)), ALPN: clip(c.c.ALPN), Began: c.began.Format(time.RFC3339Nano),
-		Data: c.bytes, Missing: c.tally.missing, Broken: c.tally.broken, Begun: c.c.SYN || c.c.Asked || c.overUDP(),
+		Data: c.bytes, Missing: c.tally.missing, Broken: c.tally.broken, Begun: c.c.SYN || c.c.Asked || c.overUDP(), Continued: c.c.Continued,
 	}
 	if h.sh != nil {
 		t.Version, t.Suite = h.versionName(), handshake.SuiteName(h.sh.CipherSuite)

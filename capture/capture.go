@@ -73,6 +73,7 @@ type Open struct {
 	Time           int64 // nanoseconds since the Unix epoch, as all times here
 	Packet         int   // number of the packet in its file, from 1, as Wireshark's frame.number
 	Client, Server netip.AddrPort
+	Continued      bool // it began in a part of the recording that is not read here
 	SYN            bool // the capture shows the client's SYN and the server's SYN-ACK
 	Asked          bool // it shows the client's SYN alone
 	// Packets of the SYN, the SYN-ACK and the ACK that answers it; 0 where the capture has none.
@@ -109,6 +110,7 @@ type End struct {
 // Why a connection is not followed to its end. The values stand in Ended.Why.
 const (
 	EndTooMany = "too-many" // of those that were open at once it had been silent for longest
+	EndLeftOut = "left-out" // it ended in a part of the recording that is not read
 	EndReused  = "reused"   // its addresses and ports are another connection's now
 )
 
@@ -117,8 +119,9 @@ type Gap struct {
 	Conn   int
 	Side   Side
 	Time   int64
-	Packet int   // the packet after the gap
+	Packet int   // the packet after the gap, 0 if it is not known
 	Len    int64 // bytes
+	Left   bool  // the recording has them or had them, but they are not read here: see FactLeftOut
 }
 
 // Close is the end of one direction (FIN), or of both (RST).
@@ -159,6 +162,11 @@ const (
 	FactRun            FactKind = "run"             // of check, about no connection: Detail = the run; Outcome = ID of the fault or control; Data = JSON, see docs/json.md
 	FactClosed         FactKind = "closed"          // who ended Conn: Outcome = client | origin | proxy (of its own accord, as after a page of its own) | proxy-shutdown | timeout | error; Peer = the other leg, if any; Detail
 )
+
+// FactLeftOut stands in no recording: whoever reads one says so that some of it is
+// left out from here on. Outcome = late (the live story could not keep up: Detail =
+// how many bytes) | parts (files of the recording are not there, or damaged: Detail = their numbers).
+const FactLeftOut FactKind = "left-out"
 
 // A Fact is what no packet shows and only the proxy knows.
 type Fact struct {
@@ -226,6 +234,7 @@ type Conn struct {
 	Leg            Leg
 	Client, Server netip.AddrPort
 	SYN, Asked     bool   // as in Open
+	Continued      bool   // the same
 	TLS            bool   // TLS was recognised on it
 	ConnectHost    string // "host:port" of the CONNECT request that stands before TLS, if any
 	Version        uint16 // negotiated TLS or DTLS version as it stands on the wire, 0 before the ServerHello
@@ -310,8 +319,12 @@ type Malformed struct {
 	Err   string
 }
 
-// Missing is bytes that the capture does not hold.
-type Missing struct{ Len int64 }
+// Missing is bytes that the capture does not hold, or, if Left, that the recording
+// has or had and that are not read here.
+type Missing struct {
+	Len  int64
+	Left bool
+}
 
 // Opaque is bytes that are not read: no TLS and no HTTP, or what follows Malformed or Missing.
 type Opaque struct {

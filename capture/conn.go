@@ -79,6 +79,7 @@ type half struct {
 type event struct {
 	data   []byte
 	gap    int64
+	left   bool // of a gap, as in Gap
 	close  bool
 	reset  bool
 	silent bool // this direction was ended by the other side's RST: there is no message
@@ -246,7 +247,7 @@ func (c *conn) gapped(in *Gap) {
 		h.twin.gaps = append(h.twin.gaps, h.next)
 	}
 	h.next += in.Len
-	c.event(h, event{gap: in.Len, time: in.Time, packet: in.Packet})
+	c.event(h, event{gap: in.Len, left: in.Left, time: in.Time, packet: in.Packet})
 }
 
 func (c *conn) close(in *Close) {
@@ -345,7 +346,7 @@ func (c *conn) gap(h *half, e event) {
 	known := h.off
 	c.cut(h)
 	h.off += e.gap
-	c.add(h, h.off, Message{Time: e.time, First: e.packet, Last: e.packet, Body: &Missing{Len: e.gap}})
+	c.add(h, h.off, Message{Time: e.time, First: e.packet, Last: e.packet, Body: &Missing{Len: e.gap, Left: e.left}})
 	switch {
 	case c.mode == modeTLS && h.why == "":
 		h.tls.gap(known)

@@ -183,7 +183,7 @@ func (d *Decoder) Follows(conn int) bool { return d.conns[conn] != nil || d.udp[
 func (d *Decoder) open(in *Open) {
 	d.secrets.begin()
 	c := &conn{d: d, pub: &Conn{
-		Number: in.Conn, Leg: in.Leg, Client: in.Client, Server: in.Server, SYN: in.SYN, Asked: in.Asked, PrivateKeys: len(d.PrivateKeys),
+		Number: in.Conn, Leg: in.Leg, Client: in.Client, Server: in.Server, SYN: in.SYN, Asked: in.Asked, Continued: in.Continued, PrivateKeys: len(d.PrivateKeys),
 	}}
 	c.halves[Client].first.off = -1
 	c.halves[Server] = half{side: Server, first: piece{off: -1}}

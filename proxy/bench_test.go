@@ -52,14 +52,14 @@ import (
 // The kinds of proxy. In all of them each connection of the client has exactly
 // one to the origin.
 const (
-	kindGoproxy = "goproxy"          // goproxy's MitmConnect with an ECDSA CA, and a CertStore
-	kindMinting = "goproxy-no-store" // the same as it comes: a new leaf for each connection
-	kindDiscard = "discard"          // this proxy, its recording thrown away (/dev/null)
-	kindFile    = "file"             // recording to a file, which nobody reads
-	kindStory   = "story"            // recording to a file, and telling the story from it
+	kindGoproxy  = "goproxy"          // goproxy's MitmConnect with an ECDSA CA, and a CertStore
+	kindMinting  = "goproxy-no-store" // the same as it comes: a new leaf for each connection
+	kindFile     = "file"             // recording to a file, which nobody reads
+	kindStory    = "story"            // telling the story, and keeping nothing
+	kindWrite    = "write"            // recording to a file, and telling the story
+	kindSSLsplit = "sslsplit"         // of Debian, with a pcap file (-X) of the content
+	kindMitmdump = "mitmdump"         // of Debian, keeping nothing, bodies streamed
 )
-
-var kinds = []string{kindGoproxy, kindMinting, kindDiscard, kindFile, kindStory}
 
 // How a child learns what to be, in its environment.
 const (
@@ -67,6 +67,9 @@ const (
 	envOrigin  = "EXPLAINER_BENCH_ORIGIN"  // host:port of the origin
 	envRoots   = "EXPLAINER_BENCH_ROOTS"   // PEM file with the origin's CA
 	envProfile = "EXPLAINER_BENCH_PROFILE" // where to write a CPU profile, if anywhere
+
+	envLoad = "EXPLAINER_BENCH_LOAD" // of BenchmarkLoad: new, small or bulk, and by how many clients: "bulk 8"
+	envTime = "EXPLAINER_BENCH_TIME" // for how long
 )
 
 const benchHost = "shop.test"
@@ -92,6 +95,7 @@ type usage struct {
 	CPU  time.Duration // user and system, since the load began
 	Late time.Duration // how long after the load's end the story was told to its end
 	Told int           // events
+	Left int64         // bytes of the recording that the story leaves out
 }
 
 // benchProxy is the child: a proxy that runs until its standard input says so or ends.
@@ -105,7 +109,7 @@ func benchProxy(kind string) error {
 		return err
 	}
 	var caPEM []byte
-	finish := func() (int, error) { return 0, nil }
+	finish := func() (int, int64, error) { return 0, 0, nil }
 	if kind == kindGoproxy || kind == kindMinting {
 		var h http.Handler
 		if h, caPEM, err = bareGoproxy(kind, roots); err != nil {
@@ -143,11 +147,11 @@ func benchProxy(kind string) error {
 		return nil
 	}
 	ended := time.Now()
-	told, err := finish()
+	told, skipped, err := finish()
 	if err != nil {
 		return err
 	}
-	return out.Encode(usage{CPU: cpuTime() - began, Late: time.Since(ended), Told: told})
+	return out.Encode(usage{CPU: cpuTime() - began, Late: time.Since(ended), Told: told, Left: skipped})
 }
 
 // bareGoproxy is goproxy as its documentation sets it up to read TLS, with a CA that is not its published one.
@@ -226,7 +230,7 @@ func (s *certStore) Fetch(host string, gen func() (*tls.Certificate, error)) (*t
 }
 
 // explainerProxy is this proxy. finish ends it and its story.
-func explainerProxy(kind string, roots []byte, l net.Listener) (caPEM []byte, finish func() (int, error), err error) {
+func explainerProxy(kind string, roots []byte, l net.Listener) (caPEM []byte, finish func() (told int, skipped int64, err error), err error) {
 	authority, err := ca.NewEphemeral("benchmark")
 	if err != nil {
 		return nil, nil, err
@@ -240,38 +244,41 @@ func explainerProxy(kind string, roots []byte, l net.Listener) (caPEM []byte, fi
 		return nil, nil, err
 	}
 	var f *os.File
-	if kind == kindDiscard {
-		f, err = os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	} else if f, err = os.CreateTemp("", "explainer-bench-*.pcapng"); err == nil {
+	if kind != kindStory {
+		if f, err = os.CreateTemp(SpoolFolder(), "explainer-bench-*.pcapng"); err != nil {
+			return nil, nil, err
+		}
 		os.Remove(f.Name()) // it lives as long as this process
 	}
-	if err != nil {
-		return nil, nil, err
-	}
-	rec, err := NewRecorder(f, RecorderOptions{OnError: func(err error) { fmt.Fprintln(os.Stderr, err) }})
+	var skipped atomic.Int64
+	rec, err := NewRecorder(f, RecorderOptions{
+		Spool:   SpoolSize,
+		OnError: func(err error) { fmt.Fprintln(os.Stderr, err) },
+		OnSkip:  func(n int64, _ error) { skipped.Add(n) },
+	})
 	if err != nil {
 		return nil, nil, err
 	}
 	p := &Proxy{Authority: authority, Recorder: rec, OriginCAs: []*x509.Certificate{originCA}, Map: map[string]string{benchHost: os.Getenv(envOrigin)}}
 	told := make(chan error, 1)
 	events := 0
-	if kind == kindStory {
-		go func() { told <- tellStory(rec, &events) }()
+	if kind != kindFile {
+		recording := rec.Follow()
+		go func() { told <- tellStory(recording, &events) }()
 	} else {
 		told <- nil
 	}
 	go p.Serve(l)
-	return authority.PEM(), func() (int, error) {
+	return authority.PEM(), func() (int, int64, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		err := errors.Join(p.Shutdown(ctx), rec.Close(), <-told)
-		return events, err
+		return events, skipped.Load(), err
 	}, nil
 }
 
 // tellStory tells the story of a growing recording as JSON, to nobody.
-func tellStory(rec *Recorder, events *int) error {
-	recording := rec.Follow()
+func tellStory(recording io.ReadCloser, events *int) error {
 	defer recording.Close()
 	out := annotate.NewJSON(io.Discard)
 	r, err := pcap.NewReader(recording)
@@ -318,10 +325,12 @@ func tellStory(rec *Recorder, events *int) error {
 type load struct {
 	b       testing.TB
 	proxy   string
+	target  string // of the CONNECT; "" for none
 	config  *tls.Config
 	child   *exec.Cmd
 	stdin   io.WriteCloser
 	replies *bufio.Reader
+	foreign bool // the proxy is another program
 }
 
 // bulkSize is the size of the body of /bulk.
@@ -373,9 +382,12 @@ func benchOrigin(b testing.TB) (addr, roots string) {
 }
 
 // startLoad starts a proxy of the kind as a child, and what it needs.
-func startLoad(b *testing.B, kind string) *load {
+func startLoad(b testing.TB, kind string) *load {
 	origin, roots := benchOrigin(b)
-	l := &load{b: b, child: exec.Command(os.Args[0])}
+	if kind == kindSSLsplit || kind == kindMitmdump {
+		return startForeign(b, kind, origin)
+	}
+	l := &load{b: b, child: exec.Command(os.Args[0]), target: benchHost + ":443"}
 	l.child.Env = append(os.Environ(), envKind+"="+kind, envOrigin+"="+origin, envRoots+"="+roots)
 	l.child.Stderr = os.Stderr
 	var err error
@@ -402,6 +414,65 @@ func startLoad(b *testing.B, kind string) *load {
 	return l
 }
 
+// startForeign starts another program. What it shows is not verified: both ends are this process.
+func startForeign(b testing.TB, kind, origin string) *load {
+	dir := b.TempDir()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	l := &load{b: b, proxy: free.Addr().String(), config: &tls.Config{ServerName: benchHost, InsecureSkipVerify: true}, foreign: true}
+	free.Close()
+	host, port, _ := net.SplitHostPort(l.proxy)
+	originHost, originPort, _ := net.SplitHostPort(origin)
+	switch kind {
+	case kindSSLsplit:
+		key, cert := filepath.Join(dir, "key.pem"), filepath.Join(dir, "cert.pem")
+		out, err := exec.Command("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=bench", "-keyout", key, "-out", cert).CombinedOutput()
+		if err != nil {
+			b.Fatalf("%v: %s", err, out)
+		}
+		l.child = exec.Command("sslsplit", "-k", key, "-c", cert, "-X", filepath.Join(dir, "content.pcap"), "ssl", host, port, originHost, originPort)
+	case kindMitmdump:
+		l.target = origin
+		l.child = exec.Command("mitmdump", "-q", "--listen-host", host, "--listen-port", port, "--set", "confdir="+dir, "--set", "ssl_insecure=true", "--set", "stream_large_bodies=64k", "--set", "connection_strategy=lazy")
+	}
+	l.child.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := l.child.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		syscall.Kill(-l.child.Process.Pid, syscall.SIGKILL)
+		l.child.Wait()
+	})
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		c, err := net.Dial("tcp", l.proxy)
+		if err == nil {
+			c.Close()
+			return l
+		}
+		if time.Now().After(deadline) {
+			b.Fatal(err)
+		}
+	}
+}
+
+// groupTime returns the processor time that the processes of a group have used so far (proc(5)).
+func groupTime(group int) (used time.Duration) {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, name := range stats {
+		text, _ := os.ReadFile(name)
+		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+		if len(fields) < 15 || fields[2] != strconv.Itoa(group) {
+			continue
+		}
+		user, _ := strconv.Atoi(fields[11])
+		system, _ := strconv.Atoi(fields[12])
+		used += time.Duration(user+system) * 10 * time.Millisecond
+	}
+	return used
+}
+
 func (l *load) reply(to any) {
 	line, err := l.replies.ReadBytes('\n')
 	if err == nil && to != nil {
@@ -412,9 +483,19 @@ func (l *load) reply(to any) {
 	}
 }
 
-// measure spreads b.N operations over the workers and reports what they cost.
-// Each worker calls begin once, outside the measure, for its operation.
-func (l *load) measure(b *testing.B, workers int, begin func() (op func() error, end func(), err error)) {
+// A measured is what BenchmarkLoad prints.
+type measured struct {
+	Load, Kind string
+	Operations int64
+	Seconds    float64
+	CPU        float64 // seconds of the proxy, until all was told
+	Late       float64 // seconds until all was told
+	Left       int64   // bytes that the story leaves out
+}
+
+// measure has the workers repeat their operations for a while. Each worker calls
+// begin once, outside the measure, for its operation.
+func (l *load) measure(workers int, long time.Duration, begin func() (op func() error, end func(), err error)) measured {
 	ops, ends := make([]func() error, workers), make([]func(), workers)
 	for i := range ops {
 		op, end, err := begin()
@@ -422,44 +503,50 @@ func (l *load) measure(b *testing.B, workers int, begin func() (op func() error,
 			err = op() // leaves are minted, pools filled
 		}
 		if err != nil {
-			b.Fatal(err)
+			l.b.Fatal(err)
 		}
 		ops[i], ends[i] = op, end
 	}
-	fmt.Fprintln(l.stdin)
-	l.reply(nil)
-	var left atomic.Int64
-	left.Store(int64(b.N))
+	var before time.Duration
+	if l.foreign {
+		before = groupTime(l.child.Process.Pid)
+	} else {
+		fmt.Fprintln(l.stdin)
+		l.reply(nil)
+	}
+	var done atomic.Int64
 	failed := make(chan error, workers)
-	b.ResetTimer()
+	began := time.Now()
 	for _, op := range ops {
 		go func() {
-			for left.Add(-1) >= 0 {
+			for time.Since(began) < long {
 				if err := op(); err != nil {
 					failed <- err
 					return
 				}
+				done.Add(1)
 			}
 			failed <- nil
 		}()
 	}
 	for range ops {
 		if err := <-failed; err != nil {
-			b.Error(err)
+			l.b.Error(err)
 		}
 	}
-	b.StopTimer()
+	m := measured{Operations: done.Load(), Seconds: time.Since(began).Seconds()}
 	for _, end := range ends {
 		end()
+	}
+	if l.foreign {
+		m.CPU = (groupTime(l.child.Process.Pid) - before).Seconds()
+		return m
 	}
 	fmt.Fprintln(l.stdin)
 	var u usage
 	l.reply(&u)
-	b.ReportMetric(float64(u.CPU.Nanoseconds())/float64(b.N), "proxy-cpu-ns/op")
-	if u.Told > 0 {
-		b.ReportMetric(float64(u.Late.Milliseconds()), "late-ms")
-		b.ReportMetric(float64(u.Told)/float64(b.N), "events/op")
-	}
+	m.CPU, m.Late, m.Left = u.CPU.Seconds(), u.Late.Seconds(), u.Left
+	return m
 }
 
 // connect opens a connection to the origin through the proxy.
@@ -469,7 +556,11 @@ func (l *load) connect() (*tls.Conn, error) {
 		return nil, err
 	}
 	c.SetDeadline(time.Now().Add(time.Minute))
-	if _, err := io.WriteString(c, "CONNECT "+benchHost+":443 HTTP/1.1\r\nHost: "+benchHost+":443\r\n\r\n"); err != nil {
+	if l.target == "" {
+		t := tls.Client(c, l.config)
+		return t, t.Handshake()
+	}
+	if _, err := io.WriteString(c, "CONNECT "+l.target+" HTTP/1.1\r\nHost: "+l.target+"\r\n\r\n"); err != nil {
 		return nil, err
 	}
 	var buf [256]byte
@@ -521,16 +612,29 @@ func (l *load) client() (benchClient, error) {
 	return benchClient{c, bufio.NewReaderSize(c, 32<<10)}, err
 }
 
-func eachKind(b *testing.B, f func(*testing.B, *load)) {
-	for _, kind := range kinds {
-		b.Run(kind, func(b *testing.B) { f(b, startLoad(b, kind)) })
+// BenchmarkLoad is for bench/run, which says in the environment what to measure; once (-benchtime 1x).
+func BenchmarkLoad(b *testing.B) {
+	kind, what := os.Getenv(envKind+"_MEASURED"), os.Getenv(envLoad)
+	long, err := time.ParseDuration(os.Getenv(envTime))
+	if err != nil {
+		b.Skip("measured by bench/run")
 	}
-}
-
-// BenchmarkHandshakes: an operation is a new connection with one small request.
-func BenchmarkHandshakes(b *testing.B) {
-	eachKind(b, func(b *testing.B, l *load) {
-		l.measure(b, 8, func() (func() error, func(), error) {
+	name, number, _ := strings.Cut(what, " ")
+	workers, err := strconv.Atoi(number)
+	if err != nil {
+		b.Fatal(err)
+	}
+	l := startLoad(b, kind)
+	kept := func(path string, size int64) func() (func() error, func(), error) {
+		return func() (func() error, func(), error) {
+			c, err := l.client()
+			return func() error { return c.get(path, size) }, func() { c.Close() }, err
+		}
+	}
+	var m measured
+	switch name {
+	case "new": // a new connection with one small request
+		m = l.measure(workers, long, func() (func() error, func(), error) {
 			return func() error {
 				c, err := l.client()
 				if err != nil {
@@ -540,28 +644,16 @@ func BenchmarkHandshakes(b *testing.B) {
 				return c.get("/small", 200)
 			}, func() {}, nil
 		})
-	})
-}
-
-// BenchmarkRequests: an operation is a small request on one of 16 kept connections.
-func BenchmarkRequests(b *testing.B) {
-	eachKind(b, func(b *testing.B, l *load) {
-		l.measure(b, 16, func() (func() error, func(), error) {
-			c, err := l.client()
-			return func() error { return c.get("/small", 200) }, func() { c.Close() }, err
-		})
-	})
-}
-
-// BenchmarkBulk: an operation is a body of 16 MiB, on one of two kept connections.
-func BenchmarkBulk(b *testing.B) {
-	eachKind(b, func(b *testing.B, l *load) {
-		b.SetBytes(bulkSize)
-		l.measure(b, 2, func() (func() error, func(), error) {
-			c, err := l.client()
-			return func() error { return c.get("/bulk", bulkSize) }, func() { c.Close() }, err
-		})
-	})
+	case "small": // a small request on one of the kept connections
+		m = l.measure(workers, long, kept("/small", 200))
+	case "bulk": // a body of 16 MiB on one of the kept connections
+		m = l.measure(workers, long, kept("/bulk", bulkSize))
+	default:
+		b.Fatal(what)
+	}
+	m.Load, m.Kind = what, kind
+	line, _ := json.Marshal(m)
+	fmt.Printf("\nmeasured %s\n", line)
 }
 
 // TestHeapIsBounded: a body of any length, recorded and told, costs no memory that grows with it.
@@ -577,13 +669,13 @@ func TestHeapIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	caPEM, finish, err := explainerProxy(kindStory, rootsPEM, listener)
+	caPEM, finish, err := explainerProxy(kindWrite, rootsPEM, listener)
 	if err != nil {
 		t.Fatal(err)
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(caPEM)
-	l := &load{b: t, proxy: listener.Addr().String(), config: &tls.Config{ServerName: benchHost, RootCAs: pool}}
+	l := &load{b: t, proxy: listener.Addr().String(), target: benchHost + ":443", config: &tls.Config{ServerName: benchHost, RootCAs: pool}}
 	c, err := l.client()
 	if err != nil {
 		t.Fatal(err)
@@ -616,7 +708,7 @@ func TestHeapIsBounded(t *testing.T) {
 		t.Fatal(n, err)
 	}
 	c.Close()
-	if _, err := finish(); err != nil {
+	if _, _, err := finish(); err != nil {
 		t.Fatal(err)
 	}
 	sizes = append(sizes, heap()-before)

@@ -1,11 +1,14 @@
 package proxy
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,12 +31,30 @@ const (
 // allocated costs a tenth of the processor time of new connections.
 const GCPercent = 400
 
+// SpoolSize is how many bytes of disk the spool of a recorder may take if nobody says otherwise.
+const SpoolSize = 1 << 30
+
 // RecorderOptions are what a recording is told besides its file.
 type RecorderOptions struct {
 	Version  string      // of explainer, for the recording's first fact
 	Textbook bool        // textbook mode, for the same
 	KeyLog   io.Writer   // if not nil, gets every key log line as well (RFC 9850)
 	OnError  func(error) // if not nil, called from another goroutine when the recording cannot go on, and when the key log cannot (a *KeyLogError); once for each
+
+	// Where the file cannot be read again, or there is none, followers read from
+	// memory, and what is too much for that from temporary files in SpoolDir, of
+	// Spool bytes together. Where that is not enough either, they are moved to the end, and OnSkip
+	// is called, from another goroutine, with how many bytes they miss, and with an error if that is why.
+	Spool    int64
+	SpoolDir string // "": where [SpoolFolder] says
+	OnSkip   func(bytes int64, err error)
+
+	// If Rotate is not 0, the recording goes on in another file, which Next makes,
+	// once a file has so many bytes. Followers are not held back where more than Keep files
+	// are between them and the end, if that is not 0: they are moved on, too.
+	Rotate int64
+	Keep   int
+	Next   func() (*os.File, error)
 }
 
 // A KeyLogError is why no more keys are written to the key log.
@@ -42,18 +63,18 @@ type KeyLogError struct{ Err error }
 func (e *KeyLogError) Error() string { return fmt.Sprintf("write the key log: %v", e.Err) }
 func (e *KeyLogError) Unwrap() error { return e.Err }
 
-// A Recorder gives everything that passes one order and writes it to a
-// recording (pcapng with the keys inside). Taps give it data; secrets and facts
+// A Recorder gives everything that passes one order and releases it as a
+// recording (pcapng with the keys inside), to a file and to its followers. Taps give it data; secrets and facts
 // come from the legs. Its order is that of release: a secret that was given
 // before some data stands before that data in the file.
 //
 // One goroutine writes. When the file cannot be written the recording ends with
 // what it has, and everything that comes later is dropped: traffic goes on.
 type Recorder struct {
-	file    *os.File
+	o       RecorderOptions
 	pcap    *pcap.Writer
 	keyLog  io.Writer
-	onError func(error)
+	journal *journal
 
 	mu     sync.Mutex
 	queue  []*entry
@@ -68,16 +89,17 @@ type Recorder struct {
 	done    chan struct{}         // closed when the writing goroutine has ended
 
 	// The rest is the writing goroutine's own.
+	file    *os.File // nil if nothing is kept
+	hints   *writeback
 	last    int64 // latest time written, for times in the file never go back
 	pending int   // bytes given to pcap since the last flush
 	written int64 // bytes of the file
 	err     error // read by others after done is closed
 	keyErr  error // the same, of the key log
 
-	grow    sync.Mutex
-	grown   *sync.Cond
-	flushed int64 // bytes of the file that are complete
-	ended   bool
+	parts   bool            // there may be more than one
+	streams map[int]*stream // that are open
+	secrets openSecrets
 }
 
 type entryKind uint8
@@ -120,8 +142,13 @@ type stream struct {
 	number         int
 	leg            capture.Leg
 	client, server netip.AddrPort
-	name           string       // of the server, or ""
-	out            *pcap.Stream // the writing goroutine's own
+	name           string // of the server, or ""
+
+	// The writing goroutine's own.
+	out   *pcap.Stream
+	hello []byte // the beginning of what the client sent, as far as it may be that of a ClientHello
+	peer  int    // the session's other leg, once that is known
+	host  string // what the session was asked for
 }
 
 // Buffers of the sizes that nearly all chunks have: what a small request needs;
@@ -161,22 +188,45 @@ func (e *entry) free() {
 	}
 }
 
-// NewRecorder starts a recording in f, which must be empty and open for
-// reading and writing; it stays the caller's, to be closed after [Recorder.Close].
+// NewRecorder starts a recording in f, which must be empty, and open for reading
+// too if it is a regular file; it stays the caller's, to be closed after
+// [Recorder.Close]. Without f nothing is kept beyond what followers have read.
 func NewRecorder(f *os.File, o RecorderOptions) (*Recorder, error) {
 	comment := "recorded by explainer"
 	if o.Version != "" {
 		comment += " " + o.Version
 	}
 	r := &Recorder{
-		file: f, keyLog: o.KeyLog, onError: o.OnError,
+		o: o, file: f, keyLog: o.KeyLog, journal: newJournal(), streams: map[int]*stream{},
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
-	var err error
-	if r.pcap, err = pcap.NewWriter(counted{r}, comment); err != nil {
-		return nil, fmt.Errorf("begin the recording %s: %w", f.Name(), err)
+	if f != nil {
+		info, err := f.Stat()
+		if err != nil {
+			return nil, fmt.Errorf("begin the recording: %w", err)
+		}
+		if info.Mode().IsRegular() {
+			r.journal.begin(f, true, 0)
+			r.hints = newWriteback(f)
+		}
 	}
-	r.space, r.grown = sync.NewCond(&r.mu), sync.NewCond(&r.grow)
+	id := ""
+	if r.parts = o.Rotate > 0 || !r.journal.kept; r.parts {
+		id = rand.Text()
+	}
+	if !r.journal.kept {
+		r.journal.limit = o.Spool
+		if r.journal.dir = o.SpoolDir; r.journal.dir == "" {
+			r.journal.dir = SpoolFolder()
+		}
+		go r.journal.spool()
+	}
+	var err error
+	if r.pcap, err = pcap.NewPartWriter(released{r}, comment, id); err != nil {
+		r.journal.finish()
+		return nil, fmt.Errorf("begin the recording %s: %w", f.Name(), err) // without a file there is none
+	}
+	r.space = sync.NewCond(&r.mu)
 	began := capture.Fact{Kind: capture.FactRecording, Detail: o.Version}
 	if o.Textbook {
 		began.Host = "textbook"
@@ -185,6 +235,9 @@ func NewRecorder(f *os.File, o RecorderOptions) (*Recorder, error) {
 	go r.run()
 	return r, nil
 }
+
+// Follow returns a reader of the recording from its beginning, or of what is still there of it.
+func (r *Recorder) Follow() *Follower { return r.journal.follow() }
 
 // Close completes the recording: everything given so far is written. What is
 // given later is dropped. It returns the errors that ended the recording or the key log early, if any did.
@@ -215,13 +268,27 @@ func (r *Recorder) Fact(f capture.Fact) {
 // never blocks, for crypto/tls holds a lock of the whole process while it logs.
 func (r *Recorder) KeyLogWriter() io.Writer { return keyLog{r} }
 
-// counted writes to the recording's file and counts.
-type counted struct{ r *Recorder }
+// released is where pcap writes: to the file, if there is one, and to the journal.
+type released struct{ r *Recorder }
 
-func (c counted) Write(p []byte) (int, error) {
-	n, err := c.r.file.Write(p)
-	c.r.written += int64(n)
-	return n, err
+func (w released) Swap(full []byte) ([]byte, error) {
+	r := w.r
+	if r.file != nil {
+		n, err := r.file.Write(full)
+		if err != nil {
+			return full, err
+		}
+		r.written += int64(n)
+		if r.hints != nil {
+			r.hints.wrote(r.written, r.journal.told(r.written))
+		}
+	}
+	return r.journal.add(full), nil
+}
+
+func (w released) Write(p []byte) (int, error) {
+	_, err := w.Swap(p)
+	return len(p), err
 }
 
 type keyLog struct{ r *Recorder }
@@ -342,6 +409,9 @@ func (r *Recorder) run() {
 			if r.pending >= flushEvery {
 				r.flush()
 			}
+			if r.parts {
+				r.turn()
+			}
 			if freed >= flushEvery {
 				r.release(freed)
 				freed = 0
@@ -353,10 +423,52 @@ func (r *Recorder) run() {
 	if r.err != nil {
 		r.fail()
 	}
-	r.grow.Lock()
-	r.ended = true
-	r.grown.Broadcast()
-	r.grow.Unlock()
+	r.journal.finish()
+}
+
+// turn goes on in another file once one has its size, and moves followers to the
+// end where the spool overflows; both begin a part of the recording.
+func (r *Recorder) turn() {
+	if r.err != nil {
+		return
+	}
+	if r.o.Rotate > 0 && r.written+int64(r.pcap.Buffered()) >= r.o.Rotate {
+		if r.flush(); r.err != nil {
+			return
+		}
+		f, err := r.o.Next()
+		if err != nil {
+			r.err = err
+			return
+		}
+		r.file, r.written, r.hints = f, 0, newWriteback(f)
+		r.skipped(r.journal.begin(f, false, r.o.Keep), nil)
+		r.pcap.Continue(r.continued())
+		return
+	}
+	if r.pending > 0 {
+		return // nothing was released
+	}
+	if over, err := r.journal.overflows(); over {
+		r.skipped(r.journal.skip(), err)
+		r.pcap.Continue(r.continued())
+	}
+}
+
+func (r *Recorder) skipped(bytes int64, err error) {
+	if bytes > 0 && r.o.OnSkip != nil {
+		r.o.OnSkip(bytes, err)
+	}
+}
+
+// continued returns the connections that are open.
+func (r *Recorder) continued() []pcap.Continued {
+	var all []pcap.Continued
+	for _, n := range slices.Sorted(maps.Keys(r.streams)) {
+		s := r.streams[n]
+		all = append(all, pcap.Continued{Stream: s.out, Peer: s.peer, Host: s.host, Name: s.name, Secrets: r.secrets.of(s)})
+	}
+	return all
 }
 
 // release makes room for n bytes.
@@ -407,10 +519,16 @@ func (r *Recorder) write(e *entry) {
 	switch e.kind {
 	case entryOpen:
 		s.out = r.pcap.Open(s.leg, s.client, s.server, e.time)
+		if r.parts {
+			r.streams[s.number] = s
+		}
 		if s.name != "" {
 			r.pcap.Name(s.server.Addr(), s.name)
 		}
 	case entryData:
+		if r.parts && e.side == capture.Client {
+			r.secrets.see(s, e.data[:e.wrote])
+		}
 		if e.wrote > 0 {
 			s.out.Data(e.side, e.time, e.data[:e.wrote])
 		}
@@ -422,34 +540,45 @@ func (r *Recorder) write(e *entry) {
 		s.out.Reset(e.side, e.time)
 	case entrySecret:
 		r.pcap.Secret(e.secret)
+		if r.parts {
+			r.secrets.add(e.secret)
+		}
 		if r.keyLog != nil {
 			if _, err := io.WriteString(r.keyLog, e.secret.String()+"\n"); err != nil {
 				r.keyLog, r.keyErr = nil, &KeyLogError{err}
-				if r.onError != nil {
-					r.onError(r.keyErr)
+				if r.o.OnError != nil {
+					r.o.OnError(r.keyErr)
 				}
 			}
 		}
 	case entryFact:
 		e.fact.Time = e.time
 		r.pcap.Fact(e.fact)
+		r.note(&e.fact)
 	}
 	r.pending += 64
 }
 
-// flush writes what is gathered to the file and lets followers read it.
+// note keeps what a part of a recording has to repeat of a fact.
+func (r *Recorder) note(f *capture.Fact) {
+	s := r.streams[f.Conn]
+	switch {
+	case s == nil:
+	case f.Kind == capture.FactClosed:
+		delete(r.streams, f.Conn)
+		r.secrets.forget(s)
+	case f.Kind == capture.FactSession:
+		s.peer, s.host = f.Peer, f.Host
+	}
+}
+
+// flush releases what is gathered.
 func (r *Recorder) flush() {
 	if r.pending == 0 || r.err != nil {
 		return
 	}
 	r.pending = 0
-	if r.err = r.pcap.Flush(); r.err != nil {
-		return
-	}
-	r.grow.Lock()
-	r.flushed = r.written
-	r.grown.Broadcast()
-	r.grow.Unlock()
+	r.err = r.pcap.Flush()
 }
 
 // fail ends the recording after an error. The file is cut to what is complete.
@@ -459,87 +588,11 @@ func (r *Recorder) fail() {
 	r.queue = nil
 	r.space.Broadcast()
 	r.mu.Unlock()
-	r.file.Truncate(r.flushed)
+	if r.hints != nil {
+		r.file.Truncate(r.written)
+	}
 	r.err = fmt.Errorf("write the recording %s: %w", r.file.Name(), r.err)
-	if r.onError != nil {
-		r.onError(r.err)
+	if r.o.OnError != nil {
+		r.o.OnError(r.err)
 	}
-}
-
-// While the recording grows, a follower owes restParts times as long as it has
-// worked, in rests: traffic comes before its story. What it may owe is more than
-// anything that people do at a page costs, so that their story is told at once;
-// only under load is it told with a delay, and made up for when the load ends.
-const (
-	restParts = 9
-	restDebt  = 200 * time.Millisecond * restParts // for which it need not rest
-	restLeast = 10 * time.Millisecond
-	restMost  = 250 * time.Millisecond
-	restRead  = 32 << 10 // bytes that it then gets at a time, so that it works shortly
-)
-
-// Follow returns a reader of the recording from its beginning. Read waits for
-// the recording to grow, and returns io.EOF after [Recorder.Close] has written
-// the last byte. Close ends it early, also a Read that waits. A reader that
-// works without pause while the recording grows is slowed down.
-func (r *Recorder) Follow() io.ReadCloser { return &follower{r: r} }
-
-type follower struct {
-	r      *Recorder
-	at     int64
-	seen   int64     // how long the recording was at the last Read
-	since  time.Time // when that returned
-	owed   time.Duration
-	closed bool // guarded by r.grow
-}
-
-func (f *follower) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	r := f.r
-	began := time.Now()
-	if !f.since.IsZero() {
-		f.owed = min(f.owed+restParts*began.Sub(f.since), restDebt+restMost)
-	}
-	r.grow.Lock()
-	if rest := f.owed - restDebt; rest > 0 && r.flushed > f.seen && !r.ended && !f.closed {
-		p = p[:min(len(p), restRead)]
-		if rest > restLeast {
-			r.grow.Unlock()
-			time.Sleep(rest)
-			r.grow.Lock()
-		}
-	}
-	for f.at >= r.flushed && !r.ended && !f.closed {
-		r.grown.Wait()
-	}
-	have, closed := r.flushed-f.at, f.closed
-	f.seen = r.flushed
-	r.grow.Unlock()
-	f.since = time.Now()
-	f.owed = max(f.owed-f.since.Sub(began), 0)
-	if closed {
-		return 0, os.ErrClosed
-	}
-	if have <= 0 {
-		return 0, io.EOF
-	}
-	n, err := r.file.ReadAt(p[:min(int64(len(p)), have)], f.at)
-	f.at += int64(n)
-	if n > 0 || errors.Is(err, io.EOF) {
-		err = nil
-	}
-	if n == 0 && err == nil {
-		err = io.ErrUnexpectedEOF // somebody cut the file
-	}
-	return n, err
-}
-
-func (f *follower) Close() error {
-	f.r.grow.Lock()
-	f.closed = true
-	f.r.grown.Broadcast()
-	f.r.grow.Unlock()
-	return nil
 }

@@ -36,7 +36,8 @@ type flows struct {
 	open    list            // least recently used first; those with nothing that waits
 	holding list            // in the order in which their holes were found
 	ended   list            // in the order in which they ended
-	count   int             // connections so far
+	count   int             // connections so far, and the numbers of
+	absent  int             // those that are not read: they are in parts of a recording that are not
 	waiting int             // bytes that wait, of all
 
 	now    int64 // of the packet at hand
@@ -51,6 +52,7 @@ type flow struct {
 	table      map[tuple]*flow // that it is in
 	tuple      tuple
 	number     int
+	own        int   // its number in the section, if that is explainer's own
 	time       int64 // of its first packet
 	packet     int
 	handshake  [3]int // as in capture.Open
@@ -355,9 +357,11 @@ func (fs *flows) begin(file *file, table map[tuple]*flow, key tuple) *flow {
 	fs.open.push(f)
 	if file.own {
 		fs.own[f.number] = f
-	}
-	if file.own && len(fs.r.files) > 1 && len(file.conns) < maxNumbers {
-		file.conns = append(file.conns, f.number)
+		file.last++
+		f.own = file.last
+		if len(fs.r.files) > 1 {
+			file.know(file.last, f.number)
+		}
 	}
 	return f
 }

@@ -17,6 +17,7 @@ const (
 	blockEPB  = 6          // Enhanced Packet Block
 	blockDSB  = 10         // Decryption Secrets Block
 	blockFact = 0x80455850 // ours: types with the highest bit set are for local use
+	blockOpen = 0x80455851 // ours: connections that go on from the part of a recording before
 
 	// These hold no packets, but Wireshark numbers them as frames.
 	blockJournal            = 9
@@ -34,10 +35,11 @@ const (
 	byteOrderMagic = 0x1a2b3c4d
 
 	optComment     = 1
-	optApplication = 4  // shb_userappl
-	optIfName      = 2  // if_name
-	optIfTsresol   = 9  // if_tsresol
-	optIfTsoffset  = 14 // if_tsoffset
+	optApplication = 4      // shb_userappl
+	optPart        = 0x8001 // ours, of a section: which part of a recording it is; codes with the highest bit set are for local use
+	optIfName      = 2      // if_name
+	optIfTsresol   = 9      // if_tsresol
+	optIfTsoffset  = 14     // if_tsoffset
 
 	nameIPv4 = 1 // nrb_record_ipv4
 	nameIPv6 = 2 // nrb_record_ipv6

@@ -21,6 +21,10 @@ const maxRuns = 1 << 20
 // in it. A recording of explainer's own is kept apart from the other files: its
 // connections are in no other, and its facts mean its own.
 //
+// The parts of a recording are read as if it had never been parted. Where one
+// of them is missing or damaged, a fact says so ([capture.FactLeftOut]), and those
+// connections are taken up again that go on in the next.
+//
 // A file that is cut off or damaged ends there, and the others are read on.
 // [Reader.Next] returns its error at the end, that of the first such file if
 // there are several; [Reader.Err] gives each.
@@ -32,12 +36,22 @@ func Merge(readers ...*Reader) *Reader {
 	for _, r := range readers {
 		files = append(files, r.files...)
 	}
-	m := newReader(files...)
+	for i, f := range files {
+		f.index = i
+	}
+	m := newReader(join(files)...)
+	m.errs = make([]error, len(files))
+	for _, f := range m.files {
+		f.index = slices.Index(files, f)
+	}
 	for _, r := range readers {
 		m.stats.Sections += r.stats.Sections
 		m.stats.Interfaces += r.stats.Interfaces
 	}
-	m.heap = slices.Clone(files)
+	if len(m.files) == 1 {
+		return m
+	}
+	m.heap = slices.Clone(m.files)
 	for i := len(m.heap) - 1; i >= 0; i-- {
 		if !m.heap[i].ready() {
 			m.heap = slices.Delete(m.heap, i, i+1)
@@ -61,13 +75,17 @@ func (r *Reader) merge() {
 		return
 	}
 	r.end()
-	r.err = io.EOF
-	for _, f := range r.files {
-		if f.err != io.EOF {
-			r.err = f.err
-			break
+	r.err = r.verdict()
+}
+
+// verdict returns the error of the first file that was not read to its end, else io.EOF.
+func (r *Reader) verdict() error {
+	for _, err := range r.errs {
+		if err != io.EOF {
+			return err
 		}
 	}
+	return io.EOF
 }
 
 // ready reads on until a packet or a fact waits. It tells whether there is one.
@@ -104,7 +122,10 @@ func (h *byTime) Pop() any {
 
 // Err returns what ended the reading of a file, counted from 0: io.EOF if it
 // was read to its end, nil if it was not yet.
-func (r *Reader) Err(file int) error { return r.files[file].err }
+func (r *Reader) Err(file int) error { return r.errs[file] }
+
+// Captures returns how many captures there are: the parts of one recording are one.
+func (r *Reader) Captures() int { return len(r.files) }
 
 // A run is packets in a row that came from one file.
 type run struct{ packet, file, frame uint32 }
@@ -113,7 +134,7 @@ type run struct{ packet, file, frame uint32 }
 func (r *Reader) count(f *file) {
 	r.stats.Packets++
 	n := len(r.runs)
-	if len(r.files) == 1 || n > 0 && r.runs[n-1].file == uint32(f.index) && r.stats.Packets-int(r.runs[n-1].packet) == f.frames-int(r.runs[n-1].frame) || n == maxRuns {
+	if len(r.errs) == 1 || n > 0 && r.runs[n-1].file == uint32(f.index) && r.stats.Packets-int(r.runs[n-1].packet) == f.frames-int(r.runs[n-1].frame) || n == maxRuns {
 		return
 	}
 	r.runs = append(r.runs, run{uint32(r.stats.Packets), uint32(f.index), uint32(f.frames)})
@@ -124,7 +145,7 @@ func (r *Reader) count(f *file) {
 // number itself. It is not known (ok is false) after a million changes from one
 // file to another.
 func (r *Reader) Origin(packet int) (file, frame int, ok bool) {
-	if len(r.files) == 1 {
+	if len(r.errs) == 1 {
 		return 0, packet, true
 	}
 	i, found := slices.BinarySearchFunc(r.runs, packet, func(x run, packet int) int { return int(x.packet) - packet })
@@ -136,4 +157,14 @@ func (r *Reader) Origin(packet int) (file, frame int, ok bool) {
 	}
 	x := r.runs[i]
 	return int(x.file), int(x.frame) + packet - int(x.packet), true
+}
+
+// Parted tells whether what was read last is of a recording in parts.
+func (r *Reader) Parted() bool {
+	for _, f := range r.files {
+		if f.part.Number > 0 {
+			return true
+		}
+	}
+	return false
 }

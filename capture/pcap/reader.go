@@ -92,7 +92,8 @@ func (e *CutError) Unwrap() error { return e.Err }
 // answer with the counterpart, else the side with the higher port number.
 type Reader struct {
 	files []*file
-	heap  byTime // the files that have more, if there are several
+	errs  []error // what ended each file that was given; parts of one recording are one of files
+	heap  byTime  // the files that have more, if there are several
 	runs  []run
 	stats Stats
 	links links
@@ -116,14 +117,26 @@ type file struct {
 	classic *classic        // nil if the file is pcapng
 	big     bool            // byte order of the section
 	own     bool            // the section was written by explainer
-	base    int             // connections before the section
+	base    int             // connections before the section, or before the first part of its recording
 	table   map[tuple]*flow // those of the section, if explainer wrote it: its ports mean no other's
-	conns   []int           // numbers of the section's connections; only of explainer's own, and among several files
+	conns   map[int]int     // numbers of the section's connections among all; only of explainer's own, and among several files
+	last    int             // the latest number of the section; only of explainer's own
 	ifaces  []iface
 	frames  int   // so far
 	now     int64 // of the latest packet
 	next    item
 	err     error // what ended it
+
+	part    Part        // of the section, if it is one of a recording in parts
+	before  Part        // of the section before, if that was of the same recording
+	head    bool        // the blocks at hand are the head of a part
+	joined  bool        // and what they repeat was read before
+	open    []continued // of the head, so far
+	broken  bool        // the part before was not read to its end
+	skipped int64       // bytes of it and of those behind that were left out, where the reader below said so
+	after   []*file     // the parts that come behind this file
+	read    int64       // bytes of the parts that came before it
+	readRaw int64       // the same, compressed as they are
 }
 
 // An item is a packet or a fact whose turn it is next in its file.
@@ -154,8 +167,19 @@ type iface struct {
 func NewReader(r io.Reader) (*Reader, error) {
 	f := &file{}
 	rd := newReader(f)
-	if err := f.src.open(r); err != nil {
-		return nil, err
+	for {
+		err := f.src.open(r)
+		var skip *SkipError
+		if errors.As(err, &skip) {
+			f.src.drop()
+			f.broken = true
+			f.skipped += skip.Bytes
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		break
 	}
 	magic, err := f.src.peek(4)
 	if err != nil {
@@ -176,7 +200,7 @@ func NewReader(r io.Reader) (*Reader, error) {
 }
 
 func newReader(files ...*file) *Reader {
-	r := &Reader{files: files, stats: Stats{Skipped: map[string]int{}, Names: map[netip.Addr]string{}}}
+	r := &Reader{files: files, errs: make([]error, len(files)), stats: Stats{Skipped: map[string]int{}, Names: map[netip.Addr]string{}}}
 	r.flows.init(r)
 	for i, f := range files {
 		f.r, f.index = r, i
@@ -200,7 +224,10 @@ func (r *Reader) Own() bool {
 func (r *Reader) Offset() int64 {
 	n := int64(0)
 	for _, f := range r.files {
-		n += f.src.raw.n
+		n += f.readRaw + f.src.raw.n
+		for _, next := range f.after {
+			n += next.src.raw.n
+		}
 	}
 	return n
 }
@@ -208,9 +235,9 @@ func (r *Reader) Offset() int64 {
 // Stats returns what has been counted so far. Its maps change as reading goes on.
 func (r *Reader) Stats() Stats {
 	s := r.stats
-	s.Connections = r.flows.count
+	s.Connections = r.flows.count - r.flows.absent
 	for _, f := range r.files {
-		s.Bytes += f.src.off
+		s.Bytes += f.read + f.src.off
 	}
 	return s
 }
@@ -234,7 +261,8 @@ func (r *Reader) Next() (capture.Input, error) {
 		f := r.files[0]
 		f.step()
 		f.take()
-		if r.err = f.err; r.err != nil {
+		if f.err != nil {
+			r.err = r.verdict()
 			r.end()
 		}
 	}
@@ -257,8 +285,18 @@ func (f *file) step() {
 	} else {
 		err = f.block()
 	}
-	if err != nil {
+	var skip *SkipError
+	switch {
+	case err == nil:
+	case errors.As(err, &skip):
+		f.src.drop()
+		f.broken = true
+		f.skipped += skip.Bytes
+	case len(f.after) > 0:
+		f.nextPart(f.cut(err))
+	default:
 		f.err = f.cut(err)
+		f.r.errs[f.index] = f.err
 	}
 }
 
@@ -373,6 +411,10 @@ func (f *file) block() error {
 	if err != nil {
 		return err
 	}
+	if f.joined && kind != blockSHB && kind != blockOpen {
+		f.src.take(length)
+		return nil
+	}
 	switch kind {
 	case blockSHB:
 		err = f.section(body)
@@ -389,6 +431,10 @@ func (f *file) block() error {
 	case blockFact:
 		if f.own {
 			f.fact(body, length)
+		}
+	case blockOpen:
+		if f.head {
+			err = f.continues(body)
 		}
 	case blockCustom, blockCustomNoCopy, blockJournal, blockSysdig, blockSysdigFlags, blockSysdigV2, blockSysdigFlagsV2, blockSysdigV2Large, blockSysdigFlagsV2Large:
 		f.skip(SkippedOtherRecord)
@@ -462,9 +508,39 @@ func (f *file) section(body []byte) error {
 		return damaged(fmt.Sprintf("a section of pcapng version %d, which is not known", major))
 	}
 	own := false
+	var part Part
 	f.options(body[16:], func(code uint16, value []byte) {
-		own = own || code == optApplication && string(value) == application
+		switch {
+		case code == optApplication:
+			own = own || string(value) == application
+		case code == optPart && json.Unmarshal(value, &part) != nil:
+			part = Part{}
+		}
 	})
+	if !own || part.Number < 1 || part.Before < 0 || part.Before > maxNumbers {
+		part = Part{}
+	}
+	f.begin(own, part)
+	return nil
+}
+
+// begin begins a section.
+func (f *file) begin(own bool, part Part) {
+	f.r.stats.Sections++
+	before := f.part
+	f.before = Part{}
+	if part.Recording == before.Recording {
+		f.before = before
+	}
+	f.part, f.head, f.joined, f.open = part, part.Number > 1, false, nil
+	switch same := part.Number > 1 && part.Recording == before.Recording; {
+	case same && part.Number == before.Number+1 && !f.broken:
+		f.joined = true
+		return
+	case same && part.Number > before.Number && part.Before >= before.Before:
+		f.ifaces = f.ifaces[:0]
+		return
+	}
 	f.endSection()
 	if f.own = own; own {
 		f.table = map[tuple]*flow{}
@@ -472,10 +548,11 @@ func (f *file) section(body []byte) error {
 	if own && len(f.r.files) == 1 {
 		f.r.flows.endAll() // the numbers in a recording's facts begin anew, too
 	}
-	f.base, f.conns = f.r.flows.count, nil
+	f.base, f.conns, f.last = f.r.flows.count, nil, 0
+	if !f.head {
+		f.broken, f.skipped = false, 0
+	}
 	f.ifaces = f.ifaces[:0]
-	f.r.stats.Sections++
-	return nil
 }
 
 // endSection gives what is left of the connections of a section of explainer's own:
@@ -674,10 +751,10 @@ func (f *file) number(n *int) bool {
 		return false
 	case len(f.r.files) == 1:
 		*n += f.base
-	case *n > len(f.conns):
-		return false
 	default:
-		*n = f.conns[*n-1]
+		known, ok := f.conns[*n]
+		*n = known
+		return ok
 	}
 	return true
 }

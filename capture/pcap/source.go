@@ -26,6 +26,13 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// A SkipError is what the reader below gives where it leaves out some of a
+// recording in parts: what it gave last can end anywhere, what it gives next
+// is the beginning of a part.
+type SkipError struct{ Bytes int64 }
+
+func (e *SkipError) Error() string { return fmt.Sprintf("%d bytes were left out", e.Bytes) }
+
 // A source reads from r and never asks it for more than it needs to go on, so
 // that a file which still grows can be followed.
 type source struct {
@@ -78,6 +85,12 @@ func (s *source) peek(n int) ([]byte, error) {
 func (s *source) take(n int) {
 	s.lo += n
 	s.off += int64(n)
+}
+
+// drop lets go of what was read and not taken, and of the error that ended it.
+func (s *source) drop() {
+	s.lo = s.hi
+	s.err = nil
 }
 
 // rest returns how much can be peeked without reading.

@@ -330,7 +330,11 @@ func (c *copier) optionsOf(kind uint32, b []byte) []byte {
 	o := c.order()
 	var out []byte
 	c.options(b, func(code uint16, value []byte) {
-		if twinOptions[kind](code) {
+		var part Part
+		if kind == blockSHB && code == optPart && json.Unmarshal(value, &part) == nil {
+			text, _ := json.Marshal(part) // strings and numbers
+			out = appendPart(o, out, text)
+		} else if twinOptions[kind](code) {
 			out = o.AppendUint16(o.AppendUint16(out, code), uint16(len(value)))
 			out = pad(append(out, value...))
 		}
@@ -339,6 +343,12 @@ func (c *copier) optionsOf(kind uint32, b []byte) []byte {
 		out = append(out, 0, 0, 0, 0)
 	}
 	return out
+}
+
+// appendPart appends the option that says which part of a recording a section is.
+func appendPart(o binary.AppendByteOrder, b, text []byte) []byte {
+	b = o.AppendUint16(o.AppendUint16(b, optPart), uint16(len(text)))
+	return pad(append(b, text...))
 }
 
 // twinBlock writes the twin of a block that holds no packet, if it has one.
@@ -351,6 +361,16 @@ func (c *copier) twinBlock(kind uint32, body []byte) error {
 		return c.write(kind, body[:12], c.optionsOf(kind, body[12:]))
 	case blockNRB:
 		return c.write(kind, c.twinNames(body))
+	case blockOpen: // addresses, places and the names of facts, as those stay
+		var open []continued
+		if json.Unmarshal(body, &open) != nil {
+			return nil
+		}
+		text, _ := json.Marshal(open) // strings, numbers and addresses
+		for len(text)%4 != 0 {
+			text = append(text, ' ')
+		}
+		return c.write(kind, text)
 	case blockFact:
 		if fact := twinFact(body); fact != nil {
 			return c.write(kind, fact)

@@ -29,6 +29,39 @@ const (
 	maxUnacked = 512 << 10
 )
 
+// A Part says which part of a recording a section is. A recording in parts is one
+// stream that was cut: each part begins with a head that repeats what is needed to read it alone.
+type Part struct {
+	Recording string `json:"recording"` // the same in all parts of a recording, and in those of no other
+	Number    int    `json:"part"`      // from 1, in the order in which they were written
+	Before    int    `json:"before"`    // connections that began in the parts before
+	Time      int64  `json:"t"`         // of the latest packet or fact in them
+}
+
+// A Continued is a connection that is open where a part begins.
+type Continued struct {
+	Stream  *Stream
+	Peer    int    // the connection of the session's other leg, or 0
+	Host    string // host and port that the session was asked for, or ""
+	Name    string // of the server, or ""
+	Secrets []keys.Secret
+}
+
+// A continued is how a Continued stands in the file.
+type continued struct {
+	Conn   int            `json:"conn"`
+	Leg    capture.Leg    `json:"leg"`
+	Client netip.AddrPort `json:"client"`
+	Server netip.AddrPort `json:"server"`
+	Sent   [2]int64       `json:"sent"` // bytes, by side
+	Next   [2]uint32      `json:"next"` // sequence number of the next one
+	Peer   int            `json:"peer,omitempty"`
+	Host   string         `json:"host,omitempty"`
+}
+
+// maxOpenBlock is how many bytes of continued connections stand in one block.
+const maxOpenBlock = 64 << 10
+
 // A Writer writes a recording: a pcapng file of one section with the traffic,
 // the keys and the facts of a running proxy.
 //
@@ -38,28 +71,57 @@ const (
 // is not safe for concurrent use, and neither are its Streams.
 type Writer struct {
 	w       io.Writer
+	swap    Swapper // w, if it is one
 	buf     []byte
 	secrets []byte // key log lines that wait to become one block
 	now     int64  // latest time written
 	conns   int
+	comment string
+	part    Part // of a recording in several; else its Number is 0
 	err     error
+}
+
+// A Swapper takes a whole buffer in place of a Write's copy, and gives an empty
+// one of the same capacity for it.
+type Swapper interface {
+	Swap(full []byte) (empty []byte, err error)
 }
 
 // NewWriter writes the header of a recording, so that the file is a valid
 // capture from the start. The comment stands before the one that says which
 // parts of the file are real; it may be empty.
-func NewWriter(w io.Writer, comment string) (*Writer, error) {
-	wr := &Writer{w: w, buf: make([]byte, 0, bufferSize)}
-	text := about
+func NewWriter(w io.Writer, comment string) (*Writer, error) { return NewPartWriter(w, comment, "") }
+
+// NewPartWriter is NewWriter for a recording in several parts, of which this is the
+// first; no other recording has its ID.
+func NewPartWriter(w io.Writer, comment, id string) (*Writer, error) {
+	wr := &Writer{w: w, buf: make([]byte, 0, bufferSize), comment: about}
+	wr.swap, _ = w.(Swapper)
 	if comment != "" {
-		text = comment + ". " + about
+		wr.comment = comment + ". " + about
 	}
-	b, start := beginBlock(wr.buf, blockSHB)
+	if id != "" {
+		wr.part = Part{Recording: id, Number: 1}
+	}
+	wr.section()
+	if err := wr.Flush(); err != nil {
+		return nil, err
+	}
+	return wr, nil
+}
+
+// section writes the blocks with which a section begins.
+func (w *Writer) section() {
+	b, start := beginBlock(w.buf, blockSHB)
 	b = binary.LittleEndian.AppendUint32(b, byteOrderMagic)
 	b = append(b, 1, 0, 0, 0)                                   // version 1.0
 	b = binary.LittleEndian.AppendUint64(b, 0xffffffffffffffff) // section length: not known
-	b = appendOption(b, optComment, text)
+	b = appendOption(b, optComment, w.comment)
 	b = appendOption(b, optApplication, application)
+	if w.part.Number > 0 {
+		text, _ := json.Marshal(w.part) // strings and numbers
+		b = appendOption(b, optPart, string(text))
+	}
 	b = endBlock(append(b, 0, 0, 0, 0), start)
 	for _, name := range []string{browserInterface, originInterface} {
 		b, start = beginBlock(b, blockIDB)
@@ -69,12 +131,62 @@ func NewWriter(w io.Writer, comment string) (*Writer, error) {
 		b = appendOption(b, optIfTsresol, "\x09")
 		b = endBlock(append(b, 0, 0, 0, 0), start)
 	}
-	wr.buf = b
-	if err := wr.Flush(); err != nil {
-		return nil, err
-	}
-	return wr, nil
+	w.buf = b
 }
+
+// Continue begins the next part of a recording that NewWriter gave an ID. Its
+// head holds the names, keys and places of the connections that are open, in the
+// order of their numbers.
+func (w *Writer) Continue(open []Continued) {
+	w.endSecrets()
+	w.room(bufferSize)
+	w.part.Number++
+	w.part.Before, w.part.Time = w.conns, w.now
+	w.section()
+	for _, c := range open {
+		for _, s := range c.Secrets {
+			w.Secret(s)
+		}
+	}
+	w.endSecrets()
+	for _, c := range open {
+		if c.Name != "" {
+			w.Name(c.Stream.ends[capture.Server].Addr(), c.Name)
+		}
+	}
+	text := []byte{'['}
+	for _, c := range open {
+		s := c.Stream
+		one, _ := json.Marshal(continued{ // strings, numbers and addresses
+			Conn: s.number, Leg: s.leg, Client: s.ends[capture.Client], Server: s.ends[capture.Server],
+			Sent: [2]int64{s.side[0].sent, s.side[1].sent}, Next: [2]uint32{s.side[0].next, s.side[1].next}, Peer: c.Peer, Host: c.Host,
+		})
+		if len(text)+len(one) > maxOpenBlock {
+			w.openBlock(text)
+			text = []byte{'['}
+		}
+		if len(text) > 1 {
+			text = append(text, ',')
+		}
+		text = append(text, one...)
+	}
+	if len(text) > 1 {
+		w.openBlock(text)
+	}
+	w.openBlock([]byte{'['}) // an empty one is the last
+}
+
+// openBlock writes a block of connections that go on, given as JSON without its end.
+func (w *Writer) openBlock(text []byte) {
+	text = append(text, ']')
+	for len(text)%4 != 0 {
+		text = append(text, ' ')
+	}
+	w.block(blockOpen, func(b []byte) []byte { return append(b, text...) })
+}
+
+// Buffered returns how many bytes wait to be written.
+func (w *Writer) Buffered() int { return len(w.buf) + len(w.secrets) }
 
 // Flush hands everything to the underlying writer. It returns the first error
 // that any write gave.
@@ -89,7 +201,11 @@ func (w *Writer) Err() error { return w.err }
 
 // drain writes the buffer out.
 func (w *Writer) drain() {
-	if w.err == nil && len(w.buf) > 0 {
+	switch {
+	case w.err != nil || len(w.buf) == 0:
+	case w.swap != nil:
+		w.buf, w.err = w.swap.Swap(w.buf)
+	default:
 		_, w.err = w.w.Write(w.buf)
 	}
 	w.buf = w.buf[:0]
@@ -231,6 +347,8 @@ const (
 type Stream struct {
 	w      *Writer
 	number int
+	leg    capture.Leg
+	ends   [2]netip.AddrPort
 	ipHead int // bytes of IP header: 20 or 40
 	side   [2]sender
 	reset  bool
@@ -241,6 +359,7 @@ type sender struct {
 	head  [epbHead + 40 + tcpHead]byte
 	sum   uint64 // of the TCP pseudo-header without its length
 	next  uint32 // sequence number of the next byte
+	sent  int64  // bytes
 	acked uint32 // what the other side has acknowledged
 	fin   bool
 }
@@ -257,7 +376,7 @@ func (w *Writer) Open(leg capture.Leg, client, server netip.AddrPort, t int64) *
 }
 
 func (w *Writer) open(leg capture.Leg, client, server netip.AddrPort, t int64, clientISN, serverISN uint32) *Stream {
-	s := &Stream{w: w, number: w.conns, ipHead: 20}
+	s := &Stream{w: w, number: w.conns, leg: leg, ipHead: 20}
 	from, to := client.Addr().Unmap(), server.Addr().Unmap()
 	if !from.IsValid() {
 		from = netip.IPv4Unspecified()
@@ -268,6 +387,7 @@ func (w *Writer) open(leg capture.Leg, client, server netip.AddrPort, t int64, c
 	if from.Is6() || to.Is6() {
 		s.ipHead = 40
 	}
+	s.ends = [2]netip.AddrPort{netip.AddrPortFrom(from, client.Port()), netip.AddrPortFrom(to, server.Port())}
 	s.side[capture.Client].init(s.ipHead, leg, from, to, client.Port(), server.Port())
 	s.side[capture.Server].init(s.ipHead, leg, to, from, server.Port(), client.Port())
 	s.side[capture.Client].next = clientISN
@@ -404,6 +524,7 @@ func (s *Stream) packet(side capture.Side, flags byte, t int64, payload []byte) 
 	binary.LittleEndian.PutUint16(tcp[16:], ^fold(sum))
 
 	d.next += uint32(len(payload) - options)
+	d.sent += int64(len(payload) - options)
 	if flags&(flagSYN|flagFIN) != 0 {
 		d.next++
 	}

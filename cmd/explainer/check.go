@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"os/exec"
@@ -288,8 +289,7 @@ type checking struct {
 	plan      *capture.CheckPlan
 	proxy     *proxy.Proxy
 	recorder  *proxy.Recorder
-	recording *os.File
-	keep      bool
+	recording *os.File // of -w, or nil
 	dir       string
 	signs     *ca.Authority
 	judge     *annotate.Judge
@@ -315,10 +315,10 @@ func newChecking(c *cli.Context, plan *capture.CheckPlan) (*checking, error) {
 	if err != nil {
 		return nil, failed(err, "")
 	}
-	if k.recording, k.keep, err = openRecording(c); err != nil {
+	if k.recording, err = openRecording(c); err != nil {
 		return nil, err
 	}
-	k.recorder, err = proxy.NewRecorder(k.recording, proxy.RecorderOptions{Version: version(), OnError: func(err error) {
+	k.recorder, err = proxy.NewRecorder(k.recording, proxy.RecorderOptions{Version: version(), Spool: math.MaxInt64, OnError: func(err error) {
 		say(k.errw, fmt.Sprintf("the recording ends here: %v", err))
 	}})
 	if err != nil {
@@ -548,7 +548,7 @@ func (k *checking) stop() (*annotate.CheckReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	if k.keep {
+	if k.recording != nil {
 		say(k.errw, fmt.Sprintf("the recording is in %s, with its keys: explainer check --from %s, explainer read %s", k.recording.Name(), k.recording.Name(), k.recording.Name()))
 	}
 	k.judge.Ended = nil
@@ -561,9 +561,6 @@ func (k *checking) discard() {
 	}
 	if k.recording != nil {
 		k.recording.Close()
-		if !k.keep {
-			os.Remove(k.recording.Name())
-		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -32,12 +33,20 @@ const drainTime = 3 * time.Second
 // whoever reads it may have stopped.
 const hurriedTime = 500 * time.Millisecond
 
+// Of how many bytes that are still to be told stop says so at once, and after
+// which time it speaks of them again.
+const (
+	muchBehind   = 1 << 20
+	patienceTime = time.Second
+)
+
 // proxyFlags are those of every command that runs the proxy.
 var proxyFlags = append([]cli.Flag{
 	&cli.IntFlag{Name: "listen-port", Aliases: []string{"p"}, Value: 8080, Usage: "`PORT` to listen on; 0 picks a free one, as run and browse do by themselves", DefaultText: "8080"},
 	&cli.StringFlag{Name: "listen-host", Value: "127.0.0.1", Usage: "`ADDRESS` to listen on"},
 	&cli.StringFlag{Name: "write", Aliases: []string{"w"}, Usage: "keep the recording in `FILE` (pcapng, with the keys inside)"},
 	forceFlag,
+	spoolFlag,
 	&cli.StringFlag{Name: "keylog", EnvVars: []string{"SSLKEYLOGFILE"}, Usage: "append the keys of both legs to `FILE` as well"},
 	&cli.BoolFlag{Name: "textbook", Usage: "the browser's leg speaks TLS 1.2 with RSA key transport, as the textbook tells it", DisableDefaultText: true},
 	&cli.StringSliceFlag{Name: "passthrough", Usage: "record `HOST` without decrypting it; * matches any part (repeatable)"},
@@ -48,7 +57,7 @@ var proxyFlags = append([]cli.Flag{
 	&cli.StringFlag{Name: "upstream-proxy", Usage: "reach origins through the HTTP proxy at `URL`"},
 	&cli.StringFlag{Name: "story", Usage: "tell the story in `FILE`", DefaultText: "standard output; with run, standard error"},
 	homeFlag,
-}, storyFlags...)
+}, slices.Concat(rotateFlags, storyFlags)...)
 
 // A live is a running proxy whose story is being told.
 type live struct {
@@ -56,20 +65,30 @@ type live struct {
 	authority *ca.Authority
 	url       string // http://127.0.0.1:8080
 
-	listener  net.Listener
-	recorder  *proxy.Recorder
-	recording *os.File
-	keep      bool // the recording was asked for with -w
-	story     *os.File
-	served    chan error
-	told      chan error
-	errw      io.Writer
-	keylog    *os.File
+	listener   net.Listener
+	recorder   *proxy.Recorder
+	follower   *proxy.Follower
+	recording  *os.File  // of -w, or nil; the first, if there are several
+	rotation   *rotation // of --rotate, or nil
+	story      *os.File
+	served     chan error
+	told       chan error
+	saidBehind bool
+	errw       io.Writer
+	keylog     *os.File
 }
 
 // start starts a proxy as the flags say; the story goes to storyTo unless
 // --story names a file. Each event is also handed to watch, unless that is nil.
 func start(c *cli.Context, storyTo io.Writer, watch func(*annotate.Event)) (*live, error) {
+	spool, err := size(c, "spool", 0)
+	if err != nil {
+		return nil, err
+	}
+	rotation, err := newRotation(c)
+	if err != nil {
+		return nil, err
+	}
 	p, err := newProxy(c)
 	if err != nil {
 		return nil, err
@@ -98,12 +117,22 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*annotate.Event)) (*liv
 		return nil, err
 	}
 	l.url = "http://" + l.listener.Addr().String()
-	if l.recording, l.keep, err = openRecording(c); err != nil {
+	if l.rotation = rotation; rotation != nil {
+		completing.Store(true)
+		l.recording, err = rotation.next()
+	} else {
+		l.recording, err = openRecording(c)
+	}
+	if err != nil {
 		return nil, err
 	}
 	options := proxy.RecorderOptions{
 		Textbook: p.Textbook,
 		Version:  version(),
+		Spool:    spool,
+		OnSkip: func(bytes int64, err error) {
+			say(l.errw, skippedWords(bytes, err))
+		},
 		OnError: func(err error) {
 			if errors.As(err, new(*proxy.KeyLogError)) {
 				say(l.errw, fmt.Sprintf("the key log ends here: %v; traffic, recording and story go on", err))
@@ -111,6 +140,9 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*annotate.Event)) (*liv
 			}
 			say(l.errw, fmt.Sprintf("the recording ends here: %v; traffic goes on, its story does not", err))
 		},
+	}
+	if rotation != nil {
+		options.Rotate, options.Keep, options.Next = rotation.size, rotation.keep, rotation.next
 	}
 	if name := c.String("keylog"); name != "" {
 		if l.keylog, err = openOutput("key log", name, outputAppend, false); err != nil {
@@ -123,9 +155,10 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*annotate.Event)) (*liv
 	}
 	p.Recorder = l.recorder
 	tuneMemory()
+	l.follower = l.recorder.Follow()
 	go func() { l.served <- p.Serve(l.listener) }()
 	go func() {
-		err := follow(c, l.recorder, out)
+		err := follow(c, l.follower, out)
 		switch {
 		case errors.Is(err, syscall.EPIPE):
 			say(l.errw, "nobody reads the story any more; traffic goes on")
@@ -135,7 +168,7 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*annotate.Event)) (*liv
 		}
 		l.told <- err
 	}()
-	if l.keep {
+	if l.recording != nil {
 		say(l.errw, fmt.Sprintf("%s will open everything that passes: the keys are inside; editcap --discard-all-secrets %s SHARED.pcapng strips them", l.recording.Name(), l.recording.Name()))
 	}
 	ok = true
@@ -154,8 +187,7 @@ func (w watching) Event(e *annotate.Event) error {
 }
 
 // follow tells the story of the recording while it grows.
-func follow(c *cli.Context, rec *proxy.Recorder, out renderer) error {
-	recording := rec.Follow()
+func follow(c *cli.Context, recording io.ReadCloser, out renderer) error {
 	defer recording.Close()
 	r, err := pcap.NewReader(flushing{recording, out})
 	if err != nil {
@@ -196,6 +228,7 @@ func (l *live) stop() error {
 		case <-over:
 		}
 	}()
+	l.sayBehind()
 	err := l.proxy.Shutdown(ctx)
 	if ctx.Err() != nil {
 		err = nil // what was still open was cut, and the story says so
@@ -204,8 +237,12 @@ func (l *live) stop() error {
 		err = childExit(1) // it was told when it happened
 	}
 	var late <-chan time.Time
+	patience := time.NewTimer(patienceTime)
+	defer patience.Stop()
 	for waiting := true; waiting; {
 		select {
+		case <-patience.C:
+			l.sayBehind()
 		case e := <-l.told:
 			if waiting = false; err == nil && e != nil {
 				err = childExit(1) // it was told when it happened
@@ -216,23 +253,44 @@ func (l *live) stop() error {
 			waiting = false
 		}
 	}
-	if l.keep {
-		say(l.errw, fmt.Sprintf("the recording is in %s: explainer read %s", l.recording.Name(), l.recording.Name()))
+	if l.recording != nil {
+		in, read := l.recording.Name(), l.recording.Name()
+		if l.rotation != nil {
+			in, read = l.rotation.files()
+		}
+		say(l.errw, fmt.Sprintf("the recording is in %s: explainer read %s", in, read))
 	}
 	l.discard()
 	return err
 }
 
-// discard closes the files, and removes a recording that nobody asked to keep.
+// sayBehind says how much of the story is still to be told, if that is worth a word.
+func (l *live) sayBehind() {
+	if n := l.follower.Behind(); n >= muchBehind && !l.saidBehind {
+		l.saidBehind = true
+		say(l.errw, fmt.Sprintf("%s of the story are still to tell; Ctrl-C again ends at once", megabytes(n)))
+	}
+}
+
+// megabytes is a number of bytes in words.
+func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+
+// skippedWords says that the story lacks bytes.
+func skippedWords(bytes int64, err error) string {
+	why := "it could not keep up, and --spool allows no more to wait"
+	if err != nil {
+		why = fmt.Sprintf("what waits to be told has no place (%v)", err)
+	}
+	return fmt.Sprintf("the story leaves out %s: %s; traffic goes on, and so does the story", megabytes(bytes), why)
+}
+
+// discard closes the files.
 func (l *live) discard() {
 	if l.listener != nil {
 		l.listener.Close()
 	}
 	if l.recording != nil {
 		l.recording.Close()
-		if !l.keep {
-			os.Remove(l.recording.Name())
-		}
 	}
 	if l.story != nil {
 		l.story.Close()
@@ -245,18 +303,13 @@ func (l *live) discard() {
 	}
 }
 
-// openRecording opens the file of -w, or a temporary one; both are readable by their owner alone.
-func openRecording(c *cli.Context) (f *os.File, keep bool, err error) {
+// openRecording opens the file of -w, if there is one.
+func openRecording(c *cli.Context) (*os.File, error) {
 	completing.Store(true)
 	if name := c.String("write"); name != "" {
-		f, err = openOutput("recording", name, outputRecording, c.Bool(forceFlag.Name))
-		return f, true, err
+		return openOutput("recording", name, outputRecording, c.Bool(forceFlag.Name))
 	}
-	// CreateTemp makes files with mode 0600.
-	if f, err = os.CreateTemp("", "explainer-*.pcapng"); err != nil {
-		return nil, false, failed(fmt.Errorf("no place for the recording: %w", err), "name a file with -w FILE, or set TMPDIR")
-	}
-	return f, false, nil
+	return nil, nil
 }
 
 func listen(c *cli.Context) (net.Listener, error) {

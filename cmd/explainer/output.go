@@ -5,11 +5,15 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"explainer/capture/pcap"
+	"explainer/proxy"
 
 	"github.com/urfave/cli/v2"
 )
@@ -117,4 +121,34 @@ func writeError(what string, err error) error {
 		return failed(fmt.Errorf("%s: this is a folder", what), "name a file in it")
 	}
 	return failed(fmt.Errorf("%s: %w", what, path.Err), "")
+}
+
+// spoolFlag bounds the disk that a story without -w takes.
+var spoolFlag = &cli.StringFlag{
+	Name: "spool", Value: "1GiB",
+	Usage:       "without -w: what waits to be told takes at most `SIZE` of disk, in files without a name where TMPDIR says, or in /var/tmp where that is memory; beyond it the story goes on with the newest",
+	DefaultText: "1GiB",
+}
+
+// size reads a flag that is a number of bytes, with K, M, G or T (powers of 1024) behind it.
+func size(c *cli.Context, flag string, least int64) (int64, error) {
+	text := c.String(flag)
+	if text == "" && !c.IsSet(flag) {
+		return proxy.SpoolSize, nil // of a command without the flag
+	}
+	number := strings.TrimRight(strings.ToUpper(text), "IB")
+	shift := 0
+	if n := len(number); n > 0 {
+		if i := strings.IndexByte("KMGT", number[n-1]); i >= 0 {
+			number, shift = number[:n-1], 10*(i+1)
+		}
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n < 0 || n > math.MaxInt64>>shift {
+		return 0, usage("--"+flag+" "+quote(text)+" is no size", "as in --"+flag+" 500M or --"+flag+" 2GiB")
+	}
+	if n <<= shift; n < least {
+		return 0, usage(fmt.Sprintf("--%s %s is too little", flag, text), fmt.Sprintf("the least is %d bytes", least))
+	}
+	return n, nil
 }

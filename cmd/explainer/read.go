@@ -133,6 +133,7 @@ func (r *reading) files(names []string) error {
 	t.decoder.SecretsFirst = true
 	var sources []*source
 	var readers []*pcap.Reader
+	var read []string
 	var verdict error
 	wrong := func(err error) {
 		if len(names) == 1 {
@@ -160,18 +161,20 @@ func (r *reading) files(names []string) error {
 			wrong(err)
 			continue
 		}
-		if len(names) > 1 {
-			if err := r.out.Event(&annotate.Event{Schema: annotate.SchemaVersion, Kind: annotate.KindFile, Name: "file", Brief: name}); err != nil {
-				return err
-			}
-		}
-		sources, readers = append(sources, s), append(readers, packets)
+		sources, readers, read = append(sources, s), append(readers, packets), append(read, name)
 	}
 	if len(readers) == 0 {
 		return verdict
 	}
 	packets := pcap.Merge(readers...)
-	t.files = len(readers)
+	t.files = packets.Captures()
+	if len(names) > 1 && (t.files > 1 || len(read) == 1) { // the parts of a recording are told as what they are: one
+		for _, name := range read {
+			if err := r.out.Event(&annotate.Event{Schema: annotate.SchemaVersion, Kind: annotate.KindFile, Name: "file", Brief: name}); err != nil {
+				return err
+			}
+		}
+	}
 	tell := t.tell
 	if !slices.ContainsFunc(sources, func(s *source) bool { return !s.regular() }) {
 		tell = t.pipe
@@ -183,7 +186,11 @@ func (r *reading) files(names []string) error {
 	}
 	if n := len(t.open); n > 0 && told == nil && packets.Own() {
 		// Every connection's end is in a recording that was completed.
-		say(r.c.App.ErrWriter, fmt.Sprintf("%s ends before %s in it did: its proxy was killed or had no room to write, or it still runs", sources[len(sources)-1].name, count(n, "connection")))
+		why := "its proxy was killed or had no room to write, or it still runs"
+		if packets.Parted() {
+			why = "the next part of the recording is not among the files, or " + why
+		}
+		say(r.c.App.ErrWriter, fmt.Sprintf("%s ends before %s in it did: %s", sources[len(sources)-1].name, count(n, "connection"), why))
 	}
 	for i, s := range sources {
 		if err := packets.Err(i); err == nil && told != nil {
