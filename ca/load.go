@@ -33,8 +33,8 @@ const (
 // Load opens the authority kept in the folder dir and makes both on first use.
 // Of any number of processes that start at once, one makes it and all open that one.
 //
-// Outside Windows it refuses a folder or a key file that anyone but its owner
-// may use. Files that are damaged, do not belong together or have expired are
+// Outside Windows it refuses a folder or a key file that belongs to another user than the
+// one who runs this, or that anyone but its owner may use. Files that are damaged, do not belong together or have expired are
 // refused and never overwritten; the error says what to do about them.
 func Load(dir string) (*Authority, error) {
 	if err := openFolder(dir); err != nil {
@@ -110,7 +110,22 @@ func openFolder(dir string) error {
 	if loose(info) {
 		return fmt.Errorf("others may use the CA's folder %s (mode %04o); run: chmod 700 %s", dir, info.Mode().Perm(), quote(dir))
 	}
+	if owner, foreign := foreignOwner(info); foreign {
+		return fmt.Errorf("the CA's folder %s belongs to user %d, who may put a CA of their own there; name another folder, or run: chown -R %d %s", dir, owner, os.Geteuid(), quote(dir))
+	}
 	return nil
+}
+
+// Stored returns the certificate of the authority in the folder dir, nil where there is none. It makes nothing and reads no key.
+func Stored(dir string) (*x509.Certificate, error) {
+	certPEM, err := os.ReadFile(filepath.Join(dir, CertFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("cannot read the CA's certificate: %w", err)
+	}
+	return parseCertificate(certPEM)
 }
 
 // readSecret reads the key file. The mode is that of the very file that is read.
@@ -123,6 +138,9 @@ func readSecret(path string) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the CA's key: %w", err)
+	}
+	if owner, foreign := foreignOwner(info); foreign {
+		return nil, fmt.Errorf("the CA's key %s belongs to user %d, who can impersonate any site to whoever trusts it; make a new CA in a folder of your own", path, owner)
 	}
 	if loose(info) {
 		return nil, fmt.Errorf("others may use the CA's key %s (mode %04o); run: chmod 600 %s (if others use this machine, make a new CA instead)", path, info.Mode().Perm(), quote(path))
