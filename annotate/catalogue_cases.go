@@ -46,15 +46,6 @@ var caseSentences = []entry{
 	{"fact-run-killed", "Run {run} of the check takes too long, or the check ends: the command, at the case {case}, is about to be killed.", nil},
 	{"fact-run-end", "Run {run} of the check, with the case {case}, has ended.", nil},
 
-	{"about-chain", "who vouches for the certificate", nil},
-	{"about-names", "whether it is for the host", nil},
-	{"about-dates", "its dates", nil},
-	{"about-purpose", "what it is for", nil},
-	{"about-strength", "how strong its keys and signatures are", nil},
-	{"about-handshake", "whether the server has the key, and whether the handshake was touched", nil},
-	{"about-versions", "old versions and cipher suites", nil},
-	{"about-revocation", "whether it was taken back", nil},
-
 	{"grade-a", "Nothing leaked: every fault that is more than a remark was refused ({refused}).", nil},
 	{"grade-a-remarks", "Nothing leaked: nothing more than a remark could be shown.", nil},
 	{"grade-ruled-out", "{n} did not apply: the client's own ClientHello rules them out.", nil},

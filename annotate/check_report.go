@@ -57,8 +57,20 @@ const (
 	NotKnown  State = "not-known"  // was shown none
 )
 
-// abouts are the kinds of checks, in the order of a report.
-var abouts = []ca.About{ca.AboutChain, ca.AboutNames, ca.AboutDates, ca.AboutPurpose, ca.AboutStrength, ca.AboutHandshake, ca.AboutVersions, ca.AboutRevocation}
+// abouts are the kinds of checks in words, in the order of a report.
+var abouts = []struct {
+	about ca.About
+	words string
+}{
+	{ca.AboutChain, "who vouches for the certificate"},
+	{ca.AboutNames, "whether it is for the host"},
+	{ca.AboutDates, "its dates"},
+	{ca.AboutPurpose, "what it is for"},
+	{ca.AboutStrength, "how strong its keys and signatures are"},
+	{ca.AboutHandshake, "whether the server has the key, and whether the handshake was touched"},
+	{ca.AboutVersions, "old versions and cipher suites"},
+	{ca.AboutRevocation, "whether it was taken back"},
+}
 
 // A CheckCase is a fault or control and what the client did with it.
 type CheckCase struct {
@@ -360,12 +372,12 @@ func outcomeSays(f *ca.Fault, o *CaseOutcome) []Sentence {
 
 // find sums up, for each kind of check, what became of its faults.
 func (r *CheckReport) find() {
-	for _, about := range abouts {
-		f := Finding{About: about, Words: say("about-"+string(about), None, nil).Text, State: NotKnown}
+	for _, of := range abouts {
+		f := Finding{About: of.about, Words: of.words, State: NotKnown}
 		shown := false
 		for i := range r.Cases {
 			c := &r.Cases[i]
-			if ca.FaultOf(c.ID).About != about {
+			if ca.FaultOf(c.ID).About != of.about {
 				continue
 			}
 			shown = true
