@@ -52,7 +52,6 @@ type block struct {
 	host      string
 	noise     bool
 	legs      bool
-	h2        bool
 	began     time.Time
 	lines     []blockLine // the first
 	tail      []blockLine // the last, a ring
@@ -91,7 +90,7 @@ func (b *Blocks) Event(e *Event) error {
 	case e.Kind == KindFile:
 		return nil // the overview counts them
 	case e.Session == 0:
-		b.line(e, false, false, "")
+		b.line(e, false, "")
 		return b.flush(BlockBefore)
 	}
 	s := b.open[e.Session]
@@ -139,8 +138,7 @@ func (b *Blocks) Event(e *Event) error {
 		delete(b.of, e.Conn)
 	default:
 		if b.worth(e) {
-			s.h2 = s.h2 || e.HTTP != nil && fieldOf(e.Fields, "stream") != ""
-			b.line(e, s.legs, s.h2, sinceWords(at, s.began))
+			b.line(e, s.legs, sinceWords(at, s.began))
 			s.add(blockLine{at, e.Name, b.take()})
 		}
 	}
@@ -222,7 +220,7 @@ func (s *block) add(l blockLine) {
 }
 
 // line writes the line of an event, which came since its session began.
-func (b *Blocks) line(e *Event, legs, h2 bool, since string) {
+func (b *Blocks) line(e *Event, legs bool, since string) {
 	t := b.text
 	var head strings.Builder
 	head.WriteString("  ")
@@ -264,10 +262,7 @@ func (b *Blocks) line(e *Event, legs, h2 bool, since string) {
 	}
 	lead := t.paint(dim, head.String()) + t.paint(style, name)
 	if e.HTTP != nil {
-		stream := ""
-		if h2 {
-			stream = fmt.Sprintf(" (stream %d)", e.HTTP.Exchange)
-		}
+		stream := streamOf(e)
 		// Of requests there are many, with long addresses: each stays on its line.
 		room := t.Width - runewidth.StringWidth(head.String()+name+stream)
 		if e.Name == "HTTP request" && t.Width > 0 && room >= 20 {

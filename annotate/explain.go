@@ -220,6 +220,7 @@ type conn struct {
 	httpHead  bool
 	retired   bool
 	noTLS     string // why there is no TLS: "plain", "opaque"
+	streams   streams // of HTTP/2
 	cut       int64  // bytes of a first message of the client's that never became whole
 	ended     bool   // the capture ended first, or it was not followed to its end
 	left      string // why it was not: one of capture's End constants

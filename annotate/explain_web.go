@@ -78,6 +78,10 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) Event {
 		method := clip(x.text(b.Method))
 		e.Brief = strings.TrimSpace(method + " " + target)
 		e.Fields = append(e.Fields, field("method", method), field("target", clipLong(x.target(b.Target))), field("protocol", b.Protocol))
+		if b.Connect != "" {
+			e.Brief += ", :protocol " + clip(x.text(b.Connect))
+			e.Fields = append(e.Fields, Field{":protocol", clip(x.text(b.Connect)), "what the stream is to carry (RFC 8441 4)"})
+		}
 		if b.Authority != "" {
 			e.Fields = append(e.Fields, Field{"authority", clip(x.header("host", b.Authority)), "the host that is meant"})
 		}
@@ -90,6 +94,14 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) Event {
 	}
 	if b.Protocol == "HTTP/2" {
 		e.Fields = append(e.Fields, Field{"stream", strconv.Itoa(int(b.Stream)), "one exchange among several on this connection"})
+		if b.Request {
+			c.streams.begin(b.Stream, e.Brief)
+		} else {
+			e.Brief += c.streams.of(b.Stream)
+		}
+	}
+	if !b.Request {
+		e.Brief += x.grpcStatus(b.Fields)
 	}
 	e.HTTP = &HTTP{Exchange: b.Stream, Scheme: "https", Headers: len(b.Fields), Bodiless: b.EndsHere}
 	if plain || !m.Inner {
@@ -155,6 +167,61 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) Event {
 	return e
 }
 
+// maxStreams bounds the requests that are remembered to name what belongs to them.
+const maxStreams = 256
+
+// streams are the requests of a connection of HTTP/2. While there was but one,
+// what passes needs no name.
+type streams struct {
+	asked map[uint32]string
+	order []uint32
+	count int
+}
+
+func (s *streams) begin(stream uint32, request string) {
+	s.count++
+	if s.asked == nil {
+		s.asked = map[uint32]string{}
+	}
+	if _, again := s.asked[stream]; !again {
+		s.order = append(s.order, stream)
+	}
+	s.asked[stream] = request
+	if len(s.order) > maxStreams {
+		delete(s.asked, s.order[0])
+		s.order = s.order[1:]
+	}
+}
+
+// of names the request that something belongs to, where there are several.
+func (s *streams) of(stream uint32) string {
+	if request, known := s.asked[stream]; known && s.count > 1 {
+		return ", of " + request
+	}
+	return ""
+}
+
+// grpcStatus is what the last fields of a call of gRPC say of it, and "" of anything else.
+func (x *Explainer) grpcStatus(fields []web.Field) string {
+	out := ""
+	for _, f := range fields {
+		switch strings.ToLower(f.Name) {
+		case "grpc-status":
+			out += ", grpc-status " + strings.TrimSpace(clip(x.header(f.Name, f.Value))+" "+grpcWords[f.Value])
+		case "grpc-message":
+			out += ", grpc-message " + clip(x.header(f.Name, f.Value))
+		}
+	}
+	return out
+}
+
+// grpcWords are the names of the status codes of gRPC.
+var grpcWords = map[string]string{
+	"0": "OK", "1": "CANCELLED", "2": "UNKNOWN", "3": "INVALID_ARGUMENT", "4": "DEADLINE_EXCEEDED", "5": "NOT_FOUND", "6": "ALREADY_EXISTS",
+	"7": "PERMISSION_DENIED", "8": "RESOURCE_EXHAUSTED", "9": "FAILED_PRECONDITION", "10": "ABORTED", "11": "OUT_OF_RANGE", "12": "UNIMPLEMENTED",
+	"13": "INTERNAL", "14": "UNAVAILABLE", "15": "DATA_LOSS", "16": "UNAUTHENTICATED",
+}
+
 // offersHTTP3 tells whether an Alt-Svc value offers HTTP/3 (RFC 7838 3): "h3" or
 // one of its drafts, for a time that is not 0.
 func offersHTTP3(value string) bool {
@@ -208,6 +275,11 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) Event {
 		e.Says = append(e.Says, say("http-body-cut", e.Evidence, c.names()))
 	}
 	e.Brief = strings.Join(parts, ", ")
+	if b.Protocol == "HTTP/2" {
+		e.Brief += c.streams.of(b.Stream)
+		e.Fields = append(e.Fields, field("stream", strconv.Itoa(int(b.Stream))))
+	}
+	e.Brief += x.grpcStatus(b.Trailers)
 	e.Fields = append(e.Fields, field("length", plural(int(b.Len), "byte")+" as transferred"))
 	if b.Framing != "" {
 		e.Fields = append(e.Fields, Field{"framing", b.Framing, "how its end is found"})

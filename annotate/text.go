@@ -183,7 +183,7 @@ func (t *Text) event(e *Event) {
 	case KindMessage:
 		style = bold
 	}
-	detail := clean(e.Brief)
+	detail := clean(e.Brief) + streamOf(e)
 	if e.Kind == KindStep && len(e.Steps) == 1 && detail == "" {
 		detail = titleOf(e.Steps[0].Step)
 	}
@@ -236,6 +236,14 @@ func (t *Text) event(e *Event) {
 			t.paragraph("", "      ", clean(s.Text), plain)
 		}
 	}
+}
+
+// streamOf names the stream of a piece of HTTP/2.
+func streamOf(e *Event) string {
+	if e.HTTP == nil || fieldOf(e.Fields, "stream") == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (stream %d)", e.HTTP.Exchange)
 }
 
 // brief cuts a value that would fill the screen.
