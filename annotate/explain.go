@@ -201,6 +201,8 @@ type conn struct {
 	alerts    []alert
 	over      bool
 	failure   *failure
+	givenUp   bool          // its client ended it before the server had answered
+	tlsFailed *capture.Fact // of an origin's leg, if the proxy itself ended its handshake
 	missing   bool
 	gapAt     [2]int64 // where the first missing bytes of a side were, and how many there are in all
 	gapLen    [2]int64
@@ -218,9 +220,9 @@ type conn struct {
 	refused   *capture.Fact
 	asked     string // host:port that the session is about
 	httpHead  bool
+	streams   streams // of HTTP/2
 	retired   bool
 	noTLS     string // why there is no TLS: "plain", "opaque"
-	streams   streams // of HTTP/2
 	cut       int64  // bytes of a first message of the client's that never became whole
 	ended     bool   // the capture ended first, or it was not followed to its end
 	left      string // why it was not: one of capture's End constants

@@ -423,6 +423,8 @@ func (x *Explainer) settleEnd(c *conn) {
 				c.fail(Step1, "step-1-failed-cut", "", at)
 			case c.c.Asked && c.reset && c.closer == 2 && c.c.Server.Port() == 443:
 				c.fail(Step1, "step-1-refused", "", at)
+			case c.closer == 1 && c.c.SYN:
+				c.givenUp = true
 			case c.c.SYN && (c.c.Server.Port() == 443 || c.leg != capture.LegNone):
 				c.fail(Step1, "step-1-failed-tcp", "", at)
 			}
@@ -445,7 +447,10 @@ func (x *Explainer) settleEnd(c *conn) {
 		}
 		if c.refused != nil {
 			c.fail(Step1, "step-1-failed-refused", refusedWords(c.refused), at)
-		} else {
+		case byClient && c.tlsFailed == nil && !c.overUDP():
+			c.givenUp = true
+			return
+		default:
 			c.fail(Step1, "step-1-failed-hello", cause, at)
 		}
 		x.failedStep(c)

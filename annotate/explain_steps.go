@@ -102,6 +102,9 @@ func (x *Explainer) flow(c *conn) flow {
 		if h.ch != nil && c.oneSided(1) {
 			return flow{id: "unknown", title: "one side of a TLS handshake: the server's is not in the capture", hrr: h.hrr != nil}
 		}
+		if c.givenUp {
+			return flow{id: "unknown", title: "a connection that the client gave up before the server answered", hrr: h.hrr != nil}
+		}
 		if h.ch != nil {
 			return flow{id: "unknown", title: "a TLS handshake without an answer", hrr: h.hrr != nil}
 		}

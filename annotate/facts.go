@@ -101,6 +101,11 @@ func (x *Explainer) apply(c *conn, f *capture.Fact) {
 		if p := x.conns[f.Peer]; p != nil && p.leg == capture.LegOrigin {
 			p.verified = f
 		}
+	case capture.FactTLSFailed:
+		// Where the client had hung up it was not the handshake that failed.
+		if p := x.conns[f.Peer]; p != nil && p.leg == capture.LegOrigin && f.Outcome != "canceled" && f.Detail != "the client hung up before it was over" {
+			p.tlsFailed = f
+		}
 	case capture.FactLeaf:
 		c.minted = f
 	case capture.FactWentOn:

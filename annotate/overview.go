@@ -31,9 +31,10 @@ type Overview struct {
 	WhyConns    []Count      `json:"why_connections,omitempty"`
 	Chains      []Count      `json:"chains,omitempty"` // server certificates that were checked here: "ok", "warned", "failed"
 	Resumed     int          `json:"resumed"`
-	Failed      []Count      `json:"failed,omitempty"` // by step
-	Alerts      []Count      `json:"alerts,omitempty"` // of alerts that could be read
-	Requests    int          `json:"requests"`         // HTTP messages, those of an origin leg not counted again
+	Failed      []Count      `json:"failed,omitempty"`   // by step
+	GivenUp     int          `json:"given_up,omitempty"` // by their clients before the server had answered
+	Alerts      []Count      `json:"alerts,omitempty"`   // of alerts that could be read
+	Requests    int          `json:"requests"`           // HTTP messages, those of an origin leg not counted again
 	Responses   int          `json:"responses"`
 	Data        int64        `json:"data"`   // bytes of application data that were read
 	Proven      int          `json:"proven"` // proofs
@@ -88,6 +89,7 @@ type Line struct {
 	Resumed  bool   `json:"resumed,omitempty"`
 	Requests int    `json:"requests,omitempty"`
 	Failed   Step   `json:"failed,omitempty"`
+	GivenUp  bool   `json:"given_up,omitempty"`
 	Cause    string `json:"cause,omitempty"`
 	Refuted  int    `json:"refuted,omitempty"`
 }
@@ -345,7 +347,7 @@ func (s *Survey) ended(e *Event, c *surveyed) {
 	s.o.Data += t.Data[0] + t.Data[1]
 	line := Line{
 		Conn: e.Conn, Session: e.Session, Leg: e.Leg, Host: e.Host, Server: t.Server, Protocol: t.Protocol, Version: t.Version,
-		State: t.State, Resumed: t.Resumed, Requests: c.requests, Failed: t.Failed, Cause: t.Cause, Refuted: c.refuted,
+		State: t.State, Resumed: t.Resumed, Requests: c.requests, Failed: t.Failed, GivenUp: t.GivenUp, Cause: t.Cause, Refuted: c.refuted,
 	}
 	if e.Leg != "origin" || e.Session == e.Conn {
 		s.o.Sessions++
@@ -354,6 +356,9 @@ func (s *Survey) ended(e *Event, c *surveyed) {
 		} else {
 			s.o.Nameless++
 		}
+	}
+	if t.GivenUp {
+		s.o.GivenUp++
 	}
 	if t.Failed != "" {
 		s.failed.add(string(t.Failed), 1)

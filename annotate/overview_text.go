@@ -156,6 +156,9 @@ func (t *Text) totals(o *Overview) {
 		failed = append(failed, fmt.Sprintf("%d at step %s (%s)", c.N, c.Name, titleOf(Step(c.Name))))
 	}
 	row("failed", strings.Join(failed, ", "))
+	if o.GivenUp > 0 {
+		row("given up", plural(o.GivenUp, "connection")+", by the client before the server had answered")
+	}
 	row("alerts", listCounts(o.Alerts, clean, 12))
 	row("proofs", listCounts(slices.DeleteFunc([]Count{{"REFUTED", o.Refuted}, {"proven", o.Proven}, {"not checkable", o.Unchecked}}, func(c Count) bool { return c.N == 0 }), clean, 0))
 }
@@ -337,6 +340,9 @@ func (l Line) outcome() string {
 	}
 	if l.Requests > 0 {
 		parts = append(parts, plural(l.Requests, "request"))
+	}
+	if l.GivenUp {
+		parts = append(parts, "given up by the client")
 	}
 	if l.Failed != "" {
 		text := "failed at step " + string(l.Failed)

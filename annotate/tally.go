@@ -23,13 +23,14 @@ type Tally struct {
 	Suite     string   `json:"suite,omitempty"`
 	Group     string   `json:"group,omitempty"`
 	ALPN      string   `json:"alpn,omitempty"`
-	Began     string   `json:"began"`            // RFC 3339, UTC
-	Agreed    string   `json:"agreed,omitempty"` // when the handshake's last message was seen
-	State     string   `json:"state,omitempty"`  // of what was encrypted, one of the State… constants
-	Why       []Why    `json:"why,omitempty"`    // why records stayed sealed
-	Data      [2]int64 `json:"data"`             // bytes of application data that were read, of the client and the server
-	Sealed    [2]int64 `json:"sealed"`           // records, or packets of QUIC, that stayed sealed
-	Failed    Step     `json:"failed,omitempty"` // the step that it stopped at
+	Began     string   `json:"began"`              // RFC 3339, UTC
+	Agreed    string   `json:"agreed,omitempty"`   // when the handshake's last message was seen
+	State     string   `json:"state,omitempty"`    // of what was encrypted, one of the State… constants
+	Why       []Why    `json:"why,omitempty"`      // why records stayed sealed
+	Data      [2]int64 `json:"data"`               // bytes of application data that were read, of the client and the server
+	Sealed    [2]int64 `json:"sealed"`             // records, or packets of QUIC, that stayed sealed
+	Failed    Step     `json:"failed,omitempty"`   // the step that it stopped at
+	GivenUp   bool     `json:"given_up,omitempty"` // its client ended it before the server had answered
 	Cause     string   `json:"cause,omitempty"`
 	Resumed   bool     `json:"resumed,omitempty"`
 	Missing   int64    `json:"missing,omitempty"`   // bytes that are not in the capture, as far as it shows
@@ -185,6 +186,7 @@ func (x *Explainer) tallyOf(c *conn) *Tally {
 	default:
 		t.State = StateNothing
 	}
+	t.GivenUp = c.givenUp
 	if c.failure != nil {
 		t.Failed, t.Cause = c.failure.step, clip(c.failure.cause)
 		if i := strings.Index(t.Cause, "; "); i > 0 {
