@@ -184,10 +184,23 @@ var factSentences = []entry{
 	{"fact-dial-other", "The proxy did not reach {host}: {detail}.", nil},
 	{"fact-lookup-failed", "The proxy found no address for the name {host}: {detail}.", nil},
 	{"fact-tls-failed", "The handshake between the proxy and the origin failed: {detail}.", nil},
+	{"fact-tls-refused", "The handshake between the proxy and the origin failed: the origin answered the proxy's ClientHello with the alert {detail}.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"fact-tls-old-version", "The handshake between the proxy and the origin failed: the origin chose {detail}, which the proxy does not speak.", []string{"8446 4.1.3", "8996 1"}},
+	{"fact-tls-closed", "The handshake between the proxy and the origin failed: the origin ended the connection without a word when it had got the proxy's ClientHello.", nil},
+	{"fact-tls-not-tls", "The handshake between the proxy and the origin failed: what the origin answered to the proxy's ClientHello is no TLS.", []string{"8446 5.1"}},
+	{"fact-tls-client-cert", "The handshake between the proxy and the origin failed: the origin asked for a certificate of its client, the proxy had none to show, and the origin broke off ({detail}). With --client-cert the proxy shows one; the client's own it cannot use, for that takes its private key.", []string{"5246 7.4.4", "8446 4.3.2"}},
+	{"fact-tls-judged", "The handshake between the proxy and the origin failed after the proxy had judged the origin's certificate: {detail}.", nil},
+	{"fact-replayed-foreign", "The client offers what the proxy cannot: {lacking}. So the proxy sent the client's own ClientHello, byte for byte, on a new connection to {host}. The origin answered it and chose: {detail}. Of this the proxy cannot: {foreign}.", []string{"5246 7.4.1.3", "8446 4.1.3"}},
+	{"fact-replayed-alike", "The client offers what the proxy cannot: {lacking}. So the proxy sent the client's own ClientHello, byte for byte, on a new connection to {host}. The origin answered it and chose: {detail}. The proxy could have spoken that, too; what the origin did not take in its own hello does not show.", []string{"5246 7.4.1.3", "8446 4.1.3"}},
+	{"fact-replayed-refused", "The client offers what the proxy cannot: {lacking}. So the proxy sent the client's own ClientHello, byte for byte, on a new connection to {host}. The origin refused it as well, with the alert {detail}.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"fact-replayed-closed", "The client offers what the proxy cannot: {lacking}. So the proxy sent the client's own ClientHello, byte for byte, on a new connection to {host}. The origin did not answer it either, and ended the connection.", nil},
+	{"fact-replayed-failed", "The client offers what the proxy cannot: {lacking}. So the proxy sent the client's own ClientHello, byte for byte, on a new connection to {host}. What the origin makes of it was not seen.", nil},
+	{"fact-replayed-tunnelled", "From here on the proxy passes the client's bytes on as they are, as asked for with --on-unsupported tunnel, and opens none.", nil},
 	{"fact-origin-ok", "The proxy checked the origin's certificate (step 4a on the origin's leg): the name {host}, the dates, and the chain against {roots}. It is good.", []string{"5280 6", "9525 6"}},
 	{"fact-origin-unasked", "The proxy checked the origin's certificate (step 4a on the origin's leg): the name {host}, the dates, and the chain against {roots}. These are good; of what is stapled to it the proxy found: {finding}. This client did not ask for a stapled OCSP response, so that it would have seen nothing of this without the proxy either. The proxy goes on.", []string{"5280 6", "6066 8"}},
 	{"fact-origin-bad", "WARNING: the proxy checked the origin's certificate (step 4a on the origin's leg) against {roots} and found: {finding}.", []string{"5280 6", "9525 6"}},
 	{"fact-name", "The client asked the proxy for {addr} but names {host} in its hello; the name in the hello counts.", []string{"6066 3"}},
+	{"fact-name-none", "The client's hello names no server (no SNI), so the proxy's names none either; the origin's certificate is checked for {addr}, which the proxy was asked for.", []string{"6066 3"}},
 	{"fact-origin-mirrored", "WARNING: the proxy checked the origin's certificate (step 4a on the origin's leg) against {roots} and found: {finding}. It shows the client an equally bad certificate, and its own handshake with the origin waits for what the client makes of that.", []string{"5280 6", "9525 6"}},
 	{"fact-origin-blocked", "WARNING: the proxy checked the origin's certificate (step 4a on the origin's leg) against {roots} and found: {finding}. It broke off, and answers in the origin's place.", []string{"5280 6", "9525 6"}},
 	{"fact-origin-blocked-unmirrored", "WARNING: the proxy checked the origin's certificate (step 4a on the origin's leg) against {roots} and found: {finding}. It broke off, and answers in the origin's place; an equally bad certificate for the client cannot be made here, because of this: {which}.", []string{"5280 6", "9525 6"}},
@@ -227,6 +240,8 @@ var alertSentences = []entry{
 	{"alert-close-notify", "{Sender} sent {alert} ({number}), which says: it has sent everything.", []string{"5246 7.2.1", "8446 6.1"}},
 	{"alert-close-proven", "It was protected as all records are, so nobody else can have sent it. Only this shows that nothing is missing at the end.", []string{"5246 7.2.1", "8446 6.1"}},
 	{"alert-bad-record-mac", "{Sender} sent {alert} ({number}), which says: a record did not fit its key, so either bytes were changed or the two sides do not have the same keys.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-handshake-failure-chosen", "{Sender} sent {alert} ({number}), which says: it will not go on with this handshake. It had itself chosen version and cipher suite before, so it is something that came later.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-handshake-failure-answered", "{Sender} sent {alert} ({number}), which says: it will not go on with this handshake, as the other side chose it, or will not say what it disliked.", []string{"5246 7.2.2", "8446 6.2"}},
 	{"alert-handshake-failure", "{Sender} sent {alert} ({number}), which says: it found nothing among the offered versions, suites and groups that it also speaks, or will not say what it disliked.", []string{"5246 7.2.2", "8446 6.2"}},
 	{"alert-bad-certificate", "{Sender} sent {alert} ({number}), which says: something is wrong with the certificate (some programs send this for every fault, also for an unknown authority or a wrong name).", []string{"5246 7.2.2", "8446 6.2"}},
 	{"alert-unsupported-certificate", "{Sender} sent {alert} ({number}), which says: the certificate is of a kind or for a purpose that it does not take.", []string{"5246 7.2.2", "8446 6.2"}},
@@ -259,8 +274,15 @@ var alertSentences = []entry{
 	{"alert-other", "{Sender} sent {alert} ({number}): an alert whose meaning is not told here.", []string{"5246 7.2.2", "8446 6.2"}},
 }
 
-// alertSentence finds the sentence of an alert.
-func alertSentence(description uint8) string {
+// alertSentence finds the sentence of an alert that a side sent in a handshake.
+func (h *hands) alertSentence(description uint8, side int) string {
+	switch {
+	case description != 40 || h.sh == nil:
+	case side == 1:
+		return "alert-handshake-failure-chosen"
+	default:
+		return "alert-handshake-failure-answered"
+	}
 	switch description {
 	case 0:
 		return "alert-close-notify"

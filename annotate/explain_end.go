@@ -101,7 +101,7 @@ func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
 	level := handshake.AlertLevelName(b.Level)
 	e.Fields = append(e.Fields, field("level", level), field("description", fmt.Sprintf("%s (%d)", name, b.Description)))
 	a := x.args(c).with("sender", c.side(side), "alert", name, "number", strconv.Itoa(int(b.Description)))
-	e.Says = append(e.Says, say(alertSentence(b.Description), e.Evidence, a))
+	e.Says = append(e.Says, say(h.alertSentence(b.Description, side), e.Evidence, a))
 
 	if b.Description == 0 && m.Opened {
 		e.Says = append(e.Says, say("alert-close-proven", e.Evidence, a))
@@ -143,7 +143,7 @@ func (c *conn) causeOf(al alert) string {
 		after = fmt.Sprintf(", after %s had sent %s", c.side(1-al.side), al.after)
 	}
 	text := ""
-	if e, ok := catalogue[alertSentence(al.desc)]; ok {
+	if e, ok := catalogue[c.h.alertSentence(al.desc, al.side)]; ok {
 		text, _ = fill(e.text, args{"sender": c.side(al.side), "alert": handshake.AlertName(al.desc), "number": strconv.Itoa(int(al.desc))})
 		if _, meaning, ok := strings.Cut(text, ": "); ok {
 			text = meaning
@@ -445,7 +445,8 @@ func (x *Explainer) settleEnd(c *conn) {
 		if c.reset {
 			cause = who + " reset the connection"
 		}
-		if c.refused != nil {
+		switch {
+		case c.refused != nil:
 			c.fail(Step1, "step-1-failed-refused", refusedWords(c.refused), at)
 		case byClient && c.tlsFailed == nil && !c.overUDP():
 			c.givenUp = true
@@ -668,7 +669,11 @@ func (x *Explainer) notes(c *conn) []Sentence {
 		if h.is13() {
 			how = Decrypted
 		}
-		out = append(out, say("mutual-tls-none", how, a))
+		id := "mutual-tls-none"
+		if c.leg == capture.LegOrigin && c.pass == nil {
+			id, how = "mutual-tls-forwarded", None
+		}
+		out = append(out, say(id, how, a))
 	} else if h.requested {
 		out = append(out, say("mutual-tls-unseen", None, a))
 	}

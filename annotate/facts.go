@@ -45,7 +45,7 @@ func (x *Explainer) fact(m *capture.Message, f *capture.Fact) {
 		return
 	}
 	switch f.Kind {
-	case capture.FactDialFailed, capture.FactLookupFailed, capture.FactTLSFailed:
+	case capture.FactDialFailed, capture.FactLookupFailed, capture.FactTLSFailed, capture.FactReplayed:
 		c.session.note(e.Says)
 	case capture.FactOriginVerified:
 		if f.Outcome != "ok" {
@@ -112,6 +112,14 @@ func (x *Explainer) apply(c *conn, f *capture.Fact) {
 		c.wentOnTo = f
 		if p := x.conns[f.Peer]; p != nil && p.leg == capture.LegOrigin {
 			p.wentOnTo = f
+		}
+	case capture.FactReplayed:
+		x.tie(c, f)
+		if p := x.conns[f.Peer]; f.Done == "tunnelled" {
+			c.pass = f
+			if p != nil {
+				p.pass = f
+			}
 		}
 	case capture.FactEM:
 		c.main.em = f.Data
@@ -223,7 +231,44 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 		a = a.with("host", or(clip(name), a["host"]))
 		tell("name not found", "fact-lookup-failed")
 	case capture.FactTLSFailed:
-		tell("origin's handshake failed", "fact-tls-failed")
+		id := "fact-tls-failed"
+		switch f.Outcome {
+		case "refused":
+			id = "fact-tls-refused"
+		case "old-version":
+			id = "fact-tls-old-version"
+		case "closed":
+			id = "fact-tls-closed"
+		case "not-tls":
+			id = "fact-tls-not-tls"
+		case "client-cert":
+			id = "fact-tls-client-cert"
+		case "judged":
+			id = "fact-tls-judged"
+		}
+		tell("origin's handshake failed", id)
+	case capture.FactReplayed:
+		a = a.with("lacking", or(foundWords(f), "something"), "foreign", clip(f.Addr))
+		id := "fact-replayed-failed"
+		switch {
+		case f.Outcome == "answered" && f.Addr != "":
+			id = "fact-replayed-foreign"
+		case f.Outcome == "answered":
+			id = "fact-replayed-alike"
+		case f.Outcome == "refused":
+			id = "fact-replayed-refused"
+		case f.Outcome == "closed":
+			id = "fact-replayed-closed"
+		}
+		tell("the client's hello replayed", id)
+		if f.Done == "tunnelled" {
+			e.Says = append(e.Says, say("fact-replayed-tunnelled", None, a))
+		}
+		for _, name := range f.Found {
+			if len(e.Fields) < 60 {
+				e.Fields = append(e.Fields, field("only the client offers", clip(name)))
+			}
+		}
 	case capture.FactOriginVerified:
 		a = a.with("roots", rootsWords(f.Addr), "finding", findingWords(f))
 		switch which := unmirrored(f); {
@@ -254,7 +299,11 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 	case capture.FactWentOn:
 		tell("the client went on", "fact-went-on")
 	case capture.FactName:
-		tell("two names", "fact-name")
+		if f.Host == "" {
+			tell("no name", "fact-name-none")
+		} else {
+			tell("two names", "fact-name")
+		}
 	case capture.FactLeaf:
 		e.Name = "certificate made"
 		a = a.with("names", or(clip(strings.ReplaceAll(f.Host, ",", ", ")), "no name"))
@@ -535,30 +584,50 @@ func unmirrored(f *capture.Fact) string {
 // what can be wrong with an origin in words, and else in the proxy's own.
 func closedWords(detail string) string {
 	if words, ok := map[string]string{
-		"expired":        "the origin's certificate has expired",
-		"not-yet-valid":  "the origin's certificate is not valid yet",
-		"wrong-host":     "the origin's certificate is for another name",
-		"untrusted-root": "no trusted authority vouches for the origin's certificate",
-		"self-signed":    "nobody but itself vouches for the origin's certificate",
-		"own-ca":         "the origin's certificate is signed by this proxy's own CA",
-		"other":          "the origin's certificate was not accepted, or the origin was not reached",
-		"refused":        "the origin refused the connection",
-		"timeout":        "the origin did not answer in time",
-		"unreachable":    "there is no way to the origin",
-		"loop":           "the origin asked for is the proxy itself",
-		"canceled":       "the client had hung up",
-		"lookup":         "the origin's name could not be looked up",
-		"no-such-name":   "there is no such name",
-		"no-such-site":   "there is no such built-in site",
-		"tls":            "the handshake with the origin failed",
-		"tls-timeout":    "the handshake with the origin took too long",
-		"unlike":         "the proxy can make no certificate that is like the origin's",
-		"upstream":       "the upstream proxy made no connection",
-		"no-answer":      "the origin gave no answer",
+		"expired":         "the origin's certificate has expired",
+		"not-yet-valid":   "the origin's certificate is not valid yet",
+		"wrong-host":      "the origin's certificate is for another name",
+		"untrusted-root":  "no trusted authority vouches for the origin's certificate",
+		"self-signed":     "nobody but itself vouches for the origin's certificate",
+		"own-ca":          "the origin's certificate is signed by this proxy's own CA",
+		"other":           "the origin's certificate was not accepted, or the origin was not reached",
+		"refused":         "the origin refused the connection",
+		"timeout":         "the origin did not answer in time",
+		"unreachable":     "there is no way to the origin",
+		"loop":            "the origin asked for is the proxy itself",
+		"canceled":        "the client had hung up",
+		"lookup":          "the origin's name could not be looked up",
+		"no-such-name":    "there is no such name",
+		"no-such-site":    "there is no such built-in site",
+		"tls":             "the handshake with the origin failed",
+		"tls-timeout":     "the handshake with the origin took too long",
+		"tls-refused":     "the origin refused the proxy's ClientHello",
+		"tls-old":         "the origin chose a version of TLS that the proxy does not speak",
+		"tls-closed":      "the origin ended the connection instead of answering the ClientHello",
+		"tls-not":         "what the origin answered is no TLS",
+		"tls-judged":      "the handshake with the origin broke off after its certificate was judged",
+		"tls-client-cert": "the origin asked for a client certificate that the proxy does not have (--client-cert)",
+		"hello-replayed":  "it was only to see what the origin makes of the client's own ClientHello",
+		"unlike":          "the proxy can make no certificate that is like the origin's",
+		"upstream":        "the upstream proxy made no connection",
+		"no-answer":       "the origin gave no answer",
 	}[detail]; ok {
 		return words
 	}
 	return detail
+}
+
+// foundWords lists what a fact found.
+func foundWords(f *capture.Fact) string {
+	var out []string
+	for i, name := range f.Found {
+		if i == 12 {
+			out = append(out, fmt.Sprintf("and %d more", len(f.Found)-i))
+			break
+		}
+		out = append(out, clip(name))
+	}
+	return strings.Join(out, ", ")
 }
 
 // refusedWords says why the proxy itself stopped a browser's handshake.

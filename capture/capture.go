@@ -149,15 +149,16 @@ const (
 	FactPlainHTTP      FactKind = "plain-http"      // Conn and Peer carry one plain HTTP request; Host = host:port
 	FactDialFailed     FactKind = "dial-failed"     // no TCP connection to the origin: Host, Addr; Outcome = refused | timeout | unreachable | loop | canceled | other; Detail = the system's words
 	FactLookupFailed   FactKind = "lookup-failed"   // the name could not be resolved: Host; Detail
-	FactTLSFailed      FactKind = "tls-failed"      // the origin leg's handshake failed for another reason than its certificate: Conn, Peer; Detail
+	FactTLSFailed      FactKind = "tls-failed"      // the origin leg's handshake failed for another reason than its certificate: Conn, Peer; Outcome = refused (Detail = the alert) | old-version (Detail = it) | closed | not-tls | client-cert (it asked for one, and there was none) | judged (after its certificate was judged) | timeout | canceled | other; Detail
+	FactReplayed       FactKind = "replayed"        // the origin had not taken the proxy's hello, and was sent the client's own on Peer: Conn, Host; Found = what it offers and the proxy cannot; Outcome = answered | refused | closed | not-tls | failed; Detail = what it chose, its alert, or the system's words; Addr = what the proxy cannot of what it chose; Done = tunnelled | page
 	FactOriginVerified FactKind = "origin-verified" // Peer's certificate was checked by the proxy: Host = name checked; Addr = system | system+file | built-in (the only root of explainer.test); Outcome = ok | expired | not-yet-valid | wrong-host | untrusted-root | self-signed | own-ca | other; Detail; Found = all that is wrong with it; Missing = who vouches for the chain's last certificate, where that is nobody who is known here; Done = mirrored | blocked | not-asked (only its OCSP response is bad, and the client asked for none)
 	FactWentOn         FactKind = "went-on"         // the client finished its handshake on Conn although it was shown a certificate as bad as that of Peer, so the proxy goes on with Peer; Host = name
 	FactRoot           FactKind = "root"            // a root that the proxy's story is checked against: Addr = own-ca (the proxy's own) | built-in (of explainer.test) | file (of --origin-ca); Data = its DER
-	FactName           FactKind = "name"            // SNI and CONNECT host differ: Host = SNI, Addr = CONNECT host
+	FactName           FactKind = "name"            // SNI and CONNECT host differ: Host = SNI, or absent where the client sends none and so the proxy neither; Addr = CONNECT host
 	FactLeaf           FactKind = "leaf"            // the proxy minted the browser leg's certificate: Host = names, comma separated; Data = SHA-256 of the leaf's DER; Detail = SHA-256 of the DER of the CA's that signed it, hex, if that was sent; Addr = why its key is not like the origin's: textbook | client (it can take none like it) | length (of RSA; longer ones than 4096 bits are not made, nor others between 2048, 3072 and 4096); Done = stapled where an OCSP response comes with it; Found = the faults of the origin's that it has; Outcome = self-signed | unknown-ca where the proxy's own CA did not sign it
 	FactEM             FactKind = "em"              // textbook mode: Data = the padded block c^d mod n of step 5, as long as the modulus; Outcome = ok | bad-padding
 	FactOwnAnswer      FactKind = "own-answer"      // the proxy itself answered on Conn; Outcome = error-page | set-up-page | not-a-proxy-request | built-in | last-stop (RFC 9110 7.6.2); Detail = why
-	FactRefused        FactKind = "refused"         // the proxy stopped the browser's handshake; Outcome = textbook-no-rsa | textbook-no-http1 | old-version (nothing newer than TLS 1.1 offered); Detail = what the client lacks
+	FactRefused        FactKind = "refused"         // the proxy stopped the browser's handshake; Outcome = textbook-no-rsa | textbook-no-http1 | old-version (nothing newer than TLS 1.1 offered) | unsupported (nothing that the proxy speaks; Found = what is offered instead); Detail = what the client lacks
 	FactCase           FactKind = "case"            // the proxy itself is the server on Conn, and shows a case: Outcome = ID of the fault or control; Host = name or address that the certificate is about; Addr = the only TLS version offered ("TLS 1.2", "TLS 1.3"), or absent; Detail = the run that it belongs to
 	FactRun            FactKind = "run"             // of check, about no connection: Detail = the run; Outcome = ID of the fault or control; Data = JSON, see docs/json.md
 	FactClosed         FactKind = "closed"          // who ended Conn: Outcome = client | origin | proxy (of its own accord, as after a page of its own) | proxy-shutdown | timeout | error; Peer = the other leg, if any; Detail
@@ -179,7 +180,7 @@ type Fact struct {
 	Outcome string   `json:"outcome,omitempty"`
 	Detail  string   `json:"detail,omitempty"`
 	Data    []byte   `json:"data,omitempty"`
-	Found   []string `json:"found,omitempty"` // IDs of faults, as package verify names them
+	Found   []string `json:"found,omitempty"` // IDs of faults, as package verify names them, or other names, by kind
 	Missing string   `json:"missing,omitempty"`
 	Done    string   `json:"done,omitempty"`
 }

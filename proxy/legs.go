@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -179,6 +180,17 @@ func (t *Tap) peekRequest() bool {
 	return false
 }
 
+// startsRequest reports whether what was read begins with an HTTP method and a space
+// (RFC 9112 3), as the preface of HTTP/2 does too, and whether that can be told yet.
+func startsRequest(b []byte) (yes, known bool) {
+	for i, c := range b {
+		if !isTokenByte(c) {
+			return i > 0 && c == ' ', true
+		}
+	}
+	return false, len(b) > bufferSize
+}
+
 // errPeeked ends the reading of a ClientHello that is only looked at.
 var errPeeked = errors.New("peeked")
 
@@ -265,6 +277,10 @@ type session struct {
 	refuse bool   // crypto/tls will refuse the client, the origin was not called
 	cancel func() // ends the handshake with the origin
 
+	said   *witness // what the client sends in its handshake
+	tunnel *Tap     // the origin that was sent the client's own hello, where the connection is passed on as it is
+	sent   int      // how much of what the client said this origin was sent
+
 	textbook bool
 }
 
@@ -277,7 +293,8 @@ func (p *Proxy) intercept(t *Tap, to target, c *called) {
 	}
 	t.SetDeadline(time.Now().Add(handshakeTime))
 	t.hold()
-	conn := tls.Server(t, &tls.Config{
+	s.said = &witness{Tap: t}
+	conn := tls.Server(s.said, &tls.Config{
 		MinVersion:             tls.VersionTLS12,
 		SessionTicketsDisabled: true,
 		GetConfigForClient:     s.configFor,
@@ -290,17 +307,23 @@ func (p *Proxy) intercept(t *Tap, to target, c *called) {
 	if s.origin != nil {
 		defer s.origin.Close()
 	}
+	t.SetDeadline(time.Time{})
+	if o := s.tunnel; o != nil {
+		t.unread(s.said.read[s.sent:])
+		p.relay(end{tap: t}, end{tap: o})
+		return
+	}
 	if err != nil {
 		s.up.giveUp()
 		s.handshakeFailed(err)
 		return
 	}
-	t.SetDeadline(time.Time{})
+	s.said.forget()
 	t.secured(conn)
 	if s.fail == nil && s.up.bad != nil {
 		p.Recorder.Fact(capture.Fact{Kind: capture.FactWentOn, Conn: t.number(), Peer: s.origin.number(), Host: s.up.bad.Host})
 		if err := s.up.goOn(); err != nil {
-			s.fail = p.tlsFailed(t, s.origin, s.up.bad.Host, err)
+			s.fail = p.tlsFailed(t, s.origin, s.up, s.up.bad.Host, err)
 			s.origin.endedBy("proxy", s.fail.ID)
 			s.origin.Close()
 		} else {
@@ -308,10 +331,14 @@ func (p *Proxy) intercept(t *Tap, to target, c *called) {
 		}
 	}
 	if s.fail != nil {
-		p.serveFailure(t, conn, s.fail)
+		p.serveFailure(t, conn, s.fail, nil)
 		return
 	}
-	p.relay(end{t, conn}, end{s.origin, s.up.conn})
+	r := &relaying{a: end{t, conn}, b: end{s.origin, s.up.conn}, late: s.up.mayWantCert(), wanting: s.up}
+	if err := r.run(); err != nil {
+		s.fail = p.tlsFailed(t, s.origin, s.up, s.up.name, err)
+		p.serveFailure(t, conn, s.fail, r.kept)
+	}
 }
 
 // handshakeFailed tells who ended the browser's handshake.
@@ -344,6 +371,9 @@ func (s *session) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	name := hello.ServerName
 	if name == "" {
 		name = s.to.host
+		if _, err := netip.ParseAddr(name); err != nil {
+			p.Recorder.Fact(capture.Fact{Kind: capture.FactName, Conn: t.number(), Addr: s.to.host})
+		}
 	} else if !strings.EqualFold(name, s.to.host) {
 		p.Recorder.Fact(capture.Fact{Kind: capture.FactName, Conn: t.number(), Host: name, Addr: s.to.host})
 	}
@@ -360,11 +390,18 @@ func (s *session) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			alpn = config.NextProtos
 		}
 	}
-	if !slices.ContainsFunc(hello.SupportedVersions, func(v uint16) bool { return v == tls.VersionTLS12 || v == tls.VersionTLS13 }) {
-		p.Recorder.Fact(capture.Fact{Kind: capture.FactRefused, Conn: t.number(), Outcome: "old-version", Detail: "the client offers nothing newer than TLS 1.1"})
+	if offers := offerOf(hello); offers.max == 0 {
+		if p.TunnelUnsupported && s.replayAlone(hello) {
+			return nil, errTunnelled
+		}
+		f := capture.Fact{Kind: capture.FactRefused, Conn: t.number(), Outcome: "unsupported", Detail: "the client offers no version with a cipher suite and a group that the proxy speaks", Found: lacks(hello)}
+		if !slices.ContainsFunc(hello.SupportedVersions, func(v uint16) bool { return v == tls.VersionTLS12 || v == tls.VersionTLS13 }) {
+			f.Outcome, f.Detail, f.Found = "old-version", "the client offers nothing newer than TLS 1.1", nil
+		}
+		p.Recorder.Fact(f)
 		s.refuse = true
 	}
-	to := asking{name: name, alpn: alpn, staple: slices.Contains(hello.Extensions, extStatusRequest)}
+	to := asking{hello: hello, name: name, alpn: alpn, staple: slices.Contains(hello.Extensions, extStatusRequest)}
 	spec := ca.Spec{Names: []string{name}}
 	var leaf *tls.Certificate
 	if !s.refuse {
@@ -374,6 +411,9 @@ func (s *session) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		stop := t.watch(cancel)
 		s.reach(ctx, to)
 		stop()
+		if s.tunnel != nil {
+			return nil, errTunnelled
+		}
 		t.SetDeadline(time.Now().Add(handshakeTime))
 		if s.fail == nil {
 			if !s.textbook {
@@ -389,7 +429,7 @@ func (s *session) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		case s.fail.ID == "canceled":
 			return nil, context.Canceled // nobody is left to answer
 		case !s.textbook:
-			config.MaxVersion, config.CipherSuites, config.CurvePreferences = 0, nil, nil
+			config.MaxVersion, config.CipherSuites, config.CurvePreferences = 0, offerOf(hello).suites, nil // whatever the client can
 			config.NextProtos = []string{"h2", "http/1.1"}
 		}
 	}
@@ -512,6 +552,21 @@ func (s *session) reach(ctx context.Context, to asking) {
 		o.endedBy("proxy", s.fail.ID)
 		o.Close()
 	}
+	if s.fail != nil && s.fail.mayWant {
+		if s.fail.lacking = lacks(to.hello); len(s.fail.lacking) > 0 {
+			s.fail.replayed = s.replay(ctx, s.fail.lacking)
+		}
+	}
+}
+
+// replayAlone passes on a client that offers nothing of what the proxy speaks, if the origin takes its hello.
+func (s *session) replayAlone(hello *tls.ClientHelloInfo) bool {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stop := s.t.watch(cancel)
+	s.replay(ctx, lacks(hello))
+	stop()
+	return s.tunnel != nil
 }
 
 // leaf returns the certificate and key for the browser's leg, which config is for.
@@ -609,22 +664,69 @@ func leafNames(leaf *tls.Certificate) []string {
 	return names
 }
 
-// serveFailure answers the client's requests with the page that explains why there is no origin.
-func (p *Proxy) serveFailure(t *Tap, conn *tls.Conn, fail *originError) {
+// serveFailure answers the client's requests with the page that explains why
+// there is no origin. said is what was read of them already. A client that speaks
+// no HTTP, or waits for the server to speak first, is not kept waiting.
+func (p *Proxy) serveFailure(t *Tap, conn *tls.Conn, fail *originError, said []byte) {
 	t.endedBy("proxy", fail.ID)
+	if conn.ConnectionState().NegotiatedProtocol == "" {
+		t.SetReadDeadline(time.Now().Add(3 * p.silence))
+	} else { // ALPN says that it is HTTP, or will fail
+		t.SetReadDeadline(time.Now().Add(requestTime))
+	}
+	for buf := make([]byte, 4096); ; {
+		if http, known := startsRequest(said); known && !http {
+			conn.Close()
+			return
+		} else if known {
+			break
+		}
+		n, err := conn.Read(buf)
+		said = append(said, buf[:n]...)
+		if n == 0 && err != nil {
+			conn.Close()
+			return
+		}
+	}
+	t.SetReadDeadline(time.Time{})
 	closed := make(chan struct{})
 	t.atClose(func() { close(closed) })
+	var speaks http.Protocols
+	speaks.SetHTTP1(true)
+	speaks.SetUnencryptedHTTP2(true) // a saidConn does not say that it is TLS
 	server := &http.Server{
+		Protocols: &speaks,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if n := r.ContentLength; n > 0 && n <= keptLimit && r.Header.Get("Expect") == "" {
+				io.Copy(io.Discard, r.Body) // a stream of HTTP/2 that is reset before its request is whole loses its answer with some clients
+			}
 			p.answer(w, r, t, http.StatusBadGateway, failurePage(fail), fail.ID)
 		}),
 		ReadHeaderTimeout: requestTime,
 		IdleTimeout:       handshakeTime,
 		ErrorLog:          discardLog,
 	}
-	server.Serve(&oneListener{conn: conn, closed: closed})
+	server.Serve(&oneListener{conn: &saidConn{Conn: conn, said: said}, closed: closed})
 	<-closed
 }
+
+// A saidConn gives again what was read from a TLS connection. It does not show that it
+// is TLS, so that net/http tells HTTP/2 by its preface.
+type saidConn struct {
+	net.Conn
+	said []byte
+}
+
+func (c *saidConn) Read(b []byte) (int, error) {
+	if len(c.said) > 0 {
+		n := copy(b, c.said)
+		c.said = c.said[n:]
+		return n, nil
+	}
+	return c.Conn.Read(b)
+}
+
+func (c *saidConn) CloseWrite() error { return c.Conn.(*tls.Conn).CloseWrite() }
 
 // oneListener accepts one connection, which is there already.
 type oneListener struct {
@@ -670,25 +772,87 @@ var relayBuffers = sync.Pool{New: func() any { b := make([]byte, 16<<10); return
 
 // relay copies both ways until both have ended or one has failed, and closes both.
 // Where one direction has ended, the other may rest as long as its sender lets it.
-func (p *Proxy) relay(a, b end) {
-	r := &relaying{a: a, b: b}
+func (p *Proxy) relay(a, b end) { (&relaying{a: a, b: b}).run() }
+
+type relaying struct {
+	a, b  end                    // a is the client's
+	first atomic.Pointer[ending] // the direction that ended first
+
+	// An origin may be late to break off for want of a certificate. While wanting
+	// is not nil it has said nothing, and kept is what it was asked.
+	late    bool
+	wanting *upstream
+	mu      sync.Mutex
+	kept    []byte
+	refused error // the origin's alert
+}
+
+// run returns the alert with which the origin broke off before it had said
+// anything, if that may be for want of a certificate; then a is still open.
+func (r *relaying) run() error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		r.copy(b, a)
+		r.copy(r.b, r.a)
 	}()
-	r.copy(a, b)
+	r.copy(r.a, r.b)
 	<-done
+	if r.refused != nil {
+		r.b.tap.endedBy("origin", r.refused.Error())
+		r.b.tap.Close()
+		r.a.tap.SetReadDeadline(time.Time{})
+		return r.refused
+	}
 	if e := r.first.Load(); e != nil {
 		r.endedBy(e.outcome, e.detail)
 	}
-	a.tap.Close()
-	b.tap.Close()
+	r.a.tap.Close()
+	r.b.tap.Close()
+	return nil
 }
 
-type relaying struct {
-	a, b  end
-	first atomic.Pointer[ending] // the direction that ended first
+// keptLimit bounds what is kept of what an origin is asked before it says anything.
+const keptLimit = 64 << 10
+
+// keep keeps what the client sends, as long as it may have to be answered by the proxy.
+func (r *relaying) keep(b []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.wanting == nil {
+		return
+	}
+	if r.kept = append(r.kept, b...); len(r.kept) > keptLimit {
+		r.wanting, r.kept = nil, nil
+	}
+}
+
+// waits reports whether the origin has said nothing yet and may still want a certificate.
+func (r *relaying) waits() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.wanting != nil
+}
+
+// refusedBy notes how the origin's direction ended before anything came, and
+// reports whether the client is to be told why: the other direction is stopped then.
+func (r *relaying) refusedBy(err error) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var remote *net.OpError
+	if u := r.wanting; u == nil || !u.wantsCert || u.showedCert || !errors.As(err, &remote) || remote.Op != "remote error" {
+		r.wanting = nil
+		return false
+	}
+	r.refused = err
+	r.a.tap.SetReadDeadline(time.Unix(1, 0))
+	return true
+}
+
+// stopped reports whether the origin broke off for want of a certificate.
+func (r *relaying) stopped() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refused != nil
 }
 
 // An ending says who ended a direction, as FactClosed does.
@@ -705,23 +869,43 @@ func (r *relaying) copy(to, from end) {
 	buf := relayBuffers.Get().(*[]byte)
 	defer relayBuffers.Put(buf)
 	src, dst := from.conn(), to.conn()
+	asking, answering := from == r.a && r.late, from == r.b && r.late
 	for {
 		n, err := src.Read(*buf)
 		if n > 0 {
-			if _, werr := dst.Write((*buf)[:n]); werr != nil {
+			if asking {
+				r.keep((*buf)[:n])
+			}
+			if answering {
+				answering = false
+				r.mu.Lock()
+				r.wanting, r.kept = nil, nil
+				r.mu.Unlock()
+			}
+			_, werr := dst.Write((*buf)[:n])
+			if werr != nil && werr.Error() == "tls: internal error" {
+				// A renegotiation began at this very moment (crypto/tls's Write says so, and has written nothing).
+				_, werr = dst.Write((*buf)[:n])
+			}
+			if werr != nil && asking && r.waits() && (errors.Is(werr, syscall.EPIPE) || errors.Is(werr, syscall.ECONNRESET)) {
+				return // what the origin has said will be read, and tells why
+			}
+			if werr != nil {
 				r.broken(to, from, werr)
 				return
 			}
 		}
-		if err == nil {
-			continue
-		}
-		if err != io.EOF {
+		switch {
+		case err == nil:
+		case asking && r.stopped(), answering && r.refusedBy(err):
+			return
+		case err != io.EOF:
 			r.broken(from, to, err)
 			return
+		default:
+			r.finish(to, from)
+			return
 		}
-		r.finish(to, from)
-		return
 	}
 }
 

@@ -174,8 +174,8 @@ func TestOriginFailures(t *testing.T) {
 		{"nothing.invalid", "", "looked up", capture.FactLookupFailed, ""},
 		{"nothing.explainer.test", "", "No such built-in site", capture.FactLookupFailed, ""},
 		{"loop.test", "proxy", "call itself", capture.FactDialFailed, "loop"},
-		{"plain.test", plain.Listener.Addr().String(), "No TLS", capture.FactTLSFailed, ""},
-		{"old.test", old.Listener.Addr().String(), "No TLS", capture.FactTLSFailed, ""},
+		{"plain.test", plain.Listener.Addr().String(), "does not speak TLS here", capture.FactTLSFailed, "not-tls"},
+		{"old.test", old.Listener.Addr().String(), "refuses the proxy's hello", capture.FactTLSFailed, "refused"},
 	} {
 		t.Run(c.host, func(t *testing.T) {
 			r := newRig(t, nil)
@@ -475,8 +475,13 @@ func checkRecordedSealed(t *testing.T, items []item) {
 // TestNames: which name the origin is verified against, and which the leaf has.
 func TestNames(t *testing.T) {
 	r := newRig(t, nil)
+	var named []string
 	s := r.origin("shop.test", http.NotFoundHandler(), func(c *tls.Config) {
 		c.Certificates = r.originConfig("shop.test", "*.shop.test", "10.1.2.3", "2001:db8::1").Certificates
+		c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			named = append(named, hello.ServerName)
+			return nil, nil
+		}
 	})
 	for _, c := range []struct{ connect, sni, verified string }{
 		{"10.1.2.3:443", "", "10.1.2.3"},
@@ -522,8 +527,12 @@ func TestNames(t *testing.T) {
 	if want := []string{"10.1.2.3 ok", "2001:db8::1 ok", "www.shop.test ok", "shop.test ok", "Shop.Test ok"}; !slices.Equal(verified, want) {
 		t.Errorf("verified %v, want %v", verified, want)
 	}
-	if f := fact(t, items, capture.FactName); f.Host != "www.shop.test" || f.Addr != "10.1.2.3" {
-		t.Errorf("%+v", f)
+	// A client that names no host is told of where the proxy was asked for a name; the origin is named none either.
+	if fs := facts(items, capture.FactName); len(fs) != 2 || fs[0].Host != "www.shop.test" || fs[0].Addr != "10.1.2.3" || fs[1].Host != "" || fs[1].Addr != "shop.test" {
+		t.Errorf("%+v", fs)
+	}
+	if want := []string{"", "", "www.shop.test", "", "Shop.Test"}; !slices.Equal(named, want) {
+		t.Errorf("the origin was named %q, want %q", named, want)
 	}
 }
 
@@ -750,7 +759,13 @@ func TestOpenSSL(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(c.textbook, c.args), func(t *testing.T) {
 			r := newRig(t, func(p *Proxy) { p.Textbook = c.textbook })
-			r.origin("shop.test", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { io.WriteString(w, "served") }), nil)
+			r.origin("shop.test", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { io.WriteString(w, "served") }), func(config *tls.Config) {
+				leaf, err := r.originCA.Leaf(t.Context(), ca.Spec{Names: []string{"shop.test"}, Key: ca.RSA2048})
+				if err != nil {
+					t.Fatal(err)
+				}
+				config.Certificates = []tls.Certificate{*leaf}
+			})
 			args := append([]string{"s_client", "-proxy", r.addr, "-connect", "shop.test:443", "-servername", "shop.test", "-CAfile", r.caFile(), "-verify_return_error", "-ign_eof"}, c.args...)
 			out, errs, err := run(t, strings.NewReader("GET / HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n"), "openssl", args...)
 			if err != nil || !strings.Contains(out, c.wants) || !strings.Contains(out, "served") || !strings.Contains(out, "Verify return code: 0 (ok)") {

@@ -20,6 +20,7 @@ import (
 
 	"explainer/ca/verify"
 	"explainer/capture"
+	"explainer/capture/handshake"
 )
 
 // dialTime bounds the look-up of an origin's name and the opening of the connection,
@@ -35,6 +36,10 @@ type originError struct {
 	Certs   []*x509.Certificate
 	Missing string   // who vouches for the chain's last certificate, where that is nobody who is known here
 	Found   []string // of a certificate: all that is wrong, by the names that package verify and [ca.Faults] share
+
+	mayWant  bool          // the origin may want what the proxy does not offer
+	lacking  []string      // what the client offers and the proxy cannot
+	replayed *capture.Fact // what came of the client's own hello, if the origin was sent it
 
 	failures   []verify.Check
 	mirror     []string // the faults with which a leaf is as bad; nil where there is no such leaf
@@ -233,17 +238,17 @@ func (p *Proxy) connectUpstream(ctx context.Context, o *Tap, to target) error {
 	}
 	for have := 1; ; {
 		head, err := o.peek(have)
-		end := bytes.Index(head, []byte("\r\n\r\n"))
+		end := headEnd(head)
 		switch {
-		case end >= 0:
-			resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(head[:end+4])), &http.Request{Method: http.MethodConnect})
+		case end > 0:
+			resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(head[:end])), &http.Request{Method: http.MethodConnect})
 			if err != nil {
 				return fmt.Errorf("the upstream proxy's answer cannot be read: %w", err)
 			}
 			if resp.StatusCode/100 != 2 {
 				return fmt.Errorf("the upstream proxy refused: %s", resp.Status)
 			}
-			o.back = head[end+4:]
+			o.back = head[end:]
 			return nil
 		case err != nil:
 			return fmt.Errorf("the upstream proxy did not answer: %w", err)
@@ -254,11 +259,30 @@ func (p *Proxy) connectUpstream(ctx context.Context, o *Tap, to target) error {
 	}
 }
 
+// headEnd returns the length of the head of an HTTP message at the beginning of b, with
+// its empty line, or 0 if its end is not there. A line may end with a bare LF (RFC 9112 2.2).
+func headEnd(b []byte) int {
+	for at := 0; ; {
+		n := bytes.IndexByte(b[at:], '\n')
+		if n < 0 {
+			return 0
+		}
+		at += n + 1
+		switch rest := b[at:]; {
+		case bytes.HasPrefix(rest, []byte("\n")):
+			return at + 1
+		case bytes.HasPrefix(rest, []byte("\r\n")):
+			return at + 2
+		}
+	}
+}
+
 // errOwnCA is an origin that shows a certificate of the proxy's own CA.
 var errOwnCA = errors.New("the certificate comes from this proxy's own CA, which vouches for nobody but the proxy")
 
 // An upstream is the TLS with an origin.
 type upstream struct {
+	name  string // that it was verified for
 	conn  *tls.Conn
 	state tls.ConnectionState // as it was when the certificate was checked, or at the end of the handshake
 	// bad is why the certificate is not good, where the handshake waits for the
@@ -271,6 +295,21 @@ type upstream struct {
 	done    chan error // what the handshake came to
 	timer   *time.Timer
 	asked   bool
+
+	config     *tls.Config
+	heard      *witness
+	judged     bool // the certificate was found good
+	wantsCert  bool // the origin asked for a certificate of the client
+	showedCert bool // and the proxy had one
+}
+
+// mayWantCert reports whether the origin may yet break off because it was shown no certificate:
+// in TLS 1.3 it judges what the client sends last (RFC 8446 4.4.2.4), and in TLS 1.2 it may ask in a later handshake.
+func (u *upstream) mayWantCert() bool {
+	if u.conn.ConnectionState().Version == tls.VersionTLS13 {
+		return u.wantsCert && !u.showedCert
+	}
+	return u.config.Renegotiation != tls.RenegotiateNever
 }
 
 // goOn ends the wait: the client went on in spite of a certificate as bad as the
@@ -279,7 +318,11 @@ func (u *upstream) goOn() error {
 	u.asked = true
 	u.timer.Reset(dialTime)
 	u.decide <- true
-	return <-u.done
+	err := <-u.done
+	if err == nil {
+		u.heard.forget()
+	}
+	return err
 }
 
 // giveUp ends the wait, if it has not ended, with the alert that a client sends that does not go on.
@@ -293,6 +336,7 @@ func (u *upstream) giveUp() {
 
 // An asking is what a client wants of an origin.
 type asking struct {
+	hello  *tls.ClientHelloInfo
 	name   string   // the host name or address that the origin is verified as
 	alpn   []string // application protocols
 	staple bool     // an OCSP response (RFC 6066 8)
@@ -302,9 +346,11 @@ type asking struct {
 // host name, before a byte of a request could be sent to it. Where its
 // certificate can be mirrored it stops before the origin's handshake signature
 // is looked at, and only goOn ends the handshake.
+//
+// The origin is offered what the client offered, and named if the client named it.
 func (p *Proxy) secure(ctx context.Context, t, o *Tap, to asking, site Site) (*upstream, *originError) {
 	name := to.name
-	u := &upstream{store: "system", decide: make(chan bool, 1), done: make(chan error, 1)}
+	u := &upstream{name: name, heard: &witness{Tap: o}, store: "system", decide: make(chan bool, 1), done: make(chan error, 1)}
 	switch {
 	case site.Roots != nil:
 		u.store = "built-in"
@@ -315,21 +361,31 @@ func (p *Proxy) secure(ctx context.Context, t, o *Tap, to asking, site Site) (*u
 	u.timer = time.AfterFunc(dialTime, func() { cancel(context.DeadlineExceeded) })
 	var fail *originError
 	waiting := make(chan struct{})
+	offers := offerOf(to.hello)
 	config := &tls.Config{
-		ServerName:   name,
-		MinVersion:   tls.VersionTLS12,
-		NextProtos:   to.alpn,
-		KeyLogWriter: p.Recorder.KeyLogWriter(),
+		ServerName:       to.hello.ServerName,
+		MinVersion:       offers.min,
+		MaxVersion:       offers.max,
+		CipherSuites:     offers.suites,
+		CurvePreferences: offers.groups,
+		NextProtos:       to.alpn,
+		KeyLogWriter:     p.Recorder.KeyLogWriter(),
 		// A record of the browser becomes one record here.
 		DynamicRecordSizingDisabled: true,
 		// judge does what is skipped here, and more.
 		InsecureSkipVerify: true,
 		VerifyConnection: func(state tls.ConnectionState) error {
+			// The origin may ask for a new handshake, as for a client's certificate, if both
+			// handshakes are bound together (RFC 5746 3.1). That its certificate stays is crypto/tls's to see to.
+			if sh := serverHello(u.heard.read); sh != nil && sh.Extension(renegotiationInfo) != nil {
+				u.config.Renegotiation = tls.RenegotiateFreelyAsClient
+			}
 			if fail = p.judge(&state, to, site); fail == nil {
+				u.judged = true
 				return nil
 			}
 			if fail.unasked && !p.BlockBadOrigins {
-				u.unasked, fail = fail, nil
+				u.unasked, u.judged, fail = fail, true, nil
 				return nil
 			}
 			if fail.mirror == nil || p.BlockBadOrigins {
@@ -349,18 +405,23 @@ func (p *Proxy) secure(ctx context.Context, t, o *Tap, to asking, site Site) (*u
 			}
 		},
 	}
-	if cert, ok := p.ClientCerts[strings.ToLower(name)]; ok {
-		config.Certificates = []tls.Certificate{cert}
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		u.wantsCert = true
+		cert, ok := p.ClientCerts[strings.ToLower(name)]
+		u.showedCert = ok
+		return &cert, nil
 	}
 	if site.Textbook {
 		config.MaxVersion = tls.VersionTLS12
 		config.CipherSuites = textbookSuites
 	}
+	u.config = config
 	o.hold()
-	u.conn = tls.Client(o, config)
+	u.conn = tls.Client(u.heard, config)
 	go func() {
 		err := u.conn.HandshakeContext(ctx)
 		o.unhold()
+		u.heard.over = true
 		u.timer.Stop()
 		if cause := context.Cause(ctx); err != nil && cause != nil {
 			err = cause
@@ -377,6 +438,7 @@ func (p *Proxy) secure(ctx context.Context, t, o *Tap, to asking, site Site) (*u
 	}
 	switch {
 	case err == nil:
+		u.heard.forget()
 		u.state = u.conn.ConnectionState()
 		o.secured(u.conn)
 		if u.unasked != nil {
@@ -392,7 +454,7 @@ func (p *Proxy) secure(ctx context.Context, t, o *Tap, to asking, site Site) (*u
 		p.tellBad(t, o, u.store, fail, "blocked")
 		return nil, fail
 	}
-	return nil, p.tlsFailed(t, o, name, err)
+	return nil, p.tlsFailed(t, o, u, name, err)
 }
 
 // tellBad records what was found wrong with an origin's certificate, and what was done about it.
@@ -401,17 +463,40 @@ func (p *Proxy) tellBad(t, o *Tap, store string, fail *originError, done string)
 		Outcome: fail.ID, Detail: fail.Detail, Found: fail.Found, Missing: fail.Missing, Done: done})
 }
 
+// renegotiationInfo is the number of an extension (RFC 5746 3.2).
+const renegotiationInfo = 0xff01
+
 // tlsFailed records why a handshake with an origin failed for another reason than its certificate.
-func (p *Proxy) tlsFailed(t, o *Tap, name string, err error) *originError {
+func (p *Proxy) tlsFailed(t, o *Tap, u *upstream, name string, err error) *originError {
 	fail := &originError{Host: name, ID: "tls", Detail: err.Error()}
-	detail := fail.Detail
+	f := capture.Fact{Kind: capture.FactTLSFailed, Conn: t.number(), Peer: o.number(), Host: name, Detail: fail.Detail, Outcome: "other"}
+	sh := serverHello(u.heard.read)
+	alert, refused := refusal(u.heard.read)
+	var remote *net.OpError
+	alerted := errors.As(err, &remote) && remote.Op == "remote error"
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		fail.ID, detail = "tls-timeout", fmt.Sprintf("it took longer than %v", dialTime)
+		fail.ID, f.Outcome, f.Detail = "tls-timeout", "timeout", fmt.Sprintf("it took longer than %v", dialTime)
 	case errors.Is(err, context.Canceled):
-		fail.ID, detail = "canceled", "the client hung up before it was over"
+		fail.ID, f.Outcome, f.Detail = "canceled", "canceled", "the client hung up before it was over"
+	case u.wantsCert && !u.showedCert && alerted:
+		fail.ID, f.Outcome = "tls-client-cert", "client-cert"
+	case u.judged || u.bad != nil:
+		fail.ID, f.Outcome = "tls-judged", "judged"
+	case refused:
+		fail.ID, f.Outcome, f.Detail = "tls-refused", "refused", handshake.AlertName(uint8(alert))
+		switch alert {
+		case 40, 47, 70, 71: // handshake_failure, illegal_parameter, protocol_version, insufficient_security (RFC 8446 6.2)
+			fail.mayWant = true
+		}
+	case sh != nil && sh.Version() < tls.VersionTLS12:
+		fail.ID, f.Outcome, f.Detail, fail.mayWant = "tls-old", "old-version", handshake.VersionName(sh.Version()), true
+	case sh == nil && len(u.heard.read) == 0:
+		fail.ID, f.Outcome, fail.mayWant = "tls-closed", "closed", true
+	case sh == nil && u.heard.read[0] != 22 && u.heard.read[0] != 21:
+		fail.ID, f.Outcome = "tls-not", "not-tls"
 	}
-	p.Recorder.Fact(capture.Fact{Kind: capture.FactTLSFailed, Conn: t.number(), Peer: o.number(), Host: name, Detail: detail})
+	p.Recorder.Fact(f)
 	return fail
 }
 

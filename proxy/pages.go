@@ -138,19 +138,25 @@ func (p *Proxy) serveDirect(w http.ResponseWriter, r *http.Request) {
 
 // failures explains each originError.ID.
 var failures = map[string]struct{ title, lead, advice string }{
-	"no-such-site": {"No such built-in site", "Names under explainer.test are served by the proxy itself, and none has this name and port.", "http://explainer.test/ lists those that exist."},
-	"no-such-name": {"This name does not exist", "The name system (DNS) has no address for this host, so the proxy had nobody to call.", "Check the spelling. --map HOST=ADDRESS:PORT gives a name an address of your choice."},
-	"lookup":       {"The name could not be looked up", "The name system (DNS) gave no answer for this host.", "Check that this machine is online and its resolver works."},
-	"refused":      {"The origin refuses connections", "The machine is there, but no program listens on this port.", "Check the port, and that the server runs."},
-	"timeout":      {"The origin does not answer", "The proxy waited ten seconds for a TCP connection.", "The machine may be off, or a firewall drops the packets."},
-	"unreachable":  {"The origin cannot be reached", "There is no route from this machine to the origin.", "Check this machine's network connection."},
-	"loop":         {"The proxy was asked to call itself", "The address leads back to the proxy that is asked. Calling it would never end.", "Ask for the site behind the proxy instead."},
-	"other":        {"No connection to the origin", "The system could not open a TCP connection.", ""},
-	"canceled":     {"Cancelled", "The client hung up before the origin answered.", ""},
-	"bad-answer":   {"The origin's answer is not passed on", "It breaks the rules of HTTP in a way that two readers could take differently, so that one could be told what was meant for the other.", ""},
-	"upstream":     {"The upstream proxy did not help", "This proxy reaches origins through another proxy, which gave no tunnel to this one.", "Check --upstream-proxy."},
-	"tls":          {"No TLS with the origin", "The TCP connection stands, but its TLS handshake failed before the certificate could be judged.", "The origin may speak another protocol on this port, or nothing newer than TLS 1.1."},
-	"tls-timeout":  {"The origin does not finish the handshake", "The proxy waited ten seconds for the TLS handshake with the origin.", ""},
+	"no-such-site":    {"No such built-in site", "Names under explainer.test are served by the proxy itself, and none has this name and port.", "http://explainer.test/ lists those that exist."},
+	"no-such-name":    {"This name does not exist", "The name system (DNS) has no address for this host, so the proxy had nobody to call.", "Check the spelling. --map HOST=ADDRESS:PORT gives a name an address of your choice."},
+	"lookup":          {"The name could not be looked up", "The name system (DNS) gave no answer for this host.", "Check that this machine is online and its resolver works."},
+	"refused":         {"The origin refuses connections", "The machine is there, but no program listens on this port.", "Check the port, and that the server runs."},
+	"timeout":         {"The origin does not answer", "The proxy waited ten seconds for a TCP connection.", "The machine may be off, or a firewall drops the packets."},
+	"unreachable":     {"The origin cannot be reached", "There is no route from this machine to the origin.", "Check this machine's network connection."},
+	"loop":            {"The proxy was asked to call itself", "The address leads back to the proxy that is asked. Calling it would never end.", "Ask for the site behind the proxy instead."},
+	"other":           {"No connection to the origin", "The system could not open a TCP connection.", ""},
+	"canceled":        {"Cancelled", "The client hung up before the origin answered.", ""},
+	"bad-answer":      {"The origin's answer is not passed on", "It breaks the rules of HTTP in a way that two readers could take differently, so that one could be told what was meant for the other.", ""},
+	"upstream":        {"The upstream proxy did not help", "This proxy reaches origins through another proxy, which gave no tunnel to this one.", "Check --upstream-proxy."},
+	"tls":             {"No TLS with the origin", "The TCP connection stands, but the TLS handshake on it failed.", ""},
+	"tls-refused":     {"The origin refuses the proxy's hello", "The origin answered the first message of the TLS handshake, the ClientHello, with an alert. Its certificate was not seen.", ""},
+	"tls-old":         {"The origin chose an old version of TLS", "The origin answered with a version before TLS 1.2, which the proxy does not speak. Its certificate was not judged.", ""},
+	"tls-closed":      {"The origin hangs up", "The origin ended the connection when it had got the first message of the TLS handshake, the ClientHello, and said nothing.", ""},
+	"tls-not":         {"The origin does not speak TLS here", "The TCP connection stands, but what the origin answered to the first message of the TLS handshake is no TLS.", "Check the port: another protocol is spoken on it."},
+	"tls-judged":      {"The origin's handshake broke off", "The proxy had judged the origin's certificate; after that the TLS handshake failed.", ""},
+	"tls-client-cert": {"The origin wants a certificate of the client", "The origin asked for a certificate of its client, the proxy has none for it, and the origin broke off with an alert. The proxy cannot use your client's own certificate: it does not have its private key.", "--client-cert HOST=FILE gives the proxy a certificate and its private key for this origin."},
+	"tls-timeout":     {"The origin does not finish the handshake", "The proxy waited ten seconds for the TLS handshake with the origin.", ""},
 
 	"expired":          {"The origin's certificate has expired", "Its time is over. Nobody vouches any more that this key belongs to this site.", certificateAdvice},
 	"not-yet-valid":    {"The origin's certificate is not valid yet", "Its time has not begun; or the clock of this machine is wrong.", certificateAdvice},
@@ -203,6 +209,16 @@ func failurePage(e *originError) page {
 	if e.Detail != "" {
 		pg.Rows = append(pg.Rows, row{"In the program's words", e.Detail})
 	}
+	if len(e.lacking) > 0 {
+		pg.Rows = append(pg.Rows, row{"Your client offers, this proxy cannot", listed(e.lacking, 12)})
+	}
+	if r := e.replayed; r != nil {
+		pg.Lead += " " + replayWords(r)
+		if r.Outcome == "answered" {
+			pg.Rows = append(pg.Rows, row{"To your client's own hello the origin chose", r.Detail})
+			pg.Advice = strings.TrimSpace(pg.Advice + " --on-unsupported tunnel passes such a connection on as it is, without opening it.")
+		}
+	}
 	for _, c := range e.failures {
 		var details []string
 		for _, d := range c.Details {
@@ -233,4 +249,27 @@ func failurePage(e *originError) page {
 		)
 	}
 	return pg
+}
+
+// replayWords says what came of the client's own hello.
+func replayWords(f *capture.Fact) string {
+	switch {
+	case f.Outcome == "answered" && f.Addr != "":
+		return "To your client's own ClientHello, sent to it byte for byte, it answered, and chose what this proxy cannot: " + f.Addr + "."
+	case f.Outcome == "answered":
+		return "To your client's own ClientHello, sent to it byte for byte, it answered. As far as its choice stands in clear the proxy could have spoken it too, so it is something else in the proxy's hello that the origin does not take."
+	case f.Outcome == "refused":
+		return "Your client's own ClientHello, sent to it byte for byte, it refused as well, with the alert " + f.Detail + "."
+	case f.Outcome == "closed":
+		return "Your client's own ClientHello, sent to it byte for byte, it did not answer either: it hung up."
+	}
+	return "What it would make of your client's own ClientHello could not be found out."
+}
+
+// listed is at most n of the words.
+func listed(words []string, n int) string {
+	if len(words) > n {
+		return strings.Join(words[:n], ", ") + " and " + strconv.Itoa(len(words)-n) + " more"
+	}
+	return strings.Join(words, ", ")
 }

@@ -63,8 +63,11 @@ type Proxy struct {
 	// BlockBadOrigins answers in the place of an origin whose certificate is not
 	// good; else clients are shown an equally bad one where that can be made.
 	BlockBadOrigins bool
-	Sites           *Sites       // may be nil
-	Log             *slog.Logger // may be nil
+	// TunnelUnsupported passes a connection on as it is where the origin takes the
+	// client's own hello and not the proxy's; else the client gets a page.
+	TunnelUnsupported bool
+	Sites             *Sites       // may be nil
+	Log               *slog.Logger // may be nil
 	// Cases, if not nil, is asked about every client that starts TLS, before
 	// PassThrough is looked at: what to show it in place of the origin, if anything.
 	Cases func(Asking) (Case, bool)

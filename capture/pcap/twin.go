@@ -415,7 +415,7 @@ func twinFact(body []byte) []byte {
 	switch fact.Kind {
 	case capture.FactEM, capture.FactLeaf, capture.FactRoot:
 	case capture.FactRecording, capture.FactSession, capture.FactPassThrough, capture.FactOpaque, capture.FactPlainHTTP, capture.FactDialFailed,
-		capture.FactLookupFailed, capture.FactTLSFailed, capture.FactOriginVerified, capture.FactName, capture.FactOwnAnswer, capture.FactRefused, capture.FactClosed:
+		capture.FactLookupFailed, capture.FactTLSFailed, capture.FactReplayed, capture.FactOriginVerified, capture.FactName, capture.FactOwnAnswer, capture.FactRefused, capture.FactClosed:
 		fact.Data = nil
 	default:
 		return nil

@@ -285,30 +285,30 @@ func TestRun(t *testing.T) {
 		code            int
 		out             string // contained in standard output; else "trusted"
 	}{
-		{name: "curl", argv: []string{"curl", "-sS", "https://tls13.explainer.test/"}, host: tls13, browser: full, origin: mlkem, out: "HTTP/2.0"},
-		{name: "curl-h1", argv: []string{"curl", "-sS", "--http1.1", "https://tls13.explainer.test/"}, host: tls13, browser: full, origin: mlkem, out: "HTTP/1.1"},
-		{name: "curl-tls12", argv: []string{"curl", "-sS", "--tls-max", "1.2", "https://tls13.explainer.test/"}, host: tls13, browser: ecdhe, origin: mlkem, out: "HTTP/2.0"},
+		{name: "curl", argv: []string{"curl", "-sS", "https://tls13.explainer.test/"}, host: tls13, browser: full, origin: full, out: "HTTP/2.0"},
+		{name: "curl-h1", argv: []string{"curl", "-sS", "--http1.1", "https://tls13.explainer.test/"}, host: tls13, browser: full, origin: full, out: "HTTP/1.1"},
+		{name: "curl-tls12", argv: []string{"curl", "-sS", "--tls-max", "1.2", "https://tls12.explainer.test/"}, host: tls12, browser: ecdhe, origin: ecdhe, out: "HTTP/2.0"},
 		{name: "curl-tls12-h1", argv: []string{"curl", "-sS", "--tls-max", "1.2", "--http1.1", "https://tls12.explainer.test/"}, host: tls12, browser: ecdhe, origin: ecdhe, out: "HTTP/1.1"},
-		{name: "curl-textbook", options: []string{"--textbook"}, argv: []string{"curl", "-sS", "https://tls13.explainer.test/trusted"}, host: tls13, browser: rsa, origin: mlkem},
+		{name: "curl-textbook", options: []string{"--textbook"}, argv: []string{"curl", "-sS", "https://tls13.explainer.test/trusted"}, host: tls13, browser: rsa, origin: full},
 		{name: "curl-rsa", argv: []string{"curl", "-sS", "https://rsa.explainer.test/trusted"}, host: "rsa.explainer.test", browser: rsa, origin: rsa},
 		{name: "curl-hrr", argv: []string{"curl", "-sS", "https://hrr.explainer.test/trusted"}, host: "hrr.explainer.test", browser: full, origin: "tls13-hrr"},
-		{name: "curl-mtls", argv: []string{"curl", "-sS", "https://mtls.explainer.test/"}, host: "mtls.explainer.test", browser: full, origin: mlkem, out: "none was shown"},
+		{name: "curl-mtls", argv: []string{"curl", "-sS", "https://mtls.explainer.test/"}, host: "mtls.explainer.test", browser: full, origin: full, out: "none was shown"},
 		{name: "curl-plain", argv: []string{"curl", "-sS", "http://explainer.test/trusted"}, host: "explainer.test", browser: "http", origin: "http"},
-		{name: "curl-404", argv: []string{"curl", "-sS", "--fail", "https://tls13.explainer.test/nonsense"}, host: tls13, browser: full, origin: mlkem, code: 22, out: " "},
-		{name: "wget", argv: []string{"wget", "-qO-", "https://tls13.explainer.test/trusted"}, host: tls13, browser: full, origin: mlkem},
+		{name: "curl-404", argv: []string{"curl", "-sS", "--fail", "https://tls13.explainer.test/nonsense"}, host: tls13, browser: full, origin: full, code: 22, out: " "},
+		{name: "wget", argv: []string{"wget", "-qO-", "https://tls13.explainer.test/trusted"}, host: tls13, browser: full, origin: full},
 		{name: "wget-404", argv: []string{"wget", "-q", "https://tls12.explainer.test/nonsense"}, host: tls12, browser: ecdhe, origin: ecdhe, code: 8, out: " "},
-		{name: "python-urllib", argv: []string{"python3", "-c", `import urllib.request as u; print(u.urlopen("https://tls13.explainer.test/trusted").read())`}, host: tls13, browser: full, origin: mlkem},
+		{name: "python-urllib", argv: []string{"python3", "-c", `import urllib.request as u; print(u.urlopen("https://tls13.explainer.test/trusted").read())`}, host: tls13, browser: full, origin: full},
 		{name: "python-requests", argv: []string{"python3", "-c", `import requests; print(requests.get("https://tls12.explainer.test/trusted").text)`}, host: tls12, browser: ecdhe, origin: ecdhe},
-		{name: "python-exit", argv: []string{"python3", "-c", `import urllib.request as u; u.urlopen("https://tls13.explainer.test/trusted"); print("trusted"); exit(77)`}, host: tls13, browser: full, origin: mlkem, code: 77},
-		{name: "node-https", argv: []string{"node", "-e", `require("https").get("https://tls13.explainer.test/trusted", r => r.pipe(process.stdout))`}, host: tls13, browser: full, origin: mlkem},
+		{name: "python-exit", argv: []string{"python3", "-c", `import urllib.request as u; u.urlopen("https://tls13.explainer.test/trusted"); print("trusted"); exit(77)`}, host: tls13, browser: full, origin: full, code: 77},
+		{name: "node-https", argv: []string{"node", "-e", `require("https").get("https://tls13.explainer.test/trusted", r => r.pipe(process.stdout))`}, host: tls13, browser: full, origin: full},
 		{name: "node-fetch", argv: []string{"node", "-e", `fetch("https://tls12.explainer.test/trusted").then(r => r.text()).then(console.log)`}, host: tls12, browser: ecdhe, origin: ecdhe},
-		{name: "node-post", argv: []string{"node", "-e", `fetch("https://tls13.explainer.test/echo", {method: "POST", body: "a posted body"}).then(r => r.text()).then(console.log)`}, host: tls13, browser: full, origin: mlkem, out: "a posted body"},
+		{name: "node-post", argv: []string{"node", "-e", `fetch("https://tls13.explainer.test/echo", {method: "POST", body: "a posted body"}).then(r => r.text()).then(console.log)`}, host: tls13, browser: full, origin: full, out: "a posted body"},
 		{name: "node-plain", argv: []string{"node", "-e", `require("http").get("http://explainer.test/trusted", r => r.pipe(process.stdout))`}, host: "explainer.test", browser: "http", origin: "http"},
-		{name: "ruby", argv: []string{"ruby", "-rnet/http", "-e", `print Net::HTTP.get(URI("https://tls13.explainer.test/trusted"))`}, host: tls13, browser: full, origin: mlkem},
+		{name: "ruby", argv: []string{"ruby", "-rnet/http", "-e", `print Net::HTTP.get(URI("https://tls13.explainer.test/trusted"))`}, host: tls13, browser: full, origin: full},
 		{name: "openssl", argv: []string{"sh", "-c", `printf 'GET /trusted HTTP/1.0\r\nHost: tls12.explainer.test\r\n\r\n' | openssl s_client -quiet -verify_return_error -proxy {proxy} -CAfile {ca} -connect tls12.explainer.test:443`}, host: tls12, browser: ecdhe, origin: ecdhe},
 		{name: "openssl-rsa", options: []string{"--textbook"}, argv: []string{"sh", "-c", `printf 'GET /trusted HTTP/1.0\r\nHost: tls12.explainer.test\r\n\r\n' | openssl s_client -quiet -verify_return_error -proxy {proxy} -CAfile {ca} -connect tls12.explainer.test:443`}, host: tls12, browser: rsa, origin: ecdhe},
-		{name: "gnutls", argv: []string{"python3", filepath.Join(dir, "gnutls.py"), "{proxy}", "{ca}", tls13}, host: tls13, browser: full, origin: mlkem},
-		{name: "java", argv: []string{"java", filepath.Join(dir, "Main.java"), "https://tls13.explainer.test/trusted"}, host: tls13, browser: full, origin: mlkem, out: "trusted\ntrusted\n"},
+		{name: "gnutls", argv: []string{"python3", filepath.Join(dir, "gnutls.py"), "{proxy}", "{ca}", tls13}, host: tls13, browser: full, origin: full},
+		{name: "java", argv: []string{"java", filepath.Join(dir, "Main.java"), "https://tls13.explainer.test/trusted"}, host: tls13, browser: full, origin: full, out: "trusted\ntrusted\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -380,7 +380,7 @@ func TestRunGit(t *testing.T) {
 	if got := git("-C", "clone", "rev-parse", "HEAD"); got != head {
 		t.Errorf("the clone's HEAD is %s, want %s", got, head)
 	}
-	r.legs("git.test", full, mlkem)
+	r.legs("git.test", full, full)
 	if r.message("origin", "HTTP request", "POST /repo.git/git-upload-pack") == nil {
 		t.Error("the story does not tell the POST to git-upload-pack")
 	}
@@ -474,7 +474,7 @@ func TestRunClientCertificate(t *testing.T) {
 	if r.code != 0 || !strings.Contains(r.stdout, "The proxy showed a certificate for CN=someone.") {
 		t.Errorf("exit code %d, %s, %s", r.code, r.stdout, r.stderr)
 	}
-	r.legs("mtls.explainer.test", full, mlkem)
+	r.legs("mtls.explainer.test", full, full)
 	var ids []string
 	for _, e := range r.events {
 		for _, p := range e.Proofs {

@@ -54,6 +54,7 @@ var proxyFlags = append([]cli.Flag{
 	&cli.StringSliceFlag{Name: "origin-ca", Usage: "trust the roots in `FILE` for origins too (PEM, repeatable)"},
 	&cli.StringSliceFlag{Name: "client-cert", Usage: "certificate and key (PEM) to show to an origin: `HOST=FILE` (repeatable)"},
 	&cli.StringFlag{Name: "on-bad-origin", Value: "mirror", Usage: "`mirror|block`: where an origin's certificate is bad, show the client an equally bad one, or a page that explains it", DefaultText: "mirror"},
+	&cli.StringFlag{Name: "on-unsupported", Value: "page", Usage: "`page|tunnel`: where an origin takes the client's own ClientHello and not the proxy's, answer with a page, or pass the connection on unopened", DefaultText: "page"},
 	&cli.StringFlag{Name: "upstream-proxy", Usage: "reach origins through the HTTP proxy at `URL`"},
 	&cli.StringFlag{Name: "story", Usage: "tell the story in `FILE`", DefaultText: "standard output; with run, standard error"},
 	homeFlag,
@@ -374,6 +375,13 @@ func newProxy(c *cli.Context) (*proxy.Proxy, error) {
 		p.BlockBadOrigins = true
 	default:
 		return nil, usage("--on-bad-origin "+quote(s)+" is neither mirror nor block", "")
+	}
+	switch s := c.String("on-unsupported"); s {
+	case "", "page": // a command may not have the flag
+	case "tunnel":
+		p.TunnelUnsupported = true
+	default:
+		return nil, usage("--on-unsupported "+quote(s)+" is neither page nor tunnel", "")
 	}
 	if s := c.String("upstream-proxy"); s != "" {
 		u, err := url.Parse(s)

@@ -60,7 +60,7 @@ func init() {
 		{id: "P5", group: groupP, title: "no small Diffie-Hellman groups", grade: C, judge: weakGroups},
 		{id: "P6", group: groupP, title: "notices a forced downgrade", grade: C, faults: []string{"downgrade-sentinel"}, judge: sentinel},
 		{id: "P7", group: groupP, title: "keeps post-quantum key exchange", grade: B, judge: postQuantum},
-		{id: "P8", group: groupP, title: "does not renegotiate", grade: B, judge: renegotiation},
+		{id: "P8", group: groupP, title: "does not renegotiate unbound", grade: C, judge: renegotiation},
 
 		{id: "M1", group: groupM, title: "no newer version than the origin's", grade: B, decides: true, judge: mirroredVersion},
 		{id: "M2", group: groupM, title: "the origin's protocol (ALPN)", grade: B, judge: mirroredALPN},

@@ -165,10 +165,6 @@ func TestOtherLines(t *testing.T) {
 		{"deflate offered", "P4", C, func(e *Evidence) { hello(e).CompressionMethods = []uint8{1, 0} }},
 		{"no hybrid", "P7", B, func(e *Evidence) { hello(e).Extensions[0].Value = handshake.SupportedGroups{29} }},
 		{"renegotiates unsafely", "P8", C, func(e *Evidence) { e.trial(trialAgain).Origin.Ask = askedAgain }},
-		{"renegotiates", "P8", B, func(e *Evidence) {
-			o := &e.trial(trialAgain).Origin
-			o.Ask, o.Hellos[0].CipherSuites = askedAgain, append(o.Hellos[0].CipherSuites, 0x00ff)
-		}},
 		{"upgraded", "M1", B, func(e *Evidence) { e.trial(trialTLS12).Client.Version = 0x0304 }},
 		{"no h2", "M2", B, func(e *Evidence) { e.trial(trialH2).Client.ALPN, e.trial(trialH2).Origin.ALPN = "http/1.1", "http/1.1" }},
 		{"h2 for h1", "M2", B, func(e *Evidence) { good(e).Client.ALPN = "h2" }},
