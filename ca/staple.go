@@ -187,16 +187,18 @@ func (s said) sign(about *big.Int, issuer, signer *x509.Certificate, key crypto.
 // signWith signs content with the algorithm that goes with a key, and returns its identifier in DER.
 func signWith(key crypto.Signer, content []byte) (algorithm, signature []byte, err error) {
 	id := pkix.AlgorithmIdentifier{Algorithm: oidECDSAWithSHA256}
+	sign := func() ([]byte, error) { return signAs(id.Algorithm, key, content) }
 	switch key.Public().(type) {
 	case *rsa.PublicKey:
 		id = pkix.AlgorithmIdentifier{Algorithm: oidSHA256WithRSA, Parameters: asn1.NullRawValue}
 	case ed25519.PublicKey:
 		id.Algorithm = oidEd25519
-		signature, err = key.Sign(rand.Reader, content, crypto.Hash(0))
+		sign = func() ([]byte, error) { return key.Sign(rand.Reader, content, crypto.Hash(0)) }
 	}
-	if algorithm, err = asn1.Marshal(id); err == nil && signature == nil {
-		signature, err = signAs(id.Algorithm, key, content)
+	if algorithm, err = asn1.Marshal(id); err != nil {
+		return nil, nil, err
 	}
+	signature, err = sign()
 	return algorithm, signature, err
 }
 

@@ -13,6 +13,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"math/big"
 	"net/http"
@@ -479,5 +480,73 @@ func TestNotAsked(t *testing.T) {
 				t.Error("the client is said to have gone on in spite of something")
 			}
 		})
+	}
+}
+
+// TestUnknownIssuer: an origin under a root that is not known here, and that it rightly does not send, fails
+// for curl as without the proxy. Where the issuer's certificate could be fetched a page stands for
+// it. Both give the name that --origin-ca is to be given the certificate of.
+func TestUnknownIssuer(t *testing.T) {
+	const host = "www.shop.test"
+	for name, fetch := range map[string][]string{"unknown": nil, "ldap": {"ldap://ca.test/cn=root"}, "fetch": {"http://ca.test/root.crt"}} {
+		for _, below := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, below), func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t, nil)
+				p, key := newPKI(t, newKey(t, "P-256")), newKey(t, "P-256")
+				issuer, signer, missing := p.root, p.rootKey, "test root"
+				template := &x509.Certificate{
+					Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+					KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, IssuingCertificateURL: fetch,
+				}
+				var sent [][]byte
+				if below {
+					inter := *p.inter
+					inter.IssuingCertificateURL = fetch
+					issuer, signer = p.sign(&inter, p.root, p.interKey, p.rootKey), p.interKey
+					template.IssuingCertificateURL = []string{"http://ca.test/i.crt"} // which was sent
+					sent = [][]byte{issuer.Raw}
+				}
+				leaf := p.sign(template, issuer, key, signer)
+				r.origin(host, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello from the origin") }), func(c *tls.Config) {
+					c.Certificates = []tls.Certificate{{Certificate: append([][]byte{leaf.Raw}, sent...), PrivateKey: key}}
+				})
+				out, errs, err := run(t, nil, "curl", "-sS", "--cacert", r.caFile(), "-x", "http://"+r.addr, "https://"+host+"/")
+				if name != "fetch" {
+					if out, errs, err := run(t, nil, "curl", "-sSk", "-x", "http://"+r.addr, "https://"+host+"/"); err != nil || out != "hello from the origin" {
+						t.Errorf("curl -k: %v: %s%s", err, errs, out)
+					}
+				}
+				f := facts(r.items(), capture.FactOriginVerified)[0]
+				if f.Missing != missing || f.Outcome != "untrusted-root" {
+					t.Errorf("%+v", f)
+				}
+				if name == "fetch" {
+					if err != nil || !strings.Contains(out, "--origin-ca FILE") || !strings.Contains(out, `"`+missing+`"`) || f.Done != "blocked" || !slices.Equal(f.Found, []string{"incomplete-chain"}) {
+						t.Errorf("%v: %s%s\n%+v", err, errs, out, f)
+					}
+					return
+				}
+				if err == nil || err.Error() != "exit status 60" || f.Done != "mirrored" || !slices.Equal(f.Found, []string{"issuer-unknown"}) {
+					t.Errorf("%v: %s%s\n%+v", err, errs, out, f)
+				}
+			})
+		}
+	}
+}
+
+// TestForgedKeyID: an origin cannot have its wrong key identifier come out right because it is that of the proxy's own CA.
+func TestForgedKeyID(t *testing.T) {
+	const host = "www.shop.test"
+	r := newRig(t, nil)
+	o := oddOrigin{aki: string(r.Authority.Certificate().SubjectKeyId)}
+	o.serve(t, r, host)
+	resp, err := r.client(true).Get("https://" + host + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if f := fact(t, r.items(), capture.FactOriginVerified); resp.StatusCode != http.StatusBadGateway || f.Done != "blocked" || !slices.Equal(f.Found, []string{"aki-mismatch"}) {
+		t.Errorf("%s: %+v", resp.Status, f)
 	}
 }
