@@ -546,3 +546,48 @@ func BenchmarkLeaf(b *testing.B) {
 		}
 	})
 }
+
+// TestKeys: a leaf's key is like the origin's or weaker, and a client that cannot take
+// it gets none that is stronger; a long RSA key is made once, others for each leaf.
+func TestKeys(t *testing.T) {
+	modulus := func(bits uint) *rsa.PublicKey {
+		return &rsa.PublicKey{N: new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), bits-1), big.NewInt(1)), E: 65537}
+	}
+	for bits, want := range map[uint]int{512: 0, 1023: 0, 1024: 1024, 1536: 1536, 2047: 2047, 2048: 2048, 2049: 2048, 3071: 2048, 3072: 3072, 4095: 3072, 4096: 4096, 8192: 4096} {
+		key, ok := KeyOf(modulus(bits))
+		if ok != (want > 0) || ok && key != (Key{x509.RSA, want}) {
+			t.Errorf("%d bits: %v, %v", bits, key, ok)
+		}
+	}
+	strength := func(k Key) int { // NIST SP 800-57 part 1, 5.6.1.1, but that P-256 is no more than RSA-2048
+		switch {
+		case k.Kind == x509.RSA && k.Bits < 2048:
+			return 0
+		case k == P384:
+			return 2
+		case k == P521:
+			return 3
+		}
+		return 1
+	}
+	for _, key := range []Key{P256, P384, P521, Ed25519, {x509.RSA, 1024}, RSA2048, {x509.RSA, 4096}} {
+		for _, other := range key.Instead() {
+			if strength(other) > strength(key) || other == key {
+				t.Errorf("%v in place of %v", other, key)
+			}
+		}
+	}
+	for bits, shared := range map[int]bool{2048: false, 3072: true} {
+		one, err := Key{x509.RSA, bits}.make()
+		if err != nil {
+			t.Fatal(err)
+		}
+		two, err := Key{x509.RSA, bits}.make()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if public := one.Public().(*rsa.PublicKey); public.Equal(two.Public()) != shared || public.N.BitLen() != bits {
+			t.Errorf("%d bits: the same key %v", bits, !shared)
+		}
+	}
+}

@@ -82,8 +82,8 @@ func newKey(t *testing.T, kind string) (key crypto.Signer) {
 		key, err = ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	case "Ed25519":
 		_, key, err = ed25519.GenerateKey(rand.Reader)
-	case "RSA-1024", "RSA-1536", "RSA-2048", "RSA-3072":
-		bits := map[string]int{"RSA-1024": 1024, "RSA-1536": 1536, "RSA-2048": 2048, "RSA-3072": 3072}[kind]
+	case "RSA-1024", "RSA-1536", "RSA-2048":
+		bits := map[string]int{"RSA-1024": 1024, "RSA-1536": 1536, "RSA-2048": 2048}[kind]
 		key, err = rsa.GenerateKey(rand.Reader, bits)
 	default:
 		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -136,7 +136,6 @@ func oddOrigins() []oddOrigin {
 		{id: "good-p521", key: "P-521"},
 		{id: "good-ed25519", key: "Ed25519"},
 		{id: "good-rsa", key: "RSA-2048"},
-		{id: "good-rsa3072", key: "RSA-3072"},
 		{id: "good-no-eku", leaf: purposes()},
 		{id: "good-no-ku", leaf: usage(0)},
 		{id: "good-two-purposes", leaf: purposes(x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth)},
@@ -345,7 +344,7 @@ func TestAlikeBlocked(t *testing.T) {
 // TestAlikeToCurl: curl ends as it ends without the proxy, also when it asks for the OCSP response.
 func TestAlikeToCurl(t *testing.T) {
 	for _, o := range oddOrigins() {
-		if o.blocked || o.id == "good-rsa3072" {
+		if o.blocked {
 			continue
 		}
 		t.Run(o.id, func(t *testing.T) {

@@ -446,6 +446,7 @@ func (s *session) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		config.Certificates = []tls.Certificate{*leaf} // crypto/tls wants one, and will not show it
 		return config, nil
 	}
+	t.SetDeadline(time.Now().Add(handshakeTime)) // a long RSA key may have had to be made
 	leaf, err := s.show(leaf)
 	if err != nil {
 		return nil, err
