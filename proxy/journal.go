@@ -15,8 +15,10 @@ const (
 	// journalMemory bounds the bytes of the stream that wait in memory for whoever
 	// follows. Beyond it they are read from the recording's file, or put into the spool.
 	journalMemory = 16 << 20
-	// journalMost is where the spool is given up: its disk is slower than the traffic, which does not wait for it.
-	journalMost = 4 * journalMemory
+	// journalMost is where the spool gets journalPatience to take some of it; then it
+	// is given up: its disk is slower than the traffic, which does not wait for it.
+	journalMost     = 2 * journalMemory
+	journalPatience = 250 * time.Millisecond
 	// spillSize is how much is written to the spool at a time.
 	spillSize = 1 << 20
 	// spareLeast is the capacity of buffers that are used again.
@@ -107,7 +109,7 @@ func (j *journal) drop() {
 	j.pieces[0] = nil
 	j.pieces = j.pieces[1:]
 	j.memory -= len(p.data)
-	if !p.busy && cap(p.data) >= spareLeast && len(j.spares) < 8 {
+	if !p.busy && cap(p.data) >= spareLeast && len(j.spares) < journalMemory/spareLeast { // new memory costs more than what is written to it
 		j.spares = append(j.spares, p.data[:0])
 	}
 }
@@ -192,6 +194,19 @@ func (j *journal) overflows() (bool, error) {
 	if j.kept || j.memory <= journalMemory {
 		return false, nil
 	}
+	if j.memory > journalMost {
+		late := false
+		timer := time.AfterFunc(journalPatience, func() {
+			j.mu.Lock()
+			late = true
+			j.changed.Broadcast()
+			j.mu.Unlock()
+		})
+		defer timer.Stop()
+		for j.memory > journalMost && j.failed == nil && j.spooled+spillSize <= j.limit && !late {
+			j.changed.Wait()
+		}
+	}
 	return j.failed != nil || j.spooled+spillSize > j.limit || j.memory > journalMost, j.failed
 }
 
@@ -268,6 +283,7 @@ func (j *journal) spool() {
 		switch {
 		case err != nil:
 			j.failed = err
+			j.changed.Broadcast()
 			if fresh && s.file != nil {
 				s.file.Close()
 				os.Remove(s.file.Name())
@@ -288,6 +304,7 @@ func (j *journal) spool() {
 			for range batch {
 				j.drop()
 			}
+			j.changed.Broadcast()
 		}
 	}
 }
