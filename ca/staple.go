@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha1"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -27,13 +28,15 @@ type said struct {
 	produced   []byte // GeneralizedTime, whole
 	status     []byte // CertStatus, whole
 	this, next []byte // GeneralizedTime, whole; next is explicitly tagged, and may be nil
+	sha256     bool   // the certificate is named by SHA-256, which some clients do not know; else by SHA-1
 }
 
 var (
-	oidBasicOCSP     = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 1} // RFC 6960 4.2.1
-	oidSHA1          = asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}            // RFC 3279 2.1
-	oidSHA256WithRSA = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 11}   // RFC 8017 A.2.4
-	oidEd25519       = asn1.ObjectIdentifier{1, 3, 101, 112}                // RFC 8410 3
+	oidBasicOCSP     = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 1}  // RFC 6960 4.2.1
+	oidSHA1          = asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}             // RFC 3279 2.1
+	oidSHA256        = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1} // RFC 5754 2.2
+	oidSHA256WithRSA = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 11}    // RFC 8017 A.2.4
+	oidEd25519       = asn1.ObjectIdentifier{1, 3, 101, 112}                 // RFC 8410 3
 )
 
 var errStaple = errors.New("the origin's OCSP response cannot be taken apart")
@@ -58,10 +61,11 @@ func saidOf(response []byte, serial *big.Int) (said, error) {
 		return out, errStaple
 	}
 	for first := true; !list.Empty(); first = false {
-		var one, id, state, this cryptobyte.String
+		var one, id, hash, state, this cryptobyte.String
+		var named asn1.ObjectIdentifier
 		number := new(big.Int)
 		if !list.ReadASN1(&one, cbasn1.SEQUENCE) || !one.ReadASN1(&id, cbasn1.SEQUENCE) ||
-			!id.SkipASN1(cbasn1.SEQUENCE) || !id.SkipASN1(cbasn1.OCTET_STRING) || !id.SkipASN1(cbasn1.OCTET_STRING) || !id.ReadASN1Integer(number) ||
+			!id.ReadASN1(&hash, cbasn1.SEQUENCE) || !hash.ReadASN1ObjectIdentifier(&named) || !id.SkipASN1(cbasn1.OCTET_STRING) || !id.SkipASN1(cbasn1.OCTET_STRING) || !id.ReadASN1Integer(number) ||
 			!one.ReadAnyASN1Element(&state, &tag) || !one.ReadASN1Element(&this, cbasn1.GeneralizedTime) {
 			return out, errStaple
 		}
@@ -69,7 +73,7 @@ func saidOf(response []byte, serial *big.Int) (said, error) {
 		if !first && !match {
 			continue
 		}
-		out = said{produced: produced, status: state, this: this}
+		out = said{produced: produced, status: state, this: this, sha256: named.Equal(oidSHA256)}
 		if one.PeekASN1Tag(context(0)) && one.ReadASN1Element(&rest, context(0)) {
 			out.next = rest
 		}
@@ -132,7 +136,15 @@ func (s said) sign(about *big.Int, issuer, signer *x509.Certificate, key crypto.
 	if _, err := asn1.Unmarshal(issuer.RawSubjectPublicKeyInfo, &spki); err != nil {
 		return nil, err
 	}
-	name, public := sha1.Sum(issuer.RawSubject), sha1.Sum(spki.Key.Bytes) // RFC 6960 4.1.1
+	oid, hash := oidSHA1, sha1.New()
+	if s.sha256 {
+		oid, hash = oidSHA256, sha256.New()
+	}
+	sum := func(b []byte) []byte { // RFC 6960 4.1.1
+		hash.Reset()
+		hash.Write(b)
+		return hash.Sum(nil)
+	}
 	context := func(n uint8) cbasn1.Tag { return cbasn1.Tag(n).ContextSpecific().Constructed() }
 	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -141,9 +153,9 @@ func (s said) sign(about *big.Int, issuer, signer *x509.Certificate, key crypto.
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-					b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oidSHA1); b.AddASN1NULL() })
-					b.AddASN1OctetString(name[:])
-					b.AddASN1OctetString(public[:])
+					b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oid); b.AddASN1NULL() })
+					b.AddASN1OctetString(sum(issuer.RawSubject))
+					b.AddASN1OctetString(sum(spki.Key.Bytes))
 					b.AddASN1BigInt(about)
 				})
 				b.AddBytes(s.status)

@@ -113,6 +113,11 @@ func (v *checker) evaluate(p path) []Check {
 	}
 	staple, stapled := v.checkStaple(leaf, issuer)
 	out = append(out, staple...)
+	for i, c := range p.certs[1:] {
+		if c.mustStaple && !p.certs[i].mustStaple { // RFC 7633 4.2.2
+			add(warned(IDStaple, i+1, "issuer-must-staple"))
+		}
+	}
 	add(v.checkSCTs(leaf, stapled))
 	findings := len(out)
 	for i, c := range p.certs {
@@ -330,8 +335,10 @@ func (v *checker) checkPurpose(certs []*cert, i int) Check {
 			return failed(IDPurpose, i, "issuer-wrong-eku", "purposes", names)
 		}
 		return failed(IDPurpose, i, "wrong-eku", "purposes", names)
-	case i == 0 && slices.Contains(c.purposes, oidAnyPurpose):
+	case !has && i == 0: // any purpose, which OpenSSL and Firefox do not take for this one
 		return warned(IDPurpose, i, "any-eku", "purposes", names)
+	case !has:
+		return warned(IDPurpose, i, "issuer-any-eku", "purposes", names)
 	case i == 0 && slices.Contains(c.purposes, oidOCSPSigning):
 		return warned(IDPurpose, i, "ocsp-signing-eku", "purposes", names)
 	case i == 0 && e.critical:

@@ -22,6 +22,14 @@ func host(name string) (string, net.IP) {
 	return name, nil
 }
 
+// octets are what a certificate holds of an address.
+func octets(ip net.IP) []byte {
+	if v4 := ip.To4(); v4 != nil {
+		return v4
+	}
+	return ip
+}
+
 // matches tells whether a DNS name of a certificate covers the host: whole
 // labels, a wildcard for the whole leftmost one only (RFC 9525 6.3).
 func matches(pattern, name string) bool {
@@ -50,7 +58,8 @@ func (v *checker) checkName(c *cert) Check {
 		switch n.tag {
 		case 7:
 			count++
-			if ip != nil && ip.Equal(net.IP(n.value)) {
+			// Octet for octet: an IPv4 address written as an IPv6 one is another (RFC 5280 4.2.1.6).
+			if ip != nil && bytes.Equal(octets(ip), n.value) {
 				out.Outcome = OK
 				out.Details = append(out.Details, details("matched", n.String())...)
 				return out

