@@ -25,6 +25,8 @@ func TestImports(t *testing.T) {
 		"explainer/annotate/mask":       nil,
 		"explainer/annotate":            {"explainer/annotate/mask", "explainer/ca", "explainer/capture"},
 		"explainer/proxy":               {"explainer/ca", "explainer/capture"},
+		"explainer/proxy/drive":         nil, // for tests
+		"explainer/proxy/origins":       nil, // tests alone
 		"explainer/proxy/grade":         {"explainer/ca", "explainer/capture"},
 		"explainer/cmd/explainer":       {"explainer/"},
 		"explainer/bench/captures":      {"explainer/capture"},
