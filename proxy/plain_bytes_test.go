@@ -23,9 +23,11 @@ import (
 
 // A scripted is an origin that keeps what it got and answers by a script.
 type scripted struct {
+	addr  string
 	mu    sync.Mutex
 	conns []*bytes.Buffer
-	ended sync.WaitGroup
+	open  int
+	ended *sync.Cond // open is 0
 }
 
 var requestLine = regexp.MustCompile(`(?m)^\S+ \S+ HTTP/1\.[01]\r?\n`)
@@ -41,7 +43,8 @@ func (r *rig) scripted(t *testing.T, host string, answers ...string) *scripted {
 	}
 	t.Cleanup(func() { l.Close() })
 	r.site(host, l.Addr().String())
-	s := &scripted{}
+	s := &scripted{addr: l.Addr().String()}
+	s.ended = sync.NewCond(&s.mu)
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -51,9 +54,16 @@ func (r *rig) scripted(t *testing.T, host string, answers ...string) *scripted {
 			got := &bytes.Buffer{}
 			s.mu.Lock()
 			s.conns = append(s.conns, got)
+			s.open++
 			s.mu.Unlock()
-			s.ended.Go(func() {
-				defer c.Close()
+			go func() {
+				defer func() {
+					c.Close()
+					s.mu.Lock()
+					s.open--
+					s.ended.Broadcast()
+					s.mu.Unlock()
+				}()
 				said, from := 0, 0 // from is where the head that is answered next is looked for
 				for buf := make([]byte, 64<<10); ; {
 					n, err := c.Read(buf)
@@ -84,7 +94,7 @@ func (r *rig) scripted(t *testing.T, host string, answers ...string) *scripted {
 						return
 					}
 				}
-			})
+			}()
 		}
 	}()
 	return s
@@ -92,9 +102,11 @@ func (r *rig) scripted(t *testing.T, host string, answers ...string) *scripted {
 
 // got returns what came on each connection, once all have ended.
 func (s *scripted) got() (all []string) {
-	s.ended.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for s.open > 0 {
+		s.ended.Wait()
+	}
 	for _, b := range s.conns {
 		all = append(all, b.String())
 	}
@@ -203,18 +215,19 @@ func TestPlainPassesAsItCame(t *testing.T) {
 		{"chunks of HTTP/1.0", get + "\r\n", "", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nok\r\n0\r\n\r\n", ""},
 		{"another coding", get + "\r\n", "", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nConnection: close\r\n\r\nzipped", ""},
 	} {
+		host := fmt.Sprintf("c%d.test", i)
+		at := func(s string) string { return strings.ReplaceAll(strings.ReplaceAll(s, "@@", "%40"+host), "@", host) }
+		answer := at(c.answer)
+		switch answer {
+		case "":
+			answer = ok
+		case "-":
+			answer = ""
+		}
+		s := r.scripted(t, host, answer)
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			host := fmt.Sprintf("c%d.test", i)
-			at := func(s string) string { return strings.ReplaceAll(strings.ReplaceAll(s, "@@", "%40"+host), "@", host) }
 			sent := strings.ReplaceAll(at(c.sent), "%40", "@")
-			answer := at(c.answer)
-			switch answer {
-			case "":
-				answer = ok
-			case "-":
-				answer = ""
-			}
 			want, back := at(c.got), at(c.back)
 			if want == "" {
 				want = strings.Replace(sent, "http://"+host, "", 1)
@@ -225,7 +238,6 @@ func TestPlainPassesAsItCame(t *testing.T) {
 			case "-":
 				back = ""
 			}
-			s := r.scripted(t, host, answer)
 			client, err := converse(t, r.addr, sent, true)
 			if err != nil && !errors.Is(err, syscall.ECONNRESET) {
 				t.Error(err)
@@ -425,13 +437,13 @@ func TestPlainSmuggling(t *testing.T) {
 		{"trailers without a colon", chunked + "5\r\nhello\r\n0\r\nGET /smuggled HTTP/1.1\r\n\r\n"},
 		{"an endless extension", chunked + "5;" + strings.Repeat("x", bufferSize)},
 	} {
+		host := fmt.Sprintf("s%d.test", i)
+		s := r.scripted(t, host, "", ok) // the first is never answered
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			host := fmt.Sprintf("s%d.test", i)
 			at := func(s string) string {
 				return strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(s, "%@", "\x01"), "@", host), "\x01", "@")
 			}
-			s := r.scripted(t, host, "", ok) // the first is never answered
 			got, err := converse(t, r.addr, at(c.sent)+at(behind), false)
 			if err != nil && !errors.Is(err, syscall.ECONNRESET) {
 				t.Error(err)
@@ -471,11 +483,11 @@ func TestPlainOneRequestAtATime(t *testing.T) {
 		{"a body before its answer's end", "GET http://@/ HTTP/1.1\r\nHost: @\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n", "GET / HTTP/1.1\r\nHost: @\r\n\r\n" + two, ok, ok + last},
 		{"websocket refused", "GET http://@/ HTTP/1.1\r\nHost: @\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 1777\r\n\r\n", "GET / HTTP/1.1\r\nHost: @\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 1777\r\n\r\n" + two, "HTTP/1.1 426 No\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 426 No\r\nContent-Length: 0\r\n\r\n" + last},
 	} {
+		host := fmt.Sprintf("o%d.test", i)
+		s := r.scripted(t, host, c.answer, last)
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			host := fmt.Sprintf("o%d.test", i)
 			at := func(s string) string { return strings.ReplaceAll(s, "@", host) }
-			s := r.scripted(t, host, c.answer, last)
 			back, err := converse(t, r.addr, at(c.sent)+at(behind), false)
 			if err != nil && !errors.Is(err, syscall.ECONNRESET) {
 				t.Error(err)
@@ -506,10 +518,10 @@ func TestPlainBadAnswers(t *testing.T) {
 		{"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n", "nobody had asked"},
 		{"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", headLimit), "8 MiB"},
 	} {
+		host := fmt.Sprintf("a%d.test", i)
+		s := r.scripted(t, host, c.answer)
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()
-			host := fmt.Sprintf("a%d.test", i)
-			s := r.scripted(t, host, c.answer)
 			back, err := converse(t, r.addr, "GET http://"+host+"/ HTTP/1.1\r\nHost: x\r\n\r\nGET http://"+host+"/two HTTP/1.1\r\nHost: x\r\n\r\n", false)
 			if err != nil || !strings.HasPrefix(back, "HTTP/1.1 502 ") || !strings.Contains(back, c.why) || strings.Count(back, "HTTP/1.1 502") != 1 {
 				t.Errorf("%.500q, %v", back, err)
@@ -532,15 +544,15 @@ func TestPlainDoubtfulEnd(t *testing.T) {
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, x\r\n\r\n2\r\nok\r\n0\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nX Content-Length: 2\r\n\r\nok",
 	} {
+		host := fmt.Sprintf("d%d.test", i)
+		r.tcpOriginOn(t, host, func(c net.Conn) {
+			readHead(t, c)
+			io.WriteString(c, answer)
+			io.Copy(io.Discard, c) // and leaves it open
+		})
+		bank := r.scripted(t, "bank"+host, ok)
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
-			host := fmt.Sprintf("d%d.test", i)
-			r.tcpOriginOn(t, host, func(c net.Conn) {
-				readHead(t, c)
-				io.WriteString(c, answer)
-				io.Copy(io.Discard, c) // and leaves it open
-			})
-			bank := r.scripted(t, "bank"+host, ok)
 			c, err := net.Dial("tcp", r.addr)
 			if err != nil {
 				t.Fatal(err)
@@ -565,8 +577,8 @@ func TestPlainDoubtfulEnd(t *testing.T) {
 // TestPlainLargeHeads: what a head costs grows with its length alone.
 func TestPlainLargeHeads(t *testing.T) {
 	r := newRig(t, nil)
-	options, many, folds := strings.Repeat("a,", 1<<20), strings.Repeat("b:c\r\n", 1<<20), strings.Repeat("\r\n ", 1<<20)
-	s := r.scripted(t, "shop.test", "HTTP/1.1 200 "+strings.Repeat("x", 4<<20)+"\r\nX: y"+folds+"\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+	options, many, folds := strings.Repeat("a,", 1<<18), strings.Repeat("b:c\r\n", 1<<18), strings.Repeat("\r\n ", 1<<18)
+	s := r.scripted(t, "shop.test", "HTTP/1.1 200 "+strings.Repeat("x", 1<<20)+"\r\nX: y"+folds+"\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
 	got, err := converse(t, r.addr, "GET http://shop.test/ HTTP/1.1\r\nHost: shop.test\r\nConnection: "+options+"\r\n"+many+"\r\n", false)
 	if !strings.HasSuffix(got, "\r\n\r\nok") || err != nil {
 		t.Errorf("%d bytes, %v: %.200q", len(got), err, got)
@@ -609,15 +621,15 @@ func TestPlainUnasked(t *testing.T) {
 		"ended":   func(c net.Conn) {},
 		"reset":   func(c net.Conn) { c.(*net.TCPConn).SetLinger(0) },
 	} {
+		told := make(chan struct{})
+		r.tcpOriginOn(t, name+".test", func(c net.Conn) {
+			readHead(t, c)
+			io.WriteString(c, ok)
+			<-told
+			then(c)
+		})
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			told := make(chan struct{})
-			r.tcpOriginOn(t, name+".test", func(c net.Conn) {
-				readHead(t, c)
-				io.WriteString(c, ok)
-				<-told
-				then(c)
-			})
 			c, err := net.Dial("tcp", r.addr)
 			if err != nil {
 				t.Fatal(err)
@@ -731,11 +743,11 @@ func TestPlainExpectRefused(t *testing.T) {
 		"417, other": {"HTTP/1.1 417 No\r\nContent-Length: 2\r\n\r\nno", "GET http://bank/again HTTP/1.1\r\nHost: bank\r\n\r\n", "^HTTP/1.1 400 .*(?s:.*)body of the request before"},
 		"417, body":  {"HTTP/1.1 417 No\r\nContent-Length: 2\r\n\r\nno", strings.Repeat("x ", 100) + "\r\n", "^HTTP/1.1 400 "},
 	} {
+		host := strings.ReplaceAll(name, ", ", "-") + ".test"
+		s := r.scripted(t, host, c.no, ok)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			host := strings.ReplaceAll(name, ", ", "-") + ".test"
 			at := func(s string) string { return strings.ReplaceAll(s, "@", host) }
-			s := r.scripted(t, host, c.no, ok)
 			conn, err := net.Dial("tcp", r.addr)
 			if err != nil {
 				t.Fatal(err)
@@ -764,14 +776,15 @@ func TestPlainExpectRefused(t *testing.T) {
 func TestPlainVanishedClient(t *testing.T) {
 	r := newRig(t, nil)
 	for name, linger := range map[string]int{"reset": 0, "closed": -1} {
+		asked, gone := make(chan struct{}), make(chan error, 1)
+		r.tcpOriginOn(t, name+".test", func(c net.Conn) {
+			readHead(t, c)
+			close(asked)
+			_, err := c.Read(make([]byte, 1))
+			gone <- err
+		})
 		t.Run(name, func(t *testing.T) {
-			asked, gone := make(chan struct{}), make(chan error, 1)
-			r.tcpOriginOn(t, name+".test", func(c net.Conn) {
-				readHead(t, c)
-				close(asked)
-				_, err := c.Read(make([]byte, 1))
-				gone <- err
-			})
+			t.Parallel()
 			c, err := net.Dial("tcp", r.addr)
 			if err != nil {
 				t.Fatal(err)
@@ -785,7 +798,6 @@ func TestPlainVanishedClient(t *testing.T) {
 			}
 		})
 	}
-	checkRecording(t, r.items())
 }
 
 // TestPlainNeverTwice: a request that gets no answer on a kept connection is not sent again.
@@ -887,20 +899,17 @@ func TestPlainWithCurl(t *testing.T) {
 		{"HTTP/1.0", []string{"-i", "--http1.0", "http://@/"}, []string{"HTTP/1.0 200 OK\r\n\r\nold"}},
 		{"nothing", []string{"http://@/"}, []string{""}},
 	} {
+		host := fmt.Sprintf("curl%d.test", i)
+		ways := [2]*scripted{r.scripted(t, host, c.answers...), r.scripted(t, host, c.answers...)}
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			host := fmt.Sprintf("curl%d.test", i)
 			var outs [2]string
 			var codes [2]int
 			var gots [2][]string
-			for way := range 2 {
-				s := r.scripted(t, host, c.answers...)
-				r.mu.Lock()
-				addr := r.Map[host]
-				r.mu.Unlock()
+			for way, s := range ways {
 				args := []string{"-sS", "--http1.1", "-m", "20", "-A", "curl"}
 				if way == 0 {
-					args = append(args, "--connect-to", host+":80:"+addr)
+					args = append(args, "--connect-to", host+":80:"+s.addr)
 				} else {
 					args = append(args, "-x", "http://"+r.addr, "--proxy-header", "Proxy-Connection:")
 				}
