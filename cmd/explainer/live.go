@@ -259,7 +259,9 @@ func (l *live) stop() error {
 		if l.rotation != nil {
 			in, read = l.rotation.files()
 		}
-		say(l.errw, fmt.Sprintf("the recording is in %s: explainer read %s", in, read))
+		if isRegular(l.recording.Name()) { // a pipe or a device gives nothing back
+			say(l.errw, fmt.Sprintf("the recording is in %s: explainer read %s", in, read))
+		}
 	}
 	l.discard()
 	return err
