@@ -67,6 +67,7 @@ type Proxy struct {
 	// client's own hello and not the proxy's; else the client gets a page.
 	TunnelUnsupported bool
 	Sites             *Sites       // may be nil
+	Access            *Access      // who may use it; nil: whoever reaches it
 	Log               *slog.Logger // may be nil
 	// Cases, if not nil, is asked about every client that starts TLS, before
 	// PassThrough is looked at: what to show it in place of the origin, if anything.
@@ -305,6 +306,9 @@ func (p *Proxy) closeTaps(since time.Time) int {
 
 // dispatch gives a request to goproxy, but for a CONNECT that leads nowhere.
 func (p *Proxy) dispatch(w http.ResponseWriter, r *http.Request) {
+	if !p.admits(w, r) {
+		return
+	}
 	if r.Method != http.MethodConnect {
 		p.goproxy.ServeHTTP(w, r)
 		return

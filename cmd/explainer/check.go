@@ -86,6 +86,7 @@ Examples:
 		&cli.StringFlag{Name: "color", Value: "auto", Usage: "use colours: `auto|always|never`"},
 		&cli.IntFlag{Name: "listen-port", Aliases: []string{"p"}, Value: 8080, Usage: "with --host: `PORT` to listen on; 0 picks a free one"},
 		&cli.StringFlag{Name: "listen-host", Value: "127.0.0.1", Usage: "with --host: `ADDRESS` to listen on"},
+		allowFlag,
 		homeFlag,
 	},
 	Action: check,
@@ -571,6 +572,9 @@ func (k *checking) wait(c *cli.Context) error {
 		return err
 	}
 	defer l.Close()
+	if k.proxy.Access, err = access(c, l); err != nil {
+		return err
+	}
 	var list []proxy.Case
 	for try := 1; try <= k.plan.Tries; try++ {
 		for _, control := range []bool{true, false} {
@@ -613,7 +617,7 @@ func (k *checking) wait(c *cli.Context) error {
 	}
 	done := make(chan error, 1)
 	go func() { done <- k.proxy.Serve(l) }()
-	where := "http://" + l.Addr().String()
+	where := "http://" + reachable(l)
 	if k.plan.Trust == "root" {
 		dir, err := home(c)
 		if err != nil {

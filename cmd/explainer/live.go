@@ -43,7 +43,8 @@ const (
 // proxyFlags are those of every command that runs the proxy.
 var proxyFlags = append([]cli.Flag{
 	&cli.IntFlag{Name: "listen-port", Aliases: []string{"p"}, Value: 8080, Usage: "`PORT` to listen on; 0 picks a free one, as run and browse do by themselves", DefaultText: "8080"},
-	&cli.StringFlag{Name: "listen-host", Value: "127.0.0.1", Usage: "`ADDRESS` to listen on"},
+	&cli.StringFlag{Name: "listen-host", Value: "127.0.0.1", Usage: "`ADDRESS` to listen on; where other machines reach it, they need the credential that is printed"},
+	allowFlag,
 	&cli.StringFlag{Name: "write", Aliases: []string{"w"}, Usage: "keep the recording in `FILE` (pcapng, with the keys inside)"},
 	forceFlag,
 	spoolFlag,
@@ -117,7 +118,10 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*annotate.Event)) (*liv
 	if l.listener, err = listen(c); err != nil {
 		return nil, err
 	}
-	l.url = "http://" + l.listener.Addr().String()
+	l.url = "http://" + reachable(l.listener)
+	if p.Access, err = access(c, l.listener); err != nil {
+		return nil, err
+	}
 	if l.rotation = rotation; rotation != nil {
 		completing.Store(true)
 		l.recording, err = rotation.next()
@@ -330,10 +334,16 @@ func listen(c *cli.Context) (net.Listener, error) {
 	case err != nil:
 		return nil, failed(err, "--listen-host takes an address of this machine")
 	}
-	if ip := l.Addr().(*net.TCPAddr).IP; !ip.IsLoopback() {
-		say(c.App.ErrWriter, fmt.Sprintf("%s can be reached by other machines: whoever reaches it can use this proxy, and what they send is recorded", l.Addr()))
-	}
 	return l, nil
+}
+
+// reachable is where clients on this machine find what listens on l.
+func reachable(l net.Listener) string {
+	a := l.Addr().(*net.TCPAddr)
+	if a.IP.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(a.Port))
+	}
+	return a.String()
 }
 
 // newProxy makes the proxy that the flags ask for, with the built-in sites running.
