@@ -158,37 +158,42 @@ func (t *Tap) peekHello() bool {
 	return false
 }
 
-// peekRequest reports whether the client begins with a request line of HTTP/1.x
-// (RFC 9112 3). Any token may be its method (RFC 9110 9.1).
+// peekRequest reports whether the client begins with a request line of HTTP/1.x.
 func (t *Tap) peekRequest() bool {
-	method := true
-	for n := 1; n <= bufferSize; n++ {
+	for n := 1; ; n++ {
 		b, _ := t.peek(n)
 		if len(b) < n {
 			return false
 		}
-		switch c := b[n-1]; {
-		case c == '\n':
-			line := trimEnd(b[:n])
-			return len(line) > 8 && bytes.HasPrefix(line[len(line)-9:], []byte(" HTTP/1."))
-		case method && c == ' ' && n > 1:
-			method = false
-		case method && !isTokenByte(c):
-			return false
+		if version, known := spokenHTTP(b[:n]); known {
+			return version == 1
 		}
 	}
-	return false
 }
 
-// startsRequest reports whether what was read begins with an HTTP method and a space
-// (RFC 9112 3), as the preface of HTTP/2 does too, and whether that can be told yet.
-func startsRequest(b []byte) (yes, known bool) {
+// spokenHTTP tells the version of HTTP, 1 or 2, whose request line or preface (RFC 9112
+// 3, RFC 9113 3.4) b begins with, or 0 if with neither; and whether that can be told
+// yet. Any token may be the method (RFC 9110 9.1).
+func spokenHTTP(b []byte) (version int, known bool) {
+	method := true
 	for i, c := range b {
-		if !isTokenByte(c) {
-			return i > 0 && c == ' ', true
+		switch {
+		case c == '\n':
+			line := trimEnd(b[:i+1])
+			switch {
+			case string(line) == "PRI * HTTP/2.0":
+				return 2, true
+			case len(line) > 8 && bytes.HasPrefix(line[len(line)-9:], []byte(" HTTP/1.")):
+				return 1, true
+			}
+			return 0, true
+		case method && c == ' ' && i > 0:
+			method = false
+		case method && !isTokenByte(c):
+			return 0, true
 		}
 	}
-	return false, len(b) > bufferSize
+	return 0, len(b) >= bufferSize
 }
 
 // errPeeked ends the reading of a ClientHello that is only looked at.
@@ -676,7 +681,7 @@ func (p *Proxy) serveFailure(t *Tap, conn *tls.Conn, fail *originError, said []b
 		t.SetReadDeadline(time.Now().Add(requestTime))
 	}
 	for buf := make([]byte, 4096); ; {
-		if http, known := startsRequest(said); known && !http {
+		if version, known := spokenHTTP(said); known && version == 0 {
 			conn.Close()
 			return
 		} else if known {

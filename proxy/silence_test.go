@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -139,6 +140,52 @@ func TestSlowClientDead(t *testing.T) {
 	checkRecording(t, items)
 	if n := len(facts(items, capture.FactDialFailed)); n != 2 {
 		t.Errorf("the origin was called %d times, want 2", n)
+	}
+}
+
+// TestGreetingOverTLS: behind TLS, too, a client that waits for a dead server to speak is not kept waiting,
+// nor is one that speaks something else than HTTP answered in HTTP.
+func TestGreetingOverTLS(t *testing.T) {
+	for _, says := range []string{"", "a001 LOGIN\r\n", "\x30\x0c\x02\x01"} {
+		r := newRig(t, func(p *Proxy) { p.silence = 10 * time.Millisecond })
+		r.site("mail.test", deadAddr(t))
+		c := tls.Client(r.tunnel("mail.test:993"), &tls.Config{ServerName: "mail.test", RootCAs: r.roots()})
+		if err := c.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(c, says)
+		if b, err := io.ReadAll(c); len(b) > 0 || err != nil {
+			t.Errorf("%q: %q, %v", says, b, err)
+		}
+		if f := fact(t, r.items(), capture.FactClosed); f.Outcome != "proxy" || f.Detail != "refused" {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+// TestUpstreamBareLF: an upstream proxy may end its lines with a bare LF (RFC 9112 2.2).
+func TestUpstreamBareLF(t *testing.T) {
+	for _, head := range []string{"HTTP/1.0 200 OK\n\n", "HTTP/1.1 200 OK\nVia: x\r\n\n", "HTTP/1.1 200 OK\r\n\r\n"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			http.ReadRequest(bufio.NewReader(c))
+			io.WriteString(c, head+"220 hello")
+		}()
+		r := newRig(t, func(p *Proxy) {
+			p.silence, p.UpstreamProxy = time.Millisecond, &url.URL{Scheme: "http", Host: l.Addr().String()}
+		})
+		if b, err := io.ReadAll(r.tunnel("mail.test:25")); string(b) != "220 hello" || err != nil {
+			t.Errorf("%q: %q, %v", head, b, err)
+		}
 	}
 }
 
