@@ -118,12 +118,21 @@ func (p *Proxy) site(to target) (Site, bool) {
 	return site, ok
 }
 
-// mapped returns where Map sends the target, or "".
+// mapped returns where Map sends the target, or "". What names it exactly comes before
+// patterns, and of these the longest counts.
 func (p *Proxy) mapped(to target) string {
-	if addr, ok := p.Map[to.String()]; ok {
-		return addr
+	for _, name := range []string{to.String(), to.host} {
+		if addr, ok := p.Map[name]; ok {
+			return addr
+		}
 	}
-	return p.Map[to.host]
+	best := ""
+	for glob := range p.Map {
+		if (len(glob) > len(best) || len(glob) == len(best) && glob < best) && to.matches(glob) {
+			best = glob
+		}
+	}
+	return p.Map[best]
 }
 
 // dial opens the origin's connection for what came on t. site is not zero

@@ -56,7 +56,7 @@ type Proxy struct {
 	Recorder      *Recorder                  // the caller closes it, after Shutdown
 	Textbook      bool                       // browsers get TLS 1.2 with RSA key transport and http/1.1, nothing else
 	PassThrough   []string                   // patterns (path.Match) of hosts whose connections are not decrypted
-	Map           map[string]string          // "host" or "host:port", in lower case, to the address to connect to in its place
+	Map           map[string]string          // "host" or "host:port", or a pattern of these, in lower case, to the address to connect to in its place
 	OriginCAs     []*x509.Certificate        // roots that origins may have besides the system's
 	ClientCerts   map[string]tls.Certificate // by host, in lower case: what to show to an origin that asks
 	UpstreamProxy *url.URL                   // if not nil, the HTTP proxy through which origins are reached
@@ -389,15 +389,20 @@ func parseTarget(s string) (target, error) {
 	return target{host, uint16(n)}, nil
 }
 
+// matches reports whether a pattern (path.Match), in lower case, is for the target's host, or for its host and port.
+func (t target) matches(glob string) bool {
+	if m, _ := path.Match(glob, t.host); m {
+		return true
+	}
+	m, _ := path.Match(glob, t.String())
+	return m
+}
+
 // passThrough returns the pattern that asks not to decrypt what goes to host.
 func (p *Proxy) passThrough(host string, port uint16) (pattern string, ok bool) {
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	to := target{strings.ToLower(strings.TrimSuffix(host, ".")), port}
 	for _, pattern := range p.PassThrough {
-		glob := strings.ToLower(pattern)
-		if m, _ := path.Match(glob, host); m {
-			return pattern, true
-		}
-		if m, _ := path.Match(glob, target{host, port}.String()); m {
+		if to.matches(strings.ToLower(pattern)) {
 			return pattern, true
 		}
 	}

@@ -270,3 +270,20 @@ func TestLoopForgetsPorts(t *testing.T) {
 		t.Error("a port that it has given up is still its own")
 	}
 }
+
+// TestMapped: what names a host exactly comes first, then the longest pattern.
+func TestMapped(t *testing.T) {
+	p := &Proxy{Map: map[string]string{"shop.test": "exact", "shop.test:8443": "port", "*.test": "wide", "*.lab.test": "narrow", "*.lab.test:444": "narrow, port", "[::1]:443": "six"}}
+	for asked, want := range map[string]string{
+		"shop.test:443": "exact", "shop.test:8443": "port", "a.test:443": "wide", "a.lab.test:443": "narrow", "a.b.lab.test:443": "narrow", "a.lab.test:444": "narrow, port",
+		"lab.example:443": "", "test:443": "", "[::1]:443": "six",
+	} {
+		to, err := parseTarget(asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.mapped(to); got != want {
+			t.Errorf("%s: %q, want %q", asked, got, want)
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,7 +52,7 @@ var proxyFlags = append([]cli.Flag{
 	&cli.StringFlag{Name: "keylog", EnvVars: []string{"SSLKEYLOGFILE"}, Usage: "append the keys of both legs to `FILE` as well"},
 	&cli.BoolFlag{Name: "textbook", Usage: "the browser's leg speaks TLS 1.2 with RSA key transport, as the textbook tells it", DisableDefaultText: true},
 	&cli.StringSliceFlag{Name: "passthrough", Usage: "record `HOST` without decrypting it; * matches any part (repeatable)"},
-	&cli.StringSliceFlag{Name: "map", Usage: "where another address is to be called: `HOST[:PORT]=ADDR:PORT` (repeatable)"},
+	&cli.StringSliceFlag{Name: "map", Usage: "where another address is to be called: `HOST[:PORT]=ADDR:PORT`; * in HOST matches any part (repeatable)"},
 	&cli.StringSliceFlag{Name: "origin-ca", Usage: "trust the roots in `FILE` for origins too (PEM, repeatable)"},
 	&cli.StringSliceFlag{Name: "client-cert", Usage: "certificate and key (PEM) to show to an origin: `HOST=FILE` (repeatable)"},
 	&cli.StringFlag{Name: "on-bad-origin", Value: "mirror", Usage: "`mirror|block`: where an origin's certificate is bad, show the client an equally bad one, or a page that explains it", DefaultText: "mirror"},
@@ -353,6 +354,9 @@ func newProxy(c *cli.Context) (*proxy.Proxy, error) {
 		from, to, ok := strings.Cut(m, "=")
 		if _, _, err := net.SplitHostPort(to); !ok || from == "" || err != nil {
 			return nil, usage("--map "+quote(m)+" is not HOST[:PORT]=ADDR:PORT", "as in --map shop.test:443=127.0.0.1:8443")
+		}
+		if _, err := path.Match(from, ""); err != nil {
+			return nil, usage("--map "+quote(m)+": "+quote(from)+" is no pattern", "* matches any part of a name")
 		}
 		p.Map[strings.ToLower(from)] = to
 	}
