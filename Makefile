@@ -4,19 +4,27 @@
 PROGRAMS = chromium firefox-esr tshark curl wget git openssl gnutls-cli certutil node python3 ruby mitmdump php erl lynx javac ip
 PACKAGES = chromium firefox-esr tshark curl wget git openssl gnutls-bin libnss3-tools nodejs python3 python3-requests ruby mitmproxy php-cli erlang-base erlang-inets erlang-ssl lynx openjdk-17-jdk-headless iproute2
 
-.PHONY: test tools fuzz bench
+.PHONY: test tools node-libraries fuzz bench
 
 test: tools
 	go test -race -timeout 20m ./...
 
 tools:
-	@missing=; for p in $(PROGRAMS); do command -v $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	missing=; for p in $(PROGRAMS); do command -v $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then \
 		echo "installing what is missing:$$missing"; \
-		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 		export DEBIAN_FRONTEND=noninteractive; \
 		$$sudo apt-get -q update && $$sudo apt-get -qy install --no-install-recommends $(PACKAGES); \
-	fi
+	fi; \
+	command -v npm >/dev/null 2>&1 || $$sudo apt-get -qy install --no-install-recommends npm
+	@$(MAKE) -s node-libraries
+
+# The libraries of Node.js that the tests of run use, each in the version that is pinned.
+NODE = cmd/explainer/testdata/node
+node-libraries: $(NODE)/node_modules/.package-lock.json
+$(NODE)/node_modules/.package-lock.json: $(NODE)/package-lock.json
+	cd $(NODE) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 
 # Each fuzz target for a minute; FUZZTIME=10m for longer.
 fuzz:
