@@ -16,7 +16,7 @@ import (
 
 // authorities are the roots that a recording of our own names, which no machine's store has.
 type authorities struct {
-	own, sites, file [][]byte // DER: the proxy's own CA; that of its built-in sites; those of --origin-ca
+	own, sites, file [][]byte // DER: the proxy's own CA; that of its built-in sites; those of --origin-ca and of variables such as SSL_CERT_FILE
 	roots            map[string]*verify.Roots
 }
 
@@ -36,33 +36,32 @@ func (a *authorities) note(f *capture.Fact) {
 // names them, because the client's own are not in any capture.
 func (x *Explainer) rootsFor(c *conn) *verify.Roots {
 	a := &x.authorities
-	name := ""
-	switch site := c.session.host == "explainer.test" || strings.HasSuffix(c.session.host, ".explainer.test"); {
-	case c.leg == capture.LegBrowser && len(a.own) > 0:
+	// In a tunnel that the proxy does not open the origin answers, on both legs.
+	origin := c.leg == capture.LegOrigin || c.pass != nil
+	site := c.session.host == "explainer.test" || strings.HasSuffix(c.session.host, ".explainer.test")
+	var name string
+	var with func() *verify.Roots
+	switch {
+	case c.leg == capture.LegBrowser && !origin && len(a.own) > 0:
 		name = "a list of nothing but this proxy's own CA (only a client that was made to trust it accepts what it signs)"
-	case c.leg == capture.LegOrigin && site && len(a.sites) > 0:
+		with = func() *verify.Roots { return verify.NewRoots(name, a.own...) }
+	case origin && site && len(a.sites) > 0:
 		name = "a list of nothing but the authority of the proxy's built-in sites"
-	case c.leg == capture.LegOrigin && len(a.file) > 0 && x.Roots != nil:
-		name = x.Roots.Name + ", and the roots given to the proxy with --origin-ca"
+		with = func() *verify.Roots { return verify.NewRoots(name, a.sites...) }
+	case origin && len(a.file) > 0 && x.Roots != nil:
+		name = x.Roots.Name + ", and the roots given to the proxy with --origin-ca or in its environment"
+		with = func() *verify.Roots { return x.Roots.With(name, a.file...) }
 	default:
 		return x.Roots
 	}
-	if r := a.roots[name]; r != nil {
-		return r
+	r := a.roots[name]
+	if r == nil {
+		r = with()
+		if a.roots == nil {
+			a.roots = make(map[string]*verify.Roots)
+		}
+		a.roots[name] = r
 	}
-	var r *verify.Roots
-	switch {
-	case c.leg == capture.LegBrowser:
-		r = verify.NewRoots(name, a.own...)
-	case strings.HasSuffix(name, "--origin-ca"):
-		r = x.Roots.With(name, a.file...)
-	default:
-		r = verify.NewRoots(name, a.sites...)
-	}
-	if a.roots == nil {
-		a.roots = make(map[string]*verify.Roots)
-	}
-	a.roots[name] = r
 	return r
 }
 
@@ -154,7 +153,7 @@ func (x *Explainer) checkChain(c *conn, h *hands, e *Event, b *handshake.Certifi
 				}
 			}
 		}
-		if c.leg == capture.LegOrigin {
+		if c.leg == capture.LegOrigin || c.pass != nil {
 			for _, der := range x.authorities.own {
 				if key, ok := verify.Key(der); ok {
 					in.Denied = map[[32]byte]string{key: "this proxy's own CA"}

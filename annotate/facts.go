@@ -431,7 +431,7 @@ func rootsWords(addr string) string {
 	case "system":
 		return "the authorities that this machine trusts"
 	case "system+file":
-		return "the authorities that this machine trusts and those given with --origin-ca"
+		return "the authorities that this machine trusts and those given with --origin-ca or in its environment"
 	case "built-in":
 		return "the authority of the proxy's built-in sites"
 	case "none", "":

@@ -30,82 +30,45 @@ var nodeProxy []byte
 // A Child is what a program needs so that it uses the proxy and trusts its CA.
 type Child struct {
 	Proxy string   // host:port
-	CA    string   // path of the CA's certificate, PEM
+	CA    string   // path of what the program is to trust, PEM; "" if its trust is left as it is
 	Env   []string // the whole environment
 }
 
 // NewChild writes the files that clients want into dir and returns the
 // environment of a child: environ with every proxy and CA variable set, in both
-// cases where clients differ. The CA stands alone in those files: everything the
-// child speaks TLS with goes through the proxy. What each client reads, and what
+// cases where clients differ. What each client reads, and what
 // it ignores, was measured: curl takes only the lower-case http_proxy and prefers
 // CURL_CA_BUNDLE, wget reads no CA variable but a WGETRC, Ruby wants http_proxy
 // even for https, git prefers its own configuration to the variables, Java reads
 // only a PKCS #12 trust store named in JAVA_TOOL_OPTIONS. The child trusts also,
-// if there are any, beside the CA.
+// if there are any, beside the CA, and nothing else: who that is to be is the caller's to
+// say. Without an authority (nil) the child's trust is left as it is: only proxy
+// variables are set.
 func NewChild(dir string, authority *ca.Authority, proxyURL string, environ []string, also ...*x509.Certificate) (*Child, error) {
 	u, err := url.Parse(proxyURL)
 	if err != nil || u.Host == "" {
 		return nil, fmt.Errorf("proxy: %q is no proxy URL", proxyURL)
 	}
-	caFile := filepath.Join(dir, "ca.pem")
-	p12 := filepath.Join(dir, "ca.p12")
-	wgetrc := filepath.Join(dir, "wgetrc")
 	preload := filepath.Join(dir, "nodeproxy.js")
-	store, err := authority.PKCS12(trustStorePassword, also...)
-	if err != nil {
+	if err := os.WriteFile(preload, nodeProxy, 0o600); err != nil {
 		return nil, err
 	}
-	bundle := authority.PEM()
-	for _, cert := range also {
-		bundle = append(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})...)
-	}
-	for _, f := range []struct {
-		name string
-		data []byte
-	}{
-		{caFile, bundle},
-		{p12, store},
-		{wgetrc, fmt.Appendf(nil, "use_proxy = on\nhttp_proxy = %s\nhttps_proxy = %s\nca_certificate = %s\n", proxyURL, proxyURL, caFile)},
-		{preload, nodeProxy},
-	} {
-		if err := os.WriteFile(f.name, f.data, 0o600); err != nil {
-			return nil, err
-		}
-	}
-	old := func(name string) string {
-		value := ""
-		for _, kv := range environ {
-			if n, v, _ := strings.Cut(kv, "="); sameVariable(n, name) {
-				value = v
-			}
-		}
-		return value
+	old := func(name string) string { return variable(environ, name) }
+	java := []string{
+		"-Dhttp.proxyHost=" + u.Hostname(), "-Dhttp.proxyPort=" + u.Port(),
+		"-Dhttps.proxyHost=" + u.Hostname(), "-Dhttps.proxyPort=" + u.Port(), "-Dhttp.nonProxyHosts=",
 	}
 	set := map[string]string{
-		"npm_config_cafile":   caFile,
 		"CLOUDSDK_PROXY_TYPE": "http", "CLOUDSDK_PROXY_ADDRESS": u.Hostname(), "CLOUDSDK_PROXY_PORT": u.Port(),
-		"PERL_LWP_ENV_PROXY": "1", "NODE_USE_ENV_PROXY": "1", "DENO_TLS_CA_STORE": "system",
-		"SSL_CERT_DIR": dir, "WGETRC": wgetrc,
+		"PERL_LWP_ENV_PROXY": "1", "NODE_USE_ENV_PROXY": "1",
 		"no_proxy": "", "NO_PROXY": "",
 		"NODE_OPTIONS": joined(old("NODE_OPTIONS"), "--require", nodeQuoted(preload)),
-		"JAVA_TOOL_OPTIONS": joined(old("JAVA_TOOL_OPTIONS"),
-			"-Dhttp.proxyHost="+u.Hostname(), "-Dhttp.proxyPort="+u.Port(),
-			"-Dhttps.proxyHost="+u.Hostname(), "-Dhttps.proxyPort="+u.Port(), "-Dhttp.nonProxyHosts=",
-			javaQuoted("-Djavax.net.ssl.trustStore="+p12), "-Djavax.net.ssl.trustStoreType=PKCS12", "-Djavax.net.ssl.trustStorePassword="+trustStorePassword),
 	}
 	for _, name := range []string{
 		"http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "WS_PROXY", "WSS_PROXY", "CGI_HTTP_PROXY",
 		"npm_config_proxy", "npm_config_https_proxy", "GLOBAL_AGENT_HTTP_PROXY", "CARGO_HTTP_PROXY", "PIP_PROXY",
 	} {
 		set[name] = proxyURL
-	}
-	for _, name := range []string{
-		"SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "REQUESTS_CA_BUNDLE", "PIP_CERT",
-		"AWS_CA_BUNDLE", "CARGO_HTTP_CAINFO", "DENO_CERT", "PERL_LWP_SSL_CA_FILE", "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
-		"NIX_SSL_CERT_FILE", "HTTPLIB2_CA_CERTS", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "BUNDLE_SSL_CA_CERT", "YARN_HTTPS_CA_FILE_PATH",
-	} {
-		set[name] = caFile
 	}
 	// What GIT_CONFIG_COUNT adds stands behind the user's own files, and the last value of a setting counts.
 	n, err := strconv.Atoi(old("GIT_CONFIG_COUNT"))
@@ -114,13 +77,73 @@ func NewChild(dir string, authority *ca.Authority, proxyURL string, environ []st
 	}
 	set[fmt.Sprintf("GIT_CONFIG_KEY_%d", n)], set[fmt.Sprintf("GIT_CONFIG_VALUE_%d", n)] = "http.proxy", proxyURL
 	set["GIT_CONFIG_COUNT"] = strconv.Itoa(n + 1)
-	return &Child{Proxy: u.Host, CA: caFile, Env: withVariables(environ, set)}, nil
+	child := &Child{Proxy: u.Host}
+	if authority != nil {
+		options, err := child.trust(dir, authority, proxyURL, environ, set, also)
+		if err != nil {
+			return nil, err
+		}
+		java = append(java, options...)
+	}
+	set["JAVA_TOOL_OPTIONS"] = joined(append([]string{old("JAVA_TOOL_OPTIONS")}, java...)...)
+	child.Env = withVariables(environ, set)
+	return child, nil
+}
+
+// trust writes the files of what the child is to trust, sets the variables that
+// name them, and returns the options that do so for Java.
+func (c *Child) trust(dir string, authority *ca.Authority, proxyURL string, environ []string, set map[string]string, also []*x509.Certificate) (java []string, err error) {
+	c.CA = filepath.Join(dir, "ca.pem")
+	p12 := filepath.Join(dir, "ca.p12")
+	wgetrc := filepath.Join(dir, "wgetrc")
+	store, err := authority.PKCS12(trustStorePassword, also...)
+	if err != nil {
+		return nil, err
+	}
+	bundle := authority.PEM()
+	for _, cert := range also {
+		bundle = append(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})...)
+	}
+	// The user's own configuration of wget stays; the last line counts.
+	var settings []byte
+	if path := userWgetrc(environ); path != "" {
+		if settings, err = os.ReadFile(path); err == nil && len(settings) > 0 {
+			settings = append(settings, '\n')
+		}
+	}
+	settings = fmt.Appendf(settings, "use_proxy = on\nhttp_proxy = %s\nhttps_proxy = %s\nca_certificate = %s\n", proxyURL, proxyURL, c.CA)
+	for _, f := range []struct {
+		name string
+		data []byte
+	}{{c.CA, bundle}, {p12, store}, {wgetrc, settings}} {
+		if err := os.WriteFile(f.name, f.data, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range caVariables {
+		set[name] = c.CA
+	}
+	set["SSL_CERT_DIR"], set["WGETRC"], set["DENO_TLS_CA_STORE"] = dir, wgetrc, "system"
+	return []string{
+		javaQuoted("-Djavax.net.ssl.trustStore=" + p12), "-Djavax.net.ssl.trustStoreType=PKCS12", "-Djavax.net.ssl.trustStorePassword=" + trustStorePassword,
+	}, nil
+}
+
+// LogKeys has the child write the keys of its TLS connections to a file, as far as it can.
+func (c *Child) LogKeys(file string) {
+	c.Env = withVariables(c.Env, map[string]string{
+		"SSLKEYLOGFILE": file,
+		"NODE_OPTIONS":  joined(variable(c.Env, "NODE_OPTIONS"), nodeQuoted("--tls-keylog="+file)),
+	})
 }
 
 // Args returns argv with {proxy} (host:port) and {ca} (a PEM file) filled in,
-// for programs that read no variable.
+// for programs that read no variable; {ca} stays where there is none.
 func (c *Child) Args(argv []string) []string {
-	fill := strings.NewReplacer("{proxy}", c.Proxy, "{ca}", c.CA)
+	fill := strings.NewReplacer("{proxy}", c.Proxy)
+	if c.CA != "" {
+		fill = strings.NewReplacer("{proxy}", c.Proxy, "{ca}", c.CA)
+	}
 	out := make([]string, len(argv))
 	for i, a := range argv {
 		out[i] = fill.Replace(a)

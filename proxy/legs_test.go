@@ -600,7 +600,7 @@ func TestMirror(t *testing.T) {
 func TestUpstreamProxy(t *testing.T) {
 	behind := newRig(t, func(p *Proxy) { p.PassThrough = []string{"*"} })
 	front := newRig(t, func(p *Proxy) {
-		p.UpstreamProxy = &url.URL{Scheme: "http", Host: behind.addr, User: url.UserPassword("user", "secret")}
+		p.UpstreamProxy = Upstream(&url.URL{Scheme: "http", Host: behind.addr, User: url.UserPassword("user", "secret")})
 		p.OriginCAs = []*x509.Certificate{behind.originCA.Certificate()}
 	})
 	behind.origin("shop.test", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { io.WriteString(w, "secure") }), nil)

@@ -1,16 +1,12 @@
 package proxy
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"strconv"
@@ -62,7 +58,7 @@ func (p *Proxy) isLoop(ctx context.Context, to target) bool {
 		same = same || own.Port() == to.port
 	}
 	p.mu.Unlock()
-	if !same || p.isSite(to) || p.mapped(to) != "" || p.UpstreamProxy != nil {
+	if !same || p.isSite(to) || p.mapped(to) != "" || p.upstream("https", to) != nil {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
@@ -139,7 +135,15 @@ func (p *Proxy) mapped(to target) string {
 // where that is a built-in site. plain is for requests in clear:
 // they need no tunnel through the upstream proxy, and several origins may share t.
 func (p *Proxy) dial(ctx context.Context, t *Tap, to target, plain bool) (o *Tap, site Site, fail *originError) {
-	addr, name, upstream := to.String(), to.host, false
+	addr, name := to.String(), to.host
+	scheme := "https"
+	if plain {
+		scheme = "http"
+	}
+	upstream := p.upstream(scheme, to)
+	if upstream != nil && plain && !isSOCKS(upstream) {
+		upstream = nil // whoever asks calls the upstream proxy itself
+	}
 	switch {
 	case p.isSite(to):
 		found := false
@@ -151,14 +155,8 @@ func (p *Proxy) dial(ctx context.Context, t *Tap, to target, plain bool) (o *Tap
 		}
 	case p.mapped(to) != "":
 		addr = p.mapped(to)
-	case p.UpstreamProxy != nil && !plain:
-		upstream = true
-		name = p.UpstreamProxy.Hostname()
-		port := p.UpstreamProxy.Port()
-		if port == "" {
-			port = "80"
-		}
-		addr = net.JoinHostPort(name, port)
+	case upstream != nil:
+		name, addr = upstream.Hostname(), upstreamAddr(upstream)
 	}
 	if _, err := netip.ParseAddr(name); err == nil {
 		name = ""
@@ -172,6 +170,11 @@ func (p *Proxy) dial(ctx context.Context, t *Tap, to target, plain bool) (o *Tap
 		return nil
 	}}
 	c, err := dialer.DialContext(ctx, "tcp", addr)
+	if err != nil && upstream != nil && !errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("the upstream proxy cannot be reached: %w", err)
+		p.Recorder.Fact(capture.Fact{Kind: capture.FactDialFailed, Conn: t.number(), Host: to.String(), Addr: addr, Outcome: "other", Detail: err.Error()})
+		return nil, site, &originError{ID: "upstream", Host: to.String(), Addr: addr, Detail: err.Error()}
+	}
 	if err != nil {
 		return nil, site, p.dialFailed(t, to, addr, err)
 	}
@@ -180,8 +183,8 @@ func (p *Proxy) dial(ctx context.Context, t *Tap, to target, plain bool) (o *Tap
 	if !plain {
 		t.belong(o)
 	}
-	if upstream {
-		if err := p.connectUpstream(ctx, o, to); err != nil {
+	if upstream != nil {
+		if err := p.connectUpstream(ctx, o, upstream, to); err != nil {
 			o.endedBy("proxy", err.Error())
 			o.Close()
 			p.Recorder.Fact(capture.Fact{Kind: capture.FactDialFailed, Conn: t.number(), Peer: o.number(), Host: to.String(), Addr: addr, Outcome: "other", Detail: err.Error()})
@@ -229,61 +232,6 @@ func (p *Proxy) dialFailed(t *Tap, to target, addr string, err error) *originErr
 	}
 	p.Recorder.Fact(f)
 	return fail
-}
-
-// connectUpstream asks the upstream proxy for a tunnel to the target.
-func (p *Proxy) connectUpstream(ctx context.Context, o *Tap, to target) error {
-	deadline, _ := ctx.Deadline()
-	o.SetDeadline(deadline)
-	defer o.SetDeadline(time.Time{})
-	defer context.AfterFunc(ctx, func() { o.SetDeadline(time.Unix(1, 0)) })()
-	request := "CONNECT " + to.String() + " HTTP/1.1\r\nHost: " + to.String() + "\r\n"
-	if user := p.UpstreamProxy.User; user != nil {
-		password, _ := user.Password()
-		request += "Proxy-Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)) + "\r\n"
-	}
-	if _, err := o.Write([]byte(request + "\r\n")); err != nil {
-		return fmt.Errorf("the upstream proxy: %w", err)
-	}
-	for have := 1; ; {
-		head, err := o.peek(have)
-		end := headEnd(head)
-		switch {
-		case end > 0:
-			resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(head[:end])), &http.Request{Method: http.MethodConnect})
-			if err != nil {
-				return fmt.Errorf("the upstream proxy's answer cannot be read: %w", err)
-			}
-			if resp.StatusCode/100 != 2 {
-				return fmt.Errorf("the upstream proxy refused: %s", resp.Status)
-			}
-			o.back = head[end:]
-			return nil
-		case err != nil:
-			return fmt.Errorf("the upstream proxy did not answer: %w", err)
-		case len(head) > 64<<10:
-			return errors.New("the upstream proxy's answer has no end")
-		}
-		have = len(head) + 1
-	}
-}
-
-// headEnd returns the length of the head of an HTTP message at the beginning of b, with
-// its empty line, or 0 if its end is not there. A line may end with a bare LF (RFC 9112 2.2).
-func headEnd(b []byte) int {
-	for at := 0; ; {
-		n := bytes.IndexByte(b[at:], '\n')
-		if n < 0 {
-			return 0
-		}
-		at += n + 1
-		switch rest := b[at:]; {
-		case bytes.HasPrefix(rest, []byte("\n")):
-			return at + 1
-		case bytes.HasPrefix(rest, []byte("\r\n")):
-			return at + 2
-		}
-	}
 }
 
 // errOwnCA is an origin that shows a certificate of the proxy's own CA.

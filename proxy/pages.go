@@ -148,7 +148,7 @@ var failures = map[string]struct{ title, lead, advice string }{
 	"other":           {"No connection to the origin", "The system could not open a TCP connection.", ""},
 	"canceled":        {"Cancelled", "The client hung up before the origin answered.", ""},
 	"bad-answer":      {"The origin's answer is not passed on", "It breaks the rules of HTTP in a way that two readers could take differently, so that one could be told what was meant for the other.", ""},
-	"upstream":        {"The upstream proxy did not help", "This proxy reaches origins through another proxy, which gave no tunnel to this one.", "Check --upstream-proxy."},
+	"upstream":        {"The upstream proxy did not help", "This proxy reaches origins through another proxy, which gave no tunnel to this one.", "Check --upstream-proxy, or the variables HTTPS_PROXY and HTTP_PROXY that it was taken from."},
 	"tls":             {"No TLS with the origin", "The TCP connection stands, but the TLS handshake on it failed.", ""},
 	"tls-refused":     {"The origin refuses the proxy's hello", "The origin answered the first message of the TLS handshake, the ClientHello, with an alert. Its certificate was not seen.", ""},
 	"tls-old":         {"The origin chose an old version of TLS", "The origin answered with a version before TLS 1.2, which the proxy does not speak. Its certificate was not judged.", ""},

@@ -230,8 +230,8 @@ func (c *plainConn) reach(to target) *originError {
 
 // upstreamOf returns the upstream proxy through which a request in clear goes, and the credentials for it.
 func (p *Proxy) upstreamOf(to target) (proxy target, credentials string, ok bool) {
-	u := p.UpstreamProxy
-	if u == nil || p.isSite(to) || p.mapped(to) != "" {
+	u := p.upstream("http", to)
+	if u == nil || isSOCKS(u) { // which is no hop of HTTP
 		return target{}, "", false
 	}
 	if u.User != nil {

@@ -857,7 +857,7 @@ func TestPlainUpstream(t *testing.T) {
 	const asks = "HTTP/1.1 407 Who are you\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n"
 	s := r.scripted(t, "upstream.test", asks, ok)
 	r.mu.Lock()
-	r.UpstreamProxy = parseURL(t, "http://user:secret@"+r.Map["upstream.test"])
+	r.UpstreamProxy = Upstream(parseURL(t, "http://user:secret@"+r.Map["upstream.test"]))
 	delete(r.Map, "upstream.test")
 	r.mu.Unlock()
 	got, err := converse(t, r.addr, "GET http://shop.test HTTP/1.1\r\nHost: evil.test\r\nProxy-Authorization: Basic bWluZQ==\r\n\r\nGET http://mart.test/a|b HTTP/1.1\r\nHost: mart.test\r\n\r\n", true)

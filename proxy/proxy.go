@@ -52,14 +52,17 @@ const (
 // A Proxy is an intercepting HTTP proxy. Its fields must be set before Serve is
 // first called and not be changed afterwards; Authority and Recorder are required.
 type Proxy struct {
-	Authority     *ca.Authority
-	Recorder      *Recorder                  // the caller closes it, after Shutdown
-	Textbook      bool                       // browsers get TLS 1.2 with RSA key transport and http/1.1, nothing else
-	PassThrough   []string                   // patterns (path.Match) of hosts whose connections are not decrypted
-	Map           map[string]string          // "host" or "host:port", or a pattern of these, in lower case, to the address to connect to in its place
-	OriginCAs     []*x509.Certificate        // roots that origins may have besides the system's
-	ClientCerts   map[string]tls.Certificate // by host, in lower case: what to show to an origin that asks
-	UpstreamProxy *url.URL                   // if not nil, the HTTP proxy through which origins are reached
+	Authority   *ca.Authority
+	Recorder    *Recorder                  // the caller closes it, after Shutdown
+	Textbook    bool                       // browsers get TLS 1.2 with RSA key transport and http/1.1, nothing else
+	PassThrough []string                   // patterns (path.Match) of hosts whose connections are not decrypted
+	Map         map[string]string          // "host" or "host:port", or a pattern of these, in lower case, to the address to connect to in its place
+	OriginCAs   []*x509.Certificate        // roots that origins may have besides the system's
+	ClientCerts map[string]tls.Certificate // by host, in lower case: what to show to an origin that asks
+	// UpstreamProxy, if not nil, returns for the URL of an origin the proxy through
+	// which it is reached, of a kind in [UpstreamKinds], or nil. The scheme of that URL
+	// is http for requests in clear, and https for tunnels, whatever they carry.
+	UpstreamProxy func(*url.URL) *url.URL
 	// BlockBadOrigins answers in the place of an origin whose certificate is not
 	// good; else clients are shown an equally bad one where that can be made.
 	BlockBadOrigins bool
@@ -85,6 +88,7 @@ type Proxy struct {
 	mu       sync.Mutex
 	own      []netip.AddrPort // where the proxy itself listens
 	listens  []net.Listener
+	accepted int
 	taps     map[*Tap]struct{}
 	stopping bool
 	sessions sync.WaitGroup
@@ -108,7 +112,7 @@ func (p *Proxy) init() {
 	}
 	if p.trusted, err = roots.System("the roots of this machine"); err != nil {
 		p.Log.Warn("the system's roots cannot be read", "error", err)
-		p.trusted = verify.NewRoots("the roots of --origin-ca")
+		p.trusted = verify.NewRoots("the roots given to the proxy")
 	}
 	for _, root := range p.OriginCAs {
 		if !p.isOwn(root) {
@@ -220,11 +224,21 @@ func (p *Proxy) isStopping() bool {
 	return p.stopping
 }
 
+// Connections returns how many connections clients have opened so far.
+func (p *Proxy) Connections() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.accepted
+}
+
 // tap begins the recording of a connection and remembers it until it is closed.
 func (p *Proxy) tap(c *net.TCPConn, leg capture.Leg, name string) *Tap {
 	t := newTap(p.Recorder, c, leg, name)
 	p.mu.Lock()
 	p.taps[t] = struct{}{}
+	if leg == capture.LegBrowser {
+		p.accepted++
+	}
 	stopping := p.stopping
 	p.mu.Unlock()
 	t.atClose(func() {

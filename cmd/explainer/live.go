@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"os"
 	"os/signal"
 	"path"
@@ -57,7 +56,7 @@ var proxyFlags = append([]cli.Flag{
 	&cli.StringSliceFlag{Name: "client-cert", Usage: "certificate and key (PEM) to show to an origin: `HOST=FILE` (repeatable)"},
 	&cli.StringFlag{Name: "on-bad-origin", Value: "mirror", Usage: "`mirror|block`: where an origin's certificate is bad, show the client an equally bad one, or a page that explains it", DefaultText: "mirror"},
 	&cli.StringFlag{Name: "on-unsupported", Value: "page", Usage: "`page|tunnel`: where an origin takes the client's own ClientHello and not the proxy's, answer with a page, or pass the connection on unopened", DefaultText: "page"},
-	&cli.StringFlag{Name: "upstream-proxy", Usage: "reach origins through the HTTP proxy at `URL`"},
+	&cli.StringFlag{Name: "upstream-proxy", Usage: "reach origins through the proxy at `URL` (http or socks5); none calls them directly", DefaultText: "what HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say"},
 	&cli.StringFlag{Name: "story", Usage: "tell the story in `FILE`", DefaultText: "standard output; with run, standard error"},
 	homeFlag,
 }, slices.Concat(rotateFlags, storyFlags)...)
@@ -66,7 +65,8 @@ var proxyFlags = append([]cli.Flag{
 type live struct {
 	proxy     *proxy.Proxy
 	authority *ca.Authority
-	url       string // http://127.0.0.1:8080
+	url       string              // http://127.0.0.1:8080
+	trusted   []*x509.Certificate // of a child beside our CA, see named
 
 	listener   net.Listener
 	recorder   *proxy.Recorder
@@ -123,6 +123,12 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*annotate.Event)) (*liv
 	if p.Access, err = access(c, l.listener); err != nil {
 		return nil, err
 	}
+	if err := l.upstream(c); err != nil {
+		return nil, err
+	}
+	if c.Command.Name == "run" {
+		l.named()
+	}
 	if l.rotation = rotation; rotation != nil {
 		completing.Store(true)
 		l.recording, err = rotation.next()
@@ -174,11 +180,16 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*annotate.Event)) (*liv
 		}
 		l.told <- err
 	}()
-	if l.recording != nil {
+	if l.recording != nil && !opensNothing(c) {
 		say(l.errw, fmt.Sprintf("%s will open everything that passes: the keys are inside; editcap --discard-all-secrets %s SHARED.pcapng strips them", l.recording.Name(), l.recording.Name()))
 	}
 	ok = true
 	return l, nil
+}
+
+// opensNothing tells that the proxy passes on everything as it is, and has no keys.
+func opensNothing(c *cli.Context) bool {
+	return slices.ContainsFunc(c.StringSlice("passthrough"), func(pattern string) bool { return strings.Trim(pattern, "*") == "" })
 }
 
 // watching hands each event to watch before it is told.
@@ -398,13 +409,6 @@ func newProxy(c *cli.Context) (*proxy.Proxy, error) {
 		p.TunnelUnsupported = true
 	default:
 		return nil, usage("--on-unsupported "+quote(s)+" is neither page nor tunnel", "")
-	}
-	if s := c.String("upstream-proxy"); s != "" {
-		u, err := url.Parse(s)
-		if err != nil || u.Host == "" || u.Scheme != "http" {
-			return nil, usage("--upstream-proxy "+quote(s)+" is not http://HOST:PORT", "")
-		}
-		p.UpstreamProxy = u
 	}
 	var err error
 	if p.Authority, err = authority(c); err != nil {

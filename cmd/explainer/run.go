@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 
 	"explainer/proxy"
 
@@ -17,8 +18,12 @@ var runCommand = &cli.Command{
 	UsageText: "explainer run [OPTION...] -- COMMAND [ARG...]",
 	Description: `Starts the proxy, sets every proxy and CA variable for this one command, and exits
 with its code. In its arguments {proxy} stands for the proxy's host:port and {ca} for
-the CA's file, for programs that read no variable. Standard output is the command's;
-the story goes to standard error, or to --story FILE.
+a file of what it may trust, the CA first, for programs that read no variable. Standard
+output is the command's; the story goes to standard error, or to --story FILE.
+
+What the variables name that are set anew (SSL_CERT_FILE, REQUESTS_CA_BUNDLE and so on) is
+trusted too; HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say how origins are reached.
+With --passthrough '*' the command's own trust is left as it is.
 
 Examples:
 
@@ -31,6 +36,9 @@ Examples:
 		argv := c.Args().Slice()
 		if len(argv) == 0 {
 			return usage("run needs a command", "as in: explainer run -- curl https://tls13.explainer.test/")
+		}
+		if opensNothing(c) && strings.Contains(strings.Join(argv, " "), "{ca}") {
+			return usage("{ca}: everything is passed on as it is, so there is no CA to trust", "")
 		}
 		path, err := exec.LookPath(argv[0])
 		if err != nil {
@@ -50,7 +58,11 @@ Examples:
 			return failed(err, "")
 		}
 		defer os.RemoveAll(dir)
-		child, err := proxy.NewChild(dir, l.authority, l.url, os.Environ())
+		vouches := l.authority
+		if opensNothing(c) {
+			vouches = nil
+		}
+		child, err := proxy.NewChild(dir, vouches, l.url, os.Environ(), l.trusted...)
 		if err != nil {
 			l.stop()
 			return failed(err, "")
@@ -60,6 +72,10 @@ Examples:
 		cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = child.Env, os.Stdin, c.App.Writer, os.Stderr
 		ran := proxy.RunChild(cmd)
 		stopped := l.stop()
+		if l.proxy.Connections() == 0 && !errors.As(ran, new(*exec.Error)) {
+			say(l.errw, "the command never came here: it connected to nothing, or directly, past the proxy")
+			say(l.errw, "hint: does it take a proxy from HTTPS_PROXY? Else use {proxy} in its arguments, where it has an option for one")
+		}
 		var exit *exec.ExitError
 		switch {
 		case errors.As(ran, &exit):
