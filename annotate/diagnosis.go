@@ -44,6 +44,7 @@ const (
 	tooMany           = "unopened-too-many"
 	deflated          = "unopened-compressed"
 	noPhase           = "unopened-phase"
+	ownKeys           = "unopened-observed"  // the program was to write its keys, and has not
 	passedOn          = "unopened-passed-on" // the recording says that the proxy did not open it
 	eavesdropping     = "unopened-eavesdropper"
 )
@@ -51,7 +52,7 @@ const (
 // unopened says why records of a connection stayed sealed, for each direction, or
 // once if it is the same for both.
 func (x *Explainer) unopened(c *conn) []Unopened {
-	if c.overUDP() || c.pass != nil && c.pass.Kind == capture.FactPassThrough {
+	if c.overUDP() || c.pass != nil && c.pass.Kind == capture.FactPassThrough && !c.observed() {
 		return nil
 	}
 	var out []Unopened
@@ -114,6 +115,8 @@ func (x *Explainer) reasonSealed(c *conn, side int) (reason string, more []strin
 	switch {
 	case x.Eavesdropper:
 		return eavesdropping, nil
+	case c.observed() && len(h.secretLabels()) == 0:
+		return ownKeys, nil
 	case c.pass != nil && len(h.secretLabels()) == 0:
 		return passedOn, nil
 	case h.ch == nil:
@@ -238,6 +241,7 @@ var unopenedSentences = []entry{
 	{tooMany, "Not all that {sender} sent is opened: more bytes waited for a key than are kept. Give the key log before the capture, or the capture as a file.", nil},
 	{deflated, "Not all that {sender} sent is opened: the content is compressed, and what it needs to be undone is missing.", []string{"3749 2"}},
 	{noPhase, "Not all that {sender} sent is opened: the messages that say which keys these records have are not in the capture.", nil},
+	{ownKeys, "Not opened: when this was recorded, the program had written no key for this connection to the key log that it was told of (SSLKEYLOGFILE). Many programs write none.", []string{"9850 1"}},
 	{passedOn, "Not opened: the proxy passed this on as it was, so it has no keys to it, and none were given that say anything about this connection.", []string{"9850 1"}},
 	{eavesdropping, "Nothing is opened: whoever listens on the path has no keys.", nil},
 }

@@ -624,6 +624,11 @@ func (c *conn) ends() (client, server string) {
 	return c.peers()
 }
 
+// observed tells that the proxy passed a tunnel on, and recorded the keys that the client logged.
+func (c *conn) observed() bool {
+	return c.pass != nil && c.pass.Kind == capture.FactPassThrough && c.pass.Outcome == "observed"
+}
+
 // peers names the two ends of the TCP connection itself.
 func (c *conn) peers() (client, server string) {
 	switch c.leg {

@@ -683,7 +683,13 @@ func (x *Explainer) notes(c *conn) []Sentence {
 	if c.overUDP() {
 		out = append(out, x.udpNotes(c)...)
 	} else if c.pass != nil && c.pass.Kind == capture.FactPassThrough {
-		out = append(out, say("summary-pass-through", None, a))
+		switch {
+		case c.leg == capture.LegOrigin && len(c.session.conns) > 1: // it was said of the browser's
+		case !c.tls:
+			out = append(out, say("summary-passed-on", None, a))
+		default:
+			out = append(out, say("summary-pass-through", None, a))
+		}
 	} else if c.dark[0]+c.dark[1] > 0 && !c.opened[0] && !c.opened[1] && c.main.sh != nil && !x.null(c) {
 		if x.Eavesdropper {
 			out = append(out, x.lesson(c)...)

@@ -209,7 +209,11 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 		a = a.with("peer", fmt.Sprint(f.Peer), "conn", fmt.Sprint(f.Conn))
 		tell("plain HTTP", "fact-plain-http")
 	case capture.FactPassThrough:
-		tell("pass-through", "fact-pass-through")
+		if f.Outcome == "observed" {
+			tell("observed", "fact-observed")
+		} else {
+			tell("pass-through", "fact-pass-through")
+		}
 	case capture.FactOpaque:
 		id := "fact-opaque-not-tls"
 		switch f.Outcome {

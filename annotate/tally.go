@@ -235,7 +235,7 @@ func unopenedWords(reason string) string {
 		keyTLS13: "it is TLS 1.3: a private key opens nothing", keyResumed: "it is resumed: a private key opens nothing", keyPSK: "its pre-shared key is not known",
 		keyPadding: "the private key given does not open its secret", keyNoSessionHash: "messages are missing that its secret depends on", echInner: "its encrypted ClientHello is not known",
 		noSuite: "its cipher suite cannot be opened here", noVersion: "its version cannot be opened here", wrongKey: "the key that was given does not fit",
-		tooMany: "the key came too late", deflated: "it is compressed", noPhase: "the keys of this part are not known", passedOn: "the proxy passed it on as it was", eavesdropping: "told as to somebody without keys",
+		tooMany: "the key came too late", deflated: "it is compressed", noPhase: "the keys of this part are not known", ownKeys: "the program wrote no key for it", passedOn: "the proxy passed it on as it was", eavesdropping: "told as to somebody without keys",
 	}["unopened-"+reason]; ok {
 		return w
 	}

@@ -144,7 +144,7 @@ type FactKind string
 const (
 	FactRecording      FactKind = "recording"       // the recording began: Detail = version of explainer; Host = "textbook" in textbook mode
 	FactSession        FactKind = "session"         // Conn (browser leg) and Peer (origin leg) are one session; Host = host:port asked for
-	FactPassThrough    FactKind = "pass-through"    // relayed without decrypting; Detail = the --passthrough pattern that asked for it
+	FactPassThrough    FactKind = "pass-through"    // relayed without decrypting; Detail = the --passthrough pattern that asked for it; Outcome = observed where run --observe did, and the keys are those that the client logged
 	FactOpaque         FactKind = "opaque"          // relayed without decrypting: Outcome = not-tls (what the client sent) | server-first (the client was silent, then the server spoke) | client-silent (neither had spoken, or in old recordings the client had not)
 	FactPlainHTTP      FactKind = "plain-http"      // Conn and Peer carry one plain HTTP request; Host = host:port
 	FactDialFailed     FactKind = "dial-failed"     // no TCP connection to the origin: Host, Addr; Outcome = refused | timeout | unreachable | loop | canceled | other; Detail = the system's words

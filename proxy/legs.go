@@ -36,6 +36,10 @@ func (p *Proxy) tunnel(t *Tap, to target) {
 		p.serveCase(t, c)
 		return
 	}
+	if p.Observe != nil {
+		p.relayRaw(t, to, capture.Fact{Kind: capture.FactPassThrough, Conn: t.number(), Host: to.String(), Outcome: "observed"}, nil)
+		return
+	}
 	if pattern, ok := p.passThrough(to.host, to.port); ok {
 		p.relayRaw(t, to, capture.Fact{Kind: capture.FactPassThrough, Conn: t.number(), Host: to.String(), Detail: pattern}, nil)
 		return
@@ -240,6 +244,10 @@ func (c *peekConn) Write(b []byte) (int, error) { return len(b), nil }
 // relayRaw connects t with the origin as it is. f tells why it is not decrypted. c is nil if the origin was not called yet.
 func (p *Proxy) relayRaw(t *Tap, to target, f capture.Fact, c *called) {
 	early := c != nil
+	var g *gate
+	if p.Observe != nil {
+		g = p.Observe.watch(t)
+	}
 	if !early {
 		c = &called{}
 		ctx, cancel := context.WithCancel(context.Background())
@@ -261,8 +269,11 @@ func (p *Proxy) relayRaw(t *Tap, to target, f capture.Fact, c *called) {
 		return
 	}
 	defer o.Close()
+	if g != nil {
+		g.reached(o)
+	}
 	f.Peer = o.number()
-	if f.Kind != capture.FactPlainHTTP && !early {
+	if f.Kind != capture.FactPlainHTTP && !early && g == nil {
 		p.Recorder.Fact(capture.Fact{Kind: capture.FactSession, Conn: t.number(), Peer: o.number(), Host: to.String()})
 	}
 	p.Recorder.Fact(f)

@@ -69,9 +69,12 @@ type Proxy struct {
 	// TunnelUnsupported passes a connection on as it is where the origin takes the
 	// client's own hello and not the proxy's; else the client gets a page.
 	TunnelUnsupported bool
-	Sites             *Sites       // may be nil
-	Access            *Access      // who may use it; nil: whoever reaches it
-	Log               *slog.Logger // may be nil
+	// Observe, if not nil, has all tunnels passed on as they are, and recorded with
+	// the keys that the client itself logs. The caller closes it between Shutdown and the Recorder's end.
+	Observe *Observer
+	Sites   *Sites       // may be nil
+	Access  *Access      // who may use it; nil: whoever reaches it
+	Log     *slog.Logger // may be nil
 	// Cases, if not nil, is asked about every client that starts TLS, before
 	// PassThrough is looked at: what to show it in place of the origin, if anything.
 	Cases func(Asking) (Case, bool)

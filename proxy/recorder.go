@@ -143,6 +143,7 @@ type stream struct {
 	leg            capture.Leg
 	client, server netip.AddrPort
 	name           string // of the server, or ""
+	gate           atomic.Pointer[gate]
 
 	// The writing goroutine's own.
 	out   *pcap.Stream
@@ -345,8 +346,28 @@ func (r *Recorder) complete(e *entry, n int) {
 	r.put(e)
 }
 
+// fact records a fact about the end of a connection, behind all else about it.
+func (s *stream) fact(f capture.Fact) {
+	f.Time = time.Now().UnixNano()
+	s.rec.put(&entry{kind: entryFact, stream: s, time: f.Time, fact: f})
+}
+
+// putAll queues entries that have waited elsewhere, whether there is room or not.
+func (r *Recorder) putAll(entries []*entry) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range entries {
+		r.queueLocked(e)
+	}
+}
+
 // put queues an entry. Only data waits for room.
 func (r *Recorder) put(e *entry) {
+	if e.stream != nil {
+		if g := e.stream.gate.Load(); g != nil && g.take(e) {
+			return
+		}
+	}
 	r.mu.Lock()
 	for e.kind == entryData && r.queued >= queueLimit && !r.closed {
 		r.space.Wait()

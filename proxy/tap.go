@@ -394,7 +394,7 @@ func (t *Tap) tellClosed() {
 	if sibling != nil {
 		f.Peer = sibling.number()
 	}
-	t.stream.rec.Fact(f)
+	t.stream.fact(f)
 	for _, call := range calls {
 		call()
 	}

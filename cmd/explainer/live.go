@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,6 +80,7 @@ type live struct {
 	saidBehind bool
 	errw       io.Writer
 	keylog     *os.File
+	keysOf     *os.File // what the child logs its keys to, with --observe; in a folder of its own
 }
 
 // start starts a proxy as the flags say; the story goes to storyTo unless
@@ -160,7 +162,9 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*annotate.Event)) (*liv
 		if l.keylog, err = openOutput("key log", name, outputAppend, false); err != nil {
 			return nil, err
 		}
-		options.KeyLog = l.keylog
+		if !c.Bool("observe") { // there the child's lines go into it
+			options.KeyLog = l.keylog
+		}
 	}
 	if l.recorder, err = proxy.NewRecorder(l.recording, options); err != nil {
 		return nil, failed(err, "")
@@ -168,6 +172,11 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*annotate.Event)) (*liv
 	p.Recorder = l.recorder
 	tuneMemory()
 	l.follower = l.recorder.Follow()
+	if c.Bool("observe") {
+		if err := l.observe(); err != nil {
+			return nil, err
+		}
+	}
 	go func() { l.served <- p.Serve(l.listener) }()
 	go func() {
 		err := follow(c, l.follower, out)
@@ -180,16 +189,35 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*annotate.Event)) (*liv
 		}
 		l.told <- err
 	}()
-	if l.recording != nil && !opensNothing(c) {
+	if l.recording != nil && (!opensNothing(c) || c.Bool("observe")) {
 		say(l.errw, fmt.Sprintf("%s will open everything that passes: the keys are inside; editcap --discard-all-secrets %s SHARED.pcapng strips them", l.recording.Name(), l.recording.Name()))
 	}
 	ok = true
 	return l, nil
 }
 
+// observe makes the key log that a child writes to, and has the proxy read it.
+func (l *live) observe() error {
+	dir, err := os.MkdirTemp("", "explainer-keys-")
+	if err == nil {
+		if l.keysOf, err = os.OpenFile(filepath.Join(dir, "keys.log"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+			os.RemoveAll(dir)
+		}
+	}
+	if err != nil {
+		return failed(fmt.Errorf("no place for the key log of the command: %w", err), "set TMPDIR")
+	}
+	var copyTo io.Writer
+	if l.keylog != nil {
+		copyTo = l.keylog
+	}
+	l.proxy.Observe = proxy.NewObserver(l.recorder, l.keysOf, copyTo)
+	return nil
+}
+
 // opensNothing tells that the proxy passes on everything as it is, and has no keys.
 func opensNothing(c *cli.Context) bool {
-	return slices.ContainsFunc(c.StringSlice("passthrough"), func(pattern string) bool { return strings.Trim(pattern, "*") == "" })
+	return c.Bool("observe") || slices.ContainsFunc(c.StringSlice("passthrough"), func(pattern string) bool { return strings.Trim(pattern, "*") == "" })
 }
 
 // watching hands each event to watch before it is told.
@@ -249,6 +277,11 @@ func (l *live) stop() error {
 	err := l.proxy.Shutdown(ctx)
 	if ctx.Err() != nil {
 		err = nil // what was still open was cut, and the story says so
+	}
+	if o := l.proxy.Observe; o != nil {
+		if e := o.Close(); e != nil {
+			say(l.errw, fmt.Sprintf("the key log %s has not got all lines: %v", l.keylog.Name(), e))
+		}
 	}
 	if e := l.recorder.Close(); err == nil && e != nil {
 		err = childExit(1) // it was told when it happened
@@ -316,6 +349,10 @@ func (l *live) discard() {
 	}
 	if l.keylog != nil {
 		l.keylog.Close()
+	}
+	if l.keysOf != nil {
+		l.keysOf.Close()
+		os.RemoveAll(filepath.Dir(l.keysOf.Name()))
 	}
 	if l.proxy.Sites != nil {
 		l.proxy.Sites.Close()

@@ -25,15 +25,27 @@ What the variables name that are set anew (SSL_CERT_FILE, REQUESTS_CA_BUNDLE and
 trusted too; HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say how origins are reached.
 With --passthrough '*' the command's own trust is left as it is.
 
+With --observe, too, and nothing is intercepted: no CA, no certificate of ours. The
+command is told to log its keys (SSLKEYLOGFILE; Node.js by NODE_OPTIONS), and these open
+what passed: curl, wget, git, Python and Node.js log them; Go, Ruby and Perl do not.
+
 Examples:
 
    explainer run -- curl https://tls13.explainer.test/
    explainer run --story story.txt -w session.pcapng -- git ls-remote https://example.org/repo.git
    explainer run -- openssl s_client -proxy {proxy} -CAfile {ca} -connect tls12.explainer.test:443
+   explainer run --observe -w session.pcapng -- python3 app.py
    explainer run --textbook -- curl https://rsa.explainer.test/`,
-	Flags: proxyFlags,
+	Flags: append([]cli.Flag{
+		&cli.BoolFlag{Name: "observe", Usage: "leave the command's own trust as it is, pass everything on, and open it with the keys that the command itself writes", DisableDefaultText: true},
+	}, proxyFlags...),
 	Action: func(c *cli.Context) error {
 		argv := c.Args().Slice()
+		for _, name := range []string{"textbook", "passthrough", "client-cert", "on-bad-origin"} {
+			if c.Bool("observe") && c.IsSet(name) {
+				return usage("--observe passes everything on as it is, so --"+name+" has no effect", "")
+			}
+		}
 		if len(argv) == 0 {
 			return usage("run needs a command", "as in: explainer run -- curl https://tls13.explainer.test/")
 		}
@@ -67,11 +79,20 @@ Examples:
 			l.stop()
 			return failed(err, "")
 		}
+		if l.keysOf != nil {
+			child.LogKeys(l.keysOf.Name())
+		}
 		cmd := exec.Command(path, child.Args(argv[1:])...)
 		cmd.Args[0] = argv[0]
 		cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = child.Env, os.Stdin, c.App.Writer, os.Stderr
 		ran := proxy.RunChild(cmd)
 		stopped := l.stop()
+		if o := l.proxy.Observe; o != nil {
+			if hellos, lines := o.Seen(); hellos > 0 && lines == 0 {
+				say(l.errw, "this program writes no keys: what it said over TLS stays sealed")
+				say(l.errw, "hint: without --observe the proxy opens it, with a certificate of its own")
+			}
+		}
 		if l.proxy.Connections() == 0 && !errors.As(ran, new(*exec.Error)) {
 			say(l.errw, "the command never came here: it connected to nothing, or directly, past the proxy")
 			say(l.errw, "hint: does it take a proxy from HTTPS_PROXY? Else use {proxy} in its arguments, where it has an option for one")

@@ -59,6 +59,10 @@ func serving(t *testing.T, leaf string, change func(*tls.Config)) *httptest.Serv
 	}
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "served %s%s\n", r.Host, r.URL.Path)
+		if r.URL.Path == "/killed" { // whoever asks for this does not live to see its end
+			http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}
 	}))
 	s.EnableHTTP2 = true
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
