@@ -79,7 +79,7 @@ print`).Replace(gnutlsScript)
 		"tls13.test": func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 },
 		"hrr.test":   func(c *tls.Config) { c.MinVersion, c.CurvePreferences = tls.VersionTLS13, []tls.CurveID{tls.CurveP521} },
 	} {
-		args = append(args, "--map", name+":443="+serving(t, leaf, change).Listener.Addr().String())
+		args = append(args, "--map", name+":443="+secureServer(t, leaf, change).Listener.Addr().String())
 	}
 	recording, logged := filepath.Join(dir, "session.pcapng"), filepath.Join(dir, "user.keys")
 	if err := os.WriteFile(logged, []byte("# the user's own\n"), 0o600); err != nil {
@@ -187,7 +187,7 @@ print`).Replace(gnutlsScript)
 func TestRunObserveNoKeys(t *testing.T) {
 	t.Parallel()
 	leaf, roots := certifiedFor(t, "origin.test")
-	server := serving(t, leaf, nil)
+	server := secureServer(t, leaf, nil)
 	r := explainWith(t, []string{"SSL_CERT_FILE=" + roots}, "run", "--observe", "--map", "origin.test:443="+server.Listener.Addr().String(), "--",
 		"ruby", "-rnet/http", "-e", `print Net::HTTP.get(URI("https://origin.test/ruby"))`)
 	if r.stdout != "served origin.test/ruby\n" || !strings.Contains(r.stderr, "this program writes no keys") {

@@ -50,8 +50,8 @@ func explainWith(t *testing.T, environ []string, args ...string) *told {
 	return r
 }
 
-// serving starts a TLS server with the certificate in the file leaf that names what it was asked for.
-func serving(t *testing.T, leaf string, change func(*tls.Config)) *httptest.Server {
+// secureServer starts a TLS server with the certificate in the file leaf that names what it was asked for.
+func secureServer(t *testing.T, leaf string, change func(*tls.Config)) *httptest.Server {
 	t.Helper()
 	cert, err := tls.LoadX509KeyPair(leaf, leaf)
 	if err != nil {
@@ -121,7 +121,7 @@ func companyProxy(t *testing.T, tlsAddr, plainAddr string) (addr, caFile string)
 func TestRunBehindCompanyProxy(t *testing.T) {
 	t.Parallel()
 	leaf, _ := certifiedFor(t, "shop.test", "127.0.0.1")
-	secure := serving(t, leaf, nil)
+	secure := secureServer(t, leaf, nil)
 	plain := httptest.NewServer(secure.Config.Handler)
 	t.Cleanup(plain.Close)
 	addr, caFile := companyProxy(t, secure.Listener.Addr().String(), plain.Listener.Addr().String())
@@ -190,7 +190,7 @@ func TestRunUpstreamItself(t *testing.T) {
 func TestRunPast(t *testing.T) {
 	t.Parallel()
 	leaf, roots := certifiedFor(t, "127.0.0.1")
-	server := serving(t, leaf, nil)
+	server := secureServer(t, leaf, nil)
 	r := explainWith(t, []string{"CURL_CA_BUNDLE=" + roots}, "run", "--", "curl", "-sS", "--noproxy", "*", server.URL+"/past")
 	if !strings.Contains(r.stdout, "/past") || r.code != 0 || !strings.Contains(r.stderr, "the command never came here") || !strings.Contains(r.stderr, "{proxy}") {
 		t.Errorf("%d, %q: %s", r.code, r.stdout, r.stderr)
