@@ -181,7 +181,7 @@ func TestUpstreamBareLF(t *testing.T) {
 			io.WriteString(c, head+"220 hello")
 		}()
 		r := newRig(t, func(p *Proxy) {
-			p.silence, p.UpstreamProxy = time.Millisecond, &url.URL{Scheme: "http", Host: l.Addr().String()}
+			p.silence, p.UpstreamProxy = time.Millisecond, Upstream(&url.URL{Scheme: "http", Host: l.Addr().String()})
 		})
 		if b, err := io.ReadAll(r.tunnel("mail.test:25")); string(b) != "220 hello" || err != nil {
 			t.Errorf("%q: %q, %v", head, b, err)
