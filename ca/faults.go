@@ -335,9 +335,7 @@ var Faults = []Fault{
 		mint: func(d *draft) { d.intermediate(); d.staple = ocsp.Revoked }},
 	{ID: "must-staple-missing", Severity: Low, About: AboutRevocation, Asked: true, Step: "4a", Control: "good", Refuser: "Firefox", Wrong: "The certificate demands a stapled OCSP response, and none is sent.",
 		Check: "A certificate with the TLS feature status_request needs a staple (RFC 7633 4).", Incident: "without it a thief just leaves the staple out",
-		mint: func(d *draft) {
-			d.leaf.ExtraExtensions = append(d.leaf.ExtraExtensions, pkix.Extension{Id: oidTLSFeature, Value: []byte{0x30, 3, 2, 1, 5}})
-		}},
+		mint: func(d *draft) { d.mustStaple() }},
 }
 
 // resealable are the suites of TLS 1.2 whose records can be made anew after a change.
@@ -405,7 +403,9 @@ type draft struct {
 	self     bool // the leaf signs itself
 	alone    bool // only the leaf is sent
 	reversed bool
-	staple   int // ocsp.Good or ocsp.Revoked; -1 for none
+	staple   int                  // ocsp.Good or ocsp.Revoked; -1 for none
+	change   func(*ocsp.Response) // of what the staple says; may be nil
+	bend     func([]byte) []byte  // of its octets; may be nil
 	// Of a leaf that stands for an origin's certificate:
 	origin      *x509.Certificate
 	own         crypto.Signer // its key

@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -60,7 +61,7 @@ func (o *others) key(bits, above int) (crypto.Signer, error) {
 }
 
 // Faulty makes a certificate for host, a name or an IP address, that is wrong
-// in all the ways of ids (see [Faults]), with the chain to send, its key and
+// in all the ways of ids (see [Faults] and [Weaknesses]), with the chain to send, its key and
 // its staple. The certificate is good but for that, and made anew each time; RSA keys are not.
 // Leaf is nil where crypto/x509 cannot read what was made.
 //
@@ -87,7 +88,7 @@ func (a *Authority) Faulty(host string, ids ...string) (*tls.Certificate, error)
 		d.leaf.Subject = pkix.Name{CommonName: names[0].text}
 	}
 	for _, id := range ids {
-		f := FaultOf(id)
+		f := cmp.Or(FaultOf(id), WeaknessOf(id))
 		if f == nil {
 			return nil, fmt.Errorf("there is no fault %q", id)
 		}
@@ -237,9 +238,15 @@ func (d *draft) ocsp(issuer *x509.Certificate, key crypto.Signer, leaf *x509.Cer
 	if d.staple == ocsp.Revoked {
 		r.RevokedAt, r.RevocationReason = d.now.Add(-24*time.Hour), ocsp.KeyCompromise
 	}
+	if d.change != nil {
+		d.change(&r)
+	}
 	staple, err := ocsp.CreateResponse(issuer, issuer, r, key)
 	if err != nil {
 		return nil, fmt.Errorf("cannot make an OCSP response: %w", err)
+	}
+	if d.bend != nil {
+		staple = d.bend(staple)
 	}
 	return staple, nil
 }

@@ -29,8 +29,12 @@ func init() {
 	}
 	ipLine := v("V16", "address in place of a name", "ip-in-dns-san")
 	ipLine.judge = byAddress
-	revoked := v("V15", "revoked, by the origin's own staple", "staple-revoked")
-	revoked.grade, revoked.decides = B, false
+	// What follows is no attack by itself, or takes something stolen, and most clients do not look.
+	weak := func(id, title string, faultIDs ...string) line {
+		l := v(id, title, faultIDs...)
+		l.grade = B
+		return l
+	}
 	own := v("V14", "signed by the proxy's own CA", trialOwnCA)
 	own.decides = false
 	lines = []line{
@@ -43,15 +47,20 @@ func init() {
 		v("V6", "false signature or key", "bad-cert-signature", "psychic-cert", "curveball", "sigalg-mismatch", "no-private-key", "psychic-handshake"),
 		v("V7", "issued by what is no CA", "leaf-as-ca", "issuer-no-basic-constraints", "issuer-x509v1", "issuer-no-certsign", "pathlen-exceeded"),
 		v("V8", "outside its CA's name constraints", "name-constraint-violated", "name-constraint-cn-bypass"),
-		v("V9", "not for servers", "wrong-eku", "issuer-wrong-eku"),
+		v("V9", "purposes that are not a server's", "wrong-eku", "issuer-wrong-eku", "any-eku", "ocsp-signing-eku"),
 		v("V10", "unknown critical extension", "unknown-critical-ext", "issuer-unknown-critical-ext"),
-		v("V11", "weak hash or key", "md5-signature", "sha1-signature", "rsa-512"),
+		v("V11", "weak hash or key", "md5-signature", "sha1-signature", "rsa-512", "rsa-1024", "rsa-1536", "issuer-rsa-1024"),
 		v("V12", "incomplete chain", "incomplete-chain"),
 		{id: "V13", group: groupV, title: "root with a published key", grade: F, judge: never("published-unknown")},
 		own,
-		revoked,
+		weak("V15", "revoked, by the origin's own staple", "staple-revoked", "staple-revoked-unsaid", "staple-revoked-superseded"),
 		ipLine,
 		{id: "V17", group: groupV, title: "no certificate transparency", judge: never("sct-unknown")},
+		weak("V18", "a key that may not do what it did", "wrong-ku", "key-encipherment-only"),
+		weak("V19", "names another issuer's key", "aki-mismatch"),
+		weak("V20", "must-staple without a staple that holds", "must-staple-missing", "must-staple-old"),
+		weak("V21", "a staple that is no valid word of good", "staple-old", "staple-not-yet", "staple-unknown", "staple-refused", "staple-unreadable",
+			"staple-other-certificate", "staple-bad-signature"),
 
 		{id: "P1", group: groupP, title: "nothing older than TLS 1.2", grade: C, decides: true, faults: []string{"proto-tls10", "proto-tls11"}, judge: versions},
 		{id: "P2", group: groupP, title: "no broken suites", grade: C, decides: true, faults: []string{"cipher-rc4", "cipher-3des"}, judge: weakSuites},
@@ -69,9 +78,10 @@ func init() {
 		{id: "M5", group: groupM, title: "no suites beyond the client's (for A*)", judge: mirroredSuites},
 		{id: "M6", group: groupM, title: "HSTS as it was sent", grade: B, judge: hsts},
 		{id: "M7", group: groupM, title: "Alt-Svc as it was sent", grade: B, judge: altSvc},
+		{id: "M8", group: groupM, title: "no stronger key exchange or suite than the origin's", grade: B, judge: mirroredStrength},
 
 		{id: "K1", group: groupK, title: "a CA of this installation's own", grade: F, judge: uniqueCA},
-		{id: "K2", group: groupK, title: "leaves have keys of their own", grade: F, judge: leafKeys},
+		{id: "K2", group: groupK, title: "leaves have keys of their own (house rule)", grade: B, judge: leafKeys},
 		{id: "K3", group: groupK, title: "serial numbers look random", grade: B, judge: serials},
 		{id: "K4", group: groupK, title: "a CA that does not live long", grade: B, judge: lifetime},
 		{id: "K5", group: groupK, title: "a CA that is limited to some names (advice)", judge: constrained},
@@ -83,7 +93,7 @@ func init() {
 
 // faultIDs are the faults that lines rest on, and their controls, these first.
 func faultIDs() []string {
-	ids := []string{"good", "good-intermediate", "good-wildcard", "good-rsa", "good-rsa-intermediate", "good-ip-san", "good-staple"}
+	ids := []string{"good", "good-intermediate", "good-wildcard", "good-rsa", "good-rsa-intermediate", "good-ip-san", "good-staple", "good-must-staple"}
 	for _, l := range lines {
 		for _, id := range l.faults {
 			if id != trialOwnCA && !slices.Contains(ids, id) {
@@ -100,6 +110,8 @@ var sentences = map[string]string{
 
 	"test-refused":    "refused, no byte of a request reached the origin; the client got {end}",
 	"test-accepted":   "accepted: {bytes} bytes of a request reached the origin",
+	"test-hidden":     "not as it was: {reason} was not to be seen beside {shown}",
+	"test-otherwise":  "not as it was: {reason}, {what} {shown} in place of {origin}",
 	"test-no-control": "the control {control} was not answered, so a refusal would say nothing: the client got {end}",
 	"test-not-called": "the proxy did not call the origin; the client got {end}",
 	"test-missing":    "this trial was not made",
@@ -117,6 +129,7 @@ var sentences = map[string]string{
 	"faults-refused":     "Refused before any byte of a request: {faults}.",
 	"faults-accepted":    "Accepted, a request reached the bad origin: {faults}.",
 	"faults-but-refused": "Refused: {faults}.",
+	"faults-otherwise":   "Shown otherwise than the origin did: {faults}.",
 	"faults-untested":    "Not tested: {faults} ({why}).",
 
 	"published-unknown": "It takes an origin whose certificate is signed with a published key, and this program signs with none. Whether the proxy's own CA has one is line K1.",
@@ -128,9 +141,10 @@ var sentences = map[string]string{
 	"suites-broken":        "Its ClientHello offers suites that do not protect: {suites}.",
 	"suites-weak":          "Its ClientHello offers {suites}.",
 	"suites-fine":          "None is among the {n} suites that it offers.",
-	"static-offered":       "Its ClientHello offers suites without a fresh key exchange, so whoever gets the origin's key later can read recordings: {suites}.",
+	"static-offered":       "Its ClientHello offers suites without a fresh key exchange that the client did not offer, so whoever gets the origin's key later can read recordings: {suites}.",
 	"static-accepted":      "It accepted RSA key transport.",
 	"static-none":          "It offers no suite without a fresh key exchange.",
+	"static-as-client":     "It offers suites without a fresh key exchange to origins only where its client offers them too.",
 	"compression-offered":  "Its ClientHello offers {method} compression (CRIME, CVE-2012-4929).",
 	"compression-none":     "Its ClientHellos offer none.",
 	"dhe-offered":          "It offers {suite}, and the lab has no origin with a small group to find out what it takes.",
@@ -140,7 +154,7 @@ var sentences = map[string]string{
 	"pq-dropped":           "The client offered X25519MLKEM768, the proxy did not offer it to the origin: what is recorded today may be opened by a quantum computer later.",
 	"pq-client-not":        "The client does not offer X25519MLKEM768.",
 	"ask-not":              "An origin could not ask for it; the client got {end}.",
-	"ask-done":             "When the origin asked to renegotiate, it began to, with the protection of RFC 5746.",
+	"ask-done":             "When the origin asked to renegotiate, it began to, with the protection of RFC 5746. Whether it would take another certificate then is not tested.",
 	"ask-unsafe":           "When the origin asked to renegotiate, it began to, without the protection of RFC 5746 (CVE-2009-3555).",
 	"ask-alert":            "When the origin asked to renegotiate, it sent an alert.",
 	"ask-closed":           "When the origin asked to renegotiate, it closed the connection.",
@@ -151,6 +165,8 @@ var sentences = map[string]string{
 	"alpn-differs":     "The client and the proxy agreed on {client}, the proxy and the origin on {origin}.",
 	"alpn-no-h2":       "Client and origin both speak HTTP/2; the proxy gave both HTTP/1.1.",
 	"alpn-mirrored":    "HTTP/2 where the origin has it, HTTP/1.1 where it has not.",
+	"strength-better":  "The client was given {client} where the origin had only {origin}.",
+	"strength-same":    "In {n} connections the client never got a stronger kind of key exchange or suite than the origin, one that takes CBC alone among them.",
 	"leaf-key":         "For an origin with an {origin} key the client was shown {leaf}.",
 	"leaf-names":       "The origin's certificate names {origin}; the client was shown {leaf}.",
 	"leaf-mirrored":    "ECDSA for ECDSA, RSA for RSA, and exactly the origin's names.",
@@ -172,7 +188,7 @@ var sentences = map[string]string{
 	"ca-no-modes":        "Two first uses made different keys. Who can read them is a matter of access lists here, which are not looked at.",
 	"ca-none":            "No CA was given.",
 	"leaf-none":          "The proxy showed no certificate.",
-	"leaf-has-ca-key":    "The certificate for {names} has the CA's own key: every connection works with the key that must be guarded best.",
+	"leaf-has-ca-key":    "The certificate for {names} has the CA's own key: every connection works with the key that must be guarded best. By itself this gives nothing away; that it lowers the grade is a rule of this program's.",
 	"leaf-keys":          "None of {n} certificates has the CA's key. How their keys were made cannot be seen.",
 	"serial-few":         "It showed {n} different certificates; it takes two.",
 	"serial-twice":       "Two different certificates have the serial number {serial}.",

@@ -13,10 +13,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
 
+	"explainer/ca"
 	"explainer/ca/verify"
 	"explainer/capture/handshake"
 )
@@ -33,9 +35,17 @@ const (
 // narrowSuites are what the narrow client offers, and nothing else.
 var narrowSuites = []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}
 
-// ask makes the trial's request through the proxy, as a client that checks the
-// certificate that it is shown. The error is that the proxy cannot be reached.
-func (l *Lab) ask(ctx context.Context, p *Proxy, t *trial) (c Client, err error) {
+// oldSuites are what the old client offers of TLS 1.2: beside the ephemeral suites of
+// today those with CBC, and RSA key transport.
+var oldSuites = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
+	tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA, tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA,
+}
+
+// ask makes the trial's request through the proxy, as a client that refuses of the
+// certificate that it is shown what any client refuses, but for the reasons that are
+// usual with this proxy. The error is that the proxy cannot be reached.
+func (l *Lab) ask(ctx context.Context, p *Proxy, t *trial, usual []string) (c Client, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
 	var dialer net.Dialer
@@ -70,9 +80,21 @@ func (l *Lab) ask(ctx context.Context, p *Proxy, t *trial) (c Client, err error)
 	}
 
 	config := &tls.Config{ServerName: t.host, RootCAs: p.roots, NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS12}
-	config.VerifyConnection = p.checkStaple
-	if t.narrow {
-		config.MaxVersion, config.CipherSuites = tls.VersionTLS12, narrowSuites
+	config.CipherSuites = t.suites
+	if t.only12 {
+		config.MaxVersion = tls.VersionTLS12
+	}
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		c.Found = p.refusable(state)
+		if t.fault == nil || t.fault.Severity == ca.Control {
+			return nil // what crypto/x509 accepts will do
+		}
+		for _, w := range c.Found {
+			if !slices.Contains(usual, w.Reason) {
+				return fmt.Errorf("%w: %s", errRefusable, w.Reason)
+			}
+		}
+		return nil
 	}
 	tap := &helloTap{Conn: buffered{conn, in}, written: true}
 	secure := tls.Client(tap, config)
@@ -91,13 +113,13 @@ func (l *Lab) ask(ctx context.Context, p *Proxy, t *trial) (c Client, err error)
 				c.Leaf = refused.UnverifiedCertificates[0]
 			}
 		}
-		if errors.Is(err, errStaple) {
+		if errors.Is(err, errRefusable) {
 			c.End = EndCertificate
 		}
 		return c, nil
 	}
 	defer secure.Close()
-	c.Version, c.ALPN = state.Version, state.NegotiatedProtocol
+	c.Version, c.Suite, c.Group, c.ALPN = state.Version, state.CipherSuite, uint16(state.CurveID), state.NegotiatedProtocol
 
 	c.End = EndClosed
 	resp, err = l.fetch(ctx, secure, t)
@@ -133,25 +155,22 @@ func tunnelled(in *bufio.Reader) (*http.Response, error) {
 	}
 }
 
-// errStaple is a stapled OCSP response that speaks against the certificate.
-var errStaple = errors.New("the stapled OCSP response")
+// errRefusable is what crypto/tls takes and some client refuses.
+var errRefusable = errors.New("some client refuses this")
 
-// checkStaple does what crypto/tls leaves to its users, and Firefox does: a proxy
-// may pass on to its client that the origin's certificate is revoked.
-func (p *Proxy) checkStaple(state tls.ConnectionState) error {
-	in := verify.Input{Time: time.Now(), Name: state.ServerName, Staple: state.OCSPResponse, Stapling: verify.StapleAsked, Roots: verify.NewRoots("the proxy's CA")}
+// refusable is what some client would refuse of what the proxy shows.
+func (p *Proxy) refusable(state tls.ConnectionState) []verify.Check {
+	in := verify.Input{Time: time.Now(), Name: state.ServerName, Staple: state.OCSPResponse, Stapling: verify.StapleAsked, Roots: verify.NewRoots("the proxy's CA"), Use: verify.Signed}
+	if handshake.SuiteKeyExchange(state.CipherSuite) == handshake.KeyExchangeRSA {
+		in.Use = verify.Decrypted
+	}
 	for _, c := range p.CA {
 		in.Roots.Add(c.Raw)
 	}
 	for _, c := range state.PeerCertificates {
 		in.Chain = append(in.Chain, c.Raw)
 	}
-	for _, c := range verify.Chain(in).Failures() {
-		if c.ID == verify.IDStaple {
-			return fmt.Errorf("%w: %s", errStaple, c.Reason)
-		}
-	}
-	return nil
+	return refusable(in)
 }
 
 // fetch sends the request in the protocol that was negotiated.

@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"io/fs"
 
+	"explainer/ca/verify"
 	"explainer/capture/handshake"
 )
 
@@ -83,7 +84,10 @@ type Client struct {
 	Hello   *handshake.ClientHello
 	Version uint16 // negotiated with the proxy, 0 if none
 	ALPN    string
+	Suite   uint16
+	Group   uint16            // of the key exchange, 0 if none
 	Leaf    *x509.Certificate // what the proxy showed, also where it was refused
+	Found   []verify.Check    // what some client would refuse of it, with its chain and staple
 	Status  int               // of the answer
 	Body    string            // the first bytes of the answer, at most 8 KiB
 	HSTS    []string          // Strict-Transport-Security
@@ -96,8 +100,11 @@ type Origin struct {
 	Hellos   []*handshake.ClientHello // theirs
 	Finished int                      // handshakes that were completed
 	Version  uint16                   // of the last of these
+	Suite    uint16
+	Group    uint16
 	ALPN     string
-	Bytes    int // application data received: of requests
+	Found    []verify.Check // what some client would refuse of its certificate, chain and staple
+	Bytes    int            // application data received: of requests
 	// Ask is how the peer answered a HelloRequest: "client-hello", "alert",
 	// "closed", "ignored", or "" if it was not asked.
 	Ask string

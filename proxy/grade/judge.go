@@ -2,6 +2,7 @@ package grade
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
@@ -121,16 +122,65 @@ func (t *Trial) ending() string {
 // anyTrust are the faults that a proxy must refuse whatever roots it trusts.
 var anyTrust = map[string]bool{"self-signed": true, "untrusted-root": true}
 
+// faultOf returns the fault, weakness or control of package ca with an ID, or nil.
+func faultOf(id string) *ca.Fault { return cmp.Or(ca.FaultOf(id), ca.WeaknessOf(id)) }
+
+// controlOf is the ID of the good origin that the fault is one change away from.
+func controlOf(f *ca.Fault) string {
+	if f == nil || f.Control == "" {
+		return "good"
+	}
+	return f.Control
+}
+
+// asTheyWere are the details of a finding that the client must be shown as the origin showed them.
+var asTheyWere = map[string][]string{
+	"rsa-short":      {"key"},
+	"staple-revoked": {"revoked", "why"},
+	"staple-old":     {"until"},
+	"staple-not-yet": {"from"},
+	"staple-refused": {"answer"},
+}
+
+// reasons are those of findings, but for some.
+func reasons(found []verify.Check, but []string) (out []string) {
+	for _, c := range found {
+		if !slices.Contains(but, c.Reason) {
+			out = append(out, c.Reason)
+		}
+	}
+	return out
+}
+
+// otherwise tells in what the client was shown the origin's fault, and something
+// better or other beside it. A certificate that is bad in a way of its own, or a page, is neither.
+func (e *Evidence) otherwise(t *Trial) (said string, ok bool) {
+	at, shown := reasons(t.Origin.Found, nil), reasons(t.Client.Found, usual(e, faultOf(t.ID)))
+	if len(shown) == 0 || slices.ContainsFunc(shown, func(r string) bool { return !slices.Contains(at, r) }) {
+		return "", false
+	}
+	for _, o := range t.Origin.Found {
+		i := slices.IndexFunc(t.Client.Found, func(c verify.Check) bool { return c.Reason == o.Reason })
+		if i < 0 {
+			return say("test-hidden", "reason", o.Reason, "shown", strings.Join(shown, ", ")), true
+		}
+		c := t.Client.Found[i]
+		for _, name := range asTheyWere[o.Reason] {
+			if got, want := c.Detail(name), o.Detail(name); got != want {
+				return say("test-otherwise", "reason", o.Reason, "what", name, "shown", words(got), "origin", want), true
+			}
+		}
+	}
+	return "", false
+}
+
 // fault judges a trial with a bad origin.
 func (e *Evidence) fault(id string) Test {
-	f, t := ca.FaultOf(id), e.trial(id)
+	f, t := faultOf(id), e.trial(id)
 	out := Test{ID: id, Outcome: NotTested}
-	control := "good"
+	control := controlOf(f)
 	if f != nil {
 		out.Wrong = f.Wrong
-		if f.Control != "" {
-			control = f.Control
-		}
 	}
 	switch {
 	case t == nil:
@@ -147,6 +197,9 @@ func (e *Evidence) fault(id string) Test {
 	default:
 		out.Outcome = Pass
 		out.Reason = say("test-refused", "end", t.ending())
+		if said, ok := e.otherwise(t); ok {
+			out.Outcome, out.Reason = Fail, said
+		}
 	}
 	return out
 }
@@ -160,7 +213,7 @@ func (t *Trial) how() string {
 
 // faults judges a line that rests on bad origins.
 func faults(e *Evidence, v *verdict) {
-	var accepted, refused, untested []string
+	var accepted, otherwise, refused, untested []string
 	why := ""
 	for _, id := range v.line.faults {
 		t := e.fault(id)
@@ -174,8 +227,14 @@ func faults(e *Evidence, v *verdict) {
 				why = t.Reason
 			}
 		case Fail:
+			f := faultOf(id)
+			if e.trial(id).Origin.Bytes == 0 {
+				otherwise = append(otherwise, id+" ("+t.Reason+")")
+				v.worse(B)
+				break
+			}
 			accepted = append(accepted, id)
-			if f := ca.FaultOf(id); f != nil && f.Severity == ca.Low {
+			if f != nil && f.Severity == ca.Low {
 				v.worse(B) // by itself no attack
 			} else {
 				v.worse(v.line.grade)
@@ -184,8 +243,13 @@ func faults(e *Evidence, v *verdict) {
 	}
 	list := func(ids []string) string { return strings.Join(ids, ", ") }
 	switch {
-	case len(accepted) > 0:
-		v.is(Fail, "faults-accepted", "faults", list(accepted))
+	case len(accepted)+len(otherwise) > 0:
+		if len(accepted) > 0 {
+			v.is(Fail, "faults-accepted", "faults", list(accepted))
+		}
+		if len(otherwise) > 0 {
+			v.is(Fail, "faults-otherwise", "faults", list(otherwise))
+		}
 		if len(refused) > 0 {
 			v.reasons = append(v.reasons, say("faults-but-refused", "faults", list(refused)))
 		}
@@ -206,6 +270,32 @@ func (e *Evidence) hellos() (all []*handshake.ClientHello) {
 		all = append(all, t.Origin.Hellos...)
 	}
 	return all
+}
+
+// beyond returns the suites that the proxy offered to the trial's origin and the
+// client did not offer to the proxy.
+func (e *Evidence) beyond(t *Trial) (more []uint16) {
+	var mine []uint16
+	if hello := t.Client.Hello; hello != nil {
+		mine = offered(hello)
+	} else if good := e.trial("good"); good != nil && good.Client.Hello != nil {
+		mine = offered(good.Client.Hello) // it was refused before it could say hello
+	}
+	for _, s := range offered(t.Origin.Hellos...) {
+		if !slices.Contains(mine, s) {
+			more = append(more, s)
+		}
+	}
+	return more
+}
+
+// beyondAll returns what it offered in any trial beyond its client there.
+func (e *Evidence) beyondAll() (more []uint16) {
+	for _, t := range e.Trials {
+		more = append(more, e.beyond(t)...)
+	}
+	slices.Sort(more)
+	return slices.Compact(more)
 }
 
 // signalling are the values among the suites that are none (RFC 5746 3.3, RFC 7507 2).
@@ -269,7 +359,7 @@ func weakSuites(e *Evidence, v *verdict) {
 		return
 	}
 	var none, weak []uint16
-	for _, s := range offered(e.hellos()...) {
+	for _, s := range e.beyondAll() {
 		name := handshake.SuiteName(s)
 		has := func(parts ...string) bool {
 			return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(name, p) })
@@ -300,13 +390,14 @@ func keyTransport(e *Evidence, v *verdict) {
 	if !needHellos(e, v) {
 		return
 	}
-	var static []uint16
-	for _, s := range offered(e.hellos()...) {
+	lasting := func(s uint16) bool {
 		switch handshake.SuiteKeyExchange(s) {
 		case handshake.KeyExchangeRSA, handshake.KeyExchangeDH, handshake.KeyExchangeECDH:
-			static = append(static, s)
+			return true
 		}
+		return false
 	}
+	static := slices.DeleteFunc(e.beyondAll(), func(s uint16) bool { return !lasting(s) })
 	t := e.fault("cipher-static-rsa")
 	v.tests = append(v.tests, t)
 	switch {
@@ -314,6 +405,8 @@ func keyTransport(e *Evidence, v *verdict) {
 		v.is(Fail, "static-offered", "suites", names(static))
 	case t.Outcome == Fail:
 		v.is(Fail, "static-accepted")
+	case slices.ContainsFunc(offered(e.hellos()...), lasting):
+		v.is(Pass, "static-as-client")
 	default:
 		v.is(Pass, "static-none")
 	}
@@ -477,7 +570,7 @@ func mirroredLeaf(e *Evidence, v *verdict) {
 		bad = true
 		v.is(Fail, "leaf-key", "origin", "ECDSA P-256", "leaf", keyKind(ec.Client.Leaf.PublicKey))
 	}
-	if k, ok := weak.Client.Leaf.PublicKey.(*rsa.PublicKey); !ok || k.N.BitLen() < 2048 {
+	if k, ok := weak.Client.Leaf.PublicKey.(*rsa.PublicKey); !ok || k.N.BitLen() != 2048 {
 		bad = true
 		v.is(Fail, "leaf-key", "origin", "2048-bit RSA", "leaf", keyKind(weak.Client.Leaf.PublicKey))
 	}
@@ -513,7 +606,7 @@ func conveyed(e *Evidence, v *verdict) {
 		}
 		for _, id := range l.faults {
 			t := e.trial(id)
-			if f := ca.FaultOf(id); f == nil || f.Handshake || t == nil || t.Origin.Calls == 0 || t.Origin.Bytes > 0 {
+			if f := faultOf(id); f == nil || f.Handshake || t == nil || t.Origin.Calls == 0 || t.Origin.Bytes > 0 {
 				continue
 			}
 			body := strings.ToLower(t.Client.Body)
@@ -545,21 +638,14 @@ func conveyed(e *Evidence, v *verdict) {
 
 func mirroredSuites(e *Evidence, v *verdict) {
 	tested := false
-	for _, id := range []string{"good", trialNarrow} {
+	for _, id := range []string{"good", trialNarrow, trialOld} {
 		t := e.trial(id)
 		if t == nil || t.Client.Hello == nil || len(t.Origin.Hellos) == 0 {
 			continue
 		}
 		tested = true
-		mine := offered(t.Client.Hello)
-		var more []uint16
-		for _, s := range offered(t.Origin.Hellos...) {
-			if !slices.Contains(mine, s) {
-				more = append(more, s)
-			}
-		}
-		if len(more) > 0 {
-			v.is(Fail, "suites-more", "n", fmt.Sprint(len(mine)), "more", names(more))
+		if more := e.beyond(t); len(more) > 0 {
+			v.is(Fail, "suites-more", "n", fmt.Sprint(len(offered(t.Client.Hello))), "more", names(more))
 			return
 		}
 	}
@@ -568,6 +654,49 @@ func mirroredSuites(e *Evidence, v *verdict) {
 		return
 	}
 	v.is(Pass, "suites-mirrored")
+}
+
+// strength is a suite's kind of key exchange and of cipher, better ones greater.
+func strength(suite, group uint16) (exchange, cipher int) {
+	switch handshake.SuiteKeyExchange(suite) {
+	case handshake.KeyExchangeRSA, handshake.KeyExchangeDH, handshake.KeyExchangeECDH:
+	default:
+		exchange = 1
+		if strings.Contains(handshake.GroupName(group), "MLKEM") {
+			exchange = 2
+		}
+	}
+	if name := handshake.SuiteName(suite); !strings.Contains(name, "CBC") {
+		cipher = 1
+	}
+	return exchange, cipher
+}
+
+func mirroredStrength(e *Evidence, v *verdict) {
+	if t := e.trial(trialCBC); !t.reached() {
+		v.is(NotTested, "test-no-control", "control", trialCBC, "end", t.how())
+		return
+	}
+	n := 0
+	words := func(suite, group uint16) string {
+		if group == 0 {
+			return handshake.SuiteName(suite)
+		}
+		return handshake.SuiteName(suite) + " with " + handshake.GroupName(group)
+	}
+	for _, t := range e.Trials {
+		if !t.reached() {
+			continue
+		}
+		n++
+		c, o := t.Client, t.Origin
+		exchange, cipher := strength(c.Suite, c.Group)
+		if most, best := strength(o.Suite, o.Group); exchange > most || cipher > best {
+			v.is(Fail, "strength-better", "client", words(c.Suite, c.Group), "origin", words(o.Suite, o.Group))
+			return
+		}
+	}
+	v.is(Pass, "strength-same", "n", fmt.Sprint(n))
 }
 
 func hsts(e *Evidence, v *verdict) {

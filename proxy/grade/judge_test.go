@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"explainer/ca"
+	"explainer/ca/verify"
 	"explainer/capture/handshake"
 )
 
@@ -46,20 +47,31 @@ func perfect(t *testing.T) *Evidence {
 		Network: Network{Tried: []string{"192.0.2.1:8080"}},
 		Own:     &Own{HasModes: true, KeyMode: 0o600, FolderMode: os.ModeDir | 0o700, RefusesLoose: true, SecondDiffers: true, RecordingMode: 0o600},
 	}
-	ids := append(faultIDs(), trialOwnCA, trialTLS12, trialH2, trialNames, trialNarrow, trialAgain)
+	ids := append(faultIDs(), otherTrials...)
 	for _, id := range ids {
 		var serial [16]byte
 		rand.Read(serial[:])
 		leaf := &x509.Certificate{Raw: serial[:], SerialNumber: new(big.Int).SetBytes(serial[:]), PublicKeyAlgorithm: x509.ECDSA, PublicKey: &ec.PublicKey, DNSNames: []string{hostName}, RawSubjectPublicKeyInfo: []byte{1}}
 		tr := &Trial{ID: id, Host: hostName, Origin: Origin{Calls: 1, Hellos: []*handshake.ClientHello{hello()}}}
-		tr.Client = Client{End: EndPage, Status: 502, Detail: "502 Bad Gateway", Body: "The certificate ...", Hello: hello(), Version: 0x0304, ALPN: "http/1.1", Leaf: leaf}
-		if f := ca.FaultOf(id); f == nil && id != trialOwnCA || f != nil && f.Severity == ca.Control {
+		tr.Client = Client{End: EndPage, Status: 502, Detail: "502 Bad Gateway", Body: "The certificate ...", Hello: hello(), Version: 0x0304, Suite: 0x1301, Group: 29, ALPN: "http/1.1", Leaf: leaf}
+		if f := faultOf(id); f == nil && id != trialOwnCA || f != nil && f.Severity == ca.Control {
 			tr.Client.End, tr.Client.Status, tr.Client.HSTS, tr.Client.AltSvc = EndAnswer, 200, []string{hstsValue}, []string{altSvcValue}
-			tr.Origin.Finished, tr.Origin.Version, tr.Origin.ALPN, tr.Origin.Bytes = 1, 0x0304, "http/1.1", 100
+			tr.Origin.Finished, tr.Origin.Version, tr.Origin.Suite, tr.Origin.Group, tr.Origin.ALPN, tr.Origin.Bytes = 1, 0x0304, 0x1301, 29, "http/1.1", 100
 		}
 		switch id {
 		case "good-rsa":
 			leaf.PublicKeyAlgorithm, leaf.PublicKey = x509.RSA, weak
+		case trialOld:
+			tr.Client.Hello.CipherSuites = append(tr.Client.Hello.CipherSuites, oldSuites...)
+			tr.Origin.Hellos[0].CipherSuites = tr.Client.Hello.CipherSuites
+		case trialCBC:
+			tr.Client.Version, tr.Origin.Version, tr.Client.Suite, tr.Origin.Suite = 0x0303, 0x0303, 0xc013, 0xc013
+		case "staple-revoked-superseded":
+			tr.Origin.Found = []verify.Check{{Outcome: verify.Failed, Reason: "staple-revoked", Details: []verify.Detail{{Name: "revoked", Value: "then"}, {Name: "why", Value: "superseded"}}}}
+			tr.Client.Found, tr.Client.End = tr.Origin.Found, EndCertificate
+		case "rsa-1024":
+			tr.Origin.Found = []verify.Check{{Outcome: verify.Warned, Reason: "rsa-short", Details: []verify.Detail{{Name: "key", Value: "1024-bit RSA"}}}}
+			tr.Client.Found, tr.Client.End = tr.Origin.Found, EndCertificate
 		case trialTLS12:
 			tr.Client.Version, tr.Origin.Version = 0x0303, 0x0303
 		case trialH2:
@@ -106,7 +118,7 @@ func TestEachFaultCounts(t *testing.T) {
 			e := perfect(t)
 			e.trial(id).Origin.Bytes = 1
 			want := l.grade
-			if f := ca.FaultOf(id); f != nil && f.Severity == ca.Low {
+			if f := faultOf(id); f != nil && f.Severity == ca.Low {
 				want = B
 			}
 			if r := Judge(e); r.Grade != want || !strings.Contains(r.Why, l.id) {
@@ -124,7 +136,7 @@ func TestRefusalNeedsItsControl(t *testing.T) {
 				continue
 			}
 			control := "good"
-			if f := ca.FaultOf(id); f != nil && f.Control != "" {
+			if f := faultOf(id); f != nil && f.Control != "" {
 				control = f.Control
 			}
 			e := perfect(t)
@@ -165,6 +177,24 @@ func TestOtherLines(t *testing.T) {
 		{"deflate offered", "P4", C, func(e *Evidence) { hello(e).CompressionMethods = []uint8{1, 0} }},
 		{"no hybrid", "P7", B, func(e *Evidence) { hello(e).Extensions[0].Value = handshake.SupportedGroups{29} }},
 		{"renegotiates unsafely", "P8", C, func(e *Evidence) { e.trial(trialAgain).Origin.Ask = askedAgain }},
+		{"RSA where only another client offered it", "P3", B, func(e *Evidence) {
+			o := &e.trial(trialNarrow).Origin
+			o.Hellos[0].CipherSuites = append(o.Hellos[0].CipherSuites, oldSuites...)
+		}},
+		{"other key length", "V11", B, func(e *Evidence) {
+			e.trial("rsa-1024").Client.Found = []verify.Check{{Outcome: verify.Warned, Reason: "rsa-short", Details: []verify.Detail{{Name: "key", Value: "1536-bit RSA"}}}}
+		}},
+		{"other reason of revocation", "V15", B, func(e *Evidence) {
+			e.trial("staple-revoked-superseded").Client.Found = []verify.Check{{Outcome: verify.Failed, Reason: "staple-revoked", Details: []verify.Detail{{Name: "revoked", Value: "then"}, {Name: "why", Value: "key compromise"}}}}
+		}},
+		{"one of two hidden", "V20", B, func(e *Evidence) {
+			tr := e.trial("must-staple-old")
+			tr.Origin.Found = []verify.Check{{Outcome: verify.Failed, Reason: "must-staple-unmet"}, {Outcome: verify.Warned, Reason: "staple-old"}}
+			tr.Client.Found, tr.Client.End = tr.Origin.Found[1:], EndCertificate
+		}},
+		{"GCM for CBC", "M8", B, func(e *Evidence) { e.trial(trialCBC).Client.Suite = 0xc02f }},
+		{"fresh for RSA", "M8", B, func(e *Evidence) { e.trial(trialOld).Origin.Suite = 0x009c }},
+		{"hybrid for none", "M8", B, func(e *Evidence) { good(e).Client.Group = x25519mlkem768 }},
 		{"upgraded", "M1", B, func(e *Evidence) { e.trial(trialTLS12).Client.Version = 0x0304 }},
 		{"no h2", "M2", B, func(e *Evidence) { e.trial(trialH2).Client.ALPN, e.trial(trialH2).Origin.ALPN = "http/1.1", "http/1.1" }},
 		{"h2 for h1", "M2", B, func(e *Evidence) { good(e).Client.ALPN = "h2" }},
@@ -179,7 +209,7 @@ func TestOtherLines(t *testing.T) {
 		{"key for all", "K1", F, func(e *Evidence) { e.Own.KeyMode = 0o644 }},
 		{"folder for all", "K1", F, func(e *Evidence) { e.Own.FolderMode = os.ModeDir | 0o755 }},
 		{"loose key used", "K1", F, func(e *Evidence) { e.Own.RefusesLoose = false }},
-		{"leaf with the CA's key", "K2", F, func(e *Evidence) { good(e).Client.Leaf.RawSubjectPublicKeyInfo = e.CA[0].RawSubjectPublicKeyInfo }},
+		{"leaf with the CA's key", "K2", B, func(e *Evidence) { good(e).Client.Leaf.RawSubjectPublicKeyInfo = e.CA[0].RawSubjectPublicKeyInfo }},
 		{"serial twice", "K3", B, func(e *Evidence) { e.trial("expired").Client.Leaf.SerialNumber = good(e).Client.Leaf.SerialNumber }},
 		{"serials counted", "K3", B, func(e *Evidence) {
 			e.trial("expired").Client.Leaf.SerialNumber = new(big.Int).Add(good(e).Client.Leaf.SerialNumber, big.NewInt(1))
@@ -214,6 +244,35 @@ func TestOtherLines(t *testing.T) {
 		}
 		if r.Grade != want {
 			t.Errorf("%s: grade %s (%s), want %s", c.name, r.Grade, r.Why, want)
+		}
+	}
+}
+
+// What a proxy does as its client did, or as the standards say, is no failure.
+func TestNoFailures(t *testing.T) {
+	for name, change := range map[string]func(*Evidence){
+		"renegotiates bound": func(e *Evidence) {
+			o := &e.trial(trialAgain).Origin
+			o.Ask, o.Hellos[0].CipherSuites = askedAgain, append(o.Hellos[0].CipherSuites, 0x00ff)
+		},
+		"CBC as its client": func(e *Evidence) { e.trial(trialCBC).Origin.Hellos[0].CipherSuites = []uint16{0xc02b} },
+		"weaker to the client": func(e *Evidence) {
+			e.trial("good").Client.Suite, e.trial("good").Client.Group = 0xc013, 0
+		},
+		"bad in its own way": func(e *Evidence) {
+			tr := e.trial("rsa-1024")
+			tr.Client.Found = []verify.Check{{Outcome: verify.Failed, Reason: "untrusted-root"}}
+		},
+		"equally bad": func(e *Evidence) {
+			tr := e.trial("staple-unknown")
+			tr.Client.End, tr.Client.Found = EndCertificate, []verify.Check{{Outcome: verify.Warned, Reason: "staple-unknown"}}
+			tr.Origin.Found = tr.Client.Found
+		},
+	} {
+		e := perfect(t)
+		change(e)
+		if r := Judge(e); r.Grade != AStar {
+			t.Errorf("%s: grade %s: %s", name, r.Grade, r.Why)
 		}
 	}
 }

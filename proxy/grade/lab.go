@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"explainer/ca"
+	"explainer/ca/verify"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
 )
@@ -31,8 +32,13 @@ const (
 	trialH2     = "h2-origin"     // a good origin that prefers HTTP/2
 	trialNames  = "two-names"     // a good origin whose certificate has two names
 	trialNarrow = "narrow-client" // a good origin and a client that offers two suites of TLS 1.2
+	trialOld    = "old-client"    // a good origin and a client that offers CBC and RSA key transport too
+	trialCBC    = "cbc-origin"    // the same client, and an origin that takes CBC alone
 	trialAgain  = "renegotiation" // a good origin that asks to renegotiate
 )
+
+// otherTrials are all of them, in the order in which they are made.
+var otherTrials = []string{trialOwnCA, trialTLS12, trialH2, trialNames, trialNarrow, trialOld, trialCBC, trialAgain}
 
 const (
 	hostName    = "localhost"
@@ -57,7 +63,8 @@ const (
 type trial struct {
 	id, host string
 	fault    *ca.Fault // nil for those named above
-	narrow   bool
+	suites   []uint16  // of TLS 1.2 that the client offers; nil for what crypto/tls does
+	only12   bool      // the client has no TLS 1.3
 	listener net.Listener
 
 	mu   sync.Mutex
@@ -92,7 +99,7 @@ func NewLab(authority *ca.Authority) (*Lab, error) {
 	}
 	var err error
 	for _, id := range faultIDs() {
-		f := ca.FaultOf(id)
+		f := faultOf(id)
 		if f == nil {
 			return nil, fmt.Errorf("there is no fault %q", id)
 		}
@@ -105,8 +112,15 @@ func NewLab(authority *ca.Authority) (*Lab, error) {
 		}
 		err = errors.Join(err, add(&trial{id: id, host: host, fault: f}))
 	}
-	for _, id := range []string{trialOwnCA, trialTLS12, trialH2, trialNames, trialNarrow, trialAgain} {
-		err = errors.Join(err, add(&trial{id: id, host: hostName, narrow: id == trialNarrow}))
+	for _, id := range otherTrials {
+		t := &trial{id: id, host: hostName}
+		switch id {
+		case trialNarrow:
+			t.suites, t.only12 = narrowSuites, true
+		case trialOld, trialCBC:
+			t.suites = oldSuites
+		}
+		err = errors.Join(err, add(t))
 	}
 	if err != nil {
 		l.Close()
@@ -178,7 +192,8 @@ func (l *Lab) Run(ctx context.Context, p *Proxy, own *ca.Authority, expiredTrust
 			l.serve(t, config)
 		}()
 		began := time.Now()
-		if out.Client, err = l.ask(ctx, p, t); err != nil {
+		out.Origin.Found = l.wrongWith(t, config)
+		if out.Client, err = l.ask(ctx, p, t, usual(e, t.fault)); err != nil {
 			return nil, err
 		}
 		if t.id == "good" && time.Since(began) >= requestTime {
@@ -192,7 +207,9 @@ func (l *Lab) Run(ctx context.Context, p *Proxy, own *ca.Authority, expiredTrust
 	l.settle()
 	for i, t := range l.trials {
 		t.mu.Lock()
+		found := e.Trials[i].Origin.Found
 		e.Trials[i].Origin = t.seen
+		e.Trials[i].Origin.Found = found
 		t.mu.Unlock()
 	}
 	e.Network = network(ctx, p.Addr)
@@ -233,6 +250,8 @@ func (l *Lab) config(t *trial, own *ca.Authority) (*tls.Config, error) {
 		cert, err = own.Leaf(context.Background(), ca.Spec{Names: []string{t.host}})
 	case t.id == trialNames:
 		cert, err = l.authority.Leaf(context.Background(), ca.Spec{Names: []string{t.host, secondName}})
+	case t.id == trialOld, t.id == trialCBC:
+		cert, err = l.authority.Faulty(t.host, "good-rsa")
 	default:
 		cert, err = l.authority.Faulty(t.host, "good")
 	}
@@ -243,6 +262,8 @@ func (l *Lab) config(t *trial, own *ca.Authority) (*tls.Config, error) {
 	switch t.id {
 	case trialTLS12:
 		c.MaxVersion = tls.VersionTLS12
+	case trialCBC:
+		c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA}
 	case trialH2:
 		c.NextProtos = []string{"h2", "http/1.1"}
 	case trialAgain:
@@ -250,6 +271,37 @@ func (l *Lab) config(t *trial, own *ca.Authority) (*tls.Config, error) {
 		c.CipherSuites = []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}
 	}
 	return c, nil
+}
+
+// wrongWith is what some client would refuse of the trial's origin, as the lab knows it.
+func (l *Lab) wrongWith(t *trial, config *tls.Config) []verify.Check {
+	cert := config.Certificates[0]
+	in := verify.Input{Chain: cert.Certificate, Name: t.host, Time: time.Now(), Use: verify.Signed, Staple: cert.OCSPStaple, Stapling: verify.StapleAsked,
+		Roots: verify.NewRoots("the lab's CA", l.authority.Certificate().Raw)}
+	return refusable(in)
+}
+
+// refusable is what some client refuses of a chain and a staple: what fails, and what is
+// warned of unless no client that was tested minds.
+func refusable(in verify.Input) (out []verify.Check) {
+	for _, c := range verify.Chain(in).Checks {
+		if fate := ca.FateOf(c.Reason); c.Outcome == verify.Failed || c.Outcome == verify.Warned && fate != ca.Copied && fate != ca.Passed {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// usual are the reasons for which the proxy's certificates are refusable where the
+// origin is good: they say nothing of one with the fault.
+func usual(e *Evidence, f *ca.Fault) []string {
+	if f == nil || f.Severity == ca.Control {
+		return nil
+	}
+	if good := e.trial(controlOf(f)); good != nil {
+		return reasons(good.Client.Found, nil)
+	}
+	return nil
 }
 
 // serve serves the trial's origin until its listener is closed.
@@ -290,7 +342,7 @@ func (l *Lab) serveConn(t *trial, conn net.Conn, config *tls.Config) {
 	if err == nil {
 		state := secure.ConnectionState()
 		t.seen.Finished++
-		t.seen.Version, t.seen.ALPN = state.Version, state.NegotiatedProtocol
+		t.seen.Version, t.seen.Suite, t.seen.Group, t.seen.ALPN = state.Version, state.CipherSuite, uint16(state.CurveID), state.NegotiatedProtocol
 	}
 	t.mu.Unlock()
 	if err != nil {
