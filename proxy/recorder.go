@@ -588,7 +588,7 @@ func (r *Recorder) note(f *capture.Fact) {
 	case f.Kind == capture.FactClosed:
 		delete(r.streams, f.Conn)
 		r.secrets.forget(s)
-	case f.Kind == capture.FactSession:
+	case f.Kind == capture.FactSession, f.Kind == capture.FactPassThrough && f.Outcome == "observed":
 		s.peer, s.host = f.Peer, f.Host
 	}
 }
