@@ -97,7 +97,11 @@ func (l *Lab) ask(ctx context.Context, p *Proxy, t *trial, usual []string) (c Cl
 		return nil
 	}
 	tap := &helloTap{Conn: buffered{conn, in}, written: true}
-	secure := tls.Client(tap, config)
+	under := net.Conn(tap)
+	if t.id == trialOne {
+		under = &oneSuite{Conn: tap}
+	}
+	secure := tls.Client(under, config)
 	err = secure.HandshakeContext(ctx)
 	c.Hello = tap.hello()
 	state := secure.ConnectionState()
@@ -203,6 +207,32 @@ type buffered struct {
 }
 
 func (c buffered) Read(b []byte) (int, error) { return c.in.Read(b) }
+
+// A oneSuite puts GREASE (RFC 8701) in the place of every suite of the ClientHello but
+// one, which crypto/tls lets no client do for TLS 1.3. The handshake
+// then fails, after the proxy has called its origin.
+type oneSuite struct {
+	net.Conn
+	done bool
+}
+
+func (c *oneSuite) Write(b []byte) (int, error) {
+	// Behind a record's and a message's header, the version and the random number stand the session ID and the suites (RFC 8446 4.1.2).
+	const at = 5 + 4 + 2 + 32
+	if c.done || len(b) <= at || len(b) < at+3+int(b[at]) {
+		return c.Conn.Write(b)
+	}
+	c.done = true
+	out := slices.Clone(b)
+	list := out[at+1+int(b[at]):]
+	suites := list[2:min(len(list), 2+int(list[0])<<8+int(list[1]))]
+	for i := 0; i+1 < len(suites); i += 2 {
+		if id := uint16(suites[i])<<8 | uint16(suites[i+1]); id != tls.TLS_AES_128_GCM_SHA256 {
+			suites[i], suites[i+1] = 0x0a, 0x0a
+		}
+	}
+	return c.Conn.Write(out)
+}
 
 // A helloTap keeps the first bytes of one direction of a connection.
 type helloTap struct {

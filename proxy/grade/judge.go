@@ -638,14 +638,18 @@ func conveyed(e *Evidence, v *verdict) {
 
 func mirroredSuites(e *Evidence, v *verdict) {
 	tested := false
-	for _, id := range []string{"good", trialNarrow, trialOld} {
+	for _, id := range []string{"good", trialNarrow, trialOld, trialOne} {
 		t := e.trial(id)
 		if t == nil || t.Client.Hello == nil || len(t.Origin.Hellos) == 0 {
 			continue
 		}
 		tested = true
 		if more := e.beyond(t); len(more) > 0 {
-			v.is(Fail, "suites-more", "n", fmt.Sprint(len(offered(t.Client.Hello))), "more", names(more))
+			n := fmt.Sprintf("%d suites", len(offered(t.Client.Hello)))
+			if n == "1 suites" {
+				n = "one suite"
+			}
+			v.is(Fail, "suites-more", "n", n, "more", names(more))
 			return
 		}
 	}

@@ -64,6 +64,13 @@ func perfect(t *testing.T) *Evidence {
 		case trialOld:
 			tr.Client.Hello.CipherSuites = append(tr.Client.Hello.CipherSuites, oldSuites...)
 			tr.Origin.Hellos[0].CipherSuites = tr.Client.Hello.CipherSuites
+		case trialRSA:
+			tr.Client.Version, tr.Origin.Version, tr.Client.Suite, tr.Origin.Suite, tr.Client.Group, tr.Origin.Group = 0x0303, 0x0303, 0x009c, 0x009c, 0, 0
+			tr.Client.Hello.CipherSuites = oldSuites
+			tr.Origin.Hellos[0].CipherSuites = oldSuites
+		case trialOne:
+			tr.Client.Hello.CipherSuites = []uint16{0x0a0a, 0x1301}
+			tr.Origin.Hellos[0].CipherSuites = []uint16{0x1301}
 		case trialCBC:
 			tr.Client.Version, tr.Origin.Version, tr.Client.Suite, tr.Origin.Suite = 0x0303, 0x0303, 0xc013, 0xc013
 		case "staple-revoked-superseded":
@@ -193,7 +200,7 @@ func TestOtherLines(t *testing.T) {
 			tr.Client.Found, tr.Client.End = tr.Origin.Found[1:], EndCertificate
 		}},
 		{"GCM for CBC", "M8", B, func(e *Evidence) { e.trial(trialCBC).Client.Suite = 0xc02f }},
-		{"fresh for RSA", "M8", B, func(e *Evidence) { e.trial(trialOld).Origin.Suite = 0x009c }},
+		{"fresh for RSA", "M8", B, func(e *Evidence) { e.trial(trialRSA).Client.Suite = 0xc02f }},
 		{"hybrid for none", "M8", B, func(e *Evidence) { good(e).Client.Group = x25519mlkem768 }},
 		{"upgraded", "M1", B, func(e *Evidence) { e.trial(trialTLS12).Client.Version = 0x0304 }},
 		{"no h2", "M2", B, func(e *Evidence) { e.trial(trialH2).Client.ALPN, e.trial(trialH2).Origin.ALPN = "http/1.1", "http/1.1" }},
@@ -204,6 +211,7 @@ func TestOtherLines(t *testing.T) {
 		{"page of success", "M4", B, func(e *Evidence) { e.trial("expired").Client.Status = 200 }},
 		{"page about nothing", "M4", B, func(e *Evidence) { e.trial("expired").Client.Body = "sorry" }},
 		{"more suites", "M5", "", func(e *Evidence) { e.trial(trialNarrow).Client.Hello.CipherSuites = []uint16{0xc02b} }},
+		{"more suites of TLS 1.3", "M5", "", func(e *Evidence) { e.trial(trialOne).Origin.Hellos[0].CipherSuites = []uint16{0x1301, 0x1302} }},
 		{"no HSTS", "M6", B, func(e *Evidence) { good(e).Client.HSTS = nil }},
 		{"same CA everywhere", "K1", F, func(e *Evidence) { e.Own.SecondDiffers = false }},
 		{"key for all", "K1", F, func(e *Evidence) { e.Own.KeyMode = 0o644 }},

@@ -34,11 +34,13 @@ const (
 	trialNarrow = "narrow-client" // a good origin and a client that offers two suites of TLS 1.2
 	trialOld    = "old-client"    // a good origin and a client that offers CBC and RSA key transport too
 	trialCBC    = "cbc-origin"    // the same client, and an origin that takes CBC alone
+	trialRSA    = "rsa-origin"    // the same client, and an origin that takes RSA key transport alone
+	trialOne    = "one-suite"     // a good origin and a client that offers one suite of TLS 1.3
 	trialAgain  = "renegotiation" // a good origin that asks to renegotiate
 )
 
 // otherTrials are all of them, in the order in which they are made.
-var otherTrials = []string{trialOwnCA, trialTLS12, trialH2, trialNames, trialNarrow, trialOld, trialCBC, trialAgain}
+var otherTrials = []string{trialOwnCA, trialTLS12, trialH2, trialNames, trialNarrow, trialOld, trialCBC, trialRSA, trialOne, trialAgain}
 
 const (
 	hostName    = "localhost"
@@ -117,7 +119,7 @@ func NewLab(authority *ca.Authority) (*Lab, error) {
 		switch id {
 		case trialNarrow:
 			t.suites, t.only12 = narrowSuites, true
-		case trialOld, trialCBC:
+		case trialOld, trialCBC, trialRSA:
 			t.suites = oldSuites
 		}
 		err = errors.Join(err, add(t))
@@ -250,7 +252,7 @@ func (l *Lab) config(t *trial, own *ca.Authority) (*tls.Config, error) {
 		cert, err = own.Leaf(context.Background(), ca.Spec{Names: []string{t.host}})
 	case t.id == trialNames:
 		cert, err = l.authority.Leaf(context.Background(), ca.Spec{Names: []string{t.host, secondName}})
-	case t.id == trialOld, t.id == trialCBC:
+	case t.id == trialOld, t.id == trialCBC, t.id == trialRSA:
 		cert, err = l.authority.Faulty(t.host, "good-rsa")
 	default:
 		cert, err = l.authority.Faulty(t.host, "good")
@@ -264,6 +266,8 @@ func (l *Lab) config(t *trial, own *ca.Authority) (*tls.Config, error) {
 		c.MaxVersion = tls.VersionTLS12
 	case trialCBC:
 		c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA}
+	case trialRSA:
+		c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}
 	case trialH2:
 		c.NextProtos = []string{"h2", "http/1.1"}
 	case trialAgain:
