@@ -79,6 +79,55 @@ func (w where) packets() *Packets {
 	return &Packets{w.first, w.last}
 }
 
+// sightings are where things were seen, by a short name. Most connections have few.
+type sightings []sighting
+
+type sighting struct {
+	name string
+	where
+}
+
+// find returns the place, and whether there is one.
+func (p sightings) find(name string) (where, bool) {
+	for i := range p {
+		if p[i].name == name {
+			return p[i].where, true
+		}
+	}
+	return where{}, false
+}
+
+// of returns the place, which is empty if there is none.
+func (p sightings) of(name string) where {
+	w, _ := p.find(name)
+	return w
+}
+
+func (p *sightings) set(name string, w where) {
+	for i := range *p {
+		if (*p)[i].name == name {
+			(*p)[i].where = w
+			return
+		}
+	}
+	*p = append(*p, sighting{name, w})
+}
+
+// A stepSet is some of the steps.
+type stepSet []Step
+
+func (s stepSet) has(step Step) bool { return slices.Contains(s, step) }
+
+func (s *stepSet) add(step Step) {
+	if !s.has(step) {
+		*s = append(*s, step)
+	}
+}
+
+func (s *stepSet) remove(step Step) {
+	*s = slices.DeleteFunc(*s, func(other Step) bool { return other == step })
+}
+
 // a hsMessage is a handshake message in the transcript.
 type hsMessage struct {
 	typ   handshake.Type
@@ -136,13 +185,11 @@ type hands struct {
 	preMaster   []byte
 	master      []byte // computed from preMaster
 
-	at map[string]where // where the messages stood, by a short name
+	at sightings // where the messages stood, by a short name
 
 	printed *handshake.ClientHello // of which prints are
 	prints  []Field
 }
-
-func newHands() *hands { return &hands{at: make(map[string]where)} }
 
 func (h *hands) find(side int, typ handshake.Type) *hsMessage {
 	for i := range h.msgs[side] {
@@ -170,7 +217,7 @@ type conn struct {
 
 	tls  bool
 	null bool // its suite does not encrypt
-	at   map[string]where
+	at   sightings
 
 	// application data, by side
 	data      [2]int64 // records opened
@@ -208,7 +255,7 @@ type conn struct {
 	gapLen    [2]int64
 	webGap    webGap
 	startTLS  *capture.StartTLS // what stood before TLS
-	settled   map[Step]bool
+	settled   stepSet
 	ready     bool // the summary of this leg can be told
 	told      bool // and was
 	verified  *capture.Fact
@@ -232,8 +279,8 @@ type conn struct {
 	udpState  *udpState
 	tally     tally
 
-	values args   // of its sentences
-	ground ground // that they stand on
+	values args    // of its sentences
+	ground *ground // that they stand on; nil without values
 }
 
 // An alert that was seen.
@@ -338,7 +385,7 @@ func (x *Explainer) retire(c *conn) {
 		return
 	}
 	c.retired = true
-	c.values = nil
+	c.values, c.ground = nil, nil
 	if x.done = append(x.done, c); len(x.done) <= maxDone {
 		return
 	}
@@ -399,12 +446,11 @@ func (x *Explainer) Finish() []Event {
 func (x *Explainer) begin(m *capture.Message) *conn {
 	c := &conn{
 		c: m.Conn, n: m.Conn.Number, leg: m.Conn.Leg, began: at(m.Time), now: m.Time,
-		at: make(map[string]where), settled: make(map[Step]bool),
 	}
-	c.h = newHands()
+	c.h = new(hands)
 	c.main = c.h
 	x.conns[c.n] = c
-	c.at["open"] = where{m.First, m.Last}
+	c.at.set("open", where{m.First, m.Last})
 	x.last = max(x.last, c.n)
 	s := x.sessions[c.n]
 	if s == nil {
@@ -663,16 +709,16 @@ func (x *Explainer) mark(c *conn, e *Event, steps ...Step) {
 	for _, s := range steps {
 		r := x.row(c, s)
 		e.Steps = append(e.Steps, StepMark{s, r.Verdict})
-		c.settled[s] = true
+		c.settled.add(s)
 	}
 }
 
 // step tells a step that has no message of its own, once.
 func (x *Explainer) step(c *conn, s Step) {
-	if c.settled[s] {
+	if c.settled.has(s) {
 		return
 	}
-	c.settled[s] = true
+	c.settled.add(s)
 	r := x.row(c, s)
 	e := x.event(c, nil, KindStep, "step "+string(s))
 	e.Steps = []StepMark{{s, r.Verdict}}

@@ -34,7 +34,7 @@ func (x *Explainer) connectionEvent(c *conn, m *capture.Message) Event {
 	// event marks the step and the summary tells it.
 	r := x.row(c, Step1)
 	e.Steps = []StepMark{{Step1, r.Verdict}}
-	c.settled[Step1] = true
+	c.settled.add(Step1)
 	return e
 }
 
@@ -279,7 +279,7 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 		c.reset = true
 		c.closed[1-side] = true
 	}
-	c.at["close"] = where{m.First, m.Last}
+	c.at.set("close", where{m.First, m.Last})
 	e := x.event(c, m, KindClosed, "FIN")
 	e.From = m.Side.String()
 	e.Evidence = Clear
@@ -414,7 +414,7 @@ func (c *conn) saidGoodbye(side int) bool {
 func (x *Explainer) settleEnd(c *conn) {
 	c.ready = true
 	h := c.main
-	at := c.at["close"]
+	at := c.at.of("close")
 	closed := c.closer != 0
 	if !c.tls && c.noTLS == "" && c.pass == nil {
 		if closed && c.over {
@@ -470,7 +470,7 @@ func (x *Explainer) settleEnd(c *conn) {
 		switch {
 		case h.cke != nil || c.heartbeat[0]:
 			c.fail(x.firstMissing(c), "step-failed", cause, at)
-		case c.closedAt[0].first < h.at["sh"].first:
+		case c.closedAt[0].first < h.at.of("sh").first:
 			c.fail(Step4a, "step-4a-failed-early", "", at)
 		case c.shown != nil && c.shown.fault != nil && !c.shown.control():
 			c.failCaseSilent(at)
@@ -516,7 +516,7 @@ func (c *conn) oneSided(side int) bool {
 
 // failedStep tells the step that a connection failed at, which no message told.
 func (x *Explainer) failedStep(c *conn) {
-	delete(c.settled, c.failure.step)
+	c.settled.remove(c.failure.step)
 	x.step(c, c.failure.step)
 }
 

@@ -87,7 +87,7 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 		if _, hello := b.(*handshake.ClientHello); hello && side == 0 && c.main.ch != nil && c.main.sh == nil && c.main.hrr == nil {
 			// After a HelloVerifyRequest, a Retry or a Version Negotiation the
 			// handshake begins anew, and what was said before counts no more.
-			c.h = newHands()
+			c.h = new(hands)
 			c.main = c.h
 		}
 		x.handshake(c, m, b)
@@ -116,7 +116,7 @@ func (x *Explainer) udpConnectionEvent(c *conn, m *capture.Message) Event {
 		e.Says = append(e.Says, say("connection-dtls", Clear, a))
 	}
 	e.Steps = []StepMark{{Step1, Differently}}
-	c.settled[Step1] = true
+	c.settled.add(Step1)
 	return e
 }
 
@@ -233,8 +233,8 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 		c.dark[side] += int64(b.Packets)
 		c.why[side] = sealedWords(b.Reason)
 		c.darkAt[side] = joined(c.darkAt[side], w)
-		if _, ok := h.at["6b"]; !ok && side == 1 && h.sh != nil {
-			h.at["6b"] = w
+		if _, ok := h.at.find("6b"); !ok && side == 1 && h.sh != nil {
+			h.at.set("6b", w)
 			x.mark(c, &e, Step6b)
 		}
 		h.incomplete("the messages behind the two hellos are encrypted, and " + sealedWords(b.Reason))
@@ -407,7 +407,7 @@ func (x *Explainer) udpRow(c *conn, f flow, s Step, a args) (Row, bool) {
 	isQUIC := c.c.Transport == capture.TransportQUIC
 	switch {
 	case s == Step1:
-		r.Verdict, r.Packets = Differently, c.at["open"].packets()
+		r.Verdict, r.Packets = Differently, c.at.of("open").packets()
 		switch {
 		case c.main.ch == nil:
 			r.Says = say("step-1-udp-midstream", Clear, a.with("protocol", c.transport()))

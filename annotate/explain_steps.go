@@ -260,12 +260,13 @@ func (x *Explainer) args(c *conn) args {
 		g.parents = len(g.link.from)
 	}
 	g.client, g.server = c.ends()
-	if c.values == nil || c.ground != g {
-		c.values, c.ground = x.valuesOf(c), g
+	if c.values == nil || *c.ground != g {
+		kept := g
+		c.values, c.ground = x.valuesOf(c), &kept
 		old := &x.valued[x.valuedAt]
 		x.valuedAt = (x.valuedAt + 1) % len(x.valued)
 		if *old != nil && *old != c {
-			(*old).values = nil
+			(*old).values, (*old).ground = nil, nil
 		}
 		*old = c
 	}
@@ -438,7 +439,7 @@ func (x *Explainer) reached(c *conn, f flow, s Step) bool {
 		}
 		return true
 	case Step6b:
-		_, ok := h.at["6b"]
+		_, ok := h.at.find("6b")
 		return ok || c.firstData[1]
 	}
 	return c.firstData[1] // 7 and 8
@@ -492,7 +493,7 @@ func (x *Explainer) rowSeen(c *conn, s Step) Row {
 			return r
 		case s == Step4a && c.failure != nil && (c.main.fin[0] || c.main.finSealed[0]):
 			r.Verdict, r.Says = Unseen, say("step-4a-finished", Inferred, a)
-			r.Packets = c.main.at["cfin"].packets()
+			r.Packets = c.main.at.of("cfin").packets()
 			return r
 		case c.failure != nil:
 			r.Verdict, r.Says = NotReached, say("step-not-reached", Inferred, a.with("step", string(c.failure.step)))
@@ -655,7 +656,7 @@ func (x *Explainer) hidden(c *conn, f flow, s Step, a args) (Sentence, bool) {
 
 // serverFirst tells whether the server's application data came before the client's.
 func (c *conn) serverFirst() bool {
-	a, b := c.at["data0"], c.at["data1"]
+	a, b := c.at.of("data0"), c.at.of("data1")
 	if a.first != 0 && b.first != 0 && a.first != b.first {
 		return b.first < a.first
 	}
@@ -729,7 +730,7 @@ func (x *Explainer) stepProofs(c *conn, f flow, s Step) []RowProof {
 }
 
 func (x *Explainer) row1(c *conn, f flow, a args, r *Row) {
-	r.Packets = c.at["open"].packets()
+	r.Packets = c.at.of("open").packets()
 	client, server := c.peers()
 	a = a.with("client", client, "server", server)
 	connect := c.c.ConnectHost != ""
@@ -812,7 +813,7 @@ func (x *Explainer) row2(c *conn, f flow, a args, r *Row) {
 	switch f.id {
 	case "tls12-rsa", "psk-rsa":
 		state, reason := h.proved(proofServerFin)
-		r.Packets = h.at["sfin"].packets()
+		r.Packets = h.at.of("sfin").packets()
 		switch state {
 		case Proven:
 			if !h.linked() {
@@ -834,7 +835,7 @@ func (x *Explainer) row2(c *conn, f flow, a args, r *Row) {
 		if h.is13() {
 			id, where, plain, own = proofServerCV, "cv", "step-2-cv-proven", "step-2-minted-cv-proven"
 		}
-		r.Packets = h.at[where].packets()
+		r.Packets = h.at.of(where).packets()
 		state, reason := h.proved(id)
 		switch state {
 		case Proven:
@@ -853,7 +854,7 @@ func (x *Explainer) row2(c *conn, f flow, a args, r *Row) {
 			r.Verdict, r.Says = Unknown, say("step-2-hidden", None, a)
 		}
 	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk-dhe", "tls13-psk", "tls13-0rtt":
-		r.Packets = h.at["sfin"].packets()
+		r.Packets = h.at.of("sfin").packets()
 		fin, _ := h.proved(proofServerFin)
 		old, _ := h.proved(proofResumed)
 		switch {
@@ -905,7 +906,7 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *Row) {
 	h := c.main
 	minted := c.leg == capture.LegBrowser && c.minted != nil
 	how := Clear
-	r.Packets = h.at["cert"].packets()
+	r.Packets = h.at.of("cert").packets()
 	if h.rawLeaf(1) && x.hasCertificate(c) {
 		id := "step-3-raw-only"
 		if a["servershare"] != "" && !f.kem {
@@ -943,7 +944,7 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *Row) {
 		if f.kem {
 			stem = "mlkem"
 		}
-		r.Packets = h.at["sh"].packets()
+		r.Packets = h.at.of("sh").packets()
 		switch {
 		case h.leaf[1] == nil && c.dark[1] > 0:
 			r.Says = say("step-3-"+stem+"-sealed", Clear, a)
@@ -952,17 +953,17 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *Row) {
 		case h.leaf[1] == nil:
 			r.Says = say("step-3-"+stem+"-first", Clear, a)
 		case minted:
-			r.Packets = span(h.at["sh"], h.at["cert"])
+			r.Packets = span(h.at.of("sh"), h.at.of("cert"))
 			r.Says = say("step-3-minted-"+stem, Decrypted, a)
 		default:
-			r.Packets = span(h.at["sh"], h.at["cert"])
+			r.Packets = span(h.at.of("sh"), h.at.of("cert"))
 			r.Says = say("step-3-"+stem, Decrypted, a)
 		}
 	case "tls12-anonymous":
-		r.Packets = h.at["ske"].packets()
+		r.Packets = h.at.of("ske").packets()
 		r.Says = say("step-3-anonymous", how, a)
 	case "tls13-psk-dhe":
-		r.Packets = h.at["sh"].packets()
+		r.Packets = h.at.of("sh").packets()
 		id := "step-3-psk-dhe"
 		if f.kem {
 			id = "step-3-psk-mlkem"
@@ -975,9 +976,9 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *Row) {
 	case "psk":
 		r.Says = say("step-3-absent-psk", Inferred, a)
 	case "psk-dhe":
-		r.Packets = h.at["ske"].packets()
+		r.Packets = h.at.of("ske").packets()
 		if h.is13() {
-			r.Packets = h.at["sh"].packets()
+			r.Packets = h.at.of("sh").packets()
 		}
 		r.Says = say("step-3-psk-external", Clear, a)
 	default:
@@ -1003,7 +1004,7 @@ func (x *Explainer) row4a(c *conn, f flow, a args, r *Row) {
 	h := c.main
 	switch f.id {
 	case "tls12-rsa", "psk-rsa", "tls12-dhe", "tls12-ecdhe", "tls12-dh", "tls13-full", "tls13-mlkem", "tls13-hrr":
-		r.Packets = c.at["data0"].packets()
+		r.Packets = c.at.of("data0").packets()
 		ske, _ := h.proved(proofSKE)
 		cv, _ := h.proved(proofServerCV)
 		switch {
@@ -1068,9 +1069,9 @@ func (x *Explainer) sni(h *hands) string {
 
 func (x *Explainer) row4b(c *conn, f flow, a args, r *Row) {
 	h := c.main
-	r.Packets = h.at["cke"].packets()
+	r.Packets = h.at.of("cke").packets()
 	if h.is13() {
-		r.Packets = h.at["ch"].packets()
+		r.Packets = h.at.of("ch").packets()
 	}
 	switch f.id {
 	case "tls12-rsa", "psk-rsa":
@@ -1086,17 +1087,17 @@ func (x *Explainer) row4b(c *conn, f flow, a args, r *Row) {
 	case "tls13-full":
 		r.Says = say("step-4b-tls13", Inferred, a)
 	case "tls13-hrr":
-		r.Packets = span(h.at["ch1"], h.at["ch"])
+		r.Packets = span(h.at.of("ch1"), h.at.of("ch"))
 		id := "step-4b-hrr"
 		if h.sh != nil && h.sh.KeyShare() != nil && shareOf(h.ch1, h.sh.KeyShare().Group) != nil {
 			id = "step-4b-hrr-cookie"
 		}
 		r.Says = say(id, Inferred, a)
 	case "tls13-mlkem":
-		r.Packets = h.at["sh"].packets()
+		r.Packets = h.at.of("sh").packets()
 		r.Says = say("step-4b-mlkem", Inferred, a)
 	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk":
-		r.Packets = h.at["ch"].packets()
+		r.Packets = h.at.of("ch").packets()
 		r.Says = say("step-4b-absent-resumed", Inferred, a)
 	case "tls13-psk-dhe":
 		id := "step-4b-psk-dhe"
@@ -1120,13 +1121,13 @@ func (x *Explainer) row4b(c *conn, f flow, a args, r *Row) {
 func (x *Explainer) row4c(c *conn, f flow, a args, r *Row) {
 	h := c.main
 	if f.id == "tls13-psk-dhe" && f.kem {
-		r.Packets = h.at["sh"].packets()
+		r.Packets = h.at.of("sh").packets()
 		r.Verdict, r.Says = Differently, say("step-4c-mlkem", Inferred, a)
 		return
 	}
 	switch f.id {
 	case "tls12-rsa", "psk-rsa":
-		r.Packets = h.at["cke"].packets()
+		r.Packets = h.at.of("cke").packets()
 		switch s, reason := h.proved(h.blockProof()); s {
 		case Proven:
 			r.Says = say(h.keyedID("step-4c-rsa-proven", "step-4c-rsa-key"), Recomputed, a.with("key", or(a["key"], "RSA")))
@@ -1136,7 +1137,7 @@ func (x *Explainer) row4c(c *conn, f flow, a args, r *Row) {
 			r.Says = say("step-4c-rsa", Inferred, a)
 		}
 	case "tls13-mlkem":
-		r.Packets = h.at["sh"].packets()
+		r.Packets = h.at.of("sh").packets()
 		r.Says = say("step-4c-mlkem", Inferred, a)
 	case "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-hrr":
 		id := "step-4c-absent-dhe"
@@ -1157,24 +1158,24 @@ func (x *Explainer) row4c(c *conn, f flow, a args, r *Row) {
 
 func (x *Explainer) row5(c *conn, f flow, a args, r *Row) {
 	h := c.main
-	r.Packets = h.at["ch"].packets()
+	r.Packets = h.at.of("ch").packets()
 	switch f.id {
 	case "tls12-rsa", "psk-rsa":
-		r.Packets = h.at["cke"].packets()
+		r.Packets = h.at.of("cke").packets()
 		id := "step-5-rsa"
 		if f.id == "psk-rsa" {
 			id = "step-5-rsa-psk"
 		}
 		r.Says = say(id, Clear, a)
 	case "tls12-dhe", "tls12-ecdhe", "tls12-anonymous":
-		r.Packets = h.at["cke"].packets()
+		r.Packets = h.at.of("cke").packets()
 		r.Says = say("step-5-dhe", Clear, a)
 	case "tls13-full":
 		r.Says = say("step-5-tls13", Clear, a)
 	case "tls13-hrr":
 		r.Says = say("step-5-hrr", Clear, a)
 	case "tls13-mlkem":
-		r.Packets = span(h.at["ch"], h.at["sh"])
+		r.Packets = span(h.at.of("ch"), h.at.of("sh"))
 		r.Says = say("step-5-mlkem", Clear, a)
 	case "tls12-resumed-id":
 		r.Says = say("step-5-absent-id", Clear, a)
@@ -1185,11 +1186,11 @@ func (x *Explainer) row5(c *conn, f flow, a args, r *Row) {
 	case "tls13-psk":
 		r.Says = say("step-5-psk", Clear, a)
 	case "tls13-0rtt":
-		r.Packets = span(h.at["ch"], c.at["early"])
+		r.Packets = span(h.at.of("ch"), c.at.of("early"))
 		r.Says = say("step-5-early", Clear, a)
 	case "psk", "psk-dhe":
 		if !h.is13() {
-			r.Packets = h.at["cke"].packets()
+			r.Packets = h.at.of("cke").packets()
 		}
 		id := "step-5-external"
 		if f.id == "psk-dhe" {
@@ -1205,7 +1206,7 @@ func (x *Explainer) row6a(c *conn, f flow, a args, r *Row) {
 	h := c.main
 	switch {
 	case f.transport():
-		r.Packets = h.at["sfin"].packets()
+		r.Packets = h.at.of("sfin").packets()
 		switch state, reason := h.proved(proofServerFin); state {
 		case Proven:
 			if !h.linked() {
@@ -1224,7 +1225,7 @@ func (x *Explainer) row6a(c *conn, f flow, a args, r *Row) {
 		}
 	case f.id == "tls13-mlkem", f.id == "tls13-psk-dhe" && f.kem:
 		r.Verdict = Differently
-		r.Packets = h.at["cfin"].packets()
+		r.Packets = h.at.of("cfin").packets()
 		if c.sealed13() {
 			r.Says = say("step-6a-mlkem-sealed", Inferred, a)
 			return
@@ -1259,7 +1260,7 @@ func (x *Explainer) row6a(c *conn, f flow, a args, r *Row) {
 
 func (x *Explainer) row6b(c *conn, f flow, a args, r *Row) {
 	h := c.main
-	r.Packets = h.at["6b"].packets()
+	r.Packets = h.at.of("6b").packets()
 	switch {
 	case f.id == "http" || f.id == "opaque" || f.id == "unknown":
 		x.rowOther(c, f, a, r)
@@ -1301,7 +1302,7 @@ func (c *conn) encrypted() Evidence {
 }
 
 func (x *Explainer) row7(c *conn, f flow, a args, r *Row) {
-	r.Packets = c.at["data1"].packets()
+	r.Packets = c.at.of("data1").packets()
 	serverFirst := c.serverFirst()
 	switch {
 	case f.id == "http" && !c.responded:
@@ -1324,7 +1325,7 @@ func (x *Explainer) row7(c *conn, f flow, a args, r *Row) {
 }
 
 func (x *Explainer) row8(c *conn, f flow, a args, r *Row) {
-	r.Packets = c.at["data1"].packets()
+	r.Packets = c.at.of("data1").packets()
 	switch {
 	case f.id == "http":
 		r.Says = say("step-8-plain", Clear, a)

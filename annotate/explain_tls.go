@@ -23,7 +23,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		if m.Opened || c.h.fin[0] && c.h.fin[1] {
 			c.handshakes = max(c.handshakes, 1) + 1
 		}
-		c.h = newHands() // renegotiation, or another try
+		c.h = new(hands) // renegotiation, or another try
 	}
 	h := c.h
 	if u, ok := b.(*handshake.Unknown); ok {
@@ -53,7 +53,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		}
 		open := h.earlyOpen()
 		h.ee = b
-		h.at["ee"] = w
+		h.at.set("ee", w)
 		e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
 		if p := b.ALPN(); p != "" {
 			e.Brief = "ALPN " + clip(p)
@@ -64,7 +64,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		} else if h.announcedEarly() {
 			e.Says = append(e.Says, say("early-data-refused", e.Evidence, a))
 		}
-		h.at["6b"] = w
+		h.at.set("6b", w)
 		x.markMain(c, h, &e, Step6b)
 		if open && h == c.main {
 			x.emit(c, e)
@@ -249,11 +249,11 @@ func (x *Explainer) clientHello(c *conn, h *hands, e *Event, b *handshake.Client
 	renegotiation := h != c.main
 	if h.ch1 == nil {
 		h.ch1 = b
-		h.at["ch1"] = w
+		h.at.set("ch1", w)
 	}
 	h.ch = b
 	h.chAt, h.server = c.now, c.c.Server
-	h.at["ch"] = w
+	h.at.set("ch", w)
 	c.secretsOf(h)
 	if c.session.host == "" || c.session.host == c.asked {
 		x.host(c, b.ServerName())
@@ -429,7 +429,7 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *Event, b *handshake.Server
 	a := x.args(c)
 	if b.Retry {
 		h.hrr = b
-		h.at["hrr"] = w
+		h.at.set("hrr", w)
 		e.Name = "HelloRetryRequest"
 		e.Fields = append(e.Fields, serverHelloFields(b)...)
 		e.Fields = append(e.Fields, serverFingerprint(b))
@@ -444,7 +444,7 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *Event, b *handshake.Server
 	}
 	h.sh = b
 	h.shAt = c.now
-	h.at["sh"] = w
+	h.at.set("sh", w)
 	c.null = x.null(c)
 	c.secretsOf(h)
 	a = x.args(c)
@@ -587,7 +587,7 @@ func (x *Explainer) certificate(c *conn, h *hands, e *Event, b *handshake.Certif
 	if len(chain) > 0 {
 		h.leaf[side] = chain[0]
 	}
-	h.at[[2]string{"clientcert", "cert"}[side]] = w
+	h.at.set([2]string{"clientcert", "cert"}[side], w)
 	if side == 1 {
 		h.certAt = m.Time
 	}
@@ -694,7 +694,7 @@ func (x *Explainer) certificateFaults(c *conn, h *hands, leaf *certificate, now 
 
 func (x *Explainer) tellServerKeyExchange(c *conn, h *hands, e *Event, b *handshake.ServerKeyExchange, w where) {
 	h.ske = b
-	h.at["ske"] = w
+	h.at.set("ske", w)
 	x.reused(h, c, e, b.Public)
 	a := x.args(c)
 	switch {
@@ -753,7 +753,7 @@ func bits(b []byte) int {
 }
 
 func (x *Explainer) tellCertificateVerify(c *conn, h *hands, e *Event, a args, b *handshake.CertificateVerify, msg *hsMessage, side int, w where) {
-	h.at[[2]string{"clientcv", "cv"}[side]] = w
+	h.at.set([2]string{"clientcv", "cv"}[side], w)
 	if b.SignatureScheme != 0 {
 		e.Brief = handshake.SchemeName(b.SignatureScheme)
 		e.Fields = append(e.Fields, field("signature algorithm", e.Brief))
@@ -777,7 +777,7 @@ func (x *Explainer) tellCertificateVerify(c *conn, h *hands, e *Event, a args, b
 
 func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e Event, b *handshake.ClientKeyExchange, w where) {
 	h.cke = b
-	h.at["cke"] = w
+	h.at.set("cke", w)
 	x.reused(h, c, &e, b.Public)
 	if b.KeyExchange == handshake.KeyExchangeRSA {
 		h.hashSession()
@@ -854,7 +854,7 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e Event, b *handsha
 func (x *Explainer) tellFinished(c *conn, h *hands, e Event, a args, side int, w where) {
 	again := h.fin[side]
 	h.fin[side] = true
-	h.at[[2]string{"cfin", "sfin"}[side]] = w
+	h.at.set([2]string{"cfin", "sfin"}[side], w)
 	if h.sh != nil && !h.is13() && !h.resumed && len(h.sh.SessionID) > 0 {
 		// Once more: the secret may have become known after the ServerHelloDone.
 		x.remember(c, h, 's', h.sh.SessionID, issued{})
@@ -874,7 +874,7 @@ func (x *Explainer) tellFinished(c *conn, h *hands, e Event, a args, side int, w
 	x.takenUp(c, h, &e, p)
 	f := x.flow(c)
 	if h == c.main && f.kem && side == 0 {
-		h.at["6a"] = w
+		h.at.set("6a", w)
 	}
 	x.retry(c, h, &e)
 	x.emit(c, e)
@@ -1050,9 +1050,9 @@ func (x *Explainer) changeCipherSpec(c *conn, m *capture.Message, b *capture.Cha
 	}
 	e.Says = append(e.Says, say(id, e.Evidence, a))
 	if side == 0 {
-		h.at["ccs0"] = where{m.First, m.Last}
+		h.at.set("ccs0", where{m.First, m.Last})
 	} else {
-		h.at["6b"] = where{m.First, m.Last}
+		h.at.set("6b", where{m.First, m.Last})
 		x.markMain(c, h, &e, Step6b)
 	}
 	x.emit(c, e)
@@ -1079,7 +1079,7 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 	if c.spoke == 0 {
 		c.spoke = 1 + side
 	}
-	c.at[[2]string{"data0", "data1"}[side]] = where{m.First, m.Last}
+	c.at.set([2]string{"data0", "data1"}[side], where{m.First, m.Last})
 	e := x.event(c, m, KindMessage, "application data")
 	e.Brief = fmt.Sprintf("%s in a record of %d", plural(b.Len, "byte"), b.Wire)
 	a := x.args(c).with("wire", strconv.Itoa(b.Wire), "len", strconv.Itoa(b.Len))
@@ -1122,7 +1122,7 @@ func (x *Explainer) earlyData(c *conn, m *capture.Message, b *capture.AppData) {
 		return
 	}
 	c.early, c.earlyOpen = true, true
-	c.at["early"] = where{m.First, m.Last}
+	c.at.set("early", where{m.First, m.Last})
 	e := x.event(c, m, KindMessage, "early data")
 	e.Brief = fmt.Sprintf("%s, before the server has spoken", plural(b.Len, "byte"))
 	p := newProof(proofEarlyFirst, Proven, "", field("opened with", m.By))
@@ -1196,8 +1196,8 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		e.Says = append(e.Says, say("sealed-bad-tag", e.Evidence, a))
 	case early:
 		c.early = true
-		if _, ok := c.at["early"]; !ok {
-			c.at["early"] = w
+		if _, ok := c.at.find("early"); !ok {
+			c.at.set("early", w)
 		}
 		e.Says = append(e.Says, say("sealed-early", e.Evidence, a))
 	case h.sh == nil && h.ch == nil:
@@ -1234,9 +1234,9 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	c.darkAt[side].last = w.last
 	first := dataLike && !c.firstData[side]
 	if main := c.main; side == 1 && main.is13() && !main.fin[1] {
-		if _, ok := main.at["6b"]; !ok {
-			main.at["6b"] = w
-			if !c.settled[Step6b] {
+		if _, ok := main.at.find("6b"); !ok {
+			main.at.set("6b", w)
+			if !c.settled.has(Step6b) {
 				x.mark(c, &e, Step6b)
 			}
 		}
@@ -1256,7 +1256,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	if c.spoke == 0 {
 		c.spoke = 1 + side
 	}
-	c.at[[2]string{"data0", "data1"}[side]] = w
+	c.at.set([2]string{"data0", "data1"}[side], w)
 	if side == 0 {
 		x.emit(c, e)
 		x.sealedSteps(c)

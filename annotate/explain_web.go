@@ -148,7 +148,7 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) Event {
 			c.responded = true
 			if plain {
 				c.firstData[1] = true
-				c.at["data1"] = where{m.First, m.Last}
+				c.at.set("data1", where{m.First, m.Last})
 			}
 		}
 		for _, f := range b.Fields {

@@ -15,7 +15,7 @@ func (x *Explainer) rowStaticDH(c *conn, a args, r *Row) {
 	finished, reason := h.proved(proofServerFin)
 	switch r.Step {
 	case Step2:
-		r.Packets = h.at["sfin"].packets()
+		r.Packets = h.at.of("sfin").packets()
 		switch finished {
 		case Proven:
 			r.Says = say("step-2-dh-finished", Inferred, a)
@@ -27,7 +27,7 @@ func (x *Explainer) rowStaticDH(c *conn, a args, r *Row) {
 	case Step3:
 		r.Says = say("step-3-dh", Clear, a)
 	case Step4b, Step5:
-		r.Packets = h.at["cke"].packets()
+		r.Packets = h.at.of("cke").packets()
 		implicit := a["clientshare"] == "" // the client's half stands in its certificate (RFC 5246 7.4.7.2)
 		switch {
 		case r.Step == Step4b && implicit:
@@ -42,7 +42,7 @@ func (x *Explainer) rowStaticDH(c *conn, a args, r *Row) {
 	case Step4c:
 		r.Says = say("step-4c-absent-dh", Inferred, a)
 	case Step6a:
-		r.Packets = h.at["sfin"].packets()
+		r.Packets = h.at.of("sfin").packets()
 		switch finished {
 		case Proven:
 			r.Says = say("step-6a-dh-finished", Inferred, a)

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	maxOpen      = 1 << 14  // connections that are followed at a time
+	maxOpen      = 1 << 13  // connections that are followed at a time
 	maxClosed    = 4096     // connections that are remembered after their end, for late packets
 	maxWaiting   = 4 << 20  // bytes of one direction that wait for a hole to be filled
 	maxWaitAll   = 64 << 20 // of all

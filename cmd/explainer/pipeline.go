@@ -51,7 +51,7 @@ func atNextCollection(percent int) {
 
 // Sizes of what passes from one stage of the pipeline to the next.
 const (
-	batchInputs = 256
+	batchInputs = 64
 	batchBytes  = 256 << 10
 	batchAhead  = 4 // batches that wait between two stages
 )
