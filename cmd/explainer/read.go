@@ -24,7 +24,8 @@ var readCommand = &cli.Command{
 not, and tells their story. "-" is standard input. A recording holds its own keys;
 for other captures give the key log that the client wrote (SSLKEYLOGFILE). A server's
 private key opens TLS 1.2 and older with RSA key transport, and nothing else.
---as eavesdropper tells what somebody on the path sees who has no keys.
+--as eavesdropper tells what somebody on the path sees who has no keys. Ctrl-C ends it
+at once; JSON that was written by then ends with a whole line.
 
 First comes what the capture is and comes to, then each connection (of a recording:
 each session, with both legs) with its messages, one line each, and its eight steps.
@@ -121,6 +122,7 @@ type reading struct {
 // told, and the others are read.
 func (r *reading) files(names []string) error {
 	t := newTeller(r.c, r.out)
+	defer beforeLeaving(t.leave)()
 	if err := trust(r.c, t.explainer); err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"io"
+	"sync"
+	"time"
 
 	"explainer/annotate"
 	"explainer/capture"
@@ -51,6 +53,7 @@ type teller struct {
 	decoder   *capture.Decoder
 	explainer *annotate.Explainer
 	survey    annotate.Survey
+	telling   sync.Mutex // while an event is rendered
 	out       renderer
 	deaf      bool         // it is told what an eavesdropper hears, and no more
 	open      map[int]bool // connections that have begun and not ended
@@ -117,11 +120,29 @@ func (t *teller) messages(ms []capture.Message) error {
 func (t *teller) events(es []annotate.Event) error {
 	for i := range es {
 		t.survey.Add(&es[i])
-		if err := t.out.Event(&es[i]); err != nil {
+		t.telling.Lock()
+		err := t.out.Event(&es[i])
+		t.telling.Unlock()
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// leave hands on what was told so far, to the end of an event, before a signal ends
+// the program, unless whoever reads it takes nothing any more.
+func (t *teller) leave() {
+	flushed := make(chan struct{})
+	go func() {
+		t.telling.Lock() // for good
+		t.out.Flush()
+		close(flushed)
+	}()
+	select {
+	case <-flushed:
+	case <-time.After(time.Second):
+	}
 }
 
 // finish tells what was still open when the input ended, and what it all came to.
@@ -137,6 +158,8 @@ func (t *teller) finish(r *pcap.Reader) error {
 	if err := t.out.Event(t.survey.Overview(file)); err != nil {
 		return err
 	}
+	t.telling.Lock()
+	defer t.telling.Unlock()
 	return t.out.Finish()
 }
 
