@@ -154,9 +154,10 @@ func (x *Explainer) checkChain(c *conn, h *hands, e *Event, b *handshake.Certifi
 			}
 		}
 		if c.leg == capture.LegOrigin || c.pass != nil {
+			in.Denied = map[[32]byte]string{}
 			for _, der := range x.authorities.own {
 				if key, ok := verify.Key(der); ok {
-					in.Denied = map[[32]byte]string{key: "this proxy's own CA"}
+					in.Denied[key] = "this proxy's own CA"
 				}
 			}
 		}

@@ -34,7 +34,7 @@ func withSites(t *testing.T) *rig {
 	var sites *Sites
 	r := newRig(t, func(p *Proxy) {
 		var err error
-		if sites, err = StartSites(p.Authority); err != nil {
+		if sites, err = StartSites(p.Authority, true); err != nil {
 			t.Fatal(err)
 		}
 		p.Sites = sites

@@ -35,7 +35,7 @@ func (p *Proxy) judge(state *tls.ConnectionState, to asking, site Site) *originE
 		Name: to.name, Time: now, Roots: listed, Use: keyUse(state),
 		Staple: state.OCSPResponse, Stapling: verify.StapleAsked, // crypto/tls always asks
 		SCTs:   state.SignedCertificateTimestamps,
-		Denied: map[[32]byte]string{p.Authority.SPKIHash(): "this proxy's own CA"},
+		Denied: p.denied(),
 	}, certs)
 	own := p.vouchedByUs(certs, chains)
 	fail := &originError{Host: to.name, Certs: certs, ID: "other"}
@@ -90,13 +90,23 @@ func keyUse(state *tls.ConnectionState) verify.Use {
 	return verify.Signed
 }
 
-// vouchedByUs reports whether the proxy's own CA has signed any of the
+// denied are the keys of the proxy's own CAs, by the SHA-256 of their SubjectPublicKeyInfo.
+func (p *Proxy) denied() map[[32]byte]string {
+	keys := map[[32]byte]string{}
+	for _, own := range p.ownCAs() {
+		keys[sha256.Sum256(own.RawSubjectPublicKeyInfo)] = "this proxy's own CA"
+	}
+	return keys
+}
+
+// vouchedByUs reports whether one of the proxy's own CAs has signed any of the
 // certificates, or is among them, or in every chain that crypto/x509 found: the
 // user may have put it among the system's roots.
 func (p *Proxy) vouchedByUs(certs []*x509.Certificate, chains [][]*x509.Certificate) bool {
-	own := p.Authority.Certificate()
 	for _, c := range certs {
-		if p.isOwn(c) || bytes.Equal(c.RawIssuer, own.RawSubject) && c.CheckSignatureFrom(own) == nil {
+		if p.isOwn(c) || slices.ContainsFunc(p.ownCAs(), func(own *x509.Certificate) bool {
+			return bytes.Equal(c.RawIssuer, own.RawSubject) && c.CheckSignatureFrom(own) == nil
+		}) {
 			return true
 		}
 	}

@@ -235,7 +235,7 @@ func TestBrowserProfile(t *testing.T) {
 func TestChecksOff(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(p *Proxy) {
-		sites, err := StartSites(p.Authority)
+		sites, err := StartSites(p.Authority, true)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -386,6 +386,17 @@ func TestMirroredClientLeaves(t *testing.T) {
 	}
 }
 
+// storedCA gives the proxy another CA that other runs of it use.
+func (r *rig) storedCA(t *testing.T) *ca.Authority {
+	t.Helper()
+	stored, err := ca.NewEphemeral("another run's CA")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Proxy.Stored = stored.Certificate()
+	return stored
+}
+
 // TestNeverMirrored: what the proxy's own CA, or a key that everybody has, vouches for is
 // blocked, also where this machine trusts it, and whatever else is wrong.
 func TestNeverMirrored(t *testing.T) {
@@ -407,6 +418,13 @@ func TestNeverMirrored(t *testing.T) {
 			return faulty(t, r.Authority, host, "wrong-host")
 		}, "own-ca", "wrong-host"},
 		"own-intermediate": {func(r *rig) *tls.Certificate { return faulty(t, r.Authority, host, "good-intermediate") }, "own-ca", ""},
+		"stored":           {func(r *rig) *tls.Certificate { return faulty(t, r.storedCA(t), host) }, "own-ca", ""},
+		"stored-trusted": {func(r *rig) *tls.Certificate {
+			stored := r.storedCA(t)
+			r.Proxy.roots.AddCert(stored.Certificate())
+			r.trusted.Add(stored.Certificate().Raw)
+			return faulty(t, stored, host)
+		}, "own-ca", ""},
 		"own-beside": {func(r *rig) *tls.Certificate {
 			good := faulty(t, r.originCA, host)
 			good.Certificate = append(good.Certificate, r.Authority.Certificate().Raw)

@@ -53,6 +53,7 @@ const (
 // first called and not be changed afterwards; Authority and Recorder are required.
 type Proxy struct {
 	Authority   *ca.Authority
+	Stored      *x509.Certificate          // of the CA of this user's other runs, where this one has its own; may be nil. Origins that it vouches for are refused too
 	Recorder    *Recorder                  // the caller closes it, after Shutdown
 	Textbook    bool                       // browsers get TLS 1.2 with RSA key transport and http/1.1, nothing else
 	PassThrough []string                   // patterns (path.Match) of hosts whose connections are not decrypted
@@ -139,7 +140,9 @@ func (p *Proxy) init() {
 
 // announce records the roots that no machine's store has: the story checks certificates again.
 func (p *Proxy) announce() {
-	p.Recorder.Fact(capture.Fact{Kind: capture.FactRoot, Addr: "own-ca", Data: p.Authority.Certificate().Raw})
+	for _, own := range p.ownCAs() {
+		p.Recorder.Fact(capture.Fact{Kind: capture.FactRoot, Addr: "own-ca", Data: own.Raw})
+	}
 	if p.Sites != nil {
 		p.Recorder.Fact(capture.Fact{Kind: capture.FactRoot, Addr: "built-in", Data: p.Sites.root})
 	}
@@ -166,9 +169,20 @@ func tapOf(r *http.Request) *Tap {
 	return t
 }
 
-// isOwn reports whether the certificate has the key of the proxy's own CA.
+// ownCAs are the CAs that vouch for this proxy, or for another run of it, and for nobody else.
+func (p *Proxy) ownCAs() []*x509.Certificate {
+	own := []*x509.Certificate{p.Authority.Certificate()}
+	if p.Stored != nil && !p.Stored.Equal(own[0]) {
+		own = append(own, p.Stored)
+	}
+	return own
+}
+
+// isOwn reports whether the certificate has the key of one of the proxy's own CAs.
 func (p *Proxy) isOwn(c *x509.Certificate) bool {
-	return bytes.Equal(c.RawSubjectPublicKeyInfo, p.Authority.Certificate().RawSubjectPublicKeyInfo)
+	return slices.ContainsFunc(p.ownCAs(), func(own *x509.Certificate) bool {
+		return bytes.Equal(c.RawSubjectPublicKeyInfo, own.RawSubjectPublicKeyInfo)
+	})
 }
 
 // Serve accepts connections on l, of TCP, until Shutdown; then it returns nil.

@@ -71,8 +71,9 @@ var siteKinds = []siteKind{
 	}, false},
 }
 
-// StartSites starts the built-in sites. The set-up page offers the certificate of authority.
-func StartSites(authority *ca.Authority) (*Sites, error) {
+// StartSites starts the built-in sites. If install is true the set-up page offers the
+// certificate of authority for installing; one that is gone after this run is not to be.
+func StartSites(authority *ca.Authority, install bool) (*Sites, error) {
 	own, err := ca.NewEphemeral("explainer built-in sites")
 	if err != nil {
 		return nil, err
@@ -94,7 +95,7 @@ func StartSites(authority *ca.Authority) (*Sites, error) {
 			}
 			return own.Leaf(context.Background(), spec)
 		}
-		handler := siteHandler(k, authority)
+		handler := siteHandler(k, authority, install)
 		addr, err := s.serve(handler, config)
 		if err != nil {
 			s.Close()
@@ -174,13 +175,13 @@ var siteHTML embed.FS
 var sitePage = template.Must(template.ParseFS(siteHTML, "site.html", "faults.html"))
 
 // siteHandler serves one built-in site: its page and a few paths to try things with.
-func siteHandler(kind siteKind, authority *ca.Authority) http.Handler {
+func siteHandler(kind siteKind, authority *ca.Authority, install bool) http.Handler {
 	mux := http.NewServeMux()
 	show := func(page, title, what string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			showSite(w, map[string]any{
 				"Page": page, "Title": title, "What": what, "Seen": seen(r, kind), "Kinds": siteKinds[1:], "Domain": siteDomain,
-				"CA": authority.Certificate().Subject.CommonName, "Fingerprint": strings.ReplaceAll(fmt.Sprintf("% X", authority.Fingerprint()), " ", ":"),
+				"Install": install, "CA": authority.Certificate().Subject.CommonName, "Fingerprint": strings.ReplaceAll(fmt.Sprintf("% X", authority.Fingerprint()), " ", ":"),
 			})
 		}
 	}
@@ -199,17 +200,19 @@ func siteHandler(kind siteKind, authority *ca.Authority) http.Handler {
 		})
 	}
 	mux.HandleFunc("/try", show("try", "More to try", "This page opens a WebSocket, listens to server-sent events, and then posts what came of both."))
-	mux.HandleFunc("/ca.pem", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/x-pem-file")
-		w.Header().Set("Content-Disposition", `attachment; filename="explainer-ca.pem"`)
-		w.Write(authority.PEM())
-	})
-	mux.HandleFunc("/ca.cer", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/x-x509-ca-cert")
-		// Not as an attachment: Firefox offers to import what has this type.
-		w.Header().Set("Content-Disposition", `inline; filename="explainer-ca.cer"`)
-		w.Write(authority.Certificate().Raw)
-	})
+	if install {
+		mux.HandleFunc("/ca.pem", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/x-pem-file")
+			w.Header().Set("Content-Disposition", `attachment; filename="explainer-ca.pem"`)
+			w.Write(authority.PEM())
+		})
+		mux.HandleFunc("/ca.cer", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/x-x509-ca-cert")
+			// Not as an attachment: Firefox offers to import what has this type.
+			w.Header().Set("Content-Disposition", `inline; filename="explainer-ca.cer"`)
+			w.Write(authority.Certificate().Raw)
+		})
+	}
 	// The trust test of the set-up page, asked for over https from the page on http.
 	mux.HandleFunc("/trusted", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -26,7 +26,7 @@ func startSites(t *testing.T) (*Sites, *ca.Authority) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sites, err := StartSites(authority)
+	sites, err := StartSites(authority, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,6 +306,32 @@ func TestFaultSiteAnswersItsVisitor(t *testing.T) {
 	}
 }
 
+// TestSitesWithoutInstall: a CA that is gone after the run is not offered for installing.
+func TestSitesWithoutInstall(t *testing.T) {
+	t.Parallel()
+	authority, err := ca.NewEphemeral("sites test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sites, err := StartSites(authority, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sites.Close() })
+	client := siteClient(lookup(t, sites, siteDomain, 80), siteDomain, false)
+	for path, want := range map[string]int{"/": 200, "/ca.pem": 404, "/ca.cer": 404} {
+		resp, err := client.Get("http://explainer.test" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != want || strings.Contains(string(body), "ca.pem") || strings.Contains(string(body), "certutil") {
+			t.Errorf("%s: %s\n%s", path, resp.Status, body)
+		}
+	}
+}
+
 // TestSitesSeeCertificate shows the site that asks a certificate.
 func TestSitesSeeCertificate(t *testing.T) {
 	t.Parallel()
@@ -382,7 +408,7 @@ func TestSitesLookup(t *testing.T) {
 func TestSitesThroughProxy(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(p *Proxy) {
-		sites, err := StartSites(p.Authority)
+		sites, err := StartSites(p.Authority, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -460,7 +486,7 @@ func ExampleSites_Lookup() {
 	if err != nil {
 		panic(err)
 	}
-	sites, err := StartSites(authority)
+	sites, err := StartSites(authority, true)
 	if err != nil {
 		panic(err)
 	}

@@ -16,7 +16,7 @@ import (
 var homeFlag = &cli.StringFlag{
 	Name:    "home",
 	EnvVars: []string{"EXPLAINER_HOME"},
-	Usage:   "`DIR` that holds the CA (default: explainer in the user's configuration folder)",
+	Usage:   "`DIR` that holds the CA (default: explainer in the user's configuration folder; run and browse make one for themselves)",
 }
 
 // authority opens the CA in the home folder, or makes it.
@@ -30,6 +30,27 @@ func authority(c *cli.Context) (*ca.Authority, error) {
 		return nil, failed(err, "")
 	}
 	return a, nil
+}
+
+// ownCA reports whether a command makes a CA for itself: run and browse tell their programs
+// whom to trust, so that nothing worth stealing need be kept, unless a folder is named.
+func ownCA(c *cli.Context) bool {
+	return (c.Command.Name == "run" || c.Command.Name == "browse") && !c.IsSet("home")
+}
+
+// runAuthority makes a CA for this run alone, and returns the certificate of the one in the home folder too, if there is one.
+func runAuthority(c *cli.Context) (own *ca.Authority, stored *x509.Certificate, err error) {
+	if own, err = ca.NewEphemeral("explainer CA, for this run alone"); err != nil {
+		return nil, nil, failed(err, "")
+	}
+	dir, err := home(c)
+	if err != nil {
+		return own, nil, nil // no folder, no CA in it
+	}
+	if stored, err = ca.Stored(dir); err != nil {
+		say(c.App.ErrWriter, fmt.Sprintf("%v: should an origin show a certificate that this CA has signed, it would not be noticed", err))
+	}
+	return own, stored, nil
 }
 
 func home(c *cli.Context) (string, error) {
@@ -47,8 +68,10 @@ var caCommand = &cli.Command{
 	Name:      "ca",
 	Usage:     "show or export the certificate authority",
 	UsageText: "explainer ca show|export [--home DIR]",
-	Description: `The CA is made on first use. Its key stays in its folder, readable by you alone:
-whoever holds it can impersonate any site to every program that trusts this CA.
+	Description: `The CA of "explainer proxy" is made on first use. Its key stays in its folder,
+readable by you alone: whoever holds it can impersonate any site to every program that
+trusts this CA. Run, browse and check make a CA for themselves that is gone with them,
+unless --home or EXPLAINER_HOME names a folder.
 
 Examples:
 

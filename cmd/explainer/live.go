@@ -448,10 +448,16 @@ func newProxy(c *cli.Context) (*proxy.Proxy, error) {
 		return nil, usage("--on-unsupported "+quote(s)+" is neither page nor tunnel", "")
 	}
 	var err error
-	if p.Authority, err = authority(c); err != nil {
+	own := ownCA(c)
+	if own {
+		p.Authority, p.Stored, err = runAuthority(c)
+	} else {
+		p.Authority, err = authority(c)
+	}
+	if err != nil {
 		return nil, err
 	}
-	sites, err := proxy.StartSites(p.Authority)
+	sites, err := proxy.StartSites(p.Authority, !own)
 	if err != nil {
 		return nil, failed(fmt.Errorf("built-in sites: %w", err), "")
 	}

@@ -221,3 +221,29 @@ func TestRunPassesEverything(t *testing.T) {
 		}
 	}
 }
+
+// TestRunOwnCA: without a folder named, run makes a CA for itself and leaves nothing behind; with one it takes that.
+func TestRunOwnCA(t *testing.T) {
+	t.Parallel()
+	for name, home := range map[string]string{"for this run alone": "", "made ": filepath.Join(t.TempDir(), "home")} {
+		config := t.TempDir()
+		args := []string{"run", "--story", "/dev/null"}
+		if home != "" {
+			args = append(args, "--home", home)
+		}
+		cmd := exec.CommandContext(t.Context(), "explainer", append(args, "--", "curl", "-sS", "-o", "/dev/null", "-w", "%{certs}", "https://tls13.explainer.test/")...)
+		for _, v := range os.Environ() {
+			if !strings.HasPrefix(v, "EXPLAINER_HOME=") {
+				cmd.Env = append(cmd.Env, v)
+			}
+		}
+		cmd.Env = append(cmd.Env, "XDG_CONFIG_HOME="+config, "HOME="+config)
+		out, err := cmd.Output()
+		if err != nil || !strings.Contains(string(out), name) {
+			t.Errorf("%v: no %q in %s", err, name, out)
+		}
+		if left, err := os.ReadDir(config); err != nil || len(left) > 0 {
+			t.Errorf("%v: it left %v", err, left)
+		}
+	}
+}
