@@ -22,6 +22,8 @@ var Weaknesses = []Fault{
 		mint: func(d *draft) { d.intermediate().bits = 1024 }},
 	{ID: "any-eku", Severity: Low, About: AboutPurpose, Control: "good", Refuser: "OpenSSL", Wrong: "The certificate is for any purpose, and does not name servers.",
 		mint: func(d *draft) { d.leaf.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny} }},
+	{ID: "issuer-any-eku", Severity: Low, About: AboutPurpose, Control: "good-intermediate", Refuser: "OpenSSL", Wrong: "The intermediate CA may issue for any purpose, and does not name servers.",
+		mint: func(d *draft) { d.intermediate().ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny} }},
 	{ID: "ocsp-signing-eku", Severity: Low, About: AboutPurpose, Control: "good", Refuser: "Firefox", Wrong: "The certificate is for servers and for signing OCSP responses.",
 		mint: func(d *draft) {
 			d.leaf.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageOCSPSigning}
@@ -33,6 +35,8 @@ var Weaknesses = []Fault{
 
 	{ID: "must-staple-old", Severity: Medium, About: AboutRevocation, Asked: true, Control: "good-must-staple", Refuser: "Firefox", Wrong: "The certificate demands a stapled OCSP response, and the one that is sent ended 23 days ago.",
 		mint: func(d *draft) { d.answers(ended); d.mustStaple() }},
+	{ID: "issuer-must-staple", Severity: Low, About: AboutRevocation, Asked: true, Control: "good-intermediate", Refuser: "Firefox", Wrong: "The intermediate CA demands a stapled OCSP response of what it issues, and none is sent.",
+		mint: func(d *draft) { i := d.intermediate(); i.ExtraExtensions = append(i.ExtraExtensions, mustStaple) }},
 	{ID: "staple-old", Severity: Medium, About: AboutRevocation, Asked: true, Control: "good-staple", Refuser: "Firefox", Wrong: "The stapled OCSP response ended 23 days ago.",
 		mint: func(d *draft) { d.answers(ended) }},
 	{ID: "staple-not-yet", Severity: Low, About: AboutRevocation, Asked: true, Control: "good-staple", Refuser: "Firefox", Wrong: "The stapled OCSP response begins in 30 days.",
@@ -92,9 +96,12 @@ func ended(r *ocsp.Response) {
 	r.NextUpdate = r.NextUpdate.Add(-ago)
 }
 
-// mustStaple makes the leaf demand a stapled response (RFC 7633 4).
+// mustStaple is the TLS feature status_request (RFC 7633 4).
+var mustStaple = pkix.Extension{Id: oidTLSFeature, Value: []byte{0x30, 3, 2, 1, 5}}
+
+// mustStaple makes the leaf demand a stapled response.
 func (d *draft) mustStaple() {
-	d.leaf.ExtraExtensions = append(d.leaf.ExtraExtensions, pkix.Extension{Id: oidTLSFeature, Value: []byte{0x30, 3, 2, 1, 5}})
+	d.leaf.ExtraExtensions = append(d.leaf.ExtraExtensions, mustStaple)
 }
 
 // issuerNamed makes the leaf name a key that nobody has as its issuer's (RFC 5280 4.2.1.1).

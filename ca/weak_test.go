@@ -25,6 +25,8 @@ func TestWeaknesses(t *testing.T) {
 		"rsa-1536":                  {"rsa-short", "EE certificate key too weak"},
 		"issuer-rsa-1024":           {"issuer-rsa-short", "CA certificate key too weak"},
 		"any-eku":                   {"any-eku", "unsuitable certificate purpose"},
+		"issuer-any-eku":            {"issuer-any-eku", "unsuitable certificate purpose"},
+		"issuer-must-staple":        {"issuer-must-staple", ""},
 		"ocsp-signing-eku":          {"ocsp-signing-eku", ""},
 		"key-encipherment-only":     {"wrong-ku", ""},
 		"aki-mismatch":              {"aki-mismatch", "unable to get local issuer certificate"},

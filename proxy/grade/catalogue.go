@@ -47,7 +47,7 @@ func init() {
 		v("V6", "false signature or key", "bad-cert-signature", "psychic-cert", "curveball", "sigalg-mismatch", "no-private-key", "psychic-handshake"),
 		v("V7", "issued by what is no CA", "leaf-as-ca", "issuer-no-basic-constraints", "issuer-x509v1", "issuer-no-certsign", "pathlen-exceeded"),
 		v("V8", "outside its CA's name constraints", "name-constraint-violated", "name-constraint-cn-bypass"),
-		v("V9", "purposes that are not a server's", "wrong-eku", "issuer-wrong-eku", "any-eku", "ocsp-signing-eku"),
+		v("V9", "purposes that are not a server's", "wrong-eku", "issuer-wrong-eku", "any-eku", "issuer-any-eku", "ocsp-signing-eku"),
 		v("V10", "unknown critical extension", "unknown-critical-ext", "issuer-unknown-critical-ext"),
 		v("V11", "weak hash or key", "md5-signature", "sha1-signature", "rsa-512", "rsa-1024", "rsa-1536", "issuer-rsa-1024"),
 		v("V12", "incomplete chain", "incomplete-chain"),
@@ -58,7 +58,7 @@ func init() {
 		{id: "V17", group: groupV, title: "no certificate transparency", judge: never("sct-unknown")},
 		weak("V18", "a key that may not do what it did", "wrong-ku", "key-encipherment-only"),
 		weak("V19", "names another issuer's key", "aki-mismatch"),
-		weak("V20", "must-staple without a staple that holds", "must-staple-missing", "must-staple-old"),
+		weak("V20", "must-staple without a staple that holds", "must-staple-missing", "must-staple-old", "issuer-must-staple"),
 		weak("V21", "a staple that is no valid word of good", "staple-old", "staple-not-yet", "staple-unknown", "staple-refused", "staple-unreadable",
 			"staple-other-certificate", "staple-bad-signature"),
 
