@@ -177,6 +177,9 @@ func (d *Decoder) Finish() []Message {
 	return d.messages
 }
 
+// Forgotten returns how many key log lines were forgotten because there were more than are kept.
+func (d *Decoder) Forgotten() int { return d.secrets.lines.lost }
+
 // Follows tells whether a connection has begun and is not over.
 func (d *Decoder) Follows(conn int) bool { return d.conns[conn] != nil || d.udp[conn] != nil }
 

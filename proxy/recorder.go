@@ -26,11 +26,6 @@ const (
 	flushEvery = 256 << 10
 )
 
-// GCPercent is what a program that runs a Proxy gives [runtime/debug.SetGCPercent]: the
-// live heap is a few megabytes, and collecting it each time as much has been
-// allocated costs a tenth of the processor time of new connections.
-const GCPercent = 400
-
 // SpoolSize is how many bytes of disk the spool of a recorder may take if nobody says otherwise.
 const SpoolSize = 1 << 30
 

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -333,9 +332,7 @@ func newChecking(c *cli.Context, plan *capture.CheckPlan) (*checking, error) {
 	// What is no case is none of our business.
 	k.proxy = &proxy.Proxy{Authority: k.signs, Recorder: k.recorder, PassThrough: []string{"*"}}
 	k.recorder.Fact(capture.NewRunFact(capture.RunPlan, "", "", plan))
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(proxy.GCPercent)
-	}
+	tuneMemory()
 	k.judge.Ended = func(run, fault, tls string, t annotate.Trial) {
 		k.ended <- trialEnded{run, fault, tls, t}
 	}

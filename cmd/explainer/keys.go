@@ -23,8 +23,8 @@ var keyFlags = []cli.Flag{
 	&cli.StringSliceFlag{Name: "key", Usage: "`FILE` with a server's RSA private key, PEM, DER or PKCS#12, which opens TLS 1.2 and older with RSA key transport (repeatable); the password is asked for, or taken from " + passwordVariable},
 }
 
-// keyLogs reads the key logs that the flags name.
-func keyLogs(c *cli.Context) ([]keys.Secret, error) {
+// keyLogs gives take each line of the key logs that the flags name.
+func keyLogs(c *cli.Context, take func(keys.Secret)) error {
 	logs := c.StringSlice("keylog")
 	if env := os.Getenv("SSLKEYLOGFILE"); env != "" && len(logs) == 0 {
 		// The variable is set for other programs; a file that is not there yet is no mistake.
@@ -32,26 +32,25 @@ func keyLogs(c *cli.Context) ([]keys.Secret, error) {
 			logs = []string{env}
 		}
 	}
-	var secrets []keys.Secret
 	for _, name := range logs {
-		n := len(secrets)
+		n := 0
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, fileError("key log", err)
+			return fileError("key log", err)
 		}
-		bad, err := keys.CheckLog(f, func(s keys.Secret) { secrets = append(secrets, s) })
+		bad, err := keys.CheckLog(f, func(s keys.Secret) { n++; take(s) })
 		f.Close()
 		if err != nil {
-			return nil, failed(fmt.Errorf("key log %s: %w", name, err), "")
+			return failed(fmt.Errorf("key log %s: %w", name, err), "")
 		}
-		switch n = len(secrets) - n; {
+		switch {
 		case n == 0:
 			say(c.App.ErrWriter, fmt.Sprintf("key log %s holds no line that opens TLS", name))
 		case bad > 0:
 			say(c.App.ErrWriter, fmt.Sprintf("key log %s: %s skipped that hold no key, %s read", name, count(bad, "line"), count(n, "line")))
 		}
 	}
-	return secrets, nil
+	return nil
 }
 
 // privateKeys reads the private keys that the flags name.

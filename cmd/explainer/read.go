@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -67,15 +68,18 @@ func read(c *cli.Context) error {
 		return err
 	}
 	if c.String(asFlag.Name) == "" {
-		if r.secrets, err = keyLogs(c); err != nil {
-			return err
-		}
 		if r.private, err = privateKeys(c); err != nil {
 			return err
 		}
 	}
 	if rewriting(c) {
-		return rewrite(c, files, r.secrets, r.private)
+		var secrets []keys.Secret
+		if c.String(asFlag.Name) == "" {
+			if err := keyLogs(c, func(s keys.Secret) { secrets = append(secrets, s) }); err != nil {
+				return err
+			}
+		}
+		return rewrite(c, files, secrets, r.private)
 	}
 	if r.selection, err = newSelection(c); err != nil {
 		return err
@@ -110,7 +114,6 @@ func nameOf(files []string) string {
 // A reading is one run of read: what the flags ask for, for every file.
 type reading struct {
 	c       *cli.Context
-	secrets []keys.Secret
 	private []*keys.PrivateKey
 	out     renderer
 	view    *view
@@ -127,9 +130,13 @@ func (r *reading) files(names []string) error {
 		return err
 	}
 	t.decoder.PrivateKeys = r.private
-	for i := range r.secrets {
-		if err := t.feed(&r.secrets[i]); err != nil {
+	if !t.deaf {
+		var feeding error
+		if err := keyLogs(r.c, func(s keys.Secret) { feeding = cmp.Or(feeding, t.feed(&s)) }); err != nil {
 			return err
+		}
+		if feeding != nil {
+			return feeding
 		}
 	}
 	t.decoder.SecretsFirst = true
@@ -183,6 +190,9 @@ func (r *reading) files(names []string) error {
 	}
 	told := tell(packets)
 	bar.clear()
+	if n := t.decoder.Forgotten(); n > 0 {
+		say(r.c.App.ErrWriter, fmt.Sprintf("%s forgotten, the oldest first, because there are more than are kept: what only they open is told as sealed", count(n, "key log line")))
+	}
 	if err := t.finish(packets); err != nil {
 		return err
 	}
