@@ -137,6 +137,7 @@ var messageSentences = []entry{
 	{"http-request", "The request of {client}, taken out of the records: the text that all of this protects.", []string{"9110 9"}},
 	{"http-response", "The answer of {server}, taken out of the records.", []string{"9110 15"}},
 	{"http-plain", "A request in clear: no TLS. None of the steps 2 to 8 happens, and everybody on the path can read and change what passes.", []string{"9110 4.2.1"}},
+	{"http-page-asks-here", "WARNING: by its Origin field, a page of {page} asks for {host}, which is the proxy's own machine. What listens there sees the proxy as a program of its machine; a browser may have let the page ask because it does not see where a proxy sends a request.", []string{"6454 7"}},
 	{"http-connect", "{Client} asks the proxy for a tunnel to {target}. This request is in clear; what goes through the tunnel then can be TLS.", []string{"9110 9.3.6"}},
 	{"http-connect-accepted", "The proxy says that the tunnel stands: what follows is between {client} and whoever is at its other end.", []string{"9110 9.3.6"}},
 	{"http-connect-accepted-here", "The proxy says that the tunnel stands. From here on it answers in the place of {target}, unless the story says that it passes the bytes on.", []string{"9110 9.3.6"}},

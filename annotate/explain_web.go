@@ -2,6 +2,8 @@ package annotate
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -129,6 +131,9 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) Event {
 			e.Says = append(e.Says, say("http-request", e.Evidence, a))
 		}
 		c.httpHead = true
+		if page := pageOf(b.Fields); c.leg == capture.LegBrowser && page != "" && isHere(b.Authority) && !isHere(page) {
+			e.Says = append(e.Says, say("http-page-asks-here", e.Evidence, args{"page": clip(x.text(page)), "host": clip(x.header("host", b.Authority))}))
+		}
 	case b.Method == "CONNECT" && !m.Inner:
 		c.noTunnel = b.Status/100 != 2
 		if c.noTunnel {
@@ -165,6 +170,33 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) Event {
 		}
 	}
 	return e
+}
+
+// pageOf returns the host of the page that had a browser ask, by the request's
+// Origin field (RFC 6454 7), and nothing where it does not say.
+func pageOf(fields []web.Field) string {
+	for _, f := range fields {
+		if strings.EqualFold(f.Name, "Origin") {
+			if _, host, ok := strings.Cut(f.Value, "://"); ok {
+				return host
+			}
+		}
+	}
+	return ""
+}
+
+// isHere reports whether a host, with or without a port, is by its name or
+// address the machine itself: localhost (RFC 6761 6.3) or a loopback address.
+func isHere(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && (addr.Unmap().IsLoopback() || addr.IsUnspecified())
 }
 
 // maxStreams bounds the requests that are remembered to name what belongs to them.

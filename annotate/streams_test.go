@@ -50,6 +50,45 @@ func TestStreams(t *testing.T) {
 	}
 }
 
+// TestPageAsksHere: a page of the web that reaches the proxy's machine through it is told; a page of that machine is not.
+func TestPageAsksHere(t *testing.T) {
+	for _, test := range []struct {
+		leg          capture.Leg
+		host, origin string
+		told         bool
+	}{
+		{capture.LegBrowser, "localhost:8080", "https://evil.test", true},
+		{capture.LegBrowser, "app.localhost", "http://evil.test:81", true},
+		{capture.LegBrowser, "127.1.2.3:80", "https://evil.test", true},
+		{capture.LegBrowser, "[::1]:8080", "https://evil.test", true},
+		{capture.LegBrowser, "[::ffff:127.0.0.1]", "https://evil.test", true},
+		{capture.LegBrowser, "0.0.0.0:8080", "https://evil.test", true},
+		{capture.LegBrowser, "localhost:8080", "http://localhost:3000", false},
+		{capture.LegBrowser, "localhost:8080", "http://127.0.0.1", false},
+		{capture.LegBrowser, "localhost:8080", "", false},
+		{capture.LegBrowser, "localhost:8080", "null", false},
+		{capture.LegBrowser, "shop.test", "https://evil.test", false},
+		{capture.LegBrowser, "localhost.evil.test", "https://evil.test", false},
+		{capture.LegOrigin, "localhost:8080", "https://evil.test", false},
+		{capture.LegNone, "localhost:8080", "https://evil.test", false},
+	} {
+		c := &capture.Conn{Number: 1, Leg: test.leg, Client: netip.MustParseAddrPort("192.0.2.1:1"), Server: netip.MustParseAddrPort("192.0.2.2:443"), SYN: true, TLS: true}
+		x := new(annotate.Explainer)
+		x.Explain(&capture.Message{Conn: c, Body: &capture.Opened{}})
+		head := &web.Head{Protocol: "HTTP/1.1", Stream: 1, Request: true, Method: "GET", Target: "/", Authority: test.host}
+		if test.origin != "" {
+			head.Fields = []web.Field{{Name: "origin", Value: test.origin}}
+		}
+		told := false
+		for _, e := range x.Explain(&capture.Message{Conn: c, Side: capture.Client, Inner: true, Opened: true, Body: head}) {
+			told = told || slices.ContainsFunc(e.Says, func(s annotate.Sentence) bool { return s.ID == "http-page-asks-here" })
+		}
+		if told != test.told {
+			t.Errorf("%+v: told %v", test, told)
+		}
+	}
+}
+
 // TestGivenUp: a connection that its client ends before the server has answered did not fail:
 // step 1 took place, and nothing else.
 func TestGivenUp(t *testing.T) {
