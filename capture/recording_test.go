@@ -274,7 +274,8 @@ func tiles(t testing.TB, in []capture.Input, all []capture.Message) {
 		if m.Conn == nil {
 			continue
 		}
-		if _, ok := m.Body.(*capture.Opened); ok {
+		switch m.Body.(type) {
+		case *capture.Opened, *capture.Ended: // of the connection, not of one of its sides
 			continue
 		}
 		d := direction{m.Conn.Number, m.Side}
