@@ -386,22 +386,15 @@ func TestMirroredClientLeaves(t *testing.T) {
 	}
 }
 
-// storedCA gives the proxy another CA that other runs of it use.
-func (r *rig) storedCA(t *testing.T) *ca.Authority {
-	t.Helper()
-	stored, err := ca.NewEphemeral("another run's CA")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Proxy.Stored = stored.Certificate()
-	return stored
-}
-
 // TestNeverMirrored: what the proxy's own CA, or a key that everybody has, vouches for is
 // blocked, also where this machine trusts it, and whatever else is wrong.
 func TestNeverMirrored(t *testing.T) {
 	const host = "www.shop.test"
 	leaked, err := x509.ParseCertificate(goproxy.GoproxyCa.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := ca.NewEphemeral("the CA of other runs")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -418,9 +411,8 @@ func TestNeverMirrored(t *testing.T) {
 			return faulty(t, r.Authority, host, "wrong-host")
 		}, "own-ca", "wrong-host"},
 		"own-intermediate": {func(r *rig) *tls.Certificate { return faulty(t, r.Authority, host, "good-intermediate") }, "own-ca", ""},
-		"stored":           {func(r *rig) *tls.Certificate { return faulty(t, r.storedCA(t), host) }, "own-ca", ""},
+		"stored":           {func(r *rig) *tls.Certificate { return faulty(t, stored, host) }, "own-ca", ""},
 		"stored-trusted": {func(r *rig) *tls.Certificate {
-			stored := r.storedCA(t)
 			r.Proxy.roots.AddCert(stored.Certificate())
 			r.trusted.Add(stored.Certificate().Raw)
 			return faulty(t, stored, host)
@@ -451,7 +443,7 @@ func TestNeverMirrored(t *testing.T) {
 		}, "expired", "leaked-key"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, func(p *Proxy) { p.setup.Do(p.init) })
+			r := newRig(t, func(p *Proxy) { p.setup.Do(p.init); p.Stored = stored.Certificate() })
 			var requests atomic.Int32
 			cert := c.make(r)
 			r.origin(host, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }), func(c *tls.Config) { c.Certificates = []tls.Certificate{*cert} })
