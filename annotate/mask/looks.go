@@ -96,13 +96,18 @@ func (h *hidden) looks(s string, at int, chance bool) {
 		for end < len(s) && class[s[end]] != 0 {
 			end++
 		}
-		if end-i >= least {
+		if end-i >= least && !isSuite(s[i:end]) {
 			// What is a digest by its own word is none.
 			digest := chance || i > 0 && s[i-1] == ':' && isDigestName(lastWord(s[:i-1]))
 			h.token(s[i:end], at+i, digest)
 		}
 		i = end
 	}
+}
+
+// isSuite reports whether a word is the name of a cipher suite, whose short pieces look drawn.
+func isSuite(s string) bool {
+	return strings.HasPrefix(s, "TLS_") && strings.Contains(s, "_WITH_") && len(s) <= 48 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == ""
 }
 
 // token hides in one row of token characters what looks like a credential.
