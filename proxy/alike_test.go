@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,7 +40,7 @@ type pki struct {
 	interKey    crypto.Signer
 }
 
-var nextSerial int64 = 1000
+var lastSerial atomic.Int64
 
 func newPKI(t *testing.T, interKey crypto.Signer) *pki {
 	p := &pki{t: t, rootKey: newKey(t, "P-256"), interKey: interKey}
@@ -56,8 +57,7 @@ func newPKI(t *testing.T, interKey crypto.Signer) *pki {
 
 func (p *pki) sign(template, parent *x509.Certificate, key, signer crypto.Signer) *x509.Certificate {
 	p.t.Helper()
-	nextSerial++
-	template.SerialNumber = big.NewInt(nextSerial)
+	template.SerialNumber = big.NewInt(1000 + lastSerial.Add(1))
 	if parent == nil {
 		parent = template
 	}
