@@ -90,10 +90,10 @@ func looksRequest(p []byte) guess {
 	for i < len(p) && i < web.MaxMethod && web.IsToken(p[i]) {
 		i++
 	}
-	if i == len(p) && i < web.MaxMethod {
+	switch {
+	case i == len(p):
 		return perhaps
-	}
-	if i == 0 || p[i] != ' ' {
+	case i == 0 || p[i] != ' ':
 		return no
 	}
 	line, _, whole := bytes.Cut(p[:min(len(p), maxFirstLine)], []byte("\n"))

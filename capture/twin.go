@@ -19,7 +19,10 @@ import (
 // the secret might open what could not be opened here, so application data are
 // overwritten in their sealed form; so they are where nobody knows that the suite encrypts.
 
-const covered = 'x'
+const (
+	covered = 'x'
+	begins  = '?' // nothing that is read here begins with it
+)
 
 // twinHalf is the twin of one direction, as it is being made.
 type twinHalf struct {
@@ -242,6 +245,9 @@ func (c *conn) twinTold(h *half, start, end int64, body any) {
 			}
 			t.settle(min(next, stays), t.raw)
 			t.settle(next, nil)
+		}
+		if o, ok := body.(*Opaque); ok && o.Why == OpaqueUnknown && t.at == start && len(t.raw) > 0 {
+			t.settle(start+1, []byte{begins}) // a row of letters might still become a method
 		}
 		c.twinCover(h, end)
 	default:

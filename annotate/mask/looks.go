@@ -140,6 +140,7 @@ func drawn(s string) (from, to int) {
 		return 0, 0
 	}
 	var run, all stretch
+	word := false // a long one
 	for i := 0; i < len(s); {
 		for i < len(s) && class[s[i]] == between {
 			i++
@@ -154,6 +155,8 @@ func drawn(s string) (from, to int) {
 		var p stretch
 		p.measure(s[piece:i])
 		all.join(p)
+		all.another(i - piece)
+		word = word || i-piece >= 8 && p.kinds == isLower && !p.odd()
 		if p.kinds&letter == 0 && p.len >= decimal {
 			return piece, i
 		}
@@ -175,13 +178,14 @@ func drawn(s string) (from, to int) {
 		}
 		run.join(p)
 		run.len += piece - max(to, from) // what stands between is drawn, too
+		run.another(i - piece)
 		to = i
 	}
 	if run.random() {
 		return from, to
 	}
 	// A piece that reads like a word may be chance, too, where all are short.
-	if all.kinds == isLower|isUpper|isDigit && 5*all.unnatural > 2*(all.natural+all.unnatural) && all.bits()*len(s) >= 100*random && len(s) <= 88 {
+	if !word && !all.numbered() && all.kinds == isLower|isUpper|isDigit && 5*all.unnatural > 2*(all.natural+all.unnatural) && all.bits()*len(s) >= 100*random && len(s) <= 88 {
 		return 0, len(s)
 	}
 	return 0, 0
@@ -212,6 +216,10 @@ type stretch struct {
 	notHex      bool
 	natural     int // pairs as words have them
 	unnatural   int
+
+	pieces int  // that stand in a row, with something between
+	piece  int  // length of the last
+	unlike bool // they are not of one length
 }
 
 func (m *stretch) join(p stretch) {
@@ -223,6 +231,19 @@ func (m *stretch) join(p stretch) {
 	m.unnatural += p.unnatural
 }
 
+func (m *stretch) another(piece int) {
+	m.unlike = m.unlike || m.pieces > 0 && m.piece != piece
+	m.piece = piece
+	m.pieces++
+}
+
+// numbered tells whether its pieces are those of a number, as reports and builds have
+// them. Of 64 characters two stand between, so chance has few of those; keys that are
+// written in groups have groups of one length.
+func (m *stretch) numbered() bool {
+	return m.notHex && m.unlike && 5*(m.pieces-1) > m.len
+}
+
 // odd tells whether it is no word, nor one with a number behind it.
 func (m *stretch) odd() bool {
 	return m.kinds&letter == 0 || !m.notHex && m.digits > 0 && m.len >= 16 || 4*m.unnatural > m.natural+m.unnatural
@@ -230,6 +251,9 @@ func (m *stretch) odd() bool {
 
 func (m *stretch) random() bool {
 	if m.kinds&letter == 0 {
+		return false
+	}
+	if m.numbered() {
 		return false
 	}
 	if !m.notHex && m.digits >= 2 {

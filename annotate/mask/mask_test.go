@@ -128,6 +128,9 @@ Referer: https://www.example.org/assets/index-CkX9q3Zt8Vb2.js?v=12
 :path: /oauth2/v1/authorize
 :path: /session/new
 :path: /ocsp/MFQwUjBQME4wTDAJBg
+:path: /~tr-admin/papers/GMU-CS-TR-2010-20.pdf
+:path: /s/desktop/59a3a323/jsbin/www-i18n-constants-en_US.vflset/www-i18n-constants.js
+:path: /msdownload/update/software/crup/2009/04/windows6.0-kb955430-x86_5fa9b6bbc0588e07f605322aec0124b5e8ecd186.psf
 WWW-Authenticate: Basic realm="the vault", charset="UTF-8"
 WWW-Authenticate: Bearer realm="example", error="invalid_token", error_description="the token expired"
 Set-Cookie: a=; Path=/; Domain=example.org; Expires=Wed, 21 Oct 2026 07:28:00 GMT; Max-Age=0; HttpOnly; Secure; SameSite=Lax

@@ -116,7 +116,7 @@ func mixed(s string) bool {
 
 // assets are the endings of files whose names have a hash in them, so that a
 // changed file has another name.
-var assets = set("js mjs cjs css map png jpg jpeg gif svg webp avif ico bmp woff woff2 ttf otf eot wasm mp4 webm mp3 m4s ts m3u8")
+var assets = set("js mjs cjs css map png jpg jpeg gif svg webp avif ico bmp woff woff2 ttf otf eot wasm mp4 webm mp3 m4s ts m3u8 deb rpm apk whl jar cab msu psf msi exe dll dmg iso")
 
 func isAsset(s string) bool {
 	i := strings.LastIndexByte(s, '.')

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"explainer/annotate"
+	"explainer/annotate/mask"
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
@@ -57,6 +58,7 @@ func twinOfWith(t *testing.T, path string, log []keys.Secret, private []*keys.Pr
 type bothSides struct {
 	messages []string       // of each connection, in order
 	proofs   map[string]int // by name and outcome
+	paths    []string
 	said     map[string]bool
 	opened   int
 }
@@ -127,7 +129,8 @@ func (b *bothSides) take(m *capture.Message) {
 	case *web.Head:
 		path, query, _ := strings.Cut(body.Target, "?")
 		b.say([]byte(query))
-		what += fmt.Sprint(body.Protocol, body.Stream, body.Method, path, body.Status, body.EndsHere)
+		b.paths = append(b.paths, path)
+		what += fmt.Sprint(body.Protocol, body.Stream, body.Method, len(path), body.Status, body.EndsHere)
 		for _, f := range body.Fields {
 			what += " " + f.Name
 			switch name := strings.ToLower(f.Name); {
@@ -187,6 +190,21 @@ func compareTwin(t *testing.T, name string, data, twin []byte, log []keys.Secret
 		}
 		if len(was.messages) != len(is.messages) {
 			t.Errorf("%s: %d messages, there were %d", name, len(is.messages), len(was.messages))
+		}
+	}
+	for i := range min(len(was.paths), len(is.paths)) {
+		if changed || len(was.paths[i]) != len(is.paths[i]) {
+			continue // which is told above
+		}
+		left := []byte(is.paths[i]) // with what was to be hidden put back
+		for _, hidden := range new(mask.Rule).Spans(":path", was.paths[i]) {
+			if is.paths[i][hidden.From:hidden.To] == was.paths[i][hidden.From:hidden.To] {
+				t.Errorf("%s: in a path there still is %s", name, was.paths[i])
+			}
+			copy(left[hidden.From:hidden.To], was.paths[i][hidden.From:])
+		}
+		if string(left) != was.paths[i] {
+			t.Errorf("%s: path is %s, was %s", name, is.paths[i], was.paths[i])
 		}
 	}
 	if !changed && is.opened != was.opened {
