@@ -2,6 +2,7 @@ package annotate
 
 import (
 	"bytes"
+	"explainer/annotate/event"
 	"fmt"
 	"maps"
 	"math"
@@ -18,11 +19,11 @@ import (
 // steps. The blocks come as the sessions end, each with the number by which
 // they are to be ordered; whoever takes them may keep them back.
 type Blocks struct {
-	Width int           // columns to wrap at; 0 does not wrap
-	Color bool          // ANSI colours
-	All   bool          // a browser's own chatter in recordings too
-	Steps map[Step]bool // the steps to tell; nil means all
-	Name  string        // of the file
+	Width int                 // columns to wrap at; 0 does not wrap
+	Color bool                // ANSI colours
+	All   bool                // a browser's own chatter in recordings too
+	Steps map[event.Step]bool // the steps to tell; nil means all
+	Name  string              // of the file
 	// Out takes the text of a session, or, under BlockBefore, BlockOverview and
 	// BlockAfter, of what belongs to none. The text is valid until it returns.
 	Out func(session int, text []byte) error
@@ -58,8 +59,8 @@ type block struct {
 	at        int         // where in tail the oldest stands
 	folded    map[string]int
 	conns     map[int]bool // that are open
-	summaries []*Event
-	ends      []*Event
+	summaries []*event.Event
+	ends      []*event.Event
 	proven    []string
 }
 
@@ -78,16 +79,16 @@ func NewBlocks(out func(session int, text []byte) error) *Blocks {
 }
 
 // Event takes the next event.
-func (b *Blocks) Event(e *Event) error {
+func (b *Blocks) Event(e *event.Event) error {
 	b.text.Width, b.text.Color = b.Width, b.Color
 	switch {
 	case e.Overview != nil:
 		b.text.overview(e.Overview, b.Name)
 		return b.flush(BlockOverview)
-	case e.Kind == KindGenealogy:
+	case e.Kind == event.KindGenealogy:
 		b.text.genealogy(e)
 		return b.flush(BlockAfter)
-	case e.Kind == KindFile:
+	case e.Kind == event.KindFile:
 		return nil // the overview counts them
 	case e.Session == 0:
 		b.line(e, false, "")
@@ -98,7 +99,7 @@ func (b *Blocks) Event(e *Event) error {
 		s = &block{conns: map[int]bool{}}
 		b.open[e.Session] = s
 	}
-	if was, known := b.of[e.Conn]; e.Conn != 0 && (!known || was != e.Session) && e.Kind != KindEnd {
+	if was, known := b.of[e.Conn]; e.Conn != 0 && (!known || was != e.Session) && e.Kind != event.KindEnd {
 		// A connection that turned out to belong to another session leaves its own.
 		if old := b.open[was]; known && old != nil {
 			delete(old.conns, e.Conn)
@@ -107,7 +108,7 @@ func (b *Blocks) Event(e *Event) error {
 				delete(b.open, was)
 			}
 		}
-		if known || e.Kind == KindConnection {
+		if known || e.Kind == event.KindConnection {
 			b.of[e.Conn] = e.Session
 			s.conns[e.Conn] = true
 		}
@@ -123,15 +124,15 @@ func (b *Blocks) Event(e *Event) error {
 		s.began = at
 	}
 	for _, p := range e.Proofs {
-		if p.State == Proven && !slices.Contains(s.proven, p.ID) {
+		if p.State == event.Proven && !slices.Contains(s.proven, p.ID) {
 			s.proven = append(s.proven, p.ID)
 		}
 	}
 	switch e.Kind {
-	case KindSummary:
+	case event.KindSummary:
 		kept := *e
 		s.summaries = append(s.summaries, &kept)
-	case KindEnd:
+	case event.KindEnd:
 		kept := *e
 		s.ends = append(s.ends, &kept)
 		delete(s.conns, e.Conn)
@@ -169,17 +170,17 @@ func (b *Blocks) Finish() error {
 }
 
 // worth tells whether an event has a line of its own in a block.
-func (b *Blocks) worth(e *Event) bool {
-	refuted := slices.ContainsFunc(e.Proofs, func(p Proof) bool { return p.State == Refuted })
+func (b *Blocks) worth(e *event.Event) bool {
+	refuted := slices.ContainsFunc(e.Proofs, func(p event.Proof) bool { return p.State == event.Refuted })
 	switch {
 	case refuted:
 		return true
-	case e.Kind == KindStep: // its sentence stands in the steps
+	case e.Kind == event.KindStep: // its sentence stands in the steps
 		return false
 	case e.Name == "HTTP/2 WINDOW_UPDATE" || e.Name == "HTTP/2 PING":
 		return false
 	case b.Steps != nil:
-		return slices.ContainsFunc(e.Steps, func(m StepMark) bool { return b.Steps[m.Step] })
+		return slices.ContainsFunc(e.Steps, func(m event.StepMark) bool { return b.Steps[m.Step] })
 	}
 	return true
 }
@@ -220,7 +221,7 @@ func (s *block) add(l blockLine) {
 }
 
 // line writes the line of an event, which came since its session began.
-func (b *Blocks) line(e *Event, legs bool, since string) {
+func (b *Blocks) line(e *event.Event, legs bool, since string) {
 	t := b.text
 	var head strings.Builder
 	head.WriteString("  ")
@@ -235,18 +236,18 @@ func (b *Blocks) line(e *Event, legs bool, since string) {
 	head.WriteString(arrow(e) + " ")
 	name := pad(clean(e.Name), 19) + " "
 	sentence := len(e.Says) > 0 && e.Brief == e.Says[0].Text
-	if e.Kind == KindStep || e.Kind == KindFact && sentence {
+	if e.Kind == event.KindStep || e.Kind == event.KindFact && sentence {
 		name = ""
 	}
 	style := plain
 	switch e.Kind {
-	case KindFact, KindConnection, KindClosed, KindFile:
+	case event.KindFact, event.KindConnection, event.KindClosed, event.KindFile:
 		style = dim
-	case KindMessage:
+	case event.KindMessage:
 		style = bold
 	}
 	detail := clean(e.Brief)
-	if e.Kind == KindConnection {
+	if e.Kind == event.KindConnection {
 		detail = "" // stands above
 	}
 	var steps []string
@@ -270,7 +271,7 @@ func (b *Blocks) line(e *Event, legs bool, since string) {
 		}
 		detail += stream
 	}
-	if e.Brief == "" && len(e.Says) == 1 && e.Kind == KindMessage {
+	if e.Brief == "" && len(e.Says) == 1 && e.Kind == event.KindMessage {
 		// A sentence, where it fits into the line.
 		room := t.Width
 		if room <= 0 {
@@ -282,7 +283,7 @@ func (b *Blocks) line(e *Event, legs bool, since string) {
 	}
 	t.paragraphStyled(lead, runewidth.StringWidth(head.String()+name), detail, plain, nil)
 	for _, p := range e.Proofs {
-		if p.State == Refuted {
+		if p.State == event.Refuted {
 			t.paragraph("    ", "", "REFUTED: it does not hold that "+lower(strings.TrimSuffix(clean(p.Claim), "."))+": "+strings.TrimSuffix(clean(p.Reason), ".")+".", alarm)
 		}
 	}
@@ -328,7 +329,7 @@ func (b *Blocks) end(n int, s *block) error {
 		for _, l := range e.Summary.Legs {
 			for _, r := range l.Rows {
 				for _, p := range r.Proofs {
-					told[p.ID] = told[p.ID] || p.State == Proven
+					told[p.ID] = told[p.ID] || p.State == event.Proven
 				}
 			}
 			if l.Secrets != nil {
@@ -383,7 +384,7 @@ func (b *Blocks) title(n int, s *block) {
 		}
 	}
 	for _, e := range s.ends {
-		if e.Tally.State == StatePartly {
+		if e.Tally.State == event.StatePartly {
 			when += "; " + legName(e.Leg) + "opened in part: " + whyWords(e.Tally.Why)
 		}
 	}
@@ -393,7 +394,7 @@ func (b *Blocks) title(n int, s *block) {
 }
 
 // whyWords lists why records stayed sealed.
-func whyWords(why []Why) string {
+func whyWords(why []event.Why) string {
 	var parts []string
 	for _, w := range why {
 		parts = append(parts, plural(int(w.Records), "record")+" sealed, "+clean(w.Words))
@@ -441,20 +442,20 @@ func (b *Blocks) lines(s *block) {
 }
 
 // steps writes the eight steps of a session.
-func (b *Blocks) steps(s *Summary) {
+func (b *Blocks) steps(s *event.Summary) {
 	t := b.text
 	t.line("")
-	for i := 0; i < len(Steps); i++ {
-		rows := s.rows(i)
-		if b.Steps != nil && !b.Steps[Steps[i]] {
+	for i := 0; i < len(event.Steps); i++ {
+		rows := rowsOf(s, i)
+		if b.Steps != nil && !b.Steps[event.Steps[i]] {
 			continue
 		}
 		last := i
-		for b.Steps == nil && hollow(rows) && last+1 < len(Steps) && sameRows(rows, s.rows(last+1)) {
+		for b.Steps == nil && hollow(rows) && last+1 < len(event.Steps) && sameRows(rows, rowsOf(s, last+1)) {
 			last++
 		}
-		name := "step " + string(Steps[i])
-		title := titleOf(Steps[i])
+		name := "step " + string(event.Steps[i])
+		title := titleOf(event.Steps[i])
 		if last > i {
 			name, title = stepRange(i, last), ""
 		}
@@ -464,7 +465,7 @@ func (b *Blocks) steps(s *Summary) {
 			continue
 		case len(rows) == 1:
 			b.stepTitle(name, title, rows[0].Verdict)
-			t.paragraph("", "      ", rows[0].text(), plain)
+			t.paragraph("", "      ", rowText(rows[0]), plain)
 			if h := rows[0].Hidden; h != nil { // each connection is told alone then
 				t.paragraph("", "      ", clean(h.Text), dim)
 			}
@@ -472,27 +473,27 @@ func (b *Blocks) steps(s *Summary) {
 			b.stepTitle(name+", on both legs", title, rows[0].Verdict)
 			r := rows[0]
 			r.Packets = nil
-			t.paragraph("", "      ", r.text(), plain)
+			t.paragraph("", "      ", rowText(r), plain)
 		default:
 			b.stepTitle(name, title, "")
 			for j, r := range rows {
 				lead := "      " + s.Legs[j].Leg + ", "
 				verdict := words(string(r.Verdict)) + ": "
-				t.paragraphAt(6, t.paint(dim, lead)+t.paint(verdictStyles[r.Verdict], verdict), runewidth.StringWidth(lead+verdict), r.text(), plain)
+				t.paragraphAt(6, t.paint(dim, lead)+t.paint(verdictStyles[r.Verdict], verdict), runewidth.StringWidth(lead+verdict), rowText(r), plain)
 			}
 		}
 	}
 }
 
 // hollow tells whether rows tell of nothing that happened: one word for all of such steps is enough.
-func hollow(rows []Row) bool {
-	return len(rows) > 0 && !slices.ContainsFunc(rows, func(r Row) bool {
-		return r.Verdict != NotReached && r.Verdict != Unknown || len(r.Proofs) > 0 || r.Packets != nil
+func hollow(rows []event.Row) bool {
+	return len(rows) > 0 && !slices.ContainsFunc(rows, func(r event.Row) bool {
+		return r.Verdict != event.NotReached && r.Verdict != event.Unknown || len(r.Proofs) > 0 || r.Packets != nil
 	})
 }
 
 // stepTitle writes "step 3, as told: the server sends its public key".
-func (b *Blocks) stepTitle(name, title string, v Verdict) {
+func (b *Blocks) stepTitle(name, title string, v event.Verdict) {
 	t := b.text
 	verdict := ""
 	if v != "" {

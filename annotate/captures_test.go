@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/keys"
 	"explainer/capture/pcap"
@@ -42,21 +43,21 @@ func collection(t testing.TB) string {
 
 // story tells a capture, with the key log that stands beside it under the same
 // name, if keyed.
-func story(t testing.TB, path string, keyed bool) []annotate.Event {
+func story(t testing.TB, path string, keyed bool) []event.Event {
 	t.Helper()
 	return storyOf(t, path, keyed, new(annotate.Explainer))
 }
 
-func storyOf(t testing.TB, path string, keyed bool, x *annotate.Explainer) []annotate.Event {
+func storyOf(t testing.TB, path string, keyed bool, x *annotate.Explainer) []event.Event {
 	t.Helper()
 	return storyWith(t, path, keyed, nil, x)
 }
 
 // storyWith is storyOf with private keys, too. The file may be gzip'd.
-func storyWith(t testing.TB, path string, keyed bool, private []*rsa.PrivateKey, x *annotate.Explainer) []annotate.Event {
+func storyWith(t testing.TB, path string, keyed bool, private []*rsa.PrivateKey, x *annotate.Explainer) []event.Event {
 	t.Helper()
 	d := capture.Decoder{PrivateKeys: private}
-	var out []annotate.Event
+	var out []event.Event
 	feed := func(in capture.Input) {
 		for _, m := range d.Feed(in) {
 			out = append(out, x.Explain(&m)...)
@@ -138,7 +139,7 @@ var indexed = map[string]string{
 }
 
 // times is how often the index counts a proof: chains of certificates by their signatures.
-func times(p *annotate.Proof) (n int) {
+func times(p *event.Proof) (n int) {
 	if p.ID != "certificate-links" && p.ID != "client-certificate-links" {
 		return 1
 	}
@@ -196,7 +197,7 @@ func TestCaptures(t *testing.T) {
 	}
 	private := privateKeys(t, dir)
 	flows := make(map[string]int)
-	states := make(map[string]map[annotate.ProofState]int)
+	states := make(map[string]map[event.ProofState]int)
 	asked, done, refuted := make(map[string]int), make(map[string]int), make(map[string]int)
 	captures := indexOf(t, dir)
 	for _, f := range captures {
@@ -205,17 +206,17 @@ func TestCaptures(t *testing.T) {
 			checkEvent(t, f.name, &e)
 			for _, p := range e.Proofs {
 				if states[p.ID] == nil {
-					states[p.ID] = make(map[annotate.ProofState]int)
+					states[p.ID] = make(map[event.ProofState]int)
 				}
 				states[p.ID][p.State]++
 				switch p.State {
-				case annotate.Proven:
+				case event.Proven:
 					proved[p.ID] += times(&p)
-				case annotate.NotCheckable:
+				case event.NotCheckable:
 					if p.Reason == "" {
 						t.Errorf("%s: event %d: %s is not checkable, and no reason is given", f.name, e.N, p.ID)
 					}
-				case annotate.Refuted:
+				case event.Refuted:
 					refuted[f.name+" "+p.ID]++
 				}
 			}
@@ -249,12 +250,12 @@ func TestCaptures(t *testing.T) {
 	t.Logf("%d captures; connections by flow: %v", len(captures), flows)
 	for _, id := range slices.Sorted(maps.Keys(states)) {
 		s := states[id]
-		t.Logf("%-30s proven %4d (of %3d in the index), refuted %d, not checkable %3d", id, done[id], asked[id], s[annotate.Refuted], s[annotate.NotCheckable])
+		t.Logf("%-30s proven %4d (of %3d in the index), refuted %d, not checkable %3d", id, done[id], asked[id], s[event.Refuted], s[event.NotCheckable])
 	}
 }
 
 // checkEvent checks what holds for every event.
-func checkEvent(t *testing.T, name string, e *annotate.Event) {
+func checkEvent(t *testing.T, name string, e *event.Event) {
 	t.Helper()
 	text := func(s string) {
 		if strings.Contains(s, "(not known)") || strings.Contains(s, "{") && strings.Contains(s, "}") && !strings.Contains(s, "\"") {
@@ -268,11 +269,11 @@ func checkEvent(t *testing.T, name string, e *annotate.Event) {
 		return
 	}
 	for _, l := range e.Summary.Legs {
-		if len(l.Rows) != len(annotate.Steps) {
+		if len(l.Rows) != len(event.Steps) {
 			t.Errorf("%s: event %d: %d rows", name, e.N, len(l.Rows))
 		}
 		for i, r := range l.Rows {
-			if r.Step != annotate.Steps[i] || r.Verdict == "" || r.Says.Text == "" {
+			if r.Step != event.Steps[i] || r.Verdict == "" || r.Says.Text == "" {
 				t.Errorf("%s: event %d: row %d is %+v", name, e.N, i, r)
 			}
 			text(r.Says.Text)

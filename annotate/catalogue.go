@@ -1,6 +1,7 @@
 package annotate
 
 import (
+	"explainer/annotate/event"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -102,13 +103,13 @@ const missing = "(not known)"
 // say fills a sentence of the catalogue. The sentence keeps only the values that it
 // has places for, and is UTF-8 whatever they are. Nobody changes its values and
 // references: other sentences may share them.
-func say(id string, how Evidence, a args) Sentence {
+func say(id string, how event.Evidence, a args) event.Sentence {
 	t, ok := templates[id]
 	if !ok {
 		panic("annotate: no sentence " + id + " in the catalogue")
 	}
 	text, used := t.fill(a)
-	return Sentence{ID: id, Args: used, Text: text, Evidence: how, Refs: t.refs}
+	return event.Sentence{ID: id, Args: used, Text: text, Evidence: how, Refs: t.refs}
 }
 
 // fill fills a text that is in no catalogue, or only a part of one's sentence.

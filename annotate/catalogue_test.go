@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"explainer/annotate/event"
 	"explainer/ca/verify"
 )
 
@@ -96,7 +97,7 @@ func TestUse(t *testing.T) {
 			used[s] = true
 		}
 	}
-	for _, s := range Steps {
+	for _, s := range event.Steps {
 		used["step-"+string(s)+"-plain"] = true
 	}
 	for _, s := range []string{"refused", "timeout", "unreachable", "loop", "canceled"} {
@@ -192,15 +193,15 @@ func TestMatrixComplete(t *testing.T) {
 	for flow, row := range matrix {
 		for i, v := range row {
 			if v == "" {
-				t.Errorf("%s: no verdict for step %s", flow, Steps[i])
+				t.Errorf("%s: no verdict for step %s", flow, event.Steps[i])
 			}
 		}
 	}
-	if len(stepTable) != len(Steps) {
+	if len(stepTable) != len(event.Steps) {
 		t.Fatalf("the table of steps has %d", len(stepTable))
 	}
 	for i, s := range StepTable() {
-		if s.Step != Steps[i] || s.Title == "" || s.Textbook == "" || s.TLS12RSA == "" || s.TLS12ECDHE == "" || s.TLS13 == "" || len(s.Refs) == 0 {
+		if s.Step != event.Steps[i] || s.Title == "" || s.Textbook == "" || s.TLS12RSA == "" || s.TLS12ECDHE == "" || s.TLS13 == "" || len(s.Refs) == 0 {
 			t.Errorf("step %d of the table is %+v", i, s)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"explainer/annotate/event"
 	"explainer/ca/verify"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
@@ -37,8 +38,8 @@ type certificate struct {
 
 	ownTried, ownSigned bool // whether its signature was checked with its own key, and holds
 
-	told [maxChain][]Field // what describes it in each place of a chain
-	whom string            // whom it is for
+	told [maxChain][]event.Field // what describes it in each place of a chain
+	whom string                  // whom it is for
 }
 
 // maxChain is how many certificates of a chain are told. Nobody sends more.
@@ -301,7 +302,7 @@ func (c *certificate) usage() string {
 }
 
 // fields describe one certificate of a chain; number is its place, 0 for the leaf.
-func (c *certificate) fields(number int) []Field {
+func (c *certificate) fields(number int) []event.Field {
 	if c.told[number] == nil {
 		c.told[number] = c.describe(number)
 		fixFields(c.told[number])
@@ -309,41 +310,41 @@ func (c *certificate) fields(number int) []Field {
 	return c.told[number]
 }
 
-func (c *certificate) describe(number int) []Field {
+func (c *certificate) describe(number int) []event.Field {
 	lead := "leaf: "
 	if number > 0 {
 		lead = fmt.Sprintf("certificate %d: ", number+1)
 	}
 	if c.parsed == nil {
-		f := []Field{{lead + "cannot be read in full", c.err, ""}}
+		f := []event.Field{{Name: lead + "cannot be read in full", Value: c.err}}
 		r := verify.Read(c.der)
 		if r.Subject != "" {
-			f = append(f, Field{lead + "subject", clip(r.Subject), "as far as it can be read"}, Field{lead + "issuer", clip(r.Issuer), ""})
+			f = append(f, event.Field{Name: lead + "subject", Value: clip(r.Subject), Note: "as far as it can be read"}, event.Field{Name: lead + "issuer", Value: clip(r.Issuer)})
 		}
 		if len(r.Names) > 0 {
-			f = append(f, Field{lead + "names", clip(some(r.Names, 8)), ""})
+			f = append(f, event.Field{Name: lead + "names", Value: clip(some(r.Names, 8))})
 		}
 		if !r.From.IsZero() && !r.Until.IsZero() {
-			f = append(f, Field{lead + "valid", date(r.From) + " to " + date(r.Until), ""})
+			f = append(f, event.Field{Name: lead + "valid", Value: date(r.From) + " to " + date(r.Until)})
 		}
 		if c.pub != nil {
-			f = append(f, Field{lead + "key", c.keyWords(), ""})
+			f = append(f, event.Field{Name: lead + "key", Value: c.keyWords()})
 		}
-		return append(f, Field{lead + "size", fmt.Sprintf("%d bytes", len(c.der)), ""})
+		return append(f, event.Field{Name: lead + "size", Value: fmt.Sprintf("%d bytes", len(c.der))})
 	}
 	p := c.parsed
-	f := []Field{{lead + "subject", p.Subject.String(), "whose key this is"}}
+	f := []event.Field{{Name: lead + "subject", Value: p.Subject.String(), Note: "whose key this is"}}
 	if names := c.names(); len(names) > 0 {
-		f = append(f, Field{lead + "names", some(names, 8), "the host names that it is good for (subject alternative names)"})
+		f = append(f, event.Field{Name: lead + "names", Value: some(names, 8), Note: "the host names that it is good for (subject alternative names)"})
 	}
 	f = append(f,
-		Field{lead + "issuer", p.Issuer.String(), "who vouches for it"},
-		Field{lead + "valid", date(p.NotBefore) + " to " + date(p.NotAfter), ""},
-		Field{lead + "key", c.keyWords(), ""},
-		Field{lead + "signed with", signatureWords(p), ""},
+		event.Field{Name: lead + "issuer", Value: p.Issuer.String(), Note: "who vouches for it"},
+		event.Field{Name: lead + "valid", Value: date(p.NotBefore) + " to " + date(p.NotAfter)},
+		event.Field{Name: lead + "key", Value: c.keyWords()},
+		event.Field{Name: lead + "signed with", Value: signatureWords(p)},
 	)
 	if u := c.usage(); u != "" {
-		f = append(f, Field{lead + "purpose", u, "what its issuer allows it for"})
+		f = append(f, event.Field{Name: lead + "purpose", Value: u, Note: "what its issuer allows it for"})
 	}
 	if p.BasicConstraintsValid && p.IsCA {
 		value := "yes"
@@ -352,27 +353,27 @@ func (c *certificate) describe(number int) []Field {
 		} else if p.MaxPathLen > 0 {
 			value += fmt.Sprintf(", with at most %s below it", plural(p.MaxPathLen, "more CA"))
 		}
-		f = append(f, Field{lead + "CA", value, "may itself sign certificates"})
+		f = append(f, event.Field{Name: lead + "CA", Value: value, Note: "may itself sign certificates"})
 	}
 	if len(p.AuthorityKeyId) > 0 {
-		f = append(f, Field{lead + "issuer's key", fmt.Sprintf("%x", clipBytes(p.AuthorityKeyId, 32)), "authority key identifier"})
+		f = append(f, event.Field{Name: lead + "issuer's key", Value: fmt.Sprintf("%x", clipBytes(p.AuthorityKeyId, 32)), Note: "authority key identifier"})
 	}
 	if len(p.SubjectKeyId) > 0 {
-		f = append(f, Field{lead + "name of its key", fmt.Sprintf("%x", clipBytes(p.SubjectKeyId, 32)), "subject key identifier"})
+		f = append(f, event.Field{Name: lead + "name of its key", Value: fmt.Sprintf("%x", clipBytes(p.SubjectKeyId, 32)), Note: "subject key identifier"})
 	}
 	if n := len(p.Policies); n > 0 {
 		var oids []string
 		for _, o := range p.Policies {
 			oids = append(oids, o.String())
 		}
-		f = append(f, Field{lead + "policies", clip(some(oids, 4)), "what its issuer says to have checked"})
+		f = append(f, event.Field{Name: lead + "policies", Value: clip(some(oids, 4)), Note: "what its issuer says to have checked"})
 	}
 	if number == 0 {
 		f = append(f, sctFields(lead+"signed certificate timestamp", verify.CertificateSCTs(c.der))...)
 	}
 	return append(f,
-		Field{lead + "serial", serial(p.SerialNumber), ""},
-		Field{lead + "SHA-256", fmt.Sprintf("%x", c.hash), "its fingerprint"},
+		event.Field{Name: lead + "serial", Value: serial(p.SerialNumber)},
+		event.Field{Name: lead + "SHA-256", Value: fmt.Sprintf("%x", c.hash), Note: "its fingerprint"},
 	)
 }
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"explainer/annotate/event"
 	"explainer/ca"
 	"explainer/capture"
 	"explainer/capture/fingerprint"
@@ -17,7 +18,7 @@ import (
 // A CheckReport is what a check came to.
 type CheckReport struct {
 	Schema  int                 `json:"v"` // SchemaVersion
-	Kind    Kind                `json:"kind"`
+	Kind    event.Kind          `json:"kind"`
 	Client  string              `json:"client"`            // name of the program, or the pattern of the hosts
 	Command []string            `json:"command,omitempty"` // masked
 	Mode    string              `json:"mode"`
@@ -28,7 +29,7 @@ type CheckReport struct {
 	Tries   int                 `json:"tries"`
 	Stack   string              `json:"stack,omitempty"` // TLS library that the ClientHello looks like: a likeness, no proof
 	Grade   string              `json:"grade"`           // A to D, F, or "-" where the client could not be tested, or not enough
-	Says    []Sentence          `json:"says"`            // why that grade
+	Says    []event.Sentence    `json:"says"`            // why that grade
 	Finds   []Finding           `json:"finds"`           // what it checks, and what not
 	Counts  map[CaseVerdict]int `json:"counts"`
 	Leaked  map[ca.Severity]int `json:"leaked"`            // how many faults, by their severity
@@ -74,18 +75,18 @@ var abouts = []struct {
 
 // A CheckCase is a fault or control and what the client did with it.
 type CheckCase struct {
-	Schema    int           `json:"v"`
-	Kind      Kind          `json:"kind"`
-	ID        string        `json:"id"`
-	Severity  ca.Severity   `json:"severity"`
-	Wrong     string        `json:"wrong"`
-	Check     string        `json:"check"`
-	Step      Step          `json:"step"`
-	StepTitle string        `json:"step_title"`
-	Incident  string        `json:"incident"`
-	Suggested []string      `json:"suggested,omitempty"` // alerts that fit by RFC 8446 6.2 and RFC 5246 7.2.2
-	Fix       *Sentence     `json:"fix,omitempty"`       // of what leaked
-	Outcomes  []CaseOutcome `json:"outcomes"`            // one for each TLS version that was asked for
+	Schema    int             `json:"v"`
+	Kind      event.Kind      `json:"kind"`
+	ID        string          `json:"id"`
+	Severity  ca.Severity     `json:"severity"`
+	Wrong     string          `json:"wrong"`
+	Check     string          `json:"check"`
+	Step      event.Step      `json:"step"`
+	StepTitle string          `json:"step_title"`
+	Incident  string          `json:"incident"`
+	Suggested []string        `json:"suggested,omitempty"` // alerts that fit by RFC 8446 6.2 and RFC 5246 7.2.2
+	Fix       *event.Sentence `json:"fix,omitempty"`       // of what leaked
+	Outcomes  []CaseOutcome   `json:"outcomes"`            // one for each TLS version that was asked for
 }
 
 // A CaseOutcome is what the client did with a case in one TLS version, at worst.
@@ -94,19 +95,19 @@ type CaseOutcome struct {
 	Trial
 	Runs int `json:"runs"`
 	// Of the run that is told: how the command ended.
-	Exit   int        `json:"exit,omitempty"`
-	Killed bool       `json:"killed,omitempty"`
-	Said   string     `json:"said,omitempty"` // the line of its standard error that says best why it stopped
-	Millis int64      `json:"ms,omitempty"`
-	Says   []Sentence `json:"says"`
+	Exit   int              `json:"exit,omitempty"`
+	Killed bool             `json:"killed,omitempty"`
+	Said   string           `json:"said,omitempty"` // the line of its standard error that says best why it stopped
+	Millis int64            `json:"ms,omitempty"`
+	Says   []event.Sentence `json:"says"`
 	// Absent tells that the case does not exist in this version.
 	Absent bool `json:"absent,omitempty"`
 }
 
 // Kinds of the lines of a report.
 const (
-	KindCheck Kind = "check" // the last line: what it came to
-	KindCase  Kind = "case"
+	KindCheck event.Kind = "check" // the last line: what it came to
+	KindCase  event.Kind = "case"
 )
 
 // suggested are the alerts that fit a fault by what RFC 8446 6.2 and RFC 5246
@@ -136,7 +137,7 @@ func (j *Judge) Report() *CheckReport {
 	}
 	p := j.plan
 	r := &CheckReport{
-		Schema: SchemaVersion, Kind: KindCheck, Client: programOf(p.Command), Mode: p.Mode, Host: p.Host, Trust: p.Trust, TLS: p.TLS, Tries: p.Tries, Stack: string(j.stack),
+		Schema: event.SchemaVersion, Kind: KindCheck, Client: programOf(p.Command), Mode: p.Mode, Host: p.Host, Trust: p.Trust, TLS: p.TLS, Tries: p.Tries, Stack: string(j.stack),
 		Counts: map[CaseVerdict]int{}, Leaked: map[ca.Severity]int{},
 	}
 	if p.Mode == "host" {
@@ -165,8 +166,8 @@ func (j *Judge) Report() *CheckReport {
 			continue
 		}
 		c := CheckCase{
-			Schema: SchemaVersion, Kind: KindCase, ID: f.ID, Severity: f.Severity, Wrong: f.Wrong, Check: f.Check,
-			Step: Step(f.Step), StepTitle: titleOf(Step(f.Step)), Incident: f.Incident,
+			Schema: event.SchemaVersion, Kind: KindCase, ID: f.ID, Severity: f.Severity, Wrong: f.Wrong, Check: f.Check,
+			Step: event.Step(f.Step), StepTitle: titleOf(event.Step(f.Step)), Incident: f.Incident,
 		}
 		for _, n := range suggested[f.ID] {
 			c.Suggested = append(c.Suggested, alertWords(&SeenAlert{Number: int(n), Name: handshake.AlertName(n)}))
@@ -181,10 +182,10 @@ func (j *Judge) Report() *CheckReport {
 				o.Trial, told, o.Runs = worst(f.ID, tls)
 				switch {
 				case told == nil:
-					s := say("case-not-run", None, nil)
+					s := say("case-not-run", event.None, nil)
 					o.Trial = Trial{Verdict: NotTested, Why: &s}
 					if f.ByAddress && p.Own {
-						s = say("case-own-name", None, args{"url": "{url}"})
+						s = say("case-own-name", event.None, args{"url": "{url}"})
 						o.control = true // it cannot be run
 					}
 				default:
@@ -194,7 +195,7 @@ func (j *Judge) Report() *CheckReport {
 						if slices.ContainsFunc(byCase[[2]string{f.ID, tls}], func(run *checkRun) bool { return run.begun.Again }) {
 							id = "case-missed-again"
 						}
-						s := say(id, Inferred, args{"n": plural(came, "other run")})
+						s := say(id, event.Inferred, args{"n": plural(came, "other run")})
 						o.Why = &s
 					}
 				}
@@ -234,14 +235,14 @@ func (j *Judge) Report() *CheckReport {
 func Exists(f *ca.Fault, tls string) bool { return !f.Only12 || tls != "TLS 1.3" }
 
 // controlSentence says what a control that was not accepted makes of the faults next to it.
-func controlSentence(id, tls string, t Trial) (CaseVerdict, Sentence) {
+func controlSentence(id, tls string, t Trial) (CaseVerdict, event.Sentence) {
 	switch t.Verdict {
 	case Blocked, NotApplicable:
-		return NotApplicable, say("case-control-blocked", Inferred, args{"control": id, "tls": tls})
+		return NotApplicable, say("case-control-blocked", event.Inferred, args{"control": id, "tls": tls})
 	case NotTested:
-		return NotTested, say("case-control-not-tested", Inferred, args{"control": id})
+		return NotTested, say("case-control-not-tested", event.Inferred, args{"control": id})
 	}
-	return NotTested, say("case-control-refused", Inferred, args{"control": id})
+	return NotTested, say("case-control-refused", event.Inferred, args{"control": id})
 }
 
 // fixes are the programs for which there is a line of its own on how to have them check.
@@ -261,7 +262,7 @@ var nameFixes = map[string]string{
 }
 
 // fix says how to have a client refuse a fault that it accepted. It advises nothing that is in force already.
-func (j *Judge) fix(f *ca.Fault, r *CheckReport) Sentence {
+func (j *Judge) fix(f *ca.Fault, r *CheckReport) event.Sentence {
 	refused := func(id string) bool {
 		return slices.ContainsFunc(r.Cases, func(c CheckCase) bool { return c.ID == id && c.refused() && !c.accepted() })
 	}
@@ -269,15 +270,15 @@ func (j *Judge) fix(f *ca.Fault, r *CheckReport) Sentence {
 	a := args{"verify": "{verify, verify_peer}", "ca": "{cacertfile, FILE}", "match": "{customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]}"}
 	switch {
 	case f.About == ca.AboutRevocation:
-		return say("fix-revocation", None, nil)
+		return say("fix-revocation", event.None, nil)
 	case f.Severity == ca.Low:
-		return say("fix-low", None, nil)
+		return say("fix-low", event.None, nil)
 	case f.About == ca.AboutVersions:
-		return say("fix-protocol", None, nil)
+		return say("fix-protocol", event.None, nil)
 	case f.About == ca.AboutHandshake:
-		return say("fix-handshake", None, nil)
+		return say("fix-handshake", event.None, nil)
 	case f.About == ca.AboutNames && refused("wrong-host"):
-		return say("fix-gap", None, nil)
+		return say("fix-gap", event.None, nil)
 	case f.About == ca.AboutNames && (refused("self-signed") || refused("untrusted-root")):
 		id, ok := nameFixes[strings.TrimRight(program, "0123456789.")]
 		if !ok {
@@ -286,14 +287,14 @@ func (j *Judge) fix(f *ca.Fault, r *CheckReport) Sentence {
 		if !ok {
 			id = "fix-names-any"
 		}
-		return say(id, None, a)
+		return say(id, event.None, a)
 	case f.About == ca.AboutPurpose && (refused("self-signed") || refused("untrusted-root")):
 		if r.Stack == string(fingerprint.GnuTLS) {
-			return say("fix-purpose-gnutls", None, nil)
+			return say("fix-purpose-gnutls", event.None, nil)
 		}
-		return say("fix-gap", None, nil)
+		return say("fix-gap", event.None, nil)
 	case refused("self-signed") || refused("untrusted-root"):
-		return say("fix-gap", None, nil)
+		return say("fix-gap", event.None, nil)
 	}
 	id, ok := fixOf(program)
 	if !ok {
@@ -301,7 +302,7 @@ func (j *Judge) fix(f *ca.Fault, r *CheckReport) Sentence {
 			id = "fix-any"
 		}
 	}
-	return say(id, None, a)
+	return say(id, event.None, a)
 }
 
 // stackFixes are the lines for programs that are not known, by the TLS library that their hello looks like.
@@ -318,9 +319,9 @@ func fixOf(program string) (id string, ok bool) {
 }
 
 // outcomeSays tells an outcome in sentences.
-func outcomeSays(f *ca.Fault, o *CaseOutcome) []Sentence {
+func outcomeSays(f *ca.Fault, o *CaseOutcome) []event.Sentence {
 	if o.Why != nil {
-		return []Sentence{*o.Why}
+		return []event.Sentence{*o.Why}
 	}
 	a := args{"ms": strconv.FormatFloat(o.AfterMS, 'f', -1, 64), "data": plural(int(o.Data), "byte"), "wait": strconv.FormatFloat(o.WaitMS/1000, 'f', 1, 64)}
 	a["moment"] = map[string]string{
@@ -329,34 +330,34 @@ func outcomeSays(f *ca.Fault, o *CaseOutcome) []Sentence {
 	went := o.Verdict == Leaked || o.Verdict == Accepted
 	switch {
 	case went && o.Data == 0 && f.Severity == ca.Control:
-		return []Sentence{say("case-accepted-waits", Inferred, a)}
+		return []event.Sentence{say("case-accepted-waits", event.Inferred, a)}
 	case went && o.Data == 0 && o.Verdict == Leaked:
-		return []Sentence{say("case-leaked-waits", Inferred, a)}
+		return []event.Sentence{say("case-leaked-waits", event.Inferred, a)}
 	case went && o.Data == 0:
-		return []Sentence{say("case-took-waits", Inferred, a)}
+		return []event.Sentence{say("case-took-waits", event.Inferred, a)}
 	case went && f.Severity == ca.Control:
-		return []Sentence{say("case-accepted", Decrypted, a)}
+		return []event.Sentence{say("case-accepted", event.Decrypted, a)}
 	case o.Verdict == Leaked:
-		return []Sentence{say("case-leaked", Decrypted, a)}
+		return []event.Sentence{say("case-leaked", event.Decrypted, a)}
 	case o.Verdict == Accepted:
-		return []Sentence{say("case-took", Decrypted, a)}
+		return []event.Sentence{say("case-took", event.Decrypted, a)}
 	case o.Verdict == FalseStart:
-		return []Sentence{say("case-false-start", Decrypted, a)}
+		return []event.Sentence{say("case-false-start", event.Decrypted, a)}
 	}
-	how := Clear
+	how := event.Clear
 	id := map[string]string{"alert": "case-refused-alert", "close_notify": "case-refused-close_notify", "fin": "case-refused-fin", "rst": "case-refused-rst"}[o.Ended]
 	if o.Alert != nil {
 		a["alert"] = alertWords(o.Alert)
 		switch o.Alert.How {
 		case "protected":
-			how, a["how"] = Decrypted, "encrypted"
+			how, a["how"] = event.Decrypted, "encrypted"
 		case "clear":
 			a["how"] = "in clear"
 		default:
-			how, id = Inferred, "case-refused-sealed"
+			how, id = event.Inferred, "case-refused-sealed"
 		}
 	}
-	says := []Sentence{say(id, how, a)}
+	says := []event.Sentence{say(id, how, a)}
 	if f.Severity == ca.Control {
 		id := "case-control-too"
 		switch {
@@ -365,7 +366,7 @@ func outcomeSays(f *ca.Fault, o *CaseOutcome) []Sentence {
 		case o.Verdict == RefusedLate && o.Alert == nil:
 			id = "case-control-silent"
 		}
-		says = append(says, say(id, None, args{"host": "{host}"}))
+		says = append(says, say(id, event.None, args{"host": "{host}"}))
 	}
 	return says
 }
@@ -494,21 +495,21 @@ func (r *CheckReport) grade(allow int) {
 	default:
 		r.Grade = "A"
 	}
-	r.Says = []Sentence{say(id, Inferred, a)}
+	r.Says = []event.Sentence{say(id, event.Inferred, a)}
 	if tested == 0 {
 		return
 	}
 	if r.Untested > 0 && !open {
-		r.Says = append(r.Says, say("grade-untested-serious", Inferred, args{"n": strconv.Itoa(r.Untested), "of": strconv.Itoa(serious)}))
+		r.Says = append(r.Says, say("grade-untested-serious", event.Inferred, args{"n": strconv.Itoa(r.Untested), "of": strconv.Itoa(serious)}))
 	}
 	if n := skipped - r.Untested; n > 0 {
-		r.Says = append(r.Says, say("grade-untested", Inferred, args{"n": plural(n, "trial")}))
+		r.Says = append(r.Says, say("grade-untested", event.Inferred, args{"n": plural(n, "trial")}))
 	}
 	if ruledOut > 0 {
-		r.Says = append(r.Says, say("grade-ruled-out", Inferred, args{"n": plural(ruledOut, "trial")}))
+		r.Says = append(r.Says, say("grade-ruled-out", event.Inferred, args{"n": plural(ruledOut, "trial")}))
 	}
 	if n := len(r.Remarks); n > 0 {
-		r.Says = append(r.Says, say("grade-remarks", Inferred, args{"n": plural(n, "remark"), "cases": strings.Join(r.Remarks, ", ")}))
+		r.Says = append(r.Says, say("grade-remarks", event.Inferred, args{"n": plural(n, "remark"), "cases": strings.Join(r.Remarks, ", ")}))
 	}
 }
 

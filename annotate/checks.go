@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"explainer/annotate/event"
 	"explainer/ca/verify"
 	"explainer/capture"
 	"explainer/capture/handshake"
@@ -68,8 +69,8 @@ func (x *Explainer) rootsFor(c *conn) *verify.Roots {
 // checked is a chain's checks, told.
 type checked struct {
 	result *verify.Result
-	checks []Check
-	says   Sentence
+	checks []event.Check
+	says   event.Sentence
 	brief  string
 }
 
@@ -126,7 +127,7 @@ func (x *Explainer) checks(in verify.Input) *checked {
 }
 
 // checkChain checks the chain of a Certificate message as of its time.
-func (x *Explainer) checkChain(c *conn, h *hands, e *Event, b *handshake.Certificate, side int) {
+func (x *Explainer) checkChain(c *conn, h *hands, e *event.Event, b *handshake.Certificate, side int) {
 	if rawKeys(h, side) {
 		return // not certificates but bare keys (RFC 7250)
 	}
@@ -171,7 +172,7 @@ func (x *Explainer) checkChain(c *conn, h *hands, e *Event, b *handshake.Certifi
 }
 
 // checkStaple completes the checks with the OCSP response that comes in a message of its own.
-func (x *Explainer) checkStaple(h *hands, e *Event, staple []byte) {
+func (x *Explainer) checkStaple(h *hands, e *event.Event, staple []byte) {
 	if h.asked == nil || h.checked[1] == nil {
 		return
 	}
@@ -185,7 +186,7 @@ func (x *Explainer) checkStaple(h *hands, e *Event, staple []byte) {
 			e.Checks = append(e.Checks, check)
 		}
 	}
-	e.Says = append(e.Says, say("certificate-checks-later", Recomputed, args{"outcome": strings.TrimSuffix(lower(e.Checks[0].Says.Text), ".")}))
+	e.Says = append(e.Says, say("certificate-checks-later", event.Recomputed, args{"outcome": strings.TrimSuffix(lower(e.Checks[0].Says.Text), ".")}))
 }
 
 // rawKeys tells whether this side sends bare public keys (certificate type 2, RFC 7250 3).
@@ -279,11 +280,11 @@ func tellChecks(r *verify.Result, in verify.Input) *checked {
 				passed = append(passed, check)
 				continue
 			}
-			out := Check{ID: id, Outcome: string(check.Outcome), Reason: check.Reason, Details: fieldsOf(check.Details)}
+			out := event.Check{ID: id, Outcome: string(check.Outcome), Reason: check.Reason, Details: fieldsOf(check.Details)}
 			if check.Cert > 0 {
 				out.Certs = []int{check.Cert}
 			}
-			out.Says = say("check-"+check.Reason, Recomputed, checkArgs(base, r, in, check))
+			out.Says = say("check-"+check.Reason, event.Recomputed, checkArgs(base, r, in, check))
 			counts[check.Outcome]++
 			if check.Outcome == verify.Failed {
 				failed = append(failed, strings.TrimSuffix(lower(out.Says.Text), "."))
@@ -316,17 +317,17 @@ func tellChecks(r *verify.Result, in verify.Input) *checked {
 	k.brief = "checks: " + base["counts"]
 	if len(failed) > 0 {
 		k.brief += " (" + base["failed"] + ")"
-		k.says = say("certificate-checks-failed", Recomputed, base)
+		k.says = say("certificate-checks-failed", event.Recomputed, base)
 	} else {
-		k.says = say("certificate-checks", Recomputed, base)
+		k.says = say("certificate-checks", event.Recomputed, base)
 	}
 	return k
 }
 
 // tellPassed tells a check that several certificates passed, once.
-func tellPassed(base args, r *verify.Result, in verify.Input, passed []verify.Check) Check {
+func tellPassed(base args, r *verify.Result, in verify.Input, passed []verify.Check) event.Check {
 	first := passed[0]
-	out := Check{ID: first.ID, Outcome: string(verify.OK)}
+	out := event.Check{ID: first.ID, Outcome: string(verify.OK)}
 	a := checkArgs(base, r, in, first)
 	var keys, algorithms []string
 	var until time.Time
@@ -379,12 +380,12 @@ func tellPassed(base args, r *verify.Result, in verify.Input, passed []verify.Ch
 	case verify.IDName, verify.IDRoot, verify.IDStaple:
 		out.Details = fieldsOf(first.Details)
 	}
-	out.Says = say("check-"+first.ID+"-ok", Recomputed, a)
+	out.Says = say("check-"+first.ID+"-ok", event.Recomputed, a)
 	return out
 }
 
-func fieldsOf(details []verify.Detail) []Field {
-	var out []Field
+func fieldsOf(details []verify.Detail) []event.Field {
+	var out []event.Field
 	for _, d := range details {
 		out = append(out, field(d.Name, clip(d.Value)))
 	}

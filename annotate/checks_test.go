@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/ca/verify"
 	"explainer/capture"
 
@@ -22,7 +23,7 @@ import (
 )
 
 // checksOf are the checks of all messages of one name, by ID and reason.
-func checksOf(es []annotate.Event, name string) (out []string) {
+func checksOf(es []event.Event, name string) (out []string) {
 	for _, e := range es {
 		if e.Name != name {
 			continue
@@ -34,7 +35,7 @@ func checksOf(es []annotate.Event, name string) (out []string) {
 	return out
 }
 
-func tellAll(x *annotate.Explainer, ms []capture.Message) (out []annotate.Event) {
+func tellAll(x *annotate.Explainer, ms []capture.Message) (out []event.Event) {
 	for i := range ms {
 		out = append(out, x.Explain(&ms[i])...)
 	}

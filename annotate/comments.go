@@ -1,6 +1,7 @@
 package annotate
 
 import (
+	"explainer/annotate/event"
 	"strings"
 	"unicode/utf8"
 )
@@ -27,14 +28,14 @@ type remark struct {
 }
 
 // Event takes in one event of the story.
-func (c *Comments) Event(e *Event) {
+func (c *Comments) Event(e *event.Event) {
 	if e.Packets == nil || e.Packets.Last <= 0 {
 		return
 	}
 	var r remark
 	var lines []string
 	switch {
-	case e.Kind == KindStep && len(e.Steps) > 0:
+	case e.Kind == event.KindStep && len(e.Steps) > 0:
 	case e.Brief == "" || len(e.Says) > 0 && e.Brief == e.Says[0].Text:
 		lines = append(lines, line("", e.Name))
 	default:
@@ -42,7 +43,7 @@ func (c *Comments) Event(e *Event) {
 	}
 	for _, m := range e.Steps {
 		verdict := words(string(m.Verdict))
-		if m.Verdict == Failed {
+		if m.Verdict == event.Failed {
 			verdict = "FAILED"
 		}
 		lines = append(lines, line("Step ", string(m.Step)+", "+titleOf(m.Step)+": "+verdict))
@@ -53,9 +54,9 @@ func (c *Comments) Event(e *Event) {
 	var refuted, more []string
 	for _, p := range e.Proofs {
 		switch p.State {
-		case Refuted:
+		case event.Refuted:
 			refuted = append(refuted, line("REFUTED: ", "it does not hold that "+lower(p.Claim)+": "+p.Reason+"."))
-		case Proven:
+		case event.Proven:
 			more = append(more, line("Proven: ", p.Claim+"."))
 		}
 	}

@@ -1,6 +1,7 @@
 package annotate
 
 import (
+	"explainer/annotate/event"
 	"fmt"
 	"strings"
 	"testing"
@@ -13,14 +14,14 @@ func TestComments(t *testing.T) {
 	for _, n := range []int{1, 3, 20, 500} {
 		var c Comments
 		for i := range n {
-			c.Event(&Event{
-				Kind: KindMessage, Name: fmt.Sprintf("Message%d", i), Brief: "b\u00fccher\n- Proven: a lie", Packets: &Packets{1, 7},
-				Steps: []StepMark{{Step4a, Failed}},
-				Says:  []Sentence{{Text: strings.Repeat("w\u00f6rter ", 200)}, {Text: "second"}},
+			c.Event(&event.Event{
+				Kind: event.KindMessage, Name: fmt.Sprintf("Message%d", i), Brief: "b\u00fccher\n- Proven: a lie", Packets: &event.Packets{First: 1, Last: 7},
+				Steps: []event.StepMark{{Step: event.Step4a, Verdict: event.Failed}},
+				Says:  []event.Sentence{{Text: strings.Repeat("w\u00f6rter ", 200)}, {Text: "second"}},
 			})
 		}
-		c.Event(&Event{Kind: KindMessage, Name: "Finished", Packets: &Packets{7, 7}, Proofs: []Proof{{Claim: "the claim", State: Refuted, Reason: "the reason"}, {Claim: "another", State: NotCheckable}}})
-		c.Event(&Event{Kind: KindSummary, Name: "the eight steps"})
+		c.Event(&event.Event{Kind: event.KindMessage, Name: "Finished", Packets: &event.Packets{First: 7, Last: 7}, Proofs: []event.Proof{{Claim: "the claim", State: event.Refuted, Reason: "the reason"}, {Claim: "another", State: event.NotCheckable}}})
+		c.Event(&event.Event{Kind: event.KindSummary, Name: "the eight steps"})
 		text := c.Packet(7)
 		if len(text) > 1500 || !utf8.ValidString(text) || !strings.HasPrefix(text, "REFUTED: it does not hold that the claim: the reason.\n") || strings.Contains(text, "\n- Proven") || strings.Contains(text, "another") {
 			t.Errorf("%d events: %d bytes: %s", n, len(text), text)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"explainer/annotate/event"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
 
@@ -62,7 +63,7 @@ func (d *delegated) signed(leaf []byte, side int) []byte {
 }
 
 // delegatedCredential tells a delegated credential in a Certificate message, if there is one.
-func (x *Explainer) delegatedCredential(c *conn, h *hands, e *Event, b *handshake.Certificate, side int) {
+func (x *Explainer) delegatedCredential(c *conn, h *hands, e *event.Event, b *handshake.Certificate, side int) {
 	var data []byte
 	for _, ext := range b.Entries[0].Extensions {
 		if ext.ID == extDelegated {
@@ -82,7 +83,7 @@ func (x *Explainer) delegatedCredential(c *conn, h *hands, e *Event, b *handshak
 	h.delegated[side] = d
 	key := keyWords(d.pub)
 	e.Fields = append(e.Fields,
-		Field{"delegated credential", or(key, "a key of an unknown kind"), "signs this handshake in the place of the certificate's key"},
+		event.Field{Name: "delegated credential", Value: or(key, "a key of an unknown kind"), Note: "signs this handshake in the place of the certificate's key"},
 		field("its handshake signature", handshake.SchemeName(d.expected)),
 		field("signed with", handshake.SchemeName(d.algorithm)))
 	until, age := "", time.Duration(d.seconds)*time.Second
@@ -91,7 +92,7 @@ func (x *Explainer) delegatedCredential(c *conn, h *hands, e *Event, b *handshak
 		e.Fields = append(e.Fields, field("valid until", until))
 	}
 	e.Says = append(e.Says, say("delegated", e.Evidence, a.with("delegatedkey", or(key, "unknown"), "until", or(until, strconv.Itoa(int(d.seconds))+" seconds after the certificate begins"))))
-	inputs := []Field{keyField(leaf), field("credential", hexLen(d.cred)), field("signature", hexLen(d.signature)), field("algorithm", handshake.SchemeName(d.algorithm))}
+	inputs := []event.Field{keyField(leaf), field("credential", hexLen(d.cred)), field("signature", hexLen(d.signature)), field("algorithm", handshake.SchemeName(d.algorithm))}
 	p := signature(proofDelegated, keys.VerifyHandshakeSignature(0x0304, d.algorithm, leaf.pub, d.signed(leaf.der, side), d.signature), inputs)
 	h.prove(p)
 	e.Proofs = append(e.Proofs, p)
@@ -103,17 +104,17 @@ func (x *Explainer) delegatedCredential(c *conn, h *hands, e *Event, b *handshak
 		allowed = allowed || ext.Id.Equal(delegationUsage)
 	}
 	if !allowed {
-		e.Says = append(e.Says, say("delegated-not-allowed", Recomputed, a))
+		e.Says = append(e.Says, say("delegated-not-allowed", event.Recomputed, a))
 	}
 	if now := at(c.now); now.After(leaf.parsed.NotBefore.Add(age)) {
-		e.Says = append(e.Says, say("delegated-expired", Recomputed, a.with("until", until)))
+		e.Says = append(e.Says, say("delegated-expired", event.Recomputed, a.with("until", until)))
 	}
 }
 
 // signer is whose key must have made a CertificateVerify, and the note to it.
-func (h *hands) signer(side int) (crypto.PublicKey, Field) {
+func (h *hands) signer(side int) (crypto.PublicKey, event.Field) {
 	if d := h.delegated[side]; d != nil {
-		return d.pub, Field{"public key", or(keyWords(d.pub), "unknown"), "of the delegated credential for which the certificate's key vouches"}
+		return d.pub, event.Field{Name: "public key", Value: or(keyWords(d.pub), "unknown"), Note: "of the delegated credential for which the certificate's key vouches"}
 	}
 	return h.leaf[side].pub, keyField(h.leaf[side])
 }
@@ -122,13 +123,13 @@ func (h *hands) signer(side int) (crypto.PublicKey, Field) {
 func (h *hands) rawLeaf(side int) bool { return h.leaf[side] != nil && h.leaf[side].raw }
 
 // rawKey tells a bare public key that came in the place of a certificate (RFC 7250).
-func (x *Explainer) rawKey(c *conn, h *hands, e *Event, side int) {
+func (x *Explainer) rawKey(c *conn, h *hands, e *event.Event, side int) {
 	leaf := h.leaf[side]
 	e.Brief = "a raw public key, " + leaf.keyWords()
 	e.Fields = append(e.Fields, field("raw public key", leaf.keyWords()), field("size", strconv.Itoa(len(leaf.der))+" bytes"))
 	e.Says = append(e.Says, say("raw-public-key", e.Evidence, x.args(c).with("sender", c.side(side), "other", c.side(1-side), "key", leaf.keyWords())))
 	if side == 1 {
-		x.markMain(c, h, e, Step3)
+		x.markMain(c, h, e, event.Step3)
 	}
 }
 

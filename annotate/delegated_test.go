@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/handshake"
 )
@@ -71,19 +72,19 @@ func TestDelegatedCredential(t *testing.T) {
 		name  string
 		leaf  []byte
 		data  []byte
-		state annotate.ProofState
+		state event.ProofState
 		says  string
 	}{
-		{"good", good, credential(good, 3*24*3600), annotate.Proven, "delegated"},
-		{"of another certificate", good, credential(bad, 3*24*3600), annotate.Refuted, "delegated"},
-		{"changed", good, changed, annotate.Refuted, "delegated"},
-		{"not allowed", bad, credential(bad, 3*24*3600), annotate.Proven, "delegated-not-allowed"},
-		{"over", good, credential(good, 3600), annotate.Proven, "delegated-expired"},
+		{"good", good, credential(good, 3*24*3600), event.Proven, "delegated"},
+		{"of another certificate", good, credential(bad, 3*24*3600), event.Refuted, "delegated"},
+		{"changed", good, changed, event.Refuted, "delegated"},
+		{"not allowed", bad, credential(bad, 3*24*3600), event.Proven, "delegated-not-allowed"},
+		{"over", good, credential(good, 3600), event.Proven, "delegated-expired"},
 		{"cut", good, credential(good, 3600)[:20], "", "delegated-malformed"},
 	} {
 		x := new(annotate.Explainer)
 		conn := &capture.Conn{Number: 1, SYN: true}
-		var events []annotate.Event
+		var events []event.Event
 		for _, body := range []handshake.Message{
 			&handshake.ClientHello{LegacyVersion: 0x0303, CipherSuites: []uint16{0x1301}},
 			&handshake.ServerHello{LegacyVersion: 0x0303, CipherSuite: 0x1301, Extensions: []handshake.Extension{{ID: 43, Value: handshake.SelectedVersion(0x0304)}}},
@@ -95,7 +96,7 @@ func TestDelegatedCredential(t *testing.T) {
 			}
 			events = append(events, x.Explain(&capture.Message{Conn: conn, Side: side, Time: now.UnixNano(), Raw: []byte{byte(body.Type()), 0, 0, 0}, Body: body})...)
 		}
-		var state annotate.ProofState
+		var state event.ProofState
 		said := false
 		for _, e := range events {
 			checkEvent(t, test.name, &e)

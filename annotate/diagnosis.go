@@ -6,17 +6,10 @@ import (
 	"strconv"
 	"strings"
 
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/handshake"
 )
-
-// An Unopened is why records of a connection stayed sealed.
-type Unopened struct {
-	From    string   `json:"from,omitempty"` // whose records: "client" or "server", absent for both
-	Reason  string   `json:"reason"`         // permanent name, below
-	Records int64    `json:"records"`        // that stayed sealed
-	Says    Sentence `json:"says"`
-}
 
 // Why records stayed sealed, as exactly as it can be known. The values stand in
 // JSON without "unopened-"; they are permanent. Each is the ID of a sentence.
@@ -51,17 +44,17 @@ const (
 
 // unopened says why records of a connection stayed sealed, for each direction, or
 // once if it is the same for both.
-func (x *Explainer) unopened(c *conn) []Unopened {
+func (x *Explainer) unopened(c *conn) []event.Unopened {
 	if c.overUDP() || c.pass != nil && c.pass.Kind == capture.FactPassThrough && !c.observed() {
 		return nil
 	}
-	var out []Unopened
+	var out []event.Unopened
 	for side := range c.dark {
 		if c.dark[side] == 0 || c.whyCode[side] == "" || c.whyCode[side] == capture.SealedCut && c.opened[side] {
 			continue
 		}
 		reason, more := x.reasonSealed(c, side)
-		out = append(out, Unopened{
+		out = append(out, event.Unopened{
 			From: capture.Side(side).String(), Reason: strings.TrimPrefix(reason, "unopened-"),
 			Records: c.dark[side], Says: x.sayUnopened(c, side, reason, more),
 		})
@@ -76,7 +69,7 @@ func (x *Explainer) unopened(c *conn) []Unopened {
 }
 
 // sayUnopened makes the sentence of a reason; side is -1 for both.
-func (x *Explainer) sayUnopened(c *conn, side int, reason string, more []string) Sentence {
+func (x *Explainer) sayUnopened(c *conn, side int, reason string, more []string) event.Sentence {
 	h := c.main
 	sender, other := "both sides", "the other side"
 	if side >= 0 {
@@ -91,7 +84,7 @@ func (x *Explainer) sayUnopened(c *conn, side int, reason string, more []string)
 			a = a.with("why", "it is not in the registry of cipher suites as known here")
 		}
 	}
-	return say(reason, None, a.with(more...))
+	return say(reason, event.None, a.with(more...))
 }
 
 // exchangeWords names how a connection makes its secret.
@@ -183,7 +176,7 @@ func (x *Explainer) keyReason(c *conn, h *hands) string {
 	case handshake.KeyExchangeRSA:
 		s, _ := h.proved(proofRSAKey)
 		switch {
-		case s == Proven:
+		case s == event.Proven:
 			return keyNoSessionHash
 		case h.keyed:
 			return keyPadding

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/keys"
 	"explainer/capture/pcap"
@@ -52,11 +53,11 @@ func recordingInputs(t *testing.T, name string) (inputs []capture.Input, secrets
 }
 
 // unopenedOf tells inputs and returns why what stayed sealed in connection 1 did.
-func unopenedOf(t *testing.T, name string, inputs []capture.Input, secrets []keys.Secret, given []*rsa.PrivateKey, x *annotate.Explainer) []annotate.Unopened {
+func unopenedOf(t *testing.T, name string, inputs []capture.Input, secrets []keys.Secret, given []*rsa.PrivateKey, x *annotate.Explainer) []event.Unopened {
 	t.Helper()
 	d := capture.Decoder{SecretsFirst: true, PrivateKeys: given}
-	var out []annotate.Unopened
-	take := func(es []annotate.Event) {
+	var out []event.Unopened
+	take := func(es []event.Event) {
 		for _, e := range es {
 			checkEvent(t, name, &e)
 			if e.Summary != nil && e.Summary.Legs[0].Conn == 1 {
@@ -181,7 +182,7 @@ func TestEavesdropper(t *testing.T) {
 		inputs, _ := recordingInputs(t, name)
 		d := capture.Decoder{SecretsFirst: true}
 		x := &annotate.Explainer{Eavesdropper: true}
-		var events []annotate.Event
+		var events []event.Event
 		for _, in := range inputs {
 			for _, m := range d.Feed(in) {
 				events = append(events, x.Explain(&m)...)
@@ -193,7 +194,7 @@ func TestEavesdropper(t *testing.T) {
 		events = append(events, x.Finish()...)
 		for _, e := range events {
 			checkEvent(t, name, &e)
-			if e.Evidence == annotate.Decrypted {
+			if e.Evidence == event.Decrypted {
 				t.Errorf("%s: event %d is told as decrypted", name, e.N)
 			}
 			if e.Summary == nil {
@@ -215,10 +216,10 @@ func TestEavesdropper(t *testing.T) {
 					if r.Hidden != nil && strings.Contains(r.Hidden.Text, "(not known)") {
 						t.Errorf("%s: %s", name, r.Hidden.Text)
 					}
-					if r.Hidden != nil && r.Hidden.ID == "hidden-nothing-sent" && r.Verdict != annotate.Absent {
+					if r.Hidden != nil && r.Hidden.ID == "hidden-nothing-sent" && r.Verdict != event.Absent {
 						t.Errorf("%s: step %s is %s, and yet nothing was sent", name, r.Step, r.Verdict)
 					}
-					if r.Hidden == nil && r.Verdict != annotate.NotReached && (r.Step == annotate.Step1 || r.Step == annotate.Step8) && !strings.HasPrefix(l.Flow, "other") && l.Flow != "unknown" {
+					if r.Hidden == nil && r.Verdict != event.NotReached && (r.Step == event.Step1 || r.Step == event.Step8) && !strings.HasPrefix(l.Flow, "other") && l.Flow != "unknown" {
 						t.Errorf("%s: step %s of %s says nothing of what is hidden", name, r.Step, l.Flow)
 					}
 				}

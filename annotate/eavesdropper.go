@@ -5,16 +5,17 @@ import (
 	"strconv"
 	"strings"
 
+	"explainer/annotate/event"
 	"explainer/capture/handshake"
 )
 
 // hiddenFrom says what of a step an eavesdropper does not see, and why.
-func (x *Explainer) hiddenFrom(c *conn, f flow, r Row) *Sentence {
-	if r.Verdict == NotReached || slices.Contains(unseenRows, r.Says.ID) {
+func (x *Explainer) hiddenFrom(c *conn, f flow, r event.Row) *event.Sentence {
+	if r.Verdict == event.NotReached || slices.Contains(unseenRows, r.Says.ID) {
 		return nil // of messages that were not sent, or are not in the capture, nothing can be said
 	}
 	id := x.hiddenID(c, f, r.Step)
-	if id != "" && r.Step == Step4a && r.Verdict == Failed {
+	if id != "" && r.Step == event.Step4a && r.Verdict == event.Failed {
 		id = "hidden-4a-inside"
 		if r.Says.ID == "step-4a-failed-alert" {
 			id = "hidden-4a-told-inside"
@@ -40,9 +41,9 @@ func (x *Explainer) hiddenFrom(c *conn, f flow, r Row) *Sentence {
 			a["host"] += ", but it may be a cover for another one (ECH)"
 		}
 	}
-	how := Inferred
+	how := event.Inferred
 	if strings.HasSuffix(id, "-inside") {
-		how = None
+		how = event.None
 	}
 	says := say(id, how, a)
 	return &says
@@ -60,22 +61,22 @@ func (c *conn) askedInClear() string {
 	return c.c.ConnectHost
 }
 
-func (x *Explainer) hiddenID(c *conn, f flow, s Step) string {
+func (x *Explainer) hiddenID(c *conn, f flow, s event.Step) string {
 	h := c.main
 	switch {
 	case f.id == "http":
 		return "hidden-plain"
 	case f.id == "opaque", f.id == "unknown", c.overUDP():
 		return ""
-	case s == Step1:
+	case s == event.Step1:
 		return "hidden-1"
-	case x.null(c) && (s == Step2 || s == Step6b || s == Step7 || s == Step8):
+	case x.null(c) && (s == event.Step2 || s == event.Step6b || s == event.Step7 || s == event.Step8):
 		return "hidden-null"
 	}
 	resumed := f.id == "tls12-resumed-id" || f.id == "tls12-resumed-ticket" || f.id == "tls13-psk-dhe" || f.id == "tls13-psk" || f.id == "tls13-0rtt"
 	psk := f.id == "psk" || f.id == "psk-dhe"
 	switch s {
-	case Step2:
+	case event.Step2:
 		switch {
 		case resumed || psk:
 			return "hidden-2-old"
@@ -86,7 +87,7 @@ func (x *Explainer) hiddenID(c *conn, f flow, s Step) string {
 		case h.is13():
 			return "hidden-2-tls13"
 		}
-	case Step3:
+	case event.Step3:
 		switch {
 		case h.leaf[1] != nil && !h.is13():
 			return "hidden-3-clear"
@@ -97,14 +98,14 @@ func (x *Explainer) hiddenID(c *conn, f flow, s Step) string {
 		case resumed || psk:
 			return "hidden-nothing-sent"
 		}
-	case Step4a:
+	case event.Step4a:
 		switch {
 		case h.is13() && x.hasCertificate(c):
 			return "hidden-4a-tls13-inside"
 		case x.hasCertificate(c):
 			return "hidden-4a-inside"
 		}
-	case Step4b:
+	case event.Step4b:
 		switch {
 		case f.transport():
 			return "hidden-4b-rsa"
@@ -117,14 +118,14 @@ func (x *Explainer) hiddenID(c *conn, f flow, s Step) string {
 		case resumed || psk:
 			return "hidden-4b-old"
 		}
-	case Step4c:
+	case event.Step4c:
 		switch {
 		case f.transport():
 			return "hidden-4c-rsa"
 		case f.kem:
 			return "hidden-4c-kem"
 		}
-	case Step5:
+	case event.Step5:
 		switch {
 		case f.transport():
 			return "hidden-5-rsa"
@@ -139,19 +140,19 @@ func (x *Explainer) hiddenID(c *conn, f flow, s Step) string {
 		case f.id == "tls13-0rtt":
 			return "hidden-5-early"
 		}
-	case Step6a:
+	case event.Step6a:
 		switch {
 		case f.lasting(), f.id == "tls12-resumed-ticket":
 			return "hidden-6a-inside"
 		case f.kem:
 			return "hidden-6a-kem-inside"
 		}
-	case Step6b:
+	case event.Step6b:
 		if h.is13() {
 			return "hidden-6b-tls13"
 		}
 		return "hidden-6b"
-	case Step7:
+	case event.Step7:
 		if c.dark[0]+c.dark[1] == 0 || !h.is13() && c.wired[0]+c.wired[1] == 0 {
 			return ""
 		}
@@ -159,37 +160,37 @@ func (x *Explainer) hiddenID(c *conn, f flow, s Step) string {
 			return "hidden-7-tls13"
 		}
 		return "hidden-7"
-	case Step8:
+	case event.Step8:
 		return "hidden-8-inside"
 	}
 	return ""
 }
 
 // lesson is what a summary says to an eavesdropper of a connection that is encrypted.
-func (x *Explainer) lesson(c *conn) []Sentence {
+func (x *Explainer) lesson(c *conn) []event.Sentence {
 	h := c.main
 	a := x.args(c)
-	out := []Sentence{say("eavesdropper-sees", Clear, a.with("seen", x.eavesdropper(c)))}
+	out := []event.Sentence{say("eavesdropper-sees", event.Clear, a.with("seen", x.eavesdropper(c)))}
 	switch {
 	case !h.is13() && h.resumed:
-		out = append(out, say("eavesdropper-later-resumed", Inferred, a))
+		out = append(out, say("eavesdropper-later-resumed", event.Inferred, a))
 	case !h.is13() && handshake.SuiteKeyExchange(h.sh.CipherSuite) == handshake.KeyExchangeRSA:
-		out = append(out, say("eavesdropper-later-rsa", Inferred, a))
+		out = append(out, say("eavesdropper-later-rsa", event.Inferred, a))
 	case x.flow(c).id == "tls12-dh":
-		out = append(out, say("eavesdropper-later-dh", Inferred, a))
+		out = append(out, say("eavesdropper-later-dh", event.Inferred, a))
 	case x.flow(c).id == "psk-rsa":
-		out = append(out, say("eavesdropper-later-rsa-psk", Inferred, a))
+		out = append(out, say("eavesdropper-later-rsa-psk", event.Inferred, a))
 	case x.flow(c).id == "psk", x.flow(c).id == "tls13-psk":
-		out = append(out, say("eavesdropper-later-psk", Inferred, a))
+		out = append(out, say("eavesdropper-later-psk", event.Inferred, a))
 	case x.flow(c).id == "tls13-0rtt":
-		out = append(out, say("eavesdropper-later-early", Inferred, a))
+		out = append(out, say("eavesdropper-later-early", event.Inferred, a))
 	case x.flow(c).id == "psk-dhe", x.flow(c).id == "tls13-psk-dhe":
-		out = append(out, say("eavesdropper-later-psk-dhe", Inferred, a))
+		out = append(out, say("eavesdropper-later-psk-dhe", event.Inferred, a))
 	case x.flow(c).id != "other":
-		out = append(out, say("eavesdropper-later-dhe", Inferred, a))
+		out = append(out, say("eavesdropper-later-dhe", event.Inferred, a))
 	}
 	if h.is13() && h.announcedEarly() && x.flow(c).id != "tls13-0rtt" {
-		out = append(out, say("eavesdropper-later-early-announced", Inferred, a))
+		out = append(out, say("eavesdropper-later-early-announced", event.Inferred, a))
 	}
 	return out
 }

@@ -1,3 +1,8 @@
+// Package annotate tells what messages mean: which of the eight steps of HTTPS
+// each one is, whether it happened as the textbook tells it, and what can be proved.
+//
+// It is pure: an [Explainer] is fed messages and returns events of package event,
+// which renderers turn into text or JSON lines.
 package annotate
 
 import (
@@ -10,6 +15,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"explainer/annotate/event"
 	"explainer/annotate/mask"
 	"explainer/ca/verify"
 	"explainer/capture"
@@ -40,7 +46,7 @@ type Explainer struct {
 	mask mask.Rule
 
 	n        int // number of the last event
-	out      []Event
+	out      []event.Event
 	valued   [256]*conn // those that have values: the latest
 	valuedAt int
 	conns    map[int]*conn
@@ -50,7 +56,7 @@ type Explainer struct {
 	certs    certificates
 	earlier  earlier
 	dark     []dark // connections whose tickets may have passed sealed
-	kinship  []Kin
+	kinship  []relative
 	kinMore  int                     // connections that kinship has no room for
 	shares   earlier                 // public values of the key exchange
 	pending  map[int][]*capture.Fact // facts about connections that have not begun
@@ -66,17 +72,17 @@ type session struct {
 	conns  []*conn // browser leg first
 	told   []bool  // which of conns a summary was told of
 	// What the proxy noted about the origin of this session.
-	notes []Sentence
+	notes []event.Sentence
 }
 
 // where is where something was seen.
 type where struct{ first, last int }
 
-func (w where) packets() *Packets {
+func (w where) packets() *event.Packets {
 	if w.first == 0 {
 		return nil
 	}
-	return &Packets{w.first, w.last}
+	return &event.Packets{First: w.first, Last: w.last}
 }
 
 // sightings are where things were seen, by a short name. Most connections have few.
@@ -114,18 +120,18 @@ func (p *sightings) set(name string, w where) {
 }
 
 // A stepSet is some of the steps.
-type stepSet []Step
+type stepSet []event.Step
 
-func (s stepSet) has(step Step) bool { return slices.Contains(s, step) }
+func (s stepSet) has(step event.Step) bool { return slices.Contains(s, step) }
 
-func (s *stepSet) add(step Step) {
+func (s *stepSet) add(step event.Step) {
 	if !s.has(step) {
 		*s = append(*s, step)
 	}
 }
 
-func (s *stepSet) remove(step Step) {
-	*s = slices.DeleteFunc(*s, func(other Step) bool { return other == step })
+func (s *stepSet) remove(step event.Step) {
+	*s = slices.DeleteFunc(*s, func(other event.Step) bool { return other == step })
 }
 
 // a hsMessage is a handshake message in the transcript.
@@ -175,7 +181,7 @@ type hands struct {
 	delegated [2]*delegated // by side
 	holed     bool          // bytes were missing while it ran
 	broken    string        // why the transcript is not complete
-	proofs    []RowProof
+	proofs    []event.RowProof
 	reasons   []string
 	secrets   map[string][]byte
 
@@ -188,7 +194,7 @@ type hands struct {
 	at sightings // where the messages stood, by a short name
 
 	printed *handshake.ClientHello // of which prints are
-	prints  []Field
+	prints  []event.Field
 }
 
 func (h *hands) find(side int, typ handshake.Type) *hsMessage {
@@ -206,7 +212,7 @@ type conn struct {
 	n       int
 	leg     capture.Leg
 	session *session
-	held    *Event // the event of its beginning, until it is known to which session it belongs
+	held    *event.Event // the event of its beginning, until it is known to which session it belongs
 	began   time.Time
 	now     int64 // time of the last message
 
@@ -294,7 +300,7 @@ type alert struct {
 
 // a failure is why a connection did not get through its handshake.
 type failure struct {
-	step  Step
+	step  event.Step
 	id    string // sentence
 	cause string
 	at    where
@@ -304,7 +310,7 @@ type failure struct {
 
 // Explain tells what a message means. The events are numbered on; the slice is
 // valid until the next call.
-func (x *Explainer) Explain(m *capture.Message) []Event {
+func (x *Explainer) Explain(m *capture.Message) []event.Event {
 	x.out = x.out[:0]
 	if x.conns == nil {
 		x.conns = make(map[int]*conn)
@@ -417,7 +423,7 @@ func (x *Explainer) leave(s *session) {
 
 // Finish tells what is left when the input ends: the steps of connections that
 // were still open.
-func (x *Explainer) Finish() []Event {
+func (x *Explainer) Finish() []event.Event {
 	x.out = x.out[:0]
 	for _, n := range x.order {
 		s := x.sessions[n]
@@ -513,21 +519,21 @@ func (x *Explainer) join(s *session, c *conn) {
 func at(ns int64) time.Time { return time.Unix(0, ns).UTC() }
 
 // event makes an event about a message.
-func (x *Explainer) event(c *conn, m *capture.Message, kind Kind, name string) Event {
-	e := Event{Kind: kind, Name: name}
+func (x *Explainer) event(c *conn, m *capture.Message, kind event.Kind, name string) event.Event {
+	e := event.Event{Kind: kind, Name: name}
 	if m != nil {
 		e.Time = at(m.Time).Format(time.RFC3339Nano)
 		if m.First != 0 {
-			e.Packets = &Packets{m.First, m.Last}
+			e.Packets = &event.Packets{First: m.First, Last: m.Last}
 		}
-		if kind == KindMessage {
+		if kind == event.KindMessage {
 			e.From = m.Side.String()
-			e.Evidence = Clear
+			e.Evidence = event.Clear
 			if m.Opened && !c.null {
-				e.Evidence = Decrypted
+				e.Evidence = event.Decrypted
 			}
 			if m.Span.End > m.Span.Start {
-				e.Bytes = &Span{m.Span.Start, m.Span.End}
+				e.Bytes = &event.Span{Start: m.Span.Start, End: m.Span.End}
 			}
 		}
 	} else {
@@ -537,9 +543,9 @@ func (x *Explainer) event(c *conn, m *capture.Message, kind Kind, name string) E
 }
 
 // emit numbers an event and puts it out.
-func (x *Explainer) emit(c *conn, e Event) {
+func (x *Explainer) emit(c *conn, e event.Event) {
 	x.n++
-	e.Schema, e.N = SchemaVersion, x.n
+	e.Schema, e.N = event.SchemaVersion, x.n
 	if c != nil && c.overUDP() {
 		e.Says = slices.DeleteFunc(e.Says, lacks)
 	}
@@ -558,11 +564,11 @@ func (x *Explainer) emit(c *conn, e Event) {
 	}
 	// What was refuted comes first, so that nobody overlooks it.
 	for _, p := range e.Proofs {
-		if p.State == Refuted {
-			e.Says = append([]Sentence{say("proof-refuted", Recomputed, args{"claim": lower(p.Claim), "reason": p.Reason})}, e.Says...)
+		if p.State == event.Refuted {
+			e.Says = append([]event.Sentence{say("proof-refuted", event.Recomputed, args{"claim": lower(p.Claim), "reason": p.Reason})}, e.Says...)
 		}
 	}
-	e.valid()
+	valid(&e)
 	x.out = append(x.out, e)
 }
 
@@ -573,7 +579,7 @@ func fix(s *string) {
 	}
 }
 
-func fixFields(fs []Field) {
+func fixFields(fs []event.Field) {
 	for i := range fs {
 		fix(&fs[i].Name)
 		fix(&fs[i].Value)
@@ -583,7 +589,7 @@ func fixFields(fs []Field) {
 
 // valid makes all text of the event UTF-8. Bytes from the wire may not be, and
 // JSON would change them behind our back. Sentences and checks were made so when they were told.
-func (e *Event) valid() {
+func valid(e *event.Event) {
 	fix(&e.Host)
 	fix(&e.Name)
 	fix(&e.Brief)
@@ -705,25 +711,25 @@ func plural(n int, what string) string {
 }
 
 // mark marks steps on an event with the verdicts that hold now.
-func (x *Explainer) mark(c *conn, e *Event, steps ...Step) {
+func (x *Explainer) mark(c *conn, e *event.Event, steps ...event.Step) {
 	for _, s := range steps {
 		r := x.row(c, s)
-		e.Steps = append(e.Steps, StepMark{s, r.Verdict})
+		e.Steps = append(e.Steps, event.StepMark{Step: s, Verdict: r.Verdict})
 		c.settled.add(s)
 	}
 }
 
 // step tells a step that has no message of its own, once.
-func (x *Explainer) step(c *conn, s Step) {
+func (x *Explainer) step(c *conn, s event.Step) {
 	if c.settled.has(s) {
 		return
 	}
 	c.settled.add(s)
 	r := x.row(c, s)
-	e := x.event(c, nil, KindStep, "step "+string(s))
-	e.Steps = []StepMark{{s, r.Verdict}}
+	e := x.event(c, nil, event.KindStep, "step "+string(s))
+	e.Steps = []event.StepMark{{Step: s, Verdict: r.Verdict}}
 	e.Evidence = r.Says.Evidence
-	e.Says = []Sentence{r.Says}
+	e.Says = []event.Sentence{r.Says}
 	e.Packets = r.Packets
 	x.emit(c, e)
 }
@@ -744,7 +750,7 @@ func (c *conn) secretsOf(h *hands) {
 // reused tells if a public value that should be fresh was sent in another
 // connection. One whose hello has the same random is the same handshake, seen on
 // both sides of somebody who passes it on.
-func (x *Explainer) reused(h *hands, c *conn, e *Event, public []byte) {
+func (x *Explainer) reused(h *hands, c *conn, e *event.Event, public []byte) {
 	if len(public) < 16 || h.ch == nil {
 		return
 	}
@@ -752,7 +758,7 @@ func (x *Explainer) reused(h *hands, c *conn, e *Event, public []byte) {
 	if list := x.shares.by[k]; len(list) == 0 {
 		x.shares.keep(k, issued{conn: c.n, random: h.ch.Random})
 	} else if i := list[0]; i.conn != c.n && i.random != h.ch.Random {
-		e.Says = append(e.Says, say("key-reused", Recomputed, args{"conn": strconv.Itoa(i.conn)}))
+		e.Says = append(e.Says, say("key-reused", event.Recomputed, args{"conn": strconv.Itoa(i.conn)}))
 	}
 }
 

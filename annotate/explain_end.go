@@ -5,17 +5,18 @@ import (
 	"strconv"
 	"strings"
 
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/handshake"
 )
 
 // connectionEvent tells that a connection began.
-func (x *Explainer) connectionEvent(c *conn, m *capture.Message) Event {
+func (x *Explainer) connectionEvent(c *conn, m *capture.Message) event.Event {
 	if c.overUDP() {
 		return x.udpConnectionEvent(c, m)
 	}
-	e := x.event(c, m, KindConnection, "TCP connection")
-	e.Evidence = Clear
+	e := x.event(c, m, event.KindConnection, "TCP connection")
+	e.Evidence = event.Clear
 	e.Brief = fmt.Sprintf("%s to %s", c.c.Client, c.c.Server)
 	a := x.args(c).with("from", c.c.Client.String(), "to", c.c.Server.String())
 	id := "connection-opened"
@@ -28,33 +29,33 @@ func (x *Explainer) connectionEvent(c *conn, m *capture.Message) Event {
 	default:
 		id = "connection-midstream"
 	}
-	e.Says = append(e.Says, say(id, Clear, a))
+	e.Says = append(e.Says, say(id, event.Clear, a))
 	// Whether a request for a tunnel or for a plain page follows is not known
 	// yet; the verdict does not depend on it, but its sentence does. So the
 	// event marks the step and the summary tells it.
-	r := x.row(c, Step1)
-	e.Steps = []StepMark{{Step1, r.Verdict}}
-	c.settled.add(Step1)
+	r := x.row(c, event.Step1)
+	e.Steps = []event.StepMark{{Step: event.Step1, Verdict: r.Verdict}}
+	c.settled.add(event.Step1)
 	return e
 }
 
 // how a failure is known.
-func (f *failure) how() Evidence {
+func (f *failure) how() event.Evidence {
 	switch {
 	case f.id == "step-4a-proxy-bad":
-		return None
+		return event.None
 	case f.protected:
-		return Decrypted
+		return event.Decrypted
 	case strings.Contains(f.id, "perhaps"):
-		return Inferred
+		return event.Inferred
 	}
 	if strings.Contains(f.id, "silent") || strings.Contains(f.id, "late") || strings.Contains(f.id, "sealed") || f.id == "step-1-failed-tcp" {
-		return Inferred
+		return event.Inferred
 	}
-	return Clear
+	return event.Clear
 }
 
-func (c *conn) fail(step Step, id, cause string, at where) {
+func (c *conn) fail(step event.Step, id, cause string, at where) {
 	if c.overUDP() && id == "step-1-failed-hello" {
 		id = "step-1-failed-udp"
 	}
@@ -96,7 +97,7 @@ func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
 		al.after = x.lastFrom(h, 1-side)
 	}
 	c.alerts = append(c.alerts, al)
-	e := x.event(c, m, KindMessage, "Alert")
+	e := x.event(c, m, event.KindMessage, "Alert")
 	e.Brief = name
 	level := handshake.AlertLevelName(b.Level)
 	e.Fields = append(e.Fields, field("level", level), field("description", fmt.Sprintf("%s (%d)", name, b.Description)))
@@ -115,7 +116,7 @@ func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
 	if c.failure != nil {
 		c.failure.protected = al.protected
 		x.mark(c, &e, c.failure.step)
-		e.Says = []Sentence{x.row(c, c.failure.step).Says} // says what the alert means, and more
+		e.Says = []event.Sentence{x.row(c, c.failure.step).Says} // says what the alert means, and more
 	}
 	x.emit(c, e)
 }
@@ -169,11 +170,11 @@ func (x *Explainer) failByAlert(c *conn, al alert) {
 		} else if c.textbook(x) && al.side == 1 && h.ch != nil && rsaSuites(h.ch.CipherSuites) == 0 {
 			cause = "the client offers no cipher suite with RSA key transport, which textbook mode needs; " + cause
 		}
-		c.fail(Step1, id, cause, al.at)
+		c.fail(event.Step1, id, cause, al.at)
 	case al.side == 0 && h.saidWrong(proofServerFin) && (al.desc == 51 || al.desc == 40):
-		c.fail(Step2, "step-2-refused-finished", cause, al.at)
+		c.fail(event.Step2, "step-2-refused-finished", cause, al.at)
 	case al.side == 0 && c.shown != nil && c.shown.atStep2() && !c.shown.control() && !aboutCertificate(al.desc):
-		c.fail(Step2, "step-2-case-refused", cause, al.at)
+		c.fail(event.Step2, "step-2-case-refused", cause, al.at)
 	case al.side == 0 && c.shown.known() && !c.shown.atStep2() && h.certSeen[1] && al.desc != 51:
 		x.failCertificate(c, al, cause)
 	case al.side == 0 && x.hasCertificate(c) && al.desc == 51:
@@ -182,17 +183,17 @@ func (x *Explainer) failByAlert(c *conn, al alert) {
 		if h.is13() {
 			id = proofServerCV
 		}
-		if state, _ := h.proved(id); state == Proven {
+		if state, _ := h.proved(id); state == event.Proven {
 			x.failCertificate(c, al, cause+"; the server's signature in the handshake holds when checked here, so it may be one on the certificates")
 		} else {
-			c.fail(Step2, "step-2-refused", cause, al.at)
+			c.fail(event.Step2, "step-2-refused", cause, al.at)
 		}
 	case al.side == 0 && x.hasCertificate(c) && (aboutCertificate(al.desc) || al.desc == 49 || al.desc == 80) && (h.certSeen[1] || h.is13()):
 		x.failCertificate(c, al, cause)
 	case al.side == 1 && (h.requested || h.certSeen[0]) && (aboutCertificate(al.desc) || al.desc == 49 || al.desc == 116 || al.desc == 40):
-		c.fail(Step7, "step-7-failed", cause+"; this is the server's own check of the client's certificate, step 4a the other way round", al.at)
+		c.fail(event.Step7, "step-7-failed", cause+"; this is the server's own check of the client's certificate, step 4a the other way round", al.at)
 	case al.side == 1 && f.transport() && h.cke != nil && !h.fin[1]:
-		c.fail(Step6a, "step-6a-failed", cause, al.at)
+		c.fail(event.Step6a, "step-6a-failed", cause, al.at)
 	default:
 		c.fail(x.firstMissing(c), "step-failed", cause, al.at)
 	}
@@ -216,7 +217,7 @@ func (x *Explainer) failCertificate(c *conn, al alert, cause string) {
 		case c.verified.Done == "mirrored" && c.wentOnTo == nil:
 			id = "step-4a-proxy-mirrored-refused"
 		}
-		c.fail(Step4a, id, cause, at)
+		c.fail(event.Step4a, id, cause, at)
 		return
 	}
 	if c.shown != nil {
@@ -234,7 +235,7 @@ func (x *Explainer) failCertificate(c *conn, al alert, cause string) {
 			cause += "; as can be seen here, " + fault
 		}
 	}
-	c.fail(Step4a, id, cause, at)
+	c.fail(event.Step4a, id, cause, at)
 }
 
 // mirroredFaults is what is wrong with the certificate that the proxy made for
@@ -248,20 +249,20 @@ func (x *Explainer) mirroredFaults(c *conn) string {
 
 // firstMissing is the first step that has not taken place; step 2 has no place
 // of its own in the order, and step 4a is past once the client has finished.
-func (x *Explainer) firstMissing(c *conn) Step {
+func (x *Explainer) firstMissing(c *conn) event.Step {
 	f := x.flow(c)
-	for _, s := range Steps[2:] {
-		if v := matrix[f.id][stepIndex(s)]; v == Absent || v == Inherited {
+	for _, s := range event.Steps[2:] {
+		if v := matrix[f.id][stepIndex(s)]; v == event.Absent || v == event.Inherited {
 			continue
 		}
-		if s == Step4a && (c.main.fin[0] || c.main.cke != nil) {
+		if s == event.Step4a && (c.main.fin[0] || c.main.cke != nil) {
 			continue
 		}
 		if !x.reached(c, f, s) {
 			return s
 		}
 	}
-	return Step7
+	return event.Step7
 }
 
 func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
@@ -280,25 +281,25 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 		c.closed[1-side] = true
 	}
 	c.at.set("close", where{m.First, m.Last})
-	e := x.event(c, m, KindClosed, "FIN")
+	e := x.event(c, m, event.KindClosed, "FIN")
 	e.From = m.Side.String()
-	e.Evidence = Clear
+	e.Evidence = event.Clear
 	a := x.args(c).with("sender", c.side(side))
 	switch {
 	case b.Reset && side == 1 && c.c.Asked && !c.heard[0] && !c.heard[1]:
 		e.Name = "RST"
 		e.Brief = c.side(side) + " refuses the connection"
-		e.Says = append(e.Says, say("closed-refused", Clear, a))
+		e.Says = append(e.Says, say("closed-refused", event.Clear, a))
 	case b.Reset:
 		e.Name = "RST"
 		e.Brief = "the connection was torn down"
-		e.Says = append(e.Says, say("closed-reset", Clear, a))
+		e.Says = append(e.Says, say("closed-reset", event.Clear, a))
 	case c.tls && !c.saidGoodbye(side) && c.main.sh != nil && c.firstData[side] && c.data[side] > 0:
 		e.Brief = c.side(side) + " sends no more, without close_notify"
-		e.Says = append(e.Says, say("closed-truncated", Clear, a))
+		e.Says = append(e.Says, say("closed-truncated", event.Clear, a))
 	default:
 		e.Brief = c.side(side) + " sends no more"
-		e.Says = append(e.Says, say("closed", Clear, a))
+		e.Says = append(e.Says, say("closed", event.Clear, a))
 	}
 	if c.closed[0] && c.closed[1] && !c.over {
 		x.end(c, &e)
@@ -309,8 +310,8 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 
 // left tells that a connection is not followed to its end.
 func (x *Explainer) left(c *conn, m *capture.Message, b *capture.Ended) {
-	e := x.event(c, m, KindClosed, "no longer followed")
-	e.Evidence = Inferred
+	e := x.event(c, m, event.KindClosed, "no longer followed")
+	e.Evidence = event.Inferred
 	id := "closed-not-followed"
 	e.Brief = "too many connections at once: its end is not followed"
 	switch b.Why {
@@ -321,7 +322,7 @@ func (x *Explainer) left(c *conn, m *capture.Message, b *capture.Ended) {
 		id = "closed-ports-reused"
 		e.Brief = "its ports are used by another connection: its end is not in the capture"
 	}
-	e.Says = append(e.Says, say(id, Inferred, x.args(c)))
+	e.Says = append(e.Says, say(id, event.Inferred, x.args(c)))
 	x.emit(c, e)
 	x.settleLeft(c, b.Why)
 }
@@ -349,31 +350,31 @@ func (c *conn) unseen() string {
 
 // end tells, with the event that ends the connection, what its records came to,
 // and settles what is left.
-func (x *Explainer) end(c *conn, e *Event) {
+func (x *Explainer) end(c *conn, e *event.Event) {
 	c.over = true
 	for s := range c.data {
 		if c.data[s] == 0 {
 			continue
 		}
 		a := x.args(c).with("sender", c.side(s), "count", plural(int(c.data[s]), "record"), "bytes", strconv.FormatInt(c.bytes[s], 10), "sealed", strconv.FormatInt(c.sealed[s], 10))
-		p := newProof([2]string{proofClientRecords, proofServerRecords}[s], Proven, "", field("records", strconv.FormatInt(c.data[s], 10)), field("bytes of data in them", strconv.FormatInt(c.bytes[s], 10)))
+		p := newProof([2]string{proofClientRecords, proofServerRecords}[s], event.Proven, "", field("records", strconv.FormatInt(c.data[s], 10)), field("bytes of data in them", strconv.FormatInt(c.bytes[s], 10)))
 		switch {
 		case c.badTag[s]:
 			continue // told where it happened
 		case c.missing:
-			p.State, p.Reason = NotCheckable, "bytes are missing from the capture"
+			p.State, p.Reason = event.NotCheckable, "bytes are missing from the capture"
 		case c.sealed[s] > 0:
-			p.State, p.Reason = NotCheckable, plural(int(c.sealed[s]), "record")+" stayed sealed"
+			p.State, p.Reason = event.NotCheckable, plural(int(c.sealed[s]), "record")+" stayed sealed"
 		}
 		switch {
 		case c.missing && c.sealed[s] == 0:
-			e.Says = append(e.Says, say("records-counted-gap", Recomputed, a))
-		case p.State != Proven:
-			e.Says = append(e.Says, say("records-counted-partly", Recomputed, a))
+			e.Says = append(e.Says, say("records-counted-gap", event.Recomputed, a))
+		case p.State != event.Proven:
+			e.Says = append(e.Says, say("records-counted-partly", event.Recomputed, a))
 		case c.provenGoodbye(s):
-			e.Says = append(e.Says, say("records-counted", Recomputed, a), say("records-complete", Recomputed, a))
+			e.Says = append(e.Says, say("records-counted", event.Recomputed, a), say("records-complete", event.Recomputed, a))
 		default:
-			e.Says = append(e.Says, say("records-counted", Recomputed, a))
+			e.Says = append(e.Says, say("records-counted", event.Recomputed, a))
 		}
 		if c.main.has([2]string{proofClientFirst, proofServerFirst}[s]) {
 			c.main.prove(p)
@@ -385,7 +386,7 @@ func (x *Explainer) end(c *conn, e *Event) {
 }
 
 // saidWrong tells whether a proof failed.
-func (h *hands) saidWrong(id string) bool { s, _ := h.proved(id); return s == Refuted }
+func (h *hands) saidWrong(id string) bool { s, _ := h.proved(id); return s == event.Refuted }
 
 func (h *hands) has(id string) bool { s, _ := h.proved(id); return s != "" }
 
@@ -420,15 +421,15 @@ func (x *Explainer) settleEnd(c *conn) {
 		if closed && c.over {
 			switch {
 			case c.cut > 0:
-				c.fail(Step1, "step-1-failed-cut", "", at)
+				c.fail(event.Step1, "step-1-failed-cut", "", at)
 			case c.c.Asked && c.reset && c.closer == 2 && c.c.Server.Port() == 443:
-				c.fail(Step1, "step-1-refused", "", at)
+				c.fail(event.Step1, "step-1-refused", "", at)
 			case c.closer == 1 && c.c.SYN:
 				c.givenUp = true
 			case c.c.SYN && (c.c.Server.Port() == 443 || c.leg != capture.LegNone):
-				c.fail(Step1, "step-1-failed-tcp", "", at)
+				c.fail(event.Step1, "step-1-failed-tcp", "", at)
 			}
-			x.step(c, Step1)
+			x.step(c, event.Step1)
 		}
 		return
 	}
@@ -447,12 +448,12 @@ func (x *Explainer) settleEnd(c *conn) {
 		}
 		switch {
 		case c.refused != nil:
-			c.fail(Step1, "step-1-failed-refused", refusedWords(c.refused), at)
+			c.fail(event.Step1, "step-1-failed-refused", refusedWords(c.refused), at)
 		case byClient && c.tlsFailed == nil && !c.overUDP():
 			c.givenUp = true
 			return
 		default:
-			c.fail(Step1, "step-1-failed-hello", cause, at)
+			c.fail(event.Step1, "step-1-failed-hello", cause, at)
 		}
 		x.failedStep(c)
 	case h.sh == nil || !x.hasCertificate(c):
@@ -460,7 +461,7 @@ func (x *Explainer) settleEnd(c *conn) {
 	case !c.wentOn() && closed && byClient && c.leg == capture.LegOrigin && c.verified != nil:
 		// The proxy is the client and has noted what it found.
 		if c.verified.Outcome != "ok" && c.wentOnTo == nil {
-			c.fail(Step4a, "step-4a-proxy-bad", "", at)
+			c.fail(event.Step4a, "step-4a-proxy-bad", "", at)
 			x.failedStep(c)
 		}
 	case c.wentOn() || !closed || c.unread[0] || c.unread[1]:
@@ -471,30 +472,30 @@ func (x *Explainer) settleEnd(c *conn) {
 		case h.cke != nil || c.heartbeat[0]:
 			c.fail(x.firstMissing(c), "step-failed", cause, at)
 		case c.closedAt[0].first < h.at.of("sh").first:
-			c.fail(Step4a, "step-4a-failed-early", "", at)
+			c.fail(event.Step4a, "step-4a-failed-early", "", at)
 		case c.shown != nil && c.shown.fault != nil && !c.shown.control():
 			c.failCaseSilent(at)
 		case x.mirroredFaults(c) != "":
-			c.fail(Step4a, "step-4a-failed-silent-mirrored", x.mirroredFaults(c), at)
+			c.fail(event.Step4a, "step-4a-failed-silent-mirrored", x.mirroredFaults(c), at)
 		case c.leg == capture.LegBrowser && c.minted != nil:
-			c.fail(Step4a, "step-4a-failed-silent-minted", "", at)
+			c.fail(event.Step4a, "step-4a-failed-silent-minted", "", at)
 		case h.certSeen[1]:
-			c.fail(Step4a, "step-4a-failed-silent", "", at)
+			c.fail(event.Step4a, "step-4a-failed-silent", "", at)
 		default:
-			c.fail(Step4a, "step-4a-failed-silent-sealed", "", at)
+			c.fail(event.Step4a, "step-4a-failed-silent-sealed", "", at)
 		}
 		x.failedStep(c)
 	case !byClient && c.dark[1] == 0 && !h.fin[1] && !h.ccs[1]:
 		cause := c.side(1) + " closed the connection without an alert"
 		if f := x.flow(c); f.transport() && h.cke != nil {
-			c.fail(Step6a, "step-6a-failed", cause, at)
+			c.fail(event.Step6a, "step-6a-failed", cause, at)
 		} else {
 			c.fail(x.firstMissing(c), "step-failed", cause, at)
 		}
 		x.failedStep(c)
 	}
 	if x.hasCertificate(c) {
-		x.step(c, Step4a)
+		x.step(c, event.Step4a)
 	}
 }
 
@@ -543,8 +544,8 @@ func (x *Explainer) summarize(s *session, last bool) {
 	}
 	// The origin's leg of a session may be about to come: the proxy says so
 	// before the browser's handshake is through.
-	var legs []Leg
-	var notes []Sentence
+	var legs []event.Leg
+	var notes []event.Sentence
 	var kinds []string
 	var lastConn *conn
 	var now []*conn
@@ -570,9 +571,9 @@ func (x *Explainer) summarize(s *session, last bool) {
 		c.told = true
 	}
 	notes = append(notes, s.notes...)
-	e := x.event(lastConn, nil, KindSummary, "the eight steps")
+	e := x.event(lastConn, nil, event.KindSummary, "the eight steps")
 	e.Says = notes
-	e.Summary = &Summary{Flow: sessionWords(kinds, now), Legs: legs}
+	e.Summary = &event.Summary{Flow: sessionWords(kinds, now), Legs: legs}
 	first := s.conns[0]
 	x.emit(first, e)
 	x.out[len(x.out)-1].Leg = ""
@@ -626,10 +627,10 @@ func (x *Explainer) legReady(c *conn) bool {
 	return c.responded
 }
 
-func (x *Explainer) leg(c *conn) Leg {
+func (x *Explainer) leg(c *conn) event.Leg {
 	f := x.flow(c)
-	l := Leg{Conn: c.n, Leg: c.leg.String(), From: c.c.Client.String(), To: c.c.Server.String(), Flow: f.id, Title: f.title, Facts: x.legFacts(c), Parent: x.parent(c), Children: c.children()}
-	for _, s := range Steps {
+	l := event.Leg{Conn: c.n, Leg: c.leg.String(), From: c.c.Client.String(), To: c.c.Server.String(), Flow: f.id, Title: f.title, Facts: x.legFacts(c), Parent: x.parent(c), Children: c.children()}
+	for _, s := range event.Steps {
 		r := x.row(c, s)
 		if x.Eavesdropper {
 			r.Hidden = x.hiddenFrom(c, f, r)
@@ -644,12 +645,12 @@ func (x *Explainer) leg(c *conn) Leg {
 }
 
 // notes are what a summary adds about a connection: mutual TLS, the proxy.
-func (x *Explainer) notes(c *conn) []Sentence {
+func (x *Explainer) notes(c *conn) []event.Sentence {
 	h := c.main
 	a := x.args(c)
-	var out []Sentence
+	var out []event.Sentence
 	if c.handshakes > 1 {
-		out = append(out, say("summary-renegotiated", Decrypted, a.with("count", strconv.Itoa(c.handshakes))))
+		out = append(out, say("summary-renegotiated", event.Decrypted, a.with("count", strconv.Itoa(c.handshakes))))
 		if h.leaf[0] == nil && c.h.requested {
 			h = c.h // the client's certificate came in the last one
 		}
@@ -657,25 +658,25 @@ func (x *Explainer) notes(c *conn) []Sentence {
 	if h.leaf[0] != nil {
 		a = a.with("subject", clip(h.leaf[0].subject()))
 		switch s, _ := h.proved(proofClientCV); s {
-		case Proven:
-			out = append(out, say("mutual-tls-proven", Recomputed, a))
-		case Refuted:
-			out = append(out, say("mutual-tls-refuted", Recomputed, a))
+		case event.Proven:
+			out = append(out, say("mutual-tls-proven", event.Recomputed, a))
+		case event.Refuted:
+			out = append(out, say("mutual-tls-refuted", event.Recomputed, a))
 		default:
-			out = append(out, say("mutual-tls-sent", None, a))
+			out = append(out, say("mutual-tls-sent", event.None, a))
 		}
 	} else if h.requested && h.certSeen[0] {
-		how := Clear
+		how := event.Clear
 		if h.is13() {
-			how = Decrypted
+			how = event.Decrypted
 		}
 		id := "mutual-tls-none"
 		if c.leg == capture.LegOrigin && c.pass == nil {
-			id, how = "mutual-tls-forwarded", None
+			id, how = "mutual-tls-forwarded", event.None
 		}
 		out = append(out, say(id, how, a))
 	} else if h.requested {
-		out = append(out, say("mutual-tls-unseen", None, a))
+		out = append(out, say("mutual-tls-unseen", event.None, a))
 	}
 	if c.shown != nil {
 		out = append(out, x.caseNote(c))
@@ -686,9 +687,9 @@ func (x *Explainer) notes(c *conn) []Sentence {
 		switch {
 		case c.leg == capture.LegOrigin && len(c.session.conns) > 1: // it was said of the browser's
 		case !c.tls:
-			out = append(out, say("summary-passed-on", None, a))
+			out = append(out, say("summary-passed-on", event.None, a))
 		default:
-			out = append(out, say("summary-pass-through", None, a))
+			out = append(out, say("summary-pass-through", event.None, a))
 		}
 	} else if c.dark[0]+c.dark[1] > 0 && !c.opened[0] && !c.opened[1] && c.main.sh != nil && !x.null(c) {
 		if x.Eavesdropper {
@@ -698,7 +699,7 @@ func (x *Explainer) notes(c *conn) []Sentence {
 			if c.failure != nil {
 				rest = "the rest" // perhaps it said nothing
 			}
-			out = append(out, say("summary-sealed", None, a.with("seen", x.eavesdropper(c), "rest", rest)))
+			out = append(out, say("summary-sealed", event.None, a.with("seen", x.eavesdropper(c), "rest", rest)))
 		}
 	}
 	for _, u := range x.unopened(c) {
@@ -707,10 +708,10 @@ func (x *Explainer) notes(c *conn) []Sentence {
 		}
 	}
 	if x.null(c) {
-		out = append(out, say("summary-null", Clear, a))
+		out = append(out, say("summary-null", event.Clear, a))
 	}
 	if c.early && !c.earlyOpen {
-		out = append(out, say("summary-early-rejected", Inferred, a))
+		out = append(out, say("summary-early-rejected", event.Inferred, a))
 	}
 	return out
 }

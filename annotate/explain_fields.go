@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"explainer/annotate/event"
 	"explainer/ca/verify"
 	"explainer/capture/handshake"
 
@@ -15,12 +16,12 @@ import (
 // maxExtensions bounds how many extensions are shown one by one.
 const maxExtensions = 64
 
-func serverHelloFields(b *handshake.ServerHello) []Field {
-	f := []Field{
-		{"legacy version", fmt.Sprintf("%04x (%s)", b.LegacyVersion, handshake.VersionName(b.LegacyVersion)), ""},
-		{"random", hex.EncodeToString(b.Random[:]), "32 bytes that enter every later key"},
-		{"session id", bytesWords(b.SessionID), ""},
-		{"cipher suite", handshake.SuiteName(b.CipherSuite), "the server's choice"},
+func serverHelloFields(b *handshake.ServerHello) []event.Field {
+	f := []event.Field{
+		{Name: "legacy version", Value: fmt.Sprintf("%04x (%s)", b.LegacyVersion, handshake.VersionName(b.LegacyVersion))},
+		{Name: "random", Value: hex.EncodeToString(b.Random[:]), Note: "32 bytes that enter every later key"},
+		{Name: "session id", Value: bytesWords(b.SessionID)},
+		{Name: "cipher suite", Value: handshake.SuiteName(b.CipherSuite), Note: "the server's choice"},
 	}
 	if b.Retry {
 		f[1].Note = "not random: the SHA-256 of \"HelloRetryRequest\", which is how this message is told from a ServerHello"
@@ -32,8 +33,8 @@ func serverHelloFields(b *handshake.ServerHello) []Field {
 }
 
 // extensionFields decodes extensions, in the order in which they were sent.
-func extensionFields(list []handshake.Extension) []Field {
-	var out []Field
+func extensionFields(list []handshake.Extension) []event.Field {
+	var out []event.Field
 	var bare, nothing []string
 	for i, e := range list {
 		if i == maxExtensions {
@@ -46,11 +47,11 @@ func extensionFields(list []handshake.Extension) []Field {
 		}
 		name := handshake.ExtensionName(e.ID)
 		if e.Err != "" {
-			out = append(out, Field{name, hexLen(e.Data), "malformed: " + clip(e.Err)})
+			out = append(out, event.Field{Name: name, Value: hexLen(e.Data), Note: "malformed: " + clip(e.Err)})
 			continue
 		}
 		if e.ID == 57 || e.ID == 0xffa5 {
-			out = append(out, Field{name, plural(len(e.Data), "byte"), "what this end allows the other (RFC 9000 18)"})
+			out = append(out, event.Field{Name: name, Value: plural(len(e.Data), "byte"), Note: "what this end allows the other (RFC 9000 18)"})
 			out = append(out, transportParameters(e.Data)...)
 			continue
 		}
@@ -59,20 +60,20 @@ func extensionFields(list []handshake.Extension) []Field {
 			if len(e.Data) == 0 {
 				bare = append(bare, name)
 			} else {
-				out = append(out, Field{name, hexLen(e.Data), note})
+				out = append(out, event.Field{Name: name, Value: hexLen(e.Data), Note: note})
 			}
 			continue
 		}
 		if _, sni := e.Value.(handshake.ServerName); sni {
 			continue // stands above
 		}
-		out = append(out, Field{name, value, note})
+		out = append(out, event.Field{Name: name, Value: value, Note: note})
 	}
 	if len(bare) > 0 {
-		out = append(out, Field{"extensions without content", strings.Join(bare, ", "), ""})
+		out = append(out, event.Field{Name: "extensions without content", Value: strings.Join(bare, ", ")})
 	}
 	if len(nothing) > 0 {
-		out = append(out, Field{"GREASE", strings.Join(nothing, ", "), "extensions that mean nothing and keep servers tolerant (RFC 8701)"})
+		out = append(out, event.Field{Name: "GREASE", Value: strings.Join(nothing, ", "), Note: "extensions that mean nothing and keep servers tolerant (RFC 8701)"})
 	}
 	return out
 }
@@ -184,8 +185,8 @@ func pskWords(v handshake.OfferedPSKs) (value, note string) {
 	return strings.Join(out, "; "), fmt.Sprintf("names of old secrets, and %s: keyed checksums that are to show that the client knows them", plural(len(v.Binders), "binder"))
 }
 
-func requestFields(b *handshake.CertificateRequest) []Field {
-	var out []Field
+func requestFields(b *handshake.CertificateRequest) []event.Field {
+	var out []event.Field
 	if len(b.CertificateTypes) > 0 {
 		var t []string
 		for _, v := range b.CertificateTypes {
@@ -196,32 +197,32 @@ func requestFields(b *handshake.CertificateRequest) []Field {
 	if len(b.SignatureSchemes) > 0 {
 		out = append(out, field("signature algorithms", list(b.SignatureSchemes, handshake.SchemeName)))
 	}
-	out = append(out, Field{"authorities", plural(len(b.Authorities), "name"), "whose certificates the server would take; none means any"})
+	out = append(out, event.Field{Name: "authorities", Value: plural(len(b.Authorities), "name"), Note: "whose certificates the server would take; none means any"})
 	return out
 }
 
 // sctFields describe signed certificate timestamps (RFC 6962 3.2).
-func sctFields(name string, scts [][]byte) []Field {
-	var out []Field
+func sctFields(name string, scts [][]byte) []event.Field {
+	var out []event.Field
 	for i, b := range scts {
 		if i == 8 {
 			return append(out, field(name, fmt.Sprintf("%d more", len(scts)-i)))
 		}
 		sct, ok := verify.ParseSCT(b)
 		if !ok {
-			out = append(out, Field{name, plural(len(b), "byte"), "cannot be read"})
+			out = append(out, event.Field{Name: name, Value: plural(len(b), "byte"), Note: "cannot be read"})
 			continue
 		}
-		out = append(out, Field{name, fmt.Sprintf("of the log %x, %s", sct.Log, date(sct.Time)), "a public log's promise to list this certificate"})
+		out = append(out, event.Field{Name: name, Value: fmt.Sprintf("of the log %x, %s", sct.Log, date(sct.Time)), Note: "a public log's promise to list this certificate"})
 	}
 	return out
 }
 
 // stapleFields describe a stapled OCSP response (RFC 6066 8, RFC 6960 4.2).
-func stapleFields(der []byte) []Field {
+func stapleFields(der []byte) []event.Field {
 	r, err := ocsp.ParseResponse(der, nil)
 	if err != nil {
-		return []Field{{"OCSP response", plural(len(der), "byte"), "could not be read: " + clip(err.Error())}}
+		return []event.Field{{Name: "OCSP response", Value: plural(len(der), "byte"), Note: "could not be read: " + clip(err.Error())}}
 	}
 	status := map[int]string{ocsp.Good: "good", ocsp.Revoked: "revoked", ocsp.Unknown: "unknown"}[r.Status]
 	value := "the issuer says: " + status + ", as of " + date(r.ThisUpdate)
@@ -231,5 +232,5 @@ func stapleFields(der []byte) []Field {
 	if r.Status == ocsp.Revoked {
 		value += "; revoked at " + date(r.RevokedAt)
 	}
-	return []Field{{"OCSP response", value, "for the certificate with the serial number " + serial(r.SerialNumber)}}
+	return []event.Field{{Name: "OCSP response", Value: value, Note: "for the certificate with the serial number " + serial(r.SerialNumber)}}
 }

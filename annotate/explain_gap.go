@@ -3,6 +3,7 @@ package annotate
 import (
 	"strconv"
 
+	"explainer/annotate/event"
 	"explainer/capture"
 )
 
@@ -17,20 +18,20 @@ const (
 
 // again tells that a record behind missing bytes opened, and what that shows.
 func (x *Explainer) again(c *conn, m *capture.Message, b *capture.Again) {
-	e := x.event(c, m, KindMessage, "records again")
-	e.Evidence = Recomputed
+	e := x.event(c, m, event.KindMessage, "records again")
+	e.Evidence = event.Recomputed
 	count := plural(int(b.Records), "record")
 	a := x.args(c).with("sender", c.side(int(m.Side)), "count", count)
 	switch {
 	case b.AtLeast && b.Records == 0:
 		e.Brief = "the first under new keys"
-		e.Says = append(e.Says, say("again-new-keys", Recomputed, a))
+		e.Says = append(e.Says, say("again-new-keys", event.Recomputed, a))
 	case b.AtLeast:
 		e.Brief = "at least " + count + " missing"
-		e.Says = append(e.Says, say("again-at-least", Recomputed, a))
+		e.Says = append(e.Says, say("again-at-least", event.Recomputed, a))
 	default:
 		e.Brief = count + " missing"
-		e.Says = append(e.Says, say("again", Recomputed, a))
+		e.Says = append(e.Says, say("again", event.Recomputed, a))
 	}
 	x.emit(c, e)
 }
@@ -51,9 +52,9 @@ func (x *Explainer) webAfterGap(c *conn, m *capture.Message) {
 	if id == "" {
 		return
 	}
-	e := x.event(c, m, KindMessage, "HTTP behind missing bytes")
-	e.Evidence = None
-	e.Says = []Sentence{say(id, None, x.args(c).with("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(c.gapLen[m.Side&1], 10)))}
+	e := x.event(c, m, event.KindMessage, "HTTP behind missing bytes")
+	e.Evidence = event.None
+	e.Says = []event.Sentence{say(id, event.None, x.args(c).with("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(c.gapLen[m.Side&1], 10)))}
 	e.Brief = map[string]string{"http2-after-gap": "not read further", "http1-after-gap": "read again from the next request on"}[id]
 	x.emit(c, e)
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/quic"
@@ -31,7 +32,7 @@ func (h *hands) versionName() string {
 }
 
 // lacks tells whether a sentence has a place for which nobody gave a value.
-func lacks(s Sentence) bool {
+func lacks(s event.Sentence) bool {
 	for _, v := range s.Args {
 		if v == missing {
 			return true
@@ -76,10 +77,10 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 	case *capture.Opaque:
 		x.opaque(c, m, b)
 	case *handshake.HelloVerifyRequest:
-		e := x.event(c, m, KindMessage, handshake.TypeName(b.Type()))
+		e := x.event(c, m, event.KindMessage, handshake.TypeName(b.Type()))
 		e.Brief = fmt.Sprintf("cookie of %d bytes", len(b.Cookie))
 		e.Fields = append(e.Fields,
-			Field{"version", fmt.Sprintf("%04x (%s)", b.Version, handshake.VersionName(b.Version)), "of this message alone; the ServerHello decides"},
+			event.Field{Name: "version", Value: fmt.Sprintf("%04x (%s)", b.Version, handshake.VersionName(b.Version)), Note: "of this message alone; the ServerHello decides"},
 			field("cookie", hexLen(b.Cookie)))
 		e.Says = append(e.Says, say("hello-verify-request", e.Evidence, x.args(c).with("size", strconv.Itoa(len(b.Cookie)))))
 		x.emit(c, e)
@@ -95,9 +96,9 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 }
 
 // udpConnectionEvent tells that a connection over UDP began.
-func (x *Explainer) udpConnectionEvent(c *conn, m *capture.Message) Event {
-	e := x.event(c, m, KindConnection, c.c.Transport.String()+" connection")
-	e.Evidence = Clear
+func (x *Explainer) udpConnectionEvent(c *conn, m *capture.Message) event.Event {
+	e := x.event(c, m, event.KindConnection, c.c.Transport.String()+" connection")
+	e.Evidence = event.Clear
 	e.Brief = fmt.Sprintf("%s to %s, over UDP", c.c.Client, c.c.Server)
 	version, _, _ := strings.Cut(quic.VersionName(c.c.QUICVersion), " (")
 	a := args{"from": c.c.Client.String(), "to": c.c.Server.String(), "version": version}
@@ -111,12 +112,12 @@ func (x *Explainer) udpConnectionEvent(c *conn, m *capture.Message) Event {
 		default:
 			id = "connection-quic-unread"
 		}
-		e.Says = append(e.Says, say(id, Clear, a))
+		e.Says = append(e.Says, say(id, event.Clear, a))
 	} else {
-		e.Says = append(e.Says, say("connection-dtls", Clear, a))
+		e.Says = append(e.Says, say("connection-dtls", event.Clear, a))
 	}
-	e.Steps = []StepMark{{Step1, Differently}}
-	c.settled.add(Step1)
+	e.Steps = []event.StepMark{{Step: event.Step1, Verdict: event.Differently}}
+	c.settled.add(event.Step1)
 	return e
 }
 
@@ -133,7 +134,7 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 		return
 	}
 	u := c.udpState
-	e := x.event(c, m, KindMessage, "QUIC "+b.Kind.String())
+	e := x.event(c, m, event.KindMessage, "QUIC "+b.Kind.String())
 	e.Fields = quicFields(b)
 	a := x.args(c).with("sender", c.side(side))
 	switch b.Kind {
@@ -143,11 +144,11 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 	case quic.Retry:
 		e.Brief = fmt.Sprintf("token of %d bytes", len(b.Token))
 		e.Says = append(e.Says, say("quic-retry", e.Evidence, a.with("size", strconv.Itoa(len(b.Token)))))
-		p := newProof(proofQUICRetry, NotCheckable, "the client's first Initial packet is not in the capture, or this version's tags are not known here")
+		p := newProof(proofQUICRetry, event.NotCheckable, "the client's first Initial packet is not in the capture, or this version's tags are not known here")
 		if b.Checked {
-			p.State, p.Reason = Proven, ""
+			p.State, p.Reason = event.Proven, ""
 			if !b.Good {
-				p.State, p.Reason = Refuted, "the tag does not fit; a client must ignore such a packet, which somebody on the path may have made up or changed"
+				p.State, p.Reason = event.Refuted, "the tag does not fit; a client must ignore such a packet, which somebody on the path may have made up or changed"
 			}
 		}
 		c.main.prove(p)
@@ -158,7 +159,7 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 		if !u.told[side] {
 			u.told[side] = true
 			id := [2]string{proofQUICClient, proofQUICServer}[side]
-			p := newProof(id, Proven, "", field("connection ID", hex.EncodeToString(b.From)), field("version", quic.VersionName(b.Version)), field("packet number", strconv.FormatUint(b.Number, 10)))
+			p := newProof(id, event.Proven, "", field("connection ID", hex.EncodeToString(b.From)), field("version", quic.VersionName(b.Version)), field("packet number", strconv.FormatUint(b.Number, 10)))
 			c.main.prove(p)
 			e.Proofs = append(e.Proofs, p)
 			e.Says = append(e.Says, say([2]string{"quic-initial-client", "quic-initial-server"}[side], e.Evidence, a.with("id", hex.EncodeToString(b.From))))
@@ -183,7 +184,7 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 			e.Brief += ": " + cause
 			e.Says = append(e.Says, say("quic-close", e.Evidence, a.with("cause", cause)))
 			if c.main.sh == nil && f.Code != 0 {
-				c.fail(Step1, "step-1-failed-udp", fmt.Sprintf("%s closed the connection: %s", c.side(side), cause), where{m.First, m.Last})
+				c.fail(event.Step1, "step-1-failed-udp", fmt.Sprintf("%s closed the connection: %s", c.side(side), cause), where{m.First, m.Last})
 			}
 		}
 	}
@@ -200,7 +201,7 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 	if b.Kind == quic.Initial {
 		what = plural(b.Packets, "Initial packet")
 	}
-	e := x.event(c, m, KindMessage, "QUIC "+b.Kind.String())
+	e := x.event(c, m, event.KindMessage, "QUIC "+b.Kind.String())
 	e.Brief = fmt.Sprintf("%s, %d bytes, sealed", plural(b.Packets, "packet"), b.Wire)
 	reason := sealedWords(b.Reason)
 	if b.Reason == capture.SealedBadTag {
@@ -235,7 +236,7 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 		c.darkAt[side] = joined(c.darkAt[side], w)
 		if _, ok := h.at.find("6b"); !ok && side == 1 && h.sh != nil {
 			h.at.set("6b", w)
-			x.mark(c, &e, Step6b)
+			x.mark(c, &e, event.Step6b)
 		}
 		h.incomplete("the messages behind the two hellos are encrypted, and " + sealedWords(b.Reason))
 	}
@@ -253,16 +254,16 @@ func joined(a, b where) where {
 }
 
 // quicFields are the fields of a packet's header.
-func quicFields(b *capture.QUICPacket) []Field {
-	var out []Field
+func quicFields(b *capture.QUICPacket) []event.Field {
+	var out []event.Field
 	if b.Version != 0 {
 		out = append(out, field("version", fmt.Sprintf("%08x (%s)", b.Version, quic.VersionName(b.Version))))
 	}
 	if b.DCID != nil {
-		out = append(out, Field{"destination connection ID", bytesWords(b.DCID), "how its receiver wants to be addressed, or for the client's first packet random"})
+		out = append(out, event.Field{Name: "destination connection ID", Value: bytesWords(b.DCID), Note: "how its receiver wants to be addressed, or for the client's first packet random"})
 	}
 	if b.SCID != nil {
-		out = append(out, Field{"source connection ID", bytesWords(b.SCID), "how its sender wants to be addressed"})
+		out = append(out, event.Field{Name: "source connection ID", Value: bytesWords(b.SCID), Note: "how its sender wants to be addressed"})
 	}
 	if len(b.Token) > 0 {
 		out = append(out, field("token", hexLen(b.Token)))
@@ -339,9 +340,9 @@ func closeWords(f quic.Frame) string {
 }
 
 // transportParameters are the fields of the extension of the same name (RFC 9000 18.2).
-func transportParameters(data []byte) []Field {
+func transportParameters(data []byte) []event.Field {
 	list, ok := quic.Parameters(data)
-	var out []Field
+	var out []event.Field
 	reserved := 0
 	for i, p := range list {
 		if i == maxExtensions {
@@ -376,13 +377,13 @@ func transportParameters(data []byte) []Field {
 				note = "the version in use, then those offered, for a change without a new start"
 			}
 		}
-		out = append(out, Field{"  " + name, value, note})
+		out = append(out, event.Field{Name: "  " + name, Value: value, Note: note})
 	}
 	if reserved > 0 {
-		out = append(out, Field{"  reserved parameters", strconv.Itoa(reserved), "mean nothing and keep servers tolerant (RFC 9000 18.1)"})
+		out = append(out, event.Field{Name: "  reserved parameters", Value: strconv.Itoa(reserved), Note: "mean nothing and keep servers tolerant (RFC 9000 18.1)"})
 	}
 	if !ok {
-		out = append(out, Field{"  transport parameters", "", "malformed from here on"})
+		out = append(out, event.Field{Name: "  transport parameters", Value: "", Note: "malformed from here on"})
 	}
 	return out
 }
@@ -402,28 +403,28 @@ func (c *conn) udpFlow() flow {
 }
 
 // udpRow tells those steps of a connection over UDP that are told in another way than over TCP.
-func (x *Explainer) udpRow(c *conn, f flow, s Step, a args) (Row, bool) {
-	r := Row{Step: s, Verdict: Unknown}
+func (x *Explainer) udpRow(c *conn, f flow, s event.Step, a args) (event.Row, bool) {
+	r := event.Row{Step: s, Verdict: event.Unknown}
 	isQUIC := c.c.Transport == capture.TransportQUIC
 	switch {
-	case s == Step1:
-		r.Verdict, r.Packets = Differently, c.at.of("open").packets()
+	case s == event.Step1:
+		r.Verdict, r.Packets = event.Differently, c.at.of("open").packets()
 		switch {
 		case c.main.ch == nil:
-			r.Says = say("step-1-udp-midstream", Clear, a.with("protocol", c.transport()))
+			r.Says = say("step-1-udp-midstream", event.Clear, a.with("protocol", c.transport()))
 		case isQUIC:
-			r.Says = say("step-1-quic", Clear, a)
+			r.Says = say("step-1-quic", event.Clear, a)
 		default:
-			r.Says = say("step-1-dtls", Clear, a)
+			r.Says = say("step-1-dtls", event.Clear, a)
 		}
 		return r, true
 	case c.failure != nil:
 		return r, false
 	case c.main.sh == nil && c.main.ch == nil:
-		r.Says = say("step-udp-no-hello", None, a)
+		r.Says = say("step-udp-no-hello", event.None, a)
 		return r, true
 	case c.main.sh == nil:
-		r.Says = say("step-udp-no-answer", None, a)
+		r.Says = say("step-udp-no-answer", event.None, a)
 		return r, true
 	case !c.main.is13():
 		return r, false
@@ -433,12 +434,12 @@ func (x *Explainer) udpRow(c *conn, f flow, s Step, a args) (Row, bool) {
 		what = "packet"
 	}
 	switch s {
-	case Step4a:
+	case event.Step4a:
 		if x.hasCertificate(c) && c.dark[0] > 0 {
-			r.Says = say("step-4a-udp", None, a.with("count", plural(int(c.dark[0]), what)))
+			r.Says = say("step-4a-udp", event.None, a.with("count", plural(int(c.dark[0]), what)))
 			return r, true
 		}
-	case Step7, Step8:
+	case event.Step7, event.Step8:
 		if !isQUIC {
 			break
 		}
@@ -448,12 +449,12 @@ func (x *Explainer) udpRow(c *conn, f flow, s Step, a args) (Row, bool) {
 			r.Packets = u.at[1].packets()
 		}
 		switch {
-		case s == Step8:
-			r.Says = say("step-8-quic", None, a)
+		case s == event.Step8:
+			r.Says = say("step-8-quic", event.None, a)
 		case n == 0:
-			r.Says = say("step-7-quic-none", None, a)
+			r.Says = say("step-7-quic-none", event.None, a)
 		default:
-			r.Says = say("step-7-quic", None, a.with("count", plural(int(n), what), "bytes", strconv.FormatInt(bytes, 10)))
+			r.Says = say("step-7-quic", event.None, a.with("count", plural(int(n), what), "bytes", strconv.FormatInt(bytes, 10)))
 		}
 		return r, true
 	}
@@ -461,13 +462,13 @@ func (x *Explainer) udpRow(c *conn, f flow, s Step, a args) (Row, bool) {
 }
 
 // udpNotes are what the summary adds about a connection over UDP: how much of it stayed sealed.
-func (x *Explainer) udpNotes(c *conn) []Sentence {
+func (x *Explainer) udpNotes(c *conn) []event.Sentence {
 	a := x.args(c).with("seen", strings.ReplaceAll(x.eavesdropper(c), "every record", "every datagram"))
 	if c.c.Transport == capture.TransportDTLS {
 		if c.dark[0]+c.dark[1] == 0 {
 			return nil
 		}
-		return []Sentence{say("summary-dtls", None, a.with("count", plural(int(c.dark[0]+c.dark[1]), "record")))}
+		return []event.Sentence{say("summary-dtls", event.None, a.with("count", plural(int(c.dark[0]+c.dark[1]), "record")))}
 	}
 	u := c.udpState
 	if u == nil {
@@ -495,5 +496,5 @@ func (x *Explainer) udpNotes(c *conn) []Sentence {
 	if !u.told[0] && !u.told[1] {
 		id = "summary-quic-sealed"
 	}
-	return []Sentence{say(id, None, a.with("sealed", strings.Join(parts, ", ")))}
+	return []event.Sentence{say(id, event.None, a.with("sealed", strings.Join(parts, ", ")))}
 }

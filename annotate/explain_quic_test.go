@@ -14,12 +14,13 @@ import (
 	"testing"
 
 	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/pcap"
 )
 
 // udpStory reads a capture and tells its story.
-func udpStory(t testing.TB, file []byte) []annotate.Event {
+func udpStory(t testing.TB, file []byte) []event.Event {
 	t.Helper()
 	r, err := pcap.NewReader(bytes.NewReader(file))
 	if err != nil {
@@ -27,7 +28,7 @@ func udpStory(t testing.TB, file []byte) []annotate.Event {
 	}
 	var d capture.Decoder
 	var x annotate.Explainer
-	var all []annotate.Event
+	var all []event.Event
 	tell := func(ms []capture.Message) {
 		for i := range ms {
 			all = append(all, x.Explain(&ms[i])...)
@@ -49,16 +50,16 @@ func udpStory(t testing.TB, file []byte) []annotate.Event {
 
 // told lists what the tests ask of a story: its messages, the state of its
 // proofs, and the summary's only leg.
-func told(t testing.TB, events []annotate.Event) (names []string, proofs map[string]annotate.ProofState, leg annotate.Leg, says string) {
+func told(t testing.TB, events []event.Event) (names []string, proofs map[string]event.ProofState, leg event.Leg, says string) {
 	t.Helper()
-	proofs = map[string]annotate.ProofState{}
+	proofs = map[string]event.ProofState{}
 	for _, e := range events {
-		if e.Kind == annotate.KindMessage {
+		if e.Kind == event.KindMessage {
 			names = append(names, e.From+" "+e.Name)
 		}
 		for _, p := range e.Proofs {
 			proofs[p.ID] = p.State
-			if p.State == annotate.Refuted {
+			if p.State == event.Refuted {
 				t.Errorf("refuted: %s: %s", p.Claim, p.Reason)
 			}
 		}
@@ -86,7 +87,7 @@ func told(t testing.TB, events []annotate.Event) (names []string, proofs map[str
 	return names, proofs, leg, says
 }
 
-func rowVerdicts(l annotate.Leg) (out []annotate.Verdict) {
+func rowVerdicts(l event.Leg) (out []event.Verdict) {
 	for _, r := range l.Rows {
 		out = append(out, r.Verdict)
 	}
@@ -119,7 +120,7 @@ func TestDTLSStories(t *testing.T) {
 		if s := strings.Join(got, " "); s != want.verdicts {
 			t.Errorf("%s: verdicts\n%s, want\n%s", name, s, want.verdicts)
 		}
-		if want.proven != "" && proofs[want.proven] != annotate.Proven {
+		if want.proven != "" && proofs[want.proven] != event.Proven {
 			t.Errorf("%s: %s is %q", name, want.proven, proofs[want.proven])
 		}
 		for _, id := range []string{"connection-dtls", "hello-verify-request", "client-hello-cookie", "summary-dtls", "sealed-finished"} {
@@ -200,7 +201,7 @@ func TestQUICStories(t *testing.T) {
 			}
 		}
 		for _, id := range strings.Fields(want.proven) {
-			if proofs[id] != annotate.Proven {
+			if proofs[id] != event.Proven {
 				t.Errorf("%s: %s is %q", name, id, proofs[id])
 			}
 		}

@@ -3,6 +3,7 @@ package annotate
 import (
 	"strings"
 
+	"explainer/annotate/event"
 	"explainer/capture"
 )
 
@@ -11,7 +12,7 @@ func (x *Explainer) startTLS(c *conn, m *capture.Message, b *capture.StartTLS) {
 	if c.main.ch == nil {
 		c.startTLS = b
 	}
-	e := x.event(c, m, KindMessage, b.Protocol+" asks for TLS")
+	e := x.event(c, m, event.KindMessage, b.Protocol+" asks for TLS")
 	a := x.startTLSArgs(b, x.args(c))
 	id := "starttls"
 	switch {
@@ -25,7 +26,7 @@ func (x *Explainer) startTLS(c *conn, m *capture.Message, b *capture.StartTLS) {
 	default:
 		e.Brief = a["request"] + ", answered " + a["answer"]
 	}
-	e.Says = []Sentence{say(id, Clear, a)}
+	e.Says = []event.Sentence{say(id, event.Clear, a)}
 	x.emit(c, e)
 }
 

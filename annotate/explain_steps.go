@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/handshake"
 )
@@ -24,31 +25,31 @@ func (f flow) transport() bool { return f.id == "tls12-rsa" || f.id == "psk-rsa"
 
 // matrix is the truth table: the verdict of each step (in the order of Steps)
 // in a connection that got through. Step 1 depends on the port and is decided by itself.
-var matrix = map[string][11]Verdict{
-	"tls12-rsa":            {AsTold, Unseen, AsTold, Unseen, Differently, AsTold, AsTold, Unseen, Differently, AsTold, Unseen},
-	"tls12-dhe":            {AsTold, Unseen, Differently, Unseen, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
-	"tls12-ecdhe":          {AsTold, Unseen, Differently, Unseen, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
-	"tls12-dh":             {AsTold, Unseen, AsTold, Unseen, Differently, Absent, Differently, Differently, Differently, AsTold, Unseen},
-	"tls12-resumed-id":     {AsTold, Inherited, Absent, Inherited, Absent, Absent, Absent, Absent, Differently, AsTold, Unseen},
-	"tls12-resumed-ticket": {AsTold, Inherited, Absent, Inherited, Absent, Absent, Differently, Differently, Differently, AsTold, Unseen},
-	"tls12-anonymous":      {AsTold, Absent, Differently, Absent, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
-	"tls13-full":           {AsTold, Unseen, Differently, Unseen, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
-	"tls13-mlkem":          {AsTold, Unseen, Differently, Unseen, Differently, Differently, Differently, Differently, Differently, AsTold, Unseen},
-	"tls13-hrr":            {AsTold, Unseen, Differently, Unseen, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
-	"tls13-psk-dhe":        {AsTold, Inherited, Differently, Inherited, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
-	"tls13-psk":            {AsTold, Inherited, Absent, Inherited, Absent, Absent, Differently, Absent, Differently, AsTold, Unseen},
-	"tls13-0rtt":           {AsTold, Inherited, Absent, Inherited, Absent, Absent, Differently, Absent, Differently, AsTold, Unseen},
-	"psk":                  {AsTold, Absent, Absent, Absent, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
-	"psk-dhe":              {AsTold, Absent, Differently, Absent, Differently, Absent, Differently, Absent, Differently, AsTold, Unseen},
-	"psk-rsa":              {AsTold, Unseen, AsTold, Unseen, Differently, AsTold, AsTold, Unseen, Differently, AsTold, Unseen},
-	"http":                 {Differently, Absent, Absent, Absent, Absent, Absent, Absent, Absent, Absent, Absent, Absent},
-	"opaque":               {Differently, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown},
-	"other":                {AsTold, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Differently, AsTold, Unseen},
-	"unknown":              {AsTold, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown},
+var matrix = map[string][11]event.Verdict{
+	"tls12-rsa":            {event.AsTold, event.Unseen, event.AsTold, event.Unseen, event.Differently, event.AsTold, event.AsTold, event.Unseen, event.Differently, event.AsTold, event.Unseen},
+	"tls12-dhe":            {event.AsTold, event.Unseen, event.Differently, event.Unseen, event.Differently, event.Absent, event.Differently, event.Absent, event.Differently, event.AsTold, event.Unseen},
+	"tls12-ecdhe":          {event.AsTold, event.Unseen, event.Differently, event.Unseen, event.Differently, event.Absent, event.Differently, event.Absent, event.Differently, event.AsTold, event.Unseen},
+	"tls12-dh":             {event.AsTold, event.Unseen, event.AsTold, event.Unseen, event.Differently, event.Absent, event.Differently, event.Differently, event.Differently, event.AsTold, event.Unseen},
+	"tls12-resumed-id":     {event.AsTold, event.Inherited, event.Absent, event.Inherited, event.Absent, event.Absent, event.Absent, event.Absent, event.Differently, event.AsTold, event.Unseen},
+	"tls12-resumed-ticket": {event.AsTold, event.Inherited, event.Absent, event.Inherited, event.Absent, event.Absent, event.Differently, event.Differently, event.Differently, event.AsTold, event.Unseen},
+	"tls12-anonymous":      {event.AsTold, event.Absent, event.Differently, event.Absent, event.Differently, event.Absent, event.Differently, event.Absent, event.Differently, event.AsTold, event.Unseen},
+	"tls13-full":           {event.AsTold, event.Unseen, event.Differently, event.Unseen, event.Differently, event.Absent, event.Differently, event.Absent, event.Differently, event.AsTold, event.Unseen},
+	"tls13-mlkem":          {event.AsTold, event.Unseen, event.Differently, event.Unseen, event.Differently, event.Differently, event.Differently, event.Differently, event.Differently, event.AsTold, event.Unseen},
+	"tls13-hrr":            {event.AsTold, event.Unseen, event.Differently, event.Unseen, event.Differently, event.Absent, event.Differently, event.Absent, event.Differently, event.AsTold, event.Unseen},
+	"tls13-psk-dhe":        {event.AsTold, event.Inherited, event.Differently, event.Inherited, event.Differently, event.Absent, event.Differently, event.Absent, event.Differently, event.AsTold, event.Unseen},
+	"tls13-psk":            {event.AsTold, event.Inherited, event.Absent, event.Inherited, event.Absent, event.Absent, event.Differently, event.Absent, event.Differently, event.AsTold, event.Unseen},
+	"tls13-0rtt":           {event.AsTold, event.Inherited, event.Absent, event.Inherited, event.Absent, event.Absent, event.Differently, event.Absent, event.Differently, event.AsTold, event.Unseen},
+	"psk":                  {event.AsTold, event.Absent, event.Absent, event.Absent, event.Differently, event.Absent, event.Differently, event.Absent, event.Differently, event.AsTold, event.Unseen},
+	"psk-dhe":              {event.AsTold, event.Absent, event.Differently, event.Absent, event.Differently, event.Absent, event.Differently, event.Absent, event.Differently, event.AsTold, event.Unseen},
+	"psk-rsa":              {event.AsTold, event.Unseen, event.AsTold, event.Unseen, event.Differently, event.AsTold, event.AsTold, event.Unseen, event.Differently, event.AsTold, event.Unseen},
+	"http":                 {event.Differently, event.Absent, event.Absent, event.Absent, event.Absent, event.Absent, event.Absent, event.Absent, event.Absent, event.Absent, event.Absent},
+	"opaque":               {event.Differently, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown},
+	"other":                {event.AsTold, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Differently, event.AsTold, event.Unseen},
+	"unknown":              {event.AsTold, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown},
 }
 
-func stepIndex(s Step) int {
-	for i, t := range Steps {
+func stepIndex(s event.Step) int {
+	for i, t := range event.Steps {
 		if t == s {
 			return i
 		}
@@ -383,19 +384,19 @@ func (c *conn) wentOn() bool { return c.firstData[0] }
 
 // reached tells whether these bytes show that a step took place, or that its
 // place in the order has passed.
-func (x *Explainer) reached(c *conn, f flow, s Step) bool {
+func (x *Explainer) reached(c *conn, f flow, s event.Step) bool {
 	h := c.main
 	switch f.id {
 	case "http", "opaque":
 		return true
 	case "unknown":
-		return s == Step1
+		return s == event.Step1
 	}
 	serverWentOn := h.fin[1] || c.data[1] > 0 || h.ccs[1] || c.firstData[1]
 	switch s {
-	case Step1:
+	case event.Step1:
 		return true
-	case Step2:
+	case event.Step2:
 		switch f.id {
 		case "tls12-rsa", "psk-rsa":
 			return serverWentOn
@@ -408,19 +409,19 @@ func (x *Explainer) reached(c *conn, f flow, s Step) bool {
 			return c.dark[1] > 0
 		}
 		return true
-	case Step3:
+	case event.Step3:
 		switch f.id {
 		case "tls12-rsa", "psk-rsa", "tls12-dhe", "tls12-ecdhe":
 			return h.certSeen[1]
 		}
 		return true
-	case Step4a:
+	case event.Step4a:
 		switch f.id {
 		case "tls12-rsa", "psk-rsa", "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-mlkem", "tls13-hrr":
 			return c.wentOn()
 		}
 		return true
-	case Step4b, Step4c, Step5:
+	case event.Step4b, event.Step4c, event.Step5:
 		switch f.id {
 		case "tls12-rsa", "psk-rsa", "tls12-dhe", "tls12-ecdhe", "tls12-dh", "tls12-anonymous":
 			return h.cke != nil
@@ -428,7 +429,7 @@ func (x *Explainer) reached(c *conn, f flow, s Step) bool {
 			return h.is13() || h.cke != nil
 		}
 		return true
-	case Step6a:
+	case event.Step6a:
 		switch {
 		case f.lasting():
 			return serverWentOn
@@ -438,7 +439,7 @@ func (x *Explainer) reached(c *conn, f flow, s Step) bool {
 			return h.fin[0] || c.firstData[0] || c.opened[0] || c.dark[0] > 0
 		}
 		return true
-	case Step6b:
+	case event.Step6b:
 		_, ok := h.at.find("6b")
 		return ok || c.firstData[1]
 	}
@@ -446,23 +447,23 @@ func (x *Explainer) reached(c *conn, f flow, s Step) bool {
 }
 
 // row tells one step of a connection as far as it is known now.
-func (x *Explainer) row(c *conn, s Step) Row {
+func (x *Explainer) row(c *conn, s event.Step) event.Row {
 	r := x.rowSeen(c, s)
 	if c.overUDP() && lacks(r.Says) {
 		// Over UDP one message can be missing in the middle.
-		r.Verdict, r.Says = Unknown, say("step-hidden", None, args{"reason": "a message that shows more of it is not in the capture"})
+		r.Verdict, r.Says = event.Unknown, say("step-hidden", event.None, args{"reason": "a message that shows more of it is not in the capture"})
 	}
 	return r
 }
 
-func (x *Explainer) rowSeen(c *conn, s Step) Row {
+func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 	f := x.flow(c)
-	r := Row{Step: s, Verdict: matrix[f.id][stepIndex(s)]}
+	r := event.Row{Step: s, Verdict: matrix[f.id][stepIndex(s)]}
 	a := x.args(c)
 	if c.failure != nil && c.failure.step == s {
-		r.Verdict = Failed
+		r.Verdict = event.Failed
 		id := c.failure.id
-		if s == Step4a && c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome != "ok" && id != "step-4a-proxy-bad" {
+		if s == event.Step4a && c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome != "ok" && id != "step-4a-proxy-bad" {
 			id = "step-4a-proxy-refused" // its note came after its alert
 			if c.verified.Done == "mirrored" && c.wentOnTo == nil {
 				id = "step-4a-proxy-mirrored-refused"
@@ -480,8 +481,8 @@ func (x *Explainer) rowSeen(c *conn, s Step) Row {
 		}
 	}
 	if says, ok := x.hidden(c, f, s, a); ok {
-		r.Verdict, r.Says = Unknown, says
-		if s == Step7 || s == Step8 {
+		r.Verdict, r.Says = event.Unknown, says
+		if s == event.Step7 || s == event.Step8 {
 			r.Packets = c.darkAt[1].packets()
 		}
 		return r
@@ -489,31 +490,31 @@ func (x *Explainer) rowSeen(c *conn, s Step) Row {
 	if !x.reached(c, f, s) {
 		switch {
 		case f.id == "unknown" && c.main.ch == nil && c.tls:
-			r.Verdict, r.Says = Unknown, say("step-capture-begins", None, a)
+			r.Verdict, r.Says = event.Unknown, say("step-capture-begins", event.None, a)
 			return r
-		case s == Step4a && c.failure != nil && (c.main.fin[0] || c.main.finSealed[0]):
-			r.Verdict, r.Says = Unseen, say("step-4a-finished", Inferred, a)
+		case s == event.Step4a && c.failure != nil && (c.main.fin[0] || c.main.finSealed[0]):
+			r.Verdict, r.Says = event.Unseen, say("step-4a-finished", event.Inferred, a)
 			r.Packets = c.main.at.of("cfin").packets()
 			return r
 		case c.failure != nil:
-			r.Verdict, r.Says = NotReached, say("step-not-reached", Inferred, a.with("step", string(c.failure.step)))
+			r.Verdict, r.Says = event.NotReached, say("step-not-reached", event.Inferred, a.with("step", string(c.failure.step)))
 			r.Proofs = x.stepProofs(c, f, s)
 			return r
-		case s != Step1 && c.oneSided(1):
-			r.Verdict, r.Says = Unknown, say("step-one-sided", None, a.with("sender", c.side(1)))
+		case s != event.Step1 && c.oneSided(1):
+			r.Verdict, r.Says = event.Unknown, say("step-one-sided", event.None, a.with("sender", c.side(1)))
 			return r
 		case c.oneSided(0):
-			r.Verdict, r.Says = Unknown, say("step-one-sided", None, a.with("sender", c.side(0)))
+			r.Verdict, r.Says = event.Unknown, say("step-one-sided", event.None, a.with("sender", c.side(0)))
 			return r
-		case s == Step4a && c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome == "ok" && (c.main.fin[0] || c.over) && c.main.certSeen[1]:
-			r.Verdict, r.Says = Unseen, say("step-4a-proxy-ok-unused", None, a)
+		case s == event.Step4a && c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome == "ok" && (c.main.fin[0] || c.over) && c.main.certSeen[1]:
+			r.Verdict, r.Says = event.Unseen, say("step-4a-proxy-ok-unused", event.None, a)
 			return r
-		case s == Step4a && c.leg == capture.LegOrigin && c.verified != nil:
+		case s == event.Step4a && c.leg == capture.LegOrigin && c.verified != nil:
 			x.row4a(c, f, a, &r)
 			r.Packets = nil
 			r.Proofs = x.stepProofs(c, f, s)
 			return r
-		case s == Step4a && (c.main.fin[0] || c.main.finSealed[0]) && c.main.certSeen[1]:
+		case s == event.Step4a && (c.main.fin[0] || c.main.finSealed[0]) && c.main.certSeen[1]:
 			id := "step-4a-finished-only"
 			fault := x.fault(c.main)
 			switch {
@@ -534,65 +535,65 @@ func (x *Explainer) rowSeen(c *conn, s Step) Row {
 			case fault != "":
 				id = "step-4a-failed-late"
 			}
-			r.Verdict, r.Says = Unseen, say(id, Inferred, a.with("fault", fault))
+			r.Verdict, r.Says = event.Unseen, say(id, event.Inferred, a.with("fault", fault))
 			return r
-		case s == Step4a && c.over && c.main.certSeen[1]:
-			r.Verdict, r.Says = Unknown, say("step-4a-hidden", None, a.with("reason", or(c.main.broken, "the message that would show it is not in the capture")))
+		case s == event.Step4a && c.over && c.main.certSeen[1]:
+			r.Verdict, r.Says = event.Unknown, say("step-4a-hidden", event.None, a.with("reason", or(c.main.broken, "the message that would show it is not in the capture")))
 			return r
-		case c.firstData[1] && s != Step4a || c.through():
+		case c.firstData[1] && s != event.Step4a || c.through():
 			// It must have taken place, or what came later could not have.
-			r.Verdict, r.Says = Unknown, say("step-hidden", None, a.with("reason", or(c.main.broken, "the message that shows it is not in the capture")))
+			r.Verdict, r.Says = event.Unknown, say("step-hidden", event.None, a.with("reason", or(c.main.broken, "the message that shows it is not in the capture")))
 			return r
 		case c.over && (c.unread[0] || c.unread[1] || c.main.sh == nil && c.dark[1] > 0):
-			r.Verdict, r.Says = Unknown, say("step-hidden", None, a.with("reason", "not all of this connection is in the capture, or can be read"))
+			r.Verdict, r.Says = event.Unknown, say("step-hidden", event.None, a.with("reason", "not all of this connection is in the capture, or can be read"))
 			return r
 		case c.over:
-			r.Verdict, r.Says = NotReached, say("step-not-reached-closed", Inferred, a)
+			r.Verdict, r.Says = event.NotReached, say("step-not-reached-closed", event.Inferred, a)
 			return r
 		case c.ended:
-			r.Verdict, r.Says = Unknown, say(c.unseen(), None, a)
+			r.Verdict, r.Says = event.Unknown, say(c.unseen(), event.None, a)
 			return r
 		}
 	}
-	if (s == Step4b || s == Step5) && matrix[f.id][stepIndex(s)] == Differently && a["clientshare"] == "" && needsShare(f) {
-		r.Verdict, r.Says = Unknown, say("step-hidden", None, a.with("reason", "the client's share for this group is not in the capture"))
+	if (s == event.Step4b || s == event.Step5) && matrix[f.id][stepIndex(s)] == event.Differently && a["clientshare"] == "" && needsShare(f) {
+		r.Verdict, r.Says = event.Unknown, say("step-hidden", event.None, a.with("reason", "the client's share for this group is not in the capture"))
 		return r
 	}
 	switch s {
-	case Step1:
+	case event.Step1:
 		x.row1(c, f, a, &r)
-	case Step2:
+	case event.Step2:
 		x.row2(c, f, a, &r)
-	case Step3:
+	case event.Step3:
 		x.row3(c, f, a, &r)
-	case Step4a:
+	case event.Step4a:
 		x.row4a(c, f, a, &r)
-	case Step4b:
+	case event.Step4b:
 		x.row4b(c, f, a, &r)
-	case Step4c:
+	case event.Step4c:
 		x.row4c(c, f, a, &r)
-	case Step5:
+	case event.Step5:
 		x.row5(c, f, a, &r)
-	case Step6a:
+	case event.Step6a:
 		x.row6a(c, f, a, &r)
-	case Step6b:
+	case event.Step6b:
 		x.row6b(c, f, a, &r)
-	case Step7:
+	case event.Step7:
 		x.row7(c, f, a, &r)
-	case Step8:
+	case event.Step8:
 		x.row8(c, f, a, &r)
 	}
 	r.Proofs = x.stepProofs(c, f, s)
 	for _, p := range r.Proofs {
-		if p.State == Refuted && r.Verdict != Failed {
+		if p.State == event.Refuted && r.Verdict != event.Failed {
 			_, reason := c.main.proved(p.ID)
 			id := "step-refuted"
-			if c.wentOn() && s == Step4a {
+			if c.wentOn() && s == event.Step4a {
 				id = "step-refuted-went-on"
 			}
-			r.Verdict = Failed
+			r.Verdict = event.Failed
 			claim, _ := claimed[p.ID].fill(a)
-			r.Says = say(id, Recomputed, a.with("claim", lower(claim), "reason", reason))
+			r.Says = say(id, event.Recomputed, a.with("claim", lower(claim), "reason", reason))
 		}
 	}
 	return r
@@ -600,40 +601,40 @@ func (x *Explainer) rowSeen(c *conn, s Step) Row {
 
 // hidden tells what sealed records keep from whoever has no keys: there a step is
 // told as unknown and nothing else, since with the keys it can turn out to be anything.
-func (x *Explainer) hidden(c *conn, f flow, s Step, a args) (Sentence, bool) {
+func (x *Explainer) hidden(c *conn, f flow, s event.Step, a args) (event.Sentence, bool) {
 	h := c.main
 	if h.sh == nil {
-		return Sentence{}, false
+		return event.Sentence{}, false
 	}
-	told := func(id string, how Evidence) (Sentence, bool) {
+	told := func(id string, how event.Evidence) (event.Sentence, bool) {
 		return say(id, how, a.with("clientbytes", strconv.FormatInt(c.wire[0], 10), "serverbytes", strconv.FormatInt(c.wire[1], 10))), true
 	}
 	switch s {
-	case Step3, Step4b:
+	case event.Step3, event.Step4b:
 		if h.earlyOpen() && c.dark[1] > 0 {
-			return told("step-hidden-early", None)
+			return told("step-hidden-early", event.None)
 		}
-	case Step4a:
+	case event.Step4a:
 		proxy := c.leg == capture.LegOrigin && c.verified != nil
 		if !x.hasCertificate(c) || c.wentOn() || proxy || c.failure != nil {
 			break
 		}
 		switch {
 		case c.darkAlert[0]:
-			return told("step-4a-sealed-alert", None)
+			return told("step-4a-sealed-alert", event.None)
 		case h.is13() && c.dark[0] == 1 && c.wire[0] == 24 && !h.fin[0]:
-			return told("step-4a-failed-sealed-alert", None)
+			return told("step-4a-failed-sealed-alert", event.None)
 		case h.is13() && c.dark[0] > 0 && !h.fin[0]:
-			return told("step-4a-sealed", None)
+			return told("step-4a-sealed", event.None)
 		case h.is13() && c.dark[0] > 0:
-			return told("step-4a-sealed-rest", None)
+			return told("step-4a-sealed-rest", event.None)
 		case h.suite() == nil && c.dark[0] > 0:
-			if s, _ := h.proved(proofSKE); s == Refuted {
-				return told("step-4a-refuted-went-on", Recomputed)
+			if s, _ := h.proved(proofSKE); s == event.Refuted {
+				return told("step-4a-refuted-went-on", event.Recomputed)
 			}
-			return told("step-hidden-suite", None)
+			return told("step-hidden-suite", event.None)
 		}
-	case Step7, Step8:
+	case event.Step7, event.Step8:
 		ids := [2]string{}
 		switch {
 		case c.data[1] > 0:
@@ -641,17 +642,17 @@ func (x *Explainer) hidden(c *conn, f flow, s Step, a args) (Sentence, bool) {
 			ids = [2]string{"step-7-sealed13", "step-8-sealed13"}
 		case h.suite() == nil && c.dark[1] > 0:
 			ids = [2]string{"step-hidden-suite", "step-hidden-suite"}
-		case c.firstData[1] || c.failure != nil && c.failure.step == Step7:
+		case c.firstData[1] || c.failure != nil && c.failure.step == event.Step7:
 		case h.is13() && c.dark[0] > 0:
 			ids = [2]string{"step-7-sealed-client", "step-8-sealed-alert"}
 		case c.darkAlert[0], c.darkAlert[1]:
 			ids = [2]string{"step-7-sealed-alert", "step-8-sealed-alert"}
 		}
 		if ids[0] != "" {
-			return told(ids[stepIndex(s)-stepIndex(Step7)], None)
+			return told(ids[stepIndex(s)-stepIndex(event.Step7)], event.None)
 		}
 	}
-	return Sentence{}, false
+	return event.Sentence{}, false
 }
 
 // serverFirst tells whether the server's application data came before the client's.
@@ -673,10 +674,10 @@ func needsShare(f flow) bool {
 }
 
 // stepProofs are the proofs that carry a step.
-func (x *Explainer) stepProofs(c *conn, f flow, s Step) []RowProof {
+func (x *Explainer) stepProofs(c *conn, f flow, s event.Step) []event.RowProof {
 	h := c.main
 	switch s {
-	case Step2:
+	case event.Step2:
 		switch f.id {
 		case "tls12-rsa", "psk-rsa", "tls12-dh":
 			return h.rowProofs(proofServerFin)
@@ -686,33 +687,33 @@ func (x *Explainer) stepProofs(c *conn, f flow, s Step) []RowProof {
 			return h.rowProofs(proofServerCV, proofServerFin)
 		}
 		return h.rowProofs(proofServerFin, proofResumed)
-	case Step3:
+	case event.Step3:
 		return h.rowProofs(proofLeaf)
-	case Step4a:
+	case event.Step4a:
 		return h.rowProofs(proofServerLinks)
-	case Step4b:
+	case event.Step4b:
 		if f.transport() {
 			return h.rowProofs(proofRSAVersion, proofRSAMaster)
 		}
-	case Step4c:
+	case event.Step4c:
 		if f.transport() {
 			return h.rowProofs(h.blockProof())
 		}
-	case Step5:
+	case event.Step5:
 		if f.transport() {
 			return h.rowProofs(h.blockProof(), proofClientFin)
 		}
 		if f.id == "tls13-0rtt" {
 			return h.rowProofs(proofEarlyFirst)
 		}
-	case Step6a:
+	case event.Step6a:
 		if f.lasting() {
 			return h.rowProofs(proofServerFin)
 		}
 		if f.kem {
 			return h.rowProofs(proofClientFin)
 		}
-	case Step6b:
+	case event.Step6b:
 		switch f.id {
 		case "tls12-dhe", "tls12-ecdhe", "tls12-dh", "tls12-anonymous", "psk", "psk-dhe", "tls12-resumed-id", "tls12-resumed-ticket", "other":
 			return h.rowProofs(proofServerFin, proofClientFin)
@@ -720,7 +721,7 @@ func (x *Explainer) stepProofs(c *conn, f flow, s Step) []RowProof {
 			return nil
 		}
 		return h.rowProofs(proofServerFin)
-	case Step7:
+	case event.Step7:
 		if h.has(proofServerRecords) {
 			return h.rowProofs(proofServerRecords)
 		}
@@ -729,12 +730,12 @@ func (x *Explainer) stepProofs(c *conn, f flow, s Step) []RowProof {
 	return nil
 }
 
-func (x *Explainer) row1(c *conn, f flow, a args, r *Row) {
+func (x *Explainer) row1(c *conn, f flow, a args, r *event.Row) {
 	r.Packets = c.at.of("open").packets()
 	client, server := c.peers()
 	a = a.with("client", client, "server", server)
 	connect := c.c.ConnectHost != ""
-	r.Verdict = Differently
+	r.Verdict = event.Differently
 	if s := c.startTLS; s != nil && !connect && c.c.SYN && (s.Target != "" || c.c.Server.Port() != 443) {
 		id := "step-1-starttls"
 		if s.Target != "" {
@@ -743,41 +744,41 @@ func (x *Explainer) row1(c *conn, f flow, a args, r *Row) {
 				id = "step-1-socks-other"
 			}
 		}
-		r.Says = say(id, Clear, x.startTLSArgs(s, a))
+		r.Says = say(id, event.Clear, x.startTLSArgs(s, a))
 		return
 	}
 	switch {
 	case f.id == "opaque" && !connect:
-		r.Says = say("step-1-opaque", Clear, a)
+		r.Says = say("step-1-opaque", event.Clear, a)
 	case f.id == "http" && c.noTunnel && c.asked != "":
-		r.Says = say("step-1-connect-refused", Clear, a)
+		r.Says = say("step-1-connect-refused", event.Clear, a)
 	case connect:
 		id := "step-1-connect"
 		if _, port, ok := splitHostPort(a["asked"]); ok && port != "443" {
 			id = "step-1-connect-other"
 		}
-		r.Says = say(id, Clear, a)
+		r.Says = say(id, event.Clear, a)
 	case f.id == "http" && (c.leg == capture.LegBrowser && c.asked != ""):
-		r.Says = say("step-1-plain-proxy", Clear, a)
+		r.Says = say("step-1-plain-proxy", event.Clear, a)
 	case f.id == "http" && c.c.Server.Port() == 443:
-		r.Says = say("step-1-plain-443", Clear, a)
+		r.Says = say("step-1-plain-443", event.Clear, a)
 	case f.id == "http":
-		r.Says = say("step-1-plain", Clear, a)
+		r.Says = say("step-1-plain", event.Clear, a)
 	case c.c.Asked:
 		if c.c.Server.Port() == 443 {
-			r.Verdict = Unknown
+			r.Verdict = event.Unknown
 		}
-		r.Says = say("step-1-asked", Clear, a)
+		r.Says = say("step-1-asked", event.Clear, a)
 	case c.c.Server.Port() != 443 && !c.c.SYN:
-		r.Says = say("step-1-other-port-no-syn", Clear, a)
+		r.Says = say("step-1-other-port-no-syn", event.Clear, a)
 	case c.c.Server.Port() != 443:
-		r.Says = say("step-1-other-port", Clear, a)
+		r.Says = say("step-1-other-port", event.Clear, a)
 	case !c.c.SYN:
-		r.Verdict, r.Says = Unknown, say("step-1-no-syn", None, a)
+		r.Verdict, r.Says = event.Unknown, say("step-1-no-syn", event.None, a)
 	case c.main.sh == nil:
-		r.Verdict, r.Says = AsTold, say("step-1-only", Clear, a)
+		r.Verdict, r.Says = event.AsTold, say("step-1-only", event.Clear, a)
 	default:
-		r.Verdict, r.Says = AsTold, say("step-1-as-told", Clear, a)
+		r.Verdict, r.Says = event.AsTold, say("step-1-as-told", event.Clear, a)
 	}
 }
 
@@ -785,7 +786,7 @@ func (x *Explainer) row1(c *conn, f flow, a args, r *Row) {
 // recomputed is shown to come from the 48 bytes of step 5.
 func (h *hands) linked() bool {
 	s, _ := h.proved(proofRSAMaster)
-	return s == Proven || h.master != nil && h.secrets["CLIENT_RANDOM"] == nil
+	return s == event.Proven || h.master != nil && h.secrets["CLIENT_RANDOM"] == nil
 }
 
 // keyedID picks the sentence of a handshake that a private key given opened.
@@ -801,7 +802,7 @@ func (c *conn) hiddenReason() string {
 	return or(c.why[1], or(c.why[0], "no keys for it are known here"))
 }
 
-func (x *Explainer) row2(c *conn, f flow, a args, r *Row) {
+func (x *Explainer) row2(c *conn, f flow, a args, r *event.Row) {
 	h := c.main
 	minted := c.leg == capture.LegBrowser && c.minted != nil
 	pick := func(plain, own string) string {
@@ -815,20 +816,20 @@ func (x *Explainer) row2(c *conn, f flow, a args, r *Row) {
 		state, reason := h.proved(proofServerFin)
 		r.Packets = h.at.of("sfin").packets()
 		switch state {
-		case Proven:
+		case event.Proven:
 			if !h.linked() {
 				id := "step-2-rsa-finished"
 				if f.id == "psk-rsa" {
 					id = "step-2-rsa-psk-finished"
 				}
-				r.Says = say(id, Inferred, a)
+				r.Says = say(id, event.Inferred, a)
 				return
 			}
-			r.Says = say(pick("step-2-rsa-proven", "step-2-minted-rsa-proven"), Recomputed, a)
-		case Refuted:
-			r.Verdict, r.Says = Failed, say("step-2-refuted-finished", Recomputed, a)
+			r.Says = say(pick("step-2-rsa-proven", "step-2-minted-rsa-proven"), event.Recomputed, a)
+		case event.Refuted:
+			r.Verdict, r.Says = event.Failed, say("step-2-refuted-finished", event.Recomputed, a)
 		default:
-			r.Verdict, r.Says = Unknown, say("step-2-rsa-unchecked", None, a.with("reason", or(reason, c.hiddenReason())))
+			r.Verdict, r.Says = event.Unknown, say("step-2-rsa-unchecked", event.None, a.with("reason", or(reason, c.hiddenReason())))
 		}
 	case "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-mlkem", "tls13-hrr":
 		id, where, plain, own := proofSKE, "ske", "step-2-ske-proven", "step-2-minted-ske-proven"
@@ -838,74 +839,74 @@ func (x *Explainer) row2(c *conn, f flow, a args, r *Row) {
 		r.Packets = h.at.of(where).packets()
 		state, reason := h.proved(id)
 		switch state {
-		case Proven:
-			r.Says = say(pick(plain, own), Recomputed, a)
-			if d, _ := h.proved(proofDelegated); h.delegated[1] != nil && d == Proven {
-				r.Says = say("step-2-delegated-proven", Recomputed, a)
+		case event.Proven:
+			r.Says = say(pick(plain, own), event.Recomputed, a)
+			if d, _ := h.proved(proofDelegated); h.delegated[1] != nil && d == event.Proven {
+				r.Says = say("step-2-delegated-proven", event.Recomputed, a)
 			}
 			if h.rawLeaf(1) {
-				r.Says = say("step-2-raw-proven", Recomputed, a)
+				r.Says = say("step-2-raw-proven", event.Recomputed, a)
 			}
-		case Refuted:
-			r.Verdict, r.Says = Failed, say("step-2-refuted-signature", Recomputed, a)
-		case NotCheckable:
-			r.Says = say("step-2-signature-unchecked", None, a.with("reason", reason))
+		case event.Refuted:
+			r.Verdict, r.Says = event.Failed, say("step-2-refuted-signature", event.Recomputed, a)
+		case event.NotCheckable:
+			r.Says = say("step-2-signature-unchecked", event.None, a.with("reason", reason))
 		default:
-			r.Verdict, r.Says = Unknown, say("step-2-hidden", None, a)
+			r.Verdict, r.Says = event.Unknown, say("step-2-hidden", event.None, a)
 		}
 	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk-dhe", "tls13-psk", "tls13-0rtt":
 		r.Packets = h.at.of("sfin").packets()
 		fin, _ := h.proved(proofServerFin)
 		old, _ := h.proved(proofResumed)
 		switch {
-		case fin == Proven && old == Proven:
-			r.Says = say("step-2-inherited-proven", Recomputed, a)
-		case fin == Proven:
-			r.Says = say("step-2-inherited-finished", Inferred, a)
+		case fin == event.Proven && old == event.Proven:
+			r.Says = say("step-2-inherited-proven", event.Recomputed, a)
+		case fin == event.Proven:
+			r.Says = say("step-2-inherited-finished", event.Inferred, a)
 		default:
-			r.Says = say("step-2-inherited", Inferred, a)
+			r.Says = say("step-2-inherited", event.Inferred, a)
 		}
 	case "tls12-anonymous":
-		r.Says = say("step-2-anonymous", Clear, a)
+		r.Says = say("step-2-anonymous", event.Clear, a)
 	case "psk", "psk-dhe":
-		r.Says = say("step-2-psk", Inferred, a)
+		r.Says = say("step-2-psk", event.Inferred, a)
 	default:
 		x.rowOther(c, f, a, r)
 	}
 }
 
-func (x *Explainer) rowOther(c *conn, f flow, a args, r *Row) {
+func (x *Explainer) rowOther(c *conn, f flow, a args, r *event.Row) {
 	switch f.id {
 	case "http":
-		r.Says = say("step-"+string(r.Step)+"-plain", Clear, a)
+		r.Says = say("step-"+string(r.Step)+"-plain", event.Clear, a)
 	case "opaque":
-		r.Says = say("step-unknown-opaque", None, a)
+		r.Says = say("step-unknown-opaque", event.None, a)
 	case "unknown":
 		switch {
 		case c.main.ch == nil:
-			r.Says = say("step-capture-begins", None, a)
+			r.Says = say("step-capture-begins", event.None, a)
 		default:
-			r.Says = say(c.unseen(), None, a)
+			r.Says = say(c.unseen(), event.None, a)
 		}
 	case "tls12-dh":
 		x.rowStaticDH(c, a, r)
 	default:
 		if h := c.main; h.sh != nil && !h.is13() && h.sh.CipherSuite>>8 == 0x13 {
-			r.Says = say("step-other-suite13", Clear, a)
+			r.Says = say("step-other-suite13", event.Clear, a)
 			return
 		}
 		if c.oneSided(0) {
-			r.Says = say("step-one-sided", None, a.with("sender", c.side(0)))
+			r.Says = say("step-one-sided", event.None, a.with("sender", c.side(0)))
 			return
 		}
-		r.Says = say("step-other", None, a)
+		r.Says = say("step-other", event.None, a)
 	}
 }
 
-func (x *Explainer) row3(c *conn, f flow, a args, r *Row) {
+func (x *Explainer) row3(c *conn, f flow, a args, r *event.Row) {
 	h := c.main
 	minted := c.leg == capture.LegBrowser && c.minted != nil
-	how := Clear
+	how := event.Clear
 	r.Packets = h.at.of("cert").packets()
 	if h.rawLeaf(1) && x.hasCertificate(c) {
 		id := "step-3-raw-only"
@@ -947,17 +948,17 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *Row) {
 		r.Packets = h.at.of("sh").packets()
 		switch {
 		case h.leaf[1] == nil && c.dark[1] > 0:
-			r.Says = say("step-3-"+stem+"-sealed", Clear, a)
+			r.Says = say("step-3-"+stem+"-sealed", event.Clear, a)
 		case h.leaf[1] == nil && (c.ended || c.over):
-			r.Says = say("step-3-"+stem+"-only", Clear, a)
+			r.Says = say("step-3-"+stem+"-only", event.Clear, a)
 		case h.leaf[1] == nil:
-			r.Says = say("step-3-"+stem+"-first", Clear, a)
+			r.Says = say("step-3-"+stem+"-first", event.Clear, a)
 		case minted:
 			r.Packets = span(h.at.of("sh"), h.at.of("cert"))
-			r.Says = say("step-3-minted-"+stem, Decrypted, a)
+			r.Says = say("step-3-minted-"+stem, event.Decrypted, a)
 		default:
 			r.Packets = span(h.at.of("sh"), h.at.of("cert"))
-			r.Says = say("step-3-"+stem, Decrypted, a)
+			r.Says = say("step-3-"+stem, event.Decrypted, a)
 		}
 	case "tls12-anonymous":
 		r.Packets = h.at.of("ske").packets()
@@ -970,17 +971,17 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *Row) {
 		}
 		r.Says = say(id, how, a)
 	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk":
-		r.Says = say("step-3-absent-resumed", Inferred, a)
+		r.Says = say("step-3-absent-resumed", event.Inferred, a)
 	case "tls13-0rtt":
-		r.Says = say("step-3-absent-early", Clear, a)
+		r.Says = say("step-3-absent-early", event.Clear, a)
 	case "psk":
-		r.Says = say("step-3-absent-psk", Inferred, a)
+		r.Says = say("step-3-absent-psk", event.Inferred, a)
 	case "psk-dhe":
 		r.Packets = h.at.of("ske").packets()
 		if h.is13() {
 			r.Packets = h.at.of("sh").packets()
 		}
-		r.Says = say("step-3-psk-external", Clear, a)
+		r.Says = say("step-3-psk-external", event.Clear, a)
 	default:
 		if f.id == "other" && h.leaf[1] != nil {
 			r.Says = say("step-3-other", how, a)
@@ -990,17 +991,17 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *Row) {
 	}
 }
 
-func span(a, b where) *Packets {
+func span(a, b where) *event.Packets {
 	if a.first == 0 {
 		return b.packets()
 	}
 	if b.last == 0 {
 		return a.packets()
 	}
-	return &Packets{min(a.first, b.first), max(a.last, b.last)}
+	return &event.Packets{First: min(a.first, b.first), Last: max(a.last, b.last)}
 }
 
-func (x *Explainer) row4a(c *conn, f flow, a args, r *Row) {
+func (x *Explainer) row4a(c *conn, f flow, a args, r *event.Row) {
 	h := c.main
 	switch f.id {
 	case "tls12-rsa", "psk-rsa", "tls12-dhe", "tls12-ecdhe", "tls12-dh", "tls13-full", "tls13-mlkem", "tls13-hrr":
@@ -1009,40 +1010,40 @@ func (x *Explainer) row4a(c *conn, f flow, a args, r *Row) {
 		cv, _ := h.proved(proofServerCV)
 		switch {
 		case h.rawLeaf(1):
-			r.Says = say("step-4a-raw", Inferred, a)
-		case ske == Refuted || cv == Refuted:
-			r.Says = say("step-4a-refuted-went-on", Recomputed, a)
+			r.Says = say("step-4a-raw", event.Inferred, a)
+		case ske == event.Refuted || cv == event.Refuted:
+			r.Says = say("step-4a-refuted-went-on", event.Recomputed, a)
 		case c.shown.known():
-			r.Says = say(c.row4aCase(), Inferred, a)
+			r.Says = say(c.row4aCase(), event.Inferred, a)
 		case c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome == "ok":
-			r.Says = say("step-4a-proxy-ok", None, a)
+			r.Says = say("step-4a-proxy-ok", event.None, a)
 		case c.leg == capture.LegOrigin && c.verified != nil:
 			if c.wentOnTo != nil {
-				r.Says = say("step-4a-proxy-mirrored-went-on", None, a)
+				r.Says = say("step-4a-proxy-mirrored-went-on", event.None, a)
 			} else if c.wentOn() {
-				r.Says = say("step-4a-proxy-bad-went-on", None, a.with("asked", or(clip(c.verified.Host), a["asked"])))
+				r.Says = say("step-4a-proxy-bad-went-on", event.None, a.with("asked", or(clip(c.verified.Host), a["asked"])))
 			} else {
-				r.Says = say("step-4a-proxy-bad", None, a)
+				r.Says = say("step-4a-proxy-bad", event.None, a)
 			}
 		case x.mirroredFaults(c) != "":
-			r.Says = say("step-4a-mirrored", Inferred, a.with("fault", x.mirroredFaults(c)))
+			r.Says = say("step-4a-mirrored", event.Inferred, a.with("fault", x.mirroredFaults(c)))
 		case c.leg == capture.LegBrowser && c.minted != nil && x.fault(h) == "":
-			r.Says = say("step-4a-minted", Inferred, a)
+			r.Says = say("step-4a-minted", event.Inferred, a)
 		case h.leaf[1] != nil && x.fault(h) != "":
 			id := "step-4a-unseen-fault"
 			if x.fault(h) == selfSignedFault {
 				id = "step-4a-unseen-self"
 			}
-			r.Says = say(id, Inferred, a.with("fault", x.fault(h)))
+			r.Says = say(id, event.Inferred, a.with("fault", x.fault(h)))
 		default:
-			r.Says = say("step-4a-unseen", Inferred, a)
+			r.Says = say("step-4a-unseen", event.Inferred, a)
 		}
 	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk-dhe", "tls13-psk", "tls13-0rtt":
 		r.Says = x.behind(c, h, a)
 	case "tls12-anonymous":
-		r.Says = say("step-4a-anonymous", Clear, a)
+		r.Says = say("step-4a-anonymous", event.Clear, a)
 	case "psk", "psk-dhe":
-		r.Says = say("step-4a-psk", Inferred, a)
+		r.Says = say("step-4a-psk", event.Inferred, a)
 	default:
 		x.rowOther(c, f, a, r)
 	}
@@ -1067,7 +1068,7 @@ func (x *Explainer) sni(h *hands) string {
 	return h.ch.ServerName()
 }
 
-func (x *Explainer) row4b(c *conn, f flow, a args, r *Row) {
+func (x *Explainer) row4b(c *conn, f flow, a args, r *event.Row) {
 	h := c.main
 	r.Packets = h.at.of("cke").packets()
 	if h.is13() {
@@ -1076,87 +1077,87 @@ func (x *Explainer) row4b(c *conn, f flow, a args, r *Row) {
 	switch f.id {
 	case "tls12-rsa", "psk-rsa":
 		if s, _ := h.proved(h.blockProof()); f.id == "psk-rsa" {
-			r.Says = say("step-4b-rsa-psk", Inferred, a)
-		} else if s == Proven {
-			r.Says = say(h.keyedID("step-4b-rsa-proven", "step-4b-rsa-key"), Recomputed, a)
+			r.Says = say("step-4b-rsa-psk", event.Inferred, a)
+		} else if s == event.Proven {
+			r.Says = say(h.keyedID("step-4b-rsa-proven", "step-4b-rsa-key"), event.Recomputed, a)
 		} else {
-			r.Says = say("step-4b-rsa", Inferred, a)
+			r.Says = say("step-4b-rsa", event.Inferred, a)
 		}
 	case "tls12-dhe", "tls12-ecdhe", "tls12-anonymous":
-		r.Says = say("step-4b-dhe", Inferred, a)
+		r.Says = say("step-4b-dhe", event.Inferred, a)
 	case "tls13-full":
-		r.Says = say("step-4b-tls13", Inferred, a)
+		r.Says = say("step-4b-tls13", event.Inferred, a)
 	case "tls13-hrr":
 		r.Packets = span(h.at.of("ch1"), h.at.of("ch"))
 		id := "step-4b-hrr"
 		if h.sh != nil && h.sh.KeyShare() != nil && shareOf(h.ch1, h.sh.KeyShare().Group) != nil {
 			id = "step-4b-hrr-cookie"
 		}
-		r.Says = say(id, Inferred, a)
+		r.Says = say(id, event.Inferred, a)
 	case "tls13-mlkem":
 		r.Packets = h.at.of("sh").packets()
-		r.Says = say("step-4b-mlkem", Inferred, a)
+		r.Says = say("step-4b-mlkem", event.Inferred, a)
 	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk":
 		r.Packets = h.at.of("ch").packets()
-		r.Says = say("step-4b-absent-resumed", Inferred, a)
+		r.Says = say("step-4b-absent-resumed", event.Inferred, a)
 	case "tls13-psk-dhe":
 		id := "step-4b-psk-dhe"
 		if f.kem {
 			id = "step-4b-psk-mlkem"
 		}
-		r.Says = say(id, Inferred, a)
+		r.Says = say(id, event.Inferred, a)
 	case "tls13-0rtt":
-		r.Says = say("step-4b-absent-early", Inferred, a)
+		r.Says = say("step-4b-absent-early", event.Inferred, a)
 	case "psk", "psk-dhe":
 		id := "step-4b-external"
 		if a["group"] != "" {
 			id = "step-4b-external-dhe"
 		}
-		r.Says = say(id, Inferred, a)
+		r.Says = say(id, event.Inferred, a)
 	default:
 		x.rowOther(c, f, a, r)
 	}
 }
 
-func (x *Explainer) row4c(c *conn, f flow, a args, r *Row) {
+func (x *Explainer) row4c(c *conn, f flow, a args, r *event.Row) {
 	h := c.main
 	if f.id == "tls13-psk-dhe" && f.kem {
 		r.Packets = h.at.of("sh").packets()
-		r.Verdict, r.Says = Differently, say("step-4c-mlkem", Inferred, a)
+		r.Verdict, r.Says = event.Differently, say("step-4c-mlkem", event.Inferred, a)
 		return
 	}
 	switch f.id {
 	case "tls12-rsa", "psk-rsa":
 		r.Packets = h.at.of("cke").packets()
 		switch s, reason := h.proved(h.blockProof()); s {
-		case Proven:
-			r.Says = say(h.keyedID("step-4c-rsa-proven", "step-4c-rsa-key"), Recomputed, a.with("key", or(a["key"], "RSA")))
-		case Refuted:
-			r.Verdict, r.Says = Failed, say("step-4c-rsa-refuted", Recomputed, a.with("reason", reason))
+		case event.Proven:
+			r.Says = say(h.keyedID("step-4c-rsa-proven", "step-4c-rsa-key"), event.Recomputed, a.with("key", or(a["key"], "RSA")))
+		case event.Refuted:
+			r.Verdict, r.Says = event.Failed, say("step-4c-rsa-refuted", event.Recomputed, a.with("reason", reason))
 		default:
-			r.Says = say("step-4c-rsa", Inferred, a)
+			r.Says = say("step-4c-rsa", event.Inferred, a)
 		}
 	case "tls13-mlkem":
 		r.Packets = h.at.of("sh").packets()
-		r.Says = say("step-4c-mlkem", Inferred, a)
+		r.Says = say("step-4c-mlkem", event.Inferred, a)
 	case "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-hrr":
 		id := "step-4c-absent-dhe"
 		if h.rawLeaf(1) {
 			id = "step-4c-absent-anonymous" // there is no certificate to speak of
 		}
-		r.Says = say(id, Inferred, a)
+		r.Says = say(id, event.Inferred, a)
 	case "tls12-anonymous":
-		r.Says = say("step-4c-absent-anonymous", Inferred, a)
+		r.Says = say("step-4c-absent-anonymous", event.Inferred, a)
 	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk", "tls13-psk-dhe", "tls13-0rtt":
-		r.Says = say("step-4c-absent-resumed", Inferred, a)
+		r.Says = say("step-4c-absent-resumed", event.Inferred, a)
 	case "psk", "psk-dhe":
-		r.Says = say("step-4c-absent-psk", Inferred, a)
+		r.Says = say("step-4c-absent-psk", event.Inferred, a)
 	default:
 		x.rowOther(c, f, a, r)
 	}
 }
 
-func (x *Explainer) row5(c *conn, f flow, a args, r *Row) {
+func (x *Explainer) row5(c *conn, f flow, a args, r *event.Row) {
 	h := c.main
 	r.Packets = h.at.of("ch").packets()
 	switch f.id {
@@ -1166,28 +1167,28 @@ func (x *Explainer) row5(c *conn, f flow, a args, r *Row) {
 		if f.id == "psk-rsa" {
 			id = "step-5-rsa-psk"
 		}
-		r.Says = say(id, Clear, a)
+		r.Says = say(id, event.Clear, a)
 	case "tls12-dhe", "tls12-ecdhe", "tls12-anonymous":
 		r.Packets = h.at.of("cke").packets()
-		r.Says = say("step-5-dhe", Clear, a)
+		r.Says = say("step-5-dhe", event.Clear, a)
 	case "tls13-full":
-		r.Says = say("step-5-tls13", Clear, a)
+		r.Says = say("step-5-tls13", event.Clear, a)
 	case "tls13-hrr":
-		r.Says = say("step-5-hrr", Clear, a)
+		r.Says = say("step-5-hrr", event.Clear, a)
 	case "tls13-mlkem":
 		r.Packets = span(h.at.of("ch"), h.at.of("sh"))
-		r.Says = say("step-5-mlkem", Clear, a)
+		r.Says = say("step-5-mlkem", event.Clear, a)
 	case "tls12-resumed-id":
-		r.Says = say("step-5-absent-id", Clear, a)
+		r.Says = say("step-5-absent-id", event.Clear, a)
 	case "tls12-resumed-ticket":
-		r.Says = say("step-5-ticket", Inferred, a)
+		r.Says = say("step-5-ticket", event.Inferred, a)
 	case "tls13-psk-dhe":
-		r.Says = say("step-5-psk-dhe", Clear, a)
+		r.Says = say("step-5-psk-dhe", event.Clear, a)
 	case "tls13-psk":
-		r.Says = say("step-5-psk", Clear, a)
+		r.Says = say("step-5-psk", event.Clear, a)
 	case "tls13-0rtt":
 		r.Packets = span(h.at.of("ch"), c.at.of("early"))
-		r.Says = say("step-5-early", Clear, a)
+		r.Says = say("step-5-early", event.Clear, a)
 	case "psk", "psk-dhe":
 		if !h.is13() {
 			r.Packets = h.at.of("cke").packets()
@@ -1196,78 +1197,78 @@ func (x *Explainer) row5(c *conn, f flow, a args, r *Row) {
 		if f.id == "psk-dhe" {
 			id = "step-5-external-dhe"
 		}
-		r.Says = say(id, Clear, a)
+		r.Says = say(id, event.Clear, a)
 	default:
 		x.rowOther(c, f, a, r)
 	}
 }
 
-func (x *Explainer) row6a(c *conn, f flow, a args, r *Row) {
+func (x *Explainer) row6a(c *conn, f flow, a args, r *event.Row) {
 	h := c.main
 	switch {
 	case f.transport():
 		r.Packets = h.at.of("sfin").packets()
 		switch state, reason := h.proved(proofServerFin); state {
-		case Proven:
+		case event.Proven:
 			if !h.linked() {
 				id := "step-6a-rsa-finished"
 				if f.id == "psk-rsa" {
 					id = "step-6a-rsa-psk-finished"
 				}
-				r.Says = say(id, Inferred, a)
+				r.Says = say(id, event.Inferred, a)
 				return
 			}
-			r.Says = say(h.keyedID("step-6a-rsa-proven", "step-6a-rsa-key"), Recomputed, a)
-		case Refuted:
-			r.Verdict, r.Says = Failed, say("step-6a-rsa-refuted", Recomputed, a)
+			r.Says = say(h.keyedID("step-6a-rsa-proven", "step-6a-rsa-key"), event.Recomputed, a)
+		case event.Refuted:
+			r.Verdict, r.Says = event.Failed, say("step-6a-rsa-refuted", event.Recomputed, a)
 		default:
-			r.Verdict, r.Says = Unknown, say("step-6a-rsa-unchecked", None, a.with("reason", or(reason, c.hiddenReason())))
+			r.Verdict, r.Says = event.Unknown, say("step-6a-rsa-unchecked", event.None, a.with("reason", or(reason, c.hiddenReason())))
 		}
 	case f.id == "tls13-mlkem", f.id == "tls13-psk-dhe" && f.kem:
-		r.Verdict = Differently
+		r.Verdict = event.Differently
 		r.Packets = h.at.of("cfin").packets()
 		if c.sealed13() {
-			r.Says = say("step-6a-mlkem-sealed", Inferred, a)
+			r.Says = say("step-6a-mlkem-sealed", event.Inferred, a)
 			return
 		}
 		id := "step-6a-mlkem"
-		if s, _ := h.proved(proofClientFin); s == Proven {
+		if s, _ := h.proved(proofClientFin); s == event.Proven {
 			id = "step-6a-mlkem-proven"
 		}
-		r.Says = say(id, Inferred, a)
+		r.Says = say(id, event.Inferred, a)
 	case f.id == "tls12-dhe", f.id == "tls12-ecdhe", f.id == "tls13-full", f.id == "tls13-hrr":
 		id := "step-6a-absent-dhe"
 		ske, _ := h.proved(proofSKE)
 		cv, _ := h.proved(proofServerCV)
-		if ske != Proven && cv != Proven || h.rawLeaf(1) {
+		if ske != event.Proven && cv != event.Proven || h.rawLeaf(1) {
 			id = "step-6a-absent-unproven"
 		}
-		r.Says = say(id, Inferred, a)
+		r.Says = say(id, event.Inferred, a)
 	case f.id == "tls12-anonymous":
-		r.Says = say("step-6a-absent-anonymous", Inferred, a)
+		r.Says = say("step-6a-absent-anonymous", event.Inferred, a)
 	case f.id == "psk", f.id == "psk-dhe":
-		r.Says = say("step-6a-absent-psk", Inferred, a)
+		r.Says = say("step-6a-absent-psk", event.Inferred, a)
 	case f.id == "tls12-resumed-id":
-		r.Says = say("step-6a-absent-resumed", Inferred, a)
+		r.Says = say("step-6a-absent-resumed", event.Inferred, a)
 	case f.id == "tls12-resumed-ticket":
-		r.Says = say("step-6a-ticket", Inferred, a)
+		r.Says = say("step-6a-ticket", event.Inferred, a)
 	case f.id == "tls13-psk-dhe", f.id == "tls13-psk", f.id == "tls13-0rtt":
-		r.Says = say("step-6a-absent-ticket13", Inferred, a)
+		r.Says = say("step-6a-absent-ticket13", event.Inferred, a)
 	default:
 		x.rowOther(c, f, a, r)
 	}
 }
 
-func (x *Explainer) row6b(c *conn, f flow, a args, r *Row) {
+func (x *Explainer) row6b(c *conn, f flow, a args, r *event.Row) {
 	h := c.main
 	r.Packets = h.at.of("6b").packets()
 	switch {
 	case f.id == "http" || f.id == "opaque" || f.id == "unknown":
 		x.rowOther(c, f, a, r)
 	case x.null(c):
-		r.Verdict, r.Says = Absent, say("step-6b-null", Clear, a)
+		r.Verdict, r.Says = event.Absent, say("step-6b-null", event.Clear, a)
 	case h.suite() == nil:
-		r.Says = say("step-6b-unknown-suite", Inferred, a)
+		r.Says = say("step-6b-unknown-suite", event.Inferred, a)
 	case f.id == "tls13-0rtt":
 		r.Says = say("step-6b-early", c.encrypted(), a)
 	case h.is13() && c.early:
@@ -1277,73 +1278,73 @@ func (x *Explainer) row6b(c *conn, f flow, a args, r *Row) {
 	case h.is13():
 		r.Says = say("step-6b-tls13", c.encrypted(), a)
 	case h.resumed:
-		r.Says = say("step-6b-tls12-resumed", Clear, a)
+		r.Says = say("step-6b-tls12-resumed", event.Clear, a)
 	case f.id == "tls12-rsa":
-		r.Says = say("step-6b-tls12", Clear, a)
+		r.Says = say("step-6b-tls12", event.Clear, a)
 	default:
-		r.Says = say("step-6b-tls12-common", Clear, a)
+		r.Says = say("step-6b-tls12-common", event.Clear, a)
 	}
 }
 
 // seen is how the server's certificate was seen.
-func (c *conn) seen() Evidence {
+func (c *conn) seen() event.Evidence {
 	if c.main.is13() {
-		return Decrypted
+		return event.Decrypted
 	}
-	return Clear
+	return event.Clear
 }
 
 // encrypted is how it is known that the server's records are encrypted.
-func (c *conn) encrypted() Evidence {
+func (c *conn) encrypted() event.Evidence {
 	if c.opened[1] {
-		return Decrypted
+		return event.Decrypted
 	}
-	return Inferred
+	return event.Inferred
 }
 
-func (x *Explainer) row7(c *conn, f flow, a args, r *Row) {
+func (x *Explainer) row7(c *conn, f flow, a args, r *event.Row) {
 	r.Packets = c.at.of("data1").packets()
 	serverFirst := c.serverFirst()
 	switch {
 	case f.id == "http" && !c.responded:
-		r.Says = say("step-7-plain-none", Clear, a)
+		r.Says = say("step-7-plain-none", event.Clear, a)
 	case f.id == "http":
-		r.Says = say("step-7-plain", Clear, a)
+		r.Says = say("step-7-plain", event.Clear, a)
 	case f.id == "opaque" || f.id == "unknown":
 		x.rowOther(c, f, a, r)
 	case x.null(c):
-		r.Verdict, r.Says = Differently, say("step-7-null", Clear, a)
+		r.Verdict, r.Says = event.Differently, say("step-7-null", event.Clear, a)
 	case c.data[1] > 0 && serverFirst:
-		r.Says = say("step-7-opened-server-first", Decrypted, a)
+		r.Says = say("step-7-opened-server-first", event.Decrypted, a)
 	case c.data[1] > 0:
-		r.Says = say("step-7-opened", Decrypted, a)
+		r.Says = say("step-7-opened", event.Decrypted, a)
 	case serverFirst:
-		r.Says = say("step-7-server-first", Clear, a)
+		r.Says = say("step-7-server-first", event.Clear, a)
 	default:
-		r.Says = say("step-7-as-told", Clear, a)
+		r.Says = say("step-7-as-told", event.Clear, a)
 	}
 }
 
-func (x *Explainer) row8(c *conn, f flow, a args, r *Row) {
+func (x *Explainer) row8(c *conn, f flow, a args, r *event.Row) {
 	r.Packets = c.at.of("data1").packets()
 	switch {
 	case f.id == "http":
-		r.Says = say("step-8-plain", Clear, a)
+		r.Says = say("step-8-plain", event.Clear, a)
 	case f.id == "opaque" || f.id == "unknown":
 		x.rowOther(c, f, a, r)
 	case x.null(c):
-		r.Verdict, r.Says = Absent, say("step-8-null", Clear, a)
+		r.Verdict, r.Says = event.Absent, say("step-8-null", event.Clear, a)
 	case c.data[1] > 0:
-		r.Says = say("step-8-opened", Recomputed, a)
+		r.Says = say("step-8-opened", event.Recomputed, a)
 	default:
-		r.Says = say("step-8-unseen", None, a)
+		r.Says = say("step-8-unseen", event.None, a)
 	}
 }
 
 // legFacts are what a summary says of a connection in a line.
-func (x *Explainer) legFacts(c *conn) []Field {
+func (x *Explainer) legFacts(c *conn) []event.Field {
 	h := c.main
-	var out []Field
+	var out []event.Field
 	if h.sh == nil {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
@@ -33,7 +34,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 	msg := x.record(c, h, m, b, side, w)
 	c.secretsOf(h)
 
-	e := x.event(c, m, KindMessage, handshake.TypeName(b.Type()))
+	e := x.event(c, m, event.KindMessage, handshake.TypeName(b.Type()))
 	x.layout(&e, c, h, m, b)
 	a := x.args(c)
 	switch b := b.(type) {
@@ -65,7 +66,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 			e.Says = append(e.Says, say("early-data-refused", e.Evidence, a))
 		}
 		h.at.set("6b", w)
-		x.markMain(c, h, &e, Step6b)
+		x.markMain(c, h, &e, event.Step6b)
 		if open && h == c.main {
 			x.emit(c, e)
 			x.pskSteps(c)
@@ -81,7 +82,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 			h.certSeen[side] = true
 			e.Brief = "cannot be undone"
 			e.Says = append(e.Says, say("certificate-compressed-broken", e.Evidence, a.with("reason", or(b.Err, "the data is damaged"))))
-			x.markMain(c, h, &e, Step3)
+			x.markMain(c, h, &e, event.Step3)
 			break
 		}
 		e.Says = append(e.Says, say("certificate-compressed", e.Evidence, a.with("from", strconv.Itoa(b.UncompressedLength), "to", strconv.Itoa(b.CompressedLength))))
@@ -103,7 +104,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		x.tellCertificateVerify(c, h, &e, a, b, msg, side, w)
 		if h == c.main && side == 1 && !x.flow(c).kem {
 			x.emit(c, e)
-			x.step(c, Step6a)
+			x.step(c, event.Step6a)
 			x.retry(c, h, nil)
 			return
 		}
@@ -221,7 +222,7 @@ func (h *hands) incomplete(reason string) {
 }
 
 // markMain marks steps if this is the handshake whose steps are told.
-func (x *Explainer) markMain(c *conn, h *hands, e *Event, steps ...Step) {
+func (x *Explainer) markMain(c *conn, h *hands, e *event.Event, steps ...event.Step) {
 	if h == c.main {
 		x.mark(c, e, steps...)
 	}
@@ -243,7 +244,7 @@ func clip(s string) string {
 	return s
 }
 
-func (x *Explainer) clientHello(c *conn, h *hands, e *Event, b *handshake.ClientHello, w where) {
+func (x *Explainer) clientHello(c *conn, h *hands, e *event.Event, b *handshake.ClientHello, w where) {
 	again := h.hrr != nil && h.ch1 != nil
 	unseen := c.againUnseen(b)
 	renegotiation := h != c.main
@@ -268,12 +269,12 @@ func (x *Explainer) clientHello(c *conn, h *hands, e *Event, b *handshake.Client
 	}
 	e.Fields = append(e.Fields,
 		legacy,
-		Field{"random", hex.EncodeToString(b.Random[:]), "32 bytes that enter every later key"},
-		Field{"session id", bytesWords(b.SessionID), ""},
-		Field{"cipher suites", list(b.CipherSuites, handshake.SuiteName), fmt.Sprintf("%d offered", countReal(b.CipherSuites))},
+		event.Field{Name: "random", Value: hex.EncodeToString(b.Random[:]), Note: "32 bytes that enter every later key"},
+		event.Field{Name: "session id", Value: bytesWords(b.SessionID)},
+		event.Field{Name: "cipher suites", Value: list(b.CipherSuites, handshake.SuiteName), Note: fmt.Sprintf("%d offered", countReal(b.CipherSuites))},
 	)
 	if sni != "" {
-		e.Fields = append(e.Fields, Field{"server name", clip(sni), "in clear: everybody on the path sees which host is meant"})
+		e.Fields = append(e.Fields, event.Field{Name: "server name", Value: clip(sni), Note: "in clear: everybody on the path sees which host is meant"})
 	}
 	e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
 	e.Fields = append(e.Fields, h.fingerprints(b, c.c.Transport)...)
@@ -292,10 +293,10 @@ func (x *Explainer) clientHello(c *conn, h *hands, e *Event, b *handshake.Client
 	case again:
 		e.Says = append(e.Says, say("client-hello-again", e.Evidence, a))
 	case unseen:
-		e.Says = append(e.Says, say("client-hello-again-unseen", Inferred, a))
+		e.Says = append(e.Says, say("client-hello-again-unseen", event.Inferred, a))
 	case renegotiation && c.overUDP():
 		e.Says = append(e.Says, say("client-hello-anew", e.Evidence, a))
-	case renegotiation && e.Evidence != Decrypted && !(c.main.fin[0] && c.main.fin[1]):
+	case renegotiation && e.Evidence != event.Decrypted && !(c.main.fin[0] && c.main.fin[1]):
 		e.Says = append(e.Says, say("client-hello-misplaced", e.Evidence, a))
 	case renegotiation:
 		e.Says = append(e.Says, say("client-hello-renegotiation", e.Evidence, a))
@@ -425,7 +426,7 @@ func shareOf(h *handshake.ClientHello, group uint16) *handshake.KeyShare {
 	return nil
 }
 
-func (x *Explainer) serverHello(c *conn, h *hands, e *Event, b *handshake.ServerHello, w where) {
+func (x *Explainer) serverHello(c *conn, h *hands, e *event.Event, b *handshake.ServerHello, w where) {
 	a := x.args(c)
 	if b.Retry {
 		h.hrr = b
@@ -514,11 +515,11 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *Event, b *handshake.Server
 		e.Says = append(e.Says, say("server-hello-mlkem", e.Evidence, a.with("groupname", handshake.GroupName(b.KeyShare().Group))))
 	case f.kem && b.KeyShare() != nil:
 		e.Says = append(e.Says, say("server-hello-mlkem", e.Evidence, a.with("groupname", handshake.GroupName(b.KeyShare().Group))))
-		x.mark(c, e, Step3, Step4b, Step4c, Step5)
+		x.mark(c, e, event.Step3, event.Step4b, event.Step4c, event.Step5)
 	case b.KeyShare() != nil:
 		e.Says = append(e.Says, say("server-hello-share", e.Evidence, a))
 		if !h.earlyOpen() {
-			x.mark(c, e, Step3)
+			x.mark(c, e, event.Step3)
 		}
 	}
 	x.emit(c, *e)
@@ -529,9 +530,9 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *Event, b *handshake.Server
 			x.pskSteps(c)
 		}
 	default:
-		x.step(c, Step4b)
-		x.step(c, Step5)
-		x.step(c, Step4c)
+		x.step(c, event.Step4b)
+		x.step(c, event.Step5)
+		x.step(c, event.Step4c)
 	}
 }
 
@@ -554,8 +555,8 @@ func (h *hands) announcedEarly() bool {
 // pskSteps tells the steps of a handshake of TLS 1.3 that takes up an old secret.
 func (x *Explainer) pskSteps(c *conn) {
 	f := x.flow(c)
-	for _, s := range []Step{Step2, Step3, Step4a, Step4b, Step4c, Step5, Step6a} {
-		if s == Step6a && f.kem {
+	for _, s := range []event.Step{event.Step2, event.Step3, event.Step4a, event.Step4b, event.Step4c, event.Step5, event.Step6a} {
+		if s == event.Step6a && f.kem {
 			continue // settled by the client's Finished
 		}
 		x.step(c, s)
@@ -580,7 +581,7 @@ func offers13(ch *handshake.ClientHello) bool {
 	return false
 }
 
-func (x *Explainer) certificate(c *conn, h *hands, e *Event, b *handshake.Certificate, m *capture.Message, side int, w where) {
+func (x *Explainer) certificate(c *conn, h *hands, e *event.Event, b *handshake.Certificate, m *capture.Message, side int, w where) {
 	chain := x.certs.chain(b)
 	h.certSeen[side] = true
 	h.chain[side] = chain
@@ -597,7 +598,7 @@ func (x *Explainer) certificate(c *conn, h *hands, e *Event, b *handshake.Certif
 			e.Brief = "none"
 			e.Says = append(e.Says, say("client-certificate-none", e.Evidence, a))
 			if c.leg == capture.LegOrigin {
-				e.Says = append(e.Says, say("mutual-tls-forwarded", None, a))
+				e.Says = append(e.Says, say("mutual-tls-forwarded", event.None, a))
 			}
 		} else {
 			e.Says = append(e.Says, say("certificate-empty", e.Evidence, a))
@@ -660,17 +661,17 @@ func (x *Explainer) certificate(c *conn, h *hands, e *Event, b *handshake.Certif
 		x.checkMinted(c, h, e)
 	}
 	e.Says = append(e.Says, say("certificate-proves-nothing", e.Evidence, a))
-	x.markMain(c, h, e, Step3)
+	x.markMain(c, h, e, event.Step3)
 }
 
 // certificateFaults tells what can be judged from the certificate alone: name and dates.
-func (x *Explainer) certificateFaults(c *conn, h *hands, leaf *certificate, now time.Time, a args) []Sentence {
-	var out []Sentence
+func (x *Explainer) certificateFaults(c *conn, h *hands, leaf *certificate, now time.Time, a args) []event.Sentence {
+	var out []event.Sentence
 	p := leaf.parsed
 	if now.After(p.NotAfter) {
-		out = append(out, say("certificate-expired", Recomputed, a))
+		out = append(out, say("certificate-expired", event.Recomputed, a))
 	} else if now.Before(p.NotBefore) {
-		out = append(out, say("certificate-not-yet", Recomputed, a))
+		out = append(out, say("certificate-not-yet", event.Recomputed, a))
 	}
 	name := ""
 	if h.ch != nil {
@@ -679,20 +680,20 @@ func (x *Explainer) certificateFaults(c *conn, h *hands, leaf *certificate, now 
 	switch {
 	case name == "" && h.ch == nil:
 	case name == "":
-		out = append(out, say("certificate-name-unknown", None, a))
+		out = append(out, say("certificate-name-unknown", event.None, a))
 	case leaf.covers(name):
-		out = append(out, say("certificate-name-good", Recomputed, a.with("asked", clip(name))))
+		out = append(out, say("certificate-name-good", event.Recomputed, a.with("asked", clip(name))))
 	case h.mayBeCover():
-		out = append(out, say("certificate-name-cover", None, a.with("asked", clip(name))))
+		out = append(out, say("certificate-name-cover", event.None, a.with("asked", clip(name))))
 	case len(leaf.names()) == 0:
-		out = append(out, say("certificate-name-none", Recomputed, a.with("asked", clip(name))))
+		out = append(out, say("certificate-name-none", event.Recomputed, a.with("asked", clip(name))))
 	default:
-		out = append(out, say("certificate-name-bad", Recomputed, a.with("asked", clip(name))))
+		out = append(out, say("certificate-name-bad", event.Recomputed, a.with("asked", clip(name))))
 	}
 	return out
 }
 
-func (x *Explainer) tellServerKeyExchange(c *conn, h *hands, e *Event, b *handshake.ServerKeyExchange, w where) {
+func (x *Explainer) tellServerKeyExchange(c *conn, h *hands, e *event.Event, b *handshake.ServerKeyExchange, w where) {
 	h.ske = b
 	h.at.set("ske", w)
 	x.reused(h, c, e, b.Public)
@@ -703,20 +704,20 @@ func (x *Explainer) tellServerKeyExchange(c *conn, h *hands, e *Event, b *handsh
 		e.Fields = append(e.Fields, field("group", handshake.GroupName(b.Group)))
 	case len(b.P) > 0:
 		e.Brief = fmt.Sprintf("%d-bit Diffie-Hellman, %d bytes", bits(b.P), len(b.Public))
-		e.Fields = append(e.Fields, Field{"p", hexLen(b.P), fmt.Sprintf("the modulus, %d bits", bits(b.P))}, Field{"g", hexLen(b.G), "the generator"})
+		e.Fields = append(e.Fields, event.Field{Name: "p", Value: hexLen(b.P), Note: fmt.Sprintf("the modulus, %d bits", bits(b.P))}, event.Field{Name: "g", Value: hexLen(b.G), Note: "the generator"})
 		if bits(b.P) < 2048 {
-			e.Says = append(e.Says, say("dhe-small", Clear, a.with("bits", strconv.Itoa(bits(b.P)))))
+			e.Says = append(e.Says, say("dhe-small", event.Clear, a.with("bits", strconv.Itoa(bits(b.P)))))
 		}
 	}
 	if len(b.Public) > 0 {
-		e.Fields = append(e.Fields, Field{"public value", hexLen(b.Public), "the server's key for this connection"})
+		e.Fields = append(e.Fields, event.Field{Name: "public value", Value: hexLen(b.Public), Note: "the server's key for this connection"})
 	}
 	if b.PSKHint != nil {
 		e.Fields = append(e.Fields, field("hint for the pre-shared key", clip(x.text(readable(b.PSKHint)))))
 	}
 	if b.Signature == nil {
 		e.Says = append(e.Says, say("server-key-exchange-unsigned", e.Evidence, a))
-		x.markMain(c, h, e, Step3)
+		x.markMain(c, h, e, event.Step3)
 		return
 	}
 	if b.SignatureScheme != 0 {
@@ -727,12 +728,12 @@ func (x *Explainer) tellServerKeyExchange(c *conn, h *hands, e *Event, b *handsh
 	h.prove(p)
 	e.Proofs = append(e.Proofs, p)
 	e.Says = append(e.Says, say(proven("server-key-exchange", p), e.Evidence, a))
-	x.markMain(c, h, e, Step2, Step3)
+	x.markMain(c, h, e, event.Step2, event.Step3)
 }
 
 // proven picks the sentence of a message whose proof holds, or the careful one.
-func proven(id string, p Proof) string {
-	if p.State != Proven {
+func proven(id string, p event.Proof) string {
+	if p.State != event.Proven {
 		return id + "-unproven"
 	}
 	return id
@@ -752,16 +753,16 @@ func bits(b []byte) int {
 	return n
 }
 
-func (x *Explainer) tellCertificateVerify(c *conn, h *hands, e *Event, a args, b *handshake.CertificateVerify, msg *hsMessage, side int, w where) {
+func (x *Explainer) tellCertificateVerify(c *conn, h *hands, e *event.Event, a args, b *handshake.CertificateVerify, msg *hsMessage, side int, w where) {
 	h.at.set([2]string{"clientcv", "cv"}[side], w)
 	if b.SignatureScheme != 0 {
 		e.Brief = handshake.SchemeName(b.SignatureScheme)
 		e.Fields = append(e.Fields, field("signature algorithm", e.Brief))
 	}
 	e.Fields = append(e.Fields, field("signature", hexLen(b.Signature)))
-	var p Proof
+	var p event.Proof
 	if h.fin[0] && h.fin[1] {
-		p = newProof(proofClientCV, NotCheckable, "authentication after the handshake is not recomputed here")
+		p = newProof(proofClientCV, event.NotCheckable, "authentication after the handshake is not recomputed here")
 	} else {
 		p = x.certificateVerify(h, side, msg, b)
 	}
@@ -772,10 +773,10 @@ func (x *Explainer) tellCertificateVerify(c *conn, h *hands, e *Event, a args, b
 		return
 	}
 	e.Says = append(e.Says, say(proven("certificate-verify", p), e.Evidence, a))
-	x.markMain(c, h, e, Step2)
+	x.markMain(c, h, e, event.Step2)
 }
 
-func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e Event, b *handshake.ClientKeyExchange, w where) {
+func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e event.Event, b *handshake.ClientKeyExchange, w where) {
 	h.cke = b
 	h.at.set("cke", w)
 	x.reused(h, c, &e, b.Public)
@@ -787,10 +788,10 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e Event, b *handsha
 	switch {
 	case len(b.EncryptedPreMaster) > 0:
 		e.Brief = fmt.Sprintf("%d encrypted bytes", len(b.EncryptedPreMaster))
-		e.Fields = append(e.Fields, Field{"encrypted premaster secret", hexLen(b.EncryptedPreMaster), "as long as the modulus of the certificate's key"})
+		e.Fields = append(e.Fields, event.Field{Name: "encrypted premaster secret", Value: hexLen(b.EncryptedPreMaster), Note: "as long as the modulus of the certificate's key"})
 	case len(b.Public) > 0:
 		e.Brief = fmt.Sprintf("public value, %d bytes", len(b.Public))
-		e.Fields = append(e.Fields, Field{"public value", hexLen(b.Public), "the client's key for this connection"})
+		e.Fields = append(e.Fields, event.Field{Name: "public value", Value: hexLen(b.Public), Note: "the client's key for this connection"})
 	}
 	if b.PSKIdentity != nil {
 		e.Fields = append(e.Fields, field("name of the pre-shared key", clip(x.text(readable(b.PSKIdentity)))))
@@ -822,36 +823,36 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e Event, b *handsha
 	e.Says = append(e.Says, say(id, e.Evidence, a))
 	if h.keyed {
 		id := "client-key-exchange-opened"
-		if s, _ := h.proved(proofRSAKey); s != Proven {
+		if s, _ := h.proved(proofRSAKey); s != event.Proven {
 			id = "client-key-exchange-padding"
 		}
-		e.Says = append(e.Says, say(id, Recomputed, a))
+		e.Says = append(e.Says, say(id, event.Recomputed, a))
 	}
 	if h != c.main {
 		x.emit(c, e)
 		return
 	}
 	if f.id == "psk" || f.id == "psk-dhe" {
-		for _, s := range []Step{Step2, Step3, Step4a} {
+		for _, s := range []event.Step{event.Step2, event.Step3, event.Step4a} {
 			x.step(c, s)
 		}
 	}
-	x.step(c, Step4b)
+	x.step(c, event.Step4b)
 	if f.transport() {
-		x.step(c, Step4c)
+		x.step(c, event.Step4c)
 	}
-	x.mark(c, &e, Step5)
+	x.mark(c, &e, event.Step5)
 	x.retry(c, h, &e)
 	x.emit(c, e)
 	if !f.transport() {
-		x.step(c, Step4c)
+		x.step(c, event.Step4c)
 	}
 	if !f.lasting() {
-		x.step(c, Step6a)
+		x.step(c, event.Step6a)
 	}
 }
 
-func (x *Explainer) tellFinished(c *conn, h *hands, e Event, a args, side int, w where) {
+func (x *Explainer) tellFinished(c *conn, h *hands, e event.Event, a args, side int, w where) {
 	again := h.fin[side]
 	h.fin[side] = true
 	h.at.set([2]string{"cfin", "sfin"}[side], w)
@@ -860,14 +861,14 @@ func (x *Explainer) tellFinished(c *conn, h *hands, e Event, a args, side int, w
 		x.remember(c, h, 's', h.sh.SessionID, issued{})
 	}
 	if fin, ok := h.find(side, handshake.TypeFinished).bodyFinished(); ok {
-		e.Fields = append(e.Fields, Field{"verify_data", hex.EncodeToString(clipBytes(fin.VerifyData, 64)), ""})
+		e.Fields = append(e.Fields, event.Field{Name: "verify_data", Value: hex.EncodeToString(clipBytes(fin.VerifyData, 64))})
 	}
 	e.Brief = "a keyed checksum over everything said so far"
 	e.Says = append(e.Says, say([2]string{"finished-client", "finished-server"}[side], e.Evidence, a))
-	p := newProof([2]string{proofClientFin, proofServerFin}[side], NotCheckable, "authentication after the handshake is not recomputed here")
+	p := newProof([2]string{proofClientFin, proofServerFin}[side], event.NotCheckable, "authentication after the handshake is not recomputed here")
 	if !again {
 		p = x.finished(c, h, side)
-		h.finTried[side] = p.State != NotCheckable
+		h.finTried[side] = p.State != event.NotCheckable
 	}
 	h.prove(p)
 	e.Proofs = append(e.Proofs, p)
@@ -882,11 +883,11 @@ func (x *Explainer) tellFinished(c *conn, h *hands, e Event, a args, side int, w
 		return
 	}
 	if side == 1 && f.lasting() {
-		x.step(c, Step2)
-		x.step(c, Step6a)
+		x.step(c, event.Step2)
+		x.step(c, event.Step6a)
 	}
 	if side == 0 && f.kem {
-		x.step(c, Step6a)
+		x.step(c, event.Step6a)
 	}
 	if h.fin[0] && h.fin[1] && h.finTried[0] && h.finTried[1] {
 		if x.Secrets {
@@ -924,20 +925,20 @@ func (h *hands) free() {
 
 // retry checks what could not be checked before some message arrived. e takes
 // the proofs; without it they get an event of their own.
-func (x *Explainer) retry(c *conn, h *hands, e *Event) {
+func (x *Explainer) retry(c *conn, h *hands, e *event.Event) {
 	for side := range h.fin {
 		if !h.fin[side] || h.finTried[side] || h.broken != "" {
 			continue
 		}
 		p := x.finished(c, h, side)
-		if p.State == NotCheckable {
+		if p.State == event.NotCheckable {
 			continue
 		}
 		h.finTried[side] = true
 		h.prove(p)
 		if e == nil {
-			ev := x.event(c, nil, KindStep, "proof of Finished")
-			ev.Proofs = []Proof{p}
+			ev := x.event(c, nil, event.KindStep, "proof of Finished")
+			ev.Proofs = []event.Proof{p}
 			x.emit(c, ev)
 			continue
 		}
@@ -947,16 +948,16 @@ func (x *Explainer) retry(c *conn, h *hands, e *Event) {
 	}
 }
 
-func hasProof(ps []Proof, id string) bool {
+func hasProof(ps []event.Proof, id string) bool {
 	for i := range ps {
-		if ps[i].ID == id && ps[i].State != NotCheckable {
+		if ps[i].ID == id && ps[i].State != event.NotCheckable {
 			return true
 		}
 	}
 	return false
 }
 
-func (x *Explainer) newSessionTicket(c *conn, h *hands, e *Event, a args, b *handshake.NewSessionTicket) {
+func (x *Explainer) newSessionTicket(c *conn, h *hands, e *event.Event, a args, b *handshake.NewSessionTicket) {
 	if h.is13() && len(b.Nonce) > 0 {
 		e.Fields = append(e.Fields, field("nonce", hexLen(b.Nonce)))
 	}
@@ -1014,7 +1015,7 @@ func (x *Explainer) resumedNow(c *conn, h *hands) {
 	if h != c.main {
 		return
 	}
-	for _, s := range []Step{Step2, Step3, Step4a, Step4b, Step4c, Step5, Step6a} {
+	for _, s := range []event.Step{event.Step2, event.Step3, event.Step4a, event.Step4b, event.Step4c, event.Step5, event.Step6a} {
 		x.step(c, s)
 	}
 	x.lineage(c, h)
@@ -1024,7 +1025,7 @@ func (x *Explainer) changeCipherSpec(c *conn, m *capture.Message, b *capture.Cha
 	h := c.h
 	side := int(m.Side)
 	c.tls = true
-	e := x.event(c, m, KindMessage, "ChangeCipherSpec")
+	e := x.event(c, m, event.KindMessage, "ChangeCipherSpec")
 	if h.sh == nil && !b.Dummy {
 		// The server's hello is not in the capture, so nobody knows.
 		e.Brief = "of which version is not known"
@@ -1053,7 +1054,7 @@ func (x *Explainer) changeCipherSpec(c *conn, m *capture.Message, b *capture.Cha
 		h.at.set("ccs0", where{m.First, m.Last})
 	} else {
 		h.at.set("6b", where{m.First, m.Last})
-		x.markMain(c, h, &e, Step6b)
+		x.markMain(c, h, &e, event.Step6b)
 	}
 	x.emit(c, e)
 }
@@ -1080,7 +1081,7 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 		c.spoke = 1 + side
 	}
 	c.at.set([2]string{"data0", "data1"}[side], where{m.First, m.Last})
-	e := x.event(c, m, KindMessage, "application data")
+	e := x.event(c, m, event.KindMessage, "application data")
 	e.Brief = fmt.Sprintf("%s in a record of %d", plural(b.Len, "byte"), b.Wire)
 	a := x.args(c).with("wire", strconv.Itoa(b.Wire), "len", strconv.Itoa(b.Len))
 	null := x.null(c)
@@ -1089,7 +1090,7 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 			c.main.keepSecret(m.By, c.c.Secrets[m.By])
 		}
 		id := [2]string{proofClientFirst, proofServerFirst}[side]
-		p := newProof(id, Proven, "", field("opened with", m.By), field("first record", fmt.Sprintf("%s, %d of them data", plural(b.Wire, "byte"), b.Len)))
+		p := newProof(id, event.Proven, "", field("opened with", m.By), field("first record", fmt.Sprintf("%s, %d of them data", plural(b.Wire, "byte"), b.Len)))
 		c.main.prove(p)
 		e.Proofs = append(e.Proofs, p)
 	}
@@ -1103,7 +1104,7 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 		}
 		e.Says = append(e.Says, say(id, e.Evidence, a))
 		x.emit(c, e)
-		x.step(c, Step4a)
+		x.step(c, event.Step4a)
 		return
 	}
 	id := "data-server"
@@ -1111,10 +1112,10 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 		id = "data-server-null"
 	}
 	e.Says = append(e.Says, say(id, e.Evidence, a))
-	x.step(c, Step6b)
-	x.mark(c, &e, Step7)
+	x.step(c, event.Step6b)
+	x.mark(c, &e, event.Step7)
 	x.emit(c, e)
-	x.step(c, Step8)
+	x.step(c, event.Step8)
 }
 
 func (x *Explainer) earlyData(c *conn, m *capture.Message, b *capture.AppData) {
@@ -1123,9 +1124,9 @@ func (x *Explainer) earlyData(c *conn, m *capture.Message, b *capture.AppData) {
 	}
 	c.early, c.earlyOpen = true, true
 	c.at.set("early", where{m.First, m.Last})
-	e := x.event(c, m, KindMessage, "early data")
+	e := x.event(c, m, event.KindMessage, "early data")
 	e.Brief = fmt.Sprintf("%s, before the server has spoken", plural(b.Len, "byte"))
-	p := newProof(proofEarlyFirst, Proven, "", field("opened with", m.By))
+	p := newProof(proofEarlyFirst, event.Proven, "", field("opened with", m.By))
 	c.main.prove(p)
 	e.Proofs = append(e.Proofs, p)
 	e.Says = append(e.Says, say("early-data", e.Evidence, x.args(c)))
@@ -1141,7 +1142,7 @@ func (x *Explainer) null(c *conn) bool {
 func (x *Explainer) heartbeat(c *conn, m *capture.Message, b *capture.Heartbeat) {
 	c.tls = true
 	c.heartbeat[m.Side&1] = true
-	e := x.event(c, m, KindMessage, "Heartbeat")
+	e := x.event(c, m, event.KindMessage, "Heartbeat")
 	e.Brief = fmt.Sprintf("claims %d bytes, has %d", b.Length, b.Have)
 	a := x.args(c).with("claimed", strconv.Itoa(b.Length), "have", strconv.Itoa(b.Have), "sender", c.side(int(m.Side)))
 	id := "heartbeat"
@@ -1171,7 +1172,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		}
 		x.darkTickets(c)
 	}
-	e := x.event(c, m, KindMessage, "sealed records")
+	e := x.event(c, m, event.KindMessage, "sealed records")
 	if b.Records == 1 {
 		e.Name = "sealed record"
 	}
@@ -1187,7 +1188,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		c.badTag[side] = true
 		if c.data[side] > 0 && h == c.main && !c.missing {
 			// Records before it opened with the same key, so the key is the right one.
-			p := newProof([2]string{proofClientRecords, proofServerRecords}[side], Refuted,
+			p := newProof([2]string{proofClientRecords, proofServerRecords}[side], event.Refuted,
 				fmt.Sprintf("%s opened, but the next record does not fit the key that opened them", plural(int(c.data[side]), "record")),
 				field("opened before it", strconv.FormatInt(c.data[side], 10)))
 			c.main.prove(p)
@@ -1207,7 +1208,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		e.Brief = "Finished, encrypted: " + e.Brief
 		e.Says = append(e.Says, say("sealed-finished", e.Evidence, a))
 		id := [2]string{proofClientFin, proofServerFin}[side]
-		p := newProof(id, NotCheckable, "the message is encrypted and "+reason)
+		p := newProof(id, event.NotCheckable, "the message is encrypted and "+reason)
 		h.prove(p)
 		e.Proofs = append(e.Proofs, p)
 	case !h.is13() && b.Type == 21:
@@ -1236,8 +1237,8 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	if main := c.main; side == 1 && main.is13() && !main.fin[1] {
 		if _, ok := main.at.find("6b"); !ok {
 			main.at.set("6b", w)
-			if !c.settled.has(Step6b) {
-				x.mark(c, &e, Step6b)
+			if !c.settled.has(event.Step6b) {
+				x.mark(c, &e, event.Step6b)
 			}
 		}
 	}
@@ -1247,8 +1248,8 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		x.emit(c, e)
 		x.sealedSteps(c)
 		if side == 1 && h == c.main && h.finSealed[1] && x.flow(c).lasting() {
-			x.step(c, Step2)
-			x.step(c, Step6a)
+			x.step(c, event.Step2)
+			x.step(c, event.Step6a)
 		}
 		return
 	}
@@ -1260,14 +1261,14 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	if side == 0 {
 		x.emit(c, e)
 		x.sealedSteps(c)
-		x.step(c, Step4a)
+		x.step(c, event.Step4a)
 		return
 	}
 	x.sealedSteps(c)
-	x.step(c, Step6b)
-	x.mark(c, &e, Step7)
+	x.step(c, event.Step6b)
+	x.mark(c, &e, event.Step7)
 	x.emit(c, e)
-	x.step(c, Step8)
+	x.step(c, event.Step8)
 }
 
 // sealedSteps tells the steps that nobody can see in a sealed handshake of TLS 1.3.
@@ -1280,15 +1281,15 @@ func (x *Explainer) sealedSteps(c *conn) {
 		return
 	}
 	if !c.main.certSeen[1] {
-		x.step(c, Step2)
+		x.step(c, event.Step2)
 	}
 	if !x.flow(c).kem {
-		x.step(c, Step6a)
+		x.step(c, event.Step6a)
 	}
 	if c.dark[0] > 0 {
-		x.step(c, Step4a)
+		x.step(c, event.Step4a)
 		if x.flow(c).kem {
-			x.step(c, Step6a)
+			x.step(c, event.Step6a)
 		}
 	}
 }
@@ -1324,7 +1325,7 @@ func sealedWords(reason string) string {
 func (x *Explainer) malformed(c *conn, m *capture.Message, b *capture.Malformed) {
 	c.h.incomplete("a message before it is malformed")
 	c.unread[m.Side&1] = true
-	e := x.event(c, m, KindMessage, "malformed "+b.Where)
+	e := x.event(c, m, event.KindMessage, "malformed "+b.Where)
 	e.Brief = clip(b.Err)
 	e.Says = append(e.Says, say("malformed", e.Evidence, x.args(c).with("sender", c.side(int(m.Side)), "where", b.Where, "reason", clip(b.Err))))
 	x.emit(c, e)
@@ -1349,13 +1350,13 @@ func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
 	if c.data[side] > 0 && c.webGap == webWhole {
 		c.webGap = webBroken
 	}
-	e := x.event(c, m, KindMessage, "missing bytes")
-	e.Evidence = None
+	e := x.event(c, m, event.KindMessage, "missing bytes")
+	e.Evidence = event.None
 	e.Brief = fmt.Sprintf("%d bytes are %s", b.Len, where)
 	if b.Len == 1 {
 		e.Brief = "1 byte is " + where
 	}
-	e.Says = append(e.Says, say(id, None, x.args(c).with("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10))))
+	e.Says = append(e.Says, say(id, event.None, x.args(c).with("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10))))
 	x.emit(c, e)
 }
 
@@ -1367,7 +1368,7 @@ func (x *Explainer) opaque(c *conn, m *capture.Message, b *capture.Opaque) {
 		c.cut += b.Len
 	}
 	c.unread[m.Side&1] = true
-	e := x.event(c, m, KindMessage, "bytes not read")
+	e := x.event(c, m, event.KindMessage, "bytes not read")
 	e.Brief = plural(int(b.Len), "byte") + ": " + opaqueWords(b.Why)
 	if len(b.Preview) > 0 {
 		e.Fields = append(e.Fields, field("beginning", x.previewBytes(b.Preview)))

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/web"
 )
@@ -23,14 +24,14 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 			c.noTLS = "plain"
 		}
 	}
-	var e Event
+	var e event.Event
 	switch b := m.Body.(type) {
 	case *web.Head:
 		e = x.head(c, m, b)
 	case *web.Body:
 		e = x.webBody(c, m, b)
 	case *web.Frame:
-		e = x.event(c, m, KindMessage, "HTTP/2 "+clip(b.Type))
+		e = x.event(c, m, event.KindMessage, "HTTP/2 "+clip(b.Type))
 		for _, f := range b.Detail {
 			e.Fields = append(e.Fields, x.headerField(f.Name, f.Value))
 		}
@@ -38,7 +39,7 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 	case *web.WebSocket:
 		e = x.webSocket(c, m, b)
 	case *web.Switched:
-		e = x.event(c, m, KindMessage, "protocol switched")
+		e = x.event(c, m, event.KindMessage, "protocol switched")
 		protocol := clip(x.text(b.Protocol))
 		e.Brief = "to " + protocol
 		id := "switched"
@@ -47,7 +48,7 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 		}
 		e.Says = append(e.Says, say(id, e.Evidence, c.names().with("protocol", protocol)))
 	case *web.Unparsed:
-		e = x.event(c, m, KindMessage, "data that is not HTTP")
+		e = x.event(c, m, event.KindMessage, "data that is not HTTP")
 		e.Brief = plural(int(b.Len), "byte")
 		if b.Why != "not-http" {
 			e.Brief += ": " + clip(b.Why)
@@ -64,12 +65,12 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 	x.emit(c, e)
 }
 
-func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) Event {
+func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 	name := "HTTP response"
 	if b.Request {
 		name = "HTTP request"
 	}
-	e := x.event(c, m, KindMessage, name)
+	e := x.event(c, m, event.KindMessage, name)
 	plain := c.noTLS == "plain"
 	var a args
 	if !m.Inner || plain || !c.httpHead || !c.responded {
@@ -82,10 +83,10 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) Event {
 		e.Fields = append(e.Fields, field("method", method), field("target", clipLong(x.target(b.Target))), field("protocol", b.Protocol))
 		if b.Connect != "" {
 			e.Brief += ", :protocol " + clip(x.text(b.Connect))
-			e.Fields = append(e.Fields, Field{":protocol", clip(x.text(b.Connect)), "what the stream is to carry (RFC 8441 4)"})
+			e.Fields = append(e.Fields, event.Field{Name: ":protocol", Value: clip(x.text(b.Connect)), Note: "what the stream is to carry (RFC 8441 4)"})
 		}
 		if b.Authority != "" {
-			e.Fields = append(e.Fields, Field{"authority", clip(x.header("host", b.Authority)), "the host that is meant"})
+			e.Fields = append(e.Fields, event.Field{Name: "authority", Value: clip(x.header("host", b.Authority)), Note: "the host that is meant"})
 		}
 	} else {
 		e.Brief = strings.TrimSpace(fmt.Sprintf("%d %s", b.Status, clip(x.text(b.Reason))))
@@ -95,7 +96,7 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) Event {
 		e.Fields = append(e.Fields, field("status", strconv.Itoa(b.Status)), field("protocol", b.Protocol))
 	}
 	if b.Protocol == "HTTP/2" {
-		e.Fields = append(e.Fields, Field{"stream", strconv.Itoa(int(b.Stream)), "one exchange among several on this connection"})
+		e.Fields = append(e.Fields, event.Field{Name: "stream", Value: strconv.Itoa(int(b.Stream)), Note: "one exchange among several on this connection"})
 		if b.Request {
 			c.streams.begin(b.Stream, e.Brief)
 		} else {
@@ -105,7 +106,7 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) Event {
 	if !b.Request {
 		e.Brief += x.grpcStatus(b.Fields)
 	}
-	e.HTTP = &HTTP{Exchange: b.Stream, Scheme: "https", Headers: len(b.Fields), Bodiless: b.EndsHere}
+	e.HTTP = &event.HTTP{Exchange: b.Stream, Scheme: "https", Headers: len(b.Fields), Bodiless: b.EndsHere}
 	if plain || !m.Inner {
 		e.HTTP.Scheme = "http"
 	}
@@ -287,14 +288,14 @@ func statusWords(status int) string {
 	}[status]
 }
 
-func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) Event {
+func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) event.Event {
 	name := "response body"
 	if b.Request {
 		name = "request body"
 	}
-	e := x.event(c, m, KindMessage, name)
+	e := x.event(c, m, event.KindMessage, name)
 	coding, kind := clip(x.text(b.Coding)), clip(x.header("content-type", b.Type))
-	e.HTTP = &HTTP{Exchange: b.Stream, Length: b.Len, Coding: coding, Type: kind, Whole: b.Complete}
+	e.HTTP = &event.HTTP{Exchange: b.Stream, Length: b.Len, Coding: coding, Type: kind, Whole: b.Complete}
 	parts := []string{plural(int(b.Len), "byte")}
 	if b.Type != "" {
 		parts = append(parts, kind)
@@ -314,7 +315,7 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) Event {
 	e.Brief += x.grpcStatus(b.Trailers)
 	e.Fields = append(e.Fields, field("length", plural(int(b.Len), "byte")+" as transferred"))
 	if b.Framing != "" {
-		e.Fields = append(e.Fields, Field{"framing", b.Framing, "how its end is found"})
+		e.Fields = append(e.Fields, event.Field{Name: "framing", Value: b.Framing, Note: "how its end is found"})
 	}
 	if b.Coding != "" {
 		e.Fields = append(e.Fields, field("content coding", coding))
@@ -366,7 +367,7 @@ func isText(b []byte) bool {
 }
 
 // frameBrief sums a frame up; fields are its own, as they may be shown.
-func frameBrief(b *web.Frame, fields []Field) string {
+func frameBrief(b *web.Frame, fields []event.Field) string {
 	var parts []string
 	if b.Ack {
 		parts = append(parts, "acknowledged")
@@ -383,12 +384,12 @@ func frameBrief(b *web.Frame, fields []Field) string {
 	return strings.Join(parts, ", ")
 }
 
-func (x *Explainer) webSocket(c *conn, m *capture.Message, b *web.WebSocket) Event {
+func (x *Explainer) webSocket(c *conn, m *capture.Message, b *web.WebSocket) event.Event {
 	kind := map[uint8]string{0: "continuation", 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}[b.Opcode]
 	if kind == "" {
 		kind = fmt.Sprintf("opcode %d", b.Opcode)
 	}
-	e := x.event(c, m, KindMessage, "WebSocket "+kind)
+	e := x.event(c, m, event.KindMessage, "WebSocket "+kind)
 	e.Brief = plural(int(b.Len), "byte")
 	if b.Code != 0 {
 		e.Brief += fmt.Sprintf(", code %d", b.Code)
@@ -397,7 +398,7 @@ func (x *Explainer) webSocket(c *conn, m *capture.Message, b *web.WebSocket) Eve
 		e.Fields = append(e.Fields, field("compressed", "permessage-deflate"))
 	}
 	if b.Masked {
-		e.Fields = append(e.Fields, Field{"masked", "yes", "not for secrecy: so that no machine on the way takes it for something else (RFC 6455 10.3)"})
+		e.Fields = append(e.Fields, event.Field{Name: "masked", Value: "yes", Note: "not for secrecy: so that no machine on the way takes it for something else (RFC 6455 10.3)"})
 	}
 	if len(b.Preview) > 0 {
 		begins, ok := "", false

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"explainer/annotate/event"
 	"explainer/ca"
 	"explainer/capture"
 )
@@ -66,7 +67,7 @@ func (x *Explainer) fact(m *capture.Message, f *capture.Fact) {
 // maxNotes bounds what a summary repeats of what the proxy noted.
 const maxNotes = 8
 
-func (s *session) note(says []Sentence) {
+func (s *session) note(says []event.Sentence) {
 	if len(s.notes) < maxNotes {
 		s.notes = append(s.notes, says...)
 	}
@@ -167,8 +168,8 @@ func (x *Explainer) quotable(f *capture.Fact) *capture.Fact {
 }
 
 // factEvent makes the event of a fact.
-func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Event, bool) {
-	e := Event{Kind: KindFact, Evidence: None, Time: at(m.Time).Format(timeFormat)}
+func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (event.Event, bool) {
+	e := event.Event{Kind: event.KindFact, Evidence: event.None, Time: at(m.Time).Format(timeFormat)}
 	a := args{
 		"host": or(clip(f.Host), "the host"), "addr": or(clip(f.Addr), "no address"), "detail": or(clip(f.Detail), "no reason given"), "outcome": f.Outcome,
 		"client": "the client", "server": "the server",
@@ -178,7 +179,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 	}
 	tell := func(name, id string) {
 		e.Name = name
-		e.Says = []Sentence{say(id, None, a)}
+		e.Says = []event.Sentence{say(id, event.None, a)}
 		e.Brief = e.Says[0].Text
 	}
 	switch f.Kind {
@@ -266,7 +267,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 		}
 		tell("the client's hello replayed", id)
 		if f.Done == "tunnelled" {
-			e.Says = append(e.Says, say("fact-replayed-tunnelled", None, a))
+			e.Says = append(e.Says, say("fact-replayed-tunnelled", event.None, a))
 		}
 		for _, name := range f.Found {
 			if len(e.Fields) < 60 {
@@ -294,7 +295,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 			e.Fields = append(e.Fields, field("found", clip(id)))
 		}
 		if f.Missing != "" {
-			e.Says = append(e.Says, say("fact-origin-remedy", None, args{"missing": clip(f.Missing)}))
+			e.Says = append(e.Says, say("fact-origin-remedy", event.None, args{"missing": clip(f.Missing)}))
 			e.Fields = append(e.Fields, field("missing", clip(f.Missing)))
 		}
 		if f.Done != "" {
@@ -325,19 +326,19 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 			a["faults"] = faultsWords(f.Found, or(hostOf(c), a["names"]), missingOf(c))
 			e.Brief += ", as bad as the origin's: " + a["faults"]
 		}
-		e.Says = []Sentence{say(id, None, a)}
+		e.Says = []event.Sentence{say(id, event.None, a)}
 		switch f.Addr {
 		case "textbook":
-			e.Says = append(e.Says, say("fact-leaf-key-textbook", None, a))
+			e.Says = append(e.Says, say("fact-leaf-key-textbook", event.None, a))
 		case "client":
-			e.Says = append(e.Says, say("fact-leaf-key-client", None, a))
+			e.Says = append(e.Says, say("fact-leaf-key-client", event.None, a))
 		case "length":
-			e.Says = append(e.Says, say("fact-leaf-key-length", None, a))
+			e.Says = append(e.Says, say("fact-leaf-key-length", event.None, a))
 		}
 		if f.Done == "stapled" {
-			e.Says = append(e.Says, say("fact-leaf-stapled", None, a))
+			e.Says = append(e.Says, say("fact-leaf-stapled", event.None, a))
 		}
-		e.Fields = []Field{{"SHA-256 of the certificate", hex.EncodeToString(clipBytes(f.Data, 32)), ""}, {"SHA-256 of the CA's", clip(f.Detail), "the authority that signed it"}}
+		e.Fields = []event.Field{{Name: "SHA-256 of the certificate", Value: hex.EncodeToString(clipBytes(f.Data, 32))}, {Name: "SHA-256 of the CA's", Value: clip(f.Detail), Note: "the authority that signed it"}}
 		if f.Outcome == "self-signed" || f.Detail == "" {
 			e.Fields = e.Fields[:1]
 		}
@@ -391,16 +392,16 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (Eve
 }
 
 // emEvent tells the recorded block of step 5, with the proofs that it makes possible.
-func (x *Explainer) emEvent(c *conn, f *capture.Fact, e *Event, a args) {
+func (x *Explainer) emEvent(c *conn, f *capture.Fact, e *event.Event, a args) {
 	e.Name = "block opened"
 	e.Brief = fmt.Sprintf("the proxy opened step 5 with its private key: %d bytes", len(f.Data))
-	e.Evidence = None
+	e.Evidence = event.None
 	id := "fact-em"
 	if f.Outcome == "bad-padding" {
 		id = "fact-em-bad"
 	}
-	e.Says = []Sentence{say(id, None, a.with("size", fmt.Sprint(len(f.Data))))}
-	e.Fields = []Field{field("block", x.secret(f.Data))}
+	e.Says = []event.Sentence{say(id, event.None, a.with("size", fmt.Sprint(len(f.Data))))}
+	e.Fields = []event.Field{field("block", x.secret(f.Data))}
 	if c == nil || c.main.cke == nil {
 		return // the proofs come with the ClientKeyExchange
 	}
@@ -411,19 +412,19 @@ func (x *Explainer) emEvent(c *conn, f *capture.Fact, e *Event, a args) {
 }
 
 // checkMinted compares the certificate on the wire with the one that the proxy says it made.
-func (x *Explainer) checkMinted(c *conn, h *hands, e *Event) {
+func (x *Explainer) checkMinted(c *conn, h *hands, e *event.Event) {
 	if len(c.minted.Data) != sha256.Size || h.leaf[1] == nil {
 		return
 	}
-	state, reason := Proven, ""
+	state, reason := event.Proven, ""
 	if string(h.leaf[1].hash[:]) != string(c.minted.Data) {
-		state, reason = Refuted, "the certificate on the wire is another one"
+		state, reason = event.Refuted, "the certificate on the wire is another one"
 	}
 	p := newProof(proofLeaf, state, reason, field("on the wire", hex.EncodeToString(h.leaf[1].hash[:])), field("noted", hex.EncodeToString(c.minted.Data)))
 	h.prove(p)
 	e.Proofs = append(e.Proofs, p)
-	if state == Proven {
-		e.Says = append(e.Says, say("certificate-minted", Recomputed, x.args(c)))
+	if state == event.Proven {
+		e.Says = append(e.Says, say("certificate-minted", event.Recomputed, x.args(c)))
 	}
 }
 

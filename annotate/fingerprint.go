@@ -1,6 +1,7 @@
 package annotate
 
 import (
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/fingerprint"
 	"explainer/capture/handshake"
@@ -13,7 +14,7 @@ const (
 )
 
 // fingerprints are those of a ClientHello of this handshake.
-func (h *hands) fingerprints(hello *handshake.ClientHello, t capture.Transport) []Field {
+func (h *hands) fingerprints(hello *handshake.ClientHello, t capture.Transport) []event.Field {
 	if h.printed != hello {
 		h.printed, h.prints = hello, clientFingerprints(hello, t)
 	}
@@ -21,20 +22,20 @@ func (h *hands) fingerprints(hello *handshake.ClientHello, t capture.Transport) 
 }
 
 // clientFingerprints are the names that tools give to a ClientHello.
-func clientFingerprints(h *handshake.ClientHello, t capture.Transport) []Field {
+func clientFingerprints(h *handshake.ClientHello, t capture.Transport) []event.Field {
 	over := map[capture.Transport]fingerprint.Transport{
 		capture.TransportTCP: fingerprint.TCP, capture.TransportQUIC: fingerprint.QUIC, capture.TransportDTLS: fingerprint.DTLS,
 	}[t]
 	ja4, _ := fingerprint.JA4(h, over)
 	ja3, _ := fingerprint.JA3(h)
-	return []Field{{"JA4", ja4, fingerprintNote}, {"JA3", ja3, "an older one of the same kind, which changes where a client shuffles its extensions"}}
+	return []event.Field{{Name: "JA4", Value: ja4, Note: fingerprintNote}, {Name: "JA3", Value: ja3, Note: "an older one of the same kind, which changes where a client shuffles its extensions"}}
 }
 
-func serverFingerprint(h *handshake.ServerHello) Field {
+func serverFingerprint(h *handshake.ServerHello) event.Field {
 	hash, _ := fingerprint.JA3S(h)
-	return Field{"JA3S", hash, ja3sNote}
+	return event.Field{Name: "JA3S", Value: hash, Note: ja3sNote}
 }
 
 // isFingerprint tells whether a fact of a summary is one of these; they are for
 // tools and for those who ask for every field.
-func isFingerprint(f Field) bool { return f.Name == "JA4" || f.Name == "JA3" || f.Name == "JA3S" }
+func isFingerprint(f event.Field) bool { return f.Name == "JA4" || f.Name == "JA3" || f.Name == "JA3S" }

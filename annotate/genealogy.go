@@ -2,6 +2,7 @@ package annotate
 
 import (
 	"bytes"
+	"explainer/annotate/event"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -294,18 +295,18 @@ func (l *link) sentence() string {
 }
 
 // unknownParent says why it cannot be told which connection is taken up.
-func (l *link) unknownParent(a args) (Sentence, bool) {
+func (l *link) unknownParent(a args) (event.Sentence, bool) {
 	switch {
 	case len(l.from) > 0:
-		return Sentence{}, false
+		return event.Sentence{}, false
 	case len(l.sealed) > 0:
 		var names []string
 		for _, n := range l.sealed[max(0, len(l.sealed)-4):] {
 			names = append(names, strconv.Itoa(n))
 		}
-		return say("lineage-sealed", Inferred, a.with("conns", oneOf(names, "and"))), true
+		return say("lineage-sealed", event.Inferred, a.with("conns", oneOf(names, "and"))), true
 	}
-	return say("lineage-not-here", Inferred, a), true
+	return say("lineage-not-here", event.Inferred, a), true
 }
 
 // oneOf joins names with commas and a last word.
@@ -334,19 +335,19 @@ func ago(d time.Duration) string {
 // behind says which certificate stands behind a connection that takes up an
 // earlier one, and when and where it was sent. No capture can show that it was
 // checked then.
-func (x *Explainer) behind(c *conn, h *hands, a args) Sentence {
+func (x *Explainer) behind(c *conn, h *hands, a args) event.Sentence {
 	if x.linkOf(h) == nil {
-		return say("step-4a-inherited", Inferred, a)
+		return say("step-4a-inherited", event.Inferred, a)
 	}
 	k := x.kinOf(c, h)
 	switch {
 	case k.keyless && !k.lost:
-		return say("step-4a-inherited-keyless", Inferred, a)
+		return say("step-4a-inherited-keyless", event.Inferred, a)
 	case k.certConn == 0:
 		if _, ok := h.link.one(); ok {
-			return say("step-4a-inherited-before", Inferred, a)
+			return say("step-4a-inherited-before", event.Inferred, a)
 		}
-		return say("step-4a-inherited", Inferred, a)
+		return say("step-4a-inherited", event.Inferred, a)
 	}
 	when := "at another time" // where clocks differ, as in files of several machines
 	if d := time.Duration(h.shAt - k.certAt); d >= 0 {
@@ -371,7 +372,7 @@ func (x *Explainer) behind(c *conn, h *hands, a args) Sentence {
 	if k.certOf == "" {
 		id = "step-4a-inherited-sealed"
 	}
-	return say(id, Inferred, a.with("when", when, "origin", origin, "certified", or(k.certOf, "an unknown name")))
+	return say(id, event.Inferred, a.with("when", when, "origin", origin, "certified", or(k.certOf, "an unknown name")))
 }
 
 // lineage tells, once, which connection this one takes up.
@@ -382,10 +383,10 @@ func (x *Explainer) lineage(c *conn, h *hands) {
 	}
 	c.kinTold = true
 	a := x.args(c)
-	e := x.event(c, nil, KindStep, "resumption")
-	e.Evidence = Inferred
+	e := x.event(c, nil, event.KindStep, "resumption")
+	e.Evidence = event.Inferred
 	e.Brief = "of " + a["earlier"]
-	e.Says = []Sentence{say(l.sentence(), Inferred, a)}
+	e.Says = []event.Sentence{say(l.sentence(), event.Inferred, a)}
 	if why, ok := l.unknownParent(a); ok {
 		e.Says = append(e.Says, why)
 	}
@@ -393,13 +394,13 @@ func (x *Explainer) lineage(c *conn, h *hands) {
 		i.child(c.n)
 		e.Fields = x.ticketAge(h, i)
 		if p, ok := x.sameMaster(h, i); ok {
-			e.Evidence = Recomputed
-			e.Says = append([]Sentence{say("resumed", Recomputed, a)}, e.Says...)
+			e.Evidence = event.Recomputed
+			e.Says = append([]event.Sentence{say("resumed", event.Recomputed, a)}, e.Says...)
 			e.Proofs = append(e.Proofs, p)
 		}
 	}
 	if l.how == "psk" {
-		p := newProof(proofPSK, NotCheckable, "the secret is derived from the resumption master secret of the earlier connection, which is in no key log line; so neither it nor the checksum (binder) in the hello can be computed again")
+		p := newProof(proofPSK, event.NotCheckable, "the secret is derived from the resumption master secret of the earlier connection, which is in no key log line; so neither it nor the checksum (binder) in the hello can be computed again")
 		h.prove(p)
 		e.Proofs = append(e.Proofs, p)
 	}
@@ -408,29 +409,29 @@ func (x *Explainer) lineage(c *conn, h *hands) {
 }
 
 // sameMaster compares the master secrets where both are logged.
-func (x *Explainer) sameMaster(h *hands, i issued) (Proof, bool) {
+func (x *Explainer) sameMaster(h *hands, i issued) (event.Proof, bool) {
 	own, old := h.secrets["CLIENT_RANDOM"], i.master()
 	if h.is13() || own == nil || old == nil {
-		return Proof{}, false
+		return event.Proof{}, false
 	}
-	state, reason := Proven, ""
+	state, reason := event.Proven, ""
 	if !bytes.Equal(own, old) {
-		state, reason = Refuted, "the two master secrets differ"
+		state, reason = event.Refuted, "the two master secrets differ"
 	}
 	p := newProof(proofResumed, state, reason, field("earlier connection", strconv.Itoa(i.conn)), field("its master secret", x.secret(old)), field("this one's", x.secret(own)))
 	h.prove(p)
-	h.link.proven = state == Proven
+	h.link.proven = state == event.Proven
 	return p, true
 }
 
 // ticketAge compares the age of a ticket of TLS 1.3 that the client states with
 // that by the clock of the capture (RFC 8446 4.2.11.1).
-func (x *Explainer) ticketAge(h *hands, i issued) []Field {
+func (x *Explainer) ticketAge(h *hands, i issued) []event.Field {
 	if i.kind != 't' {
 		return nil
 	}
 	passed := time.Duration(h.chAt - i.at)
-	f := Field{Name: "age of the ticket", Value: passed.Round(time.Millisecond).String() + " by the packets"}
+	f := event.Field{Name: "age of the ticket", Value: passed.Round(time.Millisecond).String() + " by the packets"}
 	if psk := h.ch.PSK(); psk != nil && h.is13() {
 		if n, ok := h.sh.SelectedPSK(); ok && int(n) < len(psk.Identities) {
 			stated := time.Duration(psk.Identities[n].ObfuscatedTicketAge-i.ageAdd) * time.Millisecond
@@ -441,15 +442,15 @@ func (x *Explainer) ticketAge(h *hands, i issued) []Field {
 	if i.lifetime > 0 && passed > time.Duration(i.lifetime)*time.Second {
 		f.Note = strings.TrimPrefix(f.Note+"; the server had given it "+seconds(i.lifetime)+" only", "; ")
 	}
-	return []Field{f}
+	return []event.Field{f}
 }
 
 // takenUp adds, to a Finished that holds under the master secret of an earlier
 // connection alone, the proof that this connection uses that secret. Of several
 // connections that it could be it was the one whose secret that is.
-func (x *Explainer) takenUp(c *conn, h *hands, e *Event, fin Proof) {
+func (x *Explainer) takenUp(c *conn, h *hands, e *event.Event, fin event.Proof) {
 	l := x.linkOf(h)
-	if l == nil || h.is13() || fin.State != Proven || h.secrets["CLIENT_RANDOM"] != nil || h.has(proofResumed) {
+	if l == nil || h.is13() || fin.State != event.Proven || h.secrets["CLIENT_RANDOM"] != nil || h.has(proofResumed) {
 		return
 	}
 	var fits []issued
@@ -464,11 +465,11 @@ func (x *Explainer) takenUp(c *conn, h *hands, e *Event, fin Proof) {
 	i := fits[0]
 	found := len(l.from) > 1
 	l.from, l.proven = fits, true
-	p := newProof(proofResumed, Proven, "", field("earlier connection", strconv.Itoa(i.conn)), field("its master secret", x.secret(i.master())), field("what it makes", "the Finished of this connection, byte for byte"))
+	p := newProof(proofResumed, event.Proven, "", field("earlier connection", strconv.Itoa(i.conn)), field("its master secret", x.secret(i.master())), field("what it makes", "the Finished of this connection, byte for byte"))
 	h.prove(p)
 	e.Proofs = append(e.Proofs, p)
 	if found {
-		e.Says = append(e.Says, say("resumed", Recomputed, x.args(c)))
+		e.Says = append(e.Says, say("resumed", event.Recomputed, x.args(c)))
 		i.child(c.n)
 	}
 	for j := range x.kinship {
@@ -485,30 +486,19 @@ func (i issued) child(conn int) {
 	}
 }
 
-// Parent says whose secret a connection takes up.
-type Parent struct {
-	How         string `json:"how"`                   // "session-id", "ticket", "psk", or "external-psk", which is inferred
-	State       string `json:"state"`                 // "known", "ambiguous", "sealed" (its ticket may have passed encrypted), "not-here" or "none"
-	Conns       []int  `json:"conns,omitempty"`       // the connection; several where it is ambiguous, or may have been sealed
-	Chain       []int  `json:"chain,omitempty"`       // of a known one: it, the one that it takes up itself, and so on
-	Certificate int    `json:"certificate,omitempty"` // connection in which the certificate was sent that stands behind all this
-	Sent        string `json:"sent,omitempty"`        // when that was, RFC 3339
-	Proven      bool   `json:"proven,omitempty"`      // both use one master secret, by mathematics
-}
-
 // parent is the machine's form of a link.
-func (x *Explainer) parent(c *conn) *Parent {
+func (x *Explainer) parent(c *conn) *event.Parent {
 	h := c.main
 	l := x.linkOf(h)
 	if l == nil {
 		if h.sh != nil && h.is13() && x.external(h) {
 			if _, psk := h.sh.SelectedPSK(); psk {
-				return &Parent{How: "external-psk", State: "none"}
+				return &event.Parent{How: "external-psk", State: "none"}
 			}
 		}
 		return nil
 	}
-	p := &Parent{How: l.how, State: "known", Proven: l.proven}
+	p := &event.Parent{How: l.how, State: "known", Proven: l.proven}
 	for _, i := range l.from {
 		p.Conns = append(p.Conns, i.conn)
 	}
@@ -537,24 +527,15 @@ func (c *conn) children() []int {
 	return slices.Clone(c.main.kin.children)
 }
 
-// A Kin is a connection in the genealogy of a capture.
-type Kin struct {
-	Conn   int    `json:"conn"`
-	Depth  int    `json:"depth,omitempty"` // generations below the first of its line
-	Host   string `json:"host,omitempty"`
-	Time   string `json:"time,omitempty"` // of its ServerHello, RFC 3339
-	How    string `json:"how,omitempty"`  // as in Parent, absent for the first of a line
-	State  string `json:"state,omitempty"`
-	Parent int    `json:"parent,omitempty"`
-	Later  string `json:"later,omitempty"` // time since its parent's ServerHello, in words
-	Proven bool   `json:"proven,omitempty"`
-
+// A relative is a connection of the genealogy and when it took up another.
+type relative struct {
+	event.Kin
 	at int64
 }
 
 // family notes that a connection takes up another.
 func (x *Explainer) family(c *conn, h *hands, l *link) {
-	k := Kin{Conn: c.n, Host: c.session.host, Time: at(h.shAt).Format(time.RFC3339Nano), How: l.how, State: "known", Proven: l.proven, at: h.shAt}
+	k := relative{event.Kin{Conn: c.n, Host: c.session.host, Time: at(h.shAt).Format(time.RFC3339Nano), How: l.how, State: "known", Proven: l.proven}, h.shAt}
 	x.kinOf(c, h)
 	i, ok := l.one()
 	switch {
@@ -571,8 +552,8 @@ func (x *Explainer) family(c *conn, h *hands, l *link) {
 		x.kinMore++
 		return
 	}
-	if ok && i.kin != nil && !slices.ContainsFunc(x.kinship, func(k Kin) bool { return k.Conn == i.conn }) {
-		first := Kin{Conn: i.conn, Host: k.Host, at: i.at}
+	if ok && i.kin != nil && !slices.ContainsFunc(x.kinship, func(k relative) bool { return k.Conn == i.conn }) {
+		first := relative{event.Kin{Conn: i.conn, Host: k.Host}, i.at}
 		if i.kin.certConn == i.conn {
 			first.at = i.kin.certAt
 		}
@@ -584,7 +565,7 @@ func (x *Explainer) family(c *conn, h *hands, l *link) {
 
 // genealogy is the event that tells which connections take up which; ok tells
 // whether there is anything to tell.
-func (x *Explainer) genealogy() (e Event, ok bool) {
+func (x *Explainer) genealogy() (e event.Event, ok bool) {
 	if len(x.kinship) == 0 {
 		return e, false
 	}
@@ -601,7 +582,7 @@ func (x *Explainer) genealogy() (e Event, ok bool) {
 			first = append(first, i)
 		}
 	}
-	var lines []Kin
+	var lines []event.Kin
 	stack := make([][2]int, 0, len(first))
 	push := func(list []int, depth int) {
 		for i := len(list) - 1; i >= 0; i-- {
@@ -619,7 +600,7 @@ func (x *Explainer) genealogy() (e Event, ok bool) {
 				k.Later = ago(d)
 			}
 		}
-		lines = append(lines, k)
+		lines = append(lines, k.Kin)
 		push(below[k.Conn], top[1]+1)
 	}
 	resumed := 0
@@ -628,11 +609,11 @@ func (x *Explainer) genealogy() (e Event, ok bool) {
 			resumed++
 		}
 	}
-	e = Event{Kind: KindGenealogy, Name: "genealogy", Genealogy: lines}
+	e = event.Event{Kind: event.KindGenealogy, Name: "genealogy", Genealogy: lines}
 	a := args{"count": plural(resumed+x.kinMore, "connection"), "more": plural(x.kinMore, "connection")}
-	e.Says = []Sentence{say("genealogy", None, a)}
+	e.Says = []event.Sentence{say("genealogy", event.None, a)}
 	if x.kinMore > 0 {
-		e.Says = append(e.Says, say("genealogy-more", None, a))
+		e.Says = append(e.Says, say("genealogy-more", event.None, a))
 	}
 	e.Brief = e.Says[0].Text
 	return e, true

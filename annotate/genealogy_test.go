@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/capture"
 )
 
@@ -43,7 +44,7 @@ func apart(in []capture.Input, d time.Duration) []capture.Input {
 	return in
 }
 
-func legOf(t *testing.T, es []annotate.Event, conn int) annotate.Leg {
+func legOf(t *testing.T, es []event.Event, conn int) event.Leg {
 	t.Helper()
 	for _, l := range legs(es) {
 		if l.Conn == conn {
@@ -51,14 +52,14 @@ func legOf(t *testing.T, es []annotate.Event, conn int) annotate.Leg {
 		}
 	}
 	t.Fatalf("no summary of connection %d", conn)
-	return annotate.Leg{}
+	return event.Leg{}
 }
 
-func row(l annotate.Leg, s annotate.Step) string {
-	return l.Rows[slices.Index(annotate.Steps, s)].Says.Text
+func row(l event.Leg, s event.Step) string {
+	return l.Rows[slices.Index(event.Steps, s)].Says.Text
 }
 
-func render(t *testing.T, es []annotate.Event) string {
+func render(t *testing.T, es []event.Event) string {
 	t.Helper()
 	var b bytes.Buffer
 	text := annotate.NewText(&b)
@@ -86,16 +87,16 @@ func TestLineage(t *testing.T) {
 			if first.Parent != nil {
 				t.Errorf("the first one has a parent: %+v", first.Parent)
 			}
-			for i, l := range []annotate.Leg{second, third} {
+			for i, l := range []event.Leg{second, third} {
 				p := l.Parent
 				if p == nil || p.State != "known" || p.Certificate != 1 || !slices.Equal(p.Conns, []int{i + 1}) || !slices.Equal(p.Chain, []int{2, 1}[1-i:]) || p.Proven != (version == tls.VersionTLS12) {
 					t.Errorf("connection %d: %+v", i+2, p)
 				}
 			}
-			if got, want := row(second, annotate.Step4a), "was sent 2 minutes earlier, in connection 1;"; !strings.Contains(got, want) {
+			if got, want := row(second, event.Step4a), "was sent 2 minutes earlier, in connection 1;"; !strings.Contains(got, want) {
 				t.Errorf("%s; want %s", got, want)
 			}
-			if got, want := row(third, annotate.Step4a), "for shop.test, was sent 4 minutes earlier, in connection 1, by way of connection 2;"; !strings.Contains(got, want) {
+			if got, want := row(third, event.Step4a), "for shop.test, was sent 4 minutes earlier, in connection 1, by way of connection 2;"; !strings.Contains(got, want) {
 				t.Errorf("%s; want %s", got, want)
 			}
 			story := render(t, es)

@@ -1,12 +1,13 @@
 package annotate
 
 import (
+	"explainer/annotate/event"
 	"fmt"
 	"strings"
 )
 
 // genealogy writes which connections take up which, each below the one that it takes up.
-func (t *Text) genealogy(e *Event) {
+func (t *Text) genealogy(e *event.Event) {
 	t.line("")
 	t.rule("Genealogy")
 	for _, s := range e.Says {
@@ -15,13 +16,13 @@ func (t *Text) genealogy(e *Event) {
 	for _, k := range e.Genealogy {
 		// A line of resumptions can be longer than any terminal is wide.
 		indent := strings.Repeat("  ", 2+min(k.Depth, 12))
-		t.paragraph("", indent, k.words(), plain)
+		t.paragraph("", indent, kinWords(k), plain)
 	}
 	t.line("")
 }
 
-// words is a connection of the genealogy in a line.
-func (k Kin) words() string {
+// kinWords is a connection of the genealogy in a line.
+func kinWords(k event.Kin) string {
 	text := fmt.Sprintf("connection %d", k.Conn)
 	if k.Depth == 0 && k.Host != "" {
 		text += ", " + clean(k.Host)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"explainer/annotate/event"
 	"explainer/capture/printable"
 )
 
@@ -24,7 +25,7 @@ type HAR struct {
 	conns    map[int]*harConn
 	origins  map[int]string // session: address of the origin's leg
 	unasked  int            // responses whose request is not in the capture
-	overview *Overview
+	overview *event.Overview
 }
 
 // NewHAR returns a renderer that hands its entries to out.
@@ -57,18 +58,18 @@ type harOpen struct {
 }
 
 type harEntry struct {
-	StartedDateTime string       `json:"startedDateTime"`
-	Time            float64      `json:"time"` // milliseconds, as all times here
-	Request         harRequest   `json:"request"`
-	Response        harResponse  `json:"response"`
-	Cache           struct{}     `json:"cache"`
-	Timings         harTimings   `json:"timings"`
-	ServerIPAddress string       `json:"serverIPAddress,omitempty"`
-	Connection      string       `json:"connection,omitempty"`
-	Comment         string       `json:"comment,omitempty"`
-	Security        *harSecurity `json:"_securityDetails,omitempty"`
-	Packets         *Packets     `json:"_packets,omitempty"`
-	Exchange        uint32       `json:"_exchange,omitempty"`
+	StartedDateTime string         `json:"startedDateTime"`
+	Time            float64        `json:"time"` // milliseconds, as all times here
+	Request         harRequest     `json:"request"`
+	Response        harResponse    `json:"response"`
+	Cache           struct{}       `json:"cache"`
+	Timings         harTimings     `json:"timings"`
+	ServerIPAddress string         `json:"serverIPAddress,omitempty"`
+	Connection      string         `json:"connection,omitempty"`
+	Comment         string         `json:"comment,omitempty"`
+	Security        *harSecurity   `json:"_securityDetails,omitempty"`
+	Packets         *event.Packets `json:"_packets,omitempty"`
+	Exchange        uint32         `json:"_exchange,omitempty"`
 }
 
 type harRequest struct {
@@ -143,16 +144,16 @@ type harSecurity struct {
 }
 
 // Event takes the next event.
-func (h *HAR) Event(e *Event) error {
+func (h *HAR) Event(e *event.Event) error {
 	if e.Overview != nil {
 		h.overview = e.Overview
 	}
-	if e.Conn == 0 || e.Kind == KindSummary {
+	if e.Conn == 0 || e.Kind == event.KindSummary {
 		return nil
 	}
 	at, _ := time.Parse(time.RFC3339Nano, e.Time)
 	c := h.conns[e.Conn]
-	if e.Kind == KindConnection {
+	if e.Kind == event.KindConnection {
 		c = &harConn{began: at, open: map[uint32]*harOpen{}}
 		// "from to to", and perhaps more behind a comma
 		_, to, _ := strings.Cut(e.Brief, " to ")
@@ -166,13 +167,13 @@ func (h *HAR) Event(e *Event) error {
 	}
 	if e.Leg == "origin" {
 		h.origins[e.Session] = c.server
-		if e.Kind == KindEnd {
+		if e.Kind == event.KindEnd {
 			delete(h.conns, e.Conn)
 		}
 		return nil
 	}
 	switch {
-	case e.Kind == KindEnd:
+	case e.Kind == event.KindEnd:
 		for _, n := range slices.Sorted(maps.Keys(c.open)) {
 			if err := h.done(e, c, n); err != nil {
 				return err
@@ -180,7 +181,7 @@ func (h *HAR) Event(e *Event) error {
 		}
 		delete(h.conns, e.Conn)
 		delete(h.origins, e.Session)
-	case e.Kind != KindMessage:
+	case e.Kind != event.KindMessage:
 	case e.Name == "ClientHello" && !c.tls:
 		c.hello, c.tls = at, true
 	case e.Name == "ServerHello":
@@ -196,7 +197,7 @@ func (h *HAR) Event(e *Event) error {
 }
 
 // web takes a head or a body.
-func (h *HAR) web(e *Event, c *harConn, at time.Time) error {
+func (h *HAR) web(e *event.Event, c *harConn, at time.Time) error {
 	n := e.HTTP.Exchange
 	x := c.open[n]
 	head := e.Fields[:max(0, len(e.Fields)-e.HTTP.Headers)]
@@ -287,7 +288,7 @@ func (h *HAR) web(e *Event, c *harConn, at time.Time) error {
 // maxPreview is how many bytes of a body the events have at most.
 const maxPreview = 512
 
-func (x *harOpen) seen(e *Event, at time.Time) {
+func (x *harOpen) seen(e *event.Event, at time.Time) {
 	x.last = at
 	if e.Packets != nil {
 		if x.packets[0] == 0 {
@@ -297,7 +298,7 @@ func (x *harOpen) seen(e *Event, at time.Time) {
 	}
 }
 
-func (h *HAR) request(e *Event, c *harConn, head []Field) harRequest {
+func (h *HAR) request(e *event.Event, c *harConn, head []event.Field) harRequest {
 	r := harRequest{
 		Method: fieldOf(head, "method"), HTTPVersion: fieldOf(head, "protocol"), Headers: pairs(e), HeadersSize: -1, BodySize: -1,
 		Cookies: []harCookie{}, QueryString: []harPair{},
@@ -341,7 +342,7 @@ func (h *HAR) request(e *Event, c *harConn, head []Field) harRequest {
 	return r
 }
 
-func (h *HAR) response(e *Event, head []Field, status int) harResponse {
+func (h *HAR) response(e *event.Event, head []event.Field, status int) harResponse {
 	r := harResponse{
 		Status: status, HTTPVersion: fieldOf(head, "protocol"), Headers: pairs(e), HeadersSize: -1, BodySize: -1,
 		Cookies: []harCookie{}, Content: harContent{MimeType: "x-unknown"},
@@ -394,7 +395,7 @@ func setCookie(value string) harCookie {
 }
 
 // pairs are the header fields of a head.
-func pairs(e *Event) []harPair {
+func pairs(e *event.Event) []harPair {
 	out := []harPair{}
 	for _, f := range e.Fields[max(0, len(e.Fields)-e.HTTP.Headers):] {
 		out = append(out, harPair{f.Name, f.Value})
@@ -402,7 +403,7 @@ func pairs(e *Event) []harPair {
 	return out
 }
 
-func fieldOf(fields []Field, name string) string {
+func fieldOf(fields []event.Field, name string) string {
 	for _, f := range fields {
 		if f.Name == name {
 			return f.Value
@@ -432,14 +433,14 @@ func unescape(s string) string {
 }
 
 // done hands on an exchange.
-func (h *HAR) done(e *Event, c *harConn, n uint32) error {
+func (h *HAR) done(e *event.Event, c *harConn, n uint32) error {
 	x := c.open[n]
 	delete(c.open, n)
 	if origin := h.origins[x.session]; origin != "" {
 		x.entry.ServerIPAddress = origin
 	}
 	if x.packets[0] != 0 {
-		x.entry.Packets = &Packets{x.packets[0], x.packets[1]}
+		x.entry.Packets = &event.Packets{First: x.packets[0], Last: x.packets[1]}
 	}
 	t := harTimings{Blocked: -1, DNS: -1, Connect: -1, SSL: -1}
 	began := x.asked
@@ -525,7 +526,7 @@ func (h *HAR) comment() string {
 	var parts []string
 	if o := h.overview; o != nil {
 		for _, s := range o.States {
-			if s.Name == StateSealed || s.Name == StatePartly {
+			if s.Name == event.StateSealed || s.Name == event.StatePartly {
 				parts = append(parts, plural(s.N, "connection")+" "+stateWords(s.Name))
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"explainer/annotate/event"
 	"explainer/annotate/mask"
 	"explainer/ca"
 	"explainer/capture"
@@ -59,13 +60,13 @@ type SeenAlert struct {
 
 // A Read is what whoever shows the case reads of the client's.
 type Read struct {
-	Method  string  `json:"method,omitempty"`
-	Target  string  `json:"target,omitempty"`
-	Host    string  `json:"host,omitempty"`
-	Headers []Field `json:"headers,omitempty"` // those with credentials, masked
-	Body    int64   `json:"body,omitempty"`    // bytes
-	Text    string  `json:"text,omitempty"`    // the body's beginning, masked
-	Other   string  `json:"other,omitempty"`   // the beginning of what is no HTTP, masked
+	Method  string        `json:"method,omitempty"`
+	Target  string        `json:"target,omitempty"`
+	Host    string        `json:"host,omitempty"`
+	Headers []event.Field `json:"headers,omitempty"` // those with credentials, masked
+	Body    int64         `json:"body,omitempty"`    // bytes
+	Text    string        `json:"text,omitempty"`    // the body's beginning, masked
+	Other   string        `json:"other,omitempty"`   // the beginning of what is no HTTP, masked
 }
 
 // A Trial is what one connection, or one run of several, or several runs of one case came to.
@@ -73,16 +74,16 @@ type Trial struct {
 	Verdict CaseVerdict `json:"verdict"`
 	// Moment is what the client stopped in place of: "key-exchange", "finished" or
 	// "data"; "" where it did not.
-	Moment  string     `json:"moment,omitempty"`
-	Alert   *SeenAlert `json:"alert,omitempty"`    // nil: none but perhaps close_notify
-	Ended   string     `json:"ended,omitempty"`    // "alert", "close_notify", "fin" or "rst": the first that ended it
-	AfterMS float64    `json:"after_ms,omitempty"` // from our Certificate to the end or the first data, in milliseconds
-	Data    int64      `json:"data,omitempty"`     // bytes of application data that arrived
-	Read    []Read     `json:"read,omitempty"`
-	Offered string     `json:"offered,omitempty"` // TLS version that was agreed
-	WaitMS  float64    `json:"wait_ms,omitempty"` // of a client that completed the handshake and sent nothing: how long it kept the connection open, in milliseconds
-	Why     *Sentence  `json:"why,omitempty"`     // of not-tested, not-applicable and blocked
-	Conns   []int      `json:"conns,omitempty"`   // connections that this tells of, the one it tells first
+	Moment  string          `json:"moment,omitempty"`
+	Alert   *SeenAlert      `json:"alert,omitempty"`    // nil: none but perhaps close_notify
+	Ended   string          `json:"ended,omitempty"`    // "alert", "close_notify", "fin" or "rst": the first that ended it
+	AfterMS float64         `json:"after_ms,omitempty"` // from our Certificate to the end or the first data, in milliseconds
+	Data    int64           `json:"data,omitempty"`     // bytes of application data that arrived
+	Read    []Read          `json:"read,omitempty"`
+	Offered string          `json:"offered,omitempty"` // TLS version that was agreed
+	WaitMS  float64         `json:"wait_ms,omitempty"` // of a client that completed the handshake and sent nothing: how long it kept the connection open, in milliseconds
+	Why     *event.Sentence `json:"why,omitempty"`     // of not-tested, not-applicable and blocked
+	Conns   []int           `json:"conns,omitempty"`   // connections that this tells of, the one it tells first
 
 	nameless bool // its ClientHello named no host
 	control  bool // not tested because its control was refused, or could not be tested
@@ -471,7 +472,7 @@ func (c *judged) trial() Trial {
 	accepted := func() {
 		t.Verdict, t.Moment, t.Alert, t.Ended = acceptedAs(f), "", nil, ""
 	}
-	not := func(v CaseVerdict, id string, how Evidence, a args) {
+	not := func(v CaseVerdict, id string, how event.Evidence, a args) {
 		s := say(id, how, a)
 		t.Verdict, t.Why, t.Moment, t.Alert, t.Ended = v, &s, "", nil, ""
 	}
@@ -487,7 +488,7 @@ func (c *judged) trial() Trial {
 	switch {
 	case f != nil && f.Asked && c.cert && !c.asksStaple:
 		// A server sends none unasked.
-		not(NotApplicable, "case-staple-unasked", Clear, nil)
+		not(NotApplicable, "case-staple-unasked", event.Clear, nil)
 	case c.data > 0 || c.sealedData > 0:
 		accepted()
 		t.Data, t.Read = c.data, c.read
@@ -499,34 +500,34 @@ func (c *judged) trial() Trial {
 			t.Verdict = FalseStart
 		}
 	case c.fault == "" && c.plain != "":
-		not(NotTested, "case-plain-http", Inferred, args{"host": clip(c.plain)})
+		not(NotTested, "case-plain-http", event.Inferred, args{"host": clip(c.plain)})
 	case c.fault == "" && c.passed && !c.elsewhere:
-		not(NotTested, "case-no-tls", Inferred, nil)
+		not(NotTested, "case-no-tls", event.Inferred, nil)
 	case c.fault == "" && c.passed:
-		not(NotTested, "case-other-host", Inferred, args{"host": or(clip(c.connect), "another host"), "url": "{url}"})
+		not(NotTested, "case-other-host", event.Inferred, args{"host": or(clip(c.connect), "another host"), "url": "{url}"})
 	case strings.HasPrefix(c.closed, "the case ") && !c.cert:
-		not(NotTested, "case-cannot-serve", Inferred, args{"detail": clip(c.closed)})
+		not(NotTested, "case-cannot-serve", event.Inferred, args{"detail": clip(c.closed)})
 	case c.fault == "" && c.hello && c.connect == "":
-		not(NotTested, "case-tls-to-proxy", Inferred, args{"addr": "{addr}"})
+		not(NotTested, "case-tls-to-proxy", event.Inferred, args{"addr": "{addr}"})
 	case !c.hello || c.fault == "":
-		not(NotTested, "case-no-tls", Inferred, nil)
+		not(NotTested, "case-no-tls", event.Inferred, nil)
 	case !c.cert && c.ours != nil:
 		if c.ours.Number == 70 || c.ours.Number == 40 {
-			not(Blocked, "case-blocked", Inferred, args{"alert": alertWords(c.ours), "what": c.lacks()})
+			not(Blocked, "case-blocked", event.Inferred, args{"alert": alertWords(c.ours), "what": c.lacks()})
 		} else {
-			not(NotTested, "case-our-alert", Inferred, args{"alert": alertWords(c.ours)})
+			not(NotTested, "case-our-alert", event.Inferred, args{"alert": alertWords(c.ours)})
 		}
 	case !c.cert:
-		not(NotTested, "case-before-certificate", Inferred, nil)
+		not(NotTested, "case-before-certificate", event.Inferred, nil)
 	case c.ended == "" && c.killed && c.run.ended.Error != "":
-		not(NotTested, "case-not-run", Inferred, nil)
+		not(NotTested, "case-not-run", event.Inferred, nil)
 	case t.WaitMS > 0 && f != nil && f.Severity == ca.Control:
 		// Of a fault only the control tells whether silence is this client's way to go on.
 		accepted()
 	case c.ended == "" && c.killed:
-		not(NotTested, "case-hung", Inferred, args{"moment": momentOf(c)})
+		not(NotTested, "case-hung", event.Inferred, args{"moment": momentOf(c)})
 	case c.ended == "":
-		not(NotTested, "case-neither", Inferred, args{"moment": momentOf(c)})
+		not(NotTested, "case-neither", event.Inferred, args{"moment": momentOf(c)})
 	case c.clientDone:
 		t.Verdict = RefusedLate
 		after(c.endedAt)
@@ -594,13 +595,13 @@ func (j *Judge) judgeRun(r *checkRun) Trial {
 		case r.ended.Exit == 0:
 			id = "case-went-past"
 		}
-		s := say(id, Inferred, a)
+		s := say(id, event.Inferred, a)
 		worst.Why = &s
 		return worst
 	}
 	if r.fault == "downgrade-sentinel" && rank[worst.Verdict] > rank[Blocked] && !slices.ContainsFunc(r.conns, func(c *judged) bool { return c.offers13 }) {
 		// A server that has TLS 1.3 says so to every client that it answers with TLS 1.2 (RFC 8446 4.1.3).
-		s := say("case-no-downgrade", Clear, nil)
+		s := say("case-no-downgrade", event.Clear, nil)
 		worst = Trial{Verdict: NotApplicable, Why: &s, Conns: worst.Conns, Offered: worst.Offered}
 	}
 	// The connection that is told stands first.

@@ -5,17 +5,10 @@ import (
 	"fmt"
 	"strings"
 
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/handshake"
 )
-
-// A Part is a field of a message and where in the message it stands.
-type Part struct {
-	Name string `json:"name"`         // as the RFCs name the field
-	At   int    `json:"at"`           // offset of its first byte, the message's header at 0
-	Len  int    `json:"len"`          // bytes
-	Is   string `json:"is,omitempty"` // what a number in it stands for
-}
 
 // meaning says what a number in a field stands for.
 func meaning(field string, b []byte) string {
@@ -42,7 +35,7 @@ func meaning(field string, b []byte) string {
 }
 
 // layout adds the bytes of a handshake message to its event, and which of them are which field.
-func (x *Explainer) layout(e *Event, c *conn, h *hands, m *capture.Message, b handshake.Message) {
+func (x *Explainer) layout(e *event.Event, c *conn, h *hands, m *capture.Message, b handshake.Message) {
 	if !x.Bytes || m.Raw == nil || c.c.Transport == capture.TransportDTLS {
 		return // its header is another
 	}
@@ -60,7 +53,7 @@ func (x *Explainer) layout(e *Event, c *conn, h *hands, m *capture.Message, b ha
 			continue // what is in an extension that is not read further is the extension's data
 		}
 		last = p
-		e.Layout = append(e.Layout, Part{p.Name, p.Start, p.End - p.Start, meaning(p.Name, m.Raw[p.Start:p.End])})
+		e.Layout = append(e.Layout, event.Part{Name: p.Name, At: p.Start, Len: p.End - p.Start, Is: meaning(p.Name, m.Raw[p.Start:p.End])})
 	}
 }
 
@@ -68,7 +61,7 @@ func (x *Explainer) layout(e *Event, c *conn, h *hands, m *capture.Message, b ha
 const maxPartRows = 8
 
 // bytes writes the bytes of a message, field by field.
-func (t *Text) bytes(e *Event) {
+func (t *Text) bytes(e *event.Event) {
 	raw, err := hex.DecodeString(e.Raw)
 	if err != nil || len(raw) == 0 {
 		return

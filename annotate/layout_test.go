@@ -1,6 +1,7 @@
 package annotate
 
 import (
+	"explainer/annotate/event"
 	"strings"
 	"testing"
 )
@@ -10,8 +11,8 @@ func TestBytes(t *testing.T) {
 	var out strings.Builder
 	text := NewText(&out)
 	text.Width, text.Messages = 120, true
-	text.Event(&Event{Kind: KindMessage, Name: "CertificateVerify", Raw: "0f000008" + "0804" + "0004" + "01020304", Layout: []Part{
-		{"msg_type", 0, 1, "CertificateVerify"}, {"length", 1, 3, ""}, {"algorithm", 4, 2, "rsa_pss_rsae_sha256"}, {"signature length", 6, 2, ""}, {"signature", 8, 4, ""},
+	text.Event(&event.Event{Kind: event.KindMessage, Name: "CertificateVerify", Raw: "0f000008" + "0804" + "0004" + "01020304", Layout: []event.Part{
+		{Name: "msg_type", At: 0, Len: 1, Is: "CertificateVerify"}, {Name: "length", At: 1, Len: 3, Is: ""}, {Name: "algorithm", At: 4, Len: 2, Is: "rsa_pss_rsae_sha256"}, {Name: "signature length", At: 6, Len: 2, Is: ""}, {Name: "signature", At: 8, Len: 4, Is: ""},
 	}})
 	text.Flush()
 	var got []string

@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/web"
@@ -44,7 +45,7 @@ func TestMarkup(t *testing.T) {
 	for name, m := range markups {
 		t.Run(name, func(t *testing.T) {
 			cert := bytes.ReplaceAll(der, []byte(place), []byte((m + strings.Repeat(".", len(place)))[:len(place)]))
-			var events []annotate.Event
+			var events []event.Event
 			x := &annotate.Explainer{Bytes: true}
 			now := int64(0)
 			conns := map[int]*capture.Conn{}
@@ -91,13 +92,13 @@ func TestMarkup(t *testing.T) {
 
 			var survey annotate.Survey
 			var line, blocks, archive bytes.Buffer
-			jsonOut := annotate.NewJSON(&line)
+			jsonOut := event.NewJSON(&line)
 			var comments annotate.Comments
 			texts := map[string]string{}
 			for i := range events {
 				survey.Add(&events[i])
 			}
-			events = append(events, *survey.Overview(annotate.File{Files: 1}))
+			events = append(events, *survey.Overview(event.File{Files: 1}))
 			har := annotate.NewHAR(func(_ int, _ time.Time, entry []byte) error { archive.Write(append(entry, '\n')); return nil })
 			for _, width := range []int{0, 60} {
 				for _, messages := range []bool{false, true} {
@@ -176,7 +177,7 @@ func TestMarkup(t *testing.T) {
 			}
 			// JSON says what the events hold.
 			n := 0
-			if err := annotate.ReadJSON(&line, func(e *annotate.Event) error {
+			if err := event.ReadJSON(&line, func(e *event.Event) error {
 				for i, f := range e.Fields {
 					if want := strings.ToValidUTF8(events[n].Fields[i].Value, "\ufffd"); f.Value != want && utf8.ValidString(events[n].Fields[i].Value) {
 						t.Errorf("%s: %q, not %q", f.Name, f.Value, want)

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 
+	"explainer/annotate/event"
 	"explainer/annotate/mask"
 )
 
@@ -20,7 +21,7 @@ func (x *Explainer) header(name, value string) string {
 }
 
 // headerField is a header field as it may be shown.
-func (x *Explainer) headerField(name, value string) Field {
+func (x *Explainer) headerField(name, value string) event.Field {
 	if x.ShowSecrets {
 		return field(clip(name), clipLong(value))
 	}

@@ -1,12 +1,15 @@
 package annotate
 
-import "testing"
+import (
+	"explainer/annotate/event"
+	"testing"
+)
 
 // TestOddConnections: what happens many times in many connections is counted once for each.
 func TestOddConnections(t *testing.T) {
 	var s Survey
 	for conn := 1; conn <= 30; conn++ {
-		s.Add(&Event{Kind: KindConnection, Conn: conn, Session: conn})
+		s.Add(&event.Event{Kind: event.KindConnection, Conn: conn, Session: conn})
 	}
 	for range 3 {
 		for conn := 1; conn <= 30; conn++ {

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"explainer/annotate"
+	"explainer/annotate/event"
 )
 
 // TestSSL30 proves the Finished messages of SSL 3.0 in every suite that is opened.
@@ -26,9 +26,9 @@ func TestSSL30(t *testing.T) {
 					continue
 				}
 				switch p.State {
-				case annotate.Proven:
+				case event.Proven:
 					proven++
-				case annotate.Refuted:
+				case event.Refuted:
 					t.Errorf("%s: event %d: %s", name, e.N, p.Reason)
 				}
 			}

@@ -2,97 +2,13 @@ package annotate
 
 import (
 	"cmp"
+	"explainer/annotate/event"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
-
-// An Overview is what a capture comes to: the last event of its story. All
-// numbers are of connections unless they say otherwise.
-type Overview struct {
-	File        File         `json:"file"`
-	Begin       string       `json:"begin,omitempty"` // RFC 3339, UTC: of the first event and the last
-	End         string       `json:"end,omitempty"`
-	Connections int          `json:"connections"`
-	Sessions    int          `json:"sessions"`            // less than Connections where the proxy's two legs are one session
-	Protocols   []Count      `json:"protocols,omitempty"` // adds up to Connections; see Tally.Protocol
-	Secured     int          `json:"secured"`             // those of TLS, QUIC and DTLS
-	Versions    []Count      `json:"versions,omitempty"`  // adds up to Secured
-	Exchanges   []Count      `json:"key_exchanges,omitempty"`
-	Suites      []Count      `json:"suites,omitempty"`
-	ALPN        []Count      `json:"alpn,omitempty"`
-	Hosts       []Count      `json:"hosts,omitempty"`  // of sessions; the most frequent ones
-	Names       int          `json:"names"`            // how many different ones there are
-	Nameless    int          `json:"nameless"`         // sessions without one
-	States      []Count      `json:"states,omitempty"` // adds up to Secured; see Tally.State
-	Why         []Why        `json:"why,omitempty"`    // records that stayed sealed
-	WhyConns    []Count      `json:"why_connections,omitempty"`
-	Chains      []Count      `json:"chains,omitempty"` // server certificates that were checked here: "ok", "warned", "failed"
-	Resumed     int          `json:"resumed"`
-	Failed      []Count      `json:"failed,omitempty"`   // by step
-	GivenUp     int          `json:"given_up,omitempty"` // by their clients before the server had answered
-	Alerts      []Count      `json:"alerts,omitempty"`   // of alerts that could be read
-	Requests    int          `json:"requests"`           // HTTP messages, those of an origin leg not counted again
-	Responses   int          `json:"responses"`
-	Data        int64        `json:"data"`   // bytes of application data that were read
-	Proven      int          `json:"proven"` // proofs
-	Refuted     int          `json:"refuted"`
-	Unchecked   int          `json:"not_checkable"`
-	Refutations []Refutation `json:"refutations,omitempty"` // the first of them
-	Odd         []Odd        `json:"odd,omitempty"`
-	Lines       []Line       `json:"lines,omitempty"` // of all connections if they are at most 40, else of the first 40 that failed or of which something was refuted
-}
-
-// File is what a reader of captures knows of what it read.
-type File struct {
-	Own     bool    `json:"recording,omitempty"` // made by explainer
-	Files   int     `json:"files"`
-	Packets int     `json:"packets"`
-	Bytes   int64   `json:"bytes"`             // uncompressed
-	Skipped []Count `json:"skipped,omitempty"` // packets that say nothing about a connection, by reason
-}
-
-// A Count is how many there are of something.
-type Count struct {
-	Name string `json:"name"`
-	N    int    `json:"n"`
-}
-
-// A Refutation is a proof that did not hold.
-type Refutation struct {
-	Conn   int    `json:"conn"`
-	ID     string `json:"id"`
-	Claim  string `json:"claim"`
-	Reason string `json:"reason"`
-}
-
-// Odd is something that whoever reads the capture should look at.
-type Odd struct {
-	Says  Sentence `json:"says"`
-	N     int      `json:"n"`
-	Conns []int    `json:"conns,omitempty"` // the first of them
-}
-
-// A Line is a connection in one line.
-type Line struct {
-	Conn     int    `json:"conn"`
-	Session  int    `json:"session"`
-	Leg      string `json:"leg,omitempty"`
-	Host     string `json:"host,omitempty"`
-	Server   string `json:"server"`
-	Protocol string `json:"protocol"`
-	Version  string `json:"version,omitempty"`
-	Exchange string `json:"key_exchange,omitempty"`
-	State    string `json:"state,omitempty"`
-	Resumed  bool   `json:"resumed,omitempty"`
-	Requests int    `json:"requests,omitempty"`
-	Failed   Step   `json:"failed,omitempty"`
-	GivenUp  bool   `json:"given_up,omitempty"`
-	Cause    string `json:"cause,omitempty"`
-	Refuted  int    `json:"refuted,omitempty"`
-}
 
 const (
 	maxLines       = 40
@@ -106,7 +22,7 @@ const (
 // ready for use. It holds what it counts, and of a connection something only
 // while that is open.
 type Survey struct {
-	o         Overview
+	o         event.Overview
 	n         int // of the last event
 	begin     time.Time
 	end       time.Time
@@ -121,10 +37,10 @@ type Survey struct {
 	chains    counts
 	alerts    counts
 	whyConns  counts
-	why       map[string]Why
-	odd       map[string]*Odd
+	why       map[string]event.Why
+	odd       map[string]*event.Odd
 	values    map[string]args // of what is odd
-	bad       []Line          // that failed
+	bad       []event.Line    // that failed
 	open      map[int]*surveyed
 }
 
@@ -152,17 +68,17 @@ func (c *counts) add(name string, n int) {
 }
 
 // sorted lists them, the most frequent first.
-func (c counts) sorted() []Count {
-	var out []Count
+func (c counts) sorted() []event.Count {
+	var out []event.Count
 	for name, n := range c {
-		out = append(out, Count{name, n})
+		out = append(out, event.Count{Name: name, N: n})
 	}
-	slices.SortFunc(out, func(a, b Count) int { return cmp.Or(b.N-a.N, strings.Compare(a.Name, b.Name)) })
+	slices.SortFunc(out, func(a, b event.Count) int { return cmp.Or(b.N-a.N, strings.Compare(a.Name, b.Name)) })
 	return out
 }
 
 // SkippedCounts turns a reader's counts of packets that were passed over into an ordered list.
-func SkippedCounts(by map[string]int) []Count {
+func SkippedCounts(by map[string]int) []event.Count {
 	return counts(by).sorted()
 }
 
@@ -178,7 +94,7 @@ var oddOf = map[string]string{
 }
 
 // Add takes in the next event of the story.
-func (s *Survey) Add(e *Event) {
+func (s *Survey) Add(e *event.Event) {
 	s.n = max(s.n, e.N)
 	if at, err := time.Parse(time.RFC3339Nano, e.Time); err == nil {
 		if s.begin.IsZero() || at.Before(s.begin) {
@@ -190,26 +106,26 @@ func (s *Survey) Add(e *Event) {
 	}
 	for _, p := range e.Proofs {
 		switch p.State {
-		case Proven:
+		case event.Proven:
 			s.o.Proven++
-		case NotCheckable:
+		case event.NotCheckable:
 			s.o.Unchecked++
-		case Refuted:
+		case event.Refuted:
 			s.o.Refuted++
 			if len(s.o.Refutations) < maxRefutations {
-				s.o.Refutations = append(s.o.Refutations, Refutation{e.Conn, p.ID, p.Claim, p.Reason})
+				s.o.Refutations = append(s.o.Refutations, event.Refutation{Conn: e.Conn, ID: p.ID, Claim: p.Claim, Reason: p.Reason})
 			}
 		}
 	}
 	if e.Conn == 0 {
-		if e.Kind == KindFact && e.Name == "left out" {
+		if e.Kind == event.KindFact && e.Name == "left out" {
 			s.note("odd-left-out", 0, nil)
 		}
 		return
 	}
 	c := s.open[e.Conn]
 	if c == nil {
-		if e.Kind != KindConnection {
+		if e.Kind != event.KindConnection {
 			return // what the proxy still had to say
 		}
 		if s.open == nil {
@@ -220,7 +136,7 @@ func (s *Survey) Add(e *Event) {
 		s.o.Connections++
 	}
 	for _, p := range e.Proofs {
-		if p.State == Refuted {
+		if p.State == event.Refuted {
 			c.refuted++
 		}
 	}
@@ -246,7 +162,7 @@ func (s *Survey) Add(e *Event) {
 		if e.Leg != "origin" && !c.tunnel {
 			s.o.Responses++
 		}
-	case e.Kind == KindMessage && e.Name == "Alert":
+	case e.Kind == event.KindMessage && e.Name == "Alert":
 		s.alerts.add(fmt.Sprintf("%s of the %s", e.Brief, e.From), 1)
 	case e.Tally != nil:
 		s.ended(e, c)
@@ -255,7 +171,7 @@ func (s *Survey) Add(e *Event) {
 }
 
 // chain counts a server's certificate that was checked.
-func (s *Survey) chain(e *Event) {
+func (s *Survey) chain(e *event.Event) {
 	outcome := "ok"
 	for _, c := range e.Checks {
 		switch {
@@ -317,12 +233,12 @@ func (s *Survey) note(id string, conn int, a args) {
 	o := s.odd[key]
 	if o == nil {
 		if s.odd == nil {
-			s.odd, s.values = make(map[string]*Odd), make(map[string]args)
+			s.odd, s.values = make(map[string]*event.Odd), make(map[string]args)
 		}
 		if len(s.odd) >= 100 {
 			return
 		}
-		o = &Odd{}
+		o = &event.Odd{}
 		s.odd[key], s.values[key] = o, a.with("id", id)
 	}
 	if c := s.open[conn]; c != nil { // it may happen many times in one connection
@@ -341,11 +257,11 @@ func (s *Survey) note(id string, conn int, a args) {
 }
 
 // ended counts a connection that is over.
-func (s *Survey) ended(e *Event, c *surveyed) {
+func (s *Survey) ended(e *event.Event, c *surveyed) {
 	t := e.Tally
 	s.protocols.add(t.Protocol, 1)
 	s.o.Data += t.Data[0] + t.Data[1]
-	line := Line{
+	line := event.Line{
 		Conn: e.Conn, Session: e.Session, Leg: e.Leg, Host: e.Host, Server: t.Server, Protocol: t.Protocol, Version: t.Version,
 		State: t.State, Resumed: t.Resumed, Requests: c.requests, Failed: t.Failed, GivenUp: t.GivenUp, Cause: t.Cause, Refuted: c.refuted,
 	}
@@ -373,15 +289,15 @@ func (s *Survey) ended(e *Event, c *surveyed) {
 		s.note("odd-midstream", e.Conn, nil)
 	}
 	switch t.Protocol {
-	case ProtocolHTTP:
+	case event.ProtocolHTTP:
 		s.note("odd-plain-http", e.Conn, nil)
-	case ProtocolQUIC:
+	case event.ProtocolQUIC:
 		s.note("odd-quic", e.Conn, nil)
-	case ProtocolDTLS:
+	case event.ProtocolDTLS:
 		s.note("odd-dtls", e.Conn, nil)
 	}
 	switch t.Protocol {
-	case ProtocolTLS, ProtocolQUIC, ProtocolDTLS:
+	case event.ProtocolTLS, event.ProtocolQUIC, event.ProtocolDTLS:
 		line.Exchange = exchangeOf(t)
 		s.secured(e.Conn, t, line.Exchange)
 	}
@@ -394,12 +310,12 @@ func (s *Survey) ended(e *Event, c *surveyed) {
 }
 
 // secured counts a connection of TLS, QUIC or DTLS.
-func (s *Survey) secured(conn int, t *Tally, exchange string) {
+func (s *Survey) secured(conn int, t *event.Tally, exchange string) {
 	s.o.Secured++
 	s.states.add(t.State, 1)
 	for _, w := range t.Why {
 		if s.why == nil {
-			s.why = make(map[string]Why)
+			s.why = make(map[string]event.Why)
 		}
 		sum := s.why[w.Reason]
 		sum.Reason, sum.Words, sum.Records = w.Reason, w.Words, sum.Records+w.Records
@@ -430,7 +346,7 @@ func (s *Survey) secured(conn int, t *Tally, exchange string) {
 	}
 	switch t.Flow {
 	case "tls12-rsa":
-		if t.State == StateNothing { // so there is nothing to read later
+		if t.State == event.StateNothing { // so there is nothing to read later
 			s.note("odd-rsa-chosen", conn, nil)
 			break
 		}
@@ -461,7 +377,7 @@ func oddSuite(name string) string {
 }
 
 // exchangeOf names how the two sides came to a common secret.
-func exchangeOf(t *Tally) string {
+func exchangeOf(t *event.Tally) string {
 	group := t.Group
 	switch {
 	case group == "":
@@ -504,7 +420,7 @@ func exchangeOf(t *Tally) string {
 }
 
 // Overview returns what the events so far come to, as the event that ends the story.
-func (s *Survey) Overview(f File) *Event {
+func (s *Survey) Overview(f event.File) *event.Event {
 	o := s.o
 	o.File = f
 	if !s.begin.IsZero() {
@@ -514,7 +430,7 @@ func (s *Survey) Overview(f File) *Event {
 	o.Chains = s.chains.sorted()
 	o.States, o.Alerts, o.WhyConns = s.states.sorted(), s.alerts.sorted(), s.whyConns.sorted()
 	o.Refutations = slices.Clone(o.Refutations)
-	slices.SortStableFunc(o.Refutations, func(a, b Refutation) int { return a.Conn - b.Conn })
+	slices.SortStableFunc(o.Refutations, func(a, b event.Refutation) int { return a.Conn - b.Conn })
 	if o.Connections > maxLines {
 		o.Lines = s.bad
 	}
@@ -523,15 +439,15 @@ func (s *Survey) Overview(f File) *Event {
 	if len(o.Hosts) > maxHosts {
 		o.Hosts = o.Hosts[:maxHosts]
 	}
-	for _, step := range Steps {
+	for _, step := range event.Steps {
 		if n := s.failed[string(step)]; n > 0 {
-			o.Failed = append(o.Failed, Count{string(step), n})
+			o.Failed = append(o.Failed, event.Count{Name: string(step), N: n})
 		}
 	}
 	for _, c := range o.WhyConns {
 		o.Why = append(o.Why, s.why[c.Name])
 	}
-	slices.SortFunc(o.Lines, func(a, b Line) int {
+	slices.SortFunc(o.Lines, func(a, b event.Line) int {
 		return cmp.Or(a.Session-b.Session, legOrder(a.Leg)-legOrder(b.Leg), a.Conn-b.Conn)
 	})
 	for key, odd := range s.odd {
@@ -539,16 +455,16 @@ func (s *Survey) Overview(f File) *Event {
 		a := v.with("count", plural(odd.N, "connection"))
 		odd := *odd
 		slices.Sort(odd.Conns)
-		odd.Says = say(v["id"], Inferred, a)
+		odd.Says = say(v["id"], event.Inferred, a)
 		o.Odd = append(o.Odd, odd)
 	}
 	if o.Connections > 0 && o.Secured == 0 {
-		o.Odd = append(o.Odd, Odd{Says: say("odd-no-tls", Clear, nil)})
+		o.Odd = append(o.Odd, event.Odd{Says: say("odd-no-tls", event.Clear, nil)})
 	}
-	slices.SortFunc(o.Odd, func(a, b Odd) int {
+	slices.SortFunc(o.Odd, func(a, b event.Odd) int {
 		return cmp.Or(slices.Index(oddOrder, a.Says.ID)-slices.Index(oddOrder, b.Says.ID), b.N-a.N, strings.Compare(a.Says.Text, b.Says.Text))
 	})
-	return &Event{Schema: SchemaVersion, N: s.n + 1, Kind: KindFile, Name: "overview", Brief: plural(o.Connections, "connection") + " in " + plural(f.Packets, "packet"), Overview: &o}
+	return &event.Event{Schema: event.SchemaVersion, N: s.n + 1, Kind: event.KindFile, Name: "overview", Brief: plural(o.Connections, "connection") + " in " + plural(f.Packets, "packet"), Overview: &o}
 }
 
 // legOrder puts the browser's leg before the origin's.

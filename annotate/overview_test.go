@@ -12,23 +12,24 @@ import (
 	"time"
 
 	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/capture"
 )
 
 // overviewOf surveys events.
-func overviewOf(es []annotate.Event) *annotate.Overview {
+func overviewOf(es []event.Event) *event.Overview {
 	var s annotate.Survey
 	for i := range es {
 		s.Add(&es[i])
 	}
-	return s.Overview(annotate.File{Files: 1}).Overview
+	return s.Overview(event.File{Files: 1}).Overview
 }
 
 // decoded is what JSON makes of events.
-func decoded(t testing.TB, es []annotate.Event) []annotate.Event {
+func decoded(t testing.TB, es []event.Event) []event.Event {
 	t.Helper()
 	var buf bytes.Buffer
-	j := annotate.NewJSON(&buf)
+	j := event.NewJSON(&buf)
 	for i := range es {
 		if err := j.Event(&es[i]); err != nil {
 			t.Fatal(err)
@@ -37,15 +38,15 @@ func decoded(t testing.TB, es []annotate.Event) []annotate.Event {
 	if err := j.Finish(); err != nil {
 		t.Fatal(err)
 	}
-	var out []annotate.Event
-	if err := annotate.ReadJSON(&buf, func(e *annotate.Event) error { out = append(out, *e); return nil }); err != nil {
+	var out []event.Event
+	if err := event.ReadJSON(&buf, func(e *event.Event) error { out = append(out, *e); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return out
 }
 
 // blocksOf renders events as read does, the parts in their order.
-func blocksOf(t testing.TB, es []annotate.Event, width int) string {
+func blocksOf(t testing.TB, es []event.Event, width int) string {
 	t.Helper()
 	parts := map[int]string{}
 	b := annotate.NewBlocks(func(session int, text []byte) error { parts[session] += string(text); return nil })
@@ -70,7 +71,7 @@ func blocksOf(t testing.TB, es []annotate.Event, width int) string {
 	return out.String()
 }
 
-func sum(cs []annotate.Count) int {
+func sum(cs []event.Count) int {
 	n := 0
 	for _, c := range cs {
 		n += c.N
@@ -79,16 +80,16 @@ func sum(cs []annotate.Count) int {
 }
 
 // checkOverview checks an overview against the events themselves.
-func checkOverview(t *testing.T, name string, es []annotate.Event) {
+func checkOverview(t *testing.T, name string, es []event.Event) {
 	t.Helper()
 	o := overviewOf(es)
 	begun, ended, requests := map[int]bool{}, map[int]int{}, 0
-	proofs := map[annotate.ProofState]int{}
+	proofs := map[event.ProofState]int{}
 	for _, e := range es {
 		switch {
-		case e.Kind == annotate.KindConnection:
+		case e.Kind == event.KindConnection:
 			begun[e.Conn] = true
-		case e.Kind == annotate.KindEnd:
+		case e.Kind == event.KindEnd:
 			ended[e.Conn]++
 		case e.Name == "HTTP request" && e.Leg != "origin" && !strings.HasPrefix(e.Brief, "CONNECT "):
 			requests++
@@ -96,7 +97,7 @@ func checkOverview(t *testing.T, name string, es []annotate.Event) {
 		for _, p := range e.Proofs {
 			proofs[p.State]++
 		}
-		if n := ended[e.Conn]; n > 0 && e.Kind == annotate.KindMessage {
+		if n := ended[e.Conn]; n > 0 && e.Kind == event.KindMessage {
 			t.Errorf("%s: event %d, %s, of connection %d comes after its end", name, e.N, e.Name, e.Conn)
 		}
 	}
@@ -122,9 +123,9 @@ func checkOverview(t *testing.T, name string, es []annotate.Event) {
 		{"states", sum(o.States), o.Secured},
 		{"suites", sum(o.Suites), sum(o.Exchanges)},
 		{"requests", o.Requests, requests},
-		{"proven", o.Proven, proofs[annotate.Proven]},
-		{"refuted", o.Refuted, proofs[annotate.Refuted]},
-		{"not checkable", o.Unchecked, proofs[annotate.NotCheckable]},
+		{"proven", o.Proven, proofs[event.Proven]},
+		{"refuted", o.Refuted, proofs[event.Refuted]},
+		{"not checkable", o.Unchecked, proofs[event.NotCheckable]},
 		{"reasons", len(o.Why), len(o.WhyConns)},
 	} {
 		if c.got != c.want {
@@ -187,13 +188,13 @@ func TestOverviewsOfCaptures(t *testing.T) {
 
 // TestBlocks: a session with very many messages is folded, and its count is true.
 func TestBlocks(t *testing.T) {
-	es := []annotate.Event{{N: 1, Kind: annotate.KindConnection, Conn: 1, Session: 1, Name: "TCP connection", Time: "2026-01-01T00:00:00Z"}}
+	es := []event.Event{{N: 1, Kind: event.KindConnection, Conn: 1, Session: 1, Name: "TCP connection", Time: "2026-01-01T00:00:00Z"}}
 	const n = 500
 	for i := range n {
-		es = append(es, annotate.Event{N: i + 2, Kind: annotate.KindMessage, Conn: 1, Session: 1, From: "client", Name: "HTTP request", Brief: "GET /",
+		es = append(es, event.Event{N: i + 2, Kind: event.KindMessage, Conn: 1, Session: 1, From: "client", Name: "HTTP request", Brief: "GET /",
 			Time: time.Date(2026, 1, 1, 0, 0, 1, i*1000, time.UTC).Format(time.RFC3339Nano)})
 	}
-	es = append(es, annotate.Event{N: n + 2, Kind: annotate.KindEnd, Conn: 1, Session: 1, Name: "connection over", Time: "2026-01-01T00:00:02Z", Tally: &annotate.Tally{Title: "plain HTTP, no TLS"}})
+	es = append(es, event.Event{N: n + 2, Kind: event.KindEnd, Conn: 1, Session: 1, Name: "connection over", Time: "2026-01-01T00:00:02Z", Tally: &event.Tally{Title: "plain HTTP, no TLS"}})
 	text := blocksOf(t, es, 80)
 	shown := strings.Count(text, "GET /\n")
 	if shown > 60 || !strings.Contains(text, "449 messages more (449 HTTP request)") || shown+449 != n {
@@ -202,7 +203,7 @@ func TestBlocks(t *testing.T) {
 }
 
 // harOf is the archive of events.
-func harOf(t testing.TB, es []annotate.Event) []byte {
+func harOf(t testing.TB, es []event.Event) []byte {
 	t.Helper()
 	var entries [][]byte
 	h := annotate.NewHAR(func(_ int, _ time.Time, entry []byte) error {
@@ -222,7 +223,7 @@ func harOf(t testing.TB, es []annotate.Event) []byte {
 
 // checkHAR checks an archive against the HAR 1.2 specification's required
 // fields, their types and the sums of times.
-func checkHAR(t *testing.T, name string, es []annotate.Event) map[string]any {
+func checkHAR(t *testing.T, name string, es []event.Event) map[string]any {
 	t.Helper()
 	var doc map[string]any
 	archive := harOf(t, es)

@@ -1,6 +1,7 @@
 package annotate
 
 import (
+	"explainer/annotate/event"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,12 +12,12 @@ import (
 )
 
 // Overview writes what a capture comes to. name is the file's.
-func (t *Text) Overview(o *Overview, name string) error {
+func (t *Text) Overview(o *event.Overview, name string) error {
 	t.overview(o, name)
 	return t.w.Flush()
 }
 
-func (t *Text) overview(o *Overview, name string) {
+func (t *Text) overview(o *event.Overview, name string) {
 	title := "Overview"
 	if name != "" {
 		title += " of " + clean(name)
@@ -25,7 +26,7 @@ func (t *Text) overview(o *Overview, name string) {
 		}
 	}
 	t.rule(title)
-	t.paragraph("", "  ", o.headline(), plain)
+	t.paragraph("", "  ", headline(o), plain)
 	for _, r := range o.Refutations {
 		t.paragraph("  ", "", fmt.Sprintf("REFUTED in connection %d: it does not hold that %s: %s.", r.Conn, lower(strings.TrimSuffix(clean(r.Claim), ".")), strings.TrimSuffix(clean(r.Reason), ".")), alarm)
 	}
@@ -54,7 +55,7 @@ func (t *Text) overview(o *Overview, name string) {
 }
 
 // headline says how much the capture is.
-func (o *Overview) headline() string {
+func headline(o *event.Overview) string {
 	what := "Capture"
 	if o.File.Own {
 		what = "Recording of explainer's own"
@@ -117,7 +118,7 @@ func skippedWords(reason string) string {
 }
 
 // totals writes the counts, each kind in a line.
-func (t *Text) totals(o *Overview) {
+func (t *Text) totals(o *event.Overview) {
 	t.line("")
 	row := func(name, text string) {
 		const width = 16
@@ -141,7 +142,7 @@ func (t *Text) totals(o *Overview) {
 	}
 	row("hosts", hosts)
 	row("content", listCounts(o.States, stateWords, 0))
-	row("sealed for", o.whyWords())
+	row("sealed for", sealedFor(o))
 	if o.Requests+o.Responses > 0 {
 		row("HTTP", plural(o.Requests, "request")+", "+plural(o.Responses, "response"))
 	}
@@ -153,14 +154,14 @@ func (t *Text) totals(o *Overview) {
 	}
 	var failed []string
 	for _, c := range o.Failed {
-		failed = append(failed, fmt.Sprintf("%d at step %s (%s)", c.N, c.Name, titleOf(Step(c.Name))))
+		failed = append(failed, fmt.Sprintf("%d at step %s (%s)", c.N, c.Name, titleOf(event.Step(c.Name))))
 	}
 	row("failed", strings.Join(failed, ", "))
 	if o.GivenUp > 0 {
 		row("given up", plural(o.GivenUp, "connection")+", by the client before the server had answered")
 	}
 	row("alerts", listCounts(o.Alerts, clean, 12))
-	row("proofs", listCounts(slices.DeleteFunc([]Count{{"REFUTED", o.Refuted}, {"proven", o.Proven}, {"not checkable", o.Unchecked}}, func(c Count) bool { return c.N == 0 }), clean, 0))
+	row("proofs", listCounts(slices.DeleteFunc([]event.Count{{Name: "REFUTED", N: o.Refuted}, {Name: "proven", N: o.Proven}, {Name: "not checkable", N: o.Unchecked}}, func(c event.Count) bool { return c.N == 0 }), clean, 0))
 }
 
 // wrapList breaks a list behind its commas, and what is longer than a line between words.
@@ -185,8 +186,8 @@ func wrapList(text string, width int) []string {
 	return append(lines, strings.TrimSpace(line))
 }
 
-// whyWords says why records stayed sealed.
-func (o *Overview) whyWords() string {
+// sealedFor says why records stayed sealed.
+func sealedFor(o *event.Overview) string {
 	var why []string
 	for i, w := range o.Why {
 		why = append(why, fmt.Sprintf("%s (%s)", clean(w.Words), plural(o.WhyConns[i].N, "connection")))
@@ -196,11 +197,11 @@ func (o *Overview) whyWords() string {
 
 func stateWords(state string) string {
 	switch state {
-	case StatePartly:
+	case event.StatePartly:
 		return "opened in part"
-	case StateClear:
+	case event.StateClear:
 		return "not encrypted, by its suite"
-	case StateNothing:
+	case event.StateNothing:
 		return "with nothing sealed"
 	}
 	return state
@@ -208,20 +209,20 @@ func stateWords(state string) string {
 
 func protocolWords(p string) string {
 	switch p {
-	case ProtocolHTTP:
+	case event.ProtocolHTTP:
 		return "plain HTTP"
-	case ProtocolOther:
+	case event.ProtocolOther:
 		return "neither TLS nor HTTP"
-	case ProtocolTunnel:
+	case event.ProtocolTunnel:
 		return "passed through unread"
-	case ProtocolNone:
+	case event.ProtocolNone:
 		return "nothing whole"
 	}
 	return strings.ToUpper(p)
 }
 
 // listCounts is "9 TLS 1.3, 3 TLS 1.2"; of more than most, if that is not 0, the rest is counted.
-func listCounts(cs []Count, name func(string) string, most int) string {
+func listCounts(cs []event.Count, name func(string) string, most int) string {
 	var parts []string
 	for i, c := range cs {
 		if most > 0 && i == most {
@@ -238,7 +239,7 @@ func listCounts(cs []Count, name func(string) string, most int) string {
 }
 
 // lines writes the table of the connections.
-func (t *Text) lines(o *Overview) {
+func (t *Text) lines(o *event.Overview) {
 	t.line("")
 	if o.Connections > maxLines {
 		text := "--connection, --host, --verdict and --only-failed choose among the connections."
@@ -253,7 +254,7 @@ func (t *Text) lines(o *Overview) {
 	var rows [][4]string
 	var width [3]int
 	for _, l := range o.Lines {
-		r := [4]string{strconv.Itoa(l.Conn), l.to(), l.how(), l.outcome()}
+		r := [4]string{strconv.Itoa(l.Conn), lineTo(l), lineHow(l), lineOutcome(l)}
 		rows = append(rows, r)
 		for i := range width {
 			width[i] = max(width[i], runewidth.StringWidth(r[i]))
@@ -271,7 +272,7 @@ func (t *Text) lines(o *Overview) {
 			style = alarm
 		case l.Failed != "":
 			style = red
-		case l.State == StateOpened:
+		case l.State == event.StateOpened:
 			style = green
 		}
 		// In columns, as far as they fit beside one another.
@@ -295,8 +296,8 @@ func joinWith(sep string, parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return strings.TrimSpace(s) == "" }), sep)
 }
 
-// to is to whom the connection leads.
-func (l Line) to() string {
+// lineTo is to whom the connection leads.
+func lineTo(l event.Line) string {
 	to := clean(l.Server)
 	if l.Host != "" {
 		to = clean(l.Host)
@@ -310,30 +311,30 @@ func (l Line) to() string {
 	return to
 }
 
-// how is what the connection speaks.
-func (l Line) how() string {
+// lineHow is what the connection speaks.
+func lineHow(l event.Line) string {
 	switch {
 	case l.Version != "":
 		protocol := l.Version
-		if l.Protocol == ProtocolQUIC {
+		if l.Protocol == event.ProtocolQUIC {
 			protocol = "QUIC, " + protocol
 		}
 		return strings.TrimSuffix(protocol+", "+l.Exchange, ", ")
-	case l.Protocol == ProtocolTLS:
+	case l.Protocol == event.ProtocolTLS:
 		return "TLS, no ServerHello"
 	}
 	return protocolWords(l.Protocol)
 }
 
-// outcome is what came of the connection.
-func (l Line) outcome() string {
+// lineOutcome is what came of the connection.
+func lineOutcome(l event.Line) string {
 	var parts []string
 	if l.Refuted > 0 {
 		parts = append(parts, "REFUTED")
 	}
 	switch l.State {
-	case "", StateNothing:
-	case StateClear:
+	case "", event.StateNothing:
+	case event.StateClear:
 		parts = append(parts, "not encrypted")
 	default:
 		parts = append(parts, stateWords(l.State))

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/keys"
 	"explainer/capture/pcap"
@@ -38,11 +39,11 @@ func privateKeys(t testing.TB, dir string) []*rsa.PrivateKey {
 }
 
 // keyed tells a capture with private keys and nothing else, not even the secrets in it.
-func keyed(t testing.TB, path string, given []*rsa.PrivateKey) []annotate.Event {
+func keyed(t testing.TB, path string, given []*rsa.PrivateKey) []event.Event {
 	t.Helper()
 	d := capture.Decoder{SecretsFirst: true, PrivateKeys: given}
 	x := new(annotate.Explainer)
-	var out []annotate.Event
+	var out []event.Event
 	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
@@ -96,10 +97,10 @@ func TestPrivateKeys(t *testing.T) {
 		for _, e := range keyed(t, filepath.Join(dir, name), given) {
 			checkEvent(t, name, &e)
 			for _, p := range e.Proofs {
-				if p.State == annotate.Refuted {
+				if p.State == event.Refuted {
 					t.Errorf("%s: event %d: refuted: %s: %s", name, e.N, p.ID, p.Reason)
 				}
-				if p.State == annotate.Proven {
+				if p.State == event.Proven {
 					total[p.ID]++
 					if p.ID == "rsa-private-key" {
 						opened++

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"explainer/annotate/event"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
 )
@@ -136,25 +137,25 @@ var claimed = func() map[string]*template {
 	return m
 }()
 
-func newProof(id string, state ProofState, reason string, inputs ...Field) Proof {
+func newProof(id string, state event.ProofState, reason string, inputs ...event.Field) event.Proof {
 	c, ok := claims[id]
 	if !ok {
 		panic("annotate: no claim " + id)
 	}
-	return Proof{ID: id, Claim: c.claim, State: state, How: c.how, Inputs: inputs, Reason: reason, Refs: claimed[id].refs}
+	return event.Proof{ID: id, Claim: c.claim, State: state, How: c.how, Inputs: inputs, Reason: reason, Refs: claimed[id].refs}
 }
 
-func field(name, value string) Field { return Field{Name: name, Value: value} }
+func field(name, value string) event.Field { return event.Field{Name: name, Value: value} }
 
 // prove adds a proof to the handshake; a later one of the same ID replaces it,
 // unless that one was settled and this one is not.
-func (h *hands) prove(p Proof) {
-	i := slices.IndexFunc(h.proofs, func(q RowProof) bool { return q.ID == p.ID })
+func (h *hands) prove(p event.Proof) {
+	i := slices.IndexFunc(h.proofs, func(q event.RowProof) bool { return q.ID == p.ID })
 	switch {
 	case i < 0:
-		h.proofs = append(h.proofs, RowProof{p.ID, p.State})
+		h.proofs = append(h.proofs, event.RowProof{ID: p.ID, State: p.State})
 		h.reasons = append(h.reasons, p.Reason)
-	case h.proofs[i].State == Refuted, p.State == NotCheckable:
+	case h.proofs[i].State == event.Refuted, p.State == event.NotCheckable:
 		// A refutation stays.
 	default:
 		h.proofs[i].State, h.reasons[i] = p.State, p.Reason
@@ -162,7 +163,7 @@ func (h *hands) prove(p Proof) {
 }
 
 // proved returns the state of a proof and its reason; "" if it was never tried.
-func (h *hands) proved(id string) (ProofState, string) {
+func (h *hands) proved(id string) (event.ProofState, string) {
 	for i, p := range h.proofs {
 		if p.ID == id {
 			return p.State, h.reasons[i]
@@ -172,11 +173,11 @@ func (h *hands) proved(id string) (ProofState, string) {
 }
 
 // rowProofs picks those of the IDs that were tried.
-func (h *hands) rowProofs(ids ...string) []RowProof {
-	var out []RowProof
+func (h *hands) rowProofs(ids ...string) []event.RowProof {
+	var out []event.RowProof
 	for _, id := range ids {
 		if s, _ := h.proved(id); s != "" {
-			out = append(out, RowProof{id, s})
+			out = append(out, event.RowProof{ID: id, State: s})
 		}
 	}
 	return out
@@ -265,32 +266,32 @@ const noSSL3 = "in SSL 3.0 the signature also covers the master secret, which is
 const noHash = "the hash of this cipher suite is not known here"
 
 // finished checks the Finished message of a side. inputs are what went in.
-func (x *Explainer) finished(c *conn, h *hands, side int) Proof {
+func (x *Explainer) finished(c *conn, h *hands, side int) event.Proof {
 	id := [2]string{proofClientFin, proofServerFin}[side]
 	m := h.find(side, handshake.TypeFinished)
 	fin, _ := m.body.(*handshake.Finished)
 	s := h.suite()
 	if s == nil {
-		return newProof(id, NotCheckable, "the cipher suite is not known")
+		return newProof(id, event.NotCheckable, "the cipher suite is not known")
 	}
 	if fin == nil {
-		return newProof(id, NotCheckable, "the message is malformed")
+		return newProof(id, event.NotCheckable, "the message is malformed")
 	}
 	raw, reason := h.before(s, side, m.index)
 	if reason != "" {
-		return newProof(id, NotCheckable, reason)
+		return newProof(id, event.NotCheckable, reason)
 	}
 	hash := keys.TranscriptHash(h.version(), s.Hash, raw...)
 	if hash == nil {
-		return newProof(id, NotCheckable, noHash)
+		return newProof(id, event.NotCheckable, noHash)
 	}
-	inputs := []Field{
+	inputs := []event.Field{
 		field("handshake messages", fmt.Sprintf("%d, %d bytes", len(raw), totalLen(raw))),
 		field("their hash", hex.EncodeToString(hash)),
 	}
 	ssl30 := h.version() == 0x0300
 	if ssl30 {
-		inputs[1] = Field{"their hash", "not a value of its own", "in SSL 3.0 the master secret enters the hash, MD5 and SHA-1 side by side (RFC 6101 5.6.9)"}
+		inputs[1] = event.Field{Name: "their hash", Value: "not a value of its own", Note: "in SSL 3.0 the master secret enters the hash, MD5 and SHA-1 side by side (RFC 6101 5.6.9)"}
 	}
 	if h.hrr != nil {
 		inputs[0].Note = "the first ClientHello stands in it as its hash, as after every HelloRetryRequest"
@@ -321,7 +322,7 @@ func (x *Explainer) finished(c *conn, h *hands, side int) Proof {
 		}
 	}
 	if len(secrets) == 0 {
-		return newProof(id, NotCheckable, "the secret that keys the checksum is not in the key log", inputs...)
+		return newProof(id, event.NotCheckable, "the secret that keys the checksum is not in the key log", inputs...)
 	}
 	var want []byte
 	for _, secret := range secrets {
@@ -342,16 +343,16 @@ func (x *Explainer) finished(c *conn, h *hands, side int) Proof {
 			case bytes.Equal(secret, h.secrets["CLIENT_RANDOM"]):
 				h.keepSecret("CLIENT_RANDOM", secret)
 			}
-			return newProof(id, Proven, "", append(inputs, field(label, x.secret(secret)), field("computed", hex.EncodeToString(want)), field("in the message", hex.EncodeToString(fin.VerifyData)))...)
+			return newProof(id, event.Proven, "", append(inputs, field(label, x.secret(secret)), field("computed", hex.EncodeToString(want)), field("in the message", hex.EncodeToString(fin.VerifyData)))...)
 		}
 	}
 	if want == nil {
-		return newProof(id, NotCheckable, noHash, inputs...)
+		return newProof(id, event.NotCheckable, noHash, inputs...)
 	}
 	if old {
-		return newProof(id, NotCheckable, "there is no key log line for this connection, and the secret of the earlier one does not fit", inputs...)
+		return newProof(id, event.NotCheckable, "there is no key log line for this connection, and the secret of the earlier one does not fit", inputs...)
 	}
-	return newProof(id, Refuted, "the computed checksum is not the one in the message",
+	return newProof(id, event.Refuted, "the computed checksum is not the one in the message",
 		append(inputs, field(label, x.secret(secrets[0])), field("computed", hex.EncodeToString(want)), field("in the message", hex.EncodeToString(fin.VerifyData)))...)
 }
 
@@ -364,34 +365,34 @@ func totalLen(bs [][]byte) int {
 }
 
 // signature turns the outcome of a check of a handshake signature into a proof.
-func signature(id string, err error, inputs []Field) Proof {
+func signature(id string, err error, inputs []event.Field) event.Proof {
 	switch {
 	case err == nil:
-		return newProof(id, Proven, "", inputs...)
+		return newProof(id, event.Proven, "", inputs...)
 	case errors.Is(err, keys.ErrSignature):
-		return newProof(id, Refuted, "the signature does not hold under this public key", inputs...)
+		return newProof(id, event.Refuted, "the signature does not hold under this public key", inputs...)
 	case errors.Is(err, keys.ErrScheme):
-		return newProof(id, Refuted, "the signature algorithm is not one for this kind of key in this version of TLS", inputs...)
+		return newProof(id, event.Refuted, "the signature algorithm is not one for this kind of key in this version of TLS", inputs...)
 	}
-	return newProof(id, NotCheckable, "this kind of key or signature is not supported here", inputs...)
+	return newProof(id, event.NotCheckable, "this kind of key or signature is not supported here", inputs...)
 }
 
-func keyField(c *certificate) Field {
-	return Field{Name: "public key", Value: c.keyWords(), Note: "of the certificate for " + c.forNames()}
+func keyField(c *certificate) event.Field {
+	return event.Field{Name: "public key", Value: c.keyWords(), Note: "of the certificate for " + c.forNames()}
 }
 
 // serverKeyExchange checks the signature of TLS 1.2 and older on the server's fresh key.
-func (x *Explainer) serverKeyExchange(h *hands, m *handshake.ServerKeyExchange) Proof {
+func (x *Explainer) serverKeyExchange(h *hands, m *handshake.ServerKeyExchange) event.Proof {
 	switch {
 	case m.Signature == nil:
-		return newProof(proofSKE, NotCheckable, "this cipher suite signs nothing")
+		return newProof(proofSKE, event.NotCheckable, "this cipher suite signs nothing")
 	case h.leaf[1] == nil:
-		return newProof(proofSKE, NotCheckable, "the server's certificate is not in the capture")
+		return newProof(proofSKE, event.NotCheckable, "the server's certificate is not in the capture")
 	case h.ch == nil || h.sh == nil:
-		return newProof(proofSKE, NotCheckable, "the hello messages are not in the capture")
+		return newProof(proofSKE, event.NotCheckable, "the hello messages are not in the capture")
 	}
 	signed := slices.Concat(h.ch.Random[:], h.sh.Random[:], m.Params)
-	inputs := []Field{
+	inputs := []event.Field{
 		field("client random", hex.EncodeToString(h.ch.Random[:])),
 		field("server random", hex.EncodeToString(h.sh.Random[:])),
 		field("parameters", hexLen(m.Params)),
@@ -415,33 +416,33 @@ func oldAlgorithm(pub crypto.PublicKey) string {
 }
 
 // certificateVerify checks the signature in a CertificateVerify message of a side.
-func (x *Explainer) certificateVerify(h *hands, side int, msg *hsMessage, m *handshake.CertificateVerify) Proof {
+func (x *Explainer) certificateVerify(h *hands, side int, msg *hsMessage, m *handshake.CertificateVerify) event.Proof {
 	id := [2]string{proofClientCV, proofServerCV}[side]
 	leaf := h.leaf[side]
 	if leaf == nil {
-		return newProof(id, NotCheckable, "the certificate is not in the capture")
+		return newProof(id, event.NotCheckable, "the certificate is not in the capture")
 	}
 	s := h.suite()
 	if s == nil {
-		return newProof(id, NotCheckable, "the cipher suite is not known")
+		return newProof(id, event.NotCheckable, "the cipher suite is not known")
 	}
 	raw, reason := h.before(s, side, msg.index)
 	if reason != "" {
-		return newProof(id, NotCheckable, reason)
+		return newProof(id, event.NotCheckable, reason)
 	}
-	inputs := []Field{field("handshake messages", fmt.Sprintf("%d, %d bytes", len(raw), totalLen(raw)))}
+	inputs := []event.Field{field("handshake messages", fmt.Sprintf("%d, %d bytes", len(raw), totalLen(raw)))}
 	var signed []byte
 	if h.is13() {
 		hash := keys.TranscriptHash(h.version(), s.Hash, raw...)
 		if hash == nil {
-			return newProof(id, NotCheckable, noHash)
+			return newProof(id, event.NotCheckable, noHash)
 		}
 		inputs = append(inputs, field("their hash", hex.EncodeToString(hash)))
 		signed = keys.CertificateVerifyContent(side == 0, hash)
 	} else if h.version() == 0x0300 {
 		master := or(string(h.secrets["CLIENT_RANDOM"]), string(h.master))
 		if master == "" {
-			return newProof(id, NotCheckable, noSSL3)
+			return newProof(id, event.NotCheckable, noSSL3)
 		}
 		inputs = append(inputs, field("master secret", x.secret([]byte(master))), field("signature", hexLen(m.Signature)), keyField(leaf), field("algorithm", oldAlgorithm(leaf.pub)))
 		return signature(id, keys.VerifyCertificateVerify30(leaf.pub, []byte(master), m.Signature, raw...), inputs)
@@ -460,7 +461,7 @@ func (x *Explainer) certificateVerify(h *hands, side int, msg *hsMessage, m *han
 // links checks that each certificate of a chain is signed by the one that its
 // issuer names. Chains may come in another order and with more in them than
 // they should (RFC 8446 4.4.2), so the issuer is looked for by name.
-func (x *Explainer) links(id string, chain []*certificate) (p Proof, notes []Field) {
+func (x *Explainer) links(id string, chain []*certificate) (p event.Proof, notes []event.Field) {
 	var checked, roots, inOrder int
 	var unchecked string
 	for i, c := range chain {
@@ -471,14 +472,14 @@ func (x *Explainer) links(id string, chain []*certificate) (p Proof, notes []Fie
 		if c.selfSigned() {
 			switch err := x.certs.link(c, c); {
 			case err == nil:
-				notes = append(notes, Field{"link", c.subject() + " is signed by itself", "nobody else vouches for it"})
+				notes = append(notes, event.Field{Name: "link", Value: c.subject() + " is signed by itself", Note: "nobody else vouches for it"})
 				roots++
 				continue // a root: nothing above it
 			case !errors.Is(err, keys.ErrSignature):
 				unchecked = strings.TrimPrefix(err.Error(), errNotChecked.Error()+": ")
 				continue
 			case len(chain) == 1:
-				return newProof(id, NotCheckable, "the certificate names itself as its issuer but is not signed with its own key; whoever signed it did not send a certificate", notes...), notes
+				return newProof(id, event.NotCheckable, "the certificate names itself as its issuer but is not signed with its own key; whoever signed it did not send a certificate", notes...), notes
 			}
 			// Issuer and subject may have one name and two keys (self-issued, RFC 5280 6.1).
 		}
@@ -500,25 +501,25 @@ func (x *Explainer) links(id string, chain []*certificate) (p Proof, notes []Fie
 		}
 		switch {
 		case !found:
-			notes = append(notes, Field{"not sent", c.issuer(), "the issuer of certificate " + fmt.Sprint(i+1) + ": the client must have it already"})
+			notes = append(notes, event.Field{Name: "not sent", Value: c.issuer(), Note: "the issuer of certificate " + fmt.Sprint(i+1) + ": the client must have it already"})
 		case errors.Is(err, keys.ErrSignature) && !x.meant(chain, i):
 			unchecked = fmt.Sprintf("certificate %d names an issuer of which a certificate was sent, but with another key", i+1)
 		case errors.Is(err, keys.ErrSignature):
-			return newProof(id, Refuted, fmt.Sprintf("the signature on certificate %d (%s) does not hold under the key of the certificate that it names as its issuer", i+1, c.subject()), notes...), notes
+			return newProof(id, event.Refuted, fmt.Sprintf("the signature on certificate %d (%s) does not hold under the key of the certificate that it names as its issuer", i+1, c.subject()), notes...), notes
 		case err != nil:
 			unchecked = strings.TrimPrefix(err.Error(), errNotChecked.Error()+": ")
 		}
 	}
 	switch {
 	case unchecked != "":
-		return newProof(id, NotCheckable, unchecked, notes...), notes
+		return newProof(id, event.NotCheckable, unchecked, notes...), notes
 	case checked+roots == 0:
-		return newProof(id, NotCheckable, "only one certificate was sent, and its issuer's is not in the capture", notes...), notes
+		return newProof(id, event.NotCheckable, "only one certificate was sent, and its issuer's is not in the capture", notes...), notes
 	case inOrder < checked && len(chain) > 1:
-		notes = append(notes, Field{"order", "not each is signed by the one right after it", "allowed in TLS 1.3, an error of the server before"})
+		notes = append(notes, event.Field{Name: "order", Value: "not each is signed by the one right after it", Note: "allowed in TLS 1.3, an error of the server before"})
 	}
 	notes = append(notes, field("signatures checked", fmt.Sprintf("%d, of %s", checked+roots, plural(len(chain), "certificate"))))
-	return newProof(id, Proven, "", notes...), notes
+	return newProof(id, event.Proven, "", notes...), notes
 }
 
 // meant tells whether a certificate of the chain is the one that certificate i
@@ -559,12 +560,12 @@ func (h *hands) blockProof() string {
 
 // paddedBlock checks the block of step 5 against the ciphertext on the
 // wire, and what is derived from it against the hello and the key log.
-func (x *Explainer) paddedBlock(c *conn, h *hands) []Proof {
+func (x *Explainer) paddedBlock(c *conn, h *hands) []event.Proof {
 	if h.em == nil || h.cke == nil || h.leaf[1] == nil && !h.keyed {
 		return nil
 	}
 	id := h.blockProof()
-	inputs := []Field{
+	inputs := []event.Field{
 		field("block", x.secret(h.em)),
 		field("ClientKeyExchange", hexLen(h.cke.EncryptedPreMaster)),
 	}
@@ -572,38 +573,38 @@ func (x *Explainer) paddedBlock(c *conn, h *hands) []Proof {
 	var err error
 	if h.leaf[1] == nil {
 		// Of all keys that were given, this one alone made such a block.
-		inputs = append(inputs, Field{"certificate", "not in the capture", "the block's form alone shows that the key is the right one; one of 30 million wrong keys would make one, too"})
+		inputs = append(inputs, event.Field{Name: "certificate", Value: "not in the capture", Note: "the block's form alone shows that the key is the right one; one of 30 million wrong keys would make one, too"})
 		pre = h.em[len(h.em)-48:]
 	} else {
 		pub, ok := h.leaf[1].pub.(*rsa.PublicKey)
 		if !ok {
-			return []Proof{newProof(id, NotCheckable, "the certificate's key is not an RSA key")}
+			return []event.Proof{newProof(id, event.NotCheckable, "the certificate's key is not an RSA key")}
 		}
-		inputs = append([]Field{keyField(h.leaf[1]), field("public exponent", fmt.Sprint(pub.E))}, inputs...)
+		inputs = append([]event.Field{keyField(h.leaf[1]), field("public exponent", fmt.Sprint(pub.E))}, inputs...)
 		pre, err = keys.CheckPKCS1(h.em, pub, h.cke.EncryptedPreMaster)
 	}
 	switch {
 	case errors.Is(err, keys.ErrNotThisKey):
-		return []Proof{newProof(id, Refuted, "the block, encrypted with the certificate's public key, is not what the client sent", inputs...)}
+		return []event.Proof{newProof(id, event.Refuted, "the block, encrypted with the certificate's public key, is not what the client sent", inputs...)}
 	case errors.Is(err, keys.ErrPadding):
-		return []Proof{newProof(id, Refuted, "the block is what the client encrypted, but it is not padded as it must be; a server then goes on with random bytes and lets the Finished fail, so that nobody learns why", inputs...)}
+		return []event.Proof{newProof(id, event.Refuted, "the block is what the client encrypted, but it is not padded as it must be; a server then goes on with random bytes and lets the Finished fail, so that nobody learns why", inputs...)}
 	case errors.Is(err, keys.ErrLength):
-		return []Proof{newProof(id, Refuted, "the lengths are wrong: "+err.Error(), inputs...)}
+		return []event.Proof{newProof(id, event.Refuted, "the lengths are wrong: "+err.Error(), inputs...)}
 	case err != nil:
-		return []Proof{newProof(id, NotCheckable, err.Error(), inputs...)}
+		return []event.Proof{newProof(id, event.NotCheckable, err.Error(), inputs...)}
 	}
-	proofs := []Proof{newProof(id, Proven, "", append(inputs, field("padding", fmt.Sprintf("00 02, %d bytes that are not zero, 00", len(h.em)-48-3)), field("secret", x.secret(pre)))...)}
+	proofs := []event.Proof{newProof(id, event.Proven, "", append(inputs, field("padding", fmt.Sprintf("00 02, %d bytes that are not zero, 00", len(h.em)-48-3)), field("secret", x.secret(pre)))...)}
 	if h.keyed {
-		proofs[0].Inputs = append(proofs[0].Inputs, Field{"private exponent", "kept back", "of the private key that was given"})
+		proofs[0].Inputs = append(proofs[0].Inputs, event.Field{Name: "private exponent", Value: "kept back", Note: "of the private key that was given"})
 	}
 	h.preMaster = pre
 	if h.ch != nil {
 		have, want := uint16(pre[0])<<8|uint16(pre[1]), h.ch.LegacyVersion
-		in := []Field{field("in the secret", fmt.Sprintf("%04x (%s)", have, handshake.VersionName(have))), field("in the ClientHello", fmt.Sprintf("%04x (%s)", want, handshake.VersionName(want)))}
+		in := []event.Field{field("in the secret", fmt.Sprintf("%04x (%s)", have, handshake.VersionName(have))), field("in the ClientHello", fmt.Sprintf("%04x (%s)", want, handshake.VersionName(want)))}
 		if have == want {
-			proofs = append(proofs, newProof(proofRSAVersion, Proven, "", in...))
+			proofs = append(proofs, newProof(proofRSAVersion, event.Proven, "", in...))
 		} else {
-			proofs = append(proofs, newProof(proofRSAVersion, Refuted, "the two versions differ", in...))
+			proofs = append(proofs, newProof(proofRSAVersion, event.Refuted, "the two versions differ", in...))
 		}
 	}
 	return append(proofs, x.rsaMaster(c, h)...)
@@ -628,19 +629,19 @@ func (h *hands) hashSession() {
 
 // rsaMaster computes the master secret from the 48 bytes of step 5 and compares
 // it with the logged one.
-func (x *Explainer) rsaMaster(c *conn, h *hands) []Proof {
+func (x *Explainer) rsaMaster(c *conn, h *hands) []event.Proof {
 	s := h.suite()
 	if s == nil || h.preMaster == nil || h.ch == nil || h.sh == nil {
 		return nil
 	}
-	var inputs []Field
+	var inputs []event.Field
 	if h.ems() {
 		hash := h.sessionHash
 		if hash == nil {
-			return []Proof{newProof(proofRSAMaster, NotCheckable, "the session hash needs all handshake messages up to the ClientKeyExchange, and they are not all in the capture")}
+			return []event.Proof{newProof(proofRSAMaster, event.NotCheckable, "the session hash needs all handshake messages up to the ClientKeyExchange, and they are not all in the capture")}
 		}
 		h.master = keys.ExtendedMasterSecret(h.version(), s.Hash, h.preMaster, hash)
-		inputs = append(inputs, Field{"session hash", hex.EncodeToString(hash), "of all messages from ClientHello through ClientKeyExchange: both sides agreed on the extended master secret"})
+		inputs = append(inputs, event.Field{Name: "session hash", Value: hex.EncodeToString(hash), Note: "of all messages from ClientHello through ClientKeyExchange: both sides agreed on the extended master secret"})
 	} else {
 		h.master = keys.MasterSecret(h.version(), s.Hash, h.preMaster, h.ch.Random[:], h.sh.Random[:])
 		inputs = append(inputs, field("client random", hex.EncodeToString(h.ch.Random[:])), field("server random", hex.EncodeToString(h.sh.Random[:])))
@@ -649,15 +650,15 @@ func (x *Explainer) rsaMaster(c *conn, h *hands) []Proof {
 	logged := h.secrets["CLIENT_RANDOM"]
 	switch {
 	case h.master == nil:
-		return []Proof{newProof(proofRSAMaster, NotCheckable, noHash)}
+		return []event.Proof{newProof(proofRSAMaster, event.NotCheckable, noHash)}
 	case logged == nil:
-		return []Proof{newProof(proofRSAMaster, NotCheckable, "the key log has no master secret for this connection", inputs...)}
+		return []event.Proof{newProof(proofRSAMaster, event.NotCheckable, "the key log has no master secret for this connection", inputs...)}
 	}
 	inputs = append(inputs, field("logged master secret", x.secret(logged)))
 	if subtle.ConstantTimeCompare(h.master, logged) == 1 {
-		return []Proof{newProof(proofRSAMaster, Proven, "", inputs...)}
+		return []event.Proof{newProof(proofRSAMaster, event.Proven, "", inputs...)}
 	}
-	return []Proof{newProof(proofRSAMaster, Refuted, "the computed master secret is not the logged one", inputs...)}
+	return []event.Proof{newProof(proofRSAMaster, event.Refuted, "the computed master secret is not the logged one", inputs...)}
 }
 
 // ems tells whether both hellos have the extended master secret (RFC 7627).

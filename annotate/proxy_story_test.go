@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
@@ -60,7 +61,7 @@ func TestThroughProxy(t *testing.T) {
 	all := fixtures(t)
 	browser, origin := all["tls13-full"][0], all["tls12-ecdhe"][0]
 	es := events(messages(through(browser, origin, leafHash(t, browser), "ok")))
-	var summaries []annotate.Event
+	var summaries []event.Event
 	for i, e := range es {
 		checkEvent(t, "proxy", &es[i])
 		if e.Conn != 0 && e.Session != 1 {
@@ -102,7 +103,7 @@ func TestThroughProxy(t *testing.T) {
 	if o.Rows[3].Says.ID != "step-4a-proxy-ok" {
 		t.Errorf("origin's leg, step 4a: %s", o.Rows[3].Says.ID)
 	}
-	if !slices.ContainsFunc(b.Rows[2].Proofs, func(p annotate.RowProof) bool { return p.ID == "minted-leaf" && p.State == annotate.Proven }) {
+	if !slices.ContainsFunc(b.Rows[2].Proofs, func(p event.RowProof) bool { return p.ID == "minted-leaf" && p.State == event.Proven }) {
 		t.Errorf("step 3 of the browser's leg has the proofs %v", b.Rows[2].Proofs)
 	}
 	if got := refuted(es); len(got) != 0 {
@@ -160,7 +161,7 @@ func TestTextbook(t *testing.T) {
 		em      []byte
 		late    bool
 		refuted []string
-		verdict annotate.Verdict
+		verdict event.Verdict
 	}{
 		{"before", em, false, nil, lit},
 		{"after", em, true, nil, lit},
@@ -175,7 +176,7 @@ func TestTextbook(t *testing.T) {
 		if got := refuted(es); !slices.Equal(got, test.refuted) {
 			t.Errorf("%s: refuted %v", test.name, got)
 		}
-		states := make(map[string]annotate.ProofState)
+		states := make(map[string]event.ProofState)
 		for _, e := range es {
 			for _, p := range e.Proofs {
 				states[p.ID] = p.State
@@ -186,7 +187,7 @@ func TestTextbook(t *testing.T) {
 		}
 		if test.refuted == nil {
 			for _, id := range []string{"rsa-block", "rsa-premaster-version", "rsa-master", "server-finished", "client-finished"} {
-				if states[id] != annotate.Proven {
+				if states[id] != event.Proven {
 					t.Errorf("%s: %s is %s", test.name, id, states[id])
 				}
 			}
@@ -310,7 +311,7 @@ func TestNoise(t *testing.T) {
 		} {
 			for _, m := range d.Feed(in) {
 				for _, e := range x.Explain(&m) {
-					if e.Kind == annotate.KindFact && e.Noise != want {
+					if e.Kind == event.KindFact && e.Noise != want {
 						t.Errorf("%s: noise %v", host, e.Noise)
 					}
 				}
@@ -347,7 +348,7 @@ func FuzzExplain(f *testing.F) {
 			for _, e := range events(messages(in)) {
 				if e.Summary != nil {
 					for _, l := range e.Summary.Legs {
-						if len(l.Rows) != len(annotate.Steps) {
+						if len(l.Rows) != len(event.Steps) {
 							t.Fatalf("%d rows", len(l.Rows))
 						}
 					}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"explainer/annotate"
+	"explainer/annotate/event"
 )
 
 // ownRecordings are the project's own captures of real programs (bench/record).
@@ -87,7 +87,7 @@ func TestRecordingsProve(t *testing.T) {
 		for _, e := range story(t, path, true) {
 			checkEvent(t, name, &e)
 			for _, p := range e.Proofs {
-				if p.State == annotate.Refuted {
+				if p.State == event.Refuted {
 					t.Errorf("%s: event %d: refuted: %s: %s", name, e.N, p.ID, p.Reason)
 				}
 			}

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/keys"
 
@@ -117,9 +118,9 @@ func messages(inputs []capture.Input) []capture.Message {
 }
 
 // events explains messages.
-func events(ms []capture.Message) []annotate.Event {
+func events(ms []capture.Message) []event.Event {
 	x := new(annotate.Explainer)
-	var out []annotate.Event
+	var out []event.Event
 	for i := range ms {
 		out = append(out, x.Explain(&ms[i])...)
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/capture"
 )
 
@@ -17,19 +17,19 @@ import (
 // without them may only not know. The one thing that a reader without keys may
 // miss is a refutation, which is mathematics that keys make possible: there the
 // step is told as if the other side were honest.
-func mayBeTold(without annotate.Verdict, with annotate.Row) bool {
-	if without == with.Verdict || without == annotate.Unknown {
+func mayBeTold(without event.Verdict, with event.Row) bool {
+	if without == with.Verdict || without == event.Unknown {
 		return true
 	}
-	return with.Verdict == annotate.Failed && without != annotate.Failed &&
-		slices.ContainsFunc(with.Proofs, func(p annotate.RowProof) bool { return p.State == annotate.Refuted })
+	return with.Verdict == event.Failed && without != event.Failed &&
+		slices.ContainsFunc(with.Proofs, func(p event.RowProof) bool { return p.State == event.Refuted })
 }
 
 // sameTruth compares what two readings of the same bytes say: with holds all
 // keys, without holds fewer.
-func sameTruth(t *testing.T, name string, with, without []annotate.Event) {
+func sameTruth(t *testing.T, name string, with, without []event.Event) {
 	t.Helper()
-	rows := make(map[int][]annotate.Row)
+	rows := make(map[int][]event.Row)
 	for _, l := range legs(with) {
 		if rows[l.Conn] != nil {
 			t.Errorf("%s: connection %d has two summaries", name, l.Conn)
@@ -39,8 +39,8 @@ func sameTruth(t *testing.T, name string, with, without []annotate.Event) {
 	told := make(map[int]bool)
 	for _, e := range without {
 		for _, m := range e.Steps {
-			if r := rows[e.Conn]; r != nil && m.Step != annotate.Step1 && !mayBeTold(m.Verdict, r[slices.Index(annotate.Steps, m.Step)]) {
-				t.Errorf("%s: connection %d: event %d (%s) tells step %s as %s, and with keys it is %s", name, e.Conn, e.N, e.Name, m.Step, m.Verdict, r[slices.Index(annotate.Steps, m.Step)].Verdict)
+			if r := rows[e.Conn]; r != nil && m.Step != event.Step1 && !mayBeTold(m.Verdict, r[slices.Index(event.Steps, m.Step)]) {
+				t.Errorf("%s: connection %d: event %d (%s) tells step %s as %s, and with keys it is %s", name, e.Conn, e.N, e.Name, m.Step, m.Verdict, r[slices.Index(event.Steps, m.Step)].Verdict)
 			}
 		}
 		if told[e.Conn] && (len(e.Steps) > 0 || strings.HasPrefix(e.Name, "sealed")) {
@@ -136,7 +136,7 @@ func TestOneSide(t *testing.T) {
 				}
 				for _, l := range legs(events(messages(in))) {
 					for _, r := range l.Rows {
-						if r.Verdict == annotate.Failed || r.Verdict == annotate.NotReached {
+						if r.Verdict == event.Failed || r.Verdict == event.NotReached {
 							t.Errorf("%s, the %s alone, keys %v: connection %d, step %s: %s: %s", name, side, keyed, l.Conn, r.Step, r.Verdict, r.Says.Text)
 						}
 					}
@@ -155,8 +155,8 @@ func TestWhoFirst(t *testing.T) {
 		}
 		in := slices.DeleteFunc(inputsOf(tapes), func(i capture.Input) bool { _, ok := i.(*capture.Secret); return ok })
 		ms := messages(in)
-		at := func(ms []capture.Message) map[annotate.Step]string {
-			out := make(map[annotate.Step]string)
+		at := func(ms []capture.Message) map[event.Step]string {
+			out := make(map[event.Step]string)
 			for _, l := range legs(events(ms)) {
 				for _, r := range l.Rows {
 					out[r.Step] = string(r.Verdict) + " " + r.Says.Text

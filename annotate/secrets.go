@@ -9,45 +9,10 @@ import (
 	"strconv"
 	"strings"
 
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
-)
-
-// Secrets is the key schedule of a connection's first handshake with its real
-// values. It is made only where it is asked for: it opens the connection.
-type Secrets struct {
-	Schedule string   `json:"schedule"` // in words: "TLS 1.3, HKDF with SHA-256"
-	Note     string   `json:"note,omitempty"`
-	Tree     []Secret `json:"tree,omitempty"`
-}
-
-// A Secret is one value of a key schedule, and what is made of it.
-type Secret struct {
-	ID    string `json:"id"` // permanent
-	Name  string `json:"name"`
-	How   string `json:"how,omitempty"`   // the formula
-	Value string `json:"value,omitempty"` // hexadecimal; absent where it is not known
-	From  Source `json:"from"`
-	Label string `json:"label,omitempty"` // of the key log line
-	Note  string `json:"note,omitempty"`  // why it is not known, or what shows that it is right
-	// State says whether the value was compared with what is on the wire, or with
-	// another that must be the same.
-	State ProofState `json:"state,omitempty"`
-	Refs  []string   `json:"refs,omitempty"`
-	Made  []Secret   `json:"made,omitempty"` // of this one
-}
-
-// A Source says where a value of a key schedule is known from.
-type Source string
-
-const (
-	FromWire     Source = "wire"     // it crossed the network in clear
-	FromLog      Source = "key-log"  // a key log line holds it
-	FromComputed Source = "computed" // made here, from values that are known
-	FromEarlier  Source = "earlier"  // the master secret of the connection that this one takes up
-	FromNobody   Source = "unknown"  // neither logged nor computable
-	FromNothing  Source = "absent"   // this handshake has no such value
 )
 
 // kinds are the values of the two schedules: name, formula, sources.
@@ -97,19 +62,13 @@ var secretKinds = map[string]struct {
 }
 
 // secret makes a node of a schedule.
-func secret(id string, from Source, value []byte, made ...Secret) Secret {
+func secret(id string, from event.Source, value []byte, made ...event.Secret) event.Secret {
 	k, ok := secretKinds[id]
 	if !ok {
 		panic("annotate: no secret " + id)
 	}
-	return Secret{ID: id, Name: k.name, How: k.how, Value: hex.EncodeToString(value), From: from, Refs: citeAll(k.refs), Made: made}
+	return event.Secret{ID: id, Name: k.name, How: k.how, Value: hex.EncodeToString(value), From: from, Refs: citeAll(k.refs), Made: made}
 }
-
-// because gives a node a note.
-func (s Secret) because(note string) Secret { s.Note = note; return s }
-
-// how replaces a node's formula.
-func (s Secret) how(formula string) Secret { s.How = formula; return s }
 
 // keepSecret keeps the value under a key log label that was found to be this
 // handshake's. Where a client random stands for several, the map of the key log
@@ -177,23 +136,23 @@ func (h *hands) keepHashes() {
 }
 
 // secretsTree draws the key schedule of a connection.
-func (x *Explainer) secretsTree(c *conn) *Secrets {
+func (x *Explainer) secretsTree(c *conn) *event.Secrets {
 	h := c.main
 	s := h.suite()
 	switch {
 	case !c.tls || h.ch == nil && h.sh == nil:
 		return nil
 	case h.ch == nil || h.sh == nil:
-		return &Secrets{Note: "only one of the two hello messages is in the capture, and every key depends on both"}
+		return &event.Secrets{Note: "only one of the two hello messages is in the capture, and every key depends on both"}
 	case c.c.Transport == capture.TransportDTLS:
-		return &Secrets{Note: "the key schedule of DTLS, whose labels and hashes differ from those of TLS, is not drawn here"}
+		return &event.Secrets{Note: "the key schedule of DTLS, whose labels and hashes differ from those of TLS, is not drawn here"}
 	case s == nil || s.Hash == 0:
-		return &Secrets{Note: "the cipher suite is not known well enough to draw its key schedule"}
+		return &event.Secrets{Note: "the cipher suite is not known well enough to draw its key schedule"}
 	case h.version() < 0x0301:
-		return &Secrets{Note: "SSL 3.0 makes its keys in another way, which is not drawn here"}
+		return &event.Secrets{Note: "SSL 3.0 makes its keys in another way, which is not drawn here"}
 	}
 	h.keepHashes()
-	out := &Secrets{}
+	out := &event.Secrets{}
 	if c.handshakes > 1 {
 		out.Note = "of the first handshake; later ones on this connection made new keys"
 	}
@@ -226,18 +185,18 @@ func hashName(h crypto.Hash) string {
 }
 
 // tree12 is the schedule of TLS 1.2 and older.
-func (x *Explainer) tree12(c *conn, h *hands, s *keys.Suite) []Secret {
+func (x *Explainer) tree12(c *conn, h *hands, s *keys.Suite) []event.Secret {
 	master, from, label, note := x.masterOf(h)
 	m := secret("master", from, master)
 	m.Label, m.Note = label, note
 	if master != nil {
-		if st, _ := h.proved(proofServerFin); st == Proven || st == Refuted {
+		if st, _ := h.proved(proofServerFin); st == event.Proven || st == event.Refuted {
 			m.State = st
-		} else if st, _ := h.proved(proofClientFin); st == Proven || st == Refuted {
+		} else if st, _ := h.proved(proofClientFin); st == event.Proven || st == event.Refuted {
 			m.State = st
 		}
 	}
-	var seed []Secret
+	var seed []event.Secret
 	switch {
 	case h.resumed:
 		m.How = "taken over from the session that this connection takes up"
@@ -249,34 +208,34 @@ func (x *Explainer) tree12(c *conn, h *hands, s *keys.Suite) []Secret {
 			hash = h.sessionHash
 		}
 		if hash != nil {
-			seed = append(seed, secret("session-hash", FromComputed, hash))
+			seed = append(seed, secret("session-hash", event.FromComputed, hash))
 		} else {
-			seed = append(seed, secret("session-hash", FromNobody, nil).because(h.gone()))
+			seed = append(seed, secret("session-hash", event.FromNobody, nil).Because(h.gone()))
 		}
 	}
 	if master == nil {
-		m.Made = []Secret{
-			secret("key-block", FromNobody, nil).because("it needs the master secret"),
-			secret("client-verify", FromNobody, nil).because("it needs the master secret"),
-			secret("server-verify", FromNobody, nil).because("it needs the master secret"),
+		m.Made = []event.Secret{
+			secret("key-block", event.FromNobody, nil).Because("it needs the master secret"),
+			secret("client-verify", event.FromNobody, nil).Because("it needs the master secret"),
+			secret("server-verify", event.FromNobody, nil).Because("it needs the master secret"),
 		}
 	} else {
-		m.Made = []Secret{x.keyBlock(c, h, s, master), x.verify12(h, s, master, 0), x.verify12(h, s, master, 1)}
+		m.Made = []event.Secret{x.keyBlock(c, h, s, master), x.verify12(h, s, master, 0), x.verify12(h, s, master, 1)}
 	}
-	out := []Secret{
-		secret("client-random", FromWire, h.ch.Random[:]),
-		secret("server-random", FromWire, h.sh.Random[:]),
+	out := []event.Secret{
+		secret("client-random", event.FromWire, h.ch.Random[:]),
+		secret("server-random", event.FromWire, h.sh.Random[:]),
 	}
 	out = append(out, seed...)
 	if h.resumed {
-		return append(out, secret("pre-master", FromNothing, nil).because("a connection that takes up an earlier session makes none"), m)
+		return append(out, secret("pre-master", event.FromNothing, nil).Because("a connection that takes up an earlier session makes none"), m)
 	}
-	p := secret("pre-master", FromNobody, nil, m).because(preMasterNote(h))
+	p := secret("pre-master", event.FromNobody, nil, m).Because(preMasterNote(h))
 	if h.preMaster != nil {
-		p = secret("pre-master", FromLog, h.preMaster, m)
+		p = secret("pre-master", event.FromLog, h.preMaster, m)
 		p.Label = "RSA"
 		if h.em != nil {
-			p = secret("pre-master", FromComputed, h.preMaster, m).because("the last 48 bytes of the block that the private key opened (step 6a)")
+			p = secret("pre-master", event.FromComputed, h.preMaster, m).Because("the last 48 bytes of the block that the private key opened (step 6a)")
 		}
 	}
 	return append(out, p)
@@ -291,24 +250,24 @@ func (h *hands) gone() string {
 }
 
 // masterOf is the master secret of TLS 1.2 and older, and where it is known from.
-func (x *Explainer) masterOf(h *hands) (master []byte, from Source, label, note string) {
+func (x *Explainer) masterOf(h *hands) (master []byte, from event.Source, label, note string) {
 	logged := h.logged("CLIENT_RANDOM")
 	switch {
 	case logged != nil && h.master != nil && bytes.Equal(logged, h.master):
-		return logged, FromLog, "CLIENT_RANDOM", "and computed here from the pre-master secret: the same"
+		return logged, event.FromLog, "CLIENT_RANDOM", "and computed here from the pre-master secret: the same"
 	case logged != nil:
-		return logged, FromLog, "CLIENT_RANDOM", ""
+		return logged, event.FromLog, "CLIENT_RANDOM", ""
 	case h.master != nil:
-		return h.master, FromComputed, "", ""
+		return h.master, event.FromComputed, "", ""
 	}
 	if i, ok := x.linkOf(h).one(); ok && i.master() != nil && h.oldMaster != nil {
-		return i.master(), FromEarlier, "", "that of connection " + strconv.Itoa(i.conn) + ", as the Finished shows; there is no key log line for this connection"
+		return i.master(), event.FromEarlier, "", "that of connection " + strconv.Itoa(i.conn) + ", as the Finished shows; there is no key log line for this connection"
 	}
 	note = "no key log line holds it for this client random"
 	if l := x.linkOf(h); l != nil {
 		note += ", and that of the session that it takes up is not known either"
 	}
-	return nil, FromNobody, "", note
+	return nil, event.FromNobody, "", note
 }
 
 // preMasterNote says why the pre-master secret is not known.
@@ -327,10 +286,10 @@ func preMasterNote(h *hands) string {
 }
 
 // keyBlock is what the master secret is expanded to for the records.
-func (x *Explainer) keyBlock(c *conn, h *hands, s *keys.Suite, master []byte) Secret {
+func (x *Explainer) keyBlock(c *conn, h *hands, s *keys.Suite, master []byte) event.Secret {
 	b := keys.NewKeyBlock(h.version(), s, master, h.ch.Random[:], h.sh.Random[:])
 	all := slices.Concat(b.ClientMAC, b.ServerMAC, b.ClientKey, b.ServerKey, b.ClientIV, b.ServerIV)
-	k := secret("key-block", FromComputed, all)
+	k := secret("key-block", event.FromComputed, all)
 	k.How += fmt.Sprintf(", %d bytes", len(all))
 	for _, part := range []struct {
 		id    string
@@ -341,7 +300,7 @@ func (x *Explainer) keyBlock(c *conn, h *hands, s *keys.Suite, master []byte) Se
 		{"client-iv", b.ClientIV}, {"server-iv", b.ServerIV},
 	} {
 		if len(part.value) > 0 {
-			k.Made = append(k.Made, secret(part.id, FromComputed, part.value).how(fmt.Sprintf("the next %d bytes", len(part.value))))
+			k.Made = append(k.Made, secret(part.id, event.FromComputed, part.value).MadeBy(fmt.Sprintf("the next %d bytes", len(part.value))))
 		}
 	}
 	if len(k.Made) > 0 {
@@ -350,10 +309,10 @@ func (x *Explainer) keyBlock(c *conn, h *hands, s *keys.Suite, master []byte) Se
 		k.Note = "this suite needs none" // NULL with no MAC
 	}
 	for side, id := range []string{proofClientFirst, proofServerFirst} {
-		if st, _ := c.main.proved(id); st == Proven {
+		if st, _ := c.main.proved(id); st == event.Proven {
 			for i := range k.Made {
 				if k.Made[i].ID == [2]string{"client-key", "server-key"}[side] {
-					k.Made[i].State, k.Made[i].Note = Proven, "it opened the first record of data, check included"
+					k.Made[i].State, k.Made[i].Note = event.Proven, "it opened the first record of data, check included"
 				}
 			}
 		}
@@ -362,65 +321,65 @@ func (x *Explainer) keyBlock(c *conn, h *hands, s *keys.Suite, master []byte) Se
 }
 
 // verify12 is the Finished of a side.
-func (x *Explainer) verify12(h *hands, s *keys.Suite, master []byte, side int) Secret {
+func (x *Explainer) verify12(h *hands, s *keys.Suite, master []byte, side int) event.Secret {
 	id := [2]string{"client-verify", "server-verify"}[side]
 	hash := h.hashes[[2]string{"before client Finished", "before server Finished"}[side]]
 	if hash == nil {
-		return secret(id, FromNobody, nil).because(h.gone())
+		return secret(id, event.FromNobody, nil).Because(h.gone())
 	}
-	v := secret(id, FromComputed, keys.VerifyData(h.version(), s.Hash, master, side == 0, hash))
+	v := secret(id, event.FromComputed, keys.VerifyData(h.version(), s.Hash, master, side == 0, hash))
 	h.compare(&v, side)
-	v.Made = []Secret{secret("messages-hash", FromComputed, hash)}
+	v.Made = []event.Secret{secret("messages-hash", event.FromComputed, hash)}
 	return v
 }
 
 // compare says whether a computed Finished is the one on the wire.
-func (h *hands) compare(v *Secret, side int) {
+func (h *hands) compare(v *event.Secret, side int) {
 	switch {
 	case h.verify[side] == nil:
 		v.Note = "the message stayed sealed, so there is nothing to compare it with"
 	case hex.EncodeToString(h.verify[side]) == v.Value:
-		v.State, v.Note = Proven, "the message holds the same"
+		v.State, v.Note = event.Proven, "the message holds the same"
 	default:
-		v.State, v.Note = Refuted, "the message holds "+hex.EncodeToString(h.verify[side])
+		v.State, v.Note = event.Refuted, "the message holds "+hex.EncodeToString(h.verify[side])
 	}
 }
 
 // tree13 is the schedule of TLS 1.3.
-func (x *Explainer) tree13(c *conn, h *hands, s *keys.Suite) []Secret {
+func (x *Explainer) tree13(c *conn, h *hands, s *keys.Suite) []event.Secret {
 	none := keys.TranscriptHash(h.version(), s.Hash)
-	logged := func(id, label, why string) Secret {
+	logged := func(id, label, why string) event.Secret {
 		v := h.logged(label)
 		if v == nil {
-			return secret(id, FromNobody, nil).because(why)
+			return secret(id, event.FromNobody, nil).Because(why)
 		}
-		n := secret(id, FromLog, v)
+		n := secret(id, event.FromLog, v)
 		n.Label = label
 		return n
 	}
 
-	early := secret("early", FromNobody, nil).because("it needs the pre-shared key")
-	derived := secret("derived-early", FromNobody, nil).because("it needs the early secret")
-	psk := secret("psk", FromNothing, nil).because("this handshake uses none: zeros stand in its place")
+	early := secret("early", event.FromNobody, nil).Because("it needs the pre-shared key")
+	derived := secret("derived-early", event.FromNobody, nil).Because("it needs the early secret")
+	psk := secret("psk", event.FromNothing, nil).Because("this handshake uses none: zeros stand in its place")
 	if _, ok := h.sh.SelectedPSK(); ok {
-		psk = secret("psk", FromNobody, nil)
+		psk = secret("psk", event.FromNobody, nil)
 		switch {
 		case x.external(h):
 			psk.Note = "both sides had it before, set up outside of TLS, as its stated age of 0 and its readable name let one infer; it never crosses the network"
 		default:
 			psk.Note = "it is derived from the resumption master secret of the connection that gave out the ticket, and no key log line holds that"
 		}
-		early.Made = append(early.Made, secret("binder", FromNobody, nil).because("it needs the early secret; so the binder in the hello cannot be computed again"))
+		early.Made = append(early.Made, secret("binder", event.FromNobody, nil).Because("it needs the early secret; so the binder in the hello cannot be computed again"))
 	} else {
 		value := keys.Extract(s.Hash, nil, nil)
-		early = secret("early", FromComputed, value).because("without a pre-shared key this is the same in every connection with this hash")
-		derived = secret("derived-early", FromComputed, keys.DeriveSecret(s.Hash, value, "derived", none))
+		early = secret("early", event.FromComputed, value).Because("without a pre-shared key this is the same in every connection with this hash")
+		derived = secret("derived-early", event.FromComputed, keys.DeriveSecret(s.Hash, value, "derived", none))
 	}
 	if h.ch1 != nil && h.ch1.HasEarlyData() {
 		e := logged("client-early", "CLIENT_EARLY_TRAFFIC_SECRET", "no key log line holds it")
 		if e.Value != "" && h.early() && !c.overUDP() {
 			key, iv := keys.TrafficKeys(s, h.logged("CLIENT_EARLY_TRAFFIC_SECRET"))
-			e.Made = []Secret{secret("key", FromComputed, key), secret("iv", FromComputed, iv)}
+			e.Made = []event.Secret{secret("key", event.FromComputed, key), secret("iv", event.FromComputed, iv)}
 		} else if e.Value != "" && !c.overUDP() {
 			e.Note = "the server did not take the early data; the keys depend on the suite of the pre-shared key, which is not on the wire"
 		}
@@ -430,12 +389,12 @@ func (x *Explainer) tree13(c *conn, h *hands, s *keys.Suite) []Secret {
 		early.Made = append(early.Made, logged("early-exporter", "EARLY_EXPORTER_SECRET", ""))
 	}
 
-	dhe := secret("dhe", FromNobody, nil).because("both sides compute it, each from its own private value and what the other sent; no private value crosses the network, and no key log holds the result")
+	dhe := secret("dhe", event.FromNobody, nil).Because("both sides compute it, each from its own private value and what the other sent; no private value crosses the network, and no key log holds the result")
 	if h.sh.KeyShare() == nil {
-		dhe = secret("dhe", FromNothing, nil).because("this handshake has none: zeros stand in its place")
+		dhe = secret("dhe", event.FromNothing, nil).Because("this handshake has none: zeros stand in its place")
 	}
-	hs := secret("handshake", FromNobody, nil).because("it needs the shared secret of the key exchange; key logs hold only what is derived from it")
-	if dhe.From == FromNothing {
+	hs := secret("handshake", event.FromNobody, nil).Because("it needs the shared secret of the key exchange; key logs hold only what is derived from it")
+	if dhe.From == event.FromNothing {
 		hs.Note = "it needs the early secret; key logs hold only what is derived from it"
 	}
 	missing := "no key log line holds it for this client random"
@@ -443,55 +402,55 @@ func (x *Explainer) tree13(c *conn, h *hands, s *keys.Suite) []Secret {
 		n := logged([2]string{"client-handshake", "server-handshake"}[side], label, missing)
 		if v := h.logged(label); v != nil {
 			n.Made = c.traffic(s, v)
-			f := secret("finished-key", FromComputed, keys.FinishedKey(s, v))
+			f := secret("finished-key", event.FromComputed, keys.FinishedKey(s, v))
 			hash := h.hashes[[2]string{"before client Finished", "before server Finished"}[side]]
 			if hash != nil {
-				verify := secret("verify", FromComputed, keys.VerifyData13(s, v, hash))
+				verify := secret("verify", event.FromComputed, keys.VerifyData13(s, v, hash))
 				h.compare(&verify, side)
 				n.State = verify.State
-				verify.Made = []Secret{secret("messages-hash", FromComputed, hash)}
-				f.Made = []Secret{verify}
+				verify.Made = []event.Secret{secret("messages-hash", event.FromComputed, hash)}
+				f.Made = []event.Secret{verify}
 			} else {
-				f.Made = []Secret{secret("verify", FromNobody, nil).because(h.gone())}
+				f.Made = []event.Secret{secret("verify", event.FromNobody, nil).Because(h.gone())}
 			}
 			n.Made = append(n.Made, f)
 		}
 		if hash := h.hashes["through ServerHello"]; hash != nil && side == 0 {
-			hs.Made = append(hs.Made, secret("messages-hash", FromComputed, hash).how("of ClientHello...ServerHello"))
+			hs.Made = append(hs.Made, secret("messages-hash", event.FromComputed, hash).MadeBy("of ClientHello...ServerHello"))
 		}
 		hs.Made = append(hs.Made, n)
 	}
 
-	master := secret("master13", FromNobody, nil).because("it needs the handshake secret; key logs hold only what is derived from it")
+	master := secret("master13", event.FromNobody, nil).Because("it needs the handshake secret; key logs hold only what is derived from it")
 	if hash := h.hashes["through server Finished"]; hash != nil {
-		master.Made = append(master.Made, secret("messages-hash", FromComputed, hash).how("of ClientHello...server Finished"))
+		master.Made = append(master.Made, secret("messages-hash", event.FromComputed, hash).MadeBy("of ClientHello...server Finished"))
 	}
 	for side, label := range []string{"CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"} {
 		n := logged([2]string{"client-application", "server-application"}[side], label, missing)
 		if v := h.logged(label); v != nil {
 			n.Made = c.traffic(s, v)
-			if st, _ := h.proved([2]string{proofClientFirst, proofServerFirst}[side]); st == Proven {
-				n.State, n.Note = Proven, "it opened the first record of data, check included"
+			if st, _ := h.proved([2]string{proofClientFirst, proofServerFirst}[side]); st == event.Proven {
+				n.State, n.Note = event.Proven, "it opened the first record of data, check included"
 			}
 			n.Made = append(n.Made, c.keyUpdates(s, v, c.updates[side], 1)...)
 		}
 		master.Made = append(master.Made, n)
 	}
 	master.Made = append(master.Made, logged("exporter", "EXPORTER_SECRET", missing+"; not every program logs it"))
-	r := secret("resumption", FromNobody, nil).because("it is in no key log line; so the pre-shared keys behind the tickets cannot be computed")
+	r := secret("resumption", event.FromNobody, nil).Because("it is in no key log line; so the pre-shared keys behind the tickets cannot be computed")
 	if hash := h.hashes["through client Finished"]; hash != nil {
-		r.Made = append(r.Made, secret("messages-hash", FromComputed, hash).how("of ClientHello...client Finished"))
+		r.Made = append(r.Made, secret("messages-hash", event.FromComputed, hash).MadeBy("of ClientHello...client Finished"))
 	}
 	for _, nonce := range h.nonces {
-		r.Made = append(r.Made, secret("ticket-psk", FromNobody, nil, secret("ticket-nonce", FromWire, nonce).because("crossed the network encrypted")).because("it needs the resumption master secret"))
+		r.Made = append(r.Made, secret("ticket-psk", event.FromNobody, nil, secret("ticket-nonce", event.FromWire, nonce).Because("crossed the network encrypted")).Because("it needs the resumption master secret"))
 	}
 	master.Made = append(master.Made, r)
 
-	hs.Made = append(hs.Made, secret("derived-handshake", FromNobody, nil, master).because("it needs the handshake secret"))
-	derived.Made = []Secret{dhe, hs}
+	hs.Made = append(hs.Made, secret("derived-handshake", event.FromNobody, nil, master).Because("it needs the handshake secret"))
+	derived.Made = []event.Secret{dhe, hs}
 	early.Made = append(early.Made, derived)
-	return []Secret{
-		secret("client-random", FromWire, h.ch.Random[:]).because("it finds the lines of the key log; the schedule takes it in with the messages"),
+	return []event.Secret{
+		secret("client-random", event.FromWire, h.ch.Random[:]).Because("it finds the lines of the key log; the schedule takes it in with the messages"),
 		psk,
 		early,
 	}
@@ -499,26 +458,26 @@ func (x *Explainer) tree13(c *conn, h *hands, s *keys.Suite) []Secret {
 
 // traffic is what a traffic secret is expanded to for the records. QUIC makes the
 // keys of its packets with labels of its own (RFC 9001 5.1), and none is opened here.
-func (c *conn) traffic(s *keys.Suite, v []byte) []Secret {
+func (c *conn) traffic(s *keys.Suite, v []byte) []event.Secret {
 	if c.overUDP() {
 		return nil
 	}
 	key, iv := keys.TrafficKeys(s, v)
-	return []Secret{secret("key", FromComputed, key), secret("iv", FromComputed, iv)}
+	return []event.Secret{secret("key", event.FromComputed, key), secret("iv", event.FromComputed, iv)}
 }
 
 // keyUpdates are the secrets that follow v, one for each KeyUpdate, each below the one before.
-func (c *conn) keyUpdates(s *keys.Suite, v []byte, n, number int) []Secret {
+func (c *conn) keyUpdates(s *keys.Suite, v []byte, n, number int) []event.Secret {
 	if n == 0 {
 		return nil
 	}
 	next := keys.NextTrafficSecret(s, v)
-	u := secret("next-application", FromComputed, next, c.traffic(s, next)...)
+	u := secret("next-application", event.FromComputed, next, c.traffic(s, next)...)
 	u.Name += " " + strconv.Itoa(number)
 	if number == maxUpdates && n > 1 {
 		u.Note = fmt.Sprintf("%s more were made and are not shown", strconv.Itoa(n-1))
-		return []Secret{u}
+		return []event.Secret{u}
 	}
 	u.Made = append(u.Made, c.keyUpdates(s, next, n-1, number+1)...)
-	return []Secret{u}
+	return []event.Secret{u}
 }

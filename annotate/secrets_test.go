@@ -11,15 +11,16 @@ import (
 	"testing"
 
 	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/capture"
 
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
 // withSecrets explains messages and draws the key schedules.
-func withSecrets(ms []capture.Message) []annotate.Event {
+func withSecrets(ms []capture.Message) []event.Event {
 	x := &annotate.Explainer{Secrets: true}
-	var out []annotate.Event
+	var out []event.Event
 	for i := range ms {
 		out = append(out, x.Explain(&ms[i])...)
 	}
@@ -27,12 +28,12 @@ func withSecrets(ms []capture.Message) []annotate.Event {
 }
 
 // find walks from the top of a schedule down the IDs of a path.
-func find(t *testing.T, s *annotate.Secrets, path string) annotate.Secret {
+func find(t *testing.T, s *event.Secrets, path string) event.Secret {
 	t.Helper()
 	if s == nil {
 		t.Fatal("no key schedule")
 	}
-	list, one := s.Tree, annotate.Secret{}
+	list, one := s.Tree, event.Secret{}
 next:
 	for _, id := range strings.Fields(path) {
 		for _, n := range list {
@@ -82,15 +83,15 @@ func TestRFC8448(t *testing.T) {
 		"client-random":                             "cb34ecb1e78163ba1c38c6dacb196a6dffa21a8d9912ec18a2ef6283024dece7",
 	} {
 		n := find(t, s, path)
-		if n.Value != want || (want == "") != (n.From == annotate.FromNobody) {
+		if n.Value != want || (want == "") != (n.From == event.FromNobody) {
 			t.Errorf("%s: %s (%s), want %s", path, n.Value, n.From, want)
 		}
-		if n.From == annotate.FromNobody && n.Note == "" {
+		if n.From == event.FromNobody && n.Note == "" {
 			t.Errorf("%s: not known, and no reason why", path)
 		}
 	}
 	for _, path := range []string{hs + "client-handshake finished-key verify", hs + "server-handshake finished-key verify", ap + "client-application", ap + "server-application"} {
-		if n := find(t, s, path); n.State != annotate.Proven {
+		if n := find(t, s, path); n.State != event.Proven {
 			t.Errorf("%s: %s", path, n.State)
 		}
 	}
@@ -121,7 +122,7 @@ func TestSecrets12(t *testing.T) {
 			master := find(t, s, path)
 			cr, sr := find(t, s, "client-random").Value, find(t, s, "server-random").Value
 			block := find(t, s, path+"key-block")
-			if len(master.Value) != 96 || master.State != annotate.Proven {
+			if len(master.Value) != 96 || master.State != event.Proven {
 				t.Fatalf("master secret: %+v", master)
 			}
 			if want := prf(digest, master.Value, "key expansion", sr+cr, len(block.Value)/2); block.Value != want {
@@ -136,11 +137,11 @@ func TestSecrets12(t *testing.T) {
 			}
 			for id, label := range map[string]string{"client-verify": "client finished", "server-verify": "server finished"} {
 				v := find(t, s, path+id)
-				if want := prf(digest, master.Value, label, find(t, s, path+id+" messages-hash").Value, 12); v.Value != want || v.State != annotate.Proven {
+				if want := prf(digest, master.Value, label, find(t, s, path+id+" messages-hash").Value, 12); v.Value != want || v.State != event.Proven {
 					t.Errorf("%s: %s (%s), want %s", id, v.Value, v.State, want)
 				}
 			}
-			if conn == 2 && (master.From != annotate.FromEarlier || find(t, s, "pre-master").From != annotate.FromNothing) {
+			if conn == 2 && (master.From != event.FromEarlier || find(t, s, "pre-master").From != event.FromNothing) {
 				t.Errorf("the master secret is from %s", master.From)
 			}
 		})
@@ -154,7 +155,7 @@ func TestCapturesSecrets(t *testing.T) {
 	if dir == "" {
 		return
 	}
-	from := make(map[annotate.Source]int)
+	from := make(map[event.Source]int)
 	err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.Contains(path, ".pcap") {
 			return err
@@ -171,12 +172,12 @@ func TestCapturesSecrets(t *testing.T) {
 				if l.Secrets.Schedule == "" && l.Secrets.Note == "" {
 					t.Errorf("%s: connection %d: neither a schedule nor a reason", name, l.Conn)
 				}
-				var check func(list []annotate.Secret)
-				check = func(list []annotate.Secret) {
+				var check func(list []event.Secret)
+				check = func(list []event.Secret) {
 					for _, n := range list {
 						from[n.From]++
-						known := n.From != annotate.FromNobody && n.From != annotate.FromNothing
-						if !known && n.Note == "" || known != (n.Value != "") && n.ID != "key-block" && n.ID != "ticket-nonce" || n.State == annotate.Refuted {
+						known := n.From != event.FromNobody && n.From != event.FromNothing
+						if !known && n.Note == "" || known != (n.Value != "") && n.ID != "key-block" && n.ID != "ticket-nonce" || n.State == event.Refuted {
 							t.Errorf("%s: connection %d: %+v", name, l.Conn, n)
 						}
 						check(n.Made)
@@ -198,9 +199,9 @@ func TestCapturesSecrets(t *testing.T) {
 func TestSecretsOnlyWhenAsked(t *testing.T) {
 	for name, tapes := range fixtures(t) {
 		ms := messages(inputsOf(tapes))
-		tell := func(es []annotate.Event) string {
+		tell := func(es []event.Event) string {
 			var b bytes.Buffer
-			j := annotate.NewJSON(&b)
+			j := event.NewJSON(&b)
 			for i := range es {
 				if err := j.Event(&es[i]); err != nil {
 					t.Fatal(err)

@@ -1,6 +1,7 @@
 package annotate
 
 import (
+	"explainer/annotate/event"
 	"strings"
 
 	"github.com/mattn/go-runewidth"
@@ -8,7 +9,7 @@ import (
 
 // secrets draws the key schedule of a connection as a tree: what is made of a
 // value stands below it.
-func (t *Text) secrets(l Leg) {
+func (t *Text) secrets(l event.Leg) {
 	t.line("")
 	t.paragraph("", "  ", legName(l.Leg)+"key schedule of this connection, with its real values: whoever has them reads everything in it", bold)
 	s := l.Secrets
@@ -23,7 +24,7 @@ func (t *Text) secrets(l Leg) {
 	}
 }
 
-func (t *Text) secret(s Secret, indent string) {
+func (t *Text) secret(s event.Secret, indent string) {
 	head := clean(s.Name)
 	if s.How != "" {
 		head += " = " + clean(s.How)
@@ -38,9 +39,9 @@ func (t *Text) secret(s Secret, indent string) {
 	}
 	style := plain
 	switch {
-	case s.State == Refuted:
+	case s.State == event.Refuted:
 		style = alarm
-	case s.From == FromNobody || s.From == FromNothing:
+	case s.From == event.FromNobody || s.From == event.FromNothing:
 		style = dim
 	}
 	t.paragraph("", indent, head+" "+mark, style)

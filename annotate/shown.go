@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"explainer/annotate/event"
 	"explainer/ca"
 	"explainer/capture"
 )
@@ -20,7 +21,7 @@ func (s *shown) known() bool { return s != nil && s.fault != nil }
 func (s *shown) control() bool { return s.known() && s.fault.Severity == ca.Control }
 
 // atStep2 tells whether the case is a fault of the handshake and not of the certificate.
-func (s *shown) atStep2() bool { return s.known() && s.fault.Step == string(Step2) }
+func (s *shown) atStep2() bool { return s.known() && s.fault.Step == string(event.Step2) }
 
 func shownBy(f *capture.Fact) *shown {
 	return &shown{or(clip(f.Outcome), "without a name"), ca.FaultOf(f.Outcome)}
@@ -40,7 +41,7 @@ func (s *shown) words(a args) {
 }
 
 // caseEvent tells what the proxy shows.
-func caseEvent(e *Event, f *capture.Fact, a args) {
+func caseEvent(e *event.Event, f *capture.Fact, a args) {
 	s := shownBy(f)
 	a = a.with()
 	s.words(a)
@@ -54,15 +55,15 @@ func caseEvent(e *Event, f *capture.Fact, a args) {
 	default:
 		a["step"] = s.fault.Step
 	}
-	e.Says = []Sentence{say(id, None, a)}
+	e.Says = []event.Sentence{say(id, event.None, a)}
 	e.Brief = e.Says[0].Text
-	e.Fields = []Field{{"case", s.id, ""}, {"certificate about", clip(f.Host), "the name or address that the client asked for"}}
+	e.Fields = []event.Field{{Name: "case", Value: s.id}, {Name: "certificate about", Value: clip(f.Host), Note: "the name or address that the client asked for"}}
 	if s.fault != nil {
-		e.Fields = append(e.Fields, Field{"severity", string(s.fault.Severity), severityWords[s.fault.Severity]}, field("what is wrong", s.fault.Wrong),
+		e.Fields = append(e.Fields, event.Field{Name: "severity", Value: string(s.fault.Severity), Note: severityWords[s.fault.Severity]}, field("what is wrong", s.fault.Wrong),
 			field("check that catches it", s.fault.Check), field("step", s.fault.Step), field("incident", s.fault.Incident))
 	}
 	if f.Addr != "" {
-		e.Fields = append(e.Fields, Field{"only version", clip(f.Addr), "that the proxy offers"})
+		e.Fields = append(e.Fields, event.Field{Name: "only version", Value: clip(f.Addr), Note: "that the proxy offers"})
 	}
 	if f.Detail != "" {
 		e.Fields = append(e.Fields, field("run", clip(f.Detail)))
@@ -88,16 +89,16 @@ func (c *conn) failCase(known bool, cause string, at where) {
 	case known:
 		id = "step-4a-case-refused"
 	}
-	c.fail(Step4a, id, cause, at)
+	c.fail(event.Step4a, id, cause, at)
 }
 
 // failCaseSilent notes that a client hung up without a word.
 func (c *conn) failCaseSilent(at where) {
 	if c.shown.atStep2() {
-		c.fail(Step2, "step-2-case-silent", "", at)
+		c.fail(event.Step2, "step-2-case-silent", "", at)
 		return
 	}
-	c.fail(Step4a, "step-4a-case-silent", "", at)
+	c.fail(event.Step4a, "step-4a-case-silent", "", at)
 }
 
 // row4aCase is the sentence about a client that went on after the certificate of a case.
@@ -114,7 +115,7 @@ func (c *conn) row4aCase() string {
 }
 
 // caseNote is what the end of the story says about how the client took a case.
-func (x *Explainer) caseNote(c *conn) Sentence {
+func (x *Explainer) caseNote(c *conn) event.Sentence {
 	h, s := c.main, c.shown
 	a := x.args(c).with("count", plural(int(c.bytes[0]), "byte"), "moment", "before it had finished its part of the handshake")
 	if h.fin[0] {
@@ -132,7 +133,7 @@ func (x *Explainer) caseNote(c *conn) Sentence {
 	}
 	switch {
 	case s.fault == nil:
-		return say("shown-unknown", None, a)
+		return say("shown-unknown", event.None, a)
 	case refusal != nil:
 		a["cause"] = c.causeOf(*refusal)
 		id := "shown-refused"
@@ -144,7 +145,7 @@ func (x *Explainer) caseNote(c *conn) Sentence {
 		}
 		return say(id, c.seenAlert(refusal), a)
 	case s.id == "downgrade-sentinel" && h.ch != nil && !slices.Contains(h.ch.Versions(), 0x0304):
-		return say("shown-no-downgrade", Clear, a)
+		return say("shown-no-downgrade", event.Clear, a)
 	case c.wentOn():
 		id := "shown-accepted"
 		switch {
@@ -156,16 +157,16 @@ func (x *Explainer) caseNote(c *conn) Sentence {
 		return say(id, c.seen(), a)
 	case h.sh == nil && ours != nil:
 		a["cause"] = c.causeOf(*ours)
-		return say("shown-blocked", Clear, a)
+		return say("shown-blocked", event.Clear, a)
 	case h.sh != nil && c.dark[0] == 0 && !c.missing && (c.closer == 1 || c.saidGoodbye(0)):
-		return say("shown-left", Inferred, a)
+		return say("shown-left", event.Inferred, a)
 	}
-	return say("shown-unknown", None, a)
+	return say("shown-unknown", event.None, a)
 }
 
-func (c *conn) seenAlert(al *alert) Evidence {
+func (c *conn) seenAlert(al *alert) event.Evidence {
 	if al.protected {
-		return Decrypted
+		return event.Decrypted
 	}
-	return Clear
+	return event.Clear
 }

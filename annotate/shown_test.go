@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/ca"
 	"explainer/capture"
 )
@@ -18,22 +18,22 @@ import (
 // and the sentences that their stories come to.
 var shownCases = map[string]struct {
 	command string
-	step    annotate.Step // at which the connection failed, "" if it did not
-	row     string        // the sentence of step 4a
-	note    string        // the sentence at the end
+	step    event.Step // at which the connection failed, "" if it did not
+	row     string     // the sentence of step 4a
+	note    string     // the sentence at the end
 }{
 	"good":               {"curl", "", "step-4a-case-control", "shown-accepted-control"},
-	"good-untrusted":     {"curl --cacert /etc/ssl/certs/ca-certificates.crt", annotate.Step4a, "step-4a-case-refused-control", "shown-refused-control"},
-	"expired":            {"curl", annotate.Step4a, "step-4a-case-refused", "shown-refused"},
+	"good-untrusted":     {"curl --cacert /etc/ssl/certs/ca-certificates.crt", event.Step4a, "step-4a-case-refused-control", "shown-refused-control"},
+	"expired":            {"curl", event.Step4a, "step-4a-case-refused", "shown-refused"},
 	"expired-unchecked":  {"curl -k", "", "step-4a-case-accepted", "shown-accepted"},
 	"wrong-host":         {"curl", "", "step-4a-case-finished", "shown-left"},
-	"expired-silent":     {"node", annotate.Step4a, "step-4a-case-silent", "shown-left"},
-	"wrong-ku":           {"curl --tls-max 1.2", annotate.Step4a, "step-4a-case-perhaps", "shown-refused"},
-	"no-private-key":     {"curl", annotate.Step2, "step-not-reached", "shown-refused"},
-	"finished-wrong":     {"curl --tls-max 1.2", annotate.Step2, "step-4a-finished", "shown-refused"},
-	"finished-tampered":  {"curl", annotate.Step2, "step-not-reached", "shown-refused"},
-	"downgrade-sentinel": {"curl", annotate.Step2, "step-not-reached", "shown-refused"},
-	"cipher-rc4":         {"curl", annotate.Step1, "step-not-reached", "shown-blocked"},
+	"expired-silent":     {"node", event.Step4a, "step-4a-case-silent", "shown-left"},
+	"wrong-ku":           {"curl --tls-max 1.2", event.Step4a, "step-4a-case-perhaps", "shown-refused"},
+	"no-private-key":     {"curl", event.Step2, "step-not-reached", "shown-refused"},
+	"finished-wrong":     {"curl --tls-max 1.2", event.Step2, "step-4a-finished", "shown-refused"},
+	"finished-tampered":  {"curl", event.Step2, "step-not-reached", "shown-refused"},
+	"downgrade-sentinel": {"curl", event.Step2, "step-not-reached", "shown-refused"},
+	"cipher-rc4":         {"curl", event.Step1, "step-not-reached", "shown-blocked"},
 	"cipher-static-rsa":  {"curl", "", "step-4a-case-elsewhere", "shown-accepted-low"},
 }
 
@@ -50,12 +50,12 @@ func TestShownCases(t *testing.T) {
 			if len(all) != 1 || all[0].Leg != "browser" {
 				t.Fatalf("legs %+v", all)
 			}
-			var failed annotate.Step
+			var failed event.Step
 			for _, r := range all[0].Rows {
-				if r.Verdict == annotate.Failed && failed == "" {
+				if r.Verdict == event.Failed && failed == "" {
 					failed = r.Step
 				}
-				if r.Step == annotate.Step4a && r.Says.ID != want.row {
+				if r.Step == event.Step4a && r.Says.ID != want.row {
 					t.Errorf("step 4a is told with %s, want %s: %s", r.Says.ID, want.row, r.Says.Text)
 				}
 			}
@@ -87,7 +87,7 @@ func TestShownFacts(t *testing.T) {
 			&capture.Open{Conn: 1, Leg: capture.LegBrowser, Time: start.UnixNano(), Packet: 1, SYN: true},
 			&capture.Fact{Conn: 1, Time: start.UnixNano(), Kind: capture.FactCase, Outcome: id, Host: "www.bank.test", Addr: "TLS 1.2", Detail: "7"},
 		}))
-		i := slices.IndexFunc(es, func(e annotate.Event) bool { return e.Name == "case" })
+		i := slices.IndexFunc(es, func(e event.Event) bool { return e.Name == "case" })
 		if i < 0 {
 			t.Fatalf("%s: the case is not told", id)
 		}

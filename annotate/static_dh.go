@@ -1,5 +1,7 @@
 package annotate
 
+import "explainer/annotate/event"
+
 // Diffie-Hellman with the key in the server's certificate (DH_RSA, DH_DSS, ECDH_RSA,
 // ECDH_ECDSA): the server's half is the same for every client, so nothing is signed,
 // and no ServerKeyExchange is sent (RFC 5246 7.4.3). These suites were rarely used,
@@ -10,46 +12,46 @@ package annotate
 func (f flow) lasting() bool { return f.transport() || f.id == "tls12-dh" }
 
 // rowStaticDH tells a step of such a connection.
-func (x *Explainer) rowStaticDH(c *conn, a args, r *Row) {
+func (x *Explainer) rowStaticDH(c *conn, a args, r *event.Row) {
 	h := c.main
 	finished, reason := h.proved(proofServerFin)
 	switch r.Step {
-	case Step2:
+	case event.Step2:
 		r.Packets = h.at.of("sfin").packets()
 		switch finished {
-		case Proven:
-			r.Says = say("step-2-dh-finished", Inferred, a)
-		case Refuted:
-			r.Verdict, r.Says = Failed, say("step-2-dh-refuted", Recomputed, a)
+		case event.Proven:
+			r.Says = say("step-2-dh-finished", event.Inferred, a)
+		case event.Refuted:
+			r.Verdict, r.Says = event.Failed, say("step-2-dh-refuted", event.Recomputed, a)
 		default:
-			r.Verdict, r.Says = Unknown, say("step-2-dh-unchecked", None, a.with("reason", or(reason, c.hiddenReason())))
+			r.Verdict, r.Says = event.Unknown, say("step-2-dh-unchecked", event.None, a.with("reason", or(reason, c.hiddenReason())))
 		}
-	case Step3:
-		r.Says = say("step-3-dh", Clear, a)
-	case Step4b, Step5:
+	case event.Step3:
+		r.Says = say("step-3-dh", event.Clear, a)
+	case event.Step4b, event.Step5:
 		r.Packets = h.at.of("cke").packets()
 		implicit := a["clientshare"] == "" // the client's half stands in its certificate (RFC 5246 7.4.7.2)
 		switch {
-		case r.Step == Step4b && implicit:
-			r.Says = say("step-4b-dh-certificate", Inferred, a)
-		case r.Step == Step4b:
-			r.Says = say("step-4b-dh", Inferred, a)
+		case r.Step == event.Step4b && implicit:
+			r.Says = say("step-4b-dh-certificate", event.Inferred, a)
+		case r.Step == event.Step4b:
+			r.Says = say("step-4b-dh", event.Inferred, a)
 		case implicit:
-			r.Says = say("step-5-dh-certificate", Clear, a)
+			r.Says = say("step-5-dh-certificate", event.Clear, a)
 		default:
-			r.Says = say("step-5-dh", Clear, a)
+			r.Says = say("step-5-dh", event.Clear, a)
 		}
-	case Step4c:
-		r.Says = say("step-4c-absent-dh", Inferred, a)
-	case Step6a:
+	case event.Step4c:
+		r.Says = say("step-4c-absent-dh", event.Inferred, a)
+	case event.Step6a:
 		r.Packets = h.at.of("sfin").packets()
 		switch finished {
-		case Proven:
-			r.Says = say("step-6a-dh-finished", Inferred, a)
-		case Refuted:
-			r.Verdict, r.Says = Failed, say("step-2-dh-refuted", Recomputed, a)
+		case event.Proven:
+			r.Says = say("step-6a-dh-finished", event.Inferred, a)
+		case event.Refuted:
+			r.Verdict, r.Says = event.Failed, say("step-2-dh-refuted", event.Recomputed, a)
 		default:
-			r.Verdict, r.Says = Unknown, say("step-6a-dh-unchecked", None, a.with("reason", or(reason, c.hiddenReason())))
+			r.Verdict, r.Says = event.Unknown, say("step-6a-dh-unchecked", event.None, a.with("reason", or(reason, c.hiddenReason())))
 		}
 	}
 }

@@ -1,21 +1,24 @@
 package annotate
 
-import "slices"
+import (
+	"explainer/annotate/event"
+	"slices"
+)
 
 // A StepInfo is one of the textbook's steps beside what TLS really does.
 type StepInfo struct {
-	Step       Step     `json:"step"`
-	Title      string   `json:"title"`
-	Textbook   string   `json:"textbook"`    // as the textbook tells it, in our words
-	TLS12RSA   string   `json:"tls12_rsa"`   // TLS 1.2 with RSA key transport, the textbook's own
-	TLS12ECDHE string   `json:"tls12_ecdhe"` // TLS 1.2 with (EC)DHE
-	TLS13      string   `json:"tls13"`
-	Refs       []string `json:"refs"`
+	Step       event.Step `json:"step"`
+	Title      string     `json:"title"`
+	Textbook   string     `json:"textbook"`    // as the textbook tells it, in our words
+	TLS12RSA   string     `json:"tls12_rsa"`   // TLS 1.2 with RSA key transport, the textbook's own
+	TLS12ECDHE string     `json:"tls12_ecdhe"` // TLS 1.2 with (EC)DHE
+	TLS13      string     `json:"tls13"`
+	Refs       []string   `json:"refs"`
 }
 
 // titleOf returns a step in the textbook's words, as short as they go.
-func titleOf(s Step) string {
-	if i := slices.Index(Steps, s); i >= 0 {
+func titleOf(s event.Step) string {
+	if i := slices.Index(event.Steps, s); i >= 0 {
 		return stepTable[i].Title
 	}
 	return ""
@@ -33,7 +36,7 @@ func StepTable() []StepInfo {
 
 var stepTable = []StepInfo{
 	{
-		Step1, "the client connects to port 443 of the server",
+		event.Step1, "the client connects to port 443 of the server",
 		"The client begins an HTTPS request: it connects to the server's port 443.",
 		"As told, if the port is 443: TCP's SYN, SYN-ACK, ACK. Then both sides first say hello, with two random numbers of 32 bytes, a version and a cipher suite. The story leaves that out, though every later key depends on it.",
 		"The same.",
@@ -41,7 +44,7 @@ var stepTable = []StepInfo{
 		[]string{"9293 3.5", "9110 4.2.2", "5246 7.4.1", "8446 4.1.2"},
 	},
 	{
-		Step2, "the server has a key pair; the private key never leaves it",
+		event.Step2, "the server has a key pair; the private key never leaves it",
 		"The server has a key pair for asymmetric encryption. The private key never leaves it.",
 		"Inside the server; no message. Sending the certificate does not show it. The server's Finished does: only the private key opens the secret from which it is made.",
 		"Inside the server; shown by its signature over both random numbers and its fresh key (ServerKeyExchange).",
@@ -49,7 +52,7 @@ var stepTable = []StepInfo{
 		[]string{"5246 F.1.1.2", "5246 7.4.3", "8446 4.4.3"},
 	},
 	{
-		Step3, "the server sends its public key",
+		event.Step3, "the server sends its public key",
 		"The server sends its public key to the client.",
 		"As told, in clear, but in a certificate: a chain that says whose key it is and who vouches for that.",
 		"Two keys, both in clear: the one in the certificate, which only signs, and a fresh one for this connection.",
@@ -57,7 +60,7 @@ var stepTable = []StepInfo{
 		[]string{"5246 7.4.2", "5246 7.4.3", "8446 4.1.3", "8446 4.4.2"},
 	},
 	{
-		Step4a, "the client checks it",
+		event.Step4a, "the client checks it",
 		"The client checks the public key, strictly the certificate: was it issued by a trusted authority, and is it still valid?",
 		"Inside the client: chain, name, dates, perhaps revocation. On the wire one sees at most an alert, and Firefox sends that after step 5.",
 		"The same.",
@@ -65,7 +68,7 @@ var stepTable = []StepInfo{
 		[]string{"5280 6", "9525 6", "9110 4.3.4", "5246 7.2.2", "8446 6.2"},
 	},
 	{
-		Step4b, "the client makes a random client key",
+		event.Step4b, "the client makes a random client key",
 		"The client makes a random value: the client key, for symmetric encryption.",
 		"46 random bytes with two bytes of version before them: the premaster secret. It is never itself a key; the keys are derived from it and both random numbers.",
 		"The client makes a fresh key pair. The secret comes from one side's private half and the other's public half.",
@@ -73,7 +76,7 @@ var stepTable = []StepInfo{
 		[]string{"5246 7.4.7.1", "5246 8.1", "8446 4.2.8", "8446 7.1"},
 	},
 	{
-		Step4c, "the client encrypts the client key with the server's public key",
+		event.Step4c, "the client encrypts the client key with the server's public key",
 		"The client encrypts the client key with the server's public key.",
 		"As told: the 48 bytes, padded and encrypted with RSA.",
 		"Does not happen: no secret travels, the certificate's key only signs.",
@@ -81,7 +84,7 @@ var stepTable = []StepInfo{
 		[]string{"8017 7.2", "5246 7.4.7.1", "8446 1.2", "10024"},
 	},
 	{
-		Step5, "the client sends the encrypted client key",
+		event.Step5, "the client sends the encrypted client key",
 		"The client sends the encrypted client key to the server.",
 		"As told: the ClientKeyExchange message. Whoever gets the private key later can open it in an old recording, so this is deprecated.",
 		"The ClientKeyExchange message carries the client's fresh public key, in clear.",
@@ -89,7 +92,7 @@ var stepTable = []StepInfo{
 		[]string{"5246 7.4.7", "8422 5.7", "10015 4", "8446 4.2.8"},
 	},
 	{
-		Step6a, "the server decrypts it with its private key",
+		event.Step6a, "the server decrypts it with its private key",
 		"The server decrypts the client key with its private key.",
 		"Inside the server; shown by its Finished, which comes out right only for who has the secret.",
 		"Does not happen: the private key has signed, earlier.",
@@ -97,7 +100,7 @@ var stepTable = []StepInfo{
 		[]string{"5246 7.4.7.1", "5246 7.4.9", "8446 4.4.3"},
 	},
 	{
-		Step6b, "the server encrypts the data with the client key",
+		event.Step6b, "the server encrypts the data with the client key",
 		"The server encrypts the data symmetrically, with the client key.",
 		"With a key derived for its direction; the client has one for the other, and encrypts first.",
 		"The same.",
@@ -105,7 +108,7 @@ var stepTable = []StepInfo{
 		[]string{"5246 6.3", "5246 7.1", "8446 7.1", "8446 7.3"},
 	},
 	{
-		Step7, "the server sends the ciphertext",
+		event.Step7, "the server sends the ciphertext",
 		"The server sends the ciphertext to the client.",
 		"As told, in records that also carry a check against changes.",
 		"The same.",
@@ -113,7 +116,7 @@ var stepTable = []StepInfo{
 		[]string{"5246 6.2.3", "5246 10", "8446 5.2"},
 	},
 	{
-		Step8, "the client decrypts it",
+		event.Step8, "the client decrypts it",
 		"The client decrypts the ciphertext with the client key and has the data.",
 		"Inside the client, with the derived key of the server's direction; who has the keys can repeat it.",
 		"The same.",

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/handshake"
 
@@ -19,7 +19,7 @@ import (
 )
 
 // retell writes events for a person who reads the golden stories.
-func retell(es []annotate.Event) string {
+func retell(es []event.Event) string {
 	var b strings.Builder
 	for _, e := range es {
 		fmt.Fprintf(&b, "%d %s", e.N, e.Kind)
@@ -105,11 +105,11 @@ func TestStories(t *testing.T) {
 
 // The verdicts of the truth table, in the order of the steps.
 const (
-	lit, diff, impl, prior, abs = annotate.AsTold, annotate.Differently, annotate.Unseen, annotate.Inherited, annotate.Absent
-	failed, nr, unknown         = annotate.Failed, annotate.NotReached, annotate.Unknown
+	lit, diff, impl, prior, abs = event.AsTold, event.Differently, event.Unseen, event.Inherited, event.Absent
+	failed, nr, unknown         = event.Failed, event.NotReached, event.Unknown
 )
 
-type verdicts [11]annotate.Verdict
+type verdicts [11]event.Verdict
 
 // truthTable is matrix 2.1 of the truth table, written down a second time.
 var truthTable = map[string]verdicts{
@@ -132,7 +132,7 @@ var truthTable = map[string]verdicts{
 	"http":    {diff, abs, abs, abs, abs, abs, abs, abs, abs, abs, abs},
 }
 
-func legVerdicts(l annotate.Leg) verdicts {
+func legVerdicts(l event.Leg) verdicts {
 	var v verdicts
 	for i, r := range l.Rows {
 		v[i] = r.Verdict
@@ -141,8 +141,8 @@ func legVerdicts(l annotate.Leg) verdicts {
 }
 
 // legs are the legs of all summaries.
-func legs(es []annotate.Event) []annotate.Leg {
-	var out []annotate.Leg
+func legs(es []event.Event) []event.Leg {
+	var out []event.Leg
 	for _, e := range es {
 		if e.Summary != nil {
 			out = append(out, e.Summary.Legs...)
@@ -155,7 +155,7 @@ func legs(es []annotate.Event) []annotate.Leg {
 // crypto/tls, and, where the collection of captures is there, of other programs.
 func TestMatrix(t *testing.T) {
 	seen := make(map[string]bool)
-	check := func(where string, l annotate.Leg, want verdicts) {
+	check := func(where string, l event.Leg, want verdicts) {
 		t.Helper()
 		seen[l.Flow] = true
 		if got := legVerdicts(l); got != want {
@@ -244,7 +244,7 @@ func TestDeterminism(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var back annotate.Event
+			var back event.Event
 			if err := json.Unmarshal(line, &back); err != nil {
 				t.Fatal(err)
 			}
@@ -260,11 +260,11 @@ func TestDeterminism(t *testing.T) {
 }
 
 // refuted lists the refuted proofs of a story.
-func refuted(es []annotate.Event) []string {
+func refuted(es []event.Event) []string {
 	var out []string
 	for _, e := range es {
 		for _, p := range e.Proofs {
-			if p.State == annotate.Refuted {
+			if p.State == event.Refuted {
 				out = append(out, p.ID)
 				if len(e.Says) == 0 || e.Says[0].ID != "proof-refuted" {
 					out = append(out, "not loud")
@@ -288,7 +288,7 @@ func TestTampered(t *testing.T) {
 		name, fixture string
 		change        func(*capture.Message)
 		want          []string
-		step          annotate.Step // whose verdict must be failed
+		step          event.Step // whose verdict must be failed
 	}{
 		{"SKE signature", "tls12-ecdhe", func(m *capture.Message) {
 			if b, ok := m.Body.(*handshake.ServerKeyExchange); ok {
@@ -296,41 +296,41 @@ func TestTampered(t *testing.T) {
 				c.Signature = flip(b.Signature)
 				m.Body = &c
 			}
-		}, []string{"server-key-exchange-signature"}, annotate.Step2},
+		}, []string{"server-key-exchange-signature"}, event.Step2},
 		{"SKE parameters", "tls12-ecdhe", func(m *capture.Message) {
 			if b, ok := m.Body.(*handshake.ServerKeyExchange); ok {
 				c := *b
 				c.Params = flip(b.Params)
 				m.Body = &c
 			}
-		}, []string{"server-key-exchange-signature"}, annotate.Step2},
+		}, []string{"server-key-exchange-signature"}, event.Step2},
 		{"CertificateVerify", "tls13-full", func(m *capture.Message) {
 			if b, ok := m.Body.(*handshake.CertificateVerify); ok {
 				c := *b
 				c.Signature = flip(b.Signature)
 				m.Body = &c
 			}
-		}, []string{"server-certificate-verify"}, annotate.Step2},
+		}, []string{"server-certificate-verify"}, event.Step2},
 		{"transcript", "tls13-full", func(m *capture.Message) {
 			if _, ok := m.Body.(*handshake.EncryptedExtensions); ok {
 				m.Raw = flip(m.Raw)
 			}
-		}, []string{"server-certificate-verify", "server-finished", "client-finished"}, annotate.Step2},
+		}, []string{"server-certificate-verify", "server-finished", "client-finished"}, event.Step2},
 		{"transcript after a HelloRetryRequest", "tls13-hrr", func(m *capture.Message) {
 			if b, ok := m.Body.(*handshake.ServerHello); ok && b.Retry {
 				m.Raw = flip(m.Raw)
 			}
-		}, []string{"server-certificate-verify", "server-finished", "client-finished"}, annotate.Step2},
+		}, []string{"server-certificate-verify", "server-finished", "client-finished"}, event.Step2},
 		{"server Finished", "tls12-rsa", func(m *capture.Message) {
 			if b, ok := m.Body.(*handshake.Finished); ok && m.Side == capture.Server {
 				m.Body = &handshake.Finished{VerifyData: flip(b.VerifyData)}
 			}
-		}, []string{"server-finished"}, annotate.Step6a},
+		}, []string{"server-finished"}, event.Step6a},
 		{"client Finished", "tls12-rsa", func(m *capture.Message) {
 			if b, ok := m.Body.(*handshake.Finished); ok && m.Side == capture.Client {
 				m.Body = &handshake.Finished{VerifyData: flip(b.VerifyData)}
 			}
-		}, []string{"client-finished"}, annotate.Step5},
+		}, []string{"client-finished"}, event.Step5},
 		{"certificate", "tls13-full", func(m *capture.Message) {
 			if b, ok := m.Body.(*handshake.Certificate); ok {
 				c := *b
@@ -338,7 +338,7 @@ func TestTampered(t *testing.T) {
 				c.Entries[0].Data = flip(c.Entries[0].Data)
 				m.Body = &c
 			}
-		}, []string{"certificate-links"}, annotate.Step4a},
+		}, []string{"certificate-links"}, event.Step4a},
 		{"client CertificateVerify", "mutual-tls12", func(m *capture.Message) {
 			if b, ok := m.Body.(*handshake.CertificateVerify); ok {
 				c := *b
@@ -357,7 +357,7 @@ func TestTampered(t *testing.T) {
 		}
 		for _, l := range legs(es) {
 			for _, r := range l.Rows {
-				if r.Step == test.step && (r.Verdict != annotate.Failed || !strings.HasPrefix(r.Says.Text, "REFUTED")) {
+				if r.Step == test.step && (r.Verdict != event.Failed || !strings.HasPrefix(r.Says.Text, "REFUTED")) {
 					t.Errorf("%s: step %s is told as %s: %s", test.name, r.Step, r.Verdict, r.Says.Text)
 				}
 			}
@@ -392,7 +392,7 @@ func TestTamperedRecord(t *testing.T) {
 			}
 			for _, e := range es {
 				for _, p := range e.Proofs {
-					if p.ID == want && p.State == annotate.Proven {
+					if p.ID == want && p.State == event.Proven {
 						t.Errorf("%s: %s is proven all the same", name, want)
 					}
 				}
@@ -481,7 +481,7 @@ func TestFake(t *testing.T) {
 	for _, l := range legs(story(t, filepath.Join(dir, "mercury", "unit_tests__pcaps__faketls_potatovpn.pcap"), true)) {
 		if l.Flow != "unknown" {
 			n++
-			if l.Rows[1].Verdict != annotate.Failed {
+			if l.Rows[1].Verdict != event.Failed {
 				t.Errorf("connection %d: step 2 is told as %s", l.Conn, l.Rows[1].Verdict)
 			}
 		}

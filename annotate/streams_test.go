@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/web"
 )
@@ -81,7 +82,7 @@ func TestPageAsksHere(t *testing.T) {
 		}
 		told := false
 		for _, e := range x.Explain(&capture.Message{Conn: c, Side: capture.Client, Inner: true, Opened: true, Body: head}) {
-			told = told || slices.ContainsFunc(e.Says, func(s annotate.Sentence) bool { return s.ID == "http-page-asks-here" })
+			told = told || slices.ContainsFunc(e.Says, func(s event.Sentence) bool { return s.ID == "http-page-asks-here" })
 		}
 		if told != test.told {
 			t.Errorf("%+v: told %v", test, told)
@@ -108,11 +109,11 @@ func TestGivenUp(t *testing.T) {
 			t.Fatalf("%d legs", len(ls))
 		}
 		for i, r := range ls[0].Rows {
-			if want := map[bool]annotate.Verdict{true: annotate.AsTold, false: annotate.NotReached}[i == 0]; r.Verdict != want {
+			if want := map[bool]event.Verdict{true: event.AsTold, false: event.NotReached}[i == 0]; r.Verdict != want {
 				t.Errorf("step %s is %s, want %s", r.Step, r.Verdict, want)
 			}
 		}
-		if i := slices.IndexFunc(es, func(e annotate.Event) bool { return e.Tally != nil }); i < 0 || es[i].Tally.Failed != "" || !es[i].Tally.GivenUp {
+		if i := slices.IndexFunc(es, func(e event.Event) bool { return e.Tally != nil }); i < 0 || es[i].Tally.Failed != "" || !es[i].Tally.GivenUp {
 			t.Errorf("%+v", es)
 		}
 	}

@@ -6,66 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/handshake"
 )
-
-// A Tally is what a connection came to: the last word about it, told when it is
-// over or the capture ends.
-type Tally struct {
-	Client    string   `json:"client"` // address and port
-	Server    string   `json:"server"`
-	Protocol  string   `json:"protocol"` // one of the Protocol… constants
-	Flow      string   `json:"flow"`     // permanent ID of the row of the truth table, as in Leg
-	Title     string   `json:"title"`    // the same in words
-	Name      string   `json:"sni,omitempty"`
-	Version   string   `json:"version,omitempty"`
-	Suite     string   `json:"suite,omitempty"`
-	Group     string   `json:"group,omitempty"`
-	ALPN      string   `json:"alpn,omitempty"`
-	Began     string   `json:"began"`              // RFC 3339, UTC
-	Agreed    string   `json:"agreed,omitempty"`   // when the handshake's last message was seen
-	State     string   `json:"state,omitempty"`    // of what was encrypted, one of the State… constants
-	Why       []Why    `json:"why,omitempty"`      // why records stayed sealed
-	Data      [2]int64 `json:"data"`               // bytes of application data that were read, of the client and the server
-	Sealed    [2]int64 `json:"sealed"`             // records, or packets of QUIC, that stayed sealed
-	Failed    Step     `json:"failed,omitempty"`   // the step that it stopped at
-	GivenUp   bool     `json:"given_up,omitempty"` // its client ended it before the server had answered
-	Cause     string   `json:"cause,omitempty"`
-	Resumed   bool     `json:"resumed,omitempty"`
-	Missing   int64    `json:"missing,omitempty"`   // bytes that are not in the capture, as far as it shows
-	Broken    bool     `json:"malformed,omitempty"` // some of it breaks the protocol
-	Begun     bool     `json:"begun"`               // its beginning is in the capture
-	Continued bool     `json:"continued,omitempty"` // it is in a part of the recording that is not read here
-	End       string   `json:"end"`                 // "closed", "reset", "refused", or "open" when the capture ends
-}
-
-// What a connection speaks.
-const (
-	ProtocolTLS    = "tls"
-	ProtocolQUIC   = "quic"
-	ProtocolDTLS   = "dtls"
-	ProtocolHTTP   = "http"   // plain
-	ProtocolOther  = "other"  // neither TLS nor HTTP
-	ProtocolTunnel = "tunnel" // passed through the proxy unread
-	ProtocolNone   = "none"   // it carried nothing, or nothing whole
-)
-
-// What became of the encrypted part of a connection.
-const (
-	StateOpened  = "opened"  // all of it was opened
-	StatePartly  = "partly"  // some of it
-	StateSealed  = "sealed"  // none of it
-	StateClear   = "clear"   // its suite does not encrypt
-	StateNothing = "nothing" // nothing encrypted is in the capture
-)
-
-// A Why is a reason for which records stayed sealed.
-type Why struct {
-	Reason  string `json:"reason"` // as in an Unopened, or else a Sealed… constant of package capture
-	Words   string `json:"words"`
-	Records int64  `json:"records"`
-}
 
 // tally is what the explainer counts of a connection for its Tally alone.
 type tally struct {
@@ -122,7 +66,7 @@ func (x *Explainer) balance(c *conn, last bool) {
 		return
 	}
 	c.tally.told = true
-	e := x.event(c, nil, KindEnd, "connection over")
+	e := x.event(c, nil, event.KindEnd, "connection over")
 	switch {
 	case over:
 	case c.left != "":
@@ -134,10 +78,10 @@ func (x *Explainer) balance(c *conn, last bool) {
 	x.emit(c, e)
 }
 
-func (x *Explainer) tallyOf(c *conn) *Tally {
+func (x *Explainer) tallyOf(c *conn) *event.Tally {
 	h := c.main
 	f := x.flow(c)
-	t := &Tally{
+	t := &event.Tally{
 		Client: c.c.Client.String(), Server: c.c.Server.String(), Protocol: c.protocol(), Flow: f.id, Title: f.title,
 		Name: clip(x.sni(h)), ALPN: clip(c.c.ALPN), Began: c.began.Format(time.RFC3339Nano),
 		Data: c.bytes, Missing: c.tally.missing, Broken: c.tally.broken, Begun: c.c.SYN || c.c.Asked || c.overUDP(), Continued: c.c.Continued,
@@ -154,10 +98,10 @@ func (x *Explainer) tallyOf(c *conn) *Tally {
 		t.Resumed = true
 	}
 	for _, u := range x.unopened(c) {
-		if i := slices.IndexFunc(t.Why, func(w Why) bool { return w.Reason == u.Reason }); i >= 0 {
+		if i := slices.IndexFunc(t.Why, func(w event.Why) bool { return w.Reason == u.Reason }); i >= 0 {
 			t.Why[i].Records += u.Records
 		} else {
-			t.Why = append(t.Why, Why{u.Reason, unopenedWords(u.Reason), u.Records})
+			t.Why = append(t.Why, event.Why{Reason: u.Reason, Words: unopenedWords(u.Reason), Records: u.Records})
 		}
 	}
 	for _, reason := range slices.Sorted(maps.Keys(c.tally.sealed)) {
@@ -168,7 +112,7 @@ func (x *Explainer) tallyOf(c *conn) *Tally {
 		if c.overUDP() && reason == capture.SealedNoSuite {
 			words = "this version of QUIC is not read here"
 		}
-		t.Why = append(t.Why, Why{reason, words, c.tally.sealed[reason]})
+		t.Why = append(t.Why, event.Why{Reason: reason, Words: words, Records: c.tally.sealed[reason]})
 	}
 	t.Sealed = [2]int64{c.sealed[0] + c.tally.packets[0], c.sealed[1] + c.tally.packets[1]}
 	opened := (c.opened[0] || c.opened[1]) && !c.overUDP()
@@ -176,15 +120,15 @@ func (x *Explainer) tallyOf(c *conn) *Tally {
 	switch {
 	case !c.tls:
 	case c.null || x.null(c):
-		t.State = StateClear
+		t.State = event.StateClear
 	case opened && dark:
-		t.State = StatePartly
+		t.State = event.StatePartly
 	case opened:
-		t.State = StateOpened
+		t.State = event.StateOpened
 	case dark:
-		t.State = StateSealed
+		t.State = event.StateSealed
 	default:
-		t.State = StateNothing
+		t.State = event.StateNothing
 	}
 	t.GivenUp = c.givenUp
 	if c.failure != nil {
@@ -210,19 +154,19 @@ func (x *Explainer) tallyOf(c *conn) *Tally {
 func (c *conn) protocol() string {
 	switch {
 	case c.c.Transport == capture.TransportQUIC:
-		return ProtocolQUIC
+		return event.ProtocolQUIC
 	case c.c.Transport == capture.TransportDTLS:
-		return ProtocolDTLS
+		return event.ProtocolDTLS
 	case c.tls:
-		return ProtocolTLS
+		return event.ProtocolTLS
 	case c.noTLS == "plain":
-		return ProtocolHTTP
+		return event.ProtocolHTTP
 	case c.noTLS == "opaque":
-		return ProtocolOther
+		return event.ProtocolOther
 	case c.pass != nil && (c.heard[0] || c.heard[1]):
-		return ProtocolTunnel
+		return event.ProtocolTunnel
 	}
-	return ProtocolNone
+	return event.ProtocolNone
 }
 
 // unopenedWords are the reasons of an [Unopened] as short as they go, to be said of many connections.

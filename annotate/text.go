@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"explainer/annotate/event"
 	"explainer/capture/printable"
 
 	"github.com/mattn/go-runewidth"
@@ -24,9 +25,9 @@ type Text struct {
 	All      bool // a browser's own chatter too
 
 	w     *bufio.Writer
-	begun map[int]time.Time // session: when its first connection began
-	held  map[int][]*Event  // session: connection events that wait until its host is known
-	noise map[int]string    // session: host, of the chatter left out
+	begun map[int]time.Time      // session: when its first connection began
+	held  map[int][]*event.Event // session: connection events that wait until its host is known
+	noise map[int]string         // session: host, of the chatter left out
 }
 
 // NewText returns a renderer that writes to w.
@@ -34,13 +35,13 @@ func NewText(w io.Writer) *Text {
 	return &Text{
 		w:     bufio.NewWriterSize(w, 16<<10),
 		begun: map[int]time.Time{},
-		held:  map[int][]*Event{},
+		held:  map[int][]*event.Event{},
 		noise: map[int]string{},
 	}
 }
 
 // Event writes one event.
-func (t *Text) Event(e *Event) error {
+func (t *Text) Event(e *event.Event) error {
 	if at, err := time.Parse(time.RFC3339Nano, e.Time); err == nil && e.Session != 0 {
 		if _, ok := t.begun[e.Session]; !ok {
 			t.begun[e.Session] = at
@@ -56,7 +57,7 @@ func (t *Text) Event(e *Event) error {
 		}
 		// A connection's first event comes before anything says for which host
 		// it is; it waits for that, so that chatter is folded whole.
-		if e.Kind == KindConnection && e.Host == "" {
+		if e.Kind == event.KindConnection && e.Host == "" {
 			held := *e
 			t.held[e.Session] = append(t.held[e.Session], &held)
 			return nil
@@ -141,24 +142,24 @@ func (t *Text) paint(s style, text string) string {
 	return "\x1b[" + string(s) + "m" + words + "\x1b[0m" + text[len(words):]
 }
 
-var verdictStyles = map[Verdict]style{
-	AsTold: green, Differently: yellow, Unseen: cyan, Inherited: blue,
-	Absent: purple, Failed: red, NotReached: dim, Unknown: dim,
+var verdictStyles = map[event.Verdict]style{
+	event.AsTold: green, event.Differently: yellow, event.Unseen: cyan, event.Inherited: blue,
+	event.Absent: purple, event.Failed: red, event.NotReached: dim, event.Unknown: dim,
 }
 
 // words turns a permanent ID into words: "as-told" into "as told".
 func words(id string) string { return strings.ReplaceAll(id, "-", " ") }
 
 // event writes the line of an event and what stands below it.
-func (t *Text) event(e *Event) {
+func (t *Text) event(e *event.Event) {
 	switch {
-	case e.Kind == KindSummary:
+	case e.Kind == event.KindSummary:
 		t.summary(e)
 		return
-	case e.Kind == KindEnd || e.Overview != nil:
+	case e.Kind == event.KindEnd || e.Overview != nil:
 		return // the live story has told it all
 	}
-	if e.Kind == KindGenealogy {
+	if e.Kind == event.KindGenealogy {
 		t.genealogy(e)
 		return
 	}
@@ -173,32 +174,32 @@ func (t *Text) event(e *Event) {
 	name := pad(clean(e.Name), 20) + " "
 	// A fact that is a whole sentence needs no name before it.
 	sentence := len(e.Says) > 0 && e.Brief == e.Says[0].Text
-	if e.Kind == KindStep || e.Kind == KindFact && sentence {
+	if e.Kind == event.KindStep || e.Kind == event.KindFact && sentence {
 		name = ""
 	}
 	style := plain
 	switch e.Kind {
-	case KindFact, KindConnection, KindClosed, KindFile:
+	case event.KindFact, event.KindConnection, event.KindClosed, event.KindFile:
 		style = dim
-	case KindMessage:
+	case event.KindMessage:
 		style = bold
 	}
 	detail := clean(e.Brief) + streamOf(e)
-	if e.Kind == KindStep && len(e.Steps) == 1 && detail == "" {
+	if e.Kind == event.KindStep && len(e.Steps) == 1 && detail == "" {
 		detail = titleOf(e.Steps[0].Step)
 	}
 	if marks := stepMarks(e.Steps); marks != "" {
 		detail = strings.TrimSpace(marks + " " + detail)
 	}
 	for _, p := range e.Proofs {
-		if p.State == Proven && !t.Messages {
+		if p.State == event.Proven && !t.Messages {
 			detail += " [proven: " + words(p.ID) + "]"
 		}
 	}
 	t.paragraphStyled(t.paint(dim, head.String())+t.paint(style, name), runewidth.StringWidth(head.String()+name), detail, plain, e.Steps)
 	refuted := false
 	for _, p := range e.Proofs {
-		if p.State == Refuted {
+		if p.State == event.Refuted {
 			refuted = true
 			t.paragraph("", "    ", "REFUTED: "+clean(p.Claim)+". "+clean(p.Reason), alarm)
 		}
@@ -239,7 +240,7 @@ func (t *Text) event(e *Event) {
 }
 
 // streamOf names the stream of a piece of HTTP/2.
-func streamOf(e *Event) string {
+func streamOf(e *event.Event) string {
 	if e.HTTP == nil || fieldOf(e.Fields, "stream") == "" {
 		return ""
 	}
@@ -259,12 +260,12 @@ func brief(s string) string {
 	return s[:cut] + fmt.Sprintf("... (%d bytes)", len(s))
 }
 
-func (t *Text) proof(p Proof) {
+func (t *Text) proof(p event.Proof) {
 	style := green
 	switch p.State {
-	case Refuted:
+	case event.Refuted:
 		style = alarm
-	case NotCheckable:
+	case event.NotCheckable:
 		style = dim
 	}
 	text := words(string(p.State)) + ": " + clean(p.Claim)
@@ -283,7 +284,7 @@ func (t *Text) proof(p Proof) {
 	}
 }
 
-func (t *Text) sentence(s Sentence) string {
+func (t *Text) sentence(s event.Sentence) string {
 	text := clean(s.Text)
 	if len(s.Refs) > 0 {
 		text += " [" + clean(strings.Join(s.Refs, "; ")) + "]"
@@ -292,7 +293,7 @@ func (t *Text) sentence(s Sentence) string {
 }
 
 // summary writes the eight steps of a session, its legs below one another in each step.
-func (t *Text) summary(e *Event) {
+func (t *Text) summary(e *event.Event) {
 	s := e.Summary
 	title := clean(e.Name)
 	if e.Session != 0 {
@@ -304,16 +305,16 @@ func (t *Text) summary(e *Event) {
 	t.line("")
 	t.rule(title)
 	t.about(e)
-	for i := 0; i < len(Steps); i++ {
-		rows := s.rows(i)
+	for i := 0; i < len(event.Steps); i++ {
+		rows := rowsOf(s, i)
 		t.line("")
 		// What was not reached is one story for all the steps that are left.
-		last := s.sameUntil(i)
+		last := sameUntil(s, i)
 		if last > i {
 			t.paragraph("", "  ", stepRange(i, last), bold)
 			i = last
 		} else {
-			t.paragraph("", "  ", fmt.Sprintf("step %s: %s", Steps[i], titleOf(Steps[i])), bold)
+			t.paragraph("", "  ", fmt.Sprintf("step %s: %s", event.Steps[i], titleOf(event.Steps[i])), bold)
 		}
 		if alike(rows) {
 			both := rows[0]
@@ -336,7 +337,7 @@ func (t *Text) summary(e *Event) {
 }
 
 // about writes what kind of session it was, its connections and what there is to say of them.
-func (t *Text) about(e *Event) {
+func (t *Text) about(e *event.Event) {
 	s := e.Summary
 	if s.Flow != "" {
 		t.paragraph("", "  ", clean(s.Flow), plain)
@@ -373,10 +374,10 @@ func (t *Text) about(e *Event) {
 }
 
 // sameUntil is the last step of those from i on that were not reached for one and the same reason.
-func (s *Summary) sameUntil(i int) int {
-	rows := s.rows(i)
+func sameUntil(s *event.Summary, i int) int {
+	rows := rowsOf(s, i)
 	last := i
-	for notReached(rows) && last+1 < len(Steps) && sameRows(rows, s.rows(last+1)) {
+	for notReached(rows) && last+1 < len(event.Steps) && sameRows(rows, rowsOf(s, last+1)) {
 		last++
 	}
 	return last
@@ -388,17 +389,17 @@ func stepRange(first, last int) string {
 	if last == first+1 {
 		to = "and"
 	}
-	return fmt.Sprintf("steps %s %s %s", Steps[first], to, Steps[last])
+	return fmt.Sprintf("steps %s %s %s", event.Steps[first], to, event.Steps[last])
 }
 
 // alike tells whether a step went the same way on two legs.
-func alike(rows []Row) bool {
+func alike(rows []event.Row) bool {
 	return len(rows) == 2 && rows[0].Verdict == rows[1].Verdict && rows[0].Says.Text == rows[1].Says.Text && slices.Equal(rows[0].Proofs, rows[1].Proofs)
 }
 
-// rows are what the legs' rows say of a step, as far as they have them.
-func (s *Summary) rows(step int) []Row {
-	var rows []Row
+// rowsOf are what the legs' rows say of a step, as far as they have them.
+func rowsOf(s *event.Summary, step int) []event.Row {
+	var rows []event.Row
 	for _, l := range s.Legs {
 		if step < len(l.Rows) {
 			rows = append(rows, l.Rows[step])
@@ -407,35 +408,35 @@ func (s *Summary) rows(step int) []Row {
 	return rows
 }
 
-func notReached(rows []Row) bool {
-	return len(rows) > 0 && !slices.ContainsFunc(rows, func(r Row) bool { return r.Verdict != NotReached || len(r.Proofs) > 0 })
+func notReached(rows []event.Row) bool {
+	return len(rows) > 0 && !slices.ContainsFunc(rows, func(r event.Row) bool { return r.Verdict != event.NotReached || len(r.Proofs) > 0 })
 }
 
-func sameRows(a, b []Row) bool {
-	return slices.EqualFunc(a, b, func(a, b Row) bool {
+func sameRows(a, b []event.Row) bool {
+	return slices.EqualFunc(a, b, func(a, b event.Row) bool {
 		return a.Verdict == b.Verdict && a.Says.Text == b.Says.Text && len(b.Proofs) == 0
 	})
 }
 
-func (t *Text) row(leg string, r Row) {
+func (t *Text) row(leg string, r event.Row) {
 	lead := "    "
 	if leg != "" {
 		lead += pad(leg, 10)
 	}
 	verdict := words(string(r.Verdict))
 	width := runewidth.StringWidth(lead) + 14
-	t.paragraphStyled(t.paint(dim, lead)+t.paint(verdictStyles[r.Verdict], pad(verdict, 13))+" ", width, r.text(), plain, nil)
+	t.paragraphStyled(t.paint(dim, lead)+t.paint(verdictStyles[r.Verdict], pad(verdict, 13))+" ", width, rowText(r), plain, nil)
 	if r.Hidden != nil {
 		t.paragraph("", strings.Repeat(" ", width), clean(r.Hidden.Text), dim)
 	}
 }
 
-// text is what a row says, with its proofs and where it stands.
-func (r Row) text() string {
+// rowText is what a row says, with its proofs and where it stands.
+func rowText(r event.Row) string {
 	text := clean(r.Says.Text)
 	for _, p := range r.Proofs {
 		mark := "[" + words(string(p.State)) + ": " + words(p.ID) + "]"
-		if p.State == Refuted {
+		if p.State == event.Refuted {
 			mark = "[REFUTED: " + words(p.ID) + "]"
 		}
 		text += " " + mark
@@ -446,7 +447,7 @@ func (r Row) text() string {
 	return text
 }
 
-func packets(p *Packets) string {
+func packets(p *event.Packets) string {
 	if p.First == p.Last {
 		return fmt.Sprintf("(packet %d)", p.Last)
 	}
@@ -461,7 +462,7 @@ func legName(leg string) string {
 }
 
 // since is the time from the beginning of the session to the event.
-func (t *Text) since(e *Event) string {
+func (t *Text) since(e *event.Event) string {
 	at, err := time.Parse(time.RFC3339Nano, e.Time)
 	if err != nil {
 		return ""
@@ -475,9 +476,9 @@ func (t *Text) since(e *Event) string {
 	}
 }
 
-func arrow(e *Event) string {
+func arrow(e *event.Event) string {
 	switch {
-	case e.Kind != KindMessage && e.Kind != KindClosed:
+	case e.Kind != event.KindMessage && e.Kind != event.KindClosed:
 		return " · "
 	case e.From == "client":
 		return "-->"
@@ -488,7 +489,7 @@ func arrow(e *Event) string {
 }
 
 // stepMarks is the steps of an event in brackets, those with the same verdict together.
-func stepMarks(marks []StepMark) string {
+func stepMarks(marks []event.StepMark) string {
 	var out []string
 	for i := 0; i < len(marks); {
 		j := i
@@ -534,7 +535,7 @@ func (t *Text) paragraph(first, indent, text string, s style) {
 
 // paragraphStyled writes text after lead, which is width columns wide, and
 // wraps it below itself. marks colours the bracketed verdicts at its beginning.
-func (t *Text) paragraphStyled(lead string, width int, text string, s style, marks []StepMark) {
+func (t *Text) paragraphStyled(lead string, width int, text string, s style, marks []event.StepMark) {
 	room := t.Width - width
 	lines := []string{text}
 	switch {

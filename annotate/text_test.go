@@ -2,6 +2,7 @@ package annotate
 
 import (
 	"bytes"
+	"explainer/annotate/event"
 	"strings"
 	"testing"
 )
@@ -9,20 +10,20 @@ import (
 // TestTextOfAFailure: a session that stopped early is summed up with its notes,
 // and what it did not reach in one place.
 func TestTextOfAFailure(t *testing.T) {
-	leg := Leg{Conn: 1, Leg: "browser", From: "a", To: "b", Title: "a handshake"}
-	for i, step := range Steps {
-		row := Row{Step: step, Verdict: Differently, Says: Sentence{Text: "It happened."}}
+	leg := event.Leg{Conn: 1, Leg: "browser", From: "a", To: "b", Title: "a handshake"}
+	for i, step := range event.Steps {
+		row := event.Row{Step: step, Verdict: event.Differently, Says: event.Sentence{Text: "It happened."}}
 		switch {
 		case i == 2:
-			row.Verdict, row.Says.Text = Failed, "It stopped."
+			row.Verdict, row.Says.Text = event.Failed, "It stopped."
 		case i > 2:
-			row.Verdict, row.Says.Text = NotReached, "Not reached: it stopped."
+			row.Verdict, row.Says.Text = event.NotReached, "Not reached: it stopped."
 		}
 		leg.Rows = append(leg.Rows, row)
 	}
 	var out bytes.Buffer
 	text := NewText(&out)
-	if err := text.Event(&Event{Kind: KindSummary, Session: 1, Says: []Sentence{{Text: "A note."}}, Summary: &Summary{Flow: "a handshake", Legs: []Leg{leg}}}); err != nil {
+	if err := text.Event(&event.Event{Kind: event.KindSummary, Session: 1, Says: []event.Sentence{{Text: "A note."}}, Summary: &event.Summary{Flow: "a handshake", Legs: []event.Leg{leg}}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := text.Finish(); err != nil {
@@ -81,7 +82,7 @@ func TestTextFromTheWire(t *testing.T) {
 	var out bytes.Buffer
 	text := NewText(&out)
 	hostile := "a\x1b[2Jb\r\n\u202e\u2028c [proven: x] [steps 2, 3: as told] \xff"
-	if err := text.Event(&Event{Kind: KindMessage, Name: hostile, Brief: hostile, Host: hostile, Fields: []Field{{hostile, hostile, hostile}}}); err != nil {
+	if err := text.Event(&event.Event{Kind: event.KindMessage, Name: hostile, Brief: hostile, Host: hostile, Fields: []event.Field{{Name: hostile, Value: hostile, Note: hostile}}}); err != nil {
 		t.Fatal(err)
 	}
 	text.Finish()

@@ -36,6 +36,7 @@ import (
 	"time"
 
 	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/ca"
 	"explainer/capture"
 	"explainer/capture/pcap"
@@ -280,14 +281,14 @@ func explainerProxy(kind string, roots []byte, l net.Listener) (caPEM []byte, fi
 // tellStory tells the story of a growing recording as JSON, to nobody.
 func tellStory(recording io.ReadCloser, events *int) error {
 	defer recording.Close()
-	out := annotate.NewJSON(io.Discard)
+	out := event.NewJSON(io.Discard)
 	r, err := pcap.NewReader(recording)
 	if err != nil {
 		return err
 	}
 	var decoder capture.Decoder
 	var explainer annotate.Explainer
-	tell := func(es []annotate.Event) error {
+	tell := func(es []event.Event) error {
 		for i := range es {
 			*events++
 			if err := out.Event(&es[i]); err != nil {

@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/ca"
 )
 
@@ -29,7 +29,7 @@ type told struct {
 	t              *testing.T
 	code           int
 	stdout, stderr string
-	events         []annotate.Event
+	events         []event.Event
 }
 
 // explainerCmd is the command itself, in a folder of its own: what it leaves
@@ -86,9 +86,9 @@ func explain(t *testing.T, args ...string) *told {
 	return r
 }
 
-func (r *told) add(line []byte) *annotate.Event {
+func (r *told) add(line []byte) *event.Event {
 	r.t.Helper()
-	var e annotate.Event
+	var e event.Event
 	if err := json.Unmarshal(line, &e); err != nil {
 		r.t.Fatalf("%v: %s", err, line)
 	}
@@ -103,35 +103,35 @@ func (r *told) check() {
 	summed := map[int]int{}
 	for _, e := range r.events {
 		for _, p := range e.Proofs {
-			if p.State == annotate.Refuted && !isFault(e.Host) {
+			if p.State == event.Refuted && !isFault(e.Host) {
 				r.t.Errorf("event %d, %s: %s is refuted: %s", e.N, e.Host, p.ID, p.Reason)
 			}
 		}
-		if e.Kind != annotate.KindSummary {
+		if e.Kind != event.KindSummary {
 			continue
 		}
 		if summed[e.Session]++; summed[e.Session] > 1 {
 			r.t.Errorf("session %d is summed up twice", e.Session)
 		}
 		for _, leg := range e.Summary.Legs {
-			var steps []annotate.Step
+			var steps []event.Step
 			for _, row := range leg.Rows {
 				steps = append(steps, row.Step)
 				if row.Verdict == "" || row.Says.Text == "" {
 					r.t.Errorf("session %d, %s leg: step %s has the verdict %q and says %q", e.Session, leg.Leg, row.Step, row.Verdict, row.Says.Text)
 				}
 			}
-			if !slices.Equal(steps, annotate.Steps) {
+			if !slices.Equal(steps, event.Steps) {
 				r.t.Errorf("session %d, %s leg: steps %v", e.Session, leg.Leg, steps)
 			}
 		}
 	}
 	said := map[int]bool{} // a connection that a browser opened and did not use has nothing to sum up
 	for _, e := range r.events {
-		said[e.Session] = said[e.Session] || e.Kind == annotate.KindMessage
+		said[e.Session] = said[e.Session] || e.Kind == event.KindMessage
 	}
 	for _, e := range r.events {
-		if e.Kind == annotate.KindConnection && e.Leg == "browser" && said[e.Session] && summed[e.Session] != 1 {
+		if e.Kind == event.KindConnection && e.Leg == "browser" && said[e.Session] && summed[e.Session] != 1 {
 			r.t.Errorf("session %d is summed up %d times", e.Session, summed[e.Session])
 		}
 	}
@@ -145,10 +145,10 @@ func isFault(host string) bool {
 }
 
 // sessions returns the summaries of the sessions with host.
-func (r *told) sessions(host string) []*annotate.Summary {
-	var s []*annotate.Summary
+func (r *told) sessions(host string) []*event.Summary {
+	var s []*event.Summary
 	for _, e := range r.events {
-		if e.Kind == annotate.KindSummary && e.Host == host {
+		if e.Kind == event.KindSummary && e.Host == host {
 			s = append(s, e.Summary)
 		}
 	}
@@ -179,7 +179,7 @@ func (r *told) legs(host, browser, origin string) {
 	r.t.Helper()
 	checked := 0
 	for _, e := range r.events {
-		if e.Kind != annotate.KindSummary || e.Host != host || !r.answered(e.Session) {
+		if e.Kind != event.KindSummary || e.Host != host || !r.answered(e.Session) {
 			continue
 		}
 		checked++
@@ -192,7 +192,7 @@ func (r *told) legs(host, browser, origin string) {
 			proven := map[string]bool{}
 			for _, e := range r.events {
 				for _, p := range e.Proofs {
-					if e.Conn == leg.Conn && p.State == annotate.Proven {
+					if e.Conn == leg.Conn && p.State == event.Proven {
 						proven[p.ID] = true
 					}
 				}
@@ -220,7 +220,7 @@ func (r *told) legs(host, browser, origin string) {
 }
 
 // message returns the first message of a leg with this name and a brief that contains what.
-func (r *told) message(leg, name, what string) *annotate.Event {
+func (r *told) message(leg, name, what string) *event.Event {
 	for i, e := range r.events {
 		if e.Leg == leg && e.Name == name && strings.Contains(e.Brief, what) {
 			return &r.events[i]
@@ -482,7 +482,7 @@ func TestRunClientCertificate(t *testing.T) {
 	var ids []string
 	for _, e := range r.events {
 		for _, p := range e.Proofs {
-			if p.State == annotate.Proven && e.Leg == "origin" {
+			if p.State == event.Proven && e.Leg == "origin" {
 				ids = append(ids, p.ID)
 			}
 		}
@@ -510,7 +510,7 @@ func TestRunRefused(t *testing.T) {
 			t.Errorf("%s: the story does not say %q", name, tt.want)
 		}
 		for _, s := range r.sessions("tls13.explainer.test") {
-			if v := s.Legs[0].Rows[0].Verdict; v != annotate.Failed {
+			if v := s.Legs[0].Rows[0].Verdict; v != event.Failed {
 				t.Errorf("%s: step 1 %s, want failed", name, v)
 			}
 		}
@@ -535,7 +535,7 @@ func browse(t *testing.T, args ...string) *told {
 
 // browseUntil runs a headless browser, reads the story as it is told, and ends
 // both with a signal when an event is the last that was waited for.
-func browseUntil(t *testing.T, last func(*annotate.Event) bool, args ...string) *told {
+func browseUntil(t *testing.T, last func(*event.Event) bool, args ...string) *told {
 	t.Helper()
 	browserSlots <- struct{}{}
 	defer func() { <-browserSlots }()
@@ -580,16 +580,16 @@ func (r *told) checkNoise() {
 	r.t.Helper()
 	for _, e := range r.events {
 		own := e.Host == "explainer.test" || strings.HasSuffix(e.Host, ".explainer.test")
-		if e.Kind == annotate.KindSummary && e.Host != "" && e.Noise == own {
+		if e.Kind == event.KindSummary && e.Host != "" && e.Noise == own {
 			r.t.Errorf("session %d with %s: noise is %v", e.Session, e.Host, e.Noise)
 		}
 	}
 }
 
 // received makes a condition for browseUntil: the browser has received a body that contains text.
-func received(text string) func(*annotate.Event) bool {
-	return func(e *annotate.Event) bool {
-		return e.Leg == "browser" && e.Name == "response body" && slices.ContainsFunc(e.Fields, func(f annotate.Field) bool {
+func received(text string) func(*event.Event) bool {
+	return func(e *event.Event) bool {
+		return e.Leg == "browser" && e.Name == "response body" && slices.ContainsFunc(e.Fields, func(f event.Field) bool {
 			return f.Name == "begins" && strings.Contains(f.Value, text)
 		})
 	}
@@ -650,7 +650,7 @@ func TestBrowserWithoutTrust(t *testing.T) {
 	failed := false
 	for _, s := range r.sessions("explainer.test") {
 		for _, row := range s.Legs[0].Rows {
-			failed = failed || row.Step == annotate.Step4a && row.Verdict == annotate.Failed
+			failed = failed || row.Step == event.Step4a && row.Verdict == event.Failed
 		}
 	}
 	if !failed {

@@ -10,7 +10,7 @@ import (
 	"net/url"
 	"time"
 
-	"explainer/annotate"
+	"explainer/annotate/event"
 
 	"github.com/urfave/cli/v2"
 )
@@ -47,9 +47,9 @@ func demo(c *cli.Context) error {
 	if c.Args().Present() {
 		return usage("demo takes no arguments", "see explainer demo --help")
 	}
-	summaries := map[string]*annotate.Summary{}
-	l, err := start(c, c.App.Writer, func(e *annotate.Event) {
-		if e.Kind == annotate.KindSummary {
+	summaries := map[string]*event.Summary{}
+	l, err := start(c, c.App.Writer, func(e *event.Event) {
+		if e.Kind == event.KindSummary {
 			summaries[e.Host] = e.Summary
 		}
 	})
@@ -78,12 +78,12 @@ func demo(c *cli.Context) error {
 		return err
 	}
 	book.Leg, today.Leg = "textbook", "TLS 1.3"
-	if err := out.Event(&annotate.Event{
-		Kind: annotate.KindSummary,
+	if err := out.Event(&event.Event{
+		Kind: event.KindSummary,
 		Name: "The textbook's handshake beside today's",
-		Summary: &annotate.Summary{
+		Summary: &event.Summary{
 			Flow: "The same kind of page, fetched by the same client. Above: TLS 1.2 with RSA key transport, which the textbook tells. Below: TLS 1.3, which the web speaks.",
-			Legs: []annotate.Leg{*book, *today},
+			Legs: []event.Leg{*book, *today},
 		},
 	}); err != nil {
 		return err
@@ -92,7 +92,7 @@ func demo(c *cli.Context) error {
 }
 
 // legOf returns the browser leg of the session for host.
-func legOf(summaries map[string]*annotate.Summary, host string) *annotate.Leg {
+func legOf(summaries map[string]*event.Summary, host string) *event.Leg {
 	s := summaries[host]
 	if s == nil || len(s.Legs) == 0 {
 		return nil

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/ca"
 )
 
@@ -75,7 +75,7 @@ func (r *told) checkFaults(text string, want verdicts) {
 	controls, faults := visited()
 	notes := map[string][]string{}
 	for _, e := range r.events {
-		if e.Kind != annotate.KindSummary {
+		if e.Kind != event.KindSummary {
 			continue
 		}
 		id, ok := strings.CutSuffix(e.Host, ".explainer.test")
@@ -133,7 +133,7 @@ func TestFaultsChromium(t *testing.T) {
 func TestFaultsFirefox(t *testing.T) {
 	t.Parallel()
 	sum := ""
-	r := browseUntil(t, func(e *annotate.Event) bool {
+	r := browseUntil(t, func(e *event.Event) bool {
 		for _, f := range e.Fields {
 			if e.Leg == "browser" && e.Name == "response body" && f.Name == "begins" && faultsSum.MatchString(f.Value) {
 				sum = f.Value

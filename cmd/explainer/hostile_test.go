@@ -33,6 +33,7 @@ import (
 	"unicode/utf8"
 
 	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/ca"
 	"explainer/ca/roots"
 	"explainer/capture"
@@ -170,7 +171,7 @@ func gone(c net.Conn) {
 // An aftermath is what a siege has left: the story and the recording.
 type aftermath struct {
 	*siege
-	events []annotate.Event
+	events []event.Event
 	text   string // the story as people read it
 	full   string // with --messages
 }
@@ -198,7 +199,7 @@ func (s *siege) end() *aftermath {
 		s.t.Fatal(err)
 	}
 	var replayed bytes.Buffer
-	retell(s.t, s.recording, annotate.NewJSON(&replayed))
+	retell(s.t, s.recording, event.NewJSON(&replayed))
 	if !bytes.Equal(live, replayed.Bytes()) {
 		s.t.Errorf("the live story (%d bytes) and that of the recording (%d bytes) differ", len(live), replayed.Len())
 	}
@@ -213,7 +214,7 @@ func (s *siege) end() *aftermath {
 		text = annotate.NewText(&again)
 		text.Messages = messages
 		a.events = nil
-		if err := annotate.ReadJSON(bytes.NewReader(live), func(e *annotate.Event) error {
+		if err := event.ReadJSON(bytes.NewReader(live), func(e *event.Event) error {
 			a.events = append(a.events, *e)
 			return text.Event(e)
 		}); err != nil {
@@ -285,16 +286,16 @@ func (a *aftermath) check() {
 	begun, ended, told := map[int]bool{}, map[int]bool{}, map[int]int{}
 	for _, e := range a.events {
 		for _, p := range e.Proofs {
-			if p.State == annotate.Refuted {
+			if p.State == event.Refuted {
 				a.t.Errorf("event %d, %s: %s is refuted: %s", e.N, e.Name, p.ID, p.Reason)
 			}
 		}
 		switch e.Kind {
-		case annotate.KindConnection:
+		case event.KindConnection:
 			begun[e.Conn] = true
-		case annotate.KindClosed:
+		case event.KindClosed:
 			ended[e.Conn] = true
-		case annotate.KindSummary:
+		case event.KindSummary:
 			for _, l := range e.Summary.Legs {
 				told[l.Conn]++
 			}
@@ -343,7 +344,7 @@ func (a *aftermath) never(texts ...string) {
 }
 
 // row returns what the summaries say of a step on a leg; the last one counts.
-func (a *aftermath) row(leg string, step annotate.Step) (r annotate.Row) {
+func (a *aftermath) row(leg string, step event.Step) (r event.Row) {
 	for _, e := range a.events {
 		if e.Summary == nil {
 			continue
@@ -478,7 +479,7 @@ func TestHostileCertificates(t *testing.T) {
 			}
 			for _, l := range e.Summary.Legs {
 				for _, row := range l.Rows {
-					found = found || l.Leg == "origin" && row.Step == annotate.Step4a && row.Verdict == annotate.Failed
+					found = found || l.Leg == "origin" && row.Step == event.Step4a && row.Verdict == event.Failed
 				}
 			}
 		}
@@ -721,7 +722,7 @@ func TestHostileClients(t *testing.T) {
 			},
 			says: []string{"The client ended the connection"},
 			check: func(t *testing.T, a *aftermath) {
-				if r := a.row("browser", annotate.Step4a); r.Verdict != annotate.Failed {
+				if r := a.row("browser", event.Step4a); r.Verdict != event.Failed {
 					t.Errorf("step 4a: %s: %s", r.Verdict, r.Says.Text)
 				}
 			},
@@ -1028,7 +1029,7 @@ except u.URLError as e: sys.exit(60)`}, 60, []string{"the client sent the alert 
 			}
 			a := s.end()
 			a.says(tt.says...)
-			if r := a.row("browser", annotate.Step4a); r.Verdict != annotate.Failed && r.Verdict != annotate.Unseen || !strings.Contains(r.Says.Text, "http://explainer.test/") {
+			if r := a.row("browser", event.Step4a); r.Verdict != event.Failed && r.Verdict != event.Unseen || !strings.Contains(r.Says.Text, "http://explainer.test/") {
 				t.Errorf("step 4a: %s: %s", r.Verdict, r.Says.Text)
 			}
 		})

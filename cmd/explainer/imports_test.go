@@ -23,7 +23,8 @@ func TestImports(t *testing.T) {
 		"explainer/capture/pcap":        {"explainer/capture"},
 		"explainer/capture/printable":   nil,
 		"explainer/annotate/mask":       nil,
-		"explainer/annotate":            {"explainer/annotate/mask", "explainer/ca", "explainer/capture"},
+		"explainer/annotate/event":      {"explainer/capture/printable"},
+		"explainer/annotate":            {"explainer/annotate/event", "explainer/annotate/mask", "explainer/ca", "explainer/capture"},
 		"explainer/proxy":               {"explainer/ca", "explainer/capture"},
 		"explainer/proxy/drive":         nil, // for tests
 		"explainer/proxy/origins":       nil, // tests alone

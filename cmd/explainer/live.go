@@ -19,7 +19,7 @@ import (
 	"syscall"
 	"time"
 
-	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/ca"
 	"explainer/capture/pcap"
 	"explainer/proxy"
@@ -85,7 +85,7 @@ type live struct {
 
 // start starts a proxy as the flags say; the story goes to storyTo unless
 // --story names a file. Each event is also handed to watch, unless that is nil.
-func start(c *cli.Context, storyTo io.Writer, watch func(*annotate.Event)) (*live, error) {
+func start(c *cli.Context, storyTo io.Writer, watch func(*event.Event)) (*live, error) {
 	spool, err := size(c, "spool", 0)
 	if err != nil {
 		return nil, err
@@ -223,10 +223,10 @@ func opensNothing(c *cli.Context) bool {
 // watching hands each event to watch before it is told.
 type watching struct {
 	renderer
-	watch func(*annotate.Event)
+	watch func(*event.Event)
 }
 
-func (w watching) Event(e *annotate.Event) error {
+func (w watching) Event(e *event.Event) error {
 	w.watch(e)
 	return w.renderer.Event(e)
 }

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"explainer/annotate"
+	"explainer/annotate/event"
 )
 
 // TestMirroredStory tells of a client that checks and one that does not, before
@@ -65,11 +65,11 @@ func TestMirroredStory(t *testing.T) {
 	rows := map[string][]string{} // step 4a of each session's legs
 	for _, e := range readStory(t, live) {
 		for _, p := range e.Proofs {
-			if p.State == annotate.Refuted {
+			if p.State == event.Refuted {
 				t.Errorf("event %d, %s: refuted: %s: %s", e.N, e.Name, p.ID, p.Reason)
 			}
 		}
-		if e.Kind == annotate.KindFact {
+		if e.Kind == event.KindFact {
 			for _, s := range e.Says {
 				said[e.Host] = append(said[e.Host], s.ID)
 			}

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"explainer/annotate"
+	"explainer/annotate/event"
 )
 
 // resumingScript opens a connection and a second one that takes up its session.
@@ -139,7 +139,7 @@ print`).Replace(gnutlsScript)
 			opened[e.Host+" "+path]++
 		}
 		for _, p := range e.Proofs {
-			if p.State == annotate.Refuted {
+			if p.State == event.Refuted {
 				t.Errorf("connection %d: refuted: %s", e.Conn, p.ID)
 			}
 		}

@@ -13,7 +13,7 @@ import (
 	"slices"
 	"sync"
 
-	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/pcap"
 )
@@ -73,7 +73,7 @@ func (t *teller) pipe(r *pcap.Reader) error {
 	var (
 		inputs   = make(chan *inputBatch, batchAhead)
 		messages = make(chan *messageBatch, batchAhead)
-		events   = make(chan *[]annotate.Event, batchAhead)
+		events   = make(chan *[]event.Event, batchAhead)
 		stop     = make(chan struct{}) // the renderer wants no more
 		reading  error                 // why the reading ended
 		stages   sync.WaitGroup
@@ -100,7 +100,7 @@ func (t *teller) pipe(r *pcap.Reader) error {
 	stages.Go(func() {
 		defer close(events)
 		for in := range messages {
-			out := eventBatches.Get().(*[]annotate.Event)
+			out := eventBatches.Get().(*[]event.Event)
 			in.each(func(m *capture.Message) { *out = append(*out, t.explainer.Explain(m)...) })
 			in.free()
 			events <- out
@@ -129,7 +129,7 @@ var (
 		return &inputBatch{list: make([]capture.Input, 0, batchInputs), chunks: make([]capture.Chunk, 0, batchInputs), data: make([]byte, 0, batchBytes)}
 	}}
 	messageBatches = sync.Pool{New: func() any { return new(messageBatch) }}
-	eventBatches   = sync.Pool{New: func() any { return new([]annotate.Event) }}
+	eventBatches   = sync.Pool{New: func() any { return new([]event.Event) }}
 )
 
 // readBatches reads r to its end.

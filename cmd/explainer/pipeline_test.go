@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/keys"
 	"explainer/capture/pcap"
@@ -86,7 +87,7 @@ func storyOf(t *testing.T, data []byte, secrets []keys.Secret, tell func(*teller
 	teller := &teller{
 		decoder:   &capture.Decoder{SecretsFirst: secrets != nil},
 		explainer: &annotate.Explainer{Secrets: true, ShowSecrets: true, Bytes: true},
-		out:       annotate.NewJSON(&out),
+		out:       event.NewJSON(&out),
 		open:      map[int]bool{},
 	}
 	for i := range secrets {
@@ -120,7 +121,7 @@ type failing struct{ left int }
 
 var errFull = errors.New("no room left")
 
-func (f *failing) Event(*annotate.Event) error {
+func (f *failing) Event(*event.Event) error {
 	if f.left--; f.left < 0 {
 		return errFull
 	}

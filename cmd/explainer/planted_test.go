@@ -16,7 +16,7 @@ import (
 	"strings"
 	"testing"
 
-	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/ca"
 
 	"github.com/andybalholm/brotli"
@@ -358,7 +358,7 @@ func TestOrdinaryPage(t *testing.T) {
 			}
 		}
 		for _, proof := range e.Proofs {
-			if proof.State != annotate.Proven {
+			if proof.State != event.Proven {
 				continue
 			}
 			for _, f := range proof.Inputs {

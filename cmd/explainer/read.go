@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/capture/keys"
 	"explainer/capture/pcap"
 
@@ -179,7 +179,7 @@ func (r *reading) files(names []string) error {
 	t.files = packets.Captures()
 	if len(names) > 1 && (t.files > 1 || len(read) == 1) { // the parts of a recording are told as what they are: one
 		for _, name := range read {
-			if err := r.out.Event(&annotate.Event{Schema: annotate.SchemaVersion, Kind: annotate.KindFile, Name: "file", Brief: name}); err != nil {
+			if err := r.out.Event(&event.Event{Schema: event.SchemaVersion, Kind: event.KindFile, Name: "file", Brief: name}); err != nil {
 				return err
 			}
 		}

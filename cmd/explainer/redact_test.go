@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/annotate/mask"
 	"explainer/capture"
 	"explainer/capture/handshake"
@@ -69,7 +70,7 @@ func readBoth(t *testing.T, data []byte, log []keys.Secret) *bothSides {
 	b := &bothSides{proofs: map[string]int{}, said: map[string]bool{}}
 	x := &annotate.Explainer{ShowSecrets: true}
 	d := &capture.Decoder{SecretsFirst: true}
-	events := func(es []annotate.Event) {
+	events := func(es []event.Event) {
 		for _, e := range es {
 			for _, p := range e.Proofs {
 				b.proofs[p.ID+" "+string(p.State)]++
@@ -211,7 +212,7 @@ func compareTwin(t *testing.T, name string, data, twin []byte, log []keys.Secret
 		t.Errorf("%s: %d records open, %d did", name, is.opened, was.opened)
 	}
 	for proof, n := range is.proofs {
-		if strings.HasSuffix(proof, string(annotate.Refuted)) && n != was.proofs[proof] {
+		if strings.HasSuffix(proof, string(event.Refuted)) && n != was.proofs[proof] {
 			t.Errorf("%s: %s %d times, was %d times", name, proof, n, was.proofs[proof])
 		}
 	}

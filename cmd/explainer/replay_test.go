@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"explainer/annotate"
+	"explainer/annotate/event"
 )
 
 // TestReplayOfManyConnections holds live == replay, byte for byte, for dozens of
@@ -52,19 +52,19 @@ func TestReplayOfManyConnections(t *testing.T) {
 	begun, closed, told := map[int]bool{}, map[int]bool{}, map[int]int{}
 	for _, e := range readStory(t, live) {
 		for _, p := range e.Proofs {
-			if p.State == annotate.Refuted {
+			if p.State == event.Refuted {
 				t.Errorf("event %d, %s: refuted: %s: %s", e.N, e.Name, p.ID, p.Reason)
 			}
 		}
 		switch e.Kind {
-		case annotate.KindConnection:
+		case event.KindConnection:
 			begun[e.Conn] = true
-		case annotate.KindClosed:
+		case event.KindClosed:
 			closed[e.Conn] = true
-		case annotate.KindSummary:
+		case event.KindSummary:
 			for _, l := range e.Summary.Legs {
 				told[l.Conn]++
-				if len(l.Rows) != len(annotate.Steps) {
+				if len(l.Rows) != len(event.Steps) {
 					t.Errorf("connection %d: %d steps told", l.Conn, len(l.Rows))
 				}
 			}

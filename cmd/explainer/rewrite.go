@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
@@ -225,7 +226,7 @@ func (x *storied) messages(ms []capture.Message) {
 	}
 }
 
-func (x *storied) events(es []annotate.Event) {
+func (x *storied) events(es []event.Event) {
 	for i := range es {
 		x.comments.Event(&es[i])
 	}

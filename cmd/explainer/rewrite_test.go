@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/capture/keys"
 	"explainer/capture/pcap"
 )
@@ -96,7 +96,7 @@ func TestCopyOfRecording(t *testing.T) {
 	}
 	told := 0
 	for _, e := range readStory(t, filepath.Join(dir, "a.json")) {
-		if e.Packets == nil || e.Packets.Last == 0 || e.Kind != annotate.KindMessage {
+		if e.Packets == nil || e.Packets.Last == 0 || e.Kind != event.KindMessage {
 			continue
 		}
 		told++
@@ -113,7 +113,7 @@ func TestCopyOfRecording(t *testing.T) {
 	}
 	for i := range a {
 		// What is told of the file itself names it, with its size.
-		if a[i].Kind != annotate.KindFile && !reflect.DeepEqual(a[i], b[i]) {
+		if a[i].Kind != event.KindFile && !reflect.DeepEqual(a[i], b[i]) {
 			t.Fatalf("the copy tells\n%+v\nwant\n%+v", b[i], a[i])
 		}
 	}

@@ -18,7 +18,7 @@ import (
 	"strings"
 	"testing"
 
-	"explainer/annotate"
+	"explainer/annotate/event"
 )
 
 // explainWith is explain with variables in the environment, beside which none
@@ -216,7 +216,7 @@ func TestRunPassesEverything(t *testing.T) {
 		t.Errorf("%s %s", r.stdout, r.stderr)
 	}
 	for _, e := range r.events {
-		if e.Name == "Certificate" && e.Kind == annotate.KindMessage {
+		if e.Name == "Certificate" && e.Kind == event.KindMessage {
 			t.Errorf("a certificate was opened: %s", e.Brief)
 		}
 	}

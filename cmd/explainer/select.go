@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"explainer/annotate"
+	"explainer/annotate/event"
 
 	"github.com/urfave/cli/v2"
 )
@@ -22,7 +22,7 @@ var selectFlags = []cli.Flag{
 	&cli.BoolFlag{Name: "only-failed", Usage: "tell the connections that failed, or of which something was refuted", DisableDefaultText: true},
 }
 
-var allVerdicts = []annotate.Verdict{annotate.AsTold, annotate.Differently, annotate.Unseen, annotate.Inherited, annotate.Absent, annotate.Failed, annotate.NotReached, annotate.Unknown}
+var allVerdicts = []event.Verdict{event.AsTold, event.Differently, event.Unseen, event.Inherited, event.Absent, event.Failed, event.NotReached, event.Unknown}
 
 func verdictNames() []string {
 	var names []string
@@ -38,8 +38,8 @@ type selection struct {
 	words   string   // as it was asked for
 	conns   [][2]int // ranges
 	hosts   []string // globs, lower case
-	steps   map[annotate.Step]bool
-	verdict annotate.Verdict
+	steps   map[event.Step]bool
+	verdict event.Verdict
 	failed  bool
 
 	sessions map[int]*candidate
@@ -83,10 +83,10 @@ func newSelection(c *cli.Context) (*selection, error) {
 		asked = append(asked, "--step "+list)
 		for _, text := range strings.Split(list, ",") {
 			known := false
-			for _, step := range annotate.Steps {
+			for _, step := range event.Steps {
 				if string(step) == text || strings.TrimRight(string(step), "abc") == text {
 					if s.steps == nil {
-						s.steps = map[annotate.Step]bool{}
+						s.steps = map[event.Step]bool{}
 					}
 					s.steps[step], known = true, true
 				}
@@ -98,7 +98,7 @@ func newSelection(c *cli.Context) (*selection, error) {
 	}
 	if v := c.String("verdict"); v != "" {
 		asked = append(asked, "--verdict "+v)
-		s.verdict = annotate.Verdict(strings.ReplaceAll(v, " ", "-"))
+		s.verdict = event.Verdict(strings.ReplaceAll(v, " ", "-"))
 		if !slices.Contains(allVerdicts, s.verdict) {
 			return nil, usage("there is no verdict "+quote(v), "the verdicts are "+strings.Join(verdictNames(), ", "))
 		}
@@ -119,7 +119,7 @@ func (s *selection) late() bool {
 }
 
 // see takes in an event.
-func (s *selection) see(e *annotate.Event) {
+func (s *selection) see(e *event.Event) {
 	if s == nil || e.Session == 0 || e.Conn == 0 && e.Summary == nil {
 		return
 	}
@@ -129,7 +129,7 @@ func (s *selection) see(e *annotate.Event) {
 		s.sessions[e.Session] = c
 	}
 	if e.Conn != 0 {
-		if e.Kind == annotate.KindConnection {
+		if e.Kind == event.KindConnection {
 			s.seen = max(s.seen, e.Conn)
 		}
 		c.conn = c.conn || slices.ContainsFunc(s.conns, func(r [2]int) bool { return e.Conn >= r[0] && e.Conn <= r[1] })
@@ -142,14 +142,14 @@ func (s *selection) see(e *annotate.Event) {
 		c.failed = c.failed || e.Tally.Failed != ""
 	}
 	for _, p := range e.Proofs {
-		c.failed = c.failed || p.State == annotate.Refuted
+		c.failed = c.failed || p.State == event.Refuted
 	}
 	if e.Summary == nil {
 		return
 	}
 	for _, l := range e.Summary.Legs {
 		for _, r := range l.Rows {
-			c.failed = c.failed || r.Verdict == annotate.Failed
+			c.failed = c.failed || r.Verdict == event.Failed
 			c.verdict = c.verdict || r.Verdict == s.verdict && (s.steps == nil || s.steps[r.Step])
 		}
 	}
@@ -182,20 +182,20 @@ func (s *selection) choose(session int) bool {
 
 // reduce returns the event with nothing in it but the steps that are asked for,
 // or nil if it is about others.
-func (s *selection) reduce(e *annotate.Event) *annotate.Event {
+func (s *selection) reduce(e *event.Event) *event.Event {
 	if s == nil || s.steps == nil {
 		return e
 	}
 	switch e.Kind {
-	case annotate.KindMessage, annotate.KindStep:
-		if !slices.ContainsFunc(e.Steps, func(m annotate.StepMark) bool { return s.steps[m.Step] }) {
+	case event.KindMessage, event.KindStep:
+		if !slices.ContainsFunc(e.Steps, func(m event.StepMark) bool { return s.steps[m.Step] }) {
 			return nil
 		}
-	case annotate.KindSummary:
+	case event.KindSummary:
 		less, sum := *e, *e.Summary
 		sum.Legs = slices.Clone(sum.Legs)
 		for i := range sum.Legs {
-			sum.Legs[i].Rows = slices.DeleteFunc(slices.Clone(sum.Legs[i].Rows), func(r annotate.Row) bool { return !s.steps[r.Step] })
+			sum.Legs[i].Rows = slices.DeleteFunc(slices.Clone(sum.Legs[i].Rows), func(r event.Row) bool { return !s.steps[r.Step] })
 		}
 		less.Summary = &sum
 		return &less
@@ -214,7 +214,7 @@ func (s *selection) count() (chosen, all int) {
 }
 
 // verdictOn is what there is to say if nothing was chosen.
-func (s *selection) verdictOn(o *annotate.Overview) error {
+func (s *selection) verdictOn(o *event.Overview) error {
 	if s == nil || o == nil || o.Connections == 0 {
 		return nil
 	}

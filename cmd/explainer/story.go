@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"explainer/annotate"
+	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/pcap"
 
@@ -15,7 +16,7 @@ import (
 
 // A renderer turns events into what a person or a program reads.
 type renderer interface {
-	Event(*annotate.Event) error
+	Event(*event.Event) error
 	Flush() error
 	Finish() error
 }
@@ -33,7 +34,7 @@ var storyFlags = []cli.Flag{
 func newRenderer(c *cli.Context, w io.Writer) (renderer, error) {
 	switch format := c.String("format"); format {
 	case "json":
-		return annotate.NewJSON(w), nil
+		return event.NewJSON(w), nil
 	case "text":
 		color, err := colorOf(c.String("color"), w)
 		if err != nil {
@@ -117,7 +118,7 @@ func (t *teller) messages(ms []capture.Message) error {
 	return nil
 }
 
-func (t *teller) events(es []annotate.Event) error {
+func (t *teller) events(es []event.Event) error {
 	for i := range es {
 		t.survey.Add(&es[i])
 		t.telling.Lock()
@@ -154,7 +155,7 @@ func (t *teller) finish(r *pcap.Reader) error {
 		return err
 	}
 	stats := r.Stats()
-	file := annotate.File{Files: max(t.files, 1), Own: r.Own(), Packets: stats.Packets, Bytes: stats.Bytes, Skipped: annotate.SkippedCounts(stats.Skipped)}
+	file := event.File{Files: max(t.files, 1), Own: r.Own(), Packets: stats.Packets, Bytes: stats.Bytes, Skipped: annotate.SkippedCounts(stats.Skipped)}
 	if err := t.out.Event(t.survey.Overview(file)); err != nil {
 		return err
 	}

@@ -6,19 +6,19 @@ import (
 	"strings"
 	"testing"
 
-	"explainer/annotate"
+	"explainer/annotate/event"
 )
 
 // readStory reads a JSON story from a file.
-func readStory(t *testing.T, name string) []annotate.Event {
+func readStory(t *testing.T, name string) []event.Event {
 	t.Helper()
 	f, err := os.Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	var story []annotate.Event
-	if err := annotate.ReadJSON(f, func(e *annotate.Event) error {
+	var story []event.Event
+	if err := event.ReadJSON(f, func(e *event.Event) error {
 		story = append(story, *e)
 		return nil
 	}); err != nil {

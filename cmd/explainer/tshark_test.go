@@ -11,12 +11,12 @@ import (
 	"strings"
 	"testing"
 
-	"explainer/annotate"
+	"explainer/annotate/event"
 )
 
 // record runs a command through the proxy with explainer run and returns the
 // recording and the story.
-func record(t *testing.T, flags []string, argv ...string) (recording string, story []annotate.Event) {
+func record(t *testing.T, flags []string, argv ...string) (recording string, story []event.Event) {
 	t.Helper()
 	dir := t.TempDir()
 	recording = filepath.Join(dir, "session.pcapng")
@@ -85,7 +85,7 @@ func onAssignedPort(t *testing.T, recording string) bool {
 	return false
 }
 
-func compareWithTshark(t *testing.T, recording string, story []annotate.Event) {
+func compareWithTshark(t *testing.T, recording string, story []event.Event) {
 	t.Helper()
 	type key struct {
 		conn int
@@ -94,7 +94,7 @@ func compareWithTshark(t *testing.T, recording string, story []annotate.Event) {
 	ours, theirs := map[key][]string{}, map[key][]string{}
 	var ourRequests, theirRequests []string
 	for _, e := range story {
-		if e.Kind != annotate.KindMessage {
+		if e.Kind != event.KindMessage {
 			continue
 		}
 		if n, ok := handshakeNumbers[e.Name]; ok {

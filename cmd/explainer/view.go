@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"explainer/annotate"
+	"explainer/annotate/event"
 
 	"github.com/urfave/cli/v2"
 )
@@ -30,7 +31,7 @@ type view struct {
 	asItComes bool // event by event
 	endless   bool // the input may go on for long: tell what there is as it comes
 	text      *annotate.Text
-	overview  *annotate.Overview
+	overview  *event.Overview
 	name      string // of the file, for the title
 }
 
@@ -73,7 +74,7 @@ func newView(c *cli.Context, w io.Writer, s *selection, name string, endless boo
 			to = &l.buf
 		}
 		if l.json {
-			l.render = annotate.NewJSON(to)
+			l.render = event.NewJSON(to)
 			return l, v, nil
 		}
 		t := annotate.NewText(to)
@@ -124,7 +125,7 @@ type kept struct {
 	session int
 }
 
-func (b *blockView) Event(e *annotate.Event) error {
+func (b *blockView) Event(e *event.Event) error {
 	b.selection.see(e)
 	if e.Overview != nil {
 		b.overview = e.Overview
@@ -196,7 +197,7 @@ type lineView struct {
 	keep   bool // until the end
 }
 
-func (l *lineView) Event(e *annotate.Event) error {
+func (l *lineView) Event(e *event.Event) error {
 	l.selection.see(e)
 	if e.Overview != nil {
 		l.overview = e.Overview
@@ -253,13 +254,13 @@ type overviewView struct {
 	json bool
 }
 
-func (o *overviewView) Event(e *annotate.Event) error {
+func (o *overviewView) Event(e *event.Event) error {
 	if e.Overview == nil {
 		return nil
 	}
 	o.overview = e.Overview
 	if o.json {
-		j := annotate.NewJSON(o.w)
+		j := event.NewJSON(o.w)
 		if err := j.Event(e); err != nil {
 			return err
 		}
@@ -289,7 +290,7 @@ func newHARView(v *view) *harView {
 	return h
 }
 
-func (h *harView) Event(e *annotate.Event) error {
+func (h *harView) Event(e *event.Event) error {
 	h.selection.see(e)
 	if e.Overview != nil {
 		h.overview = e.Overview

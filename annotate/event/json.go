@@ -1,4 +1,4 @@
-package annotate
+package event
 
 import (
 	"bufio"
@@ -40,10 +40,10 @@ func ReadJSON(r io.Reader, yield func(*Event) error) error {
 		if err := dec.Decode(&e); err == io.EOF {
 			return nil
 		} else if err != nil {
-			return fmt.Errorf("annotate: event %d: %w", n, err)
+			return fmt.Errorf("event %d: %w", n, err)
 		}
 		if e.Schema != SchemaVersion {
-			return fmt.Errorf("annotate: event %d: schema version %d, this program reads %d", n, e.Schema, SchemaVersion)
+			return fmt.Errorf("event %d: schema version %d, this program reads %d", n, e.Schema, SchemaVersion)
 		}
 		if err := yield(&e); err != nil {
 			return err

@@ -1,10 +1,10 @@
-// Package annotate tells what messages mean: which of the eight steps of HTTPS
-// each one is, whether it happened as the textbook tells it, and what can be proved.
+// Package event is the story's vocabulary: what is told of a message, a
+// connection and a capture, and its JSON form (docs/json.md).
 //
-// It is pure: an [Explainer] is fed messages and returns events; renderers turn
-// events into text or JSON lines. The same events render to the same text
-// whether they come from a running proxy, from a file, or from JSON read back.
-package annotate
+// Whoever shows a story needs this package alone: the same events render to the
+// same text whether they come from a running proxy, from a file, or from JSON
+// read back.
+package event
 
 // SchemaVersion is the version of the JSON form of [Event], described in docs/json.md.
 const SchemaVersion = 1
@@ -103,7 +103,7 @@ type Event struct {
 	Proofs   []Proof    `json:"proofs,omitempty"`
 	Checks   []Check    `json:"checks,omitempty"` // of a Certificate message: the chain, check by check
 	Summary  *Summary   `json:"summary,omitempty"`
-	Raw      string     `json:"raw,omitempty"`    // the bytes of a handshake message in hex, its header first, where Explainer.Bytes asks for them
+	Raw      string     `json:"raw,omitempty"`    // the bytes of a handshake message in hex, its header first, where the teller was asked for them
 	Layout   []Part     `json:"layout,omitempty"` // which bytes of Raw are which field
 	// Genealogy lists the connections that take up others, each below the one that
 	// it takes up.
@@ -202,7 +202,7 @@ type Leg struct {
 	// Unopened says why records stayed sealed.
 	Unopened []Unopened `json:"unopened,omitempty"`
 
-	Secrets  *Secrets `json:"secrets,omitempty"`  // where Explainer.Secrets asks for them
+	Secrets  *Secrets `json:"secrets,omitempty"`  // where the teller was asked for them
 	Parent   *Parent  `json:"parent,omitempty"`   // whose secret it takes up
 	Children []int    `json:"children,omitempty"` // connections that have taken it up by the time that this is told
 }

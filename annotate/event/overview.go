@@ -1,0 +1,86 @@
+package event
+
+// An Overview is what a capture comes to: the last event of its story. All
+// numbers are of connections unless they say otherwise.
+type Overview struct {
+	File        File         `json:"file"`
+	Begin       string       `json:"begin,omitempty"` // RFC 3339, UTC: of the first event and the last
+	End         string       `json:"end,omitempty"`
+	Connections int          `json:"connections"`
+	Sessions    int          `json:"sessions"`            // less than Connections where the proxy's two legs are one session
+	Protocols   []Count      `json:"protocols,omitempty"` // adds up to Connections; see Tally.Protocol
+	Secured     int          `json:"secured"`             // those of TLS, QUIC and DTLS
+	Versions    []Count      `json:"versions,omitempty"`  // adds up to Secured
+	Exchanges   []Count      `json:"key_exchanges,omitempty"`
+	Suites      []Count      `json:"suites,omitempty"`
+	ALPN        []Count      `json:"alpn,omitempty"`
+	Hosts       []Count      `json:"hosts,omitempty"`  // of sessions; the most frequent ones
+	Names       int          `json:"names"`            // how many different ones there are
+	Nameless    int          `json:"nameless"`         // sessions without one
+	States      []Count      `json:"states,omitempty"` // adds up to Secured; see Tally.State
+	Why         []Why        `json:"why,omitempty"`    // records that stayed sealed
+	WhyConns    []Count      `json:"why_connections,omitempty"`
+	Chains      []Count      `json:"chains,omitempty"` // server certificates that were checked here: "ok", "warned", "failed"
+	Resumed     int          `json:"resumed"`
+	Failed      []Count      `json:"failed,omitempty"`   // by step
+	GivenUp     int          `json:"given_up,omitempty"` // by their clients before the server had answered
+	Alerts      []Count      `json:"alerts,omitempty"`   // of alerts that could be read
+	Requests    int          `json:"requests"`           // HTTP messages, those of an origin leg not counted again
+	Responses   int          `json:"responses"`
+	Data        int64        `json:"data"`   // bytes of application data that were read
+	Proven      int          `json:"proven"` // proofs
+	Refuted     int          `json:"refuted"`
+	Unchecked   int          `json:"not_checkable"`
+	Refutations []Refutation `json:"refutations,omitempty"` // the first of them
+	Odd         []Odd        `json:"odd,omitempty"`
+	Lines       []Line       `json:"lines,omitempty"` // of all connections if they are at most 40, else of the first 40 that failed or of which something was refuted
+}
+
+// File is what a reader of captures knows of what it read.
+type File struct {
+	Own     bool    `json:"recording,omitempty"` // made by explainer
+	Files   int     `json:"files"`
+	Packets int     `json:"packets"`
+	Bytes   int64   `json:"bytes"`             // uncompressed
+	Skipped []Count `json:"skipped,omitempty"` // packets that say nothing about a connection, by reason
+}
+
+// A Count is how many there are of something.
+type Count struct {
+	Name string `json:"name"`
+	N    int    `json:"n"`
+}
+
+// A Refutation is a proof that did not hold.
+type Refutation struct {
+	Conn   int    `json:"conn"`
+	ID     string `json:"id"`
+	Claim  string `json:"claim"`
+	Reason string `json:"reason"`
+}
+
+// Odd is something that whoever reads the capture should look at.
+type Odd struct {
+	Says  Sentence `json:"says"`
+	N     int      `json:"n"`
+	Conns []int    `json:"conns,omitempty"` // the first of them
+}
+
+// A Line is a connection in one line.
+type Line struct {
+	Conn     int    `json:"conn"`
+	Session  int    `json:"session"`
+	Leg      string `json:"leg,omitempty"`
+	Host     string `json:"host,omitempty"`
+	Server   string `json:"server"`
+	Protocol string `json:"protocol"`
+	Version  string `json:"version,omitempty"`
+	Exchange string `json:"key_exchange,omitempty"`
+	State    string `json:"state,omitempty"`
+	Resumed  bool   `json:"resumed,omitempty"`
+	Requests int    `json:"requests,omitempty"`
+	Failed   Step   `json:"failed,omitempty"`
+	GivenUp  bool   `json:"given_up,omitempty"`
+	Cause    string `json:"cause,omitempty"`
+	Refuted  int    `json:"refuted,omitempty"`
+}
