@@ -135,7 +135,7 @@ func (c *conn) push(h *half, data []byte) {
 				return
 			}
 			if h.buf == nil {
-				h.buf, c.d.spare = c.d.spare, nil
+				h.buf = c.d.spare()
 			}
 			h.buf = append(h.buf, data...)
 			return
@@ -150,6 +150,22 @@ func (c *conn) push(h *half, data []byte) {
 	}
 }
 
+// maxSpares is how many buffers are kept for the halves that need one next: where
+// several connections carry bodies at once, each has the rest of a record in one.
+const maxSpares = 32
+
+// spare returns a buffer that no connection has bytes in, or nil.
+func (d *Decoder) spare() []byte {
+	n := len(d.spares) - 1
+	if n < 0 {
+		return nil
+	}
+	b := d.spares[n]
+	d.spares[n] = nil
+	d.spares = d.spares[:n]
+	return b
+}
+
 // drop takes n bytes that were read off buf. An empty one is for whichever half
 // needs the next.
 func (c *conn) drop(h *half, n int) {
@@ -158,8 +174,8 @@ func (c *conn) drop(h *half, n int) {
 	switch {
 	case n == 0:
 	case rest == 0:
-		if cap(h.buf) <= keep {
-			c.d.spare = h.buf[:0]
+		if cap(h.buf) <= keep && len(c.d.spares) < maxSpares {
+			c.d.spares = append(c.d.spares, h.buf[:0])
 		}
 		h.buf = nil
 	case rest > keep:

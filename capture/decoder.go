@@ -86,7 +86,7 @@ type Decoder struct {
 	messages []Message
 	moved    []*Conn
 	plain    []byte    // of the record in hand
-	spare    []byte    // a buffer that no connection has bytes in
+	spares   [][]byte  // buffers that no connection has bytes in
 	data     []AppData // to take the bodies of messages from, many per allocation
 
 	lines   int     // key log lines that were fed

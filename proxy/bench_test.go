@@ -286,7 +286,7 @@ func tellStory(recording io.ReadCloser, events *int) error {
 	if err != nil {
 		return err
 	}
-	var decoder capture.Decoder
+	decoder := capture.Decoder{SecretsFirst: true} // as the command has it
 	var explainer annotate.Explainer
 	tell := func(es []event.Event) error {
 		for i := range es {

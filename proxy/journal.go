@@ -15,10 +15,12 @@ const (
 	// journalMemory bounds the bytes of the stream that wait in memory for whoever
 	// follows. Beyond it they are read from the recording's file, or put into the spool.
 	journalMemory = 16 << 20
-	// journalMost is where the spool gets journalPatience to take some of it; then it
-	// is given up: its disk is slower than the traffic, which does not wait for it.
+	// journalMost is where the traffic waits for the spool and the followers, as long as
+	// either takes some of it within journalPatience, and for journalWait at most; then
+	// it is given up: they are slower than the traffic.
 	journalMost     = 2 * journalMemory
 	journalPatience = 250 * time.Millisecond
+	journalWait     = 8 * journalPatience
 	// spillSize is how much is written to the spool at a time.
 	spillSize = 1 << 20
 	// spareLeast is the capacity of buffers that are used again.
@@ -86,11 +88,14 @@ func (j *journal) add(full []byte) []byte {
 	if len(j.followers) == 0 && (j.kept || j.left) {
 		return full[:0]
 	}
+	if n := len(j.pieces); n > 0 && !j.pieces[n-1].busy && cap(j.pieces[n-1].data)-len(j.pieces[n-1].data) >= len(full) {
+		j.pieces[n-1].data = append(j.pieces[n-1].data, full...) // under load little is released at a time, and often
+		j.memory += len(full)
+		return full[:0]
+	}
 	p := &piece{at: at, data: full}
 	empty := full[:0]
-	if len(full) < cap(full)/4 {
-		p.data = slices.Clone(full)
-	} else if n := len(j.spares); n > 0 && cap(j.spares[n-1]) >= cap(full) {
+	if n := len(j.spares); n > 0 && cap(j.spares[n-1]) >= cap(full) {
 		empty, j.spares = j.spares[n-1], j.spares[:n-1]
 	} else {
 		empty = make([]byte, 0, cap(full))
@@ -144,11 +149,14 @@ func (j *journal) giveBack() {
 	if len(j.followers) == 0 && !j.kept && !j.left {
 		return // the first is yet to come
 	}
-	least := j.end
+	least, memory := j.end, j.memory
 	for _, f := range j.followers {
 		least = min(least, f.at)
 	}
 	j.release(least)
+	if memory > journalMost {
+		j.changed.Broadcast() // overflows may wait
+	}
 }
 
 // release gives back what is before a place of the stream.
@@ -203,8 +211,13 @@ func (j *journal) overflows() (bool, error) {
 			j.mu.Unlock()
 		})
 		defer timer.Stop()
+		began, least := time.Now(), j.memory
 		for j.memory > journalMost && j.failed == nil && j.spooled+spillSize <= j.limit && !late {
 			j.changed.Wait()
+			if j.memory < least && time.Since(began) < journalWait {
+				least = j.memory
+				timer.Reset(journalPatience)
+			}
 		}
 	}
 	return j.failed != nil || j.spooled+spillSize > j.limit || j.memory > journalMost, j.failed
@@ -352,7 +365,9 @@ func (j *journal) copy(p []byte, at int64) int {
 // anything that people do at a page costs, so that their story is told at once;
 // only under load is it told with a delay, and made up for when the load ends.
 // Work that is no dearer than keeping the bytes for later is free. The fuller the
-// spool, the less it rests.
+// spool, the less it rests. Work is counted in processor time, so that whoever
+// gets little of it on a busy machine does not rest as well; where the goroutine has
+// moved to another thread meanwhile, it is not known and not counted.
 const (
 	restParts = 9
 	restDebt  = 200 * time.Millisecond * restParts // for which it need not rest
@@ -369,10 +384,12 @@ type Follower struct {
 	skipped int64 // bytes that it was moved on by since the last Read
 	closed  bool
 
-	seen  int64     // how long the stream was at the last Read
-	since time.Time // when that returned
-	got   int       // how much it returned
-	owed  time.Duration
+	read   bool          // at least once
+	seen   int64         // how long the stream was at the last Read
+	got    int           // how much that returned
+	thread int           // on which thread,
+	used   time.Duration // which had used so much processor time
+	owed   time.Duration
 }
 
 func (j *journal) follow() *Follower {
@@ -406,8 +423,8 @@ func (f *Follower) Read(p []byte) (int, error) {
 	began := time.Now()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if !f.since.IsZero() {
-		work := max(0, began.Sub(f.since)-time.Duration(f.got)*restFree)
+	if thread, used := threadTime(); f.read && thread == f.thread {
+		work := max(0, used-f.used-time.Duration(f.got)*restFree)
 		if !j.kept && j.limit > 0 {
 			work -= time.Duration(float64(work) * min(1, 2*float64(j.spooled)/float64(j.limit)))
 		}
@@ -422,8 +439,9 @@ func (f *Follower) Read(p []byte) (int, error) {
 		}
 	}
 	n, err := f.next(p)
-	f.got, f.seen, f.since = n, j.end, time.Now()
-	f.owed = max(f.owed-f.since.Sub(began), 0)
+	f.read, f.got, f.seen = true, n, j.end
+	f.thread, f.used = threadTime()
+	f.owed = max(f.owed-time.Since(began), 0)
 	return n, err
 }
 

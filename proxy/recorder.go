@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/netip"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -397,15 +398,23 @@ func (r *Recorder) signal() {
 func (r *Recorder) run() {
 	defer close(r.done)
 	var batch []*entry
+	yielded := false
 	for r.err == nil {
 		r.mu.Lock()
 		batch, r.queue = r.queue, batch[:0]
 		closed := r.closed
-		r.idle = len(batch) == 0 && !closed
+		again := r.pending > 0 && !yielded // before it waits
+		r.idle = len(batch) == 0 && !closed && !again
 		r.mu.Unlock()
 		if len(batch) == 0 {
 			if closed {
 				break
+			}
+			if again {
+				// Under load there is more as soon as others had a turn, and one large write is cheaper than many.
+				yielded = true
+				runtime.Gosched()
+				continue
 			}
 			r.flush()
 			if r.err == nil {
@@ -413,6 +422,7 @@ func (r *Recorder) run() {
 			}
 			continue
 		}
+		yielded = false
 		freed := 0
 		for i, e := range batch {
 			if e.kind == entryData {

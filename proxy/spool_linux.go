@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -60,4 +61,13 @@ func (w *writeback) wrote(n, told int64) {
 		unix.Fadvise(w.fd, w.dropped, to-w.dropped, unix.FADV_DONTNEED)
 		w.dropped = to
 	}
+}
+
+// threadTime returns the number of the thread that runs the caller, and how much processor time it has used.
+func threadTime() (thread int, used time.Duration) {
+	var t unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t) != nil {
+		return 0, 0
+	}
+	return unix.Gettid(), time.Duration(t.Nano())
 }

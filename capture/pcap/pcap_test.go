@@ -146,7 +146,7 @@ func recording(t testing.TB, seed uint64, steps int) ([]byte, []capture.Input) {
 				continue
 			}
 			for len(data) > 0 {
-				n := min(len(data), 16384)
+				n := min(len(data), 16645)
 				packet++
 				want = append(want, capture.Chunk{Conn: s.Number(), Side: side, Time: tick(), Packet: packet, Data: data[:n]})
 				data = data[n:]

@@ -19,7 +19,9 @@ const (
 
 	about = "Addresses, ports, times and every payload byte are real; the IP and TCP headers around them are made up. As recorded, this file also holds the keys that open it."
 
-	maxPayload = 16 << 10 // bytes of payload in a packet
+	// Bytes of payload in a packet: the longest TLS record and its header (RFC 8446
+	// 5.2: 5 + 16384 + 256 bytes), so that one which was written at once is in one packet.
+	maxPayload = 5 + 16384 + 256
 	bufferSize = 256 << 10
 	maxSecrets = 64 << 10 // bytes of key log lines in one block
 
@@ -338,7 +340,7 @@ const (
 const (
 	epbHead    = 28 // bytes before the packet in an Enhanced Packet Block
 	tcpHead    = 20
-	synOptions = "\x02\x04\x40\x00\x03\x03\x0e\x00" // MSS 16384, window scale 14, end of list
+	synOptions = "\x02\x04\x41\x05\x03\x03\x0e\x00" // MSS 16645, window scale 14, end of list
 	// With window scale 14 this is 1 GiB, so that no packet ever seems to overrun it.
 	window = 0xffff
 )
@@ -434,7 +436,7 @@ func (d *sender) init(ipHead int, leg capture.Leg, from, to netip.Addr, fromPort
 // Number returns the connection's number in its recording, from 1.
 func (s *Stream) Number() int { return s.number }
 
-// Data writes bytes that side sent, as packets of at most 16 KiB. What comes
+// Data writes bytes that side sent, as packets of at most 16,645 bytes. What comes
 // after the side's Fin, or after a Reset, is not written: TCP has no place for it.
 func (s *Stream) Data(side capture.Side, t int64, data []byte) {
 	d := &s.side[side]
