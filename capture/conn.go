@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"slices"
 	"sort"
 
 	"explainer/capture/web"
@@ -125,10 +126,10 @@ func (c *conn) push(h *half, data []byte) {
 				h.queue = append(h.queue, event{})
 				last = &h.queue[len(h.queue)-1]
 			}
-			last.data = append(last.data, data...)
+			last.data = wait(last.data, data)
 			return
 		case h.blocked:
-			h.buf = append(h.buf, data...)
+			h.buf = wait(h.buf, data)
 			return
 		case len(h.buf) == 0:
 			if data = data[c.read(h, data):]; len(data) == 0 {
@@ -148,6 +149,15 @@ func (c *conn) push(h *half, data []byte) {
 		data = data[take:]
 		c.drop(h, c.read(h, h.buf))
 	}
+}
+
+// wait puts data behind what waits. Megabytes may, so the buffer doubles: append makes
+// large ones longer by a quarter, and so copies them twice as often.
+func wait(buf, data []byte) []byte {
+	if n := len(buf) + len(data); n > cap(buf) {
+		buf = slices.Grow(buf, n)
+	}
+	return append(buf, data...)
 }
 
 // maxSpares is how many buffers are kept for the halves that need one next: where

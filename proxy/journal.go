@@ -25,6 +25,8 @@ const (
 	spillSize = 1 << 20
 	// spareLeast is the capacity of buffers that are used again.
 	spareLeast = 256 << 10
+	// smallPiece is to how many bytes pieces grow by what is released behind them.
+	smallPiece = 32 << 10
 	// spoolSegments is how many files a full spool has: what was told is given back file by file.
 	spoolSegments = 16
 )
@@ -57,10 +59,25 @@ type journal struct {
 type piece struct {
 	at   int64
 	data []byte
-	busy bool // is being written to the spool
+	of   *entry // whose memory it is in; nil: data has its own
+	busy bool   // is being written to the spool
 }
 
 func (p *piece) end() int64 { return p.at + int64(len(p.data)) }
+
+// size returns how many bytes of memory it takes.
+func (p *piece) size() int {
+	if p.of != nil {
+		return p.of.size
+	}
+	return cap(p.data)
+}
+
+// takes tells whether next can go behind what is in p.
+func (p *piece) takes(next *piece) bool {
+	n := len(p.data) + len(next.data)
+	return p.of == nil && next.of == nil && !p.busy && (n <= cap(p.data) || n <= smallPiece)
+}
 
 // A store is a file that holds some of the stream.
 type store struct {
@@ -75,37 +92,47 @@ func newJournal() *journal {
 	return j
 }
 
-// add takes over the next bytes of the stream and returns an empty buffer of that capacity.
-func (j *journal) add(full []byte) []byte {
+// buffer returns an empty buffer for some of the stream.
+func (j *journal) buffer(size int) []byte {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	at := j.end
-	j.end += int64(len(full))
+	if n := len(j.spares); n > 0 && cap(j.spares[n-1]) >= size {
+		b := j.spares[n-1]
+		j.spares = j.spares[:n-1]
+		return b
+	}
+	return make([]byte, 0, size)
+}
+
+// add takes over the next pieces of the stream.
+func (j *journal) add(pieces []*piece) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	defer j.changed.Broadcast()
+	for _, p := range pieces {
+		p.at = j.end
+		j.end += int64(len(p.data))
+		if len(j.followers) == 0 && (j.kept || j.left) {
+			j.free(p)
+			continue
+		}
+		if n := len(j.pieces); n > 0 && j.pieces[n-1].takes(p) { // under load little is released at a time, and often
+			last := j.pieces[n-1]
+			j.memory -= last.size()
+			last.data = append(last.data, p.data...)
+			j.memory += last.size()
+			j.free(p)
+			continue
+		}
+		j.pieces = append(j.pieces, p)
+		j.memory += p.size()
+	}
 	if j.kept {
 		j.stores[len(j.stores)-1].end = j.end
 	}
-	defer j.changed.Broadcast()
-	if len(j.followers) == 0 && (j.kept || j.left) {
-		return full[:0]
-	}
-	if n := len(j.pieces); n > 0 && !j.pieces[n-1].busy && cap(j.pieces[n-1].data)-len(j.pieces[n-1].data) >= len(full) {
-		j.pieces[n-1].data = append(j.pieces[n-1].data, full...) // under load little is released at a time, and often
-		j.memory += len(full)
-		return full[:0]
-	}
-	p := &piece{at: at, data: full}
-	empty := full[:0]
-	if n := len(j.spares); n > 0 && cap(j.spares[n-1]) >= cap(full) {
-		empty, j.spares = j.spares[n-1], j.spares[:n-1]
-	} else {
-		empty = make([]byte, 0, cap(full))
-	}
-	j.pieces = append(j.pieces, p)
-	j.memory += len(p.data)
 	for j.kept && j.memory > journalMemory {
 		j.drop()
 	}
-	return empty
 }
 
 // drop lets go of the oldest piece in memory.
@@ -113,8 +140,17 @@ func (j *journal) drop() {
 	p := j.pieces[0]
 	j.pieces[0] = nil
 	j.pieces = j.pieces[1:]
-	j.memory -= len(p.data)
-	if !p.busy && cap(p.data) >= spareLeast && len(j.spares) < journalMemory/spareLeast { // new memory costs more than what is written to it
+	j.memory -= p.size()
+	if !p.busy {
+		j.free(p)
+	}
+}
+
+// free keeps the memory of a piece for the next: new memory costs more than what is written to it.
+func (j *journal) free(p *piece) {
+	if p.of != nil {
+		p.of.free()
+	} else if cap(p.data) >= spareLeast && len(j.spares) < journalMemory/spareLeast {
 		j.spares = append(j.spares, p.data[:0])
 	}
 }
@@ -344,7 +380,7 @@ func newSegment(dir string) (*os.File, error) {
 const SpoolPrefix = "explainer-spool-"
 
 // copy copies from memory what is at a place of the stream.
-func (j *journal) copy(p []byte, at int64) int {
+func (j *journal) copy(p []byte, at int64) (n int) {
 	i, found := slices.BinarySearchFunc(j.pieces, at, func(p *piece, at int64) int {
 		switch {
 		case p.end() <= at:
@@ -357,7 +393,13 @@ func (j *journal) copy(p []byte, at int64) int {
 	if !found {
 		return 0
 	}
-	return copy(p, j.pieces[i].data[at-j.pieces[i].at:])
+	for _, from := range j.pieces[i:] {
+		if n == len(p) {
+			break
+		}
+		n += copy(p[n:], from.data[at+int64(n)-from.at:])
+	}
+	return n
 }
 
 // While the stream grows, a follower owes restParts times as long as it has

@@ -119,12 +119,11 @@ func TestSpoolInOrder(t *testing.T) {
 	go j.spool()
 	f := j.follow()
 	want := noise(journalMemory * 3)
-	buf := make([]byte, 0, 256<<10)
 	var got []byte
 	part := make([]byte, 100_000)
 	for at := 0; at < len(want); {
 		n := min(len(want)-at, 1+at%(200<<10))
-		buf = j.add(append(buf[:0], want[at:at+n]...))
+		j.add([]*piece{{data: append(j.buffer(256<<10), want[at:at+n]...)}})
 		if at += n; at > journalMemory*2 && at%3 == 0 {
 			n, err := f.Read(part)
 			if err != nil {

@@ -89,6 +89,8 @@ type Recorder struct {
 	hints   *writeback
 	last    int64 // latest time written, for times in the file never go back
 	pending int   // bytes given to pcap since the last flush
+	out     []*piece
+	waits   int   // bytes in out
 	written int64 // bytes of the file
 	err     error // read by others after done is closed
 	keyErr  error // the same, of the key log
@@ -123,8 +125,10 @@ type entry struct {
 	stream *stream
 	side   capture.Side
 	time   int64
-	data   []byte // entryData; its array belongs to pool
-	size   int    // of that array
+	data   []byte // entryData
+	array  []byte // what data is in, with room for a packet around it
+	size   int    // of the array
+	sum    uint64 // of data, for the packet; where it is worth it
 	wrote  int    // how much of data was really written; set before state becomes done
 	pool   *sync.Pool
 	until  time.Time // how long a pending entry keeps its place
@@ -148,13 +152,16 @@ type stream struct {
 	host  string // what the session was asked for
 }
 
-// Buffers of the sizes that nearly all chunks have: what a small request needs;
-// a full TLS record with its overhead (RFC 8446 5.2: 5 + 16384 + 256 bytes),
-// as crypto/tls writes; and two of them, as it reads when they come fast.
+// Buffers of the sizes that nearly all chunks have: what a small request needs, and
+// a full TLS record with its overhead, as crypto/tls writes.
 var entries = [...]struct {
 	size int
 	pool sync.Pool
-}{{size: 2 << 10}, {size: 17 << 10}, {size: 34 << 10}}
+}{{size: 2 << 10}, {size: pcap.MaxPayload}}
+
+// inPlace is how many bytes a chunk has at least whose packet is made around it. The memory
+// of fewer would hold little else than room.
+const inPlace = 8 << 10
 
 // newData returns an entry with a copy of data.
 func newData(s *stream, side capture.Side, t int64, data []byte) *entry {
@@ -162,24 +169,30 @@ func newData(s *stream, side capture.Side, t int64, data []byte) *entry {
 	for i := range entries {
 		if of := &entries[i]; len(data) <= of.size {
 			if e, _ = of.pool.Get().(*entry); e == nil {
-				e = &entry{data: make([]byte, 0, of.size), pool: &of.pool}
+				e = &entry{array: make([]byte, pcap.HeadRoom+of.size+pcap.TailRoom), pool: &of.pool}
 			}
 			break
 		}
 	}
 	if e == nil {
-		e = &entry{}
+		e = &entry{array: make([]byte, pcap.HeadRoom+len(data)+pcap.TailRoom)}
 	}
 	e.kind, e.stream, e.side, e.time = entryData, s, side, t
-	e.data = append(e.data[:0], data...)
-	e.size, e.wrote = cap(e.data), len(e.data)
+	e.data = append(e.array[:pcap.HeadRoom], data...)[pcap.HeadRoom:]
+	e.size, e.wrote = len(e.array), len(e.data)
+	if e.packet() {
+		e.sum = pcap.Sum(e.data) // while it is at hand
+	}
 	return e
 }
+
+// packet tells whether the entry's packet is made around its data.
+func (e *entry) packet() bool { return len(e.data) >= inPlace && len(e.data) <= pcap.MaxPayload }
 
 // free gives the entry back to its pool.
 func (e *entry) free() {
 	if e.pool != nil {
-		e.stream = nil
+		e.stream, e.data = nil, nil
 		e.state.Store(stateDone)
 		e.pool.Put(e)
 	}
@@ -219,7 +232,8 @@ func NewRecorder(f *os.File, o RecorderOptions) (*Recorder, error) {
 		go r.journal.spool()
 	}
 	var err error
-	if r.pcap, err = pcap.NewPartWriter(released{r}, comment, id); err != nil {
+	r.pcap, _ = pcap.NewPartWriter(gathered{r}, comment, id)
+	if err = r.release(); err != nil {
 		r.journal.finish()
 		return nil, fmt.Errorf("begin the recording %s: %w", f.Name(), err) // without a file there is none
 	}
@@ -265,27 +279,43 @@ func (r *Recorder) Fact(f capture.Fact) {
 // never blocks, for crypto/tls holds a lock of the whole process while it logs.
 func (r *Recorder) KeyLogWriter() io.Writer { return keyLog{r} }
 
-// released is where pcap writes: to the file, if there is one, and to the journal.
-type released struct{ r *Recorder }
+// gathered is where pcap writes: behind what waits to be released.
+type gathered struct{ r *Recorder }
 
-func (w released) Swap(full []byte) ([]byte, error) {
-	r := w.r
-	if r.file != nil {
-		n, err := r.file.Write(full)
-		if err != nil {
-			return full, err
-		}
-		r.written += int64(n)
-		if r.hints != nil {
-			r.hints.wrote(r.written, r.journal.told(r.written))
-		}
+func (g gathered) Swap(full []byte) ([]byte, error) {
+	r := g.r
+	r.waits += len(full)
+	if len(full) < cap(full)/4 {
+		r.out = append(r.out, &piece{data: slices.Clone(full)})
+		return full[:0], nil
 	}
-	return r.journal.add(full), nil
+	r.out = append(r.out, &piece{data: full})
+	return r.journal.buffer(cap(full)), nil
 }
 
-func (w released) Write(p []byte) (int, error) {
-	_, err := w.Swap(p)
+func (g gathered) Write(p []byte) (int, error) {
+	_, err := g.Swap(p)
 	return len(p), err
+}
+
+// release writes what is gathered to the file, if there is one, and gives it to the journal.
+func (r *Recorder) release() error {
+	done, err := r.out, error(nil)
+	for i := 0; i < len(r.out) && r.file != nil; i++ {
+		var n int
+		if n, err = r.file.Write(r.out[i].data); err != nil {
+			done = r.out[:i]
+			break
+		}
+		r.written += int64(n)
+	}
+	if r.hints != nil {
+		r.hints.wrote(r.written, r.journal.told(r.written))
+	}
+	r.journal.add(done)
+	clear(r.out)
+	r.out, r.waits = r.out[:0], 0
+	return err
 }
 
 type keyLog struct{ r *Recorder }
@@ -439,11 +469,11 @@ func (r *Recorder) run() {
 				r.turn()
 			}
 			if freed >= flushEvery {
-				r.release(freed)
+				r.freed(freed)
 				freed = 0
 			}
 		}
-		r.release(freed)
+		r.freed(freed)
 	}
 	r.flush()
 	if r.err != nil {
@@ -458,7 +488,7 @@ func (r *Recorder) turn() {
 	if r.err != nil {
 		return
 	}
-	if r.o.Rotate > 0 && r.written+int64(r.pcap.Buffered()) >= r.o.Rotate {
+	if r.o.Rotate > 0 && r.written+int64(r.waits+r.pcap.Buffered()) >= r.o.Rotate {
 		if r.flush(); r.err != nil {
 			return
 		}
@@ -497,8 +527,8 @@ func (r *Recorder) continued() []pcap.Continued {
 	return all
 }
 
-// release makes room for n bytes.
-func (r *Recorder) release(n int) {
+// freed makes room for n bytes.
+func (r *Recorder) freed(n int) {
 	if n == 0 {
 		return
 	}
@@ -555,11 +585,23 @@ func (r *Recorder) write(e *entry) {
 		if r.parts && e.side == capture.Client {
 			r.secrets.see(s, e.data[:e.wrote])
 		}
-		if e.wrote > 0 {
-			s.out.Data(e.side, e.time, e.data[:e.wrote])
-		}
 		r.pending += e.wrote
-		e.free()
+		if !e.packet() || e.wrote < inPlace {
+			if e.wrote > 0 {
+				s.out.Data(e.side, e.time, e.data[:e.wrote])
+			}
+			e.free()
+			break
+		}
+		if e.wrote < len(e.data) {
+			e.sum = pcap.Sum(e.data[:e.wrote])
+		}
+		if b := s.out.Around(e.side, e.time, e.array, e.wrote, e.sum); b != nil {
+			r.out = append(r.out, &piece{data: b, of: e})
+			r.waits += len(b)
+		} else {
+			e.free()
+		}
 	case entryFin:
 		s.out.Fin(e.side, e.time)
 	case entryReset:
@@ -604,7 +646,8 @@ func (r *Recorder) flush() {
 		return
 	}
 	r.pending = 0
-	r.err = r.pcap.Flush()
+	r.pcap.Flush() // to out, which takes everything
+	r.err = r.release()
 }
 
 // fail ends the recording after an error. The file is cut to what is complete.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"explainer/capture"
+	"explainer/capture/pcap"
 )
 
 // holdLimit bounds the bytes that were read and wait for their secrets, per connection.
@@ -160,27 +161,36 @@ func (t *Tap) read(p []byte) (int, error) {
 	if n > 0 {
 		now := time.Now().UnixNano()
 		t.active.Store(now)
-		e := newData(t.stream, t.peer, now, p[:n])
-		t.mu.Lock()
-		if t.holding {
-			t.tail = append(t.tail, p[:n]...)
-			t.tail = t.tail[max(0, len(t.tail)-alertLen):]
-		}
-		hold := t.holding && t.heldSize+n <= holdLimit
-		if hold {
-			t.held = append(t.held, e)
-			t.heldSize += n
-		}
-		t.mu.Unlock()
-		if !hold {
-			t.release()
-			t.stream.rec.put(e)
+		for rest := p[:n]; len(rest) > 0; { // each becomes a packet
+			k := min(len(rest), pcap.MaxPayload)
+			t.take(newData(t.stream, t.peer, now, rest[:k]))
+			rest = rest[k:]
 		}
 	}
 	if err != nil {
 		t.failed(err)
 	}
 	return n, err
+}
+
+// take records what was read, now or when TLS has used it.
+func (t *Tap) take(e *entry) {
+	n := len(e.data)
+	t.mu.Lock()
+	if t.holding {
+		t.tail = append(t.tail, e.data...)
+		t.tail = t.tail[max(0, len(t.tail)-alertLen):]
+	}
+	hold := t.holding && t.heldSize+n <= holdLimit
+	if hold {
+		t.held = append(t.held, e)
+		t.heldSize += n
+	}
+	t.mu.Unlock()
+	if !hold {
+		t.release()
+		t.stream.rec.put(e)
+	}
 }
 
 // failed looks at an error for what it says about the peer.

@@ -2,6 +2,7 @@ package pcap
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -175,6 +176,65 @@ func TestRoundTrip(t *testing.T) {
 	for seed := range uint64(60) {
 		file, want := recording(t, seed, 100)
 		compareInputs(t, mustRead(t, file), want)
+	}
+}
+
+// behind is a writer that gathers, and takes packets that were made elsewhere.
+type behind struct{ bytes.Buffer }
+
+func (b *behind) Swap(full []byte) ([]byte, error) {
+	b.Write(full)
+	return full[:0], nil
+}
+
+// TestAround: a packet that is made around its bytes is the one that Data writes.
+func TestAround(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	var one, other behind
+	a, err := NewWriter(&one, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := NewWriter(&other, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	buf := random(rnd, HeadRoom+MaxPayload+TailRoom)
+	for i, addr := range []string{"127.0.0.1:443", "[::1]:443"} {
+		at := netip.MustParseAddrPort(addr)
+		x, y := a.Open(capture.LegOrigin, at, at, int64(i)), b.Open(capture.LegOrigin, at, at, int64(i))
+		for range 200 {
+			side, now := capture.Side(rnd.IntN(2)), int64(rnd.IntN(1000))
+			n := 1 + rnd.IntN(MaxPayload)
+			if rnd.IntN(4) == 0 {
+				n = MaxPayload - rnd.IntN(4)
+			}
+			data := random(rnd, n)
+			x.Data(side, now, data)
+			switch rnd.IntN(3) {
+			case 0:
+				y.Data(side, now, data)
+			default:
+				copy(buf[HeadRoom:], data)
+				other.Write(y.Around(side, now, buf, n, Sum(data)))
+			}
+			if rnd.IntN(20) == 0 {
+				line := keys.Secret{Label: "CLIENT_RANDOM", ClientRandom: random(rnd, 32), Secret: random(rnd, 48)}
+				a.Secret(line)
+				b.Secret(line)
+			}
+		}
+		x.Fin(capture.Client, 2000)
+		y.Fin(capture.Client, 2000)
+		if p := y.Around(capture.Client, 2000, buf, 1, 0); p != nil {
+			t.Errorf("%d bytes behind the end", len(p))
+		}
+	}
+	if err := errors.Join(a.Flush(), b.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(one.Bytes(), other.Bytes()) {
+		t.Errorf("%d bytes, and %d others", one.Len(), other.Len())
 	}
 }
 

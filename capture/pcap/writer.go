@@ -23,6 +23,12 @@ const (
 	// 5.2: 5 + 16384 + 256 bytes), so that one which was written at once is in one packet.
 	maxPayload = 5 + 16384 + 256
 	bufferSize = 256 << 10
+
+	// MaxPayload is how many bytes a packet carries at most; HeadRoom and TailRoom are what
+	// [Stream.Around] needs before and behind them.
+	MaxPayload = maxPayload
+	HeadRoom   = epbHead + 40 + tcpHead
+	TailRoom   = 3 + 4
 	maxSecrets = 64 << 10 // bytes of key log lines in one block
 
 	// What one side may have sent before the writer puts in an acknowledgement
@@ -458,6 +464,26 @@ func (s *Stream) Data(side capture.Side, t int64, data []byte) {
 	}
 }
 
+// Around is Data for n bytes that lie in buf behind HeadRoom and before TailRoom,
+// at most MaxPayload, of which [Sum] is known: it makes the packet around them.
+// Everything before it is handed to the underlying writer; the packet, which is
+// returned, is the caller's to write behind that. It is nil where Data writes nothing.
+func (s *Stream) Around(side capture.Side, t int64, buf []byte, n int, sum uint64) []byte {
+	d := &s.side[side]
+	if s.reset || d.fin {
+		return nil
+	}
+	s.w.endSecrets()
+	if d.next-d.acked >= maxUnacked {
+		s.packet(side.Other(), flagACK, t, nil)
+	}
+	s.w.drain()
+	head, total := s.sizes(n)
+	b := buf[HeadRoom-head:][:total:total]
+	s.envelope(b, side, flagACK|flagPSH, t, n, sum)
+	return b
+}
+
 // Fin writes the end of what side sends.
 func (s *Stream) Fin(side capture.Side, t int64) {
 	if s.reset || s.side[side].fin {
@@ -480,28 +506,42 @@ func (s *Stream) Reset(side capture.Side, t int64) {
 
 // packet writes one packet of side.
 func (s *Stream) packet(side capture.Side, flags byte, t int64, payload []byte) {
-	w, d, o := s.w, &s.side[side], &s.side[side.Other()]
-	options := 0
+	w := s.w
 	if flags&flagSYN != 0 {
-		options = len(synOptions)
 		payload = []byte(synOptions)
 	}
-	length := s.ipHead + tcpHead + len(payload)
-	total := epbHead + (length+3)&^3 + 4
+	head, total := s.sizes(len(payload))
 	w.room(total)
 	at := len(w.buf)
 	w.buf = w.buf[:at+total]
 	b := w.buf[at:]
+	copy(b[head:], payload)
+	s.envelope(b, side, flags, t, len(payload), sum16(payload))
+}
 
-	head := epbHead + s.ipHead + tcpHead
+// sizes returns how many bytes a packet's block has before its payload of n bytes, and altogether.
+func (s *Stream) sizes(n int) (head, total int) {
+	head = epbHead + s.ipHead + tcpHead
+	return head, (head+n+3)&^3 + 4
+}
+
+// envelope makes a packet of side around its payload of n bytes, the options of a SYN included.
+func (s *Stream) envelope(b []byte, side capture.Side, flags byte, t int64, n int, sum uint64) {
+	d, o := &s.side[side], &s.side[side.Other()]
+	options := 0
+	if flags&flagSYN != 0 {
+		options = n
+	}
+	head, total := s.sizes(n)
+	length := head - epbHead + n
 	copy(b, d.head[:head])
-	ts := uint64(w.clock(t))
+	ts := uint64(s.w.clock(t))
 	binary.LittleEndian.PutUint32(b[4:], uint32(total))
 	binary.LittleEndian.PutUint32(b[12:], uint32(ts>>32))
 	binary.LittleEndian.PutUint32(b[16:], uint32(ts))
 	binary.LittleEndian.PutUint32(b[20:], uint32(length))
 	binary.LittleEndian.PutUint32(b[24:], uint32(length))
-	clear(b[total-8:])
+	clear(b[head+n:])
 	binary.LittleEndian.PutUint32(b[total-4:], uint32(total))
 
 	ip := b[epbHead:head]
@@ -520,17 +560,19 @@ func (s *Stream) packet(side capture.Side, flags byte, t int64, payload []byte) 
 	}
 	tcp[12] = byte((tcpHead + options) / 4 << 4)
 	tcp[13] = flags
-	copy(b[head:], payload)
-	segment := uint16(tcpHead + len(payload))
-	sum := d.sum + uint64(bits.ReverseBytes16(segment)) + sum16(tcp) + sum16(b[head:head+len(payload)])
+	segment := uint16(tcpHead + n)
+	sum += d.sum + uint64(bits.ReverseBytes16(segment)) + sum16(tcp)
 	binary.LittleEndian.PutUint16(tcp[16:], ^fold(sum))
 
-	d.next += uint32(len(payload) - options)
-	d.sent += int64(len(payload) - options)
+	d.next += uint32(n - options)
+	d.sent += int64(n - options)
 	if flags&(flagSYN|flagFIN) != 0 {
 		d.next++
 	}
 }
+
+// Sum returns what [Stream.Around] wants to know of its bytes.
+func Sum(b []byte) uint64 { return sum16(b) }
 
 // sum16 adds b up as little-endian 16-bit words in ones' complement arithmetic,
 // as RFC 1071 allows on any byte order; an odd last byte is followed by a zero.
