@@ -28,11 +28,10 @@ type Blocks struct {
 	// BlockAfter, of what belongs to none. The text is valid until it returns.
 	Out func(session int, text []byte) error
 
-	buf   bytes.Buffer
-	text  *Text
-	open  map[int]*block // by session
-	of    map[int]int    // connection: session
-	noise map[int]string // session: host, of the chatter left out
+	buf  bytes.Buffer
+	text *Text
+	open map[int]*block // by session
+	of   map[int]int    // connection: session
 }
 
 // What stands before the blocks of all sessions and behind them.
@@ -73,7 +72,7 @@ type blockLine struct {
 
 // NewBlocks returns a renderer that hands its text to out.
 func NewBlocks(out func(session int, text []byte) error) *Blocks {
-	b := &Blocks{Out: out, open: map[int]*block{}, of: map[int]int{}, noise: map[int]string{}}
+	b := &Blocks{Out: out, open: map[int]*block{}, of: map[int]int{}}
 	b.text = NewText(&b.buf)
 	return b
 }
@@ -159,7 +158,6 @@ func (b *Blocks) Finish() error {
 			return err
 		}
 	}
-	b.text.noise = b.noise
 	if err := b.text.Finish(); err != nil {
 		return err
 	}
@@ -315,7 +313,7 @@ func sinceWords(at, began time.Time) string {
 func (b *Blocks) end(n int, s *block) error {
 	delete(b.open, n)
 	if s.noise && s.legs && !b.All {
-		b.noise[n] = s.host
+		b.text.left.add(s.host)
 		return nil
 	}
 	t := b.text

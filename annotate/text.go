@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,45 +25,68 @@ type Text struct {
 	Messages bool // fields, sentences and proofs below each message, and HTTP/2's flow control
 	All      bool // a browser's own chatter too
 
-	w     *bufio.Writer
-	begun map[int]time.Time      // session: when its first connection began
-	held  map[int][]*event.Event // session: connection events that wait until its host is known
-	noise map[int]string         // session: host, of the chatter left out
+	w        *bufio.Writer
+	sessions map[int]*textSession // whose connections have not all ended
+	of       map[int]int          // connection: session
+	left     chatter
+}
+
+// A textSession is what is kept of a session that goes on.
+type textSession struct {
+	begun time.Time      // when its first connection began
+	open  int            // connections of it
+	held  []*event.Event // connection events that wait until its host is known
+	noise bool           // it is chatter, left out
+}
+
+// chatter is a browser's own, as far as it is left out.
+type chatter struct {
+	sessions int
+	hosts    map[string]bool
+}
+
+func (c *chatter) add(host string) {
+	c.sessions++
+	if c.hosts == nil {
+		c.hosts = map[string]bool{}
+	}
+	c.hosts[host] = true
 }
 
 // NewText returns a renderer that writes to w.
 func NewText(w io.Writer) *Text {
-	return &Text{
-		w:     bufio.NewWriterSize(w, 16<<10),
-		begun: map[int]time.Time{},
-		held:  map[int][]*event.Event{},
-		noise: map[int]string{},
-	}
+	return &Text{w: bufio.NewWriterSize(w, 16<<10), sessions: map[int]*textSession{}, of: map[int]int{}}
 }
 
 // Event writes one event.
 func (t *Text) Event(e *event.Event) error {
-	if at, err := time.Parse(time.RFC3339Nano, e.Time); err == nil && e.Session != 0 {
-		if _, ok := t.begun[e.Session]; !ok {
-			t.begun[e.Session] = at
+	if e.Session != 0 {
+		s := t.session(e)
+		if e.Kind == event.KindEnd {
+			defer t.leave(e.Conn)
 		}
-	}
-	if !t.All && e.Session != 0 {
-		// A capture made elsewhere may be of nothing else.
-		_, folded := t.noise[e.Session]
-		if e.Noise && (e.Leg != "" || folded) {
-			t.noise[e.Session] = e.Host
-			delete(t.held, e.Session)
-			return nil
+		if at, err := time.Parse(time.RFC3339Nano, e.Time); err == nil && s.begun.IsZero() {
+			s.begun = at
 		}
-		// A connection's first event comes before anything says for which host
-		// it is; it waits for that, so that chatter is folded whole.
-		if e.Kind == event.KindConnection && e.Host == "" {
-			held := *e
-			t.held[e.Session] = append(t.held[e.Session], &held)
-			return nil
+		if !t.All {
+			// A capture made elsewhere may be of nothing else.
+			if e.Noise && (e.Leg != "" || s.noise) {
+				if !s.noise {
+					s.noise = true
+					t.left.add(e.Host)
+				}
+				s.held = nil
+				return nil
+			}
+			// A connection's first event comes before anything says for which host
+			// it is; it waits for that, so that chatter is folded whole.
+			if e.Kind == event.KindConnection && e.Host == "" {
+				held := *e
+				s.held = append(s.held, &held)
+				return nil
+			}
+			t.release(s)
 		}
-		t.release(e.Session)
 	}
 	// Flow control says nothing about the steps and would be every other line of a download.
 	if !t.Messages && (e.Name == "HTTP/2 WINDOW_UPDATE" || e.Name == "HTTP/2 PING") {
@@ -77,37 +101,58 @@ func (t *Text) Flush() error { return t.w.Flush() }
 
 // Finish ends the story: what was left out is counted.
 func (t *Text) Finish() error {
-	var sessions []int
-	for s := range t.held {
-		sessions = append(sessions, s)
+	for _, n := range slices.Sorted(maps.Keys(t.sessions)) {
+		t.release(t.sessions[n])
 	}
-	slices.Sort(sessions)
-	for _, s := range sessions {
-		t.release(s)
-	}
-	if n := len(t.noise); n > 0 {
-		var hosts []string
-		for _, h := range t.noise {
-			if !slices.Contains(hosts, h) {
-				hosts = append(hosts, h)
-			}
-		}
-		slices.Sort(hosts)
+	if t.left.sessions > 0 {
+		hosts := slices.Sorted(maps.Keys(t.left.hosts))
 		more := ""
 		if len(hosts) > 4 {
 			more = fmt.Sprintf(" and %d more", len(hosts)-4)
 			hosts = hosts[:4]
 		}
-		t.paragraph("", "", fmt.Sprintf("%s of the browser's own (%s%s) left out; --all shows them.", count(n, "connection"), strings.Join(hosts, ", "), more), dim)
+		t.paragraph("", "", fmt.Sprintf("%s of the browser's own (%s%s) left out; --all shows them.", count(t.left.sessions, "connection"), strings.Join(hosts, ", "), more), dim)
 	}
 	return t.w.Flush()
 }
 
-func (t *Text) release(session int) {
-	for _, e := range t.held[session] {
+// session returns the session of an event. A connection may turn out to be of another's.
+func (t *Text) session(e *event.Event) *textSession {
+	s := t.sessions[e.Session]
+	if s == nil {
+		s = &textSession{}
+		t.sessions[e.Session] = s
+	}
+	if was, known := t.of[e.Conn]; e.Conn != 0 && (!known || was != e.Session) {
+		if old := t.sessions[was]; known && old != nil {
+			s.held, old.held = append(s.held, old.held...), nil
+		}
+		t.leave(e.Conn)
+		t.of[e.Conn] = e.Session
+		s.open++
+	}
+	return s
+}
+
+// leave notes that a connection is no more, or not of its session.
+func (t *Text) leave(conn int) {
+	n, known := t.of[conn]
+	if !known {
+		return
+	}
+	delete(t.of, conn)
+	if s := t.sessions[n]; s != nil {
+		if s.open--; s.open == 0 {
+			delete(t.sessions, n)
+		}
+	}
+}
+
+func (t *Text) release(s *textSession) {
+	for _, e := range s.held {
 		t.event(e)
 	}
-	delete(t.held, session)
+	s.held = nil
 }
 
 func count(n int, what string) string {
@@ -467,7 +512,10 @@ func (t *Text) since(e *event.Event) string {
 	if err != nil {
 		return ""
 	}
-	d := at.Sub(t.begun[e.Session])
+	var d time.Duration
+	if s := t.sessions[e.Session]; s != nil {
+		d = at.Sub(s.begun)
+	}
 	switch {
 	case d < 10*time.Second:
 		return fmt.Sprintf("+%.1fms", float64(d.Microseconds())/1000)

@@ -11,7 +11,7 @@ import (
 )
 
 // spoolInMemory is how much of what waits to be told is kept in memory.
-const spoolInMemory = 8 << 20
+const spoolInMemory = 2 << 20
 
 // A spool keeps texts, each under the number of its session, until it is
 // decided which of them are told and in which order: in memory first, then in a

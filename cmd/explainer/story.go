@@ -57,7 +57,7 @@ type teller struct {
 	telling   sync.Mutex // while an event is rendered
 	out       renderer
 	deaf      bool         // it is told what an eavesdropper hears, and no more
-	open      map[int]bool // connections that have begun and not ended
+	open      map[int]bool // recorded connections that have begun and not ended
 	files     int          // how many are read as one, if not one
 }
 
@@ -97,11 +97,13 @@ func (t *teller) feed(in capture.Input) error {
 	return t.messages(t.decoder.Feed(in))
 }
 
-// count keeps account of which connections are open.
+// count keeps account of which recorded connections are open.
 func (t *teller) count(in capture.Input) {
 	switch in := in.(type) {
 	case *capture.Open:
-		t.open[in.Conn] = true
+		if in.Leg != capture.LegNone {
+			t.open[in.Conn] = true
+		}
 	case *capture.Fact:
 		if in.Kind == capture.FactClosed {
 			delete(t.open, in.Conn)
