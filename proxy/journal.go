@@ -4,7 +4,9 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -317,7 +319,7 @@ func (j *journal) spool() {
 		var err error
 		if s == nil {
 			s = &store{start: at, end: at}
-			s.file, err = newSegment(j.dir)
+			s.file, err = SpoolFile(j.dir)
 		}
 		for _, p := range batch {
 			if err == nil {
@@ -366,18 +368,30 @@ func (j *journal) segment(at int64) *store {
 	return nil
 }
 
-// newSegment makes a file of the spool. It has no name, where a file in use can
-// lose it, so that nothing is left whatever ends the program.
-func newSegment(dir string) (*os.File, error) {
-	f, err := os.CreateTemp(dir, SpoolPrefix+"*") // mode 0600
+// spoolPrefix begins the names of the spool's files.
+const spoolPrefix = "explainer-spool-"
+
+// SpoolFile makes a temporary file, readable by its owner alone. It has no name, where a
+// file in use can lose it, so that nothing is left whatever ends the program; elsewhere
+// the caller removes it once it is closed, and [SweepSpool] does what a killed one could not.
+func SpoolFile(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, spoolPrefix+"*") // mode 0600
 	if err == nil {
 		os.Remove(f.Name())
 	}
 	return f, err
 }
 
-// SpoolPrefix begins the names of the spool's files.
-const SpoolPrefix = "explainer-spool-"
+// SweepSpool removes what killed programs have left of [SpoolFile] in a folder. Where a
+// file in use keeps its name it cannot be removed, so those of running ones stay.
+func SweepSpool(dir string) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), spoolPrefix) && e.Type().IsRegular() {
+			os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
+}
 
 // copy copies from memory what is at a place of the stream.
 func (j *journal) copy(p []byte, at int64) (n int) {

@@ -229,6 +229,7 @@ func NewRecorder(f *os.File, o RecorderOptions) (*Recorder, error) {
 		if r.journal.dir = o.SpoolDir; r.journal.dir == "" {
 			r.journal.dir = SpoolFolder()
 		}
+		SweepSpool(r.journal.dir)
 		go r.journal.spool()
 	}
 	var err error

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"explainer/proxy"
 )
 
 // spoolInMemory is how much of what waits to be told is kept in memory.
@@ -42,12 +44,13 @@ func (s *spool) add(session int, text []byte) (int64, error) {
 // store writes what is in memory to the file.
 func (s *spool) store() error {
 	if s.file == nil {
-		f, err := os.CreateTemp("", "explainer-*") // mode 0600
+		dir := proxy.SpoolFolder()
+		proxy.SweepSpool(dir)
+		f, err := proxy.SpoolFile(dir)
 		if err != nil {
 			return failed(fmt.Errorf("no place for what is yet to be told: %w", err), "set TMPDIR to a folder with room")
 		}
 		s.file = f
-		os.Remove(f.Name()) // where a file in use can be removed; else Close does it
 	}
 	n, err := s.file.WriteAt(s.mem.Bytes(), s.stored)
 	if err != nil {
