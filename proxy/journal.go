@@ -17,12 +17,11 @@ const (
 	// journalMemory bounds the bytes of the stream that wait in memory for whoever
 	// follows. Beyond it they are read from the recording's file, or put into the spool.
 	journalMemory = 16 << 20
-	// journalMost is where the traffic waits for the spool and the followers, as long as
-	// either takes some of it within journalPatience, and for journalWait at most; then
-	// it is given up: they are slower than the traffic.
-	journalMost     = 2 * journalMemory
-	journalPatience = 250 * time.Millisecond
-	journalWait     = 8 * journalPatience
+	// journalMost is where it is given up that the spool and the followers take some of it: they
+	// are slower than the traffic. As long as that finds room in the recorder's queue they have journalWait.
+	journalMost = 2 * journalMemory
+	journalWait = 2 * time.Second
+	journalLook = 5 * time.Millisecond // how often that is looked at
 	// spillSize is how much is written to the spool at a time.
 	spillSize = 1 << 20
 	// spareLeast is the capacity of buffers that are used again.
@@ -233,29 +232,24 @@ func (j *journal) skipTo(at int64) (skipped int64) {
 	return skipped
 }
 
-// overflows tells that the spool holds no more, and why if that is an error.
-func (j *journal) overflows() (bool, error) {
+// overflows tells that the spool holds no more, and why if that is an error. As long
+// as there is room for the traffic elsewhere, it waits for the spool and the followers.
+func (j *journal) overflows(room func() bool) (bool, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.kept || j.memory <= journalMemory {
 		return false, nil
 	}
 	if j.memory > journalMost {
-		late := false
-		timer := time.AfterFunc(journalPatience, func() {
+		look := time.AfterFunc(journalLook, func() {
 			j.mu.Lock()
-			late = true
 			j.changed.Broadcast()
 			j.mu.Unlock()
 		})
-		defer timer.Stop()
-		began, least := time.Now(), j.memory
-		for j.memory > journalMost && j.failed == nil && j.spooled+spillSize <= j.limit && !late {
+		defer look.Stop()
+		for until := time.Now().Add(journalWait); j.memory > journalMost && j.failed == nil && j.spooled+spillSize <= j.limit && room() && time.Now().Before(until); {
 			j.changed.Wait()
-			if j.memory < least && time.Since(began) < journalWait {
-				least = j.memory
-				timer.Reset(journalPatience)
-			}
+			look.Reset(journalLook)
 		}
 	}
 	return j.failed != nil || j.spooled+spillSize > j.limit || j.memory > journalMost, j.failed

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"explainer/capture"
@@ -86,6 +87,37 @@ func TestSpoolIsBounded(t *testing.T) {
 	defer recorder.journal.mu.Unlock()
 	if names, _ := filepath.Glob(filepath.Join(dir, "*")); len(names) > 0 || recorder.journal.spooled != 0 || len(recorder.journal.stores) > 0 {
 		t.Errorf("left behind: %v, %d bytes", names, recorder.journal.spooled)
+	}
+}
+
+// TestSpoolIsBoundedByDrops: the bounds hold too where each chunk is released before the next comes.
+func TestSpoolIsBoundedByDrops(t *testing.T) {
+	var skipped int64
+	recorder, err := NewRecorder(nil, RecorderOptions{Spool: spillSize, SpoolDir: t.TempDir(), OnSkip: func(n int64, _ error) { skipped += n }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := recorder.Follow()
+	s := testStream(recorder, 1)
+	data := make([]byte, 64<<10)
+	most := 0
+	for range 4 * journalMost / len(data) {
+		recorder.put(newData(s, capture.Client, 0, data))
+		for idle := false; !idle; runtime.Gosched() {
+			recorder.mu.Lock()
+			idle = recorder.idle
+			recorder.mu.Unlock()
+		}
+		recorder.journal.mu.Lock()
+		most = max(most, recorder.journal.memory)
+		recorder.journal.mu.Unlock()
+	}
+	f.Close()
+	if err := recorder.Close(); err != nil {
+		t.Error(err)
+	}
+	if most > journalMost+2*flushEvery || skipped < journalMost {
+		t.Errorf("%d bytes waited in memory, %d were passed over", most, skipped)
 	}
 }
 

@@ -448,7 +448,10 @@ func (r *Recorder) run() {
 				continue
 			}
 			r.flush()
-			if r.err == nil {
+			if r.parts {
+				r.turn()
+			}
+			if r.err == nil && r.pending == 0 {
 				<-r.wake
 			}
 			continue
@@ -500,16 +503,29 @@ func (r *Recorder) turn() {
 		}
 		r.file, r.written, r.hints = f, 0, newWriteback(f)
 		r.skipped(r.journal.begin(f, false, r.o.Keep), nil)
-		r.pcap.Continue(r.continued())
+		r.goOn()
 		return
 	}
 	if r.pending > 0 {
 		return // nothing was released
 	}
-	if over, err := r.journal.overflows(); over {
+	if over, err := r.journal.overflows(r.room); over {
 		r.skipped(r.journal.skip(), err)
-		r.pcap.Continue(r.continued())
+		r.goOn()
 	}
+}
+
+// goOn begins a part of the recording.
+func (r *Recorder) goOn() {
+	r.pcap.Continue(r.continued())
+	r.pending += r.pcap.Buffered()
+}
+
+// room tells whether the queue takes data for a while without holding up who gives it.
+func (r *Recorder) room() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.queued < queueLimit/2 && !r.closed
 }
 
 func (r *Recorder) skipped(bytes int64, err error) {
