@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+
+	"explainer/ca/verify"
 )
 
 // An entry is one sentence of the catalogue. IDs are permanent: append, never
@@ -65,6 +67,9 @@ var catalogue = func() map[string]entry {
 		for _, e := range table {
 			if _, twice := m[e.id]; twice {
 				panic("annotate: sentence " + e.id + " stands twice in the catalogue")
+			}
+			if reason, ok := strings.CutPrefix(e.id, "check-"); ok && e.refs == nil {
+				e.refs = verify.ReasonOf(reason).Refs
 			}
 			m[e.id] = e
 		}

@@ -156,12 +156,8 @@ var certificateSentences = []entry{
 	{"certificate-words-self", "It is signed with its own key: nobody else vouches that the {key} key in here belongs to {names}, from {from} until {until}.", []string{"5280 4.1.2"}},
 	{"certificate-unreadable", "The certificate cannot be read: {reason}.", []string{"5280 4.1"}},
 	{"certificate-name-good", "It is for the host that the hello names ({asked}).", []string{"9525 6", "9110 4.3.4"}},
-	{"certificate-name-bad", "WARNING: it is for {names}, not for {asked}, which the hello names. A client that checks by the rules of today must stop here.", []string{"9525 6", "9110 4.3.4"}},
 	{"certificate-name-cover", "It is for {names}, not for {asked}, which the hello names in clear. Whether that is wrong is not known here: the hello carries an encrypted one (ECH), or random filling that looks like it, so the name in clear may be a cover for another one.", []string{"9849 5", "9849 6.1", "9849 6.2"}},
-	{"certificate-name-none", "WARNING: it names no host in the place where clients look (subject alternative names), so it is not good for {asked}. A client that checks by the rules of today must stop here.", []string{"9525 6", "9110 4.3.4"}},
 	{"certificate-name-unknown", "The hello names no host, so there is no name to compare with those of the certificate.", []string{"9525 6"}},
-	{"certificate-expired", "WARNING: it had expired when this was recorded (valid until {until}). A client that checks must stop here.", []string{"5280 6.1.3"}},
-	{"certificate-not-yet", "WARNING: it was not valid yet when this was recorded (valid from {from}). A client that checks must stop here.", []string{"5280 6.1.3"}},
 }
 
 // factSentences tell what only the proxy knows.

@@ -110,7 +110,7 @@ func TestUse(t *testing.T) {
 		used["fact-closed-"+s] = true
 	}
 	for _, s := range verify.Reasons {
-		used["check-"+s] = true
+		used["check-"+s.ID] = true
 	}
 	for _, s := range verify.IDs {
 		used["check-"+s+"-ok"] = true
@@ -146,8 +146,8 @@ func TestUse(t *testing.T) {
 // TestChecks: each reason and each check that can pass has its sentence.
 func TestChecks(t *testing.T) {
 	for _, r := range verify.Reasons {
-		if _, ok := catalogue["check-"+r]; !ok {
-			t.Errorf("no sentence for the reason %s", r)
+		if _, ok := catalogue["check-"+r.ID]; !ok {
+			t.Errorf("no sentence for the reason %s", r.ID)
 		}
 	}
 	for _, id := range verify.IDs {

@@ -258,9 +258,6 @@ func (c *certificate) signsItself() bool {
 	return c.ownSigned
 }
 
-// selfSignedFault is the fault that a client may have been told to accept.
-const selfSignedFault = "the certificate is vouched for by nobody but itself (self-signed)"
-
 func date(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
 // usage is the purposes that a certificate names.
@@ -406,45 +403,6 @@ func (c *certificate) covers(host string) bool {
 		return false
 	}
 	return c.parsed.VerifyHostname(host) == nil
-}
-
-// faultAt is what a client that checks must object to and that can be seen
-// from the certificate alone, in words; "" if nothing. now is the time of the capture.
-func (c *certificate) faultAt(now time.Time, host string) string {
-	if c.parsed == nil {
-		return "the certificate cannot be read: " + c.err
-	}
-	p := c.parsed
-	switch {
-	case now.After(p.NotAfter):
-		return "the certificate had expired on " + date(p.NotAfter)
-	case now.Before(p.NotBefore):
-		return "the certificate was not valid before " + date(p.NotBefore)
-	case host != "" && !c.covers(host) && len(c.names()) == 0 && strings.EqualFold(p.Subject.CommonName, host):
-		if now.Year() < 2017 {
-			break // then clients still looked there (RFC 2818 3.1)
-		}
-		return fmt.Sprintf("the certificate names %s only in its common name, where clients of today no longer look", host)
-	case host != "" && !c.covers(host):
-		return fmt.Sprintf("the certificate is for %s, not for %s, which the hello names", c.forNames(), host)
-	case len(p.ExtKeyUsage)+len(p.UnknownExtKeyUsage) > 0 && !hasUsage(p, x509.ExtKeyUsageServerAuth) && !hasUsage(p, x509.ExtKeyUsageAny):
-		return "the certificate is not meant for a TLS server, only for: " + c.usage()
-	case now.Year() >= 2017 && (p.SignatureAlgorithm == x509.MD5WithRSA || p.SignatureAlgorithm == x509.SHA1WithRSA || p.SignatureAlgorithm == x509.ECDSAWithSHA1):
-		// Before that clients still took them.
-		return "the certificate is signed with " + p.SignatureAlgorithm.String() + ", which can be forged"
-	case c.signsItself() && !p.IsCA:
-		return selfSignedFault
-	}
-	return ""
-}
-
-func hasUsage(p *x509.Certificate, want x509.ExtKeyUsage) bool {
-	for _, u := range p.ExtKeyUsage {
-		if u == want {
-			return true
-		}
-	}
-	return false
 }
 
 // chain reads the certificates of a message.

@@ -9,6 +9,7 @@ import (
 
 	"explainer/annotate/event"
 	"explainer/ca"
+	"explainer/ca/verify"
 	"explainer/capture"
 	"explainer/capture/fingerprint"
 	"explainer/capture/handshake"
@@ -110,18 +111,19 @@ const (
 	KindCase  event.Kind = "case"
 )
 
-// suggested are the alerts that fit a fault by what RFC 8446 6.2 and RFC 5246
-// 7.2.2 say of each, the best first.
-var suggested = map[string][]uint8{
-	"self-signed": {48}, "untrusted-root": {48}, "root-same-name-other-key": {48, 42}, "bad-cert-signature": {42, 51}, "incomplete-chain": {48},
-	"leaf-as-ca": {48, 42}, "issuer-no-basic-constraints": {48, 42}, "issuer-x509v1": {48, 42}, "issuer-no-certsign": {48, 42}, "pathlen-exceeded": {48, 42},
-	"issuer-expired": {45}, "root-expired": {45}, "issuer-unknown-critical-ext": {46, 43}, "issuer-wrong-eku": {43}, "name-constraint-violated": {46, 42},
-	"name-constraint-cn-bypass": {46, 42}, "curveball": {42, 51}, "psychic-cert": {42, 51},
-	"duplicate-san": {42, 50}, "expired": {45}, "not-yet-valid": {45, 42}, "wrong-eku": {43}, "wrong-ku": {46, 43}, "unknown-critical-ext": {46, 43},
-	"md5-signature": {42, 51}, "sha1-signature": {42, 51}, "sigalg-mismatch": {42, 50}, "rsa-1024": {42, 71}, "rsa-512": {42, 71},
-	"no-private-key": {51}, "psychic-handshake": {51}, "finished-wrong": {51}, "finished-tampered": {20}, "downgrade-sentinel": {47},
-	"proto-tls10": {70}, "proto-tls11": {70}, "cipher-rc4": {40, 71}, "cipher-3des": {40, 71}, "cipher-static-rsa": {40, 71},
-	"staple-revoked": {44, 113}, "must-staple-missing": {113, 42},
+// suggested are the alerts that fit a fault, the best first.
+func suggested(f *ca.Fault) (out []string) {
+	alerts := f.Alerts
+	if alerts == nil {
+		alerts = verify.ReasonOf(f.ID).Alerts
+	}
+	if alerts == nil {
+		alerts = []uint8{42} // bad_certificate
+	}
+	for _, n := range alerts {
+		out = append(out, alertWords(&SeenAlert{Number: int(n), Name: handshake.AlertName(n)}))
+	}
+	return out
 }
 
 // Report judges everything that was fed. A recording that is not of a check has none.
@@ -169,11 +171,8 @@ func (j *Judge) Report() *CheckReport {
 			Schema: event.SchemaVersion, Kind: KindCase, ID: f.ID, Severity: f.Severity, Wrong: f.Wrong, Check: f.Check,
 			Step: event.Step(f.Step), StepTitle: titleOf(event.Step(f.Step)), Incident: f.Incident,
 		}
-		for _, n := range suggested[f.ID] {
-			c.Suggested = append(c.Suggested, alertWords(&SeenAlert{Number: int(n), Name: handshake.AlertName(n)}))
-		}
-		if f.Severity != ca.Control && c.Suggested == nil {
-			c.Suggested = []string{alertWords(&SeenAlert{Number: 42, Name: handshake.AlertName(42)})}
+		if f.Severity != ca.Control {
+			c.Suggested = suggested(f)
 		}
 		for _, tls := range p.TLS {
 			o := CaseOutcome{TLS: tls, Absent: !Exists(f, tls)}

@@ -70,6 +70,7 @@ func (x *Explainer) rootsFor(c *conn) *verify.Roots {
 type checked struct {
 	result *verify.Result
 	checks []event.Check
+	failed []string // what failed, in words
 	says   event.Sentence
 	brief  string
 }
@@ -167,8 +168,11 @@ func (x *Explainer) checkChain(c *conn, h *hands, e *event.Event, b *handshake.C
 	k := x.checks(in)
 	e.Checks = k.checks
 	e.Brief += "; " + k.brief
-	e.Says = append(e.Says, k.says)
 	h.checked[side] = k
+	if side == 1 {
+		e.Says = append(e.Says, x.nameCompared(h, x.args(c))...)
+	}
+	e.Says = append(e.Says, k.says)
 }
 
 // checkStaple completes the checks with the OCSP response that comes in a message of its own.
@@ -266,7 +270,6 @@ func (h *hands) mayBeCover() bool {
 func tellChecks(r *verify.Result, in verify.Input) *checked {
 	k := &checked{result: r}
 	base := args{"roots": or(r.Roots, "no list of authorities")}
-	var failed []string
 	counts := map[verify.Outcome]int{}
 	for i := 0; i < len(r.Checks); {
 		id := r.Checks[i].ID
@@ -287,7 +290,7 @@ func tellChecks(r *verify.Result, in verify.Input) *checked {
 			out.Says = say("check-"+check.Reason, event.Recomputed, checkArgs(base, r, in, check))
 			counts[check.Outcome]++
 			if check.Outcome == verify.Failed {
-				failed = append(failed, strings.TrimSuffix(lower(out.Says.Text), "."))
+				k.failed = append(k.failed, strings.TrimSuffix(lower(out.Says.Text), "."))
 			}
 			k.checks = append(k.checks, out)
 		}
@@ -313,9 +316,9 @@ func tellChecks(r *verify.Result, in verify.Input) *checked {
 			words = append(words, fmt.Sprintf(n.what, sum))
 		}
 	}
-	base = base.with("counts", strings.Join(words, ", "), "failed", strings.Join(failed, "; "))
+	base = base.with("counts", strings.Join(words, ", "), "failed", strings.Join(k.failed, "; "))
 	k.brief = "checks: " + base["counts"]
-	if len(failed) > 0 {
+	if len(k.failed) > 0 {
 		k.brief += " (" + base["failed"] + ")"
 		k.says = say("certificate-checks-failed", event.Recomputed, base)
 	} else {

@@ -230,10 +230,8 @@ func (x *Explainer) failCertificate(c *conn, al alert, cause string) {
 			id = "step-4a-failed-mirrored"
 			cause += "; what is wrong with both: " + bad
 		}
-	} else if l := c.main.leaf[1]; l != nil {
-		if fault := x.fault(c.main); fault != "" {
-			cause += "; as can be seen here, " + fault
-		}
+	} else if _, fault := c.main.fault(); fault != "" {
+		cause += "; as can be seen here, " + fault
 	}
 	c.fail(event.Step4a, id, cause, at)
 }

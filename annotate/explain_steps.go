@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/ca/verify"
 	"explainer/capture"
 	"explainer/capture/handshake"
 )
@@ -516,7 +517,7 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 			return r
 		case s == event.Step4a && (c.main.fin[0] || c.main.finSealed[0]) && c.main.certSeen[1]:
 			id := "step-4a-finished-only"
-			fault := x.fault(c.main)
+			_, fault := c.main.fault()
 			switch {
 			case c.shown.control() && c.over:
 				id = "step-4a-case-finished-control"
@@ -1008,6 +1009,7 @@ func (x *Explainer) row4a(c *conn, f flow, a args, r *event.Row) {
 		r.Packets = c.at.of("data0").packets()
 		ske, _ := h.proved(proofSKE)
 		cv, _ := h.proved(proofServerCV)
+		id, bad := h.fault()
 		switch {
 		case h.rawLeaf(1):
 			r.Says = say("step-4a-raw", event.Inferred, a)
@@ -1027,14 +1029,10 @@ func (x *Explainer) row4a(c *conn, f flow, a args, r *event.Row) {
 			}
 		case x.mirroredFaults(c) != "":
 			r.Says = say("step-4a-mirrored", event.Inferred, a.with("fault", x.mirroredFaults(c)))
-		case c.leg == capture.LegBrowser && c.minted != nil && x.fault(h) == "":
+		case bad != "":
+			r.Says = say(id, event.Inferred, a.with("fault", bad))
+		case c.leg == capture.LegBrowser && c.minted != nil:
 			r.Says = say("step-4a-minted", event.Inferred, a)
-		case h.leaf[1] != nil && x.fault(h) != "":
-			id := "step-4a-unseen-fault"
-			if x.fault(h) == selfSignedFault {
-				id = "step-4a-unseen-self"
-			}
-			r.Says = say(id, event.Inferred, a.with("fault", x.fault(h)))
 		default:
 			r.Says = say("step-4a-unseen", event.Inferred, a)
 		}
@@ -1049,16 +1047,24 @@ func (x *Explainer) row4a(c *conn, f flow, a args, r *event.Row) {
 	}
 }
 
-// fault is what can be seen to be wrong with the server's certificate, as of when it was sent.
-func (x *Explainer) fault(h *hands) string {
-	if h.leaf[1] == nil {
-		return ""
+// fault is what the checks of the server's chain found wrong, in the words of the
+// Certificate line, and the sentence for a client that went on all the same: what
+// another list of authorities might mend is told apart. "" if they found nothing.
+func (h *hands) fault() (id, text string) {
+	k := h.checked[1]
+	if k == nil || len(k.failed) == 0 {
+		return "", ""
 	}
-	name := x.sni(h)
-	if h.mayBeCover() {
-		name = ""
+	id = "step-4a-unseen-untrusted"
+	for _, check := range k.result.Failures() {
+		switch {
+		case verify.ReasonOf(check.Reason).Class != verify.ClassTrust:
+			id = "step-4a-unseen-fault"
+		case check.Reason == "self-signed" && id == "step-4a-unseen-untrusted":
+			id = "step-4a-unseen-self"
+		}
 	}
-	return h.leaf[1].faultAt(at(h.certAt), name)
+	return id, strings.Join(k.failed, "; ")
 }
 
 func (x *Explainer) sni(h *hands) string {

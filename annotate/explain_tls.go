@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"explainer/annotate/event"
+	"explainer/ca/verify"
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
@@ -636,9 +637,6 @@ func (x *Explainer) certificate(c *conn, h *hands, e *event.Event, b *handshake.
 			id = "certificate-words-self"
 		}
 		e.Says = append(e.Says, say(id, e.Evidence, ca))
-		if side == 1 {
-			e.Says = append(e.Says, x.certificateFaults(c, h, leaf, now, ca)...)
-		}
 	} else {
 		e.Says = append(e.Says, say("certificate-unreadable", e.Evidence, a.with("reason", leaf.err)))
 	}
@@ -664,33 +662,25 @@ func (x *Explainer) certificate(c *conn, h *hands, e *event.Event, b *handshake.
 	x.markMain(c, h, e, event.Step3)
 }
 
-// certificateFaults tells what can be judged from the certificate alone: name and dates.
-func (x *Explainer) certificateFaults(c *conn, h *hands, leaf *certificate, now time.Time, a args) []event.Sentence {
-	var out []event.Sentence
-	p := leaf.parsed
-	if now.After(p.NotAfter) {
-		out = append(out, say("certificate-expired", event.Recomputed, a))
-	} else if now.Before(p.NotBefore) {
-		out = append(out, say("certificate-not-yet", event.Recomputed, a))
+// nameCompared tells with which name the certificate's were compared, where the hello is known.
+func (x *Explainer) nameCompared(h *hands, a args) []event.Sentence {
+	k := h.checked[1]
+	if k == nil || h.ch == nil {
+		return nil
 	}
-	name := ""
-	if h.ch != nil {
-		name = h.ch.ServerName()
+	a = a.with("asked", clip(h.ch.ServerName()))
+	for _, check := range k.result.Checks {
+		switch named := h.ch.ServerName() != ""; {
+		case check.ID != verify.IDName:
+		case check.Outcome == verify.OK && named:
+			return []event.Sentence{say("certificate-name-good", event.Recomputed, a)}
+		case check.Reason == "no-name-asked" && named:
+			return []event.Sentence{say("certificate-name-cover", event.None, a)}
+		case check.Reason == "no-name-asked":
+			return []event.Sentence{say("certificate-name-unknown", event.None, a)}
+		}
 	}
-	switch {
-	case name == "" && h.ch == nil:
-	case name == "":
-		out = append(out, say("certificate-name-unknown", event.None, a))
-	case leaf.covers(name):
-		out = append(out, say("certificate-name-good", event.Recomputed, a.with("asked", clip(name))))
-	case h.mayBeCover():
-		out = append(out, say("certificate-name-cover", event.None, a.with("asked", clip(name))))
-	case len(leaf.names()) == 0:
-		out = append(out, say("certificate-name-none", event.Recomputed, a.with("asked", clip(name))))
-	default:
-		out = append(out, say("certificate-name-bad", event.Recomputed, a.with("asked", clip(name))))
-	}
-	return out
+	return nil
 }
 
 func (x *Explainer) tellServerKeyExchange(c *conn, h *hands, e *event.Event, b *handshake.ServerKeyExchange, w where) {

@@ -8,8 +8,10 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
-	"explainer/ca"
 	"explainer/capture"
+
+	reasons "explainer/annotate/words"
+	"explainer/ca/verify"
 )
 
 // maxPending bounds the facts that wait for their connection to begin.
@@ -450,19 +452,18 @@ func findingWords(f *capture.Fact) string {
 	if len(f.Found) > 0 && f.Outcome != "own-ca" {
 		return faultsWords(f.Found, f.Host, f.Missing)
 	}
-	text := map[string]string{
-		"ok":             "nothing",
-		"expired":        "the certificate has expired",
-		"not-yet-valid":  "the certificate is not valid yet",
-		"wrong-host":     "the certificate is not for " + or(clip(f.Host), "this host"),
-		"untrusted-root": "no trusted authority vouches for the certificate",
-		"self-signed":    "nobody but the certificate itself vouches for it",
-		"own-ca":         "the certificate is signed by this proxy's own CA, which no origin may use",
-	}[f.Outcome]
-	if text == "" {
+	text := ""
+	switch f.Outcome {
+	case "ok":
+		return "nothing"
+	case "own-ca":
+		text = "the certificate is signed by this proxy's own CA, which no origin may use"
+	case "other", "":
 		text = "the certificate was not accepted"
+	default:
+		text = reasons.Reason(clip(f.Outcome), clip(f.Host), clip(f.Missing))
 	}
-	if f.Detail != "" && f.Outcome != "ok" {
+	if f.Detail != "" {
 		text += " (" + clip(f.Detail) + ")"
 	}
 	return text
@@ -507,71 +508,8 @@ func faultsWords(ids []string, host, missing string) string {
 		if i == 20 {
 			break // a recording is a file that anybody can write
 		}
-		words := map[string]string{
-			"expired":                   "the certificate has expired",
-			"not-yet-valid":             "the certificate is not valid yet",
-			"wrong-host":                "the certificate is not for " + or(clip(host), "this host"),
-			"cn-match-san-mismatch":     "the name stands in its common name only, which does not count",
-			"no-san-cn-only":            "the name stands in its common name only, which does not count",
-			"nul-in-san":                "a zero byte stands in its name",
-			"nul-in-cn":                 "a zero byte stands in its common name",
-			"wildcard-two-labels":       "its wildcard does not cover the name",
-			"wildcard-bare":             "its wildcard does not cover the name",
-			"wildcard-not-leftmost":     "its wildcard does not cover the name",
-			"wildcard-partial":          "its wildcard does not cover the name",
-			"ip-in-dns-san":             "the address stands in it as a name",
-			"self-signed":               "nobody but the certificate itself vouches for it",
-			"untrusted-root":            "no trusted authority vouches for the certificate",
-			"incomplete-chain":          "issuer not known here: " + or(clip(missing), "it") + ", and its certificate was not sent, but could be fetched",
-			"issuer-unknown":            "issuer not known here: " + or(clip(missing), "it") + ", and its certificate was not sent",
-			"root-same-name-other-key":  "no trusted authority vouches for the certificate, only one with the name of a trusted one",
-			"bad-cert-signature":        "a signature in the chain does not hold",
-			"psychic-cert":              "a signature in the chain consists of zeros",
-			"curveball":                 "the authority that vouches for it has a key that was made to look like a trusted one's",
-			"wrong-eku":                 "the certificate is for another purpose",
-			"empty-eku":                 "the certificate is for no purpose",
-			"wrong-ku":                  "the key usage of the certificate does not allow what its key does",
-			"unknown-critical-ext":      "a critical extension in it is not known",
-			"issuer-expired":            "an authority in the chain has expired",
-			"issuer-not-yet-valid":      "an authority in the chain is not valid yet",
-			"root-expired":              "the root has expired",
-			"leaf-as-ca":                "one that is no authority has signed it",
-			"issuer-wrong-eku":          "an authority in the chain may vouch only for other purposes",
-			"issuer-no-certsign":        "an authority in the chain may not sign certificates",
-			"pathlen-exceeded":          "there are more authorities in the chain than one of them allows",
-			"name-constraint-violated":  "an authority in the chain may not vouch for this name",
-			"name-constraint-cn-bypass": "an authority in the chain may not vouch for this name",
-			"md5-signature":             "a signature in the chain is made with MD5",
-			"sha1-signature":            "a signature in the chain is made with SHA-1",
-			"rsa-too-short":             "a key in the chain is too short",
-			"leaked-key":                "a key in the chain is one that everybody has",
-			"denied-key":                "a key in the chain may vouch for nobody here",
-			"staple-revoked":            "its authority has revoked it, as the stapled OCSP response says",
-			"must-staple-missing":       "the stapled OCSP response that it demands did not come",
-			"must-staple-unmet":         "the stapled OCSP response that it demands does not hold",
-			"staple-unreadable":         "the stapled OCSP response cannot be read",
-			"staple-refused":            "the stapled OCSP response gives no answer",
-			"staple-other-certificate":  "the stapled OCSP response is about another certificate",
-			"staple-bad-signature":      "the signature of the stapled OCSP response does not hold",
-			"staple-signer":             "the stapled OCSP response is signed by somebody who may not",
-			"staple-not-yet":            "the stapled OCSP response is about a later time",
-			"staple-old":                "the stapled OCSP response is out of date",
-			"staple-unknown":            "its authority does not know it, as the stapled OCSP response says",
-			"wildcard-public-suffix":    "its wildcard covers every domain of a registry",
-			"any-eku":                   "the certificate is for any purpose",
-			"issuer-any-eku":            "an authority in the chain is for any purpose, and this one is not named",
-			"issuer-must-staple":        "an authority in the chain demands that this certificate demand stapled status, and it does not",
-			"ocsp-signing-eku":          "the certificate may also sign OCSP responses",
-			"ca-as-leaf":                "the certificate is an authority's",
-			"rsa-short":                 "its key is short",
-			"issuer-rsa-short":          "an authority in the chain has a short key",
-			"curve-short":               "a key in the chain is on a short curve",
-			"aki-mismatch":              "the certificate names another key of its issuer than the one that signed it",
-			"issuer-aki-mismatch":       "an authority in the chain names another key of its issuer than the one that signed it",
-		}[id]
-		words = or(words, "a check failed ("+clip(id)+")")
-		if !slices.Contains(out, words) {
-			out = append(out, words)
+		if text := reasons.Reason(clip(id), clip(host), clip(missing)); !slices.Contains(out, text) {
+			out = append(out, text)
 		}
 	}
 	return strings.Join(out, "; ")
@@ -581,7 +519,7 @@ func faultsWords(ids []string, host, missing string) string {
 func unmirrored(f *capture.Fact) string {
 	var ids []string
 	for _, id := range f.Found {
-		if ca.FateOf(id) != ca.Mirrored {
+		if verify.ReasonOf(id).Fate != verify.Mirrored {
 			ids = append(ids, id)
 		}
 	}
@@ -591,12 +529,7 @@ func unmirrored(f *capture.Fact) string {
 // closedWords says why the proxy itself ended a connection: for the names of
 // what can be wrong with an origin in words, and else in the proxy's own.
 func closedWords(detail string) string {
-	if words, ok := map[string]string{
-		"expired":         "the origin's certificate has expired",
-		"not-yet-valid":   "the origin's certificate is not valid yet",
-		"wrong-host":      "the origin's certificate is for another name",
-		"untrusted-root":  "no trusted authority vouches for the origin's certificate",
-		"self-signed":     "nobody but itself vouches for the origin's certificate",
+	if text, ok := map[string]string{
 		"own-ca":          "the origin's certificate is signed by this proxy's own CA",
 		"other":           "the origin's certificate was not accepted, or the origin was not reached",
 		"refused":         "the origin refused the connection",
@@ -620,7 +553,10 @@ func closedWords(detail string) string {
 		"upstream":        "the upstream proxy made no connection",
 		"no-answer":       "the origin gave no answer",
 	}[detail]; ok {
-		return words
+		return text
+	}
+	if verify.ReasonOf(detail).Refs != nil {
+		return "the origin's certificate was not accepted: " + reasons.Reason(detail, "", "")
 	}
 	return detail
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	reasons "explainer/annotate/words"
 )
 
 const (
@@ -177,7 +179,7 @@ func (s *Survey) chain(e *event.Event) {
 		switch {
 		case c.Outcome == "failed":
 			outcome = "failed"
-			s.note("odd-certificate", e.Conn, args{"what": checkWords(or(c.Reason, c.ID))})
+			s.note("odd-certificate", e.Conn, args{"what": reasons.Reason(c.Reason, "", "")})
 		case c.Outcome == "warned" && outcome == "ok":
 			outcome = "warned"
 		}
@@ -186,45 +188,6 @@ func (s *Survey) chain(e *event.Event) {
 	if e.Name != "CertificateStatus" {
 		s.chains.add(outcome, 1)
 	}
-}
-
-// checkWords is why a check fails, as short as it goes.
-func checkWords(reason string) string {
-	switch reason {
-	case "wrong-host":
-		return "it is for another name"
-	case "no-san-cn-only", "cn-match-san-mismatch":
-		return "the name asked for stands in its common name alone"
-	case "wrong-ku":
-		return "its key usage does not allow what the key is used for"
-	case "incomplete-chain", "issuer-unknown":
-		return "an issuer is not known here, and its certificate was not sent"
-	case "untrusted-root":
-		return "the path ends at nobody who is trusted here"
-	case "root-same-name-other-key":
-		return "the path ends at the name of a trusted root with another key"
-	case "self-signed":
-		return "nobody but itself vouches for it"
-	case "bad-cert-signature":
-		return "a signature in its chain does not hold"
-	case "expired":
-		return "it had expired"
-	case "not-yet-valid":
-		return "it was not yet valid"
-	case "issuer-expired":
-		return "the certificate of an issuer had expired"
-	case "issuer-not-yet-valid":
-		return "the certificate of an issuer was not yet valid"
-	case "rsa-too-short":
-		return "an RSA key in its chain is too short"
-	case "md5-signature":
-		return "a signature in its chain is over an MD5 hash"
-	case "sha1-signature":
-		return "a signature in its chain is over a SHA-1 hash"
-	case "wrong-eku":
-		return "it is not made out for servers"
-	}
-	return words(reason)
 }
 
 // note counts something odd.

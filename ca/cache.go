@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+
+	"explainer/ca/verify"
 )
 
 const maxLeaves = 1024
@@ -54,7 +56,7 @@ func (a *Authority) Leaf(ctx context.Context, spec Spec) (*tls.Certificate, erro
 		return nil, errors.New("a leaf needs both of its dates or neither")
 	}
 	for _, id := range spec.Faults {
-		if FateOf(id) != Mirrored || spec.Origin == nil {
+		if verify.ReasonOf(id).Fate != verify.Mirrored || spec.Origin == nil {
 			return nil, fmt.Errorf("no leaf can mirror the fault %q", id)
 		}
 	}

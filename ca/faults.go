@@ -34,11 +34,12 @@ const (
 type Fault struct {
 	ID       string // permanent
 	Severity Severity
-	Wrong    string // what is wrong, one sentence
-	Check    string // the check that catches it, one sentence
-	Step     string // the textbook's step that it belongs to: "2" or "4a"
-	Incident string // what happened because of it, or why it matters
-	Refuser  string // a program that is known to refuse it: "crypto/x509", "crypto/tls", or the name of one that was measured or says so
+	Wrong    string  // what is wrong, one sentence
+	Check    string  // the check that catches it, one sentence
+	Step     string  // the textbook's step that it belongs to: "2" or "4a"
+	Incident string  // what happened because of it, or why it matters
+	Alerts   []uint8 // that fit, the best first, where package verify has no reason of this ID
+	Refuser  string  // a program that is known to refuse it: "crypto/x509", "crypto/tls", or the name of one that was measured or says so
 
 	// About is the kind of check that the fault is about; of a control, "".
 	About About
@@ -290,42 +291,42 @@ var Faults = []Fault{
 				return forge(der, key, oidECDSAWithSHA384, func(*toBeSigned) {})
 			}
 		}},
-	{ID: "rsa-1024", Severity: Low, About: AboutStrength, Step: "4a", Control: "good-rsa", Refuser: "OpenSSL at Debian's security level", Wrong: "The certificate's RSA key has 1024 bits.",
+	{ID: "rsa-1024", Severity: Low, About: AboutStrength, Step: "4a", Control: "good-rsa", Refuser: "OpenSSL at Debian's security level", Alerts: []uint8{42, 71}, Wrong: "The certificate's RSA key has 1024 bits.",
 		Check: "Keys must be long enough: 2048 bits for RSA since 2014.", Incident: "within reach of states, not yet of everybody",
 		mint: func(d *draft) { d.rsaLeaf(1024) }},
-	{ID: "rsa-512", Severity: Medium, About: AboutStrength, Step: "4a", Control: "good-rsa", Refuser: "crypto/tls", Only12: true, Wrong: "The certificate's RSA key has 512 bits.",
+	{ID: "rsa-512", Severity: Medium, About: AboutStrength, Step: "4a", Control: "good-rsa", Refuser: "crypto/tls", Alerts: []uint8{42, 71}, Only12: true, Wrong: "The certificate's RSA key has 512 bits.",
 		Check: "Keys must be long enough; this one is factored in hours.", Incident: "DigiCert Sdn. Bhd. 2011, FREAK (CVE-2015-0204)",
 		mint: func(d *draft) { d.rsaLeaf(512) }},
 
 	// Does the server hold the key, was the handshake touched.
-	{ID: "no-private-key", Severity: Critical, About: AboutHandshake, Step: "2", Control: "good", Refuser: "crypto/tls", Handshake: true, Wrong: "The certificate is genuine, but the server signs the handshake with another key.",
+	{ID: "no-private-key", Severity: Critical, About: AboutHandshake, Step: "2", Control: "good", Refuser: "crypto/tls", Alerts: []uint8{51}, Handshake: true, Wrong: "The certificate is genuine, but the server signs the handshake with another key.",
 		Check: "The signature of the handshake must hold under the certificate's key (RFC 8446 4.4.3, RFC 5246 7.4.3).", Incident: "\"goto fail\" (CVE-2014-1266), CVE-2020-24613",
 		mint: func(d *draft) { d.handshake = foreignKey }},
-	{ID: "psychic-handshake", Severity: Critical, About: AboutHandshake, Step: "2", Control: "good", Refuser: "crypto/tls", Handshake: true, Wrong: "The signature of the handshake is r = s = 0.",
+	{ID: "psychic-handshake", Severity: Critical, About: AboutHandshake, Step: "2", Control: "good", Refuser: "crypto/tls", Alerts: []uint8{51}, Handshake: true, Wrong: "The signature of the handshake is r = s = 0.",
 		Check: "Both numbers of an ECDSA signature must be at least 1.", Incident: "CVE-2022-21449 (Java 15 to 18)",
 		mint: func(d *draft) { d.handshake = zeroSignature }},
-	{ID: "finished-wrong", Severity: Critical, About: AboutHandshake, Step: "2", Control: "good", Refuser: "crypto/tls", Handshake: true, Finished: FinishedWrong, Wrong: "The server's Finished, the checksum over the whole handshake, has a wrong value.",
+	{ID: "finished-wrong", Severity: Critical, About: AboutHandshake, Step: "2", Control: "good", Refuser: "crypto/tls", Alerts: []uint8{51}, Handshake: true, Finished: FinishedWrong, Wrong: "The server's Finished, the checksum over the whole handshake, has a wrong value.",
 		Check: "Each side must recompute the other's Finished and compare (RFC 8446 4.4.4, RFC 5246 7.4.9).", Incident: "SMACK 2015: CVE-2014-6593 (Java took a Finished that came too early)",
 		mint: func(d *draft) {}, config: func(c *tls.Config) { c.CipherSuites = resealable }},
-	{ID: "finished-tampered", Severity: Critical, About: AboutHandshake, Step: "2", Control: "good", Refuser: "crypto/tls", Handshake: true, Finished: FinishedTampered, Wrong: "One bit of the server's encrypted Finished was flipped on its way.",
+	{ID: "finished-tampered", Severity: Critical, About: AboutHandshake, Step: "2", Control: "good", Refuser: "crypto/tls", Alerts: []uint8{20}, Handshake: true, Finished: FinishedTampered, Wrong: "One bit of the server's encrypted Finished was flipped on its way.",
 		Check: "A record whose authentication tag does not fit must be refused (RFC 8446 5.2, RFC 5246 6.2.3).", Incident: "what somebody on the path does who changes bytes without having the keys",
 		mint: func(d *draft) {}},
-	{ID: "downgrade-sentinel", Severity: Critical, About: AboutHandshake, Step: "2", Control: "good", Refuser: "crypto/tls", Handshake: true, Only12: true, Wrong: "A server that can do TLS 1.3 is made to answer with TLS 1.2, and its random number says so.",
+	{ID: "downgrade-sentinel", Severity: Critical, About: AboutHandshake, Step: "2", Control: "good", Refuser: "crypto/tls", Alerts: []uint8{47}, Handshake: true, Only12: true, Wrong: "A server that can do TLS 1.3 is made to answer with TLS 1.2, and its random number says so.",
 		Check: "A client that offered TLS 1.3 must stop at DOWNGRD in a TLS 1.2 answer (RFC 8446 4.1.3).", Incident: "downgrades as in POODLE",
 		mint: func(d *draft) {}, config: func(c *tls.Config) { c.MaxVersion, c.Rand = tls.VersionTLS12, sentinel{} }},
-	{ID: "proto-tls10", Severity: Medium, About: AboutVersions, Step: "2", Control: "good-rsa", Refuser: "crypto/tls", Handshake: true, Only12: true, Wrong: "The server speaks TLS 1.0 alone.",
+	{ID: "proto-tls10", Severity: Medium, About: AboutVersions, Step: "2", Control: "good-rsa", Refuser: "crypto/tls", Alerts: []uint8{70}, Handshake: true, Only12: true, Wrong: "The server speaks TLS 1.0 alone.",
 		Check: "TLS 1.0 must not be used (RFC 8996).", Incident: "BEAST (CVE-2011-3389)",
 		mint: func(d *draft) { d.rsaLeaf(2048) }, config: func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS10 }},
-	{ID: "proto-tls11", Severity: Medium, About: AboutVersions, Step: "2", Control: "good-rsa", Refuser: "crypto/tls", Handshake: true, Only12: true, Wrong: "The server speaks TLS 1.1 alone.",
+	{ID: "proto-tls11", Severity: Medium, About: AboutVersions, Step: "2", Control: "good-rsa", Refuser: "crypto/tls", Alerts: []uint8{70}, Handshake: true, Only12: true, Wrong: "The server speaks TLS 1.1 alone.",
 		Check: "TLS 1.1 must not be used (RFC 8996).", Incident: "SHA-1 and MD5 hold its handshake together",
 		mint: func(d *draft) { d.rsaLeaf(2048) }, config: func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS11, tls.VersionTLS11 }},
-	{ID: "cipher-rc4", Severity: Medium, About: AboutVersions, Step: "2", Control: "good-rsa", Refuser: "crypto/tls", Handshake: true, Only12: true, Wrong: "The server takes RC4 suites alone.",
+	{ID: "cipher-rc4", Severity: Medium, About: AboutVersions, Step: "2", Control: "good-rsa", Refuser: "crypto/tls", Alerts: []uint8{40, 71}, Handshake: true, Only12: true, Wrong: "The server takes RC4 suites alone.",
 		Check: "RC4 must not be used (RFC 7465).", Incident: "its keystream leaks cookies (2013)",
 		mint: func(d *draft) { d.rsaLeaf(2048) }, config: suites(tls.TLS_RSA_WITH_RC4_128_SHA, tls.TLS_ECDHE_RSA_WITH_RC4_128_SHA)},
-	{ID: "cipher-3des", Severity: Medium, About: AboutVersions, Step: "2", Control: "good-rsa", Refuser: "crypto/tls", Handshake: true, Only12: true, Wrong: "The server takes 3DES suites alone.",
+	{ID: "cipher-3des", Severity: Medium, About: AboutVersions, Step: "2", Control: "good-rsa", Refuser: "crypto/tls", Alerts: []uint8{40, 71}, Handshake: true, Only12: true, Wrong: "The server takes 3DES suites alone.",
 		Check: "3DES has blocks of 64 bits, too short for long connections.", Incident: "Sweet32 (CVE-2016-2183)",
 		mint: func(d *draft) { d.rsaLeaf(2048) }, config: suites(tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA)},
-	{ID: "cipher-static-rsa", Severity: Low, About: AboutVersions, Step: "2", Control: "good-rsa", Refuser: "crypto/tls", Handshake: true, Only12: true, Wrong: "The server takes RSA key transport alone, the textbook's way.",
+	{ID: "cipher-static-rsa", Severity: Low, About: AboutVersions, Step: "2", Control: "good-rsa", Refuser: "crypto/tls", Alerts: []uint8{40, 71}, Handshake: true, Only12: true, Wrong: "The server takes RSA key transport alone, the textbook's way.",
 		Check: "Without a fresh key exchange a stolen key opens old recordings (RFC 10015).", Incident: "ROBOT 2017",
 		mint: func(d *draft) { d.rsaLeaf(2048) }, config: suites(tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA)},
 

@@ -25,7 +25,6 @@ import (
 	"testing"
 	"time"
 
-	"explainer/ca"
 	"explainer/ca/verify"
 	"explainer/capture"
 
@@ -230,7 +229,7 @@ func (o *oddOrigin) serve(t *testing.T, r *rig, host string) (*pki, *x509.Certif
 func wrongs(in verify.Input) []string {
 	var out []string
 	for _, c := range verify.Chain(in).Checks {
-		if c.Outcome == verify.Failed || c.Outcome == verify.Warned && ca.FateOf(c.Reason) != ca.Passed && ca.FateOf(c.Reason) != ca.Copied {
+		if c.Counts() {
 			out = append(out, c.Reason)
 		}
 	}

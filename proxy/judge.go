@@ -8,11 +8,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"explainer/ca"
 	"explainer/ca/verify"
 )
 
@@ -41,15 +39,14 @@ func (p *Proxy) judge(state *tls.ConnectionState, to asking, site Site) *originE
 	fail := &originError{Host: to.name, Certs: certs, ID: "other"}
 	mirror := !own
 	for _, c := range result.Checks {
-		fate := ca.FateOf(c.Reason)
-		if c.Outcome != verify.Failed && (c.Outcome != verify.Warned || fate != ca.Blocked && fate != ca.Mirrored) {
+		if !c.Counts() {
 			continue
 		}
 		fail.failures = append(fail.failures, c)
 		if !slices.Contains(fail.Found, c.Reason) {
 			fail.Found = append(fail.Found, c.Reason)
 		}
-		mirror = mirror && fate == ca.Mirrored
+		mirror = mirror && verify.ReasonOf(c.Reason).Fate == verify.Mirrored
 		switch c.Reason {
 		case "issuer-unknown", "incomplete-chain":
 			fail.Missing = c.Detail("missing")
@@ -78,9 +75,7 @@ func (p *Proxy) judge(state *tls.ConnectionState, to asking, site Site) *originE
 }
 
 // ofStaple reports whether only a client that asks for an OCSP response can see what the reason names.
-func ofStaple(reason string) bool {
-	return strings.HasPrefix(reason, "staple-") || strings.HasPrefix(reason, "must-staple-")
-}
+func ofStaple(reason string) bool { return verify.ReasonOf(reason).Class == verify.ClassStatus }
 
 // keyUse is what the server's key does in the handshake.
 func keyUse(state *tls.ConnectionState) verify.Use {
@@ -120,22 +115,20 @@ func (p *Proxy) vouchedByUs(certs []*x509.Certificate, chains [][]*x509.Certific
 
 // mainFault is the one of the faults that [capture.FactOriginVerified] gives as the outcome.
 func mainFault(found []string) string {
-	for _, of := range []struct {
-		outcome string
-		reasons []string
-	}{
-		{"expired", []string{"expired"}},
-		{"not-yet-valid", []string{"not-yet-valid"}},
-		{"wrong-host", []string{"wrong-host", "cn-match-san-mismatch", "no-san-cn-only", "nul-in-san", "nul-in-cn",
-			"wildcard-two-labels", "wildcard-bare", "wildcard-not-leftmost", "wildcard-partial", "ip-in-dns-san"}},
-		{"self-signed", []string{"self-signed"}},
-		{"untrusted-root", []string{"untrusted-root", "issuer-unknown", "incomplete-chain", "root-same-name-other-key"}},
-	} {
-		for _, reason := range of.reasons {
-			if slices.Contains(found, reason) {
-				return of.outcome
-			}
-		}
+	of := func(class verify.Class) bool {
+		return slices.ContainsFunc(found, func(reason string) bool { return verify.ReasonOf(reason).Class == class })
+	}
+	switch {
+	case slices.Contains(found, "expired"):
+		return "expired"
+	case slices.Contains(found, "not-yet-valid"):
+		return "not-yet-valid"
+	case of(verify.ClassName):
+		return "wrong-host"
+	case slices.Contains(found, "self-signed"):
+		return "self-signed"
+	case of(verify.ClassTrust):
+		return "untrusted-root"
 	}
 	return "other"
 }
@@ -154,7 +147,7 @@ func (p *Proxy) nothingElse(r *verify.Result, leaf *x509.Certificate, name strin
 			c.UnhandledCriticalExtensions = nil
 		default:
 			// Of a chain without a trusted root the path's own end is the root here.
-			if mainFault([]string{id}) == "wrong-host" {
+			if verify.ReasonOf(id).Class == verify.ClassName {
 				opts.DNSName = ""
 			}
 		}
@@ -190,8 +183,7 @@ func (p *Proxy) mirrors(leaf *tls.Certificate, fail *originError, use verify.Use
 	}
 	var found []string
 	for _, c := range verify.Chain(in).Checks {
-		fate := ca.FateOf(c.Reason)
-		if (c.Outcome == verify.Failed || c.Outcome == verify.Warned && (fate == ca.Blocked || fate == ca.Mirrored)) && !slices.Contains(found, c.Reason) {
+		if c.Counts() && !slices.Contains(found, c.Reason) {
 			found = append(found, c.Reason)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"explainer/annotate/words"
 	"explainer/capture"
 	"explainer/capture/printable"
 )
@@ -220,15 +221,17 @@ func failurePage(e *originError) page {
 		}
 	}
 	for _, c := range e.failures {
+		said := words.Reason(c.Reason, e.Host, c.Detail("missing"))
 		var details []string
 		for _, d := range c.Details {
-			details = append(details, d.Name+" "+d.Value)
+			if d.Name != "missing" {
+				details = append(details, d.Name+" "+d.Value)
+			}
 		}
-		value := strings.ReplaceAll(c.Reason, "-", " ")
 		if len(details) > 0 {
-			value += " (" + strings.Join(details, "; ") + ")"
+			said += " (" + strings.Join(details, "; ") + ")"
 		}
-		pg.Rows = append(pg.Rows, row{"Failed check: " + strings.ReplaceAll(c.ID, "-", " "), value})
+		pg.Rows = append(pg.Rows, row{"What is wrong", said})
 	}
 	if e.unmirrored {
 		pg.Advice += " Where it can make an equally bad certificate, the proxy shows that to the browser and leaves the decision to it; for this one it cannot."

@@ -94,6 +94,13 @@ func (c *Check) Detail(name string) string {
 	return ""
 }
 
+// Counts tells whether the check counts against an origin: it failed, or it warns of
+// what some client refuses.
+func (c *Check) Counts() bool {
+	fate := ReasonOf(c.Reason).Fate
+	return c.Outcome == Failed || c.Outcome == Warned && (fate == Blocked || fate == Mirrored)
+}
+
 // The checks, in the order in which they are made.
 const (
 	IDParse       = "parse"               // it can be read

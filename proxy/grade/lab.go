@@ -289,7 +289,7 @@ func (l *Lab) wrongWith(t *trial, config *tls.Config) []verify.Check {
 // warned of unless no client that was tested minds.
 func refusable(in verify.Input) (out []verify.Check) {
 	for _, c := range verify.Chain(in).Checks {
-		if fate := ca.FateOf(c.Reason); c.Outcome == verify.Failed || c.Outcome == verify.Warned && fate != ca.Copied && fate != ca.Passed {
+		if c.Counts() {
 			out = append(out, c)
 		}
 	}
