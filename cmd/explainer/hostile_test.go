@@ -449,11 +449,11 @@ func TestHostileCertificates(t *testing.T) {
 		page string
 		says string
 	}{
-		{"expired.test", leafOf(t, good, ca.Spec{Names: []string{"expired.test"}, NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(-24 * time.Hour)}), "has expired", "the certificate has expired"},
-		{"future.test", leafOf(t, good, ca.Spec{Names: []string{"future.test"}, NotBefore: now.Add(24 * time.Hour), NotAfter: now.Add(48 * time.Hour)}), "not valid yet", "the certificate is not valid yet"},
-		{"wrong.test", leafOf(t, good, ca.Spec{Names: []string{"other.test"}}), "for another site", "the certificate is not for wrong.test"},
-		{"stranger.test", leafOf(t, stranger, ca.Spec{Names: []string{"stranger.test"}}), "Nobody trusted", "no trusted authority vouches for the certificate"},
-		{"self.test", &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, "vouches for itself", "nobody but the certificate itself vouches for it"},
+		{"expired.test", leafOf(t, good, ca.Spec{Names: []string{"expired.test"}, NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(-24 * time.Hour)}), "has expired", "it had expired"},
+		{"future.test", leafOf(t, good, ca.Spec{Names: []string{"future.test"}, NotBefore: now.Add(24 * time.Hour), NotAfter: now.Add(48 * time.Hour)}), "not valid yet", "it was not valid yet"},
+		{"wrong.test", leafOf(t, good, ca.Spec{Names: []string{"other.test"}}), "for another site", "it is not for wrong.test"},
+		{"stranger.test", leafOf(t, stranger, ca.Spec{Names: []string{"stranger.test"}}), "Nobody trusted", "no authority that is trusted here vouches for it"},
+		{"self.test", &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, "vouches for itself", "nobody but itself vouches for it"},
 		{"own.test", leafOf(t, own, ca.Spec{Names: []string{"own.test"}}), "this very proxy", "signed by this proxy's own CA"},
 	}
 	var requests atomic.Int32
