@@ -29,12 +29,10 @@ func TestOneJudge(t *testing.T) {
 			all = append(all, []string{f.ID})
 		}
 	}
-	for _, pair := range [][]string{
+	all = append(all, [][]string{
 		{"expired", "wrong-host"}, {"not-yet-valid", "wrong-eku"}, {"expired", "self-signed"}, {"wrong-host", "untrusted-root"}, {"wrong-ku", "unknown-critical-ext"},
 		{"wrong-eku", "wrong-host"}, {"incomplete-chain", "expired"}, {"issuer-expired", "wrong-host"},
-	} {
-		all = append(all, pair)
-	}
+	}...)
 	const host = "www.bank.test"
 	chains, seen := 0, map[string]bool{}
 	for _, ids := range all {
