@@ -249,7 +249,7 @@ func (x *Explainer) nameAsked(c *conn, h *hands) string {
 		}
 		return name
 	}
-	for _, target := range []string{c.asked, c.c.ConnectHost} {
+	for _, target := range []string{c.asked, c.connectHost} {
 		if target != "" {
 			name, _, _ := splitHostPort(target)
 			return name

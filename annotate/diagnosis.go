@@ -75,7 +75,7 @@ func (x *Explainer) sayUnopened(c *conn, side int, reason string, more []string)
 	if side >= 0 {
 		sender, other = c.side(side), c.side(1-side)
 	}
-	a := x.args(c).with("sender", sender, "other", other, "keys", plural(c.c.PrivateKeys, "private key"), "lines", plural(c.c.KeyLines, "line"))
+	a := x.args(c).with("sender", sender, "other", other, "keys", plural(c.c.PrivateKeys, "private key"), "lines", plural(x.lines, "line"))
 	if h.sh != nil {
 		a = a.with("exchange", exchangeWords(h))
 		if s := h.suite(); s != nil && s.Reason() != "" {
@@ -156,7 +156,7 @@ func (x *Explainer) reasonSealed(c *conn, side int) (reason string, more []strin
 	switch ech := h.ch.Extension(0xfe0d); {
 	case !h.is13() && h.resumed:
 		return noParent, nil
-	case c.c.KeyLines == 0:
+	case x.lines == 0:
 		return noKeyLog, nil
 	case ech != nil && h.is13() && !psk:
 		return echInner, nil

@@ -55,10 +55,10 @@ var unseenRows = []string{"step-capture-begins", "step-capture-ends", "step-not-
 
 // askedInClear is the host and port that the client asked a proxy for, "" without one.
 func (c *conn) askedInClear() string {
-	if c.c.ConnectHost == "" && c.startTLS != nil {
+	if c.connectHost == "" && c.startTLS != nil {
 		return c.startTLS.Target
 	}
-	return c.c.ConnectHost
+	return c.connectHost
 }
 
 func (x *Explainer) hiddenID(c *conn, f flow, s event.Step) string {

@@ -6,7 +6,6 @@
 package annotate
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"net/netip"
 	"slices"
@@ -52,6 +51,7 @@ type Explainer struct {
 	conns    map[int]*conn
 	sessions map[int]*session
 	order    []int // sessions in the order in which they began
+	lines    int   // key log lines that are known, for any connection
 	textbook bool  // the recording says that the proxy ran in textbook mode
 	certs    certificates
 	earlier  earlier
@@ -183,7 +183,7 @@ type hands struct {
 	broken    string        // why the transcript is not complete
 	proofs    []event.RowProof
 	reasons   []string
-	secrets   map[string][]byte
+	secrets   map[string][]byte // its key log lines, by label; nil before a ClientHello
 
 	em          []byte // FactEM, or what a private key given made of the ciphertext
 	keyed       bool   // the latter
@@ -221,9 +221,11 @@ type conn struct {
 	h    *hands // the latest handshake
 	main *hands // the one whose steps are told: the first
 
-	tls  bool
-	null bool // its suite does not encrypt
-	at   sightings
+	tls         bool
+	null        bool   // its suite does not encrypt
+	alpn        string // what was chosen
+	connectHost string // "host:port" of the CONNECT request that stands before TLS, if any
+	at          sightings
 
 	// application data, by side
 	data      [2]int64 // records opened
@@ -285,6 +287,8 @@ type conn struct {
 	udpState  *udpState
 	tally     tally
 
+	quicVersion uint32 // that was told last
+
 	values args    // of its sentences
 	ground *ground // that they stand on; nil without values
 }
@@ -321,10 +325,19 @@ func (x *Explainer) Explain(m *capture.Message) []event.Event {
 		x.fact(m, f)
 		return x.out
 	}
+	if _, ok := m.Body.(*capture.KeyLine); ok {
+		x.lines++
+	}
 	if m.Conn == nil {
 		return x.out
 	}
 	c := x.conns[m.Conn.Number]
+	if k, ok := m.Body.(*capture.Keyed); ok {
+		if c != nil {
+			c.keyed(k)
+		}
+		return x.out
+	}
 	if c == nil {
 		c = x.begin(m)
 	}
@@ -452,6 +465,9 @@ func (x *Explainer) Finish() []event.Event {
 func (x *Explainer) begin(m *capture.Message) *conn {
 	c := &conn{
 		c: m.Conn, n: m.Conn.Number, leg: m.Conn.Leg, began: at(m.Time), now: m.Time,
+	}
+	if o, ok := m.Body.(*capture.Opened); ok {
+		c.quicVersion = o.QUICVersion
 	}
 	c.h = new(hands)
 	c.main = c.h
@@ -734,16 +750,31 @@ func (x *Explainer) step(c *conn, s event.Step) {
 	x.emit(c, e)
 }
 
-// begins is the first time that a connection's second handshake starts.
-func sameRandom(a *handshake.ClientHello, b []byte) bool {
-	return a != nil && bytes.Equal(a.Random[:], b)
+// keyed takes a key log line for the handshake that it is about: the first, whose
+// steps are told, or the latest.
+func (c *conn) keyed(k *capture.Keyed) {
+	for _, h := range []*hands{c.main, c.h} {
+		if h.ch1 != nil && h.ch1.Random == k.ClientRandom {
+			h.secrets[k.Label] = k.Secret
+		}
+	}
 }
 
-// secretsOf finds the key log lines of a handshake. The decoder may already be
-// ahead, at the next handshake of the same connection.
-func (c *conn) secretsOf(h *hands) {
-	if h.ch != nil && sameRandom(h.ch, c.c.ClientRandom) && c.c.Secrets != nil {
-		h.secrets = c.c.Secrets
+// agreed takes in which protocol a message chooses (RFC 7301 3.2).
+func (c *conn) agreed(h *hands, b handshake.Message, side int) {
+	switch b := b.(type) {
+	case *handshake.ServerHello:
+		if side == 1 && !b.Retry && handshake.TLSVersion(b.Version()) < 0x0304 {
+			c.alpn = b.ALPN()
+		}
+	case *handshake.EncryptedExtensions:
+		if side == 1 && h.is13() {
+			c.alpn = b.ALPN()
+		}
+	case *handshake.NextProtocol:
+		if c.alpn == "" {
+			c.alpn = b.Protocol
+		}
 	}
 }
 

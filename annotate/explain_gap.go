@@ -43,7 +43,7 @@ func (x *Explainer) webAfterGap(c *conn, m *capture.Message) {
 	}
 	id := ""
 	switch {
-	case c.c.ALPN == "h2":
+	case c.alpn == "h2":
 		id = "http2-after-gap"
 	case c.httpHead:
 		id = "http1-after-gap"

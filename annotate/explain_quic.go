@@ -18,7 +18,7 @@ func (c *conn) overUDP() bool { return c.c.Transport != capture.TransportTCP }
 // transport names what carries the connection.
 func (c *conn) transport() string {
 	if c.c.Transport == capture.TransportQUIC {
-		return "QUIC " + quic.VersionName(c.c.QUICVersion)
+		return "QUIC " + quic.VersionName(c.quicVersion)
 	}
 	return c.c.Transport.String()
 }
@@ -65,6 +65,9 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 			x.left(c, m, b)
 		}
 	case *capture.QUICPacket:
+		if b.Version != 0 {
+			c.quicVersion = b.Version
+		}
 		x.quicPacket(c, m, b, side)
 	case *capture.ChangeCipherSpec:
 		x.changeCipherSpec(c, m, b)
@@ -100,12 +103,12 @@ func (x *Explainer) udpConnectionEvent(c *conn, m *capture.Message) event.Event 
 	e := x.event(c, m, event.KindConnection, c.c.Transport.String()+" connection")
 	e.Evidence = event.Clear
 	e.Brief = fmt.Sprintf("%s to %s, over UDP", c.c.Client, c.c.Server)
-	version, _, _ := strings.Cut(quic.VersionName(c.c.QUICVersion), " (")
+	version, _, _ := strings.Cut(quic.VersionName(c.quicVersion), " (")
 	a := args{"from": c.c.Client.String(), "to": c.c.Server.String(), "version": version}
 	if c.c.Transport == capture.TransportQUIC {
 		e.Name, _, _ = strings.Cut(c.transport(), " (")
 		id := "connection-quic"
-		switch v := c.c.QUICVersion; {
+		switch v := c.quicVersion; {
 		case v == 0 || quic.TLS(v):
 		case quic.Google(v):
 			id = "connection-quic-google"

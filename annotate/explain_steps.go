@@ -371,8 +371,8 @@ func (x *Explainer) valuesOf(c *conn) args {
 // askedFor is the host and port that the connection is about, as far as it was said.
 func (c *conn) askedFor() string {
 	switch {
-	case c.c.ConnectHost != "":
-		return c.c.ConnectHost
+	case c.connectHost != "":
+		return c.connectHost
 	case c.asked != "":
 		return c.asked
 	}
@@ -735,7 +735,7 @@ func (x *Explainer) row1(c *conn, f flow, a args, r *event.Row) {
 	r.Packets = c.at.of("open").packets()
 	client, server := c.peers()
 	a = a.with("client", client, "server", server)
-	connect := c.c.ConnectHost != ""
+	connect := c.connectHost != ""
 	r.Verdict = event.Differently
 	if s := c.startTLS; s != nil && !connect && c.c.SYN && (s.Target != "" || c.c.Server.Port() != 443) {
 		id := "step-1-starttls"
@@ -1359,8 +1359,8 @@ func (x *Explainer) legFacts(c *conn) []event.Field {
 	if a["group"] != "" {
 		out = append(out, field("group", a["group"]))
 	}
-	if c.c.ALPN != "" {
-		out = append(out, field("ALPN", clip(c.c.ALPN)))
+	if c.alpn != "" {
+		out = append(out, field("ALPN", clip(c.alpn)))
 	}
 	if l := h.leaf[1]; l != nil {
 		if l.raw {

@@ -33,7 +33,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 	}
 	w := where{m.First, m.Last}
 	msg := x.record(c, h, m, b, side, w)
-	c.secretsOf(h)
+	c.agreed(h, b, side)
 
 	e := x.event(c, m, event.KindMessage, handshake.TypeName(b.Type()))
 	x.layout(&e, c, h, m, b)
@@ -250,13 +250,12 @@ func (x *Explainer) clientHello(c *conn, h *hands, e *event.Event, b *handshake.
 	unseen := c.againUnseen(b)
 	renegotiation := h != c.main
 	if h.ch1 == nil {
-		h.ch1 = b
+		h.ch1, h.secrets = b, map[string][]byte{}
 		h.at.set("ch1", w)
 	}
 	h.ch = b
 	h.chAt, h.server = c.now, c.c.Server
 	h.at.set("ch", w)
-	c.secretsOf(h)
 	if c.session.host == "" || c.session.host == c.asked {
 		x.host(c, b.ServerName())
 	}
@@ -448,7 +447,6 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *event.Event, b *handshake.
 	h.shAt = c.now
 	h.at.set("sh", w)
 	c.null = x.null(c)
-	c.secretsOf(h)
 	a = x.args(c)
 	version := b.Version()
 	e.Fields = append(e.Fields, serverHelloFields(b)...)
@@ -1077,7 +1075,7 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 	null := x.null(c)
 	if m.Opened {
 		if c.h == c.main && c.main.is13() {
-			c.main.keepSecret(m.By, c.c.Secrets[m.By])
+			c.main.keepSecret(m.By, c.main.secrets[m.By])
 		}
 		id := [2]string{proofClientFirst, proofServerFirst}[side]
 		p := newProof(id, event.Proven, "", field("opened with", m.By), field("first record", fmt.Sprintf("%s, %d of them data", plural(b.Wire, "byte"), b.Len)))

@@ -45,6 +45,9 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 		id := "switched"
 		if b.Protocol == "tunnel" {
 			id = "switched-tunnel"
+			if !m.Inner {
+				c.connectHost = b.Target
+			}
 		}
 		e.Says = append(e.Says, say(id, e.Evidence, c.names().with("protocol", protocol)))
 	case *web.Unparsed:

@@ -293,12 +293,6 @@ func (j *Judge) end(r *checkRun) {
 // message takes what was sent on a connection.
 func (j *Judge) message(c *judged, m *capture.Message) {
 	client := m.Side == capture.Client
-	if m.Conn.Version != 0 {
-		c.version = m.Conn.Version
-	}
-	if c.connect == "" {
-		c.connect = m.Conn.ConnectHost
-	}
 	switch b := m.Body.(type) {
 	case *handshake.ClientHello:
 		c.hello = true
@@ -307,6 +301,10 @@ func (j *Judge) message(c *judged, m *capture.Message) {
 		c.named = c.named || b.ServerName() != ""
 		if j.stack == "" {
 			j.stack = fingerprint.StackOf(b)
+		}
+	case *handshake.ServerHello:
+		if !client {
+			c.version = b.Version()
 		}
 	case *handshake.Certificate, *handshake.CompressedCertificate:
 		if !client && !c.cert {
@@ -353,7 +351,7 @@ func (j *Judge) message(c *judged, m *capture.Message) {
 	case *web.Head:
 		switch {
 		case !client || !b.Request:
-		case !m.Conn.TLS:
+		case !m.Inner: // before TLS, or without it
 			if b.Method != "CONNECT" {
 				c.plain = or(c.plain, b.Authority)
 			}
@@ -361,7 +359,7 @@ func (j *Judge) message(c *judged, m *capture.Message) {
 			c.read = append(c.read, j.request(b))
 		}
 	case *web.Body:
-		if n := len(c.read); client && m.Conn.TLS && b.Request && n > 0 && c.read[n-1].Body == 0 {
+		if n := len(c.read); client && m.Inner && b.Request && n > 0 && c.read[n-1].Body == 0 {
 			c.read[n-1].Body = b.Len
 			if j.ShowSecrets {
 				c.read[n-1].Text = clip(string(b.Preview))
@@ -369,8 +367,12 @@ func (j *Judge) message(c *judged, m *capture.Message) {
 				c.read[n-1].Text = clip(text)
 			}
 		}
+	case *web.Switched:
+		if !m.Inner && c.connect == "" {
+			c.connect = b.Target
+		}
 	case *web.Unparsed:
-		if client && m.Conn.TLS && len(c.read) < maxReads {
+		if client && m.Inner && len(c.read) < maxReads {
 			c.read = append(c.read, Read{Other: j.other(b.Preview, b.Len)})
 		}
 	case *capture.Closed:

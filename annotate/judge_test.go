@@ -25,11 +25,16 @@ func script(t *testing.T, j *annotate.Judge, version uint16, fault, words string
 func scriptAs(t *testing.T, j *annotate.Judge, number int, version uint16, fault, words string) {
 	t.Helper()
 	listen, run := fmt.Sprintf("127.0.0.1:%d", 7000+2*number), fmt.Sprint(number)
-	conn := &capture.Conn{Number: number, Leg: capture.LegBrowser, TLS: true, Server: netip.MustParseAddrPort(listen)}
+	conn := &capture.Conn{Number: number, Leg: capture.LegBrowser, Server: netip.MustParseAddrPort(listen)}
 	now := int64(0)
 	feed := func(side capture.Side, opened bool, body any) {
 		now += 1e6
-		j.Feed(&capture.Message{Conn: conn, Side: side, Time: now, Opened: opened, Body: body})
+		inner := false
+		switch body.(type) {
+		case *web.Head, *web.Unparsed:
+			inner = true
+		}
+		j.Feed(&capture.Message{Conn: conn, Side: side, Time: now, Inner: inner, Opened: opened, Body: body})
 	}
 	fact := func(f capture.Fact) {
 		now += 1e6
@@ -64,7 +69,7 @@ func scriptAs(t *testing.T, j *annotate.Judge, number int, version uint16, fault
 		case "HELLO13":
 			feed(capture.Client, false, &handshake.ClientHello{Extensions: []handshake.Extension{{ID: 43, Value: handshake.SupportedVersions{0x0304, 0x0303}}}})
 		case "cert":
-			conn.Version = version
+			feed(capture.Server, false, &handshake.ServerHello{LegacyVersion: version})
 			feed(capture.Server, version == 0x0304, &handshake.Certificate{})
 		case "CKE":
 			feed(capture.Client, false, &handshake.ClientKeyExchange{})

@@ -73,9 +73,8 @@ func TestMarkup(t *testing.T) {
 			feed(1, capture.Server, &web.Unparsed{Len: 9, Preview: []byte(m), Why: m})
 			feed(2, capture.Client, &web.Head{Protocol: "HTTP/1.1", Stream: 1, Request: true, Method: "CONNECT", Target: m + ":443", Authority: m})
 			// TLS.
-			conns[2].TLS, conns[2].ConnectHost = true, m+":443"
+			feed(2, capture.Server, &web.Switched{Protocol: "tunnel", Target: m + ":443"})
 			feed(3, capture.Client, &capture.StartTLS{Protocol: "SMTP", Request: "STARTTLS " + m, Answer: "220 " + m, Target: ""})
-			conns[3].TLS, conns[3].ALPN = true, m
 			feed(3, capture.Client, &handshake.ClientHello{LegacyVersion: 0x303, CipherSuites: []uint16{0xc02f}, Extensions: []handshake.Extension{{ID: 0, Value: handshake.ServerName(m)}, {ID: 16, Value: handshake.ALPN{m, "h2"}}, {ID: 99, Data: []byte(m), Err: m}}})
 			feed(3, capture.Server, &handshake.ServerHello{LegacyVersion: 0x303, CipherSuite: 0xc02f, Extensions: []handshake.Extension{{ID: 16, Value: handshake.ALPN{m}}}})
 			feed(3, capture.Server, &handshake.Certificate{Entries: []handshake.CertificateEntry{{Data: cert}}})
@@ -136,9 +135,13 @@ func TestMarkup(t *testing.T) {
 			} {
 				j.Feed(&capture.Message{Body: &f})
 			}
-			c := &capture.Conn{Number: 9, Leg: capture.LegBrowser, TLS: true, Server: netip.MustParseAddrPort("127.0.0.1:443"), Version: 0x304}
-			for _, body := range []any{&capture.Opened{}, &handshake.ClientHello{}, &handshake.Certificate{}, &handshake.Finished{}, &capture.AppData{Len: 9}, &web.Head{Request: true, Method: "GET", Target: "/" + m, Authority: m, Fields: fields}, &web.Body{Request: true, Len: 9, Type: "text/html", Preview: []byte("<html>" + m)}} {
-				j.Feed(&capture.Message{Conn: c, Opened: true, Body: body})
+			c := &capture.Conn{Number: 9, Leg: capture.LegBrowser, Server: netip.MustParseAddrPort("127.0.0.1:443")}
+			for _, body := range []any{&capture.Opened{}, &handshake.ClientHello{}, &handshake.ServerHello{LegacyVersion: 0x304}, &handshake.Certificate{}, &handshake.Finished{}, &capture.AppData{Len: 9}, &web.Head{Request: true, Method: "GET", Target: "/" + m, Authority: m, Fields: fields}, &web.Body{Request: true, Len: 9, Type: "text/html", Preview: []byte("<html>" + m)}} {
+				side := capture.Client
+				if _, ok := body.(*handshake.ServerHello); ok {
+					side = capture.Server
+				}
+				j.Feed(&capture.Message{Conn: c, Side: side, Inner: true, Opened: true, Body: body})
 			}
 			end := capture.NewRunFact(capture.RunEnd, "1", "expired", &capture.CheckRun{TLS: "TLS 1.3", Try: 1, Exit: 1, Said: m})
 			j.Feed(&capture.Message{Body: &end})

@@ -409,13 +409,22 @@ func TestReused(t *testing.T) {
 		want   int
 	}{{0, 0}, {1, 2}} { // the keys of server and client
 		ms := messages(inputsOf(fixtures(t)["tls12-ecdhe"]))
-		second := *ms[0].Conn
-		second.Number = 2
+		var second capture.Conn
 		for _, m := range slices.Clone(ms) {
+			if m.Conn == nil {
+				continue
+			}
+			second = *m.Conn
+			second.Number = 2
 			m.Conn = &second
 			if b, ok := m.Body.(*handshake.ClientHello); ok {
 				c := *b
 				c.Random[0] ^= test.random
+				m.Body = &c
+			}
+			if k, ok := m.Body.(*capture.Keyed); ok {
+				c := *k
+				c.ClientRandom[0] ^= test.random
 				m.Body = &c
 			}
 			ms = append(ms, m)

@@ -15,7 +15,7 @@ import (
 // TestStreams: of several requests on a connection of HTTP/2, each piece says to which it
 // belongs; how a call of gRPC ended is told, and what an extended CONNECT asks for.
 func TestStreams(t *testing.T) {
-	c := &capture.Conn{Number: 1, Client: netip.MustParseAddrPort("192.0.2.1:1"), Server: netip.MustParseAddrPort("192.0.2.2:443"), SYN: true, TLS: true}
+	c := &capture.Conn{Number: 1, Client: netip.MustParseAddrPort("192.0.2.1:1"), Server: netip.MustParseAddrPort("192.0.2.2:443"), SYN: true}
 	head := func(stream uint32, method, target, connect string) *web.Head {
 		return &web.Head{Protocol: "HTTP/2", Stream: stream, Request: true, Method: method, Target: target, Connect: connect}
 	}
@@ -73,7 +73,7 @@ func TestPageAsksHere(t *testing.T) {
 		{capture.LegOrigin, "localhost:8080", "https://evil.test", false},
 		{capture.LegNone, "localhost:8080", "https://evil.test", false},
 	} {
-		c := &capture.Conn{Number: 1, Leg: test.leg, Client: netip.MustParseAddrPort("192.0.2.1:1"), Server: netip.MustParseAddrPort("192.0.2.2:443"), SYN: true, TLS: true}
+		c := &capture.Conn{Number: 1, Leg: test.leg, Client: netip.MustParseAddrPort("192.0.2.1:1"), Server: netip.MustParseAddrPort("192.0.2.2:443"), SYN: true}
 		x := new(annotate.Explainer)
 		x.Explain(&capture.Message{Conn: c, Body: &capture.Opened{}})
 		head := &web.Head{Protocol: "HTTP/1.1", Stream: 1, Request: true, Method: "GET", Target: "/", Authority: test.host}

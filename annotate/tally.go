@@ -83,7 +83,7 @@ func (x *Explainer) tallyOf(c *conn) *event.Tally {
 	f := x.flow(c)
 	t := &event.Tally{
 		Client: c.c.Client.String(), Server: c.c.Server.String(), Protocol: c.protocol(), Flow: f.id, Title: f.title,
-		Name: clip(x.sni(h)), ALPN: clip(c.c.ALPN), Began: c.began.Format(time.RFC3339Nano),
+		Name: clip(x.sni(h)), ALPN: clip(c.alpn), Began: c.began.Format(time.RFC3339Nano),
 		Data: c.bytes, Missing: c.tally.missing, Broken: c.tally.broken, Begun: c.c.SYN || c.c.Asked || c.overUDP(), Continued: c.c.Continued,
 	}
 	if h.sh != nil {

@@ -61,7 +61,7 @@ func TestRecordedAreForgotten(t *testing.T) {
 			}
 			feed(&capture.Secret{Label: "RSA", ClientRandom: random[:8], Secret: random[:]})
 			feed(&capture.Fact{Kind: capture.FactClosed, Conn: n, Outcome: "client"})
-			if d.Follows(n) {
+			if conns, _, _ := d.Kept(); conns != 0 {
 				t.Fatalf("connection %d is followed after its end", n)
 			}
 		}
@@ -162,7 +162,7 @@ func TestNoLongerFollowed(t *testing.T) {
 	if e, ok := ms[1].Body.(*capture.Ended); !ok || e.Why != capture.EndTooMany || ms[1].Time != 7 {
 		t.Errorf("the end is told as %+v", ms[1])
 	}
-	if d.Follows(1) || len(d.Finish()) != 0 {
+	if conns, _, _ := d.Kept(); conns != 0 || len(d.Finish()) != 0 {
 		t.Error("it is followed still")
 	}
 }

@@ -196,10 +196,10 @@ type Span struct{ Start, End int64 }
 // stream without gap or overlap. Messages with Inner true (HTTP inside TLS)
 // lie over the records that carried them.
 type Message struct {
-	Conn  *Conn
+	Conn  *Conn // nil of KeyLine, and of a Fact about no connection over TCP that is followed
 	Side  Side
-	Time  int64 // of the packet that completed it
-	Span  Span  // where it was read from; empty for Opened, Closed and Fact
+	Time  int64 // of the packet that completed it; 0 of Keyed and KeyLine, since lines of a key log have none
+	Span  Span  // where it was read from; empty for Opened, Closed, Keyed, KeyLine and Fact
 	First int   // packet that carried its first byte, 0 if none; of Opened, the SYN's or the first there is
 	Last  int   // packet that carried its last byte; of Opened, that of the handshake's last
 	Inner bool
@@ -222,46 +222,45 @@ type Message struct {
 	// handshake; *ChangeCipherSpec, *Alert, *AppData, *Heartbeat, *Sealed,
 	// *Malformed, *Missing, *Again, *StartTLS, *Opaque; *web.Head, *web.Body, *web.Frame,
 	// *web.WebSocket, *web.Switched, *web.Unparsed; *QUICPacket, *DTLSRecord;
-	// *Opened, *Closed, *Ended, *Fact.
+	// *Opened, *Closed, *Ended, *Keyed, *KeyLine, *Fact.
 	Body any
 }
 
-// A Conn is what is known so far of one connection. The Decoder changes it
-// as it goes; others read it while they handle a message and must not change it.
+// A Conn is a connection as it began: what its Open said of it. It does not
+// change. What becomes known later comes in messages, each where it belongs in
+// their order: what was negotiated in the Hellos and what follows them, the target
+// of a tunnel in web.Switched, a version of QUIC in QUICPacket, keys in Keyed.
 type Conn struct {
 	Number         int
 	Transport      Transport
-	QUICVersion    uint32 // of the latest packet that tells one; RFC 9000 15
 	Leg            Leg
 	Client, Server netip.AddrPort
-	SYN, Asked     bool   // as in Open
-	Continued      bool   // the same
-	TLS            bool   // TLS was recognised on it
-	ConnectHost    string // "host:port" of the CONNECT request that stands before TLS, if any
-	Version        uint16 // negotiated TLS or DTLS version as it stands on the wire, 0 before the ServerHello
-	Suite          uint16 // negotiated cipher suite
-	ClientRandom   []byte // 32 bytes, nil before a ClientHello
-	ServerRandom   []byte
-	EMS            bool // extended master secret in both Hellos (RFC 7627)
-	EtM            bool // encrypt-then-MAC in force (RFC 7366)
-	Resumed        bool // TLS 1.2: abbreviated handshake; TLS 1.3: the server took a PSK
-	ALPN           string
-	// Secrets holds the key log lines for ClientRandom that are known so far, by
-	// label; where a label has several values, the one that opened a record last.
-	Secrets map[string][]byte
-	// Records and bytes of application data, by Side: how many were opened and how many stayed sealed.
-	OpenedRecords, SealedRecords [2]int64
-	OpenedBytes                  [2]int64 // of plaintext
-	PrivateKeys                  int      // how many private keys the reader was given
-	KeyLines                     int      // how many key log lines it was given, for any connection
+	SYN, Asked     bool // as in Open
+	Continued      bool // the same
+	PrivateKeys    int  // how many private keys the reader was given
 }
+
+// Keyed tells a key log line for a handshake of the connection: right behind its
+// first ClientHello, one for the encrypted pre-master secret before the
+// ClientKeyExchange, or as soon as it comes. Where there are several with one
+// label, the one that turns out to open the records is told again.
+type Keyed struct {
+	ClientRandom [32]byte // that of the handshake's first ClientHello, also with a Label of another key
+	Label        string
+	Secret       []byte
+}
+
+// KeyLine tells that a key log line was fed, for whatever connection.
+type KeyLine struct{}
 
 // OpenedByPrivateKey is the Message.By of a connection that a private key given
 // opened: it decrypts the pre-master secret from which the keys are made.
 const OpenedByPrivateKey = "private key"
 
 // Opened is the beginning of a connection.
-type Opened struct{}
+type Opened struct {
+	QUICVersion uint32 // that its first datagram tells, 0 if it tells none; RFC 9000 15
+}
 
 // Closed is a FIN or an RST; Message.Side sent it.
 type Closed struct{ Reset bool }

@@ -32,7 +32,7 @@ type conn struct {
 	web     *web.Conn // what is inside TLS, or the plain HTTP
 	webGap  bool      // bytes of it are missing
 	gaps    [2]uint64 // seq of the first gap of a side, 0 if there is none
-	target  string    // of the last CONNECT request
+	alpn    string
 	last    *negotiation
 	randoms [][32]byte // whose secrets this connection is tied to
 

@@ -65,6 +65,7 @@ type udpConn struct {
 	sides [2]udpSide
 	quic  quic.Conn
 
+	version  uint16                // of DTLS, once it is negotiated
 	exchange handshake.KeyExchange // of DTLS up to 1.2
 	random   []byte                // of the first ClientHello of DTLS
 }
@@ -187,11 +188,11 @@ func (p *pieces) size() int {
 
 func (d *Decoder) openUDP(in *Open) {
 	u := &udpConn{d: d, pub: &Conn{
-		Number: in.Conn, Transport: in.Transport, Leg: in.Leg, Client: in.Client, Server: in.Server, TLS: true,
+		Number: in.Conn, Transport: in.Transport, Leg: in.Leg, Client: in.Client, Server: in.Server,
 	}}
 	u.sides[Server].side = Server
 	u.sides[Client].cid, u.sides[Server].cid = -1, -1
-	u.open = &Message{Conn: u.pub, Time: in.Time, First: in.Packet, Last: in.Packet, Body: &Opened{}}
+	u.open = &Message{Conn: u.pub, Time: in.Time, First: in.Packet, Last: in.Packet}
 	if d.udp == nil {
 		d.udp = make(map[int]*udpConn)
 	}
@@ -202,25 +203,26 @@ func (u *udpConn) datagram(in *Datagram) {
 	s := &u.sides[in.Side&1]
 	s.time = in.Time
 	if u.pub.Transport == TransportDTLS {
-		u.begin()
+		u.begin(0)
 		u.dtls(s, in)
 		return
 	}
 	packets := u.quic.Datagram(int(s.side), in.Data, in.Cut)
-	for _, p := range packets {
-		if p.Version != 0 {
-			u.pub.QUICVersion = p.Version
+	version := uint32(0)
+	for i := range packets {
+		if version = packets[i].Version; version != 0 {
 			break
 		}
 	}
-	u.begin()
+	u.begin(version)
 	for i := range packets {
 		u.packet(s, in, &packets[i])
 	}
 }
 
-func (u *udpConn) begin() {
+func (u *udpConn) begin(version uint32) {
 	if u.open != nil {
+		u.open.Body = &Opened{QUICVersion: version}
 		u.d.messages = append(u.d.messages, *u.open)
 		u.open = nil
 	}
@@ -228,7 +230,7 @@ func (u *udpConn) begin() {
 
 // end tells what is left and frees the connection.
 func (u *udpConn) end(why string) {
-	u.begin()
+	u.begin(0)
 	a, b := &u.sides[Client], &u.sides[Server]
 	u.dropDTLS(a)
 	u.dropDTLS(b)
@@ -283,7 +285,6 @@ func (u *udpConn) start(s *udpSide, in *Datagram, body any) {
 func (u *udpConn) extend(s *udpSide, in *Datagram, n int) {
 	s.off += int64(n)
 	s.run.Span.End, s.run.Last, s.run.Time = s.off, in.Packet, in.Time
-	u.pub.SealedRecords[s.side]++
 }
 
 // packet tells one packet of QUIC.
@@ -381,7 +382,7 @@ func (u *udpConn) cryptoMessage(s *udpSide, in *Datagram) bool {
 
 // parse tells a whole handshake message, and takes from it what later ones depend on.
 func (u *udpConn) parse(s *udpSide, m Message, typ handshake.Type, read func(handshake.Context) (handshake.Message, error)) {
-	body, err := read(handshake.Context{Version: u.pub.Version, KeyExchange: u.exchange, FromClient: s.side == Client})
+	body, err := read(handshake.Context{Version: u.version, KeyExchange: u.exchange, FromClient: s.side == Client})
 	if err != nil {
 		name := handshake.TypeName(typ)
 		m.Raw = nil
@@ -394,20 +395,14 @@ func (u *udpConn) parse(s *udpSide, m Message, typ handshake.Type, read func(han
 	switch b := body.(type) {
 	case *handshake.ClientHello:
 		if s.side == Client {
-			u.pub.ClientRandom = b.Random[:]
 			s.hearCID(b.Extension(54))
 		}
 	case *handshake.ServerHello:
 		if s.side == Server {
-			u.pub.Version, u.pub.Suite = b.Version(), b.CipherSuite
+			u.version = b.Version()
 			if !b.Retry {
-				u.pub.ServerRandom = b.Random[:]
-				u.pub.EMS = b.HasEMS()
 				u.exchange = handshake.SuiteKeyExchange(b.CipherSuite)
 				s.hearCID(b.Extension(54))
-			}
-			if u.pub.ALPN == "" {
-				u.pub.ALPN = b.ALPN()
 			}
 		}
 	}

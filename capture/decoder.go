@@ -84,7 +84,6 @@ type Decoder struct {
 	secrets  secrets
 	sessions sessions
 	messages []Message
-	moved    []*Conn
 	plain    []byte    // of the record in hand
 	spares   [][]byte  // buffers that no connection has bytes in
 	data     []AppData // to take the bodies of messages from, many per allocation
@@ -102,7 +101,7 @@ type Decoder struct {
 // no Open, is not looked at, but for facts.
 func (d *Decoder) Feed(in Input) []Message {
 	clear(d.messages)
-	d.messages, d.moved = d.messages[:0], d.moved[:0]
+	d.messages = d.messages[:0]
 	switch in := in.(type) {
 	case *Open:
 		switch {
@@ -114,7 +113,6 @@ func (d *Decoder) Feed(in Input) []Message {
 		}
 	case *Datagram:
 		if u := d.udp[in.Conn]; u != nil && len(in.Data) > 0 {
-			d.moved = append(d.moved, u.pub)
 			u.datagram(in)
 		}
 	case *End:
@@ -156,17 +154,12 @@ func (d *Decoder) Feed(in Input) []Message {
 	return d.messages
 }
 
-// Moved returns the connections of which the last Feed may have changed what is
-// known, whether it returned a message of them or not. The slice is valid until
-// the next call of Feed.
-func (d *Decoder) Moved() []*Conn { return d.moved }
-
 // Finish is called at the end of the input. It returns what was still pending,
 // connection by connection in the order of their numbers, those over UDP last.
 // The Decoder is empty afterwards but for the secrets.
 func (d *Decoder) Finish() []Message {
 	clear(d.messages)
-	d.messages, d.moved = d.messages[:0], d.moved[:0]
+	d.messages = d.messages[:0]
 	for _, n := range slices.Sorted(maps.Keys(d.conns)) {
 		d.end(d.conns[n])
 	}
@@ -179,9 +172,6 @@ func (d *Decoder) Finish() []Message {
 
 // Forgotten returns how many key log lines were forgotten because there were more than are kept.
 func (d *Decoder) Forgotten() int { return d.secrets.lines.lost }
-
-// Follows tells whether a connection has begun and is not over.
-func (d *Decoder) Follows(conn int) bool { return d.conns[conn] != nil || d.udp[conn] != nil }
 
 func (d *Decoder) open(in *Open) {
 	d.secrets.begin()
@@ -201,8 +191,6 @@ func (d *Decoder) open(in *Open) {
 
 // after keeps the bounds once c has moved.
 func (d *Decoder) after(c *conn) {
-	d.moved = append(d.moved, c.pub)
-	c.pub.KeyLines = d.lines
 	if c.over() {
 		d.free(c)
 		return
@@ -223,7 +211,6 @@ func (d *Decoder) after(c *conn) {
 		d.queue = d.queue[1:]
 		old.queued = false
 		if old.waiting > 0 {
-			d.moved = append(d.moved, old.pub)
 			old.giveUp(SealedTooMany)
 			d.waiting -= old.waiting
 			old.waiting = 0
@@ -242,9 +229,7 @@ func (d *Decoder) after(c *conn) {
 
 // end tells what is left of c, of which nothing more comes.
 func (d *Decoder) end(c *conn) {
-	c.pub.KeyLines = d.lines
 	c.finish()
-	d.moved = append(d.moved, c.pub)
 	d.free(c)
 }
 
@@ -258,8 +243,10 @@ func (d *Decoder) free(c *conn) {
 
 func (d *Decoder) secret(s *keys.Secret) {
 	d.lines++
-	for _, c := range d.secrets.add(s) {
-		d.moved = append(d.moved, c.pub)
+	d.messages = append(d.messages, Message{Body: &aKeyLine})
+	e, secret := d.secrets.add(s)
+	for _, c := range e.followed() {
+		c.keyed(e, s.Label, secret)
 		d.retry(c)
 	}
 	if s.Label == labelRSA {
@@ -269,6 +256,8 @@ func (d *Decoder) secret(s *keys.Secret) {
 		}
 	}
 }
+
+var aKeyLine KeyLine // they are all the same
 
 func (d *Decoder) retry(c *conn) {
 	if c.halves[Client].blocked || c.halves[Server].blocked {

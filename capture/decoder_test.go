@@ -94,26 +94,28 @@ func TestHandshakes(t *testing.T) {
 	type test struct {
 		name    string
 		configs func() (client, server *config)
-		check   func(t *testing.T, c *capture.Conn, all []capture.Message)
+		check   func(t *testing.T, all []capture.Message)
 	}
 	tests := []test{
 		{"TLS 1.0", both(&config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}), nil},
 		{"TLS 1.1", both(&config{MinVersion: tls.VersionTLS11, MaxVersion: tls.VersionTLS11}), nil},
-		{"TLS 1.2", both(&config{MaxVersion: tls.VersionTLS12}), func(t *testing.T, c *capture.Conn, all []capture.Message) {
-			if c.Version != tls.VersionTLS12 || !c.EMS || c.EtM || c.Resumed {
-				t.Errorf("%+v", c)
+		{"TLS 1.2", both(&config{MaxVersion: tls.VersionTLS12}), func(t *testing.T, all []capture.Message) {
+			if ch, sh := last[*handshake.ClientHello](all), last[*handshake.ServerHello](all); sh.Version() != tls.VersionTLS12 || !ch.HasEMS() || !sh.HasEMS() || sh.HasEtM() {
+				t.Errorf("%+v", sh)
 			}
+			count(t, all, 1, func(m *handshake.Certificate) bool { return true })
 			count(t, all, 2, func(m *capture.ChangeCipherSpec) bool { return !m.Dummy })
 		}},
-		{"TLS 1.3", both(&config{MinVersion: tls.VersionTLS13}), func(t *testing.T, c *capture.Conn, all []capture.Message) {
-			if c.Version != tls.VersionTLS13 || c.EMS || c.Resumed {
-				t.Errorf("%+v", c)
+		{"TLS 1.3", both(&config{MinVersion: tls.VersionTLS13}), func(t *testing.T, all []capture.Message) {
+			if sh := last[*handshake.ServerHello](all); sh.Version() != tls.VersionTLS13 || sh.HasEMS() {
+				t.Errorf("%+v", sh)
 			}
+			count(t, all, 1, func(m *handshake.Certificate) bool { return true })
 			count(t, all, 2, func(m *capture.ChangeCipherSpec) bool { return m.Dummy })
 		}},
 		{"HelloRetryRequest", func() (client, server *config) {
 			return &config{CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256}}, &config{CurvePreferences: []tls.CurveID{tls.CurveP256}}
-		}, func(t *testing.T, c *capture.Conn, all []capture.Message) {
+		}, func(t *testing.T, all []capture.Message) {
 			count(t, all, 1, func(m *handshake.ServerHello) bool { return m.Retry })
 			count(t, all, 2, func(m *handshake.ClientHello) bool { return true })
 		}},
@@ -123,7 +125,7 @@ func TestHandshakes(t *testing.T) {
 		}, nil},
 		{"client certificate, 1.3", func() (client, server *config) {
 			return &config{Certificates: []tls.Certificate{certificates().ecdsa}}, &config{ClientAuth: tls.RequireAnyClientCert}
-		}, func(t *testing.T, c *capture.Conn, all []capture.Message) {
+		}, func(t *testing.T, all []capture.Message) {
 			count(t, all, 2, func(m *handshake.Certificate) bool { return len(m.Entries) == 1 })
 		}},
 		{"ALPN, 1.2", both(&config{MaxVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}), alpn},
@@ -139,10 +141,8 @@ func TestHandshakes(t *testing.T) {
 				c.Certificates = []tls.Certificate{certificates().ecdsa}
 			}
 			return c, c
-		}, func(t *testing.T, c *capture.Conn, all []capture.Message) {
-			if c.Suite != s.ID {
-				t.Errorf("suite %#04x", c.Suite)
-			}
+		}, func(t *testing.T, all []capture.Message) {
+			count(t, all, 1, func(m *handshake.ServerHello) bool { return m.CipherSuite == s.ID })
 		}})
 	}
 	for _, test := range tests {
@@ -156,7 +156,7 @@ func TestHandshakes(t *testing.T) {
 			count(t, all, 4, func(m *web.Head) bool { return true })
 			count(t, all, 2, func(m *capture.Alert) bool { return m.Description == 0 })
 			if test.check != nil {
-				test.check(t, all[0].Conn, all)
+				test.check(t, all)
 			}
 			if strings.HasPrefix(test.name, "TLS_") {
 				same(t, "secrets last", all, decode(t, &capture.Decoder{}, r.inputs(len(r.chunks))))
@@ -167,39 +167,14 @@ func TestHandshakes(t *testing.T) {
 	}
 }
 
-func alpn(t *testing.T, c *capture.Conn, all []capture.Message) {
-	if c.ALPN != "http/1.1" {
-		t.Errorf("ALPN %q", c.ALPN)
+func alpn(t *testing.T, all []capture.Message) {
+	sh := last[*handshake.ServerHello](all)
+	p := sh.ALPN()
+	if sh.Version() == tls.VersionTLS13 {
+		p = last[*handshake.EncryptedExtensions](all).ALPN()
 	}
-}
-
-// What a message reveals stands in Conn when the message is returned.
-func TestConnIsCurrent(t *testing.T) {
-	var r tape
-	r.converse(t, &tls.Config{NextProtos: []string{"http/1.1"}}, &tls.Config{NextProtos: []string{"http/1.1"}}, exchange("x"))
-	var d capture.Decoder
-	for _, in := range rechunk(r.inputs(0), 1) {
-		for _, m := range d.Feed(in) {
-			c := m.Conn
-			switch b := m.Body.(type) {
-			case *handshake.ClientHello:
-				if !c.TLS || !bytes.Equal(c.ClientRandom, b.Random[:]) || len(c.Secrets) != 4 || c.Version != 0 {
-					t.Errorf("%+v", c)
-				}
-			case *handshake.ServerHello:
-				if c.Version != tls.VersionTLS13 || c.Suite != b.CipherSuite || !bytes.Equal(c.ServerRandom, b.Random[:]) || c.ALPN != "" {
-					t.Errorf("%+v", c)
-				}
-			case *handshake.EncryptedExtensions:
-				if c.ALPN != "http/1.1" {
-					t.Errorf("%+v", c)
-				}
-			case *capture.AppData:
-				if c.OpenedRecords[m.Side] == 0 || c.OpenedBytes[m.Side] == 0 {
-					t.Errorf("%+v", c)
-				}
-			}
-		}
+	if p != "http/1.1" {
+		t.Errorf("ALPN %q", p)
 	}
 }
 
@@ -226,9 +201,8 @@ func TestPreMasterSecret(t *testing.T) {
 	}
 	all := decode(t, &capture.Decoder{}, r.inputs(0))
 	same(t, "pre-master secret", want, all)
-	if !all[0].Conn.EMS || all[0].Conn.Secrets["RSA"] == nil {
-		t.Errorf("%+v", all[0].Conn)
-	}
+	count(t, all, 1, func(m *handshake.ServerHello) bool { return m.HasEMS() })
+	count(t, all, 1, func(k *capture.Keyed) bool { return k.Label == "RSA" && bytes.Equal(k.Secret, r.secrets[0].Secret) })
 	properties(t, &r)
 }
 
@@ -258,9 +232,7 @@ func TestConnect(t *testing.T) {
 			}
 			all := decode(t, &capture.Decoder{}, r.inputs(0))
 			allOpened(t, all)
-			if c := all[0].Conn; c.ConnectHost != "decoder.test:443" || !c.TLS {
-				t.Errorf("%+v", c)
-			}
+			count(t, all, 1, func(s *web.Switched) bool { return s.Protocol == "tunnel" && s.Target == "decoder.test:443" })
 			count(t, all, 2, func(*handshake.Finished) bool { return true })
 			var spans []capture.Span
 			for _, m := range all {
@@ -288,7 +260,7 @@ func TestPlainHTTP(t *testing.T) {
 	count(t, all, 6, func(*web.Head) bool { return true })
 	count(t, all, 3, func(b *web.Body) bool { return b.Len == 5 && b.Complete })
 	for _, m := range all {
-		if m.Inner || m.Opened || m.Conn.TLS {
+		if m.Inner || m.Opened || inTLS(all) {
 			t.Errorf("%s", show(m))
 		}
 	}
@@ -328,8 +300,8 @@ func TestOtherProtocols(t *testing.T) {
 				}
 			}
 			all := decode(t, &capture.Decoder{}, r.inputs(0))
-			if all[0].Conn.TLS != test.tls {
-				t.Errorf("TLS %v", all[0].Conn.TLS)
+			if inTLS(all) != test.tls {
+				t.Errorf("TLS %v", !test.tls)
 			}
 			for side, n := range size {
 				if n > 0 {
@@ -414,9 +386,7 @@ func TestSSL2ClientHello(t *testing.T) {
 	count(t, all, 1, func(m *handshake.ClientHello) bool {
 		return m.LegacyVersion == 0x0301 && reflect.DeepEqual(m.CipherSuites, []uint16{0x2f}) && bytes.Equal(m.Random[:], append(make([]byte, 16), challenge...))
 	})
-	if c := all[0].Conn; c.Version != 0x0301 || c.Suite != 0x2f {
-		t.Errorf("%+v", c)
-	}
+	count(t, all, 1, func(m *handshake.ServerHello) bool { return m.Version() == 0x0301 && m.CipherSuite == 0x2f })
 	properties(t, &r)
 }
 
@@ -472,7 +442,7 @@ func TestMidstream(t *testing.T) {
 		all := decode(t, &capture.Decoder{}, r.inputs(0))
 		count(t, all, 0, func(m *capture.Malformed) bool { return true })
 		count(t, all, 0, func(m *capture.Sealed) bool { return m.Reason != capture.SealedPhase })
-		if !all[0].Conn.TLS {
+		if !inTLS(all) {
 			t.Error("not recognised as TLS")
 		}
 		properties(t, &r)
@@ -555,9 +525,6 @@ func TestTooMuchWaiting(t *testing.T) {
 	count(t, all, 1, func(s *capture.Sealed) bool {
 		return s.Reason == capture.SealedTooMany && s.Wire > 20<<20 && s.Records > 1000
 	})
-	if c := all[0].Conn; c.SealedRecords[capture.Server] < 1000 {
-		t.Errorf("%d records counted", c.SealedRecords[capture.Server])
-	}
 	same(t, "chunks of 5000", all, decode(t, &capture.Decoder{}, rechunk(in, 5000)))
 }
 
@@ -570,7 +537,9 @@ func TestFactsAndEnds(t *testing.T) {
 	var conn *capture.Conn
 	for i, in := range r.inputs(0) {
 		for _, m := range d.Feed(in) {
-			conn = m.Conn
+			if m.Conn != nil {
+				conn = m.Conn
+			}
 		}
 		if i == 1 {
 			m := d.Feed(fact)

@@ -139,7 +139,6 @@ func (c *conn) findMidstream(h *half, p []byte) (int, status) {
 // not read looks for its next record.
 func (c *conn) startTLS() {
 	c.mode = modeTLS
-	c.pub.TLS = true
 	for i := range c.halves {
 		h := &c.halves[i]
 		switch h.why {
@@ -210,7 +209,7 @@ func (c *conn) again12(h *half, typ uint8, version uint16, body []byte) ([]byte,
 		t.opener.Chain(body)
 		return c.unopened(h)
 	}
-	n.learnMasters(c.pub, &c.d.secrets)
+	c.learnMasters(n)
 	if len(n.masters) == 0 && c.keysForced() {
 		c.learnResumed(n)
 	}
@@ -356,7 +355,7 @@ func isMessage(typ handshake.Type) bool {
 // webAgain takes up HTTP/1 again behind a gap where that is certain: where the
 // client begins a record with a request line. What is left of exchanges before is cut off.
 func (c *conn) webAgain(h *half, plain []byte, e event) {
-	if h.side != Client || c.pub.ALPN == "h2" || looksRequest(plain) != yes {
+	if h.side != Client || c.alpn == "h2" || looksRequest(plain) != yes {
 		return
 	}
 	for i := range c.halves {
@@ -364,5 +363,5 @@ func (c *conn) webAgain(h *half, plain []byte, e event) {
 	}
 	c.webGap = false
 	c.web = c.twinWeb(web.New())
-	c.web.SetALPN(c.pub.ALPN)
+	c.web.SetALPN(c.alpn)
 }

@@ -222,7 +222,7 @@ func TestMidstreamAnywhere(t *testing.T) {
 			inputs = append(inputs, c)
 		}
 		all := decode(t, &capture.Decoder{}, inputs)
-		if !all[0].Conn.TLS {
+		if !inTLS(all) {
 			t.Errorf("cut before %d: not recognised as TLS:\n%s", cut, names(all))
 		}
 		same(t, "chunks of 3", all, decode(t, &capture.Decoder{}, rechunk(inputs, 3)))

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"strings"
 
@@ -52,7 +53,7 @@ type negotiation struct {
 	exchange     handshake.KeyExchange
 	compression  uint8
 	holed        bool // messages of it are missing
-	ems, etm     bool // in the ServerHello; in force if in both
+	ems, etm     bool // in the ServerHello, and in force once both Hellos are known
 	clientRandom []byte
 	serverRandom []byte
 	sessionID    []byte // in the ServerHello
@@ -173,9 +174,37 @@ func (c *conn) handshake(h *half, typ handshake.Type, raw []byte, end int64) {
 	if opened {
 		m.By = by
 	}
+	if typ == handshake.TypeClientHello {
+		c.keyedSoFar()
+	}
 	if moved && len(t.message) > 0 {
 		c.malformed(h, t.segEnd, "record", "more content after the message that changes the keys (RFC 8446 5.1)")
 	}
+}
+
+// keyedSoFar tells, behind a handshake's first ClientHello, the key log lines for it that are known.
+func (c *conn) keyedSoFar() {
+	n := c.last
+	if n == nil || n.secrets == nil {
+		return
+	}
+	for _, label := range slices.Sorted(maps.Keys(n.secrets.values)) {
+		if values := n.secrets.values[label]; n.secrets.conns[c][label] == nil {
+			c.keyed(n.secrets, label, values[len(values)-1])
+		}
+	}
+}
+
+// keyed tells a key log line for a handshake, unless it is the one that was told last.
+func (c *conn) keyed(e *entry, label string, secret []byte) {
+	told := e.conns[c]
+	if bytes.Equal(told[label], secret) {
+		return
+	}
+	if told != nil { // else it is of a handshake long ago
+		told[label] = secret
+	}
+	c.d.messages = append(c.d.messages, Message{Conn: c.pub, Body: &Keyed{e.random, label, secret}})
 }
 
 // learn takes from a message what later ones depend on. It reports whether the
@@ -207,7 +236,7 @@ func (c *conn) learn(h *half, body handshake.Message, raw []byte) (moved bool) {
 	switch m := body.(type) {
 	case *handshake.Certificate:
 		if h.side == Server && n.resumed {
-			n.resumed, c.pub.Resumed = false, false // the session id was echoed, and yet
+			n.resumed = false // the session id was echoed, and yet
 		}
 		if h.side == Server && len(m.Entries) > 0 {
 			n.leaf = m.Entries[0].Data
@@ -226,11 +255,12 @@ func (c *conn) learn(h *half, body handshake.Message, raw []byte) (moved bool) {
 			n.ciphertext = append([]byte{}, m.EncryptedPreMaster...)
 			if n.exchange == handshake.KeyExchangeRSA {
 				n.block, n.preMaster = keys.OpenKeyTransport(c.d.PrivateKeys, n.leaf, n.ciphertext)
+				c.keyedRSA(n)
 			}
 		}
 	case *handshake.NextProtocol:
-		if c.pub.ALPN == "" {
-			c.pub.ALPN = m.Protocol
+		if c.alpn == "" {
+			c.alpn = m.Protocol
 		}
 	}
 	return false
@@ -245,7 +275,6 @@ func (c *conn) clientHello(h *half, m *handshake.ClientHello, raw []byte) {
 	if n == nil || n.hellos == 2 || n.hellos == 1 && !n.retry {
 		n = &negotiation{}
 		c.last = n
-		c.pub.Resumed = false
 	}
 	t := &h.tls
 	t.neg = n
@@ -256,8 +285,6 @@ func (c *conn) clientHello(h *half, m *handshake.ClientHello, raw []byte) {
 		n.clientRandom = m.Random[:]
 		n.secrets = c.d.secrets.use(c, m.Random)
 		n.note(Client, raw)
-		c.pub.ClientRandom = n.clientRandom
-		c.pub.Secrets = n.secrets.latest
 	}
 	if !t.on {
 		t.opener, t.lost = nil, ""
@@ -284,7 +311,6 @@ func (c *conn) serverHello(h *half, m *handshake.ServerHello, raw []byte) (moved
 		n.answerSeq = t.segSeq
 	}
 	n.suite, _ = keys.SuiteByID(m.CipherSuite)
-	c.pub.Version, c.pub.Suite = n.version, m.CipherSuite
 	if m.Retry {
 		n.retry = true
 		c.decideEarly(n, earlyRejected)
@@ -296,7 +322,6 @@ func (c *conn) serverHello(h *half, m *handshake.ServerHello, raw []byte) (moved
 	n.note(Server, raw)
 	n.ems, n.etm = m.HasEMS(), m.HasEtM()
 	n.compression = m.CompressionMethod
-	c.pub.ServerRandom = n.serverRandom
 	_, psk := m.SelectedPSK()
 	if is13(n.version) {
 		n.resumed = psk
@@ -306,13 +331,12 @@ func (c *conn) serverHello(h *half, m *handshake.ServerHello, raw []byte) (moved
 		moved = true
 	} else {
 		n.exchange = handshake.SuiteKeyExchange(m.CipherSuite)
-		c.pub.ALPN = m.ALPN()
+		c.alpn = m.ALPN()
 		if n.hello != nil && len(m.SessionID) > 0 && bytes.Equal(m.SessionID, n.hello.SessionID) {
 			n.resumed = true
 		}
 		psk = false
 	}
-	c.pub.Resumed = n.resumed
 	if !psk {
 		c.decideEarly(n, earlyRejected)
 	}
@@ -325,8 +349,8 @@ func (c *conn) serverHello(h *half, m *handshake.ServerHello, raw []byte) (moved
 // agree sets what needs both Hellos.
 func (c *conn) agree(n *negotiation) {
 	old := !is13(n.version)
-	c.pub.EMS = old && n.ems && n.hello.HasEMS()
-	c.pub.EtM = old && n.etm && n.hello.HasEtM() && n.suite != nil && n.suite.Cipher.CBC()
+	n.ems = old && n.ems && n.hello.HasEMS()
+	n.etm = old && n.etm && n.hello.HasEtM() && n.suite != nil && n.suite.Cipher.CBC()
 	if t := &c.halves[Client].tls; old && t.stage != stageEarly {
 		t.stage = stageClear
 	}
@@ -341,7 +365,7 @@ func (c *conn) learn13(h *half, n *negotiation, body handshake.Message) (moved b
 			return false
 		}
 		n.extended = true
-		c.pub.ALPN = m.ALPN()
+		c.alpn = m.ALPN()
 		if m.HasEarlyData() {
 			c.decideEarly(n, earlyAccepted)
 		} else {
@@ -398,42 +422,51 @@ func (n *negotiation) note(side Side, raw []byte) {
 }
 
 // learnMasters makes candidates of the secrets that are known by now.
-func (n *negotiation) learnMasters(pub *Conn, s *secrets) {
+func (c *conn) learnMasters(n *negotiation) {
 	for _, m := range n.secrets.values[labelClientRandom] {
-		n.addMaster(pub, m, labelClientRandom)
+		n.addMaster(m, labelClientRandom)
 	}
-	if len(n.ciphertext) < 8 || n.exchange != handshake.KeyExchangeRSA {
-		return
+	for _, pre := range c.keyedRSA(n) {
+		n.addPreMaster(pre, labelRSA)
 	}
-	for _, pre := range s.rsa(n.ciphertext) {
-		if n.addPreMaster(pub, pre, labelRSA) {
-			n.secrets.latest[labelRSA] = pre
-		}
-	}
-	if n.preMaster != nil {
-		n.addPreMaster(pub, n.preMaster, OpenedByPrivateKey)
+	if n.preMaster != nil && n.derivable() {
+		n.addPreMaster(n.preMaster, OpenedByPrivateKey)
 	}
 }
 
-// addPreMaster makes a candidate of a pre-master secret. It returns false if
-// messages are missing that the master secret depends on.
-func (n *negotiation) addPreMaster(pub *Conn, pre []byte, by string) bool {
-	if !pub.EMS {
-		n.addMaster(pub, keys.MasterSecret(n.version, n.suite.Hash, pre, n.clientRandom, n.serverRandom), by)
-		return true
+// keyedRSA returns the pre-master secrets that key log lines give for the one that
+// was sent encrypted, and tells the last.
+func (c *conn) keyedRSA(n *negotiation) [][]byte {
+	if len(n.ciphertext) < 8 || n.exchange != handshake.KeyExchangeRSA || n.secrets == nil || !n.derivable() {
+		return nil
 	}
-	if !n.done || n.holed || n.size > maxTranscript {
-		return false
+	list := c.d.secrets.rsa(n.ciphertext)
+	if len(list) > 0 {
+		c.keyed(n.secrets, labelRSA, list[len(list)-1])
+	}
+	return list
+}
+
+// derivable tells that no messages are missing that the master secret depends on
+// beside the pre-master secret.
+func (n *negotiation) derivable() bool {
+	return !n.ems || n.done && !n.holed && n.size <= maxTranscript
+}
+
+// addPreMaster makes a candidate of a pre-master secret.
+func (n *negotiation) addPreMaster(pre []byte, by string) {
+	if !n.ems {
+		n.addMaster(keys.MasterSecret(n.version, n.suite.Hash, pre, n.clientRandom, n.serverRandom), by)
+		return
 	}
 	messages := append([][]byte{}, n.transcript[Client][0])
 	messages = append(messages, n.transcript[Server]...)
 	messages = append(messages, n.transcript[Client][1:]...)
 	hash := keys.TranscriptHash(n.version, n.suite.Hash, messages...)
-	n.addMaster(pub, keys.ExtendedMasterSecret(n.version, n.suite.Hash, pre, hash), by)
-	return true
+	n.addMaster(keys.ExtendedMasterSecret(n.version, n.suite.Hash, pre, hash), by)
 }
 
-func (n *negotiation) addMaster(pub *Conn, secret []byte, by string) {
+func (n *negotiation) addMaster(secret []byte, by string) {
 	for i := range n.masters {
 		if bytes.Equal(n.masters[i].secret, secret) {
 			return
@@ -441,7 +474,7 @@ func (n *negotiation) addMaster(pub *Conn, secret []byte, by string) {
 	}
 	m := master{secret: secret, by: by}
 	var err error
-	m.openers[Client], m.openers[Server], err = keys.NewTLS12(n.version, n.suite, secret, n.clientRandom, n.serverRandom, pub.EtM)
+	m.openers[Client], m.openers[Server], err = keys.NewTLS12(n.version, n.suite, secret, n.clientRandom, n.serverRandom, n.etm)
 	if err == nil && len(n.masters) < 2*maxValues {
 		n.masters = append(n.masters, m)
 	}
@@ -480,7 +513,7 @@ func (c *conn) open12(h *half, typ uint8, version uint16, body []byte) ([]byte, 
 	case t.gapped:
 		return c.again12(h, typ, version, body)
 	}
-	n.learnMasters(c.pub, &c.d.secrets)
+	c.learnMasters(n)
 	if plain, ok := c.tryMasters(h, n.masters, typ, version, body); ok {
 		return c.inflate(h, plain)
 	}
@@ -536,7 +569,7 @@ func (c *conn) opened12(h *half, m *master) {
 	n := t.keys
 	t.opener, t.by = m.openers[h.side], m.by
 	if t.by == labelClientRandom {
-		n.secrets.latest[labelClientRandom] = m.secret // of several, the one that fits
+		c.keyed(n.secrets, labelClientRandom, m.secret) // of several, the one that fits
 	}
 	if n.session != nil {
 		n.session.master = m.secret
@@ -698,7 +731,7 @@ func (c *conn) opened13(h *half, s stage, tr trial) {
 	label := labels13[h.side][s]
 	t.enter(s)
 	t.opener, t.secret, t.by = tr.opener, tr.secret, label
-	t.neg.secrets.latest[label] = tr.secret // of several, the one that fits
+	c.keyed(t.neg.secrets, label, tr.secret) // of several, the one that fits
 }
 
 // candidates makes the openers of a stage, each once.

@@ -214,23 +214,24 @@ func TestOpenSSL(t *testing.T) {
 		name           string
 		server, client []string
 		commands       []string
-		check          func(t *testing.T, c *capture.Conn, all []capture.Message)
+		check          func(t *testing.T, all []capture.Message)
 	}{
-		{"DHE, encrypt then MAC", nil, []string{"-tls1_2", "-cipher", "DHE-RSA-AES128-SHA256:@SECLEVEL=0"}, nil, func(t *testing.T, c *capture.Conn, all []capture.Message) {
-			if !c.EtM || !c.EMS || c.Version != 0x0303 || c.Suite != 0x0067 {
-				t.Errorf("EtM %v, EMS %v, version %#x, suite %#x", c.EtM, c.EMS, c.Version, c.Suite)
-			}
+		{"DHE, encrypt then MAC", nil, []string{"-tls1_2", "-cipher", "DHE-RSA-AES128-SHA256:@SECLEVEL=0"}, nil, func(t *testing.T, all []capture.Message) {
+			count(t, all, 1, func(m *handshake.ClientHello) bool { return m.HasEtM() && m.HasEMS() })
+			count(t, all, 1, func(m *handshake.ServerHello) bool {
+				return m.HasEtM() && m.HasEMS() && m.Version() == 0x0303 && m.CipherSuite == 0x0067
+			})
 		}},
 		{"TLS 1.0", nil, []string{"-tls1", "-cipher", "AES256-SHA:@SECLEVEL=0"}, nil, nil},
 		{"TLS 1.1", nil, []string{"-tls1_1", "-cipher", "AES256-SHA:@SECLEVEL=0"}, nil, nil},
 		{"CCM", nil, []string{"-tls1_2", "-cipher", "AES128-CCM8:@SECLEVEL=0"}, nil, nil},
 		{"no encryption", []string{"-cipher", "NULL:@SECLEVEL=0"}, []string{"-tls1_2", "-cipher", "NULL:@SECLEVEL=0"}, nil, nil},
-		{"renegotiation", []string{"-client_renegotiation"}, []string{"-tls1_2"}, []string{"R", "R"}, func(t *testing.T, c *capture.Conn, all []capture.Message) {
+		{"renegotiation", []string{"-client_renegotiation"}, []string{"-tls1_2"}, []string{"R", "R"}, func(t *testing.T, all []capture.Message) {
 			count(t, all, 3, func(m *handshake.ClientHello) bool { return true })
 			count(t, all, 6, func(m *handshake.Finished) bool { return true })
 			count(t, all, 6, func(m *capture.ChangeCipherSpec) bool { return !m.Dummy })
 		}},
-		{"KeyUpdate", nil, []string{"-tls1_3"}, []string{"K", "k", "K"}, func(t *testing.T, c *capture.Conn, all []capture.Message) {
+		{"KeyUpdate", nil, []string{"-tls1_3"}, []string{"K", "k", "K"}, func(t *testing.T, all []capture.Message) {
 			count(t, all, 5, func(m *handshake.KeyUpdate) bool { return true })
 		}},
 		{"small records", nil, []string{"-tls1_3", "-maxfraglen", "512"}, nil, nil},
@@ -243,7 +244,7 @@ func TestOpenSSL(t *testing.T) {
 			all := decode(t, &capture.Decoder{}, r.inputs(0))
 			allOpened(t, all)
 			if test.check != nil {
-				test.check(t, all[0].Conn, all)
+				test.check(t, all)
 			}
 			properties(t, &r)
 		})
@@ -269,7 +270,7 @@ func TestResumption(t *testing.T) {
 			p.client(&r, p.talk(), version, "-sess_in", session)
 			all := decode(t, &capture.Decoder{}, r.inputs(0))
 			allOpened(t, all)
-			if !all[0].Conn.Resumed {
+			if _, psk := last[*handshake.ServerHello](all).SelectedPSK(); psk != (version == "-tls1_3") {
 				t.Errorf("not resumed:\n%s", names(all))
 			}
 			count(t, all, 0, func(*handshake.Certificate) bool { return true })

@@ -440,7 +440,6 @@ func (c *conn) content(h *half, typ uint8, plain []byte, start, end int64, opene
 		body = &ChangeCipherSpec{}
 		if n := t.neg; h.side == Server && n != nil && n.hello != nil && n.answered && !n.done && !n.holed {
 			n.resumed = true
-			c.pub.Resumed = true
 		}
 	case typeAlert:
 		if len(plain) != 2 {
@@ -452,8 +451,6 @@ func (c *conn) content(h *half, typ uint8, plain []byte, start, end int64, opene
 		a := c.d.newAppData()
 		*a = AppData{Len: len(plain), Wire: int(end - h.off), Early: t.is13() && t.stage == stageEarly}
 		body = a
-		c.pub.OpenedRecords[h.side]++
-		c.pub.OpenedBytes[h.side] += int64(len(plain))
 	case typeHeartbeat:
 		if len(plain) < 3 {
 			c.malformed(h, end, "Heartbeat", fmt.Sprintf("it has %d bytes, fewer than 3", len(plain)))
@@ -502,7 +499,7 @@ func (c *conn) webOf(h *half) *web.Conn {
 	if *w == nil {
 		*w = c.twinWeb(web.New())
 		if h.tls.stage != stageEarly {
-			(*w).SetALPN(c.pub.ALPN)
+			(*w).SetALPN(c.alpn)
 		}
 	}
 	return *w
@@ -520,9 +517,6 @@ func (c *conn) seal(h *half, typ uint8, end int64, reason string) {
 	r.Records++
 	r.Wire = end - h.told
 	r.end = end
-	if typ == typeApplicationData {
-		c.pub.SealedRecords[h.side]++
-	}
 }
 
 // flush tells the run of sealed records, if there is one.

@@ -14,12 +14,14 @@ import (
 	"math/big"
 	"net"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"explainer/capture"
+	"explainer/capture/handshake"
 	"explainer/capture/keys"
 )
 
@@ -275,7 +277,7 @@ func tiles(t testing.TB, in []capture.Input, all []capture.Message) {
 			continue
 		}
 		switch m.Body.(type) {
-		case *capture.Opened, *capture.Ended: // of the connection, not of one of its sides
+		case *capture.Opened, *capture.Ended, *capture.Keyed: // of the connection, not of one of its sides
 			continue
 		}
 		d := direction{m.Conn.Number, m.Side}
@@ -302,6 +304,27 @@ func tiles(t testing.TB, in []capture.Input, all []capture.Message) {
 	}
 }
 
+// last returns the last body of a type.
+func last[T any](all []capture.Message) (found T) {
+	for _, m := range all {
+		if b, ok := m.Body.(T); ok {
+			found = b
+		}
+	}
+	return found
+}
+
+// inTLS tells whether something was read as TLS.
+func inTLS(all []capture.Message) bool {
+	return slices.ContainsFunc(all, func(m capture.Message) bool {
+		switch m.Body.(type) {
+		case handshake.Message, *capture.ChangeCipherSpec, *capture.Alert, *capture.AppData, *capture.Sealed:
+			return true
+		}
+		return false
+	})
+}
+
 // direction is one side of one connection.
 type direction struct {
 	conn int
@@ -313,6 +336,10 @@ type direction struct {
 func sides(all []capture.Message) map[direction][]capture.Message {
 	s := make(map[direction][]capture.Message)
 	for _, m := range all {
+		switch m.Body.(type) {
+		case *capture.Keyed, *capture.KeyLine: // they come when the lines come
+			continue
+		}
 		var d direction
 		if m.Conn != nil {
 			d = direction{m.Conn.Number, m.Side}

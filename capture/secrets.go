@@ -2,6 +2,7 @@ package capture
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 
 	"explainer/capture/keys"
@@ -47,10 +48,18 @@ type secrets struct {
 
 // An entry is what is known of a client random while a connection has it.
 type entry struct {
+	random   [32]byte
 	values   map[string][][]byte
-	latest   map[string][]byte // what Conn.Secrets shows
-	conns    map[*conn]bool    // that have this client random
-	recorded bool              // all of them are a recording's
+	conns    map[*conn]map[string][]byte // that have this client random, with the values that were told of them last
+	recorded bool                        // all of them are a recording's
+}
+
+// followed returns the connections in the order of their numbers. There may be no entry.
+func (e *entry) followed() []*conn {
+	if e == nil {
+		return nil
+	}
+	return slices.SortedFunc(maps.Keys(e.conns), func(a, b *conn) int { return a.pub.Number - b.pub.Number })
 }
 
 // begin notes that a connection has begun.
@@ -75,14 +84,15 @@ func (s *secrets) valuesOf(random []byte) map[string][][]byte {
 	return values
 }
 
-// add keeps a secret and returns the connections that it may be about.
-func (s *secrets) add(in *keys.Secret) []*conn {
+// add keeps a secret. If that is news for connections that are followed, it returns
+// their entry and a copy of the secret.
+func (s *secrets) add(in *keys.Secret) (*entry, []byte) {
 	n := 32
 	if in.Label == labelRSA {
 		n = 8
 	}
 	if len(in.Secret) > maxSecretLen || len(in.Label) > maxSecretLen || len(in.ClientRandom) != n {
-		return nil
+		return nil, nil
 	}
 	var e *entry
 	if n == 32 {
@@ -90,27 +100,21 @@ func (s *secrets) add(in *keys.Secret) []*conn {
 	}
 	if e == nil {
 		s.keep(in.Label, in.ClientRandom, in.Secret)
-		return nil
+		return nil, nil
 	}
 	values, known := e.values[in.Label]
 	if len(values) == maxValues || !known && len(e.values) == maxLabels || contains(values, in.Secret) {
-		return nil
+		return nil, nil
 	}
 	if e.values == nil {
 		e.values = make(map[string][][]byte)
 	}
 	secret := bytes.Clone(in.Secret)
 	e.values[in.Label] = append(values, secret)
-	e.latest[in.Label] = secret
 	if !e.recorded {
 		s.lines.add(keyLine{in.Label, in.ClientRandom, secret})
 	}
-	conns := make([]*conn, 0, len(e.conns))
-	for c := range e.conns {
-		conns = append(conns, c)
-	}
-	slices.SortFunc(conns, func(a, b *conn) int { return a.pub.Number - b.pub.Number })
-	return conns
+	return e, secret
 }
 
 // keep adds a line to those that are kept, unless it is among them or there are too many like it.
@@ -144,10 +148,7 @@ func (s *secrets) use(c *conn, random [32]byte) *entry {
 		if s.used == nil {
 			s.used = make(map[[32]byte]*entry)
 		}
-		e = &entry{values: s.valuesOf(random[:]), latest: make(map[string][]byte), conns: make(map[*conn]bool), recorded: true}
-		for label, values := range e.values {
-			e.latest[label] = values[len(values)-1]
-		}
+		e = &entry{random: random, values: s.valuesOf(random[:]), conns: make(map[*conn]map[string][]byte), recorded: true}
 		s.used[random] = e
 	}
 	if e.recorded && !c.recorded() {
@@ -158,8 +159,9 @@ func (s *secrets) use(c *conn, random [32]byte) *entry {
 			}
 		}
 	}
-	if !e.conns[c] {
-		e.conns[c] = true
+	_, tied := e.conns[c]
+	e.conns[c] = make(map[string][]byte)
+	if !tied {
 		c.randoms = append(c.randoms, random)
 	}
 	if len(c.randoms) > 4 {

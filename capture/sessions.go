@@ -110,19 +110,19 @@ func (c *conn) learnResumed(n *negotiation) {
 		return
 	}
 	for _, s := range c.d.sessions.offered(n) {
-		c.d.inherit(c.pub, n, s)
+		c.d.inherit(n, s)
 	}
 }
 
-func (d *Decoder) inherit(pub *Conn, n *negotiation, s *session) {
+func (d *Decoder) inherit(n *negotiation, s *session) {
 	if s.master != nil {
-		n.addMaster(pub, s.master, OpenedByResumed)
+		n.addMaster(s.master, OpenedByResumed)
 		return
 	}
 	for _, m := range slices.Concat(s.secrets.values[labelClientRandom], d.secrets.valuesOf(s.random[:])[labelClientRandom]) {
-		n.addMaster(pub, m, OpenedByResumed)
+		n.addMaster(m, OpenedByResumed)
 	}
 	for _, p := range s.from {
-		d.inherit(pub, n, p)
+		d.inherit(n, p)
 	}
 }

@@ -66,6 +66,9 @@ func together(tapes []*tape) (in []capture.Input) {
 func openedBy(all []capture.Message) map[int]map[string]bool {
 	out := make(map[int]map[string]bool)
 	for _, m := range all {
+		if m.Conn == nil {
+			continue
+		}
 		if out[m.Conn.Number] == nil {
 			out[m.Conn.Number] = make(map[string]bool)
 		}

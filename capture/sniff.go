@@ -3,7 +3,6 @@ package capture
 import (
 	"bytes"
 	"encoding/binary"
-	"strings"
 
 	"explainer/capture/handshake"
 	"explainer/capture/web"
@@ -45,7 +44,6 @@ func (c *conn) sniff(h *half, p []byte) (int, status) {
 		c.startTLS()
 	case isOld == yes:
 		c.mode = modeTLS
-		c.pub.TLS = true
 		return c.ssl2(h, p)
 	case isHTTP == yes:
 		c.mode = modeHTTP
@@ -181,7 +179,6 @@ func (c *conn) search(h *half, p []byte) (int, status) {
 				c.drain(server) // it waited for the client to show what it speaks
 			}
 			c.mode = modeTLS
-			c.pub.TLS = true
 			c.found = true
 			c.twinBefore()
 			for i := range c.halves {
@@ -221,6 +218,7 @@ func (c *conn) ssl2(h *half, p []byte) (int, status) {
 	copy(m.Random[32-len(challenge):], challenge)
 	c.clientHello(h, m, raw)
 	c.tell(h, end, m).Raw = raw
+	c.keyedSoFar()
 	return n, done
 }
 
@@ -269,7 +267,6 @@ func (c *conn) tunnel(h *half, n int) int {
 	o.base = o.off
 	c.mode = modeSniffing
 	c.web = nil
-	c.pub.ConnectHost = c.target[strings.LastIndexByte(c.target, '@')+1:]
 	return n
 }
 
@@ -278,9 +275,6 @@ func (c *conn) items(h *half, items []web.Item) {
 	for i := range items {
 		it := &items[i]
 		from := &c.halves[it.From&1]
-		if head, ok := it.Body.(*web.Head); ok && head.Request && head.Method == "CONNECT" {
-			c.target = head.Target
-		}
 		m := Message{Time: it.Last.Time, First: it.First.First, Last: it.Last.Last, Body: it.Body}
 		if c.mode != modeTLS {
 			end := max(it.Last.End, from.told)

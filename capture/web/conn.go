@@ -85,6 +85,7 @@ type asked struct {
 type change struct {
 	number   uint32
 	state    uint8
+	target   string // of CONNECT
 	token    string // the request's Upgrade field
 	settings string // and HTTP2-Settings (RFC 7540 3.2.1)
 	to       step   // how the client's bytes go on, once the state is changeYes

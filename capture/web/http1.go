@@ -179,7 +179,7 @@ func (c *Conn) request(h *half, text string) {
 		c.asked = append(c.asked, asked{c.requests, method})
 	}
 	if upgrade := joined(head.Fields, "Upgrade"); method == "CONNECT" {
-		c.sw = change{number: c.requests, state: changePending}
+		c.sw = change{number: c.requests, state: changePending, target: strings.Clone(head.Target)}
 	} else if upgrade != "" && hasToken(joined(head.Fields, "Connection"), "upgrade") {
 		c.sw = change{number: c.requests, state: changePending,
 			token: strings.Clone(upgrade), settings: strings.Clone(head.Get("HTTP2-Settings"))}
@@ -240,8 +240,10 @@ func (c *Conn) response(h *half, text string) {
 		c.upgrade(h, head, strings.ToLower(token))
 	case head.Status < 200:
 	case head.Method == "CONNECT" && head.Status < 300:
-		c.emit(1, first, last, &Switched{Protocol: "tunnel"})
+		s := &Switched{Protocol: "tunnel"}
+		c.emit(1, first, last, s)
 		if asked {
+			s.Target = c.sw.target[strings.LastIndexByte(c.sw.target, '@')+1:]
 			c.tunnel = true
 			c.settle(readTunnel)
 			h.step = readTunnel

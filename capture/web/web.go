@@ -92,7 +92,10 @@ type WebSocket struct {
 
 // Switched tells that the connection goes on in another protocol: by 101 to
 // "websocket" or another Upgrade token, or a CONNECT answered with 2xx ("tunnel").
-type Switched struct{ Protocol string }
+type Switched struct {
+	Protocol string
+	Target   string // of a tunnel whose bytes are not read as HTTP: "host:port" as the request asked for it
+}
 
 // Unparsed is plaintext that is none of these protocols, or that breaks them.
 // The direction is not read further: there is one Unparsed when it begins, and

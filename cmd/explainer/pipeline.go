@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"maps"
 	"os"
-	"reflect"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"slices"
 	"sync"
 
 	"explainer/annotate/event"
@@ -66,13 +63,11 @@ const (
 // to the byte. Connections are not told apart to be decoded side by side, since
 // what is known of one may come from another: keys, sessions, tickets.
 //
-// What a stage may keep only until its next call is copied into the batch. The
-// [capture.Conn] behind messages changes as the decoder goes on, so the explainer
-// gets connections of its own, brought to the state that they had.
+// What a stage may keep only until its next call is copied into the batch.
 func (t *teller) pipe(r *pcap.Reader) error {
 	var (
 		inputs   = make(chan *inputBatch, batchAhead)
-		messages = make(chan *messageBatch, batchAhead)
+		messages = make(chan *[]capture.Message, batchAhead)
 		events   = make(chan *[]event.Event, batchAhead)
 		stop     = make(chan struct{}) // the renderer wants no more
 		reading  error                 // why the reading ended
@@ -84,25 +79,26 @@ func (t *teller) pipe(r *pcap.Reader) error {
 	})
 	stages.Go(func() {
 		defer close(messages)
-		s := states{decoder: t.decoder, tracks: map[int]*track{}}
 		for in := range inputs {
-			out := newMessageBatch()
+			out := messageBatches.Get().(*[]capture.Message)
 			for _, i := range in.list {
-				s.add(out, t.decoder.Feed(i))
+				*out = append(*out, t.decoder.Feed(i)...)
 			}
 			in.free()
 			messages <- out
 		}
-		out := newMessageBatch()
-		s.add(out, t.decoder.Finish())
+		out := messageBatches.Get().(*[]capture.Message)
+		*out = append(*out, t.decoder.Finish()...)
 		messages <- out
 	})
 	stages.Go(func() {
 		defer close(events)
 		for in := range messages {
 			out := eventBatches.Get().(*[]event.Event)
-			in.each(func(m *capture.Message) { *out = append(*out, t.explainer.Explain(m)...) })
-			in.free()
+			for i := range *in {
+				*out = append(*out, t.explainer.Explain(&(*in)[i])...)
+			}
+			empty(in, &messageBatches)
 			events <- out
 		}
 	})
@@ -113,9 +109,7 @@ func (t *teller) pipe(r *pcap.Reader) error {
 				close(stop) // and what is under way runs out
 			}
 		}
-		clear(*es)
-		*es = (*es)[:0]
-		eventBatches.Put(es)
+		empty(es, &eventBatches)
 	}
 	stages.Wait()
 	if telling != nil {
@@ -128,9 +122,16 @@ var (
 	inputBatches = sync.Pool{New: func() any {
 		return &inputBatch{list: make([]capture.Input, 0, batchInputs), chunks: make([]capture.Chunk, 0, batchInputs), data: make([]byte, 0, batchBytes)}
 	}}
-	messageBatches = sync.Pool{New: func() any { return new(messageBatch) }}
+	messageBatches = sync.Pool{New: func() any { return new([]capture.Message) }}
 	eventBatches   = sync.Pool{New: func() any { return new([]event.Event) }}
 )
+
+// empty gives a batch back.
+func empty[T any](batch *[]T, pool *sync.Pool) {
+	clear(*batch)
+	*batch = (*batch)[:0]
+	pool.Put(batch)
+}
 
 // readBatches reads r to its end.
 func (t *teller) readBatches(r *pcap.Reader, out chan<- *inputBatch, stop <-chan struct{}) error {
@@ -219,131 +220,4 @@ func (b *inputBatch) free() {
 	clear(b.chunks)
 	b.list, b.chunks, b.data = b.list[:0], b.chunks[:0], b.data[:0]
 	inputBatches.Put(b)
-}
-
-// A messageBatch is messages with the states of their connections.
-type messageBatch struct {
-	messages []capture.Message // their Conn is the explainer's
-	states   []state
-	groups   []group
-}
-
-// A group is what one input gave: first the states, then the messages are given out.
-type group struct{ states, messages int }
-
-// A state is how a connection was after an input.
-type state struct {
-	conn    *capture.Conn // the explainer's
-	now     capture.Conn
-	secrets map[string][]byte // nil: as before
-	other   bool              // they are another handshake's than before
-}
-
-func newMessageBatch() *messageBatch { return messageBatches.Get().(*messageBatch) }
-
-func (b *messageBatch) free() {
-	clear(b.messages)
-	clear(b.states)
-	b.messages, b.states, b.groups = b.messages[:0], b.states[:0], b.groups[:0]
-	messageBatches.Put(b)
-}
-
-// each gives out the messages, each while its connection is as it was.
-func (b *messageBatch) each(yield func(*capture.Message)) {
-	states, messages := b.states, b.messages
-	for _, g := range b.groups {
-		for i := range states[:g.states] {
-			states[i].apply()
-		}
-		for i := range messages[:g.messages] {
-			yield(&messages[i])
-		}
-		states, messages = states[g.states:], messages[g.messages:]
-	}
-}
-
-func (s *state) apply() {
-	secrets := s.conn.Secrets
-	*s.conn = s.now
-	s.conn.Secrets = secrets
-	switch {
-	case s.secrets == nil:
-	case s.other || secrets == nil:
-		s.conn.Secrets = s.secrets
-	default: // whoever holds the map sees it change, as the decoder's own does
-		clear(secrets)
-		maps.Copy(secrets, s.secrets)
-	}
-}
-
-// states follows the decoder's connections.
-type states struct {
-	decoder *capture.Decoder
-	tracks  map[int]*track
-	touched []*track // by the input in hand
-}
-
-// A track is one connection as the decoder and as the explainer has it.
-type track struct {
-	live    *capture.Conn
-	conn    *capture.Conn
-	secrets map[string][]byte // that were given last
-	of      uintptr           // the map that they were in
-}
-
-// add adds what one input gave.
-func (s *states) add(b *messageBatch, ms []capture.Message) {
-	s.touched = s.touched[:0]
-	var own *track
-	for _, c := range s.decoder.Moved() {
-		if t := s.tracks[c.Number]; t != nil && t.live == c && !slices.Contains(s.touched, t) {
-			own = t
-			s.touched = append(s.touched, t)
-		}
-	}
-	for _, m := range ms {
-		if m.Conn != nil {
-			if own == nil || own.live != m.Conn {
-				own = s.track(m.Conn)
-			}
-			m.Conn = own.conn
-		}
-		b.messages = append(b.messages, m)
-	}
-	for _, t := range s.touched {
-		b.states = append(b.states, t.state())
-		if !s.decoder.Follows(t.live.Number) {
-			delete(s.tracks, t.live.Number)
-		}
-	}
-	b.groups = append(b.groups, group{len(s.touched), len(ms)})
-}
-
-// track returns the track of a connection, and notes that it was touched.
-func (s *states) track(live *capture.Conn) *track {
-	t := s.tracks[live.Number]
-	if t == nil || t.live != live {
-		t = &track{live: live, conn: new(capture.Conn)}
-		s.tracks[live.Number] = t
-	}
-	if !slices.Contains(s.touched, t) {
-		s.touched = append(s.touched, t)
-	}
-	return t
-}
-
-// state returns the state of the connection.
-func (t *track) state() state {
-	s := state{conn: t.conn, now: *t.live}
-	s.now.Secrets = nil
-	if of := reflect.ValueOf(t.live.Secrets).Pointer(); of != t.of {
-		t.of, s.other = of, true
-	} else if maps.EqualFunc(t.secrets, t.live.Secrets, bytes.Equal) {
-		return s
-	}
-	if t.live.Secrets != nil {
-		t.secrets = maps.Clone(t.live.Secrets)
-		s.secrets = maps.Clone(t.secrets)
-	}
-	return s
 }

@@ -23,7 +23,7 @@ type redaction struct {
 	private []*keys.PrivateKey
 
 	told  tally
-	known map[string]map[string][]byte // secrets of connections over TCP, by client random
+	known map[[32]byte]map[string]bool // labels of the secrets of connections over TCP, by client random
 	rsa   map[string]bool              // beginnings of encrypted pre-master secrets
 
 	premasters []keys.Secret // that private keys opened
@@ -109,7 +109,7 @@ func hiding(rule *mask.Rule) web.Hide {
 
 // read gives the twins of the streams in s, and returns the secrets that open them.
 func (r *redaction) read(s *source, log []keys.Secret, twins *pcap.Twins) ([]keys.Secret, error) {
-	r.known, r.rsa = map[string]map[string][]byte{}, map[string]bool{}
+	r.known, r.rsa = map[[32]byte]map[string]bool{}, map[string]bool{}
 	d := capture.Decoder{PrivateKeys: r.private, SecretsFirst: true, Twin: twins.Add, Hide: hiding(new(mask.Rule))}
 	all := append([]keys.Secret{}, log...)
 	in := stopping{r.context, s.file}
@@ -143,20 +143,26 @@ func (r *redaction) messages(ms []capture.Message) {
 	for i := range ms {
 		m := &ms[i]
 		r.told.count(m)
-		switch {
-		case m.Conn == nil:
+		if m.Conn == nil || m.Conn.Transport != capture.TransportTCP {
 			continue
-		case m.Conn.Transport != capture.TransportTCP:
-			continue
-		case m.Conn.ClientRandom != nil:
-			r.known[string(m.Conn.ClientRandom)] = m.Conn.Secrets
 		}
-		if k, ok := m.Body.(*handshake.ClientKeyExchange); ok && len(k.EncryptedPreMaster) >= 8 {
-			r.rsa[string(k.EncryptedPreMaster[:8])] = true
+		switch b := m.Body.(type) {
+		case *capture.Keyed:
+			labels := r.known[b.ClientRandom]
+			if labels == nil {
+				labels = map[string]bool{}
+				r.known[b.ClientRandom] = labels
+			}
+			labels[b.Label] = true
+		case *handshake.ClientKeyExchange:
+			if len(b.EncryptedPreMaster) < 8 {
+				continue
+			}
+			r.rsa[string(b.EncryptedPreMaster[:8])] = true
 			// What is sealed twice needs its key beside it. A private key would be too much.
 			const size = 48 // of a pre-master secret, which a zero stands before
 			if n := len(m.Block); n > size && m.Block[n-size-1] == 0 {
-				r.premasters = append(r.premasters, keys.Secret{Label: "RSA", ClientRandom: k.EncryptedPreMaster[:8], Secret: m.Block[n-size:]})
+				r.premasters = append(r.premasters, keys.Secret{Label: "RSA", ClientRandom: b.EncryptedPreMaster[:8], Secret: m.Block[n-size:]})
 			}
 		}
 	}
@@ -171,7 +177,7 @@ func (r *redaction) belonging(all []keys.Secret) []keys.Secret {
 	for _, s := range slices.Concat(all, r.premasters) {
 		belongs := r.rsa[string(s.ClientRandom)]
 		if s.Label != "RSA" {
-			_, belongs = r.known[string(s.ClientRandom)][s.Label]
+			belongs = len(s.ClientRandom) == 32 && r.known[[32]byte(s.ClientRandom)][s.Label]
 		}
 		if text := s.String(); belongs && !seen[text] {
 			seen[text] = true

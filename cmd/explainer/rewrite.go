@@ -216,11 +216,15 @@ func (x *storied) messages(ms []capture.Message) {
 	for i := range ms {
 		m := &ms[i]
 		x.told.count(m)
-		if m.Conn != nil && m.Conn.ClientRandom != nil {
-			x.randoms[string(m.Conn.ClientRandom)] = true
-		}
-		if k, ok := m.Body.(*handshake.ClientKeyExchange); ok && len(k.EncryptedPreMaster) >= 8 {
-			x.randoms[string(k.EncryptedPreMaster[:8])] = true
+		switch b := m.Body.(type) {
+		case *handshake.ClientHello:
+			if m.Side == capture.Client {
+				x.randoms[string(b.Random[:])] = true
+			}
+		case *handshake.ClientKeyExchange:
+			if len(b.EncryptedPreMaster) >= 8 {
+				x.randoms[string(b.EncryptedPreMaster[:8])] = true
+			}
 		}
 		x.events(x.explainer.Explain(m))
 	}
