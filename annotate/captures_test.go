@@ -88,13 +88,12 @@ func storyWith(t testing.TB, path string, keyed bool, private []*rsa.PrivateKey,
 	if err != nil {
 		return nil
 	}
-	for {
-		in, err := r.Next()
-		if err != nil {
-			if !errors.Is(err, io.EOF) && !errors.As(err, new(*pcap.CutError)) {
-				t.Fatal(err)
-			}
+	for in, err := range r.All() {
+		if errors.As(err, new(*pcap.CutError)) {
 			break
+		}
+		if err != nil {
+			t.Fatal(err)
 		}
 		if _, ok := in.(*capture.Secret); ok && !keyed {
 			continue

@@ -30,11 +30,7 @@ func recordingInputs(t *testing.T, name string) (inputs []capture.Input, secrets
 	if err != nil {
 		t.Fatal(err)
 	}
-	for {
-		in, err := r.Next()
-		if err != nil {
-			return inputs, secrets
-		}
+	for in := range r.All() {
 		switch in := in.(type) {
 		case *capture.Secret:
 			secrets = append(secrets, *in)
@@ -50,6 +46,7 @@ func recordingInputs(t *testing.T, name string) (inputs []capture.Input, secrets
 			inputs = append(inputs, &c)
 		}
 	}
+	return inputs, secrets
 }
 
 // unopenedOf tells inputs and returns why what stayed sealed in connection 1 did.

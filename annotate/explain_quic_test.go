@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -29,22 +27,12 @@ func udpStory(t testing.TB, file []byte) []event.Event {
 	var d capture.Decoder
 	var x annotate.Explainer
 	var all []event.Event
-	tell := func(ms []capture.Message) {
-		for i := range ms {
-			all = append(all, x.Explain(&ms[i])...)
-		}
-	}
-	for {
-		in, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
+	for m, err := range d.All(r.All()) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tell(d.Feed(in))
+		all = append(all, x.Explain(m)...)
 	}
-	tell(d.Finish())
 	return append(all, x.Finish()...)
 }
 

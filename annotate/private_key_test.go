@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"crypto/rsa"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,13 +52,12 @@ func keyed(t testing.TB, path string, given []*rsa.PrivateKey) []event.Event {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for {
-		in, err := r.Next()
-		if err != nil {
-			if !errors.Is(err, io.EOF) && !errors.As(err, new(*pcap.CutError)) {
-				t.Fatal(err)
-			}
+	for in, err := range r.All() {
+		if errors.As(err, new(*pcap.CutError)) {
 			break
+		}
+		if err != nil {
+			t.Fatal(err)
 		}
 		if _, ok := in.(*capture.Secret); ok {
 			continue

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,14 +62,9 @@ func inputsOf(t testing.TB, path, keyLog string) (secrets, rest []capture.Input)
 		t.Logf("%s: %v", path, err)
 		return secrets, nil
 	}
-	for {
-		in, err := r.Next()
-		if err != nil {
-			var cut *pcap.CutError
-			if !errors.Is(err, io.EOF) && !errors.As(err, &cut) {
-				t.Errorf("%s: %v", path, err)
-			}
-			return secrets, rest
+	for in, err := range r.All() {
+		if err != nil && !errors.As(err, new(*pcap.CutError)) {
+			t.Errorf("%s: %v", path, err)
 		}
 		switch in := in.(type) {
 		case *capture.Secret:
@@ -94,6 +88,7 @@ func inputsOf(t testing.TB, path, keyLog string) (secrets, rest []capture.Input)
 			rest = append(rest, &c)
 		}
 	}
+	return secrets, rest
 }
 
 // TestRealCaptures reads captures of many programs. Whatever they hold, the

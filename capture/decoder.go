@@ -3,6 +3,7 @@ package capture
 import (
 	"bytes"
 	"crypto/rsa"
+	"iter"
 	"maps"
 	"slices"
 
@@ -152,6 +153,34 @@ func (d *Decoder) Feed(in Input) []Message {
 		d.messages = append(d.messages, m)
 	}
 	return d.messages
+}
+
+// All feeds inputs to their end and gives what each completed and then, once they
+// are all there or an error has ended them, what was pending. The error comes last,
+// without a message. A message is valid until the next, its body and Raw stay valid.
+func (d *Decoder) All(inputs iter.Seq2[Input, error]) iter.Seq2[*Message, error] {
+	return func(yield func(*Message, error) bool) {
+		give := func(ms []Message) bool {
+			for i := range ms {
+				if !yield(&ms[i], nil) {
+					return false
+				}
+			}
+			return true
+		}
+		var end error
+		for in, err := range inputs {
+			if end = err; err != nil {
+				break
+			}
+			if !give(d.Feed(in)) {
+				return
+			}
+		}
+		if give(d.Finish()) && end != nil {
+			yield(nil, end)
+		}
+	}
 }
 
 // Finish is called at the end of the input. It returns what was still pending,

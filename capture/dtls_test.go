@@ -8,7 +8,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -72,16 +71,13 @@ func messagesOf(t testing.TB, file []byte) []capture.Message {
 	}
 	var d capture.Decoder
 	var all []capture.Message
-	for {
-		in, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return append(all, d.Finish()...)
-		}
+	for m, err := range d.All(r.All()) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, d.Feed(in)...)
+		all = append(all, *m)
 	}
+	return all
 }
 
 // tilesUDP checks that the messages of each side of a connection over UDP, but for
@@ -239,10 +235,9 @@ func reordered(t *testing.T, file []byte, want [2][]string) {
 		t.Fatal(err)
 	}
 	var inputs []capture.Input
-	for {
-		in, err := r.Next()
+	for in, err := range r.All() {
 		if err != nil {
-			break
+			t.Fatal(err)
 		}
 		if g, ok := in.(*capture.Datagram); ok {
 			c := *g

@@ -174,8 +174,7 @@ func readMutated(t *testing.T, name string, files ...[]byte) {
 		}
 		steps += len(ms)
 	}
-	for {
-		in, err := r.Next()
+	for in, err := range r.All() {
 		if err != nil {
 			break
 		}

@@ -234,10 +234,9 @@ func ourReading(t *testing.T, path string, k keysOf, private []*rsa.PrivateKey) 
 		if err != nil {
 			return r
 		}
-		for {
-			in, err := packets.Next()
+		for in, err := range packets.All() {
 			if err != nil {
-				if !errors.Is(err, io.EOF) && !errors.As(err, new(*pcap.CutError)) {
+				if !errors.As(err, new(*pcap.CutError)) {
 					t.Error(err)
 				}
 				break

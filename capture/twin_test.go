@@ -93,8 +93,7 @@ func TestTwinOfMutated(t *testing.T) {
 				continue
 			}
 			var in []capture.Input
-			for {
-				i, err := r.Next()
+			for i, err := range r.All() {
 				if err != nil {
 					break
 				}

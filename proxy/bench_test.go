@@ -305,11 +305,8 @@ func tellStory(recording io.ReadCloser, events *int) error {
 		}
 		return nil
 	}
-	for {
-		in, err := r.Next()
-		if err == io.EOF {
-			break
-		} else if err != nil {
+	for in, err := range r.All() {
+		if err != nil {
 			return err
 		}
 		if err := explain(decoder.Feed(in)); err != nil {

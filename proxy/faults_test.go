@@ -213,23 +213,13 @@ func (r *rig) clientAlerts() (alerts []tls.AlertError) {
 		r.t.Fatal(err)
 	}
 	var d capture.Decoder
-	note := func(ms []capture.Message) {
-		for _, m := range ms {
-			if a, ok := m.Body.(*capture.Alert); ok && m.Side == capture.Client {
-				alerts = append(alerts, tls.AlertError(a.Description))
-			}
-		}
-	}
-	for {
-		in, err := reader.Next()
-		if err == io.EOF {
-			break
-		}
+	for m, err := range d.All(reader.All()) {
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		note(d.Feed(in))
+		if a, ok := m.Body.(*capture.Alert); ok && m.Side == capture.Client {
+			alerts = append(alerts, tls.AlertError(a.Description))
+		}
 	}
-	note(d.Finish())
 	return alerts
 }

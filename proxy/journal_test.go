@@ -52,11 +52,7 @@ func TestSpoolIsBounded(t *testing.T) {
 	}
 	var left, closed int
 	var decoder capture.Decoder
-	for {
-		in, err := packets.Next()
-		if err == io.EOF {
-			break
-		}
+	for in, err := range packets.All() {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,6 @@ package fingerprint_test
 
 import (
 	"errors"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -45,23 +44,9 @@ type heard struct {
 func hellos(t testing.TB, path string) (all []heard) {
 	t.Helper()
 	var d capture.Decoder
-	take := func(ms []capture.Message) {
-		for i := range ms {
-			over := fingerprint.TCP
-			if c := ms[i].Conn; c != nil {
-				over = []fingerprint.Transport{fingerprint.TCP, fingerprint.QUIC, fingerprint.DTLS}[c.Transport]
-			}
-			switch m := ms[i].Body.(type) {
-			case *handshake.ClientHello:
-				all = append(all, heard{m, nil, over})
-			case *handshake.ServerHello:
-				all = append(all, heard{nil, m, over})
-			}
-		}
-	}
 	if f, err := os.Open(strings.TrimSuffix(path, filepath.Ext(path)) + ".keys"); err == nil {
 		defer f.Close()
-		if err := keys.ReadLog(f, func(s keys.Secret) { take(d.Feed(&s)) }); err != nil {
+		if err := keys.ReadLog(f, func(s keys.Secret) { d.Feed(&s) }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -74,17 +59,24 @@ func hellos(t testing.TB, path string) (all []heard) {
 	if err != nil {
 		return nil
 	}
-	for {
-		in, err := r.Next()
+	for m, err := range d.All(r.All()) {
 		if err != nil {
-			if !errors.Is(err, io.EOF) && !errors.As(err, new(*pcap.CutError)) {
+			if !errors.As(err, new(*pcap.CutError)) {
 				t.Error(err)
 			}
 			break
 		}
-		take(d.Feed(in))
+		over := fingerprint.TCP
+		if m.Conn != nil {
+			over = []fingerprint.Transport{fingerprint.TCP, fingerprint.QUIC, fingerprint.DTLS}[m.Conn.Transport]
+		}
+		switch b := m.Body.(type) {
+		case *handshake.ClientHello:
+			all = append(all, heard{b, nil, over})
+		case *handshake.ServerHello:
+			all = append(all, heard{nil, b, over})
+		}
 	}
-	take(d.Finish())
 	return all
 }
 

@@ -58,7 +58,7 @@ func TestCollection(t *testing.T) {
 		files++
 		conns := 0
 		for {
-			in, err := r.Next()
+			in, err := r.next()
 			var cut *CutError
 			if errors.As(err, &cut) {
 				cuts++
@@ -117,7 +117,7 @@ func TestCollectionAsWireshark(t *testing.T) {
 		}
 		r, err := NewReader(f)
 		for err == nil {
-			_, err = r.Next()
+			_, err = r.next()
 		}
 		f.Close()
 		if s := r.Stats(); err != io.EOF || s.Packets != len(lines) || s.Connections != streams {

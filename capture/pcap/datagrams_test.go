@@ -59,7 +59,7 @@ func toldUDP(t testing.TB, s *script) (told string, skipped int) {
 	}
 	var b strings.Builder
 	for {
-		in, err := r.Next()
+		in, err := r.next()
 		if err != nil {
 			return strings.TrimSpace(b.String()), r.Stats().Skipped[SkippedUDP]
 		}

@@ -175,7 +175,7 @@ func TestBlocks(t *testing.T) {
 		t.Errorf("%d and %d secrets, want 4", secrets, keyed)
 	}
 	for err == nil || r.stats.Packets < 10 {
-		if _, err = r.Next(); err == io.EOF {
+		if _, err = r.next(); err == io.EOF {
 			break
 		}
 	}
@@ -338,7 +338,7 @@ func TestLinkTypes(t *testing.T) {
 			}
 			got := ""
 			for {
-				in, err := r.Next()
+				in, err := r.next()
 				if err == io.EOF {
 					break
 				} else if err != nil {
@@ -553,7 +553,7 @@ func TestGrowingFile(t *testing.T) {
 		if err := w.Flush(); err != nil {
 			t.Fatal(err)
 		}
-		in, err := r.Next() // would wait for ever if it wanted more
+		in, err := r.next() // would wait for ever if it wanted more
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -576,7 +576,7 @@ func TestGrowingFile(t *testing.T) {
 	s.Reset(capture.Server, 1)
 	next("Rs7")
 	pw.Close()
-	if _, err := r.Next(); err != io.EOF {
+	if _, err := r.next(); err != io.EOF {
 		t.Error(err)
 	}
 }

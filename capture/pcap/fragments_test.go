@@ -158,7 +158,7 @@ func TestFragmentLost(t *testing.T) {
 		var all []capture.Input
 		for err == nil {
 			var in capture.Input
-			if in, err = r.Next(); err == nil {
+			if in, err = r.next(); err == nil {
 				all = append(all, copied(in))
 			}
 		}
@@ -191,7 +191,7 @@ func TestFragmentBounds(t *testing.T) {
 		t.Fatal(err)
 	}
 	for err == nil {
-		_, err = r.Next()
+		_, err = r.next()
 		if fs := &r.fragments; len(fs.order) > maxFragmented || fs.size > maxFragments || len(fs.order) != len(fs.packets) {
 			t.Fatalf("%d packets of %d bytes wait", len(fs.order), fs.size)
 		}

@@ -52,7 +52,7 @@ func FuzzReader(f *testing.F) {
 		given, conns := 0, map[int]bool{}
 		inputs := 0
 		for {
-			in, err := r.Next()
+			in, err := r.next()
 			if err != nil {
 				break
 			}

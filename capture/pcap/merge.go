@@ -26,7 +26,7 @@ const maxRuns = 1 << 20
 // connections are taken up again that go on in the next.
 //
 // A file that is cut off or damaged ends there, and the others are read on.
-// [Reader.Next] returns its error at the end, that of the first such file if
+// [Reader.All] gives its error at the end, that of the first such file if
 // there are several; [Reader.Err] gives each.
 func Merge(readers ...*Reader) *Reader {
 	if len(readers) == 1 {

@@ -27,7 +27,7 @@ func merged(t testing.TB, files ...[]byte) ([]capture.Input, *Reader, error) {
 	m := Merge(readers...)
 	var all []capture.Input
 	for {
-		in, err := m.Next()
+		in, err := m.next()
 		if err != nil {
 			return all, m, err
 		}

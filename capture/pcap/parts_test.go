@@ -104,7 +104,7 @@ func inputsOf(t *testing.T, r *Reader) []capture.Input {
 	t.Helper()
 	var all []capture.Input
 	for {
-		in, err := r.Next()
+		in, err := r.next()
 		if err == io.EOF {
 			return all
 		}
@@ -158,7 +158,7 @@ func TestParts(t *testing.T) {
 		m = Merge(opened(t, files[0]), opened(t, files[1][:len(files[1])-3]), opened(t, files[2]), opened(t, files[3]))
 		var all []capture.Input
 		for {
-			in, err := m.Next()
+			in, err := m.next()
 			if err != nil {
 				if !errors.As(err, new(*CutError)) || m.Err(1) == io.EOF || m.Err(0) != io.EOF || m.Err(3) != io.EOF {
 					t.Errorf("damaged: %v; %v, %v, %v", err, m.Err(0), m.Err(1), m.Err(3))

@@ -22,7 +22,7 @@ func read(r io.Reader) ([]capture.Input, error) {
 	}
 	var all []capture.Input
 	for {
-		in, err := rd.Next()
+		in, err := rd.next()
 		if err != nil {
 			return all, err
 		}
@@ -283,7 +283,7 @@ func BenchmarkReader(b *testing.B) {
 				}
 				got := 0
 				for {
-					in, err := r.Next()
+					in, err := r.next()
 					if err == io.EOF {
 						break
 					} else if err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"math/bits"
 	"net/netip"
@@ -242,11 +243,24 @@ func (r *Reader) Stats() Stats {
 	return s
 }
 
-// Next returns the next input: *capture.Open, *capture.Chunk, *capture.Gap,
-// *capture.Close, *capture.Datagram, *capture.End, *keys.Secret or *capture.Fact. It is valid until the next
-// call. The error is io.EOF at the end, and a *CutError, after everything that
-// stands before, where the capture is cut off or damaged.
-func (r *Reader) Next() (capture.Input, error) {
+// All reads on to the end and gives each input: *capture.Open, *capture.Chunk,
+// *capture.Gap, *capture.Close, *capture.Datagram, *capture.End, *keys.Secret or
+// *capture.Fact, valid until the next. Where the capture is cut off or damaged a
+// *CutError comes last, without an input, after everything that stands before; at
+// the proper end there is no error. Whoever stops early can range over the rest later.
+func (r *Reader) All() iter.Seq2[capture.Input, error] {
+	return func(yield func(capture.Input, error) bool) {
+		for {
+			in, err := r.next()
+			if err == io.EOF || !yield(in, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// next returns the next input. The error is io.EOF itself at the proper end.
+func (r *Reader) next() (capture.Input, error) {
 	for r.at == len(r.queue) {
 		clear(r.queue)
 		r.queue, r.at = r.queue[:0], 0

@@ -176,7 +176,7 @@ func TestSequenceNumbersWrap(t *testing.T) {
 	}
 	pos := 0
 	for {
-		in, err := r.Next()
+		in, err := r.next()
 		if err == io.EOF {
 			break
 		} else if err != nil {

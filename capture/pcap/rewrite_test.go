@@ -31,7 +31,7 @@ func rewritten(t testing.TB, file []byte, how Rewriting) []byte {
 		t.Fatal(err)
 	}
 	for err == nil {
-		_, err = r.Next()
+		_, err = r.next()
 	}
 	if err != io.EOF || r.Stats().Packets != n {
 		t.Fatalf("%d packets copied; the copy has %d, then %v", n, r.Stats().Packets, err)
@@ -295,7 +295,7 @@ func FuzzRewrite(f *testing.F) {
 			return
 		}
 		for err == nil {
-			_, err = r.Next()
+			_, err = r.next()
 		}
 		rewritten(t, file, Rewriting{Secrets: []keys.Secret{someSecret}})
 		out := rewritten(t, file, Rewriting{StripKeys: true, Hidden: []keys.Secret{someSecret}})
@@ -304,7 +304,7 @@ func FuzzRewrite(f *testing.F) {
 			t.Fatal(err)
 		}
 		for err == nil {
-			_, err = again.Next()
+			_, err = again.next()
 		}
 		if a, b := r.Stats(), again.Stats(); a.Packets != b.Packets || a.Connections != b.Connections {
 			t.Fatalf("%+v\nits copy: %+v", a, b)

@@ -42,7 +42,7 @@ func twinned(t testing.TB, file []byte) []byte {
 		t.Fatal(err)
 	}
 	for {
-		in, err := r.Next()
+		in, err := r.next()
 		if err != nil {
 			break
 		}
@@ -202,7 +202,7 @@ func TestTwinOfBlocks(t *testing.T) {
 		}
 		r, err := NewReader(bytes.NewReader(twin))
 		for err == nil {
-			_, err = r.Next()
+			_, err = r.next()
 		}
 		if r == nil || r.Stats().Packets != 5 || !r.Own() || r.Stats().Interfaces != 1 {
 			t.Errorf("%s: the twin has %+v, %v", o, r.Stats(), err)

@@ -358,23 +358,13 @@ func judge(r io.Reader, j *annotate.Judge) error {
 		return err
 	}
 	d := &capture.Decoder{SecretsFirst: true}
-	for {
-		in, err := packets.Next()
+	for m, err := range d.All(packets.All()) {
 		if err != nil {
-			ms := d.Finish()
-			for i := range ms {
-				j.Feed(&ms[i])
-			}
-			if errors.Is(err, io.EOF) && !errors.As(err, new(*pcap.CutError)) {
-				return nil
-			}
 			return err
 		}
-		ms := d.Feed(in)
-		for i := range ms {
-			j.Feed(&ms[i])
-		}
+		j.Feed(m)
 	}
+	return nil
 }
 
 // versionOf is the number of a TLS version.

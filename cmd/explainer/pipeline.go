@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
-	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -136,13 +134,9 @@ func empty[T any](batch *[]T, pool *sync.Pool) {
 // readBatches reads r to its end.
 func (t *teller) readBatches(r *pcap.Reader, out chan<- *inputBatch, stop <-chan struct{}) error {
 	b := inputBatches.Get().(*inputBatch)
-	for {
-		in, err := r.Next()
+	defer func() { out <- b }()
+	for in, err := range r.All() {
 		if err != nil {
-			out <- b
-			if errors.Is(err, io.EOF) && !errors.As(err, new(*pcap.CutError)) {
-				return nil
-			}
 			return err
 		}
 		t.count(in)
@@ -159,6 +153,7 @@ func (t *teller) readBatches(r *pcap.Reader, out chan<- *inputBatch, stop <-chan
 		}
 		b.add(in)
 	}
+	return nil
 }
 
 // An inputBatch is inputs that are valid until it is freed.

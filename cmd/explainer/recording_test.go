@@ -139,17 +139,14 @@ func TestKilled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var in capture.Input
 		data := 0
-		for err == nil {
-			if in, err = r.Next(); err == nil {
-				if c, ok := in.(*capture.Chunk); ok {
-					data += len(c.Data)
-				}
+		for in, err := range r.All() {
+			if err != nil && !errors.As(err, new(*pcap.CutError)) {
+				t.Fatal(err)
 			}
-		}
-		if err != io.EOF && !errors.As(err, new(*pcap.CutError)) {
-			t.Fatal(err)
+			if c, ok := in.(*capture.Chunk); ok {
+				data += len(c.Data)
+			}
 		}
 		if lost := info.Size() - r.Stats().Bytes; lost > 256<<10 || data < 16<<20 {
 			t.Errorf("%d of %d bytes are not read; %d bytes of data are", lost, info.Size(), data)

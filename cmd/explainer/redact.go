@@ -126,44 +126,37 @@ func (r *redaction) read(s *source, log []keys.Secret, twins *pcap.Twins) ([]key
 	if err != nil {
 		return nil, s.wrong(err)
 	}
-	for {
-		in, err := packets.Next()
+	for m, err := range d.All(packets.All()) {
 		if err != nil {
-			r.messages(d.Finish())
-			if err == io.EOF {
-				return r.belonging(all), nil
-			}
 			return r.belonging(all), s.wrong(err)
 		}
-		r.messages(d.Feed(in))
+		r.message(m)
 	}
+	return r.belonging(all), nil
 }
 
-func (r *redaction) messages(ms []capture.Message) {
-	for i := range ms {
-		m := &ms[i]
-		r.told.count(m)
-		if m.Conn == nil || m.Conn.Transport != capture.TransportTCP {
-			continue
+func (r *redaction) message(m *capture.Message) {
+	r.told.count(m)
+	if m.Conn == nil || m.Conn.Transport != capture.TransportTCP {
+		return
+	}
+	switch b := m.Body.(type) {
+	case *capture.Keyed:
+		labels := r.known[b.ClientRandom]
+		if labels == nil {
+			labels = map[string]bool{}
+			r.known[b.ClientRandom] = labels
 		}
-		switch b := m.Body.(type) {
-		case *capture.Keyed:
-			labels := r.known[b.ClientRandom]
-			if labels == nil {
-				labels = map[string]bool{}
-				r.known[b.ClientRandom] = labels
-			}
-			labels[b.Label] = true
-		case *handshake.ClientKeyExchange:
-			if len(b.EncryptedPreMaster) < 8 {
-				continue
-			}
-			r.rsa[string(b.EncryptedPreMaster[:8])] = true
-			// What is sealed twice needs its key beside it. A private key would be too much.
-			const size = 48 // of a pre-master secret, which a zero stands before
-			if n := len(m.Block); n > size && m.Block[n-size-1] == 0 {
-				r.premasters = append(r.premasters, keys.Secret{Label: "RSA", ClientRandom: b.EncryptedPreMaster[:8], Secret: m.Block[n-size:]})
-			}
+		labels[b.Label] = true
+	case *handshake.ClientKeyExchange:
+		if len(b.EncryptedPreMaster) < 8 {
+			return
+		}
+		r.rsa[string(b.EncryptedPreMaster[:8])] = true
+		// What is sealed twice needs its key beside it. A private key would be too much.
+		const size = 48 // of a pre-master secret, which a zero stands before
+		if n := len(m.Block); n > size && m.Block[n-size-1] == 0 {
+			r.premasters = append(r.premasters, keys.Secret{Label: "RSA", ClientRandom: b.EncryptedPreMaster[:8], Secret: m.Block[n-size:]})
 		}
 	}
 }

@@ -177,7 +177,7 @@ type storied struct {
 // read reads a capture and returns the keys in it.
 func (x *storied) read(ctx context.Context, s *source, log []keys.Secret) (held []keys.Secret, err error) {
 	for i := range log {
-		x.feed(&log[i])
+		x.know(&log[i])
 	}
 	in := stopping{ctx, s.file}
 	if err := pcap.Keys(in, func(k keys.Secret) { held = append(held, k) }); err != nil && !errors.As(err, new(*pcap.CutError)) {
@@ -192,42 +192,43 @@ func (x *storied) read(ctx context.Context, s *source, log []keys.Secret) (held 
 	}
 	if !r.Own() { // in a recording of our own they stand before the bytes they open
 		for i := range held {
-			x.feed(&held[i])
+			x.know(&held[i])
 		}
 	}
 	x.decoder.SecretsFirst = true
-	for {
-		in, err := r.Next()
+	var cut error
+	for m, err := range x.decoder.All(r.All()) {
 		if err != nil {
-			x.messages(x.decoder.Finish())
-			x.events(x.explainer.Finish())
-			if err == io.EOF {
-				return held, nil
-			}
-			return held, s.wrong(err)
+			cut = s.wrong(err)
+			break
 		}
-		x.feed(in)
+		x.message(m)
+	}
+	x.events(x.explainer.Finish())
+	return held, cut
+}
+
+// know gives the decoder and the story a key log line before all else.
+func (x *storied) know(k *keys.Secret) {
+	ms := x.decoder.Feed(k)
+	for i := range ms {
+		x.message(&ms[i])
 	}
 }
 
-func (x *storied) feed(in capture.Input) { x.messages(x.decoder.Feed(in)) }
-
-func (x *storied) messages(ms []capture.Message) {
-	for i := range ms {
-		m := &ms[i]
-		x.told.count(m)
-		switch b := m.Body.(type) {
-		case *handshake.ClientHello:
-			if m.Side == capture.Client {
-				x.randoms[string(b.Random[:])] = true
-			}
-		case *handshake.ClientKeyExchange:
-			if len(b.EncryptedPreMaster) >= 8 {
-				x.randoms[string(b.EncryptedPreMaster[:8])] = true
-			}
+func (x *storied) message(m *capture.Message) {
+	x.told.count(m)
+	switch b := m.Body.(type) {
+	case *handshake.ClientHello:
+		if m.Side == capture.Client {
+			x.randoms[string(b.Random[:])] = true
 		}
-		x.events(x.explainer.Explain(m))
+	case *handshake.ClientKeyExchange:
+		if len(b.EncryptedPreMaster) >= 8 {
+			x.randoms[string(b.EncryptedPreMaster[:8])] = true
+		}
 	}
+	x.events(x.explainer.Explain(m))
 }
 
 func (x *storied) events(es []event.Event) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"io"
 	"sync"
 	"time"
@@ -75,18 +74,15 @@ func newTeller(c *cli.Context, out renderer) *teller {
 // tell tells everything that r has. A capture that is cut short is told up to
 // the cut, and the *pcap.CutError returned.
 func (t *teller) tell(r *pcap.Reader) error {
-	for {
-		in, err := r.Next()
-		if err != nil {
-			if errors.Is(err, io.EOF) && !errors.As(err, new(*pcap.CutError)) {
-				return nil
-			}
-			return err
+	for in, err := range r.All() {
+		if err == nil {
+			err = t.feed(in)
 		}
-		if err := t.feed(in); err != nil {
+		if err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 func (t *teller) feed(in capture.Input) error {
