@@ -203,6 +203,18 @@ func TestPreMasterSecret(t *testing.T) {
 	same(t, "pre-master secret", want, all)
 	count(t, all, 1, func(m *handshake.ServerHello) bool { return m.HasEMS() })
 	count(t, all, 1, func(k *capture.Keyed) bool { return k.Label == "RSA" && bytes.Equal(k.Secret, r.secrets[0].Secret) })
+	// It is told before the message that it opens, also where that comes alone.
+	told := false
+	for _, m := range decode(t, &capture.Decoder{}, rechunk(r.inputs(0), 1)) {
+		switch b := m.Body.(type) {
+		case *capture.Keyed:
+			told = told || b.Label == "RSA"
+		case *handshake.ClientKeyExchange:
+			if !told {
+				t.Error("the line comes behind the message that it opens")
+			}
+		}
+	}
 	properties(t, &r)
 }
 
