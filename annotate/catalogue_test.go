@@ -190,8 +190,8 @@ func TestCite(t *testing.T) {
 
 // TestMatrixComplete: the code's table has each row with a verdict for each step.
 func TestMatrixComplete(t *testing.T) {
-	for flow, row := range matrix {
-		for i, v := range row {
+	for flow, kind := range kinds {
+		for i, v := range kind.verdicts {
 			if v == "" {
 				t.Errorf("%s: no verdict for step %s", flow, event.Steps[i])
 			}

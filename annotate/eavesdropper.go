@@ -66,23 +66,22 @@ func (x *Explainer) hiddenID(c *conn, f flow, s event.Step) string {
 	switch {
 	case f.id == "http":
 		return "hidden-plain"
-	case f.id == "opaque", f.id == "unknown", c.overUDP():
+	case f.bare, c.overUDP():
 		return ""
 	case s == event.Step1:
 		return "hidden-1"
 	case x.null(c) && (s == event.Step2 || s == event.Step6b || s == event.Step7 || s == event.Step8):
 		return "hidden-null"
 	}
-	resumed := f.id == "tls12-resumed-id" || f.id == "tls12-resumed-ticket" || f.id == "tls13-psk-dhe" || f.id == "tls13-psk" || f.id == "tls13-0rtt"
-	psk := f.id == "psk" || f.id == "psk-dhe"
+	before := f.resumed || f.agreed && !f.transport // the common secret is one that both had
 	switch s {
 	case event.Step2:
 		switch {
-		case resumed || psk:
+		case before:
 			return "hidden-2-old"
-		case f.lasting():
+		case f.lasting:
 			return "hidden-2-rsa"
-		case f.id == "tls12-dhe", f.id == "tls12-ecdhe":
+		case f.signed && !h.is13():
 			return "hidden-2-signed"
 		case h.is13():
 			return "hidden-2-tls13"
@@ -95,7 +94,7 @@ func (x *Explainer) hiddenID(c *conn, f flow, s event.Step) string {
 			return "hidden-3-tls13"
 		case f.id == "psk-dhe", h.is13() && h.sh.KeyShare() != nil:
 			return "hidden-3-fresh"
-		case resumed || psk:
+		case before:
 			return "hidden-nothing-sent"
 		}
 	case event.Step4a:
@@ -107,42 +106,42 @@ func (x *Explainer) hiddenID(c *conn, f flow, s event.Step) string {
 		}
 	case event.Step4b:
 		switch {
-		case f.transport():
+		case f.transport:
 			return "hidden-4b-rsa"
 		case f.kem:
 			return "hidden-4b-kem"
-		case f.id == "tls12-dhe", f.id == "tls12-ecdhe", f.id == "tls12-dh", f.id == "tls12-anonymous", f.id == "tls13-full", f.id == "tls13-hrr", f.id == "tls13-psk-dhe":
+		case f.fresh && !f.agreed, f.id == "tls12-dh":
 			return "hidden-4b-dhe"
-		case f.id == "psk-dhe":
+		case f.fresh:
 			return "hidden-4b-psk-dhe"
-		case resumed || psk:
+		case before:
 			return "hidden-4b-old"
 		}
 	case event.Step4c:
 		switch {
-		case f.transport():
+		case f.transport:
 			return "hidden-4c-rsa"
 		case f.kem:
 			return "hidden-4c-kem"
 		}
 	case event.Step5:
 		switch {
-		case f.transport():
+		case f.transport:
 			return "hidden-5-rsa"
 		case f.kem:
 			return "hidden-5-kem"
-		case f.id == "tls12-dhe", f.id == "tls12-ecdhe", f.id == "tls12-dh", f.id == "tls12-anonymous", f.id == "tls13-full", f.id == "tls13-hrr":
+		case f.fresh && !f.resumed && !f.agreed, f.id == "tls12-dh":
 			return "hidden-5-dhe"
-		case f.id == "tls12-resumed-ticket", f.id == "tls13-psk-dhe", f.id == "tls13-psk":
+		case f.resumed && !f.early && f.id != "tls12-resumed-id":
 			return "hidden-5-ticket"
-		case psk:
+		case f.agreed:
 			return "hidden-5-psk"
-		case f.id == "tls13-0rtt":
+		case f.early:
 			return "hidden-5-early"
 		}
 	case event.Step6a:
 		switch {
-		case f.lasting(), f.id == "tls12-resumed-ticket":
+		case f.lasting, f.id == "tls12-resumed-ticket":
 			return "hidden-6a-inside"
 		case f.kem:
 			return "hidden-6a-kem-inside"
@@ -169,27 +168,27 @@ func (x *Explainer) hiddenID(c *conn, f flow, s event.Step) string {
 // lesson is what a summary says to an eavesdropper of a connection that is encrypted.
 func (x *Explainer) lesson(c *conn) []event.Sentence {
 	h := c.main
-	a := x.args(c)
+	a, f := x.args(c), x.flow(c)
 	out := []event.Sentence{say("eavesdropper-sees", event.Clear, a.with("seen", x.eavesdropper(c)))}
 	switch {
 	case !h.is13() && h.resumed:
 		out = append(out, say("eavesdropper-later-resumed", event.Inferred, a))
 	case !h.is13() && handshake.SuiteKeyExchange(h.sh.CipherSuite) == handshake.KeyExchangeRSA:
 		out = append(out, say("eavesdropper-later-rsa", event.Inferred, a))
-	case x.flow(c).id == "tls12-dh":
+	case f.id == "tls12-dh":
 		out = append(out, say("eavesdropper-later-dh", event.Inferred, a))
-	case x.flow(c).id == "psk-rsa":
+	case f.id == "psk-rsa":
 		out = append(out, say("eavesdropper-later-rsa-psk", event.Inferred, a))
-	case x.flow(c).id == "psk", x.flow(c).id == "tls13-psk":
+	case f.id == "psk", f.id == "tls13-psk":
 		out = append(out, say("eavesdropper-later-psk", event.Inferred, a))
-	case x.flow(c).id == "tls13-0rtt":
+	case f.id == "tls13-0rtt":
 		out = append(out, say("eavesdropper-later-early", event.Inferred, a))
-	case x.flow(c).id == "psk-dhe", x.flow(c).id == "tls13-psk-dhe":
+	case f.id == "psk-dhe", f.id == "tls13-psk-dhe":
 		out = append(out, say("eavesdropper-later-psk-dhe", event.Inferred, a))
-	case x.flow(c).id != "other":
+	case f.id != "other":
 		out = append(out, say("eavesdropper-later-dhe", event.Inferred, a))
 	}
-	if h.is13() && h.announcedEarly() && x.flow(c).id != "tls13-0rtt" {
+	if h.is13() && h.announcedEarly() && f.id != "tls13-0rtt" {
 		out = append(out, say("eavesdropper-later-early-announced", event.Inferred, a))
 	}
 	return out

@@ -69,13 +69,7 @@ func (c *conn) fail(step event.Step, id, cause string, at where) {
 func (c *conn) through() bool { return c.firstData[0] && c.firstData[1] }
 
 // hasCertificate tells whether this connection's flow has a server certificate to check.
-func (x *Explainer) hasCertificate(c *conn) bool {
-	switch x.flow(c).id {
-	case "tls12-rsa", "psk-rsa", "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-mlkem", "tls13-hrr":
-		return true
-	}
-	return false
-}
+func (x *Explainer) hasCertificate(c *conn) bool { return x.flow(c).cert }
 
 // aboutCertificate tells whether an alert is one about a certificate (RFC 5246 7.2.2, RFC 8446 6.2).
 func aboutCertificate(desc uint8) bool {
@@ -192,7 +186,7 @@ func (x *Explainer) failByAlert(c *conn, al alert) {
 		x.failCertificate(c, al, cause)
 	case al.side == 1 && (h.requested || h.certSeen[0]) && (aboutCertificate(al.desc) || al.desc == 49 || al.desc == 116 || al.desc == 40):
 		c.fail(event.Step7, "step-7-failed", cause+"; this is the server's own check of the client's certificate, step 4a the other way round", al.at)
-	case al.side == 1 && f.transport() && h.cke != nil && !h.fin[1]:
+	case al.side == 1 && f.transport && h.cke != nil && !h.fin[1]:
 		c.fail(event.Step6a, "step-6a-failed", cause, al.at)
 	default:
 		c.fail(x.firstMissing(c), "step-failed", cause, al.at)
@@ -250,7 +244,7 @@ func (x *Explainer) mirroredFaults(c *conn) string {
 func (x *Explainer) firstMissing(c *conn) event.Step {
 	f := x.flow(c)
 	for _, s := range event.Steps[2:] {
-		if v := matrix[f.id][stepIndex(s)]; v == event.Absent || v == event.Inherited {
+		if v := f.verdict(s); v == event.Absent || v == event.Inherited {
 			continue
 		}
 		if s == event.Step4a && (c.main.fin[0] || c.main.cke != nil) {
@@ -485,7 +479,7 @@ func (x *Explainer) settleEnd(c *conn) {
 		x.failedStep(c)
 	case !byClient && c.dark[1] == 0 && !h.fin[1] && !h.ccs[1]:
 		cause := c.side(1) + " closed the connection without an alert"
-		if f := x.flow(c); f.transport() && h.cke != nil {
+		if f := x.flow(c); f.transport && h.cke != nil {
 			c.fail(event.Step6a, "step-6a-failed", cause, at)
 		} else {
 			c.fail(x.firstMissing(c), "step-failed", cause, at)

@@ -12,42 +12,17 @@ import (
 	"explainer/capture/handshake"
 )
 
-// A flow is a row of the truth table: what kind of connection this is.
+// A flow is what kind of connection this is: the row of the truth table, and what it is called here.
 type flow struct {
+	*kind
 	id    string // permanent
 	title string
 	kem   bool // the server makes the secret and encrypts it to the client (ML-KEM)
 	hrr   bool
 }
 
-// transport tells whether the client encrypts a secret with the server's lasting
-// RSA key: in the textbook's own way, or together with a pre-shared key.
-func (f flow) transport() bool { return f.id == "tls12-rsa" || f.id == "psk-rsa" }
-
-// matrix is the truth table: the verdict of each step (in the order of Steps)
-// in a connection that got through. Step 1 depends on the port and is decided by itself.
-var matrix = map[string][11]event.Verdict{
-	"tls12-rsa":            {event.AsTold, event.Unseen, event.AsTold, event.Unseen, event.Differently, event.AsTold, event.AsTold, event.Unseen, event.Differently, event.AsTold, event.Unseen},
-	"tls12-dhe":            {event.AsTold, event.Unseen, event.Differently, event.Unseen, event.Differently, event.Absent, event.Differently, event.Absent, event.Differently, event.AsTold, event.Unseen},
-	"tls12-ecdhe":          {event.AsTold, event.Unseen, event.Differently, event.Unseen, event.Differently, event.Absent, event.Differently, event.Absent, event.Differently, event.AsTold, event.Unseen},
-	"tls12-dh":             {event.AsTold, event.Unseen, event.AsTold, event.Unseen, event.Differently, event.Absent, event.Differently, event.Differently, event.Differently, event.AsTold, event.Unseen},
-	"tls12-resumed-id":     {event.AsTold, event.Inherited, event.Absent, event.Inherited, event.Absent, event.Absent, event.Absent, event.Absent, event.Differently, event.AsTold, event.Unseen},
-	"tls12-resumed-ticket": {event.AsTold, event.Inherited, event.Absent, event.Inherited, event.Absent, event.Absent, event.Differently, event.Differently, event.Differently, event.AsTold, event.Unseen},
-	"tls12-anonymous":      {event.AsTold, event.Absent, event.Differently, event.Absent, event.Differently, event.Absent, event.Differently, event.Absent, event.Differently, event.AsTold, event.Unseen},
-	"tls13-full":           {event.AsTold, event.Unseen, event.Differently, event.Unseen, event.Differently, event.Absent, event.Differently, event.Absent, event.Differently, event.AsTold, event.Unseen},
-	"tls13-mlkem":          {event.AsTold, event.Unseen, event.Differently, event.Unseen, event.Differently, event.Differently, event.Differently, event.Differently, event.Differently, event.AsTold, event.Unseen},
-	"tls13-hrr":            {event.AsTold, event.Unseen, event.Differently, event.Unseen, event.Differently, event.Absent, event.Differently, event.Absent, event.Differently, event.AsTold, event.Unseen},
-	"tls13-psk-dhe":        {event.AsTold, event.Inherited, event.Differently, event.Inherited, event.Differently, event.Absent, event.Differently, event.Absent, event.Differently, event.AsTold, event.Unseen},
-	"tls13-psk":            {event.AsTold, event.Inherited, event.Absent, event.Inherited, event.Absent, event.Absent, event.Differently, event.Absent, event.Differently, event.AsTold, event.Unseen},
-	"tls13-0rtt":           {event.AsTold, event.Inherited, event.Absent, event.Inherited, event.Absent, event.Absent, event.Differently, event.Absent, event.Differently, event.AsTold, event.Unseen},
-	"psk":                  {event.AsTold, event.Absent, event.Absent, event.Absent, event.Differently, event.Absent, event.Differently, event.Absent, event.Differently, event.AsTold, event.Unseen},
-	"psk-dhe":              {event.AsTold, event.Absent, event.Differently, event.Absent, event.Differently, event.Absent, event.Differently, event.Absent, event.Differently, event.AsTold, event.Unseen},
-	"psk-rsa":              {event.AsTold, event.Unseen, event.AsTold, event.Unseen, event.Differently, event.AsTold, event.AsTold, event.Unseen, event.Differently, event.AsTold, event.Unseen},
-	"http":                 {event.Differently, event.Absent, event.Absent, event.Absent, event.Absent, event.Absent, event.Absent, event.Absent, event.Absent, event.Absent, event.Absent},
-	"opaque":               {event.Differently, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown},
-	"other":                {event.AsTold, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Differently, event.AsTold, event.Unseen},
-	"unknown":              {event.AsTold, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown, event.Unknown},
-}
+// verdict is that of a step in a connection of this kind that got through.
+func (f flow) verdict(s event.Step) event.Verdict { return f.verdicts[stepIndex(s)] }
 
 func stepIndex(s event.Step) int {
 	for i, t := range event.Steps {
@@ -84,6 +59,12 @@ func ciphertextLen(group uint16) int {
 
 // flow finds the row of the truth table for a connection's first handshake.
 func (x *Explainer) flow(c *conn) flow {
+	f := x.named(c)
+	f.kind = kinds[f.id]
+	return f
+}
+
+func (x *Explainer) named(c *conn) flow {
 	switch {
 	case c.noTLS == "plain":
 		return flow{id: "http", title: "plain HTTP, no TLS"}
@@ -387,54 +368,38 @@ func (c *conn) wentOn() bool { return c.firstData[0] }
 // place in the order has passed.
 func (x *Explainer) reached(c *conn, f flow, s event.Step) bool {
 	h := c.main
-	switch f.id {
-	case "http", "opaque":
-		return true
-	case "unknown":
+	switch {
+	case f.id == "unknown":
 		return s == event.Step1
+	case f.bare:
+		return true
 	}
 	serverWentOn := h.fin[1] || c.data[1] > 0 || h.ccs[1] || c.firstData[1]
 	switch s {
 	case event.Step1:
 		return true
 	case event.Step2:
-		switch f.id {
-		case "tls12-rsa", "psk-rsa":
+		switch {
+		case f.transport:
 			return serverWentOn
-		case "tls12-dhe", "tls12-ecdhe":
+		case f.signed && h.is13():
+			st, _ := h.proved(proofServerCV)
+			return st != "" || c.dark[1] > 0
+		case f.signed:
 			return h.ske != nil
-		case "tls13-full", "tls13-mlkem", "tls13-hrr":
-			if st, _ := h.proved(proofServerCV); st != "" {
-				return true
-			}
-			return c.dark[1] > 0
 		}
 		return true
 	case event.Step3:
-		switch f.id {
-		case "tls12-rsa", "psk-rsa", "tls12-dhe", "tls12-ecdhe":
-			return h.certSeen[1]
-		}
-		return true
+		return !f.cert || h.is13() || h.certSeen[1]
 	case event.Step4a:
-		switch f.id {
-		case "tls12-rsa", "psk-rsa", "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-mlkem", "tls13-hrr":
-			return c.wentOn()
-		}
-		return true
+		return !f.cert || c.wentOn()
 	case event.Step4b, event.Step4c, event.Step5:
-		switch f.id {
-		case "tls12-rsa", "psk-rsa", "tls12-dhe", "tls12-ecdhe", "tls12-dh", "tls12-anonymous":
-			return h.cke != nil
-		case "psk", "psk-dhe":
-			return h.is13() || h.cke != nil
-		}
-		return true
+		return h.is13() || h.cke != nil || !f.exchange && !f.agreed
 	case event.Step6a:
 		switch {
-		case f.lasting():
+		case f.lasting:
 			return serverWentOn
-		case f.id == "tls12-dhe", f.id == "tls12-ecdhe", f.id == "tls12-anonymous":
+		case f.fresh && f.exchange:
 			return h.cke != nil
 		case f.kem:
 			return h.fin[0] || c.firstData[0] || c.opened[0] || c.dark[0] > 0
@@ -459,7 +424,7 @@ func (x *Explainer) row(c *conn, s event.Step) event.Row {
 
 func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 	f := x.flow(c)
-	r := event.Row{Step: s, Verdict: matrix[f.id][stepIndex(s)]}
+	r := event.Row{Step: s, Verdict: f.verdict(s)}
 	a := x.args(c)
 	if c.failure != nil && c.failure.step == s {
 		r.Verdict = event.Failed
@@ -556,32 +521,35 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 			return r
 		}
 	}
-	if (s == event.Step4b || s == event.Step5) && matrix[f.id][stepIndex(s)] == event.Differently && a["clientshare"] == "" && needsShare(f) {
+	if (s == event.Step4b || s == event.Step5) && f.verdict(s) == event.Differently && a["clientshare"] == "" && f.share {
 		r.Verdict, r.Says = event.Unknown, say("step-hidden", event.None, a.with("reason", "the client's share for this group is not in the capture"))
 		return r
 	}
-	switch s {
-	case event.Step1:
+	switch cell, ok := f.cells[s]; {
+	case ok:
+		r.Says, r.Packets = say(cell.says, cell.how, a), c.placed(cell.at)
+	case s == event.Step1:
 		x.row1(c, f, a, &r)
-	case event.Step2:
+	case s == event.Step2:
 		x.row2(c, f, a, &r)
-	case event.Step3:
+	case s == event.Step3:
 		x.row3(c, f, a, &r)
-	case event.Step4a:
+	case s == event.Step4a:
 		x.row4a(c, f, a, &r)
-	case event.Step4b:
+	case s == event.Step4b:
 		x.row4b(c, f, a, &r)
-	case event.Step4c:
+	case s == event.Step4c:
 		x.row4c(c, f, a, &r)
-	case event.Step5:
-		x.row5(c, f, a, &r)
-	case event.Step6a:
+	case s == event.Step5:
+		r.Packets = c.main.at.of("ch").packets()
+		x.rowOther(c, f, a, &r)
+	case s == event.Step6a:
 		x.row6a(c, f, a, &r)
-	case event.Step6b:
+	case s == event.Step6b:
 		x.row6b(c, f, a, &r)
-	case event.Step7:
+	case s == event.Step7:
 		x.row7(c, f, a, &r)
-	case event.Step8:
+	case s == event.Step8:
 		x.row8(c, f, a, &r)
 	}
 	r.Proofs = x.stepProofs(c, f, s)
@@ -665,63 +633,40 @@ func (c *conn) serverFirst() bool {
 	return c.spoke == 2
 }
 
-// needsShare tells whether the client's key share stands in a ClientHello of this flow.
-func needsShare(f flow) bool {
-	switch f.id {
-	case "tls13-full", "tls13-hrr", "tls13-mlkem", "tls13-psk-dhe":
-		return true
-	}
-	return false
-}
-
 // stepProofs are the proofs that carry a step.
 func (x *Explainer) stepProofs(c *conn, f flow, s event.Step) []event.RowProof {
 	h := c.main
 	switch s {
 	case event.Step2:
-		switch f.id {
-		case "tls12-rsa", "psk-rsa", "tls12-dh":
-			return h.rowProofs(proofServerFin)
-		case "tls12-dhe", "tls12-ecdhe":
-			return h.rowProofs(proofSKE)
-		case "tls13-full", "tls13-mlkem", "tls13-hrr":
-			return h.rowProofs(proofServerCV, proofServerFin)
-		}
-		return h.rowProofs(proofServerFin, proofResumed)
+		return h.rowProofs(f.speaks...)
 	case event.Step3:
 		return h.rowProofs(proofLeaf)
 	case event.Step4a:
 		return h.rowProofs(proofServerLinks)
 	case event.Step4b:
-		if f.transport() {
+		if f.transport {
 			return h.rowProofs(proofRSAVersion, proofRSAMaster)
 		}
 	case event.Step4c:
-		if f.transport() {
+		if f.transport {
 			return h.rowProofs(h.blockProof())
 		}
 	case event.Step5:
-		if f.transport() {
+		if f.transport {
 			return h.rowProofs(h.blockProof(), proofClientFin)
 		}
-		if f.id == "tls13-0rtt" {
+		if f.early {
 			return h.rowProofs(proofEarlyFirst)
 		}
 	case event.Step6a:
-		if f.lasting() {
+		if f.lasting {
 			return h.rowProofs(proofServerFin)
 		}
 		if f.kem {
 			return h.rowProofs(proofClientFin)
 		}
 	case event.Step6b:
-		switch f.id {
-		case "tls12-dhe", "tls12-ecdhe", "tls12-dh", "tls12-anonymous", "psk", "psk-dhe", "tls12-resumed-id", "tls12-resumed-ticket", "other":
-			return h.rowProofs(proofServerFin, proofClientFin)
-		case "tls12-rsa", "psk-rsa":
-			return nil
-		}
-		return h.rowProofs(proofServerFin)
+		return h.rowProofs(f.seals...)
 	case event.Step7:
 		if h.has(proofServerRecords) {
 			return h.rowProofs(proofServerRecords)
@@ -812,15 +757,15 @@ func (x *Explainer) row2(c *conn, f flow, a args, r *event.Row) {
 		}
 		return plain
 	}
-	switch f.id {
-	case "tls12-rsa", "psk-rsa":
+	switch {
+	case f.transport:
 		state, reason := h.proved(proofServerFin)
 		r.Packets = h.at.of("sfin").packets()
 		switch state {
 		case event.Proven:
 			if !h.linked() {
 				id := "step-2-rsa-finished"
-				if f.id == "psk-rsa" {
+				if f.agreed {
 					id = "step-2-rsa-psk-finished"
 				}
 				r.Says = say(id, event.Inferred, a)
@@ -832,7 +777,7 @@ func (x *Explainer) row2(c *conn, f flow, a args, r *event.Row) {
 		default:
 			r.Verdict, r.Says = event.Unknown, say("step-2-rsa-unchecked", event.None, a.with("reason", or(reason, c.hiddenReason())))
 		}
-	case "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-mlkem", "tls13-hrr":
+	case f.signed:
 		id, where, plain, own := proofSKE, "ske", "step-2-ske-proven", "step-2-minted-ske-proven"
 		if h.is13() {
 			id, where, plain, own = proofServerCV, "cv", "step-2-cv-proven", "step-2-minted-cv-proven"
@@ -855,7 +800,7 @@ func (x *Explainer) row2(c *conn, f flow, a args, r *event.Row) {
 		default:
 			r.Verdict, r.Says = event.Unknown, say("step-2-hidden", event.None, a)
 		}
-	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk-dhe", "tls13-psk", "tls13-0rtt":
+	case f.resumed:
 		r.Packets = h.at.of("sfin").packets()
 		fin, _ := h.proved(proofServerFin)
 		old, _ := h.proved(proofResumed)
@@ -867,10 +812,6 @@ func (x *Explainer) row2(c *conn, f flow, a args, r *event.Row) {
 		default:
 			r.Says = say("step-2-inherited", event.Inferred, a)
 		}
-	case "tls12-anonymous":
-		r.Says = say("step-2-anonymous", event.Clear, a)
-	case "psk", "psk-dhe":
-		r.Says = say("step-2-psk", event.Inferred, a)
 	default:
 		x.rowOther(c, f, a, r)
 	}
@@ -917,8 +858,8 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *event.Row) {
 		r.Says = say(id, c.seen(), a)
 		return
 	}
-	switch f.id {
-	case "tls12-rsa", "psk-rsa":
+	switch {
+	case f.transport:
 		id := "step-3-rsa"
 		switch {
 		case minted && h.cke == nil:
@@ -929,7 +870,7 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *event.Row) {
 			id = "step-3-rsa-unused"
 		}
 		r.Says = say(id, how, a)
-	case "tls12-dhe", "tls12-ecdhe":
+	case f.signed && !h.is13():
 		id := "step-3-dhe"
 		if minted {
 			id = "step-3-minted-dhe"
@@ -941,7 +882,7 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *event.Row) {
 			id = "step-3-dhe-half"
 		}
 		r.Says = say(id, how, a)
-	case "tls13-full", "tls13-hrr", "tls13-mlkem":
+	case f.signed:
 		stem := "tls13"
 		if f.kem {
 			stem = "mlkem"
@@ -961,28 +902,13 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *event.Row) {
 			r.Packets = span(h.at.of("sh"), h.at.of("cert"))
 			r.Says = say("step-3-"+stem, event.Decrypted, a)
 		}
-	case "tls12-anonymous":
-		r.Packets = h.at.of("ske").packets()
-		r.Says = say("step-3-anonymous", how, a)
-	case "tls13-psk-dhe":
+	case f.resumed && f.fresh:
 		r.Packets = h.at.of("sh").packets()
 		id := "step-3-psk-dhe"
 		if f.kem {
 			id = "step-3-psk-mlkem"
 		}
 		r.Says = say(id, how, a)
-	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk":
-		r.Says = say("step-3-absent-resumed", event.Inferred, a)
-	case "tls13-0rtt":
-		r.Says = say("step-3-absent-early", event.Clear, a)
-	case "psk":
-		r.Says = say("step-3-absent-psk", event.Inferred, a)
-	case "psk-dhe":
-		r.Packets = h.at.of("ske").packets()
-		if h.is13() {
-			r.Packets = h.at.of("sh").packets()
-		}
-		r.Says = say("step-3-psk-external", event.Clear, a)
 	default:
 		if f.id == "other" && h.leaf[1] != nil {
 			r.Says = say("step-3-other", how, a)
@@ -1004,8 +930,8 @@ func span(a, b where) *event.Packets {
 
 func (x *Explainer) row4a(c *conn, f flow, a args, r *event.Row) {
 	h := c.main
-	switch f.id {
-	case "tls12-rsa", "psk-rsa", "tls12-dhe", "tls12-ecdhe", "tls12-dh", "tls13-full", "tls13-mlkem", "tls13-hrr":
+	switch {
+	case f.cert:
 		r.Packets = c.at.of("data0").packets()
 		ske, _ := h.proved(proofSKE)
 		cv, _ := h.proved(proofServerCV)
@@ -1036,12 +962,8 @@ func (x *Explainer) row4a(c *conn, f flow, a args, r *event.Row) {
 		default:
 			r.Says = say("step-4a-unseen", event.Inferred, a)
 		}
-	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk-dhe", "tls13-psk", "tls13-0rtt":
+	case f.resumed:
 		r.Says = x.behind(c, h, a)
-	case "tls12-anonymous":
-		r.Says = say("step-4a-anonymous", event.Clear, a)
-	case "psk", "psk-dhe":
-		r.Says = say("step-4a-psk", event.Inferred, a)
 	default:
 		x.rowOther(c, f, a, r)
 	}
@@ -1080,41 +1002,27 @@ func (x *Explainer) row4b(c *conn, f flow, a args, r *event.Row) {
 	if h.is13() {
 		r.Packets = h.at.of("ch").packets()
 	}
-	switch f.id {
-	case "tls12-rsa", "psk-rsa":
-		if s, _ := h.proved(h.blockProof()); f.id == "psk-rsa" {
-			r.Says = say("step-4b-rsa-psk", event.Inferred, a)
-		} else if s == event.Proven {
-			r.Says = say(h.keyedID("step-4b-rsa-proven", "step-4b-rsa-key"), event.Recomputed, a)
-		} else {
-			r.Says = say("step-4b-rsa", event.Inferred, a)
+	switch {
+	case f.transport:
+		id, how := "step-4b-rsa", event.Inferred
+		if s, _ := h.proved(h.blockProof()); s == event.Proven {
+			id, how = h.keyedID("step-4b-rsa-proven", "step-4b-rsa-key"), event.Recomputed
 		}
-	case "tls12-dhe", "tls12-ecdhe", "tls12-anonymous":
-		r.Says = say("step-4b-dhe", event.Inferred, a)
-	case "tls13-full":
-		r.Says = say("step-4b-tls13", event.Inferred, a)
-	case "tls13-hrr":
+		r.Says = say(id, how, a)
+	case f.id == "tls13-hrr":
 		r.Packets = span(h.at.of("ch1"), h.at.of("ch"))
 		id := "step-4b-hrr"
 		if h.sh != nil && h.sh.KeyShare() != nil && shareOf(h.ch1, h.sh.KeyShare().Group) != nil {
 			id = "step-4b-hrr-cookie"
 		}
 		r.Says = say(id, event.Inferred, a)
-	case "tls13-mlkem":
-		r.Packets = h.at.of("sh").packets()
-		r.Says = say("step-4b-mlkem", event.Inferred, a)
-	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk":
-		r.Packets = h.at.of("ch").packets()
-		r.Says = say("step-4b-absent-resumed", event.Inferred, a)
-	case "tls13-psk-dhe":
+	case f.resumed:
 		id := "step-4b-psk-dhe"
 		if f.kem {
 			id = "step-4b-psk-mlkem"
 		}
 		r.Says = say(id, event.Inferred, a)
-	case "tls13-0rtt":
-		r.Says = say("step-4b-absent-early", event.Inferred, a)
-	case "psk", "psk-dhe":
+	case f.agreed:
 		id := "step-4b-external"
 		if a["group"] != "" {
 			id = "step-4b-external-dhe"
@@ -1127,13 +1035,8 @@ func (x *Explainer) row4b(c *conn, f flow, a args, r *event.Row) {
 
 func (x *Explainer) row4c(c *conn, f flow, a args, r *event.Row) {
 	h := c.main
-	if f.id == "tls13-psk-dhe" && f.kem {
-		r.Packets = h.at.of("sh").packets()
-		r.Verdict, r.Says = event.Differently, say("step-4c-mlkem", event.Inferred, a)
-		return
-	}
-	switch f.id {
-	case "tls12-rsa", "psk-rsa":
+	switch {
+	case f.transport:
 		r.Packets = h.at.of("cke").packets()
 		switch s, reason := h.proved(h.blockProof()); s {
 		case event.Proven:
@@ -1143,67 +1046,17 @@ func (x *Explainer) row4c(c *conn, f flow, a args, r *event.Row) {
 		default:
 			r.Says = say("step-4c-rsa", event.Inferred, a)
 		}
-	case "tls13-mlkem":
+	case f.kem:
 		r.Packets = h.at.of("sh").packets()
-		r.Says = say("step-4c-mlkem", event.Inferred, a)
-	case "tls12-dhe", "tls12-ecdhe", "tls13-full", "tls13-hrr":
+		r.Verdict, r.Says = event.Differently, say("step-4c-mlkem", event.Inferred, a)
+	case f.resumed:
+		r.Says = say("step-4c-absent-resumed", event.Inferred, a)
+	case f.signed:
 		id := "step-4c-absent-dhe"
 		if h.rawLeaf(1) {
 			id = "step-4c-absent-anonymous" // there is no certificate to speak of
 		}
 		r.Says = say(id, event.Inferred, a)
-	case "tls12-anonymous":
-		r.Says = say("step-4c-absent-anonymous", event.Inferred, a)
-	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk", "tls13-psk-dhe", "tls13-0rtt":
-		r.Says = say("step-4c-absent-resumed", event.Inferred, a)
-	case "psk", "psk-dhe":
-		r.Says = say("step-4c-absent-psk", event.Inferred, a)
-	default:
-		x.rowOther(c, f, a, r)
-	}
-}
-
-func (x *Explainer) row5(c *conn, f flow, a args, r *event.Row) {
-	h := c.main
-	r.Packets = h.at.of("ch").packets()
-	switch f.id {
-	case "tls12-rsa", "psk-rsa":
-		r.Packets = h.at.of("cke").packets()
-		id := "step-5-rsa"
-		if f.id == "psk-rsa" {
-			id = "step-5-rsa-psk"
-		}
-		r.Says = say(id, event.Clear, a)
-	case "tls12-dhe", "tls12-ecdhe", "tls12-anonymous":
-		r.Packets = h.at.of("cke").packets()
-		r.Says = say("step-5-dhe", event.Clear, a)
-	case "tls13-full":
-		r.Says = say("step-5-tls13", event.Clear, a)
-	case "tls13-hrr":
-		r.Says = say("step-5-hrr", event.Clear, a)
-	case "tls13-mlkem":
-		r.Packets = span(h.at.of("ch"), h.at.of("sh"))
-		r.Says = say("step-5-mlkem", event.Clear, a)
-	case "tls12-resumed-id":
-		r.Says = say("step-5-absent-id", event.Clear, a)
-	case "tls12-resumed-ticket":
-		r.Says = say("step-5-ticket", event.Inferred, a)
-	case "tls13-psk-dhe":
-		r.Says = say("step-5-psk-dhe", event.Clear, a)
-	case "tls13-psk":
-		r.Says = say("step-5-psk", event.Clear, a)
-	case "tls13-0rtt":
-		r.Packets = span(h.at.of("ch"), c.at.of("early"))
-		r.Says = say("step-5-early", event.Clear, a)
-	case "psk", "psk-dhe":
-		if !h.is13() {
-			r.Packets = h.at.of("cke").packets()
-		}
-		id := "step-5-external"
-		if f.id == "psk-dhe" {
-			id = "step-5-external-dhe"
-		}
-		r.Says = say(id, event.Clear, a)
 	default:
 		x.rowOther(c, f, a, r)
 	}
@@ -1212,13 +1065,13 @@ func (x *Explainer) row5(c *conn, f flow, a args, r *event.Row) {
 func (x *Explainer) row6a(c *conn, f flow, a args, r *event.Row) {
 	h := c.main
 	switch {
-	case f.transport():
+	case f.transport:
 		r.Packets = h.at.of("sfin").packets()
 		switch state, reason := h.proved(proofServerFin); state {
 		case event.Proven:
 			if !h.linked() {
 				id := "step-6a-rsa-finished"
-				if f.id == "psk-rsa" {
+				if f.agreed {
 					id = "step-6a-rsa-psk-finished"
 				}
 				r.Says = say(id, event.Inferred, a)
@@ -1230,7 +1083,7 @@ func (x *Explainer) row6a(c *conn, f flow, a args, r *event.Row) {
 		default:
 			r.Verdict, r.Says = event.Unknown, say("step-6a-rsa-unchecked", event.None, a.with("reason", or(reason, c.hiddenReason())))
 		}
-	case f.id == "tls13-mlkem", f.id == "tls13-psk-dhe" && f.kem:
+	case f.kem && f.share:
 		r.Verdict = event.Differently
 		r.Packets = h.at.of("cfin").packets()
 		if c.sealed13() {
@@ -1242,7 +1095,7 @@ func (x *Explainer) row6a(c *conn, f flow, a args, r *event.Row) {
 			id = "step-6a-mlkem-proven"
 		}
 		r.Says = say(id, event.Inferred, a)
-	case f.id == "tls12-dhe", f.id == "tls12-ecdhe", f.id == "tls13-full", f.id == "tls13-hrr":
+	case f.signed:
 		id := "step-6a-absent-dhe"
 		ske, _ := h.proved(proofSKE)
 		cv, _ := h.proved(proofServerCV)
@@ -1250,15 +1103,7 @@ func (x *Explainer) row6a(c *conn, f flow, a args, r *event.Row) {
 			id = "step-6a-absent-unproven"
 		}
 		r.Says = say(id, event.Inferred, a)
-	case f.id == "tls12-anonymous":
-		r.Says = say("step-6a-absent-anonymous", event.Inferred, a)
-	case f.id == "psk", f.id == "psk-dhe":
-		r.Says = say("step-6a-absent-psk", event.Inferred, a)
-	case f.id == "tls12-resumed-id":
-		r.Says = say("step-6a-absent-resumed", event.Inferred, a)
-	case f.id == "tls12-resumed-ticket":
-		r.Says = say("step-6a-ticket", event.Inferred, a)
-	case f.id == "tls13-psk-dhe", f.id == "tls13-psk", f.id == "tls13-0rtt":
+	case f.resumed:
 		r.Says = say("step-6a-absent-ticket13", event.Inferred, a)
 	default:
 		x.rowOther(c, f, a, r)
@@ -1269,13 +1114,13 @@ func (x *Explainer) row6b(c *conn, f flow, a args, r *event.Row) {
 	h := c.main
 	r.Packets = h.at.of("6b").packets()
 	switch {
-	case f.id == "http" || f.id == "opaque" || f.id == "unknown":
+	case f.bare:
 		x.rowOther(c, f, a, r)
 	case x.null(c):
 		r.Verdict, r.Says = event.Absent, say("step-6b-null", event.Clear, a)
 	case h.suite() == nil:
 		r.Says = say("step-6b-unknown-suite", event.Inferred, a)
-	case f.id == "tls13-0rtt":
+	case f.early:
 		r.Says = say("step-6b-early", c.encrypted(), a)
 	case h.is13() && c.early:
 		r.Says = say("step-6b-tls13-after-early", c.encrypted(), a)
@@ -1316,7 +1161,7 @@ func (x *Explainer) row7(c *conn, f flow, a args, r *event.Row) {
 		r.Says = say("step-7-plain-none", event.Clear, a)
 	case f.id == "http":
 		r.Says = say("step-7-plain", event.Clear, a)
-	case f.id == "opaque" || f.id == "unknown":
+	case f.bare:
 		x.rowOther(c, f, a, r)
 	case x.null(c):
 		r.Verdict, r.Says = event.Differently, say("step-7-null", event.Clear, a)
@@ -1336,7 +1181,7 @@ func (x *Explainer) row8(c *conn, f flow, a args, r *event.Row) {
 	switch {
 	case f.id == "http":
 		r.Says = say("step-8-plain", event.Clear, a)
-	case f.id == "opaque" || f.id == "unknown":
+	case f.bare:
 		x.rowOther(c, f, a, r)
 	case x.null(c):
 		r.Verdict, r.Says = event.Absent, say("step-8-null", event.Clear, a)

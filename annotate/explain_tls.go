@@ -522,9 +522,9 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *event.Event, b *handshake.
 		}
 	}
 	x.emit(c, *e)
-	switch f.id {
-	case "other":
-	case "tls13-psk-dhe", "tls13-psk", "psk", "psk-dhe":
+	switch {
+	case f.id == "other":
+	case f.resumed && !f.early, f.agreed:
 		if !h.earlyOpen() {
 			x.pskSteps(c)
 		}
@@ -820,22 +820,22 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e event.Event, b *h
 		x.emit(c, e)
 		return
 	}
-	if f.id == "psk" || f.id == "psk-dhe" {
+	if f.agreed && !f.transport {
 		for _, s := range []event.Step{event.Step2, event.Step3, event.Step4a} {
 			x.step(c, s)
 		}
 	}
 	x.step(c, event.Step4b)
-	if f.transport() {
+	if f.transport {
 		x.step(c, event.Step4c)
 	}
 	x.mark(c, &e, event.Step5)
 	x.retry(c, h, &e)
 	x.emit(c, e)
-	if !f.transport() {
+	if !f.transport {
 		x.step(c, event.Step4c)
 	}
-	if !f.lasting() {
+	if !f.lasting {
 		x.step(c, event.Step6a)
 	}
 }
@@ -870,7 +870,7 @@ func (x *Explainer) tellFinished(c *conn, h *hands, e event.Event, a args, side 
 	if h != c.main {
 		return
 	}
-	if side == 1 && f.lasting() {
+	if side == 1 && f.lasting {
 		x.step(c, event.Step2)
 		x.step(c, event.Step6a)
 	}
@@ -1235,7 +1235,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		// suite that nobody knows.
 		x.emit(c, e)
 		x.sealedSteps(c)
-		if side == 1 && h == c.main && h.finSealed[1] && x.flow(c).lasting() {
+		if side == 1 && h == c.main && h.finSealed[1] && x.flow(c).lasting {
 			x.step(c, event.Step2)
 			x.step(c, event.Step6a)
 		}

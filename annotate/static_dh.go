@@ -7,10 +7,6 @@ import "explainer/annotate/event"
 // and no ServerKeyExchange is sent (RFC 5246 7.4.3). These suites were rarely used,
 // and TLS 1.3 has none of them.
 
-// lasting tells whether the server needs the private key of its certificate to get
-// at the common secret, so that its Finished shows that it has it.
-func (f flow) lasting() bool { return f.transport() || f.id == "tls12-dh" }
-
 // rowStaticDH tells a step of such a connection.
 func (x *Explainer) rowStaticDH(c *conn, a args, r *event.Row) {
 	h := c.main

@@ -93,10 +93,7 @@ func (x *Explainer) tallyOf(c *conn) *event.Tally {
 	if c.tally.agreed != 0 {
 		t.Agreed = at(c.tally.agreed).Format(time.RFC3339Nano)
 	}
-	switch f.id {
-	case "tls12-resumed-id", "tls12-resumed-ticket", "tls13-psk-dhe", "tls13-psk", "tls13-0rtt":
-		t.Resumed = true
-	}
+	t.Resumed = f.resumed
 	for _, u := range x.unopened(c) {
 		if i := slices.IndexFunc(t.Why, func(w event.Why) bool { return w.Reason == u.Reason }); i >= 0 {
 			t.Why[i].Records += u.Records

@@ -1,0 +1,253 @@
+package annotate
+
+import (
+	"strings"
+
+	"explainer/annotate/event"
+)
+
+// A kind is a row of the truth table: what is so of every connection of this kind.
+type kind struct {
+	verdicts [11]event.Verdict // of each step, in the order of event.Steps, in a connection that got through; step 1 depends on the port and is decided by itself
+	cells    map[event.Step]cell
+
+	cert      bool // the server shows a certificate, or a bare public key
+	transport bool // the client encrypts a secret with the server's lasting RSA key
+	lasting   bool // the server needs the private key of its certificate to get at the common secret, so that its Finished shows that it has it
+	signed    bool // the server signs for this connection
+	fresh     bool // both sides make key pairs for this connection, of which the public halves pass
+	resumed   bool // the common secret is one of an earlier connection
+	early     bool // data of the client came before the server had answered
+	agreed    bool // it is one that both were given otherwise
+	share     bool // the client's public half stands in its ClientHello
+	exchange  bool // a ClientKeyExchange carries what the client says for it
+	bare      bool // there is no handshake of TLS here, or none that can be read
+
+	speaks []string // the proofs of step 2: who has the server's key
+	seals  []string // and of step 6b
+}
+
+// A cell is the sentence of a step that is the same for all of a kind. Where there
+// is a choice, the step has none, and its function chooses.
+type cell struct {
+	says string
+	how  event.Evidence
+	at   string // places of the messages that carry it, in order
+}
+
+const (
+	told, unseen, other = event.AsTold, event.Unseen, event.Differently
+	absent, inherited   = event.Absent, event.Inherited
+	unknown             = event.Unknown
+)
+
+var (
+	bothFinished   = []string{proofServerFin, proofClientFin}
+	serverFinished = []string{proofServerFin}
+)
+
+// kinds is the truth table. The IDs are permanent.
+var kinds = map[string]*kind{
+	"tls12-rsa": {
+		verdicts: [11]event.Verdict{told, unseen, told, unseen, other, told, told, unseen, other, told, unseen},
+		cert:     true, transport: true, lasting: true, exchange: true,
+		speaks: serverFinished,
+		cells: map[event.Step]cell{
+			event.Step5: {"step-5-rsa", event.Clear, "cke"},
+		},
+	},
+	"psk-rsa": {
+		verdicts: [11]event.Verdict{told, unseen, told, unseen, other, told, told, unseen, other, told, unseen},
+		cert:     true, transport: true, lasting: true, exchange: true, agreed: true,
+		speaks: serverFinished,
+		cells: map[event.Step]cell{
+			event.Step4b: {"step-4b-rsa-psk", event.Inferred, "cke"},
+			event.Step5:  {"step-5-rsa-psk", event.Clear, "cke"},
+		},
+	},
+	"tls12-dhe":   ephemeral12,
+	"tls12-ecdhe": ephemeral12,
+	"tls12-dh": {
+		verdicts: [11]event.Verdict{told, unseen, told, unseen, other, absent, other, other, other, told, unseen},
+		cert:     true, lasting: true, exchange: true,
+		speaks: serverFinished, seals: bothFinished,
+	},
+	"tls12-anonymous": {
+		verdicts: [11]event.Verdict{told, absent, other, absent, other, absent, other, absent, other, told, unseen},
+		fresh:    true, exchange: true,
+		speaks: []string{proofServerFin, proofResumed}, seals: bothFinished,
+		cells: map[event.Step]cell{
+			event.Step2:  {"step-2-anonymous", event.Clear, ""},
+			event.Step3:  {"step-3-anonymous", event.Clear, "ske"},
+			event.Step4a: {"step-4a-anonymous", event.Clear, ""},
+			event.Step4b: {"step-4b-dhe", event.Inferred, "cke"},
+			event.Step4c: {"step-4c-absent-anonymous", event.Inferred, ""},
+			event.Step5:  {"step-5-dhe", event.Clear, "cke"},
+			event.Step6a: {"step-6a-absent-anonymous", event.Inferred, ""},
+		},
+	},
+	"tls12-resumed-id": {
+		verdicts: [11]event.Verdict{told, inherited, absent, inherited, absent, absent, absent, absent, other, told, unseen},
+		resumed:  true,
+		speaks:   []string{proofServerFin, proofResumed}, seals: bothFinished,
+		cells: map[event.Step]cell{
+			event.Step3:  {"step-3-absent-resumed", event.Inferred, "cert"},
+			event.Step4b: {"step-4b-absent-resumed", event.Inferred, "ch"},
+			event.Step4c: {"step-4c-absent-resumed", event.Inferred, ""},
+			event.Step5:  {"step-5-absent-id", event.Clear, "ch"},
+			event.Step6a: {"step-6a-absent-resumed", event.Inferred, ""},
+		},
+	},
+	"tls12-resumed-ticket": {
+		verdicts: [11]event.Verdict{told, inherited, absent, inherited, absent, absent, other, other, other, told, unseen},
+		resumed:  true,
+		speaks:   []string{proofServerFin, proofResumed}, seals: bothFinished,
+		cells: map[event.Step]cell{
+			event.Step3:  {"step-3-absent-resumed", event.Inferred, "cert"},
+			event.Step4b: {"step-4b-absent-resumed", event.Inferred, "ch"},
+			event.Step4c: {"step-4c-absent-resumed", event.Inferred, ""},
+			event.Step5:  {"step-5-ticket", event.Inferred, "ch"},
+			event.Step6a: {"step-6a-ticket", event.Inferred, ""},
+		},
+	},
+	"tls13-full": {
+		verdicts: [11]event.Verdict{told, unseen, other, unseen, other, absent, other, absent, other, told, unseen},
+		cert:     true, signed: true, fresh: true, share: true,
+		speaks: []string{proofServerCV, proofServerFin}, seals: serverFinished,
+		cells: map[event.Step]cell{
+			event.Step4b: {"step-4b-tls13", event.Inferred, "ch"},
+			event.Step5:  {"step-5-tls13", event.Clear, "ch"},
+		},
+	},
+	"tls13-mlkem": {
+		verdicts: [11]event.Verdict{told, unseen, other, unseen, other, other, other, other, other, told, unseen},
+		cert:     true, signed: true, fresh: true, share: true,
+		speaks: []string{proofServerCV, proofServerFin}, seals: serverFinished,
+		cells: map[event.Step]cell{
+			event.Step4b: {"step-4b-mlkem", event.Inferred, "sh"},
+			event.Step4c: {"step-4c-mlkem", event.Inferred, "sh"},
+			event.Step5:  {"step-5-mlkem", event.Clear, "ch sh"},
+		},
+	},
+	"tls13-hrr": {
+		verdicts: [11]event.Verdict{told, unseen, other, unseen, other, absent, other, absent, other, told, unseen},
+		cert:     true, signed: true, fresh: true, share: true,
+		speaks: []string{proofServerCV, proofServerFin}, seals: serverFinished,
+		cells: map[event.Step]cell{
+			event.Step5: {"step-5-hrr", event.Clear, "ch"},
+		},
+	},
+	"tls13-psk-dhe": {
+		verdicts: [11]event.Verdict{told, inherited, other, inherited, other, absent, other, absent, other, told, unseen},
+		resumed:  true, fresh: true, share: true,
+		speaks: []string{proofServerFin, proofResumed}, seals: serverFinished,
+		cells: map[event.Step]cell{
+			event.Step5: {"step-5-psk-dhe", event.Clear, "ch"},
+		},
+	},
+	"tls13-psk": {
+		verdicts: [11]event.Verdict{told, inherited, absent, inherited, absent, absent, other, absent, other, told, unseen},
+		resumed:  true,
+		speaks:   []string{proofServerFin, proofResumed}, seals: serverFinished,
+		cells: map[event.Step]cell{
+			event.Step3:  {"step-3-absent-resumed", event.Inferred, "cert"},
+			event.Step4b: {"step-4b-absent-resumed", event.Inferred, "ch"},
+			event.Step4c: {"step-4c-absent-resumed", event.Inferred, ""},
+			event.Step5:  {"step-5-psk", event.Clear, "ch"},
+			event.Step6a: {"step-6a-absent-ticket13", event.Inferred, ""},
+		},
+	},
+	"tls13-0rtt": {
+		verdicts: [11]event.Verdict{told, inherited, absent, inherited, absent, absent, other, absent, other, told, unseen},
+		resumed:  true, early: true,
+		speaks: []string{proofServerFin, proofResumed}, seals: serverFinished,
+		cells: map[event.Step]cell{
+			event.Step3:  {"step-3-absent-early", event.Clear, "cert"},
+			event.Step4b: {"step-4b-absent-early", event.Inferred, "ch"},
+			event.Step4c: {"step-4c-absent-resumed", event.Inferred, ""},
+			event.Step5:  {"step-5-early", event.Clear, "ch early"},
+			event.Step6a: {"step-6a-absent-ticket13", event.Inferred, ""},
+		},
+	},
+	"psk": {
+		verdicts: [11]event.Verdict{told, absent, absent, absent, other, absent, other, absent, other, told, unseen},
+		agreed:   true,
+		speaks:   []string{proofServerFin, proofResumed}, seals: bothFinished,
+		cells: map[event.Step]cell{
+			event.Step2:  {"step-2-psk", event.Inferred, ""},
+			event.Step3:  {"step-3-absent-psk", event.Inferred, "cert"},
+			event.Step4a: {"step-4a-psk", event.Inferred, ""},
+			event.Step4c: {"step-4c-absent-psk", event.Inferred, ""},
+			event.Step5:  {"step-5-external", event.Clear, "client"},
+			event.Step6a: {"step-6a-absent-psk", event.Inferred, ""},
+		},
+	},
+	"psk-dhe": {
+		verdicts: [11]event.Verdict{told, absent, other, absent, other, absent, other, absent, other, told, unseen},
+		agreed:   true, fresh: true,
+		speaks: []string{proofServerFin, proofResumed}, seals: bothFinished,
+		cells: map[event.Step]cell{
+			event.Step2:  {"step-2-psk", event.Inferred, ""},
+			event.Step3:  {"step-3-psk-external", event.Clear, "server"},
+			event.Step4a: {"step-4a-psk", event.Inferred, ""},
+			event.Step4c: {"step-4c-absent-psk", event.Inferred, ""},
+			event.Step5:  {"step-5-external-dhe", event.Clear, "client"},
+			event.Step6a: {"step-6a-absent-psk", event.Inferred, ""},
+		},
+	},
+	"http": {
+		verdicts: [11]event.Verdict{other, absent, absent, absent, absent, absent, absent, absent, absent, absent, absent},
+		bare:     true,
+	},
+	"opaque": {
+		verdicts: [11]event.Verdict{other, unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown},
+		bare:     true,
+	},
+	"unknown": {
+		verdicts: [11]event.Verdict{told, unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown},
+		bare:     true,
+	},
+	"other": {
+		verdicts: [11]event.Verdict{told, unknown, unknown, unknown, unknown, unknown, unknown, unknown, other, told, unseen},
+		speaks:   []string{proofServerFin, proofResumed}, seals: bothFinished,
+	},
+}
+
+// ephemeral12 is Diffie-Hellman with key pairs for this connection, in TLS 1.2 and before.
+var ephemeral12 = &kind{
+	verdicts: [11]event.Verdict{told, unseen, other, unseen, other, absent, other, absent, other, told, unseen},
+	cert:     true, signed: true, fresh: true, exchange: true,
+	speaks: []string{proofSKE}, seals: bothFinished,
+	cells: map[event.Step]cell{
+		event.Step4b: {"step-4b-dhe", event.Inferred, "cke"},
+		event.Step5:  {"step-5-dhe", event.Clear, "cke"},
+	},
+}
+
+// placed are the packets of messages by the names of their places, in order: "client" and
+// "server" are what brings each side's part of the exchange.
+func (c *conn) placed(names string) *event.Packets {
+	var out where
+	for name := range strings.FieldsSeq(names) {
+		switch {
+		case name == "client" && c.main.is13():
+			name = "ch"
+		case name == "client":
+			name = "cke"
+		case name == "server" && c.main.is13():
+			name = "sh"
+		case name == "server":
+			name = "ske"
+		}
+		at, ok := c.main.at.find(name)
+		if !ok {
+			at = c.at.of(name)
+		}
+		if out.first == 0 {
+			out = at
+		} else if at.last != 0 {
+			out.first, out.last = min(out.first, at.first), max(out.last, at.last)
+		}
+	}
+	return out.packets()
+}
