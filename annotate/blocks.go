@@ -169,10 +169,11 @@ func (b *Blocks) Finish() error {
 
 // worth tells whether an event has a line of its own in a block.
 func (b *Blocks) worth(e *event.Event) bool {
-	refuted := slices.ContainsFunc(e.Proofs, func(p event.Proof) bool { return p.State == event.Refuted })
 	switch {
-	case refuted:
+	case refuted(e):
 		return true
+	case e.Repeats != 0 && !b.All: // it is told of the other leg
+		return false
 	case e.Kind == event.KindStep: // its sentence stands in the steps
 		return false
 	case e.Name == "HTTP/2 WINDOW_UPDATE" || e.Name == "HTTP/2 PING":
@@ -468,7 +469,10 @@ func (b *Blocks) steps(s *event.Summary) {
 				t.paragraph("", "      ", clean(h.Text), dim)
 			}
 		case alike(rows):
-			b.stepTitle(name+", on both legs", title, rows[0].Verdict)
+			if !s.Tunnel {
+				name += ", on both legs"
+			}
+			b.stepTitle(name, title, rows[0].Verdict)
 			r := rows[0]
 			r.Packets = nil
 			t.paragraph("", "      ", rowText(r), plain)

@@ -100,7 +100,7 @@ func TestUse(t *testing.T) {
 	for _, s := range event.Steps {
 		used["step-"+string(s)+"-plain"] = true
 	}
-	for _, s := range []string{"refused", "timeout", "unreachable", "loop", "canceled"} {
+	for _, s := range []string{"refused", "timeout", "unreachable", "loop", "canceled", "near-name"} {
 		used["fact-dial-"+s] = true
 	}
 	for _, s := range []string{"error-page", "set-up-page", "not-a-proxy-request", "built-in"} {

@@ -19,6 +19,7 @@ import (
 	"explainer/ca/verify"
 	"explainer/capture"
 	"explainer/capture/handshake"
+	"explainer/capture/web"
 )
 
 // An Explainer turns messages into events. Its zero value is ready for use. It
@@ -40,6 +41,7 @@ type Explainer struct {
 	Roots, ClientRoots *verify.Roots
 
 	authorities authorities
+	places      web.Places // where names have led
 	checked     checkedChains
 
 	mask mask.Rule
@@ -274,6 +276,8 @@ type conn struct {
 	pass      *capture.Fact
 	refused   *capture.Fact
 	asked     string // host:port that the session is about
+	host      string // where it is not the session's, which has another since
+	upstream  bool   // an origin's leg that leads to another proxy
 	httpHead  bool
 	streams   streams // of HTTP/2
 	retired   bool
@@ -569,8 +573,11 @@ func (x *Explainer) emit(c *conn, e event.Event) {
 		e.Conn = c.n
 		e.Leg = c.leg.String()
 		e.Session = c.session.number
-		e.Host = c.session.host
+		e.Host = or(c.host, c.session.host)
 		e.Noise = c.session.noise
+		if (e.Kind == event.KindMessage || e.Kind == event.KindStep) && c.tls && c.leg == capture.LegOrigin && c.pass != nil && c.session.number != c.n {
+			e.Repeats = c.session.number
+		}
 	}
 	if c != nil && len(e.Proofs) > 0 {
 		a := c.names()

@@ -565,7 +565,11 @@ func (x *Explainer) summarize(s *session, last bool) {
 	notes = append(notes, s.notes...)
 	e := x.event(lastConn, nil, event.KindSummary, "the eight steps")
 	e.Says = notes
-	e.Summary = &event.Summary{Flow: sessionWords(kinds, now), Legs: legs}
+	tunnel := len(now) == 2 && now[0].tls && now[1].tls && now[0].pass != nil && now[1].pass != nil && kinds[0] == kinds[1]
+	e.Summary = &event.Summary{Flow: sessionWords(kinds, now), Legs: legs, Tunnel: tunnel}
+	if tunnel {
+		e.Summary.Flow = "in a tunnel through the proxy: one connection between the two ends, " + kinds[0]
+	}
 	first := s.conns[0]
 	x.emit(first, e)
 	x.out[len(x.out)-1].Leg = ""
@@ -680,6 +684,8 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 		case c.leg == capture.LegOrigin && len(c.session.conns) > 1: // it was said of the browser's
 		case !c.tls:
 			out = append(out, say("summary-passed-on", event.None, a))
+		case h.leaf[1] != nil && !h.leaf[1].raw:
+			out = append(out, say("summary-pass-through-certificate", event.None, a.with("names", or(clip(h.leaf[1].forNames()), "nobody"), "issuer", or(clip(h.leaf[1].issuer()), "nobody"))))
 		default:
 			out = append(out, say("summary-pass-through", event.None, a))
 		}

@@ -2,8 +2,8 @@ package annotate
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -122,6 +122,10 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 	}
 	switch {
 	case b.Request && b.Method == "CONNECT" && !m.Inner:
+		if c.noTLS == "plain" {
+			x.anew(c)
+		}
+		c.upstream = c.leg == capture.LegOrigin
 		c.asked = b.Target[strings.LastIndexByte(b.Target, '@')+1:] // without user information, which has no place here
 		x.host(c, c.asked)
 		e.Says = append(e.Says, say("http-connect", e.Evidence, a.with("target", clip(c.asked))))
@@ -135,9 +139,10 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 			e.Says = append(e.Says, say("http-request", e.Evidence, a))
 		}
 		c.httpHead = true
-		if page := pageOf(b.Fields); c.leg == capture.LegBrowser && page != "" && isHere(b.Authority) && !isHere(page) {
-			e.Says = append(e.Says, say("http-page-asks-here", e.Evidence, args{"page": clip(x.text(page)), "host": clip(x.header("host", b.Authority))}))
+		if slices.Contains(b.Odd, "after-417") {
+			e.Says = append(e.Says, say("http-after-417", event.Inferred, args{"client": c.names()["client"]}))
 		}
+		e.Says = append(e.Says, x.asksNear(c, b, e.Evidence)...)
 	case b.Method == "CONNECT" && !m.Inner:
 		c.noTunnel = b.Status/100 != 2
 		if c.noTunnel {
@@ -176,31 +181,60 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 	return e
 }
 
-// pageOf returns the host of the page that had a browser ask, by the request's
-// Origin field (RFC 6454 7), and nothing where it does not say.
-func pageOf(fields []web.Field) string {
-	for _, f := range fields {
-		if strings.EqualFold(f.Name, "Origin") {
-			if _, host, ok := strings.Cut(f.Value, "://"); ok {
-				return host
-			}
+// anew has the steps of a connection told again that asks for a tunnel after requests in clear.
+func (x *Explainer) anew(c *conn) {
+	c.noTLS, c.told, c.ready, c.responded, c.httpHead = "", false, false, false, false
+	c.firstData = [2]bool{}
+	c.at = slices.DeleteFunc(c.at, func(s sighting) bool { return s.name == "data1" })
+	s := c.session
+	for _, p := range s.conns {
+		if p != c && p.host == "" {
+			p.host = s.host
 		}
 	}
-	return ""
+	s.host, s.noise = "", false
+	if i := slices.Index(s.conns, c); i >= 0 {
+		s.told[i] = false
+	}
 }
 
-// isHere reports whether a host, with or without a port, is by its name or
-// address the machine itself: localhost (RFC 6761 6.3) or a loopback address.
-func isHere(host string) bool {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
+// asksNear tells of a request with which a page of the web reaches the proxy's machine or its
+// private network: by the name of the host that it asks for, or by the address that the proxy
+// called for it.
+func (x *Explainer) asksNear(c *conn, b *web.Head, how event.Evidence) (says []event.Sentence) {
+	host, to := b.Authority, web.PlaceOfHost(b.Authority)
+	var addr netip.Addr
+	switch {
+	case c.leg == capture.LegBrowser && to > web.Elsewhere:
+	case c.leg == capture.LegOrigin && !c.upstream && c.startTLS == nil && !strings.Contains(b.Target, "://") && web.IsName(host):
+		addr = c.c.Server.Addr().Unmap()
+		if to = web.PlaceOf(addr); addr == c.c.Client.Addr().Unmap() {
+			to = web.Here
+		}
+		before, known := x.places.Before(host)
+		x.places.Led(host, addr)
+		if known && web.PlaceOf(before) < to {
+			return []event.Sentence{say("http-name-moved", how, args{"host": clip(x.header("host", host)), "before": before.String(), "addr": addr.String()})}
+		}
+	default:
+		return nil
 	}
-	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
+	page, ok := web.PageOf(b.Method, b.Get)
+	if !ok || !page.Nears(host, to, &x.places) {
+		return nil
 	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && (addr.Unmap().IsLoopback() || addr.IsUnspecified())
+	id := nearIDs[asking{page.Host == "", addr.IsValid(), to == web.Here}]
+	return []event.Sentence{say(id, how, args{"page": clip(x.text(page.Host)), "field": page.Field, "host": clip(x.header("host", host)), "addr": addr.String()})}
+}
+
+// An asking is how a page asks for what is near: without its name, by a name, and for the machine itself.
+type asking struct{ hidden, byName, here bool }
+
+var nearIDs = map[asking]string{
+	{false, false, true}: "http-page-asks-here", {false, false, false}: "http-page-asks-private",
+	{false, true, true}: "http-page-asks-by-name-here", {false, true, false}: "http-page-asks-by-name-private",
+	{true, false, true}: "http-hidden-page-asks-here", {true, false, false}: "http-hidden-page-asks-private",
+	{true, true, true}: "http-hidden-page-asks-by-name-here", {true, true, false}: "http-hidden-page-asks-by-name-private",
 }
 
 // maxStreams bounds the requests that are remembered to name what belongs to them.

@@ -224,12 +224,16 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 			id = "fact-opaque-client-silent"
 		case "server-first":
 			id = "fact-opaque-server-first"
+		case "hello":
+			id = "fact-opaque-hello"
+		case "hello-dot":
+			id = "fact-opaque-hello-dot"
 		}
 		tell("not decrypted", id)
 	case capture.FactDialFailed:
 		id := "fact-dial-other"
 		switch f.Outcome {
-		case "refused", "timeout", "unreachable", "loop", "canceled":
+		case "refused", "timeout", "unreachable", "loop", "canceled", "near-name":
 			id = "fact-dial-" + f.Outcome
 		}
 		tell("origin not reached", id)
@@ -535,6 +539,8 @@ func closedWords(detail string) string {
 		"refused":         "the origin refused the connection",
 		"timeout":         "the origin did not answer in time",
 		"unreachable":     "there is no way to the origin",
+		"near":            "a page of the web asked for this machine or its private network (--on-local-request refuse)",
+		"near-name":       "the name leads to this machine or its private network (--on-local-request refuse)",
 		"loop":            "the origin asked for is the proxy itself",
 		"canceled":        "the client had hung up",
 		"lookup":          "the origin's name could not be looked up",

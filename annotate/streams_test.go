@@ -51,41 +51,68 @@ func TestStreams(t *testing.T) {
 	}
 }
 
-// TestPageAsksHere: a page of the web that reaches the proxy's machine through it is told; a page of that machine is not.
-func TestPageAsksHere(t *testing.T) {
+// TestPageAsksNear: a page of the web that reaches the proxy's machine or its network through it is told, by what
+// it asks for and by where that led; a page from there, a program and a person who follows a link are not.
+func TestPageAsksNear(t *testing.T) {
+	const browser, origin = capture.LegBrowser, capture.LegOrigin
 	for _, test := range []struct {
-		leg          capture.Leg
-		host, origin string
-		told         bool
+		leg            capture.Leg
+		host, at, page string
+		id             string
 	}{
-		{capture.LegBrowser, "localhost:8080", "https://evil.test", true},
-		{capture.LegBrowser, "app.localhost", "http://evil.test:81", true},
-		{capture.LegBrowser, "127.1.2.3:80", "https://evil.test", true},
-		{capture.LegBrowser, "[::1]:8080", "https://evil.test", true},
-		{capture.LegBrowser, "[::ffff:127.0.0.1]", "https://evil.test", true},
-		{capture.LegBrowser, "0.0.0.0:8080", "https://evil.test", true},
-		{capture.LegBrowser, "localhost:8080", "http://localhost:3000", false},
-		{capture.LegBrowser, "localhost:8080", "http://127.0.0.1", false},
-		{capture.LegBrowser, "localhost:8080", "", false},
-		{capture.LegBrowser, "localhost:8080", "null", false},
-		{capture.LegBrowser, "shop.test", "https://evil.test", false},
-		{capture.LegBrowser, "localhost.evil.test", "https://evil.test", false},
-		{capture.LegOrigin, "localhost:8080", "https://evil.test", false},
-		{capture.LegNone, "localhost:8080", "https://evil.test", false},
+		{browser, "localhost:8080", "", "https://evil.test", "http-page-asks-here"},
+		{browser, "app.localhost", "", "http://evil.test:81", "http-page-asks-here"},
+		{browser, "127.1.2.3:80", "", "https://evil.test", "http-page-asks-here"},
+		{browser, "[::1]:8080", "", "https://evil.test", "http-page-asks-here"},
+		{browser, "[::ffff:127.0.0.1]", "", "https://evil.test", "http-page-asks-here"},
+		{browser, "0.0.0.0:8080", "", "https://evil.test", "http-page-asks-here"},
+		{browser, "localhost:8080", "", "null", "http-hidden-page-asks-here"},
+		{browser, "192.168.1.1", "", "https://evil.test", "http-page-asks-private"},
+		{browser, "[fe80::1]", "", "https://evil.test", "http-page-asks-private"},
+		{browser, "169.254.169.254", "", "null", "http-hidden-page-asks-private"},
+		{browser, "localhost:8080", "", "http://10.1.2.3", "http-page-asks-here"},
+		{browser, "localhost:8080", "", "http://localhost:3000", ""},
+		{browser, "localhost:8080", "", "http://127.0.0.1", ""},
+		{browser, "10.1.2.3", "", "http://localhost:3000", ""},
+		{browser, "localhost:8080", "", "", ""},
+		{browser, "shop.test", "", "https://evil.test", ""},
+		{browser, "localhost.evil.test", "", "https://evil.test", ""},
+		{capture.LegNone, "localhost:8080", "", "https://evil.test", ""},
+		{origin, "localhost:8080", "127.0.0.1", "https://evil.test", ""}, // told on the other leg
+		{origin, "shop.test", "127.0.0.1", "https://evil.test", "http-page-asks-by-name-here"},
+		{origin, "shop.test", "192.0.2.1", "https://evil.test", "http-page-asks-by-name-here"}, // the address that it was called from
+		{origin, "shop.test", "::ffff:10.0.0.1", "https://evil.test", "http-page-asks-by-name-private"},
+		{origin, "shop.test", "127.0.0.1", "null", "http-hidden-page-asks-by-name-here"},
+		{origin, "shop.test", "100.64.0.1", "null", "http-hidden-page-asks-by-name-private"},
+		{origin, "shop.test", "127.0.0.1", "https://shop.test", ""},
+		{origin, "shop.test", "127.0.0.1", "", ""},
+		{origin, "shop.test", "203.0.113.1", "https://evil.test", ""},
+		{origin, "moved.test", "127.0.0.1", "", "http-name-moved"},
+		{origin, "moved.test", "203.0.113.2", "", ""},
 	} {
-		c := &capture.Conn{Number: 1, Leg: test.leg, Client: netip.MustParseAddrPort("192.0.2.1:1"), Server: netip.MustParseAddrPort("192.0.2.2:443"), SYN: true}
 		x := new(annotate.Explainer)
-		x.Explain(&capture.Message{Conn: c, Body: &capture.Opened{}})
-		head := &web.Head{Protocol: "HTTP/1.1", Stream: 1, Request: true, Method: "GET", Target: "/", Authority: test.host}
-		if test.origin != "" {
-			head.Fields = []web.Field{{Name: "origin", Value: test.origin}}
+		ask := func(leg capture.Leg, number int, at, host, page string) (ids []string) {
+			c := &capture.Conn{Number: number, Leg: leg, Client: netip.MustParseAddrPort("192.0.2.1:1"), Server: netip.AddrPortFrom(netip.MustParseAddr(at), 443), SYN: true}
+			x.Explain(&capture.Message{Conn: c, Body: &capture.Opened{}})
+			head := &web.Head{Protocol: "HTTP/1.1", Stream: 1, Request: true, Method: "GET", Target: "/", Authority: host}
+			if page != "" {
+				head.Fields = []web.Field{{Name: "origin", Value: page}}
+			}
+			for _, e := range x.Explain(&capture.Message{Conn: c, Side: capture.Client, Inner: true, Opened: true, Body: head}) {
+				for _, s := range e.Says {
+					if strings.HasPrefix(s.ID, "http-page-") || strings.HasPrefix(s.ID, "http-hidden-") || s.ID == "http-name-moved" {
+						ids = append(ids, s.ID)
+					}
+				}
+			}
+			return ids
 		}
-		told := false
-		for _, e := range x.Explain(&capture.Message{Conn: c, Side: capture.Client, Inner: true, Opened: true, Body: head}) {
-			told = told || slices.ContainsFunc(e.Says, func(s event.Sentence) bool { return s.ID == "http-page-asks-here" })
+		ask(origin, 1, "203.0.113.1", "moved.test", "")
+		if test.at == "" {
+			test.at = "192.0.2.2"
 		}
-		if told != test.told {
-			t.Errorf("%+v: told %v", test, told)
+		if got := strings.Join(ask(test.leg, 2, test.at, test.host, test.page), " "); got != test.id {
+			t.Errorf("%+v: told %q", test, got)
 		}
 	}
 }

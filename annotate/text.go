@@ -88,12 +88,21 @@ func (t *Text) Event(e *event.Event) error {
 			t.release(s)
 		}
 	}
+	// What passed in a tunnel is told once.
+	if e.Repeats != 0 && !t.All && !refuted(e) {
+		return nil
+	}
 	// Flow control says nothing about the steps and would be every other line of a download.
 	if !t.Messages && (e.Name == "HTTP/2 WINDOW_UPDATE" || e.Name == "HTTP/2 PING") {
 		return nil
 	}
 	t.event(e)
 	return nil
+}
+
+// refuted tells whether an event refutes a claim.
+func refuted(e *event.Event) bool {
+	return slices.ContainsFunc(e.Proofs, func(p event.Proof) bool { return p.State == event.Refuted })
 }
 
 // Flush hands everything written so far to the underlying writer.
@@ -242,10 +251,9 @@ func (t *Text) event(e *event.Event) {
 		}
 	}
 	t.paragraphStyled(t.paint(dim, head.String())+t.paint(style, name), runewidth.StringWidth(head.String()+name), detail, plain, e.Steps)
-	refuted := false
+	wrong := refuted(e)
 	for _, p := range e.Proofs {
 		if p.State == event.Refuted {
-			refuted = true
 			t.paragraph("", "    ", "REFUTED: "+clean(p.Claim)+". "+clean(p.Reason), alarm)
 		}
 	}
@@ -277,7 +285,7 @@ func (t *Text) event(e *event.Event) {
 			t.proof(p)
 		}
 		t.bytes(e)
-	case e.Brief == "" || refuted:
+	case e.Brief == "" || wrong:
 		for _, s := range e.Says {
 			t.paragraph("", "      ", clean(s.Text), plain)
 		}
@@ -364,7 +372,11 @@ func (t *Text) summary(e *event.Event) {
 		if alike(rows) {
 			both := rows[0]
 			both.Packets = nil
-			t.row("both", both)
+			leg := "both"
+			if s.Tunnel {
+				leg = ""
+			}
+			t.row(leg, both)
 			continue
 		}
 		for j, r := range rows {
@@ -393,6 +405,9 @@ func (t *Text) about(e *event.Event) {
 			text += ": " + clean(l.Title)
 		}
 		t.paragraph("", "  ", legName(l.Leg)+text, dim)
+		if s.Tunnel && l.Leg == "origin" {
+			continue // they are those of the other leg
+		}
 		// The certificate's line is long enough to stand alone.
 		var facts []string
 		for _, f := range l.Facts {

@@ -259,12 +259,10 @@ func (p *Proxy) relayRaw(t *Tap, to target, f capture.Fact, c *called) {
 	o, fail := c.o, c.fail
 	if fail != nil {
 		p.Recorder.Fact(f)
-		t.endedBy("proxy", fail.ID)
 		if f.Kind == capture.FactPlainHTTP && fail.ID != "canceled" {
-			contentType, body := failurePage(fail).render("")
-			resp := http.Response{StatusCode: http.StatusBadGateway, ProtoMajor: 1, ProtoMinor: 1, Header: pageHeader(contentType, body), ContentLength: int64(len(body)), Body: io.NopCloser(bytes.NewReader(body)), Close: true}
-			p.Recorder.Fact(capture.Fact{Kind: capture.FactOwnAnswer, Conn: t.number(), Outcome: "error-page", Detail: fail.ID})
-			resp.Write(t)
+			p.answerInClear(t, fail)
+		} else {
+			t.endedBy("proxy", fail.ID)
 		}
 		return
 	}
@@ -277,7 +275,23 @@ func (p *Proxy) relayRaw(t *Tap, to target, f capture.Fact, c *called) {
 		p.Recorder.Fact(capture.Fact{Kind: capture.FactSession, Conn: t.number(), Peer: o.number(), Host: to.String()})
 	}
 	p.Recorder.Fact(f)
-	p.relay(end{tap: t}, end{tap: o})
+	r := &relaying{a: end{tap: t}, b: end{tap: o}}
+	if f.Kind == capture.FactPlainHTTP {
+		r.door = p.doorkeeper(to, o)
+	}
+	r.run()
+	if asked, refused := r.door.refused(); refused && asked != nil {
+		p.answerInClear(t, &originError{ID: "near", Host: to.String()})
+	}
+}
+
+// answerInClear answers a request in a tunnel without TLS with the page that explains why there is no origin.
+func (p *Proxy) answerInClear(t *Tap, fail *originError) {
+	t.endedBy("proxy", fail.ID)
+	contentType, body := failurePage(fail).render("")
+	resp := http.Response{StatusCode: fail.status(), ProtoMajor: 1, ProtoMinor: 1, Header: pageHeader(contentType, body), ContentLength: int64(len(body)), Body: io.NopCloser(bytes.NewReader(body)), Close: true}
+	p.Recorder.Fact(capture.Fact{Kind: capture.FactOwnAnswer, Conn: t.number(), Outcome: "error-page", Detail: fail.ID})
+	resp.Write(t)
 }
 
 // A session is one intercepted TLS connection of a browser.
@@ -309,7 +323,7 @@ func (p *Proxy) intercept(t *Tap, to target, c *called) {
 	}
 	t.SetDeadline(time.Now().Add(handshakeTime))
 	t.hold()
-	s.said = &witness{Tap: t}
+	s.said = &witness{Tap: t, mute: true} // until configFor is asked, crypto/tls has but an alert to say
 	conn := tls.Server(s.said, &tls.Config{
 		MinVersion:             tls.VersionTLS12,
 		SessionTicketsDisabled: true,
@@ -327,6 +341,12 @@ func (p *Proxy) intercept(t *Tap, to target, c *called) {
 	if o := s.tunnel; o != nil {
 		t.unread(s.said.read[s.sent:])
 		p.relay(end{tap: t}, end{tap: o})
+		return
+	}
+	if err != nil && s.said.muted && s.said.mute && len(s.said.read) < witnessLimit {
+		// crypto/tls does not take this hello. What the origin makes of it is the origin's to say.
+		t.unread(s.said.read)
+		p.relayRaw(t, to, capture.Fact{Kind: capture.FactOpaque, Conn: t.number(), Host: to.String(), Outcome: oddHello(s.said.read), Detail: err.Error()}, c)
 		return
 	}
 	if err != nil {
@@ -350,8 +370,15 @@ func (p *Proxy) intercept(t *Tap, to target, c *called) {
 		p.serveFailure(t, conn, s.fail, nil)
 		return
 	}
-	r := &relaying{a: end{t, conn}, b: end{s.origin, s.up.conn}, late: s.up.mayWantCert(), wanting: s.up}
-	if err := r.run(); err != nil {
+	r := &relaying{a: end{t, conn}, b: end{s.origin, s.up.conn}, late: s.up.mayWantCert(), wanting: s.up, door: p.doorkeeper(s.to, s.origin)}
+	err = r.run()
+	if asked, refused := r.door.refused(); refused {
+		if asked != nil {
+			p.serveFailure(t, conn, &originError{ID: "near", Host: s.to.String()}, asked)
+		}
+		return
+	}
+	if err != nil {
 		s.fail = p.tlsFailed(t, s.origin, s.up, s.up.name, err)
 		p.serveFailure(t, conn, s.fail, r.kept)
 	}
@@ -383,6 +410,7 @@ func (s *session) handshakeFailed(err error) {
 // returns the configuration of the browser's leg: what the origin chose.
 func (s *session) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	p, t := s.p, s.t
+	s.said.mute = false
 	t.release()
 	name := hello.ServerName
 	if name == "" {
@@ -717,7 +745,7 @@ func (p *Proxy) serveFailure(t *Tap, conn *tls.Conn, fail *originError, said []b
 			if n := r.ContentLength; n > 0 && n <= keptLimit && r.Header.Get("Expect") == "" {
 				io.Copy(io.Discard, r.Body) // a stream of HTTP/2 that is reset before its request is whole loses its answer with some clients
 			}
-			p.answer(w, r, t, http.StatusBadGateway, failurePage(fail), fail.ID)
+			p.answer(w, r, t, fail.status(), failurePage(fail), fail.ID)
 		}),
 		ReadHeaderTimeout: requestTime,
 		IdleTimeout:       handshakeTime,
@@ -802,6 +830,8 @@ type relaying struct {
 	mu      sync.Mutex
 	kept    []byte
 	refused error // the origin's alert
+
+	door *doorkeeper // may be nil
 }
 
 // run returns the alert with which the origin broke off before it had said
@@ -814,6 +844,16 @@ func (r *relaying) run() error {
 	}()
 	r.copy(r.a, r.b)
 	<-done
+	if asked, refused := r.door.refused(); refused {
+		r.b.tap.endedBy("proxy", "near")
+		r.b.tap.Close()
+		r.a.tap.SetReadDeadline(time.Time{})
+		if asked == nil {
+			r.a.tap.endedBy("proxy", "near")
+			r.a.tap.Close()
+		}
+		return nil
+	}
 	if r.refused != nil {
 		r.b.tap.endedBy("origin", r.refused.Error())
 		r.b.tap.Close()
@@ -893,6 +933,13 @@ func (r *relaying) copy(to, from end) {
 			if asking {
 				r.keep((*buf)[:n])
 			}
+			if r.door != nil && from == r.b {
+				r.door.hears((*buf)[:n])
+			}
+			if r.door != nil && from == r.a && !r.door.lets((*buf)[:n]) {
+				r.b.tap.SetReadDeadline(time.Unix(1, 0)) // the other direction stops
+				return
+			}
 			if answering {
 				answering = false
 				r.mu.Lock()
@@ -915,6 +962,8 @@ func (r *relaying) copy(to, from end) {
 		switch {
 		case err == nil:
 		case asking && r.stopped(), answering && r.refusedBy(err):
+			return
+		case from == r.b && r.door.stops():
 			return
 		case err != io.EOF:
 			r.broken(from, to, err)

@@ -108,9 +108,10 @@ const witnessLimit = 128 << 10
 // the client said can be said again, and the origin's answer tells why it is none.
 type witness struct {
 	*Tap
-	read []byte
-	over bool // nothing more is kept
-	mute bool // what is written goes nowhere
+	read  []byte
+	over  bool // nothing more is kept
+	mute  bool // what is written goes nowhere
+	muted bool // and something was
 }
 
 func (w *witness) Read(b []byte) (int, error) {
@@ -123,6 +124,7 @@ func (w *witness) Read(b []byte) (int, error) {
 
 func (w *witness) Write(b []byte) (int, error) {
 	if w.mute {
+		w.muted = true
 		return len(b), nil
 	}
 	return w.Tap.Write(b)
@@ -157,6 +159,15 @@ func message(stream []byte, want handshake.Type, ctx handshake.Context) (handsha
 		}
 	}
 	return nil, 0
+}
+
+// oddHello says why crypto/tls does not take the ClientHello at the beginning of what a client sent, as FactOpaque does.
+func oddHello(stream []byte) string {
+	m, _ := message(stream, handshake.TypeClientHello, handshake.Context{})
+	if hello, ok := m.(*handshake.ClientHello); ok && strings.HasSuffix(hello.ServerName(), ".") {
+		return "hello-dot"
+	}
+	return "hello"
 }
 
 // serverHello returns the ServerHello or HelloRetryRequest at the beginning of what an origin sent.

@@ -272,3 +272,79 @@ func TestRenegotiation(t *testing.T) {
 		t.Errorf("tshark opens Finished messages in the packets %q only", out)
 	}
 }
+
+// turncoat is an origin in Erlang whose certificate is another in each handshake, and which asks for a second one when something has come.
+const turncoat = `
+[First, Second] = init:get_plain_arguments(), ssl:start(), T = ets:new(t, [public]), ets:insert(T, {n, 0}),
+Shown = fun(F) -> [{certfile, F}, {keyfile, F}] end,
+{ok, L} = ssl:listen(0, [{ip, {127,0,0,1}}, {versions, ['tlsv1.2']}, {active, false}, {mode, binary},
+	{sni_fun, fun(_) -> Shown(case ets:update_counter(T, n, 1) of 1 -> First; _ -> Second end) end} | Shown(First)]),
+{ok, {_, Port}} = ssl:sockname(L), io:format("127.0.0.1:~p~n", [Port]),
+{ok, C} = ssl:transport_accept(L), {ok, S} = ssl:handshake(C),
+{ok, Said} = ssl:recv(S, 0), io:format("got ~s~n", [Said]), ssl:renegotiate(S),
+case ssl:recv(S, 0) of {ok, More} -> io:format("got ~s~n", [More]); {error, Why} -> io:format("ended ~p~n", [Why]) end, halt().
+`
+
+// TestRenegotiationWithOtherCertificate: an origin that shows another certificate in a second handshake is refused,
+// and that it did so is recorded: the client was shown a certificate for the first alone.
+func TestRenegotiationWithOtherCertificate(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	dir := t.TempDir()
+	var files []string
+	for _, name := range []string{"first.pem", "second.pem"} {
+		leaf, err := r.originCA.Leaf(t.Context(), ca.Spec{Names: []string{"shop.test", name}, Key: ca.RSA2048})
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := x509.MarshalPKCS8PrivateKey(leaf.PrivateKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Certificate[0]}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...)
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
+	}
+	cmd := exec.CommandContext(t.Context(), "erl", append([]string{"-noshell", "-eval", turncoat, "-extra"}, files...)...)
+	cmd.Env = append(os.Environ(), "HOME="+dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("this test needs erl: %v", err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() || !strings.HasPrefix(lines.Text(), "127.0.0.1:") {
+		t.Fatalf("erl: %s", lines.Text())
+	}
+	r.site("shop.test", lines.Text())
+	c, _ := r.dialTLS("shop.test")
+	io.WriteString(c, "before")
+	c.SetDeadline(time.Now().Add(20 * time.Second))
+	if b, _ := io.ReadAll(c); len(b) > 0 {
+		t.Errorf("the client got %q", b)
+	}
+	var said []string
+	for lines.Scan() {
+		said = append(said, lines.Text())
+	}
+	if text := strings.Join(said, " "); !strings.HasPrefix(text, "got before ended ") {
+		t.Errorf("the origin: %s", text)
+	}
+	items := r.items()
+	checkRecording(t, items)
+	told := 0
+	for _, f := range facts(items, capture.FactClosed) {
+		if strings.Contains(f.Detail, "identity changed during renegotiation") {
+			told++
+		}
+	}
+	if told != 2 {
+		t.Errorf("it is recorded of %d connections: %+v", told, facts(items, capture.FactClosed))
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"strconv"
@@ -41,6 +42,14 @@ type originError struct {
 	mirror     []string // the faults with which a leaf is as bad; nil where there is no such leaf
 	unasked    bool     // there are none, because the client asked for no OCSP response and all is wrong with that
 	unmirrored bool     // such a leaf was wanted, and there is none
+}
+
+// status is that of the page that says so.
+func (e *originError) status() int {
+	if e.ID == "near" || e.ID == "near-name" {
+		return http.StatusForbidden
+	}
+	return http.StatusBadGateway
 }
 
 func (e *originError) Error() string {
@@ -141,6 +150,7 @@ func (p *Proxy) dial(ctx context.Context, t *Tap, to target, plain bool) (o *Tap
 		scheme = "http"
 	}
 	upstream := p.upstream(scheme, to)
+	direct := upstream == nil // so that the address of the name that the client gave is called
 	if upstream != nil && plain && !isSOCKS(upstream) {
 		upstream = nil // whoever asks calls the upstream proxy itself
 	}
@@ -163,9 +173,14 @@ func (p *Proxy) dial(ctx context.Context, t *Tap, to target, plain bool) (o *Tap
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
-	dialer := net.Dialer{ControlContext: func(_ context.Context, _, addr string, _ syscall.RawConn) error {
-		if a, err := netip.ParseAddrPort(addr); err == nil && p.isSelf(a) {
+	dialer := net.Dialer{Resolver: p.resolver, ControlContext: func(_ context.Context, _, addr string, _ syscall.RawConn) error {
+		a, err := netip.ParseAddrPort(addr)
+		switch {
+		case err != nil:
+		case p.isSelf(a):
 			return errLoop
+		case direct && p.misleads(to, a.Addr()):
+			return errNear
 		}
 		return nil
 	}}
@@ -180,6 +195,9 @@ func (p *Proxy) dial(ctx context.Context, t *Tap, to target, plain bool) (o *Tap
 	}
 	o = p.tap(c.(*net.TCPConn), capture.LegOrigin, name)
 	o.belong(t)
+	if direct {
+		p.led(to, o)
+	}
 	if !plain {
 		t.belong(o)
 	}
@@ -210,6 +228,8 @@ func (p *Proxy) dialFailed(t *Tap, to target, addr string, err error) *originErr
 	switch {
 	case errors.Is(err, errLoop):
 		f.Outcome = "loop"
+	case errors.Is(err, errNear):
+		f.Outcome = "near-name"
 	case errors.Is(err, context.Canceled) || errors.As(err, &op) && op.Err.Error() == "operation was canceled":
 		f.Outcome = "canceled"
 	case errors.As(err, &dns):

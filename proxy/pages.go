@@ -146,6 +146,8 @@ var failures = map[string]struct{ title, lead, advice string }{
 	"timeout":         {"The origin does not answer", "The proxy waited ten seconds for a TCP connection.", "The machine may be off, or a firewall drops the packets."},
 	"unreachable":     {"The origin cannot be reached", "There is no route from this machine to the origin.", "Check this machine's network connection."},
 	"loop":            {"The proxy was asked to call itself", "The address leads back to the proxy that is asked. Calling it would never end.", "Ask for the site behind the proxy instead."},
+	"near":            {"A page of the web asks for this machine or its private network", "By its header fields, this request is of a web page from farther away than what it asks for, and this proxy is told to refuse that (--on-local-request refuse).", "If you want it, open the address yourself, or start the proxy without that option."},
+	"near-name":       {"This name leads to this machine or its private network", "This proxy is told to refuse what pages of the web ask of these (--on-local-request refuse), and a page may have given its own name such an address (DNS rebinding).", "If you know the name, --map HOST=ADDRESS:PORT says where it leads."},
 	"other":           {"No connection to the origin", "The system could not open a TCP connection.", ""},
 	"canceled":        {"Cancelled", "The client hung up before the origin answered.", ""},
 	"bad-answer":      {"The origin's answer is not passed on", "It breaks the rules of HTTP in a way that two readers could take differently, so that one could be told what was meant for the other.", ""},

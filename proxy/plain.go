@@ -321,9 +321,13 @@ func (x *plainExchange) run(r *http.Request, to target) *http.Response {
 	if !upstream {
 		hop = to
 	}
-	if fail := c.reach(hop); fail != nil {
+	fail := c.reach(hop)
+	if fail == nil && c.p.bars(x.req.method, x.req.get, to, c.p.place("http", to, c.o)) {
+		fail = &originError{ID: "near"}
+	}
+	if fail != nil {
 		fail.Host = to.String()
-		return x.page(r, http.StatusBadGateway, failurePage(fail), fail.ID)
+		return x.page(r, fail.status(), failurePage(fail), fail.ID)
 	}
 	c.p.Recorder.Fact(capture.Fact{Kind: capture.FactPlainHTTP, Conn: c.t.number(), Peer: c.o.number(), Host: to.String()})
 	c.o.Write(x.req.forward(upstream, credentials)) // where it fails, what comes back tells why

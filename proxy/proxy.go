@@ -30,6 +30,7 @@ import (
 	"explainer/ca/roots"
 	"explainer/ca/verify"
 	"explainer/capture"
+	"explainer/capture/web"
 
 	"github.com/elazarl/goproxy"
 )
@@ -70,6 +71,9 @@ type Proxy struct {
 	// TunnelUnsupported passes a connection on as it is where the origin takes the
 	// client's own hello and not the proxy's; else the client gets a page.
 	TunnelUnsupported bool
+	// RefuseLocal refuses requests of web pages for services of this machine or its private network, and
+	// connections to names that lead there as those of a page's own might; what is not opened cannot be read for it.
+	RefuseLocal bool
 	// Observe, if not nil, has all tunnels passed on as they are, and recorded with
 	// the keys that the client itself logs. The caller closes it between Shutdown and the Recorder's end.
 	Observe *Observer
@@ -88,6 +92,7 @@ type Proxy struct {
 	judged    judged
 	silence   time.Duration // silenceTime
 	patience  time.Duration // requestTime
+	resolver  *net.Resolver // nil: the system's
 
 	mu       sync.Mutex
 	own      []netip.AddrPort // where the proxy itself listens
@@ -96,6 +101,7 @@ type Proxy struct {
 	taps     map[*Tap]struct{}
 	stopping bool
 	sessions sync.WaitGroup
+	places   web.Places // where names led, with RefuseLocal
 }
 
 func (p *Proxy) init() {

@@ -91,6 +91,7 @@ type Event struct {
 	From    string `json:"from,omitempty"`    // who sent it: "client" or "server"
 	Host    string `json:"host,omitempty"`    // the name this session is about, as far as known
 	Noise   bool   `json:"noise,omitempty"`   // a browser's own chatter, not its user's traffic
+	Repeats int    `json:"repeats,omitempty"` // of TLS in a tunnel that the proxy passed on: the connection that has the same bytes between client and proxy
 
 	Name     string     `json:"name"`               // "ClientHello", "HTTP request", "step 4a", ...
 	Brief    string     `json:"brief,omitempty"`    // the one-line detail beside the name
@@ -185,8 +186,9 @@ type Check struct {
 
 // Summary is the eight steps of a session.
 type Summary struct {
-	Flow string `json:"flow"` // one line: what kind of session this was
-	Legs []Leg  `json:"legs"` // browser leg first
+	Flow   string `json:"flow"`             // one line: what kind of session this was
+	Legs   []Leg  `json:"legs"`             // browser leg first
+	Tunnel bool   `json:"tunnel,omitempty"` // both legs carry one TLS connection, which the proxy passed on
 }
 
 // Leg is one connection's part of a Summary.

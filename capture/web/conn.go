@@ -128,6 +128,13 @@ type half struct {
 	size    chunkSize
 	holding bool // client: waits for the answer to CONNECT or Upgrade
 
+	// client: a request whose body waits for the answer to Expect (RFC 9110 10.1.1)
+	expects uint32  // its number, 0 if there is none
+	waits   []Piece // what came behind a 417
+	line0   []byte  // and how it begins
+	then    step    // how the body would be read
+	again   bool    // the head that comes next may be that body
+
 	frames *frames // HTTP/2
 	socket *socket // WebSocket
 
@@ -218,6 +225,9 @@ func (c *Conn) end(from int, mark Mark, cut bool) []Item {
 func (c *Conn) finish(h *half) {
 	if h.final || h.from == 0 && len(c.held) > 0 {
 		return
+	}
+	if len(h.waits) > 0 {
+		c.goOn(h, h.then)
 	}
 	h.final = true
 	if c.tunnel {

@@ -173,6 +173,10 @@ func (c *Conn) request(h *half, text string) {
 		c.fail(h, why)
 		return
 	}
+	if h.again {
+		h.again = false
+		head.Odd = append(head.Odd, "after-417")
+	}
 	c.requests++
 	method := strings.Clone(head.Method)
 	if len(c.asked) < maxAsked {
@@ -225,6 +229,9 @@ func (c *Conn) response(h *half, text string) {
 	}
 	if head.Status >= 200 || head.Status == 101 {
 		c.answered++
+	}
+	if client := &c.halves[0]; head.Status == 417 && client.expects == head.Stream && !client.body.begun && !client.ended {
+		client.then, client.step = client.step, perhapsAgain
 	}
 	first, last := h.first, h.at(h.pos-1)
 	c.headDone(h, head, f)
@@ -286,6 +293,10 @@ func (c *Conn) headDone(h *half, head *Head, f framing) {
 		return
 	}
 	c.openBody(&h.body, head, f.kind, last)
+	h.expects = 0
+	if head.Request && hasToken(joined(head.Fields, "Expect"), "100-continue") {
+		h.expects = head.Stream
+	}
 	switch f.kind {
 	case "chunked":
 		h.size = chunkSize{}
@@ -295,6 +306,40 @@ func (c *Conn) headDone(h *half, head *Head, f framing) {
 		h.step = readLength
 	case "close":
 		h.step = readClose
+	}
+}
+
+// maxLine bounds the request line that is waited for behind a 417.
+const maxLine = 8 << 10
+
+// perhapsAgain keeps what a client sends behind a 417 that came before the body, until it is clear whether
+// it begins with a request line: a client that has its expectation refused asks again without it (RFC
+// 9110 10.1.1), some on the same connection. Else it is the body, as the length announced says.
+func perhapsAgain(c *Conn, h *half) {
+	p := h.piece()
+	p.Data = bytes.Clone(p.Data)
+	h.waits = append(h.waits, p)
+	h.line0 = append(h.line0, p.Data[:min(len(p.Data), maxLine-len(h.line0))]...)
+	h.pos = len(h.in)
+	line, _, whole := bytes.Cut(h.line0, []byte("\n"))
+	method, _, _ := bytes.Cut(line, []byte(" "))
+	token := bytes.IndexFunc(method, func(r rune) bool { return r > 0x7f || !IsToken(byte(r)) }) < 0 && len(method) <= MaxMethod
+	switch {
+	case whole && token && badFirstLine(append(line, '\n'), true) == "":
+		c.endBody(h.from, &h.body, nil, false)
+		h.again = true
+		c.goOn(h, readHead)
+	case whole, !token, len(h.line0) == maxLine:
+		c.goOn(h, h.then)
+	}
+}
+
+// goOn reads what has waited.
+func (c *Conn) goOn(h *half, with step) {
+	waits := h.waits
+	h.waits, h.line0, h.expects, h.step = nil, nil, 0, with
+	for _, p := range waits {
+		c.run(h, p.Data, p.Mark, p.at)
 	}
 }
 

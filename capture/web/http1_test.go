@@ -76,6 +76,48 @@ var http1Cases = []struct {
 		`0[52,85) HTTP/1.1 #2 HEAD / x.test 0  [{"Host" "x.test"}] odd=[] ends=true`,
 		`1[69,110) HTTP/1.1 #2 HEAD   200 OK [{"Content-Length" "5000"}] odd=[] ends=true`,
 	}},
+	{"a body that was refused: what comes is a request, by its first line", []sent{
+		{0, "PUT /a HTTP/1.1\r\nHost: x.test\r\nExpect: 100-continue\r\nContent-Length: 40\r\n\r\n", false},
+		{1, "HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n", false},
+		{0, "PUT /a HTTP/1.1\r\nHost: x.test\r\nContent-Length: 2\r\n\r\nhi", false},
+		{1, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true},
+		{0, "", true},
+	}, []string{
+		`0[0,75) HTTP/1.1 #1 PUT /a x.test 0  [{"Host" "x.test"} {"Expect" "100-continue"} {"Content-Length" "40"}] odd=[] ends=false`,
+		`1[0,38) HTTP/1.1 #1 PUT   417 No [{"Content-Length" "0"}] odd=[] ends=true`,
+		`0[74,75) body #1 req=true len=0 content-length   "" err="" trailers=[] complete=false`,
+		`0[75,127) HTTP/1.1 #2 PUT /a x.test 0  [{"Host" "x.test"} {"Content-Length" "2"}] odd=[after-417] ends=false`,
+		`0[127,129) body #2 req=true len=2 content-length   "hi" err="" trailers=[] complete=true`,
+		`1[38,76) HTTP/1.1 #2 PUT   200 OK [{"Content-Length" "0"}] odd=[] ends=true`,
+	}},
+	{"a body that was refused and comes all the same", []sent{
+		{0, "PUT /a HTTP/1.1\r\nHost: x.test\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n", false},
+		{1, "HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n", false},
+		{0, "5\r\nPUT /\r\n0\r\n\r\nGET /b HTTP/1.1\r\nHost: x.test\r\n\r\n", true},
+	}, []string{
+		`0[0,83) HTTP/1.1 #1 PUT /a x.test 0  [{"Host" "x.test"} {"Expect" "100-continue"} {"Transfer-Encoding" "chunked"}] odd=[] ends=false`,
+		`1[0,38) HTTP/1.1 #1 PUT   417 No [{"Content-Length" "0"}] odd=[] ends=true`,
+		`0[83,98) body #1 req=true len=5 chunked   "PUT /" err="" trailers=[] complete=true`,
+		`0[98,131) HTTP/1.1 #2 GET /b x.test 0  [{"Host" "x.test"}] odd=[] ends=true`,
+	}},
+	{"a body that was refused: a piece of a line may be of either, and is read as the body", []sent{
+		{0, "PUT /a HTTP/1.1\r\nHost: x.test\r\nExpect: 100-continue\r\nContent-Length: 40\r\n\r\n", false},
+		{1, "HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n", false},
+		{0, "PUT /a HT", true},
+	}, []string{
+		`0[0,75) HTTP/1.1 #1 PUT /a x.test 0  [{"Host" "x.test"} {"Expect" "100-continue"} {"Content-Length" "40"}] odd=[] ends=false`,
+		`1[0,38) HTTP/1.1 #1 PUT   417 No [{"Content-Length" "0"}] odd=[] ends=true`,
+		`0[75,84) body #1 req=true len=9 content-length   "PUT /a HT" err="" trailers=[] complete=false`,
+	}},
+	{"an expectation that was met, or refused otherwise: framing alone decides", []sent{
+		{0, "PUT /a HTTP/1.1\r\nHost: x.test\r\nExpect: 100-continue\r\nContent-Length: 16\r\n\r\n", false},
+		{1, "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", false},
+		{0, "PUT /a HTTP/1.1\n", true},
+	}, []string{
+		`0[0,75) HTTP/1.1 #1 PUT /a x.test 0  [{"Host" "x.test"} {"Expect" "100-continue"} {"Content-Length" "16"}] odd=[] ends=false`,
+		`1[0,38) HTTP/1.1 #1 PUT   401 No [{"Content-Length" "0"}] odd=[] ends=true`,
+		`0[75,91) body #1 req=true len=16 content-length   "PUT /a HTTP/1.1\n" err="" trailers=[] complete=true`,
+	}},
 	{"to a proxy: the target names the host, whatever Host says", []sent{
 		{0, "patch http://u:p@x.test:81/a://b HTTP/1.1\r\nHost: evil.test\r\n\r\nGET http://[::1]?q HTTP/1.1\r\nHost: evil.test\r\n\r\nGET /http://y.test HTTP/1.1\r\nHost: x.test\r\n\r\n", false},
 	}, []string{

@@ -41,7 +41,8 @@ type Head struct {
 	// Odd lists what a strict reader would refuse and this one read: "obs-fold" (a
 	// field went on in a second line; joined by a space, RFC 9112 5.2), "bare-lf" (a line
 	// ended without CR, 2.2), "bad-field-name" (not a token, 5.1), "two-lengths" (both
-	// Transfer-Encoding and Content-Length, 6.3).
+	// Transfer-Encoding and Content-Length, 6.3), "after-417" (it stands where the body of
+	// the request before was due, which had been answered with 417 first, and could be that, RFC 9110 10.1.1).
 	Odd []string
 }
 

@@ -57,6 +57,7 @@ var proxyFlags = append([]cli.Flag{
 	&cli.StringSliceFlag{Name: "client-cert", Usage: "certificate and key (PEM) to show to an origin: `HOST=FILE` (repeatable)"},
 	&cli.StringFlag{Name: "on-bad-origin", Value: "mirror", Usage: "`mirror|block`: where an origin's certificate is bad, show the client an equally bad one, or a page that explains it", DefaultText: "mirror"},
 	&cli.StringFlag{Name: "on-unsupported", Value: "page", Usage: "`page|tunnel`: where an origin takes the client's own ClientHello and not the proxy's, answer with a page, or pass the connection on unopened", DefaultText: "page"},
+	&cli.StringFlag{Name: "on-local-request", Value: "tell", Usage: "`tell|refuse`: where a page of the web asks for a service of this machine or its private network, tell of it, or refuse it", DefaultText: "tell"},
 	&cli.StringFlag{Name: "upstream-proxy", Usage: "reach origins through the proxy at `URL` (http or socks5); none calls them directly", DefaultText: "what HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say"},
 	&cli.StringFlag{Name: "story", Usage: "tell the story in `FILE`", DefaultText: "standard output; with run, standard error"},
 	homeFlag,
@@ -446,6 +447,13 @@ func newProxy(c *cli.Context) (*proxy.Proxy, error) {
 		p.TunnelUnsupported = true
 	default:
 		return nil, usage("--on-unsupported "+quote(s)+" is neither page nor tunnel", "")
+	}
+	switch s := c.String("on-local-request"); s {
+	case "", "tell": // a command may not have the flag
+	case "refuse":
+		p.RefuseLocal = true
+	default:
+		return nil, usage("--on-local-request "+quote(s)+" is neither tell nor refuse", "")
 	}
 	var err error
 	own := ownCA(c)

@@ -247,3 +247,49 @@ func TestRunOwnCA(t *testing.T) {
 		}
 	}
 }
+
+// clearThenTunnelScript sends a request in clear and then, on the same connection, asks for a tunnel and speaks TLS in it.
+const clearThenTunnelScript = `
+import http.client, ssl, sys
+proxy, ca = sys.argv[1:]
+c = http.client.HTTPConnection(proxy)
+c.request("GET", "http://explainer.test/")
+c.getresponse().read()
+host, s, head = "tls13.explainer.test", c.sock, b""
+s.sendall(("CONNECT %s:443 HTTP/1.1\r\nHost: %s:443\r\n\r\n" % (host, host)).encode())
+while not head.endswith(b"\r\n\r\n"):
+    head += s.recv(1)
+t = ssl.create_default_context(cafile=ca).wrap_socket(s, server_hostname=host)
+t.sendall(("GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % host).encode())
+while t.recv(10000):
+    pass
+`
+
+// TestRunClearThenTunnel: the steps of a connection are told for its requests in clear, and then for the TLS in its tunnel, on both legs.
+func TestRunClearThenTunnel(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	live, recording := filepath.Join(dir, "live.json"), filepath.Join(dir, "r.pcapng")
+	if out, err := explainerCmd(t, "run", "--format", "json", "--story", live, "-w", recording, "--", "python3", "-c", clearThenTunnelScript, "{proxy}", "{ca}").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	var got []string
+	for _, e := range readStory(t, live) {
+		if e.Summary != nil {
+			for _, l := range e.Summary.Legs {
+				got = append(got, fmt.Sprintf("%s %d %s", e.Host, l.Conn, l.Flow))
+			}
+		}
+		if e.Kind == event.KindEnd {
+			got = append(got, fmt.Sprintf("%s %d over", e.Host, e.Conn))
+		}
+	}
+	const want = "explainer.test 1 http, explainer.test 2 http, explainer.test 2 over, tls13.explainer.test 1 tls13-full, tls13.explainer.test 3 tls13-full, tls13.explainer.test 1 over, tls13.explainer.test 3 over"
+	if strings.Join(got, ", ") != want {
+		t.Errorf("%s", strings.Join(got, ", "))
+	}
+	replayed, err := explainerCmd(t, "read", "--format", "json", recording).Output()
+	if told, _ := os.ReadFile(live); err != nil || !bytes.HasPrefix(replayed, told) && !bytes.Equal(replayed, told) {
+		t.Errorf("%v: the live story and that of the recording differ", err)
+	}
+}
