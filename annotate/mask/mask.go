@@ -111,6 +111,9 @@ func (r *Rule) Name(name string) string {
 	return h.show(name)
 }
 
+// OfName is what [Rule.Spans] takes the name of a field for that is a value itself.
+const OfName = ":name"
+
 // Credential tells whether the name of a header field says that it holds a credential.
 func (r *Rule) Credential(name string) bool {
 	switch r.kindOf(name) {
@@ -123,7 +126,11 @@ func (r *Rule) Credential(name string) bool {
 // Spans returns which bytes of a header field's value are hidden, in order.
 func (r *Rule) Spans(name, value string) []Span {
 	var h hidden
-	h.header(r.kindOf(name), value)
+	if name == OfName {
+		h.looks(value, 0, false)
+	} else {
+		h.header(r.kindOf(name), value)
+	}
 	return slices.Clone(h.merged())
 }
 

@@ -124,6 +124,12 @@ Referer: https://www.example.org/assets/index-CkX9q3Zt8Vb2.js?v=12
 :path: /_next/static/chunks/pages/_app-0f1e2d3c4b5a69788796a5b4c3d2e1f0.js
 :path: /v2/library/alpine/blobs/sha256:0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0
 :path: /users/550e8400-e29b-41d4-a716-446655440000/orders/1000234
+:path: /me/repo/commit/5fa9b6bbc0588e07f605322aec0124b5e8ecd186
+:path: /me/repo/-/tree/5fa9b6bbc0588e07f605322aec0124b5e8ecd186/src/main.go
+:path: /me/repo/blob/5fa9b6bbc0588e07f605322aec0124b5e8ecd1865fa9b6bbc0588e07f605322a/README.md
+:path: /me/repo/commit/5fa9b6bbc0588e07f605322aec0124b5e8ecd186.patch
+:path: /me/repo/archive/5fa9b6bbc0588e07f605322aec0124b5e8ecd186.tar.gz
+:path: /me/repo/compare/5fa9b6bbc0588e07f605322aec0124b5e8ecd186...a86332c1b5e8ecd1865fa9b6bbc0588e07f60532
 :path: /auth/login
 :path: /oauth2/v1/authorize
 :path: /session/new
@@ -235,31 +241,34 @@ func TestTarget(t *testing.T) {
 	var r Rule
 	jwt := "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGkifQ.c2VzYW1l"
 	for in, want := range map[string]string{
-		"/a?token=sesame&b=1":                 "/a?token=**** (6 bytes masked)&b=1",
-		"/a?accessToken=sesame":               "/a?accessToken=**** (6 bytes masked)",
-		"/cb#id_token=sesame&state=xy":        "/cb#id_token=**** (6 bytes masked)&state=**** (2 bytes masked)",
-		"/a?q=shipping&design=1":              "/a?q=shipping&design=1",
-		"/a?shipping=1&pin=1234":              "/a?shipping=1&pin=**** (4 bytes masked)",
-		"/a?pass%77ord=sesame":                "/a?pass%77ord=**** (6 bytes masked)",
-		"/a?p%2577d=sesame":                   "/a?p%2577d=**** (6 bytes masked)",
-		"/a?SAMLResponse=sesame":              "/a?SAMLResponse=**** (6 bytes masked)",
-		"/a?pw=sesame":                        "/a?pw=**** (6 bytes masked)",
-		"/a;jsessionid=sesame/b":              "/a;jsessionid=**** (6 bytes masked)/b",
-		"/a?next=%2Fcb%3Ftoken%3Dsesame":      "/a?next=**** (22 bytes masked)",
-		"/a?u=https%3A%2F%2Fa:sesame%40h%2F":  "/a?u=**** (29 bytes masked)",
-		"/a?next=%252Fcb%253Fpw%253Dsesame":   "/a?next=**** (25 bytes masked)",
-		"/a?x=" + jwt:                         "/a?x=**** (48 bytes masked)",
-		"/a?" + jwt:                           "/a?**** (48 bytes masked)",
-		"/login/" + jwt + "/x":                "/login/**** (48 bytes masked)/x",
-		"/magic/abc123def":                    "/magic/**** (9 bytes masked)",
-		"/l/Xk9fQ2mZ7vB4nT1wR8yL5p":           "/l/**** (22 bytes masked)",
-		"/l/0f1e2d3c4b5a69788796a5b4c3d2e1f0": "/l/**** (32 bytes masked)",
-		"/bot123456:AAsesame1/getMe":          "/bot123456:**** (9 bytes masked)/getMe",
-		"http://u:sesame@h/p":                 "http://**** (8 bytes masked)@h/p",
-		"//u:sesame@h/p":                      "//**** (8 bytes masked)@h/p",
-		"u:sesame@h:443":                      "**** (8 bytes masked)@h:443",
-		"www.example.org:443":                 "www.example.org:443",
-		"*":                                   "*",
+		"/a?token=sesame&b=1":                             "/a?token=**** (6 bytes masked)&b=1",
+		"/a?accessToken=sesame":                           "/a?accessToken=**** (6 bytes masked)",
+		"/cb#id_token=sesame&state=xy":                    "/cb#id_token=**** (6 bytes masked)&state=**** (2 bytes masked)",
+		"/a?q=shipping&design=1":                          "/a?q=shipping&design=1",
+		"/a?shipping=1&pin=1234":                          "/a?shipping=1&pin=**** (4 bytes masked)",
+		"/a?pass%77ord=sesame":                            "/a?pass%77ord=**** (6 bytes masked)",
+		"/a?p%2577d=sesame":                               "/a?p%2577d=**** (6 bytes masked)",
+		"/a?SAMLResponse=sesame":                          "/a?SAMLResponse=**** (6 bytes masked)",
+		"/a?pw=sesame":                                    "/a?pw=**** (6 bytes masked)",
+		"/a;jsessionid=sesame/b":                          "/a;jsessionid=**** (6 bytes masked)/b",
+		"/a?next=%2Fcb%3Ftoken%3Dsesame":                  "/a?next=**** (22 bytes masked)",
+		"/a?u=https%3A%2F%2Fa:sesame%40h%2F":              "/a?u=**** (29 bytes masked)",
+		"/a?next=%252Fcb%253Fpw%253Dsesame":               "/a?next=**** (25 bytes masked)",
+		"/a?x=" + jwt:                                     "/a?x=**** (48 bytes masked)",
+		"/a?" + jwt:                                       "/a?**** (48 bytes masked)",
+		"/login/" + jwt + "/x":                            "/login/**** (48 bytes masked)/x",
+		"/magic/abc123def":                                "/magic/**** (9 bytes masked)",
+		"/l/Xk9fQ2mZ7vB4nT1wR8yL5p":                       "/l/**** (22 bytes masked)",
+		"/l/0f1e2d3c4b5a69788796a5b4c3d2e1f0":             "/l/**** (32 bytes masked)",
+		"/commit/0f1e2d3c4b5a69788796a5b4c3d2e1f0":        "/commit/**** (32 bytes masked)",
+		"/token/5fa9b6bbc0588e07f605322aec0124b5e8ecd186": "/token/**** (40 bytes masked)",
+		"/commit/5fa9b6bbc0588e07f605322aec0124b5e8ecd186?key=5fa9b6bbc0588e07f605322aec0124b5e8ecd186": "/commit/5fa9b6bbc0588e07f605322aec0124b5e8ecd186?key=**** (40 bytes masked)",
+		"/bot123456:AAsesame1/getMe": "/bot123456:**** (9 bytes masked)/getMe",
+		"http://u:sesame@h/p":        "http://**** (8 bytes masked)@h/p",
+		"//u:sesame@h/p":             "//**** (8 bytes masked)@h/p",
+		"u:sesame@h:443":             "**** (8 bytes masked)@h:443",
+		"www.example.org:443":        "www.example.org:443",
+		"*":                          "*",
 	} {
 		if got := r.Target(in); got != want {
 			t.Errorf("%s: got %q, want %q", in, got, want)

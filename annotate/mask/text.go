@@ -49,7 +49,7 @@ var callsForToken = set(`token tokens reset resetpassword reset-password passwor
 
 // path hides segments of a path that are credentials, and parameters behind a semicolon.
 func (h *hidden) path(s string, at int) {
-	expected := false
+	expected, before := false, ""
 	for len(s) > 0 {
 		segment := s
 		if i := strings.IndexByte(s, '/'); i >= 0 {
@@ -61,12 +61,33 @@ func (h *hidden) path(s string, at int) {
 				name = segment[:i]
 				h.query(segment[i+1:], at+i+1)
 			}
-			h.segment(name, at, expected, len(segment) == len(s))
-			expected = callsForToken[strings.ToLower(name)]
+			if !namesCommit[before] || !isCommit(name) {
+				h.segment(name, at, expected, len(segment) == len(s))
+			}
+			before = strings.ToLower(name)
+			expected = callsForToken[before]
 		}
 		n := min(len(segment)+1, len(s))
 		s, at = s[n:], at+n
 	}
+}
+
+// namesCommit are segments of paths behind which hosts of git name a version by its hash, which everybody knows who sees the repository.
+var namesCommit = set("commit commits tree blob raw blame compare archive edit tarball zipball patch")
+
+// isCommit tells whether s is the hash of a version in git, SHA-1 or SHA-256, or two of them to compare, perhaps with the ending of a file.
+func isCommit(s string) bool {
+	s, other, two := strings.Cut(s, "..")
+	if two && !isCommit(strings.TrimPrefix(other, ".")) {
+		return false
+	}
+	if i := strings.IndexByte(s, '.'); i > 0 && !two {
+		switch s[i:] {
+		case ".patch", ".diff", ".zip", ".tar", ".tar.gz", ".tar.bz2", ".tgz":
+			s = s[:i]
+		}
+	}
+	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 func (h *hidden) segment(s string, at int, expected, last bool) {

@@ -16,6 +16,7 @@ import (
 
 // A Hide calls hide for each of the bytes [from, to) of a field's value that are a
 // credential. Names are those of fields, and :path, :method and :reason, of a status line.
+// The name of a field is asked about as the value of ":name".
 type Hide func(name, value string, hide func(from, to int))
 
 const cover = 'x'
@@ -201,6 +202,8 @@ func (v *covering) head(head []byte, request, trailers bool) []byte {
 			stays = name
 		}
 		copy(value, v.value(name, string(value), cover))
+		said := string(l[:i])
+		copy(l, v.hidden(":name", said, said, cover))
 	}
 	return twin
 }
@@ -472,8 +475,13 @@ func hpackTwin(p []byte, fields []hpack.HeaderField, v *covering) error {
 			continue
 		}
 		if index == 0 {
-			if _, _, p, ok = hpackString(p); !ok {
+			coded, huffman, rest, ok := hpackString(p)
+			if !ok {
 				return errHPACK
+			}
+			p = rest
+			if err := stringTwin(coded, huffman, field.Name, v.hidden(":name", field.Name, field.Name, 0)); err != nil {
+				return err
 			}
 		}
 		coded, huffman, rest, ok := hpackString(p)
@@ -481,22 +489,25 @@ func hpackTwin(p []byte, fields []hpack.HeaderField, v *covering) error {
 			return errHPACK
 		}
 		p = rest
-		twin := []byte(v.value(strings.ToLower(field.Name), field.Value, 0))
-		switch {
-		case len(twin) != len(field.Value):
-			return errHPACK
-		case huffman:
-			if !huffmanTwin(coded, twin) {
-				return errHPACK
-			}
-		case len(coded) != len(twin):
-			return errHPACK
-		default:
-			copy(coded, bytes.ReplaceAll(twin, []byte{0}, []byte{cover}))
+		if err := stringTwin(coded, huffman, field.Value, v.value(strings.ToLower(field.Name), field.Value, 0)); err != nil {
+			return err
 		}
 	}
 	if len(fields) > 0 {
 		return errHPACK
+	}
+	return nil
+}
+
+// stringTwin puts twin, of what s says, with 0 where it is covered, into the string as it was coded.
+func stringTwin(coded []byte, huffman bool, s, with string) error {
+	twin := []byte(with)
+	switch {
+	case with == s:
+	case len(twin) != len(s), huffman && !huffmanTwin(coded, twin), !huffman && len(coded) != len(twin):
+		return errHPACK
+	case !huffman:
+		copy(coded, bytes.ReplaceAll(twin, []byte{0}, []byte{cover}))
 	}
 	return nil
 }

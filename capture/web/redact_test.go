@@ -113,6 +113,46 @@ func http2Frame(typ, flags uint8, stream uint32, payload []byte) []byte {
 
 // The twin of HTTP/2 has heads of the same names and of values of the same lengths,
 // whatever is in the values, however they are coded and wherever blocks are cut.
+// TestTwinOfNames: what is hidden in the name of a field is covered, in HTTP/1 and in HTTP/2, coded and as it is, and where the table names it again.
+func TestTwinOfNames(t *testing.T) {
+	const name = "x-sesame-k"
+	hide := func(field, value string, hide func(from, to int)) {
+		if i := strings.Index(value, "sesame"); field == ":name" && i >= 0 {
+			hide(i, i+len("sesame"))
+		}
+	}
+	var block bytes.Buffer
+	enc := hpack.NewEncoder(&block)
+	for _, f := range []hpack.HeaderField{{Name: ":method", Value: "GET"}, {Name: ":path", Value: "/"}, {Name: ":scheme", Value: "https"}, {Name: name, Value: "a"}, {Name: name, Value: "b"}} {
+		enc.WriteField(f)
+	}
+	raw := append(block.Bytes(), append([]byte{0, byte(len(name))}, name+"\x01c"...)...) // without Huffman's code
+	frame := append([]byte{0, 0, byte(len(raw)), 1, 5, 0, 0, 0, 1}, raw...)
+	for _, sent := range []string{"GET / HTTP/1.1\r\nHost: a\r\nX-sesame-k: a\r\n\r\n", preface + "\x00\x00\x00\x04\x00\x00\x00\x00\x00" + string(frame)} {
+		w := newTwins(t)
+		w.conn.Twin(func(from int, _ int64, twin []byte) { w.out[from] = append(w.out[from], twin...) }, hide)
+		w.feed(0, []byte(sent))
+		w.end()
+		twin := string(w.out[0])
+		if len(twin) != len(sent) || strings.Contains(twin, "sesame") {
+			t.Errorf("%q", twin)
+		}
+		names := 0
+		for _, item := range New().Feed(0, []byte(twin), Mark{}) {
+			if head, ok := item.Body.(*Head); ok {
+				for _, f := range head.Fields {
+					if strings.HasPrefix(strings.ToLower(f.Name), "x-") && strings.HasSuffix(f.Name, "-k") && len(f.Name) == len(name) && !strings.Contains(f.Name, "sesame") {
+						names++
+					}
+				}
+			}
+		}
+		if names == 0 || strings.HasPrefix(sent, preface) && names != 3 {
+			t.Errorf("%d names in %q", names, twin)
+		}
+	}
+}
+
 func TestTwinOfHTTP2(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	names := []string{"cookie", "x-token", "authorization", "user-agent", "referer", "x-a", "etag", "accept"}
