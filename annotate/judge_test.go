@@ -235,6 +235,7 @@ func TestJudgeRead(t *testing.T) {
 		if err := r.JUnit(&junit); err != nil {
 			t.Error(err)
 		}
+		checkJUnit(t, junit.Bytes())
 		for name, out := range map[string]string{"text": text.String(), "JSON": lines.String(), "JUnit": junit.String()} {
 			for _, secret := range []string{"SECRET", "abc", "geheim"} {
 				if strings.Contains(out, secret) != show {
@@ -327,6 +328,7 @@ func TestJudgeWhole(t *testing.T) {
 		if err := r.JUnit(&junit); err != nil {
 			t.Error(err)
 		}
+		checkJUnit(t, junit.Bytes())
 		if want := fmt.Sprintf(`errors="%d"`, test.untested+min(1, strings.Count(test.what, "control refused"))); !strings.Contains(junit.String(), want) {
 			t.Errorf("%s: no %s in\n%s", test.what, want, junit.String())
 		}
