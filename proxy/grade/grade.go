@@ -108,6 +108,9 @@ type Origin struct {
 	// Ask is how the peer answered a HelloRequest: "client-hello", "alert",
 	// "closed", "ignored", or "" if it was not asked.
 	Ask string
+	// Another is what the peer made of another certificate, one that nobody vouches for, in the
+	// handshake that it began then: "taken", "refused", or "" if that was not tried.
+	Another string
 }
 
 // Network is where the proxy listens.

@@ -481,7 +481,14 @@ func renegotiation(e *Evidence, v *verdict) {
 			v.is(Fail, "ask-unsafe")
 			return
 		}
-		v.is(Pass, "ask-done")
+		switch t.Origin.Another {
+		case anotherTaken:
+			v.is(Fail, "ask-another")
+		case anotherRefused:
+			v.is(Pass, "ask-bound")
+		default:
+			v.is(Pass, "ask-done")
+		}
 	case askedAlert:
 		v.is(Pass, "ask-alert")
 	case askedClosed:

@@ -183,6 +183,10 @@ func TestOtherLines(t *testing.T) {
 		{"RSA offered", "P3", B, func(e *Evidence) { hello(e).CipherSuites = append(hello(e).CipherSuites, 0x009c) }},
 		{"deflate offered", "P4", C, func(e *Evidence) { hello(e).CompressionMethods = []uint8{1, 0} }},
 		{"no hybrid", "P7", B, func(e *Evidence) { hello(e).Extensions[0].Value = handshake.SupportedGroups{29} }},
+		{"renegotiates with anybody", "P8", C, func(e *Evidence) {
+			o := &e.trial(trialAgain).Origin
+			o.Ask, o.Another, o.Hellos[0].CipherSuites = askedAgain, anotherTaken, append(o.Hellos[0].CipherSuites, 0x00ff)
+		}},
 		{"renegotiates unsafely", "P8", C, func(e *Evidence) { e.trial(trialAgain).Origin.Ask = askedAgain }},
 		{"RSA where only another client offered it", "P3", B, func(e *Evidence) {
 			o := &e.trial(trialNarrow).Origin
@@ -261,7 +265,7 @@ func TestNoFailures(t *testing.T) {
 	for name, change := range map[string]func(*Evidence){
 		"renegotiates bound": func(e *Evidence) {
 			o := &e.trial(trialAgain).Origin
-			o.Ask, o.Hellos[0].CipherSuites = askedAgain, append(o.Hellos[0].CipherSuites, 0x00ff)
+			o.Ask, o.Another, o.Hellos[0].CipherSuites = askedAgain, anotherRefused, append(o.Hellos[0].CipherSuites, 0x00ff)
 		},
 		"CBC as its client": func(e *Evidence) { e.trial(trialCBC).Origin.Hellos[0].CipherSuites = []uint16{0xc02b} },
 		"weaker to the client": func(e *Evidence) {

@@ -353,9 +353,9 @@ func (l *Lab) serveConn(t *trial, conn net.Conn, config *tls.Config) {
 		return
 	}
 	if again != nil {
-		ask := again.ask(secure)
+		ask, another := again.ask(secure, t.host)
 		t.mu.Lock()
-		t.seen.Ask = ask
+		t.seen.Ask, t.seen.Another = ask, another
 		t.mu.Unlock()
 		return
 	}
@@ -465,43 +465,56 @@ const (
 
 // ask sends a HelloRequest behind the handshake and tells how the peer answered
 // it; "" if that could not be asked. The connection is of no use afterwards.
-func (a *asker) ask(secure *tls.Conn) string {
-	server, ok := message(a.sent, handshake.TypeServerHello).(*handshake.ServerHello)
+func (a *asker) ask(secure *tls.Conn, host string) (answer, another string) {
+	sh, ok := message(a.sent, handshake.TypeServerHello).(*handshake.ServerHello)
 	suite, known := keys.SuiteByID(secure.ConnectionState().CipherSuite)
 	if !ok || !known {
-		return ""
+		return "", ""
 	}
-	_, seal, err := keys.NewTLS12(tls.VersionTLS12, suite, a.key.Secret, a.key.ClientRandom, server.Random[:], false)
+	client, seal, err := keys.NewTLS12(tls.VersionTLS12, suite, a.key.Secret, a.key.ClientRandom, sh.Random[:], false)
 	if err != nil {
-		return ""
+		return "", ""
 	}
 	// The first record with these keys was Finished: it is only counted.
 	if _, err := seal.Seal(nil, 22, tls.VersionTLS12, nil); err != nil {
-		return ""
+		return "", ""
 	}
 	sealed, err := seal.Seal(nil, 22, tls.VersionTLS12, []byte{byte(handshake.TypeHelloRequest), 0, 0, 0})
 	if err != nil {
-		return ""
+		return "", ""
 	}
 	record := append([]byte{22, 3, 3, byte(len(sealed) >> 8), byte(len(sealed))}, sealed...)
 	a.SetReadDeadline(time.Now().Add(askTime))
 	if _, err := a.Conn.Write(record); err != nil {
-		return askedClosed
+		return askedClosed, ""
 	}
 	// The type of a record stands in clear. crypto/tls may have read some of them already.
 	for buf := make([]byte, 4096); len(a.in) < maxHello; {
-		if answer := answered(a.in); answer != "" {
-			return answer
+		switch answer := answered(a.in); answer {
+		case "":
+		case askedAgain:
+			_, server, err := keys.NewTLS12(tls.VersionTLS12, suite, a.key.Secret, a.key.ClientRandom, sh.Random[:], false)
+			if err != nil {
+				return answer, ""
+			}
+			for len(protected(a.in)) < 2 && len(a.in) < maxHello { // until the whole hello is there
+				if _, err := a.Read(buf); err != nil {
+					return answer, ""
+				}
+			}
+			return answer, a.another(host, client, server, seal)
+		default:
+			return answer, ""
 		}
 		if _, err := a.Read(buf); err != nil {
 			var late net.Error
 			if errors.As(err, &late) && late.Timeout() {
-				return askedIgnored
+				return askedIgnored, ""
 			}
-			return askedClosed
+			return askedClosed, ""
 		}
 	}
-	return askedIgnored
+	return askedIgnored, ""
 }
 
 // answered looks, in what a client sent, for an alert or a handshake message behind its Finished.

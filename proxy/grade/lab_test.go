@@ -2,7 +2,9 @@ package grade
 
 import (
 	"bytes"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,9 +15,10 @@ import (
 // and refuses, in words of its own, when it was told not to renegotiate.
 func TestAskToRenegotiate(t *testing.T) {
 	for _, c := range []struct {
-		option string
-		want   string
-	}{{"", askedAgain}, {"-no_renegotiation", ""}} {
+		option  string
+		want    string
+		another string
+	}{{"", askedAgain, anotherTaken}, {"-verify_return_error", askedAgain, anotherRefused}, {"-no_renegotiation", "", ""}} {
 		authority, err := ca.NewEphemeral("grade test lab")
 		if err != nil {
 			t.Fatal(err)
@@ -42,6 +45,13 @@ func TestAskToRenegotiate(t *testing.T) {
 		if c.option != "" {
 			args = append(args, c.option)
 		}
+		if c.option == "-verify_return_error" {
+			name := filepath.Join(t.TempDir(), "lab.pem")
+			if err := os.WriteFile(name, authority.PEM(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			args = append(args, "-CAfile", name)
+		}
 		cmd := exec.Command("openssl", args...)
 		// Standard input stays open, or it would leave by itself.
 		in, err := cmd.StdinPipe()
@@ -62,7 +72,9 @@ func TestAskToRenegotiate(t *testing.T) {
 		if got := again.seen.Ask; c.want != "" && got != c.want || got == "" || c.want == "" && got == askedAgain {
 			t.Errorf("%q: asked to renegotiate, it answered %q, want %q:\n%s", c.option, got, c.want, &out)
 		}
-		t.Logf("%q: %s", c.option, again.seen.Ask)
+		if got := again.seen.Another; got != c.another {
+			t.Errorf("%q: another certificate was %q, want %q:\n%s", c.option, got, c.another, &out)
+		}
 	}
 }
 
