@@ -29,12 +29,12 @@ type conn struct {
 	found  bool   // TLS was found after bytes of another protocol
 	forced string // nothing waits any more; why a secret was not waited for: SealedNoKey or SealedTooMany
 
-	web     *web.Conn // what is inside TLS, or the plain HTTP
-	webGap  bool      // bytes of it are missing
-	gaps    [2]uint64 // seq of the first gap of a side, 0 if there is none
-	alpn    string
-	last    *negotiation
-	randoms [][32]byte // whose secrets this connection is tied to
+	web    *web.Conn // what is inside TLS, or the plain HTTP
+	webGap bool      // bytes of it are missing
+	gaps   [2]uint64 // seq of the first gap of a side, 0 if there is none
+	alpn   string
+	last   *negotiation
+	tied   [][32]byte // client randoms whose secrets this connection is told
 
 	// 0-RTT data that the server rejected is sent once more later, so it is
 	// read apart from what follows (RFC 8446 4.2.10).
@@ -448,6 +448,16 @@ func (c *conn) tellOpaque(h *half, end int64) {
 		c.tell(h, end, &Opaque{Len: end - h.told, Preview: h.preview, Why: h.why})
 	}
 	h.preview = nil
+}
+
+func (c *conn) number() int { return c.pub.Number }
+
+func (c *conn) randoms() *[][32]byte { return &c.tied }
+
+// secret takes a key log line for one of its handshakes.
+func (c *conn) secret(e *entry, label string, secret []byte) {
+	c.keyed(e, label, secret)
+	c.d.retry(c)
 }
 
 // recorded tells whether the connection is one that the proxy recorded.

@@ -65,9 +65,8 @@ type udpConn struct {
 	sides [2]udpSide
 	quic  quic.Conn
 
-	version  uint16                // of DTLS, once it is negotiated
-	exchange handshake.KeyExchange // of DTLS up to 1.2
-	random   []byte                // of the first ClientHello of DTLS
+	neg    *negotiation // nil before a Hello
+	random []byte       // of the first ClientHello of DTLS
 }
 
 // udpSide is one direction.
@@ -382,7 +381,11 @@ func (u *udpConn) cryptoMessage(s *udpSide, in *Datagram) bool {
 
 // parse tells a whole handshake message, and takes from it what later ones depend on.
 func (u *udpConn) parse(s *udpSide, m Message, typ handshake.Type, read func(handshake.Context) (handshake.Message, error)) {
-	body, err := read(handshake.Context{Version: u.version, KeyExchange: u.exchange, FromClient: s.side == Client})
+	ctx := handshake.Context{FromClient: s.side == Client}
+	if u.neg != nil {
+		ctx.Version, ctx.KeyExchange = u.neg.version, u.neg.exchange
+	}
+	body, err := read(ctx)
 	if err != nil {
 		name := handshake.TypeName(typ)
 		m.Raw = nil
@@ -392,18 +395,18 @@ func (u *udpConn) parse(s *udpSide, m Message, typ handshake.Type, read func(han
 		return
 	}
 	m.Body = body
+	if u.neg == nil {
+		u.neg = new(negotiation)
+	}
+	u.neg.hear(s.side, body, nil) // nothing is opened, so no transcript is needed
 	switch b := body.(type) {
 	case *handshake.ClientHello:
 		if s.side == Client {
 			s.hearCID(b.Extension(54))
 		}
 	case *handshake.ServerHello:
-		if s.side == Server {
-			u.version = b.Version()
-			if !b.Retry {
-				u.exchange = handshake.SuiteKeyExchange(b.CipherSuite)
-				s.hearCID(b.Extension(54))
-			}
+		if s.side == Server && !b.Retry {
+			s.hearCID(b.Extension(54))
 		}
 	}
 	u.d.messages = append(u.d.messages, m)

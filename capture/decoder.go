@@ -267,6 +267,9 @@ func (d *Decoder) free(c *conn) {
 	d.waiting -= c.waiting
 	c.waiting = 0
 	d.secrets.forget(c)
+	if c.last != nil && c.recorded() {
+		d.secrets.forgetRSA(c.last.ciphertext)
+	}
 	delete(d.conns, c.pub.Number)
 }
 
@@ -274,9 +277,8 @@ func (d *Decoder) secret(s *keys.Secret) {
 	d.lines++
 	d.messages = append(d.messages, Message{Body: &aKeyLine})
 	e, secret := d.secrets.add(s)
-	for _, c := range e.followed() {
-		c.keyed(e, s.Label, secret)
-		d.retry(c)
+	for _, w := range e.inOrder() {
+		w.secret(e, s.Label, secret)
 	}
 	if s.Label == labelRSA {
 		// Which connection it belongs to shows when its ClientKeyExchange is looked up.

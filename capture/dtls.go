@@ -145,7 +145,7 @@ func (u *udpConn) dtls(s *udpSide, in *Datagram) {
 		case r.Type == 20 && !s.ccs:
 			u.flushDTLS(s)
 			s.ccs = true
-			u.tell(s, in, r.size, &ChangeCipherSpec{Dummy: handshake.TLSVersion(u.version) == 0x0304})
+			u.tell(s, in, r.size, &ChangeCipherSpec{Dummy: u.neg != nil && handshake.TLSVersion(u.neg.version) == 0x0304})
 		case r.Type == 21 && len(r.content) == 2:
 			u.flushDTLS(s)
 			u.tell(s, in, r.size, &Alert{Level: r.content[0], Description: r.content[1]})
@@ -292,5 +292,5 @@ func (u *udpConn) again() {
 		u.dropDTLS(s)
 		s.begun, s.next, s.ccs, s.bad, s.cid = false, 0, false, false, -1
 	}
-	u.exchange, u.version = handshake.KeyExchangeNone, 0
+	u.neg = nil
 }

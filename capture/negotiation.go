@@ -36,7 +36,8 @@ const (
 )
 
 // A negotiation is one handshake: a ClientHello, its answer, and the keys made
-// of them.
+// of them. What it hears does not depend on what carries the messages: records of
+// TLS, of DTLS, or frames of QUIC.
 type negotiation struct {
 	hello     *handshake.ClientHello // the first one
 	hellos    int                    // ClientHellos: two around a HelloRetryRequest
@@ -57,6 +58,7 @@ type negotiation struct {
 	clientRandom []byte
 	serverRandom []byte
 	sessionID    []byte // in the ServerHello
+	alpn         string // what the server chose
 	secrets      *entry // of clientRandom
 
 	// For the label RSA: the messages up to ClientKeyExchange, each side's in
@@ -189,7 +191,7 @@ func (c *conn) keyedSoFar() {
 		return
 	}
 	for _, label := range slices.Sorted(maps.Keys(n.secrets.values)) {
-		if values := n.secrets.values[label]; n.secrets.conns[c][label] == nil {
+		if values := n.secrets.values[label]; n.secrets.waiters[c][label] == nil {
 			c.keyed(n.secrets, label, values[len(values)-1])
 		}
 	}
@@ -197,7 +199,7 @@ func (c *conn) keyedSoFar() {
 
 // keyed tells a key log line for a handshake, unless it is the one that was told last.
 func (c *conn) keyed(e *entry, label string, secret []byte) {
-	told := e.conns[c]
+	told := e.waiters[c]
 	if bytes.Equal(told[label], secret) {
 		return
 	}
@@ -207,8 +209,102 @@ func (c *conn) keyed(e *entry, label string, secret []byte) {
 	c.d.messages = append(c.d.messages, Message{Conn: c.pub, Body: &Keyed{e.random, label, secret}})
 }
 
-// learn takes from a message what later ones depend on. It reports whether the
-// direction's keys change behind it.
+// next returns the negotiation that another ClientHello belongs to: this one, if a
+// HelloRetryRequest asked for it, or a new one. There may be none yet.
+func (n *negotiation) next() *negotiation {
+	if n == nil || n.hellos == 2 || n.hellos == 1 && !n.retry {
+		return &negotiation{}
+	}
+	return n
+}
+
+// hear takes from a message what later ones depend on, whatever carried it.
+func (n *negotiation) hear(side Side, body handshake.Message, raw []byte) {
+	switch m := body.(type) {
+	case *handshake.ClientHello:
+		if side != Client {
+			return
+		}
+		if n.hellos++; n.hellos == 1 {
+			n.hello = m
+			n.clientRandom = m.Random[:]
+			n.note(Client, raw)
+		}
+		if n.answered {
+			n.agree()
+		}
+		return
+	case *handshake.ServerHello:
+		if side == Server {
+			n.answer(m, raw)
+		}
+		return
+	case *handshake.HelloRequest:
+		return
+	}
+	if is13(n.version) {
+		if m, ok := body.(*handshake.EncryptedExtensions); ok && side == Server {
+			n.extended, n.alpn = true, m.ALPN()
+		}
+		return
+	}
+	n.note(side, raw)
+	switch m := body.(type) {
+	case *handshake.Certificate:
+		if side == Server {
+			n.resumed = false // perhaps the session id was echoed, and yet
+			if len(m.Entries) > 0 {
+				n.leaf = m.Entries[0].Data
+			}
+		}
+	case *handshake.ServerHelloDone:
+		n.done = n.done || side == Server
+	case *handshake.ClientKeyExchange:
+		if n.ciphertext == nil {
+			n.ciphertext = append([]byte{}, m.EncryptedPreMaster...)
+		}
+	case *handshake.NextProtocol:
+		if n.alpn == "" {
+			n.alpn = m.Protocol
+		}
+	}
+}
+
+// answer takes what a ServerHello or HelloRetryRequest says.
+func (n *negotiation) answer(m *handshake.ServerHello, raw []byte) {
+	n.version = m.Version()
+	n.suite, _ = keys.SuiteByID(m.CipherSuite)
+	if m.Retry {
+		n.retry = true
+		return
+	}
+	n.answered = true
+	n.serverRandom = m.Random[:]
+	n.sessionID = m.SessionID
+	n.note(Server, raw)
+	n.ems, n.etm = m.HasEMS(), m.HasEtM()
+	n.compression = m.CompressionMethod
+	if is13(n.version) {
+		_, n.resumed = m.SelectedPSK()
+	} else {
+		n.exchange = handshake.SuiteKeyExchange(m.CipherSuite)
+		n.alpn = m.ALPN()
+		n.resumed = n.hello != nil && len(m.SessionID) > 0 && bytes.Equal(m.SessionID, n.hello.SessionID)
+	}
+	if n.hello != nil {
+		n.agree()
+	}
+}
+
+// agree sets what needs both Hellos.
+func (n *negotiation) agree() {
+	old := !is13(n.version)
+	n.ems = old && n.ems && n.hello.HasEMS()
+	n.etm = old && n.etm && n.hello.HasEtM() && n.suite != nil && n.suite.Cipher.CBC()
+}
+
+// learn takes in a message, and what it changes of how records are read. It reports
+// whether the direction's keys change behind it.
 func (c *conn) learn(h *half, body handshake.Message, raw []byte) (moved bool) {
 	t := &h.tls
 	switch m := body.(type) {
@@ -222,28 +318,22 @@ func (c *conn) learn(h *half, body handshake.Message, raw []byte) (moved bool) {
 			return c.serverHello(h, m, raw)
 		}
 		return false
-	case *handshake.HelloRequest:
-		return false
 	}
 	n := t.neg
 	if n == nil {
 		return false
 	}
+	sent := n.ciphertext != nil
+	n.hear(h.side, body, raw)
+	if n.answered {
+		c.alpn = n.alpn
+	}
 	if is13(n.version) {
 		return c.learn13(h, n, body)
 	}
-	n.note(h.side, raw)
 	switch m := body.(type) {
-	case *handshake.Certificate:
-		if h.side == Server && n.resumed {
-			n.resumed = false // the session id was echoed, and yet
-		}
-		if h.side == Server && len(m.Entries) > 0 {
-			n.leaf = m.Entries[0].Data
-		}
 	case *handshake.ServerHelloDone:
 		if h.side == Server {
-			n.done = true
 			c.left(n, 's', n.sessionID)
 		}
 	case *handshake.NewSessionTicket:
@@ -251,16 +341,9 @@ func (c *conn) learn(h *half, body handshake.Message, raw []byte) (moved bool) {
 			c.left(n, 't', m.Ticket)
 		}
 	case *handshake.ClientKeyExchange:
-		if n.ciphertext == nil {
-			n.ciphertext = append([]byte{}, m.EncryptedPreMaster...)
-			if n.exchange == handshake.KeyExchangeRSA {
-				n.block, n.preMaster = keys.OpenKeyTransport(c.d.PrivateKeys, n.leaf, n.ciphertext)
-				c.keyedRSA(n)
-			}
-		}
-	case *handshake.NextProtocol:
-		if c.alpn == "" {
-			c.alpn = m.Protocol
+		if !sent && n.exchange == handshake.KeyExchangeRSA {
+			n.block, n.preMaster = keys.OpenKeyTransport(c.d.PrivateKeys, n.leaf, n.ciphertext)
+			c.keyedRSA(n)
 		}
 	}
 	return false
@@ -272,19 +355,14 @@ func (c *conn) clientHello(h *half, m *handshake.ClientHello, raw []byte) {
 		n.retry = true // the HelloRetryRequest is missing
 		c.decideEarly(n, earlyRejected)
 	}
-	if n == nil || n.hellos == 2 || n.hellos == 1 && !n.retry {
-		n = &negotiation{}
-		c.last = n
-	}
+	n = n.next()
+	c.last = n
 	t := &h.tls
 	t.neg = n
 	t.trials = [stages]trials{}
-	n.hellos++
+	n.hear(Client, m, raw)
 	if n.hellos == 1 {
-		n.hello = m
-		n.clientRandom = m.Random[:]
 		n.secrets = c.d.secrets.use(c, m.Random)
-		n.note(Client, raw)
 	}
 	if !t.on {
 		t.opener, t.lost = nil, ""
@@ -294,7 +372,7 @@ func (c *conn) clientHello(h *half, m *handshake.ClientHello, raw []byte) {
 		}
 	}
 	if n.answered {
-		c.agree(n)
+		c.agreed(n)
 	}
 }
 
@@ -306,52 +384,36 @@ func (c *conn) serverHello(h *half, m *handshake.ServerHello, raw []byte) (moved
 	}
 	t := &h.tls
 	t.neg = n
-	n.version = m.Version()
 	if n.answerSeq == 0 {
 		n.answerSeq = t.segSeq
 	}
-	n.suite, _ = keys.SuiteByID(m.CipherSuite)
+	n.hear(Server, m, raw)
 	if m.Retry {
-		n.retry = true
 		c.decideEarly(n, earlyRejected)
 		return false
 	}
-	n.answered = true
-	n.serverRandom = m.Random[:]
-	n.sessionID = m.SessionID
-	n.note(Server, raw)
-	n.ems, n.etm = m.HasEMS(), m.HasEtM()
-	n.compression = m.CompressionMethod
-	_, psk := m.SelectedPSK()
+	psk := false
 	if is13(n.version) {
-		n.resumed = psk
+		psk = n.resumed
 		t.enter(stageHandshake)
 		t.trials = [stages]trials{}
 		t.gapped = false // its keys begin here
 		moved = true
 	} else {
-		n.exchange = handshake.SuiteKeyExchange(m.CipherSuite)
-		c.alpn = m.ALPN()
-		if n.hello != nil && len(m.SessionID) > 0 && bytes.Equal(m.SessionID, n.hello.SessionID) {
-			n.resumed = true
-		}
-		psk = false
+		c.alpn = n.alpn
 	}
 	if !psk {
 		c.decideEarly(n, earlyRejected)
 	}
 	if n.hello != nil {
-		c.agree(n)
+		c.agreed(n)
 	}
 	return moved
 }
 
-// agree sets what needs both Hellos.
-func (c *conn) agree(n *negotiation) {
-	old := !is13(n.version)
-	n.ems = old && n.ems && n.hello.HasEMS()
-	n.etm = old && n.etm && n.hello.HasEtM() && n.suite != nil && n.suite.Cipher.CBC()
-	if t := &c.halves[Client].tls; old && t.stage != stageEarly {
+// agreed goes back to records in clear once both Hellos show that this is no TLS 1.3.
+func (c *conn) agreed(n *negotiation) {
+	if t := &c.halves[Client].tls; !is13(n.version) && t.stage != stageEarly {
 		t.stage = stageClear
 	}
 }
@@ -361,14 +423,11 @@ func (c *conn) learn13(h *half, n *negotiation, body handshake.Message) (moved b
 	t := &h.tls
 	switch m := body.(type) {
 	case *handshake.EncryptedExtensions:
-		if h.side != Server {
-			return false
-		}
-		n.extended = true
-		c.alpn = m.ALPN()
-		if m.HasEarlyData() {
+		switch {
+		case h.side != Server:
+		case m.HasEarlyData():
 			c.decideEarly(n, earlyAccepted)
-		} else {
+		default:
 			c.decideEarly(n, earlyRejected)
 		}
 	case *handshake.EndOfEarlyData:
@@ -413,7 +472,7 @@ func (c *conn) decideEarly(n *negotiation, e early) {
 // note keeps a message for the session hash (RFC 7627 3), which ends with the
 // ClientKeyExchange.
 func (n *negotiation) note(side Side, raw []byte) {
-	if side == Client && n.ciphertext != nil || side == Server && n.done {
+	if raw == nil || side == Client && n.ciphertext != nil || side == Server && n.done {
 		return
 	}
 	if n.size += len(raw); n.size <= maxTranscript {

@@ -46,20 +46,28 @@ type secrets struct {
 	begun uint64              // where the first line stands that came after a connection had begun; 0: none has
 }
 
+// A waiter is a connection that is told the secrets of the client randoms that it has.
+type waiter interface {
+	number() int
+	recorded() bool                               // by the proxy
+	randoms() *[][32]byte                         // those that it is tied to, the latest last
+	secret(e *entry, label string, secret []byte) // a line has come for one of them
+}
+
 // An entry is what is known of a client random while a connection has it.
 type entry struct {
 	random   [32]byte
 	values   map[string][][]byte
-	conns    map[*conn]map[string][]byte // that have this client random, with the values that were told of them last
-	recorded bool                        // all of them are a recording's
+	waiters  map[waiter]map[string][]byte // that have this client random, with the values that were told of them last
+	recorded bool                         // all of them are a recording's
 }
 
-// followed returns the connections in the order of their numbers. There may be no entry.
-func (e *entry) followed() []*conn {
+// inOrder returns the waiters in the order of their numbers. There may be no entry.
+func (e *entry) inOrder() []waiter {
 	if e == nil {
 		return nil
 	}
-	return slices.SortedFunc(maps.Keys(e.conns), func(a, b *conn) int { return a.pub.Number - b.pub.Number })
+	return slices.SortedFunc(maps.Keys(e.waiters), func(a, b waiter) int { return a.number() - b.number() })
 }
 
 // begin notes that a connection has begun.
@@ -142,16 +150,16 @@ func (s *secrets) rsa(ciphertext []byte) [][]byte { return s.valuesOf(ciphertext
 
 // use ties a connection to the secrets of a client random. Only the last few
 // are held: each renegotiation brings a new one.
-func (s *secrets) use(c *conn, random [32]byte) *entry {
+func (s *secrets) use(w waiter, random [32]byte) *entry {
 	e := s.used[random]
 	if e == nil {
 		if s.used == nil {
 			s.used = make(map[[32]byte]*entry)
 		}
-		e = &entry{random: random, values: s.valuesOf(random[:]), conns: make(map[*conn]map[string][]byte), recorded: true}
+		e = &entry{random: random, values: s.valuesOf(random[:]), waiters: make(map[waiter]map[string][]byte), recorded: true}
 		s.used[random] = e
 	}
-	if e.recorded && !c.recorded() {
+	if e.recorded && !w.recorded() {
 		e.recorded = false
 		for label, values := range e.values {
 			for _, v := range values {
@@ -159,32 +167,38 @@ func (s *secrets) use(c *conn, random [32]byte) *entry {
 			}
 		}
 	}
-	_, tied := e.conns[c]
-	e.conns[c] = make(map[string][]byte)
+	_, tied := e.waiters[w]
+	e.waiters[w] = make(map[string][]byte)
+	randoms := w.randoms()
 	if !tied {
-		c.randoms = append(c.randoms, random)
+		*randoms = append(*randoms, random)
 	}
-	if len(c.randoms) > 4 {
-		s.untie(c, c.randoms[0])
-		c.randoms = c.randoms[1:]
+	if len(*randoms) > 4 {
+		s.untie(w, (*randoms)[0])
+		*randoms = (*randoms)[1:]
 	}
 	return e
 }
 
 // forget unties a connection that is over.
-func (s *secrets) forget(c *conn) {
-	for _, random := range c.randoms {
-		s.untie(c, random)
+func (s *secrets) forget(w waiter) {
+	randoms := w.randoms()
+	for _, random := range *randoms {
+		s.untie(w, random)
 	}
-	c.randoms = nil
-	if n := c.last; n != nil && len(n.ciphertext) >= 8 && c.recorded() {
-		s.lines.remove(n.ciphertext[:8], s.begun)
+	*randoms = nil
+}
+
+// forgetRSA forgets the lines of a ciphertext that a connection of a recording had.
+func (s *secrets) forgetRSA(ciphertext []byte) {
+	if len(ciphertext) >= 8 {
+		s.lines.remove(ciphertext[:8], s.begun)
 	}
 }
 
-func (s *secrets) untie(c *conn, random [32]byte) {
+func (s *secrets) untie(w waiter, random [32]byte) {
 	e := s.used[random]
-	if delete(e.conns, c); len(e.conns) > 0 {
+	if delete(e.waiters, w); len(e.waiters) > 0 {
 		return
 	}
 	delete(s.used, random) // what is known of connections that are over changes no more
