@@ -461,12 +461,13 @@ func (j *journal) copy(p []byte, at int64) (n int) {
 // gets little of it on a busy machine does not rest as well; where the goroutine has
 // moved to another thread meanwhile, it is not known and not counted.
 const (
-	restParts = 9
-	restDebt  = 200 * time.Millisecond * restParts // for which it need not rest
-	restLeast = 10 * time.Millisecond
-	restMost  = 250 * time.Millisecond
-	restRead  = 32 << 10            // bytes that it then gets at a time, so that it works shortly
-	restFree  = 4 * time.Nanosecond // of work for each byte
+	restParts  = 9
+	restDebt   = 200 * time.Millisecond * restParts // for which it need not rest
+	restLeast  = 10 * time.Millisecond
+	restMost   = 250 * time.Millisecond
+	restMemory = journalMemory * 3 / 2 // with more waiting it does not rest: the spool is too slow for what passes
+	restRead   = 32 << 10              // bytes that it then gets at a time, so that it works shortly
+	restFree   = 4 * time.Nanosecond   // of work for each byte
 )
 
 // A Follower reads what a recorder has released, from the beginning.
@@ -527,9 +528,11 @@ func (f *Follower) Read(p []byte) (int, error) {
 		p = p[:min(len(p), restRead)]
 		if rest > restLeast {
 			f.rests = true
-			j.mu.Unlock()
-			time.Sleep(rest)
-			j.mu.Lock()
+			for until := time.Now().Add(rest); time.Now().Before(until) && j.memory <= restMemory; {
+				j.mu.Unlock()
+				time.Sleep(min(time.Until(until), restLeast))
+				j.mu.Lock()
+			}
 			f.rests = false
 		}
 	}
