@@ -2,7 +2,6 @@ package annotate
 
 import (
 	"bytes"
-	"explainer/annotate/event"
 	"fmt"
 	"maps"
 	"math"
@@ -10,6 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"explainer/annotate/event"
+	"explainer/annotate/words"
 
 	"github.com/mattn/go-runewidth"
 )
@@ -283,7 +285,7 @@ func (b *Blocks) line(e *event.Event, legs bool, since string) {
 	t.paragraphStyled(lead, runewidth.StringWidth(head.String()+name), detail, plain, nil)
 	for _, p := range e.Proofs {
 		if p.State == event.Refuted {
-			t.paragraph("    ", "", "REFUTED: it does not hold that "+lower(strings.TrimSuffix(clean(p.Claim), "."))+": "+strings.TrimSuffix(clean(p.Reason), ".")+".", alarm)
+			t.paragraph("    ", "", "REFUTED: it does not hold that "+words.Lower(strings.TrimSuffix(clean(p.Claim), "."))+": "+strings.TrimSuffix(clean(p.Reason), ".")+".", alarm)
 		}
 	}
 }
@@ -339,7 +341,7 @@ func (b *Blocks) end(n int, s *block) error {
 	var also []string
 	for _, id := range s.proven {
 		if !told[id] {
-			also = append(also, words(id))
+			also = append(also, words.OfID(id))
 		}
 	}
 	if len(also) > 0 && b.Steps == nil {
@@ -396,7 +398,7 @@ func (b *Blocks) title(n int, s *block) {
 func whyWords(why []event.Why) string {
 	var parts []string
 	for _, w := range why {
-		parts = append(parts, plural(int(w.Records), "record")+" sealed, "+clean(w.Words))
+		parts = append(parts, words.Plural(int(w.Records), "record")+" sealed, "+clean(w.Words))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -433,7 +435,7 @@ func (b *Blocks) lines(s *block) {
 		if len(by) > 8 {
 			by = append(by[:8], "...")
 		}
-		b.text.paragraph("  ", "", fmt.Sprintf("... %s more (%s); --messages tells each ...", plural(n, "message"), strings.Join(by, ", ")), dim)
+		b.text.paragraph("  ", "", fmt.Sprintf("... %s more (%s); --messages tells each ...", words.Plural(n, "message"), strings.Join(by, ", ")), dim)
 	}
 	for _, l := range tail {
 		w.Write(l.text)
@@ -454,7 +456,7 @@ func (b *Blocks) steps(s *event.Summary) {
 			last++
 		}
 		name := "step " + string(event.Steps[i])
-		title := titleOf(event.Steps[i])
+		title := words.TitleOf(event.Steps[i])
 		if last > i {
 			name, title = stepRange(i, last), ""
 		}
@@ -480,7 +482,7 @@ func (b *Blocks) steps(s *event.Summary) {
 			b.stepTitle(name, title, "")
 			for j, r := range rows {
 				lead := "      " + s.Legs[j].Leg + ", "
-				verdict := words(string(r.Verdict)) + ": "
+				verdict := words.OfID(string(r.Verdict)) + ": "
 				t.paragraphAt(6, t.paint(dim, lead)+t.paint(verdictStyles[r.Verdict], verdict), runewidth.StringWidth(lead+verdict), rowText(r), plain)
 			}
 		}
@@ -499,7 +501,7 @@ func (b *Blocks) stepTitle(name, title string, v event.Verdict) {
 	t := b.text
 	verdict := ""
 	if v != "" {
-		verdict = words(string(v))
+		verdict = words.OfID(string(v))
 		name += ", "
 	}
 	colon := ""

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/ca/verify"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
@@ -348,7 +349,7 @@ func (c *certificate) describe(number int) []event.Field {
 		if p.MaxPathLen == 0 && p.MaxPathLenZero {
 			value += ", with no other CA below it"
 		} else if p.MaxPathLen > 0 {
-			value += fmt.Sprintf(", with at most %s below it", plural(p.MaxPathLen, "more CA"))
+			value += fmt.Sprintf(", with at most %s below it", words.Plural(p.MaxPathLen, "more CA"))
 		}
 		f = append(f, event.Field{Name: lead + "CA", Value: value, Note: "may itself sign certificates"})
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/ca"
 	"explainer/ca/verify"
 	"explainer/capture"
@@ -169,7 +170,7 @@ func (j *Judge) Report() *CheckReport {
 		}
 		c := CheckCase{
 			Schema: event.SchemaVersion, Kind: KindCase, ID: f.ID, Severity: f.Severity, Wrong: f.Wrong, Check: f.Check,
-			Step: event.Step(f.Step), StepTitle: titleOf(event.Step(f.Step)), Incident: f.Incident,
+			Step: event.Step(f.Step), StepTitle: words.TitleOf(event.Step(f.Step)), Incident: f.Incident,
 		}
 		if f.Severity != ca.Control {
 			c.Suggested = suggested(f)
@@ -181,10 +182,10 @@ func (j *Judge) Report() *CheckReport {
 				o.Trial, told, o.Runs = worst(f.ID, tls)
 				switch {
 				case told == nil:
-					s := say("case-not-run", event.None, nil)
+					s := words.Say("case-not-run", event.None, nil)
 					o.Trial = Trial{Verdict: NotTested, Why: &s}
 					if f.ByAddress && p.Own {
-						s = say("case-own-name", event.None, args{"url": "{url}"})
+						s = words.Say("case-own-name", event.None, words.Args{"url": "{url}"})
 						o.control = true // it cannot be run
 					}
 				default:
@@ -194,7 +195,7 @@ func (j *Judge) Report() *CheckReport {
 						if slices.ContainsFunc(byCase[[2]string{f.ID, tls}], func(run *checkRun) bool { return run.begun.Again }) {
 							id = "case-missed-again"
 						}
-						s := say(id, event.Inferred, args{"n": plural(came, "other run")})
+						s := words.Say(id, event.Inferred, words.Args{"n": words.Plural(came, "other run")})
 						o.Why = &s
 					}
 				}
@@ -237,11 +238,11 @@ func Exists(f *ca.Fault, tls string) bool { return !f.Only12 || tls != "TLS 1.3"
 func controlSentence(id, tls string, t Trial) (CaseVerdict, event.Sentence) {
 	switch t.Verdict {
 	case Blocked, NotApplicable:
-		return NotApplicable, say("case-control-blocked", event.Inferred, args{"control": id, "tls": tls})
+		return NotApplicable, words.Say("case-control-blocked", event.Inferred, words.Args{"control": id, "tls": tls})
 	case NotTested:
-		return NotTested, say("case-control-not-tested", event.Inferred, args{"control": id})
+		return NotTested, words.Say("case-control-not-tested", event.Inferred, words.Args{"control": id})
 	}
-	return NotTested, say("case-control-refused", event.Inferred, args{"control": id})
+	return NotTested, words.Say("case-control-refused", event.Inferred, words.Args{"control": id})
 }
 
 // fixes are the programs for which there is a line of its own on how to have them check.
@@ -266,18 +267,18 @@ func (j *Judge) fix(f *ca.Fault, r *CheckReport) event.Sentence {
 		return slices.ContainsFunc(r.Cases, func(c CheckCase) bool { return c.ID == id && c.refused() && !c.accepted() })
 	}
 	program := programOf(j.plan.Command)
-	a := args{"verify": "{verify, verify_peer}", "ca": "{cacertfile, FILE}", "match": "{customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]}"}
+	a := words.Args{"verify": "{verify, verify_peer}", "ca": "{cacertfile, FILE}", "match": "{customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]}"}
 	switch {
 	case f.About == ca.AboutRevocation:
-		return say("fix-revocation", event.None, nil)
+		return words.Say("fix-revocation", event.None, nil)
 	case f.Severity == ca.Low:
-		return say("fix-low", event.None, nil)
+		return words.Say("fix-low", event.None, nil)
 	case f.About == ca.AboutVersions:
-		return say("fix-protocol", event.None, nil)
+		return words.Say("fix-protocol", event.None, nil)
 	case f.About == ca.AboutHandshake:
-		return say("fix-handshake", event.None, nil)
+		return words.Say("fix-handshake", event.None, nil)
 	case f.About == ca.AboutNames && refused("wrong-host"):
-		return say("fix-gap", event.None, nil)
+		return words.Say("fix-gap", event.None, nil)
 	case f.About == ca.AboutNames && (refused("self-signed") || refused("untrusted-root")):
 		id, ok := nameFixes[strings.TrimRight(program, "0123456789.")]
 		if !ok {
@@ -286,14 +287,14 @@ func (j *Judge) fix(f *ca.Fault, r *CheckReport) event.Sentence {
 		if !ok {
 			id = "fix-names-any"
 		}
-		return say(id, event.None, a)
+		return words.Say(id, event.None, a)
 	case f.About == ca.AboutPurpose && (refused("self-signed") || refused("untrusted-root")):
 		if r.Stack == string(fingerprint.GnuTLS) {
-			return say("fix-purpose-gnutls", event.None, nil)
+			return words.Say("fix-purpose-gnutls", event.None, nil)
 		}
-		return say("fix-gap", event.None, nil)
+		return words.Say("fix-gap", event.None, nil)
 	case refused("self-signed") || refused("untrusted-root"):
-		return say("fix-gap", event.None, nil)
+		return words.Say("fix-gap", event.None, nil)
 	}
 	id, ok := fixOf(program)
 	if !ok {
@@ -301,7 +302,7 @@ func (j *Judge) fix(f *ca.Fault, r *CheckReport) event.Sentence {
 			id = "fix-any"
 		}
 	}
-	return say(id, event.None, a)
+	return words.Say(id, event.None, a)
 }
 
 // stackFixes are the lines for programs that are not known, by the TLS library that their hello looks like.
@@ -322,26 +323,26 @@ func outcomeSays(f *ca.Fault, o *CaseOutcome) []event.Sentence {
 	if o.Why != nil {
 		return []event.Sentence{*o.Why}
 	}
-	a := args{"ms": strconv.FormatFloat(o.AfterMS, 'f', -1, 64), "data": plural(int(o.Data), "byte"), "wait": strconv.FormatFloat(o.WaitMS/1000, 'f', 1, 64)}
+	a := words.Args{"ms": strconv.FormatFloat(o.AfterMS, 'f', -1, 64), "data": words.Plural(int(o.Data), "byte"), "wait": strconv.FormatFloat(o.WaitMS/1000, 'f', 1, 64)}
 	a["moment"] = map[string]string{
 		"key-exchange": "in place of its ClientKeyExchange", "finished": "in place of its Finished", "data": "after its Finished, before any application data",
 	}[o.Moment]
 	went := o.Verdict == Leaked || o.Verdict == Accepted
 	switch {
 	case went && o.Data == 0 && f.Severity == ca.Control:
-		return []event.Sentence{say("case-accepted-waits", event.Inferred, a)}
+		return []event.Sentence{words.Say("case-accepted-waits", event.Inferred, a)}
 	case went && o.Data == 0 && o.Verdict == Leaked:
-		return []event.Sentence{say("case-leaked-waits", event.Inferred, a)}
+		return []event.Sentence{words.Say("case-leaked-waits", event.Inferred, a)}
 	case went && o.Data == 0:
-		return []event.Sentence{say("case-took-waits", event.Inferred, a)}
+		return []event.Sentence{words.Say("case-took-waits", event.Inferred, a)}
 	case went && f.Severity == ca.Control:
-		return []event.Sentence{say("case-accepted", event.Decrypted, a)}
+		return []event.Sentence{words.Say("case-accepted", event.Decrypted, a)}
 	case o.Verdict == Leaked:
-		return []event.Sentence{say("case-leaked", event.Decrypted, a)}
+		return []event.Sentence{words.Say("case-leaked", event.Decrypted, a)}
 	case o.Verdict == Accepted:
-		return []event.Sentence{say("case-took", event.Decrypted, a)}
+		return []event.Sentence{words.Say("case-took", event.Decrypted, a)}
 	case o.Verdict == FalseStart:
-		return []event.Sentence{say("case-false-start", event.Decrypted, a)}
+		return []event.Sentence{words.Say("case-false-start", event.Decrypted, a)}
 	}
 	how := event.Clear
 	id := map[string]string{"alert": "case-refused-alert", "close_notify": "case-refused-close_notify", "fin": "case-refused-fin", "rst": "case-refused-rst"}[o.Ended]
@@ -356,7 +357,7 @@ func outcomeSays(f *ca.Fault, o *CaseOutcome) []event.Sentence {
 			how, id = event.Inferred, "case-refused-sealed"
 		}
 	}
-	says := []event.Sentence{say(id, how, a)}
+	says := []event.Sentence{words.Say(id, how, a)}
 	if f.Severity == ca.Control {
 		id := "case-control-too"
 		switch {
@@ -365,7 +366,7 @@ func outcomeSays(f *ca.Fault, o *CaseOutcome) []event.Sentence {
 		case o.Verdict == RefusedLate && o.Alert == nil:
 			id = "case-control-silent"
 		}
-		says = append(says, say(id, event.None, args{"host": "{host}"}))
+		says = append(says, words.Say(id, event.None, words.Args{"host": "{host}"}))
 	}
 	return says
 }
@@ -458,17 +459,17 @@ func (r *CheckReport) grade(allow int) {
 			r.Leaked[c.Severity]++
 		}
 	}
-	a := args{"refused": plural(r.Counts[Refused]+r.Counts[RefusedLate]+r.Counts[FalseStart], "trial"), "n": plural(r.Leaked[ca.Critical], "case")}
+	a := words.Args{"refused": words.Plural(r.Counts[Refused]+r.Counts[RefusedLate]+r.Counts[FalseStart], "trial"), "n": words.Plural(r.Leaked[ca.Critical], "case")}
 	id, open := "grade-a", false
 	switch {
 	case r.Leaked[ca.Critical] > 0:
 		r.Grade, id = "F", "grade-f"
 	case r.Leaked[ca.High] > 0:
-		r.Grade, id, a = "D", "grade-d", a.with("n", plural(r.Leaked[ca.High], "case"))
+		r.Grade, id, a = "D", "grade-d", a.With("n", words.Plural(r.Leaked[ca.High], "case"))
 	case tested == 0 && ruledOut > 0 && r.Untested == 0 && controls > 0:
-		r.Grade, id, a = "-", "grade-none-ruled-out", a.with("n", plural(ruledOut, "trial"))
+		r.Grade, id, a = "-", "grade-none-ruled-out", a.With("n", words.Plural(ruledOut, "trial"))
 	case tested == 0:
-		r.Grade, id, a = "-", "grade-none", a.with("ca", "{ca}")
+		r.Grade, id, a = "-", "grade-none", a.With("ca", "{ca}")
 		switch {
 		case controls > 0:
 			id = "grade-none-but-controls"
@@ -481,12 +482,12 @@ func (r *CheckReport) grade(allow int) {
 		}
 	case r.Untested > allow:
 		open = true
-		r.Grade, id, a = "-", "grade-open", args{"n": strconv.Itoa(r.Untested), "of": strconv.Itoa(serious)}
+		r.Grade, id, a = "-", "grade-open", words.Args{"n": strconv.Itoa(r.Untested), "of": strconv.Itoa(serious)}
 		if n := r.Leaked[ca.Medium]; n > 0 {
-			id, a = "grade-open-c", a.with("leaked", plural(n, "case"))
+			id, a = "grade-open-c", a.With("leaked", words.Plural(n, "case"))
 		}
 	case r.Leaked[ca.Medium] > 0:
-		r.Grade, id, a = "C", "grade-c", a.with("n", plural(r.Leaked[ca.Medium], "case"))
+		r.Grade, id, a = "C", "grade-c", a.With("n", words.Plural(r.Leaked[ca.Medium], "case"))
 	case early == 0 && late > 0:
 		r.Grade, id = "B", "grade-b-late"
 	case r.Counts[Refused]+r.Counts[RefusedLate]+r.Counts[FalseStart] == 0:
@@ -494,21 +495,21 @@ func (r *CheckReport) grade(allow int) {
 	default:
 		r.Grade = "A"
 	}
-	r.Says = []event.Sentence{say(id, event.Inferred, a)}
+	r.Says = []event.Sentence{words.Say(id, event.Inferred, a)}
 	if tested == 0 {
 		return
 	}
 	if r.Untested > 0 && !open {
-		r.Says = append(r.Says, say("grade-untested-serious", event.Inferred, args{"n": strconv.Itoa(r.Untested), "of": strconv.Itoa(serious)}))
+		r.Says = append(r.Says, words.Say("grade-untested-serious", event.Inferred, words.Args{"n": strconv.Itoa(r.Untested), "of": strconv.Itoa(serious)}))
 	}
 	if n := skipped - r.Untested; n > 0 {
-		r.Says = append(r.Says, say("grade-untested", event.Inferred, args{"n": plural(n, "trial")}))
+		r.Says = append(r.Says, words.Say("grade-untested", event.Inferred, words.Args{"n": words.Plural(n, "trial")}))
 	}
 	if ruledOut > 0 {
-		r.Says = append(r.Says, say("grade-ruled-out", event.Inferred, args{"n": plural(ruledOut, "trial")}))
+		r.Says = append(r.Says, words.Say("grade-ruled-out", event.Inferred, words.Args{"n": words.Plural(ruledOut, "trial")}))
 	}
 	if n := len(r.Remarks); n > 0 {
-		r.Says = append(r.Says, say("grade-remarks", event.Inferred, args{"n": plural(n, "remark"), "cases": strings.Join(r.Remarks, ", ")}))
+		r.Says = append(r.Says, words.Say("grade-remarks", event.Inferred, words.Args{"n": words.Plural(n, "remark"), "cases": strings.Join(r.Remarks, ", ")}))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"explainer/annotate/words"
 	"explainer/ca"
 )
 
@@ -51,7 +52,7 @@ func (t *Text) Check(r *CheckReport, all bool) error {
 	if !all {
 		t.checkFixes(r)
 		t.line("")
-		t.paragraph("  ", "", fmt.Sprintf("%s in all: --all tells each, with what it is about.", plural(len(r.Cases), "case")), dim)
+		t.paragraph("  ", "", fmt.Sprintf("%s in all: --all tells each, with what it is about.", words.Plural(len(r.Cases), "case")), dim)
 	}
 	return t.w.Flush()
 }
@@ -312,7 +313,7 @@ func (r *Read) words() string {
 		text += ", " + f.Name + ": " + f.Value
 	}
 	if r.Body > 0 {
-		text += fmt.Sprintf(", and a body of %s", plural(int(r.Body), "byte"))
+		text += fmt.Sprintf(", and a body of %s", words.Plural(int(r.Body), "byte"))
 		if r.Text != "" {
 			text += ": " + r.Text
 		}

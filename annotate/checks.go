@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/ca/verify"
 	"explainer/capture"
 	"explainer/capture/handshake"
@@ -190,7 +191,7 @@ func (x *Explainer) checkStaple(h *hands, e *event.Event, staple []byte) {
 			e.Checks = append(e.Checks, check)
 		}
 	}
-	e.Says = append(e.Says, say("certificate-checks-later", event.Recomputed, args{"outcome": strings.TrimSuffix(lower(e.Checks[0].Says.Text), ".")}))
+	e.Says = append(e.Says, words.Say("certificate-checks-later", event.Recomputed, words.Args{"outcome": strings.TrimSuffix(words.Lower(e.Checks[0].Says.Text), ".")}))
 }
 
 // rawKeys tells whether this side sends bare public keys (certificate type 2, RFC 7250 3).
@@ -269,7 +270,7 @@ func (h *hands) mayBeCover() bool {
 // tellChecks puts the checks into words. Those that passed are told once for all certificates.
 func tellChecks(r *verify.Result, in verify.Input) *checked {
 	k := &checked{result: r}
-	base := args{"roots": or(r.Roots, "no list of authorities")}
+	base := words.Args{"roots": or(r.Roots, "no list of authorities")}
 	counts := map[verify.Outcome]int{}
 	for i := 0; i < len(r.Checks); {
 		id := r.Checks[i].ID
@@ -287,10 +288,10 @@ func tellChecks(r *verify.Result, in verify.Input) *checked {
 			if check.Cert > 0 {
 				out.Certs = []int{check.Cert}
 			}
-			out.Says = say("check-"+check.Reason, event.Recomputed, checkArgs(base, r, in, check))
+			out.Says = words.Say("check-"+check.Reason, event.Recomputed, checkArgs(base, r, in, check))
 			counts[check.Outcome]++
 			if check.Outcome == verify.Failed {
-				k.failed = append(k.failed, strings.TrimSuffix(lower(out.Says.Text), "."))
+				k.failed = append(k.failed, strings.TrimSuffix(words.Lower(out.Says.Text), "."))
 			}
 			k.checks = append(k.checks, out)
 		}
@@ -303,7 +304,7 @@ func tellChecks(r *verify.Result, in verify.Input) *checked {
 	for i := range k.checks {
 		fixFields(k.checks[i].Details)
 	}
-	words := []string{fmt.Sprintf("%d passed", counts[verify.OK])}
+	counted := []string{fmt.Sprintf("%d passed", counts[verify.OK])}
 	for _, n := range []struct {
 		outcomes []verify.Outcome
 		what     string
@@ -313,22 +314,22 @@ func tellChecks(r *verify.Result, in verify.Input) *checked {
 			sum += counts[o]
 		}
 		if sum > 0 {
-			words = append(words, fmt.Sprintf(n.what, sum))
+			counted = append(counted, fmt.Sprintf(n.what, sum))
 		}
 	}
-	base = base.with("counts", strings.Join(words, ", "), "failed", strings.Join(k.failed, "; "))
+	base = base.With("counts", strings.Join(counted, ", "), "failed", strings.Join(k.failed, "; "))
 	k.brief = "checks: " + base["counts"]
 	if len(k.failed) > 0 {
 		k.brief += " (" + base["failed"] + ")"
-		k.says = say("certificate-checks-failed", event.Recomputed, base)
+		k.says = words.Say("certificate-checks-failed", event.Recomputed, base)
 	} else {
-		k.says = say("certificate-checks", event.Recomputed, base)
+		k.says = words.Say("certificate-checks", event.Recomputed, base)
 	}
 	return k
 }
 
 // tellPassed tells a check that several certificates passed, once.
-func tellPassed(base args, r *verify.Result, in verify.Input, passed []verify.Check) event.Check {
+func tellPassed(base words.Args, r *verify.Result, in verify.Input, passed []verify.Check) event.Check {
 	first := passed[0]
 	out := event.Check{ID: first.ID, Outcome: string(verify.OK)}
 	a := checkArgs(base, r, in, first)
@@ -357,7 +358,7 @@ func tellPassed(base args, r *verify.Result, in verify.Input, passed []verify.Ch
 	case n > 1:
 		which = fmt.Sprintf("%d of %d certificates", n, len(r.Path))
 	}
-	a = a.with("which", which, "count", strconv.Itoa(len(passed)), "key", strings.Join(keys, ", "), "algorithm", strings.Join(algorithms, ", "))
+	a = a.With("which", which, "count", strconv.Itoa(len(passed)), "key", strings.Join(keys, ", "), "algorithm", strings.Join(algorithms, ", "))
 	if !until.IsZero() {
 		a["until"] = date(until)
 	} else if first.ID == verify.IDStaple {
@@ -367,7 +368,7 @@ func tellPassed(base args, r *verify.Result, in verify.Input, passed []verify.Ch
 	case verify.IDChain:
 		n, _ := strconv.Atoi(first.Detail("length"))
 		sent, _ := strconv.Atoi(first.Detail("sent"))
-		a["length"] = plural(n, "certificate")
+		a["length"] = words.Plural(n, "certificate")
 		a["sent"] = strconv.Itoa(sent) + map[bool]string{true: " was", false: " were"}[sent == 1]
 		if first.Detail("order") == "as the path goes" {
 			a["order"] = "in this order"
@@ -383,7 +384,7 @@ func tellPassed(base args, r *verify.Result, in verify.Input, passed []verify.Ch
 	case verify.IDName, verify.IDRoot, verify.IDStaple:
 		out.Details = fieldsOf(first.Details)
 	}
-	out.Says = say("check-"+first.ID+"-ok", event.Recomputed, a)
+	out.Says = words.Say("check-"+first.ID+"-ok", event.Recomputed, a)
 	return out
 }
 
@@ -396,8 +397,8 @@ func fieldsOf(details []verify.Detail) []event.Field {
 }
 
 // checkArgs are the values for a check's sentence.
-func checkArgs(base args, r *verify.Result, in verify.Input, check verify.Check) args {
-	a := base.with("whose", whose(r, in, check.Cert))
+func checkArgs(base words.Args, r *verify.Result, in verify.Input, check verify.Check) words.Args {
+	a := base.With("whose", whose(r, in, check.Cert))
 	for _, d := range check.Details {
 		value := clip(d.Value)
 		if t, err := time.Parse(time.RFC3339, d.Value); err == nil {
@@ -411,7 +412,7 @@ func checkArgs(base args, r *verify.Result, in verify.Input, check verify.Check)
 		a["end"] = or(a["root"], clip(r.Path[n-1].Subject)+", whose issuer ("+or(a["missing"], "not named")+") was not sent")
 	}
 	if n, err := strconv.Atoi(a["count"]); err == nil {
-		a["count"] = plural(n, "promise")
+		a["count"] = words.Plural(n, "promise")
 	}
 	for _, name := range []string{"nearest", "usage", "purposes", "fault", "issuer", "key"} {
 		a[name] = or(a[name], map[string]string{"nearest": "no name at all", "usage": "nothing", "purposes": "nothing"}[name])

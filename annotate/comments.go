@@ -1,9 +1,11 @@
 package annotate
 
 import (
-	"explainer/annotate/event"
 	"strings"
 	"unicode/utf8"
+
+	"explainer/annotate/event"
+	"explainer/annotate/words"
 )
 
 const (
@@ -42,11 +44,11 @@ func (c *Comments) Event(e *event.Event) {
 		lines = append(lines, line("", e.Name+": "+e.Brief))
 	}
 	for _, m := range e.Steps {
-		verdict := words(string(m.Verdict))
+		verdict := words.OfID(string(m.Verdict))
 		if m.Verdict == event.Failed {
 			verdict = "FAILED"
 		}
-		lines = append(lines, line("Step ", string(m.Step)+", "+titleOf(m.Step)+": "+verdict))
+		lines = append(lines, line("Step ", string(m.Step)+", "+words.TitleOf(m.Step)+": "+verdict))
 	}
 	if c.size < 2*maxComments {
 		r.head = strings.Join(lines, "\n")
@@ -55,7 +57,7 @@ func (c *Comments) Event(e *event.Event) {
 	for _, p := range e.Proofs {
 		switch p.State {
 		case event.Refuted:
-			refuted = append(refuted, line("REFUTED: ", "it does not hold that "+lower(p.Claim)+": "+p.Reason+"."))
+			refuted = append(refuted, line("REFUTED: ", "it does not hold that "+words.Lower(p.Claim)+": "+p.Reason+"."))
 		case event.Proven:
 			more = append(more, line("Proven: ", p.Claim+"."))
 		}

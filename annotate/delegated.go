@@ -9,13 +9,12 @@ import (
 	"time"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
 
 	"golang.org/x/crypto/cryptobyte"
 )
-
-const proofDelegated = "delegated-credential"
 
 // extDelegated is delegated_credential, which in a Certificate of TLS 1.3 holds one (RFC 9345 4).
 const extDelegated = 34
@@ -75,9 +74,9 @@ func (x *Explainer) delegatedCredential(c *conn, h *hands, e *event.Event, b *ha
 		return
 	}
 	d := parseDelegated(data)
-	a := x.args(c).with("sender", c.side(side), "key", leaf.keyWords())
+	a := x.args(c).With("sender", c.side(side), "key", leaf.keyWords())
 	if d == nil {
-		e.Says = append(e.Says, say("delegated-malformed", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("delegated-malformed", e.Evidence, a))
 		return
 	}
 	h.delegated[side] = d
@@ -91,9 +90,9 @@ func (x *Explainer) delegatedCredential(c *conn, h *hands, e *event.Event, b *ha
 		until = date(leaf.parsed.NotBefore.Add(age))
 		e.Fields = append(e.Fields, field("valid until", until))
 	}
-	e.Says = append(e.Says, say("delegated", e.Evidence, a.with("delegatedkey", or(key, "unknown"), "until", or(until, strconv.Itoa(int(d.seconds))+" seconds after the certificate begins"))))
+	e.Says = append(e.Says, words.Say("delegated", e.Evidence, a.With("delegatedkey", or(key, "unknown"), "until", or(until, strconv.Itoa(int(d.seconds))+" seconds after the certificate begins"))))
 	inputs := []event.Field{keyField(leaf), field("credential", hexLen(d.cred)), field("signature", hexLen(d.signature)), field("algorithm", handshake.SchemeName(d.algorithm))}
-	p := signature(proofDelegated, keys.VerifyHandshakeSignature(0x0304, d.algorithm, leaf.pub, d.signed(leaf.der, side), d.signature), inputs)
+	p := signature(words.ProofDelegated, keys.VerifyHandshakeSignature(0x0304, d.algorithm, leaf.pub, d.signed(leaf.der, side), d.signature), inputs)
 	h.prove(p)
 	e.Proofs = append(e.Proofs, p)
 	if leaf.parsed == nil {
@@ -104,10 +103,10 @@ func (x *Explainer) delegatedCredential(c *conn, h *hands, e *event.Event, b *ha
 		allowed = allowed || ext.Id.Equal(delegationUsage)
 	}
 	if !allowed {
-		e.Says = append(e.Says, say("delegated-not-allowed", event.Recomputed, a))
+		e.Says = append(e.Says, words.Say("delegated-not-allowed", event.Recomputed, a))
 	}
 	if now := at(c.now); now.After(leaf.parsed.NotBefore.Add(age)) {
-		e.Says = append(e.Says, say("delegated-expired", event.Recomputed, a.with("until", until)))
+		e.Says = append(e.Says, words.Say("delegated-expired", event.Recomputed, a.With("until", until)))
 	}
 }
 
@@ -127,7 +126,7 @@ func (x *Explainer) rawKey(c *conn, h *hands, e *event.Event, side int) {
 	leaf := h.leaf[side]
 	e.Brief = "a raw public key, " + leaf.keyWords()
 	e.Fields = append(e.Fields, field("raw public key", leaf.keyWords()), field("size", strconv.Itoa(len(leaf.der))+" bytes"))
-	e.Says = append(e.Says, say("raw-public-key", e.Evidence, x.args(c).with("sender", c.side(side), "other", c.side(1-side), "key", leaf.keyWords())))
+	e.Says = append(e.Says, words.Say("raw-public-key", e.Evidence, x.args(c).With("sender", c.side(side), "other", c.side(1-side), "key", leaf.keyWords())))
 	if side == 1 {
 		x.markMain(c, h, e, event.Step3)
 	}
@@ -137,18 +136,4 @@ func (x *Explainer) rawKey(c *conn, h *hands, e *event.Event, side int) {
 func isRawKey(der []byte) (crypto.PublicKey, bool) {
 	pub, err := x509.ParsePKIXPublicKey(bytes.Clone(der))
 	return pub, err == nil
-}
-
-// delegatedSentences tell other things than certificates that carry a public key.
-var delegatedSentences = []entry{
-	{"delegated", "With the certificate comes a delegated credential: a {delegatedkey} key, which ends on {until} and which the certificate's {key} key has signed. {Sender} signs this handshake with that key, so that the certificate's own need not lie on every machine that answers.", []string{"9345 3", "9345 4"}},
-	{"delegated-malformed", "With the certificate comes a delegated credential that cannot be read.", []string{"9345 4"}},
-	{"delegated-not-allowed", "WARNING: this certificate is not marked as one whose key may sign delegated credentials. The other side must not take it.", []string{"9345 4.2"}},
-	{"delegated-expired", "WARNING: this delegated credential had ended on {until}.", []string{"9345 4.1.3"}},
-	{"raw-public-key", "In the place of a certificate {sender} sends a bare {key} public key: no name, no dates, and nobody who vouches for it. {Other} must know from elsewhere whose key it is.", []string{"7250 3", "7250 6"}},
-	{"step-2-raw-proven", "{Server} signed a part of this very handshake, and the signature holds under the raw {key} public key that it sent: whoever made it had the private key at that moment. Only the signature crossed the wire here.", []string{"7250 3", "8446 4.4.3", "5246 7.4.3"}},
-	{"step-2-delegated-proven", "{Server} signed a hash of everything said so far with the key of a delegated credential, and the signature holds; the {key} key of its certificate had signed that credential, which holds too. So the certificate's private key need not have been there.", []string{"9345 3", "8446 4.4.3"}},
-	{"step-3-raw", "{Server} sent its {key} public key as it is, without a certificate: that is what the textbook says, and what is hardly ever done, since nothing says whose key it is. There is a second one for this connection, {servershare} bytes of {group}.", []string{"7250 3"}},
-	{"step-3-raw-only", "{Server} sent its {key} public key as it is, without a certificate: that is what the textbook says, and what is hardly ever done, since nothing says whose key it is.", []string{"7250 3"}},
-	{"step-4a-raw", "There is no certificate to check, and nobody vouches for the key. {Client} can only compare it with one that it has from elsewhere; whether it did cannot be seen: this happens inside {client}.", []string{"7250 6"}},
 }

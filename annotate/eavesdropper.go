@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/capture/handshake"
 )
 
@@ -25,10 +26,10 @@ func (x *Explainer) hiddenFrom(c *conn, f flow, r event.Row) *event.Sentence {
 		return nil
 	}
 	h := c.main
-	a := x.args(c).with(
+	a := x.args(c).With(
 		"clientbytes", strconv.FormatInt(c.wire[0], 10), "serverbytes", strconv.FormatInt(c.wire[1], 10),
-		"clientrecords", plural(int(c.sealed[0]), "record"), "serverrecords", plural(int(c.sealed[1]), "record"),
-		"clientdata", plural(int(c.wired[0]), "record"), "serverdata", plural(int(c.wired[1]), "record"),
+		"clientrecords", words.Plural(int(c.sealed[0]), "record"), "serverrecords", words.Plural(int(c.sealed[1]), "record"),
+		"clientdata", words.Plural(int(c.wired[0]), "record"), "serverdata", words.Plural(int(c.wired[1]), "record"),
 		"host", "nowhere in clear")
 	switch name := x.sni(h); {
 	case name == "" && c.askedInClear() != "":
@@ -45,7 +46,7 @@ func (x *Explainer) hiddenFrom(c *conn, f flow, r event.Row) *event.Sentence {
 	if strings.HasSuffix(id, "-inside") {
 		how = event.None
 	}
-	says := say(id, how, a)
+	says := words.Say(id, how, a)
 	return &says
 }
 
@@ -169,75 +170,27 @@ func (x *Explainer) hiddenID(c *conn, f flow, s event.Step) string {
 func (x *Explainer) lesson(c *conn) []event.Sentence {
 	h := c.main
 	a, f := x.args(c), x.flow(c)
-	out := []event.Sentence{say("eavesdropper-sees", event.Clear, a.with("seen", x.eavesdropper(c)))}
+	out := []event.Sentence{words.Say("eavesdropper-sees", event.Clear, a.With("seen", x.eavesdropper(c)))}
 	switch {
 	case !h.is13() && h.resumed:
-		out = append(out, say("eavesdropper-later-resumed", event.Inferred, a))
+		out = append(out, words.Say("eavesdropper-later-resumed", event.Inferred, a))
 	case !h.is13() && handshake.SuiteKeyExchange(h.sh.CipherSuite) == handshake.KeyExchangeRSA:
-		out = append(out, say("eavesdropper-later-rsa", event.Inferred, a))
+		out = append(out, words.Say("eavesdropper-later-rsa", event.Inferred, a))
 	case f.id == "tls12-dh":
-		out = append(out, say("eavesdropper-later-dh", event.Inferred, a))
+		out = append(out, words.Say("eavesdropper-later-dh", event.Inferred, a))
 	case f.id == "psk-rsa":
-		out = append(out, say("eavesdropper-later-rsa-psk", event.Inferred, a))
+		out = append(out, words.Say("eavesdropper-later-rsa-psk", event.Inferred, a))
 	case f.id == "psk", f.id == "tls13-psk":
-		out = append(out, say("eavesdropper-later-psk", event.Inferred, a))
+		out = append(out, words.Say("eavesdropper-later-psk", event.Inferred, a))
 	case f.id == "tls13-0rtt":
-		out = append(out, say("eavesdropper-later-early", event.Inferred, a))
+		out = append(out, words.Say("eavesdropper-later-early", event.Inferred, a))
 	case f.id == "psk-dhe", f.id == "tls13-psk-dhe":
-		out = append(out, say("eavesdropper-later-psk-dhe", event.Inferred, a))
+		out = append(out, words.Say("eavesdropper-later-psk-dhe", event.Inferred, a))
 	case f.id != "other":
-		out = append(out, say("eavesdropper-later-dhe", event.Inferred, a))
+		out = append(out, words.Say("eavesdropper-later-dhe", event.Inferred, a))
 	}
 	if h.is13() && h.announcedEarly() && f.id != "tls13-0rtt" {
-		out = append(out, say("eavesdropper-later-early-announced", event.Inferred, a))
+		out = append(out, words.Say("eavesdropper-later-early-announced", event.Inferred, a))
 	}
 	return out
-}
-
-// hiddenSentences tell an eavesdropper what a step keeps from him.
-var hiddenSentences = []entry{
-	{"eavesdropper-sees", "What everybody on the path sees of this connection: {seen}. What the two sides said to each other is sealed.", []string{"8446 E.3", "8446 2"}},
-	{"eavesdropper-later-rsa", "Who records this and gets the private key of {server} years later can open it then: the secret is in the recording, encrypted with one lasting key.", []string{"5246 F.1.1.2", "10015 4"}},
-	{"eavesdropper-later-dhe", "Who records this and gets the private key of {server} later still cannot open it: the secret never travelled, and what it was computed from is to be thrown away after the handshake (forward secrecy).", []string{"5246 F.1.1.3", "8446 E.1"}},
-	{"eavesdropper-later-resumed", "Who records this and later gets the secret of the earlier session, or the key with which {server} had sealed it into a ticket, can open it then.", []string{"5077 5", "5246 F.1.4"}},
-	{"eavesdropper-later-psk", "Who records this and later gets the common secret can open it then: nothing fresh that stays secret goes into the keys.", []string{"4279 7.1", "8446 2.2"}},
-	{"eavesdropper-later-rsa-psk", "Who records this and later gets both the common secret and the private key of {server} can open it then: nothing fresh that stays secret goes into the keys.", []string{"4279 4", "4279 7.1"}},
-	{"eavesdropper-later-psk-dhe", "Who records this and later gets the secret that both sides had before still cannot open it: a fresh exchange goes into the keys, too, and what that was computed from is to be thrown away after the handshake (forward secrecy).", []string{"8446 2.2", "8446 E.1"}},
-	{"eavesdropper-later-early-announced", "The early data that the hello announces is another matter: nothing fresh protects it, so whoever later gets the secret that the hello names can open it; and who sends the recorded first flight once more may make {server} take the request once more.", []string{"8446 2.3", "8446 8"}},
-	{"eavesdropper-later-early", "Who records this and later gets the old secret can open the early data then, which nothing fresh protects; and who sends the recorded first flight once more sends the request once more.", []string{"8446 2.3", "8446 8"}},
-
-	{"hidden-plain", "Nothing is hidden: without TLS everybody on the path reads and can change everything.", []string{"9110 4.2.1"}},
-	{"hidden-null", "Nothing is hidden: this suite does not encrypt.", []string{"5246 6.2.3.1"}},
-	{"hidden-nothing-sent", "Nothing is sent in this step, so there is nothing to hide.", nil},
-	{"hidden-1", "Nothing of it is hidden: addresses, ports and times stand in every packet in clear, because the machines on the path need them; TLS begins above them. The name of the host stands {host}.", []string{"9293 3.1", "6066 3", "9849 1"}},
-	{"hidden-2-rsa", "Hidden: whether {server} has the private key. Only its Finished shows that, and that is the first message it encrypts.", []string{"5246 7.4.9"}},
-	{"hidden-2-signed", "Hidden: only the private key itself, which never leaves {server}. The signature and all that it covers are in clear; everybody on the path can check it.", []string{"5246 7.4.3"}},
-	{"hidden-2-tls13", "Hidden: certificate and signature, which are encrypted with keys that come from the exchange before. So who listens cannot check who {server} is; nobody but {client} learns it.", []string{"8446 2", "8446 4.4.3", "8446 E.1"}},
-	{"hidden-2-old", "Hidden: the old secret that speaks for {server}. It was never sent, and the Finished that shows that {server} has it is encrypted.", []string{"5246 F.1.4", "8446 2.2"}},
-	{"hidden-3-clear", "Nothing of it is hidden: the certificate with its names and its public key is in clear, so everybody on the path learns which site this is, whatever the hello said.", []string{"5246 7.4.2"}},
-	{"hidden-3-tls13", "Hidden: the certificate with its names, encrypted since TLS 1.3. In clear is only the public key for this connection, which says nothing about who sent it; the size of the encrypted flight can still give a site away.", []string{"8446 4.4.2", "8446 E.3"}},
-	{"hidden-3-fresh", "Nothing of it is hidden: there is no certificate, and the public value that {server} sent for this connection is in clear. It does not say who sent it.", []string{"8446 2.2", "8446 4.2.8"}},
-	{"hidden-4a-inside", "Hidden from everybody: it happens inside {client}. Who listens can only see whether {client} went on or hung up.", []string{"5246 7.2.2"}},
-	{"hidden-4a-told-inside", "Hidden from everybody: what {client} checked, and how; it happens inside {client}. Not hidden is what came of it: the alert crossed the wire unencrypted.", []string{"5246 7.2.2"}},
-	{"hidden-4a-tls13-inside", "Hidden from everybody: it happens inside {client}. Even the alert with which {client} would refuse is encrypted, so who listens sees a short record and an end, and must guess.", []string{"8446 6.2"}},
-	{"hidden-4b-rsa", "Hidden: the 46 random bytes. They leave {client} only encrypted (step 5).", []string{"5246 7.4.7.1"}},
-	{"hidden-4b-dhe", "Hidden: the private half of the key pair of {client}, which never leaves it. Nobody knows how to compute it from the public half, which is in clear.", []string{"5246 8.1.2", "8446 7.4"}},
-	{"hidden-4b-psk-dhe", "Hidden: the common secret, which both had before and of which only the name is in clear; and the private half of the key pair of {client}, which never leaves it.", []string{"8446 4.2.11", "8446 7.4"}},
-	{"hidden-4b-kem", "Hidden: what {server} made at random, and the private key of {client} that opens it. Neither leaves its owner in clear.", []string{"10024"}},
-	{"hidden-4b-old", "Hidden: the common secret, which both had before. Only its name is in clear.", []string{"8446 4.2.11", "4279 2"}},
-	{"hidden-4c-rsa", "Hidden: what was encrypted. The public key is known to everybody, but it only locks; only the private key of {server} opens.", []string{"5246 7.4.7.1", "8017 7.2"}},
-	{"hidden-4c-kem", "Hidden: what was encrypted. The key of {client} with which it was done is in clear, but it only locks.", []string{"10024"}},
-	{"hidden-5-rsa", "Hidden: the secret inside. In clear is the message itself, {size} bytes, which opens for nobody without the private key of {server}.", []string{"5246 7.4.7.1"}},
-	{"hidden-5-dhe", "Nothing of it is hidden: it is a public value. Two public values do not give the secret; for that one needs one of the private halves.", []string{"5246 8.1.2", "8446 7.4"}},
-	{"hidden-5-kem", "Hidden: the secret inside the ciphertext. The message itself is in clear.", []string{"10024"}},
-	{"hidden-5-ticket", "Hidden: what the ticket means. In clear are its bytes; who sees the same ticket twice knows that both connections are of one client.", []string{"5077 5", "8446 C.4"}},
-	{"hidden-5-psk", "Hidden: the common secret itself. In clear is its name, so who listens knows which connections name the same one.", []string{"8446 4.2.11", "4279 2"}},
-	{"hidden-5-early", "Hidden: what the early data says. In clear are the bytes of the ticket, and that data came before {server} had answered.", []string{"8446 2.3", "8446 C.4"}},
-	{"hidden-6a-inside", "Hidden from everybody: it happens inside {server}.", nil},
-	{"hidden-6a-kem-inside", "Hidden from everybody: it happens inside {client}.", nil},
-	{"hidden-6b", "Hidden: the keys, which both sides compute and nobody sends. In clear is that encryption begins (ChangeCipherSpec) and with which suite ({suite}).", []string{"5246 6.3", "5246 7.1"}},
-	{"hidden-6b-tls13", "Hidden: the keys, which both sides compute and nobody sends. In clear is the suite ({suite}), and that everything after the ServerHello is encrypted.", []string{"8446 7.1", "8446 7.3"}},
-	{"hidden-7", "Hidden: what the data says: address, headers, cookies, content. Not hidden: that it is data, how much and when: {serverdata} of data from {server} ({serverbytes} bytes), {clientdata} from {client} ({clientbytes} bytes). From sizes and times it is often guessed which page it was.", []string{"5246 6.2.3", "8446 E.3"}},
-	{"hidden-7-tls13", "Hidden: what the data says, and even which records are data, handshake or alert. Not hidden: how much and when: {serverrecords} from {server} ({serverbytes} bytes), {clientrecords} from {client} ({clientbytes} bytes). From sizes and times it is often guessed which page it was.", []string{"8446 5.2", "8446 5.4", "8446 E.3"}},
-	{"hidden-8-inside", "Hidden from everybody: it happens inside {client}.", nil},
 }

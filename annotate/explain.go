@@ -16,6 +16,7 @@ import (
 
 	"explainer/annotate/event"
 	"explainer/annotate/mask"
+	"explainer/annotate/words"
 	"explainer/ca/verify"
 	"explainer/capture"
 	"explainer/capture/handshake"
@@ -293,8 +294,8 @@ type conn struct {
 
 	quicVersion uint32 // that was told last
 
-	values args    // of its sentences
-	ground *ground // that they stand on; nil without values
+	values words.Args // of its sentences
+	ground *ground    // that they stand on; nil without values
 }
 
 // An alert that was seen.
@@ -582,13 +583,13 @@ func (x *Explainer) emit(c *conn, e event.Event) {
 	if c != nil && len(e.Proofs) > 0 {
 		a := c.names()
 		for i := range e.Proofs {
-			e.Proofs[i].Claim, _ = claimed[e.Proofs[i].ID].fill(a)
+			e.Proofs[i].Claim = words.Claim(e.Proofs[i].ID, a)
 		}
 	}
 	// What was refuted comes first, so that nobody overlooks it.
 	for _, p := range e.Proofs {
 		if p.State == event.Refuted {
-			e.Says = append([]event.Sentence{say("proof-refuted", event.Recomputed, args{"claim": lower(p.Claim), "reason": p.Reason})}, e.Says...)
+			e.Says = append([]event.Sentence{words.Say("proof-refuted", event.Recomputed, words.Args{"claim": words.Lower(p.Claim), "reason": p.Reason})}, e.Says...)
 		}
 	}
 	valid(&e)
@@ -630,13 +631,6 @@ func valid(e *event.Event) {
 		fix(&l.Title)
 		fixFields(l.Facts)
 	}
-}
-
-func lower(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToLower(s[:1]) + s[1:]
 }
 
 // host notes the name that a session is about.
@@ -726,13 +720,6 @@ func (c *conn) side(side int) string {
 
 func port(a netip.AddrPort) string { return strconv.Itoa(int(a.Port())) }
 
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return strconv.Itoa(n) + " " + what + "s"
-}
-
 // mark marks steps on an event with the verdicts that hold now.
 func (x *Explainer) mark(c *conn, e *event.Event, steps ...event.Step) {
 	for _, s := range steps {
@@ -796,7 +783,7 @@ func (x *Explainer) reused(h *hands, c *conn, e *event.Event, public []byte) {
 	if list := x.shares.by[k]; len(list) == 0 {
 		x.shares.keep(k, issued{conn: c.n, random: h.ch.Random})
 	} else if i := list[0]; i.conn != c.n && i.random != h.ch.Random {
-		e.Says = append(e.Says, say("key-reused", event.Recomputed, args{"conn": strconv.Itoa(i.conn)}))
+		e.Says = append(e.Says, words.Say("key-reused", event.Recomputed, words.Args{"conn": strconv.Itoa(i.conn)}))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/capture"
 	"explainer/capture/handshake"
 )
@@ -18,7 +19,7 @@ func (x *Explainer) connectionEvent(c *conn, m *capture.Message) event.Event {
 	e := x.event(c, m, event.KindConnection, "TCP connection")
 	e.Evidence = event.Clear
 	e.Brief = fmt.Sprintf("%s to %s", c.c.Client, c.c.Server)
-	a := x.args(c).with("from", c.c.Client.String(), "to", c.c.Server.String())
+	a := x.args(c).With("from", c.c.Client.String(), "to", c.c.Server.String())
 	id := "connection-opened"
 	switch {
 	case c.c.SYN:
@@ -29,7 +30,7 @@ func (x *Explainer) connectionEvent(c *conn, m *capture.Message) event.Event {
 	default:
 		id = "connection-midstream"
 	}
-	e.Says = append(e.Says, say(id, event.Clear, a))
+	e.Says = append(e.Says, words.Say(id, event.Clear, a))
 	// Whether a request for a tunnel or for a plain page follows is not known
 	// yet; the verdict does not depend on it, but its sentence does. So the
 	// event marks the step and the summary tells it.
@@ -95,11 +96,11 @@ func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
 	e.Brief = name
 	level := handshake.AlertLevelName(b.Level)
 	e.Fields = append(e.Fields, field("level", level), field("description", fmt.Sprintf("%s (%d)", name, b.Description)))
-	a := x.args(c).with("sender", c.side(side), "alert", name, "number", strconv.Itoa(int(b.Description)))
-	e.Says = append(e.Says, say(h.alertSentence(b.Description, side), e.Evidence, a))
+	a := x.args(c).With("sender", c.side(side), "alert", name, "number", strconv.Itoa(int(b.Description)))
+	e.Says = append(e.Says, words.Say(h.alertSentence(b.Description, side), e.Evidence, a))
 
 	if b.Description == 0 && m.Opened {
-		e.Says = append(e.Says, say("alert-close-proven", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("alert-close-proven", e.Evidence, a))
 	}
 	ending := b.Description == 0 || b.Description == 90 || b.Description == 100 || b.Level == 1 && !h.is13()
 	if ending || c.failure != nil || c.through() || h != c.main {
@@ -138,8 +139,8 @@ func (c *conn) causeOf(al alert) string {
 		after = fmt.Sprintf(", after %s had sent %s", c.side(1-al.side), al.after)
 	}
 	text := ""
-	if e, ok := catalogue[c.h.alertSentence(al.desc, al.side)]; ok {
-		text, _ = fill(e.text, args{"sender": c.side(al.side), "alert": handshake.AlertName(al.desc), "number": strconv.Itoa(int(al.desc))})
+	if id := c.h.alertSentence(al.desc, al.side); words.Has(id) {
+		text = words.Say(id, event.None, words.Args{"sender": c.side(al.side), "alert": handshake.AlertName(al.desc), "number": strconv.Itoa(int(al.desc))}).Text
 		if _, meaning, ok := strings.Cut(text, ": "); ok {
 			text = meaning
 		}
@@ -165,7 +166,7 @@ func (x *Explainer) failByAlert(c *conn, al alert) {
 			cause = "the client offers no cipher suite with RSA key transport, which textbook mode needs; " + cause
 		}
 		c.fail(event.Step1, id, cause, al.at)
-	case al.side == 0 && h.saidWrong(proofServerFin) && (al.desc == 51 || al.desc == 40):
+	case al.side == 0 && h.saidWrong(words.ProofServerFin) && (al.desc == 51 || al.desc == 40):
 		c.fail(event.Step2, "step-2-refused-finished", cause, al.at)
 	case al.side == 0 && c.shown != nil && c.shown.atStep2() && !c.shown.control() && !aboutCertificate(al.desc):
 		c.fail(event.Step2, "step-2-case-refused", cause, al.at)
@@ -173,9 +174,9 @@ func (x *Explainer) failByAlert(c *conn, al alert) {
 		x.failCertificate(c, al, cause)
 	case al.side == 0 && x.hasCertificate(c) && al.desc == 51:
 		// decrypt_error is about a signature or a Finished; which one is not said.
-		id := proofSKE
+		id := words.ProofSKE
 		if h.is13() {
-			id = proofServerCV
+			id = words.ProofServerCV
 		}
 		if state, _ := h.proved(id); state == event.Proven {
 			x.failCertificate(c, al, cause+"; the server's signature in the handshake holds when checked here, so it may be one on the certificates")
@@ -276,22 +277,22 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 	e := x.event(c, m, event.KindClosed, "FIN")
 	e.From = m.Side.String()
 	e.Evidence = event.Clear
-	a := x.args(c).with("sender", c.side(side))
+	a := x.args(c).With("sender", c.side(side))
 	switch {
 	case b.Reset && side == 1 && c.c.Asked && !c.heard[0] && !c.heard[1]:
 		e.Name = "RST"
 		e.Brief = c.side(side) + " refuses the connection"
-		e.Says = append(e.Says, say("closed-refused", event.Clear, a))
+		e.Says = append(e.Says, words.Say("closed-refused", event.Clear, a))
 	case b.Reset:
 		e.Name = "RST"
 		e.Brief = "the connection was torn down"
-		e.Says = append(e.Says, say("closed-reset", event.Clear, a))
+		e.Says = append(e.Says, words.Say("closed-reset", event.Clear, a))
 	case c.tls && !c.saidGoodbye(side) && c.main.sh != nil && c.firstData[side] && c.data[side] > 0:
 		e.Brief = c.side(side) + " sends no more, without close_notify"
-		e.Says = append(e.Says, say("closed-truncated", event.Clear, a))
+		e.Says = append(e.Says, words.Say("closed-truncated", event.Clear, a))
 	default:
 		e.Brief = c.side(side) + " sends no more"
-		e.Says = append(e.Says, say("closed", event.Clear, a))
+		e.Says = append(e.Says, words.Say("closed", event.Clear, a))
 	}
 	if c.closed[0] && c.closed[1] && !c.over {
 		x.end(c, &e)
@@ -314,7 +315,7 @@ func (x *Explainer) left(c *conn, m *capture.Message, b *capture.Ended) {
 		id = "closed-ports-reused"
 		e.Brief = "its ports are used by another connection: its end is not in the capture"
 	}
-	e.Says = append(e.Says, say(id, event.Inferred, x.args(c)))
+	e.Says = append(e.Says, words.Say(id, event.Inferred, x.args(c)))
 	x.emit(c, e)
 	x.settleLeft(c, b.Why)
 }
@@ -348,27 +349,27 @@ func (x *Explainer) end(c *conn, e *event.Event) {
 		if c.data[s] == 0 {
 			continue
 		}
-		a := x.args(c).with("sender", c.side(s), "count", plural(int(c.data[s]), "record"), "bytes", strconv.FormatInt(c.bytes[s], 10), "sealed", strconv.FormatInt(c.sealed[s], 10))
-		p := newProof([2]string{proofClientRecords, proofServerRecords}[s], event.Proven, "", field("records", strconv.FormatInt(c.data[s], 10)), field("bytes of data in them", strconv.FormatInt(c.bytes[s], 10)))
+		a := x.args(c).With("sender", c.side(s), "count", words.Plural(int(c.data[s]), "record"), "bytes", strconv.FormatInt(c.bytes[s], 10), "sealed", strconv.FormatInt(c.sealed[s], 10))
+		p := words.NewProof([2]string{words.ProofClientRecords, words.ProofServerRecords}[s], event.Proven, "", field("records", strconv.FormatInt(c.data[s], 10)), field("bytes of data in them", strconv.FormatInt(c.bytes[s], 10)))
 		switch {
 		case c.badTag[s]:
 			continue // told where it happened
 		case c.missing:
 			p.State, p.Reason = event.NotCheckable, "bytes are missing from the capture"
 		case c.sealed[s] > 0:
-			p.State, p.Reason = event.NotCheckable, plural(int(c.sealed[s]), "record")+" stayed sealed"
+			p.State, p.Reason = event.NotCheckable, words.Plural(int(c.sealed[s]), "record")+" stayed sealed"
 		}
 		switch {
 		case c.missing && c.sealed[s] == 0:
-			e.Says = append(e.Says, say("records-counted-gap", event.Recomputed, a))
+			e.Says = append(e.Says, words.Say("records-counted-gap", event.Recomputed, a))
 		case p.State != event.Proven:
-			e.Says = append(e.Says, say("records-counted-partly", event.Recomputed, a))
+			e.Says = append(e.Says, words.Say("records-counted-partly", event.Recomputed, a))
 		case c.provenGoodbye(s):
-			e.Says = append(e.Says, say("records-counted", event.Recomputed, a), say("records-complete", event.Recomputed, a))
+			e.Says = append(e.Says, words.Say("records-counted", event.Recomputed, a), words.Say("records-complete", event.Recomputed, a))
 		default:
-			e.Says = append(e.Says, say("records-counted", event.Recomputed, a))
+			e.Says = append(e.Says, words.Say("records-counted", event.Recomputed, a))
 		}
-		if c.main.has([2]string{proofClientFirst, proofServerFirst}[s]) {
+		if c.main.has([2]string{words.ProofClientFirst, words.ProofServerFirst}[s]) {
 			c.main.prove(p)
 			e.Proofs = append(e.Proofs, p)
 		}
@@ -646,20 +647,20 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 	a := x.args(c)
 	var out []event.Sentence
 	if c.handshakes > 1 {
-		out = append(out, say("summary-renegotiated", event.Decrypted, a.with("count", strconv.Itoa(c.handshakes))))
+		out = append(out, words.Say("summary-renegotiated", event.Decrypted, a.With("count", strconv.Itoa(c.handshakes))))
 		if h.leaf[0] == nil && c.h.requested {
 			h = c.h // the client's certificate came in the last one
 		}
 	}
 	if h.leaf[0] != nil {
-		a = a.with("subject", clip(h.leaf[0].subject()))
-		switch s, _ := h.proved(proofClientCV); s {
+		a = a.With("subject", clip(h.leaf[0].subject()))
+		switch s, _ := h.proved(words.ProofClientCV); s {
 		case event.Proven:
-			out = append(out, say("mutual-tls-proven", event.Recomputed, a))
+			out = append(out, words.Say("mutual-tls-proven", event.Recomputed, a))
 		case event.Refuted:
-			out = append(out, say("mutual-tls-refuted", event.Recomputed, a))
+			out = append(out, words.Say("mutual-tls-refuted", event.Recomputed, a))
 		default:
-			out = append(out, say("mutual-tls-sent", event.None, a))
+			out = append(out, words.Say("mutual-tls-sent", event.None, a))
 		}
 	} else if h.requested && h.certSeen[0] {
 		how := event.Clear
@@ -670,9 +671,9 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 		if c.leg == capture.LegOrigin && c.pass == nil {
 			id, how = "mutual-tls-forwarded", event.None
 		}
-		out = append(out, say(id, how, a))
+		out = append(out, words.Say(id, how, a))
 	} else if h.requested {
-		out = append(out, say("mutual-tls-unseen", event.None, a))
+		out = append(out, words.Say("mutual-tls-unseen", event.None, a))
 	}
 	if c.shown != nil {
 		out = append(out, x.caseNote(c))
@@ -683,11 +684,11 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 		switch {
 		case c.leg == capture.LegOrigin && len(c.session.conns) > 1: // it was said of the browser's
 		case !c.tls:
-			out = append(out, say("summary-passed-on", event.None, a))
+			out = append(out, words.Say("summary-passed-on", event.None, a))
 		case h.leaf[1] != nil && !h.leaf[1].raw:
-			out = append(out, say("summary-pass-through-certificate", event.None, a.with("names", or(clip(h.leaf[1].forNames()), "nobody"), "issuer", or(clip(h.leaf[1].issuer()), "nobody"))))
+			out = append(out, words.Say("summary-pass-through-certificate", event.None, a.With("names", or(clip(h.leaf[1].forNames()), "nobody"), "issuer", or(clip(h.leaf[1].issuer()), "nobody"))))
 		default:
-			out = append(out, say("summary-pass-through", event.None, a))
+			out = append(out, words.Say("summary-pass-through", event.None, a))
 		}
 	} else if c.dark[0]+c.dark[1] > 0 && !c.opened[0] && !c.opened[1] && c.main.sh != nil && !x.null(c) {
 		if x.Eavesdropper {
@@ -697,7 +698,7 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 			if c.failure != nil {
 				rest = "the rest" // perhaps it said nothing
 			}
-			out = append(out, say("summary-sealed", event.None, a.with("seen", x.eavesdropper(c), "rest", rest)))
+			out = append(out, words.Say("summary-sealed", event.None, a.With("seen", x.eavesdropper(c), "rest", rest)))
 		}
 	}
 	for _, u := range x.unopened(c) {
@@ -706,10 +707,10 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 		}
 	}
 	if x.null(c) {
-		out = append(out, say("summary-null", event.Clear, a))
+		out = append(out, words.Say("summary-null", event.Clear, a))
 	}
 	if c.early && !c.earlyOpen {
-		out = append(out, say("summary-early-rejected", event.Inferred, a))
+		out = append(out, words.Say("summary-early-rejected", event.Inferred, a))
 	}
 	return out
 }
@@ -737,4 +738,80 @@ func (x *Explainer) eavesdropper(c *conn) string {
 		seen = append(seen, "the client's certificate")
 	}
 	return strings.Join(append(seen, "and the time and size of every record"), ", ")
+}
+
+// alertSentence finds the sentence of an alert that a side sent in a handshake.
+func (h *hands) alertSentence(description uint8, side int) string {
+	switch {
+	case description != 40 || h.sh == nil:
+	case side == 1:
+		return "alert-handshake-failure-chosen"
+	default:
+		return "alert-handshake-failure-answered"
+	}
+	switch description {
+	case 0:
+		return "alert-close-notify"
+	case 10:
+		return "alert-unexpected-message"
+	case 20, 21:
+		return "alert-bad-record-mac"
+	case 22:
+		return "alert-record-overflow"
+	case 40:
+		return "alert-handshake-failure"
+	case 41:
+		return "alert-no-certificate"
+	case 42:
+		return "alert-bad-certificate"
+	case 43:
+		return "alert-unsupported-certificate"
+	case 44:
+		return "alert-certificate-revoked"
+	case 45:
+		return "alert-certificate-expired"
+	case 46:
+		return "alert-certificate-unknown"
+	case 47:
+		return "alert-illegal-parameter"
+	case 48:
+		return "alert-unknown-ca"
+	case 49:
+		return "alert-access-denied"
+	case 50:
+		return "alert-decode-error"
+	case 51:
+		return "alert-decrypt-error"
+	case 70:
+		return "alert-protocol-version"
+	case 71:
+		return "alert-insufficient-security"
+	case 80:
+		return "alert-internal-error"
+	case 86:
+		return "alert-inappropriate-fallback"
+	case 90:
+		return "alert-user-canceled"
+	case 100:
+		return "alert-no-renegotiation"
+	case 109:
+		return "alert-missing-extension"
+	case 110:
+		return "alert-unsupported-extension"
+	case 112:
+		return "alert-unrecognized-name"
+	case 113:
+		return "alert-bad-certificate-status-response"
+	case 115:
+		return "alert-unknown-psk-identity"
+	case 116:
+		return "alert-certificate-required"
+	case 117:
+		return "alert-general-error"
+	case 121:
+		return "alert-ech-required"
+	case 120:
+		return "alert-no-application-protocol"
+	}
+	return "alert-other"
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/ca/verify"
 	"explainer/capture/handshake"
 
@@ -51,7 +52,7 @@ func extensionFields(list []handshake.Extension) []event.Field {
 			continue
 		}
 		if e.ID == 57 || e.ID == 0xffa5 {
-			out = append(out, event.Field{Name: name, Value: plural(len(e.Data), "byte"), Note: "what this end allows the other (RFC 9000 18)"})
+			out = append(out, event.Field{Name: name, Value: words.Plural(len(e.Data), "byte"), Note: "what this end allows the other (RFC 9000 18)"})
 			out = append(out, transportParameters(e.Data)...)
 			continue
 		}
@@ -109,7 +110,7 @@ func extensionValue(e handshake.Extension) (value, note string) {
 			if i == 16 {
 				break
 			}
-			out = append(out, fmt.Sprintf("%s, %s: %s", grease(s.Group, handshake.GroupName), plural(len(s.Exchange), "byte"), shortHex(s.Exchange)))
+			out = append(out, fmt.Sprintf("%s, %s: %s", grease(s.Group, handshake.GroupName), words.Plural(len(s.Exchange), "byte"), shortHex(s.Exchange)))
 		}
 		return strings.Join(out, "; "), "public keys for this connection"
 	case handshake.SelectedGroup:
@@ -144,13 +145,13 @@ func extensionValue(e handshake.Extension) (value, note string) {
 	case handshake.MaxEarlyDataSize:
 		return fmt.Sprintf("%d bytes", v), ""
 	case handshake.CertificateAuthorities:
-		return plural(len(v), "name"), ""
+		return words.Plural(len(v), "name"), ""
 	case handshake.SCTs:
-		return plural(len(v), "timestamp"), "promises of public logs to list the certificate"
+		return words.Plural(len(v), "timestamp"), "promises of public logs to list the certificate"
 	case handshake.StatusRequest:
 		return "OCSP", "asks for a dated statement of the authority about whether the certificate is revoked"
 	case handshake.StatusResponse:
-		return plural(len(v), "byte"), "OCSP"
+		return words.Plural(len(v), "byte"), "OCSP"
 	case handshake.ECPointFormats:
 		return hex.EncodeToString(clipBytes(v, 16)), ""
 	case handshake.ECH:
@@ -180,9 +181,9 @@ func pskWords(v handshake.OfferedPSKs) (value, note string) {
 		if i == 8 {
 			break
 		}
-		out = append(out, fmt.Sprintf("%s: %s", plural(len(id.Identity), "byte"), shortHex(id.Identity)))
+		out = append(out, fmt.Sprintf("%s: %s", words.Plural(len(id.Identity), "byte"), shortHex(id.Identity)))
 	}
-	return strings.Join(out, "; "), fmt.Sprintf("names of old secrets, and %s: keyed checksums that are to show that the client knows them", plural(len(v.Binders), "binder"))
+	return strings.Join(out, "; "), fmt.Sprintf("names of old secrets, and %s: keyed checksums that are to show that the client knows them", words.Plural(len(v.Binders), "binder"))
 }
 
 func requestFields(b *handshake.CertificateRequest) []event.Field {
@@ -197,7 +198,7 @@ func requestFields(b *handshake.CertificateRequest) []event.Field {
 	if len(b.SignatureSchemes) > 0 {
 		out = append(out, field("signature algorithms", list(b.SignatureSchemes, handshake.SchemeName)))
 	}
-	out = append(out, event.Field{Name: "authorities", Value: plural(len(b.Authorities), "name"), Note: "whose certificates the server would take; none means any"})
+	out = append(out, event.Field{Name: "authorities", Value: words.Plural(len(b.Authorities), "name"), Note: "whose certificates the server would take; none means any"})
 	return out
 }
 
@@ -210,7 +211,7 @@ func sctFields(name string, scts [][]byte) []event.Field {
 		}
 		sct, ok := verify.ParseSCT(b)
 		if !ok {
-			out = append(out, event.Field{Name: name, Value: plural(len(b), "byte"), Note: "cannot be read"})
+			out = append(out, event.Field{Name: name, Value: words.Plural(len(b), "byte"), Note: "cannot be read"})
 			continue
 		}
 		out = append(out, event.Field{Name: name, Value: fmt.Sprintf("of the log %x, %s", sct.Log, date(sct.Time)), Note: "a public log's promise to list this certificate"})
@@ -222,7 +223,7 @@ func sctFields(name string, scts [][]byte) []event.Field {
 func stapleFields(der []byte) []event.Field {
 	r, err := ocsp.ParseResponse(der, nil)
 	if err != nil {
-		return []event.Field{{Name: "OCSP response", Value: plural(len(der), "byte"), Note: "could not be read: " + clip(err.Error())}}
+		return []event.Field{{Name: "OCSP response", Value: words.Plural(len(der), "byte"), Note: "could not be read: " + clip(err.Error())}}
 	}
 	status := map[int]string{ocsp.Good: "good", ocsp.Revoked: "revoked", ocsp.Unknown: "unknown"}[r.Status]
 	value := "the issuer says: " + status + ", as of " + date(r.ThisUpdate)

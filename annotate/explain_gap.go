@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/capture"
 )
 
@@ -20,18 +21,18 @@ const (
 func (x *Explainer) again(c *conn, m *capture.Message, b *capture.Again) {
 	e := x.event(c, m, event.KindMessage, "records again")
 	e.Evidence = event.Recomputed
-	count := plural(int(b.Records), "record")
-	a := x.args(c).with("sender", c.side(int(m.Side)), "count", count)
+	count := words.Plural(int(b.Records), "record")
+	a := x.args(c).With("sender", c.side(int(m.Side)), "count", count)
 	switch {
 	case b.AtLeast && b.Records == 0:
 		e.Brief = "the first under new keys"
-		e.Says = append(e.Says, say("again-new-keys", event.Recomputed, a))
+		e.Says = append(e.Says, words.Say("again-new-keys", event.Recomputed, a))
 	case b.AtLeast:
 		e.Brief = "at least " + count + " missing"
-		e.Says = append(e.Says, say("again-at-least", event.Recomputed, a))
+		e.Says = append(e.Says, words.Say("again-at-least", event.Recomputed, a))
 	default:
 		e.Brief = count + " missing"
-		e.Says = append(e.Says, say("again", event.Recomputed, a))
+		e.Says = append(e.Says, words.Say("again", event.Recomputed, a))
 	}
 	x.emit(c, e)
 }
@@ -54,7 +55,7 @@ func (x *Explainer) webAfterGap(c *conn, m *capture.Message) {
 	}
 	e := x.event(c, m, event.KindMessage, "HTTP behind missing bytes")
 	e.Evidence = event.None
-	e.Says = []event.Sentence{say(id, event.None, x.args(c).with("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(c.gapLen[m.Side&1], 10)))}
+	e.Says = []event.Sentence{words.Say(id, event.None, x.args(c).With("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(c.gapLen[m.Side&1], 10)))}
 	e.Brief = map[string]string{"http2-after-gap": "not read further", "http1-after-gap": "read again from the next request on"}[id]
 	x.emit(c, e)
 }

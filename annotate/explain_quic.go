@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/quic"
@@ -34,7 +35,7 @@ func (h *hands) versionName() string {
 // lacks tells whether a sentence has a place for which nobody gave a value.
 func lacks(s event.Sentence) bool {
 	for _, v := range s.Args {
-		if v == missing {
+		if v == words.Missing {
 			return true
 		}
 	}
@@ -85,7 +86,7 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 		e.Fields = append(e.Fields,
 			event.Field{Name: "version", Value: fmt.Sprintf("%04x (%s)", b.Version, handshake.VersionName(b.Version)), Note: "of this message alone; the ServerHello decides"},
 			field("cookie", hexLen(b.Cookie)))
-		e.Says = append(e.Says, say("hello-verify-request", e.Evidence, x.args(c).with("size", strconv.Itoa(len(b.Cookie)))))
+		e.Says = append(e.Says, words.Say("hello-verify-request", e.Evidence, x.args(c).With("size", strconv.Itoa(len(b.Cookie)))))
 		x.emit(c, e)
 	case handshake.Message:
 		if _, hello := b.(*handshake.ClientHello); hello && side == 0 && c.main.ch != nil && c.main.sh == nil && c.main.hrr == nil {
@@ -104,7 +105,7 @@ func (x *Explainer) udpConnectionEvent(c *conn, m *capture.Message) event.Event 
 	e.Evidence = event.Clear
 	e.Brief = fmt.Sprintf("%s to %s, over UDP", c.c.Client, c.c.Server)
 	version, _, _ := strings.Cut(quic.VersionName(c.quicVersion), " (")
-	a := args{"from": c.c.Client.String(), "to": c.c.Server.String(), "version": version}
+	a := words.Args{"from": c.c.Client.String(), "to": c.c.Server.String(), "version": version}
 	if c.c.Transport == capture.TransportQUIC {
 		e.Name, _, _ = strings.Cut(c.transport(), " (")
 		id := "connection-quic"
@@ -115,9 +116,9 @@ func (x *Explainer) udpConnectionEvent(c *conn, m *capture.Message) event.Event 
 		default:
 			id = "connection-quic-unread"
 		}
-		e.Says = append(e.Says, say(id, event.Clear, a))
+		e.Says = append(e.Says, words.Say(id, event.Clear, a))
 	} else {
-		e.Says = append(e.Says, say("connection-dtls", event.Clear, a))
+		e.Says = append(e.Says, words.Say("connection-dtls", event.Clear, a))
 	}
 	e.Steps = []event.StepMark{{Step: event.Step1, Verdict: event.Differently}}
 	c.settled.add(event.Step1)
@@ -139,15 +140,15 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 	u := c.udpState
 	e := x.event(c, m, event.KindMessage, "QUIC "+b.Kind.String())
 	e.Fields = quicFields(b)
-	a := x.args(c).with("sender", c.side(side))
+	a := x.args(c).With("sender", c.side(side))
 	switch b.Kind {
 	case quic.VersionNegotiation:
 		e.Brief = "offers " + versionWords(b.Versions)
-		e.Says = append(e.Says, say("quic-version-negotiation", e.Evidence, a.with("versions", versionWords(b.Versions))))
+		e.Says = append(e.Says, words.Say("quic-version-negotiation", e.Evidence, a.With("versions", versionWords(b.Versions))))
 	case quic.Retry:
 		e.Brief = fmt.Sprintf("token of %d bytes", len(b.Token))
-		e.Says = append(e.Says, say("quic-retry", e.Evidence, a.with("size", strconv.Itoa(len(b.Token)))))
-		p := newProof(proofQUICRetry, event.NotCheckable, "the client's first Initial packet is not in the capture, or this version's tags are not known here")
+		e.Says = append(e.Says, words.Say("quic-retry", e.Evidence, a.With("size", strconv.Itoa(len(b.Token)))))
+		p := words.NewProof(words.ProofQUICRetry, event.NotCheckable, "the client's first Initial packet is not in the capture, or this version's tags are not known here")
 		if b.Checked {
 			p.State, p.Reason = event.Proven, ""
 			if !b.Good {
@@ -161,23 +162,23 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 		e.Brief = fmt.Sprintf("packet %d, %d bytes%s", b.Number, b.Wire, frameWords(b.Frames))
 		if !u.told[side] {
 			u.told[side] = true
-			id := [2]string{proofQUICClient, proofQUICServer}[side]
-			p := newProof(id, event.Proven, "", field("connection ID", hex.EncodeToString(b.From)), field("version", quic.VersionName(b.Version)), field("packet number", strconv.FormatUint(b.Number, 10)))
+			id := [2]string{words.ProofQUICClient, words.ProofQUICServer}[side]
+			p := words.NewProof(id, event.Proven, "", field("connection ID", hex.EncodeToString(b.From)), field("version", quic.VersionName(b.Version)), field("packet number", strconv.FormatUint(b.Number, 10)))
 			c.main.prove(p)
 			e.Proofs = append(e.Proofs, p)
-			e.Says = append(e.Says, say([2]string{"quic-initial-client", "quic-initial-server"}[side], e.Evidence, a.with("id", hex.EncodeToString(b.From))))
+			e.Says = append(e.Says, words.Say([2]string{"quic-initial-client", "quic-initial-server"}[side], e.Evidence, a.With("id", hex.EncodeToString(b.From))))
 		} else {
-			e.Says = append(e.Says, say("quic-initial-more", e.Evidence, a))
+			e.Says = append(e.Says, words.Say("quic-initial-more", e.Evidence, a))
 		}
 		if len(b.Token) > 0 && side == 0 {
 			id := "quic-token-earlier"
 			if u.retry {
 				id = "quic-token"
 			}
-			e.Says = append(e.Says, say(id, e.Evidence, a.with("size", strconv.Itoa(len(b.Token)))))
+			e.Says = append(e.Says, words.Say(id, e.Evidence, a.With("size", strconv.Itoa(len(b.Token)))))
 		}
 		if b.Broken {
-			e.Says = append(e.Says, say("quic-frames-broken", e.Evidence, a))
+			e.Says = append(e.Says, words.Say("quic-frames-broken", e.Evidence, a))
 		}
 		for _, f := range b.Frames {
 			if f.Type != quic.FrameClose {
@@ -185,7 +186,7 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 			}
 			cause := closeWords(f)
 			e.Brief += ": " + cause
-			e.Says = append(e.Says, say("quic-close", e.Evidence, a.with("cause", cause)))
+			e.Says = append(e.Says, words.Say("quic-close", e.Evidence, a.With("cause", cause)))
 			if c.main.sh == nil && f.Code != 0 {
 				c.fail(event.Step1, "step-1-failed-udp", fmt.Sprintf("%s closed the connection: %s", c.side(side), cause), where{m.First, m.Last})
 			}
@@ -200,18 +201,18 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 	w := where{m.First, m.Last}
 	u.packets[side][b.Kind] += int64(b.Packets)
 	u.bytes[side][b.Kind] += b.Wire
-	what := plural(b.Packets, "packet")
+	what := words.Plural(b.Packets, "packet")
 	if b.Kind == quic.Initial {
-		what = plural(b.Packets, "Initial packet")
+		what = words.Plural(b.Packets, "Initial packet")
 	}
 	e := x.event(c, m, event.KindMessage, "QUIC "+b.Kind.String())
-	e.Brief = fmt.Sprintf("%s, %d bytes, sealed", plural(b.Packets, "packet"), b.Wire)
+	e.Brief = fmt.Sprintf("%s, %d bytes, sealed", words.Plural(b.Packets, "packet"), b.Wire)
 	reason := sealedWords(b.Reason)
 	if b.Reason == capture.SealedBadTag {
 		reason = "it does not fit the keys that come from any connection ID seen here"
 	}
 	e.Fields = quicFields(b)
-	a := x.args(c).with("sender", c.side(side), "count", what, "bytes", strconv.FormatInt(b.Wire, 10), "reason", reason, "version", quic.VersionName(b.Version))
+	a := x.args(c).With("sender", c.side(side), "count", what, "bytes", strconv.FormatInt(b.Wire, 10), "reason", reason, "version", quic.VersionName(b.Version))
 	var id string
 	switch b.Kind {
 	case quic.Handshake:
@@ -224,14 +225,14 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 	case quic.Initial:
 		id = "quic-initial-sealed"
 	case quic.Other:
-		e.Brief = fmt.Sprintf("%s, %d bytes, of %s", plural(b.Packets, "packet"), b.Wire, quic.VersionName(b.Version))
+		e.Brief = fmt.Sprintf("%s, %d bytes, of %s", words.Plural(b.Packets, "packet"), b.Wire, quic.VersionName(b.Version))
 		id = "quic-other"
 	default:
 		e.Name = "QUIC"
 		e.Brief = fmt.Sprintf("%d bytes that are no packet", b.Wire)
 		id = "quic-rest"
 	}
-	e.Says = append(e.Says, say(id, e.Evidence, a))
+	e.Says = append(e.Says, words.Say(id, e.Evidence, a))
 	switch b.Kind {
 	case quic.Handshake, quic.OneRTT:
 		c.dark[side] += int64(b.Packets)
@@ -406,7 +407,7 @@ func (c *conn) udpFlow() flow {
 }
 
 // udpRow tells those steps of a connection over UDP that are told in another way than over TCP.
-func (x *Explainer) udpRow(c *conn, f flow, s event.Step, a args) (event.Row, bool) {
+func (x *Explainer) udpRow(c *conn, f flow, s event.Step, a words.Args) (event.Row, bool) {
 	r := event.Row{Step: s, Verdict: event.Unknown}
 	isQUIC := c.c.Transport == capture.TransportQUIC
 	switch {
@@ -414,20 +415,20 @@ func (x *Explainer) udpRow(c *conn, f flow, s event.Step, a args) (event.Row, bo
 		r.Verdict, r.Packets = event.Differently, c.at.of("open").packets()
 		switch {
 		case c.main.ch == nil:
-			r.Says = say("step-1-udp-midstream", event.Clear, a.with("protocol", c.transport()))
+			r.Says = words.Say("step-1-udp-midstream", event.Clear, a.With("protocol", c.transport()))
 		case isQUIC:
-			r.Says = say("step-1-quic", event.Clear, a)
+			r.Says = words.Say("step-1-quic", event.Clear, a)
 		default:
-			r.Says = say("step-1-dtls", event.Clear, a)
+			r.Says = words.Say("step-1-dtls", event.Clear, a)
 		}
 		return r, true
 	case c.failure != nil:
 		return r, false
 	case c.main.sh == nil && c.main.ch == nil:
-		r.Says = say("step-udp-no-hello", event.None, a)
+		r.Says = words.Say("step-udp-no-hello", event.None, a)
 		return r, true
 	case c.main.sh == nil:
-		r.Says = say("step-udp-no-answer", event.None, a)
+		r.Says = words.Say("step-udp-no-answer", event.None, a)
 		return r, true
 	case !c.main.is13():
 		return r, false
@@ -439,7 +440,7 @@ func (x *Explainer) udpRow(c *conn, f flow, s event.Step, a args) (event.Row, bo
 	switch s {
 	case event.Step4a:
 		if x.hasCertificate(c) && c.dark[0] > 0 {
-			r.Says = say("step-4a-udp", event.None, a.with("count", plural(int(c.dark[0]), what)))
+			r.Says = words.Say("step-4a-udp", event.None, a.With("count", words.Plural(int(c.dark[0]), what)))
 			return r, true
 		}
 	case event.Step7, event.Step8:
@@ -453,11 +454,11 @@ func (x *Explainer) udpRow(c *conn, f flow, s event.Step, a args) (event.Row, bo
 		}
 		switch {
 		case s == event.Step8:
-			r.Says = say("step-8-quic", event.None, a)
+			r.Says = words.Say("step-8-quic", event.None, a)
 		case n == 0:
-			r.Says = say("step-7-quic-none", event.None, a)
+			r.Says = words.Say("step-7-quic-none", event.None, a)
 		default:
-			r.Says = say("step-7-quic", event.None, a.with("count", plural(int(n), what), "bytes", strconv.FormatInt(bytes, 10)))
+			r.Says = words.Say("step-7-quic", event.None, a.With("count", words.Plural(int(n), what), "bytes", strconv.FormatInt(bytes, 10)))
 		}
 		return r, true
 	}
@@ -466,12 +467,12 @@ func (x *Explainer) udpRow(c *conn, f flow, s event.Step, a args) (event.Row, bo
 
 // udpNotes are what the summary adds about a connection over UDP: how much of it stayed sealed.
 func (x *Explainer) udpNotes(c *conn) []event.Sentence {
-	a := x.args(c).with("seen", strings.ReplaceAll(x.eavesdropper(c), "every record", "every datagram"))
+	a := x.args(c).With("seen", strings.ReplaceAll(x.eavesdropper(c), "every record", "every datagram"))
 	if c.c.Transport == capture.TransportDTLS {
 		if c.dark[0]+c.dark[1] == 0 {
 			return nil
 		}
-		return []event.Sentence{say("summary-dtls", event.None, a.with("count", plural(int(c.dark[0]+c.dark[1]), "record")))}
+		return []event.Sentence{words.Say("summary-dtls", event.None, a.With("count", words.Plural(int(c.dark[0]+c.dark[1]), "record")))}
 	}
 	u := c.udpState
 	if u == nil {
@@ -488,7 +489,7 @@ func (x *Explainer) udpNotes(c *conn) []event.Sentence {
 				case quic.Rest:
 					what = "no QUIC"
 				}
-				parts = append(parts, fmt.Sprintf("%s of %s (%s, %d bytes)", plural(int(n), "packet"), c.side(side), what, u.bytes[side][k]))
+				parts = append(parts, fmt.Sprintf("%s of %s (%s, %d bytes)", words.Plural(int(n), "packet"), c.side(side), what, u.bytes[side][k]))
 			}
 		}
 	}
@@ -499,5 +500,5 @@ func (x *Explainer) udpNotes(c *conn) []event.Sentence {
 	if !u.told[0] && !u.told[1] {
 		id = "summary-quic-sealed"
 	}
-	return []event.Sentence{say(id, event.None, a.with("sealed", strings.Join(parts, ", ")))}
+	return []event.Sentence{words.Say(id, event.None, a.With("sealed", strings.Join(parts, ", ")))}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/ca/verify"
 	"explainer/capture"
 	"explainer/capture/handshake"
@@ -205,9 +206,9 @@ func (x *Explainer) external(h *hands) bool {
 }
 
 // names are the values of the sentences that only name the two ends.
-func (c *conn) names() args {
+func (c *conn) names() words.Args {
 	client, server := c.ends()
-	return args{"client": client, "server": server}
+	return words.Args{"client": client, "server": server}
 }
 
 // A ground is what the values of sentences about a connection are made of. While it
@@ -232,7 +233,7 @@ type ground struct {
 
 // args are the values that sentences about a connection can have. Nobody changes
 // them: they are the same ones as long as they hold.
-func (x *Explainer) args(c *conn) args {
+func (x *Explainer) args(c *conn) words.Args {
 	h := c.main
 	g := ground{
 		to: c.c.Server, asked: c.askedFor(), reason: c.hiddenReason(), cut: c.cut,
@@ -256,10 +257,10 @@ func (x *Explainer) args(c *conn) args {
 	return c.values
 }
 
-func (x *Explainer) valuesOf(c *conn) args {
+func (x *Explainer) valuesOf(c *conn) words.Args {
 	client, server := c.ends()
 	h := c.main
-	a := make(args, 28) // as many as there are, so that it does not grow
+	a := make(words.Args, 28) // as many as there are, so that it does not grow
 	a["client"], a["server"] = client, server
 	a["port"], a["asked"] = port(c.c.Server), or(clip(c.askedFor()), "the host")
 	a["version"], a["suite"] = "TLS", "no suite"
@@ -336,7 +337,7 @@ func (x *Explainer) valuesOf(c *conn) args {
 		a["key"] = l.keyWords()
 		a["names"] = clip(l.forNames())
 		a["subject"] = clip(l.subject())
-		a["count"] = plural(len(h.chain[1]), "certificate")
+		a["count"] = words.Plural(len(h.chain[1]), "certificate")
 	}
 	a["earlier"] = x.earlierWords(h)
 	if v := c.verified; v != nil {
@@ -383,7 +384,7 @@ func (x *Explainer) reached(c *conn, f flow, s event.Step) bool {
 		case f.transport:
 			return serverWentOn
 		case f.signed && h.is13():
-			st, _ := h.proved(proofServerCV)
+			st, _ := h.proved(words.ProofServerCV)
 			return st != "" || c.dark[1] > 0
 		case f.signed:
 			return h.ske != nil
@@ -417,7 +418,7 @@ func (x *Explainer) row(c *conn, s event.Step) event.Row {
 	r := x.rowSeen(c, s)
 	if c.overUDP() && lacks(r.Says) {
 		// Over UDP one message can be missing in the middle.
-		r.Verdict, r.Says = event.Unknown, say("step-hidden", event.None, args{"reason": "a message that shows more of it is not in the capture"})
+		r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, words.Args{"reason": "a message that shows more of it is not in the capture"})
 	}
 	return r
 }
@@ -435,7 +436,7 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 				id = "step-4a-proxy-mirrored-refused"
 			}
 		}
-		r.Says = say(id, c.failure.how(), a.with("cause", c.failure.cause, "fault", c.failure.cause))
+		r.Says = words.Say(id, c.failure.how(), a.With("cause", c.failure.cause, "fault", c.failure.cause))
 		r.Packets = c.failure.at.packets()
 		r.Proofs = x.stepProofs(c, f, s)
 		return r
@@ -456,24 +457,24 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 	if !x.reached(c, f, s) {
 		switch {
 		case f.id == "unknown" && c.main.ch == nil && c.tls:
-			r.Verdict, r.Says = event.Unknown, say("step-capture-begins", event.None, a)
+			r.Verdict, r.Says = event.Unknown, words.Say("step-capture-begins", event.None, a)
 			return r
 		case s == event.Step4a && c.failure != nil && (c.main.fin[0] || c.main.finSealed[0]):
-			r.Verdict, r.Says = event.Unseen, say("step-4a-finished", event.Inferred, a)
+			r.Verdict, r.Says = event.Unseen, words.Say("step-4a-finished", event.Inferred, a)
 			r.Packets = c.main.at.of("cfin").packets()
 			return r
 		case c.failure != nil:
-			r.Verdict, r.Says = event.NotReached, say("step-not-reached", event.Inferred, a.with("step", string(c.failure.step)))
+			r.Verdict, r.Says = event.NotReached, words.Say("step-not-reached", event.Inferred, a.With("step", string(c.failure.step)))
 			r.Proofs = x.stepProofs(c, f, s)
 			return r
 		case s != event.Step1 && c.oneSided(1):
-			r.Verdict, r.Says = event.Unknown, say("step-one-sided", event.None, a.with("sender", c.side(1)))
+			r.Verdict, r.Says = event.Unknown, words.Say("step-one-sided", event.None, a.With("sender", c.side(1)))
 			return r
 		case c.oneSided(0):
-			r.Verdict, r.Says = event.Unknown, say("step-one-sided", event.None, a.with("sender", c.side(0)))
+			r.Verdict, r.Says = event.Unknown, words.Say("step-one-sided", event.None, a.With("sender", c.side(0)))
 			return r
 		case s == event.Step4a && c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome == "ok" && (c.main.fin[0] || c.over) && c.main.certSeen[1]:
-			r.Verdict, r.Says = event.Unseen, say("step-4a-proxy-ok-unused", event.None, a)
+			r.Verdict, r.Says = event.Unseen, words.Say("step-4a-proxy-ok-unused", event.None, a)
 			return r
 		case s == event.Step4a && c.leg == capture.LegOrigin && c.verified != nil:
 			x.row4a(c, f, a, &r)
@@ -501,33 +502,33 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 			case fault != "":
 				id = "step-4a-failed-late"
 			}
-			r.Verdict, r.Says = event.Unseen, say(id, event.Inferred, a.with("fault", fault))
+			r.Verdict, r.Says = event.Unseen, words.Say(id, event.Inferred, a.With("fault", fault))
 			return r
 		case s == event.Step4a && c.over && c.main.certSeen[1]:
-			r.Verdict, r.Says = event.Unknown, say("step-4a-hidden", event.None, a.with("reason", or(c.main.broken, "the message that would show it is not in the capture")))
+			r.Verdict, r.Says = event.Unknown, words.Say("step-4a-hidden", event.None, a.With("reason", or(c.main.broken, "the message that would show it is not in the capture")))
 			return r
 		case c.firstData[1] && s != event.Step4a || c.through():
 			// It must have taken place, or what came later could not have.
-			r.Verdict, r.Says = event.Unknown, say("step-hidden", event.None, a.with("reason", or(c.main.broken, "the message that shows it is not in the capture")))
+			r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, a.With("reason", or(c.main.broken, "the message that shows it is not in the capture")))
 			return r
 		case c.over && (c.unread[0] || c.unread[1] || c.main.sh == nil && c.dark[1] > 0):
-			r.Verdict, r.Says = event.Unknown, say("step-hidden", event.None, a.with("reason", "not all of this connection is in the capture, or can be read"))
+			r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, a.With("reason", "not all of this connection is in the capture, or can be read"))
 			return r
 		case c.over:
-			r.Verdict, r.Says = event.NotReached, say("step-not-reached-closed", event.Inferred, a)
+			r.Verdict, r.Says = event.NotReached, words.Say("step-not-reached-closed", event.Inferred, a)
 			return r
 		case c.ended:
-			r.Verdict, r.Says = event.Unknown, say(c.unseen(), event.None, a)
+			r.Verdict, r.Says = event.Unknown, words.Say(c.unseen(), event.None, a)
 			return r
 		}
 	}
 	if (s == event.Step4b || s == event.Step5) && f.verdict(s) == event.Differently && a["clientshare"] == "" && f.share {
-		r.Verdict, r.Says = event.Unknown, say("step-hidden", event.None, a.with("reason", "the client's share for this group is not in the capture"))
+		r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, a.With("reason", "the client's share for this group is not in the capture"))
 		return r
 	}
 	switch cell, ok := f.cells[s]; {
 	case ok:
-		r.Says, r.Packets = say(cell.says, cell.how, a), c.placed(cell.at)
+		r.Says, r.Packets = words.Say(cell.says, cell.how, a), c.placed(cell.at)
 	case s == event.Step1:
 		x.row1(c, f, a, &r)
 	case s == event.Step2:
@@ -561,8 +562,8 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 				id = "step-refuted-went-on"
 			}
 			r.Verdict = event.Failed
-			claim, _ := claimed[p.ID].fill(a)
-			r.Says = say(id, event.Recomputed, a.with("claim", lower(claim), "reason", reason))
+			claim := words.Claim(p.ID, a)
+			r.Says = words.Say(id, event.Recomputed, a.With("claim", words.Lower(claim), "reason", reason))
 		}
 	}
 	return r
@@ -570,13 +571,13 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 
 // hidden tells what sealed records keep from whoever has no keys: there a step is
 // told as unknown and nothing else, since with the keys it can turn out to be anything.
-func (x *Explainer) hidden(c *conn, f flow, s event.Step, a args) (event.Sentence, bool) {
+func (x *Explainer) hidden(c *conn, f flow, s event.Step, a words.Args) (event.Sentence, bool) {
 	h := c.main
 	if h.sh == nil {
 		return event.Sentence{}, false
 	}
 	told := func(id string, how event.Evidence) (event.Sentence, bool) {
-		return say(id, how, a.with("clientbytes", strconv.FormatInt(c.wire[0], 10), "serverbytes", strconv.FormatInt(c.wire[1], 10))), true
+		return words.Say(id, how, a.With("clientbytes", strconv.FormatInt(c.wire[0], 10), "serverbytes", strconv.FormatInt(c.wire[1], 10))), true
 	}
 	switch s {
 	case event.Step3, event.Step4b:
@@ -598,7 +599,7 @@ func (x *Explainer) hidden(c *conn, f flow, s event.Step, a args) (event.Sentenc
 		case h.is13() && c.dark[0] > 0:
 			return told("step-4a-sealed-rest", event.None)
 		case h.suite() == nil && c.dark[0] > 0:
-			if s, _ := h.proved(proofSKE); s == event.Refuted {
+			if s, _ := h.proved(words.ProofSKE); s == event.Refuted {
 				return told("step-4a-refuted-went-on", event.Recomputed)
 			}
 			return told("step-hidden-suite", event.None)
@@ -640,12 +641,12 @@ func (x *Explainer) stepProofs(c *conn, f flow, s event.Step) []event.RowProof {
 	case event.Step2:
 		return h.rowProofs(f.speaks...)
 	case event.Step3:
-		return h.rowProofs(proofLeaf)
+		return h.rowProofs(words.ProofLeaf)
 	case event.Step4a:
-		return h.rowProofs(proofServerLinks)
+		return h.rowProofs(words.ProofServerLinks)
 	case event.Step4b:
 		if f.transport {
-			return h.rowProofs(proofRSAVersion, proofRSAMaster)
+			return h.rowProofs(words.ProofRSAVersion, words.ProofRSAMaster)
 		}
 	case event.Step4c:
 		if f.transport {
@@ -653,33 +654,33 @@ func (x *Explainer) stepProofs(c *conn, f flow, s event.Step) []event.RowProof {
 		}
 	case event.Step5:
 		if f.transport {
-			return h.rowProofs(h.blockProof(), proofClientFin)
+			return h.rowProofs(h.blockProof(), words.ProofClientFin)
 		}
 		if f.early {
-			return h.rowProofs(proofEarlyFirst)
+			return h.rowProofs(words.ProofEarlyFirst)
 		}
 	case event.Step6a:
 		if f.lasting {
-			return h.rowProofs(proofServerFin)
+			return h.rowProofs(words.ProofServerFin)
 		}
 		if f.kem {
-			return h.rowProofs(proofClientFin)
+			return h.rowProofs(words.ProofClientFin)
 		}
 	case event.Step6b:
 		return h.rowProofs(f.seals...)
 	case event.Step7:
-		if h.has(proofServerRecords) {
-			return h.rowProofs(proofServerRecords)
+		if h.has(words.ProofServerRecords) {
+			return h.rowProofs(words.ProofServerRecords)
 		}
-		return h.rowProofs(proofServerFirst)
+		return h.rowProofs(words.ProofServerFirst)
 	}
 	return nil
 }
 
-func (x *Explainer) row1(c *conn, f flow, a args, r *event.Row) {
+func (x *Explainer) row1(c *conn, f flow, a words.Args, r *event.Row) {
 	r.Packets = c.at.of("open").packets()
 	client, server := c.peers()
-	a = a.with("client", client, "server", server)
+	a = a.With("client", client, "server", server)
 	connect := c.connectHost != ""
 	r.Verdict = event.Differently
 	if s := c.startTLS; s != nil && !connect && c.c.SYN && (s.Target != "" || c.c.Server.Port() != 443) {
@@ -690,48 +691,48 @@ func (x *Explainer) row1(c *conn, f flow, a args, r *event.Row) {
 				id = "step-1-socks-other"
 			}
 		}
-		r.Says = say(id, event.Clear, x.startTLSArgs(s, a))
+		r.Says = words.Say(id, event.Clear, x.startTLSArgs(s, a))
 		return
 	}
 	switch {
 	case f.id == "opaque" && !connect:
-		r.Says = say("step-1-opaque", event.Clear, a)
+		r.Says = words.Say("step-1-opaque", event.Clear, a)
 	case f.id == "http" && c.noTunnel && c.asked != "":
-		r.Says = say("step-1-connect-refused", event.Clear, a)
+		r.Says = words.Say("step-1-connect-refused", event.Clear, a)
 	case connect:
 		id := "step-1-connect"
 		if _, port, ok := splitHostPort(a["asked"]); ok && port != "443" {
 			id = "step-1-connect-other"
 		}
-		r.Says = say(id, event.Clear, a)
+		r.Says = words.Say(id, event.Clear, a)
 	case f.id == "http" && (c.leg == capture.LegBrowser && c.asked != ""):
-		r.Says = say("step-1-plain-proxy", event.Clear, a)
+		r.Says = words.Say("step-1-plain-proxy", event.Clear, a)
 	case f.id == "http" && c.c.Server.Port() == 443:
-		r.Says = say("step-1-plain-443", event.Clear, a)
+		r.Says = words.Say("step-1-plain-443", event.Clear, a)
 	case f.id == "http":
-		r.Says = say("step-1-plain", event.Clear, a)
+		r.Says = words.Say("step-1-plain", event.Clear, a)
 	case c.c.Asked:
 		if c.c.Server.Port() == 443 {
 			r.Verdict = event.Unknown
 		}
-		r.Says = say("step-1-asked", event.Clear, a)
+		r.Says = words.Say("step-1-asked", event.Clear, a)
 	case c.c.Server.Port() != 443 && !c.c.SYN:
-		r.Says = say("step-1-other-port-no-syn", event.Clear, a)
+		r.Says = words.Say("step-1-other-port-no-syn", event.Clear, a)
 	case c.c.Server.Port() != 443:
-		r.Says = say("step-1-other-port", event.Clear, a)
+		r.Says = words.Say("step-1-other-port", event.Clear, a)
 	case !c.c.SYN:
-		r.Verdict, r.Says = event.Unknown, say("step-1-no-syn", event.None, a)
+		r.Verdict, r.Says = event.Unknown, words.Say("step-1-no-syn", event.None, a)
 	case c.main.sh == nil:
-		r.Verdict, r.Says = event.AsTold, say("step-1-only", event.Clear, a)
+		r.Verdict, r.Says = event.AsTold, words.Say("step-1-only", event.Clear, a)
 	default:
-		r.Verdict, r.Says = event.AsTold, say("step-1-as-told", event.Clear, a)
+		r.Verdict, r.Says = event.AsTold, words.Say("step-1-as-told", event.Clear, a)
 	}
 }
 
 // linked tells whether the master secret with which the Finished messages were
 // recomputed is shown to come from the 48 bytes of step 5.
 func (h *hands) linked() bool {
-	s, _ := h.proved(proofRSAMaster)
+	s, _ := h.proved(words.ProofRSAMaster)
 	return s == event.Proven || h.master != nil && h.secrets["CLIENT_RANDOM"] == nil
 }
 
@@ -748,7 +749,7 @@ func (c *conn) hiddenReason() string {
 	return or(c.why[1], or(c.why[0], "no keys for it are known here"))
 }
 
-func (x *Explainer) row2(c *conn, f flow, a args, r *event.Row) {
+func (x *Explainer) row2(c *conn, f flow, a words.Args, r *event.Row) {
 	h := c.main
 	minted := c.leg == capture.LegBrowser && c.minted != nil
 	pick := func(plain, own string) string {
@@ -759,7 +760,7 @@ func (x *Explainer) row2(c *conn, f flow, a args, r *event.Row) {
 	}
 	switch {
 	case f.transport:
-		state, reason := h.proved(proofServerFin)
+		state, reason := h.proved(words.ProofServerFin)
 		r.Packets = h.at.of("sfin").packets()
 		switch state {
 		case event.Proven:
@@ -768,84 +769,84 @@ func (x *Explainer) row2(c *conn, f flow, a args, r *event.Row) {
 				if f.agreed {
 					id = "step-2-rsa-psk-finished"
 				}
-				r.Says = say(id, event.Inferred, a)
+				r.Says = words.Say(id, event.Inferred, a)
 				return
 			}
-			r.Says = say(pick("step-2-rsa-proven", "step-2-minted-rsa-proven"), event.Recomputed, a)
+			r.Says = words.Say(pick("step-2-rsa-proven", "step-2-minted-rsa-proven"), event.Recomputed, a)
 		case event.Refuted:
-			r.Verdict, r.Says = event.Failed, say("step-2-refuted-finished", event.Recomputed, a)
+			r.Verdict, r.Says = event.Failed, words.Say("step-2-refuted-finished", event.Recomputed, a)
 		default:
-			r.Verdict, r.Says = event.Unknown, say("step-2-rsa-unchecked", event.None, a.with("reason", or(reason, c.hiddenReason())))
+			r.Verdict, r.Says = event.Unknown, words.Say("step-2-rsa-unchecked", event.None, a.With("reason", or(reason, c.hiddenReason())))
 		}
 	case f.signed:
-		id, where, plain, own := proofSKE, "ske", "step-2-ske-proven", "step-2-minted-ske-proven"
+		id, where, plain, own := words.ProofSKE, "ske", "step-2-ske-proven", "step-2-minted-ske-proven"
 		if h.is13() {
-			id, where, plain, own = proofServerCV, "cv", "step-2-cv-proven", "step-2-minted-cv-proven"
+			id, where, plain, own = words.ProofServerCV, "cv", "step-2-cv-proven", "step-2-minted-cv-proven"
 		}
 		r.Packets = h.at.of(where).packets()
 		state, reason := h.proved(id)
 		switch state {
 		case event.Proven:
-			r.Says = say(pick(plain, own), event.Recomputed, a)
-			if d, _ := h.proved(proofDelegated); h.delegated[1] != nil && d == event.Proven {
-				r.Says = say("step-2-delegated-proven", event.Recomputed, a)
+			r.Says = words.Say(pick(plain, own), event.Recomputed, a)
+			if d, _ := h.proved(words.ProofDelegated); h.delegated[1] != nil && d == event.Proven {
+				r.Says = words.Say("step-2-delegated-proven", event.Recomputed, a)
 			}
 			if h.rawLeaf(1) {
-				r.Says = say("step-2-raw-proven", event.Recomputed, a)
+				r.Says = words.Say("step-2-raw-proven", event.Recomputed, a)
 			}
 		case event.Refuted:
-			r.Verdict, r.Says = event.Failed, say("step-2-refuted-signature", event.Recomputed, a)
+			r.Verdict, r.Says = event.Failed, words.Say("step-2-refuted-signature", event.Recomputed, a)
 		case event.NotCheckable:
-			r.Says = say("step-2-signature-unchecked", event.None, a.with("reason", reason))
+			r.Says = words.Say("step-2-signature-unchecked", event.None, a.With("reason", reason))
 		default:
-			r.Verdict, r.Says = event.Unknown, say("step-2-hidden", event.None, a)
+			r.Verdict, r.Says = event.Unknown, words.Say("step-2-hidden", event.None, a)
 		}
 	case f.resumed:
 		r.Packets = h.at.of("sfin").packets()
-		fin, _ := h.proved(proofServerFin)
-		old, _ := h.proved(proofResumed)
+		fin, _ := h.proved(words.ProofServerFin)
+		old, _ := h.proved(words.ProofResumed)
 		switch {
 		case fin == event.Proven && old == event.Proven:
-			r.Says = say("step-2-inherited-proven", event.Recomputed, a)
+			r.Says = words.Say("step-2-inherited-proven", event.Recomputed, a)
 		case fin == event.Proven:
-			r.Says = say("step-2-inherited-finished", event.Inferred, a)
+			r.Says = words.Say("step-2-inherited-finished", event.Inferred, a)
 		default:
-			r.Says = say("step-2-inherited", event.Inferred, a)
+			r.Says = words.Say("step-2-inherited", event.Inferred, a)
 		}
 	default:
 		x.rowOther(c, f, a, r)
 	}
 }
 
-func (x *Explainer) rowOther(c *conn, f flow, a args, r *event.Row) {
+func (x *Explainer) rowOther(c *conn, f flow, a words.Args, r *event.Row) {
 	switch f.id {
 	case "http":
-		r.Says = say("step-"+string(r.Step)+"-plain", event.Clear, a)
+		r.Says = words.Say("step-"+string(r.Step)+"-plain", event.Clear, a)
 	case "opaque":
-		r.Says = say("step-unknown-opaque", event.None, a)
+		r.Says = words.Say("step-unknown-opaque", event.None, a)
 	case "unknown":
 		switch {
 		case c.main.ch == nil:
-			r.Says = say("step-capture-begins", event.None, a)
+			r.Says = words.Say("step-capture-begins", event.None, a)
 		default:
-			r.Says = say(c.unseen(), event.None, a)
+			r.Says = words.Say(c.unseen(), event.None, a)
 		}
 	case "tls12-dh":
 		x.rowStaticDH(c, a, r)
 	default:
 		if h := c.main; h.sh != nil && !h.is13() && h.sh.CipherSuite>>8 == 0x13 {
-			r.Says = say("step-other-suite13", event.Clear, a)
+			r.Says = words.Say("step-other-suite13", event.Clear, a)
 			return
 		}
 		if c.oneSided(0) {
-			r.Says = say("step-one-sided", event.None, a.with("sender", c.side(0)))
+			r.Says = words.Say("step-one-sided", event.None, a.With("sender", c.side(0)))
 			return
 		}
-		r.Says = say("step-other", event.None, a)
+		r.Says = words.Say("step-other", event.None, a)
 	}
 }
 
-func (x *Explainer) row3(c *conn, f flow, a args, r *event.Row) {
+func (x *Explainer) row3(c *conn, f flow, a words.Args, r *event.Row) {
 	h := c.main
 	minted := c.leg == capture.LegBrowser && c.minted != nil
 	how := event.Clear
@@ -855,7 +856,7 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *event.Row) {
 		if a["servershare"] != "" && !f.kem {
 			id = "step-3-raw"
 		}
-		r.Says = say(id, c.seen(), a)
+		r.Says = words.Say(id, c.seen(), a)
 		return
 	}
 	switch {
@@ -869,7 +870,7 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *event.Row) {
 		case h.cke == nil:
 			id = "step-3-rsa-unused"
 		}
-		r.Says = say(id, how, a)
+		r.Says = words.Say(id, how, a)
 	case f.signed && !h.is13():
 		id := "step-3-dhe"
 		if minted {
@@ -881,7 +882,7 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *event.Row) {
 		case h.ske == nil:
 			id = "step-3-dhe-half"
 		}
-		r.Says = say(id, how, a)
+		r.Says = words.Say(id, how, a)
 	case f.signed:
 		stem := "tls13"
 		if f.kem {
@@ -890,17 +891,17 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *event.Row) {
 		r.Packets = h.at.of("sh").packets()
 		switch {
 		case h.leaf[1] == nil && c.dark[1] > 0:
-			r.Says = say("step-3-"+stem+"-sealed", event.Clear, a)
+			r.Says = words.Say("step-3-"+stem+"-sealed", event.Clear, a)
 		case h.leaf[1] == nil && (c.ended || c.over):
-			r.Says = say("step-3-"+stem+"-only", event.Clear, a)
+			r.Says = words.Say("step-3-"+stem+"-only", event.Clear, a)
 		case h.leaf[1] == nil:
-			r.Says = say("step-3-"+stem+"-first", event.Clear, a)
+			r.Says = words.Say("step-3-"+stem+"-first", event.Clear, a)
 		case minted:
 			r.Packets = span(h.at.of("sh"), h.at.of("cert"))
-			r.Says = say("step-3-minted-"+stem, event.Decrypted, a)
+			r.Says = words.Say("step-3-minted-"+stem, event.Decrypted, a)
 		default:
 			r.Packets = span(h.at.of("sh"), h.at.of("cert"))
-			r.Says = say("step-3-"+stem, event.Decrypted, a)
+			r.Says = words.Say("step-3-"+stem, event.Decrypted, a)
 		}
 	case f.resumed && f.fresh:
 		r.Packets = h.at.of("sh").packets()
@@ -908,10 +909,10 @@ func (x *Explainer) row3(c *conn, f flow, a args, r *event.Row) {
 		if f.kem {
 			id = "step-3-psk-mlkem"
 		}
-		r.Says = say(id, how, a)
+		r.Says = words.Say(id, how, a)
 	default:
 		if f.id == "other" && h.leaf[1] != nil {
-			r.Says = say("step-3-other", how, a)
+			r.Says = words.Say("step-3-other", how, a)
 			return
 		}
 		x.rowOther(c, f, a, r)
@@ -928,39 +929,39 @@ func span(a, b where) *event.Packets {
 	return &event.Packets{First: min(a.first, b.first), Last: max(a.last, b.last)}
 }
 
-func (x *Explainer) row4a(c *conn, f flow, a args, r *event.Row) {
+func (x *Explainer) row4a(c *conn, f flow, a words.Args, r *event.Row) {
 	h := c.main
 	switch {
 	case f.cert:
 		r.Packets = c.at.of("data0").packets()
-		ske, _ := h.proved(proofSKE)
-		cv, _ := h.proved(proofServerCV)
+		ske, _ := h.proved(words.ProofSKE)
+		cv, _ := h.proved(words.ProofServerCV)
 		id, bad := h.fault()
 		switch {
 		case h.rawLeaf(1):
-			r.Says = say("step-4a-raw", event.Inferred, a)
+			r.Says = words.Say("step-4a-raw", event.Inferred, a)
 		case ske == event.Refuted || cv == event.Refuted:
-			r.Says = say("step-4a-refuted-went-on", event.Recomputed, a)
+			r.Says = words.Say("step-4a-refuted-went-on", event.Recomputed, a)
 		case c.shown.known():
-			r.Says = say(c.row4aCase(), event.Inferred, a)
+			r.Says = words.Say(c.row4aCase(), event.Inferred, a)
 		case c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome == "ok":
-			r.Says = say("step-4a-proxy-ok", event.None, a)
+			r.Says = words.Say("step-4a-proxy-ok", event.None, a)
 		case c.leg == capture.LegOrigin && c.verified != nil:
 			if c.wentOnTo != nil {
-				r.Says = say("step-4a-proxy-mirrored-went-on", event.None, a)
+				r.Says = words.Say("step-4a-proxy-mirrored-went-on", event.None, a)
 			} else if c.wentOn() {
-				r.Says = say("step-4a-proxy-bad-went-on", event.None, a.with("asked", or(clip(c.verified.Host), a["asked"])))
+				r.Says = words.Say("step-4a-proxy-bad-went-on", event.None, a.With("asked", or(clip(c.verified.Host), a["asked"])))
 			} else {
-				r.Says = say("step-4a-proxy-bad", event.None, a)
+				r.Says = words.Say("step-4a-proxy-bad", event.None, a)
 			}
 		case x.mirroredFaults(c) != "":
-			r.Says = say("step-4a-mirrored", event.Inferred, a.with("fault", x.mirroredFaults(c)))
+			r.Says = words.Say("step-4a-mirrored", event.Inferred, a.With("fault", x.mirroredFaults(c)))
 		case bad != "":
-			r.Says = say(id, event.Inferred, a.with("fault", bad))
+			r.Says = words.Say(id, event.Inferred, a.With("fault", bad))
 		case c.leg == capture.LegBrowser && c.minted != nil:
-			r.Says = say("step-4a-minted", event.Inferred, a)
+			r.Says = words.Say("step-4a-minted", event.Inferred, a)
 		default:
-			r.Says = say("step-4a-unseen", event.Inferred, a)
+			r.Says = words.Say("step-4a-unseen", event.Inferred, a)
 		}
 	case f.resumed:
 		r.Says = x.behind(c, h, a)
@@ -996,7 +997,7 @@ func (x *Explainer) sni(h *hands) string {
 	return h.ch.ServerName()
 }
 
-func (x *Explainer) row4b(c *conn, f flow, a args, r *event.Row) {
+func (x *Explainer) row4b(c *conn, f flow, a words.Args, r *event.Row) {
 	h := c.main
 	r.Packets = h.at.of("cke").packets()
 	if h.is13() {
@@ -1008,132 +1009,132 @@ func (x *Explainer) row4b(c *conn, f flow, a args, r *event.Row) {
 		if s, _ := h.proved(h.blockProof()); s == event.Proven {
 			id, how = h.keyedID("step-4b-rsa-proven", "step-4b-rsa-key"), event.Recomputed
 		}
-		r.Says = say(id, how, a)
+		r.Says = words.Say(id, how, a)
 	case f.id == "tls13-hrr":
 		r.Packets = span(h.at.of("ch1"), h.at.of("ch"))
 		id := "step-4b-hrr"
 		if h.sh != nil && h.sh.KeyShare() != nil && shareOf(h.ch1, h.sh.KeyShare().Group) != nil {
 			id = "step-4b-hrr-cookie"
 		}
-		r.Says = say(id, event.Inferred, a)
+		r.Says = words.Say(id, event.Inferred, a)
 	case f.resumed:
 		id := "step-4b-psk-dhe"
 		if f.kem {
 			id = "step-4b-psk-mlkem"
 		}
-		r.Says = say(id, event.Inferred, a)
+		r.Says = words.Say(id, event.Inferred, a)
 	case f.agreed:
 		id := "step-4b-external"
 		if a["group"] != "" {
 			id = "step-4b-external-dhe"
 		}
-		r.Says = say(id, event.Inferred, a)
+		r.Says = words.Say(id, event.Inferred, a)
 	default:
 		x.rowOther(c, f, a, r)
 	}
 }
 
-func (x *Explainer) row4c(c *conn, f flow, a args, r *event.Row) {
+func (x *Explainer) row4c(c *conn, f flow, a words.Args, r *event.Row) {
 	h := c.main
 	switch {
 	case f.transport:
 		r.Packets = h.at.of("cke").packets()
 		switch s, reason := h.proved(h.blockProof()); s {
 		case event.Proven:
-			r.Says = say(h.keyedID("step-4c-rsa-proven", "step-4c-rsa-key"), event.Recomputed, a.with("key", or(a["key"], "RSA")))
+			r.Says = words.Say(h.keyedID("step-4c-rsa-proven", "step-4c-rsa-key"), event.Recomputed, a.With("key", or(a["key"], "RSA")))
 		case event.Refuted:
-			r.Verdict, r.Says = event.Failed, say("step-4c-rsa-refuted", event.Recomputed, a.with("reason", reason))
+			r.Verdict, r.Says = event.Failed, words.Say("step-4c-rsa-refuted", event.Recomputed, a.With("reason", reason))
 		default:
-			r.Says = say("step-4c-rsa", event.Inferred, a)
+			r.Says = words.Say("step-4c-rsa", event.Inferred, a)
 		}
 	case f.kem:
 		r.Packets = h.at.of("sh").packets()
-		r.Verdict, r.Says = event.Differently, say("step-4c-mlkem", event.Inferred, a)
+		r.Verdict, r.Says = event.Differently, words.Say("step-4c-mlkem", event.Inferred, a)
 	case f.resumed:
-		r.Says = say("step-4c-absent-resumed", event.Inferred, a)
+		r.Says = words.Say("step-4c-absent-resumed", event.Inferred, a)
 	case f.signed:
 		id := "step-4c-absent-dhe"
 		if h.rawLeaf(1) {
 			id = "step-4c-absent-anonymous" // there is no certificate to speak of
 		}
-		r.Says = say(id, event.Inferred, a)
+		r.Says = words.Say(id, event.Inferred, a)
 	default:
 		x.rowOther(c, f, a, r)
 	}
 }
 
-func (x *Explainer) row6a(c *conn, f flow, a args, r *event.Row) {
+func (x *Explainer) row6a(c *conn, f flow, a words.Args, r *event.Row) {
 	h := c.main
 	switch {
 	case f.transport:
 		r.Packets = h.at.of("sfin").packets()
-		switch state, reason := h.proved(proofServerFin); state {
+		switch state, reason := h.proved(words.ProofServerFin); state {
 		case event.Proven:
 			if !h.linked() {
 				id := "step-6a-rsa-finished"
 				if f.agreed {
 					id = "step-6a-rsa-psk-finished"
 				}
-				r.Says = say(id, event.Inferred, a)
+				r.Says = words.Say(id, event.Inferred, a)
 				return
 			}
-			r.Says = say(h.keyedID("step-6a-rsa-proven", "step-6a-rsa-key"), event.Recomputed, a)
+			r.Says = words.Say(h.keyedID("step-6a-rsa-proven", "step-6a-rsa-key"), event.Recomputed, a)
 		case event.Refuted:
-			r.Verdict, r.Says = event.Failed, say("step-6a-rsa-refuted", event.Recomputed, a)
+			r.Verdict, r.Says = event.Failed, words.Say("step-6a-rsa-refuted", event.Recomputed, a)
 		default:
-			r.Verdict, r.Says = event.Unknown, say("step-6a-rsa-unchecked", event.None, a.with("reason", or(reason, c.hiddenReason())))
+			r.Verdict, r.Says = event.Unknown, words.Say("step-6a-rsa-unchecked", event.None, a.With("reason", or(reason, c.hiddenReason())))
 		}
 	case f.kem && f.share:
 		r.Verdict = event.Differently
 		r.Packets = h.at.of("cfin").packets()
 		if c.sealed13() {
-			r.Says = say("step-6a-mlkem-sealed", event.Inferred, a)
+			r.Says = words.Say("step-6a-mlkem-sealed", event.Inferred, a)
 			return
 		}
 		id := "step-6a-mlkem"
-		if s, _ := h.proved(proofClientFin); s == event.Proven {
+		if s, _ := h.proved(words.ProofClientFin); s == event.Proven {
 			id = "step-6a-mlkem-proven"
 		}
-		r.Says = say(id, event.Inferred, a)
+		r.Says = words.Say(id, event.Inferred, a)
 	case f.signed:
 		id := "step-6a-absent-dhe"
-		ske, _ := h.proved(proofSKE)
-		cv, _ := h.proved(proofServerCV)
+		ske, _ := h.proved(words.ProofSKE)
+		cv, _ := h.proved(words.ProofServerCV)
 		if ske != event.Proven && cv != event.Proven || h.rawLeaf(1) {
 			id = "step-6a-absent-unproven"
 		}
-		r.Says = say(id, event.Inferred, a)
+		r.Says = words.Say(id, event.Inferred, a)
 	case f.resumed:
-		r.Says = say("step-6a-absent-ticket13", event.Inferred, a)
+		r.Says = words.Say("step-6a-absent-ticket13", event.Inferred, a)
 	default:
 		x.rowOther(c, f, a, r)
 	}
 }
 
-func (x *Explainer) row6b(c *conn, f flow, a args, r *event.Row) {
+func (x *Explainer) row6b(c *conn, f flow, a words.Args, r *event.Row) {
 	h := c.main
 	r.Packets = h.at.of("6b").packets()
 	switch {
 	case f.bare:
 		x.rowOther(c, f, a, r)
 	case x.null(c):
-		r.Verdict, r.Says = event.Absent, say("step-6b-null", event.Clear, a)
+		r.Verdict, r.Says = event.Absent, words.Say("step-6b-null", event.Clear, a)
 	case h.suite() == nil:
-		r.Says = say("step-6b-unknown-suite", event.Inferred, a)
+		r.Says = words.Say("step-6b-unknown-suite", event.Inferred, a)
 	case f.early:
-		r.Says = say("step-6b-early", c.encrypted(), a)
+		r.Says = words.Say("step-6b-early", c.encrypted(), a)
 	case h.is13() && c.early:
-		r.Says = say("step-6b-tls13-after-early", c.encrypted(), a)
+		r.Says = words.Say("step-6b-tls13-after-early", c.encrypted(), a)
 	case h.is13() && h.earlyOpen():
-		r.Says = say("step-6b-tls13-early-open", c.encrypted(), a)
+		r.Says = words.Say("step-6b-tls13-early-open", c.encrypted(), a)
 	case h.is13():
-		r.Says = say("step-6b-tls13", c.encrypted(), a)
+		r.Says = words.Say("step-6b-tls13", c.encrypted(), a)
 	case h.resumed:
-		r.Says = say("step-6b-tls12-resumed", event.Clear, a)
+		r.Says = words.Say("step-6b-tls12-resumed", event.Clear, a)
 	case f.id == "tls12-rsa":
-		r.Says = say("step-6b-tls12", event.Clear, a)
+		r.Says = words.Say("step-6b-tls12", event.Clear, a)
 	default:
-		r.Says = say("step-6b-tls12-common", event.Clear, a)
+		r.Says = words.Say("step-6b-tls12-common", event.Clear, a)
 	}
 }
 
@@ -1153,42 +1154,42 @@ func (c *conn) encrypted() event.Evidence {
 	return event.Inferred
 }
 
-func (x *Explainer) row7(c *conn, f flow, a args, r *event.Row) {
+func (x *Explainer) row7(c *conn, f flow, a words.Args, r *event.Row) {
 	r.Packets = c.at.of("data1").packets()
 	serverFirst := c.serverFirst()
 	switch {
 	case f.id == "http" && !c.responded:
-		r.Says = say("step-7-plain-none", event.Clear, a)
+		r.Says = words.Say("step-7-plain-none", event.Clear, a)
 	case f.id == "http":
-		r.Says = say("step-7-plain", event.Clear, a)
+		r.Says = words.Say("step-7-plain", event.Clear, a)
 	case f.bare:
 		x.rowOther(c, f, a, r)
 	case x.null(c):
-		r.Verdict, r.Says = event.Differently, say("step-7-null", event.Clear, a)
+		r.Verdict, r.Says = event.Differently, words.Say("step-7-null", event.Clear, a)
 	case c.data[1] > 0 && serverFirst:
-		r.Says = say("step-7-opened-server-first", event.Decrypted, a)
+		r.Says = words.Say("step-7-opened-server-first", event.Decrypted, a)
 	case c.data[1] > 0:
-		r.Says = say("step-7-opened", event.Decrypted, a)
+		r.Says = words.Say("step-7-opened", event.Decrypted, a)
 	case serverFirst:
-		r.Says = say("step-7-server-first", event.Clear, a)
+		r.Says = words.Say("step-7-server-first", event.Clear, a)
 	default:
-		r.Says = say("step-7-as-told", event.Clear, a)
+		r.Says = words.Say("step-7-as-told", event.Clear, a)
 	}
 }
 
-func (x *Explainer) row8(c *conn, f flow, a args, r *event.Row) {
+func (x *Explainer) row8(c *conn, f flow, a words.Args, r *event.Row) {
 	r.Packets = c.at.of("data1").packets()
 	switch {
 	case f.id == "http":
-		r.Says = say("step-8-plain", event.Clear, a)
+		r.Says = words.Say("step-8-plain", event.Clear, a)
 	case f.bare:
 		x.rowOther(c, f, a, r)
 	case x.null(c):
-		r.Verdict, r.Says = event.Absent, say("step-8-null", event.Clear, a)
+		r.Verdict, r.Says = event.Absent, words.Say("step-8-null", event.Clear, a)
 	case c.data[1] > 0:
-		r.Says = say("step-8-opened", event.Recomputed, a)
+		r.Says = words.Say("step-8-opened", event.Recomputed, a)
 	default:
-		r.Says = say("step-8-unseen", event.None, a)
+		r.Says = words.Say("step-8-unseen", event.None, a)
 	}
 }
 

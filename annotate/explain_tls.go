@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/ca/verify"
 	"explainer/capture"
 	"explainer/capture/handshake"
@@ -47,9 +48,9 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 	case *handshake.EncryptedExtensions:
 		if side == 0 {
 			e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
-			e.Says = append(e.Says, say("encrypted-extensions-client", e.Evidence, a))
+			e.Says = append(e.Says, words.Say("encrypted-extensions-client", e.Evidence, a))
 			if b.Extension(0x4469) != nil || b.Extension(0x44cd) != nil {
-				e.Says = append(e.Says, say("encrypted-extensions-alps", e.Evidence, a))
+				e.Says = append(e.Says, words.Say("encrypted-extensions-alps", e.Evidence, a))
 			}
 			break
 		}
@@ -60,11 +61,11 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		if p := b.ALPN(); p != "" {
 			e.Brief = "ALPN " + clip(p)
 		}
-		e.Says = append(e.Says, say("encrypted-extensions", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("encrypted-extensions", e.Evidence, a))
 		if b.HasEarlyData() {
-			e.Says = append(e.Says, say("early-data-accepted", e.Evidence, a))
+			e.Says = append(e.Says, words.Say("early-data-accepted", e.Evidence, a))
 		} else if h.announcedEarly() {
-			e.Says = append(e.Says, say("early-data-refused", e.Evidence, a))
+			e.Says = append(e.Says, words.Say("early-data-refused", e.Evidence, a))
 		}
 		h.at.set("6b", w)
 		x.markMain(c, h, &e, event.Step6b)
@@ -82,25 +83,25 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		if b.Certificate == nil {
 			h.certSeen[side] = true
 			e.Brief = "cannot be undone"
-			e.Says = append(e.Says, say("certificate-compressed-broken", e.Evidence, a.with("reason", or(b.Err, "the data is damaged"))))
+			e.Says = append(e.Says, words.Say("certificate-compressed-broken", e.Evidence, a.With("reason", or(b.Err, "the data is damaged"))))
 			x.markMain(c, h, &e, event.Step3)
 			break
 		}
-		e.Says = append(e.Says, say("certificate-compressed", e.Evidence, a.with("from", strconv.Itoa(b.UncompressedLength), "to", strconv.Itoa(b.CompressedLength))))
+		e.Says = append(e.Says, words.Say("certificate-compressed", e.Evidence, a.With("from", strconv.Itoa(b.UncompressedLength), "to", strconv.Itoa(b.CompressedLength))))
 		x.certificate(c, h, &e, b.Certificate, m, side, w)
 	case *handshake.ServerKeyExchange:
 		x.tellServerKeyExchange(c, h, &e, b, w)
 	case *handshake.CertificateRequest:
 		h.requested = true
 		e.Fields = append(e.Fields, requestFields(b)...)
-		e.Says = append(e.Says, say("certificate-request", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("certificate-request", e.Evidence, a))
 	case *handshake.ServerHelloDone:
 		if h.sh != nil && len(h.sh.SessionID) > 0 {
 			x.remember(c, h, 's', h.sh.SessionID, issued{})
 		}
-		e.Says = append(e.Says, say("server-hello-done", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("server-hello-done", e.Evidence, a))
 	case *handshake.HelloRequest:
-		e.Says = append(e.Says, say("hello-request", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("hello-request", e.Evidence, a))
 	case *handshake.CertificateVerify:
 		x.tellCertificateVerify(c, h, &e, a, b, msg, side, w)
 		if h == c.main && side == 1 && !x.flow(c).kem {
@@ -121,22 +122,22 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 	case *handshake.NewSessionTicket:
 		x.newSessionTicket(c, h, &e, a, b)
 	case *handshake.EndOfEarlyData:
-		e.Says = append(e.Says, say("end-of-early-data", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("end-of-early-data", e.Evidence, a))
 	case *handshake.CertificateStatus:
 		e.Brief = fmt.Sprintf("OCSP response, %d bytes", len(b.Response))
-		e.Says = append(e.Says, say("certificate-status", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("certificate-status", e.Evidence, a))
 		e.Fields = append(e.Fields, stapleFields(b.Response)...)
 		if side == 1 {
 			x.checkStaple(h, &e, b.Response)
 		}
 	case *handshake.KeyUpdate:
 		c.updates[side]++
-		e.Says = append(e.Says, say("key-update", e.Evidence, a.with("sender", c.side(side))))
+		e.Says = append(e.Says, words.Say("key-update", e.Evidence, a.With("sender", c.side(side))))
 	case *handshake.NextProtocol:
 		e.Brief = clip(b.Protocol)
-		e.Says = append(e.Says, say("next-protocol", e.Evidence, a.with("protocol", or(clip(b.Protocol), "none"))))
+		e.Says = append(e.Says, words.Say("next-protocol", e.Evidence, a.With("protocol", or(clip(b.Protocol), "none"))))
 	case *handshake.Unknown:
-		e.Says = append(e.Says, say("unknown-handshake", e.Evidence, a.with("sender", c.side(side), "number", strconv.Itoa(int(b.MessageType)))))
+		e.Says = append(e.Says, words.Say("unknown-handshake", e.Evidence, a.With("sender", c.side(side), "number", strconv.Itoa(int(b.MessageType)))))
 	}
 	x.retry(c, h, &e)
 	x.emit(c, e)
@@ -291,26 +292,26 @@ func (x *Explainer) clientHello(c *conn, h *hands, e *event.Event, b *handshake.
 
 	switch {
 	case again:
-		e.Says = append(e.Says, say("client-hello-again", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("client-hello-again", e.Evidence, a))
 	case unseen:
-		e.Says = append(e.Says, say("client-hello-again-unseen", event.Inferred, a))
+		e.Says = append(e.Says, words.Say("client-hello-again-unseen", event.Inferred, a))
 	case renegotiation && c.overUDP():
-		e.Says = append(e.Says, say("client-hello-anew", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("client-hello-anew", e.Evidence, a))
 	case renegotiation && e.Evidence != event.Decrypted && !(c.main.fin[0] && c.main.fin[1]):
-		e.Says = append(e.Says, say("client-hello-misplaced", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("client-hello-misplaced", e.Evidence, a))
 	case renegotiation:
-		e.Says = append(e.Says, say("client-hello-renegotiation", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("client-hello-renegotiation", e.Evidence, a))
 	case sni != "":
-		e.Says = append(e.Says, say("client-hello", e.Evidence, a.with("sni", clip(sni))))
+		e.Says = append(e.Says, words.Say("client-hello", e.Evidence, a.With("sni", clip(sni))))
 	default:
-		e.Says = append(e.Says, say("client-hello-no-name", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("client-hello-no-name", e.Evidence, a))
 	}
 	if len(b.Cookie) > 0 {
 		e.Fields = append(e.Fields, field("cookie", hexLen(b.Cookie)))
-		e.Says = append(e.Says, say("client-hello-cookie", e.Evidence, a.with("size", strconv.Itoa(len(b.Cookie)))))
+		e.Says = append(e.Says, words.Say("client-hello-cookie", e.Evidence, a.With("size", strconv.Itoa(len(b.Cookie)))))
 	}
 	if groups := shareWords(b.KeyShares()); groups != "" {
-		e.Says = append(e.Says, say("client-hello-shares", e.Evidence, a.with("shares", groups)))
+		e.Says = append(e.Says, words.Say("client-hello-shares", e.Evidence, a.With("shares", groups)))
 		for i, s := range b.KeyShares() {
 			if i < 8 {
 				x.reused(h, c, e, s.Exchange)
@@ -322,16 +323,16 @@ func (x *Explainer) clientHello(c *conn, h *hands, e *event.Event, b *handshake.
 		if b.HasEarlyData() {
 			id = "client-hello-early"
 		}
-		e.Says = append(e.Says, say(id, e.Evidence, a))
+		e.Says = append(e.Says, words.Say(id, e.Evidence, a))
 	}
 	if t, _ := b.SessionTicket(); len(t) > 0 && b.PSK() == nil {
-		e.Says = append(e.Says, say("client-hello-ticket", e.Evidence, a.with("ticket", strconv.Itoa(len(t)))))
+		e.Says = append(e.Says, words.Say("client-hello-ticket", e.Evidence, a.With("ticket", strconv.Itoa(len(t)))))
 	}
 	if ech := b.Extension(0xfe0d); ech != nil {
-		e.Says = append(e.Says, say("client-hello-ech", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("client-hello-ech", e.Evidence, a))
 	}
 	if c.textbook(x) && !renegotiation {
-		e.Says = append(e.Says, say("client-hello-textbook", e.Evidence, a.with("count", strconv.Itoa(rsaSuites(b.CipherSuites)))))
+		e.Says = append(e.Says, words.Say("client-hello-textbook", e.Evidence, a.With("count", strconv.Itoa(rsaSuites(b.CipherSuites)))))
 	}
 }
 
@@ -397,7 +398,7 @@ func shareWords(shares []handshake.KeyShare) string {
 	var out []string
 	for _, s := range shares {
 		if !handshake.IsGREASE(s.Group) {
-			out = append(out, fmt.Sprintf("%s (%s)", handshake.GroupName(s.Group), plural(len(s.Exchange), "byte")))
+			out = append(out, fmt.Sprintf("%s (%s)", handshake.GroupName(s.Group), words.Plural(len(s.Exchange), "byte")))
 		}
 	}
 	if len(out) > 8 {
@@ -410,7 +411,7 @@ func bytesWords(b []byte) string {
 	if len(b) == 0 {
 		return "empty"
 	}
-	return fmt.Sprintf("%s (%s)", strings.TrimSuffix(hexLen(b), fmt.Sprintf(" (%d bytes)", len(b))), plural(len(b), "byte"))
+	return fmt.Sprintf("%s (%s)", strings.TrimSuffix(hexLen(b), fmt.Sprintf(" (%d bytes)", len(b))), words.Plural(len(b), "byte"))
 }
 
 // shareOf finds the client's share for a group.
@@ -436,9 +437,9 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *event.Event, b *handshake.
 		e.Fields = append(e.Fields, serverFingerprint(b))
 		if g := b.SelectedGroup(); g != 0 {
 			e.Brief = "asks for " + handshake.GroupName(g)
-			e.Says = append(e.Says, say("hello-retry-group", e.Evidence, a.with("group", handshake.GroupName(g))))
+			e.Says = append(e.Says, words.Say("hello-retry-group", e.Evidence, a.With("group", handshake.GroupName(g))))
 		} else {
-			e.Says = append(e.Says, say("hello-retry-cookie", e.Evidence, a))
+			e.Says = append(e.Says, words.Say("hello-retry-cookie", e.Evidence, a))
 		}
 		x.emit(c, *e)
 		return
@@ -456,12 +457,12 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *event.Event, b *handshake.
 	if ks := b.KeyShare(); ks != nil {
 		e.Brief += ", " + handshake.GroupName(ks.Group)
 	}
-	e.Says = append(e.Says, say("server-hello", e.Evidence, a))
+	e.Says = append(e.Says, words.Say("server-hello", e.Evidence, a))
 	if ks := b.KeyShare(); ks != nil {
 		x.reused(h, c, e, ks.Exchange)
 	}
 	if _, known := keys.SuiteByID(b.CipherSuite); !known {
-		e.Says = append(e.Says, say("server-hello-unregistered", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("server-hello-unregistered", e.Evidence, a))
 	}
 	switch b.DowngradeSentinel() {
 	case 0x0303, 0x0302:
@@ -472,37 +473,37 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *event.Event, b *handshake.
 		if b.DowngradeSentinel() == 0x0302 && version == 0x0303 {
 			break
 		}
-		e.Says = append(e.Says, say(id, e.Evidence, a))
+		e.Says = append(e.Says, words.Say(id, e.Evidence, a))
 	}
 	if version < 0x0304 {
 		if h.ch != nil && len(b.SessionID) > 0 && string(b.SessionID) == string(h.ch.SessionID) {
-			e.Says = append(e.Says, say("server-hello-resumed", e.Evidence, a))
+			e.Says = append(e.Says, words.Say("server-hello-resumed", e.Evidence, a))
 			x.emit(c, *e)
 			return
 		}
 		if t, _ := h.ticketOffered(); len(t) > 0 {
-			e.Says = append(e.Says, say("server-hello-perhaps-resumed", e.Evidence, a))
+			e.Says = append(e.Says, words.Say("server-hello-perhaps-resumed", e.Evidence, a))
 			x.emit(c, *e)
 			return
 		}
 		if h.ems() {
-			e.Says = append(e.Says, say("extended-master-secret", e.Evidence, a))
+			e.Says = append(e.Says, words.Say("extended-master-secret", e.Evidence, a))
 		} else if version >= 0x0301 {
-			e.Says = append(e.Says, say("no-extended-master-secret", e.Evidence, a))
+			e.Says = append(e.Says, words.Say("no-extended-master-secret", e.Evidence, a))
 		}
 		switch kx := handshake.SuiteKeyExchange(b.CipherSuite); kx {
 		case handshake.KeyExchangeRSA:
-			e.Says = append(e.Says, say("server-hello-rsa", e.Evidence, a))
+			e.Says = append(e.Says, words.Say("server-hello-rsa", e.Evidence, a))
 		case handshake.KeyExchangeDHE, handshake.KeyExchangeECDHE:
-			e.Says = append(e.Says, say("server-hello-dhe", e.Evidence, a))
+			e.Says = append(e.Says, words.Say("server-hello-dhe", e.Evidence, a))
 		}
 		x.emit(c, *e)
 		return
 	}
 	if _, ok := b.SelectedPSK(); ok {
-		e.Says = append(e.Says, say("server-hello-psk", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("server-hello-psk", e.Evidence, a))
 	} else if h.ch != nil && h.ch.PSK() != nil {
-		e.Says = append(e.Says, say("server-hello-psk-refused", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("server-hello-psk-refused", e.Evidence, a))
 	}
 	if h != c.main {
 		x.emit(c, *e)
@@ -511,12 +512,12 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *event.Event, b *handshake.
 	f := x.flow(c)
 	switch {
 	case f.kem && b.KeyShare() != nil && h.earlyOpen():
-		e.Says = append(e.Says, say("server-hello-mlkem", e.Evidence, a.with("groupname", handshake.GroupName(b.KeyShare().Group))))
+		e.Says = append(e.Says, words.Say("server-hello-mlkem", e.Evidence, a.With("groupname", handshake.GroupName(b.KeyShare().Group))))
 	case f.kem && b.KeyShare() != nil:
-		e.Says = append(e.Says, say("server-hello-mlkem", e.Evidence, a.with("groupname", handshake.GroupName(b.KeyShare().Group))))
+		e.Says = append(e.Says, words.Say("server-hello-mlkem", e.Evidence, a.With("groupname", handshake.GroupName(b.KeyShare().Group))))
 		x.mark(c, e, event.Step3, event.Step4b, event.Step4c, event.Step5)
 	case b.KeyShare() != nil:
-		e.Says = append(e.Says, say("server-hello-share", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("server-hello-share", e.Evidence, a))
 		if !h.earlyOpen() {
 			x.mark(c, e, event.Step3)
 		}
@@ -595,12 +596,12 @@ func (x *Explainer) certificate(c *conn, h *hands, e *event.Event, b *handshake.
 	if len(chain) == 0 {
 		if side == 0 {
 			e.Brief = "none"
-			e.Says = append(e.Says, say("client-certificate-none", e.Evidence, a))
+			e.Says = append(e.Says, words.Say("client-certificate-none", e.Evidence, a))
 			if c.leg == capture.LegOrigin {
-				e.Says = append(e.Says, say("mutual-tls-forwarded", event.None, a))
+				e.Says = append(e.Says, words.Say("mutual-tls-forwarded", event.None, a))
 			}
 		} else {
-			e.Says = append(e.Says, say("certificate-empty", e.Evidence, a))
+			e.Says = append(e.Says, words.Say("certificate-empty", e.Evidence, a))
 		}
 		return
 	}
@@ -628,21 +629,21 @@ func (x *Explainer) certificate(c *conn, h *hands, e *event.Event, b *handshake.
 		}
 	}
 	if leaf.parsed != nil {
-		ca := a.with("names", clip(leaf.forNames()), "issuer", clip(leaf.issuer()), "until", date(leaf.parsed.NotAfter), "from", date(leaf.parsed.NotBefore),
-			"key", leaf.keyWords(), "subject", clip(leaf.subject()), "count", plural(len(chain), "certificate"), "days", strconv.Itoa(int(leaf.parsed.NotAfter.Sub(now)/(24*time.Hour))))
+		ca := a.With("names", clip(leaf.forNames()), "issuer", clip(leaf.issuer()), "until", date(leaf.parsed.NotAfter), "from", date(leaf.parsed.NotBefore),
+			"key", leaf.keyWords(), "subject", clip(leaf.subject()), "count", words.Plural(len(chain), "certificate"), "days", strconv.Itoa(int(leaf.parsed.NotAfter.Sub(now)/(24*time.Hour))))
 		id := "certificate-words"
 		if leaf.signsItself() {
 			id = "certificate-words-self"
 		}
-		e.Says = append(e.Says, say(id, e.Evidence, ca))
+		e.Says = append(e.Says, words.Say(id, e.Evidence, ca))
 	} else {
-		e.Says = append(e.Says, say("certificate-unreadable", e.Evidence, a.with("reason", leaf.err)))
+		e.Says = append(e.Says, words.Say("certificate-unreadable", e.Evidence, a.With("reason", leaf.err)))
 	}
 	x.checkChain(c, h, e, b, side)
 	if h.is13() {
 		x.delegatedCredential(c, h, e, b, side)
 	}
-	linksID := [2]string{proofClientLinks, proofServerLinks}[side]
+	linksID := [2]string{words.ProofClientLinks, words.ProofServerLinks}[side]
 	p, notes := x.links(linksID, chain)
 	if p.Inputs == nil {
 		p.Inputs = notes
@@ -650,32 +651,32 @@ func (x *Explainer) certificate(c *conn, h *hands, e *event.Event, b *handshake.
 	h.prove(p)
 	e.Proofs = append(e.Proofs, p)
 	if side == 0 {
-		e.Says = append(e.Says, say("client-certificate", e.Evidence, a.with("subject", clip(leaf.subject()))))
+		e.Says = append(e.Says, words.Say("client-certificate", e.Evidence, a.With("subject", clip(leaf.subject()))))
 		return
 	}
 	if c.leg == capture.LegBrowser && c.minted != nil {
 		x.checkMinted(c, h, e)
 	}
-	e.Says = append(e.Says, say("certificate-proves-nothing", e.Evidence, a))
+	e.Says = append(e.Says, words.Say("certificate-proves-nothing", e.Evidence, a))
 	x.markMain(c, h, e, event.Step3)
 }
 
 // nameCompared tells with which name the certificate's were compared, where the hello is known.
-func (x *Explainer) nameCompared(h *hands, a args) []event.Sentence {
+func (x *Explainer) nameCompared(h *hands, a words.Args) []event.Sentence {
 	k := h.checked[1]
 	if k == nil || h.ch == nil {
 		return nil
 	}
-	a = a.with("asked", clip(h.ch.ServerName()))
+	a = a.With("asked", clip(h.ch.ServerName()))
 	for _, check := range k.result.Checks {
 		switch named := h.ch.ServerName() != ""; {
 		case check.ID != verify.IDName:
 		case check.Outcome == verify.OK && named:
-			return []event.Sentence{say("certificate-name-good", event.Recomputed, a)}
+			return []event.Sentence{words.Say("certificate-name-good", event.Recomputed, a)}
 		case check.Reason == "no-name-asked" && named:
-			return []event.Sentence{say("certificate-name-cover", event.None, a)}
+			return []event.Sentence{words.Say("certificate-name-cover", event.None, a)}
 		case check.Reason == "no-name-asked":
-			return []event.Sentence{say("certificate-name-unknown", event.None, a)}
+			return []event.Sentence{words.Say("certificate-name-unknown", event.None, a)}
 		}
 	}
 	return nil
@@ -694,7 +695,7 @@ func (x *Explainer) tellServerKeyExchange(c *conn, h *hands, e *event.Event, b *
 		e.Brief = fmt.Sprintf("%d-bit Diffie-Hellman, %d bytes", bits(b.P), len(b.Public))
 		e.Fields = append(e.Fields, event.Field{Name: "p", Value: hexLen(b.P), Note: fmt.Sprintf("the modulus, %d bits", bits(b.P))}, event.Field{Name: "g", Value: hexLen(b.G), Note: "the generator"})
 		if bits(b.P) < 2048 {
-			e.Says = append(e.Says, say("dhe-small", event.Clear, a.with("bits", strconv.Itoa(bits(b.P)))))
+			e.Says = append(e.Says, words.Say("dhe-small", event.Clear, a.With("bits", strconv.Itoa(bits(b.P)))))
 		}
 	}
 	if len(b.Public) > 0 {
@@ -704,7 +705,7 @@ func (x *Explainer) tellServerKeyExchange(c *conn, h *hands, e *event.Event, b *
 		e.Fields = append(e.Fields, field("hint for the pre-shared key", clip(x.text(readable(b.PSKHint)))))
 	}
 	if b.Signature == nil {
-		e.Says = append(e.Says, say("server-key-exchange-unsigned", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("server-key-exchange-unsigned", e.Evidence, a))
 		x.markMain(c, h, e, event.Step3)
 		return
 	}
@@ -715,7 +716,7 @@ func (x *Explainer) tellServerKeyExchange(c *conn, h *hands, e *event.Event, b *
 	p := x.serverKeyExchange(h, b)
 	h.prove(p)
 	e.Proofs = append(e.Proofs, p)
-	e.Says = append(e.Says, say(proven("server-key-exchange", p), e.Evidence, a))
+	e.Says = append(e.Says, words.Say(proven("server-key-exchange", p), e.Evidence, a))
 	x.markMain(c, h, e, event.Step2, event.Step3)
 }
 
@@ -741,7 +742,7 @@ func bits(b []byte) int {
 	return n
 }
 
-func (x *Explainer) tellCertificateVerify(c *conn, h *hands, e *event.Event, a args, b *handshake.CertificateVerify, msg *hsMessage, side int, w where) {
+func (x *Explainer) tellCertificateVerify(c *conn, h *hands, e *event.Event, a words.Args, b *handshake.CertificateVerify, msg *hsMessage, side int, w where) {
 	h.at.set([2]string{"clientcv", "cv"}[side], w)
 	if b.SignatureScheme != 0 {
 		e.Brief = handshake.SchemeName(b.SignatureScheme)
@@ -750,17 +751,17 @@ func (x *Explainer) tellCertificateVerify(c *conn, h *hands, e *event.Event, a a
 	e.Fields = append(e.Fields, field("signature", hexLen(b.Signature)))
 	var p event.Proof
 	if h.fin[0] && h.fin[1] {
-		p = newProof(proofClientCV, event.NotCheckable, "authentication after the handshake is not recomputed here")
+		p = words.NewProof(words.ProofClientCV, event.NotCheckable, "authentication after the handshake is not recomputed here")
 	} else {
 		p = x.certificateVerify(h, side, msg, b)
 	}
 	h.prove(p)
 	e.Proofs = append(e.Proofs, p)
 	if side == 0 {
-		e.Says = append(e.Says, say("client-certificate-verify", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("client-certificate-verify", e.Evidence, a))
 		return
 	}
-	e.Says = append(e.Says, say(proven("certificate-verify", p), e.Evidence, a))
+	e.Says = append(e.Says, words.Say(proven("certificate-verify", p), e.Evidence, a))
 	x.markMain(c, h, e, event.Step2)
 }
 
@@ -808,13 +809,13 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e event.Event, b *h
 	case len(b.Public) > 0 && b.KeyExchange != handshake.KeyExchangeSRP:
 		id = "client-key-exchange-dhe"
 	}
-	e.Says = append(e.Says, say(id, e.Evidence, a))
+	e.Says = append(e.Says, words.Say(id, e.Evidence, a))
 	if h.keyed {
 		id := "client-key-exchange-opened"
-		if s, _ := h.proved(proofRSAKey); s != event.Proven {
+		if s, _ := h.proved(words.ProofRSAKey); s != event.Proven {
 			id = "client-key-exchange-padding"
 		}
-		e.Says = append(e.Says, say(id, event.Recomputed, a))
+		e.Says = append(e.Says, words.Say(id, event.Recomputed, a))
 	}
 	if h != c.main {
 		x.emit(c, e)
@@ -840,7 +841,7 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e event.Event, b *h
 	}
 }
 
-func (x *Explainer) tellFinished(c *conn, h *hands, e event.Event, a args, side int, w where) {
+func (x *Explainer) tellFinished(c *conn, h *hands, e event.Event, a words.Args, side int, w where) {
 	again := h.fin[side]
 	h.fin[side] = true
 	h.at.set([2]string{"cfin", "sfin"}[side], w)
@@ -852,8 +853,8 @@ func (x *Explainer) tellFinished(c *conn, h *hands, e event.Event, a args, side 
 		e.Fields = append(e.Fields, event.Field{Name: "verify_data", Value: hex.EncodeToString(clipBytes(fin.VerifyData, 64))})
 	}
 	e.Brief = "a keyed checksum over everything said so far"
-	e.Says = append(e.Says, say([2]string{"finished-client", "finished-server"}[side], e.Evidence, a))
-	p := newProof([2]string{proofClientFin, proofServerFin}[side], event.NotCheckable, "authentication after the handshake is not recomputed here")
+	e.Says = append(e.Says, words.Say([2]string{"finished-client", "finished-server"}[side], e.Evidence, a))
+	p := words.NewProof([2]string{words.ProofClientFin, words.ProofServerFin}[side], event.NotCheckable, "authentication after the handshake is not recomputed here")
 	if !again {
 		p = x.finished(c, h, side)
 		h.finTried[side] = p.State != event.NotCheckable
@@ -945,7 +946,7 @@ func hasProof(ps []event.Proof, id string) bool {
 	return false
 }
 
-func (x *Explainer) newSessionTicket(c *conn, h *hands, e *event.Event, a args, b *handshake.NewSessionTicket) {
+func (x *Explainer) newSessionTicket(c *conn, h *hands, e *event.Event, a words.Args, b *handshake.NewSessionTicket) {
 	if h.is13() && len(b.Nonce) > 0 {
 		e.Fields = append(e.Fields, field("nonce", hexLen(b.Nonce)))
 	}
@@ -955,13 +956,13 @@ func (x *Explainer) newSessionTicket(c *conn, h *hands, e *event.Event, a args, 
 		if x.Secrets && len(h.nonces) < maxTickets {
 			h.nonces = append(h.nonces, b.Nonce)
 		}
-		e.Says = append(e.Says, say("new-session-ticket-13", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("new-session-ticket-13", e.Evidence, a))
 	} else {
 		h.nst = true
 		if !h.certSeen[1] && !h.ccs[1] {
 			x.resumedNow(c, h)
 		}
-		e.Says = append(e.Says, say("new-session-ticket", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("new-session-ticket", e.Evidence, a))
 	}
 	if len(b.Ticket) > 0 {
 		x.remember(c, h, 't', b.Ticket, issued{lifetime: b.Lifetime, ageAdd: b.AgeAdd})
@@ -974,13 +975,13 @@ func seconds(s uint32) string {
 	case s == 0:
 		return "an unspecified time"
 	case s%86400 == 0:
-		return plural(int(s/86400), "day")
+		return words.Plural(int(s/86400), "day")
 	case s%3600 == 0:
-		return plural(int(s/3600), "hour")
+		return words.Plural(int(s/3600), "hour")
 	case s%60 == 0 && s < 7200:
-		return plural(int(s/60), "minute")
+		return words.Plural(int(s/60), "minute")
 	case s < 120:
-		return plural(int(s), "second")
+		return words.Plural(int(s), "second")
 	}
 	return d.String()
 }
@@ -1018,13 +1019,13 @@ func (x *Explainer) changeCipherSpec(c *conn, m *capture.Message, b *capture.Cha
 		// The server's hello is not in the capture, so nobody knows.
 		e.Brief = "of which version is not known"
 		h.ccs[side] = true
-		e.Says = append(e.Says, say("ccs-unknown", e.Evidence, x.args(c).with("sender", c.side(side))))
+		e.Says = append(e.Says, words.Say("ccs-unknown", e.Evidence, x.args(c).With("sender", c.side(side))))
 		x.emit(c, e)
 		return
 	}
 	if b.Dummy || h.is13() {
 		e.Brief = "for middleboxes only"
-		e.Says = append(e.Says, say("ccs-dummy", e.Evidence, x.args(c)))
+		e.Says = append(e.Says, words.Say("ccs-dummy", e.Evidence, x.args(c)))
 		x.emit(c, e)
 		return
 	}
@@ -1035,9 +1036,9 @@ func (x *Explainer) changeCipherSpec(c *conn, m *capture.Message, b *capture.Cha
 	a := x.args(c)
 	id := [2]string{"ccs-client", "ccs-server"}[side]
 	if x.null(c) {
-		id, a = "ccs-null", a.with("sender", c.side(side))
+		id, a = "ccs-null", a.With("sender", c.side(side))
 	}
-	e.Says = append(e.Says, say(id, e.Evidence, a))
+	e.Says = append(e.Says, words.Say(id, e.Evidence, a))
 	if side == 0 {
 		h.at.set("ccs0", where{m.First, m.Last})
 	} else {
@@ -1070,15 +1071,15 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 	}
 	c.at.set([2]string{"data0", "data1"}[side], where{m.First, m.Last})
 	e := x.event(c, m, event.KindMessage, "application data")
-	e.Brief = fmt.Sprintf("%s in a record of %d", plural(b.Len, "byte"), b.Wire)
-	a := x.args(c).with("wire", strconv.Itoa(b.Wire), "len", strconv.Itoa(b.Len))
+	e.Brief = fmt.Sprintf("%s in a record of %d", words.Plural(b.Len, "byte"), b.Wire)
+	a := x.args(c).With("wire", strconv.Itoa(b.Wire), "len", strconv.Itoa(b.Len))
 	null := x.null(c)
 	if m.Opened {
 		if c.h == c.main && c.main.is13() {
 			c.main.keepSecret(m.By, c.main.secrets[m.By])
 		}
-		id := [2]string{proofClientFirst, proofServerFirst}[side]
-		p := newProof(id, event.Proven, "", field("opened with", m.By), field("first record", fmt.Sprintf("%s, %d of them data", plural(b.Wire, "byte"), b.Len)))
+		id := [2]string{words.ProofClientFirst, words.ProofServerFirst}[side]
+		p := words.NewProof(id, event.Proven, "", field("opened with", m.By), field("first record", fmt.Sprintf("%s, %d of them data", words.Plural(b.Wire, "byte"), b.Len)))
 		c.main.prove(p)
 		e.Proofs = append(e.Proofs, p)
 	}
@@ -1090,7 +1091,7 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 		case c.spoke == 2:
 			id = "data-client-after"
 		}
-		e.Says = append(e.Says, say(id, e.Evidence, a))
+		e.Says = append(e.Says, words.Say(id, e.Evidence, a))
 		x.emit(c, e)
 		x.step(c, event.Step4a)
 		return
@@ -1099,7 +1100,7 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 	if null {
 		id = "data-server-null"
 	}
-	e.Says = append(e.Says, say(id, e.Evidence, a))
+	e.Says = append(e.Says, words.Say(id, e.Evidence, a))
 	x.step(c, event.Step6b)
 	x.mark(c, &e, event.Step7)
 	x.emit(c, e)
@@ -1113,11 +1114,11 @@ func (x *Explainer) earlyData(c *conn, m *capture.Message, b *capture.AppData) {
 	c.early, c.earlyOpen = true, true
 	c.at.set("early", where{m.First, m.Last})
 	e := x.event(c, m, event.KindMessage, "early data")
-	e.Brief = fmt.Sprintf("%s, before the server has spoken", plural(b.Len, "byte"))
-	p := newProof(proofEarlyFirst, event.Proven, "", field("opened with", m.By))
+	e.Brief = fmt.Sprintf("%s, before the server has spoken", words.Plural(b.Len, "byte"))
+	p := words.NewProof(words.ProofEarlyFirst, event.Proven, "", field("opened with", m.By))
 	c.main.prove(p)
 	e.Proofs = append(e.Proofs, p)
-	e.Says = append(e.Says, say("early-data", e.Evidence, x.args(c)))
+	e.Says = append(e.Says, words.Say("early-data", e.Evidence, x.args(c)))
 	x.emit(c, e)
 }
 
@@ -1132,12 +1133,12 @@ func (x *Explainer) heartbeat(c *conn, m *capture.Message, b *capture.Heartbeat)
 	c.heartbeat[m.Side&1] = true
 	e := x.event(c, m, event.KindMessage, "Heartbeat")
 	e.Brief = fmt.Sprintf("claims %d bytes, has %d", b.Length, b.Have)
-	a := x.args(c).with("claimed", strconv.Itoa(b.Length), "have", strconv.Itoa(b.Have), "sender", c.side(int(m.Side)))
+	a := x.args(c).With("claimed", strconv.Itoa(b.Length), "have", strconv.Itoa(b.Have), "sender", c.side(int(m.Side)))
 	id := "heartbeat"
 	if b.Kind == 1 && b.Length > b.Have {
 		id = "heartbleed"
 	}
-	e.Says = append(e.Says, say(id, e.Evidence, a))
+	e.Says = append(e.Says, words.Say(id, e.Evidence, a))
 	x.emit(c, e)
 }
 
@@ -1164,46 +1165,46 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	if b.Records == 1 {
 		e.Name = "sealed record"
 	}
-	count := plural(b.Records, "record")
+	count := words.Plural(b.Records, "record")
 	if b.Records == 0 { // the rest of it was not found
 		e.Name, count = "sealed record", "part of a record"
 	}
 	e.Brief = fmt.Sprintf("%s, %d bytes", count, b.Wire)
-	a := x.args(c).with("sender", c.side(side), "count", count, "bytes", strconv.FormatInt(b.Wire, 10), "reason", reason)
+	a := x.args(c).With("sender", c.side(side), "count", count, "bytes", strconv.FormatInt(b.Wire, 10), "reason", reason)
 	early := b.Reason == capture.SealedEarly
 	switch {
 	case b.Reason == capture.SealedBadTag:
 		c.badTag[side] = true
 		if c.data[side] > 0 && h == c.main && !c.missing {
 			// Records before it opened with the same key, so the key is the right one.
-			p := newProof([2]string{proofClientRecords, proofServerRecords}[side], event.Refuted,
-				fmt.Sprintf("%s opened, but the next record does not fit the key that opened them", plural(int(c.data[side]), "record")),
+			p := words.NewProof([2]string{words.ProofClientRecords, words.ProofServerRecords}[side], event.Refuted,
+				fmt.Sprintf("%s opened, but the next record does not fit the key that opened them", words.Plural(int(c.data[side]), "record")),
 				field("opened before it", strconv.FormatInt(c.data[side], 10)))
 			c.main.prove(p)
 			e.Proofs = append(e.Proofs, p)
 		}
-		e.Says = append(e.Says, say("sealed-bad-tag", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("sealed-bad-tag", e.Evidence, a))
 	case early:
 		c.early = true
 		if _, ok := c.at.find("early"); !ok {
 			c.at.set("early", w)
 		}
-		e.Says = append(e.Says, say("sealed-early", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("sealed-early", e.Evidence, a))
 	case h.sh == nil && h.ch == nil:
-		e.Says = append(e.Says, say("sealed-midstream", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("sealed-midstream", e.Evidence, a))
 	case !h.is13() && b.Type == 22:
 		h.finSealed[side] = true
 		e.Brief = "Finished, encrypted: " + e.Brief
-		e.Says = append(e.Says, say("sealed-finished", e.Evidence, a))
-		id := [2]string{proofClientFin, proofServerFin}[side]
-		p := newProof(id, event.NotCheckable, "the message is encrypted and "+reason)
+		e.Says = append(e.Says, words.Say("sealed-finished", e.Evidence, a))
+		id := [2]string{words.ProofClientFin, words.ProofServerFin}[side]
+		p := words.NewProof(id, event.NotCheckable, "the message is encrypted and "+reason)
 		h.prove(p)
 		e.Proofs = append(e.Proofs, p)
 	case !h.is13() && b.Type == 21:
 		e.Name = "sealed alert"
-		e.Says = append(e.Says, say("sealed-alert", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("sealed-alert", e.Evidence, a))
 	default:
-		e.Says = append(e.Says, say("sealed", e.Evidence, a))
+		e.Says = append(e.Says, words.Say("sealed", e.Evidence, a))
 	}
 	if early {
 		x.emit(c, e)
@@ -1315,7 +1316,7 @@ func (x *Explainer) malformed(c *conn, m *capture.Message, b *capture.Malformed)
 	c.unread[m.Side&1] = true
 	e := x.event(c, m, event.KindMessage, "malformed "+b.Where)
 	e.Brief = clip(b.Err)
-	e.Says = append(e.Says, say("malformed", e.Evidence, x.args(c).with("sender", c.side(int(m.Side)), "where", b.Where, "reason", clip(b.Err))))
+	e.Says = append(e.Says, words.Say("malformed", e.Evidence, x.args(c).With("sender", c.side(int(m.Side)), "where", b.Where, "reason", clip(b.Err))))
 	x.emit(c, e)
 }
 
@@ -1344,7 +1345,7 @@ func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
 	if b.Len == 1 {
 		e.Brief = "1 byte is " + where
 	}
-	e.Says = append(e.Says, say(id, event.None, x.args(c).with("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10))))
+	e.Says = append(e.Says, words.Say(id, event.None, x.args(c).With("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10))))
 	x.emit(c, e)
 }
 
@@ -1357,11 +1358,11 @@ func (x *Explainer) opaque(c *conn, m *capture.Message, b *capture.Opaque) {
 	}
 	c.unread[m.Side&1] = true
 	e := x.event(c, m, event.KindMessage, "bytes not read")
-	e.Brief = plural(int(b.Len), "byte") + ": " + opaqueWords(b.Why)
+	e.Brief = words.Plural(int(b.Len), "byte") + ": " + opaqueWords(b.Why)
 	if len(b.Preview) > 0 {
 		e.Fields = append(e.Fields, field("beginning", x.previewBytes(b.Preview)))
 	}
-	e.Says = append(e.Says, say("opaque", e.Evidence, x.args(c).with("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10), "reason", opaqueWords(b.Why))))
+	e.Says = append(e.Says, words.Say("opaque", e.Evidence, x.args(c).With("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10), "reason", opaqueWords(b.Why))))
 	x.emit(c, e)
 }
 

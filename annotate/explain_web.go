@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/capture"
 	"explainer/capture/web"
 )
@@ -49,10 +50,10 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 				c.connectHost = b.Target
 			}
 		}
-		e.Says = append(e.Says, say(id, e.Evidence, c.names().with("protocol", protocol)))
+		e.Says = append(e.Says, words.Say(id, e.Evidence, c.names().With("protocol", protocol)))
 	case *web.Unparsed:
 		e = x.event(c, m, event.KindMessage, "data that is not HTTP")
-		e.Brief = plural(int(b.Len), "byte")
+		e.Brief = words.Plural(int(b.Len), "byte")
 		if b.Why != "not-http" {
 			e.Brief += ": " + clip(b.Why)
 		}
@@ -75,7 +76,7 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 	}
 	e := x.event(c, m, event.KindMessage, name)
 	plain := c.noTLS == "plain"
-	var a args
+	var a words.Args
 	if !m.Inner || plain || !c.httpHead || !c.responded {
 		a = x.args(c) // only where a sentence may need them: they cost more than all the rest
 	}
@@ -128,36 +129,36 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 		c.upstream = c.leg == capture.LegOrigin
 		c.asked = b.Target[strings.LastIndexByte(b.Target, '@')+1:] // without user information, which has no place here
 		x.host(c, c.asked)
-		e.Says = append(e.Says, say("http-connect", e.Evidence, a.with("target", clip(c.asked))))
+		e.Says = append(e.Says, words.Say("http-connect", e.Evidence, a.With("target", clip(c.asked))))
 	case b.Request:
 		if plain {
 			x.host(c, b.Authority)
 		}
 		if !c.httpHead && plain {
-			e.Says = append(e.Says, say("http-plain", e.Evidence, a))
+			e.Says = append(e.Says, words.Say("http-plain", e.Evidence, a))
 		} else if !c.httpHead {
-			e.Says = append(e.Says, say("http-request", e.Evidence, a))
+			e.Says = append(e.Says, words.Say("http-request", e.Evidence, a))
 		}
 		c.httpHead = true
 		if slices.Contains(b.Odd, "after-417") {
-			e.Says = append(e.Says, say("http-after-417", event.Inferred, args{"client": c.names()["client"]}))
+			e.Says = append(e.Says, words.Say("http-after-417", event.Inferred, words.Args{"client": c.names()["client"]}))
 		}
 		e.Says = append(e.Says, x.asksNear(c, b, e.Evidence)...)
 	case b.Method == "CONNECT" && !m.Inner:
 		c.noTunnel = b.Status/100 != 2
 		if c.noTunnel {
-			e.Says = append(e.Says, say("http-connect-refused", e.Evidence, a.with("status", strconv.Itoa(b.Status))))
+			e.Says = append(e.Says, words.Say("http-connect-refused", e.Evidence, a.With("status", strconv.Itoa(b.Status))))
 		} else {
 			id := "http-connect-accepted"
 			if c.leg == capture.LegBrowser {
 				id = "http-connect-accepted-here"
 			}
-			e.Says = append(e.Says, say(id, e.Evidence, a.with("target", or(clip(c.asked), "the other end"))))
+			e.Says = append(e.Says, words.Say(id, e.Evidence, a.With("target", or(clip(c.asked), "the other end"))))
 		}
 	default:
 		if b.Status >= 200 || b.Status == 101 {
 			if !c.responded && !plain {
-				e.Says = append(e.Says, say("http-response", e.Evidence, a))
+				e.Says = append(e.Says, words.Say("http-response", e.Evidence, a))
 			}
 			c.responded = true
 			if plain {
@@ -171,10 +172,10 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 				if strings.Contains(strings.ToLower(strings.NewReplacer(" ", "", "\"", "").Replace(f.Value))+";", "max-age=0;") {
 					id = "http-hsts-off"
 				}
-				e.Says = append(e.Says, say(id, e.Evidence, x.args(c)))
+				e.Says = append(e.Says, words.Say(id, e.Evidence, x.args(c)))
 			}
 			if strings.EqualFold(f.Name, "Alt-Svc") && offersHTTP3(f.Value) {
-				e.Says = append(e.Says, say("http-alt-svc", e.Evidence, x.args(c)))
+				e.Says = append(e.Says, words.Say("http-alt-svc", e.Evidence, x.args(c)))
 			}
 		}
 	}
@@ -214,7 +215,7 @@ func (x *Explainer) asksNear(c *conn, b *web.Head, how event.Evidence) (says []e
 		before, known := x.places.Before(host)
 		x.places.Led(host, addr)
 		if known && web.PlaceOf(before) < to {
-			return []event.Sentence{say("http-name-moved", how, args{"host": clip(x.header("host", host)), "before": before.String(), "addr": addr.String()})}
+			return []event.Sentence{words.Say("http-name-moved", how, words.Args{"host": clip(x.header("host", host)), "before": before.String(), "addr": addr.String()})}
 		}
 	default:
 		return nil
@@ -224,7 +225,7 @@ func (x *Explainer) asksNear(c *conn, b *web.Head, how event.Evidence) (says []e
 		return nil
 	}
 	id := nearIDs[asking{page.Host == "", addr.IsValid(), to == web.Here}]
-	return []event.Sentence{say(id, how, args{"page": clip(x.text(page.Host)), "field": page.Field, "host": clip(x.header("host", host)), "addr": addr.String()})}
+	return []event.Sentence{words.Say(id, how, words.Args{"page": clip(x.text(page.Host)), "field": page.Field, "host": clip(x.header("host", host)), "addr": addr.String()})}
 }
 
 // An asking is how a page asks for what is near: without its name, by a name, and for the machine itself.
@@ -333,7 +334,7 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) event.Even
 	e := x.event(c, m, event.KindMessage, name)
 	coding, kind := clip(x.text(b.Coding)), clip(x.header("content-type", b.Type))
 	e.HTTP = &event.HTTP{Exchange: b.Stream, Length: b.Len, Coding: coding, Type: kind, Whole: b.Complete}
-	parts := []string{plural(int(b.Len), "byte")}
+	parts := []string{words.Plural(int(b.Len), "byte")}
 	if b.Type != "" {
 		parts = append(parts, kind)
 	}
@@ -342,7 +343,7 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) event.Even
 	}
 	if !b.Complete {
 		parts = append(parts, "cut off")
-		e.Says = append(e.Says, say("http-body-cut", e.Evidence, c.names()))
+		e.Says = append(e.Says, words.Say("http-body-cut", e.Evidence, c.names()))
 	}
 	e.Brief = strings.Join(parts, ", ")
 	if b.Protocol == "HTTP/2" {
@@ -350,7 +351,7 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) event.Even
 		e.Fields = append(e.Fields, field("stream", strconv.Itoa(int(b.Stream))))
 	}
 	e.Brief += x.grpcStatus(b.Trailers)
-	e.Fields = append(e.Fields, field("length", plural(int(b.Len), "byte")+" as transferred"))
+	e.Fields = append(e.Fields, field("length", words.Plural(int(b.Len), "byte")+" as transferred"))
 	if b.Framing != "" {
 		e.Fields = append(e.Fields, event.Field{Name: "framing", Value: b.Framing, Note: "how its end is found"})
 	}
@@ -427,7 +428,7 @@ func (x *Explainer) webSocket(c *conn, m *capture.Message, b *web.WebSocket) eve
 		kind = fmt.Sprintf("opcode %d", b.Opcode)
 	}
 	e := x.event(c, m, event.KindMessage, "WebSocket "+kind)
-	e.Brief = plural(int(b.Len), "byte")
+	e.Brief = words.Plural(int(b.Len), "byte")
 	if b.Code != 0 {
 		e.Brief += fmt.Sprintf(", code %d", b.Code)
 	}

@@ -8,10 +8,9 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
-	"explainer/capture"
-
-	reasons "explainer/annotate/words"
+	"explainer/annotate/words"
 	"explainer/ca/verify"
+	"explainer/capture"
 )
 
 // maxPending bounds the facts that wait for their connection to begin.
@@ -172,16 +171,16 @@ func (x *Explainer) quotable(f *capture.Fact) *capture.Fact {
 // factEvent makes the event of a fact.
 func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (event.Event, bool) {
 	e := event.Event{Kind: event.KindFact, Evidence: event.None, Time: at(m.Time).Format(timeFormat)}
-	a := args{
+	a := words.Args{
 		"host": or(clip(f.Host), "the host"), "addr": or(clip(f.Addr), "no address"), "detail": or(clip(f.Detail), "no reason given"), "outcome": f.Outcome,
 		"client": "the client", "server": "the server",
 	}
 	if c != nil {
-		a = x.args(c).with("host", a["host"], "addr", a["addr"], "detail", a["detail"], "outcome", a["outcome"])
+		a = x.args(c).With("host", a["host"], "addr", a["addr"], "detail", a["detail"], "outcome", a["outcome"])
 	}
 	tell := func(name, id string) {
 		e.Name = name
-		e.Says = []event.Sentence{say(id, event.None, a)}
+		e.Says = []event.Sentence{words.Say(id, event.None, a)}
 		e.Brief = e.Says[0].Text
 	}
 	switch f.Kind {
@@ -205,11 +204,11 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		if f.Peer == 0 {
 			tell("session", "fact-session-alone")
 		} else {
-			a = a.with("peer", fmt.Sprint(f.Peer), "conn", fmt.Sprint(f.Conn))
+			a = a.With("peer", fmt.Sprint(f.Peer), "conn", fmt.Sprint(f.Conn))
 			tell("session", "fact-session")
 		}
 	case capture.FactPlainHTTP:
-		a = a.with("peer", fmt.Sprint(f.Peer), "conn", fmt.Sprint(f.Conn))
+		a = a.With("peer", fmt.Sprint(f.Peer), "conn", fmt.Sprint(f.Conn))
 		tell("plain HTTP", "fact-plain-http")
 	case capture.FactPassThrough:
 		if f.Outcome == "observed" {
@@ -239,7 +238,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		tell("origin not reached", id)
 	case capture.FactLookupFailed:
 		name, _, _ := splitHostPort(f.Host)
-		a = a.with("host", or(clip(name), a["host"]))
+		a = a.With("host", or(clip(name), a["host"]))
 		tell("name not found", "fact-lookup-failed")
 	case capture.FactTLSFailed:
 		id := "fact-tls-failed"
@@ -259,7 +258,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		}
 		tell("origin's handshake failed", id)
 	case capture.FactReplayed:
-		a = a.with("lacking", or(foundWords(f), "something"), "foreign", clip(f.Addr))
+		a = a.With("lacking", or(foundWords(f), "something"), "foreign", clip(f.Addr))
 		id := "fact-replayed-failed"
 		switch {
 		case f.Outcome == "answered" && f.Addr != "":
@@ -273,7 +272,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		}
 		tell("the client's hello replayed", id)
 		if f.Done == "tunnelled" {
-			e.Says = append(e.Says, say("fact-replayed-tunnelled", event.None, a))
+			e.Says = append(e.Says, words.Say("fact-replayed-tunnelled", event.None, a))
 		}
 		for _, name := range f.Found {
 			if len(e.Fields) < 60 {
@@ -281,7 +280,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 			}
 		}
 	case capture.FactOriginVerified:
-		a = a.with("roots", rootsWords(f.Addr), "finding", findingWords(f))
+		a = a.With("roots", rootsWords(f.Addr), "finding", findingWords(f))
 		switch which := unmirrored(f); {
 		case f.Outcome == "ok" && f.Done == "not-asked":
 			tell("origin verified", "fact-origin-unasked")
@@ -301,7 +300,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 			e.Fields = append(e.Fields, field("found", clip(id)))
 		}
 		if f.Missing != "" {
-			e.Says = append(e.Says, say("fact-origin-remedy", event.None, args{"missing": clip(f.Missing)}))
+			e.Says = append(e.Says, words.Say("fact-origin-remedy", event.None, words.Args{"missing": clip(f.Missing)}))
 			e.Fields = append(e.Fields, field("missing", clip(f.Missing)))
 		}
 		if f.Done != "" {
@@ -317,7 +316,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		}
 	case capture.FactLeaf:
 		e.Name = "certificate made"
-		a = a.with("names", or(clip(strings.ReplaceAll(f.Host, ",", ", ")), "no name"))
+		a = a.With("names", or(clip(strings.ReplaceAll(f.Host, ",", ", ")), "no name"))
 		id := "fact-leaf"
 		e.Brief = "the proxy made a certificate for " + a["names"]
 		if len(f.Found) > 0 {
@@ -332,17 +331,17 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 			a["faults"] = faultsWords(f.Found, or(hostOf(c), a["names"]), missingOf(c))
 			e.Brief += ", as bad as the origin's: " + a["faults"]
 		}
-		e.Says = []event.Sentence{say(id, event.None, a)}
+		e.Says = []event.Sentence{words.Say(id, event.None, a)}
 		switch f.Addr {
 		case "textbook":
-			e.Says = append(e.Says, say("fact-leaf-key-textbook", event.None, a))
+			e.Says = append(e.Says, words.Say("fact-leaf-key-textbook", event.None, a))
 		case "client":
-			e.Says = append(e.Says, say("fact-leaf-key-client", event.None, a))
+			e.Says = append(e.Says, words.Say("fact-leaf-key-client", event.None, a))
 		case "length":
-			e.Says = append(e.Says, say("fact-leaf-key-length", event.None, a))
+			e.Says = append(e.Says, words.Say("fact-leaf-key-length", event.None, a))
 		}
 		if f.Done == "stapled" {
-			e.Says = append(e.Says, say("fact-leaf-stapled", event.None, a))
+			e.Says = append(e.Says, words.Say("fact-leaf-stapled", event.None, a))
 		}
 		e.Fields = []event.Field{{Name: "SHA-256 of the certificate", Value: hex.EncodeToString(clipBytes(f.Data, 32))}, {Name: "SHA-256 of the CA's", Value: clip(f.Detail), Note: "the authority that signed it"}}
 		if f.Outcome == "self-signed" || f.Detail == "" {
@@ -359,10 +358,10 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		case "error-page", "set-up-page", "not-a-proxy-request", "built-in":
 			id = "fact-own-" + f.Outcome
 		}
-		a = a.with("detail", or(clip(closedWords(f.Detail)), a["detail"]))
+		a = a.With("detail", or(clip(closedWords(f.Detail)), a["detail"]))
 		tell("the proxy answers itself", id)
 	case capture.FactRefused:
-		a = a.with("reason", refusedWords(f))
+		a = a.With("reason", refusedWords(f))
 		tell("handshake stopped", "fact-refused")
 	case capture.FactCase:
 		caseEvent(&e, f, a)
@@ -370,7 +369,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		x.authorities.note(f)
 		return e, false
 	case capture.FactRun:
-		a = a.with("run", or(clip(f.Detail), "?"), "case", or(clip(f.Outcome), "no name"), "kind", string(f.Kind))
+		a = a.With("run", or(clip(f.Detail), "?"), "case", or(clip(f.Outcome), "no name"), "kind", string(f.Kind))
 		tell("check", or(map[string]string{
 			capture.RunPlan: "fact-run-plan", capture.RunBegin: "fact-run-begin", capture.RunKilled: "fact-run-killed", capture.RunEnd: "fact-run-end",
 		}[f.Addr], "fact-unknown"))
@@ -381,24 +380,24 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 			id = "fact-closed-" + f.Outcome
 		}
 		if f.Outcome == "proxy" && f.Detail != "" {
-			id, a = "fact-closed-proxy-because", a.with("detail", clip(closedWords(f.Detail)))
+			id, a = "fact-closed-proxy-because", a.With("detail", clip(closedWords(f.Detail)))
 		}
 		if f.Outcome == "client" && c != nil && c.leg == capture.LegOrigin {
 			id = "fact-closed-client-first"
 		}
 		if id == "fact-closed-other" {
-			a = a.with("detail", or(clip(closedWords(or(f.Detail, f.Outcome))), a["detail"]))
+			a = a.With("detail", or(clip(closedWords(or(f.Detail, f.Outcome))), a["detail"]))
 		}
 		tell("who closed", id)
 	default:
-		a = a.with("kind", clip(string(f.Kind)))
+		a = a.With("kind", clip(string(f.Kind)))
 		tell("note", "fact-unknown")
 	}
 	return e, true
 }
 
 // emEvent tells the recorded block of step 5, with the proofs that it makes possible.
-func (x *Explainer) emEvent(c *conn, f *capture.Fact, e *event.Event, a args) {
+func (x *Explainer) emEvent(c *conn, f *capture.Fact, e *event.Event, a words.Args) {
 	e.Name = "block opened"
 	e.Brief = fmt.Sprintf("the proxy opened step 5 with its private key: %d bytes", len(f.Data))
 	e.Evidence = event.None
@@ -406,7 +405,7 @@ func (x *Explainer) emEvent(c *conn, f *capture.Fact, e *event.Event, a args) {
 	if f.Outcome == "bad-padding" {
 		id = "fact-em-bad"
 	}
-	e.Says = []event.Sentence{say(id, event.None, a.with("size", fmt.Sprint(len(f.Data))))}
+	e.Says = []event.Sentence{words.Say(id, event.None, a.With("size", fmt.Sprint(len(f.Data))))}
 	e.Fields = []event.Field{field("block", x.secret(f.Data))}
 	if c == nil || c.main.cke == nil {
 		return // the proofs come with the ClientKeyExchange
@@ -426,11 +425,11 @@ func (x *Explainer) checkMinted(c *conn, h *hands, e *event.Event) {
 	if string(h.leaf[1].hash[:]) != string(c.minted.Data) {
 		state, reason = event.Refuted, "the certificate on the wire is another one"
 	}
-	p := newProof(proofLeaf, state, reason, field("on the wire", hex.EncodeToString(h.leaf[1].hash[:])), field("noted", hex.EncodeToString(c.minted.Data)))
+	p := words.NewProof(words.ProofLeaf, state, reason, field("on the wire", hex.EncodeToString(h.leaf[1].hash[:])), field("noted", hex.EncodeToString(c.minted.Data)))
 	h.prove(p)
 	e.Proofs = append(e.Proofs, p)
 	if state == event.Proven {
-		e.Says = append(e.Says, say("certificate-minted", event.Recomputed, x.args(c)))
+		e.Says = append(e.Says, words.Say("certificate-minted", event.Recomputed, x.args(c)))
 	}
 }
 
@@ -465,7 +464,7 @@ func findingWords(f *capture.Fact) string {
 	case "other", "":
 		text = "the certificate was not accepted"
 	default:
-		text = reasons.Reason(clip(f.Outcome), clip(f.Host), clip(f.Missing))
+		text = words.Reason(clip(f.Outcome), clip(f.Host), clip(f.Missing))
 	}
 	if f.Detail != "" {
 		text += " (" + clip(f.Detail) + ")"
@@ -512,7 +511,7 @@ func faultsWords(ids []string, host, missing string) string {
 		if i == 20 {
 			break // a recording is a file that anybody can write
 		}
-		if text := reasons.Reason(clip(id), clip(host), clip(missing)); !slices.Contains(out, text) {
+		if text := words.Reason(clip(id), clip(host), clip(missing)); !slices.Contains(out, text) {
 			out = append(out, text)
 		}
 	}
@@ -562,7 +561,7 @@ func closedWords(detail string) string {
 		return text
 	}
 	if verify.ReasonOf(detail).Refs != nil {
-		return "the origin's certificate was not accepted: " + reasons.Reason(detail, "", "")
+		return "the origin's certificate was not accepted: " + words.Reason(detail, "", "")
 	}
 	return detail
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 )
 
 // A kind is a row of the truth table: what is so of every connection of this kind.
@@ -42,8 +43,8 @@ const (
 )
 
 var (
-	bothFinished   = []string{proofServerFin, proofClientFin}
-	serverFinished = []string{proofServerFin}
+	bothFinished   = []string{words.ProofServerFin, words.ProofClientFin}
+	serverFinished = []string{words.ProofServerFin}
 )
 
 // kinds is the truth table. The IDs are permanent.
@@ -75,7 +76,7 @@ var kinds = map[string]*kind{
 	"tls12-anonymous": {
 		verdicts: [11]event.Verdict{told, absent, other, absent, other, absent, other, absent, other, told, unseen},
 		fresh:    true, exchange: true,
-		speaks: []string{proofServerFin, proofResumed}, seals: bothFinished,
+		speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
 		cells: map[event.Step]cell{
 			event.Step2:  {"step-2-anonymous", event.Clear, ""},
 			event.Step3:  {"step-3-anonymous", event.Clear, "ske"},
@@ -89,7 +90,7 @@ var kinds = map[string]*kind{
 	"tls12-resumed-id": {
 		verdicts: [11]event.Verdict{told, inherited, absent, inherited, absent, absent, absent, absent, other, told, unseen},
 		resumed:  true,
-		speaks:   []string{proofServerFin, proofResumed}, seals: bothFinished,
+		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
 		cells: map[event.Step]cell{
 			event.Step3:  {"step-3-absent-resumed", event.Inferred, "cert"},
 			event.Step4b: {"step-4b-absent-resumed", event.Inferred, "ch"},
@@ -101,7 +102,7 @@ var kinds = map[string]*kind{
 	"tls12-resumed-ticket": {
 		verdicts: [11]event.Verdict{told, inherited, absent, inherited, absent, absent, other, other, other, told, unseen},
 		resumed:  true,
-		speaks:   []string{proofServerFin, proofResumed}, seals: bothFinished,
+		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
 		cells: map[event.Step]cell{
 			event.Step3:  {"step-3-absent-resumed", event.Inferred, "cert"},
 			event.Step4b: {"step-4b-absent-resumed", event.Inferred, "ch"},
@@ -113,7 +114,7 @@ var kinds = map[string]*kind{
 	"tls13-full": {
 		verdicts: [11]event.Verdict{told, unseen, other, unseen, other, absent, other, absent, other, told, unseen},
 		cert:     true, signed: true, fresh: true, share: true,
-		speaks: []string{proofServerCV, proofServerFin}, seals: serverFinished,
+		speaks: []string{words.ProofServerCV, words.ProofServerFin}, seals: serverFinished,
 		cells: map[event.Step]cell{
 			event.Step4b: {"step-4b-tls13", event.Inferred, "ch"},
 			event.Step5:  {"step-5-tls13", event.Clear, "ch"},
@@ -122,7 +123,7 @@ var kinds = map[string]*kind{
 	"tls13-mlkem": {
 		verdicts: [11]event.Verdict{told, unseen, other, unseen, other, other, other, other, other, told, unseen},
 		cert:     true, signed: true, fresh: true, share: true,
-		speaks: []string{proofServerCV, proofServerFin}, seals: serverFinished,
+		speaks: []string{words.ProofServerCV, words.ProofServerFin}, seals: serverFinished,
 		cells: map[event.Step]cell{
 			event.Step4b: {"step-4b-mlkem", event.Inferred, "sh"},
 			event.Step4c: {"step-4c-mlkem", event.Inferred, "sh"},
@@ -132,7 +133,7 @@ var kinds = map[string]*kind{
 	"tls13-hrr": {
 		verdicts: [11]event.Verdict{told, unseen, other, unseen, other, absent, other, absent, other, told, unseen},
 		cert:     true, signed: true, fresh: true, share: true,
-		speaks: []string{proofServerCV, proofServerFin}, seals: serverFinished,
+		speaks: []string{words.ProofServerCV, words.ProofServerFin}, seals: serverFinished,
 		cells: map[event.Step]cell{
 			event.Step5: {"step-5-hrr", event.Clear, "ch"},
 		},
@@ -140,7 +141,7 @@ var kinds = map[string]*kind{
 	"tls13-psk-dhe": {
 		verdicts: [11]event.Verdict{told, inherited, other, inherited, other, absent, other, absent, other, told, unseen},
 		resumed:  true, fresh: true, share: true,
-		speaks: []string{proofServerFin, proofResumed}, seals: serverFinished,
+		speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: serverFinished,
 		cells: map[event.Step]cell{
 			event.Step5: {"step-5-psk-dhe", event.Clear, "ch"},
 		},
@@ -148,7 +149,7 @@ var kinds = map[string]*kind{
 	"tls13-psk": {
 		verdicts: [11]event.Verdict{told, inherited, absent, inherited, absent, absent, other, absent, other, told, unseen},
 		resumed:  true,
-		speaks:   []string{proofServerFin, proofResumed}, seals: serverFinished,
+		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: serverFinished,
 		cells: map[event.Step]cell{
 			event.Step3:  {"step-3-absent-resumed", event.Inferred, "cert"},
 			event.Step4b: {"step-4b-absent-resumed", event.Inferred, "ch"},
@@ -160,7 +161,7 @@ var kinds = map[string]*kind{
 	"tls13-0rtt": {
 		verdicts: [11]event.Verdict{told, inherited, absent, inherited, absent, absent, other, absent, other, told, unseen},
 		resumed:  true, early: true,
-		speaks: []string{proofServerFin, proofResumed}, seals: serverFinished,
+		speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: serverFinished,
 		cells: map[event.Step]cell{
 			event.Step3:  {"step-3-absent-early", event.Clear, "cert"},
 			event.Step4b: {"step-4b-absent-early", event.Inferred, "ch"},
@@ -172,7 +173,7 @@ var kinds = map[string]*kind{
 	"psk": {
 		verdicts: [11]event.Verdict{told, absent, absent, absent, other, absent, other, absent, other, told, unseen},
 		agreed:   true,
-		speaks:   []string{proofServerFin, proofResumed}, seals: bothFinished,
+		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
 		cells: map[event.Step]cell{
 			event.Step2:  {"step-2-psk", event.Inferred, ""},
 			event.Step3:  {"step-3-absent-psk", event.Inferred, "cert"},
@@ -185,7 +186,7 @@ var kinds = map[string]*kind{
 	"psk-dhe": {
 		verdicts: [11]event.Verdict{told, absent, other, absent, other, absent, other, absent, other, told, unseen},
 		agreed:   true, fresh: true,
-		speaks: []string{proofServerFin, proofResumed}, seals: bothFinished,
+		speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
 		cells: map[event.Step]cell{
 			event.Step2:  {"step-2-psk", event.Inferred, ""},
 			event.Step3:  {"step-3-psk-external", event.Clear, "server"},
@@ -209,7 +210,7 @@ var kinds = map[string]*kind{
 	},
 	"other": {
 		verdicts: [11]event.Verdict{told, unknown, unknown, unknown, unknown, unknown, unknown, unknown, other, told, unseen},
-		speaks:   []string{proofServerFin, proofResumed}, seals: bothFinished,
+		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
 	},
 }
 
@@ -217,7 +218,7 @@ var kinds = map[string]*kind{
 var ephemeral12 = &kind{
 	verdicts: [11]event.Verdict{told, unseen, other, unseen, other, absent, other, absent, other, told, unseen},
 	cert:     true, signed: true, fresh: true, exchange: true,
-	speaks: []string{proofSKE}, seals: bothFinished,
+	speaks: []string{words.ProofSKE}, seals: bothFinished,
 	cells: map[event.Step]cell{
 		event.Step4b: {"step-4b-dhe", event.Inferred, "cke"},
 		event.Step5:  {"step-5-dhe", event.Clear, "cke"},

@@ -2,13 +2,15 @@ package annotate
 
 import (
 	"bytes"
-	"explainer/annotate/event"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"explainer/annotate/event"
+	"explainer/annotate/words"
 )
 
 // Bounds of what is remembered of connections that can be taken up again.
@@ -295,7 +297,7 @@ func (l *link) sentence() string {
 }
 
 // unknownParent says why it cannot be told which connection is taken up.
-func (l *link) unknownParent(a args) (event.Sentence, bool) {
+func (l *link) unknownParent(a words.Args) (event.Sentence, bool) {
 	switch {
 	case len(l.from) > 0:
 		return event.Sentence{}, false
@@ -304,9 +306,9 @@ func (l *link) unknownParent(a args) (event.Sentence, bool) {
 		for _, n := range l.sealed[max(0, len(l.sealed)-4):] {
 			names = append(names, strconv.Itoa(n))
 		}
-		return say("lineage-sealed", event.Inferred, a.with("conns", oneOf(names, "and"))), true
+		return words.Say("lineage-sealed", event.Inferred, a.With("conns", oneOf(names, "and"))), true
 	}
-	return say("lineage-not-here", event.Inferred, a), true
+	return words.Say("lineage-not-here", event.Inferred, a), true
 }
 
 // oneOf joins names with commas and a last word.
@@ -317,41 +319,26 @@ func oneOf(names []string, last string) string {
 	return strings.Join(names, "")
 }
 
-// ago is a time span in words, to the precision that matters to a reader.
-func ago(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return "less than a second"
-	case d < 2*time.Minute:
-		return plural(int(d/time.Second), "second")
-	case d < 2*time.Hour:
-		return plural(int(d/time.Minute), "minute")
-	case d < 48*time.Hour:
-		return plural(int(d/time.Hour), "hour")
-	}
-	return plural(int(d/(24*time.Hour)), "day")
-}
-
 // behind says which certificate stands behind a connection that takes up an
 // earlier one, and when and where it was sent. No capture can show that it was
 // checked then.
-func (x *Explainer) behind(c *conn, h *hands, a args) event.Sentence {
+func (x *Explainer) behind(c *conn, h *hands, a words.Args) event.Sentence {
 	if x.linkOf(h) == nil {
-		return say("step-4a-inherited", event.Inferred, a)
+		return words.Say("step-4a-inherited", event.Inferred, a)
 	}
 	k := x.kinOf(c, h)
 	switch {
 	case k.keyless && !k.lost:
-		return say("step-4a-inherited-keyless", event.Inferred, a)
+		return words.Say("step-4a-inherited-keyless", event.Inferred, a)
 	case k.certConn == 0:
 		if _, ok := h.link.one(); ok {
-			return say("step-4a-inherited-before", event.Inferred, a)
+			return words.Say("step-4a-inherited-before", event.Inferred, a)
 		}
-		return say("step-4a-inherited", event.Inferred, a)
+		return words.Say("step-4a-inherited", event.Inferred, a)
 	}
 	when := "at another time" // where clocks differ, as in files of several machines
 	if d := time.Duration(h.shAt - k.certAt); d >= 0 {
-		when = ago(d) + " earlier"
+		when = words.Ago(d) + " earlier"
 	}
 	origin := "connection " + strconv.Itoa(k.certConn)
 	if n := len(k.path) - 1; n > 0 {
@@ -372,7 +359,7 @@ func (x *Explainer) behind(c *conn, h *hands, a args) event.Sentence {
 	if k.certOf == "" {
 		id = "step-4a-inherited-sealed"
 	}
-	return say(id, event.Inferred, a.with("when", when, "origin", origin, "certified", or(k.certOf, "an unknown name")))
+	return words.Say(id, event.Inferred, a.With("when", when, "origin", origin, "certified", or(k.certOf, "an unknown name")))
 }
 
 // lineage tells, once, which connection this one takes up.
@@ -386,7 +373,7 @@ func (x *Explainer) lineage(c *conn, h *hands) {
 	e := x.event(c, nil, event.KindStep, "resumption")
 	e.Evidence = event.Inferred
 	e.Brief = "of " + a["earlier"]
-	e.Says = []event.Sentence{say(l.sentence(), event.Inferred, a)}
+	e.Says = []event.Sentence{words.Say(l.sentence(), event.Inferred, a)}
 	if why, ok := l.unknownParent(a); ok {
 		e.Says = append(e.Says, why)
 	}
@@ -395,12 +382,12 @@ func (x *Explainer) lineage(c *conn, h *hands) {
 		e.Fields = x.ticketAge(h, i)
 		if p, ok := x.sameMaster(h, i); ok {
 			e.Evidence = event.Recomputed
-			e.Says = append([]event.Sentence{say("resumed", event.Recomputed, a)}, e.Says...)
+			e.Says = append([]event.Sentence{words.Say("resumed", event.Recomputed, a)}, e.Says...)
 			e.Proofs = append(e.Proofs, p)
 		}
 	}
 	if l.how == "psk" {
-		p := newProof(proofPSK, event.NotCheckable, "the secret is derived from the resumption master secret of the earlier connection, which is in no key log line; so neither it nor the checksum (binder) in the hello can be computed again")
+		p := words.NewProof(words.ProofPSK, event.NotCheckable, "the secret is derived from the resumption master secret of the earlier connection, which is in no key log line; so neither it nor the checksum (binder) in the hello can be computed again")
 		h.prove(p)
 		e.Proofs = append(e.Proofs, p)
 	}
@@ -418,7 +405,7 @@ func (x *Explainer) sameMaster(h *hands, i issued) (event.Proof, bool) {
 	if !bytes.Equal(own, old) {
 		state, reason = event.Refuted, "the two master secrets differ"
 	}
-	p := newProof(proofResumed, state, reason, field("earlier connection", strconv.Itoa(i.conn)), field("its master secret", x.secret(old)), field("this one's", x.secret(own)))
+	p := words.NewProof(words.ProofResumed, state, reason, field("earlier connection", strconv.Itoa(i.conn)), field("its master secret", x.secret(old)), field("this one's", x.secret(own)))
 	h.prove(p)
 	h.link.proven = state == event.Proven
 	return p, true
@@ -450,7 +437,7 @@ func (x *Explainer) ticketAge(h *hands, i issued) []event.Field {
 // connections that it could be it was the one whose secret that is.
 func (x *Explainer) takenUp(c *conn, h *hands, e *event.Event, fin event.Proof) {
 	l := x.linkOf(h)
-	if l == nil || h.is13() || fin.State != event.Proven || h.secrets["CLIENT_RANDOM"] != nil || h.has(proofResumed) {
+	if l == nil || h.is13() || fin.State != event.Proven || h.secrets["CLIENT_RANDOM"] != nil || h.has(words.ProofResumed) {
 		return
 	}
 	var fits []issued
@@ -465,11 +452,11 @@ func (x *Explainer) takenUp(c *conn, h *hands, e *event.Event, fin event.Proof) 
 	i := fits[0]
 	found := len(l.from) > 1
 	l.from, l.proven = fits, true
-	p := newProof(proofResumed, event.Proven, "", field("earlier connection", strconv.Itoa(i.conn)), field("its master secret", x.secret(i.master())), field("what it makes", "the Finished of this connection, byte for byte"))
+	p := words.NewProof(words.ProofResumed, event.Proven, "", field("earlier connection", strconv.Itoa(i.conn)), field("its master secret", x.secret(i.master())), field("what it makes", "the Finished of this connection, byte for byte"))
 	h.prove(p)
 	e.Proofs = append(e.Proofs, p)
 	if found {
-		e.Says = append(e.Says, say("resumed", event.Recomputed, x.args(c)))
+		e.Says = append(e.Says, words.Say("resumed", event.Recomputed, x.args(c)))
 		i.child(c.n)
 	}
 	for j := range x.kinship {
@@ -597,7 +584,7 @@ func (x *Explainer) genealogy() (e event.Event, ok bool) {
 		k.Depth = top[1]
 		if p, known := place[k.Parent]; k.Parent != 0 && known {
 			if d := time.Duration(k.at - x.kinship[p].at); d >= 0 {
-				k.Later = ago(d)
+				k.Later = words.Ago(d)
 			}
 		}
 		lines = append(lines, k.Kin)
@@ -610,10 +597,10 @@ func (x *Explainer) genealogy() (e event.Event, ok bool) {
 		}
 	}
 	e = event.Event{Kind: event.KindGenealogy, Name: "genealogy", Genealogy: lines}
-	a := args{"count": plural(resumed+x.kinMore, "connection"), "more": plural(x.kinMore, "connection")}
-	e.Says = []event.Sentence{say("genealogy", event.None, a)}
+	a := words.Args{"count": words.Plural(resumed+x.kinMore, "connection"), "more": words.Plural(x.kinMore, "connection")}
+	e.Says = []event.Sentence{words.Say("genealogy", event.None, a)}
 	if x.kinMore > 0 {
-		e.Says = append(e.Says, say("genealogy-more", event.None, a))
+		e.Says = append(e.Says, words.Say("genealogy-more", event.None, a))
 	}
 	e.Brief = e.Says[0].Text
 	return e, true

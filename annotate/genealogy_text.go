@@ -1,9 +1,11 @@
 package annotate
 
 import (
-	"explainer/annotate/event"
 	"fmt"
 	"strings"
+
+	"explainer/annotate/event"
+	"explainer/annotate/words"
 )
 
 // genealogy writes which connections take up which, each below the one that it takes up.
@@ -48,7 +50,7 @@ func kinWords(k event.Kin) string {
 		text += fmt.Sprintf(", of connection %d", k.Parent)
 	}
 	if k.Proven {
-		text += " [proven: " + words(proofResumed) + "]"
+		text += " [proven: " + words.OfID(words.ProofResumed) + "]"
 	}
 	return text
 }

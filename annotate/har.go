@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/capture/printable"
 )
 
@@ -527,12 +528,12 @@ func (h *HAR) comment() string {
 	if o := h.overview; o != nil {
 		for _, s := range o.States {
 			if s.Name == event.StateSealed || s.Name == event.StatePartly {
-				parts = append(parts, plural(s.N, "connection")+" "+stateWords(s.Name))
+				parts = append(parts, words.Plural(s.N, "connection")+" "+words.StateWords(s.Name))
 			}
 		}
 	}
 	if h.unasked > 0 {
-		parts = append(parts, plural(h.unasked, "response")+" whose request is not in the capture")
+		parts = append(parts, words.Plural(h.unasked, "response")+" whose request is not in the capture")
 	}
 	if len(parts) == 0 {
 		return "every request of the capture that could be read"

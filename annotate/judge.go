@@ -10,6 +10,7 @@ import (
 
 	"explainer/annotate/event"
 	"explainer/annotate/mask"
+	"explainer/annotate/words"
 	"explainer/ca"
 	"explainer/capture"
 	"explainer/capture/fingerprint"
@@ -474,8 +475,8 @@ func (c *judged) trial() Trial {
 	accepted := func() {
 		t.Verdict, t.Moment, t.Alert, t.Ended = acceptedAs(f), "", nil, ""
 	}
-	not := func(v CaseVerdict, id string, how event.Evidence, a args) {
-		s := say(id, how, a)
+	not := func(v CaseVerdict, id string, how event.Evidence, a words.Args) {
+		s := words.Say(id, how, a)
 		t.Verdict, t.Why, t.Moment, t.Alert, t.Ended = v, &s, "", nil, ""
 	}
 	if c.clientDone && c.data == 0 && c.sealedData == 0 && c.alert == nil {
@@ -502,22 +503,22 @@ func (c *judged) trial() Trial {
 			t.Verdict = FalseStart
 		}
 	case c.fault == "" && c.plain != "":
-		not(NotTested, "case-plain-http", event.Inferred, args{"host": clip(c.plain)})
+		not(NotTested, "case-plain-http", event.Inferred, words.Args{"host": clip(c.plain)})
 	case c.fault == "" && c.passed && !c.elsewhere:
 		not(NotTested, "case-no-tls", event.Inferred, nil)
 	case c.fault == "" && c.passed:
-		not(NotTested, "case-other-host", event.Inferred, args{"host": or(clip(c.connect), "another host"), "url": "{url}"})
+		not(NotTested, "case-other-host", event.Inferred, words.Args{"host": or(clip(c.connect), "another host"), "url": "{url}"})
 	case strings.HasPrefix(c.closed, "the case ") && !c.cert:
-		not(NotTested, "case-cannot-serve", event.Inferred, args{"detail": clip(c.closed)})
+		not(NotTested, "case-cannot-serve", event.Inferred, words.Args{"detail": clip(c.closed)})
 	case c.fault == "" && c.hello && c.connect == "":
-		not(NotTested, "case-tls-to-proxy", event.Inferred, args{"addr": "{addr}"})
+		not(NotTested, "case-tls-to-proxy", event.Inferred, words.Args{"addr": "{addr}"})
 	case !c.hello || c.fault == "":
 		not(NotTested, "case-no-tls", event.Inferred, nil)
 	case !c.cert && c.ours != nil:
 		if c.ours.Number == 70 || c.ours.Number == 40 {
-			not(Blocked, "case-blocked", event.Inferred, args{"alert": alertWords(c.ours), "what": c.lacks()})
+			not(Blocked, "case-blocked", event.Inferred, words.Args{"alert": alertWords(c.ours), "what": c.lacks()})
 		} else {
-			not(NotTested, "case-our-alert", event.Inferred, args{"alert": alertWords(c.ours)})
+			not(NotTested, "case-our-alert", event.Inferred, words.Args{"alert": alertWords(c.ours)})
 		}
 	case !c.cert:
 		not(NotTested, "case-before-certificate", event.Inferred, nil)
@@ -527,9 +528,9 @@ func (c *judged) trial() Trial {
 		// Of a fault only the control tells whether silence is this client's way to go on.
 		accepted()
 	case c.ended == "" && c.killed:
-		not(NotTested, "case-hung", event.Inferred, args{"moment": momentOf(c)})
+		not(NotTested, "case-hung", event.Inferred, words.Args{"moment": momentOf(c)})
 	case c.ended == "":
-		not(NotTested, "case-neither", event.Inferred, args{"moment": momentOf(c)})
+		not(NotTested, "case-neither", event.Inferred, words.Args{"moment": momentOf(c)})
 	case c.clientDone:
 		t.Verdict = RefusedLate
 		after(c.endedAt)
@@ -586,24 +587,24 @@ func (j *Judge) judgeRun(r *checkRun) Trial {
 	}
 	if worst.Verdict == "" {
 		worst = Trial{Verdict: NotTested}
-		id, a := "case-never-connected", args{"proxy": "{proxy}", "addr": "{addr}"}
+		id, a := "case-never-connected", words.Args{"proxy": "{proxy}", "addr": "{addr}"}
 		switch {
 		case r.ended.Error != "" && r.ended.Error == capture.CheckEnded:
 			id = "case-not-run"
 		case r.ended.Error != "":
-			id, a = "case-not-started", args{"error": clip(r.ended.Error)}
+			id, a = "case-not-started", words.Args{"error": clip(r.ended.Error)}
 		case r.ended.Killed:
 			id = "case-never-connected-killed"
 		case r.ended.Exit == 0:
 			id = "case-went-past"
 		}
-		s := say(id, event.Inferred, a)
+		s := words.Say(id, event.Inferred, a)
 		worst.Why = &s
 		return worst
 	}
 	if r.fault == "downgrade-sentinel" && rank[worst.Verdict] > rank[Blocked] && !slices.ContainsFunc(r.conns, func(c *judged) bool { return c.offers13 }) {
 		// A server that has TLS 1.3 says so to every client that it answers with TLS 1.2 (RFC 8446 4.1.3).
-		s := say("case-no-downgrade", event.Clear, nil)
+		s := words.Say("case-no-downgrade", event.Clear, nil)
 		worst = Trial{Verdict: NotApplicable, Why: &s, Conns: worst.Conns, Offered: worst.Offered}
 	}
 	// The connection that is told stands first.

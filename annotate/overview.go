@@ -2,14 +2,13 @@ package annotate
 
 import (
 	"cmp"
-	"explainer/annotate/event"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	reasons "explainer/annotate/words"
+	"explainer/annotate/event"
+	"explainer/annotate/words"
 )
 
 const (
@@ -41,8 +40,8 @@ type Survey struct {
 	whyConns  counts
 	why       map[string]event.Why
 	odd       map[string]*event.Odd
-	values    map[string]args // of what is odd
-	bad       []event.Line    // that failed
+	values    map[string]words.Args // of what is odd
+	bad       []event.Line          // that failed
 	open      map[int]*surveyed
 }
 
@@ -179,7 +178,7 @@ func (s *Survey) chain(e *event.Event) {
 		switch {
 		case c.Outcome == "failed":
 			outcome = "failed"
-			s.note("odd-certificate", e.Conn, args{"what": reasons.Reason(c.Reason, "", "")})
+			s.note("odd-certificate", e.Conn, words.Args{"what": words.Reason(c.Reason, "", "")})
 		case c.Outcome == "warned" && outcome == "ok":
 			outcome = "warned"
 		}
@@ -191,18 +190,18 @@ func (s *Survey) chain(e *event.Event) {
 }
 
 // note counts something odd.
-func (s *Survey) note(id string, conn int, a args) {
+func (s *Survey) note(id string, conn int, a words.Args) {
 	key := id + "\x00" + a["what"]
 	o := s.odd[key]
 	if o == nil {
 		if s.odd == nil {
-			s.odd, s.values = make(map[string]*event.Odd), make(map[string]args)
+			s.odd, s.values = make(map[string]*event.Odd), make(map[string]words.Args)
 		}
 		if len(s.odd) >= 100 {
 			return
 		}
 		o = &event.Odd{}
-		s.odd[key], s.values[key] = o, a.with("id", id)
+		s.odd[key], s.values[key] = o, a.With("id", id)
 	}
 	if c := s.open[conn]; c != nil { // it may happen many times in one connection
 		if c.noted[key] {
@@ -300,12 +299,12 @@ func (s *Survey) secured(conn int, t *event.Tally, exchange string) {
 	}
 	switch t.Version {
 	case "SSL 2.0", "SSL 3.0":
-		s.note("odd-ssl", conn, args{"what": t.Version})
+		s.note("odd-ssl", conn, words.Args{"what": t.Version})
 	case "TLS 1.0", "TLS 1.1", "DTLS 1.0":
-		s.note("odd-old-version", conn, args{"what": t.Version})
+		s.note("odd-old-version", conn, words.Args{"what": t.Version})
 	}
 	if id := oddSuite(t.Suite); id != "" {
-		s.note(id, conn, args{"what": t.Suite})
+		s.note(id, conn, words.Args{"what": t.Suite})
 	}
 	switch t.Flow {
 	case "tls12-rsa":
@@ -415,19 +414,19 @@ func (s *Survey) Overview(f event.File) *event.Event {
 	})
 	for key, odd := range s.odd {
 		v := s.values[key]
-		a := v.with("count", plural(odd.N, "connection"))
+		a := v.With("count", words.Plural(odd.N, "connection"))
 		odd := *odd
 		slices.Sort(odd.Conns)
-		odd.Says = say(v["id"], event.Inferred, a)
+		odd.Says = words.Say(v["id"], event.Inferred, a)
 		o.Odd = append(o.Odd, odd)
 	}
 	if o.Connections > 0 && o.Secured == 0 {
-		o.Odd = append(o.Odd, event.Odd{Says: say("odd-no-tls", event.Clear, nil)})
+		o.Odd = append(o.Odd, event.Odd{Says: words.Say("odd-no-tls", event.Clear, nil)})
 	}
 	slices.SortFunc(o.Odd, func(a, b event.Odd) int {
-		return cmp.Or(slices.Index(oddOrder, a.Says.ID)-slices.Index(oddOrder, b.Says.ID), b.N-a.N, strings.Compare(a.Says.Text, b.Says.Text))
+		return cmp.Or(slices.Index(words.OddOrder, a.Says.ID)-slices.Index(words.OddOrder, b.Says.ID), b.N-a.N, strings.Compare(a.Says.Text, b.Says.Text))
 	})
-	return &event.Event{Schema: event.SchemaVersion, N: s.n + 1, Kind: event.KindFile, Name: "overview", Brief: plural(o.Connections, "connection") + " in " + plural(f.Packets, "packet"), Overview: &o}
+	return &event.Event{Schema: event.SchemaVersion, N: s.n + 1, Kind: event.KindFile, Name: "overview", Brief: words.Plural(o.Connections, "connection") + " in " + words.Plural(f.Packets, "packet"), Overview: &o}
 }
 
 // legOrder puts the browser's leg before the origin's.
@@ -436,60 +435,4 @@ func legOrder(leg string) int {
 		return 1
 	}
 	return 0
-}
-
-// oddOrder is in which order the odd things are told, the worst first.
-var oddOrder = func() []string {
-	var ids []string
-	for _, e := range overviewSentences {
-		ids = append(ids, e.id)
-	}
-	return ids
-}()
-
-// connsWords lists connections: "connection 3", "connections 3, 4 and 7".
-func connsWords(conns []int, n int) string {
-	var list []string
-	for _, c := range conns {
-		list = append(list, strconv.Itoa(c))
-	}
-	switch more := n - len(conns); {
-	case len(list) == 0:
-		return ""
-	case more > 0:
-		return "connections " + strings.Join(list, ", ") + fmt.Sprintf(" and %d more", more)
-	case len(list) == 1:
-		return "connection " + list[0]
-	}
-	return "connections " + strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
-}
-
-// overviewSentences tell what is odd in a capture, the worst first.
-var overviewSentences = []entry{
-	{"odd-no-tls", "There is no TLS in this capture.", nil},
-	{"odd-heartbleed", "A heartbeat message claims more bytes than it has: an attempt to read the other side's memory (Heartbleed).", []string{"6520 4"}},
-	{"odd-downgrade", "The version may have been lowered by somebody on the path: the server's random number says that it could do better.", []string{"8446 4.1.3"}},
-	{"odd-bad-tag", "Records do not fit the key that should open them.", nil},
-	{"odd-certificate", "The server's certificate fails a check that is made here: {what}.", nil},
-	{"odd-suite-null", "{what} does not encrypt: everybody on the path reads along.", []string{"5246 6.2.3.1"}},
-	{"odd-anonymous", "Nothing proves who the server is (anonymous key exchange).", []string{"5246 F.1.1.1"}},
-	{"odd-suite-export", "{what} is weak on purpose (export suites of the 1990s).", nil},
-	{"odd-ssl", "{what} is broken and must not be used.", []string{"6176 3", "7568 3"}},
-	{"odd-suite-rc4", "{what} encrypts with RC4, which must not be used.", []string{"7465 2"}},
-	{"odd-suite-des", "{what} encrypts with DES or 3DES, whose blocks are too short for much data.", []string{"9325 4.1"}},
-	{"odd-old-version", "{what} is deprecated.", []string{"8996 4", "8996 5"}},
-	{"odd-rsa", "RSA key transport, the textbook's way, is deprecated: whoever gets the server's private key later reads all of it.", []string{"10015 4"}},
-	{"odd-rsa-chosen", "The server chose RSA key transport, the textbook's way, which is deprecated; of what it would protect nothing is in this capture.", []string{"10015 4"}},
-	{"odd-dhe", "Finite-field Diffie-Hellman in TLS 1.2 is deprecated.", []string{"10015 3"}},
-	{"odd-key-reused", "A key that should be fresh was used in another connection before.", nil},
-	{"odd-unregistered", "The cipher suite is in no registry.", nil},
-	{"odd-misplaced-hello", "A second ClientHello comes where none has a place.", nil},
-	{"odd-renegotiation", "A second handshake takes place inside the connection (renegotiation).", []string{"5746 3"}},
-	{"odd-malformed", "Something in a connection breaks the protocol; that direction is not read further.", nil},
-	{"odd-gap", "Bytes were sent that are not in the capture.", nil},
-	{"odd-left-out", "Some of the recording is not read here. Connections that began there are told from where they go on.", nil},
-	{"odd-midstream", "A connection began before the capture did.", nil},
-	{"odd-plain-http", "Plain HTTP, without TLS: everybody on the path reads along.", []string{"9110 4.2.1"}},
-	{"odd-quic", "QUIC, which has TLS 1.3 inside. Its hellos are told, as everybody can read them; the rest is not opened here.", []string{"9001 5.2"}},
-	{"odd-dtls", "DTLS, which is TLS over datagrams. What it has in clear is told; the rest is not opened here.", []string{"9147 1"}},
 }

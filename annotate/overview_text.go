@@ -1,12 +1,14 @@
 package annotate
 
 import (
-	"explainer/annotate/event"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"explainer/annotate/event"
+	"explainer/annotate/words"
 
 	"github.com/mattn/go-runewidth"
 )
@@ -28,7 +30,7 @@ func (t *Text) overview(o *event.Overview, name string) {
 	t.rule(title)
 	t.paragraph("", "  ", headline(o), plain)
 	for _, r := range o.Refutations {
-		t.paragraph("  ", "", fmt.Sprintf("REFUTED in connection %d: it does not hold that %s: %s.", r.Conn, lower(strings.TrimSuffix(clean(r.Claim), ".")), strings.TrimSuffix(clean(r.Reason), ".")), alarm)
+		t.paragraph("  ", "", fmt.Sprintf("REFUTED in connection %d: it does not hold that %s: %s.", r.Conn, words.Lower(strings.TrimSuffix(clean(r.Claim), ".")), strings.TrimSuffix(clean(r.Reason), ".")), alarm)
 	}
 	if n := o.Refuted - len(o.Refutations); n > 0 {
 		t.paragraph("  ", "", fmt.Sprintf("REFUTED: %d more", n), alarm)
@@ -43,7 +45,7 @@ func (t *Text) overview(o *event.Overview, name string) {
 		for _, odd := range o.Odd {
 			text := clean(odd.Says.Text)
 			if o.Connections > 1 && len(odd.Conns) > 0 {
-				text = strings.TrimSuffix(text, ".") + ": " + connsWords(odd.Conns, odd.N) + "."
+				text = strings.TrimSuffix(text, ".") + ": " + words.ConnsWords(odd.Conns, odd.N) + "."
 			}
 			t.paragraph("    - ", "", text, plain)
 		}
@@ -63,9 +65,9 @@ func headline(o *event.Overview) string {
 	if o.File.Files > 1 {
 		what = fmt.Sprintf("%d captures as one", o.File.Files)
 	}
-	text := fmt.Sprintf("%s: %s, %s", what, plural(o.File.Packets, "packet"), plural(o.Connections, "connection"))
+	text := fmt.Sprintf("%s: %s, %s", what, words.Plural(o.File.Packets, "packet"), words.Plural(o.Connections, "connection"))
 	if o.Sessions != 0 && o.Sessions != o.Connections {
-		text += " in " + plural(o.Sessions, "session") + " (the browser's leg and the origin's are one session)"
+		text += " in " + words.Plural(o.Sessions, "session") + " (the browser's leg and the origin's are one session)"
 	}
 	begin, err := time.Parse(time.RFC3339Nano, o.Begin)
 	end, _ := time.Parse(time.RFC3339Nano, o.End)
@@ -82,7 +84,7 @@ func headline(o *event.Overview) string {
 			parts = append(parts, fmt.Sprintf("%s %d", skippedWords(c.Name), c.N))
 			n += c.N
 		}
-		text += fmt.Sprintf(". %s passed over: %s", plural(n, "packet"), strings.Join(parts, ", "))
+		text += fmt.Sprintf(". %s passed over: %s", words.Plural(n, "packet"), strings.Join(parts, ", "))
 	}
 	text += "."
 	if o.File.Files > 1 {
@@ -114,7 +116,7 @@ func skippedWords(reason string) string {
 	}[reason]; ok {
 		return w
 	}
-	return words(clean(reason))
+	return words.OfID(clean(reason))
 }
 
 // totals writes the counts, each kind in a line.
@@ -128,37 +130,37 @@ func (t *Text) totals(o *event.Overview) {
 			lead = strings.Repeat(" ", width)
 		}
 	}
-	row("speak", listCounts(o.Protocols, protocolWords, 0))
+	row("speak", listCounts(o.Protocols, words.ProtocolWords, 0))
 	row("versions", listCounts(o.Versions, clean, 0))
 	row("key exchange", listCounts(o.Exchanges, clean, 12))
 	row("suites", listCounts(o.Suites, clean, 12))
 	row("inside", listCounts(o.ALPN, clean, 8))
 	hosts := listCounts(o.Hosts, clean, 0)
 	if n := o.Names - len(o.Hosts); n > 0 {
-		hosts += ", and " + plural(n, "more name")
+		hosts += ", and " + words.Plural(n, "more name")
 	}
 	if o.Nameless > 0 && hosts != "" {
 		hosts += fmt.Sprintf(", %d without a name", o.Nameless)
 	}
 	row("hosts", hosts)
-	row("content", listCounts(o.States, stateWords, 0))
+	row("content", listCounts(o.States, words.StateWords, 0))
 	row("sealed for", sealedFor(o))
 	if o.Requests+o.Responses > 0 {
-		row("HTTP", plural(o.Requests, "request")+", "+plural(o.Responses, "response"))
+		row("HTTP", words.Plural(o.Requests, "request")+", "+words.Plural(o.Responses, "response"))
 	}
 	row("certificates", listCounts(o.Chains, func(name string) string {
 		return map[string]string{"ok": "pass all checks made here", "warned": "pass with warnings", "failed": "fail"}[name]
 	}, 0))
 	if o.Resumed > 0 {
-		row("resumed", plural(o.Resumed, "connection"))
+		row("resumed", words.Plural(o.Resumed, "connection"))
 	}
 	var failed []string
 	for _, c := range o.Failed {
-		failed = append(failed, fmt.Sprintf("%d at step %s (%s)", c.N, c.Name, titleOf(event.Step(c.Name))))
+		failed = append(failed, fmt.Sprintf("%d at step %s (%s)", c.N, c.Name, words.TitleOf(event.Step(c.Name))))
 	}
 	row("failed", strings.Join(failed, ", "))
 	if o.GivenUp > 0 {
-		row("given up", plural(o.GivenUp, "connection")+", by the client before the server had answered")
+		row("given up", words.Plural(o.GivenUp, "connection")+", by the client before the server had answered")
 	}
 	row("alerts", listCounts(o.Alerts, clean, 12))
 	row("proofs", listCounts(slices.DeleteFunc([]event.Count{{Name: "REFUTED", N: o.Refuted}, {Name: "proven", N: o.Proven}, {Name: "not checkable", N: o.Unchecked}}, func(c event.Count) bool { return c.N == 0 }), clean, 0))
@@ -190,35 +192,9 @@ func wrapList(text string, width int) []string {
 func sealedFor(o *event.Overview) string {
 	var why []string
 	for i, w := range o.Why {
-		why = append(why, fmt.Sprintf("%s (%s)", clean(w.Words), plural(o.WhyConns[i].N, "connection")))
+		why = append(why, fmt.Sprintf("%s (%s)", clean(w.Words), words.Plural(o.WhyConns[i].N, "connection")))
 	}
 	return strings.Join(why, ", ")
-}
-
-func stateWords(state string) string {
-	switch state {
-	case event.StatePartly:
-		return "opened in part"
-	case event.StateClear:
-		return "not encrypted, by its suite"
-	case event.StateNothing:
-		return "with nothing sealed"
-	}
-	return state
-}
-
-func protocolWords(p string) string {
-	switch p {
-	case event.ProtocolHTTP:
-		return "plain HTTP"
-	case event.ProtocolOther:
-		return "neither TLS nor HTTP"
-	case event.ProtocolTunnel:
-		return "passed through unread"
-	case event.ProtocolNone:
-		return "nothing whole"
-	}
-	return strings.ToUpper(p)
 }
 
 // listCounts is "9 TLS 1.3, 3 TLS 1.2"; of more than most, if that is not 0, the rest is counted.
@@ -323,7 +299,7 @@ func lineHow(l event.Line) string {
 	case l.Protocol == event.ProtocolTLS:
 		return "TLS, no ServerHello"
 	}
-	return protocolWords(l.Protocol)
+	return words.ProtocolWords(l.Protocol)
 }
 
 // lineOutcome is what came of the connection.
@@ -337,10 +313,10 @@ func lineOutcome(l event.Line) string {
 	case event.StateClear:
 		parts = append(parts, "not encrypted")
 	default:
-		parts = append(parts, stateWords(l.State))
+		parts = append(parts, words.StateWords(l.State))
 	}
 	if l.Requests > 0 {
-		parts = append(parts, plural(l.Requests, "request"))
+		parts = append(parts, words.Plural(l.Requests, "request"))
 	}
 	if l.GivenUp {
 		parts = append(parts, "given up by the client")

@@ -12,138 +12,10 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
 )
-
-// A claim is something that can be checked by mathematics: what it says and
-// how it is checked. IDs are permanent.
-type claim struct {
-	id, claim, how string
-	refs           []string
-}
-
-// The IDs of the proofs.
-const (
-	proofSKE           = "server-key-exchange-signature"
-	proofServerCV      = "server-certificate-verify"
-	proofClientCV      = "client-certificate-verify"
-	proofServerFin     = "server-finished"
-	proofClientFin     = "client-finished"
-	proofServerLinks   = "certificate-links"
-	proofClientLinks   = "client-certificate-links"
-	proofRSABlock      = "rsa-block"
-	proofRSAKey        = "rsa-private-key"
-	proofRSAVersion    = "rsa-premaster-version"
-	proofRSAMaster     = "rsa-master"
-	proofServerRecords = "server-records"
-	proofClientRecords = "client-records"
-	proofServerFirst   = "server-first-record"
-	proofClientFirst   = "client-first-record"
-	proofEarlyFirst    = "early-first-record"
-	proofResumed       = "resumed-master"
-	proofPSK           = "psk-binder"
-	proofLeaf          = "minted-leaf"
-	proofQUICClient    = "quic-client-initial"
-	proofQUICServer    = "quic-server-initial"
-	proofQUICRetry     = "quic-retry-tag"
-)
-
-var claims = func() map[string]claim {
-	m := make(map[string]claim)
-	for _, c := range []claim{
-		{proofSKE, "The private key of the certificate of {server} made this message, for this very connection",
-			"the signature over client random, server random and the parameters of its fresh key must hold under the public key of the first certificate",
-			[]string{"5246 7.4.3", "8422 5.4"}},
-		{proofServerCV, "The private key of the certificate of {server} made this message, for this very connection",
-			"the signature over 64 spaces, the words \"TLS 1.3, server CertificateVerify\", a zero byte and the hash of all handshake messages so far must hold under the public key of the first certificate",
-			[]string{"8446 4.4.3"}},
-		{proofClientCV, "The private key of the certificate of {client} made this message, for this very connection",
-			"the signature over all handshake messages so far (in TLS 1.3 over their hash with a fixed text before it) must hold under the public key of the client's first certificate",
-			[]string{"5246 7.4.8", "8446 4.4.3"}},
-		{proofServerFin, "The Finished of {server} belongs to exactly these handshake messages and to this secret",
-			"a keyed checksum (HMAC) of the hash of all handshake messages so far, keyed with a key derived from the logged secret, must equal the message's verify_data",
-			[]string{"5246 7.4.9", "8446 4.4.4"}},
-		{proofClientFin, "The Finished of {client} belongs to exactly these handshake messages and to this secret",
-			"a keyed checksum (HMAC) of the hash of all handshake messages so far, keyed with a key derived from the logged secret, must equal the message's verify_data",
-			[]string{"5246 7.4.9", "8446 4.4.4"}},
-		{proofServerLinks, "Every certificate whose issuer's certificate was also sent is signed with that issuer's key",
-			"each certificate's signature must hold under the public key of the certificate whose subject is its issuer, a root's under its own",
-			[]string{"5280 6.1", "5246 7.4.2", "8446 4.4.2"}},
-		{proofClientLinks, "Every certificate of {client} whose issuer's certificate was also sent is signed with that issuer's key",
-			"each certificate's signature must hold under the public key of the certificate whose subject is its issuer, a root's under its own",
-			[]string{"5280 6.1", "5246 7.4.6", "8446 4.4.2"}},
-		{proofRSABlock, "The recorded block is what {client} encrypted, and it is padded as it must be",
-			"the block, raised to the public exponent modulo the certificate's modulus, must give the bytes of the ClientKeyExchange; it must begin with 00 02, then at least eight bytes that are not zero, a zero byte, and end with 48 bytes",
-			[]string{"8017 7.2", "5246 7.4.7.1"}},
-		{proofDelegated, "The private key of the certificate signed the delegated credential that came with it",
-			"the signature over 64 spaces, the words \"TLS, server delegated credentials\" (or client), a zero byte, the certificate, the credential and the algorithm must hold under the public key of the first certificate",
-			[]string{"9345 4"}},
-		{proofRSAKey, "The private key that was given opens what {client} sent, and it is padded as it must be",
-			"the bytes of the ClientKeyExchange, raised to the private exponent modulo the modulus, must give a block that begins with 00 02, then at least eight bytes that are not zero, a zero byte, and ends with 48 bytes; raised to the public exponent of the certificate, that block must give the bytes sent again",
-			[]string{"8017 7.2", "5246 7.4.7.1"}},
-		{proofRSAVersion, "The secret begins with the version that {client} offered in its hello",
-			"the first two of the 48 bytes must equal the version field of the ClientHello: whoever had lowered the version on the way would be found out here",
-			[]string{"5246 7.4.7.1"}},
-		{proofRSAMaster, "The logged master secret is derived from the 48 bytes that {client} sent",
-			"the master secret computed from the 48 bytes must equal the one in the key log",
-			[]string{"5246 8.1", "7627 4"}},
-		{proofServerFirst, "Nobody changed a byte of the first record of data from {server}",
-			"the record was opened with the key of its direction and in its place in the sequence, and its check against changes (AEAD tag or MAC) is good",
-			[]string{"5246 6.2.3", "8446 5.2", "8446 5.3"}},
-		{proofClientFirst, "Nobody changed a byte of the first record of data from {client}",
-			"the record was opened with the key of its direction and in its place in the sequence, and its check against changes (AEAD tag or MAC) is good",
-			[]string{"5246 6.2.3", "8446 5.2", "8446 5.3"}},
-		{proofServerRecords, "Nobody changed a byte of the data that {server} sent, and no record is missing in between",
-			"every record must open with the key of its direction in its place in the sequence, with its check against changes (AEAD tag or MAC) good; one that is changed, missing or added makes the next one fail",
-			[]string{"5246 6.2.3", "8446 5.2", "8446 5.3"}},
-		{proofClientRecords, "Nobody changed a byte of the data that {client} sent, and no record is missing in between",
-			"every record must open with the key of its direction in its place in the sequence, with its check against changes (AEAD tag or MAC) good; one that is changed, missing or added makes the next one fail",
-			[]string{"5246 6.2.3", "8446 5.2", "8446 5.3"}},
-		{proofEarlyFirst, "The first record of early data was encrypted under the logged early traffic secret, and nobody changed it",
-			"the record was opened with that secret, its check against changes good",
-			[]string{"8446 4.2.10", "8446 5.2"}},
-		{proofResumed, "This connection uses the master secret of the earlier one",
-			"the logged master secrets of both connections must be equal; where only the earlier one is logged, the Finished computed with it must be the one in the message",
-			[]string{"5246 7.3", "5246 F.1.4", "5077 3.4"}},
-		{proofPSK, "{Client} knows the secret that it names, and it is the one of the earlier connection",
-			"the binder, a keyed checksum of the hello without its binders, would have to be computed with that secret",
-			[]string{"8446 4.2.11.2", "8446 4.6.1"}},
-		{proofLeaf, "The certificate on the wire is the one that the proxy says it made",
-			"the SHA-256 of the first certificate must equal the one that the proxy noted",
-			nil},
-		{proofQUICClient, "The keys of this Initial packet come from the connection ID that stands in clear in the first packet of {client}",
-			"the keys are derived with HKDF from that ID and a number in the standard; with them the packet's tag (AEAD) must be good",
-			[]string{"9001 5.2", "9001 5.3"}},
-		{proofQUICServer, "The keys of this Initial packet come from the connection ID that {client} had chosen: whoever sent it had seen that ID",
-			"the keys are derived with HKDF from that ID and a number in the standard; with them the packet's tag (AEAD) must be good",
-			[]string{"9001 5.2", "9001 5.3"}},
-		{proofQUICRetry, "This Retry answers the first packet of {client}: whoever sent it had seen its connection ID",
-			"the tag at its end must be that of AES-128-GCM, with a key that stands in the standard, over that ID and the Retry",
-			[]string{"9001 5.8"}},
-	} {
-		m[c.id] = c
-	}
-	return m
-}()
-
-// claimed holds every claim in parts, with its references as they are told.
-var claimed = func() map[string]*template {
-	m := make(map[string]*template, len(claims))
-	for id, c := range claims {
-		m[id] = newTemplate(c.claim)
-		m[id].refs = slices.Clip(citeAll(c.refs))
-	}
-	return m
-}()
-
-func newProof(id string, state event.ProofState, reason string, inputs ...event.Field) event.Proof {
-	c, ok := claims[id]
-	if !ok {
-		panic("annotate: no claim " + id)
-	}
-	return event.Proof{ID: id, Claim: c.claim, State: state, How: c.how, Inputs: inputs, Reason: reason, Refs: claimed[id].refs}
-}
 
 func field(name, value string) event.Field { return event.Field{Name: name, Value: value} }
 
@@ -267,23 +139,23 @@ const noHash = "the hash of this cipher suite is not known here"
 
 // finished checks the Finished message of a side. inputs are what went in.
 func (x *Explainer) finished(c *conn, h *hands, side int) event.Proof {
-	id := [2]string{proofClientFin, proofServerFin}[side]
+	id := [2]string{words.ProofClientFin, words.ProofServerFin}[side]
 	m := h.find(side, handshake.TypeFinished)
 	fin, _ := m.body.(*handshake.Finished)
 	s := h.suite()
 	if s == nil {
-		return newProof(id, event.NotCheckable, "the cipher suite is not known")
+		return words.NewProof(id, event.NotCheckable, "the cipher suite is not known")
 	}
 	if fin == nil {
-		return newProof(id, event.NotCheckable, "the message is malformed")
+		return words.NewProof(id, event.NotCheckable, "the message is malformed")
 	}
 	raw, reason := h.before(s, side, m.index)
 	if reason != "" {
-		return newProof(id, event.NotCheckable, reason)
+		return words.NewProof(id, event.NotCheckable, reason)
 	}
 	hash := keys.TranscriptHash(h.version(), s.Hash, raw...)
 	if hash == nil {
-		return newProof(id, event.NotCheckable, noHash)
+		return words.NewProof(id, event.NotCheckable, noHash)
 	}
 	inputs := []event.Field{
 		field("handshake messages", fmt.Sprintf("%d, %d bytes", len(raw), totalLen(raw))),
@@ -322,7 +194,7 @@ func (x *Explainer) finished(c *conn, h *hands, side int) event.Proof {
 		}
 	}
 	if len(secrets) == 0 {
-		return newProof(id, event.NotCheckable, "the secret that keys the checksum is not in the key log", inputs...)
+		return words.NewProof(id, event.NotCheckable, "the secret that keys the checksum is not in the key log", inputs...)
 	}
 	var want []byte
 	for _, secret := range secrets {
@@ -343,16 +215,16 @@ func (x *Explainer) finished(c *conn, h *hands, side int) event.Proof {
 			case bytes.Equal(secret, h.secrets["CLIENT_RANDOM"]):
 				h.keepSecret("CLIENT_RANDOM", secret)
 			}
-			return newProof(id, event.Proven, "", append(inputs, field(label, x.secret(secret)), field("computed", hex.EncodeToString(want)), field("in the message", hex.EncodeToString(fin.VerifyData)))...)
+			return words.NewProof(id, event.Proven, "", append(inputs, field(label, x.secret(secret)), field("computed", hex.EncodeToString(want)), field("in the message", hex.EncodeToString(fin.VerifyData)))...)
 		}
 	}
 	if want == nil {
-		return newProof(id, event.NotCheckable, noHash, inputs...)
+		return words.NewProof(id, event.NotCheckable, noHash, inputs...)
 	}
 	if old {
-		return newProof(id, event.NotCheckable, "there is no key log line for this connection, and the secret of the earlier one does not fit", inputs...)
+		return words.NewProof(id, event.NotCheckable, "there is no key log line for this connection, and the secret of the earlier one does not fit", inputs...)
 	}
-	return newProof(id, event.Refuted, "the computed checksum is not the one in the message",
+	return words.NewProof(id, event.Refuted, "the computed checksum is not the one in the message",
 		append(inputs, field(label, x.secret(secrets[0])), field("computed", hex.EncodeToString(want)), field("in the message", hex.EncodeToString(fin.VerifyData)))...)
 }
 
@@ -368,13 +240,13 @@ func totalLen(bs [][]byte) int {
 func signature(id string, err error, inputs []event.Field) event.Proof {
 	switch {
 	case err == nil:
-		return newProof(id, event.Proven, "", inputs...)
+		return words.NewProof(id, event.Proven, "", inputs...)
 	case errors.Is(err, keys.ErrSignature):
-		return newProof(id, event.Refuted, "the signature does not hold under this public key", inputs...)
+		return words.NewProof(id, event.Refuted, "the signature does not hold under this public key", inputs...)
 	case errors.Is(err, keys.ErrScheme):
-		return newProof(id, event.Refuted, "the signature algorithm is not one for this kind of key in this version of TLS", inputs...)
+		return words.NewProof(id, event.Refuted, "the signature algorithm is not one for this kind of key in this version of TLS", inputs...)
 	}
-	return newProof(id, event.NotCheckable, "this kind of key or signature is not supported here", inputs...)
+	return words.NewProof(id, event.NotCheckable, "this kind of key or signature is not supported here", inputs...)
 }
 
 func keyField(c *certificate) event.Field {
@@ -385,11 +257,11 @@ func keyField(c *certificate) event.Field {
 func (x *Explainer) serverKeyExchange(h *hands, m *handshake.ServerKeyExchange) event.Proof {
 	switch {
 	case m.Signature == nil:
-		return newProof(proofSKE, event.NotCheckable, "this cipher suite signs nothing")
+		return words.NewProof(words.ProofSKE, event.NotCheckable, "this cipher suite signs nothing")
 	case h.leaf[1] == nil:
-		return newProof(proofSKE, event.NotCheckable, "the server's certificate is not in the capture")
+		return words.NewProof(words.ProofSKE, event.NotCheckable, "the server's certificate is not in the capture")
 	case h.ch == nil || h.sh == nil:
-		return newProof(proofSKE, event.NotCheckable, "the hello messages are not in the capture")
+		return words.NewProof(words.ProofSKE, event.NotCheckable, "the hello messages are not in the capture")
 	}
 	signed := slices.Concat(h.ch.Random[:], h.sh.Random[:], m.Params)
 	inputs := []event.Field{
@@ -404,7 +276,7 @@ func (x *Explainer) serverKeyExchange(h *hands, m *handshake.ServerKeyExchange) 
 	} else {
 		inputs = append(inputs, field("algorithm", oldAlgorithm(h.leaf[1].pub)))
 	}
-	return signature(proofSKE, keys.VerifyHandshakeSignature(h.version(), m.SignatureScheme, h.leaf[1].pub, signed, m.Signature), inputs)
+	return signature(words.ProofSKE, keys.VerifyHandshakeSignature(h.version(), m.SignatureScheme, h.leaf[1].pub, signed, m.Signature), inputs)
 }
 
 // oldAlgorithm names the fixed algorithm of TLS 1.0 and 1.1 (RFC 4346 7.4.3).
@@ -417,32 +289,32 @@ func oldAlgorithm(pub crypto.PublicKey) string {
 
 // certificateVerify checks the signature in a CertificateVerify message of a side.
 func (x *Explainer) certificateVerify(h *hands, side int, msg *hsMessage, m *handshake.CertificateVerify) event.Proof {
-	id := [2]string{proofClientCV, proofServerCV}[side]
+	id := [2]string{words.ProofClientCV, words.ProofServerCV}[side]
 	leaf := h.leaf[side]
 	if leaf == nil {
-		return newProof(id, event.NotCheckable, "the certificate is not in the capture")
+		return words.NewProof(id, event.NotCheckable, "the certificate is not in the capture")
 	}
 	s := h.suite()
 	if s == nil {
-		return newProof(id, event.NotCheckable, "the cipher suite is not known")
+		return words.NewProof(id, event.NotCheckable, "the cipher suite is not known")
 	}
 	raw, reason := h.before(s, side, msg.index)
 	if reason != "" {
-		return newProof(id, event.NotCheckable, reason)
+		return words.NewProof(id, event.NotCheckable, reason)
 	}
 	inputs := []event.Field{field("handshake messages", fmt.Sprintf("%d, %d bytes", len(raw), totalLen(raw)))}
 	var signed []byte
 	if h.is13() {
 		hash := keys.TranscriptHash(h.version(), s.Hash, raw...)
 		if hash == nil {
-			return newProof(id, event.NotCheckable, noHash)
+			return words.NewProof(id, event.NotCheckable, noHash)
 		}
 		inputs = append(inputs, field("their hash", hex.EncodeToString(hash)))
 		signed = keys.CertificateVerifyContent(side == 0, hash)
 	} else if h.version() == 0x0300 {
 		master := or(string(h.secrets["CLIENT_RANDOM"]), string(h.master))
 		if master == "" {
-			return newProof(id, event.NotCheckable, noSSL3)
+			return words.NewProof(id, event.NotCheckable, noSSL3)
 		}
 		inputs = append(inputs, field("master secret", x.secret([]byte(master))), field("signature", hexLen(m.Signature)), keyField(leaf), field("algorithm", oldAlgorithm(leaf.pub)))
 		return signature(id, keys.VerifyCertificateVerify30(leaf.pub, []byte(master), m.Signature, raw...), inputs)
@@ -479,7 +351,7 @@ func (x *Explainer) links(id string, chain []*certificate) (p event.Proof, notes
 				unchecked = strings.TrimPrefix(err.Error(), errNotChecked.Error()+": ")
 				continue
 			case len(chain) == 1:
-				return newProof(id, event.NotCheckable, "the certificate names itself as its issuer but is not signed with its own key; whoever signed it did not send a certificate", notes...), notes
+				return words.NewProof(id, event.NotCheckable, "the certificate names itself as its issuer but is not signed with its own key; whoever signed it did not send a certificate", notes...), notes
 			}
 			// Issuer and subject may have one name and two keys (self-issued, RFC 5280 6.1).
 		}
@@ -505,21 +377,21 @@ func (x *Explainer) links(id string, chain []*certificate) (p event.Proof, notes
 		case errors.Is(err, keys.ErrSignature) && !x.meant(chain, i):
 			unchecked = fmt.Sprintf("certificate %d names an issuer of which a certificate was sent, but with another key", i+1)
 		case errors.Is(err, keys.ErrSignature):
-			return newProof(id, event.Refuted, fmt.Sprintf("the signature on certificate %d (%s) does not hold under the key of the certificate that it names as its issuer", i+1, c.subject()), notes...), notes
+			return words.NewProof(id, event.Refuted, fmt.Sprintf("the signature on certificate %d (%s) does not hold under the key of the certificate that it names as its issuer", i+1, c.subject()), notes...), notes
 		case err != nil:
 			unchecked = strings.TrimPrefix(err.Error(), errNotChecked.Error()+": ")
 		}
 	}
 	switch {
 	case unchecked != "":
-		return newProof(id, event.NotCheckable, unchecked, notes...), notes
+		return words.NewProof(id, event.NotCheckable, unchecked, notes...), notes
 	case checked+roots == 0:
-		return newProof(id, event.NotCheckable, "only one certificate was sent, and its issuer's is not in the capture", notes...), notes
+		return words.NewProof(id, event.NotCheckable, "only one certificate was sent, and its issuer's is not in the capture", notes...), notes
 	case inOrder < checked && len(chain) > 1:
 		notes = append(notes, event.Field{Name: "order", Value: "not each is signed by the one right after it", Note: "allowed in TLS 1.3, an error of the server before"})
 	}
-	notes = append(notes, field("signatures checked", fmt.Sprintf("%d, of %s", checked+roots, plural(len(chain), "certificate"))))
-	return newProof(id, event.Proven, "", notes...), notes
+	notes = append(notes, field("signatures checked", fmt.Sprintf("%d, of %s", checked+roots, words.Plural(len(chain), "certificate"))))
+	return words.NewProof(id, event.Proven, "", notes...), notes
 }
 
 // meant tells whether a certificate of the chain is the one that certificate i
@@ -553,9 +425,9 @@ func (c *certificate) issuer() string {
 // or a private key that was given makes it.
 func (h *hands) blockProof() string {
 	if h.keyed {
-		return proofRSAKey
+		return words.ProofRSAKey
 	}
-	return proofRSABlock
+	return words.ProofRSABlock
 }
 
 // paddedBlock checks the block of step 5 against the ciphertext on the
@@ -578,22 +450,22 @@ func (x *Explainer) paddedBlock(c *conn, h *hands) []event.Proof {
 	} else {
 		pub, ok := h.leaf[1].pub.(*rsa.PublicKey)
 		if !ok {
-			return []event.Proof{newProof(id, event.NotCheckable, "the certificate's key is not an RSA key")}
+			return []event.Proof{words.NewProof(id, event.NotCheckable, "the certificate's key is not an RSA key")}
 		}
 		inputs = append([]event.Field{keyField(h.leaf[1]), field("public exponent", fmt.Sprint(pub.E))}, inputs...)
 		pre, err = keys.CheckPKCS1(h.em, pub, h.cke.EncryptedPreMaster)
 	}
 	switch {
 	case errors.Is(err, keys.ErrNotThisKey):
-		return []event.Proof{newProof(id, event.Refuted, "the block, encrypted with the certificate's public key, is not what the client sent", inputs...)}
+		return []event.Proof{words.NewProof(id, event.Refuted, "the block, encrypted with the certificate's public key, is not what the client sent", inputs...)}
 	case errors.Is(err, keys.ErrPadding):
-		return []event.Proof{newProof(id, event.Refuted, "the block is what the client encrypted, but it is not padded as it must be; a server then goes on with random bytes and lets the Finished fail, so that nobody learns why", inputs...)}
+		return []event.Proof{words.NewProof(id, event.Refuted, "the block is what the client encrypted, but it is not padded as it must be; a server then goes on with random bytes and lets the Finished fail, so that nobody learns why", inputs...)}
 	case errors.Is(err, keys.ErrLength):
-		return []event.Proof{newProof(id, event.Refuted, "the lengths are wrong: "+err.Error(), inputs...)}
+		return []event.Proof{words.NewProof(id, event.Refuted, "the lengths are wrong: "+err.Error(), inputs...)}
 	case err != nil:
-		return []event.Proof{newProof(id, event.NotCheckable, err.Error(), inputs...)}
+		return []event.Proof{words.NewProof(id, event.NotCheckable, err.Error(), inputs...)}
 	}
-	proofs := []event.Proof{newProof(id, event.Proven, "", append(inputs, field("padding", fmt.Sprintf("00 02, %d bytes that are not zero, 00", len(h.em)-48-3)), field("secret", x.secret(pre)))...)}
+	proofs := []event.Proof{words.NewProof(id, event.Proven, "", append(inputs, field("padding", fmt.Sprintf("00 02, %d bytes that are not zero, 00", len(h.em)-48-3)), field("secret", x.secret(pre)))...)}
 	if h.keyed {
 		proofs[0].Inputs = append(proofs[0].Inputs, event.Field{Name: "private exponent", Value: "kept back", Note: "of the private key that was given"})
 	}
@@ -602,9 +474,9 @@ func (x *Explainer) paddedBlock(c *conn, h *hands) []event.Proof {
 		have, want := uint16(pre[0])<<8|uint16(pre[1]), h.ch.LegacyVersion
 		in := []event.Field{field("in the secret", fmt.Sprintf("%04x (%s)", have, handshake.VersionName(have))), field("in the ClientHello", fmt.Sprintf("%04x (%s)", want, handshake.VersionName(want)))}
 		if have == want {
-			proofs = append(proofs, newProof(proofRSAVersion, event.Proven, "", in...))
+			proofs = append(proofs, words.NewProof(words.ProofRSAVersion, event.Proven, "", in...))
 		} else {
-			proofs = append(proofs, newProof(proofRSAVersion, event.Refuted, "the two versions differ", in...))
+			proofs = append(proofs, words.NewProof(words.ProofRSAVersion, event.Refuted, "the two versions differ", in...))
 		}
 	}
 	return append(proofs, x.rsaMaster(c, h)...)
@@ -638,7 +510,7 @@ func (x *Explainer) rsaMaster(c *conn, h *hands) []event.Proof {
 	if h.ems() {
 		hash := h.sessionHash
 		if hash == nil {
-			return []event.Proof{newProof(proofRSAMaster, event.NotCheckable, "the session hash needs all handshake messages up to the ClientKeyExchange, and they are not all in the capture")}
+			return []event.Proof{words.NewProof(words.ProofRSAMaster, event.NotCheckable, "the session hash needs all handshake messages up to the ClientKeyExchange, and they are not all in the capture")}
 		}
 		h.master = keys.ExtendedMasterSecret(h.version(), s.Hash, h.preMaster, hash)
 		inputs = append(inputs, event.Field{Name: "session hash", Value: hex.EncodeToString(hash), Note: "of all messages from ClientHello through ClientKeyExchange: both sides agreed on the extended master secret"})
@@ -650,15 +522,15 @@ func (x *Explainer) rsaMaster(c *conn, h *hands) []event.Proof {
 	logged := h.secrets["CLIENT_RANDOM"]
 	switch {
 	case h.master == nil:
-		return []event.Proof{newProof(proofRSAMaster, event.NotCheckable, noHash)}
+		return []event.Proof{words.NewProof(words.ProofRSAMaster, event.NotCheckable, noHash)}
 	case logged == nil:
-		return []event.Proof{newProof(proofRSAMaster, event.NotCheckable, "the key log has no master secret for this connection", inputs...)}
+		return []event.Proof{words.NewProof(words.ProofRSAMaster, event.NotCheckable, "the key log has no master secret for this connection", inputs...)}
 	}
 	inputs = append(inputs, field("logged master secret", x.secret(logged)))
 	if subtle.ConstantTimeCompare(h.master, logged) == 1 {
-		return []event.Proof{newProof(proofRSAMaster, event.Proven, "", inputs...)}
+		return []event.Proof{words.NewProof(words.ProofRSAMaster, event.Proven, "", inputs...)}
 	}
-	return []event.Proof{newProof(proofRSAMaster, event.Refuted, "the computed master secret is not the logged one", inputs...)}
+	return []event.Proof{words.NewProof(words.ProofRSAMaster, event.Refuted, "the computed master secret is not the logged one", inputs...)}
 }
 
 // ems tells whether both hellos have the extended master secret (RFC 7627).

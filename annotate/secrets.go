@@ -10,65 +10,11 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
 )
-
-// kinds are the values of the two schedules: name, formula, sources.
-var secretKinds = map[string]struct {
-	name, how string
-	refs      []string
-}{
-	"client-random": {"client random", "", []string{"5246 7.4.1.2"}},
-	"server-random": {"server random", "", []string{"5246 7.4.1.3"}},
-	"pre-master":    {"pre-master secret", "", []string{"5246 7.4.7", "5246 8.1"}},
-	"master":        {"master secret", `PRF(pre-master secret, "master secret", client random + server random), 48 bytes`, []string{"5246 8.1"}},
-	"session-hash":  {"session hash", "hash of all handshake messages through ClientKeyExchange", []string{"7627 3"}},
-	"key-block":     {"key block", `PRF(master secret, "key expansion", server random + client random)`, []string{"5246 6.3"}},
-	"client-mac":    {"client MAC key", "", []string{"5246 6.3"}},
-	"server-mac":    {"server MAC key", "", []string{"5246 6.3"}},
-	"client-key":    {"client key", "", []string{"5246 6.3"}},
-	"server-key":    {"server key", "", []string{"5246 6.3"}},
-	"client-iv":     {"client IV", "", []string{"5246 6.3"}},
-	"server-iv":     {"server IV", "", []string{"5246 6.3"}},
-	"client-verify": {"client Finished", `PRF(master secret, "client finished", hash of all handshake messages before it), 12 bytes`, []string{"5246 7.4.9"}},
-	"server-verify": {"server Finished", `PRF(master secret, "server finished", hash of all handshake messages before it), 12 bytes`, []string{"5246 7.4.9"}},
-	"messages-hash": {"hash of the messages", "", nil},
-
-	"early":              {"early secret", "HKDF-Extract(0, pre-shared key, or zeros without one)", []string{"8446 7.1"}},
-	"psk":                {"pre-shared key", "", []string{"8446 4.2.11"}},
-	"binder":             {"binder key", `Derive-Secret(early secret, "ext binder" or "res binder", no messages)`, []string{"8446 7.1"}},
-	"client-early":       {"client early traffic secret", `Derive-Secret(early secret, "c e traffic", ClientHello)`, []string{"8446 7.1"}},
-	"early-exporter":     {"early exporter master secret", `Derive-Secret(early secret, "e exp master", ClientHello)`, []string{"8446 7.1", "8446 7.5"}},
-	"derived-early":      {"derived", `Derive-Secret(early secret, "derived", no messages)`, []string{"8446 7.1"}},
-	"dhe":                {"shared secret of the key exchange", "", []string{"8446 7.4"}},
-	"handshake":          {"handshake secret", "HKDF-Extract(derived, shared secret of the key exchange, or zeros without one)", []string{"8446 7.1"}},
-	"client-handshake":   {"client handshake traffic secret", `Derive-Secret(handshake secret, "c hs traffic", ClientHello...ServerHello)`, []string{"8446 7.1"}},
-	"server-handshake":   {"server handshake traffic secret", `Derive-Secret(handshake secret, "s hs traffic", ClientHello...ServerHello)`, []string{"8446 7.1"}},
-	"derived-handshake":  {"derived", `Derive-Secret(handshake secret, "derived", no messages)`, []string{"8446 7.1"}},
-	"master13":           {"master secret", "HKDF-Extract(derived, 0)", []string{"8446 7.1"}},
-	"client-application": {"client application traffic secret 0", `Derive-Secret(master secret, "c ap traffic", ClientHello...server Finished)`, []string{"8446 7.1"}},
-	"server-application": {"server application traffic secret 0", `Derive-Secret(master secret, "s ap traffic", ClientHello...server Finished)`, []string{"8446 7.1"}},
-	"next-application":   {"application traffic secret", `HKDF-Expand-Label(the one before, "traffic upd", "", length of the hash)`, []string{"8446 7.2"}},
-	"exporter":           {"exporter master secret", `Derive-Secret(master secret, "exp master", ClientHello...server Finished)`, []string{"8446 7.1", "8446 7.5"}},
-	"resumption":         {"resumption master secret", `Derive-Secret(master secret, "res master", ClientHello...client Finished)`, []string{"8446 7.1"}},
-	"ticket-psk":         {"pre-shared key", `HKDF-Expand-Label(resumption master secret, "resumption", nonce of the ticket, length of the hash)`, []string{"8446 4.6.1"}},
-	"ticket-nonce":       {"nonce of the ticket", "", []string{"8446 4.6.1"}},
-	"key":                {"key", `HKDF-Expand-Label(secret, "key", "", length of the key)`, []string{"8446 7.3"}},
-	"iv":                 {"IV", `HKDF-Expand-Label(secret, "iv", "", 12)`, []string{"8446 7.3"}},
-	"finished-key":       {"finished key", `HKDF-Expand-Label(secret, "finished", "", length of the hash)`, []string{"8446 4.4.4"}},
-	"verify":             {"Finished", "HMAC(finished key, hash of all handshake messages before it)", []string{"8446 4.4.4"}},
-}
-
-// secret makes a node of a schedule.
-func secret(id string, from event.Source, value []byte, made ...event.Secret) event.Secret {
-	k, ok := secretKinds[id]
-	if !ok {
-		panic("annotate: no secret " + id)
-	}
-	return event.Secret{ID: id, Name: k.name, How: k.how, Value: hex.EncodeToString(value), From: from, Refs: citeAll(k.refs), Made: made}
-}
 
 // keepSecret keeps the value under a key log label that was found to be this
 // handshake's. Where a client random stands for several, the map of the key log
@@ -187,12 +133,12 @@ func hashName(h crypto.Hash) string {
 // tree12 is the schedule of TLS 1.2 and older.
 func (x *Explainer) tree12(c *conn, h *hands, s *keys.Suite) []event.Secret {
 	master, from, label, note := x.masterOf(h)
-	m := secret("master", from, master)
+	m := words.Secret("master", from, master)
 	m.Label, m.Note = label, note
 	if master != nil {
-		if st, _ := h.proved(proofServerFin); st == event.Proven || st == event.Refuted {
+		if st, _ := h.proved(words.ProofServerFin); st == event.Proven || st == event.Refuted {
 			m.State = st
-		} else if st, _ := h.proved(proofClientFin); st == event.Proven || st == event.Refuted {
+		} else if st, _ := h.proved(words.ProofClientFin); st == event.Proven || st == event.Refuted {
 			m.State = st
 		}
 	}
@@ -202,40 +148,40 @@ func (x *Explainer) tree12(c *conn, h *hands, s *keys.Suite) []event.Secret {
 		m.How = "taken over from the session that this connection takes up"
 	case h.ems():
 		m.How = `PRF(pre-master secret, "extended master secret", session hash), 48 bytes`
-		m.Refs = citeAll([]string{"7627 4"})
+		m.Refs = words.CiteAll([]string{"7627 4"})
 		hash := h.hashes["through ClientKeyExchange"]
 		if hash == nil {
 			hash = h.sessionHash
 		}
 		if hash != nil {
-			seed = append(seed, secret("session-hash", event.FromComputed, hash))
+			seed = append(seed, words.Secret("session-hash", event.FromComputed, hash))
 		} else {
-			seed = append(seed, secret("session-hash", event.FromNobody, nil).Because(h.gone()))
+			seed = append(seed, words.Secret("session-hash", event.FromNobody, nil).Because(h.gone()))
 		}
 	}
 	if master == nil {
 		m.Made = []event.Secret{
-			secret("key-block", event.FromNobody, nil).Because("it needs the master secret"),
-			secret("client-verify", event.FromNobody, nil).Because("it needs the master secret"),
-			secret("server-verify", event.FromNobody, nil).Because("it needs the master secret"),
+			words.Secret("key-block", event.FromNobody, nil).Because("it needs the master secret"),
+			words.Secret("client-verify", event.FromNobody, nil).Because("it needs the master secret"),
+			words.Secret("server-verify", event.FromNobody, nil).Because("it needs the master secret"),
 		}
 	} else {
 		m.Made = []event.Secret{x.keyBlock(c, h, s, master), x.verify12(h, s, master, 0), x.verify12(h, s, master, 1)}
 	}
 	out := []event.Secret{
-		secret("client-random", event.FromWire, h.ch.Random[:]),
-		secret("server-random", event.FromWire, h.sh.Random[:]),
+		words.Secret("client-random", event.FromWire, h.ch.Random[:]),
+		words.Secret("server-random", event.FromWire, h.sh.Random[:]),
 	}
 	out = append(out, seed...)
 	if h.resumed {
-		return append(out, secret("pre-master", event.FromNothing, nil).Because("a connection that takes up an earlier session makes none"), m)
+		return append(out, words.Secret("pre-master", event.FromNothing, nil).Because("a connection that takes up an earlier session makes none"), m)
 	}
-	p := secret("pre-master", event.FromNobody, nil, m).Because(preMasterNote(h))
+	p := words.Secret("pre-master", event.FromNobody, nil, m).Because(preMasterNote(h))
 	if h.preMaster != nil {
-		p = secret("pre-master", event.FromLog, h.preMaster, m)
+		p = words.Secret("pre-master", event.FromLog, h.preMaster, m)
 		p.Label = "RSA"
 		if h.em != nil {
-			p = secret("pre-master", event.FromComputed, h.preMaster, m).Because("the last 48 bytes of the block that the private key opened (step 6a)")
+			p = words.Secret("pre-master", event.FromComputed, h.preMaster, m).Because("the last 48 bytes of the block that the private key opened (step 6a)")
 		}
 	}
 	return append(out, p)
@@ -289,7 +235,7 @@ func preMasterNote(h *hands) string {
 func (x *Explainer) keyBlock(c *conn, h *hands, s *keys.Suite, master []byte) event.Secret {
 	b := keys.NewKeyBlock(h.version(), s, master, h.ch.Random[:], h.sh.Random[:])
 	all := slices.Concat(b.ClientMAC, b.ServerMAC, b.ClientKey, b.ServerKey, b.ClientIV, b.ServerIV)
-	k := secret("key-block", event.FromComputed, all)
+	k := words.Secret("key-block", event.FromComputed, all)
 	k.How += fmt.Sprintf(", %d bytes", len(all))
 	for _, part := range []struct {
 		id    string
@@ -300,7 +246,7 @@ func (x *Explainer) keyBlock(c *conn, h *hands, s *keys.Suite, master []byte) ev
 		{"client-iv", b.ClientIV}, {"server-iv", b.ServerIV},
 	} {
 		if len(part.value) > 0 {
-			k.Made = append(k.Made, secret(part.id, event.FromComputed, part.value).MadeBy(fmt.Sprintf("the next %d bytes", len(part.value))))
+			k.Made = append(k.Made, words.Secret(part.id, event.FromComputed, part.value).MadeBy(fmt.Sprintf("the next %d bytes", len(part.value))))
 		}
 	}
 	if len(k.Made) > 0 {
@@ -308,7 +254,7 @@ func (x *Explainer) keyBlock(c *conn, h *hands, s *keys.Suite, master []byte) ev
 	} else {
 		k.Note = "this suite needs none" // NULL with no MAC
 	}
-	for side, id := range []string{proofClientFirst, proofServerFirst} {
+	for side, id := range []string{words.ProofClientFirst, words.ProofServerFirst} {
 		if st, _ := c.main.proved(id); st == event.Proven {
 			for i := range k.Made {
 				if k.Made[i].ID == [2]string{"client-key", "server-key"}[side] {
@@ -325,11 +271,11 @@ func (x *Explainer) verify12(h *hands, s *keys.Suite, master []byte, side int) e
 	id := [2]string{"client-verify", "server-verify"}[side]
 	hash := h.hashes[[2]string{"before client Finished", "before server Finished"}[side]]
 	if hash == nil {
-		return secret(id, event.FromNobody, nil).Because(h.gone())
+		return words.Secret(id, event.FromNobody, nil).Because(h.gone())
 	}
-	v := secret(id, event.FromComputed, keys.VerifyData(h.version(), s.Hash, master, side == 0, hash))
+	v := words.Secret(id, event.FromComputed, keys.VerifyData(h.version(), s.Hash, master, side == 0, hash))
 	h.compare(&v, side)
-	v.Made = []event.Secret{secret("messages-hash", event.FromComputed, hash)}
+	v.Made = []event.Secret{words.Secret("messages-hash", event.FromComputed, hash)}
 	return v
 }
 
@@ -351,35 +297,35 @@ func (x *Explainer) tree13(c *conn, h *hands, s *keys.Suite) []event.Secret {
 	logged := func(id, label, why string) event.Secret {
 		v := h.logged(label)
 		if v == nil {
-			return secret(id, event.FromNobody, nil).Because(why)
+			return words.Secret(id, event.FromNobody, nil).Because(why)
 		}
-		n := secret(id, event.FromLog, v)
+		n := words.Secret(id, event.FromLog, v)
 		n.Label = label
 		return n
 	}
 
-	early := secret("early", event.FromNobody, nil).Because("it needs the pre-shared key")
-	derived := secret("derived-early", event.FromNobody, nil).Because("it needs the early secret")
-	psk := secret("psk", event.FromNothing, nil).Because("this handshake uses none: zeros stand in its place")
+	early := words.Secret("early", event.FromNobody, nil).Because("it needs the pre-shared key")
+	derived := words.Secret("derived-early", event.FromNobody, nil).Because("it needs the early secret")
+	psk := words.Secret("psk", event.FromNothing, nil).Because("this handshake uses none: zeros stand in its place")
 	if _, ok := h.sh.SelectedPSK(); ok {
-		psk = secret("psk", event.FromNobody, nil)
+		psk = words.Secret("psk", event.FromNobody, nil)
 		switch {
 		case x.external(h):
 			psk.Note = "both sides had it before, set up outside of TLS, as its stated age of 0 and its readable name let one infer; it never crosses the network"
 		default:
 			psk.Note = "it is derived from the resumption master secret of the connection that gave out the ticket, and no key log line holds that"
 		}
-		early.Made = append(early.Made, secret("binder", event.FromNobody, nil).Because("it needs the early secret; so the binder in the hello cannot be computed again"))
+		early.Made = append(early.Made, words.Secret("binder", event.FromNobody, nil).Because("it needs the early secret; so the binder in the hello cannot be computed again"))
 	} else {
 		value := keys.Extract(s.Hash, nil, nil)
-		early = secret("early", event.FromComputed, value).Because("without a pre-shared key this is the same in every connection with this hash")
-		derived = secret("derived-early", event.FromComputed, keys.DeriveSecret(s.Hash, value, "derived", none))
+		early = words.Secret("early", event.FromComputed, value).Because("without a pre-shared key this is the same in every connection with this hash")
+		derived = words.Secret("derived-early", event.FromComputed, keys.DeriveSecret(s.Hash, value, "derived", none))
 	}
 	if h.ch1 != nil && h.ch1.HasEarlyData() {
 		e := logged("client-early", "CLIENT_EARLY_TRAFFIC_SECRET", "no key log line holds it")
 		if e.Value != "" && h.early() && !c.overUDP() {
 			key, iv := keys.TrafficKeys(s, h.logged("CLIENT_EARLY_TRAFFIC_SECRET"))
-			e.Made = []event.Secret{secret("key", event.FromComputed, key), secret("iv", event.FromComputed, iv)}
+			e.Made = []event.Secret{words.Secret("key", event.FromComputed, key), words.Secret("iv", event.FromComputed, iv)}
 		} else if e.Value != "" && !c.overUDP() {
 			e.Note = "the server did not take the early data; the keys depend on the suite of the pre-shared key, which is not on the wire"
 		}
@@ -389,11 +335,11 @@ func (x *Explainer) tree13(c *conn, h *hands, s *keys.Suite) []event.Secret {
 		early.Made = append(early.Made, logged("early-exporter", "EARLY_EXPORTER_SECRET", ""))
 	}
 
-	dhe := secret("dhe", event.FromNobody, nil).Because("both sides compute it, each from its own private value and what the other sent; no private value crosses the network, and no key log holds the result")
+	dhe := words.Secret("dhe", event.FromNobody, nil).Because("both sides compute it, each from its own private value and what the other sent; no private value crosses the network, and no key log holds the result")
 	if h.sh.KeyShare() == nil {
-		dhe = secret("dhe", event.FromNothing, nil).Because("this handshake has none: zeros stand in its place")
+		dhe = words.Secret("dhe", event.FromNothing, nil).Because("this handshake has none: zeros stand in its place")
 	}
-	hs := secret("handshake", event.FromNobody, nil).Because("it needs the shared secret of the key exchange; key logs hold only what is derived from it")
+	hs := words.Secret("handshake", event.FromNobody, nil).Because("it needs the shared secret of the key exchange; key logs hold only what is derived from it")
 	if dhe.From == event.FromNothing {
 		hs.Note = "it needs the early secret; key logs hold only what is derived from it"
 	}
@@ -402,34 +348,34 @@ func (x *Explainer) tree13(c *conn, h *hands, s *keys.Suite) []event.Secret {
 		n := logged([2]string{"client-handshake", "server-handshake"}[side], label, missing)
 		if v := h.logged(label); v != nil {
 			n.Made = c.traffic(s, v)
-			f := secret("finished-key", event.FromComputed, keys.FinishedKey(s, v))
+			f := words.Secret("finished-key", event.FromComputed, keys.FinishedKey(s, v))
 			hash := h.hashes[[2]string{"before client Finished", "before server Finished"}[side]]
 			if hash != nil {
-				verify := secret("verify", event.FromComputed, keys.VerifyData13(s, v, hash))
+				verify := words.Secret("verify", event.FromComputed, keys.VerifyData13(s, v, hash))
 				h.compare(&verify, side)
 				n.State = verify.State
-				verify.Made = []event.Secret{secret("messages-hash", event.FromComputed, hash)}
+				verify.Made = []event.Secret{words.Secret("messages-hash", event.FromComputed, hash)}
 				f.Made = []event.Secret{verify}
 			} else {
-				f.Made = []event.Secret{secret("verify", event.FromNobody, nil).Because(h.gone())}
+				f.Made = []event.Secret{words.Secret("verify", event.FromNobody, nil).Because(h.gone())}
 			}
 			n.Made = append(n.Made, f)
 		}
 		if hash := h.hashes["through ServerHello"]; hash != nil && side == 0 {
-			hs.Made = append(hs.Made, secret("messages-hash", event.FromComputed, hash).MadeBy("of ClientHello...ServerHello"))
+			hs.Made = append(hs.Made, words.Secret("messages-hash", event.FromComputed, hash).MadeBy("of ClientHello...ServerHello"))
 		}
 		hs.Made = append(hs.Made, n)
 	}
 
-	master := secret("master13", event.FromNobody, nil).Because("it needs the handshake secret; key logs hold only what is derived from it")
+	master := words.Secret("master13", event.FromNobody, nil).Because("it needs the handshake secret; key logs hold only what is derived from it")
 	if hash := h.hashes["through server Finished"]; hash != nil {
-		master.Made = append(master.Made, secret("messages-hash", event.FromComputed, hash).MadeBy("of ClientHello...server Finished"))
+		master.Made = append(master.Made, words.Secret("messages-hash", event.FromComputed, hash).MadeBy("of ClientHello...server Finished"))
 	}
 	for side, label := range []string{"CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"} {
 		n := logged([2]string{"client-application", "server-application"}[side], label, missing)
 		if v := h.logged(label); v != nil {
 			n.Made = c.traffic(s, v)
-			if st, _ := h.proved([2]string{proofClientFirst, proofServerFirst}[side]); st == event.Proven {
+			if st, _ := h.proved([2]string{words.ProofClientFirst, words.ProofServerFirst}[side]); st == event.Proven {
 				n.State, n.Note = event.Proven, "it opened the first record of data, check included"
 			}
 			n.Made = append(n.Made, c.keyUpdates(s, v, c.updates[side], 1)...)
@@ -437,20 +383,20 @@ func (x *Explainer) tree13(c *conn, h *hands, s *keys.Suite) []event.Secret {
 		master.Made = append(master.Made, n)
 	}
 	master.Made = append(master.Made, logged("exporter", "EXPORTER_SECRET", missing+"; not every program logs it"))
-	r := secret("resumption", event.FromNobody, nil).Because("it is in no key log line; so the pre-shared keys behind the tickets cannot be computed")
+	r := words.Secret("resumption", event.FromNobody, nil).Because("it is in no key log line; so the pre-shared keys behind the tickets cannot be computed")
 	if hash := h.hashes["through client Finished"]; hash != nil {
-		r.Made = append(r.Made, secret("messages-hash", event.FromComputed, hash).MadeBy("of ClientHello...client Finished"))
+		r.Made = append(r.Made, words.Secret("messages-hash", event.FromComputed, hash).MadeBy("of ClientHello...client Finished"))
 	}
 	for _, nonce := range h.nonces {
-		r.Made = append(r.Made, secret("ticket-psk", event.FromNobody, nil, secret("ticket-nonce", event.FromWire, nonce).Because("crossed the network encrypted")).Because("it needs the resumption master secret"))
+		r.Made = append(r.Made, words.Secret("ticket-psk", event.FromNobody, nil, words.Secret("ticket-nonce", event.FromWire, nonce).Because("crossed the network encrypted")).Because("it needs the resumption master secret"))
 	}
 	master.Made = append(master.Made, r)
 
-	hs.Made = append(hs.Made, secret("derived-handshake", event.FromNobody, nil, master).Because("it needs the handshake secret"))
+	hs.Made = append(hs.Made, words.Secret("derived-handshake", event.FromNobody, nil, master).Because("it needs the handshake secret"))
 	derived.Made = []event.Secret{dhe, hs}
 	early.Made = append(early.Made, derived)
 	return []event.Secret{
-		secret("client-random", event.FromWire, h.ch.Random[:]).Because("it finds the lines of the key log; the schedule takes it in with the messages"),
+		words.Secret("client-random", event.FromWire, h.ch.Random[:]).Because("it finds the lines of the key log; the schedule takes it in with the messages"),
 		psk,
 		early,
 	}
@@ -463,7 +409,7 @@ func (c *conn) traffic(s *keys.Suite, v []byte) []event.Secret {
 		return nil
 	}
 	key, iv := keys.TrafficKeys(s, v)
-	return []event.Secret{secret("key", event.FromComputed, key), secret("iv", event.FromComputed, iv)}
+	return []event.Secret{words.Secret("key", event.FromComputed, key), words.Secret("iv", event.FromComputed, iv)}
 }
 
 // keyUpdates are the secrets that follow v, one for each KeyUpdate, each below the one before.
@@ -472,7 +418,7 @@ func (c *conn) keyUpdates(s *keys.Suite, v []byte, n, number int) []event.Secret
 		return nil
 	}
 	next := keys.NextTrafficSecret(s, v)
-	u := secret("next-application", event.FromComputed, next, c.traffic(s, next)...)
+	u := words.Secret("next-application", event.FromComputed, next, c.traffic(s, next)...)
 	u.Name += " " + strconv.Itoa(number)
 	if number == maxUpdates && n > 1 {
 		u.Note = fmt.Sprintf("%s more were made and are not shown", strconv.Itoa(n-1))

@@ -1,8 +1,10 @@
 package annotate
 
 import (
-	"explainer/annotate/event"
 	"strings"
+
+	"explainer/annotate/event"
+	"explainer/annotate/words"
 
 	"github.com/mattn/go-runewidth"
 )
@@ -29,13 +31,13 @@ func (t *Text) secret(s event.Secret, indent string) {
 	if s.How != "" {
 		head += " = " + clean(s.How)
 	}
-	mark := "[" + words(string(s.From))
+	mark := "[" + words.OfID(string(s.From))
 	if s.Label != "" {
 		mark += ": " + clean(s.Label)
 	}
 	mark += "]"
 	if s.State != "" {
-		mark += " [" + words(string(s.State)) + "]"
+		mark += " [" + words.OfID(string(s.State)) + "]"
 	}
 	style := plain
 	switch {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/ca"
 	"explainer/capture"
 )
@@ -28,7 +29,7 @@ func shownBy(f *capture.Fact) *shown {
 }
 
 // words gives the values that sentences about a case have places for.
-func (s *shown) words(a args) {
+func (s *shown) words(a words.Args) {
 	a["case"], a["wrong"], a["check"], a["severity"], a["control"], a["needs"] = s.id, "", "", "", "", ""
 	if f := s.fault; f != nil {
 		a["wrong"], a["check"], a["severity"], a["control"] = strings.TrimSuffix(f.Wrong, "."), strings.TrimSuffix(f.Check, "."), string(f.Severity), or(f.Control, f.ID)
@@ -41,9 +42,9 @@ func (s *shown) words(a args) {
 }
 
 // caseEvent tells what the proxy shows.
-func caseEvent(e *event.Event, f *capture.Fact, a args) {
+func caseEvent(e *event.Event, f *capture.Fact, a words.Args) {
 	s := shownBy(f)
-	a = a.with()
+	a = a.With()
 	s.words(a)
 	e.Name = "case"
 	id := "fact-case"
@@ -55,7 +56,7 @@ func caseEvent(e *event.Event, f *capture.Fact, a args) {
 	default:
 		a["step"] = s.fault.Step
 	}
-	e.Says = []event.Sentence{say(id, event.None, a)}
+	e.Says = []event.Sentence{words.Say(id, event.None, a)}
 	e.Brief = e.Says[0].Text
 	e.Fields = []event.Field{{Name: "case", Value: s.id}, {Name: "certificate about", Value: clip(f.Host), Note: "the name or address that the client asked for"}}
 	if s.fault != nil {
@@ -117,7 +118,7 @@ func (c *conn) row4aCase() string {
 // caseNote is what the end of the story says about how the client took a case.
 func (x *Explainer) caseNote(c *conn) event.Sentence {
 	h, s := c.main, c.shown
-	a := x.args(c).with("count", plural(int(c.bytes[0]), "byte"), "moment", "before it had finished its part of the handshake")
+	a := x.args(c).With("count", words.Plural(int(c.bytes[0]), "byte"), "moment", "before it had finished its part of the handshake")
 	if h.fin[0] {
 		a["moment"] = "after it had finished its part of the handshake"
 	}
@@ -133,7 +134,7 @@ func (x *Explainer) caseNote(c *conn) event.Sentence {
 	}
 	switch {
 	case s.fault == nil:
-		return say("shown-unknown", event.None, a)
+		return words.Say("shown-unknown", event.None, a)
 	case refusal != nil:
 		a["cause"] = c.causeOf(*refusal)
 		id := "shown-refused"
@@ -143,9 +144,9 @@ func (x *Explainer) caseNote(c *conn) event.Sentence {
 		case c.bytes[0] > 0:
 			id = "shown-refused-data"
 		}
-		return say(id, c.seenAlert(refusal), a)
+		return words.Say(id, c.seenAlert(refusal), a)
 	case s.id == "downgrade-sentinel" && h.ch != nil && !slices.Contains(h.ch.Versions(), 0x0304):
-		return say("shown-no-downgrade", event.Clear, a)
+		return words.Say("shown-no-downgrade", event.Clear, a)
 	case c.wentOn():
 		id := "shown-accepted"
 		switch {
@@ -154,14 +155,14 @@ func (x *Explainer) caseNote(c *conn) event.Sentence {
 		case s.fault.Severity == ca.Low:
 			id = "shown-accepted-low"
 		}
-		return say(id, c.seen(), a)
+		return words.Say(id, c.seen(), a)
 	case h.sh == nil && ours != nil:
 		a["cause"] = c.causeOf(*ours)
-		return say("shown-blocked", event.Clear, a)
+		return words.Say("shown-blocked", event.Clear, a)
 	case h.sh != nil && c.dark[0] == 0 && !c.missing && (c.closer == 1 || c.saidGoodbye(0)):
-		return say("shown-left", event.Inferred, a)
+		return words.Say("shown-left", event.Inferred, a)
 	}
-	return say("shown-unknown", event.None, a)
+	return words.Say("shown-unknown", event.None, a)
 }
 
 func (c *conn) seenAlert(al *alert) event.Evidence {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/capture"
 	"explainer/capture/handshake"
 )
@@ -98,7 +99,7 @@ func (x *Explainer) tallyOf(c *conn) *event.Tally {
 		if i := slices.IndexFunc(t.Why, func(w event.Why) bool { return w.Reason == u.Reason }); i >= 0 {
 			t.Why[i].Records += u.Records
 		} else {
-			t.Why = append(t.Why, event.Why{Reason: u.Reason, Words: unopenedWords(u.Reason), Records: u.Records})
+			t.Why = append(t.Why, event.Why{Reason: u.Reason, Words: words.UnopenedWords(u.Reason), Records: u.Records})
 		}
 	}
 	for _, reason := range slices.Sorted(maps.Keys(c.tally.sealed)) {
@@ -164,21 +165,4 @@ func (c *conn) protocol() string {
 		return event.ProtocolTunnel
 	}
 	return event.ProtocolNone
-}
-
-// unopenedWords are the reasons of an [Unopened] as short as they go, to be said of many connections.
-func unopenedWords(reason string) string {
-	if w, ok := map[string]string{
-		noClientHello: "the ClientHello is not in the capture", noServer: "one direction is not in the capture", noServerHello: "the ServerHello is among missing bytes",
-		noKeyLog: "no keys were given", noLine: "no line of the key log is for it", otherDirection: "the key log has lines for the other direction alone",
-		otherLine: "the lines of the key log for it open other records", gapBefore: "bytes before it are missing", noParent: "it takes up a session whose secret is not known",
-		keyAlone: "no private key given is the server's", keyForwardSecrecy: "its key exchange has forward secrecy: a private key opens nothing",
-		keyTLS13: "it is TLS 1.3: a private key opens nothing", keyResumed: "it is resumed: a private key opens nothing", keyPSK: "its pre-shared key is not known",
-		keyPadding: "the private key given does not open its secret", keyNoSessionHash: "messages are missing that its secret depends on", echInner: "its encrypted ClientHello is not known",
-		noSuite: "its cipher suite cannot be opened here", noVersion: "its version cannot be opened here", wrongKey: "the key that was given does not fit",
-		tooMany: "the key came too late", deflated: "it is compressed", noPhase: "the keys of this part are not known", ownKeys: "the program wrote no key for it", passedOn: "the proxy passed it on as it was", eavesdropping: "told as to somebody without keys",
-	}["unopened-"+reason]; ok {
-		return w
-	}
-	return words(reason)
 }

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/capture/printable"
 
 	"github.com/mattn/go-runewidth"
@@ -120,7 +121,7 @@ func (t *Text) Finish() error {
 			more = fmt.Sprintf(" and %d more", len(hosts)-4)
 			hosts = hosts[:4]
 		}
-		t.paragraph("", "", fmt.Sprintf("%s of the browser's own (%s%s) left out; --all shows them.", count(t.left.sessions, "connection"), strings.Join(hosts, ", "), more), dim)
+		t.paragraph("", "", fmt.Sprintf("%s of the browser's own (%s%s) left out; --all shows them.", words.Plural(t.left.sessions, "connection"), strings.Join(hosts, ", "), more), dim)
 	}
 	return t.w.Flush()
 }
@@ -164,13 +165,6 @@ func (t *Text) release(s *textSession) {
 	s.held = nil
 }
 
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
 // The colours, as ANSI SGR parameters.
 type style string
 
@@ -200,9 +194,6 @@ var verdictStyles = map[event.Verdict]style{
 	event.AsTold: green, event.Differently: yellow, event.Unseen: cyan, event.Inherited: blue,
 	event.Absent: purple, event.Failed: red, event.NotReached: dim, event.Unknown: dim,
 }
-
-// words turns a permanent ID into words: "as-told" into "as told".
-func words(id string) string { return strings.ReplaceAll(id, "-", " ") }
 
 // event writes the line of an event and what stands below it.
 func (t *Text) event(e *event.Event) {
@@ -240,14 +231,14 @@ func (t *Text) event(e *event.Event) {
 	}
 	detail := clean(e.Brief) + streamOf(e)
 	if e.Kind == event.KindStep && len(e.Steps) == 1 && detail == "" {
-		detail = titleOf(e.Steps[0].Step)
+		detail = words.TitleOf(e.Steps[0].Step)
 	}
 	if marks := stepMarks(e.Steps); marks != "" {
 		detail = strings.TrimSpace(marks + " " + detail)
 	}
 	for _, p := range e.Proofs {
 		if p.State == event.Proven && !t.Messages {
-			detail += " [proven: " + words(p.ID) + "]"
+			detail += " [proven: " + words.OfID(p.ID) + "]"
 		}
 	}
 	t.paragraphStyled(t.paint(dim, head.String())+t.paint(style, name), runewidth.StringWidth(head.String()+name), detail, plain, e.Steps)
@@ -279,7 +270,7 @@ func (t *Text) event(e *event.Event) {
 			case "warned":
 				style = yellow
 			}
-			t.paragraph("", "        ", words(c.Outcome)+": "+words(c.ID)+": "+t.sentence(c.Says), style)
+			t.paragraph("", "        ", words.OfID(c.Outcome)+": "+words.OfID(c.ID)+": "+t.sentence(c.Says), style)
 		}
 		for _, p := range e.Proofs {
 			t.proof(p)
@@ -321,7 +312,7 @@ func (t *Text) proof(p event.Proof) {
 	case event.NotCheckable:
 		style = dim
 	}
-	text := words(string(p.State)) + ": " + clean(p.Claim)
+	text := words.OfID(string(p.State)) + ": " + clean(p.Claim)
 	if p.Reason != "" {
 		text += " (" + clean(p.Reason) + ")"
 	}
@@ -367,7 +358,7 @@ func (t *Text) summary(e *event.Event) {
 			t.paragraph("", "  ", stepRange(i, last), bold)
 			i = last
 		} else {
-			t.paragraph("", "  ", fmt.Sprintf("step %s: %s", event.Steps[i], titleOf(event.Steps[i])), bold)
+			t.paragraph("", "  ", fmt.Sprintf("step %s: %s", event.Steps[i], words.TitleOf(event.Steps[i])), bold)
 		}
 		if alike(rows) {
 			both := rows[0]
@@ -483,7 +474,7 @@ func (t *Text) row(leg string, r event.Row) {
 	if leg != "" {
 		lead += pad(leg, 10)
 	}
-	verdict := words(string(r.Verdict))
+	verdict := words.OfID(string(r.Verdict))
 	width := runewidth.StringWidth(lead) + 14
 	t.paragraphStyled(t.paint(dim, lead)+t.paint(verdictStyles[r.Verdict], pad(verdict, 13))+" ", width, rowText(r), plain, nil)
 	if r.Hidden != nil {
@@ -495,9 +486,9 @@ func (t *Text) row(leg string, r event.Row) {
 func rowText(r event.Row) string {
 	text := clean(r.Says.Text)
 	for _, p := range r.Proofs {
-		mark := "[" + words(string(p.State)) + ": " + words(p.ID) + "]"
+		mark := "[" + words.OfID(string(p.State)) + ": " + words.OfID(p.ID) + "]"
 		if p.State == event.Refuted {
-			mark = "[REFUTED: " + words(p.ID) + "]"
+			mark = "[REFUTED: " + words.OfID(p.ID) + "]"
 		}
 		text += " " + mark
 	}
@@ -565,7 +556,7 @@ func stepMarks(marks []event.StepMark) string {
 		if len(steps) > 1 {
 			word = "steps "
 		}
-		out = append(out, "["+word+strings.Join(steps, ", ")+": "+words(string(marks[i].Verdict))+"]")
+		out = append(out, "["+word+strings.Join(steps, ", ")+": "+words.OfID(string(marks[i].Verdict))+"]")
 		i = j
 	}
 	return strings.Join(out, " ")
@@ -618,8 +609,8 @@ func (t *Text) paragraphStyled(lead string, width int, text string, s style, mar
 		l = t.paint(s, l)
 		if t.Color && i == 0 {
 			for _, m := range marks {
-				word := words(string(m.Verdict)) + "]"
-				l = strings.Replace(l, ": "+word, ": "+t.paint(verdictStyles[m.Verdict], words(string(m.Verdict)))+"]", 1)
+				word := words.OfID(string(m.Verdict)) + "]"
+				l = strings.Replace(l, ": "+word, ": "+t.paint(verdictStyles[m.Verdict], words.OfID(string(m.Verdict)))+"]", 1)
 			}
 		}
 		t.line(strings.TrimRight(lead+l, " "))

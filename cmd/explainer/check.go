@@ -180,7 +180,7 @@ func newPlan(c *cli.Context, command []string) (*capture.CheckPlan, error) {
 // casesOf are the cases that the flags choose, with the controls that they need, in the table's order.
 func casesOf(c *cli.Context, p *capture.CheckPlan) ([]string, error) {
 	want := map[string]bool{}
-	for _, id := range words(c.String("only")) {
+	for _, id := range listed(c.String("only")) {
 		if ca.FaultOf(id) == nil {
 			hint := "explainer check -- COMMAND without --only lists all"
 			if near := nearest(id); len(near) > 0 {
@@ -194,7 +194,7 @@ func casesOf(c *cli.Context, p *capture.CheckPlan) ([]string, error) {
 		want[id] = true
 	}
 	levels := map[ca.Severity]bool{}
-	for _, s := range words(c.String("severity")) {
+	for _, s := range listed(c.String("severity")) {
 		switch v := ca.Severity(s); v {
 		case ca.Critical, ca.High, ca.Medium, ca.Low, ca.Control:
 			levels[v] = true
@@ -233,7 +233,8 @@ func casesOf(c *cli.Context, p *capture.CheckPlan) ([]string, error) {
 
 func isAddress(host string) bool { return net.ParseIP(host) != nil }
 
-func words(list string) []string {
+// listed are the items of a list with commas or spaces.
+func listed(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
 

@@ -24,7 +24,7 @@ func TestImports(t *testing.T) {
 		"explainer/capture/printable":   nil,
 		"explainer/annotate/mask":       nil,
 		"explainer/annotate/event":      {"explainer/capture/printable"},
-		"explainer/annotate/words":      nil,
+		"explainer/annotate/words":      {"explainer/annotate/event", "explainer/ca/verify"}, // whose reasons say what to cite
 		"explainer/annotate":            {"explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
 		"explainer/proxy":               {"explainer/annotate/words", "explainer/ca", "explainer/capture"}, // what its pages say
 		"explainer/proxy/drive":         nil,                                                               // for tests

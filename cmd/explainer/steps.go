@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"explainer/annotate"
+	"explainer/annotate/words"
 
 	"github.com/urfave/cli/v2"
 )
@@ -33,7 +34,7 @@ Example:
 		case "json":
 			enc := json.NewEncoder(w)
 			enc.SetEscapeHTML(false)
-			for _, s := range annotate.StepTable() {
+			for _, s := range words.StepTable() {
 				if err := enc.Encode(s); err != nil {
 					return err
 				}
@@ -51,7 +52,7 @@ func printSteps(w io.Writer) error {
 	if width <= 0 || width > 100 {
 		width = 100
 	}
-	for _, s := range annotate.StepTable() {
+	for _, s := range words.StepTable() {
 		fmt.Fprintf(w, "step %s: %s\n", s.Step, s.Title)
 		for _, part := range [][2]string{{"textbook", s.Textbook}, {"TLS 1.2 RSA", s.TLS12RSA}, {"TLS 1.2 (EC)DHE", s.TLS12ECDHE}, {"TLS 1.3", s.TLS13}} {
 			for i, line := range annotate.Wrap(part[1], width-18) {

@@ -1,4 +1,4 @@
-package annotate
+package words
 
 // caseSentences tell what a client did with a case of a check, and what it came to.
 var caseSentences = []entry{

@@ -1,8 +1,9 @@
-package annotate
+package words
 
 import (
-	"explainer/annotate/event"
 	"slices"
+
+	"explainer/annotate/event"
 )
 
 // A StepInfo is one of the textbook's steps beside what TLS really does.
@@ -16,8 +17,8 @@ type StepInfo struct {
 	Refs       []string   `json:"refs"`
 }
 
-// titleOf returns a step in the textbook's words, as short as they go.
-func titleOf(s event.Step) string {
+// TitleOf returns a step in the textbook's words, as short as they go.
+func TitleOf(s event.Step) string {
 	if i := slices.Index(event.Steps, s); i >= 0 {
 		return stepTable[i].Title
 	}
@@ -29,7 +30,7 @@ func StepTable() []StepInfo {
 	out := make([]StepInfo, len(stepTable))
 	for i, s := range stepTable {
 		out[i] = s
-		out[i].Refs = citeAll(s.Refs)
+		out[i].Refs = CiteAll(s.Refs)
 	}
 	return out
 }

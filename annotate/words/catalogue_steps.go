@@ -1,4 +1,4 @@
-package annotate
+package words
 
 // stepSentences tell each step as it happened in one connection. {client} and
 // {server} are the two ends of that connection: on the browser's leg {server} is
@@ -247,4 +247,69 @@ var stepSentences = []entry{
 	{"mutual-tls-none", "{Server} also asked {client} for a certificate; {client} sent none.", []string{"5246 7.4.6", "8446 4.4.2"}},
 	{"mutual-tls-unseen", "{Server} also asked {client} for a certificate; what {client} answered is not seen here.", []string{"5246 7.4.6", "8446 4.4.2"}},
 	{"mutual-tls-forwarded", "{Server} asked for a certificate, and the proxy had none to send: it cannot pass the browser's on. To use one, its private key is needed (--client-cert).", []string{"8446 4.3.2"}},
+}
+
+// hiddenSentences tell an eavesdropper what a step keeps from him.
+var hiddenSentences = []entry{
+	{"eavesdropper-sees", "What everybody on the path sees of this connection: {seen}. What the two sides said to each other is sealed.", []string{"8446 E.3", "8446 2"}},
+	{"eavesdropper-later-rsa", "Who records this and gets the private key of {server} years later can open it then: the secret is in the recording, encrypted with one lasting key.", []string{"5246 F.1.1.2", "10015 4"}},
+	{"eavesdropper-later-dhe", "Who records this and gets the private key of {server} later still cannot open it: the secret never travelled, and what it was computed from is to be thrown away after the handshake (forward secrecy).", []string{"5246 F.1.1.3", "8446 E.1"}},
+	{"eavesdropper-later-resumed", "Who records this and later gets the secret of the earlier session, or the key with which {server} had sealed it into a ticket, can open it then.", []string{"5077 5", "5246 F.1.4"}},
+	{"eavesdropper-later-psk", "Who records this and later gets the common secret can open it then: nothing fresh that stays secret goes into the keys.", []string{"4279 7.1", "8446 2.2"}},
+	{"eavesdropper-later-rsa-psk", "Who records this and later gets both the common secret and the private key of {server} can open it then: nothing fresh that stays secret goes into the keys.", []string{"4279 4", "4279 7.1"}},
+	{"eavesdropper-later-psk-dhe", "Who records this and later gets the secret that both sides had before still cannot open it: a fresh exchange goes into the keys, too, and what that was computed from is to be thrown away after the handshake (forward secrecy).", []string{"8446 2.2", "8446 E.1"}},
+	{"eavesdropper-later-early-announced", "The early data that the hello announces is another matter: nothing fresh protects it, so whoever later gets the secret that the hello names can open it; and who sends the recorded first flight once more may make {server} take the request once more.", []string{"8446 2.3", "8446 8"}},
+	{"eavesdropper-later-early", "Who records this and later gets the old secret can open the early data then, which nothing fresh protects; and who sends the recorded first flight once more sends the request once more.", []string{"8446 2.3", "8446 8"}},
+
+	{"hidden-plain", "Nothing is hidden: without TLS everybody on the path reads and can change everything.", []string{"9110 4.2.1"}},
+	{"hidden-null", "Nothing is hidden: this suite does not encrypt.", []string{"5246 6.2.3.1"}},
+	{"hidden-nothing-sent", "Nothing is sent in this step, so there is nothing to hide.", nil},
+	{"hidden-1", "Nothing of it is hidden: addresses, ports and times stand in every packet in clear, because the machines on the path need them; TLS begins above them. The name of the host stands {host}.", []string{"9293 3.1", "6066 3", "9849 1"}},
+	{"hidden-2-rsa", "Hidden: whether {server} has the private key. Only its Finished shows that, and that is the first message it encrypts.", []string{"5246 7.4.9"}},
+	{"hidden-2-signed", "Hidden: only the private key itself, which never leaves {server}. The signature and all that it covers are in clear; everybody on the path can check it.", []string{"5246 7.4.3"}},
+	{"hidden-2-tls13", "Hidden: certificate and signature, which are encrypted with keys that come from the exchange before. So who listens cannot check who {server} is; nobody but {client} learns it.", []string{"8446 2", "8446 4.4.3", "8446 E.1"}},
+	{"hidden-2-old", "Hidden: the old secret that speaks for {server}. It was never sent, and the Finished that shows that {server} has it is encrypted.", []string{"5246 F.1.4", "8446 2.2"}},
+	{"hidden-3-clear", "Nothing of it is hidden: the certificate with its names and its public key is in clear, so everybody on the path learns which site this is, whatever the hello said.", []string{"5246 7.4.2"}},
+	{"hidden-3-tls13", "Hidden: the certificate with its names, encrypted since TLS 1.3. In clear is only the public key for this connection, which says nothing about who sent it; the size of the encrypted flight can still give a site away.", []string{"8446 4.4.2", "8446 E.3"}},
+	{"hidden-3-fresh", "Nothing of it is hidden: there is no certificate, and the public value that {server} sent for this connection is in clear. It does not say who sent it.", []string{"8446 2.2", "8446 4.2.8"}},
+	{"hidden-4a-inside", "Hidden from everybody: it happens inside {client}. Who listens can only see whether {client} went on or hung up.", []string{"5246 7.2.2"}},
+	{"hidden-4a-told-inside", "Hidden from everybody: what {client} checked, and how; it happens inside {client}. Not hidden is what came of it: the alert crossed the wire unencrypted.", []string{"5246 7.2.2"}},
+	{"hidden-4a-tls13-inside", "Hidden from everybody: it happens inside {client}. Even the alert with which {client} would refuse is encrypted, so who listens sees a short record and an end, and must guess.", []string{"8446 6.2"}},
+	{"hidden-4b-rsa", "Hidden: the 46 random bytes. They leave {client} only encrypted (step 5).", []string{"5246 7.4.7.1"}},
+	{"hidden-4b-dhe", "Hidden: the private half of the key pair of {client}, which never leaves it. Nobody knows how to compute it from the public half, which is in clear.", []string{"5246 8.1.2", "8446 7.4"}},
+	{"hidden-4b-psk-dhe", "Hidden: the common secret, which both had before and of which only the name is in clear; and the private half of the key pair of {client}, which never leaves it.", []string{"8446 4.2.11", "8446 7.4"}},
+	{"hidden-4b-kem", "Hidden: what {server} made at random, and the private key of {client} that opens it. Neither leaves its owner in clear.", []string{"10024"}},
+	{"hidden-4b-old", "Hidden: the common secret, which both had before. Only its name is in clear.", []string{"8446 4.2.11", "4279 2"}},
+	{"hidden-4c-rsa", "Hidden: what was encrypted. The public key is known to everybody, but it only locks; only the private key of {server} opens.", []string{"5246 7.4.7.1", "8017 7.2"}},
+	{"hidden-4c-kem", "Hidden: what was encrypted. The key of {client} with which it was done is in clear, but it only locks.", []string{"10024"}},
+	{"hidden-5-rsa", "Hidden: the secret inside. In clear is the message itself, {size} bytes, which opens for nobody without the private key of {server}.", []string{"5246 7.4.7.1"}},
+	{"hidden-5-dhe", "Nothing of it is hidden: it is a public value. Two public values do not give the secret; for that one needs one of the private halves.", []string{"5246 8.1.2", "8446 7.4"}},
+	{"hidden-5-kem", "Hidden: the secret inside the ciphertext. The message itself is in clear.", []string{"10024"}},
+	{"hidden-5-ticket", "Hidden: what the ticket means. In clear are its bytes; who sees the same ticket twice knows that both connections are of one client.", []string{"5077 5", "8446 C.4"}},
+	{"hidden-5-psk", "Hidden: the common secret itself. In clear is its name, so who listens knows which connections name the same one.", []string{"8446 4.2.11", "4279 2"}},
+	{"hidden-5-early", "Hidden: what the early data says. In clear are the bytes of the ticket, and that data came before {server} had answered.", []string{"8446 2.3", "8446 C.4"}},
+	{"hidden-6a-inside", "Hidden from everybody: it happens inside {server}.", nil},
+	{"hidden-6a-kem-inside", "Hidden from everybody: it happens inside {client}.", nil},
+	{"hidden-6b", "Hidden: the keys, which both sides compute and nobody sends. In clear is that encryption begins (ChangeCipherSpec) and with which suite ({suite}).", []string{"5246 6.3", "5246 7.1"}},
+	{"hidden-6b-tls13", "Hidden: the keys, which both sides compute and nobody sends. In clear is the suite ({suite}), and that everything after the ServerHello is encrypted.", []string{"8446 7.1", "8446 7.3"}},
+	{"hidden-7", "Hidden: what the data says: address, headers, cookies, content. Not hidden: that it is data, how much and when: {serverdata} of data from {server} ({serverbytes} bytes), {clientdata} from {client} ({clientbytes} bytes). From sizes and times it is often guessed which page it was.", []string{"5246 6.2.3", "8446 E.3"}},
+	{"hidden-7-tls13", "Hidden: what the data says, and even which records are data, handshake or alert. Not hidden: how much and when: {serverrecords} from {server} ({serverbytes} bytes), {clientrecords} from {client} ({clientbytes} bytes). From sizes and times it is often guessed which page it was.", []string{"8446 5.2", "8446 5.4", "8446 E.3"}},
+	{"hidden-8-inside", "Hidden from everybody: it happens inside {client}.", nil},
+}
+
+// staticDHSentences tell the steps of Diffie-Hellman with the certificate's key.
+var staticDHSentences = []entry{
+	{"step-2-dh-finished", "The Finished of {server}, recomputed, fits the logged master secret. By the rules that comes from one side's private key and the other's public key, so {server} needs the private key that belongs to its certificate. No private key is recorded, so this link is not recomputed.", []string{"5246 F.1.1.3", "5246 7.4.9"}},
+	{"step-2-dh-unchecked", "Whether {server} has the private key of its certificate would show in its Finished message, which only the common secret makes come out right; but this cannot be checked here: {reason}.", []string{"5246 F.1.1.3", "5246 7.4.9"}},
+	{"step-2-dh-refuted", "REFUTED: the Finished message of {server} is not the checksum that the recorded secret and the recorded messages give. Nothing here shows that it has the private key of its certificate.", []string{"5246 7.4.9"}},
+	{"step-3-dh", "{Server} sent its certificate in clear ({count}). The public key in it is the server's half of the common secret, the same for every client, and is not signed anew. A certificate is more than the textbook's key: it says whose key it is and who vouches for that.", []string{"5246 7.4.2", "5246 F.1.1.3"}},
+	{"step-4b-dh", "By the rules {client} made a fresh key pair of the same kind as the key in the certificate; only its public half is seen. That is not the textbook's client key: the secret comes from one side's private half and the other's public half.", []string{"5246 7.4.7.2", "5246 8.1.2"}},
+	{"step-4b-dh-certificate", "By the rules {client} made no key for this connection: its half of the common secret is the key in its own certificate.", []string{"5246 7.4.7.2"}},
+	{"step-4c-absent-dh", "Nothing is encrypted with the server's public key: no secret travels at all. Each side combines its own private half with the other's public half and gets the same secret.", []string{"5246 F.1.1.3"}},
+	{"step-5-dh", "{Client} sent {clientshare} bytes in its ClientKeyExchange message, in clear: the public half of its key. Nothing secret; but whoever gets the server's private key one day can compute the secret from an old recording and read everything.", []string{"5246 7.4.7.2", "5246 F.1.1.3"}},
+	{"step-5-dh-certificate", "{Client} sent an empty ClientKeyExchange message: the public half of its key stands in its certificate.", []string{"5246 7.4.7.2"}},
+	{"step-6a-dh-finished", "There is nothing to decrypt, but {server} needs the private key of its certificate here: it combines it with the public half of {client}. No message says so; its Finished, recomputed, fits the logged master secret, which by the rules comes from that.", []string{"5246 F.1.1.3", "5246 7.4.9"}},
+	{"step-6a-dh-unchecked", "There is nothing to decrypt, but {server} needs the private key of its certificate here, if this is honest TLS: it combines it with the public half of {client}. Its Finished, which would show that, cannot be recomputed here: {reason}.", []string{"5246 F.1.1.3", "5246 7.4.9"}},
+	{"eavesdropper-later-dh", "Who records this and gets the private key of {server} years later can open it then: with that key and what stands in the recording the secret can be computed.", []string{"5246 F.1.1.3"}},
+	{"step-other-suite13", "Not told: {server} chose {suite}, a suite of TLS 1.3, which names no key exchange, for {version}, where it must name one.", []string{"8446 B.4"}},
 }

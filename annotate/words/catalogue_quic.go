@@ -1,4 +1,4 @@
-package annotate
+package words
 
 // quicSentences tell QUIC and DTLS.
 var quicSentences = []entry{

@@ -1,4 +1,4 @@
-package annotate
+package words
 
 // checkSentences tell the checks of a certificate chain (package ca/verify): "-ok"
 // behind the name of a check that passed, else the reason that it gives. They

@@ -1,11 +1,11 @@
-package annotate
+package words
 
 import (
-	"explainer/annotate/event"
 	"slices"
 	"strings"
 	"sync/atomic"
 
+	"explainer/annotate/event"
 	"explainer/ca/verify"
 )
 
@@ -52,7 +52,8 @@ func cite(ref string) string {
 	}
 }
 
-func citeAll(refs []string) []string {
+// CiteAll cites each.
+func CiteAll(refs []string) []string {
 	var out []string
 	for _, r := range refs {
 		out = append(out, cite(r))
@@ -66,7 +67,7 @@ var catalogue = func() map[string]entry {
 	for _, table := range [][]entry{connectionSentences, messageSentences, certificateSentences, stepSentences, factSentences, unopenedSentences, hiddenSentences, startTLSSentences, delegatedSentences, alertSentences, quicSentences, overviewSentences, checkSentences, caseSentences, shownSentences, staticDHSentences} {
 		for _, e := range table {
 			if _, twice := m[e.id]; twice {
-				panic("annotate: sentence " + e.id + " stands twice in the catalogue")
+				panic("words: sentence " + e.id + " stands twice in the catalogue")
 			}
 			if reason, ok := strings.CutPrefix(e.id, "check-"); ok && e.refs == nil {
 				e.refs = verify.ReasonOf(reason).Refs
@@ -82,17 +83,17 @@ var templates = func() map[string]*template {
 	m := make(map[string]*template, len(catalogue))
 	for id, e := range catalogue {
 		m[id] = newTemplate(e.text)
-		m[id].refs = slices.Clip(citeAll(e.refs))
+		m[id].refs = slices.Clip(CiteAll(e.refs))
 	}
 	return m
 }()
 
-// args are values for the places in a sentence.
-type args map[string]string
+// Args are values for the places in a sentence.
+type Args map[string]string
 
-// with returns the values with more set, in name, value pairs.
-func (a args) with(pairs ...string) args {
-	b := make(args, len(a)+len(pairs)/2)
+// With returns the values with more set, in name, value pairs.
+func (a Args) With(pairs ...string) Args {
+	b := make(Args, len(a)+len(pairs)/2)
 	for k, v := range a {
 		b[k] = v
 	}
@@ -102,27 +103,25 @@ func (a args) with(pairs ...string) args {
 	return b
 }
 
-// missing stands where a sentence has a place and nobody gave its value; the tests look for it.
-const missing = "(not known)"
+// Missing stands where a sentence has a place and nobody gave its value; the tests look for it.
+const Missing = "(not known)"
 
-// say fills a sentence of the catalogue. The sentence keeps only the values that it
+// Say fills a sentence of the catalogue. The sentence keeps only the values that it
 // has places for, and is UTF-8 whatever they are. Nobody changes its values and
 // references: other sentences may share them.
-func say(id string, how event.Evidence, a args) event.Sentence {
+func Say(id string, how event.Evidence, a Args) event.Sentence {
 	t, ok := templates[id]
 	if !ok {
-		panic("annotate: no sentence " + id + " in the catalogue")
+		panic("words: no sentence " + id + " in the catalogue")
 	}
 	text, used := t.fill(a)
 	return event.Sentence{ID: id, Args: used, Text: text, Evidence: how, Refs: t.refs}
 }
 
-// fill fills a text that is in no catalogue, or only a part of one's sentence.
-func fill(text string, a args) (string, map[string]string) {
-	if strings.IndexByte(text, '{') < 0 {
-		return text, nil
-	}
-	return newTemplate(text).fill(a)
+// Has tells whether the catalogue has a sentence.
+func Has(id string) bool {
+	_, ok := templates[id]
+	return ok
 }
 
 // A template is a text with {named} places.
@@ -162,7 +161,7 @@ func newTemplate(text string) *template {
 	}
 }
 
-func (t *template) fill(a args) (string, map[string]string) {
+func (t *template) fill(a Args) (string, map[string]string) {
 	if len(t.places) == 0 {
 		return t.parts[0], nil
 	}
@@ -183,12 +182,12 @@ func (t *template) fill(a args) (string, map[string]string) {
 		value := values[i]
 		switch {
 		case value == "":
-			value = missing
+			value = Missing
 		case p.capital:
 			value = strings.ToUpper(value[:1]) + value[1:]
 		}
 		b.WriteString(value)
-		fix(&value)
+		value = strings.ToValidUTF8(value, "\uFFFD")
 		f.used[p.name] = value
 		after := t.parts[i+1]
 		if rest, bytes := strings.CutPrefix(after, " bytes"); bytes && value == "1" {
@@ -197,8 +196,7 @@ func (t *template) fill(a args) (string, map[string]string) {
 		}
 		b.WriteString(after)
 	}
-	f.text = b.String()
-	fix(&f.text)
+	f.text = strings.ToValidUTF8(b.String(), "\uFFFD")
 	last.Store(f)
 	return f.text, f.used
 }

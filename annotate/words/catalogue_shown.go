@@ -1,4 +1,4 @@
-package annotate
+package words
 
 // shownSentences tell the connections on which the proxy itself is the server and
 // shows the client a case: a control, with which nothing is wrong, or a fault.

@@ -1,4 +1,4 @@
-package annotate
+package words
 
 // connectionSentences tell the beginning and end of connections.
 var connectionSentences = []entry{
@@ -286,78 +286,26 @@ var alertSentences = []entry{
 	{"alert-other", "{Sender} sent {alert} ({number}): an alert whose meaning is not told here.", []string{"5246 7.2.2", "8446 6.2"}},
 }
 
-// alertSentence finds the sentence of an alert that a side sent in a handshake.
-func (h *hands) alertSentence(description uint8, side int) string {
-	switch {
-	case description != 40 || h.sh == nil:
-	case side == 1:
-		return "alert-handshake-failure-chosen"
-	default:
-		return "alert-handshake-failure-answered"
-	}
-	switch description {
-	case 0:
-		return "alert-close-notify"
-	case 10:
-		return "alert-unexpected-message"
-	case 20, 21:
-		return "alert-bad-record-mac"
-	case 22:
-		return "alert-record-overflow"
-	case 40:
-		return "alert-handshake-failure"
-	case 41:
-		return "alert-no-certificate"
-	case 42:
-		return "alert-bad-certificate"
-	case 43:
-		return "alert-unsupported-certificate"
-	case 44:
-		return "alert-certificate-revoked"
-	case 45:
-		return "alert-certificate-expired"
-	case 46:
-		return "alert-certificate-unknown"
-	case 47:
-		return "alert-illegal-parameter"
-	case 48:
-		return "alert-unknown-ca"
-	case 49:
-		return "alert-access-denied"
-	case 50:
-		return "alert-decode-error"
-	case 51:
-		return "alert-decrypt-error"
-	case 70:
-		return "alert-protocol-version"
-	case 71:
-		return "alert-insufficient-security"
-	case 80:
-		return "alert-internal-error"
-	case 86:
-		return "alert-inappropriate-fallback"
-	case 90:
-		return "alert-user-canceled"
-	case 100:
-		return "alert-no-renegotiation"
-	case 109:
-		return "alert-missing-extension"
-	case 110:
-		return "alert-unsupported-extension"
-	case 112:
-		return "alert-unrecognized-name"
-	case 113:
-		return "alert-bad-certificate-status-response"
-	case 115:
-		return "alert-unknown-psk-identity"
-	case 116:
-		return "alert-certificate-required"
-	case 117:
-		return "alert-general-error"
-	case 121:
-		return "alert-ech-required"
-	case 120:
-		return "alert-no-application-protocol"
-	}
-	return "alert-other"
+// delegatedSentences tell other things than certificates that carry a public key.
+var delegatedSentences = []entry{
+	{"delegated", "With the certificate comes a delegated credential: a {delegatedkey} key, which ends on {until} and which the certificate's {key} key has signed. {Sender} signs this handshake with that key, so that the certificate's own need not lie on every machine that answers.", []string{"9345 3", "9345 4"}},
+	{"delegated-malformed", "With the certificate comes a delegated credential that cannot be read.", []string{"9345 4"}},
+	{"delegated-not-allowed", "WARNING: this certificate is not marked as one whose key may sign delegated credentials. The other side must not take it.", []string{"9345 4.2"}},
+	{"delegated-expired", "WARNING: this delegated credential had ended on {until}.", []string{"9345 4.1.3"}},
+	{"raw-public-key", "In the place of a certificate {sender} sends a bare {key} public key: no name, no dates, and nobody who vouches for it. {Other} must know from elsewhere whose key it is.", []string{"7250 3", "7250 6"}},
+	{"step-2-raw-proven", "{Server} signed a part of this very handshake, and the signature holds under the raw {key} public key that it sent: whoever made it had the private key at that moment. Only the signature crossed the wire here.", []string{"7250 3", "8446 4.4.3", "5246 7.4.3"}},
+	{"step-2-delegated-proven", "{Server} signed a hash of everything said so far with the key of a delegated credential, and the signature holds; the {key} key of its certificate had signed that credential, which holds too. So the certificate's private key need not have been there.", []string{"9345 3", "8446 4.4.3"}},
+	{"step-3-raw", "{Server} sent its {key} public key as it is, without a certificate: that is what the textbook says, and what is hardly ever done, since nothing says whose key it is. There is a second one for this connection, {servershare} bytes of {group}.", []string{"7250 3"}},
+	{"step-3-raw-only", "{Server} sent its {key} public key as it is, without a certificate: that is what the textbook says, and what is hardly ever done, since nothing says whose key it is.", []string{"7250 3"}},
+	{"step-4a-raw", "There is no certificate to check, and nobody vouches for the key. {Client} can only compare it with one that it has from elsewhere; whether it did cannot be seen: this happens inside {client}.", []string{"7250 6"}},
+}
+
+// startTLSSentences tell what stands before TLS.
+var startTLSSentences = []entry{
+	{"starttls", "Both sides spoke {protocol} in clear until here. Then {client} asked for TLS on this same connection ({request}), and {server} agreed ({answer}). Everybody on the path could read what came before, and could have taken the request out: a client that goes on without TLS then has none.", []string{"3207 4", "3207 6", "7457 2.1"}},
+	{"starttls-alone", "Both sides spoke {protocol} in clear until here. Then {client} asked for TLS on this same connection ({request}); TLS follows.", []string{"3207 4", "7457 2.1"}},
+	{"starttls-socks", "{Client} asked {server}, a {protocol} proxy, for a connection to {target}, and got it. What follows passes through {server}; TLS runs between {client} and {target}.", []string{"1928 4"}},
+	{"step-1-starttls", "{Client} opened a TCP connection to port {port} of {server}, not to 443, and spoke {protocol} on it in clear until it asked for TLS ({request}). From there on it is as with https.", []string{"9110 4.2.2", "3207 4"}},
+	{"step-1-socks", "{Client} opened a TCP connection to port {port} of {server} and asked it, by {protocol}, for a connection to {target}: the host and port that the textbook means stand in that request.", []string{"1928 4"}},
+	{"step-1-socks-other", "{Client} opened a TCP connection to port {port} of {server} and asked it, by {protocol}, for a connection to {target}, which is not port 443.", []string{"1928 4"}},
 }
