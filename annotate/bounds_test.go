@@ -10,6 +10,7 @@ import (
 
 	"explainer/annotate"
 	"explainer/annotate/event"
+	"explainer/annotate/text"
 	"explainer/capture"
 )
 
@@ -73,13 +74,13 @@ func TestHalfOpen(t *testing.T) {
 	}
 	var decoder capture.Decoder
 	var explainer annotate.Explainer
-	text := annotate.NewText(io.Discard)
-	blocks := annotate.NewBlocks(func(int, []byte) error { return nil })
+	plain := text.New(io.Discard)
+	blocks := text.NewBlocks(func(int, []byte) error { return nil })
 	lines := event.NewJSON(io.Discard)
 	feed := func(in capture.Input) {
 		for _, m := range decoder.Feed(in) {
 			for _, e := range explainer.Explain(&m) {
-				for _, to := range []interface{ Event(*event.Event) error }{text, blocks, lines} {
+				for _, to := range []interface{ Event(*event.Event) error }{plain, blocks, lines} {
 					if err := to.Event(&e); err != nil {
 						t.Fatal(err)
 					}
@@ -87,7 +88,7 @@ func TestHalfOpen(t *testing.T) {
 			}
 		}
 	}
-	parts := map[string]any{"decoder": &decoder, "explainer": &explainer, "text": text, "blocks": blocks, "JSON": lines}
+	parts := map[string]any{"decoder": &decoder, "explainer": &explainer, "text": plain, "blocks": blocks, "JSON": lines}
 	before := map[string]int{}
 	for i := 1; i <= last; i++ {
 		if i > followed {

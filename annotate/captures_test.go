@@ -16,6 +16,7 @@ import (
 
 	"explainer/annotate"
 	"explainer/annotate/event"
+	"explainer/annotate/text"
 	"explainer/capture"
 	"explainer/capture/keys"
 	"explainer/capture/pcap"
@@ -110,7 +111,7 @@ func TestTell(t *testing.T) {
 	if *tell == "" {
 		return
 	}
-	text := annotate.NewText(os.Stdout)
+	text := text.New(os.Stdout)
 	text.Messages, text.All, text.Width = true, true, 160
 	for _, e := range story(t, *tell, true) {
 		if err := text.Event(&e); err != nil {

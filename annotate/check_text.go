@@ -7,15 +7,16 @@ import (
 	"slices"
 	"strings"
 
+	"explainer/annotate/text"
 	"explainer/annotate/words"
 	"explainer/ca"
 )
 
-// Check writes the report of a check: what it came to, what leaked, what could not be told; with all, every case.
-func (t *Text) Check(r *CheckReport, all bool) error {
-	t.rule("Check of " + clean(r.Client))
+// Text writes the report of a check: what it came to, what leaked, what could not be told; with all, every case.
+func (r *CheckReport) Text(t *text.Text, all bool) error {
+	t.Rule("Check of " + text.Clean(r.Client))
 	if len(r.Command) > 0 {
-		t.paragraph("", "  ", "Command: "+clean(strings.Join(r.Command, " ")), plain)
+		t.Paragraph("", "  ", "Command: "+text.Clean(strings.Join(r.Command, " ")), text.Plain)
 	}
 	trust := "the client was told to trust the CA that signs the cases"
 	if r.Trust == "none" {
@@ -25,52 +26,52 @@ func (t *Text) Check(r *CheckReport, all bool) error {
 	if r.Tries != 1 {
 		tries = fmt.Sprintf("%d tries", r.Tries)
 	}
-	t.paragraph("", "  ", fmt.Sprintf("%s, %s each; %s.", strings.Join(r.TLS, " and "), tries, trust), plain)
+	t.Paragraph("", "  ", fmt.Sprintf("%s, %s each; %s.", strings.Join(r.TLS, " and "), tries, trust), text.Plain)
 	switch {
 	case len(r.Hosts) == 1:
-		t.paragraph("", "  ", "Asked for: "+clean(r.Hosts[0])+".", plain)
+		t.Paragraph("", "  ", "Asked for: "+text.Clean(r.Hosts[0])+".", text.Plain)
 	case len(r.Hosts) > 1:
-		t.paragraph("", "  ", "Asked for: "+clean(strings.Join(r.Hosts, ", "))+". Of several connections that met a case, the worst is told.", plain)
+		t.Paragraph("", "  ", "Asked for: "+text.Clean(strings.Join(r.Hosts, ", "))+". Of several connections that met a case, the worst is told.", text.Plain)
 	}
-	t.line("")
-	t.diagnosis(r)
+	t.Line("")
+	diagnosis(t, r)
 	if all {
-		t.line("")
-		t.checkTable(r)
+		t.Line("")
+		checkTable(t, r)
 	}
 	said := map[string]bool{}
 	for i := range r.Cases {
 		c := &r.Cases[i]
 		switch {
 		case all && (c.Severity != ca.Control || c.ID == "good" || c.open()):
-			t.checkCase(c)
+			checkCase(t, c)
 		case all:
 		case c.Severity == ca.Control && c.open(), c.Severity != ca.Control && c.leaked():
-			t.checkLeak(c, said)
+			checkLeak(t, c, said)
 		}
 	}
 	if !all {
-		t.checkFixes(r)
-		t.line("")
-		t.paragraph("  ", "", fmt.Sprintf("%s in all: --all tells each, with what it is about.", words.Plural(len(r.Cases), "case")), dim)
+		checkFixes(t, r)
+		t.Line("")
+		t.Paragraph("  ", "", fmt.Sprintf("%s in all: --all tells each, with what it is about.", words.Plural(len(r.Cases), "case")), text.Dim)
 	}
-	return t.w.Flush()
+	return t.Flush()
 }
 
 // diagnosis tells the grade, and what the client checks and what not.
-func (t *Text) diagnosis(r *CheckReport) {
+func diagnosis(t *text.Text, r *CheckReport) {
 	for i, s := range r.Says {
 		lead := "     "
 		if i == 0 {
-			lead = "  " + t.gradeWord(r.Grade) + "  "
+			lead = "  " + gradeWord(t, r.Grade) + "  "
 		}
-		t.paragraph(lead, "", clean(s.Text), plain)
+		t.Paragraph(lead, "", text.Clean(s.Text), text.Plain)
 	}
 	for _, line := range []struct {
 		state State
 		title string
-		s     style
-	}{{ChecksNot, "Does not check: ", red}, {InPart, "Checks in part: ", yellow}, {Checks, "Checks: ", plain}} {
+		s     text.Style
+	}{{ChecksNot, "Does not check: ", text.Red}, {InPart, "Checks in part: ", text.Yellow}, {Checks, "Checks: ", text.Plain}} {
 		var list []string
 		for _, f := range r.Finds {
 			if f.State != line.state {
@@ -83,35 +84,35 @@ func (t *Text) diagnosis(r *CheckReport) {
 			list = append(list, words)
 		}
 		if len(list) > 0 {
-			t.paragraph("     "+line.title, "", strings.Join(list, "; ")+".", line.s)
+			t.Paragraph("     "+line.title, "", strings.Join(list, "; ")+".", line.s)
 		}
 	}
 }
 
 // checkTable is every case with what became of it, in each version.
-func (t *Text) checkTable(r *CheckReport) {
+func checkTable(t *text.Text, r *CheckReport) {
 	width := 0
 	for _, c := range r.Cases {
 		width = max(width, len(c.ID))
 	}
-	row := func(id, severity string, cells []string, s []style) {
+	row := func(id, severity string, cells []string, s []text.Style) {
 		line := fmt.Sprintf("  %-*s  %-8s", width, id, severity)
 		for i, cell := range cells {
-			line += "  " + t.paint(s[i], fmt.Sprintf("%-20s", cell))
+			line += "  " + t.Paint(s[i], fmt.Sprintf("%-20s", cell))
 		}
-		t.line(strings.TrimRight(line, " "))
+		t.Line(strings.TrimRight(line, " "))
 	}
-	heads := make([]style, len(r.TLS))
+	heads := make([]text.Style, len(r.TLS))
 	for i := range heads {
-		heads[i] = bold
+		heads[i] = text.Bold
 	}
 	row("case", "severity", r.TLS, heads)
 	for _, c := range r.Cases {
 		var cells []string
-		var styles []style
+		var styles []text.Style
 		for _, o := range c.Outcomes {
-			text, s := o.cell(c.Severity)
-			cells, styles = append(cells, text), append(styles, s)
+			tells, s := o.cell(c.Severity)
+			cells, styles = append(cells, tells), append(styles, s)
 		}
 		row(c.ID, string(c.Severity), cells, styles)
 	}
@@ -119,34 +120,34 @@ func (t *Text) checkTable(r *CheckReport) {
 
 // checkLeak tells a fault that leaked, or a control that was not accepted, in a
 // few lines: what is wrong, what the client did, and what was read that was not told before.
-func (t *Text) checkLeak(c *CheckCase, said map[string]bool) {
-	t.line("")
-	t.paragraph("  "+t.paint(bold, c.ID)+" ("+string(c.Severity)+"): ", "", clean(c.Wrong), plain)
+func checkLeak(t *text.Text, c *CheckCase, said map[string]bool) {
+	t.Line("")
+	t.Paragraph("  "+t.Paint(text.Bold, c.ID)+" ("+string(c.Severity)+"): ", "", text.Clean(c.Wrong), text.Plain)
 	told := ""
 	for _, o := range c.Outcomes {
 		if o.Absent || c.Severity == ca.Control && o.Verdict == Accepted || c.Severity != ca.Control && o.Verdict != Leaked {
 			continue
 		}
-		text, s := o.words(c.Severity)
-		if text == told {
+		tells, s := o.words(c.Severity)
+		if tells == told {
 			continue
 		}
-		told = text
-		t.paragraph("    "+o.where()+": ", "", text, s)
+		told = tells
+		t.Paragraph("    "+o.where()+": ", "", tells, s)
 		if c.Severity == ca.Control {
 			continue
 		}
 		for _, read := range o.Read {
-			if words := clean(read.words()); !said[words] {
+			if words := text.Clean(read.words()); !said[words] {
 				said[words] = true
-				t.paragraph("    an attacker reads: ", "", words, plain)
+				t.Paragraph("    an attacker reads: ", "", words, text.Plain)
 			}
 		}
 	}
 }
 
 // checkFixes tells how to mend what leaked, each advice once.
-func (t *Text) checkFixes(r *CheckReport) {
+func checkFixes(t *text.Text, r *CheckReport) {
 	var texts []string
 	cases := map[string][]string{}
 	for _, c := range r.Cases {
@@ -158,30 +159,30 @@ func (t *Text) checkFixes(r *CheckReport) {
 		}
 		cases[c.Fix.Text] = append(cases[c.Fix.Text], c.ID)
 	}
-	for _, text := range texts {
-		list := cases[text]
+	for _, tells := range texts {
+		list := cases[tells]
 		of := strings.Join(list[:min(3, len(list))], ", ")
 		if n := len(list) - 3; n > 0 {
 			of += fmt.Sprintf(" and %d more", n)
 		}
-		t.line("")
-		t.paragraph("  how to mend "+of+": ", "", clean(text), plain)
+		t.Line("")
+		t.Paragraph("  how to mend "+of+": ", "", text.Clean(tells), text.Plain)
 	}
 }
 
-func (t *Text) gradeWord(grade string) string {
-	s := green
+func gradeWord(t *text.Text, grade string) string {
+	s := text.Green
 	switch grade {
 	case "B", "C", "-":
-		s = yellow
+		s = text.Yellow
 	case "D", "F":
-		s = red
+		s = text.Red
 	}
-	return t.paint(s, grade)
+	return t.Paint(s, grade)
 }
 
 // cell is an outcome in a table.
-func (o *CaseOutcome) cell(severity ca.Severity) (string, style) {
+func (o *CaseOutcome) cell(severity ca.Severity) (string, text.Style) {
 	control := severity == ca.Control
 	alert := ""
 	if o.Alert != nil {
@@ -192,33 +193,33 @@ func (o *CaseOutcome) cell(severity ca.Severity) (string, style) {
 	}
 	switch {
 	case o.Absent:
-		return "-", dim
+		return "-", text.Dim
 	case control && o.Verdict == Accepted:
-		return "accepted", green
+		return "accepted", text.Green
 	case o.Verdict == Accepted:
-		return "accepted", yellow
+		return "accepted", text.Yellow
 	case o.Verdict == Leaked:
-		return "LEAKED", red
+		return "LEAKED", text.Red
 	case o.Verdict == NotApplicable:
-		return "not applicable", dim
+		return "not applicable", text.Dim
 	case o.Verdict == Refused || o.Verdict == RefusedLate:
-		s := green
+		s := text.Green
 		if control {
-			s = yellow
+			s = text.Yellow
 		}
 		return string(o.Verdict) + alert, s
 	case o.Verdict == NotTested:
-		return string(o.Verdict), yellow
+		return string(o.Verdict), text.Yellow
 	}
-	return string(o.Verdict), plain
+	return string(o.Verdict), text.Plain
 }
 
 // checkCase tells one case.
-func (t *Text) checkCase(c *CheckCase) {
-	t.line("")
-	t.line(t.paint(bold, c.ID) + " (" + string(c.Severity) + ")")
-	t.paragraph("  ", "", clean(c.Wrong), plain)
-	t.paragraph("  check: ", "", fmt.Sprintf("%s (step %s: %s)", clean(strings.TrimSuffix(c.Check, ".")), c.Step, c.StepTitle), plain)
+func checkCase(t *text.Text, c *CheckCase) {
+	t.Line("")
+	t.Line(t.Paint(text.Bold, c.ID) + " (" + string(c.Severity) + ")")
+	t.Paragraph("  ", "", text.Clean(c.Wrong), text.Plain)
+	t.Paragraph("  check: ", "", fmt.Sprintf("%s (step %s: %s)", text.Clean(strings.TrimSuffix(c.Check, ".")), c.Step, c.StepTitle), text.Plain)
 	var outcomes []CaseOutcome
 	for _, o := range c.Outcomes {
 		if !o.Absent {
@@ -226,8 +227,8 @@ func (t *Text) checkCase(c *CheckCase) {
 		}
 	}
 	for _, o := range outcomes {
-		text, s := o.words(c.Severity)
-		t.paragraph("  "+o.where()+": ", "", text, s)
+		tells, s := o.words(c.Severity)
+		t.Paragraph("  "+o.where()+": ", "", tells, s)
 		if c.Severity == ca.Control {
 			continue
 		}
@@ -236,18 +237,18 @@ func (t *Text) checkCase(c *CheckCase) {
 			reads = "    it sent: "
 		}
 		for _, r := range o.Read {
-			t.paragraph(reads, "", clean(r.words()), plain)
+			t.Paragraph(reads, "", text.Clean(r.words()), text.Plain)
 		}
 	}
 	if c.Severity == ca.Control {
 		return
 	}
 	if len(c.Suggested) > 0 && slices.ContainsFunc(outcomes, func(o CaseOutcome) bool { return o.Verdict != NotTested }) {
-		t.paragraph("  alert that fits, by the RFCs: ", "", strings.Join(c.Suggested, " or "), plain)
+		t.Paragraph("  alert that fits, by the RFCs: ", "", strings.Join(c.Suggested, " or "), text.Plain)
 	}
-	t.paragraph("  why it matters: ", "", clean(c.Incident), plain)
+	t.Paragraph("  why it matters: ", "", text.Clean(c.Incident), text.Plain)
 	if c.Fix != nil {
-		t.paragraph("  how to mend it: ", "", clean(c.Fix.Text), plain)
+		t.Paragraph("  how to mend it: ", "", text.Clean(c.Fix.Text), text.Plain)
 	}
 }
 
@@ -267,23 +268,23 @@ func (o *CaseOutcome) where() string {
 }
 
 // words tells an outcome, and what the command said itself.
-func (o *CaseOutcome) words(severity ca.Severity) (string, style) {
+func (o *CaseOutcome) words(severity ca.Severity) (string, text.Style) {
 	var says []string
 	for _, s := range o.Says {
-		says = append(says, clean(s.Text))
+		says = append(says, text.Clean(s.Text))
 	}
-	text := strings.Join(says, " ")
+	tells := strings.Join(says, " ")
 	went := o.Verdict == Leaked || o.Verdict == Accepted
 	if o.Said != "" && !went {
-		text += " It said: " + clean(o.Said)
+		tells += " It said: " + text.Clean(o.Said)
 	} else if o.Said == "" && o.Verdict == NotTested && o.Exit != 0 && !o.Killed {
-		text += fmt.Sprintf(" It ended with exit code %d.", o.Exit)
+		tells += fmt.Sprintf(" It ended with exit code %d.", o.Exit)
 	}
 	_, s := o.cell(severity)
-	if s == green || s == dim {
-		s = plain
+	if s == text.Green || s == text.Dim {
+		s = text.Plain
 	}
-	return text, s
+	return tells, s
 }
 
 // accepted reports whether the client went on in any version, and leaked whether an attacker could make use of it.
@@ -305,20 +306,20 @@ func (r *Read) words() string {
 	if r.Method == "" {
 		return "what is no HTTP: " + r.Other
 	}
-	text := r.Method + " " + r.Target
+	tells := r.Method + " " + r.Target
 	if r.Host != "" {
-		text += ", Host: " + r.Host
+		tells += ", Host: " + r.Host
 	}
 	for _, f := range r.Headers {
-		text += ", " + f.Name + ": " + f.Value
+		tells += ", " + f.Name + ": " + f.Value
 	}
 	if r.Body > 0 {
-		text += fmt.Sprintf(", and a body of %s", words.Plural(int(r.Body), "byte"))
+		tells += fmt.Sprintf(", and a body of %s", words.Plural(int(r.Body), "byte"))
 		if r.Text != "" {
-			text += ": " + r.Text
+			tells += ": " + r.Text
 		}
 	}
-	return text
+	return tells
 }
 
 // JUnit XML, as CI systems show it.
@@ -365,9 +366,9 @@ type (
 // or a critical or high case that could have been tested and was not. What else was not
 // tested, and what the client's hello rules out, is skipped.
 func (r *CheckReport) JUnit(w io.Writer) error {
-	all := junitSuites{Name: "explainer check of " + clean(r.Client)}
+	all := junitSuites{Name: "explainer check of " + text.Clean(r.Client)}
 	for i, tls := range r.TLS {
-		suite := junitSuite{Name: "explainer check of " + clean(r.Client) + ", " + tls}
+		suite := junitSuite{Name: "explainer check of " + text.Clean(r.Client) + ", " + tls}
 		millis := int64(0)
 		for _, c := range r.Cases {
 			o := c.Outcomes[i]
@@ -377,33 +378,33 @@ func (r *CheckReport) JUnit(w io.Writer) error {
 			millis += o.Millis
 			var says []string
 			for _, s := range o.Says {
-				says = append(says, clean(s.Text))
+				says = append(says, text.Clean(s.Text))
 			}
-			text := strings.Join(says, " ")
+			tells := strings.Join(says, " ")
 			one := junitCase{Class: "explainer.check." + strings.ReplaceAll(tls, " ", ""), Name: c.ID, Time: secondsOf(o.Millis)}
-			more := clean(c.Wrong) + "\n" + clean(c.Check) + "\n"
+			more := text.Clean(c.Wrong) + "\n" + text.Clean(c.Check) + "\n"
 			for _, read := range o.Read {
 				if o.Verdict == Leaked {
-					more += "An attacker reads: " + clean(read.words()) + "\n"
+					more += "An attacker reads: " + text.Clean(read.words()) + "\n"
 				}
 			}
 			serious := c.Severity == ca.Control || c.Severity == ca.Critical || c.Severity == ca.High
 			switch {
 			case c.Severity == ca.Control && o.Verdict == Accepted:
 			case c.Severity == ca.Control && (o.Verdict == Refused || o.Verdict == RefusedLate), serious && o.Verdict == NotTested && !o.control:
-				one.Error = &junitWord{text, string(o.Verdict), more}
+				one.Error = &junitWord{tells, string(o.Verdict), more}
 				suite.Errors++
 			case o.Verdict == Leaked:
 				if c.Fix != nil {
-					more += clean(c.Fix.Text) + "\n"
+					more += text.Clean(c.Fix.Text) + "\n"
 				}
-				one.Failure = &junitWord{text, string(c.Severity), more}
+				one.Failure = &junitWord{tells, string(c.Severity), more}
 				suite.Failures++
 			case o.Verdict == NotTested || o.Verdict == NotApplicable || o.Verdict == Blocked:
-				one.Skipped = &junitWord{Message: text}
+				one.Skipped = &junitWord{Message: tells}
 				suite.Skipped++
 			default:
-				one.Out = &junitPlain{text}
+				one.Out = &junitPlain{tells}
 			}
 			suite.Cases = append(suite.Cases, one)
 		}

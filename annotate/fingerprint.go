@@ -35,7 +35,3 @@ func serverFingerprint(h *handshake.ServerHello) event.Field {
 	hash, _ := fingerprint.JA3S(h)
 	return event.Field{Name: "JA3S", Value: hash, Note: ja3sNote}
 }
-
-// isFingerprint tells whether a fact of a summary is one of these; they are for
-// tools and for those who ask for every field.
-func isFingerprint(f event.Field) bool { return f.Name == "JA4" || f.Name == "JA3" || f.Name == "JA3S" }

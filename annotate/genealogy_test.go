@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"explainer/annotate"
 	"explainer/annotate/event"
+	"explainer/annotate/text"
 	"explainer/capture"
 )
 
@@ -62,7 +62,7 @@ func row(l event.Leg, s event.Step) string {
 func render(t *testing.T, es []event.Event) string {
 	t.Helper()
 	var b bytes.Buffer
-	text := annotate.NewText(&b)
+	text := text.New(&b)
 	for i := range es {
 		if err := text.Event(&es[i]); err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"explainer/annotate"
+	"explainer/annotate/text"
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/web"
@@ -214,20 +215,20 @@ func TestJudgeRead(t *testing.T) {
 		if len(reads) != 2 || reads[0].Method != "GET" || reads[0].Host != "www.bank.test" || len(reads[0].Headers) != 1 || r.Grade != "C" {
 			t.Fatalf("%+v, grade %s", reads, r.Grade)
 		}
-		var text, lines, junit bytes.Buffer
-		if err := annotate.NewText(&text).Check(r, true); err != nil {
+		var out, lines, junit bytes.Buffer
+		if err := r.Text(text.New(&out), true); err != nil {
 			t.Error(err)
 		}
-		if !strings.Contains(text.String(), "1 try each") || strings.Contains(text.String(), "worst of") {
-			t.Errorf("of one try:\n%s", text.String())
+		if !strings.Contains(out.String(), "1 try each") || strings.Contains(out.String(), "worst of") {
+			t.Errorf("of one try:\n%s", out.String())
 		}
 		r.Tries, r.Cases[0].Outcomes[0].Runs = 3, 3
-		text.Reset()
-		if err := annotate.NewText(&text).Check(r, true); err != nil {
+		out.Reset()
+		if err := r.Text(text.New(&out), true); err != nil {
 			t.Error(err)
 		}
-		if !strings.Contains(text.String(), "3 tries each") || !strings.Contains(text.String(), "(connection 1, the worst of 3 runs)") {
-			t.Errorf("of three tries:\n%s", text.String())
+		if !strings.Contains(out.String(), "3 tries each") || !strings.Contains(out.String(), "(connection 1, the worst of 3 runs)") {
+			t.Errorf("of three tries:\n%s", out.String())
 		}
 		if err := r.JSON(&lines); err != nil {
 			t.Error(err)
@@ -236,7 +237,7 @@ func TestJudgeRead(t *testing.T) {
 			t.Error(err)
 		}
 		checkJUnit(t, junit.Bytes())
-		for name, out := range map[string]string{"text": text.String(), "JSON": lines.String(), "JUnit": junit.String()} {
+		for name, out := range map[string]string{"text": out.String(), "JSON": lines.String(), "JUnit": junit.String()} {
 			for _, secret := range []string{"SECRET", "abc", "geheim"} {
 				if strings.Contains(out, secret) != show {
 					t.Errorf("%s, secrets %v: %s in\n%s", name, show, secret, out)
@@ -318,12 +319,12 @@ func TestJudgeWhole(t *testing.T) {
 		if r.Grade != test.grade || o.Verdict != test.verdict || o.Says[0].ID != test.says || r.Untested != test.untested {
 			t.Errorf("%s: grade %s, %s, %s, %d untested; want %s, %s, %s, %d", test.what, r.Grade, o.Verdict, o.Says[0].ID, r.Untested, test.grade, test.verdict, test.says, test.untested)
 		}
-		var text, junit bytes.Buffer
-		if err := annotate.NewText(&text).Check(r, false); err != nil {
+		var out, junit bytes.Buffer
+		if err := r.Text(text.New(&out), false); err != nil {
 			t.Error(err)
 		}
-		if leaked := r.Leaked["critical"]+r.Leaked["high"]+r.Leaked["medium"] > 0; strings.Contains(text.String(), "LEAKED") != leaked {
-			t.Errorf("%s:\n%s", test.what, text.String())
+		if leaked := r.Leaked["critical"]+r.Leaked["high"]+r.Leaked["medium"] > 0; strings.Contains(out.String(), "LEAKED") != leaked {
+			t.Errorf("%s:\n%s", test.what, out.String())
 		}
 		if err := r.JUnit(&junit); err != nil {
 			t.Error(err)
@@ -383,7 +384,7 @@ func FuzzJudge(f *testing.F) {
 				t.Fatalf("%s", line)
 			}
 		}
-		if err := annotate.NewText(&out).Check(r, true); err != nil {
+		if err := r.Text(text.New(&out), true); err != nil {
 			t.Fatal(err)
 		}
 		if err := r.JUnit(&out); err != nil {

@@ -17,6 +17,9 @@ import (
 
 	"explainer/annotate"
 	"explainer/annotate/event"
+	"explainer/annotate/har"
+	"explainer/annotate/survey"
+	"explainer/annotate/text"
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/web"
@@ -89,20 +92,20 @@ func TestMarkup(t *testing.T) {
 			}
 			events = append(events, x.Finish()...)
 
-			var survey annotate.Survey
+			var survey survey.Survey
 			var line, blocks, archive bytes.Buffer
 			jsonOut := event.NewJSON(&line)
-			var comments annotate.Comments
+			var comments text.Comments
 			texts := map[string]string{}
 			for i := range events {
 				survey.Add(&events[i])
 			}
 			events = append(events, *survey.Overview(event.File{Files: 1}))
-			har := annotate.NewHAR(func(_ int, _ time.Time, entry []byte) error { archive.Write(append(entry, '\n')); return nil })
+			har := har.New(func(_ int, _ time.Time, entry []byte) error { archive.Write(append(entry, '\n')); return nil })
 			for _, width := range []int{0, 60} {
 				for _, messages := range []bool{false, true} {
 					var b bytes.Buffer
-					text := annotate.NewText(&b)
+					text := text.New(&b)
 					text.Messages, text.Width, text.All = messages, width, true
 					for i := range events {
 						text.Event(&events[i])
@@ -111,7 +114,7 @@ func TestMarkup(t *testing.T) {
 					texts[fmt.Sprint("text ", width, messages)] = b.String()
 				}
 			}
-			told := annotate.NewBlocks(func(_ int, text []byte) error { blocks.Write(text); return nil })
+			told := text.NewBlocks(func(_ int, text []byte) error { blocks.Write(text); return nil })
 			for i := range events {
 				told.Event(&events[i])
 				jsonOut.Event(&events[i])
@@ -147,8 +150,8 @@ func TestMarkup(t *testing.T) {
 			j.Feed(&capture.Message{Body: &end})
 			var reportText, reportJSON, reportXML bytes.Buffer
 			report := j.Report()
-			table := annotate.NewText(&reportText)
-			table.Check(report, true)
+			table := text.New(&reportText)
+			report.Text(table, true)
 			table.Flush()
 			report.JSON(&reportJSON)
 			report.JUnit(&reportXML)

@@ -9,6 +9,7 @@ import (
 
 	"explainer/annotate"
 	"explainer/annotate/event"
+	"explainer/annotate/survey"
 	"explainer/annotate/words"
 	"explainer/ca"
 	"explainer/ca/verify"
@@ -75,7 +76,7 @@ func TestOneJudge(t *testing.T) {
 				}
 			}
 			// The overview.
-			var survey annotate.Survey
+			var survey survey.Survey
 			for i := range es {
 				survey.Add(&es[i])
 			}

@@ -13,12 +13,15 @@ import (
 
 	"explainer/annotate"
 	"explainer/annotate/event"
+	"explainer/annotate/har"
+	"explainer/annotate/survey"
+	"explainer/annotate/text"
 	"explainer/capture"
 )
 
 // overviewOf surveys events.
 func overviewOf(es []event.Event) *event.Overview {
-	var s annotate.Survey
+	var s survey.Survey
 	for i := range es {
 		s.Add(&es[i])
 	}
@@ -49,7 +52,7 @@ func decoded(t testing.TB, es []event.Event) []event.Event {
 func blocksOf(t testing.TB, es []event.Event, width int) string {
 	t.Helper()
 	parts := map[int]string{}
-	b := annotate.NewBlocks(func(session int, text []byte) error { parts[session] += string(text); return nil })
+	b := text.NewBlocks(func(session int, text []byte) error { parts[session] += string(text); return nil })
 	b.Width = width
 	for i := range es {
 		if err := b.Event(&es[i]); err != nil {
@@ -206,7 +209,7 @@ func TestBlocks(t *testing.T) {
 func harOf(t testing.TB, es []event.Event) []byte {
 	t.Helper()
 	var entries [][]byte
-	h := annotate.NewHAR(func(_ int, _ time.Time, entry []byte) error {
+	h := har.New(func(_ int, _ time.Time, entry []byte) error {
 		entries = append(entries, bytes.Clone(entry))
 		return nil
 	})
@@ -336,7 +339,7 @@ func TestOverviewAlone(t *testing.T) {
 	es := tellAll(&annotate.Explainer{}, append(ms, d.Finish()...))
 	for _, alone := range []bool{false, true} {
 		var out bytes.Buffer
-		text := annotate.NewText(&out)
+		text := text.New(&out)
 		text.Alone = alone
 		if err := text.Overview(overviewOf(es), ""); err != nil {
 			t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 
 	"explainer/annotate"
 	"explainer/annotate/event"
+	"explainer/annotate/text"
 	"explainer/capture"
 	"explainer/capture/web"
 )
@@ -38,7 +39,7 @@ func TestStreams(t *testing.T) {
 		{capture.Server, &web.Body{Protocol: "HTTP/2", Stream: 9, Len: 1, Complete: true}, "1 byte (stream 9)"},
 	} {
 		var out strings.Builder
-		told := annotate.NewText(&out)
+		told := text.New(&out)
 		for _, e := range x.Explain(&capture.Message{Conn: c, Side: step.side, Inner: true, Opened: true, Body: step.body}) {
 			if e.HTTP != nil {
 				told.Event(&e)

@@ -139,6 +139,16 @@ type Field struct {
 	Note  string `json:"note,omitempty"` // what it means, if its name does not say
 }
 
+// FieldOf returns the value of the first field of that name, or "".
+func FieldOf(fields []Field, name string) string {
+	for _, f := range fields {
+		if f.Name == name {
+			return f.Value
+		}
+	}
+	return ""
+}
+
 // HTTP says what a head or body belongs to, so that the two halves of an exchange
 // can be found, and which of the event's fields stood on the wire as header fields.
 type HTTP struct {

@@ -1,5 +1,11 @@
 package event
 
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
 // An Overview is what a capture comes to: the last event of its story. All
 // numbers are of connections unless they say otherwise.
 type Overview struct {
@@ -50,6 +56,21 @@ type Count struct {
 	Name string `json:"name"`
 	N    int    `json:"n"`
 }
+
+// Counts lists counts by name, the most frequent first.
+func Counts(by map[string]int) []Count {
+	var out []Count
+	for name, n := range by {
+		out = append(out, Count{name, n})
+	}
+	slices.SortFunc(out, func(a, b Count) int { return cmp.Or(b.N-a.N, strings.Compare(a.Name, b.Name)) })
+	return out
+}
+
+const (
+	Others   = "others" // the name under which names are counted that there is no room for
+	MaxLines = 40       // lines of an Overview
+)
 
 // A Refutation is a proof that did not hold.
 type Refutation struct {

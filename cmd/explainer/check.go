@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"explainer/annotate"
+	"explainer/annotate/text"
 	"explainer/ca"
 	"explainer/capture"
 	"explainer/capture/pcap"
@@ -676,10 +677,10 @@ func tellCheck(c *cli.Context, r *annotate.CheckReport) error {
 	case "junit":
 		err = r.JUnit(w)
 	default:
-		t := annotate.NewText(w)
+		t := text.New(w)
 		t.Width = widthOf(w)
 		if t.Color, err = colorOf(c.String("color"), w); err == nil {
-			err = t.Check(r, c.Bool("all"))
+			err = r.Text(t, c.Bool("all"))
 		}
 	}
 	if err != nil {

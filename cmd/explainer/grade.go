@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"explainer/annotate"
+	"explainer/annotate/text"
 	"explainer/ca"
 	"explainer/capture/printable"
 	"explainer/proxy"
@@ -359,14 +359,14 @@ func gradeText(w io.Writer, what string, r *grade.Report, colors bool) error {
 		}
 		n := names[l.Outcome]
 		fmt.Fprintf(&b, "  %s  %-3s  %s\n", paint(fmt.Sprintf("%-10s", n[0]), n[1]), l.ID, title)
-		for _, line := range annotate.Wrap(l.Reason, width-19) {
+		for _, line := range text.Wrap(l.Reason, width-19) {
 			fmt.Fprintf(&b, "%19s%s\n", "", line)
 		}
 		for _, t := range l.Tests {
 			if t.Outcome != grade.Fail {
 				continue
 			}
-			for i, line := range annotate.Wrap(t.ID+": "+t.Wrong, width-21) {
+			for i, line := range text.Wrap(t.ID+": "+t.Wrong, width-21) {
 				lead := "- "
 				if i > 0 {
 					lead = "  "
@@ -385,7 +385,7 @@ func gradeText(w io.Writer, what string, r *grade.Report, colors bool) error {
 		letter = "none"
 	}
 	fmt.Fprintf(&b, "\n%s  %s\n", paint("Grade "+letter, code), what)
-	for _, line := range annotate.Wrap(r.Why, width-2) {
+	for _, line := range text.Wrap(r.Why, width-2) {
 		fmt.Fprintf(&b, "  %s\n", line)
 	}
 	fmt.Fprintf(&b, "  %d lines passed, %d failed, %d not tested; %s\n", counts.Pass, counts.Fail, counts.NotTested, time.Now().Format(time.DateOnly))

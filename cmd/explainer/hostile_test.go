@@ -34,6 +34,7 @@ import (
 
 	"explainer/annotate"
 	"explainer/annotate/event"
+	"explainer/annotate/text"
 	"explainer/ca"
 	"explainer/ca/roots"
 	"explainer/capture"
@@ -208,23 +209,23 @@ func (s *siege) end() *aftermath {
 	}
 	for _, messages := range []bool{false, true} {
 		var direct, again bytes.Buffer
-		text := annotate.NewText(&direct)
-		text.Messages = messages
-		retell(s.t, s.recording, text)
-		text = annotate.NewText(&again)
-		text.Messages = messages
+		shown := text.New(&direct)
+		shown.Messages = messages
+		retell(s.t, s.recording, shown)
+		shown = text.New(&again)
+		shown.Messages = messages
 		a.events = nil
 		if err := event.ReadJSON(bytes.NewReader(live), func(e *event.Event) error {
 			a.events = append(a.events, *e)
-			return text.Event(e)
+			return shown.Event(e)
 		}); err != nil {
 			s.t.Fatalf("the JSON story: %v", err)
 		}
-		if err := text.Finish(); err != nil {
+		if err := shown.Finish(); err != nil {
 			s.t.Fatal(err)
 		}
 		if direct.String() != again.String() {
-			s.t.Errorf("the text of the recording and that of its JSON differ (messages: %v)", messages)
+			s.t.Errorf("the shown of the recording and that of its JSON differ (messages: %v)", messages)
 		}
 		harmless(s.t, direct.String())
 		if a.full = direct.String(); !messages {
@@ -1181,8 +1182,8 @@ func TestHostileCuts(t *testing.T) {
 			}
 			continue
 		}
-		var text bytes.Buffer
-		tell := &teller{decoder: &capture.Decoder{SecretsFirst: true}, explainer: new(annotate.Explainer), out: annotate.NewText(&text), open: map[int]bool{}}
+		var told bytes.Buffer
+		tell := &teller{decoder: &capture.Decoder{SecretsFirst: true}, explainer: new(annotate.Explainer), out: text.New(&told), open: map[int]bool{}}
 		err = tell.tell(r)
 		if cut := errors.As(err, new(*pcap.CutError)); cut == boundaries[n] || err != nil && !cut {
 			t.Errorf("cut at %d, at a boundary of blocks: %v: %v", n, boundaries[n], err)
@@ -1190,12 +1191,12 @@ func TestHostileCuts(t *testing.T) {
 		if err := tell.finish(r); err != nil {
 			t.Error(err)
 		}
-		if strings.Contains(text.String(), "REFUTED") {
-			t.Errorf("cut at %d: something is refuted\n%s", n, &text)
+		if strings.Contains(told.String(), "REFUTED") {
+			t.Errorf("cut at %d: something is refuted\n%s", n, &told)
 		}
 		// The story of the part begins as that of the whole does.
 		same := 0
-		for i, line := range strings.Split(text.String(), "\n") {
+		for i, line := range strings.Split(told.String(), "\n") {
 			if i >= len(lines) || line != lines[i] {
 				break
 			}
@@ -1307,7 +1308,7 @@ func TestHostileSignals(t *testing.T) {
 		if err := cmd.Wait(); err != nil {
 			t.Error(err)
 		}
-		retell(t, recording, annotate.NewText(io.Discard))
+		retell(t, recording, text.New(io.Discard))
 	})
 	t.Run("killed", func(t *testing.T) {
 		t.Parallel()

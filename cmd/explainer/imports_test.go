@@ -25,7 +25,10 @@ func TestImports(t *testing.T) {
 		"explainer/annotate/mask":       nil,
 		"explainer/annotate/event":      {"explainer/capture/printable"},
 		"explainer/annotate/words":      {"explainer/annotate/event", "explainer/ca/verify"}, // whose reasons say what to cite
-		"explainer/annotate":            {"explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
+		"explainer/annotate/survey":     {"explainer/annotate/event", "explainer/annotate/words"},
+		"explainer/annotate/text":       {"explainer/annotate/event", "explainer/annotate/words", "explainer/capture/printable"},
+		"explainer/annotate/har":        {"explainer/annotate/event", "explainer/annotate/words", "explainer/capture/printable"},
+		"explainer/annotate":            {"explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/text", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
 		"explainer/proxy":               {"explainer/annotate/words", "explainer/ca", "explainer/capture"}, // what its pages say
 		"explainer/proxy/drive":         nil,                                                               // for tests
 		"explainer/proxy/origins":       nil,                                                               // tests alone

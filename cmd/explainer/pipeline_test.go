@@ -60,7 +60,7 @@ func TestPipelineIsSequence(t *testing.T) {
 				if !bytes.Equal(got, want) {
 					t.Errorf("%s, %d keys: %s", path, len(secrets), firstDifference(got, want))
 				}
-				if text(gotErr) != text(wantErr) {
+				if errorText(gotErr) != errorText(wantErr) {
 					t.Errorf("%s: the pipeline ends with %v, want %v", path, gotErr, wantErr)
 				}
 			}
@@ -73,7 +73,7 @@ func TestPipelineIsSequence(t *testing.T) {
 	t.Logf("%d captures", files)
 }
 
-func text(err error) string {
+func errorText(err error) string {
 	if err == nil {
 		return ""
 	}

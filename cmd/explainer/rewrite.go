@@ -12,6 +12,7 @@ import (
 
 	"explainer/annotate"
 	"explainer/annotate/event"
+	"explainer/annotate/text"
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
@@ -169,7 +170,7 @@ func rewrite(c *cli.Context, names []string, log []keys.Secret, private []*keys.
 type storied struct {
 	decoder   capture.Decoder
 	explainer annotate.Explainer
-	comments  annotate.Comments
+	comments  text.Comments
 	told      tally
 	randoms   map[string]bool // client randoms, and beginnings of encrypted pre-master secrets
 }

@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"explainer/annotate"
+	"explainer/annotate/text"
 	"explainer/annotate/words"
 
 	"github.com/urfave/cli/v2"
@@ -55,7 +55,7 @@ func printSteps(w io.Writer) error {
 	for _, s := range words.StepTable() {
 		fmt.Fprintf(w, "step %s: %s\n", s.Step, s.Title)
 		for _, part := range [][2]string{{"textbook", s.Textbook}, {"TLS 1.2 RSA", s.TLS12RSA}, {"TLS 1.2 (EC)DHE", s.TLS12ECDHE}, {"TLS 1.3", s.TLS13}} {
-			for i, line := range annotate.Wrap(part[1], width-18) {
+			for i, line := range text.Wrap(part[1], width-18) {
 				lead := part[0]
 				if i > 0 {
 					lead = ""

@@ -7,6 +7,8 @@ import (
 
 	"explainer/annotate"
 	"explainer/annotate/event"
+	"explainer/annotate/survey"
+	"explainer/annotate/text"
 	"explainer/capture"
 	"explainer/capture/pcap"
 
@@ -39,7 +41,7 @@ func newRenderer(c *cli.Context, w io.Writer) (renderer, error) {
 		if err != nil {
 			return nil, err
 		}
-		t := annotate.NewText(w)
+		t := text.New(w)
 		t.Width, t.Color, t.Messages, t.All = widthOf(w), color, c.Bool("messages") || c.Bool(bytesFlag.Name), c.Bool("all")
 		return t, nil
 	default:
@@ -52,7 +54,7 @@ func newRenderer(c *cli.Context, w io.Writer) (renderer, error) {
 type teller struct {
 	decoder   *capture.Decoder
 	explainer *annotate.Explainer
-	survey    annotate.Survey
+	survey    survey.Survey
 	telling   sync.Mutex // while an event is rendered
 	out       renderer
 	deaf      bool         // it is told what an eavesdropper hears, and no more
@@ -153,7 +155,7 @@ func (t *teller) finish(r *pcap.Reader) error {
 		return err
 	}
 	stats := r.Stats()
-	file := event.File{Files: max(t.files, 1), Own: r.Own(), Packets: stats.Packets, Bytes: stats.Bytes, Skipped: annotate.SkippedCounts(stats.Skipped)}
+	file := event.File{Files: max(t.files, 1), Own: r.Own(), Packets: stats.Packets, Bytes: stats.Bytes, Skipped: event.Counts(stats.Skipped)}
 	if err := t.out.Event(t.survey.Overview(file)); err != nil {
 		return err
 	}

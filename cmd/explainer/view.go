@@ -11,8 +11,9 @@ import (
 	"strconv"
 	"time"
 
-	"explainer/annotate"
 	"explainer/annotate/event"
+	"explainer/annotate/har"
+	"explainer/annotate/text"
 
 	"github.com/urfave/cli/v2"
 )
@@ -30,7 +31,7 @@ type view struct {
 	spool     spool
 	asItComes bool // event by event
 	endless   bool // the input may go on for long: tell what there is as it comes
-	text      *annotate.Text
+	text      *text.Text
 	overview  *event.Overview
 	name      string // of the file, for the title
 }
@@ -50,7 +51,7 @@ func newView(c *cli.Context, w io.Writer, s *selection, name string, endless boo
 	if width == 0 {
 		width, _ = strconv.Atoi(os.Getenv("COLUMNS")) // for those who export it
 	}
-	v := &view{w: w, selection: s, endless: endless, name: name, text: annotate.NewText(w)}
+	v := &view{w: w, selection: s, endless: endless, name: name, text: text.New(w)}
 	v.text.Width, v.text.Color = width, color
 	format := c.String("format")
 	switch {
@@ -77,13 +78,13 @@ func newView(c *cli.Context, w io.Writer, s *selection, name string, endless boo
 			l.render = event.NewJSON(to)
 			return l, v, nil
 		}
-		t := annotate.NewText(to)
+		t := text.New(to)
 		t.Width, t.Color, t.Messages, t.All = width, color, true, c.Bool("all") || s != nil
 		l.render = t
 		return l, v, nil
 	}
 	b := &blockView{view: v}
-	b.Blocks = annotate.NewBlocks(b.take)
+	b.Blocks = text.NewBlocks(b.take)
 	b.Width, b.Color, b.All, b.Name = width, color, c.Bool("all") || s != nil, name
 	if s != nil {
 		b.Steps = s.steps
@@ -113,7 +114,7 @@ func (v *view) opening() error {
 
 // blockView tells what the capture comes to, and then each session in a block.
 type blockView struct {
-	*annotate.Blocks
+	*text.Blocks
 	*view
 	blocks []kept
 }
@@ -135,18 +136,18 @@ func (b *blockView) Event(e *event.Event) error {
 }
 
 // take takes a block.
-func (b *blockView) take(session int, text []byte) error {
-	if b.selection != nil && (session == annotate.BlockBefore || session == annotate.BlockAfter) {
+func (b *blockView) take(session int, block []byte) error {
+	if b.selection != nil && (session == text.BlockBefore || session == text.BlockAfter) {
 		return nil // about the whole capture
 	}
 	if b.endless {
 		if !b.selection.choose(session) {
 			return nil
 		}
-		_, err := b.w.Write(text)
+		_, err := b.w.Write(block)
 		return err
 	}
-	at, err := b.spool.add(session, text)
+	at, err := b.spool.add(session, block)
 	b.blocks = append(b.blocks, kept{int64(session), at, session})
 	return err
 }
@@ -275,14 +276,14 @@ func (o *overviewView) Finish() error { return nil }
 
 // harView writes an HTTP Archive.
 type harView struct {
-	*annotate.HAR
+	*har.HAR
 	*view
 	entries []kept
 }
 
 func newHARView(v *view) *harView {
 	h := &harView{view: v}
-	h.HAR = annotate.NewHAR(func(session int, began time.Time, entry []byte) error {
+	h.HAR = har.New(func(session int, began time.Time, entry []byte) error {
 		at, err := h.spool.add(session, entry)
 		h.entries = append(h.entries, kept{began.UnixNano(), at, session})
 		return err

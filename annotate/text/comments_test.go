@@ -1,11 +1,12 @@
-package annotate
+package text
 
 import (
-	"explainer/annotate/event"
 	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"explainer/annotate/event"
 )
 
 // A comment has at most 1,500 bytes whatever is to be said, names every message

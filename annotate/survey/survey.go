@@ -1,4 +1,5 @@
-package annotate
+// Package survey sums up what a capture comes to, from the events of its story.
+package survey
 
 import (
 	"cmp"
@@ -12,7 +13,6 @@ import (
 )
 
 const (
-	maxLines       = 40
 	maxRefutations = 20
 	maxOddConns    = 12
 	maxHosts       = 12
@@ -56,31 +56,14 @@ type surveyed struct {
 // counts counts by name, and names that it has no room for together.
 type counts map[string]int
 
-const others = "others"
-
 func (c *counts) add(name string, n int) {
 	if *c == nil {
 		*c = make(counts)
 	}
 	if _, ok := (*c)[name]; !ok && len(*c) >= maxCounted {
-		name = others
+		name = event.Others
 	}
 	(*c)[name] += n
-}
-
-// sorted lists them, the most frequent first.
-func (c counts) sorted() []event.Count {
-	var out []event.Count
-	for name, n := range c {
-		out = append(out, event.Count{Name: name, N: n})
-	}
-	slices.SortFunc(out, func(a, b event.Count) int { return cmp.Or(b.N-a.N, strings.Compare(a.Name, b.Name)) })
-	return out
-}
-
-// SkippedCounts turns a reader's counts of packets that were passed over into an ordered list.
-func SkippedCounts(by map[string]int) []event.Count {
-	return counts(by).sorted()
 }
 
 // oddOf are sentences of single messages that belong into an overview, and what it says of them.
@@ -263,10 +246,10 @@ func (s *Survey) ended(e *event.Event, c *surveyed) {
 		line.Exchange = exchangeOf(t)
 		s.secured(e.Conn, t, line.Exchange)
 	}
-	if len(s.o.Lines) < maxLines {
+	if len(s.o.Lines) < event.MaxLines {
 		s.o.Lines = append(s.o.Lines, line)
 	}
-	if len(s.bad) < maxLines && (line.Failed != "" || line.Refuted > 0) {
+	if len(s.bad) < event.MaxLines && (line.Failed != "" || line.Refuted > 0) {
 		s.bad = append(s.bad, line)
 	}
 }
@@ -388,16 +371,16 @@ func (s *Survey) Overview(f event.File) *event.Event {
 	if !s.begin.IsZero() {
 		o.Begin, o.End = s.begin.Format(time.RFC3339Nano), s.end.Format(time.RFC3339Nano)
 	}
-	o.Protocols, o.Versions, o.Exchanges, o.Suites, o.ALPN = s.protocols.sorted(), s.versions.sorted(), s.exchanges.sorted(), s.suites.sorted(), s.alpn.sorted()
-	o.Chains = s.chains.sorted()
-	o.States, o.Alerts, o.WhyConns = s.states.sorted(), s.alerts.sorted(), s.whyConns.sorted()
+	o.Protocols, o.Versions, o.Exchanges, o.Suites, o.ALPN = event.Counts(s.protocols), event.Counts(s.versions), event.Counts(s.exchanges), event.Counts(s.suites), event.Counts(s.alpn)
+	o.Chains = event.Counts(s.chains)
+	o.States, o.Alerts, o.WhyConns = event.Counts(s.states), event.Counts(s.alerts), event.Counts(s.whyConns)
 	o.Refutations = slices.Clone(o.Refutations)
 	slices.SortStableFunc(o.Refutations, func(a, b event.Refutation) int { return a.Conn - b.Conn })
-	if o.Connections > maxLines {
+	if o.Connections > event.MaxLines {
 		o.Lines = s.bad
 	}
 	o.Lines = slices.Clone(o.Lines)
-	o.Hosts, o.Names = s.hosts.sorted(), len(s.hosts)
+	o.Hosts, o.Names = event.Counts(s.hosts), len(s.hosts)
 	if len(o.Hosts) > maxHosts {
 		o.Hosts = o.Hosts[:maxHosts]
 	}

@@ -1,4 +1,5 @@
-package annotate
+// Package har tells the requests of a story as an HTTP Archive.
+package har
 
 import (
 	"encoding/json"
@@ -29,8 +30,8 @@ type HAR struct {
 	overview *event.Overview
 }
 
-// NewHAR returns a renderer that hands its entries to out.
-func NewHAR(out func(session int, began time.Time, entry []byte) error) *HAR {
+// New returns a renderer that hands its entries to out.
+func New(out func(session int, began time.Time, entry []byte) error) *HAR {
 	return &HAR{Out: out, conns: map[int]*harConn{}, origins: map[int]string{}}
 }
 
@@ -210,7 +211,7 @@ func (h *HAR) web(e *event.Event, c *harConn, at time.Time) error {
 				return err
 			}
 		}
-		if fieldOf(head, "method") == "CONNECT" && e.HTTP.Scheme == "http" {
+		if event.FieldOf(head, "method") == "CONNECT" && e.HTTP.Scheme == "http" {
 			return nil // it asks the proxy for a way, and no server for anything
 		}
 		x = &harOpen{session: e.Session, asked: at, sent: at}
@@ -231,7 +232,7 @@ func (h *HAR) web(e *event.Event, c *harConn, at time.Time) error {
 		x.entry.Request.BodySize = e.HTTP.Length
 		x.entry.Request.PostData = &harPostData{MimeType: e.HTTP.Type, Params: []harPair{}}
 		if e.HTTP.Text {
-			x.entry.Request.PostData.Text = fieldOf(e.Fields, "begins")
+			x.entry.Request.PostData.Text = event.FieldOf(e.Fields, "begins")
 			if e.HTTP.Length > maxPreview || e.HTTP.Coding != "" {
 				x.entry.Request.PostData.Comment = "the beginning"
 			}
@@ -239,7 +240,7 @@ func (h *HAR) web(e *event.Event, c *harConn, at time.Time) error {
 			x.entry.Request.PostData.Comment = "masked, not text, or not read"
 		}
 	case "HTTP response":
-		status, _ := strconv.Atoi(fieldOf(head, "status"))
+		status, _ := strconv.Atoi(event.FieldOf(head, "status"))
 		if x == nil {
 			if status != 200 || e.HTTP.Scheme != "http" || c.tls {
 				h.unasked++
@@ -268,7 +269,7 @@ func (h *HAR) web(e *event.Event, c *harConn, at time.Time) error {
 			r.Content.Comment = "its size without the content coding (" + e.HTTP.Coding + ") is not known"
 		}
 		if e.HTTP.Text {
-			if text := fieldOf(e.Fields, "begins"); e.HTTP.Length <= maxPreview && e.HTTP.Coding == "" && e.HTTP.Whole {
+			if text := event.FieldOf(e.Fields, "begins"); e.HTTP.Length <= maxPreview && e.HTTP.Coding == "" && e.HTTP.Whole {
 				r.Content.Text = text
 			} else {
 				r.Content.Beginning = text
@@ -301,12 +302,12 @@ func (x *harOpen) seen(e *event.Event, at time.Time) {
 
 func (h *HAR) request(e *event.Event, c *harConn, head []event.Field) harRequest {
 	r := harRequest{
-		Method: fieldOf(head, "method"), HTTPVersion: fieldOf(head, "protocol"), Headers: pairs(e), HeadersSize: -1, BodySize: -1,
+		Method: event.FieldOf(head, "method"), HTTPVersion: event.FieldOf(head, "protocol"), Headers: pairs(e), HeadersSize: -1, BodySize: -1,
 		Cookies: []harCookie{}, QueryString: []harPair{},
 	}
-	target := fieldOf(head, "target")
+	target := event.FieldOf(head, "target")
 	if !strings.Contains(target, "://") {
-		authority := fieldOf(head, "authority")
+		authority := event.FieldOf(head, "authority")
 		if authority == "" {
 			authority = e.Host
 		}
@@ -345,7 +346,7 @@ func (h *HAR) request(e *event.Event, c *harConn, head []event.Field) harRequest
 
 func (h *HAR) response(e *event.Event, head []event.Field, status int) harResponse {
 	r := harResponse{
-		Status: status, HTTPVersion: fieldOf(head, "protocol"), Headers: pairs(e), HeadersSize: -1, BodySize: -1,
+		Status: status, HTTPVersion: event.FieldOf(head, "protocol"), Headers: pairs(e), HeadersSize: -1, BodySize: -1,
 		Cookies: []harCookie{}, Content: harContent{MimeType: "x-unknown"},
 	}
 	if !strings.HasPrefix(r.HTTPVersion, "HTTP/2") { // which sends none (RFC 9113 8.3.2)
@@ -402,15 +403,6 @@ func pairs(e *event.Event) []harPair {
 		out = append(out, harPair{f.Name, f.Value})
 	}
 	return out
-}
-
-func fieldOf(fields []event.Field, name string) string {
-	for _, f := range fields {
-		if f.Name == name {
-			return f.Value
-		}
-	}
-	return ""
 }
 
 // escapeURL encodes what no URL has (RFC 3986 2), so that every reader takes it.

@@ -1,4 +1,4 @@
-package annotate
+package text
 
 import (
 	"fmt"
@@ -10,24 +10,24 @@ import (
 
 // genealogy writes which connections take up which, each below the one that it takes up.
 func (t *Text) genealogy(e *event.Event) {
-	t.line("")
-	t.rule("Genealogy")
+	t.Line("")
+	t.Rule("Genealogy")
 	for _, s := range e.Says {
-		t.paragraph("", "  ", clean(s.Text), plain)
+		t.Paragraph("", "  ", Clean(s.Text), Plain)
 	}
 	for _, k := range e.Genealogy {
 		// A line of resumptions can be longer than any terminal is wide.
 		indent := strings.Repeat("  ", 2+min(k.Depth, 12))
-		t.paragraph("", indent, kinWords(k), plain)
+		t.Paragraph("", indent, kinWords(k), Plain)
 	}
-	t.line("")
+	t.Line("")
 }
 
 // kinWords is a connection of the genealogy in a line.
 func kinWords(k event.Kin) string {
 	text := fmt.Sprintf("connection %d", k.Conn)
 	if k.Depth == 0 && k.Host != "" {
-		text += ", " + clean(k.Host)
+		text += ", " + Clean(k.Host)
 	}
 	if k.How == "" {
 		return text

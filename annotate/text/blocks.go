@@ -1,4 +1,4 @@
-package annotate
+package text
 
 import (
 	"bytes"
@@ -75,7 +75,7 @@ type blockLine struct {
 // NewBlocks returns a renderer that hands its text to out.
 func NewBlocks(out func(session int, text []byte) error) *Blocks {
 	b := &Blocks{Out: out, open: map[int]*block{}, of: map[int]int{}}
-	b.text = NewText(&b.buf)
+	b.text = New(&b.buf)
 	return b
 }
 
@@ -213,7 +213,7 @@ func (s *block) add(l blockLine) {
 		}
 		old := s.tail[s.at].name
 		if _, ok := s.folded[old]; !ok && len(s.folded) >= 64 {
-			old = others
+			old = event.Others
 		}
 		s.folded[old]++
 		s.tail[s.at] = l
@@ -235,19 +235,19 @@ func (b *Blocks) line(e *event.Event, legs bool, since string) {
 		fmt.Fprintf(&head, "%-7s ", e.Leg)
 	}
 	head.WriteString(arrow(e) + " ")
-	name := pad(clean(e.Name), 19) + " "
+	name := pad(Clean(e.Name), 19) + " "
 	sentence := len(e.Says) > 0 && e.Brief == e.Says[0].Text
 	if e.Kind == event.KindStep || e.Kind == event.KindFact && sentence {
 		name = ""
 	}
-	style := plain
+	style := Plain
 	switch e.Kind {
 	case event.KindFact, event.KindConnection, event.KindClosed, event.KindFile:
-		style = dim
+		style = Dim
 	case event.KindMessage:
-		style = bold
+		style = Bold
 	}
-	detail := clean(e.Brief)
+	detail := Clean(e.Brief)
 	if e.Kind == event.KindConnection {
 		detail = "" // stands above
 	}
@@ -262,7 +262,7 @@ func (b *Blocks) line(e *event.Event, legs bool, since string) {
 	default:
 		detail = strings.TrimSpace("[steps " + strings.Join(steps, ", ") + "] " + detail)
 	}
-	lead := t.paint(dim, head.String()) + t.paint(style, name)
+	lead := t.Paint(Dim, head.String()) + t.Paint(style, name)
 	if e.HTTP != nil {
 		stream := streamOf(e)
 		// Of requests there are many, with long addresses: each stays on its line.
@@ -278,14 +278,14 @@ func (b *Blocks) line(e *event.Event, legs bool, since string) {
 		if room <= 0 {
 			room = 120
 		}
-		if text := strings.TrimSpace(detail + " " + clean(e.Says[0].Text)); runewidth.StringWidth(head.String()+name+text) <= room {
+		if text := strings.TrimSpace(detail + " " + Clean(e.Says[0].Text)); runewidth.StringWidth(head.String()+name+text) <= room {
 			detail = text
 		}
 	}
-	t.paragraphStyled(lead, runewidth.StringWidth(head.String()+name), detail, plain, nil)
+	t.paragraphStyled(lead, runewidth.StringWidth(head.String()+name), detail, Plain, nil)
 	for _, p := range e.Proofs {
 		if p.State == event.Refuted {
-			t.paragraph("    ", "", "REFUTED: it does not hold that "+words.Lower(strings.TrimSuffix(clean(p.Claim), "."))+": "+strings.TrimSuffix(clean(p.Reason), ".")+".", alarm)
+			t.Paragraph("    ", "", "REFUTED: it does not hold that "+words.Lower(strings.TrimSuffix(Clean(p.Claim), "."))+": "+strings.TrimSuffix(Clean(p.Reason), ".")+".", alarm)
 		}
 	}
 }
@@ -345,9 +345,9 @@ func (b *Blocks) end(n int, s *block) error {
 		}
 	}
 	if len(also) > 0 && b.Steps == nil {
-		t.paragraph("  ", "", "also proven: "+strings.Join(also, ", "), plain)
+		t.Paragraph("  ", "", "also proven: "+strings.Join(also, ", "), Plain)
 	}
-	t.line("")
+	t.Line("")
 	return b.flush(n)
 }
 
@@ -359,13 +359,13 @@ func (b *Blocks) title(n int, s *block) {
 		title = fmt.Sprintf("Session %d", n)
 	}
 	if s.host != "" {
-		title += ": " + clean(s.host)
+		title += ": " + Clean(s.host)
 	}
-	t.rule(title)
+	t.Rule(title)
 	if len(s.summaries) == 0 {
 		for _, e := range s.ends {
-			t.paragraph("", "  ", clean(e.Tally.Title), plain)
-			t.paragraph("", "  ", fmt.Sprintf("%sconnection %d, %s to %s", legName(e.Leg), e.Conn, clean(e.Tally.Client), clean(e.Tally.Server)), dim)
+			t.Paragraph("", "  ", Clean(e.Tally.Title), Plain)
+			t.Paragraph("", "  ", fmt.Sprintf("%sconnection %d, %s to %s", legName(e.Leg), e.Conn, Clean(e.Tally.Client), Clean(e.Tally.Server)), Dim)
 		}
 	}
 	for _, e := range s.summaries {
@@ -390,7 +390,7 @@ func (b *Blocks) title(n int, s *block) {
 		}
 	}
 	if when != "" {
-		t.paragraph("", "  ", when, dim)
+		t.Paragraph("", "  ", when, Dim)
 	}
 }
 
@@ -398,7 +398,7 @@ func (b *Blocks) title(n int, s *block) {
 func whyWords(why []event.Why) string {
 	var parts []string
 	for _, w := range why {
-		parts = append(parts, words.Plural(int(w.Records), "record")+" sealed, "+clean(w.Words))
+		parts = append(parts, words.Plural(int(w.Records), "record")+" sealed, "+Clean(w.Words))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -408,7 +408,7 @@ func whyWords(why []event.Why) string {
 func (b *Blocks) lines(s *block) {
 	w := b.text.w
 	if len(s.lines) > 0 {
-		b.text.line("")
+		b.text.Line("")
 	}
 	tail := append(slices.Clone(s.tail[s.at:]), s.tail[:s.at]...)
 	if len(s.folded) == 0 {
@@ -428,14 +428,14 @@ func (b *Blocks) lines(s *block) {
 	if len(s.folded) > 0 {
 		n := 0
 		var by []string
-		for _, c := range counts(s.folded).sorted() {
+		for _, c := range event.Counts(s.folded) {
 			n += c.N
-			by = append(by, fmt.Sprintf("%d %s", c.N, clean(c.Name)))
+			by = append(by, fmt.Sprintf("%d %s", c.N, Clean(c.Name)))
 		}
 		if len(by) > 8 {
 			by = append(by[:8], "...")
 		}
-		b.text.paragraph("  ", "", fmt.Sprintf("... %s more (%s); --messages tells each ...", words.Plural(n, "message"), strings.Join(by, ", ")), dim)
+		b.text.Paragraph("  ", "", fmt.Sprintf("... %s more (%s); --messages tells each ...", words.Plural(n, "message"), strings.Join(by, ", ")), Dim)
 	}
 	for _, l := range tail {
 		w.Write(l.text)
@@ -445,7 +445,7 @@ func (b *Blocks) lines(s *block) {
 // steps writes the eight steps of a session.
 func (b *Blocks) steps(s *event.Summary) {
 	t := b.text
-	t.line("")
+	t.Line("")
 	for i := 0; i < len(event.Steps); i++ {
 		rows := rowsOf(s, i)
 		if b.Steps != nil && !b.Steps[event.Steps[i]] {
@@ -466,9 +466,9 @@ func (b *Blocks) steps(s *event.Summary) {
 			continue
 		case len(rows) == 1:
 			b.stepTitle(name, title, rows[0].Verdict)
-			t.paragraph("", "      ", rowText(rows[0]), plain)
+			t.Paragraph("", "      ", rowText(rows[0]), Plain)
 			if h := rows[0].Hidden; h != nil { // each connection is told alone then
-				t.paragraph("", "      ", clean(h.Text), dim)
+				t.Paragraph("", "      ", Clean(h.Text), Dim)
 			}
 		case alike(rows):
 			if !s.Tunnel {
@@ -477,13 +477,13 @@ func (b *Blocks) steps(s *event.Summary) {
 			b.stepTitle(name, title, rows[0].Verdict)
 			r := rows[0]
 			r.Packets = nil
-			t.paragraph("", "      ", rowText(r), plain)
+			t.Paragraph("", "      ", rowText(r), Plain)
 		default:
 			b.stepTitle(name, title, "")
 			for j, r := range rows {
 				lead := "      " + s.Legs[j].Leg + ", "
 				verdict := words.OfID(string(r.Verdict)) + ": "
-				t.paragraphAt(6, t.paint(dim, lead)+t.paint(verdictStyles[r.Verdict], verdict), runewidth.StringWidth(lead+verdict), rowText(r), plain)
+				t.paragraphAt(6, t.Paint(Dim, lead)+t.Paint(verdictStyles[r.Verdict], verdict), runewidth.StringWidth(lead+verdict), rowText(r), Plain)
 			}
 		}
 	}
@@ -508,6 +508,6 @@ func (b *Blocks) stepTitle(name, title string, v event.Verdict) {
 	if title != "" {
 		colon = ": "
 	}
-	lead := "  " + t.paint(bold, name) + t.paint(verdictStyles[v], verdict) + colon
-	t.paragraphAt(6, lead, runewidth.StringWidth("  "+name+verdict+colon), title, bold)
+	lead := "  " + t.Paint(Bold, name) + t.Paint(verdictStyles[v], verdict) + colon
+	t.paragraphAt(6, lead, runewidth.StringWidth("  "+name+verdict+colon), title, Bold)
 }

@@ -1,10 +1,11 @@
-package annotate
+package text
 
 import (
 	"bytes"
-	"explainer/annotate/event"
 	"strings"
 	"testing"
+
+	"explainer/annotate/event"
 )
 
 // TestTextOfAFailure: a session that stopped early is summed up with its notes,
@@ -22,7 +23,7 @@ func TestTextOfAFailure(t *testing.T) {
 		leg.Rows = append(leg.Rows, row)
 	}
 	var out bytes.Buffer
-	text := NewText(&out)
+	text := New(&out)
 	if err := text.Event(&event.Event{Kind: event.KindSummary, Session: 1, Says: []event.Sentence{{Text: "A note."}}, Summary: &event.Summary{Flow: "a handshake", Legs: []event.Leg{leg}}}); err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +81,7 @@ func TestWrap(t *testing.T) {
 // TestTextFromTheWire: no text of others moves a cursor, or passes for a mark of ours.
 func TestTextFromTheWire(t *testing.T) {
 	var out bytes.Buffer
-	text := NewText(&out)
+	text := New(&out)
 	hostile := "a\x1b[2Jb\r\n\u202e\u2028c [proven: x] [steps 2, 3: as told] \xff"
 	if err := text.Event(&event.Event{Kind: event.KindMessage, Name: hostile, Brief: hostile, Host: hostile, Fields: []event.Field{{Name: hostile, Value: hostile, Note: hostile}}}); err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package annotate
+package text
 
 import (
 	"fmt"
@@ -22,38 +22,38 @@ func (t *Text) Overview(o *event.Overview, name string) error {
 func (t *Text) overview(o *event.Overview, name string) {
 	title := "Overview"
 	if name != "" {
-		title += " of " + clean(name)
+		title += " of " + Clean(name)
 		if t.Width > 0 && o.File.Files > 1 && runewidth.StringWidth(title) > t.Width-6 {
 			title = fmt.Sprintf("Overview of %d captures", o.File.Files)
 		}
 	}
-	t.rule(title)
-	t.paragraph("", "  ", headline(o), plain)
+	t.Rule(title)
+	t.Paragraph("", "  ", headline(o), Plain)
 	for _, r := range o.Refutations {
-		t.paragraph("  ", "", fmt.Sprintf("REFUTED in connection %d: it does not hold that %s: %s.", r.Conn, words.Lower(strings.TrimSuffix(clean(r.Claim), ".")), strings.TrimSuffix(clean(r.Reason), ".")), alarm)
+		t.Paragraph("  ", "", fmt.Sprintf("REFUTED in connection %d: it does not hold that %s: %s.", r.Conn, words.Lower(strings.TrimSuffix(Clean(r.Claim), ".")), strings.TrimSuffix(Clean(r.Reason), ".")), alarm)
 	}
 	if n := o.Refuted - len(o.Refutations); n > 0 {
-		t.paragraph("  ", "", fmt.Sprintf("REFUTED: %d more", n), alarm)
+		t.Paragraph("  ", "", fmt.Sprintf("REFUTED: %d more", n), alarm)
 	}
 	several := o.Connections > 1 || t.Alone && o.Connections > 0
 	if several {
 		t.totals(o)
 	}
 	if len(o.Odd) > 0 {
-		t.line("")
-		t.line("  " + t.paint(bold, "Look at"))
+		t.Line("")
+		t.Line("  " + t.Paint(Bold, "Look at"))
 		for _, odd := range o.Odd {
-			text := clean(odd.Says.Text)
+			text := Clean(odd.Says.Text)
 			if o.Connections > 1 && len(odd.Conns) > 0 {
 				text = strings.TrimSuffix(text, ".") + ": " + words.ConnsWords(odd.Conns, odd.N) + "."
 			}
-			t.paragraph("    - ", "", text, plain)
+			t.Paragraph("    - ", "", text, Plain)
 		}
 	}
 	if several {
 		t.lines(o)
 	}
-	t.line("")
+	t.Line("")
 }
 
 // headline says how much the capture is.
@@ -116,26 +116,26 @@ func skippedWords(reason string) string {
 	}[reason]; ok {
 		return w
 	}
-	return words.OfID(clean(reason))
+	return words.OfID(Clean(reason))
 }
 
 // totals writes the counts, each kind in a line.
 func (t *Text) totals(o *event.Overview) {
-	t.line("")
+	t.Line("")
 	row := func(name, text string) {
 		const width = 16
-		lead := "  " + t.paint(bold, pad(name, width-2))
+		lead := "  " + t.Paint(Bold, pad(name, width-2))
 		for _, line := range wrapList(text, t.Width-width) {
-			t.line(lead + line)
+			t.Line(lead + line)
 			lead = strings.Repeat(" ", width)
 		}
 	}
 	row("speak", listCounts(o.Protocols, words.ProtocolWords, 0))
-	row("versions", listCounts(o.Versions, clean, 0))
-	row("key exchange", listCounts(o.Exchanges, clean, 12))
-	row("suites", listCounts(o.Suites, clean, 12))
-	row("inside", listCounts(o.ALPN, clean, 8))
-	hosts := listCounts(o.Hosts, clean, 0)
+	row("versions", listCounts(o.Versions, Clean, 0))
+	row("key exchange", listCounts(o.Exchanges, Clean, 12))
+	row("suites", listCounts(o.Suites, Clean, 12))
+	row("inside", listCounts(o.ALPN, Clean, 8))
+	hosts := listCounts(o.Hosts, Clean, 0)
 	if n := o.Names - len(o.Hosts); n > 0 {
 		hosts += ", and " + words.Plural(n, "more name")
 	}
@@ -162,8 +162,8 @@ func (t *Text) totals(o *event.Overview) {
 	if o.GivenUp > 0 {
 		row("given up", words.Plural(o.GivenUp, "connection")+", by the client before the server had answered")
 	}
-	row("alerts", listCounts(o.Alerts, clean, 12))
-	row("proofs", listCounts(slices.DeleteFunc([]event.Count{{Name: "REFUTED", N: o.Refuted}, {Name: "proven", N: o.Proven}, {Name: "not checkable", N: o.Unchecked}}, func(c event.Count) bool { return c.N == 0 }), clean, 0))
+	row("alerts", listCounts(o.Alerts, Clean, 12))
+	row("proofs", listCounts(slices.DeleteFunc([]event.Count{{Name: "REFUTED", N: o.Refuted}, {Name: "proven", N: o.Proven}, {Name: "not checkable", N: o.Unchecked}}, func(c event.Count) bool { return c.N == 0 }), Clean, 0))
 }
 
 // wrapList breaks a list behind its commas, and what is longer than a line between words.
@@ -192,7 +192,7 @@ func wrapList(text string, width int) []string {
 func sealedFor(o *event.Overview) string {
 	var why []string
 	for i, w := range o.Why {
-		why = append(why, fmt.Sprintf("%s (%s)", clean(w.Words), words.Plural(o.WhyConns[i].N, "connection")))
+		why = append(why, fmt.Sprintf("%s (%s)", Clean(w.Words), words.Plural(o.WhyConns[i].N, "connection")))
 	}
 	return strings.Join(why, ", ")
 }
@@ -216,16 +216,16 @@ func listCounts(cs []event.Count, name func(string) string, most int) string {
 
 // lines writes the table of the connections.
 func (t *Text) lines(o *event.Overview) {
-	t.line("")
-	if o.Connections > maxLines {
+	t.Line("")
+	if o.Connections > event.MaxLines {
 		text := "--connection, --host, --verdict and --only-failed choose among the connections."
 		if len(o.Lines) > 0 {
 			text += " Those that failed:"
-			if len(o.Lines) == maxLines {
+			if len(o.Lines) == event.MaxLines {
 				text = strings.Replace(text, "Those", "The first of those", 1)
 			}
 		}
-		t.paragraph("", "  ", text, dim)
+		t.Paragraph("", "  ", text, Dim)
 	}
 	var rows [][4]string
 	var width [3]int
@@ -242,14 +242,14 @@ func (t *Text) lines(o *event.Overview) {
 	}
 	for i, r := range rows {
 		l := o.Lines[i]
-		style := plain
+		style := Plain
 		switch {
 		case l.Refuted > 0:
 			style = alarm
 		case l.Failed != "":
-			style = red
+			style = Red
 		case l.State == event.StateOpened:
-			style = green
+			style = Green
 		}
 		// In columns, as far as they fit beside one another.
 		lead := "  " + strings.Repeat(" ", width[0]-len(r[0])) + r[0] + "  "
@@ -274,9 +274,9 @@ func joinWith(sep string, parts ...string) string {
 
 // lineTo is to whom the connection leads.
 func lineTo(l event.Line) string {
-	to := clean(l.Server)
+	to := Clean(l.Server)
 	if l.Host != "" {
-		to = clean(l.Host)
+		to = Clean(l.Host)
 		if i := strings.LastIndexByte(l.Server, ':'); i >= 0 && l.Server[i:] != ":443" && l.Leg == "" {
 			to += l.Server[i:]
 		}
@@ -324,7 +324,7 @@ func lineOutcome(l event.Line) string {
 	if l.Failed != "" {
 		text := "failed at step " + string(l.Failed)
 		if l.Cause != "" {
-			text += ": " + clean(l.Cause)
+			text += ": " + Clean(l.Cause)
 		}
 		parts = append(parts, text)
 	}

@@ -1,4 +1,7 @@
-package annotate
+// Package text writes events for people: line by line as they come, in blocks of
+// connections, as the comments of packets, and the overview of a capture. It knows
+// events alone.
+package text
 
 import (
 	"bufio"
@@ -54,8 +57,8 @@ func (c *chatter) add(host string) {
 	c.hosts[host] = true
 }
 
-// NewText returns a renderer that writes to w.
-func NewText(w io.Writer) *Text {
+// New returns a renderer that writes to w.
+func New(w io.Writer) *Text {
 	return &Text{w: bufio.NewWriterSize(w, 16<<10), sessions: map[int]*textSession{}, of: map[int]int{}}
 }
 
@@ -121,7 +124,7 @@ func (t *Text) Finish() error {
 			more = fmt.Sprintf(" and %d more", len(hosts)-4)
 			hosts = hosts[:4]
 		}
-		t.paragraph("", "", fmt.Sprintf("%s of the browser's own (%s%s) left out; --all shows them.", words.Plural(t.left.sessions, "connection"), strings.Join(hosts, ", "), more), dim)
+		t.Paragraph("", "", fmt.Sprintf("%s of the browser's own (%s%s) left out; --all shows them.", words.Plural(t.left.sessions, "connection"), strings.Join(hosts, ", "), more), Dim)
 	}
 	return t.w.Flush()
 }
@@ -165,24 +168,25 @@ func (t *Text) release(s *textSession) {
 	s.held = nil
 }
 
-// The colours, as ANSI SGR parameters.
-type style string
+// A Style is a colour, as ANSI SGR parameters.
+type Style string
 
 const (
-	plain  style = ""
-	bold   style = "1"
-	dim    style = "2"
-	red    style = "31"
-	green  style = "32"
-	yellow style = "33"
-	blue   style = "34"
-	purple style = "35"
-	cyan   style = "36"
-	alarm  style = "1;37;41"
+	Plain  Style = ""
+	Bold   Style = "1"
+	Dim    Style = "2"
+	Red    Style = "31"
+	Green  Style = "32"
+	Yellow Style = "33"
+	blue   Style = "34"
+	purple Style = "35"
+	cyan   Style = "36"
+	alarm  Style = "1;37;41"
 )
 
-func (t *Text) paint(s style, text string) string {
-	if !t.Color || s == plain || strings.TrimSpace(text) == "" {
+// Paint colours text, where colours are asked for.
+func (t *Text) Paint(s Style, text string) string {
+	if !t.Color || s == Plain || strings.TrimSpace(text) == "" {
 		return text
 	}
 	// Spaces at the end stay outside, where the end of a line drops them.
@@ -190,9 +194,9 @@ func (t *Text) paint(s style, text string) string {
 	return "\x1b[" + string(s) + "m" + words + "\x1b[0m" + text[len(words):]
 }
 
-var verdictStyles = map[event.Verdict]style{
-	event.AsTold: green, event.Differently: yellow, event.Unseen: cyan, event.Inherited: blue,
-	event.Absent: purple, event.Failed: red, event.NotReached: dim, event.Unknown: dim,
+var verdictStyles = map[event.Verdict]Style{
+	event.AsTold: Green, event.Differently: Yellow, event.Unseen: cyan, event.Inherited: blue,
+	event.Absent: purple, event.Failed: Red, event.NotReached: Dim, event.Unknown: Dim,
 }
 
 // event writes the line of an event and what stands below it.
@@ -216,20 +220,20 @@ func (t *Text) event(e *event.Event) {
 		fmt.Fprintf(&head, "%3s %9s ", "-", "")
 	}
 	fmt.Fprintf(&head, "%-7s %s ", e.Leg, arrow(e))
-	name := pad(clean(e.Name), 20) + " "
+	name := pad(Clean(e.Name), 20) + " "
 	// A fact that is a whole sentence needs no name before it.
 	sentence := len(e.Says) > 0 && e.Brief == e.Says[0].Text
 	if e.Kind == event.KindStep || e.Kind == event.KindFact && sentence {
 		name = ""
 	}
-	style := plain
+	style := Plain
 	switch e.Kind {
 	case event.KindFact, event.KindConnection, event.KindClosed, event.KindFile:
-		style = dim
+		style = Dim
 	case event.KindMessage:
-		style = bold
+		style = Bold
 	}
-	detail := clean(e.Brief) + streamOf(e)
+	detail := Clean(e.Brief) + streamOf(e)
 	if e.Kind == event.KindStep && len(e.Steps) == 1 && detail == "" {
 		detail = words.TitleOf(e.Steps[0].Step)
 	}
@@ -241,36 +245,36 @@ func (t *Text) event(e *event.Event) {
 			detail += " [proven: " + words.OfID(p.ID) + "]"
 		}
 	}
-	t.paragraphStyled(t.paint(dim, head.String())+t.paint(style, name), runewidth.StringWidth(head.String()+name), detail, plain, e.Steps)
+	t.paragraphStyled(t.Paint(Dim, head.String())+t.Paint(style, name), runewidth.StringWidth(head.String()+name), detail, Plain, e.Steps)
 	wrong := refuted(e)
 	for _, p := range e.Proofs {
 		if p.State == event.Refuted {
-			t.paragraph("", "    ", "REFUTED: "+clean(p.Claim)+". "+clean(p.Reason), alarm)
+			t.Paragraph("", "    ", "REFUTED: "+Clean(p.Claim)+". "+Clean(p.Reason), alarm)
 		}
 	}
 	switch {
 	case t.Messages:
 		for i, s := range e.Says {
 			if i > 0 || !sentence {
-				t.paragraph("", "      ", t.sentence(s), plain)
+				t.Paragraph("", "      ", t.sentence(s), Plain)
 			}
 		}
 		for _, f := range e.Fields {
-			text := clean(f.Name) + ": " + brief(clean(f.Value))
+			text := Clean(f.Name) + ": " + brief(Clean(f.Value))
 			if f.Note != "" {
-				text += "  (" + clean(f.Note) + ")"
+				text += "  (" + Clean(f.Note) + ")"
 			}
-			t.paragraph("", "        ", text, dim)
+			t.Paragraph("", "        ", text, Dim)
 		}
 		for _, c := range e.Checks {
-			style := dim
+			style := Dim
 			switch c.Outcome {
 			case "failed":
 				style = alarm
 			case "warned":
-				style = yellow
+				style = Yellow
 			}
-			t.paragraph("", "        ", words.OfID(c.Outcome)+": "+words.OfID(c.ID)+": "+t.sentence(c.Says), style)
+			t.Paragraph("", "        ", words.OfID(c.Outcome)+": "+words.OfID(c.ID)+": "+t.sentence(c.Says), style)
 		}
 		for _, p := range e.Proofs {
 			t.proof(p)
@@ -278,14 +282,14 @@ func (t *Text) event(e *event.Event) {
 		t.bytes(e)
 	case e.Brief == "" || wrong:
 		for _, s := range e.Says {
-			t.paragraph("", "      ", clean(s.Text), plain)
+			t.Paragraph("", "      ", Clean(s.Text), Plain)
 		}
 	}
 }
 
 // streamOf names the stream of a piece of HTTP/2.
 func streamOf(e *event.Event) string {
-	if e.HTTP == nil || fieldOf(e.Fields, "stream") == "" {
+	if e.HTTP == nil || event.FieldOf(e.Fields, "stream") == "" {
 		return ""
 	}
 	return fmt.Sprintf(" (stream %d)", e.HTTP.Exchange)
@@ -305,33 +309,33 @@ func brief(s string) string {
 }
 
 func (t *Text) proof(p event.Proof) {
-	style := green
+	style := Green
 	switch p.State {
 	case event.Refuted:
 		style = alarm
 	case event.NotCheckable:
-		style = dim
+		style = Dim
 	}
-	text := words.OfID(string(p.State)) + ": " + clean(p.Claim)
+	text := words.OfID(string(p.State)) + ": " + Clean(p.Claim)
 	if p.Reason != "" {
-		text += " (" + clean(p.Reason) + ")"
+		text += " (" + Clean(p.Reason) + ")"
 	}
 	if p.How != "" {
-		text += " — " + clean(p.How)
+		text += " — " + Clean(p.How)
 	}
 	if len(p.Refs) > 0 {
-		text += " [" + clean(strings.Join(p.Refs, "; ")) + "]"
+		text += " [" + Clean(strings.Join(p.Refs, "; ")) + "]"
 	}
-	t.paragraph("", "        ", text, style)
+	t.Paragraph("", "        ", text, style)
 	for _, f := range p.Inputs {
-		t.paragraph("", "          ", clean(f.Name)+" = "+clean(f.Value), dim)
+		t.Paragraph("", "          ", Clean(f.Name)+" = "+Clean(f.Value), Dim)
 	}
 }
 
 func (t *Text) sentence(s event.Sentence) string {
-	text := clean(s.Text)
+	text := Clean(s.Text)
 	if len(s.Refs) > 0 {
-		text += " [" + clean(strings.Join(s.Refs, "; ")) + "]"
+		text += " [" + Clean(strings.Join(s.Refs, "; ")) + "]"
 	}
 	return text
 }
@@ -339,26 +343,26 @@ func (t *Text) sentence(s event.Sentence) string {
 // summary writes the eight steps of a session, its legs below one another in each step.
 func (t *Text) summary(e *event.Event) {
 	s := e.Summary
-	title := clean(e.Name)
+	title := Clean(e.Name)
 	if e.Session != 0 {
 		title = fmt.Sprintf("Session %d", e.Session)
 		if e.Host != "" {
-			title += ": " + clean(e.Host)
+			title += ": " + Clean(e.Host)
 		}
 	}
-	t.line("")
-	t.rule(title)
+	t.Line("")
+	t.Rule(title)
 	t.about(e)
 	for i := 0; i < len(event.Steps); i++ {
 		rows := rowsOf(s, i)
-		t.line("")
+		t.Line("")
 		// What was not reached is one story for all the steps that are left.
 		last := sameUntil(s, i)
 		if last > i {
-			t.paragraph("", "  ", stepRange(i, last), bold)
+			t.Paragraph("", "  ", stepRange(i, last), Bold)
 			i = last
 		} else {
-			t.paragraph("", "  ", fmt.Sprintf("step %s: %s", event.Steps[i], words.TitleOf(event.Steps[i])), bold)
+			t.Paragraph("", "  ", fmt.Sprintf("step %s: %s", event.Steps[i], words.TitleOf(event.Steps[i])), Bold)
 		}
 		if alike(rows) {
 			both := rows[0]
@@ -379,23 +383,23 @@ func (t *Text) summary(e *event.Event) {
 			t.secrets(l)
 		}
 	}
-	t.line("")
-	t.rule("")
-	t.line("")
+	t.Line("")
+	t.Rule("")
+	t.Line("")
 }
 
 // about writes what kind of session it was, its connections and what there is to say of them.
 func (t *Text) about(e *event.Event) {
 	s := e.Summary
 	if s.Flow != "" {
-		t.paragraph("", "  ", clean(s.Flow), plain)
+		t.Paragraph("", "  ", Clean(s.Flow), Plain)
 	}
 	for _, l := range s.Legs {
-		text := fmt.Sprintf("connection %d, %s to %s", l.Conn, clean(l.From), clean(l.To))
+		text := fmt.Sprintf("connection %d, %s to %s", l.Conn, Clean(l.From), Clean(l.To))
 		if !strings.Contains(s.Flow, l.Title) {
-			text += ": " + clean(l.Title)
+			text += ": " + Clean(l.Title)
 		}
-		t.paragraph("", "  ", legName(l.Leg)+text, dim)
+		t.Paragraph("", "  ", legName(l.Leg)+text, Dim)
 		if s.Tunnel && l.Leg == "origin" {
 			continue // they are those of the other leg
 		}
@@ -405,22 +409,22 @@ func (t *Text) about(e *event.Event) {
 			if isFingerprint(f) && !t.Messages {
 				continue
 			}
-			name := clean(f.Name)
+			name := Clean(f.Name)
 			if strings.Contains(name, " ") {
 				name += ":"
 			}
 			if f.Name == "certificate" && len(facts) > 0 {
-				t.paragraph("", "    ", strings.Join(facts, ", "), dim)
+				t.Paragraph("", "    ", strings.Join(facts, ", "), Dim)
 				facts = nil
 			}
-			facts = append(facts, name+" "+clean(f.Value))
+			facts = append(facts, name+" "+Clean(f.Value))
 		}
 		if len(facts) > 0 {
-			t.paragraph("", "    ", strings.Join(facts, ", "), dim)
+			t.Paragraph("", "    ", strings.Join(facts, ", "), Dim)
 		}
 	}
 	for _, note := range e.Says {
-		t.paragraph("", "  ", clean(note.Text), plain)
+		t.Paragraph("", "  ", Clean(note.Text), Plain)
 	}
 }
 
@@ -476,15 +480,15 @@ func (t *Text) row(leg string, r event.Row) {
 	}
 	verdict := words.OfID(string(r.Verdict))
 	width := runewidth.StringWidth(lead) + 14
-	t.paragraphStyled(t.paint(dim, lead)+t.paint(verdictStyles[r.Verdict], pad(verdict, 13))+" ", width, rowText(r), plain, nil)
+	t.paragraphStyled(t.Paint(Dim, lead)+t.Paint(verdictStyles[r.Verdict], pad(verdict, 13))+" ", width, rowText(r), Plain, nil)
 	if r.Hidden != nil {
-		t.paragraph("", strings.Repeat(" ", width), clean(r.Hidden.Text), dim)
+		t.Paragraph("", strings.Repeat(" ", width), Clean(r.Hidden.Text), Dim)
 	}
 }
 
 // rowText is what a row says, with its proofs and where it stands.
 func rowText(r event.Row) string {
-	text := clean(r.Says.Text)
+	text := Clean(r.Says.Text)
 	for _, p := range r.Proofs {
 		mark := "[" + words.OfID(string(p.State)) + ": " + words.OfID(p.ID) + "]"
 		if p.State == event.Refuted {
@@ -562,7 +566,8 @@ func stepMarks(marks []event.StepMark) string {
 	return strings.Join(out, " ")
 }
 
-func (t *Text) rule(title string) {
+// Rule writes a line across the page, with a title in it.
+func (t *Text) Rule(title string) {
 	width := t.Width
 	if width <= 0 || width > 100 {
 		width = 100
@@ -574,22 +579,23 @@ func (t *Text) rule(title string) {
 	if n := width - runewidth.StringWidth(line); n > 0 {
 		line += strings.Repeat("=", n)
 	}
-	t.line(t.paint(bold, line))
+	t.Line(t.Paint(Bold, line))
 }
 
-func (t *Text) line(s string) {
+// Line writes a line as it is.
+func (t *Text) Line(s string) {
 	t.w.WriteString(s)
 	t.w.WriteByte('\n')
 }
 
-// paragraph writes text after first, and wraps it with rest before each further line.
-func (t *Text) paragraph(first, indent, text string, s style) {
+// Paragraph writes text after first, and wraps it with rest before each further line.
+func (t *Text) Paragraph(first, indent, text string, s Style) {
 	t.paragraphStyled(first+indent, runewidth.StringWidth(first+indent), text, s, nil)
 }
 
 // paragraphStyled writes text after lead, which is width columns wide, and
 // wraps it below itself. marks colours the bracketed verdicts at its beginning.
-func (t *Text) paragraphStyled(lead string, width int, text string, s style, marks []event.StepMark) {
+func (t *Text) paragraphStyled(lead string, width int, text string, s Style, marks []event.StepMark) {
 	room := t.Width - width
 	lines := []string{text}
 	switch {
@@ -597,7 +603,7 @@ func (t *Text) paragraphStyled(lead string, width int, text string, s style, mar
 		lines = Wrap(text, room)
 	case t.Width > 0 && runewidth.StringWidth(text) > room:
 		// No room beside the lead: below it, then.
-		t.line(strings.TrimRight(lead, " "))
+		t.Line(strings.TrimRight(lead, " "))
 		width = 6
 		lead = strings.Repeat(" ", width)
 		lines = Wrap(text, max(t.Width-width, 20))
@@ -606,14 +612,14 @@ func (t *Text) paragraphStyled(lead string, width int, text string, s style, mar
 		if i > 0 {
 			lead = strings.Repeat(" ", width)
 		}
-		l = t.paint(s, l)
+		l = t.Paint(s, l)
 		if t.Color && i == 0 {
 			for _, m := range marks {
 				word := words.OfID(string(m.Verdict)) + "]"
-				l = strings.Replace(l, ": "+word, ": "+t.paint(verdictStyles[m.Verdict], words.OfID(string(m.Verdict)))+"]", 1)
+				l = strings.Replace(l, ": "+word, ": "+t.Paint(verdictStyles[m.Verdict], words.OfID(string(m.Verdict)))+"]", 1)
 			}
 		}
-		t.line(strings.TrimRight(lead+l, " "))
+		t.Line(strings.TrimRight(lead+l, " "))
 	}
 }
 
@@ -663,8 +669,8 @@ func pad(s string, width int) string {
 	return s
 }
 
-// clean makes text from the wire harmless on a terminal, and what it says no mark of ours.
-func clean(s string) string {
+// Clean makes text from the wire harmless on a terminal, and what it says no mark of ours.
+func Clean(s string) string {
 	if strings.IndexByte(s, '[') >= 0 {
 		s = marks.Replace(s)
 	}
@@ -676,7 +682,7 @@ var marks = strings.NewReplacer("[proven", `\[proven`, "[step", `\[step`, "[REFU
 
 // paragraphAt writes text behind lead, which is width columns wide, and its
 // further lines indented by indent.
-func (t *Text) paragraphAt(indent int, lead string, width int, text string, s style) {
+func (t *Text) paragraphAt(indent int, lead string, width int, text string, s Style) {
 	lines := []string{text}
 	if t.Width > 0 {
 		// The first line is shorter by what stands before it.
@@ -684,8 +690,12 @@ func (t *Text) paragraphAt(indent int, lead string, width int, text string, s st
 		lines = Wrap(fill+" "+text, max(t.Width-indent, 20))
 		lines[0] = strings.TrimPrefix(strings.TrimPrefix(lines[0], fill), " ")
 	}
-	t.line(strings.TrimRight(lead+t.paint(s, lines[0]), " "))
+	t.Line(strings.TrimRight(lead+t.Paint(s, lines[0]), " "))
 	for _, l := range lines[1:] {
-		t.line(strings.Repeat(" ", indent) + t.paint(s, l))
+		t.Line(strings.Repeat(" ", indent) + t.Paint(s, l))
 	}
 }
+
+// isFingerprint tells whether a fact of a summary is one of these; they are for
+// tools and for those who ask for every field.
+func isFingerprint(f event.Field) bool { return f.Name == "JA4" || f.Name == "JA3" || f.Name == "JA3S" }

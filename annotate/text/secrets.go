@@ -1,4 +1,4 @@
-package annotate
+package text
 
 import (
 	"strings"
@@ -12,14 +12,14 @@ import (
 // secrets draws the key schedule of a connection as a tree: what is made of a
 // value stands below it.
 func (t *Text) secrets(l event.Leg) {
-	t.line("")
-	t.paragraph("", "  ", legName(l.Leg)+"key schedule of this connection, with its real values: whoever has them reads everything in it", bold)
+	t.Line("")
+	t.Paragraph("", "  ", legName(l.Leg)+"key schedule of this connection, with its real values: whoever has them reads everything in it", Bold)
 	s := l.Secrets
 	if s.Schedule != "" {
-		t.paragraph("", "    ", clean(s.Schedule), plain)
+		t.Paragraph("", "    ", Clean(s.Schedule), Plain)
 	}
 	if s.Note != "" {
-		t.paragraph("", "    ", clean(s.Note), plain)
+		t.Paragraph("", "    ", Clean(s.Note), Plain)
 	}
 	for _, n := range s.Tree {
 		t.secret(n, "    ")
@@ -27,31 +27,31 @@ func (t *Text) secrets(l event.Leg) {
 }
 
 func (t *Text) secret(s event.Secret, indent string) {
-	head := clean(s.Name)
+	head := Clean(s.Name)
 	if s.How != "" {
-		head += " = " + clean(s.How)
+		head += " = " + Clean(s.How)
 	}
 	mark := "[" + words.OfID(string(s.From))
 	if s.Label != "" {
-		mark += ": " + clean(s.Label)
+		mark += ": " + Clean(s.Label)
 	}
 	mark += "]"
 	if s.State != "" {
 		mark += " [" + words.OfID(string(s.State)) + "]"
 	}
-	style := plain
+	style := Plain
 	switch {
 	case s.State == event.Refuted:
 		style = alarm
 	case s.From == event.FromNobody || s.From == event.FromNothing:
-		style = dim
+		style = Dim
 	}
-	t.paragraph("", indent, head+" "+mark, style)
+	t.Paragraph("", indent, head+" "+mark, style)
 	if s.Value != "" {
-		t.paragraph("", indent+"    ", t.breakHex(s.Value, indent+"    "), cyan)
+		t.Paragraph("", indent+"    ", t.breakHex(s.Value, indent+"    "), cyan)
 	}
 	if s.Note != "" {
-		t.paragraph("", indent+"    ", "("+clean(s.Note)+")", dim)
+		t.Paragraph("", indent+"    ", "("+Clean(s.Note)+")", Dim)
 	}
 	for _, n := range s.Made {
 		t.secret(n, indent+"  ")

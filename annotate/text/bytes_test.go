@@ -1,15 +1,16 @@
-package annotate
+package text
 
 import (
-	"explainer/annotate/event"
 	"strings"
 	"testing"
+
+	"explainer/annotate/event"
 )
 
 // TestBytes: each row of bytes stands behind its offset, in order, and none is left out of a short message.
 func TestBytes(t *testing.T) {
 	var out strings.Builder
-	text := NewText(&out)
+	text := New(&out)
 	text.Width, text.Messages = 120, true
 	text.Event(&event.Event{Kind: event.KindMessage, Name: "CertificateVerify", Raw: "0f000008" + "0804" + "0004" + "01020304", Layout: []event.Part{
 		{Name: "msg_type", At: 0, Len: 1, Is: "CertificateVerify"}, {Name: "length", At: 1, Len: 3, Is: ""}, {Name: "algorithm", At: 4, Len: 2, Is: "rsa_pss_rsae_sha256"}, {Name: "signature length", At: 6, Len: 2, Is: ""}, {Name: "signature", At: 8, Len: 4, Is: ""},

@@ -1,4 +1,4 @@
-package annotate
+package text
 
 import (
 	"strings"
@@ -83,7 +83,7 @@ func (c *Comments) Event(e *event.Event) {
 // line is one line of at most maxLine bytes. Nothing from the wire can begin
 // another one.
 func line(mark, text string) string {
-	return cutText(mark+clean(text), maxLine)
+	return cutText(mark+Clean(text), maxLine)
 }
 
 // cutText cuts s to at most n bytes, between characters.

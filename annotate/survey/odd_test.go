@@ -1,8 +1,9 @@
-package annotate
+package survey
 
 import (
-	"explainer/annotate/event"
 	"testing"
+
+	"explainer/annotate/event"
 )
 
 // TestOddConnections: what happens many times in many connections is counted once for each.
