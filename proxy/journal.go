@@ -368,7 +368,7 @@ func (j *journal) spool() {
 		}
 		fresh := s.end == s.start
 		switch {
-		case err != nil:
+		case err != nil && !errors.Is(err, os.ErrClosed): // which it is once all of it has been read
 			j.failed = err
 			j.changed.Broadcast()
 			if fresh && s.file != nil {
