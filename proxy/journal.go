@@ -22,10 +22,6 @@ const (
 	journalMost = 2 * journalMemory
 	journalWait = 2 * time.Second
 	journalLook = 5 * time.Millisecond // how often that is looked at
-	// paceMemory is how much waits before the traffic is held up for followers that are at
-	// work, and pacePatience how long one of them may take for what it has read.
-	paceMemory   = 2 << 20
-	pacePatience = 2 * time.Millisecond
 	// spillSize is how much is written to the spool at a time.
 	spillSize = 1 << 20
 	// spareLeast is the capacity of buffers that are used again.
@@ -58,9 +54,6 @@ type journal struct {
 	followers []*Follower
 	left      bool // there was one
 	spares    [][]byte
-	taken     int64 // bytes that followers have read
-	pacing    bool  // somebody waits in pace
-	stalled   int64 // what taken was when that was in vain; -1: it was not
 }
 
 // A piece is some of the stream, in memory.
@@ -95,7 +88,7 @@ type store struct {
 }
 
 func newJournal() *journal {
-	j := &journal{stalled: -1}
+	j := &journal{}
 	j.changed = sync.NewCond(&j.mu)
 	return j
 }
@@ -198,8 +191,8 @@ func (j *journal) giveBack() {
 		least = min(least, f.at)
 	}
 	j.release(least)
-	if memory > journalMost || j.pacing {
-		j.changed.Broadcast()
+	if memory > journalMost {
+		j.changed.Broadcast() // overflows may wait
 	}
 }
 
@@ -237,41 +230,6 @@ func (j *journal) skipTo(at int64) (skipped int64) {
 	j.release(at)
 	j.changed.Broadcast()
 	return skipped
-}
-
-// pace waits for followers that are at work: what they read is then still in the
-// processor's caches, and does not have to go through the spool. Whoever takes nothing
-// for a moment, because nobody takes what it tells, or rests, is not waited for.
-func (j *journal) pace() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.memory <= paceMemory || j.stalled == j.taken || j.rest() {
-		return
-	}
-	j.pacing = true
-	look := time.AfterFunc(pacePatience, func() {
-		j.mu.Lock()
-		j.changed.Broadcast()
-		j.mu.Unlock()
-	})
-	for taken, until := j.taken, time.Now().Add(pacePatience); j.memory > paceMemory && !j.rest(); {
-		j.changed.Wait()
-		now := time.Now()
-		if j.taken != taken {
-			taken, until = j.taken, now.Add(pacePatience)
-		} else if !now.Before(until) {
-			j.stalled = taken
-			break
-		}
-		look.Reset(until.Sub(now))
-	}
-	look.Stop()
-	j.pacing = false
-}
-
-// rest tells whether a follower rests, or there is none.
-func (j *journal) rest() bool {
-	return len(j.followers) == 0 || slices.ContainsFunc(j.followers, func(f *Follower) bool { return f.rests })
 }
 
 // overflows tells that the spool holds no more, and why if that is an error. As long
@@ -476,7 +434,6 @@ type Follower struct {
 	at      int64
 	skipped int64 // bytes that it was moved on by since the last Read
 	closed  bool
-	rests   bool
 
 	read   bool          // at least once
 	seen   int64         // how long the stream was at the last Read
@@ -527,17 +484,14 @@ func (f *Follower) Read(p []byte) (int, error) {
 	if rest := f.owed - restDebt; rest > 0 && j.end > f.seen && !j.ended && !f.closed {
 		p = p[:min(len(p), restRead)]
 		if rest > restLeast {
-			f.rests = true
 			for until := time.Now().Add(rest); time.Now().Before(until) && j.memory <= restMemory; {
 				j.mu.Unlock()
 				time.Sleep(min(time.Until(until), restLeast))
 				j.mu.Lock()
 			}
-			f.rests = false
 		}
 	}
 	n, err := f.next(p)
-	j.taken += int64(n)
 	f.read, f.got, f.seen = true, n, j.end
 	f.thread, f.used = threadTime()
 	f.owed = max(f.owed-time.Since(began), 0)

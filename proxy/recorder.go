@@ -22,7 +22,7 @@ import (
 const (
 	// queueLimit bounds the bytes of data that wait to be written. Beyond it
 	// whoever has data to record waits, and with it the traffic.
-	queueLimit = 4 << 20
+	queueLimit = 16 << 20
 	// flushEvery is how many recorded bytes are gathered at most before they are written to the file.
 	flushEvery = 256 << 10
 )
@@ -665,7 +665,6 @@ func (r *Recorder) flush() {
 	r.pending = 0
 	r.pcap.Flush() // to out, which takes everything
 	r.err = r.release()
-	r.journal.pace()
 }
 
 // fail ends the recording after an error. The file is cut to what is complete.
