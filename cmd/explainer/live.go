@@ -330,7 +330,7 @@ func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
 // skippedWords says that the story lacks bytes.
 func skippedWords(bytes int64, err error) string {
-	why := "it could not keep up, and --spool allows no more to wait"
+	why := "it could not keep up, and no more can wait: --spool bounds it, or the disk is slower than what passes"
 	if err != nil {
 		why = fmt.Sprintf("what waits to be told has no place (%v)", err)
 	}
