@@ -235,18 +235,7 @@ func (b *Blocks) line(e *event.Event, legs bool, since string) {
 		fmt.Fprintf(&head, "%-7s ", e.Leg)
 	}
 	head.WriteString(arrow(e) + " ")
-	name := pad(Clean(e.Name), 19) + " "
-	sentence := len(e.Says) > 0 && e.Brief == e.Says[0].Text
-	if e.Kind == event.KindStep || e.Kind == event.KindFact && sentence {
-		name = ""
-	}
-	style := Plain
-	switch e.Kind {
-	case event.KindFact, event.KindConnection, event.KindClosed, event.KindFile:
-		style = Dim
-	case event.KindMessage:
-		style = Bold
-	}
+	name, style, _ := title(e, 19)
 	detail := Clean(e.Brief)
 	if e.Kind == event.KindConnection {
 		detail = "" // stands above

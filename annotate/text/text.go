@@ -220,19 +220,7 @@ func (t *Text) event(e *event.Event) {
 		fmt.Fprintf(&head, "%3s %9s ", "-", "")
 	}
 	fmt.Fprintf(&head, "%-7s %s ", e.Leg, arrow(e))
-	name := pad(Clean(e.Name), 20) + " "
-	// A fact that is a whole sentence needs no name before it.
-	sentence := len(e.Says) > 0 && e.Brief == e.Says[0].Text
-	if e.Kind == event.KindStep || e.Kind == event.KindFact && sentence {
-		name = ""
-	}
-	style := Plain
-	switch e.Kind {
-	case event.KindFact, event.KindConnection, event.KindClosed, event.KindFile:
-		style = Dim
-	case event.KindMessage:
-		style = Bold
-	}
+	name, style, sentence := title(e, 20)
 	detail := Clean(e.Brief) + streamOf(e)
 	if e.Kind == event.KindStep && len(e.Steps) == 1 && detail == "" {
 		detail = words.TitleOf(e.Steps[0].Step)
@@ -699,3 +687,19 @@ func (t *Text) paragraphAt(indent int, lead string, width int, text string, s St
 // isFingerprint tells whether a fact of a summary is one of these; they are for
 // tools and for those who ask for every field.
 func isFingerprint(f event.Field) bool { return f.Name == "JA4" || f.Name == "JA3" || f.Name == "JA3S" }
+
+// title is the name of an event at the head of its line, padded to a width, and how it is
+// painted. A fact that is a whole sentence needs no name before it.
+func title(e *event.Event, width int) (name string, style Style, sentence bool) {
+	sentence = len(e.Says) > 0 && e.Brief == e.Says[0].Text
+	if e.Kind != event.KindStep && (e.Kind != event.KindFact || !sentence) {
+		name = pad(Clean(e.Name), width) + " "
+	}
+	switch e.Kind {
+	case event.KindFact, event.KindConnection, event.KindClosed, event.KindFile:
+		style = Dim
+	case event.KindMessage:
+		style = Bold
+	}
+	return name, style, sentence
+}
