@@ -128,8 +128,14 @@ print`).Replace(gnutlsScript)
 		t.Errorf("%s", &stderr)
 	}
 
+	// tshark 4.0 reads a connection that has the ports of an earlier one with the
+	// earlier one's keys. The system gives a port again soon after a reset.
+	ends, reused, hidden := map[string]bool{}, map[int]bool{}, map[string]int{}
 	opened := map[string]int{}
 	for _, e := range readStory(t, live) {
+		if e.Name == "TCP connection" {
+			reused[e.Conn], ends[e.Brief] = ends[e.Brief], true
+		}
 		if e.Name == "sealed records" {
 			t.Errorf("connection %d, %s: sealed: %s", e.Conn, e.Host, e.Brief)
 		}
@@ -137,6 +143,9 @@ print`).Replace(gnutlsScript)
 			path, _, _ := strings.Cut(target, " ")
 			path, _, _ = strings.Cut(path, "?")
 			opened[e.Host+" "+path]++
+			if reused[e.Conn] {
+				hidden[path]++
+			}
 		}
 		for _, p := range e.Proofs {
 			if p.State == event.Refuted {
@@ -161,8 +170,8 @@ print`).Replace(gnutlsScript)
 		hosts[w[strings.Index(w, "/"):]]++
 	}
 	for path, n := range hosts {
-		if shown[path] != 2*n {
-			t.Errorf("%s: tshark has %d requests, want %d", path, shown[path], 2*n)
+		if shown[path] > 2*n || shown[path] < 2*n-hidden[path] {
+			t.Errorf("%s: tshark has %d requests, want %d, %d of them with ports used before", path, shown[path], 2*n, hidden[path])
 		}
 	}
 
