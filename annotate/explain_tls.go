@@ -238,13 +238,7 @@ func or(s, otherwise string) string {
 }
 
 // clip bounds a text from the wire.
-func clip(s string) string {
-	const n = 200
-	if len(s) > n {
-		return s[:n] + "..."
-	}
-	return s
-}
+func clip(s string) string { return event.Clip(s) }
 
 func (x *Explainer) clientHello(c *conn, h *hands, e *event.Event, b *handshake.ClientHello, w where) {
 	again := h.hrr != nil && h.ch1 != nil

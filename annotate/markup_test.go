@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"explainer/annotate"
+	"explainer/annotate/check"
 	"explainer/annotate/event"
 	"explainer/annotate/har"
 	"explainer/annotate/survey"
@@ -130,7 +131,7 @@ func TestMarkup(t *testing.T) {
 			for n := range int(now/1e6) + 1 {
 				texts["comments"] += comments.Packet(n) + "\n"
 			}
-			j := &annotate.Judge{}
+			j := &check.Judge{}
 			for _, f := range []capture.Fact{
 				capture.NewRunFact(capture.RunPlan, "", "", &capture.CheckPlan{Mode: "run", Command: []string{m, m}, Host: m, Trust: "none", TLS: []string{"TLS 1.3"}, Tries: 1, Cases: []string{"expired"}}),
 				capture.NewRunFact(capture.RunBegin, "1", "expired", &capture.CheckRun{TLS: "TLS 1.3", Try: 1, Listen: []string{"127.0.0.1:443"}}),

@@ -234,3 +234,12 @@ type RowProof struct {
 	ID    string     `json:"id"`
 	State ProofState `json:"state"`
 }
+
+// Clip bounds a text from the wire, as a field, a sentence or a report holds it.
+func Clip(s string) string {
+	const n = 200 // bytes
+	if len(s) > n {
+		return s[:n] + "..."
+	}
+	return s
+}

@@ -24,7 +24,7 @@ import (
 	"strings"
 	"time"
 
-	"explainer/annotate"
+	"explainer/annotate/check"
 	"explainer/ca"
 )
 
@@ -105,7 +105,7 @@ func (b *bench) shell(command string) string {
 }
 
 // check runs a client for each case; it returns the cases, and the last line.
-func (b *bench) check(ctx context.Context, c client, flags ...string) (cases []annotate.CheckCase, end annotate.CheckReport, err error) {
+func (b *bench) check(ctx context.Context, c client, flags ...string) (cases []check.Case, end check.Report, err error) {
 	if c.prepare != "" {
 		if out, err := exec.CommandContext(ctx, "sh", "-c", b.shell(c.prepare)).CombinedOutput(); err != nil {
 			return nil, end, fmt.Errorf("%s: %w: %s", c.prepare, err, out)
@@ -133,11 +133,11 @@ func (b *bench) check(ctx context.Context, c client, flags ...string) (cases []a
 		} else if err != nil {
 			return nil, end, err
 		}
-		var one annotate.CheckCase
+		var one check.Case
 		if err := json.Unmarshal(line, &one); err != nil {
 			return nil, end, err
 		}
-		if one.Kind == annotate.KindCase {
+		if one.Kind == check.KindCase {
 			cases = append(cases, one)
 		} else if err := json.Unmarshal(line, &end); err != nil {
 			return nil, end, err
@@ -150,7 +150,7 @@ func (b *bench) check(ctx context.Context, c client, flags ...string) (cases []a
 }
 
 // cell is what a client did with a case: TLS 1.2/TLS 1.3, one where they agree.
-func cell(c annotate.CheckCase) string {
+func cell(c check.Case) string {
 	var both []string
 	for _, o := range c.Outcomes {
 		if !o.Absent {
@@ -161,18 +161,18 @@ func cell(c annotate.CheckCase) string {
 }
 
 // word is an outcome as clients.txt explains it.
-func word(o annotate.CaseOutcome) string {
+func word(o check.Outcome) string {
 	late := ""
 	switch o.Verdict {
-	case annotate.Leaked, annotate.Accepted:
+	case check.Leaked, check.Accepted:
 		return "YES"
-	case annotate.FalseStart:
+	case check.FalseStart:
 		return "false start"
-	case annotate.Blocked, annotate.NotApplicable:
+	case check.Blocked, check.NotApplicable:
 		return "n/a"
-	case annotate.RefusedLate:
+	case check.RefusedLate:
 		late = "L"
-	case annotate.Refused:
+	case check.Refused:
 	default:
 		return "?"
 	}

@@ -18,7 +18,7 @@ import (
 	"sync"
 	"time"
 
-	"explainer/annotate"
+	"explainer/annotate/check"
 	"explainer/annotate/text"
 	"explainer/ca"
 	"explainer/capture"
@@ -89,10 +89,10 @@ Examples:
 		allowFlag,
 		homeFlag,
 	},
-	Action: check,
+	Action: checkClient,
 }
 
-func check(c *cli.Context) error {
+func checkClient(c *cli.Context) error {
 	command := c.Args().Slice()
 	ways := 0
 	for _, is := range []bool{len(command) > 0, c.IsSet("host"), c.IsSet("from")} {
@@ -294,7 +294,7 @@ type checking struct {
 	recording *os.File // of -w, or nil
 	dir       string
 	signs     *ca.Authority
-	judge     *annotate.Judge
+	judge     *check.Judge
 	ended     chan trialEnded
 	judged    chan error
 	errw      io.Writer
@@ -303,7 +303,7 @@ type checking struct {
 // A trialEnded is a run of which the judge has seen the end.
 type trialEnded struct {
 	run, fault, tls string
-	trial           annotate.Trial
+	trial           check.Trial
 }
 
 func newChecking(c *cli.Context, plan *capture.CheckPlan) (*checking, error) {
@@ -335,7 +335,7 @@ func newChecking(c *cli.Context, plan *capture.CheckPlan) (*checking, error) {
 	k.proxy = &proxy.Proxy{Authority: k.signs, Recorder: k.recorder, PassThrough: []string{"*"}}
 	k.recorder.Fact(capture.NewRunFact(capture.RunPlan, "", "", plan))
 	tuneMemory()
-	k.judge.Ended = func(run, fault, tls string, t annotate.Trial) {
+	k.judge.Ended = func(run, fault, tls string, t check.Trial) {
 		k.ended <- trialEnded{run, fault, tls, t}
 	}
 	go func() {
@@ -348,13 +348,13 @@ func newChecking(c *cli.Context, plan *capture.CheckPlan) (*checking, error) {
 	return k, nil
 }
 
-func newJudge(c *cli.Context) *annotate.Judge {
-	return &annotate.Judge{ShowSecrets: c.Bool("show-secrets"), AllowUntested: c.Int("allow-untested")}
+func newJudge(c *cli.Context) *check.Judge {
+	return &check.Judge{ShowSecrets: c.Bool("show-secrets"), AllowUntested: c.Int("allow-untested")}
 }
 
 // judge feeds a recording to a judge. Of one that is cut short it feeds what
 // there is, and returns the *pcap.CutError.
-func judge(r io.Reader, j *annotate.Judge) error {
+func judge(r io.Reader, j *check.Judge) error {
 	packets, err := pcap.NewReader(r)
 	if err != nil {
 		return err
@@ -399,7 +399,7 @@ func (k *checking) runs(c *cli.Context) error {
 		for _, id := range k.plan.Cases {
 			f := ca.FaultOf(id)
 			for _, tls := range k.plan.TLS {
-				if !annotate.Exists(f, tls) || f.ByAddress && k.plan.Own {
+				if !check.Exists(f, tls) || f.ByAddress && k.plan.Own {
 					continue
 				}
 				r := proxy.Run{ID: strconv.Itoa(len(controls) + len(faults) + 1), Fault: id, Version: versionOf(tls), Try: try}
@@ -461,7 +461,7 @@ func (k *checking) runs(c *cli.Context) error {
 					again.ID, again.Again = again.ID+"-again", true
 					missed = append(missed, again)
 				}
-				if e.trial.Verdict == annotate.Accepted {
+				if e.trial.Verdict == check.Accepted {
 					accepted[[2]string{e.fault, e.tls}] = true
 				}
 			case <-done:
@@ -519,7 +519,7 @@ func (k *checking) runs(c *cli.Context) error {
 }
 
 // stop ends the proxy and returns what it came to.
-func (k *checking) stop() (*annotate.CheckReport, error) {
+func (k *checking) stop() (*check.Report, error) {
 	defer k.discard()
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
@@ -570,7 +570,7 @@ func (k *checking) wait(c *cli.Context) error {
 			for _, id := range k.plan.Cases {
 				f := ca.FaultOf(id)
 				for _, tls := range k.plan.TLS {
-					if annotate.Exists(f, tls) && control == (f.Severity == ca.Control) {
+					if check.Exists(f, tls) && control == (f.Severity == ca.Control) {
 						list = append(list, proxy.Case{Fault: id, Version: versionOf(tls), Authority: k.signs})
 					}
 				}
@@ -668,7 +668,7 @@ func checkAgain(c *cli.Context, name string) error {
 }
 
 // tellCheck writes the report, and returns the exit code that its grade asks for.
-func tellCheck(c *cli.Context, r *annotate.CheckReport) error {
+func tellCheck(c *cli.Context, r *check.Report) error {
 	var err error
 	w := c.App.Writer
 	switch c.String("format") {
@@ -690,7 +690,7 @@ func tellCheck(c *cli.Context, r *annotate.CheckReport) error {
 	case "D", "F":
 		return childExit(3)
 	case "-":
-		if !slices.ContainsFunc(r.Cases, func(c annotate.CheckCase) bool { return c.Severity != ca.Control }) {
+		if !slices.ContainsFunc(r.Cases, func(c check.Case) bool { return c.Severity != ca.Control }) {
 			return nil // nothing else was asked for
 		}
 		return failed(errors.New(r.Says[0].Text), "")

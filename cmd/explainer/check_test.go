@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"explainer/annotate"
+	"explainer/annotate/check"
 )
 
 // The cases that the clients of this test are shown.
@@ -37,9 +37,9 @@ func checkRun(t *testing.T, args ...string) (stdout, stderr string, code int) {
 }
 
 // readReport reads a report of check --format json.
-func readReport(t *testing.T, out string) (cases map[string][]annotate.CaseOutcome, end annotate.CheckReport) {
+func readReport(t *testing.T, out string) (cases map[string][]check.Outcome, end check.Report) {
 	t.Helper()
-	cases = map[string][]annotate.CaseOutcome{}
+	cases = map[string][]check.Outcome{}
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	for i, line := range lines {
 		if i == len(lines)-1 {
@@ -48,7 +48,7 @@ func readReport(t *testing.T, out string) (cases map[string][]annotate.CaseOutco
 			}
 			break
 		}
-		var c annotate.CheckCase
+		var c check.Case
 		if err := json.Unmarshal([]byte(line), &c); err != nil {
 			t.Fatalf("%v in %.200s", err, line)
 		}
@@ -59,14 +59,14 @@ func readReport(t *testing.T, out string) (cases map[string][]annotate.CaseOutco
 
 // short is an outcome as the tables of measured clients have it: YES for data,
 // the alert's number for a refusal, "p" before one in clear in TLS 1.3, "L" before a late one.
-func short(o annotate.CaseOutcome) string {
+func short(o check.Outcome) string {
 	text := ""
 	switch o.Verdict {
-	case annotate.Leaked, annotate.Accepted:
+	case check.Leaked, check.Accepted:
 		return "YES"
-	case annotate.RefusedLate:
+	case check.RefusedLate:
 		text = "L"
-	case annotate.Refused:
+	case check.Refused:
 	default:
 		if o.Absent {
 			return ""
@@ -282,14 +282,14 @@ func TestCheckFlaky(t *testing.T) {
 		allow  string
 		code   int
 		grade  string
-		cell   annotate.CaseVerdict
+		cell   check.Verdict
 		missed int
 	}{
-		{2, "-sS", "0", 1, "-", annotate.NotTested, 3},
-		{2, "-sS", "3", 1, "-", annotate.NotTested, 3}, // no fault was tested
-		{3, "-sS", "2", 0, "A", annotate.Refused, 2},
-		{3, "-ksS", "0", 3, "F", annotate.Leaked, 2},
-		{9, "-sS", "0", 0, "A", annotate.Refused, 0},
+		{2, "-sS", "0", 1, "-", check.NotTested, 3},
+		{2, "-sS", "3", 1, "-", check.NotTested, 3}, // no fault was tested
+		{3, "-sS", "2", 0, "A", check.Refused, 2},
+		{3, "-ksS", "0", 3, "F", check.Leaked, 2},
+		{9, "-sS", "0", 0, "A", check.Refused, 0},
 	} {
 		os.Remove(count)
 		out, errs, code := checkRun(t, "check", "--jobs", "1", "--tls", "1.3", "--only", "self-signed,wrong-host,untrusted-root,good-intermediate", "--allow-untested", test.allow, "--format", "json", "--",
@@ -311,7 +311,7 @@ func TestCheckBusy(t *testing.T) {
 	out, errs, code := checkRun(t, "check", "--jobs", "1", "--timeout", "2s", "--tls", "1.3", "--only", "self-signed", "--format", "json", "--",
 		"sh", "-c", fmt.Sprintf(`case $(wc -c < %[1]s 2>/dev/null) in 1) printf x >> %[1]s; exec sleep 100;; esac; printf x >> %[1]s; exec curl -sS {url}`, mark))
 	cases, end := readReport(t, out)
-	if o := cases["self-signed"][0]; code != 0 || end.Grade != "A" || o.Verdict != annotate.Refused || o.Runs != 2 {
+	if o := cases["self-signed"][0]; code != 0 || end.Grade != "A" || o.Verdict != check.Refused || o.Runs != 2 {
 		t.Errorf("exit code %d, grade %s, %+v: %s", code, end.Grade, o, errs)
 	}
 }
@@ -331,14 +331,14 @@ func TestCheckOneCertificate(t *testing.T) {
 // TestCheckStaple: curl looks at the staple when it is told to, takes a good one and refuses a revoked one; else it is not asked for.
 func TestCheckStaple(t *testing.T) {
 	t.Parallel()
-	for flag, want := range map[string]annotate.CaseVerdict{"--cert-status": annotate.RefusedLate, "-sS": annotate.NotApplicable} {
+	for flag, want := range map[string]check.Verdict{"--cert-status": check.RefusedLate, "-sS": check.NotApplicable} {
 		grade := "A"
-		if want == annotate.RefusedLate {
+		if want == check.RefusedLate {
 			grade = "B" // without a staple curl refuses the control good, and with it all that is next to that
 		}
 		out, errs, code := checkRun(t, "check", "--only", "staple-revoked,self-signed", "--format", "json", "--", "curl", "-sS", flag, "{url}")
 		cases, end := readReport(t, out)
-		if o := cases["staple-revoked"]; code != 0 || end.Grade != grade || o[0].Verdict != want || o[1].Verdict != want || cases["good-staple"][0].Verdict != annotate.Accepted {
+		if o := cases["staple-revoked"]; code != 0 || end.Grade != grade || o[0].Verdict != want || o[1].Verdict != want || cases["good-staple"][0].Verdict != check.Accepted {
 			t.Errorf("curl %s: exit code %d, grade %s, %+v: %s", flag, code, end.Grade, o, errs)
 		}
 	}

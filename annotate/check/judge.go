@@ -1,6 +1,10 @@
-package annotate
+// Package check tells what a client did with each case of a check: the certificates
+// and handshakes with one fault that it was shown, and the controls. It judges by what
+// was recorded alone, and reports as text, JSON and JUnit XML.
+package check
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"path"
@@ -19,17 +23,17 @@ import (
 )
 
 // A CaseVerdict says what a client did with a case. The values stand in JSON; they are permanent.
-type CaseVerdict string
+type Verdict string
 
 const (
-	NotTested     CaseVerdict = "not-tested"     // it never came, or stopped before our Certificate, or refuses the control too
-	NotApplicable CaseVerdict = "not-applicable" // its own ClientHello rules it out: version, or what it does not ask for
-	Blocked       CaseVerdict = "blocked"        // the same of version and suite, and our side sent the alert
-	Refused       CaseVerdict = "refused"        // it stopped before its Finished
-	RefusedLate   CaseVerdict = "refused-late"   // it completed the handshake and closed before any application data
-	FalseStart    CaseVerdict = "false-start"    // it sent data in TLS 1.2 before it could see our Finished (RFC 7918)
-	Accepted      CaseVerdict = "accepted"       // of a control, or of a fault that is by itself no attack: it went on
-	Leaked        CaseVerdict = "leaked"         // of any other fault: it went on, and an attacker can get there
+	NotTested     Verdict = "not-tested"     // it never came, or stopped before our Certificate, or refuses the control too
+	NotApplicable Verdict = "not-applicable" // its own ClientHello rules it out: version, or what it does not ask for
+	Blocked       Verdict = "blocked"        // the same of version and suite, and our side sent the alert
+	Refused       Verdict = "refused"        // it stopped before its Finished
+	RefusedLate   Verdict = "refused-late"   // it completed the handshake and closed before any application data
+	FalseStart    Verdict = "false-start"    // it sent data in TLS 1.2 before it could see our Finished (RFC 7918)
+	Accepted      Verdict = "accepted"       // of a control, or of a fault that is by itself no attack: it went on
+	Leaked        Verdict = "leaked"         // of any other fault: it went on, and an attacker can get there
 )
 
 // extStatusRequest asks for a stapled OCSP response (RFC 6066 8).
@@ -40,7 +44,7 @@ const extStatusRequest = 5
 const waitTime = int64(time.Second)
 
 // rank orders verdicts: of several connections the worst counts.
-var rank = map[CaseVerdict]int{NotTested: 0, NotApplicable: 1, Blocked: 2, Refused: 3, RefusedLate: 4, FalseStart: 5, Accepted: 6, Leaked: 6}
+var rank = map[Verdict]int{NotTested: 0, NotApplicable: 1, Blocked: 2, Refused: 3, RefusedLate: 4, FalseStart: 5, Accepted: 6, Leaked: 6}
 
 // Bounds of what a judge keeps, whatever it is fed.
 const (
@@ -72,7 +76,7 @@ type Read struct {
 
 // A Trial is what one connection, or one run of several, or several runs of one case came to.
 type Trial struct {
-	Verdict CaseVerdict `json:"verdict"`
+	Verdict Verdict `json:"verdict"`
 	// Moment is what the client stopped in place of: "key-exchange", "finished" or
 	// "data"; "" where it did not.
 	Moment  string          `json:"moment,omitempty"`
@@ -105,15 +109,15 @@ type Judge struct {
 	mask   mask.Rule
 	plan   *capture.CheckPlan
 	conns  map[int]*judged
-	listen map[string]*checkRun // runs that are under way, by address
-	runs   map[string]*checkRun
-	order  []*checkRun
+	listen map[string]*run // runs that are under way, by address
+	runs   map[string]*run
+	order  []*run
 	hosts  []string          // in mode "host": those that were asked for
 	stack  fingerprint.Stack // what the first ClientHello looks like it was made by, "" if that is not known
 }
 
 // A checkRun is one run of the command; in mode "host", one connection.
-type checkRun struct {
+type run struct {
 	id, fault, tls string
 	begun, ended   capture.CheckRun
 	over           bool
@@ -124,7 +128,7 @@ type checkRun struct {
 // judged is one connection.
 type judged struct {
 	number int
-	run    *checkRun
+	run    *run
 	fault  string // "" until a case is shown on it
 	tls    string
 
@@ -152,7 +156,7 @@ type judged struct {
 // Feed takes the next message of the recording.
 func (j *Judge) Feed(m *capture.Message) {
 	if j.conns == nil {
-		j.conns, j.listen, j.runs = map[int]*judged{}, map[string]*checkRun{}, map[string]*checkRun{}
+		j.conns, j.listen, j.runs = map[int]*judged{}, map[string]*run{}, map[string]*run{}
 	}
 	if f, ok := m.Body.(*capture.Fact); ok {
 		j.fact(f, m.Time)
@@ -192,7 +196,7 @@ func (j *Judge) fact(f *capture.Fact, at int64) {
 		}
 		c.fault, c.tls = f.Outcome, f.Addr
 		if c.run == nil && len(j.runs) < maxRuns { // a connection that came by itself
-			c.run = &checkRun{id: f.Detail, fault: f.Outcome, tls: f.Addr, conns: []*judged{c}}
+			c.run = &run{id: f.Detail, fault: f.Outcome, tls: f.Addr, conns: []*judged{c}}
 			j.runs[f.Detail] = c.run
 			j.order = append(j.order, c.run)
 			if !slices.Contains(j.hosts, f.Host) && len(j.hosts) < maxAsked {
@@ -253,7 +257,7 @@ func (j *Judge) runFact(f *capture.Fact, at int64) {
 		if r != nil || len(j.runs) >= maxRuns {
 			return
 		}
-		r = &checkRun{id: f.Detail, fault: f.Outcome}
+		r = &run{id: f.Detail, fault: f.Outcome}
 		if json.Unmarshal(f.Data, &r.begun) != nil || len(r.begun.Listen) == 0 || len(r.begun.Listen) > 2 {
 			return
 		}
@@ -284,7 +288,7 @@ func (j *Judge) runFact(f *capture.Fact, at int64) {
 
 // end tells of a run that is over. Records that could not be opened may still
 // come, for they wait for keys until the recording ends.
-func (j *Judge) end(r *checkRun) {
+func (j *Judge) end(r *run) {
 	r.over = true
 	if j.Ended != nil {
 		j.Ended(r.id, r.fault, r.tls, j.judgeRun(r))
@@ -354,7 +358,7 @@ func (j *Judge) message(c *judged, m *capture.Message) {
 		case !client || !b.Request:
 		case !m.Inner: // before TLS, or without it
 			if b.Method != "CONNECT" {
-				c.plain = or(c.plain, b.Authority)
+				c.plain = cmp.Or(c.plain, b.Authority)
 			}
 		case len(c.read) < maxReads:
 			c.read = append(c.read, j.request(b))
@@ -363,9 +367,9 @@ func (j *Judge) message(c *judged, m *capture.Message) {
 		if n := len(c.read); client && m.Inner && b.Request && n > 0 && c.read[n-1].Body == 0 {
 			c.read[n-1].Body = b.Len
 			if j.ShowSecrets {
-				c.read[n-1].Text = clip(string(b.Preview))
+				c.read[n-1].Text = event.Clip(string(b.Preview))
 			} else if text, ok := j.mask.Body(string(b.Preview), b.Type); ok {
-				c.read[n-1].Text = clip(text)
+				c.read[n-1].Text = event.Clip(text)
 			}
 		}
 	case *web.Switched:
@@ -389,14 +393,14 @@ func (j *Judge) message(c *judged, m *capture.Message) {
 
 // request is what a request gives away.
 func (j *Judge) request(h *web.Head) Read {
-	r := Read{Method: clip(j.shown("", h.Method)), Target: clip(j.shown(":path", h.Target)), Host: clip(j.shown("host", h.Authority))}
+	r := Read{Method: event.Clip(j.shown("", h.Method)), Target: event.Clip(j.shown(":path", h.Target)), Host: event.Clip(j.shown("host", h.Authority))}
 	for _, f := range h.Fields {
 		if (j.mask.Credential(f.Name) || len(j.mask.Spans(f.Name, f.Value)) > 0) && len(r.Headers) < maxReads {
 			name := f.Name
 			if !j.ShowSecrets {
 				name = j.mask.Name(name)
 			}
-			r.Headers = append(r.Headers, field(clip(name), clip(j.shown(f.Name, f.Value))))
+			r.Headers = append(r.Headers, event.Field{Name: event.Clip(name), Value: event.Clip(j.shown(f.Name, f.Value))})
 		}
 	}
 	return r
@@ -413,7 +417,7 @@ func (j *Judge) shown(name, value string) string {
 // other is what of something that is no HTTP may be shown.
 func (j *Judge) other(preview []byte, size int64) string {
 	if j.ShowSecrets {
-		return clip(fmt.Sprintf("%q", preview))
+		return event.Clip(fmt.Sprintf("%q", preview))
 	}
 	return mask.Count(int(size))
 }
@@ -475,7 +479,7 @@ func (c *judged) trial() Trial {
 	accepted := func() {
 		t.Verdict, t.Moment, t.Alert, t.Ended = acceptedAs(f), "", nil, ""
 	}
-	not := func(v CaseVerdict, id string, how event.Evidence, a words.Args) {
+	not := func(v Verdict, id string, how event.Evidence, a words.Args) {
 		s := words.Say(id, how, a)
 		t.Verdict, t.Why, t.Moment, t.Alert, t.Ended = v, &s, "", nil, ""
 	}
@@ -503,13 +507,13 @@ func (c *judged) trial() Trial {
 			t.Verdict = FalseStart
 		}
 	case c.fault == "" && c.plain != "":
-		not(NotTested, "case-plain-http", event.Inferred, words.Args{"host": clip(c.plain)})
+		not(NotTested, "case-plain-http", event.Inferred, words.Args{"host": event.Clip(c.plain)})
 	case c.fault == "" && c.passed && !c.elsewhere:
 		not(NotTested, "case-no-tls", event.Inferred, nil)
 	case c.fault == "" && c.passed:
-		not(NotTested, "case-other-host", event.Inferred, words.Args{"host": or(clip(c.connect), "another host"), "url": "{url}"})
+		not(NotTested, "case-other-host", event.Inferred, words.Args{"host": cmp.Or(event.Clip(c.connect), "another host"), "url": "{url}"})
 	case strings.HasPrefix(c.closed, "the case ") && !c.cert:
-		not(NotTested, "case-cannot-serve", event.Inferred, words.Args{"detail": clip(c.closed)})
+		not(NotTested, "case-cannot-serve", event.Inferred, words.Args{"detail": event.Clip(c.closed)})
 	case c.fault == "" && c.hello && c.connect == "":
 		not(NotTested, "case-tls-to-proxy", event.Inferred, words.Args{"addr": "{addr}"})
 	case !c.hello || c.fault == "":
@@ -542,7 +546,7 @@ func (c *judged) trial() Trial {
 }
 
 // acceptedAs is the verdict on a client that went on with a case.
-func acceptedAs(f *ca.Fault) CaseVerdict {
+func acceptedAs(f *ca.Fault) Verdict {
 	if f != nil && (f.Severity == ca.Control || f.Severity == ca.Low) {
 		return Accepted
 	}
@@ -575,7 +579,7 @@ func versionOrEmpty(v uint16) string {
 }
 
 // judgeRun returns the worst of a run's connections.
-func (j *Judge) judgeRun(r *checkRun) Trial {
+func (j *Judge) judgeRun(r *run) Trial {
 	var worst Trial
 	var conns []int
 	for _, c := range r.conns {
@@ -592,7 +596,7 @@ func (j *Judge) judgeRun(r *checkRun) Trial {
 		case r.ended.Error != "" && r.ended.Error == capture.CheckEnded:
 			id = "case-not-run"
 		case r.ended.Error != "":
-			id, a = "case-not-started", words.Args{"error": clip(r.ended.Error)}
+			id, a = "case-not-started", words.Args{"error": event.Clip(r.ended.Error)}
 		case r.ended.Killed:
 			id = "case-never-connected-killed"
 		case r.ended.Exit == 0:
@@ -661,7 +665,7 @@ func (j *Judge) command(words []string) []string {
 	}
 	var out []string
 	for _, w := range words {
-		out = append(out, clip(w))
+		out = append(out, event.Clip(w))
 	}
 	return out
 }

@@ -1,11 +1,11 @@
-package annotate_test
+package check_test
 
 import (
 	"encoding/json"
 	"strings"
 	"testing"
 
-	"explainer/annotate"
+	"explainer/annotate/check"
 	"explainer/capture"
 )
 
@@ -39,7 +39,7 @@ func TestJudgeCommand(t *testing.T) {
 		{[]string{"openssl", "s_client", "-CAfile", "{ca}", "-connect", "{addr}"}, "openssl s_client -CAfile {ca} -connect {addr}"},
 	} {
 		for _, show := range []bool{false, true} {
-			j := annotate.Judge{ShowSecrets: show}
+			j := check.Judge{ShowSecrets: show}
 			plan := capture.NewRunFact(capture.RunPlan, "", "", &capture.CheckPlan{Mode: "run", Command: test.command, Trust: "none", TLS: []string{"TLS 1.3"}, Tries: 1, Cases: []string{"expired"}})
 			j.Feed(&capture.Message{Body: &plan})
 			want := test.want
@@ -57,7 +57,7 @@ func TestJudgeCommand(t *testing.T) {
 		"SSL error, password=sesame, code=35":                  "SSL error, password=**** (6 bytes masked), code=35",
 		"curl: (60) SSL certificate problem: expired":          "curl: (60) SSL certificate problem: expired",
 	} {
-		var j annotate.Judge
+		var j check.Judge
 		for _, fact := range []capture.Fact{
 			capture.NewRunFact(capture.RunPlan, "", "", &capture.CheckPlan{Mode: "run", Command: []string{"x"}, Trust: "none", TLS: []string{"TLS 1.3"}, Tries: 1, Cases: []string{"expired"}}),
 			capture.NewRunFact(capture.RunBegin, "1", "expired", &capture.CheckRun{TLS: "TLS 1.3", Try: 1, Listen: []string{"127.0.0.1:7000"}}),

@@ -1,9 +1,7 @@
-package annotate
+package check
 
 import (
-	"encoding/xml"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -13,7 +11,7 @@ import (
 )
 
 // Text writes the report of a check: what it came to, what leaked, what could not be told; with all, every case.
-func (r *CheckReport) Text(t *text.Text, all bool) error {
+func (r *Report) Text(t *text.Text, all bool) error {
 	t.Rule("Check of " + text.Clean(r.Client))
 	if len(r.Command) > 0 {
 		t.Paragraph("", "  ", "Command: "+text.Clean(strings.Join(r.Command, " ")), text.Plain)
@@ -59,7 +57,7 @@ func (r *CheckReport) Text(t *text.Text, all bool) error {
 }
 
 // diagnosis tells the grade, and what the client checks and what not.
-func diagnosis(t *text.Text, r *CheckReport) {
+func diagnosis(t *text.Text, r *Report) {
 	for i, s := range r.Says {
 		lead := "     "
 		if i == 0 {
@@ -90,7 +88,7 @@ func diagnosis(t *text.Text, r *CheckReport) {
 }
 
 // checkTable is every case with what became of it, in each version.
-func checkTable(t *text.Text, r *CheckReport) {
+func checkTable(t *text.Text, r *Report) {
 	width := 0
 	for _, c := range r.Cases {
 		width = max(width, len(c.ID))
@@ -120,7 +118,7 @@ func checkTable(t *text.Text, r *CheckReport) {
 
 // checkLeak tells a fault that leaked, or a control that was not accepted, in a
 // few lines: what is wrong, what the client did, and what was read that was not told before.
-func checkLeak(t *text.Text, c *CheckCase, said map[string]bool) {
+func checkLeak(t *text.Text, c *Case, said map[string]bool) {
 	t.Line("")
 	t.Paragraph("  "+t.Paint(text.Bold, c.ID)+" ("+string(c.Severity)+"): ", "", text.Clean(c.Wrong), text.Plain)
 	told := ""
@@ -147,7 +145,7 @@ func checkLeak(t *text.Text, c *CheckCase, said map[string]bool) {
 }
 
 // checkFixes tells how to mend what leaked, each advice once.
-func checkFixes(t *text.Text, r *CheckReport) {
+func checkFixes(t *text.Text, r *Report) {
 	var texts []string
 	cases := map[string][]string{}
 	for _, c := range r.Cases {
@@ -182,7 +180,7 @@ func gradeWord(t *text.Text, grade string) string {
 }
 
 // cell is an outcome in a table.
-func (o *CaseOutcome) cell(severity ca.Severity) (string, text.Style) {
+func (o *Outcome) cell(severity ca.Severity) (string, text.Style) {
 	control := severity == ca.Control
 	alert := ""
 	if o.Alert != nil {
@@ -215,12 +213,12 @@ func (o *CaseOutcome) cell(severity ca.Severity) (string, text.Style) {
 }
 
 // checkCase tells one case.
-func checkCase(t *text.Text, c *CheckCase) {
+func checkCase(t *text.Text, c *Case) {
 	t.Line("")
 	t.Line(t.Paint(text.Bold, c.ID) + " (" + string(c.Severity) + ")")
 	t.Paragraph("  ", "", text.Clean(c.Wrong), text.Plain)
 	t.Paragraph("  check: ", "", fmt.Sprintf("%s (step %s: %s)", text.Clean(strings.TrimSuffix(c.Check, ".")), c.Step, c.StepTitle), text.Plain)
-	var outcomes []CaseOutcome
+	var outcomes []Outcome
 	for _, o := range c.Outcomes {
 		if !o.Absent {
 			outcomes = append(outcomes, o)
@@ -243,7 +241,7 @@ func checkCase(t *text.Text, c *CheckCase) {
 	if c.Severity == ca.Control {
 		return
 	}
-	if len(c.Suggested) > 0 && slices.ContainsFunc(outcomes, func(o CaseOutcome) bool { return o.Verdict != NotTested }) {
+	if len(c.Suggested) > 0 && slices.ContainsFunc(outcomes, func(o Outcome) bool { return o.Verdict != NotTested }) {
 		t.Paragraph("  alert that fits, by the RFCs: ", "", strings.Join(c.Suggested, " or "), text.Plain)
 	}
 	t.Paragraph("  why it matters: ", "", text.Clean(c.Incident), text.Plain)
@@ -253,7 +251,7 @@ func checkCase(t *text.Text, c *CheckCase) {
 }
 
 // where names the version, and the connections that an outcome is told of.
-func (o *CaseOutcome) where() string {
+func (o *Outcome) where() string {
 	where := o.TLS
 	if o.Offered != "" {
 		where = o.Offered // of the cases of old versions another one
@@ -268,7 +266,7 @@ func (o *CaseOutcome) where() string {
 }
 
 // words tells an outcome, and what the command said itself.
-func (o *CaseOutcome) words(severity ca.Severity) (string, text.Style) {
+func (o *Outcome) words(severity ca.Severity) (string, text.Style) {
 	var says []string
 	for _, s := range o.Says {
 		says = append(says, text.Clean(s.Text))
@@ -288,17 +286,17 @@ func (o *CaseOutcome) words(severity ca.Severity) (string, text.Style) {
 }
 
 // accepted reports whether the client went on in any version, and leaked whether an attacker could make use of it.
-func (c *CheckCase) accepted() bool { return c.any(Leaked, Accepted) }
-func (c *CheckCase) leaked() bool   { return c.any(Leaked) }
+func (c *Case) accepted() bool { return c.any(Leaked, Accepted) }
+func (c *Case) leaked() bool   { return c.any(Leaked) }
 
 // refused reports whether it stopped in any version.
-func (c *CheckCase) refused() bool { return c.any(Refused, RefusedLate, FalseStart) }
+func (c *Case) refused() bool { return c.any(Refused, RefusedLate, FalseStart) }
 
 // open reports whether a control leaves something open: that it was not accepted, where it could be shown.
-func (c *CheckCase) open() bool { return c.any(Refused, RefusedLate, FalseStart, NotTested, Blocked) }
+func (c *Case) open() bool { return c.any(Refused, RefusedLate, FalseStart, NotTested, Blocked) }
 
-func (c *CheckCase) any(verdicts ...CaseVerdict) bool {
-	return slices.ContainsFunc(c.Outcomes, func(o CaseOutcome) bool { return !o.Absent && slices.Contains(verdicts, o.Verdict) })
+func (c *Case) any(verdicts ...Verdict) bool {
+	return slices.ContainsFunc(c.Outcomes, func(o Outcome) bool { return !o.Absent && slices.Contains(verdicts, o.Verdict) })
 }
 
 // words tells what was read.
@@ -321,107 +319,3 @@ func (r *Read) words() string {
 	}
 	return tells
 }
-
-// JUnit XML, as CI systems show it.
-type (
-	junitSuites struct {
-		XMLName  xml.Name     `xml:"testsuites"`
-		Name     string       `xml:"name,attr"`
-		Tests    int          `xml:"tests,attr"`
-		Failures int          `xml:"failures,attr"`
-		Errors   int          `xml:"errors,attr"`
-		Skipped  int          `xml:"skipped,attr"`
-		Suites   []junitSuite `xml:"testsuite"`
-	}
-	junitSuite struct {
-		Name     string      `xml:"name,attr"`
-		Tests    int         `xml:"tests,attr"`
-		Failures int         `xml:"failures,attr"`
-		Errors   int         `xml:"errors,attr"`
-		Skipped  int         `xml:"skipped,attr"`
-		Time     string      `xml:"time,attr"`
-		Cases    []junitCase `xml:"testcase"`
-	}
-	junitCase struct {
-		Class   string      `xml:"classname,attr"`
-		Name    string      `xml:"name,attr"`
-		Time    string      `xml:"time,attr"`
-		Failure *junitWord  `xml:"failure"`
-		Error   *junitWord  `xml:"error"`
-		Skipped *junitWord  `xml:"skipped"`
-		Out     *junitPlain `xml:"system-out"`
-	}
-	junitWord struct {
-		Message string `xml:"message,attr"`
-		Type    string `xml:"type,attr,omitempty"`
-		Text    string `xml:",chardata"`
-	}
-	junitPlain struct {
-		Text string `xml:",chardata"`
-	}
-)
-
-// JUnit writes the report as JUnit XML: a suite for each TLS version, a test
-// case for each case; a leak fails. A control that is refused is an error, and so is a control
-// or a critical or high case that could have been tested and was not. What else was not
-// tested, and what the client's hello rules out, is skipped.
-func (r *CheckReport) JUnit(w io.Writer) error {
-	all := junitSuites{Name: "explainer check of " + text.Clean(r.Client)}
-	for i, tls := range r.TLS {
-		suite := junitSuite{Name: "explainer check of " + text.Clean(r.Client) + ", " + tls}
-		millis := int64(0)
-		for _, c := range r.Cases {
-			o := c.Outcomes[i]
-			if o.Absent {
-				continue
-			}
-			millis += o.Millis
-			var says []string
-			for _, s := range o.Says {
-				says = append(says, text.Clean(s.Text))
-			}
-			tells := strings.Join(says, " ")
-			one := junitCase{Class: "explainer.check." + strings.ReplaceAll(tls, " ", ""), Name: c.ID, Time: secondsOf(o.Millis)}
-			more := text.Clean(c.Wrong) + "\n" + text.Clean(c.Check) + "\n"
-			for _, read := range o.Read {
-				if o.Verdict == Leaked {
-					more += "An attacker reads: " + text.Clean(read.words()) + "\n"
-				}
-			}
-			serious := c.Severity == ca.Control || c.Severity == ca.Critical || c.Severity == ca.High
-			switch {
-			case c.Severity == ca.Control && o.Verdict == Accepted:
-			case c.Severity == ca.Control && (o.Verdict == Refused || o.Verdict == RefusedLate), serious && o.Verdict == NotTested && !o.control:
-				one.Error = &junitWord{tells, string(o.Verdict), more}
-				suite.Errors++
-			case o.Verdict == Leaked:
-				if c.Fix != nil {
-					more += text.Clean(c.Fix.Text) + "\n"
-				}
-				one.Failure = &junitWord{tells, string(c.Severity), more}
-				suite.Failures++
-			case o.Verdict == NotTested || o.Verdict == NotApplicable || o.Verdict == Blocked:
-				one.Skipped = &junitWord{Message: tells}
-				suite.Skipped++
-			default:
-				one.Out = &junitPlain{tells}
-			}
-			suite.Cases = append(suite.Cases, one)
-		}
-		suite.Tests, suite.Time = len(suite.Cases), secondsOf(millis)
-		all.Suites = append(all.Suites, suite)
-		all.Tests, all.Failures, all.Errors, all.Skipped = all.Tests+suite.Tests, all.Failures+suite.Failures, all.Errors+suite.Errors, all.Skipped+suite.Skipped
-	}
-	if _, err := io.WriteString(w, xml.Header); err != nil {
-		return err
-	}
-	enc := xml.NewEncoder(w)
-	enc.Indent("", "  ")
-	if err := enc.Encode(&all); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, "\n")
-	return err
-}
-
-func secondsOf(millis int64) string { return fmt.Sprintf("%d.%03d", millis/1000, millis%1000) }

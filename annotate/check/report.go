@@ -1,4 +1,4 @@
-package annotate
+package check
 
 import (
 	"encoding/json"
@@ -11,14 +11,13 @@ import (
 	"explainer/annotate/words"
 	"explainer/ca"
 	"explainer/ca/verify"
-	"explainer/capture"
 	"explainer/capture/fingerprint"
 	"explainer/capture/handshake"
 	"explainer/capture/printable"
 )
 
 // A CheckReport is what a check came to.
-type CheckReport struct {
+type Report struct {
 	Schema  int                 `json:"v"` // SchemaVersion
 	Kind    event.Kind          `json:"kind"`
 	Client  string              `json:"client"`            // name of the program, or the pattern of the hosts
@@ -33,12 +32,12 @@ type CheckReport struct {
 	Grade   string              `json:"grade"`           // A to D, F, or "-" where the client could not be tested, or not enough
 	Says    []event.Sentence    `json:"says"`            // why that grade
 	Finds   []Finding           `json:"finds"`           // what it checks, and what not
-	Counts  map[CaseVerdict]int `json:"counts"`
+	Counts  map[Verdict]int     `json:"counts"`
 	Leaked  map[ca.Severity]int `json:"leaked"`            // how many faults, by their severity
 	Remarks []string            `json:"remarks,omitempty"` // faults that were accepted and are by themselves no attack
 	// Untested counts the critical and high trials that could have run and did not.
-	Untested int         `json:"untested"`
-	Cases    []CheckCase `json:"-"` // lines of their own
+	Untested int    `json:"untested"`
+	Cases    []Case `json:"-"` // lines of their own
 }
 
 // A Finding is what a client does about one kind of check, by the faults that are more than remarks.
@@ -76,7 +75,7 @@ var abouts = []struct {
 }
 
 // A CheckCase is a fault or control and what the client did with it.
-type CheckCase struct {
+type Case struct {
 	Schema    int             `json:"v"`
 	Kind      event.Kind      `json:"kind"`
 	ID        string          `json:"id"`
@@ -88,11 +87,11 @@ type CheckCase struct {
 	Incident  string          `json:"incident"`
 	Suggested []string        `json:"suggested,omitempty"` // alerts that fit by RFC 8446 6.2 and RFC 5246 7.2.2
 	Fix       *event.Sentence `json:"fix,omitempty"`       // of what leaked
-	Outcomes  []CaseOutcome   `json:"outcomes"`            // one for each TLS version that was asked for
+	Outcomes  []Outcome       `json:"outcomes"`            // one for each TLS version that was asked for
 }
 
 // A CaseOutcome is what the client did with a case in one TLS version, at worst.
-type CaseOutcome struct {
+type Outcome struct {
 	TLS string `json:"tls"`
 	Trial
 	Runs int `json:"runs"`
@@ -108,8 +107,8 @@ type CaseOutcome struct {
 
 // Kinds of the lines of a report.
 const (
-	KindCheck event.Kind = "check" // the last line: what it came to
-	KindCase  event.Kind = "case"
+	KindReport event.Kind = "check" // the last line: what it came to
+	KindCase   event.Kind = "case"
 )
 
 // suggested are the alerts that fit a fault, the best first.
@@ -128,7 +127,7 @@ func suggested(f *ca.Fault) (out []string) {
 }
 
 // Report judges everything that was fed. A recording that is not of a check has none.
-func (j *Judge) Report() *CheckReport {
+func (j *Judge) Report() *Report {
 	if j.plan == nil {
 		return nil
 	}
@@ -139,22 +138,22 @@ func (j *Judge) Report() *CheckReport {
 		}
 	}
 	p := j.plan
-	r := &CheckReport{
-		Schema: event.SchemaVersion, Kind: KindCheck, Client: programOf(p.Command), Mode: p.Mode, Host: p.Host, Trust: p.Trust, TLS: p.TLS, Tries: p.Tries, Stack: string(j.stack),
-		Counts: map[CaseVerdict]int{}, Leaked: map[ca.Severity]int{},
+	r := &Report{
+		Schema: event.SchemaVersion, Kind: KindReport, Client: programOf(p.Command), Mode: p.Mode, Host: p.Host, Trust: p.Trust, TLS: p.TLS, Tries: p.Tries, Stack: string(j.stack),
+		Counts: map[Verdict]int{}, Leaked: map[ca.Severity]int{},
 	}
 	if p.Mode == "host" {
 		r.Client, r.Hosts = p.Host, j.hosts
 	}
 	r.Command = j.command(p.Command)
-	byCase := map[[2]string][]*checkRun{}
+	byCase := map[[2]string][]*run{}
 	for _, run := range j.order {
 		k := [2]string{run.fault, run.tls}
 		byCase[k] = append(byCase[k], run)
 	}
-	worst := func(fault, tls string) (Trial, *checkRun, int) {
+	worst := func(fault, tls string) (Trial, *run, int) {
 		var t Trial
-		var told *checkRun
+		var told *run
 		runs := byCase[[2]string{fault, tls}]
 		for _, run := range runs {
 			if told == nil || rank[run.trial.Verdict] > rank[t.Verdict] {
@@ -165,10 +164,10 @@ func (j *Judge) Report() *CheckReport {
 	}
 	for _, id := range p.Cases {
 		f := ca.FaultOf(id)
-		if f == nil || slices.ContainsFunc(r.Cases, func(c CheckCase) bool { return c.ID == id }) {
+		if f == nil || slices.ContainsFunc(r.Cases, func(c Case) bool { return c.ID == id }) {
 			continue
 		}
-		c := CheckCase{
+		c := Case{
 			Schema: event.SchemaVersion, Kind: KindCase, ID: f.ID, Severity: f.Severity, Wrong: f.Wrong, Check: f.Check,
 			Step: event.Step(f.Step), StepTitle: words.TitleOf(event.Step(f.Step)), Incident: f.Incident,
 		}
@@ -176,8 +175,8 @@ func (j *Judge) Report() *CheckReport {
 			c.Suggested = suggested(f)
 		}
 		for _, tls := range p.TLS {
-			o := CaseOutcome{TLS: tls, Absent: !Exists(f, tls)}
-			var told *checkRun
+			o := Outcome{TLS: tls, Absent: !Exists(f, tls)}
+			var told *run
 			if !o.Absent {
 				o.Trial, told, o.Runs = worst(f.ID, tls)
 				switch {
@@ -192,7 +191,7 @@ func (j *Judge) Report() *CheckReport {
 					o.Exit, o.Killed, o.Said, o.Millis = told.ended.Exit, told.ended.Killed, j.said(told.ended.Said), told.ended.Millis
 					if !o.Came() && told.ended.Error == "" && came > 0 {
 						id := "case-missed"
-						if slices.ContainsFunc(byCase[[2]string{f.ID, tls}], func(run *checkRun) bool { return run.begun.Again }) {
+						if slices.ContainsFunc(byCase[[2]string{f.ID, tls}], func(run *run) bool { return run.begun.Again }) {
 							id = "case-missed-again"
 						}
 						s := words.Say(id, event.Inferred, words.Args{"n": words.Plural(came, "other run")})
@@ -235,7 +234,7 @@ func (j *Judge) Report() *CheckReport {
 func Exists(f *ca.Fault, tls string) bool { return !f.Only12 || tls != "TLS 1.3" }
 
 // controlSentence says what a control that was not accepted makes of the faults next to it.
-func controlSentence(id, tls string, t Trial) (CaseVerdict, event.Sentence) {
+func controlSentence(id, tls string, t Trial) (Verdict, event.Sentence) {
 	switch t.Verdict {
 	case Blocked, NotApplicable:
 		return NotApplicable, words.Say("case-control-blocked", event.Inferred, words.Args{"control": id, "tls": tls})
@@ -262,9 +261,9 @@ var nameFixes = map[string]string{
 }
 
 // fix says how to have a client refuse a fault that it accepted. It advises nothing that is in force already.
-func (j *Judge) fix(f *ca.Fault, r *CheckReport) event.Sentence {
+func (j *Judge) fix(f *ca.Fault, r *Report) event.Sentence {
 	refused := func(id string) bool {
-		return slices.ContainsFunc(r.Cases, func(c CheckCase) bool { return c.ID == id && c.refused() && !c.accepted() })
+		return slices.ContainsFunc(r.Cases, func(c Case) bool { return c.ID == id && c.refused() && !c.accepted() })
 	}
 	program := programOf(j.plan.Command)
 	a := words.Args{"verify": "{verify, verify_peer}", "ca": "{cacertfile, FILE}", "match": "{customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]}"}
@@ -319,7 +318,7 @@ func fixOf(program string) (id string, ok bool) {
 }
 
 // outcomeSays tells an outcome in sentences.
-func outcomeSays(f *ca.Fault, o *CaseOutcome) []event.Sentence {
+func outcomeSays(f *ca.Fault, o *Outcome) []event.Sentence {
 	if o.Why != nil {
 		return []event.Sentence{*o.Why}
 	}
@@ -372,7 +371,7 @@ func outcomeSays(f *ca.Fault, o *CaseOutcome) []event.Sentence {
 }
 
 // find sums up, for each kind of check, what became of its faults.
-func (r *CheckReport) find() {
+func (r *Report) find() {
 	for _, of := range abouts {
 		f := Finding{About: of.about, Words: of.words, State: NotKnown}
 		shown := false
@@ -407,7 +406,7 @@ func (r *CheckReport) find() {
 // grade gives the grade, after Durumeric et al. (NDSS 2017): the worst thing that
 // leaked. What the client's own hello rules out lowers nothing and leaves nothing
 // open; allow critical and high trials may be left untested.
-func (r *CheckReport) grade(allow int) {
+func (r *Report) grade(allow int) {
 	tested, early, late, skipped, ruledOut := 0, 0, 0, 0, 0
 	controls, refusedControls := 0, 0
 	serious := 0 // critical and high trials
@@ -514,7 +513,7 @@ func (r *CheckReport) grade(allow int) {
 }
 
 // JSON writes the report, one object a line: the cases, then what they came to.
-func (r *CheckReport) JSON(w io.Writer) error {
+func (r *Report) JSON(w io.Writer) error {
 	enc := json.NewEncoder(printable.Writer{W: w})
 	enc.SetEscapeHTML(false)
 	for i := range r.Cases {
@@ -524,9 +523,3 @@ func (r *CheckReport) JSON(w io.Writer) error {
 	}
 	return enc.Encode(r)
 }
-
-// OfCheck reports whether a plan was fed: whether the recording is of a check.
-func (j *Judge) OfCheck() bool { return j.plan != nil }
-
-// Plan returns what the check was going to do, or nil.
-func (j *Judge) Plan() *capture.CheckPlan { return j.plan }

@@ -1,4 +1,4 @@
-package annotate_test
+package check_test
 
 import (
 	"bytes"
@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"explainer/annotate"
+	"explainer/annotate/check"
 	"explainer/annotate/text"
 	"explainer/capture"
 	"explainer/capture/handshake"
@@ -17,13 +17,13 @@ import (
 
 // A script says what was recorded of one connection, a word a message, a
 // millisecond apart: upper case is the client's.
-func script(t *testing.T, j *annotate.Judge, version uint16, fault, words string) {
+func script(t *testing.T, j *check.Judge, version uint16, fault, words string) {
 	t.Helper()
 	scriptAs(t, j, 1, version, fault, words)
 }
 
 // scriptAs is the script of one of several runs.
-func scriptAs(t *testing.T, j *annotate.Judge, number int, version uint16, fault, words string) {
+func scriptAs(t *testing.T, j *check.Judge, number int, version uint16, fault, words string) {
 	t.Helper()
 	listen, run := fmt.Sprintf("127.0.0.1:%d", 7000+2*number), fmt.Sprint(number)
 	conn := &capture.Conn{Number: number, Leg: capture.LegBrowser, Server: netip.MustParseAddrPort(listen)}
@@ -178,25 +178,25 @@ func TestJudge(t *testing.T) {
 		{v13, "expired", "exit:4", "not-tested   0  0 0 case-never-connected"},
 		{v13, "expired", "kill", "not-tested   0  0 0 case-never-connected-killed"},
 	} {
-		var j annotate.Judge
+		var j check.Judge
 		script(t, &j, test.version, test.fault, test.words)
 		r := j.Report()
 		if len(r.Cases) != 1 || len(r.Cases[0].Outcomes) != 1 {
 			t.Fatalf("%s: %+v", test.words, r)
 		}
 		o := r.Cases[0].Outcomes[0]
-		var alert annotate.SeenAlert
+		var alert check.SeenAlert
 		if o.Alert != nil {
 			alert = *o.Alert
 		}
 		got := fmt.Sprintf("%s %s %s %d %s %v %d", o.Verdict, o.Moment, o.Ended, alert.Number, alert.How, o.AfterMS, o.Data)
-		if o.Verdict == annotate.NotTested || o.Verdict == annotate.NotApplicable {
+		if o.Verdict == check.NotTested || o.Verdict == check.NotApplicable {
 			got += " " + o.Why.ID
 		}
 		if got != test.want {
 			t.Errorf("%s, %s: %q, want %q", test.fault, test.words, got, test.want)
 		}
-		if o.Verdict == annotate.Blocked && strings.Contains(o.Says[0].Text, "TLS version") != (test.fault == "proto-tls10") {
+		if o.Verdict == check.Blocked && strings.Contains(o.Says[0].Text, "TLS version") != (test.fault == "proto-tls10") {
 			t.Errorf("%s, %s: it says %v", test.fault, test.words, o.Says)
 		}
 		if len(o.Says) == 0 || strings.Contains(o.Says[0].Text, "(not known)") {
@@ -208,7 +208,7 @@ func TestJudge(t *testing.T) {
 // TestJudgeRead: what leaked is told, and masked unless asked for.
 func TestJudgeRead(t *testing.T) {
 	for _, show := range []bool{false, true} {
-		j := annotate.Judge{ShowSecrets: show}
+		j := check.Judge{ShowSecrets: show}
 		script(t, &j, 0x0304, "expired", "open case HELLO cert finished FINISHED DATA:80 GET NOISE:20 FIN")
 		r := j.Report()
 		reads := r.Cases[0].Outcomes[0].Read
@@ -256,7 +256,7 @@ func TestJudgeGrades(t *testing.T) {
 		{"self-signed", "exit:0", "-", "grade-none"}, {"good", accepts, "-", "grade-none-but-controls"}, {"good", refuses, "-", "grade-none-trust"},
 		{"cipher-rc4", "open case NAMED alert:40 FIN", "-", "grade-none"},
 	} {
-		var j annotate.Judge
+		var j check.Judge
 		version := uint16(0x0304)
 		if test.fault == "cipher-rc4" {
 			version = 0x0303
@@ -273,9 +273,9 @@ func TestJudgeGrades(t *testing.T) {
 type trialOf struct{ fault, words string }
 
 // judgeAll judges a whole check in TLS 1.3.
-func judgeAll(t *testing.T, allow int, trials ...trialOf) *annotate.CheckReport {
+func judgeAll(t *testing.T, allow int, trials ...trialOf) *check.Report {
 	t.Helper()
-	j := annotate.Judge{AllowUntested: allow}
+	j := check.Judge{AllowUntested: allow}
 	var cases []string
 	for _, c := range trials {
 		cases = append(cases, c.fault)
@@ -297,22 +297,22 @@ func TestJudgeWhole(t *testing.T) {
 		allow    int
 		trials   []trialOf
 		grade    string
-		verdict  annotate.CaseVerdict // of the last
-		says     string               // of it
+		verdict  check.Verdict // of the last
+		says     string        // of it
 		untested int
 	}{
-		{"control refused", 0, []trialOf{{"good", refuses}, {"expired", refuses}}, "-", annotate.NotTested, "case-control-refused", 0},
-		{"control refused, no name", 0, []trialOf{{"good", "open case HELLO cert finished ALERT:42 FIN"}}, "-", annotate.Refused, "case-refused-alert", 0},
-		{"a leak decides though others are open", 0, []trialOf{{"good", accepts}, {"self-signed", accepts}, {"wrong-host", "kill"}}, "F", annotate.NotTested, "case-missed", 1},
-		{"an open critical case", 0, []trialOf{{"good", accepts}, {"expired", refuses}, {"self-signed", "kill"}}, "-", annotate.NotTested, "case-missed", 1},
-		{"an open critical case and a medium leak", 0, []trialOf{{"good", accepts}, {"expired", accepts}, {"self-signed", "exit:0"}}, "-", annotate.NotTested, "case-missed", 1},
-		{"one open case is allowed", 1, []trialOf{{"good", accepts}, {"expired", refuses}, {"self-signed", "kill"}}, "A", annotate.NotTested, "case-missed", 1},
-		{"an open medium case", 0, []trialOf{{"good", accepts}, {"self-signed", refuses}, {"expired", "kill"}}, "A", annotate.NotTested, "case-missed", 0},
-		{"what is not asked for", 0, []trialOf{{"good", accepts}, {"self-signed", refuses}, {"good-staple", accepts}, {"staple-revoked", accepts}}, "A", annotate.NotApplicable, "case-staple-unasked", 0},
-		{"waits for the server to speak", 0, []trialOf{{"good", waits}, {"self-signed", refuses}, {"wrong-host", waits}}, "D", annotate.Leaked, "case-leaked-waits", 0},
-		{"waits, but not with a fault", 0, []trialOf{{"good", waits}, {"self-signed", refuses}, {"wrong-host", hangsUp}}, "A", annotate.RefusedLate, "case-refused-fin", 0},
-		{"is slow to refuse", 0, []trialOf{{"good", accepts}, {"self-signed", refuses}, {"wrong-host", "open case NAMED cert finished FINISHED pause:3000 FIN"}}, "A", annotate.RefusedLate, "case-refused-fin", 0},
-		{"remarks", 0, []trialOf{{"good", accepts}, {"self-signed", refuses}, {"no-eku", accepts}}, "A", annotate.Accepted, "case-took", 0},
+		{"control refused", 0, []trialOf{{fault: "good", words: refuses}, {fault: "expired", words: refuses}}, "-", check.NotTested, "case-control-refused", 0},
+		{"control refused, no name", 0, []trialOf{{fault: "good", words: "open case HELLO cert finished ALERT:42 FIN"}}, "-", check.Refused, "case-refused-alert", 0},
+		{"a leak decides though others are open", 0, []trialOf{{fault: "good", words: accepts}, {fault: "self-signed", words: accepts}, {fault: "wrong-host", words: "kill"}}, "F", check.NotTested, "case-missed", 1},
+		{"an open critical case", 0, []trialOf{{fault: "good", words: accepts}, {fault: "expired", words: refuses}, {fault: "self-signed", words: "kill"}}, "-", check.NotTested, "case-missed", 1},
+		{"an open critical case and a medium leak", 0, []trialOf{{fault: "good", words: accepts}, {fault: "expired", words: accepts}, {fault: "self-signed", words: "exit:0"}}, "-", check.NotTested, "case-missed", 1},
+		{"one open case is allowed", 1, []trialOf{{fault: "good", words: accepts}, {fault: "expired", words: refuses}, {fault: "self-signed", words: "kill"}}, "A", check.NotTested, "case-missed", 1},
+		{"an open medium case", 0, []trialOf{{fault: "good", words: accepts}, {fault: "self-signed", words: refuses}, {fault: "expired", words: "kill"}}, "A", check.NotTested, "case-missed", 0},
+		{"what is not asked for", 0, []trialOf{{fault: "good", words: accepts}, {fault: "self-signed", words: refuses}, {fault: "good-staple", words: accepts}, {fault: "staple-revoked", words: accepts}}, "A", check.NotApplicable, "case-staple-unasked", 0},
+		{"waits for the server to speak", 0, []trialOf{{fault: "good", words: waits}, {fault: "self-signed", words: refuses}, {fault: "wrong-host", words: waits}}, "D", check.Leaked, "case-leaked-waits", 0},
+		{"waits, but not with a fault", 0, []trialOf{{fault: "good", words: waits}, {fault: "self-signed", words: refuses}, {fault: "wrong-host", words: hangsUp}}, "A", check.RefusedLate, "case-refused-fin", 0},
+		{"is slow to refuse", 0, []trialOf{{fault: "good", words: accepts}, {fault: "self-signed", words: refuses}, {fault: "wrong-host", words: "open case NAMED cert finished FINISHED pause:3000 FIN"}}, "A", check.RefusedLate, "case-refused-fin", 0},
+		{"remarks", 0, []trialOf{{fault: "good", words: accepts}, {fault: "self-signed", words: refuses}, {fault: "no-eku", words: accepts}}, "A", check.Accepted, "case-took", 0},
 	} {
 		r := judgeAll(t, test.allow, test.trials...)
 		o := r.Cases[len(r.Cases)-1].Outcomes[0]
@@ -344,12 +344,12 @@ func TestJudgeAdvice(t *testing.T) {
 		fault  string
 		fix    string
 	}{
-		{[]trialOf{{"good", accepts}, {"self-signed", accepts}, {"wrong-host", accepts}}, "self-signed", "fix-any"},
-		{[]trialOf{{"good", accepts}, {"self-signed", refuses}, {"wrong-host", accepts}}, "wrong-host", "fix-names-openssl"},
-		{[]trialOf{{"good", accepts}, {"self-signed", refuses}, {"wrong-host", refuses}, {"nul-in-san", accepts}}, "nul-in-san", "fix-gap"},
-		{[]trialOf{{"good", accepts}, {"self-signed", refuses}, {"expired", accepts}}, "expired", "fix-gap"},
-		{[]trialOf{{"good", accepts}, {"self-signed", refuses}, {"wrong-eku", accepts}}, "wrong-eku", "fix-gap"},
-		{[]trialOf{{"good", accepts}, {"self-signed", refuses}, {"no-eku", accepts}}, "no-eku", "fix-low"},
+		{[]trialOf{{fault: "good", words: accepts}, {fault: "self-signed", words: accepts}, {fault: "wrong-host", words: accepts}}, "self-signed", "fix-any"},
+		{[]trialOf{{fault: "good", words: accepts}, {fault: "self-signed", words: refuses}, {fault: "wrong-host", words: accepts}}, "wrong-host", "fix-names-openssl"},
+		{[]trialOf{{fault: "good", words: accepts}, {fault: "self-signed", words: refuses}, {fault: "wrong-host", words: refuses}, {fault: "nul-in-san", words: accepts}}, "nul-in-san", "fix-gap"},
+		{[]trialOf{{fault: "good", words: accepts}, {fault: "self-signed", words: refuses}, {fault: "expired", words: accepts}}, "expired", "fix-gap"},
+		{[]trialOf{{fault: "good", words: accepts}, {fault: "self-signed", words: refuses}, {fault: "wrong-eku", words: accepts}}, "wrong-eku", "fix-gap"},
+		{[]trialOf{{fault: "good", words: accepts}, {fault: "self-signed", words: refuses}, {fault: "no-eku", words: accepts}}, "no-eku", "fix-low"},
 	} {
 		r := judgeAll(t, 0, test.trials...)
 		for _, c := range r.Cases {
@@ -369,7 +369,7 @@ func FuzzJudge(f *testing.F) {
 		f.Add("begin", "1", "expired", []byte(data))
 	}
 	f.Fuzz(func(t *testing.T, what, run, fault string, data []byte) {
-		var j annotate.Judge
+		var j check.Judge
 		fact := &capture.Fact{Kind: capture.FactRun, Addr: what, Detail: run, Outcome: fault, Data: data}
 		j.Feed(&capture.Message{Body: fact})
 		script(t, &j, 0x0304, "expired", "open case HELLO cert FIN")

@@ -1,4 +1,4 @@
-package annotate_test
+package check_test
 
 import (
 	"encoding/xml"
