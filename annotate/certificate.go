@@ -28,23 +28,23 @@ import (
 )
 
 // A certificate is one that was sent, read as far as it could be.
-type certificate struct {
-	der    []byte
-	hash   [32]byte
-	parsed *x509.Certificate // nil where crypto/x509 refuses it; err says why
-	err    string
-	pub    crypto.PublicKey // also where parsed is nil, if the key could be read by itself
+type Certificate struct {
+	DER    []byte
+	Hash   [32]byte
+	Parsed *x509.Certificate // nil where crypto/x509 refuses it; err says why
+	Err    string
+	Key    crypto.PublicKey // also where parsed is nil, if the key could be read by itself
 
-	raw bool // it is no certificate but a bare public key (RFC 7250)
+	Raw bool // it is no certificate but a bare public key (RFC 7250)
 
 	ownTried, ownSigned bool // whether its signature was checked with its own key, and holds
 
-	told [maxChain][]event.Field // what describes it in each place of a chain
+	told [MaxChain][]event.Field // what describes it in each place of a chain
 	whom string                  // whom it is for
 }
 
 // maxChain is how many certificates of a chain are told. Nobody sends more.
-const maxChain = 16
+const MaxChain = 16
 
 // How many certificates and checked links are kept: a proxy sees the same chains again and again.
 const (
@@ -54,32 +54,32 @@ const (
 
 // certificates remembers what was read and checked, so that a chain that is
 // seen again costs a hash.
-type certificates struct {
-	byHash map[[32]byte]*certificate
+type Certificates struct {
+	byHash map[[32]byte]*Certificate
 	order  [][32]byte
 	links  map[[64]byte]error // child and parent hash
 	linked [][64]byte
 }
 
-func (cs *certificates) read(der []byte) *certificate {
+func (cs *Certificates) read(der []byte) *Certificate {
 	hash := sha256.Sum256(der)
 	if c, ok := cs.byHash[hash]; ok {
 		return c
 	}
-	c := &certificate{der: append([]byte(nil), der...), hash: hash}
-	if p, err := x509.ParseCertificate(c.der); err != nil {
-		c.err = strings.TrimPrefix(err.Error(), "x509: ")
-		if c.pub, c.raw = isRawKey(c.der); !c.raw {
-			c.pub = publicKey(c.der)
+	c := &Certificate{DER: append([]byte(nil), der...), Hash: hash}
+	if p, err := x509.ParseCertificate(c.DER); err != nil {
+		c.Err = strings.TrimPrefix(err.Error(), "x509: ")
+		if c.Key, c.Raw = isRawKey(c.DER); !c.Raw {
+			c.Key = publicKey(c.DER)
 		}
 	} else {
-		c.parsed, c.pub = p, p.PublicKey
-		if c.pub == nil {
-			c.pub = publicKey(c.der)
+		c.Parsed, c.Key = p, p.PublicKey
+		if c.Key == nil {
+			c.Key = publicKey(c.DER)
 		}
 	}
 	if cs.byHash == nil {
-		cs.byHash = make(map[[32]byte]*certificate)
+		cs.byHash = make(map[[32]byte]*Certificate)
 	}
 	if len(cs.order) >= maxCertificates {
 		delete(cs.byHash, cs.order[0])
@@ -113,8 +113,8 @@ var errNotChecked = errors.New("not checked")
 
 // link checks that parent's key signed child. It returns nil, keys.ErrSignature,
 // or an error that wraps errNotChecked.
-func (cs *certificates) link(child, parent *certificate) error {
-	key := [64]byte(append(append([]byte(nil), child.hash[:]...), parent.hash[:]...))
+func (cs *Certificates) link(child, parent *Certificate) error {
+	key := [64]byte(append(append([]byte(nil), child.Hash[:]...), parent.Hash[:]...))
 	if err, ok := cs.links[key]; ok {
 		return err
 	}
@@ -131,11 +131,11 @@ func (cs *certificates) link(child, parent *certificate) error {
 	return err
 }
 
-func checkLink(child, parent *certificate) error {
-	if child.parsed == nil {
-		return fmt.Errorf("%w: the certificate could not be read: %s", errNotChecked, child.err)
+func checkLink(child, parent *Certificate) error {
+	if child.Parsed == nil {
+		return fmt.Errorf("%w: the certificate could not be read: %s", errNotChecked, child.Err)
 	}
-	if parent.pub == nil {
+	if parent.Key == nil {
 		return fmt.Errorf("%w: the issuer's key could not be read", errNotChecked)
 	}
 	// The schemes of TLS say the same as those of certificates: hash and kind of
@@ -147,11 +147,11 @@ func checkLink(child, parent *certificate) error {
 		x509.ECDSAWithSHA1: 0x0203, x509.ECDSAWithSHA256: 0x0403, x509.ECDSAWithSHA384: 0x0503, x509.ECDSAWithSHA512: 0x0603,
 		x509.SHA256WithRSAPSS: 0x0804, x509.SHA384WithRSAPSS: 0x0805, x509.SHA512WithRSAPSS: 0x0806,
 		x509.PureEd25519: 0x0807,
-	}[child.parsed.SignatureAlgorithm]
+	}[child.Parsed.SignatureAlgorithm]
 	if scheme == 0 {
 		return fmt.Errorf("%w: the signature algorithm is not known", errNotChecked)
 	}
-	err := keys.VerifyHandshakeSignature(0x0303, scheme, parent.pub, child.parsed.RawTBSCertificate, child.parsed.Signature)
+	err := keys.VerifyHandshakeSignature(0x0303, scheme, parent.Key, child.Parsed.RawTBSCertificate, child.Parsed.Signature)
 	switch {
 	case err == nil:
 		return nil
@@ -182,8 +182,8 @@ func keyWords(pub crypto.PublicKey) string {
 	return ""
 }
 
-func (c *certificate) keyWords() string {
-	if w := keyWords(c.pub); w != "" {
+func (c *Certificate) KeyWords() string {
+	if w := keyWords(c.Key); w != "" {
 		return w
 	}
 	return "unknown"
@@ -207,12 +207,12 @@ func distinguished(n pkix.Name) string {
 }
 
 // names are the DNS names and addresses that a certificate is for.
-func (c *certificate) names() []string {
-	if c.parsed == nil {
+func (c *Certificate) Names() []string {
+	if c.Parsed == nil {
 		return nil
 	}
-	names := append([]string(nil), c.parsed.DNSNames...)
-	for _, ip := range c.parsed.IPAddresses {
+	names := append([]string(nil), c.Parsed.DNSNames...)
+	for _, ip := range c.Parsed.IPAddresses {
 		names = append(names, ip.String())
 	}
 	return names
@@ -226,33 +226,33 @@ func some(items []string, n int) string {
 	return strings.Join(items, ", ")
 }
 
-func (c *certificate) subject() string {
-	if c.raw {
+func (c *Certificate) Subject() string {
+	if c.Raw {
 		return "a raw public key"
 	}
-	if c.parsed == nil {
+	if c.Parsed == nil {
 		return "a certificate that cannot be read"
 	}
-	return distinguished(c.parsed.Subject)
+	return distinguished(c.Parsed.Subject)
 }
 
 // forNames is whom the certificate is for, in a few words.
-func (c *certificate) forNames() string {
+func (c *Certificate) For() string {
 	if c.whom == "" {
-		c.whom = c.subject()
-		if names := c.names(); len(names) > 0 {
+		c.whom = c.Subject()
+		if names := c.Names(); len(names) > 0 {
 			c.whom = some(names, 3)
 		}
 	}
 	return c.whom
 }
 
-func (c *certificate) selfSigned() bool {
-	return c.parsed != nil && string(c.parsed.RawSubject) == string(c.parsed.RawIssuer)
+func (c *Certificate) selfSigned() bool {
+	return c.Parsed != nil && string(c.Parsed.RawSubject) == string(c.Parsed.RawIssuer)
 }
 
 // signsItself tells whether the certificate is signed with its own key.
-func (c *certificate) signsItself() bool {
+func (c *Certificate) SignsItself() bool {
 	if !c.ownTried {
 		c.ownTried, c.ownSigned = true, c.selfSigned() && checkLink(c, c) == nil
 	}
@@ -262,8 +262,8 @@ func (c *certificate) signsItself() bool {
 func date(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
 // usage is the purposes that a certificate names.
-func (c *certificate) usage() string {
-	p := c.parsed
+func (c *Certificate) usage() string {
+	p := c.Parsed
 	var out []string
 	for _, u := range []struct {
 		bit  x509.KeyUsage
@@ -300,7 +300,7 @@ func (c *certificate) usage() string {
 }
 
 // fields describe one certificate of a chain; number is its place, 0 for the leaf.
-func (c *certificate) fields(number int) []event.Field {
+func (c *Certificate) fields(number int) []event.Field {
 	if c.told[number] == nil {
 		c.told[number] = c.describe(number)
 		fixFields(c.told[number])
@@ -308,14 +308,14 @@ func (c *certificate) fields(number int) []event.Field {
 	return c.told[number]
 }
 
-func (c *certificate) describe(number int) []event.Field {
+func (c *Certificate) describe(number int) []event.Field {
 	lead := "leaf: "
 	if number > 0 {
 		lead = fmt.Sprintf("certificate %d: ", number+1)
 	}
-	if c.parsed == nil {
-		f := []event.Field{{Name: lead + "cannot be read in full", Value: c.err}}
-		r := verify.Read(c.der)
+	if c.Parsed == nil {
+		f := []event.Field{{Name: lead + "cannot be read in full", Value: c.Err}}
+		r := verify.Read(c.DER)
 		if r.Subject != "" {
 			f = append(f, event.Field{Name: lead + "subject", Value: clip(r.Subject), Note: "as far as it can be read"}, event.Field{Name: lead + "issuer", Value: clip(r.Issuer)})
 		}
@@ -325,20 +325,20 @@ func (c *certificate) describe(number int) []event.Field {
 		if !r.From.IsZero() && !r.Until.IsZero() {
 			f = append(f, event.Field{Name: lead + "valid", Value: date(r.From) + " to " + date(r.Until)})
 		}
-		if c.pub != nil {
-			f = append(f, event.Field{Name: lead + "key", Value: c.keyWords()})
+		if c.Key != nil {
+			f = append(f, event.Field{Name: lead + "key", Value: c.KeyWords()})
 		}
-		return append(f, event.Field{Name: lead + "size", Value: fmt.Sprintf("%d bytes", len(c.der))})
+		return append(f, event.Field{Name: lead + "size", Value: fmt.Sprintf("%d bytes", len(c.DER))})
 	}
-	p := c.parsed
+	p := c.Parsed
 	f := []event.Field{{Name: lead + "subject", Value: p.Subject.String(), Note: "whose key this is"}}
-	if names := c.names(); len(names) > 0 {
+	if names := c.Names(); len(names) > 0 {
 		f = append(f, event.Field{Name: lead + "names", Value: some(names, 8), Note: "the host names that it is good for (subject alternative names)"})
 	}
 	f = append(f,
 		event.Field{Name: lead + "issuer", Value: p.Issuer.String(), Note: "who vouches for it"},
 		event.Field{Name: lead + "valid", Value: date(p.NotBefore) + " to " + date(p.NotAfter)},
-		event.Field{Name: lead + "key", Value: c.keyWords()},
+		event.Field{Name: lead + "key", Value: c.KeyWords()},
 		event.Field{Name: lead + "signed with", Value: signatureWords(p)},
 	)
 	if u := c.usage(); u != "" {
@@ -367,11 +367,11 @@ func (c *certificate) describe(number int) []event.Field {
 		f = append(f, event.Field{Name: lead + "policies", Value: clip(some(oids, 4)), Note: "what its issuer says to have checked"})
 	}
 	if number == 0 {
-		f = append(f, sctFields(lead+"signed certificate timestamp", verify.CertificateSCTs(c.der))...)
+		f = append(f, sctFields(lead+"signed certificate timestamp", verify.CertificateSCTs(c.DER))...)
 	}
 	return append(f,
 		event.Field{Name: lead + "serial", Value: serial(p.SerialNumber)},
-		event.Field{Name: lead + "SHA-256", Value: fmt.Sprintf("%x", c.hash), Note: "its fingerprint"},
+		event.Field{Name: lead + "SHA-256", Value: fmt.Sprintf("%x", c.Hash), Note: "its fingerprint"},
 	)
 }
 
@@ -390,30 +390,30 @@ func signatureWords(p *x509.Certificate) string {
 }
 
 // covers tells whether the certificate is for this host (RFC 9525 6; the common name does not count).
-func (c *certificate) covers(host string) bool {
-	if c.parsed == nil {
+func (c *Certificate) Covers(host string) bool {
+	if c.Parsed == nil {
 		return false
 	}
 	host = strings.TrimSuffix(host, ".")
 	if ip := net.ParseIP(strings.Trim(host, "[]")); ip != nil {
-		for _, have := range c.parsed.IPAddresses {
+		for _, have := range c.Parsed.IPAddresses {
 			if have.Equal(ip) {
 				return true
 			}
 		}
 		return false
 	}
-	return c.parsed.VerifyHostname(host) == nil
+	return c.Parsed.VerifyHostname(host) == nil
 }
 
 // chain reads the certificates of a message.
-func (cs *certificates) chain(m *handshake.Certificate) []*certificate {
+func (cs *Certificates) Chain(m *handshake.Certificate) []*Certificate {
 	if m == nil {
 		return nil
 	}
-	var out []*certificate
+	var out []*Certificate
 	for i, e := range m.Entries {
-		if i == maxChain {
+		if i == MaxChain {
 			break
 		}
 		out = append(out, cs.read(e.Data))

@@ -68,24 +68,24 @@ func (x *Explainer) rootsFor(c *conn) *verify.Roots {
 }
 
 // checked is a chain's checks, told.
-type checked struct {
-	result *verify.Result
-	checks []event.Check
-	failed []string // what failed, in words
-	says   event.Sentence
-	brief  string
+type Checked struct {
+	Result *verify.Result
+	Checks []event.Check
+	Failed []string // what failed, in words
+	Says   event.Sentence
+	Brief  string
 }
 
 // maxChecked bounds how many chains' checks are remembered: a proxy sees the same ones again and again.
 const maxChecked = 256
 
 type checkedChains struct {
-	by    map[[32]byte][]*checked
+	by    map[[32]byte][]*Checked
 	order [][32]byte
 }
 
 // checks makes the checks of a chain, or finds that they were made for a time at which the same comes out.
-func (x *Explainer) checks(in verify.Input) *checked {
+func (x *Explainer) checks(in verify.Input) *Checked {
 	h := sha256.New()
 	put := func(b []byte) {
 		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(b))))
@@ -107,13 +107,13 @@ func (x *Explainer) checks(in verify.Input) *checked {
 	key := [32]byte(h.Sum(nil))
 	now := in.Time.UTC().Truncate(time.Second)
 	for _, k := range x.checked.by[key] {
-		if !now.Before(k.result.From) && (k.result.Until.IsZero() || now.Before(k.result.Until)) {
+		if !now.Before(k.Result.From) && (k.Result.Until.IsZero() || now.Before(k.Result.Until)) {
 			return k
 		}
 	}
 	k := tellChecks(verify.Chain(in), in)
 	if x.checked.by == nil {
-		x.checked.by = make(map[[32]byte][]*checked)
+		x.checked.by = make(map[[32]byte][]*Checked)
 	}
 	if _, ok := x.checked.by[key]; !ok {
 		if len(x.checked.order) >= maxChecked {
@@ -129,7 +129,7 @@ func (x *Explainer) checks(in verify.Input) *checked {
 }
 
 // checkChain checks the chain of a Certificate message as of its time.
-func (x *Explainer) checkChain(c *conn, h *hands, e *event.Event, b *handshake.Certificate, side int) {
+func (x *Explainer) checkChain(c *conn, h *Handshake, e *event.Event, b *handshake.Certificate, side int) {
 	if rawKeys(h, side) {
 		return // not certificates but bare keys (RFC 7250)
 	}
@@ -149,8 +149,8 @@ func (x *Explainer) checkChain(c *conn, h *hands, e *event.Event, b *handshake.C
 		in.Purpose, in.Roots, in.Use = verify.Client, x.ClientRoots, verify.Signed // RFC 5246 7.4.8
 	} else {
 		in.Name, in.Roots, in.Stapling, in.Use = x.nameAsked(c, h), x.rootsFor(c), stapling(h), keyUse(h)
-		if h.sh != nil && !h.is13() {
-			if ext := h.sh.Extension(18); ext != nil {
+		if h.ServerHello != nil && !h.Is13() {
+			if ext := h.ServerHello.Extension(18); ext != nil {
 				if v, ok := ext.Value.(handshake.SCTs); ok {
 					in.SCTs = v
 				}
@@ -164,29 +164,29 @@ func (x *Explainer) checkChain(c *conn, h *hands, e *event.Event, b *handshake.C
 				}
 			}
 		}
-		h.asked = &in
+		h.Asked = &in
 	}
 	k := x.checks(in)
-	e.Checks = k.checks
-	e.Brief += "; " + k.brief
-	h.checked[side] = k
+	e.Checks = k.Checks
+	e.Brief += "; " + k.Brief
+	h.Sides[side].Checked = k
 	if side == 1 {
 		e.Says = append(e.Says, x.nameCompared(h, x.args(c))...)
 	}
-	e.Says = append(e.Says, k.says)
+	e.Says = append(e.Says, k.Says)
 }
 
 // checkStaple completes the checks with the OCSP response that comes in a message of its own.
-func (x *Explainer) checkStaple(h *hands, e *event.Event, staple []byte) {
-	if h.asked == nil || h.checked[1] == nil {
+func (x *Explainer) checkStaple(h *Handshake, e *event.Event, staple []byte) {
+	if h.Asked == nil || h.Sides[1].Checked == nil {
 		return
 	}
-	in := *h.asked
+	in := *h.Asked
 	in.Staple, in.Stapling = staple, verify.StapleAsked
-	h.asked = nil
+	h.Asked = nil
 	k := x.checks(in)
-	h.checked[1] = k
-	for _, check := range k.checks {
+	h.Sides[1].Checked = k
+	for _, check := range k.Checks {
 		if check.ID == verify.IDStaple || check.ID == verify.IDSCT {
 			e.Checks = append(e.Checks, check)
 		}
@@ -195,13 +195,13 @@ func (x *Explainer) checkStaple(h *hands, e *event.Event, staple []byte) {
 }
 
 // rawKeys tells whether this side sends bare public keys (certificate type 2, RFC 7250 3).
-func rawKeys(h *hands, side int) bool {
+func rawKeys(h *Handshake, side int) bool {
 	id := uint16(19 + side) // client_certificate_type, server_certificate_type
 	var ext *handshake.Extension
-	if h.ee != nil {
-		ext = h.ee.Extension(id)
-	} else if h.sh != nil {
-		ext = h.sh.Extension(id)
+	if h.Encrypted != nil {
+		ext = h.Encrypted.Extension(id)
+	} else if h.ServerHello != nil {
+		ext = h.ServerHello.Extension(id)
 	}
 	if ext == nil {
 		return false
@@ -211,29 +211,29 @@ func rawKeys(h *hands, side int) bool {
 }
 
 // stapling is what the hellos say about a stapled response (RFC 6066 8, RFC 8446 4.4.2.1).
-func stapling(h *hands) verify.Stapling {
+func stapling(h *Handshake) verify.Stapling {
 	switch {
-	case h.ch == nil:
+	case h.Hello == nil:
 		return verify.StapleUnknown
-	case h.ch.Extension(5) == nil:
+	case h.Hello.Extension(5) == nil:
 		return verify.StapleNotAsked
-	case h.sh != nil && !h.is13() && h.sh.Extension(5) != nil:
+	case h.ServerHello != nil && !h.Is13() && h.ServerHello.Extension(5) != nil:
 		return verify.StapleLater
 	}
 	return verify.StapleAsked
 }
 
 // keyUse is what the server's key does in the handshake that the hellos agreed on.
-func keyUse(h *hands) verify.Use {
+func keyUse(h *Handshake) verify.Use {
 	switch {
-	case h.sh == nil:
+	case h.ServerHello == nil:
 		return verify.UseUnknown
-	case h.is13():
+	case h.Is13():
 		return verify.Signed
-	case h.suite() != nil && h.suite().Export: // it may sign a second, shorter key (RFC 2246 7.4.3)
+	case h.Suite() != nil && h.Suite().Export: // it may sign a second, shorter key (RFC 2246 7.4.3)
 		return verify.UseUnknown
 	}
-	switch handshake.SuiteKeyExchange(h.sh.CipherSuite) {
+	switch handshake.SuiteKeyExchange(h.ServerHello.CipherSuite) {
 	case handshake.KeyExchangeRSA:
 		return verify.Decrypted
 	case handshake.KeyExchangeDHE, handshake.KeyExchangeECDHE:
@@ -243,9 +243,9 @@ func keyUse(h *hands) verify.Use {
 }
 
 // nameAsked is the name that the client asked for, as far as it is known.
-func (x *Explainer) nameAsked(c *conn, h *hands) string {
-	if name := x.sni(h); name != "" {
-		if h.mayBeCover() && h.leaf[1] != nil && !h.leaf[1].covers(name) {
+func (x *Explainer) nameAsked(c *conn, h *Handshake) string {
+	if name := h.ServerName(); name != "" {
+		if h.mayBeCover() && h.Sides[1].Leaf != nil && !h.Sides[1].Leaf.Covers(name) {
 			return ""
 		}
 		return name
@@ -263,13 +263,13 @@ func (x *Explainer) nameAsked(c *conn, h *hands) string {
 // another one, which the server took from the encrypted hello (ECH). That is
 // out where TLS 1.2 was chosen, or keys for another try came: then the client
 // must check the certificate against the name in clear (RFC 9849 6.1.4, 6.1.6, 7.1).
-func (h *hands) mayBeCover() bool {
-	return h.ch != nil && h.ch.Extension(0xfe0d) != nil && h.sh != nil && h.is13() && (h.ee == nil || h.ee.Extension(0xfe0d) == nil)
+func (h *Handshake) mayBeCover() bool {
+	return h.Hello != nil && h.Hello.Extension(0xfe0d) != nil && h.ServerHello != nil && h.Is13() && (h.Encrypted == nil || h.Encrypted.Extension(0xfe0d) == nil)
 }
 
 // tellChecks puts the checks into words. Those that passed are told once for all certificates.
-func tellChecks(r *verify.Result, in verify.Input) *checked {
-	k := &checked{result: r}
+func tellChecks(r *verify.Result, in verify.Input) *Checked {
+	k := &Checked{Result: r}
 	base := words.Args{"roots": or(r.Roots, "no list of authorities")}
 	counts := map[verify.Outcome]int{}
 	for i := 0; i < len(r.Checks); {
@@ -291,18 +291,18 @@ func tellChecks(r *verify.Result, in verify.Input) *checked {
 			out.Says = words.Say("check-"+check.Reason, event.Recomputed, checkArgs(base, r, in, check))
 			counts[check.Outcome]++
 			if check.Outcome == verify.Failed {
-				k.failed = append(k.failed, strings.TrimSuffix(words.Lower(out.Says.Text), "."))
+				k.Failed = append(k.Failed, strings.TrimSuffix(words.Lower(out.Says.Text), "."))
 			}
-			k.checks = append(k.checks, out)
+			k.Checks = append(k.Checks, out)
 		}
 		if len(passed) > 0 {
 			counts[verify.OK]++
-			k.checks = append(k.checks, tellPassed(base, r, in, passed))
+			k.Checks = append(k.Checks, tellPassed(base, r, in, passed))
 		}
 		i = end
 	}
-	for i := range k.checks {
-		fixFields(k.checks[i].Details)
+	for i := range k.Checks {
+		fixFields(k.Checks[i].Details)
 	}
 	counted := []string{fmt.Sprintf("%d passed", counts[verify.OK])}
 	for _, n := range []struct {
@@ -317,13 +317,13 @@ func tellChecks(r *verify.Result, in verify.Input) *checked {
 			counted = append(counted, fmt.Sprintf(n.what, sum))
 		}
 	}
-	base = base.With("counts", strings.Join(counted, ", "), "failed", strings.Join(k.failed, "; "))
-	k.brief = "checks: " + base["counts"]
-	if len(k.failed) > 0 {
-		k.brief += " (" + base["failed"] + ")"
-		k.says = words.Say("certificate-checks-failed", event.Recomputed, base)
+	base = base.With("counts", strings.Join(counted, ", "), "failed", strings.Join(k.Failed, "; "))
+	k.Brief = "checks: " + base["counts"]
+	if len(k.Failed) > 0 {
+		k.Brief += " (" + base["failed"] + ")"
+		k.Says = words.Say("certificate-checks-failed", event.Recomputed, base)
 	} else {
-		k.says = words.Say("certificate-checks", event.Recomputed, base)
+		k.Says = words.Say("certificate-checks", event.Recomputed, base)
 	}
 	return k
 }

@@ -13,14 +13,14 @@ func TestNameMayBeCover(t *testing.T) {
 	tls13 := []handshake.Extension{{ID: 43, Value: handshake.SelectedVersion(0x0304)}}
 	for _, test := range []struct {
 		what string
-		h    hands
+		h    Handshake
 		want bool
 	}{
-		{"no encrypted hello", hands{ch: &handshake.ClientHello{}, sh: &handshake.ServerHello{LegacyVersion: 0x0303, Extensions: tls13}}, false},
-		{"TLS 1.2 chosen", hands{ch: &handshake.ClientHello{Extensions: ech}, sh: &handshake.ServerHello{LegacyVersion: 0x0303}}, false},
-		{"TLS 1.3, answers sealed", hands{ch: &handshake.ClientHello{Extensions: ech}, sh: &handshake.ServerHello{LegacyVersion: 0x0303, Extensions: tls13}}, true},
-		{"other keys sent", hands{ch: &handshake.ClientHello{Extensions: ech}, sh: &handshake.ServerHello{LegacyVersion: 0x0303, Extensions: tls13}, ee: &handshake.EncryptedExtensions{Extensions: ech}}, false},
-		{"no other keys sent", hands{ch: &handshake.ClientHello{Extensions: ech}, sh: &handshake.ServerHello{LegacyVersion: 0x0303, Extensions: tls13}, ee: &handshake.EncryptedExtensions{}}, true},
+		{"no encrypted hello", Handshake{Hello: &handshake.ClientHello{}, ServerHello: &handshake.ServerHello{LegacyVersion: 0x0303, Extensions: tls13}}, false},
+		{"TLS 1.2 chosen", Handshake{Hello: &handshake.ClientHello{Extensions: ech}, ServerHello: &handshake.ServerHello{LegacyVersion: 0x0303}}, false},
+		{"TLS 1.3, answers sealed", Handshake{Hello: &handshake.ClientHello{Extensions: ech}, ServerHello: &handshake.ServerHello{LegacyVersion: 0x0303, Extensions: tls13}}, true},
+		{"other keys sent", Handshake{Hello: &handshake.ClientHello{Extensions: ech}, ServerHello: &handshake.ServerHello{LegacyVersion: 0x0303, Extensions: tls13}, Encrypted: &handshake.EncryptedExtensions{Extensions: ech}}, false},
+		{"no other keys sent", Handshake{Hello: &handshake.ClientHello{Extensions: ech}, ServerHello: &handshake.ServerHello{LegacyVersion: 0x0303, Extensions: tls13}, Encrypted: &handshake.EncryptedExtensions{}}, true},
 	} {
 		if got := test.h.mayBeCover(); got != test.want {
 			t.Errorf("%s: %v, want %v", test.what, got, test.want)

@@ -46,9 +46,9 @@ func (x *Explainer) sayUnopened(c *conn, side int, reason string, more []string)
 		sender, other = c.side(side), c.side(1-side)
 	}
 	a := x.args(c).With("sender", sender, "other", other, "keys", words.Plural(c.c.PrivateKeys, "private key"), "lines", words.Plural(x.lines, "line"))
-	if h.sh != nil {
+	if h.ServerHello != nil {
 		a = a.With("exchange", exchangeWords(h))
-		if s := h.suite(); s != nil && s.Reason() != "" {
+		if s := h.Suite(); s != nil && s.Reason() != "" {
 			a = a.With("why", s.Reason())
 		} else {
 			a = a.With("why", "it is not in the registry of cipher suites as known here")
@@ -58,11 +58,11 @@ func (x *Explainer) sayUnopened(c *conn, side int, reason string, more []string)
 }
 
 // exchangeWords names how a connection makes its secret.
-func exchangeWords(h *hands) string {
-	if h.is13() {
+func exchangeWords(h *Handshake) string {
+	if h.Is13() {
 		return "TLS 1.3"
 	}
-	switch handshake.SuiteKeyExchange(h.sh.CipherSuite) {
+	switch handshake.SuiteKeyExchange(h.ServerHello.CipherSuite) {
 	case handshake.KeyExchangeDHE, handshake.KeyExchangeDHAnon:
 		return "ephemeral Diffie-Hellman (DHE)"
 	case handshake.KeyExchangeECDHE, handshake.KeyExchangeECDHAnon:
@@ -82,16 +82,16 @@ func (x *Explainer) reasonSealed(c *conn, side int) (reason string, more []strin
 		return words.OwnKeys, nil
 	case c.pass != nil && len(h.secretLabels()) == 0:
 		return words.PassedOn, nil
-	case h.ch == nil:
+	case h.Hello == nil:
 		return words.NoClientHello, nil
-	case h.sh == nil && !c.heard[1]:
+	case h.ServerHello == nil && !c.heard[1]:
 		return words.NoServer, nil
-	case h.sh == nil && c.gapLen[1] > 0:
+	case h.ServerHello == nil && c.gapLen[1] > 0:
 		return words.NoServerHello, x.gapArgs(c, 1)
-	case h.sh == nil:
+	case h.ServerHello == nil:
 		return words.NoPhase, nil
 	case code == capture.SealedNoSuite:
-		s := h.suite()
+		s := h.Suite()
 		if s == nil || !s.Openable() {
 			return words.NoSuite, nil
 		}
@@ -112,7 +112,7 @@ func (x *Explainer) reasonSealed(c *conn, side int) (reason string, more []strin
 		switch {
 		case slices.Contains(have, "ECH_SECRET") || slices.Contains(have, "ECH_CONFIG"):
 			return words.EchInner, nil
-		case h.is13() && !slices.ContainsFunc(have, func(l string) bool { return ofSide(l, side) }) && slices.ContainsFunc(have, func(l string) bool { return ofSide(l, 1-side) }):
+		case h.Is13() && !slices.ContainsFunc(have, func(l string) bool { return ofSide(l, side) }) && slices.ContainsFunc(have, func(l string) bool { return ofSide(l, 1-side) }):
 			return words.OtherDirection, []string{"label", strings.Join(have, ", ")}
 		}
 		return words.OtherLine, []string{"label", strings.Join(have, ", ")}
@@ -122,35 +122,35 @@ func (x *Explainer) reasonSealed(c *conn, side int) (reason string, more []strin
 			return r, nil
 		}
 	}
-	_, psk := h.sh.SelectedPSK()
-	switch ech := h.ch.Extension(0xfe0d); {
-	case !h.is13() && h.resumed:
+	_, psk := h.ServerHello.SelectedPSK()
+	switch ech := h.Hello.Extension(0xfe0d); {
+	case !h.Is13() && h.Resumed:
 		return words.NoParent, nil
 	case x.lines == 0:
 		return words.NoKeyLog, nil
-	case ech != nil && h.is13() && !psk:
+	case ech != nil && h.Is13() && !psk:
 		return words.EchInner, nil
 	}
 	return words.NoLine, nil
 }
 
 // keyReason says why the private keys that were given do not open a connection.
-func (x *Explainer) keyReason(c *conn, h *hands) string {
+func (x *Explainer) keyReason(c *conn, h *Handshake) string {
 	switch {
-	case h.is13():
+	case h.Is13():
 		return words.KeyTLS13
-	case h.resumed:
+	case h.Resumed:
 		return words.KeyResumed
 	}
-	switch handshake.SuiteKeyExchange(h.sh.CipherSuite) {
+	switch handshake.SuiteKeyExchange(h.ServerHello.CipherSuite) {
 	case handshake.KeyExchangeRSA:
-		s, _ := h.proved(words.ProofRSAKey)
+		s, _ := h.Proved(words.ProofRSAKey)
 		switch {
 		case s == event.Proven:
 			return words.KeyNoSessionHash
-		case h.keyed:
+		case h.Keyed:
 			return words.KeyPadding
-		case h.cke == nil:
+		case h.ClientKey == nil:
 			return "" // it is not the key's fault
 		}
 		return words.KeyAlone
@@ -170,8 +170,8 @@ func (x *Explainer) gapArgs(c *conn, side int) []string {
 }
 
 // secretLabels are the labels of the key log lines for this handshake.
-func (h *hands) secretLabels() []string {
-	return slices.Sorted(maps.Keys(h.secrets))
+func (h *Handshake) secretLabels() []string {
+	return slices.Sorted(maps.Keys(h.Logged))
 }
 
 // ofSide tells whether a key log line is about what one side sends.

@@ -31,14 +31,14 @@ func (x *Explainer) hiddenFrom(c *conn, f flow, r event.Row) *event.Sentence {
 		"clientrecords", words.Plural(int(c.sealed[0]), "record"), "serverrecords", words.Plural(int(c.sealed[1]), "record"),
 		"clientdata", words.Plural(int(c.wired[0]), "record"), "serverdata", words.Plural(int(c.wired[1]), "record"),
 		"host", "nowhere in clear")
-	switch name := x.sni(h); {
+	switch name := h.ServerName(); {
 	case name == "" && c.askedInClear() != "":
 		a["host"] = "in clear in the request to the proxy (" + clip(c.askedInClear()) + ")"
-	case name == "" && h.leaf[1] != nil && !h.is13():
+	case name == "" && h.Sides[1].Leaf != nil && !h.Is13():
 		a["host"] = "not in the ClientHello, but the certificate of the server names hosts in clear (step 3)"
 	case name != "":
 		a["host"] = "in clear in the ClientHello (" + clip(name) + ")"
-		if h.ch.Extension(0xfe0d) != nil {
+		if h.Hello.Extension(0xfe0d) != nil {
 			a["host"] += ", but it may be a cover for another one (ECH)"
 		}
 	}
@@ -82,25 +82,25 @@ func (x *Explainer) hiddenID(c *conn, f flow, s event.Step) string {
 			return "hidden-2-old"
 		case f.lasting:
 			return "hidden-2-rsa"
-		case f.signed && !h.is13():
+		case f.signed && !h.Is13():
 			return "hidden-2-signed"
-		case h.is13():
+		case h.Is13():
 			return "hidden-2-tls13"
 		}
 	case event.Step3:
 		switch {
-		case h.leaf[1] != nil && !h.is13():
+		case h.Sides[1].Leaf != nil && !h.Is13():
 			return "hidden-3-clear"
-		case h.is13() && x.hasCertificate(c):
+		case h.Is13() && x.hasCertificate(c):
 			return "hidden-3-tls13"
-		case f.id == "psk-dhe", h.is13() && h.sh.KeyShare() != nil:
+		case f.id == "psk-dhe", h.Is13() && h.ServerHello.KeyShare() != nil:
 			return "hidden-3-fresh"
 		case before:
 			return "hidden-nothing-sent"
 		}
 	case event.Step4a:
 		switch {
-		case h.is13() && x.hasCertificate(c):
+		case h.Is13() && x.hasCertificate(c):
 			return "hidden-4a-tls13-inside"
 		case x.hasCertificate(c):
 			return "hidden-4a-inside"
@@ -148,15 +148,15 @@ func (x *Explainer) hiddenID(c *conn, f flow, s event.Step) string {
 			return "hidden-6a-kem-inside"
 		}
 	case event.Step6b:
-		if h.is13() {
+		if h.Is13() {
 			return "hidden-6b-tls13"
 		}
 		return "hidden-6b"
 	case event.Step7:
-		if c.dark[0]+c.dark[1] == 0 || !h.is13() && c.wired[0]+c.wired[1] == 0 {
+		if c.dark[0]+c.dark[1] == 0 || !h.Is13() && c.wired[0]+c.wired[1] == 0 {
 			return ""
 		}
-		if h.is13() {
+		if h.Is13() {
 			return "hidden-7-tls13"
 		}
 		return "hidden-7"
@@ -172,9 +172,9 @@ func (x *Explainer) lesson(c *conn) []event.Sentence {
 	a, f := x.args(c), x.flow(c)
 	out := []event.Sentence{words.Say("eavesdropper-sees", event.Clear, a.With("seen", x.eavesdropper(c)))}
 	switch {
-	case !h.is13() && h.resumed:
+	case !h.Is13() && h.Resumed:
 		out = append(out, words.Say("eavesdropper-later-resumed", event.Inferred, a))
-	case !h.is13() && handshake.SuiteKeyExchange(h.sh.CipherSuite) == handshake.KeyExchangeRSA:
+	case !h.Is13() && handshake.SuiteKeyExchange(h.ServerHello.CipherSuite) == handshake.KeyExchangeRSA:
 		out = append(out, words.Say("eavesdropper-later-rsa", event.Inferred, a))
 	case f.id == "tls12-dh":
 		out = append(out, words.Say("eavesdropper-later-dh", event.Inferred, a))
@@ -189,7 +189,7 @@ func (x *Explainer) lesson(c *conn) []event.Sentence {
 	case f.id != "other":
 		out = append(out, words.Say("eavesdropper-later-dhe", event.Inferred, a))
 	}
-	if h.is13() && h.announcedEarly() && f.id != "tls13-0rtt" {
+	if h.Is13() && h.OfferedEarly() && f.id != "tls13-0rtt" {
 		out = append(out, words.Say("eavesdropper-later-early-announced", event.Inferred, a))
 	}
 	return out

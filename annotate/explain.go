@@ -56,7 +56,7 @@ type Explainer struct {
 	order    []int // sessions in the order in which they began
 	lines    int   // key log lines that are known, for any connection
 	textbook bool  // the recording says that the proxy ran in textbook mode
-	certs    certificates
+	certs    Certificates
 	earlier  earlier
 	dark     []dark // connections whose tickets may have passed sealed
 	kinship  []relative
@@ -78,50 +78,6 @@ type session struct {
 	notes []event.Sentence
 }
 
-// where is where something was seen.
-type where struct{ first, last int }
-
-func (w where) packets() *event.Packets {
-	if w.first == 0 {
-		return nil
-	}
-	return &event.Packets{First: w.first, Last: w.last}
-}
-
-// sightings are where things were seen, by a short name. Most connections have few.
-type sightings []sighting
-
-type sighting struct {
-	name string
-	where
-}
-
-// find returns the place, and whether there is one.
-func (p sightings) find(name string) (where, bool) {
-	for i := range p {
-		if p[i].name == name {
-			return p[i].where, true
-		}
-	}
-	return where{}, false
-}
-
-// of returns the place, which is empty if there is none.
-func (p sightings) of(name string) where {
-	w, _ := p.find(name)
-	return w
-}
-
-func (p *sightings) set(name string, w where) {
-	for i := range *p {
-		if (*p)[i].name == name {
-			(*p)[i].where = w
-			return
-		}
-	}
-	*p = append(*p, sighting{name, w})
-}
-
 // A stepSet is some of the steps.
 type stepSet []event.Step
 
@@ -137,78 +93,6 @@ func (s *stepSet) remove(step event.Step) {
 	*s = slices.DeleteFunc(*s, func(other event.Step) bool { return other == step })
 }
 
-// a hsMessage is a handshake message in the transcript.
-type hsMessage struct {
-	typ   handshake.Type
-	raw   []byte
-	body  any
-	side  int
-	index int // among those of its side
-	at    where
-}
-
-// hands is what is known of one handshake. A connection can have several
-// (renegotiation); the steps are told of the first.
-type hands struct {
-	ch1, ch   *handshake.ClientHello // before a HelloRetryRequest, and the one that counts
-	hrr, sh   *handshake.ServerHello
-	ee        *handshake.EncryptedExtensions
-	ske       *handshake.ServerKeyExchange
-	cke       *handshake.ClientKeyExchange
-	chain     [2][]*certificate // by side
-	leaf      [2]*certificate
-	asked     *verify.Input // what the server's chain was checked for, while a stapled response is still to come
-	checked   [2]*checked   // by side
-	certAt    int64         // when the server's came
-	certSeen  [2]bool       // a Certificate message, also an empty one
-	requested bool          // CertificateRequest
-	fin       [2]bool
-	finSealed [2]bool // a handshake record behind ChangeCipherSpec that stayed sealed
-	finTried  [2]bool
-	ccs       [2]bool
-	resumed   bool   // TLS 1.2: abbreviated
-	ticket    []byte // TLS 1.2: the ticket that the client handed back
-	nst       bool
-	server    netip.AddrPort
-	chAt      int64 // when the hellos came
-	shAt      int64
-	link      *link             // to the connection that it takes up
-	kin       *kin              // for those that take it up
-	hashes    map[string][]byte // of messages, by what they are of
-	verify    [2][]byte         // what stands in the Finished messages
-	nonces    [][]byte          // of tickets of TLS 1.3
-	own       map[string][]byte // key log values that were found to be this handshake's
-	oldMaster []byte            // of the connection that it takes up, where that made its Finished
-
-	msgs      [2][]hsMessage
-	delegated [2]*delegated // by side
-	holed     bool          // bytes were missing while it ran
-	broken    string        // why the transcript is not complete
-	proofs    []event.RowProof
-	reasons   []string
-	secrets   map[string][]byte // its key log lines, by label; nil before a ClientHello
-
-	em          []byte // FactEM, or what a private key given made of the ciphertext
-	keyed       bool   // the latter
-	sessionHash []byte // of all messages through ClientKeyExchange
-	preMaster   []byte
-	master      []byte // computed from preMaster
-
-	at sightings // where the messages stood, by a short name
-
-	printed *handshake.ClientHello // of which prints are
-	prints  []event.Field
-}
-
-func (h *hands) find(side int, typ handshake.Type) *hsMessage {
-	for i := range h.msgs[side] {
-		if h.msgs[side][i].typ == typ {
-			return &h.msgs[side][i]
-		}
-	}
-	return nil
-}
-
 // conn is the story of one connection so far.
 type conn struct {
 	c       *capture.Conn
@@ -221,14 +105,16 @@ type conn struct {
 
 	handshakes int // that were begun, but for hellos out of place
 
-	h    *hands // the latest handshake
-	main *hands // the one whose steps are told: the first
+	h    *Handshake // the latest handshake
+	main *Handshake // the one whose steps are told: the first
 
 	tls         bool
-	null        bool   // its suite does not encrypt
-	alpn        string // what was chosen
-	connectHost string // "host:port" of the CONNECT request that stands before TLS, if any
-	at          sightings
+	null        bool     // its suite does not encrypt
+	alpn        string   // what was chosen
+	connectHost string   // "host:port" of the CONNECT request that stands before TLS, if any
+	opening     Place    // the first packets
+	ending      Place    // the last that closed it
+	dataAt      [2]Place // the first application data of each side
 
 	// application data, by side
 	data      [2]int64 // records opened
@@ -237,7 +123,7 @@ type conn struct {
 	wired     [2]int64 // the number of these records
 	sealed    [2]int64 // records that stayed sealed
 	dark      [2]int64 // of these, those that are not early data
-	darkAt    [2]where
+	darkAt    [2]Place
 	darkAlert [2]bool // TLS 1.2 and older: one of them is an alert
 	why       [2]string
 	whyCode   [2]string // one of capture's Sealed constants
@@ -255,7 +141,7 @@ type conn struct {
 	closed    [2]bool
 	reset     bool
 	closer    int // 1 + side that closed first
-	closedAt  [2]where
+	closedAt  [2]Place
 	alerts    []alert
 	over      bool
 	failure   *failure
@@ -296,6 +182,9 @@ type conn struct {
 
 	values words.Args // of its sentences
 	ground *ground    // that they stand on; nil without values
+
+	printed *handshake.ClientHello // of which prints are
+	prints  []event.Field
 }
 
 // An alert that was seen.
@@ -304,7 +193,7 @@ type alert struct {
 	level, desc uint8
 	protected   bool
 	after       string // the last handshake message before it, of the other side
-	at          where
+	at          Place
 }
 
 // a failure is why a connection did not get through its handshake.
@@ -312,7 +201,7 @@ type failure struct {
 	step  event.Step
 	id    string // sentence
 	cause string
-	at    where
+	at    Place
 
 	protected bool // by an alert that was opened
 }
@@ -474,10 +363,10 @@ func (x *Explainer) begin(m *capture.Message) *conn {
 	if o, ok := m.Body.(*capture.Opened); ok {
 		c.quicVersion = o.QUICVersion
 	}
-	c.h = new(hands)
+	c.h = new(Handshake)
 	c.main = c.h
 	x.conns[c.n] = c
-	c.at.set("open", where{m.First, m.Last})
+	c.opening = Place{m.First, m.Last}
 	x.last = max(x.last, c.n)
 	s := x.sessions[c.n]
 	if s == nil {
@@ -747,22 +636,22 @@ func (x *Explainer) step(c *conn, s event.Step) {
 // keyed takes a key log line for the handshake that it is about: the first, whose
 // steps are told, or the latest.
 func (c *conn) keyed(k *capture.Keyed) {
-	for _, h := range []*hands{c.main, c.h} {
-		if h.ch1 != nil && h.ch1.Random == k.ClientRandom {
-			h.secrets[k.Label] = k.Secret
+	for _, h := range []*Handshake{c.main, c.h} {
+		if h.FirstHello != nil && h.FirstHello.Random == k.ClientRandom {
+			h.Logged[k.Label] = k.Secret
 		}
 	}
 }
 
 // agreed takes in which protocol a message chooses (RFC 7301 3.2).
-func (c *conn) agreed(h *hands, b handshake.Message, side int) {
+func (c *conn) agreed(h *Handshake, b handshake.Message, side int) {
 	switch b := b.(type) {
 	case *handshake.ServerHello:
 		if side == 1 && !b.Retry && handshake.TLSVersion(b.Version()) < 0x0304 {
 			c.alpn = b.ALPN()
 		}
 	case *handshake.EncryptedExtensions:
-		if side == 1 && h.is13() {
+		if side == 1 && h.Is13() {
 			c.alpn = b.ALPN()
 		}
 	case *handshake.NextProtocol:
@@ -775,15 +664,15 @@ func (c *conn) agreed(h *hands, b handshake.Message, side int) {
 // reused tells if a public value that should be fresh was sent in another
 // connection. One whose hello has the same random is the same handshake, seen on
 // both sides of somebody who passes it on.
-func (x *Explainer) reused(h *hands, c *conn, e *event.Event, public []byte) {
-	if len(public) < 16 || h.ch == nil {
+func (x *Explainer) reused(h *Handshake, c *conn, e *event.Event, public []byte) {
+	if len(public) < 16 || h.Hello == nil {
 		return
 	}
 	k := handleOf('p', public)
 	if list := x.shares.by[k]; len(list) == 0 {
-		x.shares.keep(k, issued{conn: c.n, random: h.ch.Random})
-	} else if i := list[0]; i.conn != c.n && i.random != h.ch.Random {
-		e.Says = append(e.Says, words.Say("key-reused", event.Recomputed, words.Args{"conn": strconv.Itoa(i.conn)}))
+		x.shares.keep(k, Issued{Conn: c.n, Random: h.Hello.Random})
+	} else if i := list[0]; i.Conn != c.n && i.Random != h.Hello.Random {
+		e.Says = append(e.Says, words.Say("key-reused", event.Recomputed, words.Args{"conn": strconv.Itoa(i.Conn)}))
 	}
 }
 

@@ -56,7 +56,7 @@ func (f *failure) how() event.Evidence {
 	return event.Clear
 }
 
-func (c *conn) fail(step event.Step, id, cause string, at where) {
+func (c *conn) fail(step event.Step, id, cause string, at Place) {
 	if c.overUDP() && id == "step-1-failed-hello" {
 		id = "step-1-failed-udp"
 	}
@@ -86,8 +86,8 @@ func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
 	h := c.h
 	c.tls = true
 	name := handshake.AlertName(b.Description)
-	al := alert{side: side, level: b.Level, desc: b.Description, protected: m.Opened, at: where{m.First, m.Last}}
-	if !h.is13() || h.fin[1-side] {
+	al := alert{side: side, level: b.Level, desc: b.Description, protected: m.Opened, at: Place{m.First, m.Last}}
+	if !h.Is13() || h.Sides[1-side].Finished {
 		// Otherwise encrypted messages may stand before it that nobody can see.
 		al.after = x.lastFrom(h, 1-side)
 	}
@@ -102,7 +102,7 @@ func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
 	if b.Description == 0 && m.Opened {
 		e.Says = append(e.Says, words.Say("alert-close-proven", e.Evidence, a))
 	}
-	ending := b.Description == 0 || b.Description == 90 || b.Description == 100 || b.Level == 1 && !h.is13()
+	ending := b.Description == 0 || b.Description == 90 || b.Description == 100 || b.Level == 1 && !h.Is13()
 	if ending || c.failure != nil || c.through() || h != c.main {
 		x.emit(c, e)
 		return
@@ -117,10 +117,10 @@ func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
 }
 
 // lastFrom names the last handshake message of a side.
-func (x *Explainer) lastFrom(h *hands, side int) string {
-	if n := len(h.msgs[side]); n > 0 {
-		t := h.msgs[side][n-1].typ
-		if t == handshake.TypeServerHello && h.hrr != nil && h.sh == nil {
+func (x *Explainer) lastFrom(h *Handshake, side int) string {
+	if n := len(h.Sides[side].Messages); n > 0 {
+		t := h.Sides[side].Messages[n-1].Type
+		if t == handshake.TypeServerHello && h.Retry != nil && h.ServerHello == nil {
 			return "HelloRetryRequest"
 		}
 		return handshake.TypeName(t)
@@ -155,39 +155,39 @@ func (x *Explainer) failByAlert(c *conn, al alert) {
 	f := x.flow(c)
 	cause := c.causeOf(al)
 	switch {
-	case h.sh == nil && al.side == 1 && c.closed[0]:
+	case h.ServerHello == nil && al.side == 1 && c.closed[0]:
 		// The alert answers nobody: the client has hung up, and how that is told
 		// is settled when the connection is over.
-	case h.sh == nil:
+	case h.ServerHello == nil:
 		id := "step-1-failed-hello"
 		if c.refused != nil && al.side == 1 {
 			id, cause = "step-1-failed-refused", refusedWords(c.refused)+"; "+cause
-		} else if c.textbook(x) && al.side == 1 && h.ch != nil && rsaSuites(h.ch.CipherSuites) == 0 {
+		} else if c.textbook(x) && al.side == 1 && h.Hello != nil && rsaSuites(h.Hello.CipherSuites) == 0 {
 			cause = "the client offers no cipher suite with RSA key transport, which textbook mode needs; " + cause
 		}
 		c.fail(event.Step1, id, cause, al.at)
-	case al.side == 0 && h.saidWrong(words.ProofServerFin) && (al.desc == 51 || al.desc == 40):
+	case al.side == 0 && h.Refuted(words.ProofServerFin) && (al.desc == 51 || al.desc == 40):
 		c.fail(event.Step2, "step-2-refused-finished", cause, al.at)
 	case al.side == 0 && c.shown != nil && c.shown.atStep2() && !c.shown.control() && !aboutCertificate(al.desc):
 		c.fail(event.Step2, "step-2-case-refused", cause, al.at)
-	case al.side == 0 && c.shown.known() && !c.shown.atStep2() && h.certSeen[1] && al.desc != 51:
+	case al.side == 0 && c.shown.known() && !c.shown.atStep2() && h.Sides[1].CertSeen && al.desc != 51:
 		x.failCertificate(c, al, cause)
 	case al.side == 0 && x.hasCertificate(c) && al.desc == 51:
 		// decrypt_error is about a signature or a Finished; which one is not said.
 		id := words.ProofSKE
-		if h.is13() {
+		if h.Is13() {
 			id = words.ProofServerCV
 		}
-		if state, _ := h.proved(id); state == event.Proven {
+		if state, _ := h.Proved(id); state == event.Proven {
 			x.failCertificate(c, al, cause+"; the server's signature in the handshake holds when checked here, so it may be one on the certificates")
 		} else {
 			c.fail(event.Step2, "step-2-refused", cause, al.at)
 		}
-	case al.side == 0 && x.hasCertificate(c) && (aboutCertificate(al.desc) || al.desc == 49 || al.desc == 80) && (h.certSeen[1] || h.is13()):
+	case al.side == 0 && x.hasCertificate(c) && (aboutCertificate(al.desc) || al.desc == 49 || al.desc == 80) && (h.Sides[1].CertSeen || h.Is13()):
 		x.failCertificate(c, al, cause)
-	case al.side == 1 && (h.requested || h.certSeen[0]) && (aboutCertificate(al.desc) || al.desc == 49 || al.desc == 116 || al.desc == 40):
+	case al.side == 1 && (h.Requested || h.Sides[0].CertSeen) && (aboutCertificate(al.desc) || al.desc == 49 || al.desc == 116 || al.desc == 40):
 		c.fail(event.Step7, "step-7-failed", cause+"; this is the server's own check of the client's certificate, step 4a the other way round", al.at)
-	case al.side == 1 && f.transport && h.cke != nil && !h.fin[1]:
+	case al.side == 1 && f.transport && h.ClientKey != nil && !h.Sides[1].Finished:
 		c.fail(event.Step6a, "step-6a-failed", cause, al.at)
 	default:
 		c.fail(x.firstMissing(c), "step-failed", cause, al.at)
@@ -201,7 +201,7 @@ func (x *Explainer) failCertificate(c *conn, al alert, cause string) {
 	if !aboutCertificate(al.desc) {
 		id = "step-4a-failed-perhaps"
 	}
-	if !al.protected && (c.main.is13() || c.main.ccs[al.side]) {
+	if !al.protected && (c.main.Is13() || c.main.Sides[al.side].ChangedCipher) {
 		cause += "; the alert was not encrypted, so who sent it is not proved"
 	}
 	if c.leg == capture.LegOrigin && c.verified != nil {
@@ -248,7 +248,7 @@ func (x *Explainer) firstMissing(c *conn) event.Step {
 		if v := f.verdict(s); v == event.Absent || v == event.Inherited {
 			continue
 		}
-		if s == event.Step4a && (c.main.fin[0] || c.main.cke != nil) {
+		if s == event.Step4a && (c.main.Sides[0].Finished || c.main.ClientKey != nil) {
 			continue
 		}
 		if !x.reached(c, f, s) {
@@ -260,9 +260,9 @@ func (x *Explainer) firstMissing(c *conn) event.Step {
 
 func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 	side := int(m.Side)
-	w := where{m.First, m.Last}
+	w := Place{m.First, m.Last}
 	// The two ends can be told in another order than they came in.
-	if c.closer == 0 || c.closer == 2-side && w.first < c.closedAt[1-side].first {
+	if c.closer == 0 || c.closer == 2-side && w.First < c.closedAt[1-side].First {
 		c.closer = 1 + side
 	}
 	if !c.closed[side] {
@@ -273,7 +273,7 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 		c.reset = true
 		c.closed[1-side] = true
 	}
-	c.at.set("close", where{m.First, m.Last})
+	c.ending = Place{m.First, m.Last}
 	e := x.event(c, m, event.KindClosed, "FIN")
 	e.From = m.Side.String()
 	e.Evidence = event.Clear
@@ -287,7 +287,7 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 		e.Name = "RST"
 		e.Brief = "the connection was torn down"
 		e.Says = append(e.Says, words.Say("closed-reset", event.Clear, a))
-	case c.tls && !c.saidGoodbye(side) && c.main.sh != nil && c.firstData[side] && c.data[side] > 0:
+	case c.tls && !c.saidGoodbye(side) && c.main.ServerHello != nil && c.firstData[side] && c.data[side] > 0:
 		e.Brief = c.side(side) + " sends no more, without close_notify"
 		e.Says = append(e.Says, words.Say("closed-truncated", event.Clear, a))
 	default:
@@ -369,19 +369,14 @@ func (x *Explainer) end(c *conn, e *event.Event) {
 		default:
 			e.Says = append(e.Says, words.Say("records-counted", event.Recomputed, a))
 		}
-		if c.main.has([2]string{words.ProofClientFirst, words.ProofServerFirst}[s]) {
-			c.main.prove(p)
+		if c.main.Tried([2]string{words.ProofClientFirst, words.ProofServerFirst}[s]) {
+			c.main.Prove(p)
 			e.Proofs = append(e.Proofs, p)
 		}
 	}
 	x.emit(c, *e)
 	x.settleEnd(c)
 }
-
-// saidWrong tells whether a proof failed.
-func (h *hands) saidWrong(id string) bool { s, _ := h.proved(id); return s == event.Refuted }
-
-func (h *hands) has(id string) bool { s, _ := h.proved(id); return s != "" }
 
 // provenGoodbye tells whether a side sent close_notify and nobody else can have.
 func (c *conn) provenGoodbye(side int) bool {
@@ -408,7 +403,7 @@ func (c *conn) saidGoodbye(side int) bool {
 func (x *Explainer) settleEnd(c *conn) {
 	c.ready = true
 	h := c.main
-	at := c.at.of("close")
+	at := c.ending
 	closed := c.closer != 0
 	if !c.tls && c.noTLS == "" && c.pass == nil {
 		if closed && c.over {
@@ -431,9 +426,9 @@ func (x *Explainer) settleEnd(c *conn) {
 	}
 	byClient := c.closer == 1
 	switch {
-	case c.oneSided(0) || c.oneSided(1) || h.sh == nil && (c.dark[1] > 0 || c.missing):
+	case c.oneSided(0) || c.oneSided(1) || h.ServerHello == nil && (c.dark[1] > 0 || c.missing):
 		// What the other side did is not in the capture.
-	case h.ch != nil && h.sh == nil && closed:
+	case h.Hello != nil && h.ServerHello == nil && closed:
 		who := c.side(c.closer - 1)
 		cause := who + " closed the connection without an alert"
 		if c.reset {
@@ -449,7 +444,7 @@ func (x *Explainer) settleEnd(c *conn) {
 			c.fail(event.Step1, "step-1-failed-hello", cause, at)
 		}
 		x.failedStep(c)
-	case h.sh == nil || !x.hasCertificate(c):
+	case h.ServerHello == nil || !x.hasCertificate(c):
 		// A resumed or keyless handshake, or none that was seen.
 	case !c.wentOn() && closed && byClient && c.leg == capture.LegOrigin && c.verified != nil:
 		// The proxy is the client and has noted what it found.
@@ -458,13 +453,13 @@ func (x *Explainer) settleEnd(c *conn) {
 			x.failedStep(c)
 		}
 	case c.wentOn() || !closed || c.unread[0] || c.unread[1]:
-	case byClient && c.dark[0] == 0 && !h.fin[0] && !h.ccs[0]:
+	case byClient && c.dark[0] == 0 && !h.Sides[0].Finished && !h.Sides[0].ChangedCipher:
 		// Its Finished never came, so the handshake was not over.
 		cause := c.side(0) + " closed the connection without an alert"
 		switch {
-		case h.cke != nil || c.heartbeat[0]:
+		case h.ClientKey != nil || c.heartbeat[0]:
 			c.fail(x.firstMissing(c), "step-failed", cause, at)
-		case c.closedAt[0].first < h.at.of("sh").first:
+		case c.closedAt[0].First < h.At[AtServerHello].First:
 			c.fail(event.Step4a, "step-4a-failed-early", "", at)
 		case c.shown != nil && c.shown.fault != nil && !c.shown.control():
 			c.failCaseSilent(at)
@@ -472,15 +467,15 @@ func (x *Explainer) settleEnd(c *conn) {
 			c.fail(event.Step4a, "step-4a-failed-silent-mirrored", x.mirroredFaults(c), at)
 		case c.leg == capture.LegBrowser && c.minted != nil:
 			c.fail(event.Step4a, "step-4a-failed-silent-minted", "", at)
-		case h.certSeen[1]:
+		case h.Sides[1].CertSeen:
 			c.fail(event.Step4a, "step-4a-failed-silent", "", at)
 		default:
 			c.fail(event.Step4a, "step-4a-failed-silent-sealed", "", at)
 		}
 		x.failedStep(c)
-	case !byClient && c.dark[1] == 0 && !h.fin[1] && !h.ccs[1]:
+	case !byClient && c.dark[1] == 0 && !h.Sides[1].Finished && !h.Sides[1].ChangedCipher:
 		cause := c.side(1) + " closed the connection without an alert"
-		if f := x.flow(c); f.transport && h.cke != nil {
+		if f := x.flow(c); f.transport && h.ClientKey != nil {
 			c.fail(event.Step6a, "step-6a-failed", cause, at)
 		} else {
 			c.fail(x.firstMissing(c), "step-failed", cause, at)
@@ -496,16 +491,16 @@ func (x *Explainer) settleEnd(c *conn) {
 func (c *conn) oneSided(side int) bool {
 	h := c.main
 	switch {
-	case !c.tls || h.ch == nil && h.sh == nil:
+	case !c.tls || h.Hello == nil && h.ServerHello == nil:
 		return false
 	case side == 0:
-		return h.ch == nil
-	case h.sh != nil || c.heard[1]:
+		return h.Hello == nil
+	case h.ServerHello != nil || c.heard[1]:
 		return false
 	}
 	// The client went on as only somebody does who was answered, or nothing at all
 	// of the server is there, not even its SYN-ACK.
-	return !c.c.SYN || h.cke != nil || h.ccs[0] && !h.ch.HasEarlyData() || c.dark[0] > 0
+	return !c.c.SYN || h.ClientKey != nil || h.Sides[0].ChangedCipher && !h.Hello.HasEarlyData() || c.dark[0] > 0
 }
 
 // failedStep tells the step that a connection failed at, which no message told.
@@ -648,13 +643,13 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 	var out []event.Sentence
 	if c.handshakes > 1 {
 		out = append(out, words.Say("summary-renegotiated", event.Decrypted, a.With("count", strconv.Itoa(c.handshakes))))
-		if h.leaf[0] == nil && c.h.requested {
+		if h.Sides[0].Leaf == nil && c.h.Requested {
 			h = c.h // the client's certificate came in the last one
 		}
 	}
-	if h.leaf[0] != nil {
-		a = a.With("subject", clip(h.leaf[0].subject()))
-		switch s, _ := h.proved(words.ProofClientCV); s {
+	if h.Sides[0].Leaf != nil {
+		a = a.With("subject", clip(h.Sides[0].Leaf.Subject()))
+		switch s, _ := h.Proved(words.ProofClientCV); s {
 		case event.Proven:
 			out = append(out, words.Say("mutual-tls-proven", event.Recomputed, a))
 		case event.Refuted:
@@ -662,9 +657,9 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 		default:
 			out = append(out, words.Say("mutual-tls-sent", event.None, a))
 		}
-	} else if h.requested && h.certSeen[0] {
+	} else if h.Requested && h.Sides[0].CertSeen {
 		how := event.Clear
-		if h.is13() {
+		if h.Is13() {
 			how = event.Decrypted
 		}
 		id := "mutual-tls-none"
@@ -672,7 +667,7 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 			id, how = "mutual-tls-forwarded", event.None
 		}
 		out = append(out, words.Say(id, how, a))
-	} else if h.requested {
+	} else if h.Requested {
 		out = append(out, words.Say("mutual-tls-unseen", event.None, a))
 	}
 	if c.shown != nil {
@@ -685,12 +680,12 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 		case c.leg == capture.LegOrigin && len(c.session.conns) > 1: // it was said of the browser's
 		case !c.tls:
 			out = append(out, words.Say("summary-passed-on", event.None, a))
-		case h.leaf[1] != nil && !h.leaf[1].raw:
-			out = append(out, words.Say("summary-pass-through-certificate", event.None, a.With("names", or(clip(h.leaf[1].forNames()), "nobody"), "issuer", or(clip(h.leaf[1].issuer()), "nobody"))))
+		case h.Sides[1].Leaf != nil && !h.Sides[1].Leaf.Raw:
+			out = append(out, words.Say("summary-pass-through-certificate", event.None, a.With("names", or(clip(h.Sides[1].Leaf.For()), "nobody"), "issuer", or(clip(h.Sides[1].Leaf.Issuer()), "nobody"))))
 		default:
 			out = append(out, words.Say("summary-pass-through", event.None, a))
 		}
-	} else if c.dark[0]+c.dark[1] > 0 && !c.opened[0] && !c.opened[1] && c.main.sh != nil && !x.null(c) {
+	} else if c.dark[0]+c.dark[1] > 0 && !c.opened[0] && !c.opened[1] && c.main.ServerHello != nil && !x.null(c) {
 		if x.Eavesdropper {
 			out = append(out, x.lesson(c)...)
 		} else {
@@ -722,28 +717,28 @@ func (x *Explainer) eavesdropper(c *conn) string {
 	if host := c.askedInClear(); host != "" {
 		seen = append(seen, "what the proxy was asked for ("+clip(host)+")")
 	}
-	if s := x.sni(h); s != "" {
+	if s := h.ServerName(); s != "" {
 		seen = append(seen, "the name "+clip(s))
 	}
-	if h.ch != nil && len(h.ch.ALPN()) > 0 {
-		seen = append(seen, "the protocols offered ("+clip(strings.Join(h.ch.ALPN(), ", "))+")")
+	if h.Hello != nil && len(h.Hello.ALPN()) > 0 {
+		seen = append(seen, "the protocols offered ("+clip(strings.Join(h.Hello.ALPN(), ", "))+")")
 	}
-	if h.sh != nil {
+	if h.ServerHello != nil {
 		seen = append(seen, "version and cipher suite")
 	}
-	if h.leaf[1] != nil {
+	if h.Sides[1].Leaf != nil {
 		seen = append(seen, "the server's certificate")
 	}
-	if h.leaf[0] != nil {
+	if h.Sides[0].Leaf != nil {
 		seen = append(seen, "the client's certificate")
 	}
 	return strings.Join(append(seen, "and the time and size of every record"), ", ")
 }
 
 // alertSentence finds the sentence of an alert that a side sent in a handshake.
-func (h *hands) alertSentence(description uint8, side int) string {
+func (h *Handshake) alertSentence(description uint8, side int) string {
 	switch {
-	case description != 40 || h.sh == nil:
+	case description != 40 || h.ServerHello == nil:
 	case side == 1:
 		return "alert-handshake-failure-chosen"
 	default:

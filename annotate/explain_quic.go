@@ -25,11 +25,11 @@ func (c *conn) transport() string {
 }
 
 // versionName names the negotiated version: of DTLS as it stands on the wire.
-func (h *hands) versionName() string {
-	if h.sh != nil {
-		return handshake.VersionName(h.sh.Version())
+func (h *Handshake) versionName() string {
+	if h.ServerHello != nil {
+		return handshake.VersionName(h.ServerHello.Version())
 	}
-	return handshake.VersionName(h.version())
+	return handshake.VersionName(h.Version())
 }
 
 // lacks tells whether a sentence has a place for which nobody gave a value.
@@ -47,7 +47,7 @@ type udpState struct {
 	told    [2]bool // the first Initial that was opened
 	packets [2]map[quic.Type]int64
 	bytes   [2]map[quic.Type]int64
-	at      [2]where // of packets with a short header
+	at      [2]Place // of packets with a short header
 	retry   bool
 }
 
@@ -89,10 +89,10 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 		e.Says = append(e.Says, words.Say("hello-verify-request", e.Evidence, x.args(c).With("size", strconv.Itoa(len(b.Cookie)))))
 		x.emit(c, e)
 	case handshake.Message:
-		if _, hello := b.(*handshake.ClientHello); hello && side == 0 && c.main.ch != nil && c.main.sh == nil && c.main.hrr == nil {
+		if _, hello := b.(*handshake.ClientHello); hello && side == 0 && c.main.Hello != nil && c.main.ServerHello == nil && c.main.Retry == nil {
 			// After a HelloVerifyRequest, a Retry or a Version Negotiation the
 			// handshake begins anew, and what was said before counts no more.
-			c.h = new(hands)
+			c.h = new(Handshake)
 			c.main = c.h
 		}
 		x.handshake(c, m, b)
@@ -155,7 +155,7 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 				p.State, p.Reason = event.Refuted, "the tag does not fit; a client must ignore such a packet, which somebody on the path may have made up or changed"
 			}
 		}
-		c.main.prove(p)
+		c.main.Prove(p)
 		e.Proofs = append(e.Proofs, p)
 		u.retry = true
 	case quic.Initial:
@@ -164,7 +164,7 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 			u.told[side] = true
 			id := [2]string{words.ProofQUICClient, words.ProofQUICServer}[side]
 			p := words.NewProof(id, event.Proven, "", field("connection ID", hex.EncodeToString(b.From)), field("version", quic.VersionName(b.Version)), field("packet number", strconv.FormatUint(b.Number, 10)))
-			c.main.prove(p)
+			c.main.Prove(p)
 			e.Proofs = append(e.Proofs, p)
 			e.Says = append(e.Says, words.Say([2]string{"quic-initial-client", "quic-initial-server"}[side], e.Evidence, a.With("id", hex.EncodeToString(b.From))))
 		} else {
@@ -187,8 +187,8 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 			cause := closeWords(f)
 			e.Brief += ": " + cause
 			e.Says = append(e.Says, words.Say("quic-close", e.Evidence, a.With("cause", cause)))
-			if c.main.sh == nil && f.Code != 0 {
-				c.fail(event.Step1, "step-1-failed-udp", fmt.Sprintf("%s closed the connection: %s", c.side(side), cause), where{m.First, m.Last})
+			if c.main.ServerHello == nil && f.Code != 0 {
+				c.fail(event.Step1, "step-1-failed-udp", fmt.Sprintf("%s closed the connection: %s", c.side(side), cause), Place{m.First, m.Last})
 			}
 		}
 	}
@@ -198,7 +198,7 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 // quicSealed tells packets that stay sealed.
 func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacket, side int) {
 	u, h := c.udpState, c.main
-	w := where{m.First, m.Last}
+	w := Place{m.First, m.Last}
 	u.packets[side][b.Kind] += int64(b.Packets)
 	u.bytes[side][b.Kind] += b.Wire
 	what := words.Plural(b.Packets, "packet")
@@ -238,11 +238,11 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 		c.dark[side] += int64(b.Packets)
 		c.why[side] = sealedWords(b.Reason)
 		c.darkAt[side] = joined(c.darkAt[side], w)
-		if _, ok := h.at.find("6b"); !ok && side == 1 && h.sh != nil {
-			h.at.set("6b", w)
+		if !h.Switched && side == 1 && h.ServerHello != nil {
+			h.Switch(w)
 			x.mark(c, &e, event.Step6b)
 		}
-		h.incomplete("the messages behind the two hellos are encrypted, and " + sealedWords(b.Reason))
+		h.Incomplete("the messages behind the two hellos are encrypted, and " + sealedWords(b.Reason))
 	}
 	x.emit(c, e)
 	if side == 1 || c.dark[1] > 0 {
@@ -250,11 +250,14 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 	}
 }
 
-func joined(a, b where) where {
-	if a.first == 0 {
+func joined(a, b Place) Place {
+	switch {
+	case a.First == 0:
 		return b
+	case b.First == 0:
+		return a
 	}
-	return where{min(a.first, b.first), max(a.last, b.last)}
+	return Place{min(a.First, b.First), max(a.Last, b.Last)}
 }
 
 // quicFields are the fields of a packet's header.
@@ -394,11 +397,11 @@ func transportParameters(data []byte) []event.Field {
 
 // udpFlow names a connection over UDP of whose handshake there is no ServerHello.
 func (c *conn) udpFlow() flow {
-	f := flow{id: "unknown", hrr: c.main.hrr != nil}
+	f := flow{id: "unknown", hrr: c.main.Retry != nil}
 	switch {
 	case c.failure != nil:
 		f.title = c.transport() + ", refused"
-	case c.main.ch != nil:
+	case c.main.Hello != nil:
 		f.title = c.transport() + ": a ClientHello without an answer that can be read here"
 	default:
 		f.title = c.transport() + ", of which no hello is in the capture or can be read here"
@@ -412,9 +415,9 @@ func (x *Explainer) udpRow(c *conn, f flow, s event.Step, a words.Args) (event.R
 	isQUIC := c.c.Transport == capture.TransportQUIC
 	switch {
 	case s == event.Step1:
-		r.Verdict, r.Packets = event.Differently, c.at.of("open").packets()
+		r.Verdict, r.Packets = event.Differently, c.opening.Packets()
 		switch {
-		case c.main.ch == nil:
+		case c.main.Hello == nil:
 			r.Says = words.Say("step-1-udp-midstream", event.Clear, a.With("protocol", c.transport()))
 		case isQUIC:
 			r.Says = words.Say("step-1-quic", event.Clear, a)
@@ -424,13 +427,13 @@ func (x *Explainer) udpRow(c *conn, f flow, s event.Step, a words.Args) (event.R
 		return r, true
 	case c.failure != nil:
 		return r, false
-	case c.main.sh == nil && c.main.ch == nil:
+	case c.main.ServerHello == nil && c.main.Hello == nil:
 		r.Says = words.Say("step-udp-no-hello", event.None, a)
 		return r, true
-	case c.main.sh == nil:
+	case c.main.ServerHello == nil:
 		r.Says = words.Say("step-udp-no-answer", event.None, a)
 		return r, true
-	case !c.main.is13():
+	case !c.main.Is13():
 		return r, false
 	}
 	what := "record"
@@ -450,7 +453,7 @@ func (x *Explainer) udpRow(c *conn, f flow, s event.Step, a words.Args) (event.R
 		var n, bytes int64
 		if u := c.udpState; u != nil {
 			n, bytes = u.packets[1][quic.OneRTT], u.bytes[1][quic.OneRTT]
-			r.Packets = u.at[1].packets()
+			r.Packets = u.at[1].Packets()
 		}
 		switch {
 		case s == event.Step8:

@@ -10,7 +10,7 @@ import (
 
 // startTLS tells which protocol stood before TLS and how it asked for it.
 func (x *Explainer) startTLS(c *conn, m *capture.Message, b *capture.StartTLS) {
-	if c.main.ch == nil {
+	if c.main.Hello == nil {
 		c.startTLS = b
 	}
 	e := x.event(c, m, event.KindMessage, b.Protocol+" asks for TLS")

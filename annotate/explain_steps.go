@@ -79,18 +79,18 @@ func (x *Explainer) named(c *conn) flow {
 		return flow{id: "unknown", title: "a connection that carried nothing"}
 	}
 	h := c.main
-	if h.sh == nil && c.overUDP() {
+	if h.ServerHello == nil && c.overUDP() {
 		return c.udpFlow()
 	}
-	if h.sh == nil {
-		if h.ch != nil && c.oneSided(1) {
-			return flow{id: "unknown", title: "one side of a TLS handshake: the server's is not in the capture", hrr: h.hrr != nil}
+	if h.ServerHello == nil {
+		if h.Hello != nil && c.oneSided(1) {
+			return flow{id: "unknown", title: "one side of a TLS handshake: the server's is not in the capture", hrr: h.Retry != nil}
 		}
 		if c.givenUp {
-			return flow{id: "unknown", title: "a connection that the client gave up before the server answered", hrr: h.hrr != nil}
+			return flow{id: "unknown", title: "a connection that the client gave up before the server answered", hrr: h.Retry != nil}
 		}
-		if h.ch != nil {
-			return flow{id: "unknown", title: "a TLS handshake without an answer", hrr: h.hrr != nil}
+		if h.Hello != nil {
+			return flow{id: "unknown", title: "a TLS handshake without an answer", hrr: h.Retry != nil}
 		}
 		return flow{id: "unknown", title: "a connection whose handshake is not in the capture"}
 	}
@@ -98,17 +98,17 @@ func (x *Explainer) named(c *conn) flow {
 	if c.c.Transport == capture.TransportQUIC {
 		v = c.transport() + ", " + v
 	}
-	if h.is13() {
-		f := flow{hrr: h.hrr != nil}
-		ks := h.sh.KeyShare()
+	if h.Is13() {
+		f := flow{hrr: h.Retry != nil}
+		ks := h.ServerHello.KeyShare()
 		group := ""
 		if ks != nil {
 			f.kem = isKEM(ks.Group)
 			group = handshake.GroupName(ks.Group)
 		}
-		_, psk := h.sh.SelectedPSK()
+		_, psk := h.ServerHello.SelectedPSK()
 		switch {
-		case psk && h.ch == nil:
+		case psk && h.Hello == nil:
 			// The age of what the client named would tell.
 			f.id, f.title = "other", v+" with a secret that both sides had: of an earlier connection, or one agreed on otherwise"
 		case psk && x.external(h):
@@ -116,7 +116,7 @@ func (x *Explainer) named(c *conn) flow {
 			if ks != nil {
 				f.id = "psk-dhe"
 			}
-		case psk && h.early():
+		case psk && h.TookEarly():
 			f.id, f.title = "tls13-0rtt", v+" resumed, with early data (0-RTT)"
 		case psk && ks != nil:
 			f.id, f.title = "tls13-psk-dhe", v+" resumed, with a fresh "+group+" exchange"
@@ -137,13 +137,13 @@ func (x *Explainer) named(c *conn) flow {
 		}
 		return f
 	}
-	if h.resumed {
-		if len(h.ticket) > 0 {
+	if h.Resumed {
+		if len(h.Ticket) > 0 {
 			return flow{id: "tls12-resumed-ticket", title: v + " resumed with a ticket"}
 		}
 		return flow{id: "tls12-resumed-id", title: v + " resumed by session id"}
 	}
-	switch handshake.SuiteKeyExchange(h.sh.CipherSuite) {
+	switch handshake.SuiteKeyExchange(h.ServerHello.CipherSuite) {
 	case handshake.KeyExchangeRSA:
 		return flow{id: "tls12-rsa", title: v + " with RSA key transport, the textbook's own"}
 	case handshake.KeyExchangeDHE:
@@ -161,32 +161,29 @@ func (x *Explainer) named(c *conn) flow {
 	case handshake.KeyExchangeRSAPSK:
 		return flow{id: "psk-rsa", title: v + " with a pre-shared key and RSA key transport"}
 	}
-	if h.ske != nil && h.suite() == nil {
+	if h.ServerKey != nil && h.Suite() == nil {
 		// The suite is in no registry; the shape of the message shows what it is.
-		if h.ske.Group != 0 {
-			return flow{id: "tls12-ecdhe", title: v + " with ephemeral Diffie-Hellman on a curve, under the unregistered suite " + handshake.SuiteName(h.sh.CipherSuite)}
+		if h.ServerKey.Group != 0 {
+			return flow{id: "tls12-ecdhe", title: v + " with ephemeral Diffie-Hellman on a curve, under the unregistered suite " + handshake.SuiteName(h.ServerHello.CipherSuite)}
 		}
-		return flow{id: "tls12-dhe", title: v + " with ephemeral Diffie-Hellman, under the unregistered suite " + handshake.SuiteName(h.sh.CipherSuite)}
+		return flow{id: "tls12-dhe", title: v + " with ephemeral Diffie-Hellman, under the unregistered suite " + handshake.SuiteName(h.ServerHello.CipherSuite)}
 	}
-	return flow{id: "other", title: v + " with " + handshake.SuiteName(h.sh.CipherSuite) + ", a key exchange that the table does not have"}
+	return flow{id: "other", title: v + " with " + handshake.SuiteName(h.ServerHello.CipherSuite) + ", a key exchange that the table does not have"}
 }
-
-// early tells whether the server accepted early data.
-func (h *hands) early() bool { return h.ee != nil && h.ee.HasEarlyData() }
 
 // external tells whether the accepted pre-shared key was set up outside of TLS:
 // its obfuscated age should then be zero (RFC 8446 4.2.11). A ticket can have that
 // age too, so its name must also be short and readable, and no ticket of that
 // content seen.
-func (x *Explainer) external(h *hands) bool {
-	if h.ch == nil {
+func (x *Explainer) external(h *Handshake) bool {
+	if h.Hello == nil {
 		return false
 	}
-	psk := h.ch.PSK()
+	psk := h.Hello.PSK()
 	if psk == nil {
 		return false
 	}
-	n, _ := h.sh.SelectedPSK()
+	n, _ := h.ServerHello.SelectedPSK()
 	if int(n) >= len(psk.Identities) {
 		return false
 	}
@@ -218,14 +215,14 @@ type ground struct {
 	to             netip.AddrPort
 	asked, reason  string
 	cut            int64
-	h              *hands
+	h              *Handshake
 	ch1, ch        *handshake.ClientHello
 	hrr, sh        *handshake.ServerHello
 	ske            *handshake.ServerKeyExchange
 	cke            *handshake.ClientKeyExchange
-	leaf           *certificate
+	leaf           *Certificate
 	chain, ticket  int // lengths
-	link           *link
+	link           *Link
 	parents        int // that it can take up
 	verified       *capture.Fact
 	shown          *shown
@@ -237,11 +234,11 @@ func (x *Explainer) args(c *conn) words.Args {
 	h := c.main
 	g := ground{
 		to: c.c.Server, asked: c.askedFor(), reason: c.hiddenReason(), cut: c.cut,
-		h: h, ch1: h.ch1, ch: h.ch, hrr: h.hrr, sh: h.sh, ske: h.ske, cke: h.cke,
-		leaf: h.leaf[1], chain: len(h.chain[1]), ticket: len(h.ticket), link: x.linkOf(h), verified: c.verified, shown: c.shown,
+		h: h, ch1: h.FirstHello, ch: h.Hello, hrr: h.Retry, sh: h.ServerHello, ske: h.ServerKey, cke: h.ClientKey,
+		leaf: h.Sides[1].Leaf, chain: len(h.Sides[1].Chain), ticket: len(h.Ticket), link: x.linkOf(h), verified: c.verified, shown: c.shown,
 	}
 	if g.link != nil {
-		g.parents = len(g.link.from)
+		g.parents = len(g.link.From)
 	}
 	g.client, g.server = c.ends()
 	if c.values == nil || *c.ground != g {
@@ -267,10 +264,10 @@ func (x *Explainer) valuesOf(c *conn) words.Args {
 	if c.cut > 0 {
 		a["bytes"] = strconv.FormatInt(c.cut, 10)
 	}
-	if h.sh != nil {
+	if h.ServerHello != nil {
 		a["version"] = h.versionName()
-		a["suite"] = handshake.SuiteName(h.sh.CipherSuite)
-		if ks := h.sh.KeyShare(); ks != nil {
+		a["suite"] = handshake.SuiteName(h.ServerHello.CipherSuite)
+		if ks := h.ServerHello.KeyShare(); ks != nil {
 			a["group"] = handshake.GroupName(ks.Group)
 			a["servershare"] = strconv.Itoa(len(ks.Exchange))
 			if n := ciphertextLen(ks.Group); n > 0 {
@@ -283,25 +280,25 @@ func (x *Explainer) valuesOf(c *conn) words.Args {
 			if ks.Group&0xfff0 == 0x0200 {
 				a["part"], a["beside"] = "the secret", " and nothing beside it"
 			}
-			if s := shareOf(h.ch, ks.Group); s != nil {
+			if s := shareOf(h.Hello, ks.Group); s != nil {
 				a["clientshare"] = strconv.Itoa(len(s.Exchange))
 			}
 		}
 	}
-	if h.hrr != nil {
-		if h.ch1 != nil {
-			a["firstgroups"] = or(shareWords(h.ch1.KeyShares()), "no share at all")
+	if h.Retry != nil {
+		if h.FirstHello != nil {
+			a["firstgroups"] = or(shareWords(h.FirstHello.KeyShares()), "no share at all")
 		}
 		a["whichhello"] = "its second"
 	} else {
 		a["whichhello"] = "its first"
 	}
-	if h.ch != nil {
-		a["legacy"] = handshake.VersionName(h.ch.LegacyVersion)
-		if psk := h.ch.PSK(); psk != nil {
+	if h.Hello != nil {
+		a["legacy"] = handshake.VersionName(h.Hello.LegacyVersion)
+		if psk := h.Hello.PSK(); psk != nil {
 			n := uint16(0)
-			if h.sh != nil {
-				n, _ = h.sh.SelectedPSK()
+			if h.ServerHello != nil {
+				n, _ = h.ServerHello.SelectedPSK()
 			}
 			if int(n) < len(psk.Identities) {
 				id := psk.Identities[n].Identity
@@ -310,34 +307,34 @@ func (x *Explainer) valuesOf(c *conn) words.Args {
 			}
 		}
 	}
-	if len(h.ticket) > 0 {
-		a["ticket"] = strconv.Itoa(len(h.ticket))
+	if len(h.Ticket) > 0 {
+		a["ticket"] = strconv.Itoa(len(h.Ticket))
 	}
-	if h.ske != nil {
-		a["servershare"] = strconv.Itoa(len(h.ske.Public))
+	if h.ServerKey != nil {
+		a["servershare"] = strconv.Itoa(len(h.ServerKey.Public))
 		switch {
-		case h.ske.Group != 0:
-			a["group"] = handshake.GroupName(h.ske.Group)
-		case len(h.ske.P) > 0:
-			a["group"] = fmt.Sprintf("%d-bit Diffie-Hellman", bits(h.ske.P))
+		case h.ServerKey.Group != 0:
+			a["group"] = handshake.GroupName(h.ServerKey.Group)
+		case len(h.ServerKey.P) > 0:
+			a["group"] = fmt.Sprintf("%d-bit Diffie-Hellman", bits(h.ServerKey.P))
 		}
 	}
-	if h.cke != nil {
-		if len(h.cke.Public) > 0 {
-			a["clientshare"] = strconv.Itoa(len(h.cke.Public))
+	if h.ClientKey != nil {
+		if len(h.ClientKey.Public) > 0 {
+			a["clientshare"] = strconv.Itoa(len(h.ClientKey.Public))
 		}
-		if len(h.cke.EncryptedPreMaster) > 0 {
-			a["size"] = strconv.Itoa(len(h.cke.EncryptedPreMaster))
+		if len(h.ClientKey.EncryptedPreMaster) > 0 {
+			a["size"] = strconv.Itoa(len(h.ClientKey.EncryptedPreMaster))
 		}
-		if len(h.cke.PSKIdentity) > 0 {
-			a["identity"] = clip(x.text(readable(h.cke.PSKIdentity)))
+		if len(h.ClientKey.PSKIdentity) > 0 {
+			a["identity"] = clip(x.text(readable(h.ClientKey.PSKIdentity)))
 		}
 	}
-	if l := h.leaf[1]; l != nil {
-		a["key"] = l.keyWords()
-		a["names"] = clip(l.forNames())
-		a["subject"] = clip(l.subject())
-		a["count"] = words.Plural(len(h.chain[1]), "certificate")
+	if l := h.Sides[1].Leaf; l != nil {
+		a["key"] = l.KeyWords()
+		a["names"] = clip(l.For())
+		a["subject"] = clip(l.Subject())
+		a["count"] = words.Plural(len(h.Sides[1].Chain), "certificate")
 	}
 	a["earlier"] = x.earlierWords(h)
 	if v := c.verified; v != nil {
@@ -375,7 +372,7 @@ func (x *Explainer) reached(c *conn, f flow, s event.Step) bool {
 	case f.bare:
 		return true
 	}
-	serverWentOn := h.fin[1] || c.data[1] > 0 || h.ccs[1] || c.firstData[1]
+	serverWentOn := h.Sides[1].Finished || c.data[1] > 0 || h.Sides[1].ChangedCipher || c.firstData[1]
 	switch s {
 	case event.Step1:
 		return true
@@ -383,32 +380,31 @@ func (x *Explainer) reached(c *conn, f flow, s event.Step) bool {
 		switch {
 		case f.transport:
 			return serverWentOn
-		case f.signed && h.is13():
-			st, _ := h.proved(words.ProofServerCV)
+		case f.signed && h.Is13():
+			st, _ := h.Proved(words.ProofServerCV)
 			return st != "" || c.dark[1] > 0
 		case f.signed:
-			return h.ske != nil
+			return h.ServerKey != nil
 		}
 		return true
 	case event.Step3:
-		return !f.cert || h.is13() || h.certSeen[1]
+		return !f.cert || h.Is13() || h.Sides[1].CertSeen
 	case event.Step4a:
 		return !f.cert || c.wentOn()
 	case event.Step4b, event.Step4c, event.Step5:
-		return h.is13() || h.cke != nil || !f.exchange && !f.agreed
+		return h.Is13() || h.ClientKey != nil || !f.exchange && !f.agreed
 	case event.Step6a:
 		switch {
 		case f.lasting:
 			return serverWentOn
 		case f.fresh && f.exchange:
-			return h.cke != nil
+			return h.ClientKey != nil
 		case f.kem:
-			return h.fin[0] || c.firstData[0] || c.opened[0] || c.dark[0] > 0
+			return h.Sides[0].Finished || c.firstData[0] || c.opened[0] || c.dark[0] > 0
 		}
 		return true
 	case event.Step6b:
-		_, ok := h.at.find("6b")
-		return ok || c.firstData[1]
+		return h.Switched || c.firstData[1]
 	}
 	return c.firstData[1] // 7 and 8
 }
@@ -437,7 +433,7 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 			}
 		}
 		r.Says = words.Say(id, c.failure.how(), a.With("cause", c.failure.cause, "fault", c.failure.cause))
-		r.Packets = c.failure.at.packets()
+		r.Packets = c.failure.at.Packets()
 		r.Proofs = x.stepProofs(c, f, s)
 		return r
 	}
@@ -450,18 +446,18 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 	if says, ok := x.hidden(c, f, s, a); ok {
 		r.Verdict, r.Says = event.Unknown, says
 		if s == event.Step7 || s == event.Step8 {
-			r.Packets = c.darkAt[1].packets()
+			r.Packets = c.darkAt[1].Packets()
 		}
 		return r
 	}
 	if !x.reached(c, f, s) {
 		switch {
-		case f.id == "unknown" && c.main.ch == nil && c.tls:
+		case f.id == "unknown" && c.main.Hello == nil && c.tls:
 			r.Verdict, r.Says = event.Unknown, words.Say("step-capture-begins", event.None, a)
 			return r
-		case s == event.Step4a && c.failure != nil && (c.main.fin[0] || c.main.finSealed[0]):
+		case s == event.Step4a && c.failure != nil && (c.main.Sides[0].Finished || c.main.Sides[0].FinishedSealed):
 			r.Verdict, r.Says = event.Unseen, words.Say("step-4a-finished", event.Inferred, a)
-			r.Packets = c.main.at.of("cfin").packets()
+			r.Packets = c.main.At[AtClientFinished].Packets()
 			return r
 		case c.failure != nil:
 			r.Verdict, r.Says = event.NotReached, words.Say("step-not-reached", event.Inferred, a.With("step", string(c.failure.step)))
@@ -473,7 +469,7 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 		case c.oneSided(0):
 			r.Verdict, r.Says = event.Unknown, words.Say("step-one-sided", event.None, a.With("sender", c.side(0)))
 			return r
-		case s == event.Step4a && c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome == "ok" && (c.main.fin[0] || c.over) && c.main.certSeen[1]:
+		case s == event.Step4a && c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome == "ok" && (c.main.Sides[0].Finished || c.over) && c.main.Sides[1].CertSeen:
 			r.Verdict, r.Says = event.Unseen, words.Say("step-4a-proxy-ok-unused", event.None, a)
 			return r
 		case s == event.Step4a && c.leg == capture.LegOrigin && c.verified != nil:
@@ -481,7 +477,7 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 			r.Packets = nil
 			r.Proofs = x.stepProofs(c, f, s)
 			return r
-		case s == event.Step4a && (c.main.fin[0] || c.main.finSealed[0]) && c.main.certSeen[1]:
+		case s == event.Step4a && (c.main.Sides[0].Finished || c.main.Sides[0].FinishedSealed) && c.main.Sides[1].CertSeen:
 			id := "step-4a-finished-only"
 			_, fault := c.main.fault()
 			switch {
@@ -504,14 +500,14 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 			}
 			r.Verdict, r.Says = event.Unseen, words.Say(id, event.Inferred, a.With("fault", fault))
 			return r
-		case s == event.Step4a && c.over && c.main.certSeen[1]:
-			r.Verdict, r.Says = event.Unknown, words.Say("step-4a-hidden", event.None, a.With("reason", or(c.main.broken, "the message that would show it is not in the capture")))
+		case s == event.Step4a && c.over && c.main.Sides[1].CertSeen:
+			r.Verdict, r.Says = event.Unknown, words.Say("step-4a-hidden", event.None, a.With("reason", or(c.main.Broken, "the message that would show it is not in the capture")))
 			return r
 		case c.firstData[1] && s != event.Step4a || c.through():
 			// It must have taken place, or what came later could not have.
-			r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, a.With("reason", or(c.main.broken, "the message that shows it is not in the capture")))
+			r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, a.With("reason", or(c.main.Broken, "the message that shows it is not in the capture")))
 			return r
-		case c.over && (c.unread[0] || c.unread[1] || c.main.sh == nil && c.dark[1] > 0):
+		case c.over && (c.unread[0] || c.unread[1] || c.main.ServerHello == nil && c.dark[1] > 0):
 			r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, a.With("reason", "not all of this connection is in the capture, or can be read"))
 			return r
 		case c.over:
@@ -542,7 +538,7 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 	case s == event.Step4c:
 		x.row4c(c, f, a, &r)
 	case s == event.Step5:
-		r.Packets = c.main.at.of("ch").packets()
+		r.Packets = c.main.At[AtHello].Packets()
 		x.rowOther(c, f, a, &r)
 	case s == event.Step6a:
 		x.row6a(c, f, a, &r)
@@ -556,7 +552,7 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 	r.Proofs = x.stepProofs(c, f, s)
 	for _, p := range r.Proofs {
 		if p.State == event.Refuted && r.Verdict != event.Failed {
-			_, reason := c.main.proved(p.ID)
+			_, reason := c.main.Proved(p.ID)
 			id := "step-refuted"
 			if c.wentOn() && s == event.Step4a {
 				id = "step-refuted-went-on"
@@ -573,7 +569,7 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 // told as unknown and nothing else, since with the keys it can turn out to be anything.
 func (x *Explainer) hidden(c *conn, f flow, s event.Step, a words.Args) (event.Sentence, bool) {
 	h := c.main
-	if h.sh == nil {
+	if h.ServerHello == nil {
 		return event.Sentence{}, false
 	}
 	told := func(id string, how event.Evidence) (event.Sentence, bool) {
@@ -581,7 +577,7 @@ func (x *Explainer) hidden(c *conn, f flow, s event.Step, a words.Args) (event.S
 	}
 	switch s {
 	case event.Step3, event.Step4b:
-		if h.earlyOpen() && c.dark[1] > 0 {
+		if h.EarlyUndecided() && c.dark[1] > 0 {
 			return told("step-hidden-early", event.None)
 		}
 	case event.Step4a:
@@ -592,14 +588,14 @@ func (x *Explainer) hidden(c *conn, f flow, s event.Step, a words.Args) (event.S
 		switch {
 		case c.darkAlert[0]:
 			return told("step-4a-sealed-alert", event.None)
-		case h.is13() && c.dark[0] == 1 && c.wire[0] == 24 && !h.fin[0]:
+		case h.Is13() && c.dark[0] == 1 && c.wire[0] == 24 && !h.Sides[0].Finished:
 			return told("step-4a-failed-sealed-alert", event.None)
-		case h.is13() && c.dark[0] > 0 && !h.fin[0]:
+		case h.Is13() && c.dark[0] > 0 && !h.Sides[0].Finished:
 			return told("step-4a-sealed", event.None)
-		case h.is13() && c.dark[0] > 0:
+		case h.Is13() && c.dark[0] > 0:
 			return told("step-4a-sealed-rest", event.None)
-		case h.suite() == nil && c.dark[0] > 0:
-			if s, _ := h.proved(words.ProofSKE); s == event.Refuted {
+		case h.Suite() == nil && c.dark[0] > 0:
+			if s, _ := h.Proved(words.ProofSKE); s == event.Refuted {
 				return told("step-4a-refuted-went-on", event.Recomputed)
 			}
 			return told("step-hidden-suite", event.None)
@@ -608,12 +604,12 @@ func (x *Explainer) hidden(c *conn, f flow, s event.Step, a words.Args) (event.S
 		ids := [2]string{}
 		switch {
 		case c.data[1] > 0:
-		case h.is13() && c.dark[1] > 0:
+		case h.Is13() && c.dark[1] > 0:
 			ids = [2]string{"step-7-sealed13", "step-8-sealed13"}
-		case h.suite() == nil && c.dark[1] > 0:
+		case h.Suite() == nil && c.dark[1] > 0:
 			ids = [2]string{"step-hidden-suite", "step-hidden-suite"}
 		case c.firstData[1] || c.failure != nil && c.failure.step == event.Step7:
-		case h.is13() && c.dark[0] > 0:
+		case h.Is13() && c.dark[0] > 0:
 			ids = [2]string{"step-7-sealed-client", "step-8-sealed-alert"}
 		case c.darkAlert[0], c.darkAlert[1]:
 			ids = [2]string{"step-7-sealed-alert", "step-8-sealed-alert"}
@@ -627,9 +623,9 @@ func (x *Explainer) hidden(c *conn, f flow, s event.Step, a words.Args) (event.S
 
 // serverFirst tells whether the server's application data came before the client's.
 func (c *conn) serverFirst() bool {
-	a, b := c.at.of("data0"), c.at.of("data1")
-	if a.first != 0 && b.first != 0 && a.first != b.first {
-		return b.first < a.first
+	a, b := c.dataAt[0], c.dataAt[1]
+	if a.First != 0 && b.First != 0 && a.First != b.First {
+		return b.First < a.First
 	}
 	return c.spoke == 2
 }
@@ -650,11 +646,11 @@ func (x *Explainer) stepProofs(c *conn, f flow, s event.Step) []event.RowProof {
 		}
 	case event.Step4c:
 		if f.transport {
-			return h.rowProofs(h.blockProof())
+			return h.rowProofs(h.BlockProof())
 		}
 	case event.Step5:
 		if f.transport {
-			return h.rowProofs(h.blockProof(), words.ProofClientFin)
+			return h.rowProofs(h.BlockProof(), words.ProofClientFin)
 		}
 		if f.early {
 			return h.rowProofs(words.ProofEarlyFirst)
@@ -669,7 +665,7 @@ func (x *Explainer) stepProofs(c *conn, f flow, s event.Step) []event.RowProof {
 	case event.Step6b:
 		return h.rowProofs(f.seals...)
 	case event.Step7:
-		if h.has(words.ProofServerRecords) {
+		if h.Tried(words.ProofServerRecords) {
 			return h.rowProofs(words.ProofServerRecords)
 		}
 		return h.rowProofs(words.ProofServerFirst)
@@ -678,7 +674,7 @@ func (x *Explainer) stepProofs(c *conn, f flow, s event.Step) []event.RowProof {
 }
 
 func (x *Explainer) row1(c *conn, f flow, a words.Args, r *event.Row) {
-	r.Packets = c.at.of("open").packets()
+	r.Packets = c.opening.Packets()
 	client, server := c.peers()
 	a = a.With("client", client, "server", server)
 	connect := c.connectHost != ""
@@ -722,7 +718,7 @@ func (x *Explainer) row1(c *conn, f flow, a words.Args, r *event.Row) {
 		r.Says = words.Say("step-1-other-port", event.Clear, a)
 	case !c.c.SYN:
 		r.Verdict, r.Says = event.Unknown, words.Say("step-1-no-syn", event.None, a)
-	case c.main.sh == nil:
+	case c.main.ServerHello == nil:
 		r.Verdict, r.Says = event.AsTold, words.Say("step-1-only", event.Clear, a)
 	default:
 		r.Verdict, r.Says = event.AsTold, words.Say("step-1-as-told", event.Clear, a)
@@ -731,14 +727,14 @@ func (x *Explainer) row1(c *conn, f flow, a words.Args, r *event.Row) {
 
 // linked tells whether the master secret with which the Finished messages were
 // recomputed is shown to come from the 48 bytes of step 5.
-func (h *hands) linked() bool {
-	s, _ := h.proved(words.ProofRSAMaster)
-	return s == event.Proven || h.master != nil && h.secrets["CLIENT_RANDOM"] == nil
+func (h *Handshake) linked() bool {
+	s, _ := h.Proved(words.ProofRSAMaster)
+	return s == event.Proven || h.Master != nil && h.Logged["CLIENT_RANDOM"] == nil
 }
 
 // keyedID picks the sentence of a handshake that a private key given opened.
-func (h *hands) keyedID(recorded, keyed string) string {
-	if h.keyed {
+func (h *Handshake) keyedID(recorded, keyed string) string {
+	if h.Keyed {
 		return keyed
 	}
 	return recorded
@@ -760,8 +756,8 @@ func (x *Explainer) row2(c *conn, f flow, a words.Args, r *event.Row) {
 	}
 	switch {
 	case f.transport:
-		state, reason := h.proved(words.ProofServerFin)
-		r.Packets = h.at.of("sfin").packets()
+		state, reason := h.Proved(words.ProofServerFin)
+		r.Packets = h.At[AtServerFinished].Packets()
 		switch state {
 		case event.Proven:
 			if !h.linked() {
@@ -779,19 +775,19 @@ func (x *Explainer) row2(c *conn, f flow, a words.Args, r *event.Row) {
 			r.Verdict, r.Says = event.Unknown, words.Say("step-2-rsa-unchecked", event.None, a.With("reason", or(reason, c.hiddenReason())))
 		}
 	case f.signed:
-		id, where, plain, own := words.ProofSKE, "ske", "step-2-ske-proven", "step-2-minted-ske-proven"
-		if h.is13() {
-			id, where, plain, own = words.ProofServerCV, "cv", "step-2-cv-proven", "step-2-minted-cv-proven"
+		id, where, plain, own := words.ProofSKE, AtServerKey, "step-2-ske-proven", "step-2-minted-ske-proven"
+		if h.Is13() {
+			id, where, plain, own = words.ProofServerCV, AtVerify, "step-2-cv-proven", "step-2-minted-cv-proven"
 		}
-		r.Packets = h.at.of(where).packets()
-		state, reason := h.proved(id)
+		r.Packets = h.At[where].Packets()
+		state, reason := h.Proved(id)
 		switch state {
 		case event.Proven:
 			r.Says = words.Say(pick(plain, own), event.Recomputed, a)
-			if d, _ := h.proved(words.ProofDelegated); h.delegated[1] != nil && d == event.Proven {
+			if d, _ := h.Proved(words.ProofDelegated); h.Sides[1].Delegated != nil && d == event.Proven {
 				r.Says = words.Say("step-2-delegated-proven", event.Recomputed, a)
 			}
-			if h.rawLeaf(1) {
+			if h.RawLeaf(1) {
 				r.Says = words.Say("step-2-raw-proven", event.Recomputed, a)
 			}
 		case event.Refuted:
@@ -802,9 +798,9 @@ func (x *Explainer) row2(c *conn, f flow, a words.Args, r *event.Row) {
 			r.Verdict, r.Says = event.Unknown, words.Say("step-2-hidden", event.None, a)
 		}
 	case f.resumed:
-		r.Packets = h.at.of("sfin").packets()
-		fin, _ := h.proved(words.ProofServerFin)
-		old, _ := h.proved(words.ProofResumed)
+		r.Packets = h.At[AtServerFinished].Packets()
+		fin, _ := h.Proved(words.ProofServerFin)
+		old, _ := h.Proved(words.ProofResumed)
 		switch {
 		case fin == event.Proven && old == event.Proven:
 			r.Says = words.Say("step-2-inherited-proven", event.Recomputed, a)
@@ -826,7 +822,7 @@ func (x *Explainer) rowOther(c *conn, f flow, a words.Args, r *event.Row) {
 		r.Says = words.Say("step-unknown-opaque", event.None, a)
 	case "unknown":
 		switch {
-		case c.main.ch == nil:
+		case c.main.Hello == nil:
 			r.Says = words.Say("step-capture-begins", event.None, a)
 		default:
 			r.Says = words.Say(c.unseen(), event.None, a)
@@ -834,7 +830,7 @@ func (x *Explainer) rowOther(c *conn, f flow, a words.Args, r *event.Row) {
 	case "tls12-dh":
 		x.rowStaticDH(c, a, r)
 	default:
-		if h := c.main; h.sh != nil && !h.is13() && h.sh.CipherSuite>>8 == 0x13 {
+		if h := c.main; h.ServerHello != nil && !h.Is13() && h.ServerHello.CipherSuite>>8 == 0x13 {
 			r.Says = words.Say("step-other-suite13", event.Clear, a)
 			return
 		}
@@ -850,8 +846,8 @@ func (x *Explainer) row3(c *conn, f flow, a words.Args, r *event.Row) {
 	h := c.main
 	minted := c.leg == capture.LegBrowser && c.minted != nil
 	how := event.Clear
-	r.Packets = h.at.of("cert").packets()
-	if h.rawLeaf(1) && x.hasCertificate(c) {
+	r.Packets = h.At[AtCertificate].Packets()
+	if h.RawLeaf(1) && x.hasCertificate(c) {
 		id := "step-3-raw-only"
 		if a["servershare"] != "" && !f.kem {
 			id = "step-3-raw"
@@ -863,23 +859,23 @@ func (x *Explainer) row3(c *conn, f flow, a words.Args, r *event.Row) {
 	case f.transport:
 		id := "step-3-rsa"
 		switch {
-		case minted && h.cke == nil:
+		case minted && h.ClientKey == nil:
 			id = "step-3-minted-rsa-unused"
 		case minted:
 			id = "step-3-minted-rsa"
-		case h.cke == nil:
+		case h.ClientKey == nil:
 			id = "step-3-rsa-unused"
 		}
 		r.Says = words.Say(id, how, a)
-	case f.signed && !h.is13():
+	case f.signed && !h.Is13():
 		id := "step-3-dhe"
 		if minted {
 			id = "step-3-minted-dhe"
 		}
 		switch {
-		case h.ske == nil && (c.over || c.ended):
+		case h.ServerKey == nil && (c.over || c.ended):
 			id = "step-3-dhe-half-only"
-		case h.ske == nil:
+		case h.ServerKey == nil:
 			id = "step-3-dhe-half"
 		}
 		r.Says = words.Say(id, how, a)
@@ -888,30 +884,30 @@ func (x *Explainer) row3(c *conn, f flow, a words.Args, r *event.Row) {
 		if f.kem {
 			stem = "mlkem"
 		}
-		r.Packets = h.at.of("sh").packets()
+		r.Packets = h.At[AtServerHello].Packets()
 		switch {
-		case h.leaf[1] == nil && c.dark[1] > 0:
+		case h.Sides[1].Leaf == nil && c.dark[1] > 0:
 			r.Says = words.Say("step-3-"+stem+"-sealed", event.Clear, a)
-		case h.leaf[1] == nil && (c.ended || c.over):
+		case h.Sides[1].Leaf == nil && (c.ended || c.over):
 			r.Says = words.Say("step-3-"+stem+"-only", event.Clear, a)
-		case h.leaf[1] == nil:
+		case h.Sides[1].Leaf == nil:
 			r.Says = words.Say("step-3-"+stem+"-first", event.Clear, a)
 		case minted:
-			r.Packets = span(h.at.of("sh"), h.at.of("cert"))
+			r.Packets = span(h.At[AtServerHello], h.At[AtCertificate])
 			r.Says = words.Say("step-3-minted-"+stem, event.Decrypted, a)
 		default:
-			r.Packets = span(h.at.of("sh"), h.at.of("cert"))
+			r.Packets = span(h.At[AtServerHello], h.At[AtCertificate])
 			r.Says = words.Say("step-3-"+stem, event.Decrypted, a)
 		}
 	case f.resumed && f.fresh:
-		r.Packets = h.at.of("sh").packets()
+		r.Packets = h.At[AtServerHello].Packets()
 		id := "step-3-psk-dhe"
 		if f.kem {
 			id = "step-3-psk-mlkem"
 		}
 		r.Says = words.Say(id, how, a)
 	default:
-		if f.id == "other" && h.leaf[1] != nil {
+		if f.id == "other" && h.Sides[1].Leaf != nil {
 			r.Says = words.Say("step-3-other", how, a)
 			return
 		}
@@ -919,26 +915,26 @@ func (x *Explainer) row3(c *conn, f flow, a words.Args, r *event.Row) {
 	}
 }
 
-func span(a, b where) *event.Packets {
-	if a.first == 0 {
-		return b.packets()
+func span(a, b Place) *event.Packets {
+	if a.First == 0 {
+		return b.Packets()
 	}
-	if b.last == 0 {
-		return a.packets()
+	if b.Last == 0 {
+		return a.Packets()
 	}
-	return &event.Packets{First: min(a.first, b.first), Last: max(a.last, b.last)}
+	return &event.Packets{First: min(a.First, b.First), Last: max(a.Last, b.Last)}
 }
 
 func (x *Explainer) row4a(c *conn, f flow, a words.Args, r *event.Row) {
 	h := c.main
 	switch {
 	case f.cert:
-		r.Packets = c.at.of("data0").packets()
-		ske, _ := h.proved(words.ProofSKE)
-		cv, _ := h.proved(words.ProofServerCV)
+		r.Packets = c.dataAt[0].Packets()
+		ske, _ := h.Proved(words.ProofSKE)
+		cv, _ := h.Proved(words.ProofServerCV)
 		id, bad := h.fault()
 		switch {
-		case h.rawLeaf(1):
+		case h.RawLeaf(1):
 			r.Says = words.Say("step-4a-raw", event.Inferred, a)
 		case ske == event.Refuted || cv == event.Refuted:
 			r.Says = words.Say("step-4a-refuted-went-on", event.Recomputed, a)
@@ -973,13 +969,13 @@ func (x *Explainer) row4a(c *conn, f flow, a words.Args, r *event.Row) {
 // fault is what the checks of the server's chain found wrong, in the words of the
 // Certificate line, and the sentence for a client that went on all the same: what
 // another list of authorities might mend is told apart. "" if they found nothing.
-func (h *hands) fault() (id, text string) {
-	k := h.checked[1]
-	if k == nil || len(k.failed) == 0 {
+func (h *Handshake) fault() (id, text string) {
+	k := h.Sides[1].Checked
+	if k == nil || len(k.Failed) == 0 {
 		return "", ""
 	}
 	id = "step-4a-unseen-untrusted"
-	for _, check := range k.result.Failures() {
+	for _, check := range k.Result.Failures() {
 		switch {
 		case verify.ReasonOf(check.Reason).Class != verify.ClassTrust:
 			id = "step-4a-unseen-fault"
@@ -987,33 +983,26 @@ func (h *hands) fault() (id, text string) {
 			id = "step-4a-unseen-self"
 		}
 	}
-	return id, strings.Join(k.failed, "; ")
-}
-
-func (x *Explainer) sni(h *hands) string {
-	if h.ch == nil {
-		return ""
-	}
-	return h.ch.ServerName()
+	return id, strings.Join(k.Failed, "; ")
 }
 
 func (x *Explainer) row4b(c *conn, f flow, a words.Args, r *event.Row) {
 	h := c.main
-	r.Packets = h.at.of("cke").packets()
-	if h.is13() {
-		r.Packets = h.at.of("ch").packets()
+	r.Packets = h.At[AtClientKey].Packets()
+	if h.Is13() {
+		r.Packets = h.At[AtHello].Packets()
 	}
 	switch {
 	case f.transport:
 		id, how := "step-4b-rsa", event.Inferred
-		if s, _ := h.proved(h.blockProof()); s == event.Proven {
+		if s, _ := h.Proved(h.BlockProof()); s == event.Proven {
 			id, how = h.keyedID("step-4b-rsa-proven", "step-4b-rsa-key"), event.Recomputed
 		}
 		r.Says = words.Say(id, how, a)
 	case f.id == "tls13-hrr":
-		r.Packets = span(h.at.of("ch1"), h.at.of("ch"))
+		r.Packets = span(h.At[AtFirstHello], h.At[AtHello])
 		id := "step-4b-hrr"
-		if h.sh != nil && h.sh.KeyShare() != nil && shareOf(h.ch1, h.sh.KeyShare().Group) != nil {
+		if h.ServerHello != nil && h.ServerHello.KeyShare() != nil && shareOf(h.FirstHello, h.ServerHello.KeyShare().Group) != nil {
 			id = "step-4b-hrr-cookie"
 		}
 		r.Says = words.Say(id, event.Inferred, a)
@@ -1038,8 +1027,8 @@ func (x *Explainer) row4c(c *conn, f flow, a words.Args, r *event.Row) {
 	h := c.main
 	switch {
 	case f.transport:
-		r.Packets = h.at.of("cke").packets()
-		switch s, reason := h.proved(h.blockProof()); s {
+		r.Packets = h.At[AtClientKey].Packets()
+		switch s, reason := h.Proved(h.BlockProof()); s {
 		case event.Proven:
 			r.Says = words.Say(h.keyedID("step-4c-rsa-proven", "step-4c-rsa-key"), event.Recomputed, a.With("key", or(a["key"], "RSA")))
 		case event.Refuted:
@@ -1048,13 +1037,13 @@ func (x *Explainer) row4c(c *conn, f flow, a words.Args, r *event.Row) {
 			r.Says = words.Say("step-4c-rsa", event.Inferred, a)
 		}
 	case f.kem:
-		r.Packets = h.at.of("sh").packets()
+		r.Packets = h.At[AtServerHello].Packets()
 		r.Verdict, r.Says = event.Differently, words.Say("step-4c-mlkem", event.Inferred, a)
 	case f.resumed:
 		r.Says = words.Say("step-4c-absent-resumed", event.Inferred, a)
 	case f.signed:
 		id := "step-4c-absent-dhe"
-		if h.rawLeaf(1) {
+		if h.RawLeaf(1) {
 			id = "step-4c-absent-anonymous" // there is no certificate to speak of
 		}
 		r.Says = words.Say(id, event.Inferred, a)
@@ -1067,8 +1056,8 @@ func (x *Explainer) row6a(c *conn, f flow, a words.Args, r *event.Row) {
 	h := c.main
 	switch {
 	case f.transport:
-		r.Packets = h.at.of("sfin").packets()
-		switch state, reason := h.proved(words.ProofServerFin); state {
+		r.Packets = h.At[AtServerFinished].Packets()
+		switch state, reason := h.Proved(words.ProofServerFin); state {
 		case event.Proven:
 			if !h.linked() {
 				id := "step-6a-rsa-finished"
@@ -1086,21 +1075,21 @@ func (x *Explainer) row6a(c *conn, f flow, a words.Args, r *event.Row) {
 		}
 	case f.kem && f.share:
 		r.Verdict = event.Differently
-		r.Packets = h.at.of("cfin").packets()
+		r.Packets = h.At[AtClientFinished].Packets()
 		if c.sealed13() {
 			r.Says = words.Say("step-6a-mlkem-sealed", event.Inferred, a)
 			return
 		}
 		id := "step-6a-mlkem"
-		if s, _ := h.proved(words.ProofClientFin); s == event.Proven {
+		if s, _ := h.Proved(words.ProofClientFin); s == event.Proven {
 			id = "step-6a-mlkem-proven"
 		}
 		r.Says = words.Say(id, event.Inferred, a)
 	case f.signed:
 		id := "step-6a-absent-dhe"
-		ske, _ := h.proved(words.ProofSKE)
-		cv, _ := h.proved(words.ProofServerCV)
-		if ske != event.Proven && cv != event.Proven || h.rawLeaf(1) {
+		ske, _ := h.Proved(words.ProofSKE)
+		cv, _ := h.Proved(words.ProofServerCV)
+		if ske != event.Proven && cv != event.Proven || h.RawLeaf(1) {
 			id = "step-6a-absent-unproven"
 		}
 		r.Says = words.Say(id, event.Inferred, a)
@@ -1113,23 +1102,23 @@ func (x *Explainer) row6a(c *conn, f flow, a words.Args, r *event.Row) {
 
 func (x *Explainer) row6b(c *conn, f flow, a words.Args, r *event.Row) {
 	h := c.main
-	r.Packets = h.at.of("6b").packets()
+	r.Packets = h.At[AtSwitch].Packets()
 	switch {
 	case f.bare:
 		x.rowOther(c, f, a, r)
 	case x.null(c):
 		r.Verdict, r.Says = event.Absent, words.Say("step-6b-null", event.Clear, a)
-	case h.suite() == nil:
+	case h.Suite() == nil:
 		r.Says = words.Say("step-6b-unknown-suite", event.Inferred, a)
 	case f.early:
 		r.Says = words.Say("step-6b-early", c.encrypted(), a)
-	case h.is13() && c.early:
+	case h.Is13() && c.early:
 		r.Says = words.Say("step-6b-tls13-after-early", c.encrypted(), a)
-	case h.is13() && h.earlyOpen():
+	case h.Is13() && h.EarlyUndecided():
 		r.Says = words.Say("step-6b-tls13-early-open", c.encrypted(), a)
-	case h.is13():
+	case h.Is13():
 		r.Says = words.Say("step-6b-tls13", c.encrypted(), a)
-	case h.resumed:
+	case h.Resumed:
 		r.Says = words.Say("step-6b-tls12-resumed", event.Clear, a)
 	case f.id == "tls12-rsa":
 		r.Says = words.Say("step-6b-tls12", event.Clear, a)
@@ -1140,7 +1129,7 @@ func (x *Explainer) row6b(c *conn, f flow, a words.Args, r *event.Row) {
 
 // seen is how the server's certificate was seen.
 func (c *conn) seen() event.Evidence {
-	if c.main.is13() {
+	if c.main.Is13() {
 		return event.Decrypted
 	}
 	return event.Clear
@@ -1155,7 +1144,7 @@ func (c *conn) encrypted() event.Evidence {
 }
 
 func (x *Explainer) row7(c *conn, f flow, a words.Args, r *event.Row) {
-	r.Packets = c.at.of("data1").packets()
+	r.Packets = c.dataAt[1].Packets()
 	serverFirst := c.serverFirst()
 	switch {
 	case f.id == "http" && !c.responded:
@@ -1178,7 +1167,7 @@ func (x *Explainer) row7(c *conn, f flow, a words.Args, r *event.Row) {
 }
 
 func (x *Explainer) row8(c *conn, f flow, a words.Args, r *event.Row) {
-	r.Packets = c.at.of("data1").packets()
+	r.Packets = c.dataAt[1].Packets()
 	switch {
 	case f.id == "http":
 		r.Says = words.Say("step-8-plain", event.Clear, a)
@@ -1197,10 +1186,10 @@ func (x *Explainer) row8(c *conn, f flow, a words.Args, r *event.Row) {
 func (x *Explainer) legFacts(c *conn) []event.Field {
 	h := c.main
 	var out []event.Field
-	if h.sh == nil {
+	if h.ServerHello == nil {
 		return nil
 	}
-	out = append(out, field("version", h.versionName()), field("suite", handshake.SuiteName(h.sh.CipherSuite)))
+	out = append(out, field("version", h.versionName()), field("suite", handshake.SuiteName(h.ServerHello.CipherSuite)))
 	a := x.args(c)
 	if a["group"] != "" {
 		out = append(out, field("group", a["group"]))
@@ -1208,19 +1197,19 @@ func (x *Explainer) legFacts(c *conn) []event.Field {
 	if c.alpn != "" {
 		out = append(out, field("ALPN", clip(c.alpn)))
 	}
-	if l := h.leaf[1]; l != nil {
-		if l.raw {
-			return append(out, field("raw public key", l.keyWords()))
+	if l := h.Sides[1].Leaf; l != nil {
+		if l.Raw {
+			return append(out, field("raw public key", l.KeyWords()))
 		}
-		out = append(out, field("certificate", fmt.Sprintf("for %s, from %s, %s", clip(l.forNames()), clip(l.issuer()), l.keyWords())))
-		if k := h.checked[1]; k != nil {
-			out = append(out, field("certificate checks", strings.TrimPrefix(k.brief, "checks: ")))
+		out = append(out, field("certificate", fmt.Sprintf("for %s, from %s, %s", clip(l.For()), clip(l.Issuer()), l.KeyWords())))
+		if k := h.Sides[1].Checked; k != nil {
+			out = append(out, field("certificate checks", strings.TrimPrefix(k.Brief, "checks: ")))
 		}
 	}
-	if h.ch1 != nil {
-		out = append(out, h.fingerprints(h.ch1, c.c.Transport)...)
+	if h.FirstHello != nil {
+		out = append(out, c.fingerprints(h.FirstHello)...)
 	}
-	out = append(out, serverFingerprint(h.sh))
+	out = append(out, serverFingerprint(h.ServerHello))
 	if c.leg == capture.LegOrigin && c.verified != nil {
 		out = append(out, field("checked by the proxy", strings.TrimSpace(verifiedWords(c.verified)+", against "+rootsWords(c.verified.Addr))))
 	}

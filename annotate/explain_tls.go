@@ -15,25 +15,22 @@ import (
 	"explainer/capture/keys"
 )
 
-// maxTranscript bounds the handshake messages that are kept for the proofs, in bytes.
-const maxTranscript = 1 << 20
-
 // handshake tells a handshake message.
 func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) {
 	side := int(m.Side)
 	c.tls, c.noTLS = true, ""
-	if ch, ok := b.(*handshake.ClientHello); ok && side == 0 && c.h.ch != nil && !(c.h.hrr != nil && c.h.ch == c.h.ch1) && !c.againUnseen(ch) {
-		if m.Opened || c.h.fin[0] && c.h.fin[1] {
+	if ch, ok := b.(*handshake.ClientHello); ok && side == 0 && c.h.Hello != nil && !(c.h.Retry != nil && c.h.Hello == c.h.FirstHello) && !c.againUnseen(ch) {
+		if m.Opened || c.h.Through() {
 			c.handshakes = max(c.handshakes, 1) + 1
 		}
-		c.h = new(hands) // renegotiation, or another try
+		c.h = new(Handshake) // renegotiation, or another try
 	}
 	h := c.h
 	if u, ok := b.(*handshake.Unknown); ok {
-		b = h.reread(u, side)
+		b = h.Reread(u, side)
 	}
-	w := where{m.First, m.Last}
-	msg := x.record(c, h, m, b, side, w)
+	w := Place{m.First, m.Last}
+	msg := h.Record(b, side, m.Raw)
 	c.agreed(h, b, side)
 
 	e := x.event(c, m, event.KindMessage, handshake.TypeName(b.Type()))
@@ -54,9 +51,8 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 			}
 			break
 		}
-		open := h.earlyOpen()
-		h.ee = b
-		h.at.set("ee", w)
+		open := h.EarlyUndecided()
+		h.Encrypted = b
 		e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
 		if p := b.ALPN(); p != "" {
 			e.Brief = "ALPN " + clip(p)
@@ -64,10 +60,10 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		e.Says = append(e.Says, words.Say("encrypted-extensions", e.Evidence, a))
 		if b.HasEarlyData() {
 			e.Says = append(e.Says, words.Say("early-data-accepted", e.Evidence, a))
-		} else if h.announcedEarly() {
+		} else if h.OfferedEarly() {
 			e.Says = append(e.Says, words.Say("early-data-refused", e.Evidence, a))
 		}
-		h.at.set("6b", w)
+		h.Switch(w)
 		x.markMain(c, h, &e, event.Step6b)
 		if open && h == c.main {
 			x.emit(c, e)
@@ -81,7 +77,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		e.Fields = append(e.Fields, field("compressed with", handshake.CertificateCompressionName(b.Algorithm)),
 			field("size", fmt.Sprintf("%d bytes, %d when undone", b.CompressedLength, b.UncompressedLength)))
 		if b.Certificate == nil {
-			h.certSeen[side] = true
+			h.Sides[side].CertSeen = true
 			e.Brief = "cannot be undone"
 			e.Says = append(e.Says, words.Say("certificate-compressed-broken", e.Evidence, a.With("reason", or(b.Err, "the data is damaged"))))
 			x.markMain(c, h, &e, event.Step3)
@@ -92,12 +88,12 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 	case *handshake.ServerKeyExchange:
 		x.tellServerKeyExchange(c, h, &e, b, w)
 	case *handshake.CertificateRequest:
-		h.requested = true
+		h.Requested = true
 		e.Fields = append(e.Fields, requestFields(b)...)
 		e.Says = append(e.Says, words.Say("certificate-request", e.Evidence, a))
 	case *handshake.ServerHelloDone:
-		if h.sh != nil && len(h.sh.SessionID) > 0 {
-			x.remember(c, h, 's', h.sh.SessionID, issued{})
+		if h.ServerHello != nil && len(h.ServerHello.SessionID) > 0 {
+			x.remember(c, h, 's', h.ServerHello.SessionID, Issued{})
 		}
 		e.Says = append(e.Says, words.Say("server-hello-done", e.Evidence, a))
 	case *handshake.HelloRequest:
@@ -111,8 +107,8 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 			return
 		}
 	case *handshake.ClientKeyExchange:
-		if m.Block != nil && h.em == nil {
-			h.em, h.keyed = m.Block, true
+		if m.Block != nil && h.Block == nil {
+			h.Block, h.Keyed = m.Block, true
 		}
 		x.tellClientKeyExchange(c, h, e, b, w)
 		return
@@ -146,85 +142,11 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 // againUnseen tells whether a hello is the second one of the same handshake, with
 // nothing of the server in the capture: it has the random of the first.
 func (c *conn) againUnseen(b *handshake.ClientHello) bool {
-	return (!c.heard[1] || c.gapLen[1] > 0) && c.h.ch != nil && c.h.ch == c.h.ch1 && b != c.h.ch && b.Random == c.h.ch.Random
-}
-
-// reread reads a key exchange message of a suite that is in no registry by its
-// shape: somebody who only plays TLS can choose any number, but must sign
-// something that looks like a key.
-func (h *hands) reread(u *handshake.Unknown, side int) handshake.Message {
-	if h.sh == nil || h.is13() || h.suite() != nil {
-		return u
-	}
-	exchanges := []handshake.KeyExchange{handshake.KeyExchangeECDHE, handshake.KeyExchangeDHE}
-	if side == 0 && h.ske != nil && h.ske.Group == 0 {
-		exchanges = exchanges[1:]
-	} else if side == 0 && h.ske == nil {
-		return u
-	}
-	for _, kx := range exchanges {
-		m, err := handshake.Parse(u.MessageType, u.Data, handshake.Context{Version: h.version(), KeyExchange: kx, FromClient: side == 0})
-		if err != nil {
-			continue
-		}
-		switch m := m.(type) {
-		case *handshake.ServerKeyExchange:
-			if side == 1 && m.Signature != nil {
-				return m
-			}
-		case *handshake.ClientKeyExchange:
-			if side == 0 {
-				return m
-			}
-		}
-	}
-	return u
-}
-
-// record keeps a handshake message for the proofs.
-func (x *Explainer) record(c *conn, h *hands, m *capture.Message, b handshake.Message, side int, w where) *hsMessage {
-	msg := hsMessage{typ: b.Type(), raw: m.Raw, body: b, side: side, at: w, index: len(h.msgs[side])}
-	switch b.(type) {
-	case *handshake.HelloRequest, *handshake.KeyUpdate:
-		return &msg // not part of the transcript (RFC 5246 7.4.9, RFC 8446 4.4.1)
-	}
-	if h.fin[0] && h.fin[1] || h.is13() && h.fin[side] {
-		return &msg // after the handshake
-	}
-	switch {
-	case side == 0 && len(h.msgs[0]) == 0 && msg.typ != handshake.TypeClientHello, side == 1 && h.ch == nil:
-		h.incomplete("the capture begins after the first handshake message")
-	case m.Raw == nil:
-		h.incomplete("a handshake message could not be read")
-	case totalRaw(h.msgs)+len(m.Raw) > maxTranscript:
-		h.incomplete("the handshake messages are larger than what is kept")
-	}
-	if h.broken != "" {
-		msg.raw = nil
-	}
-	h.msgs[side] = append(h.msgs[side], msg)
-	return &h.msgs[side][len(h.msgs[side])-1]
-}
-
-func totalRaw(msgs [2][]hsMessage) int {
-	n := 0
-	for _, s := range msgs {
-		for i := range s {
-			n += len(s[i].raw)
-		}
-	}
-	return n
-}
-
-// incomplete notes that the transcript is not complete; the first reason counts.
-func (h *hands) incomplete(reason string) {
-	if h.broken == "" {
-		h.broken = reason
-	}
+	return (!c.heard[1] || c.gapLen[1] > 0) && c.h.Hello != nil && c.h.Hello == c.h.FirstHello && b != c.h.Hello && b.Random == c.h.Hello.Random
 }
 
 // markMain marks steps if this is the handshake whose steps are told.
-func (x *Explainer) markMain(c *conn, h *hands, e *event.Event, steps ...event.Step) {
+func (x *Explainer) markMain(c *conn, h *Handshake, e *event.Event, steps ...event.Step) {
 	if h == c.main {
 		x.mark(c, e, steps...)
 	}
@@ -240,17 +162,17 @@ func or(s, otherwise string) string {
 // clip bounds a text from the wire.
 func clip(s string) string { return event.Clip(s) }
 
-func (x *Explainer) clientHello(c *conn, h *hands, e *event.Event, b *handshake.ClientHello, w where) {
-	again := h.hrr != nil && h.ch1 != nil
+func (x *Explainer) clientHello(c *conn, h *Handshake, e *event.Event, b *handshake.ClientHello, w Place) {
+	again := h.Retry != nil && h.FirstHello != nil
 	unseen := c.againUnseen(b)
 	renegotiation := h != c.main
-	if h.ch1 == nil {
-		h.ch1, h.secrets = b, map[string][]byte{}
-		h.at.set("ch1", w)
+	if h.FirstHello == nil {
+		h.FirstHello, h.Logged = b, map[string][]byte{}
+		h.At[AtFirstHello] = w
 	}
-	h.ch = b
-	h.chAt, h.server = c.now, c.c.Server
-	h.at.set("ch", w)
+	h.Hello = b
+	h.HelloAt, h.Server = c.now, c.c.Server
+	h.At[AtHello] = w
 	if c.session.host == "" || c.session.host == c.asked {
 		x.host(c, b.ServerName())
 	}
@@ -272,7 +194,7 @@ func (x *Explainer) clientHello(c *conn, h *hands, e *event.Event, b *handshake.
 		e.Fields = append(e.Fields, event.Field{Name: "server name", Value: clip(sni), Note: "in clear: everybody on the path sees which host is meant"})
 	}
 	e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
-	e.Fields = append(e.Fields, h.fingerprints(b, c.c.Transport)...)
+	e.Fields = append(e.Fields, c.fingerprints(b)...)
 
 	var brief []string
 	brief = append(brief, highest(b.Versions()))
@@ -291,7 +213,7 @@ func (x *Explainer) clientHello(c *conn, h *hands, e *event.Event, b *handshake.
 		e.Says = append(e.Says, words.Say("client-hello-again-unseen", event.Inferred, a))
 	case renegotiation && c.overUDP():
 		e.Says = append(e.Says, words.Say("client-hello-anew", e.Evidence, a))
-	case renegotiation && e.Evidence != event.Decrypted && !(c.main.fin[0] && c.main.fin[1]):
+	case renegotiation && e.Evidence != event.Decrypted && !(c.main.Through()):
 		e.Says = append(e.Says, words.Say("client-hello-misplaced", e.Evidence, a))
 	case renegotiation:
 		e.Says = append(e.Says, words.Say("client-hello-renegotiation", e.Evidence, a))
@@ -421,11 +343,10 @@ func shareOf(h *handshake.ClientHello, group uint16) *handshake.KeyShare {
 	return nil
 }
 
-func (x *Explainer) serverHello(c *conn, h *hands, e *event.Event, b *handshake.ServerHello, w where) {
+func (x *Explainer) serverHello(c *conn, h *Handshake, e *event.Event, b *handshake.ServerHello, w Place) {
 	a := x.args(c)
 	if b.Retry {
-		h.hrr = b
-		h.at.set("hrr", w)
+		h.Retry = b
 		e.Name = "HelloRetryRequest"
 		e.Fields = append(e.Fields, serverHelloFields(b)...)
 		e.Fields = append(e.Fields, serverFingerprint(b))
@@ -438,9 +359,9 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *event.Event, b *handshake.
 		x.emit(c, *e)
 		return
 	}
-	h.sh = b
-	h.shAt = c.now
-	h.at.set("sh", w)
+	h.ServerHello = b
+	h.AnswerAt = c.now
+	h.At[AtServerHello] = w
 	c.null = x.null(c)
 	a = x.args(c)
 	version := b.Version()
@@ -461,7 +382,7 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *event.Event, b *handshake.
 	switch b.DowngradeSentinel() {
 	case 0x0303, 0x0302:
 		id := "downgrade-sentinel"
-		if h.ch != nil && offers13(h.ch) && version < 0x0304 {
+		if h.Hello != nil && offers13(h.Hello) && version < 0x0304 {
 			id = "downgrade-sentinel-ignored"
 		}
 		if b.DowngradeSentinel() == 0x0302 && version == 0x0303 {
@@ -470,17 +391,17 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *event.Event, b *handshake.
 		e.Says = append(e.Says, words.Say(id, e.Evidence, a))
 	}
 	if version < 0x0304 {
-		if h.ch != nil && len(b.SessionID) > 0 && string(b.SessionID) == string(h.ch.SessionID) {
+		if h.Hello != nil && len(b.SessionID) > 0 && string(b.SessionID) == string(h.Hello.SessionID) {
 			e.Says = append(e.Says, words.Say("server-hello-resumed", e.Evidence, a))
 			x.emit(c, *e)
 			return
 		}
-		if t, _ := h.ticketOffered(); len(t) > 0 {
+		if len(h.TicketOffered()) > 0 {
 			e.Says = append(e.Says, words.Say("server-hello-perhaps-resumed", e.Evidence, a))
 			x.emit(c, *e)
 			return
 		}
-		if h.ems() {
+		if h.EMS() {
 			e.Says = append(e.Says, words.Say("extended-master-secret", e.Evidence, a))
 		} else if version >= 0x0301 {
 			e.Says = append(e.Says, words.Say("no-extended-master-secret", e.Evidence, a))
@@ -496,7 +417,7 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *event.Event, b *handshake.
 	}
 	if _, ok := b.SelectedPSK(); ok {
 		e.Says = append(e.Says, words.Say("server-hello-psk", e.Evidence, a))
-	} else if h.ch != nil && h.ch.PSK() != nil {
+	} else if h.Hello != nil && h.Hello.PSK() != nil {
 		e.Says = append(e.Says, words.Say("server-hello-psk-refused", e.Evidence, a))
 	}
 	if h != c.main {
@@ -505,14 +426,14 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *event.Event, b *handshake.
 	}
 	f := x.flow(c)
 	switch {
-	case f.kem && b.KeyShare() != nil && h.earlyOpen():
+	case f.kem && b.KeyShare() != nil && h.EarlyUndecided():
 		e.Says = append(e.Says, words.Say("server-hello-mlkem", e.Evidence, a.With("groupname", handshake.GroupName(b.KeyShare().Group))))
 	case f.kem && b.KeyShare() != nil:
 		e.Says = append(e.Says, words.Say("server-hello-mlkem", e.Evidence, a.With("groupname", handshake.GroupName(b.KeyShare().Group))))
 		x.mark(c, e, event.Step3, event.Step4b, event.Step4c, event.Step5)
 	case b.KeyShare() != nil:
 		e.Says = append(e.Says, words.Say("server-hello-share", e.Evidence, a))
-		if !h.earlyOpen() {
+		if !h.EarlyUndecided() {
 			x.mark(c, e, event.Step3)
 		}
 	}
@@ -520,7 +441,7 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *event.Event, b *handshake.
 	switch {
 	case f.id == "other":
 	case f.resumed && !f.early, f.agreed:
-		if !h.earlyOpen() {
+		if !h.EarlyUndecided() {
 			x.pskSteps(c)
 		}
 	default:
@@ -528,22 +449,6 @@ func (x *Explainer) serverHello(c *conn, h *hands, e *event.Event, b *handshake.
 		x.step(c, event.Step5)
 		x.step(c, event.Step4c)
 	}
-}
-
-// earlyOpen tells whether it is still open if the server accepts early data:
-// that shows only in EncryptedExtensions, and the steps depend on it.
-func (h *hands) earlyOpen() bool {
-	if h.ch == nil || h.sh == nil || h.hrr != nil || h.ee != nil || !h.ch.HasEarlyData() {
-		return false
-	}
-	_, psk := h.sh.SelectedPSK()
-	return psk
-}
-
-// announcedEarly tells whether the client announced early data, in its first
-// hello where there are two.
-func (h *hands) announcedEarly() bool {
-	return h.ch != nil && h.ch.HasEarlyData() || h.ch1 != nil && h.ch1.HasEarlyData()
 }
 
 // pskSteps tells the steps of a handshake of TLS 1.3 that takes up an old secret.
@@ -558,14 +463,6 @@ func (x *Explainer) pskSteps(c *conn) {
 	x.lineage(c, c.main)
 }
 
-// ticketOffered is the ticket that the client handed back, of TLS 1.2 and before.
-func (h *hands) ticketOffered() ([]byte, bool) {
-	if h.ch == nil {
-		return nil, false
-	}
-	return h.ch.SessionTicket()
-}
-
 func offers13(ch *handshake.ClientHello) bool {
 	for _, v := range ch.Versions() {
 		if handshake.TLSVersion(v) == 0x0304 {
@@ -575,16 +472,15 @@ func offers13(ch *handshake.ClientHello) bool {
 	return false
 }
 
-func (x *Explainer) certificate(c *conn, h *hands, e *event.Event, b *handshake.Certificate, m *capture.Message, side int, w where) {
-	chain := x.certs.chain(b)
-	h.certSeen[side] = true
-	h.chain[side] = chain
+func (x *Explainer) certificate(c *conn, h *Handshake, e *event.Event, b *handshake.Certificate, m *capture.Message, side int, w Place) {
+	chain := x.certs.Chain(b)
+	h.Sides[side].CertSeen = true
+	h.Sides[side].Chain = chain
 	if len(chain) > 0 {
-		h.leaf[side] = chain[0]
+		h.Sides[side].Leaf = chain[0]
 	}
-	h.at.set([2]string{"clientcert", "cert"}[side], w)
 	if side == 1 {
-		h.certAt = m.Time
+		h.At[AtCertificate], h.CertAt = w, m.Time
 	}
 	a := x.args(c)
 	if len(chain) == 0 {
@@ -600,11 +496,11 @@ func (x *Explainer) certificate(c *conn, h *hands, e *event.Event, b *handshake.
 		return
 	}
 	leaf := chain[0]
-	if leaf.raw {
+	if leaf.Raw {
 		x.rawKey(c, h, e, side)
 		return
 	}
-	e.Brief = fmt.Sprintf("%s, issued by %s, %s", clip(leaf.forNames()), clip(leaf.issuer()), leaf.keyWords())
+	e.Brief = fmt.Sprintf("%s, issued by %s, %s", clip(leaf.For()), clip(leaf.Issuer()), leaf.KeyWords())
 	now := at(m.Time)
 	for i, cert := range chain {
 		e.Fields = append(e.Fields, cert.fields(i)...)
@@ -622,19 +518,19 @@ func (x *Explainer) certificate(c *conn, h *hands, e *event.Event, b *handshake.
 			}
 		}
 	}
-	if leaf.parsed != nil {
-		ca := a.With("names", clip(leaf.forNames()), "issuer", clip(leaf.issuer()), "until", date(leaf.parsed.NotAfter), "from", date(leaf.parsed.NotBefore),
-			"key", leaf.keyWords(), "subject", clip(leaf.subject()), "count", words.Plural(len(chain), "certificate"), "days", strconv.Itoa(int(leaf.parsed.NotAfter.Sub(now)/(24*time.Hour))))
+	if leaf.Parsed != nil {
+		ca := a.With("names", clip(leaf.For()), "issuer", clip(leaf.Issuer()), "until", date(leaf.Parsed.NotAfter), "from", date(leaf.Parsed.NotBefore),
+			"key", leaf.KeyWords(), "subject", clip(leaf.Subject()), "count", words.Plural(len(chain), "certificate"), "days", strconv.Itoa(int(leaf.Parsed.NotAfter.Sub(now)/(24*time.Hour))))
 		id := "certificate-words"
-		if leaf.signsItself() {
+		if leaf.SignsItself() {
 			id = "certificate-words-self"
 		}
 		e.Says = append(e.Says, words.Say(id, e.Evidence, ca))
 	} else {
-		e.Says = append(e.Says, words.Say("certificate-unreadable", e.Evidence, a.With("reason", leaf.err)))
+		e.Says = append(e.Says, words.Say("certificate-unreadable", e.Evidence, a.With("reason", leaf.Err)))
 	}
 	x.checkChain(c, h, e, b, side)
-	if h.is13() {
+	if h.Is13() {
 		x.delegatedCredential(c, h, e, b, side)
 	}
 	linksID := [2]string{words.ProofClientLinks, words.ProofServerLinks}[side]
@@ -642,10 +538,10 @@ func (x *Explainer) certificate(c *conn, h *hands, e *event.Event, b *handshake.
 	if p.Inputs == nil {
 		p.Inputs = notes
 	}
-	h.prove(p)
+	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	if side == 0 {
-		e.Says = append(e.Says, words.Say("client-certificate", e.Evidence, a.With("subject", clip(leaf.subject()))))
+		e.Says = append(e.Says, words.Say("client-certificate", e.Evidence, a.With("subject", clip(leaf.Subject()))))
 		return
 	}
 	if c.leg == capture.LegBrowser && c.minted != nil {
@@ -656,14 +552,14 @@ func (x *Explainer) certificate(c *conn, h *hands, e *event.Event, b *handshake.
 }
 
 // nameCompared tells with which name the certificate's were compared, where the hello is known.
-func (x *Explainer) nameCompared(h *hands, a words.Args) []event.Sentence {
-	k := h.checked[1]
-	if k == nil || h.ch == nil {
+func (x *Explainer) nameCompared(h *Handshake, a words.Args) []event.Sentence {
+	k := h.Sides[1].Checked
+	if k == nil || h.Hello == nil {
 		return nil
 	}
-	a = a.With("asked", clip(h.ch.ServerName()))
-	for _, check := range k.result.Checks {
-		switch named := h.ch.ServerName() != ""; {
+	a = a.With("asked", clip(h.Hello.ServerName()))
+	for _, check := range k.Result.Checks {
+		switch named := h.Hello.ServerName() != ""; {
 		case check.ID != verify.IDName:
 		case check.Outcome == verify.OK && named:
 			return []event.Sentence{words.Say("certificate-name-good", event.Recomputed, a)}
@@ -676,9 +572,9 @@ func (x *Explainer) nameCompared(h *hands, a words.Args) []event.Sentence {
 	return nil
 }
 
-func (x *Explainer) tellServerKeyExchange(c *conn, h *hands, e *event.Event, b *handshake.ServerKeyExchange, w where) {
-	h.ske = b
-	h.at.set("ske", w)
+func (x *Explainer) tellServerKeyExchange(c *conn, h *Handshake, e *event.Event, b *handshake.ServerKeyExchange, w Place) {
+	h.ServerKey = b
+	h.At[AtServerKey] = w
 	x.reused(h, c, e, b.Public)
 	a := x.args(c)
 	switch {
@@ -708,7 +604,7 @@ func (x *Explainer) tellServerKeyExchange(c *conn, h *hands, e *event.Event, b *
 	}
 	e.Fields = append(e.Fields, field("signature", hexLen(b.Signature)))
 	p := x.serverKeyExchange(h, b)
-	h.prove(p)
+	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	e.Says = append(e.Says, words.Say(proven("server-key-exchange", p), e.Evidence, a))
 	x.markMain(c, h, e, event.Step2, event.Step3)
@@ -736,20 +632,22 @@ func bits(b []byte) int {
 	return n
 }
 
-func (x *Explainer) tellCertificateVerify(c *conn, h *hands, e *event.Event, a words.Args, b *handshake.CertificateVerify, msg *hsMessage, side int, w where) {
-	h.at.set([2]string{"clientcv", "cv"}[side], w)
+func (x *Explainer) tellCertificateVerify(c *conn, h *Handshake, e *event.Event, a words.Args, b *handshake.CertificateVerify, msg *Message, side int, w Place) {
+	if side == 1 {
+		h.At[AtVerify] = w
+	}
 	if b.SignatureScheme != 0 {
 		e.Brief = handshake.SchemeName(b.SignatureScheme)
 		e.Fields = append(e.Fields, field("signature algorithm", e.Brief))
 	}
 	e.Fields = append(e.Fields, field("signature", hexLen(b.Signature)))
 	var p event.Proof
-	if h.fin[0] && h.fin[1] {
+	if h.Through() {
 		p = words.NewProof(words.ProofClientCV, event.NotCheckable, "authentication after the handshake is not recomputed here")
 	} else {
 		p = x.certificateVerify(h, side, msg, b)
 	}
-	h.prove(p)
+	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	if side == 0 {
 		e.Says = append(e.Says, words.Say("client-certificate-verify", e.Evidence, a))
@@ -759,12 +657,12 @@ func (x *Explainer) tellCertificateVerify(c *conn, h *hands, e *event.Event, a w
 	x.markMain(c, h, e, event.Step2)
 }
 
-func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e event.Event, b *handshake.ClientKeyExchange, w where) {
-	h.cke = b
-	h.at.set("cke", w)
+func (x *Explainer) tellClientKeyExchange(c *conn, h *Handshake, e event.Event, b *handshake.ClientKeyExchange, w Place) {
+	h.ClientKey = b
+	h.At[AtClientKey] = w
 	x.reused(h, c, &e, b.Public)
 	if b.KeyExchange == handshake.KeyExchangeRSA {
-		h.hashSession()
+		h.HashSession()
 	}
 	a := x.args(c)
 	f := x.flow(c)
@@ -779,15 +677,15 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e event.Event, b *h
 	if b.PSKIdentity != nil {
 		e.Fields = append(e.Fields, field("name of the pre-shared key", clip(x.text(readable(b.PSKIdentity)))))
 	}
-	if h.em == nil && h.secrets["RSA"] != nil && len(h.secrets["RSA"]) == 48 {
-		h.preMaster = h.secrets["RSA"]
+	if h.Block == nil && h.Logged["RSA"] != nil && len(h.Logged["RSA"]) == 48 {
+		h.PreMaster = h.Logged["RSA"]
 	}
 	proofs := x.paddedBlock(c, h)
-	if h.em == nil && h.preMaster != nil && b.KeyExchange == handshake.KeyExchangeRSA {
+	if h.Block == nil && h.PreMaster != nil && b.KeyExchange == handshake.KeyExchangeRSA {
 		proofs = x.rsaMaster(c, h)
 	}
 	for _, p := range proofs {
-		h.prove(p)
+		h.Prove(p)
 		e.Proofs = append(e.Proofs, p)
 	}
 	id := "client-key-exchange-other"
@@ -804,9 +702,9 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e event.Event, b *h
 		id = "client-key-exchange-dhe"
 	}
 	e.Says = append(e.Says, words.Say(id, e.Evidence, a))
-	if h.keyed {
+	if h.Keyed {
 		id := "client-key-exchange-opened"
-		if s, _ := h.proved(words.ProofRSAKey); s != event.Proven {
+		if s, _ := h.Proved(words.ProofRSAKey); s != event.Proven {
 			id = "client-key-exchange-padding"
 		}
 		e.Says = append(e.Says, words.Say(id, event.Recomputed, a))
@@ -835,30 +733,29 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *hands, e event.Event, b *h
 	}
 }
 
-func (x *Explainer) tellFinished(c *conn, h *hands, e event.Event, a words.Args, side int, w where) {
-	again := h.fin[side]
-	h.fin[side] = true
-	h.at.set([2]string{"cfin", "sfin"}[side], w)
-	if h.sh != nil && !h.is13() && !h.resumed && len(h.sh.SessionID) > 0 {
+func (x *Explainer) tellFinished(c *conn, h *Handshake, e event.Event, a words.Args, side int, w Place) {
+	again := h.Sides[side].Finished
+	h.Sides[side].Finished = true
+	h.At[AtClientFinished+Spot(side)] = w
+	if h.ServerHello != nil && !h.Is13() && !h.Resumed && len(h.ServerHello.SessionID) > 0 {
 		// Once more: the secret may have become known after the ServerHelloDone.
-		x.remember(c, h, 's', h.sh.SessionID, issued{})
+		x.remember(c, h, 's', h.ServerHello.SessionID, Issued{})
 	}
-	if fin, ok := h.find(side, handshake.TypeFinished).bodyFinished(); ok {
-		e.Fields = append(e.Fields, event.Field{Name: "verify_data", Value: hex.EncodeToString(clipBytes(fin.VerifyData, 64))})
+	if v := h.VerifyData(side); v != nil {
+		e.Fields = append(e.Fields, event.Field{Name: "verify_data", Value: hex.EncodeToString(clipBytes(v, 64))})
 	}
 	e.Brief = "a keyed checksum over everything said so far"
 	e.Says = append(e.Says, words.Say([2]string{"finished-client", "finished-server"}[side], e.Evidence, a))
 	p := words.NewProof([2]string{words.ProofClientFin, words.ProofServerFin}[side], event.NotCheckable, "authentication after the handshake is not recomputed here")
 	if !again {
 		p = x.finished(c, h, side)
-		h.finTried[side] = p.State != event.NotCheckable
+		h.Sides[side].FinishedTried = p.State != event.NotCheckable
 	}
-	h.prove(p)
+	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	x.takenUp(c, h, &e, p)
 	f := x.flow(c)
 	if h == c.main && f.kem && side == 0 {
-		h.at.set("6a", w)
 	}
 	x.retry(c, h, &e)
 	x.emit(c, e)
@@ -872,20 +769,12 @@ func (x *Explainer) tellFinished(c *conn, h *hands, e event.Event, a words.Args,
 	if side == 0 && f.kem {
 		x.step(c, event.Step6a)
 	}
-	if h.fin[0] && h.fin[1] && h.finTried[0] && h.finTried[1] {
+	if h.Through() && h.Sides[0].FinishedTried && h.Sides[1].FinishedTried {
 		if x.Secrets {
-			h.keepHashes()
+			h.KeepHashes()
 		}
-		h.free()
+		h.Free()
 	}
-}
-
-func (m *hsMessage) bodyFinished() (*handshake.Finished, bool) {
-	if m == nil {
-		return nil, false
-	}
-	f, ok := m.body.(*handshake.Finished)
-	return f, ok
 }
 
 func clipBytes(b []byte, n int) []byte {
@@ -895,30 +784,19 @@ func clipBytes(b []byte, n int) []byte {
 	return b
 }
 
-// free lets go of what only the proofs of a handshake needed.
-func (h *hands) free() {
-	for side := range h.msgs {
-		for i := range h.msgs[side] {
-			h.msgs[side][i].raw = nil
-			h.msgs[side][i].body = nil
-		}
-	}
-	h.incomplete("the handshake was over and its messages were let go")
-}
-
 // retry checks what could not be checked before some message arrived. e takes
 // the proofs; without it they get an event of their own.
-func (x *Explainer) retry(c *conn, h *hands, e *event.Event) {
-	for side := range h.fin {
-		if !h.fin[side] || h.finTried[side] || h.broken != "" {
+func (x *Explainer) retry(c *conn, h *Handshake, e *event.Event) {
+	for side := range h.Sides {
+		if !h.Sides[side].Finished || h.Sides[side].FinishedTried || h.Broken != "" {
 			continue
 		}
 		p := x.finished(c, h, side)
 		if p.State == event.NotCheckable {
 			continue
 		}
-		h.finTried[side] = true
-		h.prove(p)
+		h.Sides[side].FinishedTried = true
+		h.Prove(p)
 		if e == nil {
 			ev := x.event(c, nil, event.KindStep, "proof of Finished")
 			ev.Proofs = []event.Proof{p}
@@ -940,26 +818,25 @@ func hasProof(ps []event.Proof, id string) bool {
 	return false
 }
 
-func (x *Explainer) newSessionTicket(c *conn, h *hands, e *event.Event, a words.Args, b *handshake.NewSessionTicket) {
-	if h.is13() && len(b.Nonce) > 0 {
+func (x *Explainer) newSessionTicket(c *conn, h *Handshake, e *event.Event, a words.Args, b *handshake.NewSessionTicket) {
+	if h.Is13() && len(b.Nonce) > 0 {
 		e.Fields = append(e.Fields, field("nonce", hexLen(b.Nonce)))
 	}
 	e.Brief = fmt.Sprintf("%d bytes, for %s", len(b.Ticket), seconds(b.Lifetime))
 	e.Fields = append(e.Fields, field("ticket", hexLen(b.Ticket)), field("lifetime", seconds(b.Lifetime)))
-	if h.is13() {
-		if x.Secrets && len(h.nonces) < maxTickets {
-			h.nonces = append(h.nonces, b.Nonce)
+	if h.Is13() {
+		if x.Secrets && len(h.Nonces) < MaxNonces {
+			h.Nonces = append(h.Nonces, b.Nonce)
 		}
 		e.Says = append(e.Says, words.Say("new-session-ticket-13", e.Evidence, a))
 	} else {
-		h.nst = true
-		if !h.certSeen[1] && !h.ccs[1] {
+		if !h.Sides[1].CertSeen && !h.Sides[1].ChangedCipher {
 			x.resumedNow(c, h)
 		}
 		e.Says = append(e.Says, words.Say("new-session-ticket", e.Evidence, a))
 	}
 	if len(b.Ticket) > 0 {
-		x.remember(c, h, 't', b.Ticket, issued{lifetime: b.Lifetime, ageAdd: b.AgeAdd})
+		x.remember(c, h, 't', b.Ticket, Issued{Lifetime: b.Lifetime, AgeAdd: b.AgeAdd})
 	}
 }
 
@@ -982,17 +859,17 @@ func seconds(s uint32) string {
 
 // resumedNow notes that TLS 1.2's abbreviated handshake is on, once, and tells
 // the steps that fall away.
-func (x *Explainer) resumedNow(c *conn, h *hands) {
-	if h.holed && h.sh != nil && (h.ch == nil || len(h.sh.SessionID) == 0 || string(h.sh.SessionID) != string(h.ch.SessionID)) {
+func (x *Explainer) resumedNow(c *conn, h *Handshake) {
+	if h.Holed && h.ServerHello != nil && (h.Hello == nil || len(h.ServerHello.SessionID) == 0 || string(h.ServerHello.SessionID) != string(h.Hello.SessionID)) {
 		return // what a full handshake has can be among what is missing
 	}
-	if h.resumed || h.sh == nil || h.is13() || h.find(1, handshake.TypeServerHelloDone) != nil || h.ske != nil || h.certSeen[1] {
+	if h.Resumed || h.ServerHello == nil || h.Is13() || h.Find(1, handshake.TypeServerHelloDone) != nil || h.ServerKey != nil || h.Sides[1].CertSeen {
 		return
 	}
-	h.resumed = true
-	if h.ch != nil {
-		if t, _ := h.ch.SessionTicket(); len(t) > 0 {
-			h.ticket = t
+	h.Resumed = true
+	if h.Hello != nil {
+		if t, _ := h.Hello.SessionTicket(); len(t) > 0 {
+			h.Ticket = t
 		}
 	}
 	if h != c.main {
@@ -1009,24 +886,24 @@ func (x *Explainer) changeCipherSpec(c *conn, m *capture.Message, b *capture.Cha
 	side := int(m.Side)
 	c.tls = true
 	e := x.event(c, m, event.KindMessage, "ChangeCipherSpec")
-	if h.sh == nil && !b.Dummy {
+	if h.ServerHello == nil && !b.Dummy {
 		// The server's hello is not in the capture, so nobody knows.
 		e.Brief = "of which version is not known"
-		h.ccs[side] = true
+		h.Sides[side].ChangedCipher = true
 		e.Says = append(e.Says, words.Say("ccs-unknown", e.Evidence, x.args(c).With("sender", c.side(side))))
 		x.emit(c, e)
 		return
 	}
-	if b.Dummy || h.is13() {
+	if b.Dummy || h.Is13() {
 		e.Brief = "for middleboxes only"
 		e.Says = append(e.Says, words.Say("ccs-dummy", e.Evidence, x.args(c)))
 		x.emit(c, e)
 		return
 	}
-	if side == 1 && !h.ccs[0] {
+	if side == 1 && !h.Sides[0].ChangedCipher {
 		x.resumedNow(c, h)
 	}
-	h.ccs[side] = true
+	h.Sides[side].ChangedCipher = true
 	a := x.args(c)
 	id := [2]string{"ccs-client", "ccs-server"}[side]
 	if x.null(c) {
@@ -1034,9 +911,8 @@ func (x *Explainer) changeCipherSpec(c *conn, m *capture.Message, b *capture.Cha
 	}
 	e.Says = append(e.Says, words.Say(id, e.Evidence, a))
 	if side == 0 {
-		h.at.set("ccs0", where{m.First, m.Last})
 	} else {
-		h.at.set("6b", where{m.First, m.Last})
+		h.Switch(Place{m.First, m.Last})
 		x.markMain(c, h, &e, event.Step6b)
 	}
 	x.emit(c, e)
@@ -1063,18 +939,18 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 	if c.spoke == 0 {
 		c.spoke = 1 + side
 	}
-	c.at.set([2]string{"data0", "data1"}[side], where{m.First, m.Last})
+	c.dataAt[side] = Place{m.First, m.Last}
 	e := x.event(c, m, event.KindMessage, "application data")
 	e.Brief = fmt.Sprintf("%s in a record of %d", words.Plural(b.Len, "byte"), b.Wire)
 	a := x.args(c).With("wire", strconv.Itoa(b.Wire), "len", strconv.Itoa(b.Len))
 	null := x.null(c)
 	if m.Opened {
-		if c.h == c.main && c.main.is13() {
-			c.main.keepSecret(m.By, c.main.secrets[m.By])
+		if c.h == c.main && c.main.Is13() {
+			c.main.KeepSecret(m.By, c.main.Logged[m.By])
 		}
 		id := [2]string{words.ProofClientFirst, words.ProofServerFirst}[side]
 		p := words.NewProof(id, event.Proven, "", field("opened with", m.By), field("first record", fmt.Sprintf("%s, %d of them data", words.Plural(b.Wire, "byte"), b.Len)))
-		c.main.prove(p)
+		c.main.Prove(p)
 		e.Proofs = append(e.Proofs, p)
 	}
 	if side == 0 {
@@ -1106,11 +982,11 @@ func (x *Explainer) earlyData(c *conn, m *capture.Message, b *capture.AppData) {
 		return
 	}
 	c.early, c.earlyOpen = true, true
-	c.at.set("early", where{m.First, m.Last})
+	c.main.At[AtEarly] = Place{m.First, m.Last}
 	e := x.event(c, m, event.KindMessage, "early data")
 	e.Brief = fmt.Sprintf("%s, before the server has spoken", words.Plural(b.Len, "byte"))
 	p := words.NewProof(words.ProofEarlyFirst, event.Proven, "", field("opened with", m.By))
-	c.main.prove(p)
+	c.main.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	e.Says = append(e.Says, words.Say("early-data", e.Evidence, x.args(c)))
 	x.emit(c, e)
@@ -1118,7 +994,7 @@ func (x *Explainer) earlyData(c *conn, m *capture.Message, b *capture.AppData) {
 
 // null tells whether the suite does not encrypt.
 func (x *Explainer) null(c *conn) bool {
-	s := c.main.suite()
+	s := c.main.Suite()
 	return s != nil && strings.Contains(s.Name, "_WITH_NULL_")
 }
 
@@ -1142,14 +1018,14 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	h := c.h
 	c.tls = true
 	c.sealed[side] += int64(b.Records)
-	w := where{m.First, m.Last}
+	w := Place{m.First, m.Last}
 	reason := sealedWords(b.Reason)
 	if x.Eavesdropper && b.Reason == capture.SealedNoKey {
 		reason = "whoever listens on the path does not have the key"
 	}
 	if b.Reason != capture.SealedEarly {
 		c.dark[side] += int64(max(b.Records, 1))
-		c.darkAlert[side] = c.darkAlert[side] || !h.is13() && b.Type == 21
+		c.darkAlert[side] = c.darkAlert[side] || !h.Is13() && b.Type == 21
 		if c.why[side] == "" || b.Reason == capture.SealedBadTag {
 			c.why[side], c.whyCode[side] = reason, b.Reason
 		}
@@ -1174,27 +1050,27 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 			p := words.NewProof([2]string{words.ProofClientRecords, words.ProofServerRecords}[side], event.Refuted,
 				fmt.Sprintf("%s opened, but the next record does not fit the key that opened them", words.Plural(int(c.data[side]), "record")),
 				field("opened before it", strconv.FormatInt(c.data[side], 10)))
-			c.main.prove(p)
+			c.main.Prove(p)
 			e.Proofs = append(e.Proofs, p)
 		}
 		e.Says = append(e.Says, words.Say("sealed-bad-tag", e.Evidence, a))
 	case early:
-		c.early = true
-		if _, ok := c.at.find("early"); !ok {
-			c.at.set("early", w)
+		if !c.early {
+			c.main.At[AtEarly] = w
 		}
+		c.early = true
 		e.Says = append(e.Says, words.Say("sealed-early", e.Evidence, a))
-	case h.sh == nil && h.ch == nil:
+	case h.ServerHello == nil && h.Hello == nil:
 		e.Says = append(e.Says, words.Say("sealed-midstream", e.Evidence, a))
-	case !h.is13() && b.Type == 22:
-		h.finSealed[side] = true
+	case !h.Is13() && b.Type == 22:
+		h.Sides[side].FinishedSealed = true
 		e.Brief = "Finished, encrypted: " + e.Brief
 		e.Says = append(e.Says, words.Say("sealed-finished", e.Evidence, a))
 		id := [2]string{words.ProofClientFin, words.ProofServerFin}[side]
 		p := words.NewProof(id, event.NotCheckable, "the message is encrypted and "+reason)
-		h.prove(p)
+		h.Prove(p)
 		e.Proofs = append(e.Proofs, p)
-	case !h.is13() && b.Type == 21:
+	case !h.Is13() && b.Type == 21:
 		e.Name = "sealed alert"
 		e.Says = append(e.Says, words.Say("sealed-alert", e.Evidence, a))
 	default:
@@ -1204,33 +1080,33 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		x.emit(c, e)
 		return
 	}
-	if !h.fin[side] {
-		h.incomplete("a handshake message before it is encrypted and " + reason)
+	if !h.Sides[side].Finished {
+		h.Incomplete("a handshake message before it is encrypted and " + reason)
 	}
 	dataLike := b.Type == 23
 	if dataLike {
 		c.wire[side] += b.Wire
 		c.wired[side] += int64(b.Records)
 	}
-	if c.darkAt[side].first == 0 {
-		c.darkAt[side].first = w.first
+	if c.darkAt[side].First == 0 {
+		c.darkAt[side].First = w.First
 	}
-	c.darkAt[side].last = w.last
+	c.darkAt[side].Last = w.Last
 	first := dataLike && !c.firstData[side]
-	if main := c.main; side == 1 && main.is13() && !main.fin[1] {
-		if _, ok := main.at.find("6b"); !ok {
-			main.at.set("6b", w)
+	if main := c.main; side == 1 && main.Is13() && !main.Sides[1].Finished {
+		if !main.Switched {
+			main.Switch(w)
 			if !c.settled.has(event.Step6b) {
 				x.mark(c, &e, event.Step6b)
 			}
 		}
 	}
-	if !first || h.is13() || h.suite() == nil {
+	if !first || h.Is13() || h.Suite() == nil {
 		// In TLS 1.3 nobody can tell sealed data from a sealed handshake; nor in a
 		// suite that nobody knows.
 		x.emit(c, e)
 		x.sealedSteps(c)
-		if side == 1 && h == c.main && h.finSealed[1] && x.flow(c).lasting {
+		if side == 1 && h == c.main && h.Sides[1].FinishedSealed && x.flow(c).lasting {
 			x.step(c, event.Step2)
 			x.step(c, event.Step6a)
 		}
@@ -1240,7 +1116,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	if c.spoke == 0 {
 		c.spoke = 1 + side
 	}
-	c.at.set([2]string{"data0", "data1"}[side], w)
+	c.dataAt[side] = w
 	if side == 0 {
 		x.emit(c, e)
 		x.sealedSteps(c)
@@ -1263,7 +1139,7 @@ func (x *Explainer) sealedSteps(c *conn) {
 		x.pskSteps(c)
 		return
 	}
-	if !c.main.certSeen[1] {
+	if !c.main.Sides[1].CertSeen {
 		x.step(c, event.Step2)
 	}
 	if !x.flow(c).kem {
@@ -1280,7 +1156,7 @@ func (x *Explainer) sealedSteps(c *conn) {
 // sealed13 tells whether the server's side of a TLS 1.3 handshake stayed sealed.
 func (c *conn) sealed13() bool {
 	h := c.main
-	return h.sh != nil && h.is13() && c.dark[1] > 0 && !h.fin[1]
+	return h.ServerHello != nil && h.Is13() && c.dark[1] > 0 && !h.Sides[1].Finished
 }
 
 var sealedReasons = map[string]string{
@@ -1306,7 +1182,7 @@ func sealedWords(reason string) string {
 }
 
 func (x *Explainer) malformed(c *conn, m *capture.Message, b *capture.Malformed) {
-	c.h.incomplete("a message before it is malformed")
+	c.h.Incomplete("a message before it is malformed")
 	c.unread[m.Side&1] = true
 	e := x.event(c, m, event.KindMessage, "malformed "+b.Where)
 	e.Brief = clip(b.Err)
@@ -1320,11 +1196,11 @@ func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
 	id, where := "missing", "not in the capture"
 	if b.Left {
 		id, where = "missing-left-out", "left out here"
-		c.h.incomplete("bytes are left out here")
+		c.h.Incomplete("bytes are left out here")
 	} else {
-		c.h.incomplete("bytes are missing from the capture")
+		c.h.Incomplete("bytes are missing from the capture")
 	}
-	c.h.holed = c.h.holed || !(c.h.fin[0] && c.h.fin[1])
+	c.h.Holed = c.h.Holed || !(c.h.Through())
 	side := int(m.Side)
 	if c.gapLen[side] == 0 {
 		c.gapAt[side] = m.Span.Start

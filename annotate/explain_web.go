@@ -163,7 +163,7 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 			c.responded = true
 			if plain {
 				c.firstData[1] = true
-				c.at.set("data1", where{m.First, m.Last})
+				c.dataAt[1] = Place{m.First, m.Last}
 			}
 		}
 		for _, f := range b.Fields {
@@ -186,7 +186,7 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 func (x *Explainer) anew(c *conn) {
 	c.noTLS, c.told, c.ready, c.responded, c.httpHead = "", false, false, false, false
 	c.firstData = [2]bool{}
-	c.at = slices.DeleteFunc(c.at, func(s sighting) bool { return s.name == "data1" })
+	c.dataAt[1] = Place{}
 	s := c.session
 	for _, p := range s.conns {
 		if p != c && p.host == "" {

@@ -124,7 +124,7 @@ func (x *Explainer) apply(c *conn, f *capture.Fact) {
 			}
 		}
 	case capture.FactEM:
-		c.main.em = f.Data
+		c.main.Block = f.Data
 	case capture.FactRefused:
 		c.refused = f
 	case capture.FactCase:
@@ -347,7 +347,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		if f.Outcome == "self-signed" || f.Detail == "" {
 			e.Fields = e.Fields[:1]
 		}
-		if c != nil && c.main.leaf[1] != nil {
+		if c != nil && c.main.Sides[1].Leaf != nil {
 			x.checkMinted(c, c.main, &e)
 		}
 	case capture.FactEM:
@@ -407,26 +407,26 @@ func (x *Explainer) emEvent(c *conn, f *capture.Fact, e *event.Event, a words.Ar
 	}
 	e.Says = []event.Sentence{words.Say(id, event.None, a.With("size", fmt.Sprint(len(f.Data))))}
 	e.Fields = []event.Field{field("block", x.secret(f.Data))}
-	if c == nil || c.main.cke == nil {
+	if c == nil || c.main.ClientKey == nil {
 		return // the proofs come with the ClientKeyExchange
 	}
 	for _, p := range x.paddedBlock(c, c.main) {
-		c.main.prove(p)
+		c.main.Prove(p)
 		e.Proofs = append(e.Proofs, p)
 	}
 }
 
 // checkMinted compares the certificate on the wire with the one that the proxy says it made.
-func (x *Explainer) checkMinted(c *conn, h *hands, e *event.Event) {
-	if len(c.minted.Data) != sha256.Size || h.leaf[1] == nil {
+func (x *Explainer) checkMinted(c *conn, h *Handshake, e *event.Event) {
+	if len(c.minted.Data) != sha256.Size || h.Sides[1].Leaf == nil {
 		return
 	}
 	state, reason := event.Proven, ""
-	if string(h.leaf[1].hash[:]) != string(c.minted.Data) {
+	if string(h.Sides[1].Leaf.Hash[:]) != string(c.minted.Data) {
 		state, reason = event.Refuted, "the certificate on the wire is another one"
 	}
-	p := words.NewProof(words.ProofLeaf, state, reason, field("on the wire", hex.EncodeToString(h.leaf[1].hash[:])), field("noted", hex.EncodeToString(c.minted.Data)))
-	h.prove(p)
+	p := words.NewProof(words.ProofLeaf, state, reason, field("on the wire", hex.EncodeToString(h.Sides[1].Leaf.Hash[:])), field("noted", hex.EncodeToString(c.minted.Data)))
+	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	if state == event.Proven {
 		e.Says = append(e.Says, words.Say("certificate-minted", event.Recomputed, x.args(c)))

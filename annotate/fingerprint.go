@@ -13,12 +13,12 @@ const (
 	ja3sNote        = "the habits of the server's TLS library, as an answer to this very hello: many servers share them"
 )
 
-// fingerprints are those of a ClientHello of this handshake.
-func (h *hands) fingerprints(hello *handshake.ClientHello, t capture.Transport) []event.Field {
-	if h.printed != hello {
-		h.printed, h.prints = hello, clientFingerprints(hello, t)
+// fingerprints are those of a ClientHello of this connection; those of the last are kept.
+func (c *conn) fingerprints(hello *handshake.ClientHello) []event.Field {
+	if c.printed != hello {
+		c.printed, c.prints = hello, clientFingerprints(hello, c.c.Transport)
 	}
-	return h.prints
+	return c.prints
 }
 
 // clientFingerprints are the names that tools give to a ClientHello.

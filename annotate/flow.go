@@ -1,8 +1,6 @@
 package annotate
 
 import (
-	"strings"
-
 	"explainer/annotate/event"
 	"explainer/annotate/words"
 )
@@ -33,7 +31,7 @@ type kind struct {
 type cell struct {
 	says string
 	how  event.Evidence
-	at   string // places of the messages that carry it, in order
+	at   []Spot // where the messages stand that carry it
 }
 
 const (
@@ -54,7 +52,7 @@ var kinds = map[string]*kind{
 		cert:     true, transport: true, lasting: true, exchange: true,
 		speaks: serverFinished,
 		cells: map[event.Step]cell{
-			event.Step5: {"step-5-rsa", event.Clear, "cke"},
+			event.Step5: {"step-5-rsa", event.Clear, []Spot{AtClientKey}},
 		},
 	},
 	"psk-rsa": {
@@ -62,8 +60,8 @@ var kinds = map[string]*kind{
 		cert:     true, transport: true, lasting: true, exchange: true, agreed: true,
 		speaks: serverFinished,
 		cells: map[event.Step]cell{
-			event.Step4b: {"step-4b-rsa-psk", event.Inferred, "cke"},
-			event.Step5:  {"step-5-rsa-psk", event.Clear, "cke"},
+			event.Step4b: {"step-4b-rsa-psk", event.Inferred, []Spot{AtClientKey}},
+			event.Step5:  {"step-5-rsa-psk", event.Clear, []Spot{AtClientKey}},
 		},
 	},
 	"tls12-dhe":   ephemeral12,
@@ -78,13 +76,13 @@ var kinds = map[string]*kind{
 		fresh:    true, exchange: true,
 		speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
 		cells: map[event.Step]cell{
-			event.Step2:  {"step-2-anonymous", event.Clear, ""},
-			event.Step3:  {"step-3-anonymous", event.Clear, "ske"},
-			event.Step4a: {"step-4a-anonymous", event.Clear, ""},
-			event.Step4b: {"step-4b-dhe", event.Inferred, "cke"},
-			event.Step4c: {"step-4c-absent-anonymous", event.Inferred, ""},
-			event.Step5:  {"step-5-dhe", event.Clear, "cke"},
-			event.Step6a: {"step-6a-absent-anonymous", event.Inferred, ""},
+			event.Step2:  {"step-2-anonymous", event.Clear, nil},
+			event.Step3:  {"step-3-anonymous", event.Clear, []Spot{AtServerKey}},
+			event.Step4a: {"step-4a-anonymous", event.Clear, nil},
+			event.Step4b: {"step-4b-dhe", event.Inferred, []Spot{AtClientKey}},
+			event.Step4c: {"step-4c-absent-anonymous", event.Inferred, nil},
+			event.Step5:  {"step-5-dhe", event.Clear, []Spot{AtClientKey}},
+			event.Step6a: {"step-6a-absent-anonymous", event.Inferred, nil},
 		},
 	},
 	"tls12-resumed-id": {
@@ -92,11 +90,11 @@ var kinds = map[string]*kind{
 		resumed:  true,
 		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
 		cells: map[event.Step]cell{
-			event.Step3:  {"step-3-absent-resumed", event.Inferred, "cert"},
-			event.Step4b: {"step-4b-absent-resumed", event.Inferred, "ch"},
-			event.Step4c: {"step-4c-absent-resumed", event.Inferred, ""},
-			event.Step5:  {"step-5-absent-id", event.Clear, "ch"},
-			event.Step6a: {"step-6a-absent-resumed", event.Inferred, ""},
+			event.Step3:  {"step-3-absent-resumed", event.Inferred, []Spot{AtCertificate}},
+			event.Step4b: {"step-4b-absent-resumed", event.Inferred, []Spot{AtHello}},
+			event.Step4c: {"step-4c-absent-resumed", event.Inferred, nil},
+			event.Step5:  {"step-5-absent-id", event.Clear, []Spot{AtHello}},
+			event.Step6a: {"step-6a-absent-resumed", event.Inferred, nil},
 		},
 	},
 	"tls12-resumed-ticket": {
@@ -104,11 +102,11 @@ var kinds = map[string]*kind{
 		resumed:  true,
 		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
 		cells: map[event.Step]cell{
-			event.Step3:  {"step-3-absent-resumed", event.Inferred, "cert"},
-			event.Step4b: {"step-4b-absent-resumed", event.Inferred, "ch"},
-			event.Step4c: {"step-4c-absent-resumed", event.Inferred, ""},
-			event.Step5:  {"step-5-ticket", event.Inferred, "ch"},
-			event.Step6a: {"step-6a-ticket", event.Inferred, ""},
+			event.Step3:  {"step-3-absent-resumed", event.Inferred, []Spot{AtCertificate}},
+			event.Step4b: {"step-4b-absent-resumed", event.Inferred, []Spot{AtHello}},
+			event.Step4c: {"step-4c-absent-resumed", event.Inferred, nil},
+			event.Step5:  {"step-5-ticket", event.Inferred, []Spot{AtHello}},
+			event.Step6a: {"step-6a-ticket", event.Inferred, nil},
 		},
 	},
 	"tls13-full": {
@@ -116,8 +114,8 @@ var kinds = map[string]*kind{
 		cert:     true, signed: true, fresh: true, share: true,
 		speaks: []string{words.ProofServerCV, words.ProofServerFin}, seals: serverFinished,
 		cells: map[event.Step]cell{
-			event.Step4b: {"step-4b-tls13", event.Inferred, "ch"},
-			event.Step5:  {"step-5-tls13", event.Clear, "ch"},
+			event.Step4b: {"step-4b-tls13", event.Inferred, []Spot{AtHello}},
+			event.Step5:  {"step-5-tls13", event.Clear, []Spot{AtHello}},
 		},
 	},
 	"tls13-mlkem": {
@@ -125,9 +123,9 @@ var kinds = map[string]*kind{
 		cert:     true, signed: true, fresh: true, share: true,
 		speaks: []string{words.ProofServerCV, words.ProofServerFin}, seals: serverFinished,
 		cells: map[event.Step]cell{
-			event.Step4b: {"step-4b-mlkem", event.Inferred, "sh"},
-			event.Step4c: {"step-4c-mlkem", event.Inferred, "sh"},
-			event.Step5:  {"step-5-mlkem", event.Clear, "ch sh"},
+			event.Step4b: {"step-4b-mlkem", event.Inferred, []Spot{AtServerHello}},
+			event.Step4c: {"step-4c-mlkem", event.Inferred, []Spot{AtServerHello}},
+			event.Step5:  {"step-5-mlkem", event.Clear, []Spot{AtHello, AtServerHello}},
 		},
 	},
 	"tls13-hrr": {
@@ -135,7 +133,7 @@ var kinds = map[string]*kind{
 		cert:     true, signed: true, fresh: true, share: true,
 		speaks: []string{words.ProofServerCV, words.ProofServerFin}, seals: serverFinished,
 		cells: map[event.Step]cell{
-			event.Step5: {"step-5-hrr", event.Clear, "ch"},
+			event.Step5: {"step-5-hrr", event.Clear, []Spot{AtHello}},
 		},
 	},
 	"tls13-psk-dhe": {
@@ -143,7 +141,7 @@ var kinds = map[string]*kind{
 		resumed:  true, fresh: true, share: true,
 		speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: serverFinished,
 		cells: map[event.Step]cell{
-			event.Step5: {"step-5-psk-dhe", event.Clear, "ch"},
+			event.Step5: {"step-5-psk-dhe", event.Clear, []Spot{AtHello}},
 		},
 	},
 	"tls13-psk": {
@@ -151,11 +149,11 @@ var kinds = map[string]*kind{
 		resumed:  true,
 		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: serverFinished,
 		cells: map[event.Step]cell{
-			event.Step3:  {"step-3-absent-resumed", event.Inferred, "cert"},
-			event.Step4b: {"step-4b-absent-resumed", event.Inferred, "ch"},
-			event.Step4c: {"step-4c-absent-resumed", event.Inferred, ""},
-			event.Step5:  {"step-5-psk", event.Clear, "ch"},
-			event.Step6a: {"step-6a-absent-ticket13", event.Inferred, ""},
+			event.Step3:  {"step-3-absent-resumed", event.Inferred, []Spot{AtCertificate}},
+			event.Step4b: {"step-4b-absent-resumed", event.Inferred, []Spot{AtHello}},
+			event.Step4c: {"step-4c-absent-resumed", event.Inferred, nil},
+			event.Step5:  {"step-5-psk", event.Clear, []Spot{AtHello}},
+			event.Step6a: {"step-6a-absent-ticket13", event.Inferred, nil},
 		},
 	},
 	"tls13-0rtt": {
@@ -163,11 +161,11 @@ var kinds = map[string]*kind{
 		resumed:  true, early: true,
 		speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: serverFinished,
 		cells: map[event.Step]cell{
-			event.Step3:  {"step-3-absent-early", event.Clear, "cert"},
-			event.Step4b: {"step-4b-absent-early", event.Inferred, "ch"},
-			event.Step4c: {"step-4c-absent-resumed", event.Inferred, ""},
-			event.Step5:  {"step-5-early", event.Clear, "ch early"},
-			event.Step6a: {"step-6a-absent-ticket13", event.Inferred, ""},
+			event.Step3:  {"step-3-absent-early", event.Clear, []Spot{AtCertificate}},
+			event.Step4b: {"step-4b-absent-early", event.Inferred, []Spot{AtHello}},
+			event.Step4c: {"step-4c-absent-resumed", event.Inferred, nil},
+			event.Step5:  {"step-5-early", event.Clear, []Spot{AtHello, AtEarly}},
+			event.Step6a: {"step-6a-absent-ticket13", event.Inferred, nil},
 		},
 	},
 	"psk": {
@@ -175,12 +173,12 @@ var kinds = map[string]*kind{
 		agreed:   true,
 		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
 		cells: map[event.Step]cell{
-			event.Step2:  {"step-2-psk", event.Inferred, ""},
-			event.Step3:  {"step-3-absent-psk", event.Inferred, "cert"},
-			event.Step4a: {"step-4a-psk", event.Inferred, ""},
-			event.Step4c: {"step-4c-absent-psk", event.Inferred, ""},
-			event.Step5:  {"step-5-external", event.Clear, "client"},
-			event.Step6a: {"step-6a-absent-psk", event.Inferred, ""},
+			event.Step2:  {"step-2-psk", event.Inferred, nil},
+			event.Step3:  {"step-3-absent-psk", event.Inferred, []Spot{AtCertificate}},
+			event.Step4a: {"step-4a-psk", event.Inferred, nil},
+			event.Step4c: {"step-4c-absent-psk", event.Inferred, nil},
+			event.Step5:  {"step-5-external", event.Clear, []Spot{AtClientPart}},
+			event.Step6a: {"step-6a-absent-psk", event.Inferred, nil},
 		},
 	},
 	"psk-dhe": {
@@ -188,12 +186,12 @@ var kinds = map[string]*kind{
 		agreed:   true, fresh: true,
 		speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
 		cells: map[event.Step]cell{
-			event.Step2:  {"step-2-psk", event.Inferred, ""},
-			event.Step3:  {"step-3-psk-external", event.Clear, "server"},
-			event.Step4a: {"step-4a-psk", event.Inferred, ""},
-			event.Step4c: {"step-4c-absent-psk", event.Inferred, ""},
-			event.Step5:  {"step-5-external-dhe", event.Clear, "client"},
-			event.Step6a: {"step-6a-absent-psk", event.Inferred, ""},
+			event.Step2:  {"step-2-psk", event.Inferred, nil},
+			event.Step3:  {"step-3-psk-external", event.Clear, []Spot{AtServerPart}},
+			event.Step4a: {"step-4a-psk", event.Inferred, nil},
+			event.Step4c: {"step-4c-absent-psk", event.Inferred, nil},
+			event.Step5:  {"step-5-external-dhe", event.Clear, []Spot{AtClientPart}},
+			event.Step6a: {"step-6a-absent-psk", event.Inferred, nil},
 		},
 	},
 	"http": {
@@ -220,35 +218,16 @@ var ephemeral12 = &kind{
 	cert:     true, signed: true, fresh: true, exchange: true,
 	speaks: []string{words.ProofSKE}, seals: bothFinished,
 	cells: map[event.Step]cell{
-		event.Step4b: {"step-4b-dhe", event.Inferred, "cke"},
-		event.Step5:  {"step-5-dhe", event.Clear, "cke"},
+		event.Step4b: {"step-4b-dhe", event.Inferred, []Spot{AtClientKey}},
+		event.Step5:  {"step-5-dhe", event.Clear, []Spot{AtClientKey}},
 	},
 }
 
-// placed are the packets of messages by the names of their places, in order: "client" and
-// "server" are what brings each side's part of the exchange.
-func (c *conn) placed(names string) *event.Packets {
-	var out where
-	for name := range strings.FieldsSeq(names) {
-		switch {
-		case name == "client" && c.main.is13():
-			name = "ch"
-		case name == "client":
-			name = "cke"
-		case name == "server" && c.main.is13():
-			name = "sh"
-		case name == "server":
-			name = "ske"
-		}
-		at, ok := c.main.at.find(name)
-		if !ok {
-			at = c.at.of(name)
-		}
-		if out.first == 0 {
-			out = at
-		} else if at.last != 0 {
-			out.first, out.last = min(out.first, at.first), max(out.last, at.last)
-		}
+// placed are the packets of messages, in order.
+func (c *conn) placed(spots []Spot) *event.Packets {
+	var out Place
+	for _, s := range spots {
+		out = joined(out, c.main.Where(s))
 	}
-	return out.packets()
+	return out.Packets()
 }

@@ -17,7 +17,6 @@ import (
 const (
 	maxEarlier   = 4096 // session ids and tickets
 	maxNamesakes = 4    // connections that handed out the same one
-	maxPath      = 8    // generations that are named
 	maxChildren  = 64   // connections that are named as taking up one
 	maxFamily    = 4096 // connections in the genealogy of a capture
 	maxSealed    = 256  // connections whose tickets nobody could read
@@ -25,62 +24,8 @@ const (
 
 // earlier remembers which connections handed out a session id or a ticket.
 type earlier struct {
-	by    map[[32]byte][]issued
+	by    map[[32]byte][]Issued
 	order [][32]byte
-}
-
-// issued is where a session id or a ticket came from. Its key log lines may come later.
-type issued struct {
-	conn     int
-	kind     byte // 's' for a session id, 't' for a ticket
-	at       int64
-	lifetime uint32   // of a ticket, in seconds; 0 if not given
-	ageAdd   uint32   // of a ticket of TLS 1.3 (RFC 8446 4.6.1)
-	random   [32]byte // of the client's hello
-	secrets  map[string][]byte
-	kin      *kin
-}
-
-// master is the master secret of the connection, where it is known.
-func (i issued) master() []byte {
-	if m := i.secrets["CLIENT_RANDOM"]; m != nil {
-		return m
-	}
-	if i.kin == nil {
-		return nil
-	}
-	return i.kin.master
-}
-
-// kin is what later connections need of one that they take up. It outlives the
-// story of its connection.
-type kin struct {
-	conn     int
-	master   []byte // computed here, not logged
-	path     []int  // the connections that it takes up, nearest first
-	more     bool   // the path is longer
-	certConn int    // where the certificate was sent that stands behind this; 0: not known
-	certAt   int64
-	certOf   string // whom it is for; empty where nobody could read it
-	lost     bool   // an ancestor is not known
-	keyless  bool   // the first of the line sent no certificate
-	children []int
-}
-
-// A link ties a connection to the one whose secret it takes up.
-type link struct {
-	how    string   // "session-id", "ticket" or "psk"
-	from   []issued // the connections that it can be, none if none is known
-	sealed []int    // TLS 1.3: earlier ones to the same server whose tickets nobody could read
-	proven bool     // by the master secret
-}
-
-// one is the connection that is taken up, if only one can be.
-func (l *link) one() (issued, bool) {
-	if l == nil || len(l.from) != 1 {
-		return issued{}, false
-	}
-	return l.from[0], true
 }
 
 // dark is a connection of TLS 1.3 whose tickets, if there were any, stayed sealed.
@@ -90,9 +35,9 @@ type dark struct {
 	name   string
 }
 
-func (e *earlier) keep(k [32]byte, i issued) {
+func (e *earlier) keep(k [32]byte, i Issued) {
 	if e.by == nil {
-		e.by = make(map[[32]byte][]issued)
+		e.by = make(map[[32]byte][]Issued)
 	}
 	list, known := e.by[k]
 	if !known {
@@ -104,8 +49,8 @@ func (e *earlier) keep(k [32]byte, i issued) {
 	}
 	for j := range list {
 		// The same handshake, seen in two places or told once more.
-		if list[j].conn == i.conn || list[j].random == i.random {
-			if list[j].conn == i.conn {
+		if list[j].Conn == i.Conn || list[j].Random == i.Random {
+			if list[j].Conn == i.Conn {
 				list[j] = i
 			}
 			return
@@ -117,131 +62,100 @@ func (e *earlier) keep(k [32]byte, i issued) {
 }
 
 // remember notes under which name a connection's secret can be taken up again.
-func (x *Explainer) remember(c *conn, h *hands, kind byte, name []byte, i issued) {
-	i.conn, i.kind, i.at, i.secrets, i.kin = c.n, kind, c.now, h.secrets, x.kinOf(c, h)
-	if h.ch != nil {
-		i.random = h.ch.Random
+func (x *Explainer) remember(c *conn, h *Handshake, kind byte, name []byte, i Issued) {
+	i.Conn, i.Kind, i.At, i.Logged, i.Kin = c.n, kind, c.now, h.Logged, x.kinOf(c, h)
+	if h.Hello != nil {
+		i.Random = h.Hello.Random
 	}
 	x.earlier.keep(handleOf(kind, name), i)
 }
 
-func (x *Explainer) recall(kind byte, name []byte) []issued {
+func (x *Explainer) recall(kind byte, name []byte) []Issued {
 	return x.earlier.by[handleOf(kind, name)]
 }
 
 // kinOf is what is known of a handshake's line by now.
-func (x *Explainer) kinOf(c *conn, h *hands) *kin {
-	if h.kin == nil {
-		h.kin = &kin{conn: c.n}
+func (x *Explainer) kinOf(c *conn, h *Handshake) *Kin {
+	if h.Kin == nil {
+		h.Kin = &Kin{Conn: c.n}
 	}
-	k := h.kin
-	if k.master == nil && h.master != nil {
-		k.master = h.master
+	k := h.Kin
+	if k.Master == nil && h.Master != nil {
+		k.Master = h.Master
 	}
 	if l := x.linkOf(h); l != nil {
-		k.inherit(l)
+		k.Inherit(l)
 		return k
 	}
-	_, psk := h.selectedPSK()
+	_, psk := h.SelectedPSK()
 	switch {
-	case h.resumed || psk && !x.external(h):
-		k.lost = true
+	case h.Resumed || psk && !x.external(h):
+		k.Lost = true
 	case psk:
-		k.keyless = true
-	case h.certSeen[1]:
-		k.certConn, k.certAt = c.n, h.certAt
-		if h.leaf[1] != nil {
-			k.certOf = clip(h.leaf[1].forNames())
+		k.Keyless = true
+	case h.Sides[1].CertSeen:
+		k.CertConn, k.CertAt = c.n, h.CertAt
+		if h.Sides[1].Leaf != nil {
+			k.CertOf = clip(h.Sides[1].Leaf.For())
 		}
-	case h.sh != nil && h.is13():
+	case h.ServerHello != nil && h.Is13():
 		// Encrypted, and nobody could read it.
-		k.certConn, k.certAt = c.n, h.shAt
-	case h.sh != nil:
-		k.keyless = true
+		k.CertConn, k.CertAt = c.n, h.AnswerAt
+	case h.ServerHello != nil:
+		k.Keyless = true
 	}
 	return k
 }
 
-// selectedPSK is the number of the pre-shared key that the server took.
-func (h *hands) selectedPSK() (uint16, bool) {
-	if h.sh == nil {
-		return 0, false
-	}
-	return h.sh.SelectedPSK()
-}
-
-// inherit takes over what the line of the earlier connection is known for.
-func (k *kin) inherit(l *link) {
-	i, ok := l.one()
-	k.path, k.more, k.lost = nil, false, !ok
-	if !ok {
-		return
-	}
-	if k.master == nil {
-		k.master = i.master()
-	}
-	k.path = []int{i.conn}
-	p := i.kin
-	if p == nil {
-		return
-	}
-	k.certConn, k.certAt, k.certOf, k.keyless, k.lost = p.certConn, p.certAt, p.certOf, p.keyless, p.lost
-	k.path = append(k.path, p.path...)
-	k.more = p.more
-	if len(k.path) > maxPath {
-		k.path, k.more = k.path[:maxPath], true
-	}
-}
-
 // linkOf finds the connection whose secret this one takes up. It is nil where
 // none is, or where that is not decided yet.
-func (x *Explainer) linkOf(h *hands) *link {
-	if h.link != nil || h.ch == nil || h.sh == nil {
-		return h.link
+func (x *Explainer) linkOf(h *Handshake) *Link {
+	if h.Link != nil || h.Hello == nil || h.ServerHello == nil {
+		return h.Link
 	}
-	if h.is13() {
-		n, ok := h.sh.SelectedPSK()
+	if h.Is13() {
+		n, ok := h.ServerHello.SelectedPSK()
 		if !ok || x.external(h) {
 			return nil
 		}
-		h.link = &link{how: "psk"}
-		if psk := h.ch.PSK(); psk != nil && int(n) < len(psk.Identities) {
-			h.link.from = x.recall('t', psk.Identities[n].Identity)
+		h.Link = &Link{How: "psk"}
+		if psk := h.Hello.PSK(); psk != nil && int(n) < len(psk.Identities) {
+			h.Link.From = x.recall('t', psk.Identities[n].Identity)
 		}
-		if len(h.link.from) == 0 {
-			h.link.sealed = x.sealedTickets(h)
+		if len(h.Link.From) == 0 {
+			h.Link.Sealed = x.sealedTickets(h)
 		}
-		return h.link
+		return h.Link
 	}
-	if !h.resumed {
+	if !h.Resumed {
 		return nil
 	}
-	if len(h.ticket) > 0 {
-		h.link = &link{how: "ticket", from: x.recall('t', h.ticket)}
+	if len(h.Ticket) > 0 {
+		h.Link = &Link{How: "ticket", From: x.recall('t', h.Ticket)}
 	} else {
-		h.link = &link{how: "session-id", from: x.recall('s', h.ch.SessionID)}
+		h.Link = &Link{How: "session-id", From: x.recall('s', h.Hello.SessionID)}
 	}
 	// The secret tells which of several it was; a line is one connection's.
-	l := h.link
-	if own := h.secrets["CLIENT_RANDOM"]; own != nil {
-		for _, i := range l.from {
-			if m := i.master(); m != nil && bytes.Equal(m, own) {
-				l.from = []issued{i}
+	l := h.Link
+	if own := h.Logged["CLIENT_RANDOM"]; own != nil {
+		for _, i := range l.From {
+			if m := i.Master(); m != nil && bytes.Equal(m, own) {
+				l.From = []Issued{i}
 				break
 			}
 		}
 	}
-	l.from = slices.DeleteFunc(slices.Clone(l.from), func(i issued) bool {
-		return i.kin != nil && slices.ContainsFunc(l.from, func(j issued) bool { return slices.Contains(i.kin.path, j.conn) })
+	l.From = slices.DeleteFunc(slices.Clone(l.From), func(i Issued) bool {
+		return i.Kin != nil && slices.ContainsFunc(l.From, func(j Issued) bool { return slices.Contains(i.Kin.Path, j.Conn) })
 	})
 	return l
 }
 
 // sealedTickets are the earlier connections to the server of this one whose
 // tickets, if there were any, nobody could read.
-func (x *Explainer) sealedTickets(h *hands) (conns []int) {
+func (x *Explainer) sealedTickets(h *Handshake) (conns []int) {
 	for _, d := range x.dark {
-		if name := x.sni(h); d.name == name && name != "" || name == "" && h.server == d.server {
+		if name := h.ServerName(); d.name == name && name != "" || name == "" && h.Server == d.server {
 			conns = append(conns, d.conn)
 		}
 	}
@@ -251,34 +165,34 @@ func (x *Explainer) sealedTickets(h *hands) (conns []int) {
 // darkTickets notes that tickets of TLS 1.3 may have passed that nobody could read.
 func (x *Explainer) darkTickets(c *conn) {
 	h := c.main
-	if c.darkNoted || h.sh == nil || !h.is13() || c.dark[1] == 0 {
+	if c.darkNoted || h.ServerHello == nil || !h.Is13() || c.dark[1] == 0 {
 		return
 	}
 	c.darkNoted = true
 	if len(x.dark) == maxSealed {
 		x.dark = slices.Delete(x.dark, 0, 1)
 	}
-	x.dark = append(x.dark, dark{c.n, c.c.Server, x.sni(h)})
+	x.dark = append(x.dark, dark{c.n, c.c.Server, h.ServerName()})
 }
 
 // earlierWords names the connection that a secret was taken over from. That it
 // is not found does not mean that it is not there: its ticket may be sealed.
-func (x *Explainer) earlierWords(h *hands) string {
+func (x *Explainer) earlierWords(h *Handshake) string {
 	l := x.linkOf(h)
 	if l == nil {
 		return "an earlier connection"
 	}
 	had := "handed out this very ticket"
-	if l.how == "session-id" {
+	if l.How == "session-id" {
 		had = "had this very session id"
 	}
 	switch {
-	case len(l.from) == 1:
-		return fmt.Sprintf("connection %d (which %s)", l.from[0].conn, had)
-	case len(l.from) > 1:
+	case len(l.From) == 1:
+		return fmt.Sprintf("connection %d (which %s)", l.From[0].Conn, had)
+	case len(l.From) > 1:
 		var names []string
-		for _, i := range l.from {
-			names = append(names, strconv.Itoa(i.conn))
+		for _, i := range l.From {
+			names = append(names, strconv.Itoa(i.Conn))
 		}
 		return fmt.Sprintf("connection %s (each of which %s)", oneOf(names, "or"), had)
 	}
@@ -286,8 +200,8 @@ func (x *Explainer) earlierWords(h *hands) string {
 }
 
 // sentence is the ID of the sentence that tells a link.
-func (l *link) sentence() string {
-	switch l.how {
+func (l *Link) sentence() string {
+	switch l.How {
 	case "session-id":
 		return "lineage-session-id"
 	case "ticket":
@@ -297,13 +211,13 @@ func (l *link) sentence() string {
 }
 
 // unknownParent says why it cannot be told which connection is taken up.
-func (l *link) unknownParent(a words.Args) (event.Sentence, bool) {
+func (l *Link) unknownParent(a words.Args) (event.Sentence, bool) {
 	switch {
-	case len(l.from) > 0:
+	case len(l.From) > 0:
 		return event.Sentence{}, false
-	case len(l.sealed) > 0:
+	case len(l.Sealed) > 0:
 		var names []string
-		for _, n := range l.sealed[max(0, len(l.sealed)-4):] {
+		for _, n := range l.Sealed[max(0, len(l.Sealed)-4):] {
 			names = append(names, strconv.Itoa(n))
 		}
 		return words.Say("lineage-sealed", event.Inferred, a.With("conns", oneOf(names, "and"))), true
@@ -322,48 +236,48 @@ func oneOf(names []string, last string) string {
 // behind says which certificate stands behind a connection that takes up an
 // earlier one, and when and where it was sent. No capture can show that it was
 // checked then.
-func (x *Explainer) behind(c *conn, h *hands, a words.Args) event.Sentence {
+func (x *Explainer) behind(c *conn, h *Handshake, a words.Args) event.Sentence {
 	if x.linkOf(h) == nil {
 		return words.Say("step-4a-inherited", event.Inferred, a)
 	}
 	k := x.kinOf(c, h)
 	switch {
-	case k.keyless && !k.lost:
+	case k.Keyless && !k.Lost:
 		return words.Say("step-4a-inherited-keyless", event.Inferred, a)
-	case k.certConn == 0:
-		if _, ok := h.link.one(); ok {
+	case k.CertConn == 0:
+		if _, ok := h.Link.One(); ok {
 			return words.Say("step-4a-inherited-before", event.Inferred, a)
 		}
 		return words.Say("step-4a-inherited", event.Inferred, a)
 	}
 	when := "at another time" // where clocks differ, as in files of several machines
-	if d := time.Duration(h.shAt - k.certAt); d >= 0 {
+	if d := time.Duration(h.AnswerAt - k.CertAt); d >= 0 {
 		when = words.Ago(d) + " earlier"
 	}
-	origin := "connection " + strconv.Itoa(k.certConn)
-	if n := len(k.path) - 1; n > 0 {
+	origin := "connection " + strconv.Itoa(k.CertConn)
+	if n := len(k.Path) - 1; n > 0 {
 		var names []string
-		for _, p := range k.path[:n] {
+		for _, p := range k.Path[:n] {
 			names = append(names, strconv.Itoa(p))
 		}
 		word := "connection "
 		if n > 1 {
 			word = "connections "
 		}
-		if k.more {
+		if k.More {
 			names = append(names, "more")
 		}
 		origin += ", by way of " + word + oneOf(names, "and")
 	}
 	id := "step-4a-inherited-sent"
-	if k.certOf == "" {
+	if k.CertOf == "" {
 		id = "step-4a-inherited-sealed"
 	}
-	return words.Say(id, event.Inferred, a.With("when", when, "origin", origin, "certified", or(k.certOf, "an unknown name")))
+	return words.Say(id, event.Inferred, a.With("when", when, "origin", origin, "certified", or(k.CertOf, "an unknown name")))
 }
 
 // lineage tells, once, which connection this one takes up.
-func (x *Explainer) lineage(c *conn, h *hands) {
+func (x *Explainer) lineage(c *conn, h *Handshake) {
 	l := x.linkOf(h)
 	if l == nil || h != c.main || c.kinTold {
 		return
@@ -377,7 +291,7 @@ func (x *Explainer) lineage(c *conn, h *hands) {
 	if why, ok := l.unknownParent(a); ok {
 		e.Says = append(e.Says, why)
 	}
-	if i, ok := l.one(); ok {
+	if i, ok := l.One(); ok {
 		i.child(c.n)
 		e.Fields = x.ticketAge(h, i)
 		if p, ok := x.sameMaster(h, i); ok {
@@ -386,9 +300,9 @@ func (x *Explainer) lineage(c *conn, h *hands) {
 			e.Proofs = append(e.Proofs, p)
 		}
 	}
-	if l.how == "psk" {
+	if l.How == "psk" {
 		p := words.NewProof(words.ProofPSK, event.NotCheckable, "the secret is derived from the resumption master secret of the earlier connection, which is in no key log line; so neither it nor the checksum (binder) in the hello can be computed again")
-		h.prove(p)
+		h.Prove(p)
 		e.Proofs = append(e.Proofs, p)
 	}
 	x.family(c, h, l)
@@ -396,38 +310,38 @@ func (x *Explainer) lineage(c *conn, h *hands) {
 }
 
 // sameMaster compares the master secrets where both are logged.
-func (x *Explainer) sameMaster(h *hands, i issued) (event.Proof, bool) {
-	own, old := h.secrets["CLIENT_RANDOM"], i.master()
-	if h.is13() || own == nil || old == nil {
+func (x *Explainer) sameMaster(h *Handshake, i Issued) (event.Proof, bool) {
+	own, old := h.Logged["CLIENT_RANDOM"], i.Master()
+	if h.Is13() || own == nil || old == nil {
 		return event.Proof{}, false
 	}
 	state, reason := event.Proven, ""
 	if !bytes.Equal(own, old) {
 		state, reason = event.Refuted, "the two master secrets differ"
 	}
-	p := words.NewProof(words.ProofResumed, state, reason, field("earlier connection", strconv.Itoa(i.conn)), field("its master secret", x.secret(old)), field("this one's", x.secret(own)))
-	h.prove(p)
-	h.link.proven = state == event.Proven
+	p := words.NewProof(words.ProofResumed, state, reason, field("earlier connection", strconv.Itoa(i.Conn)), field("its master secret", x.secret(old)), field("this one's", x.secret(own)))
+	h.Prove(p)
+	h.Link.Proven = state == event.Proven
 	return p, true
 }
 
 // ticketAge compares the age of a ticket of TLS 1.3 that the client states with
 // that by the clock of the capture (RFC 8446 4.2.11.1).
-func (x *Explainer) ticketAge(h *hands, i issued) []event.Field {
-	if i.kind != 't' {
+func (x *Explainer) ticketAge(h *Handshake, i Issued) []event.Field {
+	if i.Kind != 't' {
 		return nil
 	}
-	passed := time.Duration(h.chAt - i.at)
+	passed := time.Duration(h.HelloAt - i.At)
 	f := event.Field{Name: "age of the ticket", Value: passed.Round(time.Millisecond).String() + " by the packets"}
-	if psk := h.ch.PSK(); psk != nil && h.is13() {
-		if n, ok := h.sh.SelectedPSK(); ok && int(n) < len(psk.Identities) {
-			stated := time.Duration(psk.Identities[n].ObfuscatedTicketAge-i.ageAdd) * time.Millisecond
+	if psk := h.Hello.PSK(); psk != nil && h.Is13() {
+		if n, ok := h.ServerHello.SelectedPSK(); ok && int(n) < len(psk.Identities) {
+			stated := time.Duration(psk.Identities[n].ObfuscatedTicketAge-i.AgeAdd) * time.Millisecond
 			f.Value = stated.String() + " as the client states, " + f.Value
 			f.Note = "stated in the hello, hidden by a number (ticket_age_add) that came with the ticket, encrypted"
 		}
 	}
-	if i.lifetime > 0 && passed > time.Duration(i.lifetime)*time.Second {
-		f.Note = strings.TrimPrefix(f.Note+"; the server had given it "+seconds(i.lifetime)+" only", "; ")
+	if i.Lifetime > 0 && passed > time.Duration(i.Lifetime)*time.Second {
+		f.Note = strings.TrimPrefix(f.Note+"; the server had given it "+seconds(i.Lifetime)+" only", "; ")
 	}
 	return []event.Field{f}
 }
@@ -435,14 +349,14 @@ func (x *Explainer) ticketAge(h *hands, i issued) []event.Field {
 // takenUp adds, to a Finished that holds under the master secret of an earlier
 // connection alone, the proof that this connection uses that secret. Of several
 // connections that it could be it was the one whose secret that is.
-func (x *Explainer) takenUp(c *conn, h *hands, e *event.Event, fin event.Proof) {
+func (x *Explainer) takenUp(c *conn, h *Handshake, e *event.Event, fin event.Proof) {
 	l := x.linkOf(h)
-	if l == nil || h.is13() || fin.State != event.Proven || h.secrets["CLIENT_RANDOM"] != nil || h.has(words.ProofResumed) {
+	if l == nil || h.Is13() || fin.State != event.Proven || h.Logged["CLIENT_RANDOM"] != nil || h.Tried(words.ProofResumed) {
 		return
 	}
-	var fits []issued
-	for _, i := range l.from {
-		if m := i.master(); m != nil && bytes.Equal(m, h.oldMaster) {
+	var fits []Issued
+	for _, i := range l.From {
+		if m := i.Master(); m != nil && bytes.Equal(m, h.OldMaster) {
 			fits = append(fits, i)
 		}
 	}
@@ -450,10 +364,10 @@ func (x *Explainer) takenUp(c *conn, h *hands, e *event.Event, fin event.Proof) 
 		return
 	}
 	i := fits[0]
-	found := len(l.from) > 1
-	l.from, l.proven = fits, true
-	p := words.NewProof(words.ProofResumed, event.Proven, "", field("earlier connection", strconv.Itoa(i.conn)), field("its master secret", x.secret(i.master())), field("what it makes", "the Finished of this connection, byte for byte"))
-	h.prove(p)
+	found := len(l.From) > 1
+	l.From, l.Proven = fits, true
+	p := words.NewProof(words.ProofResumed, event.Proven, "", field("earlier connection", strconv.Itoa(i.Conn)), field("its master secret", x.secret(i.Master())), field("what it makes", "the Finished of this connection, byte for byte"))
+	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	if found {
 		e.Says = append(e.Says, words.Say("resumed", event.Recomputed, x.args(c)))
@@ -461,15 +375,15 @@ func (x *Explainer) takenUp(c *conn, h *hands, e *event.Event, fin event.Proof) 
 	}
 	for j := range x.kinship {
 		if k := &x.kinship[j]; k.Conn == c.n {
-			k.Proven, k.State, k.Parent = true, "known", i.conn
+			k.Proven, k.State, k.Parent = true, "known", i.Conn
 		}
 	}
 }
 
 // child notes that a connection takes this one up.
-func (i issued) child(conn int) {
-	if i.kin != nil && len(i.kin.children) < maxChildren {
-		i.kin.children = append(i.kin.children, conn)
+func (i Issued) child(conn int) {
+	if i.Kin != nil && len(i.Kin.Children) < maxChildren {
+		i.Kin.Children = append(i.Kin.Children, conn)
 	}
 }
 
@@ -478,29 +392,29 @@ func (x *Explainer) parent(c *conn) *event.Parent {
 	h := c.main
 	l := x.linkOf(h)
 	if l == nil {
-		if h.sh != nil && h.is13() && x.external(h) {
-			if _, psk := h.sh.SelectedPSK(); psk {
+		if h.ServerHello != nil && h.Is13() && x.external(h) {
+			if _, psk := h.ServerHello.SelectedPSK(); psk {
 				return &event.Parent{How: "external-psk", State: "none"}
 			}
 		}
 		return nil
 	}
-	p := &event.Parent{How: l.how, State: "known", Proven: l.proven}
-	for _, i := range l.from {
-		p.Conns = append(p.Conns, i.conn)
+	p := &event.Parent{How: l.How, State: "known", Proven: l.Proven}
+	for _, i := range l.From {
+		p.Conns = append(p.Conns, i.Conn)
 	}
 	switch {
-	case len(l.from) > 1:
+	case len(l.From) > 1:
 		p.State = "ambiguous"
-	case len(l.from) == 0 && len(l.sealed) > 0:
-		p.State, p.Conns = "sealed", l.sealed
-	case len(l.from) == 0:
+	case len(l.From) == 0 && len(l.Sealed) > 0:
+		p.State, p.Conns = "sealed", l.Sealed
+	case len(l.From) == 0:
 		p.State = "not-here"
 	}
-	if k := x.kinOf(c, h); len(l.from) == 1 {
-		p.Chain = k.path
-		if k.certConn != 0 {
-			p.Certificate, p.Sent = k.certConn, at(k.certAt).Format(time.RFC3339Nano)
+	if k := x.kinOf(c, h); len(l.From) == 1 {
+		p.Chain = k.Path
+		if k.CertConn != 0 {
+			p.Certificate, p.Sent = k.CertConn, at(k.CertAt).Format(time.RFC3339Nano)
 		}
 	}
 	return p
@@ -508,10 +422,10 @@ func (x *Explainer) parent(c *conn) *event.Parent {
 
 // children are the connections that have taken this one up so far.
 func (c *conn) children() []int {
-	if c.main.kin == nil {
+	if c.main.Kin == nil {
 		return nil
 	}
-	return slices.Clone(c.main.kin.children)
+	return slices.Clone(c.main.Kin.Children)
 }
 
 // A relative is a connection of the genealogy and when it took up another.
@@ -521,16 +435,16 @@ type relative struct {
 }
 
 // family notes that a connection takes up another.
-func (x *Explainer) family(c *conn, h *hands, l *link) {
-	k := relative{event.Kin{Conn: c.n, Host: c.session.host, Time: at(h.shAt).Format(time.RFC3339Nano), How: l.how, State: "known", Proven: l.proven}, h.shAt}
+func (x *Explainer) family(c *conn, h *Handshake, l *Link) {
+	k := relative{event.Kin{Conn: c.n, Host: c.session.host, Time: at(h.AnswerAt).Format(time.RFC3339Nano), How: l.How, State: "known", Proven: l.Proven}, h.AnswerAt}
 	x.kinOf(c, h)
-	i, ok := l.one()
+	i, ok := l.One()
 	switch {
 	case ok:
-		k.Parent = i.conn
-	case len(l.from) > 1:
+		k.Parent = i.Conn
+	case len(l.From) > 1:
 		k.State = "ambiguous"
-	case len(l.sealed) > 0:
+	case len(l.Sealed) > 0:
 		k.State = "sealed"
 	default:
 		k.State = "not-here"
@@ -539,10 +453,10 @@ func (x *Explainer) family(c *conn, h *hands, l *link) {
 		x.kinMore++
 		return
 	}
-	if ok && i.kin != nil && !slices.ContainsFunc(x.kinship, func(k relative) bool { return k.Conn == i.conn }) {
-		first := relative{event.Kin{Conn: i.conn, Host: k.Host}, i.at}
-		if i.kin.certConn == i.conn {
-			first.at = i.kin.certAt
+	if ok && i.Kin != nil && !slices.ContainsFunc(x.kinship, func(k relative) bool { return k.Conn == i.Conn }) {
+		first := relative{event.Kin{Conn: i.Conn, Host: k.Host}, i.At}
+		if i.Kin.CertConn == i.Conn {
+			first.at = i.Kin.CertAt
 		}
 		first.Time = at(first.at).Format(time.RFC3339Nano)
 		x.kinship = append(x.kinship, first)

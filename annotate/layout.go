@@ -33,11 +33,11 @@ func meaning(field string, b []byte) string {
 }
 
 // layout adds the bytes of a handshake message to its event, and which of them are which field.
-func (x *Explainer) layout(e *event.Event, c *conn, h *hands, m *capture.Message, b handshake.Message) {
+func (x *Explainer) layout(e *event.Event, c *conn, h *Handshake, m *capture.Message, b handshake.Message) {
 	if !x.Bytes || m.Raw == nil || c.c.Transport == capture.TransportDTLS {
 		return // its header is another
 	}
-	ctx := handshake.Context{Version: h.version(), FromClient: m.Side == capture.Client}
+	ctx := handshake.Context{Version: h.Version(), FromClient: m.Side == capture.Client}
 	switch b := b.(type) {
 	case *handshake.ServerKeyExchange:
 		ctx.KeyExchange = b.KeyExchange

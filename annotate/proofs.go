@@ -19,36 +19,44 @@ import (
 
 func field(name, value string) event.Field { return event.Field{Name: name, Value: value} }
 
-// prove adds a proof to the handshake; a later one of the same ID replaces it,
+// Prove adds a proof to the handshake; a later one of the same ID replaces it,
 // unless that one was settled and this one is not.
-func (h *hands) prove(p event.Proof) {
-	i := slices.IndexFunc(h.proofs, func(q event.RowProof) bool { return q.ID == p.ID })
+func (h *Handshake) Prove(p event.Proof) {
+	i := slices.IndexFunc(h.proofs, func(q settled) bool { return q.ID == p.ID })
 	switch {
 	case i < 0:
-		h.proofs = append(h.proofs, event.RowProof{ID: p.ID, State: p.State})
-		h.reasons = append(h.reasons, p.Reason)
+		h.proofs = append(h.proofs, settled{event.RowProof{ID: p.ID, State: p.State}, p.Reason})
 	case h.proofs[i].State == event.Refuted, p.State == event.NotCheckable:
 		// A refutation stays.
 	default:
-		h.proofs[i].State, h.reasons[i] = p.State, p.Reason
+		h.proofs[i].State, h.proofs[i].reason = p.State, p.Reason
 	}
 }
 
-// proved returns the state of a proof and its reason; "" if it was never tried.
-func (h *hands) proved(id string) (event.ProofState, string) {
-	for i, p := range h.proofs {
+// Proved returns the state of a proof and its reason; "" if it was never tried.
+func (h *Handshake) Proved(id string) (event.ProofState, string) {
+	for _, p := range h.proofs {
 		if p.ID == id {
-			return p.State, h.reasons[i]
+			return p.State, p.reason
 		}
 	}
 	return "", ""
 }
 
+// Proven tells whether a proof holds.
+func (h *Handshake) Proven(id string) bool { s, _ := h.Proved(id); return s == event.Proven }
+
+// Refuted tells whether a proof failed.
+func (h *Handshake) Refuted(id string) bool { s, _ := h.Proved(id); return s == event.Refuted }
+
+// Tried tells whether a proof was tried.
+func (h *Handshake) Tried(id string) bool { s, _ := h.Proved(id); return s != "" }
+
 // rowProofs picks those of the IDs that were tried.
-func (h *hands) rowProofs(ids ...string) []event.RowProof {
+func (h *Handshake) rowProofs(ids ...string) []event.RowProof {
 	var out []event.RowProof
 	for _, id := range ids {
-		if s, _ := h.proved(id); s != "" {
+		if s, _ := h.Proved(id); s != "" {
 			out = append(out, event.RowProof{ID: id, State: s})
 		}
 	}
@@ -59,14 +67,14 @@ func (h *hands) rowProofs(ids ...string) []event.RowProof {
 // them, whatever the order in which the two directions could be read. It ends
 // where a flight is not complete. synthetic is message_hash in place of the
 // first ClientHello of a HelloRetryRequest.
-func (h *hands) order(s *keys.Suite) []*hsMessage {
-	var out []*hsMessage
+func (h *Handshake) order(s *keys.Suite) []*Message {
+	var out []*Message
 	take := func(side int, from *int, until ...handshake.Type) bool {
-		for *from < len(h.msgs[side]) {
-			m := &h.msgs[side][*from]
+		for *from < len(h.Sides[side].Messages) {
+			m := &h.Sides[side].Messages[*from]
 			*from++
 			out = append(out, m)
-			if slices.Contains(until, m.typ) {
+			if slices.Contains(until, m.Type) {
 				return true
 			}
 		}
@@ -76,9 +84,9 @@ func (h *hands) order(s *keys.Suite) []*hsMessage {
 	if !take(0, &c, handshake.TypeClientHello) {
 		return out
 	}
-	if h.is13() {
-		if h.hrr != nil {
-			out[0] = &hsMessage{typ: handshake.TypeMessageHash, raw: keys.MessageHash(s, out[0].raw), side: 0, index: -1}
+	if h.Is13() {
+		if h.Retry != nil {
+			out[0] = &Message{Type: handshake.TypeMessageHash, Raw: keys.MessageHash(s, out[0].Raw), Side: 0, index: -1}
 			if !take(1, &v, handshake.TypeServerHello) || !take(0, &c, handshake.TypeClientHello) {
 				return out
 			}
@@ -99,38 +107,17 @@ func (h *hands) order(s *keys.Suite) []*hsMessage {
 
 // before returns the raw handshake messages that the transcript holds before
 // message index of side, or the reason why they are not all known.
-func (h *hands) before(s *keys.Suite, side, index int) (raw [][]byte, reason string) {
-	if h.broken != "" {
-		return nil, h.broken
+func (h *Handshake) before(s *keys.Suite, side, index int) (raw [][]byte, reason string) {
+	if h.Broken != "" {
+		return nil, h.Broken
 	}
 	for _, m := range h.order(s) {
-		if m.side == side && m.index == index {
+		if m.Side == side && m.index == index {
 			return raw, ""
 		}
-		raw = append(raw, m.raw)
+		raw = append(raw, m.Raw)
 	}
 	return nil, "not all handshake messages before it are known"
-}
-
-func (h *hands) is13() bool { return h.version() >= 0x0304 }
-
-// version is the negotiated one, 0 before the ServerHello.
-func (h *hands) version() uint16 {
-	if h.sh != nil {
-		return handshake.TLSVersion(h.sh.Version())
-	}
-	if h.hrr != nil {
-		return handshake.TLSVersion(h.hrr.Version())
-	}
-	return 0
-}
-
-func (h *hands) suite() *keys.Suite {
-	if h.sh == nil {
-		return nil
-	}
-	s, _ := keys.SuiteByID(h.sh.CipherSuite)
-	return s
 }
 
 const noSSL3 = "in SSL 3.0 the signature also covers the master secret, which is not known here"
@@ -138,11 +125,11 @@ const noSSL3 = "in SSL 3.0 the signature also covers the master secret, which is
 const noHash = "the hash of this cipher suite is not known here"
 
 // finished checks the Finished message of a side. inputs are what went in.
-func (x *Explainer) finished(c *conn, h *hands, side int) event.Proof {
+func (x *Explainer) finished(c *conn, h *Handshake, side int) event.Proof {
 	id := [2]string{words.ProofClientFin, words.ProofServerFin}[side]
-	m := h.find(side, handshake.TypeFinished)
-	fin, _ := m.body.(*handshake.Finished)
-	s := h.suite()
+	m := h.Find(side, handshake.TypeFinished)
+	fin, _ := m.Body.(*handshake.Finished)
+	s := h.Suite()
 	if s == nil {
 		return words.NewProof(id, event.NotCheckable, "the cipher suite is not known")
 	}
@@ -153,7 +140,7 @@ func (x *Explainer) finished(c *conn, h *hands, side int) event.Proof {
 	if reason != "" {
 		return words.NewProof(id, event.NotCheckable, reason)
 	}
-	hash := keys.TranscriptHash(h.version(), s.Hash, raw...)
+	hash := keys.TranscriptHash(h.Version(), s.Hash, raw...)
 	if hash == nil {
 		return words.NewProof(id, event.NotCheckable, noHash)
 	}
@@ -161,32 +148,32 @@ func (x *Explainer) finished(c *conn, h *hands, side int) event.Proof {
 		field("handshake messages", fmt.Sprintf("%d, %d bytes", len(raw), totalLen(raw))),
 		field("their hash", hex.EncodeToString(hash)),
 	}
-	ssl30 := h.version() == 0x0300
+	ssl30 := h.Version() == 0x0300
 	if ssl30 {
 		inputs[1] = event.Field{Name: "their hash", Value: "not a value of its own", Note: "in SSL 3.0 the master secret enters the hash, MD5 and SHA-1 side by side (RFC 6101 5.6.9)"}
 	}
-	if h.hrr != nil {
+	if h.Retry != nil {
 		inputs[0].Note = "the first ClientHello stands in it as its hash, as after every HelloRetryRequest"
 	}
 	var secrets [][]byte
 	var label string
 	old := false // they are another connection's
-	if h.is13() {
+	if h.Is13() {
 		label = [2]string{"CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET"}[side]
-		if v := h.secrets[label]; v != nil {
+		if v := h.Logged[label]; v != nil {
 			secrets = append(secrets, v)
 		}
 	} else {
 		label = "master secret"
-		if v := h.secrets["CLIENT_RANDOM"]; v != nil {
+		if v := h.Logged["CLIENT_RANDOM"]; v != nil {
 			secrets = append(secrets, v)
 		}
-		if h.master != nil {
-			secrets = append(secrets, h.master)
+		if h.Master != nil {
+			secrets = append(secrets, h.Master)
 		}
 		if l := x.linkOf(h); l != nil && len(secrets) == 0 {
-			for _, i := range l.from {
-				if m := i.master(); m != nil {
+			for _, i := range l.From {
+				if m := i.Master(); m != nil {
 					secrets, old = append(secrets, m), true
 					label = "master secret of the earlier connection"
 				}
@@ -199,21 +186,21 @@ func (x *Explainer) finished(c *conn, h *hands, side int) event.Proof {
 	var want []byte
 	for _, secret := range secrets {
 		switch {
-		case h.is13():
+		case h.Is13():
 			want = keys.VerifyData13(s, secret, hash)
 		case ssl30:
 			want = keys.VerifyData30(secret, side == 0, raw...)
 		default:
-			want = keys.VerifyData(h.version(), s.Hash, secret, side == 0, hash)
+			want = keys.VerifyData(h.Version(), s.Hash, secret, side == 0, hash)
 		}
 		if want != nil && subtle.ConstantTimeCompare(want, fin.VerifyData) == 1 {
 			switch {
 			case old:
-				h.oldMaster = secret
-			case h.is13():
-				h.keepSecret(label, secret)
-			case bytes.Equal(secret, h.secrets["CLIENT_RANDOM"]):
-				h.keepSecret("CLIENT_RANDOM", secret)
+				h.OldMaster = secret
+			case h.Is13():
+				h.KeepSecret(label, secret)
+			case bytes.Equal(secret, h.Logged["CLIENT_RANDOM"]):
+				h.KeepSecret("CLIENT_RANDOM", secret)
 			}
 			return words.NewProof(id, event.Proven, "", append(inputs, field(label, x.secret(secret)), field("computed", hex.EncodeToString(want)), field("in the message", hex.EncodeToString(fin.VerifyData)))...)
 		}
@@ -249,34 +236,34 @@ func signature(id string, err error, inputs []event.Field) event.Proof {
 	return words.NewProof(id, event.NotCheckable, "this kind of key or signature is not supported here", inputs...)
 }
 
-func keyField(c *certificate) event.Field {
-	return event.Field{Name: "public key", Value: c.keyWords(), Note: "of the certificate for " + c.forNames()}
+func keyField(c *Certificate) event.Field {
+	return event.Field{Name: "public key", Value: c.KeyWords(), Note: "of the certificate for " + c.For()}
 }
 
 // serverKeyExchange checks the signature of TLS 1.2 and older on the server's fresh key.
-func (x *Explainer) serverKeyExchange(h *hands, m *handshake.ServerKeyExchange) event.Proof {
+func (x *Explainer) serverKeyExchange(h *Handshake, m *handshake.ServerKeyExchange) event.Proof {
 	switch {
 	case m.Signature == nil:
 		return words.NewProof(words.ProofSKE, event.NotCheckable, "this cipher suite signs nothing")
-	case h.leaf[1] == nil:
+	case h.Sides[1].Leaf == nil:
 		return words.NewProof(words.ProofSKE, event.NotCheckable, "the server's certificate is not in the capture")
-	case h.ch == nil || h.sh == nil:
+	case h.Hello == nil || h.ServerHello == nil:
 		return words.NewProof(words.ProofSKE, event.NotCheckable, "the hello messages are not in the capture")
 	}
-	signed := slices.Concat(h.ch.Random[:], h.sh.Random[:], m.Params)
+	signed := slices.Concat(h.Hello.Random[:], h.ServerHello.Random[:], m.Params)
 	inputs := []event.Field{
-		field("client random", hex.EncodeToString(h.ch.Random[:])),
-		field("server random", hex.EncodeToString(h.sh.Random[:])),
+		field("client random", hex.EncodeToString(h.Hello.Random[:])),
+		field("server random", hex.EncodeToString(h.ServerHello.Random[:])),
 		field("parameters", hexLen(m.Params)),
 		field("signature", hexLen(m.Signature)),
-		keyField(h.leaf[1]),
+		keyField(h.Sides[1].Leaf),
 	}
 	if m.SignatureScheme != 0 {
 		inputs = append(inputs, field("algorithm", handshake.SchemeName(m.SignatureScheme)))
 	} else {
-		inputs = append(inputs, field("algorithm", oldAlgorithm(h.leaf[1].pub)))
+		inputs = append(inputs, field("algorithm", oldAlgorithm(h.Sides[1].Leaf.Key)))
 	}
-	return signature(words.ProofSKE, keys.VerifyHandshakeSignature(h.version(), m.SignatureScheme, h.leaf[1].pub, signed, m.Signature), inputs)
+	return signature(words.ProofSKE, keys.VerifyHandshakeSignature(h.Version(), m.SignatureScheme, h.Sides[1].Leaf.Key, signed, m.Signature), inputs)
 }
 
 // oldAlgorithm names the fixed algorithm of TLS 1.0 and 1.1 (RFC 4346 7.4.3).
@@ -288,13 +275,13 @@ func oldAlgorithm(pub crypto.PublicKey) string {
 }
 
 // certificateVerify checks the signature in a CertificateVerify message of a side.
-func (x *Explainer) certificateVerify(h *hands, side int, msg *hsMessage, m *handshake.CertificateVerify) event.Proof {
+func (x *Explainer) certificateVerify(h *Handshake, side int, msg *Message, m *handshake.CertificateVerify) event.Proof {
 	id := [2]string{words.ProofClientCV, words.ProofServerCV}[side]
-	leaf := h.leaf[side]
+	leaf := h.Sides[side].Leaf
 	if leaf == nil {
 		return words.NewProof(id, event.NotCheckable, "the certificate is not in the capture")
 	}
-	s := h.suite()
+	s := h.Suite()
 	if s == nil {
 		return words.NewProof(id, event.NotCheckable, "the cipher suite is not known")
 	}
@@ -304,47 +291,47 @@ func (x *Explainer) certificateVerify(h *hands, side int, msg *hsMessage, m *han
 	}
 	inputs := []event.Field{field("handshake messages", fmt.Sprintf("%d, %d bytes", len(raw), totalLen(raw)))}
 	var signed []byte
-	if h.is13() {
-		hash := keys.TranscriptHash(h.version(), s.Hash, raw...)
+	if h.Is13() {
+		hash := keys.TranscriptHash(h.Version(), s.Hash, raw...)
 		if hash == nil {
 			return words.NewProof(id, event.NotCheckable, noHash)
 		}
 		inputs = append(inputs, field("their hash", hex.EncodeToString(hash)))
 		signed = keys.CertificateVerifyContent(side == 0, hash)
-	} else if h.version() == 0x0300 {
-		master := or(string(h.secrets["CLIENT_RANDOM"]), string(h.master))
+	} else if h.Version() == 0x0300 {
+		master := or(string(h.Logged["CLIENT_RANDOM"]), string(h.Master))
 		if master == "" {
 			return words.NewProof(id, event.NotCheckable, noSSL3)
 		}
-		inputs = append(inputs, field("master secret", x.secret([]byte(master))), field("signature", hexLen(m.Signature)), keyField(leaf), field("algorithm", oldAlgorithm(leaf.pub)))
-		return signature(id, keys.VerifyCertificateVerify30(leaf.pub, []byte(master), m.Signature, raw...), inputs)
+		inputs = append(inputs, field("master secret", x.secret([]byte(master))), field("signature", hexLen(m.Signature)), keyField(leaf), field("algorithm", oldAlgorithm(leaf.Key)))
+		return signature(id, keys.VerifyCertificateVerify30(leaf.Key, []byte(master), m.Signature, raw...), inputs)
 	} else {
 		signed = bytes.Join(raw, nil)
 	}
-	algorithm := oldAlgorithm(leaf.pub)
+	algorithm := oldAlgorithm(leaf.Key)
 	if m.SignatureScheme != 0 {
 		algorithm = handshake.SchemeName(m.SignatureScheme)
 	}
 	pub, key := h.signer(side)
 	inputs = append(inputs, field("signature", hexLen(m.Signature)), key, field("algorithm", algorithm))
-	return signature(id, keys.VerifyHandshakeSignature(h.version(), m.SignatureScheme, pub, signed, m.Signature), inputs)
+	return signature(id, keys.VerifyHandshakeSignature(h.Version(), m.SignatureScheme, pub, signed, m.Signature), inputs)
 }
 
 // links checks that each certificate of a chain is signed by the one that its
 // issuer names. Chains may come in another order and with more in them than
 // they should (RFC 8446 4.4.2), so the issuer is looked for by name.
-func (x *Explainer) links(id string, chain []*certificate) (p event.Proof, notes []event.Field) {
+func (x *Explainer) links(id string, chain []*Certificate) (p event.Proof, notes []event.Field) {
 	var checked, roots, inOrder int
 	var unchecked string
 	for i, c := range chain {
-		if c.parsed == nil {
-			unchecked = fmt.Sprintf("certificate %d cannot be read: %s", i+1, c.err)
+		if c.Parsed == nil {
+			unchecked = fmt.Sprintf("certificate %d cannot be read: %s", i+1, c.Err)
 			continue
 		}
 		if c.selfSigned() {
 			switch err := x.certs.link(c, c); {
 			case err == nil:
-				notes = append(notes, event.Field{Name: "link", Value: c.subject() + " is signed by itself", Note: "nobody else vouches for it"})
+				notes = append(notes, event.Field{Name: "link", Value: c.Subject() + " is signed by itself", Note: "nobody else vouches for it"})
 				roots++
 				continue // a root: nothing above it
 			case !errors.Is(err, keys.ErrSignature):
@@ -358,12 +345,12 @@ func (x *Explainer) links(id string, chain []*certificate) (p event.Proof, notes
 		var err error
 		found := false
 		for j, parent := range chain {
-			if j == i || parent.parsed == nil || string(parent.parsed.RawSubject) != string(c.parsed.RawIssuer) {
+			if j == i || parent.Parsed == nil || string(parent.Parsed.RawSubject) != string(c.Parsed.RawIssuer) {
 				continue
 			}
 			found = true
 			if err = x.certs.link(c, parent); err == nil {
-				notes = append(notes, field("link", fmt.Sprintf("%s is signed by %s", c.subject(), parent.subject())))
+				notes = append(notes, field("link", fmt.Sprintf("%s is signed by %s", c.Subject(), parent.Subject())))
 				checked++
 				if j == i+1 {
 					inOrder++
@@ -373,11 +360,11 @@ func (x *Explainer) links(id string, chain []*certificate) (p event.Proof, notes
 		}
 		switch {
 		case !found:
-			notes = append(notes, event.Field{Name: "not sent", Value: c.issuer(), Note: "the issuer of certificate " + fmt.Sprint(i+1) + ": the client must have it already"})
+			notes = append(notes, event.Field{Name: "not sent", Value: c.Issuer(), Note: "the issuer of certificate " + fmt.Sprint(i+1) + ": the client must have it already"})
 		case errors.Is(err, keys.ErrSignature) && !x.meant(chain, i):
 			unchecked = fmt.Sprintf("certificate %d names an issuer of which a certificate was sent, but with another key", i+1)
 		case errors.Is(err, keys.ErrSignature):
-			return words.NewProof(id, event.Refuted, fmt.Sprintf("the signature on certificate %d (%s) does not hold under the key of the certificate that it names as its issuer", i+1, c.subject()), notes...), notes
+			return words.NewProof(id, event.Refuted, fmt.Sprintf("the signature on certificate %d (%s) does not hold under the key of the certificate that it names as its issuer", i+1, c.Subject()), notes...), notes
 		case err != nil:
 			unchecked = strings.TrimPrefix(err.Error(), errNotChecked.Error()+": ")
 		}
@@ -397,14 +384,14 @@ func (x *Explainer) links(id string, chain []*certificate) (p event.Proof, notes
 // meant tells whether a certificate of the chain is the one that certificate i
 // must be signed by: the next one, or one with the key identifier that it names.
 // Authorities can have several keys under one name.
-func (x *Explainer) meant(chain []*certificate, i int) bool {
-	c := chain[i].parsed
+func (x *Explainer) meant(chain []*Certificate, i int) bool {
+	c := chain[i].Parsed
 	for j, p := range chain {
-		if j == i || p.parsed == nil || string(p.parsed.RawSubject) != string(c.RawIssuer) {
+		if j == i || p.Parsed == nil || string(p.Parsed.RawSubject) != string(c.RawIssuer) {
 			continue
 		}
-		if len(c.AuthorityKeyId) > 0 && len(p.parsed.SubjectKeyId) > 0 {
-			if string(c.AuthorityKeyId) == string(p.parsed.SubjectKeyId) {
+		if len(c.AuthorityKeyId) > 0 && len(p.Parsed.SubjectKeyId) > 0 {
+			if string(c.AuthorityKeyId) == string(p.Parsed.SubjectKeyId) {
 				return true
 			}
 		} else if j == i+1 {
@@ -414,17 +401,17 @@ func (x *Explainer) meant(chain []*certificate, i int) bool {
 	return false
 }
 
-func (c *certificate) issuer() string {
-	if c.parsed == nil {
+func (c *Certificate) Issuer() string {
+	if c.Parsed == nil {
 		return "unknown"
 	}
-	return distinguished(c.parsed.Issuer)
+	return distinguished(c.Parsed.Issuer)
 }
 
 // blockProof is the proof about the padded block of step 5: the proxy recorded it,
 // or a private key that was given makes it.
-func (h *hands) blockProof() string {
-	if h.keyed {
+func (h *Handshake) BlockProof() string {
+	if h.Keyed {
 		return words.ProofRSAKey
 	}
 	return words.ProofRSABlock
@@ -432,28 +419,28 @@ func (h *hands) blockProof() string {
 
 // paddedBlock checks the block of step 5 against the ciphertext on the
 // wire, and what is derived from it against the hello and the key log.
-func (x *Explainer) paddedBlock(c *conn, h *hands) []event.Proof {
-	if h.em == nil || h.cke == nil || h.leaf[1] == nil && !h.keyed {
+func (x *Explainer) paddedBlock(c *conn, h *Handshake) []event.Proof {
+	if h.Block == nil || h.ClientKey == nil || h.Sides[1].Leaf == nil && !h.Keyed {
 		return nil
 	}
-	id := h.blockProof()
+	id := h.BlockProof()
 	inputs := []event.Field{
-		field("block", x.secret(h.em)),
-		field("ClientKeyExchange", hexLen(h.cke.EncryptedPreMaster)),
+		field("block", x.secret(h.Block)),
+		field("ClientKeyExchange", hexLen(h.ClientKey.EncryptedPreMaster)),
 	}
 	var pre []byte
 	var err error
-	if h.leaf[1] == nil {
+	if h.Sides[1].Leaf == nil {
 		// Of all keys that were given, this one alone made such a block.
 		inputs = append(inputs, event.Field{Name: "certificate", Value: "not in the capture", Note: "the block's form alone shows that the key is the right one; one of 30 million wrong keys would make one, too"})
-		pre = h.em[len(h.em)-48:]
+		pre = h.Block[len(h.Block)-48:]
 	} else {
-		pub, ok := h.leaf[1].pub.(*rsa.PublicKey)
+		pub, ok := h.Sides[1].Leaf.Key.(*rsa.PublicKey)
 		if !ok {
 			return []event.Proof{words.NewProof(id, event.NotCheckable, "the certificate's key is not an RSA key")}
 		}
-		inputs = append([]event.Field{keyField(h.leaf[1]), field("public exponent", fmt.Sprint(pub.E))}, inputs...)
-		pre, err = keys.CheckPKCS1(h.em, pub, h.cke.EncryptedPreMaster)
+		inputs = append([]event.Field{keyField(h.Sides[1].Leaf), field("public exponent", fmt.Sprint(pub.E))}, inputs...)
+		pre, err = keys.CheckPKCS1(h.Block, pub, h.ClientKey.EncryptedPreMaster)
 	}
 	switch {
 	case errors.Is(err, keys.ErrNotThisKey):
@@ -465,13 +452,13 @@ func (x *Explainer) paddedBlock(c *conn, h *hands) []event.Proof {
 	case err != nil:
 		return []event.Proof{words.NewProof(id, event.NotCheckable, err.Error(), inputs...)}
 	}
-	proofs := []event.Proof{words.NewProof(id, event.Proven, "", append(inputs, field("padding", fmt.Sprintf("00 02, %d bytes that are not zero, 00", len(h.em)-48-3)), field("secret", x.secret(pre)))...)}
-	if h.keyed {
+	proofs := []event.Proof{words.NewProof(id, event.Proven, "", append(inputs, field("padding", fmt.Sprintf("00 02, %d bytes that are not zero, 00", len(h.Block)-48-3)), field("secret", x.secret(pre)))...)}
+	if h.Keyed {
 		proofs[0].Inputs = append(proofs[0].Inputs, event.Field{Name: "private exponent", Value: "kept back", Note: "of the private key that was given"})
 	}
-	h.preMaster = pre
-	if h.ch != nil {
-		have, want := uint16(pre[0])<<8|uint16(pre[1]), h.ch.LegacyVersion
+	h.PreMaster = pre
+	if h.Hello != nil {
+		have, want := uint16(pre[0])<<8|uint16(pre[1]), h.Hello.LegacyVersion
 		in := []event.Field{field("in the secret", fmt.Sprintf("%04x (%s)", have, handshake.VersionName(have))), field("in the ClientHello", fmt.Sprintf("%04x (%s)", want, handshake.VersionName(want)))}
 		if have == want {
 			proofs = append(proofs, words.NewProof(words.ProofRSAVersion, event.Proven, "", in...))
@@ -484,16 +471,16 @@ func (x *Explainer) paddedBlock(c *conn, h *hands) []event.Proof {
 
 // hashSession keeps the hash of all messages through ClientKeyExchange (RFC 7627
 // 3): the secret that needs it may become known only after the handshake.
-func (h *hands) hashSession() {
-	s := h.suite()
-	if s == nil || h.broken != "" {
+func (h *Handshake) HashSession() {
+	s := h.Suite()
+	if s == nil || h.Broken != "" {
 		return
 	}
 	var raw [][]byte
 	for _, m := range h.order(s) {
-		raw = append(raw, m.raw)
-		if m.typ == handshake.TypeClientKeyExchange {
-			h.sessionHash = keys.TranscriptHash(h.version(), s.Hash, raw...)
+		raw = append(raw, m.Raw)
+		if m.Type == handshake.TypeClientKeyExchange {
+			h.sessionHash = keys.TranscriptHash(h.Version(), s.Hash, raw...)
 			return
 		}
 	}
@@ -501,37 +488,39 @@ func (h *hands) hashSession() {
 
 // rsaMaster computes the master secret from the 48 bytes of step 5 and compares
 // it with the logged one.
-func (x *Explainer) rsaMaster(c *conn, h *hands) []event.Proof {
-	s := h.suite()
-	if s == nil || h.preMaster == nil || h.ch == nil || h.sh == nil {
+func (x *Explainer) rsaMaster(c *conn, h *Handshake) []event.Proof {
+	s := h.Suite()
+	if s == nil || h.PreMaster == nil || h.Hello == nil || h.ServerHello == nil {
 		return nil
 	}
 	var inputs []event.Field
-	if h.ems() {
+	if h.EMS() {
 		hash := h.sessionHash
 		if hash == nil {
 			return []event.Proof{words.NewProof(words.ProofRSAMaster, event.NotCheckable, "the session hash needs all handshake messages up to the ClientKeyExchange, and they are not all in the capture")}
 		}
-		h.master = keys.ExtendedMasterSecret(h.version(), s.Hash, h.preMaster, hash)
+		h.Master = keys.ExtendedMasterSecret(h.Version(), s.Hash, h.PreMaster, hash)
 		inputs = append(inputs, event.Field{Name: "session hash", Value: hex.EncodeToString(hash), Note: "of all messages from ClientHello through ClientKeyExchange: both sides agreed on the extended master secret"})
 	} else {
-		h.master = keys.MasterSecret(h.version(), s.Hash, h.preMaster, h.ch.Random[:], h.sh.Random[:])
-		inputs = append(inputs, field("client random", hex.EncodeToString(h.ch.Random[:])), field("server random", hex.EncodeToString(h.sh.Random[:])))
+		h.Master = keys.MasterSecret(h.Version(), s.Hash, h.PreMaster, h.Hello.Random[:], h.ServerHello.Random[:])
+		inputs = append(inputs, field("client random", hex.EncodeToString(h.Hello.Random[:])), field("server random", hex.EncodeToString(h.ServerHello.Random[:])))
 	}
-	inputs = append(inputs, field("48 bytes of step 5", x.secret(h.preMaster)), field("computed master secret", x.secret(h.master)))
-	logged := h.secrets["CLIENT_RANDOM"]
+	inputs = append(inputs, field("48 bytes of step 5", x.secret(h.PreMaster)), field("computed master secret", x.secret(h.Master)))
+	logged := h.Logged["CLIENT_RANDOM"]
 	switch {
-	case h.master == nil:
+	case h.Master == nil:
 		return []event.Proof{words.NewProof(words.ProofRSAMaster, event.NotCheckable, noHash)}
 	case logged == nil:
 		return []event.Proof{words.NewProof(words.ProofRSAMaster, event.NotCheckable, "the key log has no master secret for this connection", inputs...)}
 	}
 	inputs = append(inputs, field("logged master secret", x.secret(logged)))
-	if subtle.ConstantTimeCompare(h.master, logged) == 1 {
+	if subtle.ConstantTimeCompare(h.Master, logged) == 1 {
 		return []event.Proof{words.NewProof(words.ProofRSAMaster, event.Proven, "", inputs...)}
 	}
 	return []event.Proof{words.NewProof(words.ProofRSAMaster, event.Refuted, "the computed master secret is not the logged one", inputs...)}
 }
 
 // ems tells whether both hellos have the extended master secret (RFC 7627).
-func (h *hands) ems() bool { return h.ch != nil && h.sh != nil && h.ch.HasEMS() && h.sh.HasEMS() }
+func (h *Handshake) EMS() bool {
+	return h.Hello != nil && h.ServerHello != nil && h.Hello.HasEMS() && h.ServerHello.HasEMS()
+}

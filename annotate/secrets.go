@@ -19,7 +19,7 @@ import (
 // keepSecret keeps the value under a key log label that was found to be this
 // handshake's. Where a client random stands for several, the map of the key log
 // holds the last one's.
-func (h *hands) keepSecret(label string, value []byte) {
+func (h *Handshake) KeepSecret(label string, value []byte) {
 	if value == nil {
 		return
 	}
@@ -32,23 +32,23 @@ func (h *hands) keepSecret(label string, value []byte) {
 }
 
 // logged is the value under a key log label.
-func (h *hands) logged(label string) []byte {
+func (h *Handshake) logged(label string) []byte {
 	if v := h.own[label]; v != nil {
 		return v
 	}
-	return h.secrets[label]
+	return h.Logged[label]
 }
 
 // Bounds of what a schedule shows.
 const (
 	maxUpdates = 16 // traffic secrets after KeyUpdate messages
-	maxTickets = 8
+	MaxNonces  = 8
 )
 
 // keepHashes keeps the hashes that the schedule shows: the messages they are of are let go.
-func (h *hands) keepHashes() {
-	s := h.suite()
-	if s == nil || h.broken != "" || h.version() < 0x0301 {
+func (h *Handshake) KeepHashes() {
+	s := h.Suite()
+	if s == nil || h.Broken != "" || h.Version() < 0x0301 {
 		return
 	}
 	if h.hashes == nil {
@@ -56,27 +56,27 @@ func (h *hands) keepHashes() {
 	}
 	put := func(name string, raw [][]byte) {
 		if h.hashes[name] == nil {
-			h.hashes[name] = keys.TranscriptHash(h.version(), s.Hash, raw...)
+			h.hashes[name] = keys.TranscriptHash(h.Version(), s.Hash, raw...)
 		}
 	}
 	var raw [][]byte
 	for _, m := range h.order(s) {
-		if m.typ == handshake.TypeFinished {
-			put([2]string{"before client Finished", "before server Finished"}[m.side], raw)
+		if m.Type == handshake.TypeFinished {
+			put([2]string{"before client Finished", "before server Finished"}[m.Side], raw)
 		}
-		raw = append(raw, m.raw)
+		raw = append(raw, m.Raw)
 		switch {
-		case m.typ == handshake.TypeServerHello && m.side == 1 && m.body == any(h.sh):
+		case m.Type == handshake.TypeServerHello && m.Side == 1 && m.Body == any(h.ServerHello):
 			put("through ServerHello", raw)
-		case m.typ == handshake.TypeClientKeyExchange:
+		case m.Type == handshake.TypeClientKeyExchange:
 			put("through ClientKeyExchange", raw)
-		case m.typ == handshake.TypeFinished:
-			put([2]string{"through client Finished", "through server Finished"}[m.side], raw)
+		case m.Type == handshake.TypeFinished:
+			put([2]string{"through client Finished", "through server Finished"}[m.Side], raw)
 		}
 	}
-	for side := range h.verify {
-		if fin, ok := h.find(side, handshake.TypeFinished).bodyFinished(); ok {
-			h.verify[side] = fin.VerifyData
+	for side := range h.Sides {
+		if v := h.VerifyData(side); v != nil {
+			h.Sides[side].verify = v
 		}
 	}
 }
@@ -84,26 +84,26 @@ func (h *hands) keepHashes() {
 // secretsTree draws the key schedule of a connection.
 func (x *Explainer) secretsTree(c *conn) *event.Secrets {
 	h := c.main
-	s := h.suite()
+	s := h.Suite()
 	switch {
-	case !c.tls || h.ch == nil && h.sh == nil:
+	case !c.tls || h.Hello == nil && h.ServerHello == nil:
 		return nil
-	case h.ch == nil || h.sh == nil:
+	case h.Hello == nil || h.ServerHello == nil:
 		return &event.Secrets{Note: "only one of the two hello messages is in the capture, and every key depends on both"}
 	case c.c.Transport == capture.TransportDTLS:
 		return &event.Secrets{Note: "the key schedule of DTLS, whose labels and hashes differ from those of TLS, is not drawn here"}
 	case s == nil || s.Hash == 0:
 		return &event.Secrets{Note: "the cipher suite is not known well enough to draw its key schedule"}
-	case h.version() < 0x0301:
+	case h.Version() < 0x0301:
 		return &event.Secrets{Note: "SSL 3.0 makes its keys in another way, which is not drawn here"}
 	}
-	h.keepHashes()
+	h.KeepHashes()
 	out := &event.Secrets{}
 	if c.handshakes > 1 {
 		out.Note = "of the first handshake; later ones on this connection made new keys"
 	}
-	if h.is13() {
-		out.Schedule = fmt.Sprintf("%s, HKDF with %s (%s)", handshake.VersionName(h.version()), hashName(s.Hash), s.Name)
+	if h.Is13() {
+		out.Schedule = fmt.Sprintf("%s, HKDF with %s (%s)", handshake.VersionName(h.Version()), hashName(s.Hash), s.Name)
 		if c.overUDP() {
 			out.Note = strings.TrimPrefix(out.Note+"; the keys of QUIC's packets, which it makes of the traffic secrets with labels of its own, are not drawn", "; ")
 		}
@@ -111,10 +111,10 @@ func (x *Explainer) secretsTree(c *conn) *event.Secrets {
 		return out
 	}
 	prf := "P_" + strings.ReplaceAll(hashName(s.Hash), "-", "")
-	if h.version() < 0x0303 {
+	if h.Version() < 0x0303 {
 		prf = "P_MD5 XOR P_SHA1, each over half of the secret"
 	}
-	out.Schedule = fmt.Sprintf("%s, PRF = %s (%s)", handshake.VersionName(h.version()), prf, s.Name)
+	out.Schedule = fmt.Sprintf("%s, PRF = %s (%s)", handshake.VersionName(h.Version()), prf, s.Name)
 	out.Tree = x.tree12(c, h, s)
 	return out
 }
@@ -131,22 +131,22 @@ func hashName(h crypto.Hash) string {
 }
 
 // tree12 is the schedule of TLS 1.2 and older.
-func (x *Explainer) tree12(c *conn, h *hands, s *keys.Suite) []event.Secret {
+func (x *Explainer) tree12(c *conn, h *Handshake, s *keys.Suite) []event.Secret {
 	master, from, label, note := x.masterOf(h)
 	m := words.Secret("master", from, master)
 	m.Label, m.Note = label, note
 	if master != nil {
-		if st, _ := h.proved(words.ProofServerFin); st == event.Proven || st == event.Refuted {
+		if st, _ := h.Proved(words.ProofServerFin); st == event.Proven || st == event.Refuted {
 			m.State = st
-		} else if st, _ := h.proved(words.ProofClientFin); st == event.Proven || st == event.Refuted {
+		} else if st, _ := h.Proved(words.ProofClientFin); st == event.Proven || st == event.Refuted {
 			m.State = st
 		}
 	}
 	var seed []event.Secret
 	switch {
-	case h.resumed:
+	case h.Resumed:
 		m.How = "taken over from the session that this connection takes up"
-	case h.ems():
+	case h.EMS():
 		m.How = `PRF(pre-master secret, "extended master secret", session hash), 48 bytes`
 		m.Refs = words.CiteAll([]string{"7627 4"})
 		hash := h.hashes["through ClientKeyExchange"]
@@ -169,45 +169,45 @@ func (x *Explainer) tree12(c *conn, h *hands, s *keys.Suite) []event.Secret {
 		m.Made = []event.Secret{x.keyBlock(c, h, s, master), x.verify12(h, s, master, 0), x.verify12(h, s, master, 1)}
 	}
 	out := []event.Secret{
-		words.Secret("client-random", event.FromWire, h.ch.Random[:]),
-		words.Secret("server-random", event.FromWire, h.sh.Random[:]),
+		words.Secret("client-random", event.FromWire, h.Hello.Random[:]),
+		words.Secret("server-random", event.FromWire, h.ServerHello.Random[:]),
 	}
 	out = append(out, seed...)
-	if h.resumed {
+	if h.Resumed {
 		return append(out, words.Secret("pre-master", event.FromNothing, nil).Because("a connection that takes up an earlier session makes none"), m)
 	}
 	p := words.Secret("pre-master", event.FromNobody, nil, m).Because(preMasterNote(h))
-	if h.preMaster != nil {
-		p = words.Secret("pre-master", event.FromLog, h.preMaster, m)
+	if h.PreMaster != nil {
+		p = words.Secret("pre-master", event.FromLog, h.PreMaster, m)
 		p.Label = "RSA"
-		if h.em != nil {
-			p = words.Secret("pre-master", event.FromComputed, h.preMaster, m).Because("the last 48 bytes of the block that the private key opened (step 6a)")
+		if h.Block != nil {
+			p = words.Secret("pre-master", event.FromComputed, h.PreMaster, m).Because("the last 48 bytes of the block that the private key opened (step 6a)")
 		}
 	}
 	return append(out, p)
 }
 
 // gone says why a hash of messages is not known.
-func (h *hands) gone() string {
-	if h.broken != "" {
-		return h.broken
+func (h *Handshake) gone() string {
+	if h.Broken != "" {
+		return h.Broken
 	}
 	return "not all of those messages were read"
 }
 
 // masterOf is the master secret of TLS 1.2 and older, and where it is known from.
-func (x *Explainer) masterOf(h *hands) (master []byte, from event.Source, label, note string) {
+func (x *Explainer) masterOf(h *Handshake) (master []byte, from event.Source, label, note string) {
 	logged := h.logged("CLIENT_RANDOM")
 	switch {
-	case logged != nil && h.master != nil && bytes.Equal(logged, h.master):
+	case logged != nil && h.Master != nil && bytes.Equal(logged, h.Master):
 		return logged, event.FromLog, "CLIENT_RANDOM", "and computed here from the pre-master secret: the same"
 	case logged != nil:
 		return logged, event.FromLog, "CLIENT_RANDOM", ""
-	case h.master != nil:
-		return h.master, event.FromComputed, "", ""
+	case h.Master != nil:
+		return h.Master, event.FromComputed, "", ""
 	}
-	if i, ok := x.linkOf(h).one(); ok && i.master() != nil && h.oldMaster != nil {
-		return i.master(), event.FromEarlier, "", "that of connection " + strconv.Itoa(i.conn) + ", as the Finished shows; there is no key log line for this connection"
+	if i, ok := x.linkOf(h).One(); ok && i.Master() != nil && h.OldMaster != nil {
+		return i.Master(), event.FromEarlier, "", "that of connection " + strconv.Itoa(i.Conn) + ", as the Finished shows; there is no key log line for this connection"
 	}
 	note = "no key log line holds it for this client random"
 	if l := x.linkOf(h); l != nil {
@@ -217,8 +217,8 @@ func (x *Explainer) masterOf(h *hands) (master []byte, from event.Source, label,
 }
 
 // preMasterNote says why the pre-master secret is not known.
-func preMasterNote(h *hands) string {
-	switch handshake.SuiteKeyExchange(h.sh.CipherSuite) {
+func preMasterNote(h *Handshake) string {
+	switch handshake.SuiteKeyExchange(h.ServerHello.CipherSuite) {
 	case handshake.KeyExchangeRSA:
 		return "it crossed the network encrypted with the certificate's public key (step 5); only the private key opens it, or a key log line under the label RSA"
 	case handshake.KeyExchangePSK:
@@ -232,8 +232,8 @@ func preMasterNote(h *hands) string {
 }
 
 // keyBlock is what the master secret is expanded to for the records.
-func (x *Explainer) keyBlock(c *conn, h *hands, s *keys.Suite, master []byte) event.Secret {
-	b := keys.NewKeyBlock(h.version(), s, master, h.ch.Random[:], h.sh.Random[:])
+func (x *Explainer) keyBlock(c *conn, h *Handshake, s *keys.Suite, master []byte) event.Secret {
+	b := keys.NewKeyBlock(h.Version(), s, master, h.Hello.Random[:], h.ServerHello.Random[:])
 	all := slices.Concat(b.ClientMAC, b.ServerMAC, b.ClientKey, b.ServerKey, b.ClientIV, b.ServerIV)
 	k := words.Secret("key-block", event.FromComputed, all)
 	k.How += fmt.Sprintf(", %d bytes", len(all))
@@ -255,7 +255,7 @@ func (x *Explainer) keyBlock(c *conn, h *hands, s *keys.Suite, master []byte) ev
 		k.Note = "this suite needs none" // NULL with no MAC
 	}
 	for side, id := range []string{words.ProofClientFirst, words.ProofServerFirst} {
-		if st, _ := c.main.proved(id); st == event.Proven {
+		if st, _ := c.main.Proved(id); st == event.Proven {
 			for i := range k.Made {
 				if k.Made[i].ID == [2]string{"client-key", "server-key"}[side] {
 					k.Made[i].State, k.Made[i].Note = event.Proven, "it opened the first record of data, check included"
@@ -267,33 +267,33 @@ func (x *Explainer) keyBlock(c *conn, h *hands, s *keys.Suite, master []byte) ev
 }
 
 // verify12 is the Finished of a side.
-func (x *Explainer) verify12(h *hands, s *keys.Suite, master []byte, side int) event.Secret {
+func (x *Explainer) verify12(h *Handshake, s *keys.Suite, master []byte, side int) event.Secret {
 	id := [2]string{"client-verify", "server-verify"}[side]
 	hash := h.hashes[[2]string{"before client Finished", "before server Finished"}[side]]
 	if hash == nil {
 		return words.Secret(id, event.FromNobody, nil).Because(h.gone())
 	}
-	v := words.Secret(id, event.FromComputed, keys.VerifyData(h.version(), s.Hash, master, side == 0, hash))
+	v := words.Secret(id, event.FromComputed, keys.VerifyData(h.Version(), s.Hash, master, side == 0, hash))
 	h.compare(&v, side)
 	v.Made = []event.Secret{words.Secret("messages-hash", event.FromComputed, hash)}
 	return v
 }
 
 // compare says whether a computed Finished is the one on the wire.
-func (h *hands) compare(v *event.Secret, side int) {
+func (h *Handshake) compare(v *event.Secret, side int) {
 	switch {
-	case h.verify[side] == nil:
+	case h.Sides[side].verify == nil:
 		v.Note = "the message stayed sealed, so there is nothing to compare it with"
-	case hex.EncodeToString(h.verify[side]) == v.Value:
+	case hex.EncodeToString(h.Sides[side].verify) == v.Value:
 		v.State, v.Note = event.Proven, "the message holds the same"
 	default:
-		v.State, v.Note = event.Refuted, "the message holds "+hex.EncodeToString(h.verify[side])
+		v.State, v.Note = event.Refuted, "the message holds "+hex.EncodeToString(h.Sides[side].verify)
 	}
 }
 
 // tree13 is the schedule of TLS 1.3.
-func (x *Explainer) tree13(c *conn, h *hands, s *keys.Suite) []event.Secret {
-	none := keys.TranscriptHash(h.version(), s.Hash)
+func (x *Explainer) tree13(c *conn, h *Handshake, s *keys.Suite) []event.Secret {
+	none := keys.TranscriptHash(h.Version(), s.Hash)
 	logged := func(id, label, why string) event.Secret {
 		v := h.logged(label)
 		if v == nil {
@@ -307,7 +307,7 @@ func (x *Explainer) tree13(c *conn, h *hands, s *keys.Suite) []event.Secret {
 	early := words.Secret("early", event.FromNobody, nil).Because("it needs the pre-shared key")
 	derived := words.Secret("derived-early", event.FromNobody, nil).Because("it needs the early secret")
 	psk := words.Secret("psk", event.FromNothing, nil).Because("this handshake uses none: zeros stand in its place")
-	if _, ok := h.sh.SelectedPSK(); ok {
+	if _, ok := h.ServerHello.SelectedPSK(); ok {
 		psk = words.Secret("psk", event.FromNobody, nil)
 		switch {
 		case x.external(h):
@@ -321,9 +321,9 @@ func (x *Explainer) tree13(c *conn, h *hands, s *keys.Suite) []event.Secret {
 		early = words.Secret("early", event.FromComputed, value).Because("without a pre-shared key this is the same in every connection with this hash")
 		derived = words.Secret("derived-early", event.FromComputed, keys.DeriveSecret(s.Hash, value, "derived", none))
 	}
-	if h.ch1 != nil && h.ch1.HasEarlyData() {
+	if h.FirstHello != nil && h.FirstHello.HasEarlyData() {
 		e := logged("client-early", "CLIENT_EARLY_TRAFFIC_SECRET", "no key log line holds it")
-		if e.Value != "" && h.early() && !c.overUDP() {
+		if e.Value != "" && h.TookEarly() && !c.overUDP() {
 			key, iv := keys.TrafficKeys(s, h.logged("CLIENT_EARLY_TRAFFIC_SECRET"))
 			e.Made = []event.Secret{words.Secret("key", event.FromComputed, key), words.Secret("iv", event.FromComputed, iv)}
 		} else if e.Value != "" && !c.overUDP() {
@@ -336,7 +336,7 @@ func (x *Explainer) tree13(c *conn, h *hands, s *keys.Suite) []event.Secret {
 	}
 
 	dhe := words.Secret("dhe", event.FromNobody, nil).Because("both sides compute it, each from its own private value and what the other sent; no private value crosses the network, and no key log holds the result")
-	if h.sh.KeyShare() == nil {
+	if h.ServerHello.KeyShare() == nil {
 		dhe = words.Secret("dhe", event.FromNothing, nil).Because("this handshake has none: zeros stand in its place")
 	}
 	hs := words.Secret("handshake", event.FromNobody, nil).Because("it needs the shared secret of the key exchange; key logs hold only what is derived from it")
@@ -375,7 +375,7 @@ func (x *Explainer) tree13(c *conn, h *hands, s *keys.Suite) []event.Secret {
 		n := logged([2]string{"client-application", "server-application"}[side], label, missing)
 		if v := h.logged(label); v != nil {
 			n.Made = c.traffic(s, v)
-			if st, _ := h.proved([2]string{words.ProofClientFirst, words.ProofServerFirst}[side]); st == event.Proven {
+			if st, _ := h.Proved([2]string{words.ProofClientFirst, words.ProofServerFirst}[side]); st == event.Proven {
 				n.State, n.Note = event.Proven, "it opened the first record of data, check included"
 			}
 			n.Made = append(n.Made, c.keyUpdates(s, v, c.updates[side], 1)...)
@@ -387,7 +387,7 @@ func (x *Explainer) tree13(c *conn, h *hands, s *keys.Suite) []event.Secret {
 	if hash := h.hashes["through client Finished"]; hash != nil {
 		r.Made = append(r.Made, words.Secret("messages-hash", event.FromComputed, hash).MadeBy("of ClientHello...client Finished"))
 	}
-	for _, nonce := range h.nonces {
+	for _, nonce := range h.Nonces {
 		r.Made = append(r.Made, words.Secret("ticket-psk", event.FromNobody, nil, words.Secret("ticket-nonce", event.FromWire, nonce).Because("crossed the network encrypted")).Because("it needs the resumption master secret"))
 	}
 	master.Made = append(master.Made, r)
@@ -396,7 +396,7 @@ func (x *Explainer) tree13(c *conn, h *hands, s *keys.Suite) []event.Secret {
 	derived.Made = []event.Secret{dhe, hs}
 	early.Made = append(early.Made, derived)
 	return []event.Secret{
-		words.Secret("client-random", event.FromWire, h.ch.Random[:]).Because("it finds the lines of the key log; the schedule takes it in with the messages"),
+		words.Secret("client-random", event.FromWire, h.Hello.Random[:]).Because("it finds the lines of the key log; the schedule takes it in with the messages"),
 		psk,
 		early,
 	}

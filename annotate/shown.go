@@ -82,7 +82,7 @@ var severityWords = map[ca.Severity]string{
 
 // failCase notes that a client stopped with an alert about the certificate of a
 // case; known tells whether the alert says that it is about the certificate.
-func (c *conn) failCase(known bool, cause string, at where) {
+func (c *conn) failCase(known bool, cause string, at Place) {
 	id := "step-4a-case-perhaps"
 	switch {
 	case c.shown.control():
@@ -94,7 +94,7 @@ func (c *conn) failCase(known bool, cause string, at where) {
 }
 
 // failCaseSilent notes that a client hung up without a word.
-func (c *conn) failCaseSilent(at where) {
+func (c *conn) failCaseSilent(at Place) {
 	if c.shown.atStep2() {
 		c.fail(event.Step2, "step-2-case-silent", "", at)
 		return
@@ -119,13 +119,13 @@ func (c *conn) row4aCase() string {
 func (x *Explainer) caseNote(c *conn) event.Sentence {
 	h, s := c.main, c.shown
 	a := x.args(c).With("count", words.Plural(int(c.bytes[0]), "byte"), "moment", "before it had finished its part of the handshake")
-	if h.fin[0] {
+	if h.Sides[0].Finished {
 		a["moment"] = "after it had finished its part of the handshake"
 	}
 	var refusal, ours *alert
 	for i, al := range c.alerts {
 		switch {
-		case al.desc == 0 || al.desc == 90 || al.level == 1 && !h.is13():
+		case al.desc == 0 || al.desc == 90 || al.level == 1 && !h.Is13():
 		case al.side == 0 && refusal == nil:
 			refusal = &c.alerts[i]
 		case al.side == 1 && ours == nil:
@@ -145,7 +145,7 @@ func (x *Explainer) caseNote(c *conn) event.Sentence {
 			id = "shown-refused-data"
 		}
 		return words.Say(id, c.seenAlert(refusal), a)
-	case s.id == "downgrade-sentinel" && h.ch != nil && !slices.Contains(h.ch.Versions(), 0x0304):
+	case s.id == "downgrade-sentinel" && h.Hello != nil && !slices.Contains(h.Hello.Versions(), 0x0304):
 		return words.Say("shown-no-downgrade", event.Clear, a)
 	case c.wentOn():
 		id := "shown-accepted"
@@ -156,10 +156,10 @@ func (x *Explainer) caseNote(c *conn) event.Sentence {
 			id = "shown-accepted-low"
 		}
 		return words.Say(id, c.seen(), a)
-	case h.sh == nil && ours != nil:
+	case h.ServerHello == nil && ours != nil:
 		a["cause"] = c.causeOf(*ours)
 		return words.Say("shown-blocked", event.Clear, a)
-	case h.sh != nil && c.dark[0] == 0 && !c.missing && (c.closer == 1 || c.saidGoodbye(0)):
+	case h.ServerHello != nil && c.dark[0] == 0 && !c.missing && (c.closer == 1 || c.saidGoodbye(0)):
 		return words.Say("shown-left", event.Inferred, a)
 	}
 	return words.Say("shown-unknown", event.None, a)

@@ -40,7 +40,7 @@ func (t *tally) note(c *conn, m *capture.Message) {
 	case *capture.Malformed:
 		t.broken = true
 	case *handshake.Finished:
-		if !c.main.fin[0] || !c.main.fin[1] || t.agreed == 0 {
+		if !c.main.Sides[0].Finished || !c.main.Sides[1].Finished || t.agreed == 0 {
 			t.agreed = m.Time
 		}
 	}
@@ -84,11 +84,11 @@ func (x *Explainer) tallyOf(c *conn) *event.Tally {
 	f := x.flow(c)
 	t := &event.Tally{
 		Client: c.c.Client.String(), Server: c.c.Server.String(), Protocol: c.protocol(), Flow: f.id, Title: f.title,
-		Name: clip(x.sni(h)), ALPN: clip(c.alpn), Began: c.began.Format(time.RFC3339Nano),
+		Name: clip(h.ServerName()), ALPN: clip(c.alpn), Began: c.began.Format(time.RFC3339Nano),
 		Data: c.bytes, Missing: c.tally.missing, Broken: c.tally.broken, Begun: c.c.SYN || c.c.Asked || c.overUDP(), Continued: c.c.Continued,
 	}
-	if h.sh != nil {
-		t.Version, t.Suite = h.versionName(), handshake.SuiteName(h.sh.CipherSuite)
+	if h.ServerHello != nil {
+		t.Version, t.Suite = h.versionName(), handshake.SuiteName(h.ServerHello.CipherSuite)
 		t.Group = x.args(c)["group"]
 	}
 	if c.tally.agreed != 0 {

@@ -1,0 +1,317 @@
+package annotate
+
+import (
+	"net/netip"
+
+	"explainer/annotate/event"
+	"explainer/ca/verify"
+	"explainer/capture/handshake"
+	"explainer/capture/keys"
+)
+
+// A Place is where something stands in the capture: the numbers of packets, 0 for nowhere.
+type Place struct{ First, Last int }
+
+// Packets is the place as events give it.
+func (w Place) Packets() *event.Packets {
+	if w.First == 0 {
+		return nil
+	}
+	return &event.Packets{First: w.First, Last: w.Last}
+}
+
+// A Spot is one of the places in a handshake that the steps point to.
+type Spot uint8
+
+// The spots. What brings a side's part of the exchange depends on the version.
+const (
+	AtFirstHello Spot = iota // before a HelloRetryRequest
+	AtHello
+	AtServerHello
+	AtCertificate // the server's, as AtVerify
+	AtServerKey
+	AtClientKey
+	AtVerify
+	AtClientFinished
+	AtServerFinished
+	AtSwitch // from here on the server encrypts
+	AtEarly  // early data
+	spots
+
+	AtClientPart // AtHello or AtClientKey
+	AtServerPart // AtServerHello or AtServerKey
+)
+
+// A Message is a handshake message in the transcript.
+type Message struct {
+	Type  handshake.Type
+	Raw   []byte
+	Body  any
+	Side  int
+	index int // among those of its side
+}
+
+// A Handshake is what is known of one handshake, as it goes on. A connection can have
+// several (renegotiation). Whoever reads the messages fills it in; nothing here changes
+// what was filled in, but for the proofs and what they found.
+type Handshake struct {
+	FirstHello, Hello  *handshake.ClientHello // before a HelloRetryRequest, and the one that counts
+	Retry, ServerHello *handshake.ServerHello
+	Encrypted          *handshake.EncryptedExtensions
+	ServerKey          *handshake.ServerKeyExchange
+	ClientKey          *handshake.ClientKeyExchange
+	Sides              [2]Side // client, server
+
+	At       [spots]Place
+	Switched bool  // the server encrypts; At says from where on
+	HelloAt  int64 // when the hellos came
+	AnswerAt int64
+	CertAt   int64 // when the server's certificate came
+	Server   netip.AddrPort
+
+	Requested bool          // CertificateRequest
+	Asked     *verify.Input // what the server's chain was checked for, while a stapled response is still to come
+	Resumed   bool          // TLS 1.2: abbreviated
+	Ticket    []byte        // TLS 1.2: the ticket that the client handed back
+	Link      *Link         // to the connection that it takes up
+	Kin       *Kin          // for those that take it up
+
+	Holed  bool   // bytes were missing while it ran
+	Broken string // why the transcript is not complete
+	proofs []settled
+
+	Secrets
+}
+
+// A Side is what one side of a handshake sent.
+type Side struct {
+	Messages       []Message
+	Chain          []*Certificate
+	Leaf           *Certificate
+	Checked        *Checked
+	CertSeen       bool // a Certificate message, also an empty one
+	Delegated      *Delegated
+	ChangedCipher  bool
+	Finished       bool
+	FinishedSealed bool   // a handshake record behind ChangeCipherSpec that stayed sealed
+	FinishedTried  bool   // it was recomputed
+	verify         []byte // what stands in the Finished message
+}
+
+// Secrets are what is known of the secrets of a handshake, and what they are made of.
+type Secrets struct {
+	Logged      map[string][]byte // its key log lines, by label; nil before a ClientHello
+	own         map[string][]byte // key log values that were found to be this handshake's
+	Block       []byte            // the padded block of step 5: recorded, or what a private key given made of the ciphertext
+	Keyed       bool              // the latter
+	PreMaster   []byte
+	Master      []byte            // computed from PreMaster
+	OldMaster   []byte            // of the connection that it takes up, where that made its Finished
+	Nonces      [][]byte          // of tickets of TLS 1.3
+	sessionHash []byte            // of all messages through ClientKeyExchange
+	hashes      map[string][]byte // of messages, by what they are of
+}
+
+// settled is a proof that was tried, and why it did not come out.
+type settled struct {
+	event.RowProof
+	reason string
+}
+
+// Switch notes from where on the server encrypts.
+func (h *Handshake) Switch(w Place) { h.At[AtSwitch], h.Switched = w, true }
+
+// Where is the place of a spot.
+func (h *Handshake) Where(s Spot) Place {
+	switch {
+	case s == AtClientPart && h.Is13():
+		s = AtHello
+	case s == AtClientPart:
+		s = AtClientKey
+	case s == AtServerPart && h.Is13():
+		s = AtServerHello
+	case s == AtServerPart:
+		s = AtServerKey
+	}
+	return h.At[s]
+}
+
+// maxTranscript bounds the handshake messages that are kept, in bytes.
+const maxTranscript = 1 << 20
+
+// Record keeps a message for the proofs.
+func (h *Handshake) Record(b handshake.Message, side int, raw []byte) *Message {
+	s := &h.Sides[side]
+	msg := Message{Type: b.Type(), Raw: raw, Body: b, Side: side, index: len(s.Messages)}
+	switch b.(type) {
+	case *handshake.HelloRequest, *handshake.KeyUpdate:
+		return &msg // not part of the transcript (RFC 5246 7.4.9, RFC 8446 4.4.1)
+	}
+	if h.Through() || h.Is13() && s.Finished {
+		return &msg // after the handshake
+	}
+	switch {
+	case side == 0 && len(s.Messages) == 0 && msg.Type != handshake.TypeClientHello, side == 1 && h.Hello == nil:
+		h.Incomplete("the capture begins after the first handshake message")
+	case raw == nil:
+		h.Incomplete("a handshake message could not be read")
+	case h.size()+len(raw) > maxTranscript:
+		h.Incomplete("the handshake messages are larger than what is kept")
+	}
+	if h.Broken != "" {
+		msg.Raw = nil
+	}
+	s.Messages = append(s.Messages, msg)
+	return &s.Messages[len(s.Messages)-1]
+}
+
+// size is how much of the transcript is kept, in bytes.
+func (h *Handshake) size() int {
+	n := 0
+	for side := range h.Sides {
+		for i := range h.Sides[side].Messages {
+			n += len(h.Sides[side].Messages[i].Raw)
+		}
+	}
+	return n
+}
+
+// Incomplete notes that the transcript is not complete; the first reason counts.
+func (h *Handshake) Incomplete(reason string) {
+	if h.Broken == "" {
+		h.Broken = reason
+	}
+}
+
+// Free lets go of what only the proofs of a handshake needed.
+func (h *Handshake) Free() {
+	for side := range h.Sides {
+		for i := range h.Sides[side].Messages {
+			m := &h.Sides[side].Messages[i]
+			m.Raw, m.Body = nil, nil
+		}
+	}
+	h.Incomplete("the handshake was over and its messages were let go")
+}
+
+// Find returns a side's first message of a type, nil if there is none.
+func (h *Handshake) Find(side int, typ handshake.Type) *Message {
+	for i := range h.Sides[side].Messages {
+		if h.Sides[side].Messages[i].Type == typ {
+			return &h.Sides[side].Messages[i]
+		}
+	}
+	return nil
+}
+
+// Through tells whether both sides have sent Finished.
+func (h *Handshake) Through() bool { return h.Sides[0].Finished && h.Sides[1].Finished }
+
+// Reread reads a key exchange message of a suite that is in no registry by its
+// shape: somebody who only plays TLS can choose any number, but must sign
+// something that looks like a key.
+func (h *Handshake) Reread(u *handshake.Unknown, side int) handshake.Message {
+	if h.ServerHello == nil || h.Is13() || h.Suite() != nil {
+		return u
+	}
+	exchanges := []handshake.KeyExchange{handshake.KeyExchangeECDHE, handshake.KeyExchangeDHE}
+	if side == 0 && h.ServerKey != nil && h.ServerKey.Group == 0 {
+		exchanges = exchanges[1:]
+	} else if side == 0 && h.ServerKey == nil {
+		return u
+	}
+	for _, kx := range exchanges {
+		m, err := handshake.Parse(u.MessageType, u.Data, handshake.Context{Version: h.Version(), KeyExchange: kx, FromClient: side == 0})
+		if err != nil {
+			continue
+		}
+		switch m := m.(type) {
+		case *handshake.ServerKeyExchange:
+			if side == 1 && m.Signature != nil {
+				return m
+			}
+		case *handshake.ClientKeyExchange:
+			if side == 0 {
+				return m
+			}
+		}
+	}
+	return u
+}
+
+// EarlyUndecided tells whether it is still open if the server accepts early data:
+// that shows only in EncryptedExtensions, and the steps depend on it.
+func (h *Handshake) EarlyUndecided() bool {
+	if h.Hello == nil || h.ServerHello == nil || h.Retry != nil || h.Encrypted != nil || !h.Hello.HasEarlyData() {
+		return false
+	}
+	_, psk := h.ServerHello.SelectedPSK()
+	return psk
+}
+
+// OfferedEarly tells whether the client announced early data, in its first
+// hello where there are two.
+func (h *Handshake) OfferedEarly() bool {
+	return h.Hello != nil && h.Hello.HasEarlyData() || h.FirstHello != nil && h.FirstHello.HasEarlyData()
+}
+
+// TicketOffered is the ticket that the client handed back, of TLS 1.2 and before.
+func (h *Handshake) TicketOffered() []byte {
+	if h.Hello == nil {
+		return nil
+	}
+	t, _ := h.Hello.SessionTicket()
+	return t
+}
+
+// Is13 tells whether TLS 1.3 was negotiated.
+func (h *Handshake) Is13() bool { return h.Version() >= 0x0304 }
+
+// Version is the negotiated one, 0 before the ServerHello.
+func (h *Handshake) Version() uint16 {
+	if h.ServerHello != nil {
+		return handshake.TLSVersion(h.ServerHello.Version())
+	}
+	if h.Retry != nil {
+		return handshake.TLSVersion(h.Retry.Version())
+	}
+	return 0
+}
+
+// Suite is the negotiated cipher suite, nil if it is not known.
+func (h *Handshake) Suite() *keys.Suite {
+	if h.ServerHello == nil {
+		return nil
+	}
+	s, _ := keys.SuiteByID(h.ServerHello.CipherSuite)
+	return s
+}
+
+// TookEarly tells whether the server accepted early data.
+func (h *Handshake) TookEarly() bool { return h.Encrypted != nil && h.Encrypted.HasEarlyData() }
+
+// ServerName is the name in the hello, "" if there is none.
+func (h *Handshake) ServerName() string {
+	if h.Hello == nil {
+		return ""
+	}
+	return h.Hello.ServerName()
+}
+
+// SelectedPSK is the number of the pre-shared key that the server took.
+func (h *Handshake) SelectedPSK() (uint16, bool) {
+	if h.ServerHello == nil {
+		return 0, false
+	}
+	return h.ServerHello.SelectedPSK()
+}
+
+// VerifyData is what stands in a side's Finished message, nil if that is not kept.
+func (h *Handshake) VerifyData(side int) []byte {
+	if m := h.Find(side, handshake.TypeFinished); m != nil {
+		if fin, ok := m.Body.(*handshake.Finished); ok {
+			return fin.VerifyData
+		}
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package annotate
+
+// maxPath is how many generations of earlier connections are named.
+const maxPath = 8
+
+// issued is where a session id or a ticket came from. Its key log lines may come later.
+type Issued struct {
+	Conn     int
+	Kind     byte // 's' for a session id, 't' for a ticket
+	At       int64
+	Lifetime uint32   // of a ticket, in seconds; 0 if not given
+	AgeAdd   uint32   // of a ticket of TLS 1.3 (RFC 8446 4.6.1)
+	Random   [32]byte // of the client's hello
+	Logged   map[string][]byte
+	Kin      *Kin
+}
+
+// master is the master secret of the connection, where it is known.
+func (i Issued) Master() []byte {
+	if m := i.Logged["CLIENT_RANDOM"]; m != nil {
+		return m
+	}
+	if i.Kin == nil {
+		return nil
+	}
+	return i.Kin.Master
+}
+
+// kin is what later connections need of one that they take up. It outlives the
+// story of its connection.
+type Kin struct {
+	Conn     int
+	Master   []byte // computed here, not logged
+	Path     []int  // the connections that it takes up, nearest first
+	More     bool   // the path is longer
+	CertConn int    // where the certificate was sent that stands behind this; 0: not known
+	CertAt   int64
+	CertOf   string // whom it is for; empty where nobody could read it
+	Lost     bool   // an ancestor is not known
+	Keyless  bool   // the first of the line sent no certificate
+	Children []int
+}
+
+// A link ties a connection to the one whose secret it takes up.
+type Link struct {
+	How    string   // "session-id", "ticket" or "psk"
+	From   []Issued // the connections that it can be, none if none is known
+	Sealed []int    // TLS 1.3: earlier ones to the same server whose tickets nobody could read
+	Proven bool     // by the master secret
+}
+
+// one is the connection that is taken up, if only one can be.
+func (l *Link) One() (Issued, bool) {
+	if l == nil || len(l.From) != 1 {
+		return Issued{}, false
+	}
+	return l.From[0], true
+}
+
+// inherit takes over what the line of the earlier connection is known for.
+func (k *Kin) Inherit(l *Link) {
+	i, ok := l.One()
+	k.Path, k.More, k.Lost = nil, false, !ok
+	if !ok {
+		return
+	}
+	if k.Master == nil {
+		k.Master = i.Master()
+	}
+	k.Path = []int{i.Conn}
+	p := i.Kin
+	if p == nil {
+		return
+	}
+	k.CertConn, k.CertAt, k.CertOf, k.Keyless, k.Lost = p.CertConn, p.CertAt, p.CertOf, p.Keyless, p.Lost
+	k.Path = append(k.Path, p.Path...)
+	k.More = p.More
+	if len(k.Path) > maxPath {
+		k.Path, k.More = k.Path[:maxPath], true
+	}
+}
