@@ -95,6 +95,9 @@ func (f *Fault) Configure(c *tls.Config) {
 	}
 }
 
+// Exists reports whether a fault exists in a TLS version ("TLS 1.2").
+func (f *Fault) Exists(version string) bool { return !f.Only12 || version != "TLS 1.3" }
+
 // FaultOf returns the fault or control with an ID, or nil.
 func FaultOf(id string) *Fault {
 	for i := range Faults {

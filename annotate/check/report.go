@@ -175,7 +175,7 @@ func (j *Judge) Report() *Report {
 			c.Suggested = suggested(f)
 		}
 		for _, tls := range p.TLS {
-			o := Outcome{TLS: tls, Absent: !Exists(f, tls)}
+			o := Outcome{TLS: tls, Absent: !f.Exists(tls)}
 			var told *run
 			if !o.Absent {
 				o.Trial, told, o.Runs = worst(f.ID, tls)
@@ -229,9 +229,6 @@ func (j *Judge) Report() *Report {
 	r.grade(j.AllowUntested)
 	return r
 }
-
-// Exists reports whether a case exists in a TLS version ("TLS 1.2").
-func Exists(f *ca.Fault, tls string) bool { return !f.Only12 || tls != "TLS 1.3" }
 
 // controlSentence says what a control that was not accepted makes of the faults next to it.
 func controlSentence(id, tls string, t Trial) (Verdict, event.Sentence) {

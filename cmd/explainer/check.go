@@ -2,20 +2,16 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"os"
 	"os/exec"
 	"path"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"explainer/annotate/check"
@@ -180,110 +176,35 @@ func newPlan(c *cli.Context, command []string) (*capture.CheckPlan, error) {
 
 // casesOf are the cases that the flags choose, with the controls that they need, in the table's order.
 func casesOf(c *cli.Context, p *capture.CheckPlan) ([]string, error) {
-	want := map[string]bool{}
-	for _, id := range listed(c.String("only")) {
-		if ca.FaultOf(id) == nil {
+	only := listed(c.String("only"))
+	for _, id := range only {
+		f := ca.FaultOf(id)
+		if f == nil {
 			hint := "explainer check -- COMMAND without --only lists all"
-			if near := nearest(id); len(near) > 0 {
+			if near := check.Nearest(id); len(near) > 0 {
 				hint = "perhaps " + strings.Join(near, ", ")
 			}
 			return nil, usage("--only: there is no case "+quote(id), hint)
 		}
-		if ca.FaultOf(id).Trust && (p.Mode == "host" || p.Trust == "none") {
+		if f.Trust && !check.Suits(p, f) {
 			return nil, usage("--only: "+id+" needs a client that was told to trust two CAs", "only a command that check runs can be, with --trust root")
 		}
-		want[id] = true
 	}
-	levels := map[ca.Severity]bool{}
+	var levels []ca.Severity
 	for _, s := range listed(c.String("severity")) {
 		switch v := ca.Severity(s); v {
 		case ca.Critical, ca.High, ca.Medium, ca.Low, ca.Control:
-			levels[v] = true
+			levels = append(levels, v)
 		default:
 			return nil, usage("--severity: "+quote(s)+" is none of critical, high, medium, low", "")
 		}
 	}
-	if len(want) == 0 {
-		for _, f := range ca.Faults {
-			switch {
-			case len(levels) > 0 && !levels[f.Severity]:
-			case len(levels) == 0 && p.Trust == "none" && f.Severity != ca.Critical:
-			case f.Trust && (p.Mode == "host" || p.Trust == "none"):
-			case p.Mode == "host" && f.ByAddress && !isAddress(p.Host):
-			default:
-				want[f.ID] = true
-			}
-		}
-	}
-	if p.Trust == "root" {
-		want["good"] = true
-		for _, f := range ca.Faults {
-			for of := &f; of != nil && want[f.ID]; of = ca.FaultOf(of.Control) {
-				want[of.ID] = true
-			}
-		}
-	}
-	var ids []string
-	for _, f := range ca.Faults {
-		if want[f.ID] {
-			ids = append(ids, f.ID)
-		}
-	}
-	return ids, nil
+	return check.Choose(p, only, levels), nil
 }
-
-func isAddress(host string) bool { return net.ParseIP(host) != nil }
 
 // listed are the items of a list with commas or spaces.
 func listed(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
-}
-
-// nearest are the cases whose names are most like id.
-func nearest(id string) []string {
-	type near struct {
-		id   string
-		cost int
-	}
-	var all []near
-	for _, f := range ca.Faults {
-		cost := edits(id, f.ID)
-		if strings.Contains(f.ID, id) && len(id) > 2 {
-			cost = 0
-		}
-		if cost <= 2+len(id)/4 {
-			all = append(all, near{f.ID, cost})
-		}
-	}
-	slices.SortStableFunc(all, func(a, b near) int { return a.cost - b.cost })
-	var ids []string
-	for _, n := range all[:min(len(all), 4)] {
-		ids = append(ids, n.id)
-	}
-	return ids
-}
-
-// edits is the number of letters to put in, take out or change to make b of a.
-func edits(a, b string) int {
-	if len(a) > 64 {
-		return len(a)
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range a {
-		before := row[0]
-		row[0] = i + 1
-		for j := range b {
-			cost := before
-			if a[i] != b[j] {
-				cost = 1 + min(before, row[j], row[j+1])
-			}
-			before, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }
 
 // A checking is a check that is under way.
@@ -295,19 +216,13 @@ type checking struct {
 	dir       string
 	signs     *ca.Authority
 	judge     *check.Judge
-	ended     chan trialEnded
+	ended     chan proxy.Ended
 	judged    chan error
 	errw      io.Writer
 }
 
-// A trialEnded is a run of which the judge has seen the end.
-type trialEnded struct {
-	run, fault, tls string
-	trial           check.Trial
-}
-
 func newChecking(c *cli.Context, plan *capture.CheckPlan) (*checking, error) {
-	k := &checking{plan: plan, judge: newJudge(c), ended: make(chan trialEnded, 1<<10), judged: make(chan error, 1), errw: c.App.ErrWriter}
+	k := &checking{plan: plan, judge: newJudge(c), ended: make(chan proxy.Ended, 1<<10), judged: make(chan error, 1), errw: c.App.ErrWriter}
 	var err error
 	if plan.Mode == "host" && plan.Trust == "root" {
 		k.signs, err = authority(c)
@@ -336,7 +251,7 @@ func newChecking(c *cli.Context, plan *capture.CheckPlan) (*checking, error) {
 	k.recorder.Fact(capture.NewRunFact(capture.RunPlan, "", "", plan))
 	tuneMemory()
 	k.judge.Ended = func(run, fault, tls string, t check.Trial) {
-		k.ended <- trialEnded{run, fault, tls, t}
+		k.ended <- proxy.Ended{Run: run, Fault: fault, TLS: tls, Came: t.Came(), Accepted: t.Verdict == check.Accepted}
 	}
 	go func() {
 		f := k.recorder.Follow()
@@ -369,17 +284,8 @@ func judge(r io.Reader, j *check.Judge) error {
 	return nil
 }
 
-// versionOf is the number of a TLS version.
-func versionOf(name string) uint16 {
-	if name == "TLS 1.2" {
-		return tls.VersionTLS12
-	}
-	return tls.VersionTLS13
-}
-
-// runs runs the command for every case: the controls first, for what they say of the others.
+// runs runs the command for every case.
 func (k *checking) runs(c *cli.Context) error {
-	ctx := c.Context
 	trusted := k.signs
 	if k.plan.Trust == "none" {
 		var err error
@@ -394,126 +300,14 @@ func (k *checking) runs(c *cli.Context) error {
 	if jobs < 1 {
 		jobs = max(2, runtime.NumCPU())
 	}
-	var controls, faults []proxy.Run
-	for try := 1; try <= k.plan.Tries; try++ {
-		for _, id := range k.plan.Cases {
-			f := ca.FaultOf(id)
-			for _, tls := range k.plan.TLS {
-				if !check.Exists(f, tls) || f.ByAddress && k.plan.Own {
-					continue
-				}
-				r := proxy.Run{ID: strconv.Itoa(len(controls) + len(faults) + 1), Fault: id, Version: versionOf(tls), Try: try}
-				if f.Severity == ca.Control {
-					controls = append(controls, r)
-				} else {
-					faults = append(faults, r)
-				}
-			}
-		}
-	}
-	p := newRunProgress(k.errw, len(controls)+len(faults))
-	defer p.clear()
-	accepted := map[[2]string]bool{}
-	came := 0
-	var broken error
-	// round returns the runs in which the command never connected.
-	round := func(runs []proxy.Run) (missed []proxy.Run) {
-		queue := make(chan proxy.Run)
-		var workers sync.WaitGroup
-		var mu sync.Mutex
-		for range min(jobs, len(runs)) {
-			workers.Go(func() {
-				for r := range queue {
-					if err := checker.Run(ctx, r); err != nil {
-						mu.Lock()
-						broken = err
-						mu.Unlock()
-					}
-				}
-			})
-		}
-		go func() {
-			defer close(queue)
-			for _, r := range runs {
-				if ctx.Err() != nil {
-					return
-				}
-				queue <- r
-			}
-		}()
-		done := make(chan struct{})
-		go func() { workers.Wait(); close(done) }()
-		left := len(runs)
-		var late <-chan time.Time
-		for left > 0 {
-			select {
-			case e, ok := <-k.ended:
-				if !ok {
-					return missed
-				}
-				left--
-				p.done(e.fault)
-				switch i := slices.IndexFunc(runs, func(r proxy.Run) bool { return r.ID == e.run }); {
-				case e.trial.Came():
-					came++
-				case i >= 0 && !runs[i].Again:
-					again := runs[i]
-					again.ID, again.Again = again.ID+"-again", true
-					missed = append(missed, again)
-				}
-				if e.trial.Verdict == check.Accepted {
-					accepted[[2]string{e.fault, e.tls}] = true
-				}
-			case <-done:
-				// The judge is a little behind, and some were perhaps not run at all.
-				done = nil
-				late = time.After(30 * time.Second)
-				if ctx.Err() != nil || broken != nil {
-					return missed
-				}
-			case <-late:
-				return missed
-			}
-		}
-		workers.Wait()
-		return missed
-	}
-	// again runs once more what never connected, each alone and with twice the time: the
-	// machine may have been busy. It gives up on a command that does not connect then either.
-	again := func(missed []proxy.Run) {
-		failures := 0
-		for _, r := range missed {
-			if failures == 3 || failures == 1 && came == 0 || ctx.Err() != nil || broken != nil {
-				return
-			}
-			p.total++
-			before := came
-			round([]proxy.Run{r})
-			if failures++; came > before {
-				failures = 0
-			}
-		}
-	}
-	again(round(controls))
-	if k.plan.Trust == "root" {
-		faults = slices.DeleteFunc(faults, func(r proxy.Run) bool {
-			for of := ca.FaultOf(ca.FaultOf(r.Fault).Control); of != nil; of = ca.FaultOf(of.Control) {
-				if !accepted[[2]string{of.ID, tls.VersionName(r.Version)}] {
-					return true
-				}
-			}
-			return false
-		})
-	}
-	p.total = p.n + len(faults)
-	if ctx.Err() == nil && broken == nil {
-		again(round(faults))
-	}
-	if ctx.Err() != nil {
+	p := newRunProgress(k.errw)
+	err := checker.All(c.Context, k.plan, jobs, k.ended, p.done)
+	p.clear()
+	if c.Context.Err() != nil {
 		say(k.errw, "ended before all was run; what was is told")
 	}
-	if broken != nil {
-		return failed(broken, "")
+	if err != nil {
+		return failed(err, "")
 	}
 	return nil
 }
@@ -564,46 +358,7 @@ func (k *checking) wait(c *cli.Context) error {
 	if k.proxy.Access, err = access(c, l); err != nil {
 		return err
 	}
-	var list []proxy.Case
-	for try := 1; try <= k.plan.Tries; try++ {
-		for _, control := range []bool{true, false} {
-			for _, id := range k.plan.Cases {
-				f := ca.FaultOf(id)
-				for _, tls := range k.plan.TLS {
-					if check.Exists(f, tls) && control == (f.Severity == ca.Control) {
-						list = append(list, proxy.Case{Fault: id, Version: versionOf(tls), Authority: k.signs})
-					}
-				}
-			}
-		}
-	}
-	var mu sync.Mutex
-	next := map[string]int{}     // how many it was shown, by client address and host
-	whose := map[string]string{} // the same of a run
-	p := newRunProgress(k.errw, len(list))
-	defer p.clear()
-	k.proxy.Cases = func(a proxy.Asking) (proxy.Case, bool) {
-		host := a.SNI
-		if host == "" {
-			host = a.Host
-		}
-		host = strings.ToLower(host)
-		if m, _ := path.Match(k.plan.Host, host); !m {
-			return proxy.Case{}, false
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		who := a.Client.Addr().String() + " " + host
-		at, known := next[who]
-		if !known && len(next) >= 1<<10 || at >= len(list) {
-			return proxy.Case{}, false
-		}
-		next[who] = at + 1
-		show := list[at]
-		show.Host, show.Run = host, strconv.Itoa(len(whose)+1)
-		whose[show.Run] = who
-		return show, true
-	}
+	apps := proxy.NewApps(k.proxy, k.plan, k.signs)
 	done := make(chan error, 1)
 	go func() { done <- k.proxy.Serve(l) }()
 	where := "http://" + reachable(l)
@@ -616,10 +371,11 @@ func (k *checking) wait(c *cli.Context) error {
 	} else {
 		say(k.errw, fmt.Sprintf("waiting on %s for connections to %s", where, k.plan.Host))
 	}
-	say(k.errw, fmt.Sprintf("%s to show, one at each connection; Ctrl-C ends and tells what was seen", count(len(list), "case")))
+	say(k.errw, fmt.Sprintf("%s to show, one at each connection; Ctrl-C ends and tells what was seen", count(apps.Cases(), "case")))
+	p := newRunProgress(k.errw)
+	defer p.clear()
 	// Whoever has met all cases passes untouched from then on; others may still come.
-	met := map[string]int{}
-	for {
+	for n := 1; ; n++ {
 		select {
 		case <-c.Context.Done():
 			return nil
@@ -629,16 +385,10 @@ func (k *checking) wait(c *cli.Context) error {
 			if !ok {
 				return nil
 			}
-			mu.Lock()
-			who := whose[e.run]
-			met[who]++
-			over := met[who] == len(list)
-			p.total = len(list) * len(next)
-			mu.Unlock()
-			p.done(e.fault)
-			if over {
+			client, host, all, total := apps.Ended(e.Run)
+			p.done(n, total, e.Fault)
+			if all {
 				p.clear()
-				client, host, _ := strings.Cut(who, " ")
 				say(k.errw, fmt.Sprintf("%s has met all cases at %s, and passes untouched from now on; Ctrl-C ends and tells", client, host))
 			}
 		}
@@ -700,27 +450,26 @@ func tellCheck(c *cli.Context, r *check.Report) error {
 
 // A runProgress tells on a terminal how many runs have ended.
 type runProgress struct {
-	w        io.Writer
-	n, total int
+	w    io.Writer // nil: it is no terminal
+	told bool
 }
 
-func newRunProgress(w io.Writer, total int) *runProgress {
-	p := &runProgress{total: total}
+func newRunProgress(w io.Writer) *runProgress {
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
-		p.w = w
+		return &runProgress{w: w}
 	}
-	return p
+	return &runProgress{}
 }
 
-func (p *runProgress) done(what string) {
-	p.n++
+func (p *runProgress) done(n, total int, what string) {
 	if p.w != nil {
-		fmt.Fprintf(p.w, "\r%d of %d: %s\x1b[K", p.n, p.total, what)
+		p.told = true
+		fmt.Fprintf(p.w, "\r%d of %d: %s\x1b[K", n, total, what)
 	}
 }
 
 func (p *runProgress) clear() {
-	if p.w != nil && p.n > 0 {
+	if p.told {
 		fmt.Fprint(p.w, "\r\x1b[K")
 	}
 }
