@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -254,6 +255,8 @@ func TestCaptures(t *testing.T) {
 	}
 }
 
+var topicLike = regexp.MustCompile(`^[a-z][a-z0-9-]*[a-z0-9]$`)
+
 // checkEvent checks what holds for every event.
 func checkEvent(t *testing.T, name string, e *event.Event) {
 	t.Helper()
@@ -261,6 +264,9 @@ func checkEvent(t *testing.T, name string, e *event.Event) {
 		if strings.Contains(s, "(not known)") || strings.Contains(s, "{") && strings.Contains(s, "}") && !strings.Contains(s, "\"") {
 			t.Errorf("%s: event %d (%s): an empty place: %s", name, e.N, e.Name, s)
 		}
+	}
+	if !topicLike.MatchString(string(e.Topic)) || e.Name == "" {
+		t.Errorf("%s: event %d: topic %q, name %q", name, e.N, e.Topic, e.Name)
 	}
 	for _, s := range e.Says {
 		text(s.Text)

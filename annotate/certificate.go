@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/big"
@@ -42,6 +43,9 @@ type Certificate struct {
 	told [MaxChain][]event.Field // what describes it in each place of a chain
 	whom string                  // whom it is for
 }
+
+// maxNames is how many names of a certificate stand in its facts.
+const maxNames = 100
 
 // maxChain is how many certificates of a chain are told. Nobody sends more.
 const MaxChain = 16
@@ -182,6 +186,27 @@ func keyWords(pub crypto.PublicKey) string {
 	return ""
 }
 
+// keyKind is the kind of a public key, and its length in bits, of a curve's those of the field.
+func keyKind(pub crypto.PublicKey) (kind string, bits int) {
+	switch k := pub.(type) {
+	case *rsa.PublicKey:
+		return "rsa", k.N.BitLen()
+	case *ecdsa.PublicKey:
+		if k.Curve == nil {
+			return "ecdsa", 0
+		}
+		return "ecdsa", k.Curve.Params().BitSize
+	case ed25519.PublicKey:
+		return "ed25519", 256
+	case *dsa.PublicKey:
+		if k.P == nil {
+			return "dsa", 0
+		}
+		return "dsa", k.P.BitLen()
+	}
+	return "", 0
+}
+
 func (c *Certificate) KeyWords() string {
 	if w := keyWords(c.Key); w != "" {
 		return w
@@ -297,6 +322,23 @@ func (c *Certificate) usage() string {
 		out = append(out, asn1.ObjectIdentifier(o).String())
 	}
 	return strings.Join(out, ", ")
+}
+
+// facts are what is known of the certificate.
+func (c *Certificate) facts() event.Certificate {
+	f := event.Certificate{Subject: clip(c.Subject()), SHA256: hex.EncodeToString(c.Hash[:])}
+	f.Key, f.Bits = keyKind(c.Key)
+	for _, name := range c.Names() {
+		if len(f.Names) == maxNames {
+			break
+		}
+		f.Names = append(f.Names, clip(name))
+	}
+	if p := c.Parsed; p != nil {
+		f.Issuer, f.Serial = clip(distinguished(p.Issuer)), p.SerialNumber.Text(16)
+		f.NotBefore, f.NotAfter = p.NotBefore.UTC().Format(time.RFC3339), p.NotAfter.UTC().Format(time.RFC3339)
+	}
+	return f
 }
 
 // fields describe one certificate of a chain; number is its place, 0 for the leaf.

@@ -22,10 +22,10 @@ import (
 	"golang.org/x/crypto/ocsp"
 )
 
-// checksOf are the checks of all messages of one name, by ID and reason.
-func checksOf(es []event.Event, name string) (out []string) {
+// checksOf are the checks of all messages of one topic, by ID and reason.
+func checksOf(es []event.Event, topic event.Topic) (out []string) {
 	for _, e := range es {
-		if e.Name != name {
+		if e.Topic != topic {
 			continue
 		}
 		for _, c := range e.Checks {
@@ -53,7 +53,7 @@ func TestChecksTold(t *testing.T) {
 		tp := converse(t, &tls.Config{InsecureSkipVerify: true, MaxVersion: version}, &tls.Config{Certificates: []tls.Certificate{s.cert}})
 		for _, x := range []*annotate.Explainer{{}, {Roots: verify.NewRoots("no roots at all")}} {
 			es := tellAll(x, messages(tp.inputs(0, capture.LegNone)))
-			got := checksOf(es, "Certificate")
+			got := checksOf(es, event.TopicCertificate)
 			for _, want := range []string{"signature ok", "dates failed expired", "name failed wrong-host", "purpose ok", "sct not-checked no-sct"} {
 				if !slices.Contains(got, want) {
 					t.Errorf("%x: %s is not told: %v", version, want, got)
@@ -67,7 +67,7 @@ func TestChecksTold(t *testing.T) {
 				t.Errorf("%x: %s is not told: %v", version, root, got)
 			}
 			for _, e := range es {
-				if e.Name == "Certificate" && (!strings.Contains(e.Brief, "had expired at") || !strings.Contains(e.Brief, "for other.test, not for shop.test")) {
+				if e.Topic == event.TopicCertificate && (!strings.Contains(e.Brief, "had expired at") || !strings.Contains(e.Brief, "for other.test, not for shop.test")) {
 					t.Errorf("%x: the line does not tell both: %s", version, e.Brief)
 				}
 			}
@@ -90,13 +90,13 @@ func TestStapled(t *testing.T) {
 	}
 	s.cert.OCSPStaple = staple
 	s.cert.SignedCertificateTimestamps = [][]byte{slices.Concat([]byte{0}, make([]byte, 32), []byte{0, 0, 1, 0x90, 0, 0, 0, 0}, []byte{0, 0, 4, 3, 0, 0})}
-	for version, name := range map[uint16]string{tls.VersionTLS12: "CertificateStatus", tls.VersionTLS13: "Certificate"} {
+	for version, topic := range map[uint16]event.Topic{tls.VersionTLS12: event.TopicCertificateStatus, tls.VersionTLS13: event.TopicCertificate} {
 		tp := converse(t, &tls.Config{RootCAs: s.roots, MaxVersion: version}, &tls.Config{Certificates: []tls.Certificate{s.cert}})
 		es := tellAll(&annotate.Explainer{}, messages(tp.inputs(0, capture.LegNone)))
-		if got := checksOf(es, name); !slices.Contains(got, "staple failed staple-bad-signature") || !slices.Contains(got, "sct not-checked sct-signatures-not-checked") {
+		if got := checksOf(es, topic); !slices.Contains(got, "staple failed staple-bad-signature") || !slices.Contains(got, "sct not-checked sct-signatures-not-checked") {
 			t.Errorf("%x: %v", version, got)
 		}
-		if later := slices.Contains(checksOf(es, "Certificate"), "staple not-checked staple-later"); later != (version == tls.VersionTLS12) {
+		if later := slices.Contains(checksOf(es, event.TopicCertificate), "staple not-checked staple-later"); later != (version == tls.VersionTLS12) {
 			t.Errorf("%x: the staple is announced: %v", version, later)
 		}
 	}
@@ -135,7 +135,7 @@ func TestRecordedRoots(t *testing.T) {
 	inputs = through(config(own), config(own), nil, "own-ca")
 	inputs = slices.Insert(inputs, 1, root("own-ca", own), root("file", own))
 	es = tellAll(&annotate.Explainer{Roots: verify.NewRoots("the machine's")}, messages(inputs))
-	if got := checksOf(es, "Certificate"); !slices.Contains(got, "known-key failed denied-key") {
+	if got := checksOf(es, event.TopicCertificate); !slices.Contains(got, "known-key failed denied-key") {
 		t.Errorf("our own CA at an origin: %v", got)
 	}
 }

@@ -428,9 +428,43 @@ func (x *Explainer) join(s *session, c *conn) {
 
 func at(ns int64) time.Time { return time.Unix(0, ns).UTC() }
 
-// event makes an event about a message.
-func (x *Explainer) event(c *conn, m *capture.Message, kind event.Kind, name string) event.Event {
-	e := event.Event{Kind: kind, Name: name}
+// rename gives an event another topic.
+func rename(e *event.Event, topic event.Topic, own string) {
+	e.Topic, e.Name = topic, words.NameOf(topic, own)
+}
+
+// messageTopics are the topics of the messages of the handshake.
+var messageTopics = func() (topics [256]event.Topic) {
+	for i := range topics {
+		topics[i] = topicOf("", handshake.TypeName(handshake.Type(i)))
+	}
+	return topics
+}()
+
+// topicOf makes a topic of a name that the RFCs give: "ClientHello", or behind
+// "http2-" "WINDOW_UPDATE".
+func topicOf(family, name string) event.Topic {
+	out := []byte(family)
+	for i := 0; i < len(name); i++ {
+		switch c := name[i]; {
+		case c >= 'A' && c <= 'Z':
+			if i > 0 && name[i-1] >= 'a' && name[i-1] <= 'z' {
+				out = append(out, '-')
+			}
+			out = append(out, c|0x20)
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+			out = append(out, c)
+		case len(out) > 0 && out[len(out)-1] != '-':
+			out = append(out, '-')
+		}
+	}
+	return event.Topic(out)
+}
+
+// event makes an event about a message. own is the name of what the RFCs name.
+func (x *Explainer) event(c *conn, m *capture.Message, kind event.Kind, topic event.Topic, own string) event.Event {
+	e := event.Event{Kind: kind}
+	rename(&e, topic, own)
 	if m != nil {
 		e.Time = at(m.Time).Format(time.RFC3339Nano)
 		if m.First != 0 {
@@ -505,6 +539,7 @@ func fixFields(fs []event.Field) {
 func valid(e *event.Event) {
 	fix(&e.Host)
 	fix(&e.Name)
+	fix((*string)(&e.Topic))
 	fix(&e.Brief)
 	fixFields(e.Fields)
 	for i := range e.Proofs {
@@ -625,7 +660,7 @@ func (x *Explainer) step(c *conn, s event.Step) {
 	}
 	c.settled.add(s)
 	r := x.row(c, s)
-	e := x.event(c, nil, event.KindStep, "step "+string(s))
+	e := x.event(c, nil, event.KindStep, event.TopicStep, "step "+string(s))
 	e.Steps = []event.StepMark{{Step: s, Verdict: r.Verdict}}
 	e.Evidence = r.Says.Evidence
 	e.Says = []event.Sentence{r.Says}

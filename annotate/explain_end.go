@@ -16,19 +16,20 @@ func (x *Explainer) connectionEvent(c *conn, m *capture.Message) event.Event {
 	if c.overUDP() {
 		return x.udpConnectionEvent(c, m)
 	}
-	e := x.event(c, m, event.KindConnection, "TCP connection")
+	e := x.event(c, m, event.KindConnection, event.TopicTCPConnection, "")
 	e.Evidence = event.Clear
 	e.Brief = fmt.Sprintf("%s to %s", c.c.Client, c.c.Server)
+	e.Ends = c.ofEnds(event.BeginsOpened)
 	a := x.args(c).With("from", c.c.Client.String(), "to", c.c.Server.String())
 	id := "connection-opened"
 	switch {
 	case c.c.SYN:
 	case c.c.Asked:
-		id = "connection-asked"
+		id, e.Ends.Begins = "connection-asked", event.BeginsAsked
 	case c.c.Continued:
-		id = "connection-continued"
+		id, e.Ends.Begins = "connection-continued", event.BeginsContinued
 	default:
-		id = "connection-midstream"
+		id, e.Ends.Begins = "connection-midstream", event.BeginsMidstream
 	}
 	e.Says = append(e.Says, words.Say(id, event.Clear, a))
 	// Whether a request for a tunnel or for a plain page follows is not known
@@ -38,6 +39,10 @@ func (x *Explainer) connectionEvent(c *conn, m *capture.Message) event.Event {
 	e.Steps = []event.StepMark{{Step: event.Step1, Verdict: r.Verdict}}
 	c.settled.add(event.Step1)
 	return e
+}
+
+func (c *conn) ofEnds(begins string) *event.Ends {
+	return &event.Ends{Client: c.c.Client.String(), Server: c.c.Server.String(), Transport: strings.ToLower(c.c.Transport.String()), Begins: begins}
 }
 
 // how a failure is known.
@@ -92,9 +97,10 @@ func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
 		al.after = x.lastFrom(h, 1-side)
 	}
 	c.alerts = append(c.alerts, al)
-	e := x.event(c, m, event.KindMessage, "Alert")
+	e := x.event(c, m, event.KindMessage, event.TopicAlert, "Alert")
 	e.Brief = name
 	level := handshake.AlertLevelName(b.Level)
+	e.Alert = &event.Alert{Level: level, Number: b.Description, Name: name}
 	e.Fields = append(e.Fields, field("level", level), field("description", fmt.Sprintf("%s (%d)", name, b.Description)))
 	a := x.args(c).With("sender", c.side(side), "alert", name, "number", strconv.Itoa(int(b.Description)))
 	e.Says = append(e.Says, words.Say(h.alertSentence(b.Description, side), e.Evidence, a))
@@ -274,17 +280,17 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 		c.closed[1-side] = true
 	}
 	c.ending = Place{m.First, m.Last}
-	e := x.event(c, m, event.KindClosed, "FIN")
+	e := x.event(c, m, event.KindClosed, "fin", "")
 	e.From = m.Side.String()
 	e.Evidence = event.Clear
 	a := x.args(c).With("sender", c.side(side))
 	switch {
 	case b.Reset && side == 1 && c.c.Asked && !c.heard[0] && !c.heard[1]:
-		e.Name = "RST"
+		rename(&e, "rst", "")
 		e.Brief = c.side(side) + " refuses the connection"
 		e.Says = append(e.Says, words.Say("closed-refused", event.Clear, a))
 	case b.Reset:
-		e.Name = "RST"
+		rename(&e, "rst", "")
 		e.Brief = "the connection was torn down"
 		e.Says = append(e.Says, words.Say("closed-reset", event.Clear, a))
 	case c.tls && !c.saidGoodbye(side) && c.main.ServerHello != nil && c.firstData[side] && c.data[side] > 0:
@@ -303,7 +309,7 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 
 // left tells that a connection is not followed to its end.
 func (x *Explainer) left(c *conn, m *capture.Message, b *capture.Ended) {
-	e := x.event(c, m, event.KindClosed, "no longer followed")
+	e := x.event(c, m, event.KindClosed, "not-followed", "")
 	e.Evidence = event.Inferred
 	id := "closed-not-followed"
 	e.Brief = "too many connections at once: its end is not followed"
@@ -559,33 +565,17 @@ func (x *Explainer) summarize(s *session, last bool) {
 		c.told = true
 	}
 	notes = append(notes, s.notes...)
-	e := x.event(lastConn, nil, event.KindSummary, "the eight steps")
+	e := x.event(lastConn, nil, event.KindSummary, "eight-steps", "")
 	e.Says = notes
 	tunnel := len(now) == 2 && now[0].tls && now[1].tls && now[0].pass != nil && now[1].pass != nil && kinds[0] == kinds[1]
-	e.Summary = &event.Summary{Flow: sessionWords(kinds, now), Legs: legs, Tunnel: tunnel}
-	if tunnel {
-		e.Summary.Flow = "in a tunnel through the proxy: one connection between the two ends, " + kinds[0]
-	}
+	e.Summary = &event.Summary{Legs: legs, Tunnel: tunnel}
+	e.Summary.Flow, e.Summary.FlowID = words.SessionOf(legs, tunnel)
 	first := s.conns[0]
 	x.emit(first, e)
 	x.out[len(x.out)-1].Leg = ""
 	if len(s.conns) > 1 {
 		x.out[len(x.out)-1].Conn = 0
 	}
-}
-
-func sessionWords(kinds []string, conns []*conn) string {
-	if len(kinds) == 1 {
-		return kinds[0]
-	}
-	if kinds[0] == kinds[1] && len(kinds) == 2 {
-		return "through the proxy: two connections, both " + kinds[0]
-	}
-	var parts []string
-	for i, k := range kinds {
-		parts = append(parts, conns[i].leg.String()+" leg: "+k)
-	}
-	return "through the proxy: " + strings.Join(parts, "; ")
 }
 
 // refused tells whether the browser's leg failed and is over.

@@ -19,7 +19,7 @@ const (
 
 // again tells that a record behind missing bytes opened, and what that shows.
 func (x *Explainer) again(c *conn, m *capture.Message, b *capture.Again) {
-	e := x.event(c, m, event.KindMessage, "records again")
+	e := x.event(c, m, event.KindMessage, "records-again", "")
 	e.Evidence = event.Recomputed
 	count := words.Plural(int(b.Records), "record")
 	a := x.args(c).With("sender", c.side(int(m.Side)), "count", count)
@@ -53,7 +53,7 @@ func (x *Explainer) webAfterGap(c *conn, m *capture.Message) {
 	if id == "" {
 		return
 	}
-	e := x.event(c, m, event.KindMessage, "HTTP behind missing bytes")
+	e := x.event(c, m, event.KindMessage, "http-behind-missing-bytes", "")
 	e.Evidence = event.None
 	e.Says = []event.Sentence{words.Say(id, event.None, x.args(c).With("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(c.gapLen[m.Side&1], 10)))}
 	e.Brief = map[string]string{"http2-after-gap": "not read further", "http1-after-gap": "read again from the next request on"}[id]

@@ -81,7 +81,7 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 	case *capture.Opaque:
 		x.opaque(c, m, b)
 	case *handshake.HelloVerifyRequest:
-		e := x.event(c, m, event.KindMessage, handshake.TypeName(b.Type()))
+		e := x.event(c, m, event.KindMessage, messageTopics[b.Type()], handshake.TypeName(b.Type()))
 		e.Brief = fmt.Sprintf("cookie of %d bytes", len(b.Cookie))
 		e.Fields = append(e.Fields,
 			event.Field{Name: "version", Value: fmt.Sprintf("%04x (%s)", b.Version, handshake.VersionName(b.Version)), Note: "of this message alone; the ServerHello decides"},
@@ -101,13 +101,14 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 
 // udpConnectionEvent tells that a connection over UDP began.
 func (x *Explainer) udpConnectionEvent(c *conn, m *capture.Message) event.Event {
-	e := x.event(c, m, event.KindConnection, c.c.Transport.String()+" connection")
+	e := x.event(c, m, event.KindConnection, "dtls-connection", "")
 	e.Evidence = event.Clear
+	e.Ends = c.ofEnds(event.BeginsOpened)
 	e.Brief = fmt.Sprintf("%s to %s, over UDP", c.c.Client, c.c.Server)
 	version, _, _ := strings.Cut(quic.VersionName(c.quicVersion), " (")
 	a := words.Args{"from": c.c.Client.String(), "to": c.c.Server.String(), "version": version}
 	if c.c.Transport == capture.TransportQUIC {
-		e.Name, _, _ = strings.Cut(c.transport(), " (")
+		rename(&e, "quic-connection", "QUIC "+version)
 		id := "connection-quic"
 		switch v := c.quicVersion; {
 		case v == 0 || quic.TLS(v):
@@ -138,7 +139,8 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 		return
 	}
 	u := c.udpState
-	e := x.event(c, m, event.KindMessage, "QUIC "+b.Kind.String())
+	e := x.event(c, m, event.KindMessage, topicOf("quic-", b.Kind.String()), "QUIC "+b.Kind.String())
+	e.Size = &event.Size{Bytes: b.Wire, Records: 1}
 	e.Fields = quicFields(b)
 	a := x.args(c).With("sender", c.side(side))
 	switch b.Kind {
@@ -205,7 +207,8 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 	if b.Kind == quic.Initial {
 		what = words.Plural(b.Packets, "Initial packet")
 	}
-	e := x.event(c, m, event.KindMessage, "QUIC "+b.Kind.String())
+	e := x.event(c, m, event.KindMessage, topicOf("quic-", b.Kind.String()), "QUIC "+b.Kind.String())
+	e.Size = &event.Size{Bytes: b.Wire, Records: b.Packets, Reason: b.Reason}
 	e.Brief = fmt.Sprintf("%s, %d bytes, sealed", words.Plural(b.Packets, "packet"), b.Wire)
 	reason := sealedWords(b.Reason)
 	if b.Reason == capture.SealedBadTag {
@@ -228,7 +231,7 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 		e.Brief = fmt.Sprintf("%s, %d bytes, of %s", words.Plural(b.Packets, "packet"), b.Wire, quic.VersionName(b.Version))
 		id = "quic-other"
 	default:
-		e.Name = "QUIC"
+		rename(&e, "quic", "QUIC")
 		e.Brief = fmt.Sprintf("%d bytes that are no packet", b.Wire)
 		id = "quic-rest"
 	}

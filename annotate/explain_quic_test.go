@@ -205,7 +205,7 @@ func TestQUICStories(t *testing.T) {
 		fields := map[string]string{}
 		for _, e := range events {
 			for _, f := range e.Fields {
-				if e.Name == "ClientHello" {
+				if e.Topic == event.TopicClientHello {
 					fields[strings.TrimSpace(f.Name)] = f.Value
 				}
 			}

@@ -13,12 +13,12 @@ func (x *Explainer) startTLS(c *conn, m *capture.Message, b *capture.StartTLS) {
 	if c.main.Hello == nil {
 		c.startTLS = b
 	}
-	e := x.event(c, m, event.KindMessage, b.Protocol+" asks for TLS")
+	e := x.event(c, m, event.KindMessage, "starttls", b.Protocol+" asks for TLS")
 	a := x.startTLSArgs(b, x.args(c))
 	id := "starttls"
 	switch {
 	case b.Target != "":
-		e.Name = b.Protocol + " tunnel"
+		rename(&e, "starttls-tunnel", b.Protocol+" tunnel")
 		e.Brief = "to " + clip(b.Target)
 		id = "starttls-socks"
 	case b.Answer == "":

@@ -34,30 +34,6 @@ func stepIndex(s event.Step) int {
 	return 0
 }
 
-// isKEM tells whether a group has the server encapsulate a secret to the client
-// (RFC 10024 and the drafts before it).
-func isKEM(group uint16) bool {
-	switch group {
-	case 0x11eb, 0x11ec, 0x11ed, 0x0200, 0x0201, 0x0202, 0x6399, 0x639a:
-		return true
-	}
-	return false
-}
-
-// ciphertextLen is the part of the server's share that is the ML-KEM ciphertext
-// (FIPS 203: 768, 1088 and 1568 bytes), 0 if not known.
-func ciphertextLen(group uint16) int {
-	switch group {
-	case 0x0200:
-		return 768
-	case 0x11eb, 0x11ec, 0x0201, 0x6399, 0x639a:
-		return 1088
-	case 0x11ed, 0x0202:
-		return 1568
-	}
-	return 0
-}
-
 // flow finds the row of the truth table for a connection's first handshake.
 func (x *Explainer) flow(c *conn) flow {
 	f := x.named(c)
@@ -103,7 +79,7 @@ func (x *Explainer) named(c *conn) flow {
 		ks := h.ServerHello.KeyShare()
 		group := ""
 		if ks != nil {
-			f.kem = isKEM(ks.Group)
+			f.kem = handshake.KindOf(ks.Group) == handshake.GroupKEM
 			group = handshake.GroupName(ks.Group)
 		}
 		_, psk := h.ServerHello.SelectedPSK()
@@ -254,6 +230,24 @@ func (x *Explainer) args(c *conn) words.Args {
 	return c.values
 }
 
+// groupOf is the group of the key exchange, its kind, and where the server made it up
+// the bits of its modulus.
+func groupOf(h *Handshake) (name, kind string, size int) {
+	switch {
+	case h.ServerKey != nil && h.ServerKey.Group == 0 && len(h.ServerKey.P) > 0:
+		size = bits(h.ServerKey.P)
+		return words.OwnGroup(size), event.GroupFinite, size
+	case h.ServerKey != nil && h.ServerKey.Group != 0:
+		return handshake.GroupName(h.ServerKey.Group), groupKinds[handshake.KindOf(h.ServerKey.Group)], 0
+	case h.ServerHello == nil || h.ServerHello.KeyShare() == nil:
+		return "", "", 0
+	}
+	g := h.ServerHello.KeyShare().Group
+	return handshake.GroupName(g), groupKinds[handshake.KindOf(g)], 0
+}
+
+var groupKinds = [...]string{handshake.GroupCurve: event.GroupCurve, handshake.GroupFinite: event.GroupFinite, handshake.GroupKEM: event.GroupKEM}
+
 func (x *Explainer) valuesOf(c *conn) words.Args {
 	client, server := c.ends()
 	h := c.main
@@ -268,9 +262,8 @@ func (x *Explainer) valuesOf(c *conn) words.Args {
 		a["version"] = h.versionName()
 		a["suite"] = handshake.SuiteName(h.ServerHello.CipherSuite)
 		if ks := h.ServerHello.KeyShare(); ks != nil {
-			a["group"] = handshake.GroupName(ks.Group)
 			a["servershare"] = strconv.Itoa(len(ks.Exchange))
-			if n := ciphertextLen(ks.Group); n > 0 {
+			if n := handshake.CiphertextLen(ks.Group); n > 0 {
 				a["ciphertext"] = strconv.Itoa(n)
 			} else {
 				a["ciphertext"] = strconv.Itoa(len(ks.Exchange))
@@ -312,13 +305,8 @@ func (x *Explainer) valuesOf(c *conn) words.Args {
 	}
 	if h.ServerKey != nil {
 		a["servershare"] = strconv.Itoa(len(h.ServerKey.Public))
-		switch {
-		case h.ServerKey.Group != 0:
-			a["group"] = handshake.GroupName(h.ServerKey.Group)
-		case len(h.ServerKey.P) > 0:
-			a["group"] = fmt.Sprintf("%d-bit Diffie-Hellman", bits(h.ServerKey.P))
-		}
 	}
+	a["group"], _, _ = groupOf(h)
 	if h.ClientKey != nil {
 		if len(h.ClientKey.Public) > 0 {
 			a["clientshare"] = strconv.Itoa(len(h.ClientKey.Public))
@@ -1189,21 +1177,24 @@ func (x *Explainer) legFacts(c *conn) []event.Field {
 	if h.ServerHello == nil {
 		return nil
 	}
-	out = append(out, field("version", h.versionName()), field("suite", handshake.SuiteName(h.ServerHello.CipherSuite)))
+	add := func(id, name, value string) { out = append(out, event.Field{ID: id, Name: name, Value: value}) }
+	add("version", "version", h.versionName())
+	add("suite", "suite", handshake.SuiteName(h.ServerHello.CipherSuite))
 	a := x.args(c)
 	if a["group"] != "" {
-		out = append(out, field("group", a["group"]))
+		add("group", "group", a["group"])
 	}
 	if c.alpn != "" {
-		out = append(out, field("ALPN", clip(c.alpn)))
+		add("alpn", "ALPN", clip(c.alpn))
 	}
 	if l := h.Sides[1].Leaf; l != nil {
 		if l.Raw {
-			return append(out, field("raw public key", l.KeyWords()))
+			add("raw-public-key", "raw public key", l.KeyWords())
+			return out
 		}
-		out = append(out, field("certificate", fmt.Sprintf("for %s, from %s, %s", clip(l.For()), clip(l.Issuer()), l.KeyWords())))
+		add(event.FactCertificate, "certificate", fmt.Sprintf("for %s, from %s, %s", clip(l.For()), clip(l.Issuer()), l.KeyWords()))
 		if k := h.Sides[1].Checked; k != nil {
-			out = append(out, field("certificate checks", strings.TrimPrefix(k.Brief, "checks: ")))
+			add("certificate-checks", "certificate checks", strings.TrimPrefix(k.Brief, "checks: "))
 		}
 	}
 	if h.FirstHello != nil {
@@ -1211,7 +1202,7 @@ func (x *Explainer) legFacts(c *conn) []event.Field {
 	}
 	out = append(out, serverFingerprint(h.ServerHello))
 	if c.leg == capture.LegOrigin && c.verified != nil {
-		out = append(out, field("checked by the proxy", strings.TrimSpace(verifiedWords(c.verified)+", against "+rootsWords(c.verified.Addr))))
+		add("checked-by-proxy", "checked by the proxy", strings.TrimSpace(verifiedWords(c.verified)+", against "+rootsWords(c.verified.Addr)))
 	}
 	return out
 }

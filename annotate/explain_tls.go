@@ -33,7 +33,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 	msg := h.Record(b, side, m.Raw)
 	c.agreed(h, b, side)
 
-	e := x.event(c, m, event.KindMessage, handshake.TypeName(b.Type()))
+	e := x.event(c, m, event.KindMessage, messageTopics[b.Type()], handshake.TypeName(b.Type()))
 	x.layout(&e, c, h, m, b)
 	a := x.args(c)
 	switch b := b.(type) {
@@ -56,6 +56,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
 		if p := b.ALPN(); p != "" {
 			e.Brief = "ALPN " + clip(p)
+			e.TLS = &event.TLS{ALPN: []string{clip(p)}}
 		}
 		e.Says = append(e.Says, words.Say("encrypted-extensions", e.Evidence, a))
 		if b.HasEarlyData() {
@@ -73,7 +74,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 	case *handshake.Certificate:
 		x.certificate(c, h, &e, b, m, side, w)
 	case *handshake.CompressedCertificate:
-		e.Name = "CompressedCertificate"
+		rename(&e, "compressed-certificate", "CompressedCertificate")
 		e.Fields = append(e.Fields, field("compressed with", handshake.CertificateCompressionName(b.Algorithm)),
 			field("size", fmt.Sprintf("%d bytes, %d when undone", b.CompressedLength, b.UncompressedLength)))
 		if b.Certificate == nil {
@@ -196,13 +197,16 @@ func (x *Explainer) clientHello(c *conn, h *Handshake, e *event.Event, b *handsh
 	e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
 	e.Fields = append(e.Fields, c.fingerprints(b)...)
 
-	var brief []string
-	brief = append(brief, highest(b.Versions()))
+	e.TLS = &event.TLS{Version: highest(b.Versions()), SNI: clip(sni)}
+	brief := []string{e.TLS.Version}
 	if sni != "" {
 		brief = append(brief, "for "+clip(sni))
 	}
 	if p := b.ALPN(); len(p) > 0 {
 		brief = append(brief, "ALPN "+clip(strings.Join(p, " ")))
+		for _, p := range p[:min(len(p), maxExtensions)] {
+			e.TLS.ALPN = append(e.TLS.ALPN, clip(p))
+		}
 	}
 	e.Brief = strings.Join(brief, ", ")
 
@@ -347,11 +351,12 @@ func (x *Explainer) serverHello(c *conn, h *Handshake, e *event.Event, b *handsh
 	a := x.args(c)
 	if b.Retry {
 		h.Retry = b
-		e.Name = "HelloRetryRequest"
+		rename(e, "hello-retry-request", "HelloRetryRequest")
 		e.Fields = append(e.Fields, serverHelloFields(b)...)
 		e.Fields = append(e.Fields, serverFingerprint(b))
 		if g := b.SelectedGroup(); g != 0 {
 			e.Brief = "asks for " + handshake.GroupName(g)
+			e.TLS = &event.TLS{Group: handshake.GroupName(g)}
 			e.Says = append(e.Says, words.Say("hello-retry-group", e.Evidence, a.With("group", handshake.GroupName(g))))
 		} else {
 			e.Says = append(e.Says, words.Say("hello-retry-cookie", e.Evidence, a))
@@ -367,10 +372,15 @@ func (x *Explainer) serverHello(c *conn, h *Handshake, e *event.Event, b *handsh
 	version := b.Version()
 	e.Fields = append(e.Fields, serverHelloFields(b)...)
 	e.Fields = append(e.Fields, serverFingerprint(b))
-	e.Brief = handshake.VersionName(version) + ", " + handshake.SuiteName(b.CipherSuite)
+	e.TLS = &event.TLS{Version: handshake.VersionName(version), Suite: handshake.SuiteName(b.CipherSuite)}
+	e.Brief = e.TLS.Version + ", " + e.TLS.Suite
 	version = handshake.TLSVersion(version)
 	if ks := b.KeyShare(); ks != nil {
-		e.Brief += ", " + handshake.GroupName(ks.Group)
+		e.TLS.Group = handshake.GroupName(ks.Group)
+		e.Brief += ", " + e.TLS.Group
+	}
+	if p := b.ALPN(); p != "" {
+		e.TLS.ALPN = []string{clip(p)}
 	}
 	e.Says = append(e.Says, words.Say("server-hello", e.Evidence, a))
 	if ks := b.KeyShare(); ks != nil {
@@ -504,6 +514,7 @@ func (x *Explainer) certificate(c *conn, h *Handshake, e *event.Event, b *handsh
 	now := at(m.Time)
 	for i, cert := range chain {
 		e.Fields = append(e.Fields, cert.fields(i)...)
+		e.Certificates = append(e.Certificates, cert.facts())
 	}
 	for i, entry := range b.Entries {
 		if i >= len(chain) {
@@ -579,9 +590,11 @@ func (x *Explainer) tellServerKeyExchange(c *conn, h *Handshake, e *event.Event,
 	a := x.args(c)
 	switch {
 	case b.Group != 0:
-		e.Brief = fmt.Sprintf("%s, %d bytes", handshake.GroupName(b.Group), len(b.Public))
-		e.Fields = append(e.Fields, field("group", handshake.GroupName(b.Group)))
+		e.TLS = &event.TLS{Group: handshake.GroupName(b.Group)}
+		e.Brief = fmt.Sprintf("%s, %d bytes", e.TLS.Group, len(b.Public))
+		e.Fields = append(e.Fields, field("group", e.TLS.Group))
 	case len(b.P) > 0:
+		e.TLS = &event.TLS{Bits: bits(b.P)}
 		e.Brief = fmt.Sprintf("%d-bit Diffie-Hellman, %d bytes", bits(b.P), len(b.Public))
 		e.Fields = append(e.Fields, event.Field{Name: "p", Value: hexLen(b.P), Note: fmt.Sprintf("the modulus, %d bits", bits(b.P))}, event.Field{Name: "g", Value: hexLen(b.G), Note: "the generator"})
 		if bits(b.P) < 2048 {
@@ -600,7 +613,11 @@ func (x *Explainer) tellServerKeyExchange(c *conn, h *Handshake, e *event.Event,
 		return
 	}
 	if b.SignatureScheme != 0 {
-		e.Fields = append(e.Fields, field("signature algorithm", handshake.SchemeName(b.SignatureScheme)))
+		if e.TLS == nil {
+			e.TLS = new(event.TLS)
+		}
+		e.TLS.Scheme = handshake.SchemeName(b.SignatureScheme)
+		e.Fields = append(e.Fields, field("signature algorithm", e.TLS.Scheme))
 	}
 	e.Fields = append(e.Fields, field("signature", hexLen(b.Signature)))
 	p := x.serverKeyExchange(h, b)
@@ -638,6 +655,7 @@ func (x *Explainer) tellCertificateVerify(c *conn, h *Handshake, e *event.Event,
 	}
 	if b.SignatureScheme != 0 {
 		e.Brief = handshake.SchemeName(b.SignatureScheme)
+		e.TLS = &event.TLS{Scheme: e.Brief}
 		e.Fields = append(e.Fields, field("signature algorithm", e.Brief))
 	}
 	e.Fields = append(e.Fields, field("signature", hexLen(b.Signature)))
@@ -798,7 +816,7 @@ func (x *Explainer) retry(c *conn, h *Handshake, e *event.Event) {
 		h.Sides[side].FinishedTried = true
 		h.Prove(p)
 		if e == nil {
-			ev := x.event(c, nil, event.KindStep, "proof of Finished")
+			ev := x.event(c, nil, event.KindStep, "proof-of-finished", "")
 			ev.Proofs = []event.Proof{p}
 			x.emit(c, ev)
 			continue
@@ -823,6 +841,7 @@ func (x *Explainer) newSessionTicket(c *conn, h *Handshake, e *event.Event, a wo
 		e.Fields = append(e.Fields, field("nonce", hexLen(b.Nonce)))
 	}
 	e.Brief = fmt.Sprintf("%d bytes, for %s", len(b.Ticket), seconds(b.Lifetime))
+	e.Ticket = &event.Ticket{Length: len(b.Ticket), Lifetime: b.Lifetime}
 	e.Fields = append(e.Fields, field("ticket", hexLen(b.Ticket)), field("lifetime", seconds(b.Lifetime)))
 	if h.Is13() {
 		if x.Secrets && len(h.Nonces) < MaxNonces {
@@ -885,7 +904,7 @@ func (x *Explainer) changeCipherSpec(c *conn, m *capture.Message, b *capture.Cha
 	h := c.h
 	side := int(m.Side)
 	c.tls = true
-	e := x.event(c, m, event.KindMessage, "ChangeCipherSpec")
+	e := x.event(c, m, event.KindMessage, "change-cipher-spec", "ChangeCipherSpec")
 	if h.ServerHello == nil && !b.Dummy {
 		// The server's hello is not in the capture, so nobody knows.
 		e.Brief = "of which version is not known"
@@ -940,8 +959,9 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 		c.spoke = 1 + side
 	}
 	c.dataAt[side] = Place{m.First, m.Last}
-	e := x.event(c, m, event.KindMessage, "application data")
+	e := x.event(c, m, event.KindMessage, "application-data", "")
 	e.Brief = fmt.Sprintf("%s in a record of %d", words.Plural(b.Len, "byte"), b.Wire)
+	e.Size = &event.Size{Bytes: int64(b.Len), Wire: int64(b.Wire), Records: 1}
 	a := x.args(c).With("wire", strconv.Itoa(b.Wire), "len", strconv.Itoa(b.Len))
 	null := x.null(c)
 	if m.Opened {
@@ -983,8 +1003,9 @@ func (x *Explainer) earlyData(c *conn, m *capture.Message, b *capture.AppData) {
 	}
 	c.early, c.earlyOpen = true, true
 	c.main.At[AtEarly] = Place{m.First, m.Last}
-	e := x.event(c, m, event.KindMessage, "early data")
+	e := x.event(c, m, event.KindMessage, "early-data", "")
 	e.Brief = fmt.Sprintf("%s, before the server has spoken", words.Plural(b.Len, "byte"))
+	e.Size = &event.Size{Bytes: int64(b.Len), Wire: int64(b.Wire), Records: 1}
 	p := words.NewProof(words.ProofEarlyFirst, event.Proven, "", field("opened with", m.By))
 	c.main.Prove(p)
 	e.Proofs = append(e.Proofs, p)
@@ -1001,7 +1022,7 @@ func (x *Explainer) null(c *conn) bool {
 func (x *Explainer) heartbeat(c *conn, m *capture.Message, b *capture.Heartbeat) {
 	c.tls = true
 	c.heartbeat[m.Side&1] = true
-	e := x.event(c, m, event.KindMessage, "Heartbeat")
+	e := x.event(c, m, event.KindMessage, "heartbeat", "Heartbeat")
 	e.Brief = fmt.Sprintf("claims %d bytes, has %d", b.Length, b.Have)
 	a := x.args(c).With("claimed", strconv.Itoa(b.Length), "have", strconv.Itoa(b.Have), "sender", c.side(int(m.Side)))
 	id := "heartbeat"
@@ -1031,13 +1052,15 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		}
 		x.darkTickets(c)
 	}
-	e := x.event(c, m, event.KindMessage, "sealed records")
+	e := x.event(c, m, event.KindMessage, event.TopicSealed, "")
+	e.Size = &event.Size{Bytes: b.Wire, Records: b.Records, Reason: b.Reason}
 	if b.Records == 1 {
-		e.Name = "sealed record"
+		rename(&e, "sealed-record", "")
 	}
 	count := words.Plural(b.Records, "record")
 	if b.Records == 0 { // the rest of it was not found
-		e.Name, count = "sealed record", "part of a record"
+		rename(&e, "sealed-record", "")
+		count = "part of a record"
 	}
 	e.Brief = fmt.Sprintf("%s, %d bytes", count, b.Wire)
 	a := x.args(c).With("sender", c.side(side), "count", count, "bytes", strconv.FormatInt(b.Wire, 10), "reason", reason)
@@ -1184,7 +1207,7 @@ func sealedWords(reason string) string {
 func (x *Explainer) malformed(c *conn, m *capture.Message, b *capture.Malformed) {
 	c.h.Incomplete("a message before it is malformed")
 	c.unread[m.Side&1] = true
-	e := x.event(c, m, event.KindMessage, "malformed "+b.Where)
+	e := x.event(c, m, event.KindMessage, "malformed", "malformed "+b.Where)
 	e.Brief = clip(b.Err)
 	e.Says = append(e.Says, words.Say("malformed", e.Evidence, x.args(c).With("sender", c.side(int(m.Side)), "where", b.Where, "reason", clip(b.Err))))
 	x.emit(c, e)
@@ -1209,8 +1232,9 @@ func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
 	if c.data[side] > 0 && c.webGap == webWhole {
 		c.webGap = webBroken
 	}
-	e := x.event(c, m, event.KindMessage, "missing bytes")
+	e := x.event(c, m, event.KindMessage, "missing-bytes", "")
 	e.Evidence = event.None
+	e.Size = &event.Size{Bytes: b.Len}
 	e.Brief = fmt.Sprintf("%d bytes are %s", b.Len, where)
 	if b.Len == 1 {
 		e.Brief = "1 byte is " + where
@@ -1227,7 +1251,8 @@ func (x *Explainer) opaque(c *conn, m *capture.Message, b *capture.Opaque) {
 		c.cut += b.Len
 	}
 	c.unread[m.Side&1] = true
-	e := x.event(c, m, event.KindMessage, "bytes not read")
+	e := x.event(c, m, event.KindMessage, "bytes-not-read", "")
+	e.Size = &event.Size{Bytes: b.Len, Reason: b.Why}
 	e.Brief = words.Plural(int(b.Len), "byte") + ": " + opaqueWords(b.Why)
 	if len(b.Preview) > 0 {
 		e.Fields = append(e.Fields, field("beginning", x.previewBytes(b.Preview)))

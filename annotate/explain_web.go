@@ -32,7 +32,7 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 	case *web.Body:
 		e = x.webBody(c, m, b)
 	case *web.Frame:
-		e = x.event(c, m, event.KindMessage, "HTTP/2 "+clip(b.Type))
+		e = x.event(c, m, event.KindMessage, topicOf("http2-", clip(b.Type)), "HTTP/2 "+clip(b.Type))
 		for _, f := range b.Detail {
 			e.Fields = append(e.Fields, x.headerField(f.Name, f.Value))
 		}
@@ -40,7 +40,7 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 	case *web.WebSocket:
 		e = x.webSocket(c, m, b)
 	case *web.Switched:
-		e = x.event(c, m, event.KindMessage, "protocol switched")
+		e = x.event(c, m, event.KindMessage, "protocol-switched", "")
 		protocol := clip(x.text(b.Protocol))
 		e.Brief = "to " + protocol
 		id := "switched"
@@ -52,7 +52,8 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 		}
 		e.Says = append(e.Says, words.Say(id, e.Evidence, c.names().With("protocol", protocol)))
 	case *web.Unparsed:
-		e = x.event(c, m, event.KindMessage, "data that is not HTTP")
+		e = x.event(c, m, event.KindMessage, "not-http", "")
+		e.Size = &event.Size{Bytes: b.Len, Reason: clip(b.Why)}
 		e.Brief = words.Plural(int(b.Len), "byte")
 		if b.Why != "not-http" {
 			e.Brief += ": " + clip(b.Why)
@@ -70,11 +71,12 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 }
 
 func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
-	name := "HTTP response"
+	topic := event.TopicResponse
 	if b.Request {
-		name = "HTTP request"
+		topic = event.TopicRequest
 	}
-	e := x.event(c, m, event.KindMessage, name)
+	e := x.event(c, m, event.KindMessage, topic, "")
+	e.HTTP = &event.HTTP{Exchange: b.Stream, Scheme: "https", Headers: len(b.Fields), Bodiless: b.EndsHere, Protocol: b.Protocol}
 	plain := c.noTLS == "plain"
 	var a words.Args
 	if !m.Inner || plain || !c.httpHead || !c.responded {
@@ -82,21 +84,24 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 	}
 	if b.Request {
 		target := clip(x.target(b.Target))
-		method := clip(x.text(b.Method))
-		e.Brief = strings.TrimSpace(method + " " + target)
-		e.Fields = append(e.Fields, field("method", method), field("target", clipLong(x.target(b.Target))), field("protocol", b.Protocol))
+		e.HTTP.Method, e.HTTP.Target = clip(x.text(b.Method)), clipLong(x.target(b.Target))
+		e.Brief = strings.TrimSpace(e.HTTP.Method + " " + target)
+		e.Fields = append(e.Fields, field("method", e.HTTP.Method), field("target", e.HTTP.Target), field("protocol", b.Protocol))
 		if b.Connect != "" {
-			e.Brief += ", :protocol " + clip(x.text(b.Connect))
-			e.Fields = append(e.Fields, event.Field{Name: ":protocol", Value: clip(x.text(b.Connect)), Note: "what the stream is to carry (RFC 8441 4)"})
+			e.HTTP.Connect = clip(x.text(b.Connect))
+			e.Brief += ", :protocol " + e.HTTP.Connect
+			e.Fields = append(e.Fields, event.Field{Name: ":protocol", Value: e.HTTP.Connect, Note: "what the stream is to carry (RFC 8441 4)"})
 		}
 		if b.Authority != "" {
-			e.Fields = append(e.Fields, event.Field{Name: "authority", Value: clip(x.header("host", b.Authority)), Note: "the host that is meant"})
+			e.HTTP.Authority = clip(x.header("host", b.Authority))
+			e.Fields = append(e.Fields, event.Field{Name: "authority", Value: e.HTTP.Authority, Note: "the host that is meant"})
 		}
 	} else {
-		e.Brief = strings.TrimSpace(fmt.Sprintf("%d %s", b.Status, clip(x.text(b.Reason))))
+		e.HTTP.Status, e.HTTP.Reason = b.Status, clip(x.text(b.Reason))
 		if b.Reason == "" {
-			e.Brief = strings.TrimSpace(fmt.Sprintf("%d %s", b.Status, statusWords(b.Status)))
+			e.HTTP.Reason = statusWords(b.Status)
 		}
+		e.Brief = strings.TrimSpace(fmt.Sprintf("%d %s", b.Status, e.HTTP.Reason))
 		e.Fields = append(e.Fields, field("status", strconv.Itoa(b.Status)), field("protocol", b.Protocol))
 	}
 	if b.Protocol == "HTTP/2" {
@@ -110,7 +115,6 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 	if !b.Request {
 		e.Brief += x.grpcStatus(b.Fields)
 	}
-	e.HTTP = &event.HTTP{Exchange: b.Stream, Scheme: "https", Headers: len(b.Fields), Bodiless: b.EndsHere}
 	if plain || !m.Inner {
 		e.HTTP.Scheme = "http"
 	}
@@ -327,13 +331,13 @@ func statusWords(status int) string {
 }
 
 func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) event.Event {
-	name := "response body"
+	topic := event.TopicResponseBody
 	if b.Request {
-		name = "request body"
+		topic = event.TopicRequestBody
 	}
-	e := x.event(c, m, event.KindMessage, name)
+	e := x.event(c, m, event.KindMessage, topic, "")
 	coding, kind := clip(x.text(b.Coding)), clip(x.header("content-type", b.Type))
-	e.HTTP = &event.HTTP{Exchange: b.Stream, Length: b.Len, Coding: coding, Type: kind, Whole: b.Complete}
+	e.HTTP = &event.HTTP{Exchange: b.Stream, Length: b.Len, Coding: coding, Type: kind, Whole: b.Complete, Protocol: b.Protocol}
 	parts := []string{words.Plural(int(b.Len), "byte")}
 	if b.Type != "" {
 		parts = append(parts, kind)
@@ -366,7 +370,7 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) event.Even
 		if ok {
 			e.Fields = append(e.Fields, field("begins", begins))
 		}
-		e.HTTP.Text = ok && isText(b.Preview)
+		e.HTTP.Begins, e.HTTP.Text = begins, ok && isText(b.Preview)
 	} else if b.PreviewErr != "" {
 		e.Fields = append(e.Fields, field("no preview", clip(b.PreviewErr)))
 	}
@@ -427,7 +431,8 @@ func (x *Explainer) webSocket(c *conn, m *capture.Message, b *web.WebSocket) eve
 	if kind == "" {
 		kind = fmt.Sprintf("opcode %d", b.Opcode)
 	}
-	e := x.event(c, m, event.KindMessage, "WebSocket "+kind)
+	e := x.event(c, m, event.KindMessage, topicOf("websocket-", kind), "WebSocket "+kind)
+	e.Size = &event.Size{Bytes: int64(b.Len)}
 	e.Brief = words.Plural(int(b.Len), "byte")
 	if b.Code != 0 {
 		e.Brief += fmt.Sprintf(", code %d", b.Code)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"explainer/annotate/event"
 	"explainer/annotate/words"
@@ -170,7 +171,7 @@ func (x *Explainer) quotable(f *capture.Fact) *capture.Fact {
 
 // factEvent makes the event of a fact.
 func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (event.Event, bool) {
-	e := event.Event{Kind: event.KindFact, Evidence: event.None, Time: at(m.Time).Format(timeFormat)}
+	e := event.Event{Kind: event.KindFact, Evidence: event.None, Time: at(m.Time).Format(time.RFC3339Nano), Fact: factOf(f)}
 	a := words.Args{
 		"host": or(clip(f.Host), "the host"), "addr": or(clip(f.Addr), "no address"), "detail": or(clip(f.Detail), "no reason given"), "outcome": f.Outcome,
 		"client": "the client", "server": "the server",
@@ -178,10 +179,10 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 	if c != nil {
 		a = x.args(c).With("host", a["host"], "addr", a["addr"], "detail", a["detail"], "outcome", a["outcome"])
 	}
-	tell := func(name, id string) {
-		e.Name = name
+	tell := func(topic event.Topic, id string) {
+		rename(&e, topic, "")
 		e.Says = []event.Sentence{words.Say(id, event.None, a)}
-		e.Brief = e.Says[0].Text
+		e.Brief, e.BriefID = e.Says[0].Text, id
 	}
 	switch f.Kind {
 	case capture.FactRecording:
@@ -199,7 +200,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		case "damaged":
 			id = "fact-left-out-damaged"
 		}
-		tell("left out", id)
+		tell(event.TopicLeftOut, id)
 	case capture.FactSession:
 		if f.Peer == 0 {
 			tell("session", "fact-session-alone")
@@ -209,7 +210,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		}
 	case capture.FactPlainHTTP:
 		a = a.With("peer", fmt.Sprint(f.Peer), "conn", fmt.Sprint(f.Conn))
-		tell("plain HTTP", "fact-plain-http")
+		tell("plain-http", "fact-plain-http")
 	case capture.FactPassThrough:
 		if f.Outcome == "observed" {
 			tell("observed", "fact-observed")
@@ -228,18 +229,18 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		case "hello-dot":
 			id = "fact-opaque-hello-dot"
 		}
-		tell("not decrypted", id)
+		tell("not-decrypted", id)
 	case capture.FactDialFailed:
 		id := "fact-dial-other"
 		switch f.Outcome {
 		case "refused", "timeout", "unreachable", "loop", "canceled", "near-name":
 			id = "fact-dial-" + f.Outcome
 		}
-		tell("origin not reached", id)
+		tell("origin-not-reached", id)
 	case capture.FactLookupFailed:
 		name, _, _ := splitHostPort(f.Host)
 		a = a.With("host", or(clip(name), a["host"]))
-		tell("name not found", "fact-lookup-failed")
+		tell("name-not-found", "fact-lookup-failed")
 	case capture.FactTLSFailed:
 		id := "fact-tls-failed"
 		switch f.Outcome {
@@ -256,7 +257,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		case "judged":
 			id = "fact-tls-judged"
 		}
-		tell("origin's handshake failed", id)
+		tell("origin-handshake-failed", id)
 	case capture.FactReplayed:
 		a = a.With("lacking", or(foundWords(f), "something"), "foreign", clip(f.Addr))
 		id := "fact-replayed-failed"
@@ -270,7 +271,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		case f.Outcome == "closed":
 			id = "fact-replayed-closed"
 		}
-		tell("the client's hello replayed", id)
+		tell("hello-replayed", id)
 		if f.Done == "tunnelled" {
 			e.Says = append(e.Says, words.Say("fact-replayed-tunnelled", event.None, a))
 		}
@@ -283,18 +284,18 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		a = a.With("roots", rootsWords(f.Addr), "finding", findingWords(f))
 		switch which := unmirrored(f); {
 		case f.Outcome == "ok" && f.Done == "not-asked":
-			tell("origin verified", "fact-origin-unasked")
+			tell("origin-verified", "fact-origin-unasked")
 		case f.Outcome == "ok":
-			tell("origin verified", "fact-origin-ok")
+			tell("origin-verified", "fact-origin-ok")
 		case f.Done == "mirrored":
-			tell("origin not verified", "fact-origin-mirrored")
+			tell("origin-not-verified", "fact-origin-mirrored")
 		case f.Done == "blocked" && which != "":
 			a["which"] = which
-			tell("origin not verified", "fact-origin-blocked-unmirrored")
+			tell("origin-not-verified", "fact-origin-blocked-unmirrored")
 		case f.Done == "blocked":
-			tell("origin not verified", "fact-origin-blocked")
+			tell("origin-not-verified", "fact-origin-blocked")
 		default:
-			tell("origin not verified", "fact-origin-bad")
+			tell("origin-not-verified", "fact-origin-bad")
 		}
 		for _, id := range f.Found {
 			e.Fields = append(e.Fields, field("found", clip(id)))
@@ -307,15 +308,15 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 			e.Fields = append(e.Fields, field("done", clip(f.Done)))
 		}
 	case capture.FactWentOn:
-		tell("the client went on", "fact-went-on")
+		tell("client-went-on", "fact-went-on")
 	case capture.FactName:
 		if f.Host == "" {
-			tell("no name", "fact-name-none")
+			tell("no-name", "fact-name-none")
 		} else {
-			tell("two names", "fact-name")
+			tell("two-names", "fact-name")
 		}
 	case capture.FactLeaf:
-		e.Name = "certificate made"
+		rename(&e, "certificate-made", "")
 		a = a.With("names", or(clip(strings.ReplaceAll(f.Host, ",", ", ")), "no name"))
 		id := "fact-leaf"
 		e.Brief = "the proxy made a certificate for " + a["names"]
@@ -359,10 +360,10 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 			id = "fact-own-" + f.Outcome
 		}
 		a = a.With("detail", or(clip(closedWords(f.Detail)), a["detail"]))
-		tell("the proxy answers itself", id)
+		tell("own-answer", id)
 	case capture.FactRefused:
 		a = a.With("reason", refusedWords(f))
-		tell("handshake stopped", "fact-refused")
+		tell("handshake-stopped", "fact-refused")
 	case capture.FactCase:
 		caseEvent(&e, f, a)
 	case capture.FactRoot:
@@ -388,7 +389,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		if id == "fact-closed-other" {
 			a = a.With("detail", or(clip(closedWords(or(f.Detail, f.Outcome))), a["detail"]))
 		}
-		tell("who closed", id)
+		tell("who-closed", id)
 	default:
 		a = a.With("kind", clip(string(f.Kind)))
 		tell("note", "fact-unknown")
@@ -398,7 +399,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 
 // emEvent tells the recorded block of step 5, with the proofs that it makes possible.
 func (x *Explainer) emEvent(c *conn, f *capture.Fact, e *event.Event, a words.Args) {
-	e.Name = "block opened"
+	rename(e, "block-opened", "")
 	e.Brief = fmt.Sprintf("the proxy opened step 5 with its private key: %d bytes", len(f.Data))
 	e.Evidence = event.None
 	id := "fact-em"
@@ -433,7 +434,14 @@ func (x *Explainer) checkMinted(c *conn, h *Handshake, e *event.Event) {
 	}
 }
 
-const timeFormat = "2006-01-02T15:04:05.999999999Z07:00"
+// factOf is what the recording holds of a fact, without the words of others and the keys.
+func factOf(f *capture.Fact) *event.Fact {
+	out := &event.Fact{Kind: clip(string(f.Kind)), Peer: f.Peer, Host: clip(f.Host), Addr: clip(f.Addr), Outcome: clip(f.Outcome), Done: clip(f.Done)}
+	for _, id := range f.Found[:min(len(f.Found), 60)] {
+		out.Found = append(out.Found, clip(id))
+	}
+	return out
+}
 
 // rootsWords names the list of authorities that the proxy checked against.
 func rootsWords(addr string) string {

@@ -284,7 +284,7 @@ func (x *Explainer) lineage(c *conn, h *Handshake) {
 	}
 	c.kinTold = true
 	a := x.args(c)
-	e := x.event(c, nil, event.KindStep, "resumption")
+	e := x.event(c, nil, event.KindStep, "resumption", "")
 	e.Evidence = event.Inferred
 	e.Brief = "of " + a["earlier"]
 	e.Says = []event.Sentence{words.Say(l.sentence(), event.Inferred, a)}
@@ -498,7 +498,7 @@ func (x *Explainer) genealogy() (e event.Event, ok bool) {
 		k.Depth = top[1]
 		if p, known := place[k.Parent]; k.Parent != 0 && known {
 			if d := time.Duration(k.at - x.kinship[p].at); d >= 0 {
-				k.Later = words.Ago(d)
+				k.Later, k.After = words.Ago(d), d.Milliseconds()
 			}
 		}
 		lines = append(lines, k.Kin)
@@ -510,12 +510,13 @@ func (x *Explainer) genealogy() (e event.Event, ok bool) {
 			resumed++
 		}
 	}
-	e = event.Event{Kind: event.KindGenealogy, Name: "genealogy", Genealogy: lines}
+	e = event.Event{Kind: event.KindGenealogy, Genealogy: lines}
+	rename(&e, "genealogy", "")
 	a := words.Args{"count": words.Plural(resumed+x.kinMore, "connection"), "more": words.Plural(x.kinMore, "connection")}
 	e.Says = []event.Sentence{words.Say("genealogy", event.None, a)}
 	if x.kinMore > 0 {
 		e.Says = append(e.Says, words.Say("genealogy-more", event.None, a))
 	}
-	e.Brief = e.Says[0].Text
+	e.Brief, e.BriefID = e.Says[0].Text, e.Says[0].ID
 	return e, true
 }

@@ -47,7 +47,7 @@ func TestOneJudge(t *testing.T) {
 			var failed, told []string // reasons, and their sentences
 			var line string
 			for _, e := range es {
-				if e.Name != "Certificate" {
+				if e.Topic != event.TopicCertificate {
 					continue
 				}
 				line = e.Brief

@@ -94,7 +94,7 @@ func checkOverview(t *testing.T, name string, es []event.Event) {
 			begun[e.Conn] = true
 		case e.Kind == event.KindEnd:
 			ended[e.Conn]++
-		case e.Name == "HTTP request" && e.Leg != "origin" && !strings.HasPrefix(e.Brief, "CONNECT "):
+		case e.Topic == event.TopicRequest && e.Leg != "origin" && e.HTTP.Method != "CONNECT":
 			requests++
 		}
 		for _, p := range e.Proofs {
@@ -273,7 +273,7 @@ func checkHAR(t *testing.T, name string, es []event.Event) map[string]any {
 	array(log["pages"], "pages")
 	requests := 0
 	for _, e := range es {
-		if e.Name == "HTTP request" && e.HTTP != nil && e.Leg != "origin" && !(e.HTTP.Scheme == "http" && strings.HasPrefix(e.Brief, "CONNECT ")) {
+		if e.Topic == event.TopicRequest && e.Leg != "origin" && !(e.HTTP.Scheme == "http" && e.HTTP.Method == "CONNECT") {
 			requests++
 		}
 	}

@@ -46,7 +46,7 @@ func caseEvent(e *event.Event, f *capture.Fact, a words.Args) {
 	s := shownBy(f)
 	a = a.With()
 	s.words(a)
-	e.Name = "case"
+	rename(e, event.TopicCase, "")
 	id := "fact-case"
 	switch {
 	case s.fault == nil:
@@ -57,7 +57,7 @@ func caseEvent(e *event.Event, f *capture.Fact, a words.Args) {
 		a["step"] = s.fault.Step
 	}
 	e.Says = []event.Sentence{words.Say(id, event.None, a)}
-	e.Brief = e.Says[0].Text
+	e.Brief, e.BriefID = e.Says[0].Text, e.Says[0].ID
 	e.Fields = []event.Field{{Name: "case", Value: s.id}, {Name: "certificate about", Value: clip(f.Host), Note: "the name or address that the client asked for"}}
 	if s.fault != nil {
 		e.Fields = append(e.Fields, event.Field{Name: "severity", Value: string(s.fault.Severity), Note: severityWords[s.fault.Severity]}, field("what is wrong", s.fault.Wrong),

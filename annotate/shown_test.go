@@ -87,7 +87,7 @@ func TestShownFacts(t *testing.T) {
 			&capture.Open{Conn: 1, Leg: capture.LegBrowser, Time: start.UnixNano(), Packet: 1, SYN: true},
 			&capture.Fact{Conn: 1, Time: start.UnixNano(), Kind: capture.FactCase, Outcome: id, Host: "www.bank.test", Addr: "TLS 1.2", Detail: "7"},
 		}))
-		i := slices.IndexFunc(es, func(e event.Event) bool { return e.Name == "case" })
+		i := slices.IndexFunc(es, func(e event.Event) bool { return e.Topic == event.TopicCase })
 		if i < 0 {
 			t.Fatalf("%s: the case is not told", id)
 		}

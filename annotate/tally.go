@@ -67,13 +67,13 @@ func (x *Explainer) balance(c *conn, last bool) {
 		return
 	}
 	c.tally.told = true
-	e := x.event(c, nil, event.KindEnd, "connection over")
+	e := x.event(c, nil, event.KindEnd, "connection-over", "")
 	switch {
 	case over:
 	case c.left != "":
-		e.Name = "no longer followed"
+		rename(&e, "not-followed", "")
 	default:
-		e.Name = "capture over"
+		rename(&e, "capture-over", "")
 	}
 	e.Tally = x.tallyOf(c)
 	x.emit(c, e)
@@ -89,7 +89,7 @@ func (x *Explainer) tallyOf(c *conn) *event.Tally {
 	}
 	if h.ServerHello != nil {
 		t.Version, t.Suite = h.versionName(), handshake.SuiteName(h.ServerHello.CipherSuite)
-		t.Group = x.args(c)["group"]
+		t.Group, t.GroupKind, t.GroupBits = groupOf(h)
 	}
 	if c.tally.agreed != 0 {
 		t.Agreed = at(c.tally.agreed).Format(time.RFC3339Nano)

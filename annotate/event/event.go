@@ -6,6 +6,8 @@
 // read back.
 package event
 
+import "maps"
+
 // SchemaVersion is the version of the JSON form of [Event], described in docs/json.md.
 const SchemaVersion = 1
 
@@ -93,8 +95,10 @@ type Event struct {
 	Noise   bool   `json:"noise,omitempty"`   // a browser's own chatter, not its user's traffic
 	Repeats int    `json:"repeats,omitempty"` // of TLS in a tunnel that the proxy passed on: the connection that has the same bytes between client and proxy
 
-	Name     string     `json:"name"`               // "ClientHello", "HTTP request", "step 4a", ...
+	Topic    Topic      `json:"topic"`              // what it is about: code asks this
+	Name     string     `json:"name"`               // the same for people: "ClientHello", "HTTP request", "step 4a", ...
 	Brief    string     `json:"brief,omitempty"`    // the one-line detail beside the name
+	BriefID  string     `json:"brief_id,omitempty"` // where Brief is a sentence of the catalogue: its ID
 	Evidence Evidence   `json:"evidence,omitempty"` // how the message itself was seen
 	Bytes    *Span      `json:"bytes,omitempty"`    // where in this side's stream
 	Packets  *Packets   `json:"packets,omitempty"`
@@ -108,10 +112,18 @@ type Event struct {
 	Layout   []Part     `json:"layout,omitempty"` // which bytes of Raw are which field
 	// Genealogy lists the connections that take up others, each below the one that
 	// it takes up.
-	Genealogy []Kin     `json:"genealogy,omitempty"`
-	HTTP      *HTTP     `json:"http,omitempty"`     // of a head or body of HTTP
-	Tally     *Tally    `json:"tally,omitempty"`    // of an end
-	Overview  *Overview `json:"overview,omitempty"` // of the file "overview", which is the last event
+	Genealogy []Kin   `json:"genealogy,omitempty"`
+	HTTP      *HTTP   `json:"http,omitempty"` // of a head or body of HTTP
+	Ends      *Ends   `json:"ends,omitempty"` // of a connection
+	TLS       *TLS    `json:"tls,omitempty"`  // of a message of the handshake
+	Alert     *Alert  `json:"alert,omitempty"`
+	Ticket    *Ticket `json:"ticket,omitempty"`
+	Size      *Size   `json:"size,omitempty"` // of data, of what stayed sealed, was not read or is missing
+	Fact      *Fact   `json:"fact,omitempty"` // of a fact
+	// Certificates are the chain of a Certificate message, the leaf first.
+	Certificates []Certificate `json:"certificates,omitempty"`
+	Tally        *Tally        `json:"tally,omitempty"`    // of an end
+	Overview     *Overview     `json:"overview,omitempty"` // of the file "overview", which is the last event
 }
 
 // Span is a half-open range of byte offsets in one side's TCP stream.
@@ -134,19 +146,10 @@ type StepMark struct {
 
 // Field is a decoded field of a message.
 type Field struct {
+	ID    string `json:"id,omitempty"` // permanent; of a fact of a Leg
 	Name  string `json:"name"`
 	Value string `json:"value"`
 	Note  string `json:"note,omitempty"` // what it means, if its name does not say
-}
-
-// FieldOf returns the value of the first field of that name, or "".
-func FieldOf(fields []Field, name string) string {
-	for _, f := range fields {
-		if f.Name == name {
-			return f.Value
-		}
-	}
-	return ""
 }
 
 // HTTP says what a head or body belongs to, so that the two halves of an exchange
@@ -160,8 +163,17 @@ type HTTP struct {
 	Length   int64  `json:"length,omitempty"`   // of a body: bytes as transferred
 	Coding   string `json:"coding,omitempty"`   // its content coding
 	Type     string `json:"type,omitempty"`     // its media type
-	Text     bool   `json:"text,omitempty"`     // the field "begins" is text, and not hexadecimal
+	Text     bool   `json:"text,omitempty"`     // Begins is text, and not hexadecimal
 	Whole    bool   `json:"whole,omitempty"`    // it came to its end
+
+	Protocol  string `json:"protocol,omitempty"`  // "HTTP/1.1", "HTTP/2", ...
+	Method    string `json:"method,omitempty"`    // of a request
+	Target    string `json:"target,omitempty"`    // as it stands on the wire, masked
+	Authority string `json:"authority,omitempty"` // the host that is meant: Host or :authority
+	Connect   string `json:"connect,omitempty"`   // :protocol, what the stream is to carry (RFC 8441 4)
+	Status    int    `json:"status,omitempty"`    // of a response
+	Reason    string `json:"reason,omitempty"`    // the words beside it, as sent; else those of RFC 9110
+	Begins    string `json:"begins,omitempty"`    // of a body: what may be shown of its beginning; where Text is false, in hexadecimal or masked
 }
 
 // Sentence is one sentence of the story.
@@ -171,6 +183,16 @@ type Sentence struct {
 	Text     string            `json:"text"`
 	Evidence Evidence          `json:"evidence,omitempty"`
 	Refs     []string          `json:"refs,omitempty"` // "RFC 5246 7.4.7.1", ...
+}
+
+// Same tells whether two sentences say the same.
+func (s Sentence) Same(other Sentence) bool {
+	return s.ID == other.ID && maps.Equal(s.Args, other.Args)
+}
+
+// BriefSays tells whether the event's line in brief is its first sentence.
+func (e *Event) BriefSays() bool {
+	return e.BriefID != "" && len(e.Says) > 0 && e.BriefID == e.Says[0].ID
 }
 
 // Proof is one claim checked by mathematics.
@@ -196,10 +218,19 @@ type Check struct {
 
 // Summary is the eight steps of a session.
 type Summary struct {
-	Flow   string `json:"flow"`             // one line: what kind of session this was
-	Legs   []Leg  `json:"legs"`             // browser leg first
-	Tunnel bool   `json:"tunnel,omitempty"` // both legs carry one TLS connection, which the proxy passed on
+	Flow   string `json:"flow"`              // one line: what kind of session this was
+	FlowID string `json:"flow_id,omitempty"` // how that names the kinds of its legs, one of the Flow… constants; absent where it does not
+	Legs   []Leg  `json:"legs"`              // browser leg first
+	Tunnel bool   `json:"tunnel,omitempty"`  // both legs carry one TLS connection, which the proxy passed on
 }
+
+// How the line about a session names what kinds its legs are.
+const (
+	FlowAlone  = "alone"  // there is but one
+	FlowAlike  = "alike"  // both are of one kind
+	FlowLegs   = "legs"   // leg by leg
+	FlowTunnel = "tunnel" // both carry the same
+)
 
 // Leg is one connection's part of a Summary.
 type Leg struct {

@@ -20,6 +20,8 @@ type Tally struct {
 	Version   string   `json:"version,omitempty"`
 	Suite     string   `json:"suite,omitempty"`
 	Group     string   `json:"group,omitempty"`
+	GroupKind string   `json:"group_kind,omitempty"` // one of the Group… constants
+	GroupBits int      `json:"group_bits,omitempty"` // of the modulus, where the server made up the group
 	ALPN      string   `json:"alpn,omitempty"`
 	Began     string   `json:"began"`              // RFC 3339, UTC
 	Agreed    string   `json:"agreed,omitempty"`   // when the handshake's last message was seen
@@ -37,6 +39,13 @@ type Tally struct {
 	Continued bool     `json:"continued,omitempty"` // it is in a part of the recording that is not read here
 	End       string   `json:"end"`                 // "closed", "reset", "refused", or "open" when the capture ends
 }
+
+// The kinds of groups of key exchanges.
+const (
+	GroupFinite = "dhe"   // Diffie-Hellman modulo a prime
+	GroupCurve  = "ecdhe" // on an elliptic curve
+	GroupKEM    = "kem"   // one side encapsulates a secret to the other (ML-KEM and before), alone or beside a curve
+)
 
 // What a connection speaks.
 const (

@@ -2,6 +2,7 @@
 package har
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -157,11 +158,10 @@ func (h *HAR) Event(e *event.Event) error {
 	c := h.conns[e.Conn]
 	if e.Kind == event.KindConnection {
 		c = &harConn{began: at, open: map[uint32]*harOpen{}}
-		// "from to to", and perhaps more behind a comma
-		_, to, _ := strings.Cut(e.Brief, " to ")
-		to, _, _ = strings.Cut(to, ",")
-		c.server, _, _ = net.SplitHostPort(to)
-		c.whole = len(e.Says) > 0 && e.Says[0].ID == "connection-opened"
+		if e.Ends != nil {
+			c.server, _, _ = net.SplitHostPort(e.Ends.Server)
+			c.whole = e.Ends.Transport == "tcp" && e.Ends.Begins == event.BeginsOpened
+		}
 		h.conns[e.Conn] = c
 	}
 	if c == nil {
@@ -184,13 +184,11 @@ func (h *HAR) Event(e *event.Event) error {
 		delete(h.conns, e.Conn)
 		delete(h.origins, e.Session)
 	case e.Kind != event.KindMessage:
-	case e.Name == "ClientHello" && !c.tls:
+	case e.Topic == event.TopicClientHello && !c.tls:
 		c.hello, c.tls = at, true
-	case e.Name == "ServerHello":
-		version, suite, _ := strings.Cut(e.Brief, ", ")
-		suite, _, _ = strings.Cut(suite, ", ")
-		c.secure = &harSecurity{version, suite}
-	case e.Name == "Finished" && !c.first:
+	case e.Topic == event.TopicServerHello && e.TLS != nil:
+		c.secure = &harSecurity{e.TLS.Version, e.TLS.Suite}
+	case e.Topic == event.TopicFinished && !c.first:
 		c.agreed = at
 	case e.HTTP != nil:
 		return h.web(e, c, at)
@@ -202,20 +200,19 @@ func (h *HAR) Event(e *event.Event) error {
 func (h *HAR) web(e *event.Event, c *harConn, at time.Time) error {
 	n := e.HTTP.Exchange
 	x := c.open[n]
-	head := e.Fields[:max(0, len(e.Fields)-e.HTTP.Headers)]
-	switch e.Name {
-	case "HTTP request":
+	switch e.Topic {
+	case event.TopicRequest:
 		if x != nil {
 			// The same number once more, as behind a CONNECT through a proxy.
 			if err := h.done(e, c, n); err != nil {
 				return err
 			}
 		}
-		if event.FieldOf(head, "method") == "CONNECT" && e.HTTP.Scheme == "http" {
+		if e.HTTP.Method == "CONNECT" && e.HTTP.Scheme == "http" {
 			return nil // it asks the proxy for a way, and no server for anything
 		}
 		x = &harOpen{session: e.Session, asked: at, sent: at}
-		x.entry = harEntry{Request: h.request(e, c, head), Connection: strconv.Itoa(e.Conn), ServerIPAddress: c.server, Exchange: n}
+		x.entry = harEntry{Request: h.request(e, c), Connection: strconv.Itoa(e.Conn), ServerIPAddress: c.server, Exchange: n}
 		if e.HTTP.Scheme == "https" {
 			x.entry.Security = c.secure
 		}
@@ -224,7 +221,7 @@ func (h *HAR) web(e *event.Event, c *harConn, at time.Time) error {
 		}
 		x.entry.Response = harResponse{Cookies: []harCookie{}, Headers: []harPair{}, Content: harContent{MimeType: "x-unknown"}, HeadersSize: -1, BodySize: -1, Error: "no response is in the capture"}
 		c.open[n] = x
-	case "request body":
+	case event.TopicRequestBody:
 		if x == nil {
 			return nil
 		}
@@ -232,15 +229,15 @@ func (h *HAR) web(e *event.Event, c *harConn, at time.Time) error {
 		x.entry.Request.BodySize = e.HTTP.Length
 		x.entry.Request.PostData = &harPostData{MimeType: e.HTTP.Type, Params: []harPair{}}
 		if e.HTTP.Text {
-			x.entry.Request.PostData.Text = event.FieldOf(e.Fields, "begins")
+			x.entry.Request.PostData.Text = e.HTTP.Begins
 			if e.HTTP.Length > maxPreview || e.HTTP.Coding != "" {
 				x.entry.Request.PostData.Comment = "the beginning"
 			}
 		} else if e.HTTP.Length > 0 {
 			x.entry.Request.PostData.Comment = "masked, not text, or not read"
 		}
-	case "HTTP response":
-		status, _ := strconv.Atoi(event.FieldOf(head, "status"))
+	case event.TopicResponse:
+		status := e.HTTP.Status
 		if x == nil {
 			if status != 200 || e.HTTP.Scheme != "http" || c.tls {
 				h.unasked++
@@ -251,12 +248,12 @@ func (h *HAR) web(e *event.Event, c *harConn, at time.Time) error {
 			return nil // the answer proper is yet to come
 		}
 		x.answered = at
-		x.entry.Response = h.response(e, head, status)
+		x.entry.Response = h.response(e)
 		if e.HTTP.Bodiless || status == 101 {
 			x.seen(e, at)
 			return h.done(e, c, n)
 		}
-	case "response body":
+	case event.TopicResponseBody:
 		if x == nil || x.answered.IsZero() {
 			return nil
 		}
@@ -269,7 +266,7 @@ func (h *HAR) web(e *event.Event, c *harConn, at time.Time) error {
 			r.Content.Comment = "its size without the content coding (" + e.HTTP.Coding + ") is not known"
 		}
 		if e.HTTP.Text {
-			if text := event.FieldOf(e.Fields, "begins"); e.HTTP.Length <= maxPreview && e.HTTP.Coding == "" && e.HTTP.Whole {
+			if text := e.HTTP.Begins; e.HTTP.Length <= maxPreview && e.HTTP.Coding == "" && e.HTTP.Whole {
 				r.Content.Text = text
 			} else {
 				r.Content.Beginning = text
@@ -300,17 +297,14 @@ func (x *harOpen) seen(e *event.Event, at time.Time) {
 	}
 }
 
-func (h *HAR) request(e *event.Event, c *harConn, head []event.Field) harRequest {
+func (h *HAR) request(e *event.Event, c *harConn) harRequest {
 	r := harRequest{
-		Method: event.FieldOf(head, "method"), HTTPVersion: event.FieldOf(head, "protocol"), Headers: pairs(e), HeadersSize: -1, BodySize: -1,
+		Method: e.HTTP.Method, HTTPVersion: e.HTTP.Protocol, Headers: pairs(e), HeadersSize: -1, BodySize: -1,
 		Cookies: []harCookie{}, QueryString: []harPair{},
 	}
-	target := event.FieldOf(head, "target")
+	target := e.HTTP.Target
 	if !strings.Contains(target, "://") {
-		authority := event.FieldOf(head, "authority")
-		if authority == "" {
-			authority = e.Host
-		}
+		authority := cmp.Or(e.HTTP.Authority, e.Host)
 		if authority == "" {
 			authority = c.server
 			if strings.Contains(authority, ":") {
@@ -344,13 +338,13 @@ func (h *HAR) request(e *event.Event, c *harConn, head []event.Field) harRequest
 	return r
 }
 
-func (h *HAR) response(e *event.Event, head []event.Field, status int) harResponse {
+func (h *HAR) response(e *event.Event) harResponse {
 	r := harResponse{
-		Status: status, HTTPVersion: event.FieldOf(head, "protocol"), Headers: pairs(e), HeadersSize: -1, BodySize: -1,
+		Status: e.HTTP.Status, HTTPVersion: e.HTTP.Protocol, Headers: pairs(e), HeadersSize: -1, BodySize: -1,
 		Cookies: []harCookie{}, Content: harContent{MimeType: "x-unknown"},
 	}
 	if !strings.HasPrefix(r.HTTPVersion, "HTTP/2") { // which sends none (RFC 9113 8.3.2)
-		_, r.StatusText, _ = strings.Cut(e.Brief, " ")
+		r.StatusText = e.HTTP.Reason
 	}
 	if e.HTTP.Bodiless {
 		r.BodySize = 0

@@ -3,7 +3,6 @@ package survey
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -102,7 +101,7 @@ func (s *Survey) Add(e *event.Event) {
 		}
 	}
 	if e.Conn == 0 {
-		if e.Kind == event.KindFact && e.Name == "left out" {
+		if e.Topic == event.TopicLeftOut {
 			s.note("odd-left-out", 0, nil)
 		}
 		return
@@ -133,21 +132,21 @@ func (s *Survey) Add(e *event.Event) {
 		}
 	}
 	switch {
-	case e.HTTP != nil && e.Name == "HTTP request":
+	case e.Topic == event.TopicRequest:
 		// A CONNECT asks a proxy for a way, and no server for anything.
-		if c.tunnel = e.HTTP.Scheme == "http" && strings.HasPrefix(e.Brief, "CONNECT "); c.tunnel {
+		if c.tunnel = e.HTTP.Scheme == "http" && e.HTTP.Method == "CONNECT"; c.tunnel {
 			break
 		}
 		c.requests++
 		if e.Leg != "origin" {
 			s.o.Requests++
 		}
-	case e.HTTP != nil && e.Name == "HTTP response":
+	case e.Topic == event.TopicResponse:
 		if e.Leg != "origin" && !c.tunnel {
 			s.o.Responses++
 		}
-	case e.Kind == event.KindMessage && e.Name == "Alert":
-		s.alerts.add(fmt.Sprintf("%s of the %s", e.Brief, e.From), 1)
+	case e.Alert != nil:
+		s.alerts.add(words.AlertOf(e.Alert, e.From), 1)
 	case e.Tally != nil:
 		s.ended(e, c)
 		delete(s.open, e.Conn)
@@ -167,7 +166,7 @@ func (s *Survey) chain(e *event.Event) {
 		}
 	}
 	// A stapled response in a message of its own completes the checks of the message before.
-	if e.Name != "CertificateStatus" {
+	if e.Topic != event.TopicCertificateStatus {
 		s.chains.add(outcome, 1)
 	}
 }
@@ -243,7 +242,7 @@ func (s *Survey) ended(e *event.Event, c *surveyed) {
 	}
 	switch t.Protocol {
 	case event.ProtocolTLS, event.ProtocolQUIC, event.ProtocolDTLS:
-		line.Exchange = exchangeOf(t)
+		line.Exchange = words.ExchangeOf(t)
 		s.secured(e.Conn, t, line.Exchange)
 	}
 	if len(s.o.Lines) < event.MaxLines {
@@ -271,7 +270,7 @@ func (s *Survey) secured(conn int, t *event.Tally, exchange string) {
 		s.o.Resumed++
 	}
 	if t.Version == "" {
-		s.versions.add(noHello, 1)
+		s.versions.add(words.NoHello, 1)
 		return
 	}
 	s.versions.add(t.Version, 1)
@@ -303,9 +302,6 @@ func (s *Survey) secured(conn int, t *event.Tally, exchange string) {
 	}
 }
 
-// noHello stands for the version of connections without a ServerHello.
-const noHello = "no ServerHello"
-
 // oddSuite finds suites that nobody should use any more, by the registry's names.
 func oddSuite(name string) string {
 	switch {
@@ -319,49 +315,6 @@ func oddSuite(name string) string {
 		return "odd-suite-des"
 	}
 	return ""
-}
-
-// exchangeOf names how the two sides came to a common secret.
-func exchangeOf(t *event.Tally) string {
-	group := t.Group
-	switch {
-	case group == "":
-	case strings.HasPrefix(group, "ffdhe"), strings.HasSuffix(group, "Diffie-Hellman"):
-		group = "DHE " + strings.TrimSuffix(group, " Diffie-Hellman")
-	case strings.Contains(strings.ToUpper(group), "MLKEM"), strings.Contains(group, "Kyber"):
-	default:
-		group = "ECDHE " + group
-	}
-	switch t.Flow {
-	case "tls12-rsa":
-		return "RSA key transport"
-	case "psk-rsa":
-		return "PSK and RSA key transport"
-	case "tls12-resumed-id":
-		return "resumed by session id"
-	case "tls12-resumed-ticket":
-		return "resumed with a ticket"
-	case "tls13-psk":
-		return "PSK alone"
-	case "tls13-psk-dhe", "psk-dhe", "tls13-0rtt":
-		if group == "" {
-			return "PSK alone"
-		}
-		return "PSK and " + group
-	case "psk":
-		return "PSK alone"
-	case "tls12-anonymous":
-		return strings.TrimSpace("anonymous " + group)
-	case "tls12-dh":
-		return "static Diffie-Hellman"
-	case "tls12-dhe":
-		return cmp.Or(group, "DHE")
-	case "tls12-ecdhe":
-		return cmp.Or(group, "ECDHE")
-	case "unknown":
-		return ""
-	}
-	return cmp.Or(group, "another")
 }
 
 // Overview returns what the events so far come to, as the event that ends the story.
@@ -409,7 +362,7 @@ func (s *Survey) Overview(f event.File) *event.Event {
 	slices.SortFunc(o.Odd, func(a, b event.Odd) int {
 		return cmp.Or(slices.Index(words.OddOrder, a.Says.ID)-slices.Index(words.OddOrder, b.Says.ID), b.N-a.N, strings.Compare(a.Says.Text, b.Says.Text))
 	})
-	return &event.Event{Schema: event.SchemaVersion, N: s.n + 1, Kind: event.KindFile, Name: "overview", Brief: words.Plural(o.Connections, "connection") + " in " + words.Plural(f.Packets, "packet"), Overview: &o}
+	return &event.Event{Schema: event.SchemaVersion, N: s.n + 1, Kind: event.KindFile, Topic: event.TopicOverview, Name: words.NameOf(event.TopicOverview, ""), Brief: words.Plural(o.Connections, "connection") + " in " + words.Plural(f.Packets, "packet"), Overview: &o}
 }
 
 // legOrder puts the browser's leg before the origin's.

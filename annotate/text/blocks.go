@@ -178,7 +178,7 @@ func (b *Blocks) worth(e *event.Event) bool {
 		return false
 	case e.Kind == event.KindStep: // its sentence stands in the steps
 		return false
-	case e.Name == "HTTP/2 WINDOW_UPDATE" || e.Name == "HTTP/2 PING":
+	case flowControl(e):
 		return false
 	case b.Steps != nil:
 		return slices.ContainsFunc(e.Steps, func(m event.StepMark) bool { return b.Steps[m.Step] })
@@ -256,7 +256,7 @@ func (b *Blocks) line(e *event.Event, legs bool, since string) {
 		stream := streamOf(e)
 		// Of requests there are many, with long addresses: each stays on its line.
 		room := t.Width - runewidth.StringWidth(head.String()+name+stream)
-		if e.Name == "HTTP request" && t.Width > 0 && room >= 20 {
+		if e.Topic == event.TopicRequest && t.Width > 0 && room >= 20 {
 			detail = cutMiddle(detail, room)
 		}
 		detail += stream
@@ -274,7 +274,7 @@ func (b *Blocks) line(e *event.Event, legs bool, since string) {
 	t.paragraphStyled(lead, runewidth.StringWidth(head.String()+name), detail, Plain, nil)
 	for _, p := range e.Proofs {
 		if p.State == event.Refuted {
-			t.Paragraph("    ", "", "REFUTED: it does not hold that "+words.Lower(strings.TrimSuffix(Clean(p.Claim), "."))+": "+strings.TrimSuffix(Clean(p.Reason), ".")+".", alarm)
+			t.Paragraph("    ", "", "REFUTED: "+Clean(words.NotSo(p.Claim, p.Reason)), alarm)
 		}
 	}
 }

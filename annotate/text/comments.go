@@ -38,7 +38,7 @@ func (c *Comments) Event(e *event.Event) {
 	var lines []string
 	switch {
 	case e.Kind == event.KindStep && len(e.Steps) > 0:
-	case e.Brief == "" || len(e.Says) > 0 && e.Brief == e.Says[0].Text:
+	case e.Brief == "" || e.BriefSays():
 		lines = append(lines, line("", e.Name))
 	default:
 		lines = append(lines, line("", e.Name+": "+e.Brief))
@@ -57,7 +57,7 @@ func (c *Comments) Event(e *event.Event) {
 	for _, p := range e.Proofs {
 		switch p.State {
 		case event.Refuted:
-			refuted = append(refuted, line("REFUTED: ", "it does not hold that "+words.Lower(p.Claim)+": "+p.Reason+"."))
+			refuted = append(refuted, line("REFUTED: ", words.NotSo(p.Claim, p.Reason)))
 		case event.Proven:
 			more = append(more, line("Proven: ", p.Claim+"."))
 		}

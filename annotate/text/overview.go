@@ -30,7 +30,7 @@ func (t *Text) overview(o *event.Overview, name string) {
 	t.Rule(title)
 	t.Paragraph("", "  ", headline(o), Plain)
 	for _, r := range o.Refutations {
-		t.Paragraph("  ", "", fmt.Sprintf("REFUTED in connection %d: it does not hold that %s: %s.", r.Conn, words.Lower(strings.TrimSuffix(Clean(r.Claim), ".")), strings.TrimSuffix(Clean(r.Reason), ".")), alarm)
+		t.Paragraph("  ", "", fmt.Sprintf("REFUTED in connection %d: %s", r.Conn, Clean(words.NotSo(r.Claim, r.Reason))), alarm)
 	}
 	if n := o.Refuted - len(o.Refutations); n > 0 {
 		t.Paragraph("  ", "", fmt.Sprintf("REFUTED: %d more", n), alarm)
@@ -43,11 +43,11 @@ func (t *Text) overview(o *event.Overview, name string) {
 		t.Line("")
 		t.Line("  " + t.Paint(Bold, "Look at"))
 		for _, odd := range o.Odd {
-			text := Clean(odd.Says.Text)
+			text := odd.Says.Text
 			if o.Connections > 1 && len(odd.Conns) > 0 {
-				text = strings.TrimSuffix(text, ".") + ": " + words.ConnsWords(odd.Conns, odd.N) + "."
+				text = words.Where(odd.Says, words.ConnsWords(odd.Conns, odd.N))
 			}
-			t.Paragraph("    - ", "", text, Plain)
+			t.Paragraph("    - ", "", Clean(text), Plain)
 		}
 	}
 	if several {
@@ -220,10 +220,11 @@ func (t *Text) lines(o *event.Overview) {
 	if o.Connections > event.MaxLines {
 		text := "--connection, --host, --verdict and --only-failed choose among the connections."
 		if len(o.Lines) > 0 {
-			text += " Those that failed:"
+			those := "Those"
 			if len(o.Lines) == event.MaxLines {
-				text = strings.Replace(text, "Those", "The first of those", 1)
+				those = "The first of those"
 			}
+			text += " " + those + " that failed:"
 		}
 		t.Paragraph("", "  ", text, Dim)
 	}

@@ -97,11 +97,16 @@ func (t *Text) Event(e *event.Event) error {
 		return nil
 	}
 	// Flow control says nothing about the steps and would be every other line of a download.
-	if !t.Messages && (e.Name == "HTTP/2 WINDOW_UPDATE" || e.Name == "HTTP/2 PING") {
+	if !t.Messages && flowControl(e) {
 		return nil
 	}
 	t.event(e)
 	return nil
+}
+
+// flowControl tells whether an event is one of HTTP/2's own housekeeping.
+func flowControl(e *event.Event) bool {
+	return e.Topic == event.TopicWindowUpdate || e.Topic == event.TopicPing
 }
 
 // refuted tells whether an event refutes a claim.
@@ -277,7 +282,7 @@ func (t *Text) event(e *event.Event) {
 
 // streamOf names the stream of a piece of HTTP/2.
 func streamOf(e *event.Event) string {
-	if e.HTTP == nil || event.FieldOf(e.Fields, "stream") == "" {
+	if e.HTTP == nil || e.HTTP.Protocol != "HTTP/2" {
 		return ""
 	}
 	return fmt.Sprintf(" (stream %d)", e.HTTP.Exchange)
@@ -384,7 +389,7 @@ func (t *Text) about(e *event.Event) {
 	}
 	for _, l := range s.Legs {
 		text := fmt.Sprintf("connection %d, %s to %s", l.Conn, Clean(l.From), Clean(l.To))
-		if !strings.Contains(s.Flow, l.Title) {
+		if s.FlowID == "" {
 			text += ": " + Clean(l.Title)
 		}
 		t.Paragraph("", "  ", legName(l.Leg)+text, Dim)
@@ -401,7 +406,7 @@ func (t *Text) about(e *event.Event) {
 			if strings.Contains(name, " ") {
 				name += ":"
 			}
-			if f.Name == "certificate" && len(facts) > 0 {
+			if f.ID == event.FactCertificate && len(facts) > 0 {
 				t.Paragraph("", "    ", strings.Join(facts, ", "), Dim)
 				facts = nil
 			}
@@ -437,7 +442,7 @@ func stepRange(first, last int) string {
 
 // alike tells whether a step went the same way on two legs.
 func alike(rows []event.Row) bool {
-	return len(rows) == 2 && rows[0].Verdict == rows[1].Verdict && rows[0].Says.Text == rows[1].Says.Text && slices.Equal(rows[0].Proofs, rows[1].Proofs)
+	return len(rows) == 2 && rows[0].Verdict == rows[1].Verdict && rows[0].Says.Same(rows[1].Says) && slices.Equal(rows[0].Proofs, rows[1].Proofs)
 }
 
 // rowsOf are what the legs' rows say of a step, as far as they have them.
@@ -457,7 +462,7 @@ func notReached(rows []event.Row) bool {
 
 func sameRows(a, b []event.Row) bool {
 	return slices.EqualFunc(a, b, func(a, b event.Row) bool {
-		return a.Verdict == b.Verdict && a.Says.Text == b.Says.Text && len(b.Proofs) == 0
+		return a.Verdict == b.Verdict && a.Says.Same(b.Says) && len(b.Proofs) == 0
 	})
 }
 
@@ -686,12 +691,14 @@ func (t *Text) paragraphAt(indent int, lead string, width int, text string, s St
 
 // isFingerprint tells whether a fact of a summary is one of these; they are for
 // tools and for those who ask for every field.
-func isFingerprint(f event.Field) bool { return f.Name == "JA4" || f.Name == "JA3" || f.Name == "JA3S" }
+func isFingerprint(f event.Field) bool {
+	return f.ID == event.FactJA4 || f.ID == event.FactJA3 || f.ID == event.FactJA3S
+}
 
 // title is the name of an event at the head of its line, padded to a width, and how it is
 // painted. A fact that is a whole sentence needs no name before it.
 func title(e *event.Event, width int) (name string, style Style, sentence bool) {
-	sentence = len(e.Says) > 0 && e.Brief == e.Says[0].Text
+	sentence = e.BriefSays()
 	if e.Kind != event.KindStep && (e.Kind != event.KindFact || !sentence) {
 		name = pad(Clean(e.Name), width) + " "
 	}

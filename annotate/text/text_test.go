@@ -24,7 +24,7 @@ func TestTextOfAFailure(t *testing.T) {
 	}
 	var out bytes.Buffer
 	text := New(&out)
-	if err := text.Event(&event.Event{Kind: event.KindSummary, Session: 1, Says: []event.Sentence{{Text: "A note."}}, Summary: &event.Summary{Flow: "a handshake", Legs: []event.Leg{leg}}}); err != nil {
+	if err := text.Event(&event.Event{Kind: event.KindSummary, Session: 1, Says: []event.Sentence{{Text: "A note."}}, Summary: &event.Summary{Flow: "a handshake", FlowID: event.FlowAlone, Legs: []event.Leg{leg}}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := text.Finish(); err != nil {

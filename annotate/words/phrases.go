@@ -1,6 +1,7 @@
 package words
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -23,6 +24,83 @@ func Plural(n int, what string) string {
 		return "1 " + what
 	}
 	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// SessionOf says in a line what kinds the legs of a session are, and how it says so.
+func SessionOf(legs []event.Leg, tunnel bool) (line, id string) {
+	switch {
+	case tunnel:
+		return "in a tunnel through the proxy: one connection between the two ends, " + legs[0].Title, event.FlowTunnel
+	case len(legs) == 1:
+		return legs[0].Title, event.FlowAlone
+	case len(legs) == 2 && legs[0].Title == legs[1].Title:
+		return "through the proxy: two connections, both " + legs[0].Title, event.FlowAlike
+	}
+	var parts []string
+	for _, l := range legs {
+		parts = append(parts, l.Leg+" leg: "+l.Title)
+	}
+	return "through the proxy: " + strings.Join(parts, "; "), event.FlowLegs
+}
+
+// OwnGroup names a group of Diffie-Hellman that the server made up, by the bits of its modulus.
+func OwnGroup(bits int) string { return fmt.Sprintf("%d-bit Diffie-Hellman", bits) }
+
+// ExchangeOf names how two sides came to a common secret, "" where that is not known.
+func ExchangeOf(t *event.Tally) string {
+	group := t.Group
+	switch {
+	case t.GroupBits != 0:
+		group = fmt.Sprintf("DHE %d-bit", t.GroupBits)
+	case t.GroupKind == event.GroupFinite:
+		group = "DHE " + group
+	case t.GroupKind == event.GroupCurve:
+		group = "ECDHE " + group
+	}
+	switch t.Flow {
+	case "tls12-rsa":
+		return "RSA key transport"
+	case "psk-rsa":
+		return "PSK and RSA key transport"
+	case "tls12-resumed-id":
+		return "resumed by session id"
+	case "tls12-resumed-ticket":
+		return "resumed with a ticket"
+	case "tls13-psk", "psk":
+		return "PSK alone"
+	case "tls13-psk-dhe", "psk-dhe", "tls13-0rtt":
+		if group == "" {
+			return "PSK alone"
+		}
+		return "PSK and " + group
+	case "tls12-anonymous":
+		return strings.TrimSpace("anonymous " + group)
+	case "tls12-dh":
+		return "static Diffie-Hellman"
+	case "tls12-dhe":
+		return cmp.Or(group, "DHE")
+	case "tls12-ecdhe":
+		return cmp.Or(group, "ECDHE")
+	case "unknown":
+		return ""
+	}
+	return cmp.Or(group, "another")
+}
+
+// NoHello stands for the version of connections without a ServerHello.
+const NoHello = "no ServerHello"
+
+// AlertOf names an alert and whose it is.
+func AlertOf(a *event.Alert, from string) string { return a.Name + " of the " + from }
+
+// NotSo says that a claim does not hold, and why.
+func NotSo(claim, reason string) string {
+	return "it does not hold that " + Lower(claim) + ": " + reason + "."
+}
+
+// Where adds to a sentence the connections that it is about.
+func Where(s event.Sentence, conns string) string {
+	return strings.TrimSuffix(s.Text, ".") + ": " + conns + "."
 }
 
 // Ago is a time span in words, to the precision that matters to a reader.

@@ -162,11 +162,11 @@ func (r *told) answered(session int) bool {
 	for _, e := range r.events {
 		switch {
 		case e.Session != session || e.Leg != "browser":
-		case e.Name == "HTTP request" && strings.HasPrefix(e.Brief, "CONNECT "):
+		case e.Topic == event.TopicRequest && e.HTTP.Method == "CONNECT":
 			tunnel = true
-		case e.Name == "HTTP response" && tunnel:
+		case e.Topic == event.TopicResponse && tunnel:
 			tunnel = false
-		case e.Name == "HTTP response":
+		case e.Topic == event.TopicResponse:
 			return true
 		}
 	}
@@ -219,14 +219,16 @@ func (r *told) legs(host, browser, origin string) {
 	}
 }
 
-// message returns the first message of a leg with this name and a brief that contains what.
-func (r *told) message(leg, name, what string) *event.Event {
-	for i, e := range r.events {
-		if e.Leg == leg && e.Name == name && strings.Contains(e.Brief, what) {
-			return &r.events[i]
-		}
-	}
-	return nil
+// has tells whether a leg has an event of which is holds.
+func (r *told) has(leg string, is func(event.Event) bool) bool {
+	return slices.ContainsFunc(r.events, func(e event.Event) bool { return e.Leg == leg && is(e) })
+}
+
+// requested tells whether a leg has a request of this method and target.
+func (r *told) requested(leg, method, target string) bool {
+	return r.has(leg, func(e event.Event) bool {
+		return e.Topic == event.TopicRequest && e.HTTP.Method == method && e.HTTP.Target == target
+	})
 }
 
 const (
@@ -385,7 +387,7 @@ func TestRunGit(t *testing.T) {
 		t.Errorf("the clone's HEAD is %s, want %s", got, head)
 	}
 	r.legs("git.test", full, full)
-	if r.message("origin", "HTTP request", "POST /repo.git/git-upload-pack") == nil {
+	if !r.requested("origin", "POST", "/repo.git/git-upload-pack") {
 		t.Error("the story does not tell the POST to git-upload-pack")
 	}
 
@@ -506,7 +508,9 @@ func TestRunRefused(t *testing.T) {
 		if r.code != 35 { // CURLE_SSL_CONNECT_ERROR
 			t.Errorf("%s: exit code %d, want curl's 35: %s", name, r.code, r.stderr)
 		}
-		if e := r.message("browser", "handshake stopped", tt.want); e == nil {
+		if !r.has("browser", func(e event.Event) bool {
+			return e.Topic == "handshake-stopped" && strings.Contains(e.Says[0].Text, tt.want)
+		}) {
 			t.Errorf("%s: the story does not say %q", name, tt.want)
 		}
 		for _, s := range r.sessions("tls13.explainer.test") {
@@ -589,9 +593,7 @@ func (r *told) checkNoise() {
 // received makes a condition for browseUntil: the browser has received a body that contains text.
 func received(text string) func(*event.Event) bool {
 	return func(e *event.Event) bool {
-		return e.Leg == "browser" && e.Name == "response body" && slices.ContainsFunc(e.Fields, func(f event.Field) bool {
-			return f.Name == "begins" && strings.Contains(f.Value, text)
-		})
+		return e.Leg == "browser" && e.Topic == event.TopicResponseBody && strings.Contains(e.HTTP.Begins, text)
 	}
 }
 
@@ -628,7 +630,7 @@ func TestBrowseChromium(t *testing.T) {
 				t.Errorf("%d sessions, want the page in clear and its test over https", n)
 			}
 			for _, leg := range []string{"browser", "origin"} {
-				if r.message(leg, "HTTP response", "200 OK") == nil {
+				if !r.has(leg, func(e event.Event) bool { return e.Topic == event.TopicResponse && e.HTTP.Status == 200 }) {
 					t.Errorf("the story of the %s leg tells of no response", leg)
 				}
 			}
@@ -667,7 +669,7 @@ func TestBrowseChromiumTry(t *testing.T) {
 	r := browseUntil(t, received(tried), "--browser", "chromium", "https://tls13.explainer.test/try")
 	r.legs("tls13.explainer.test", mlkem, mlkem)
 	for _, leg := range []string{"browser", "origin"} {
-		if r.message(leg, "WebSocket text", "5 bytes") == nil {
+		if !r.has(leg, func(e event.Event) bool { return e.Topic == "websocket-text" && e.Size.Bytes == 5 }) {
 			t.Errorf("the story of the %s leg tells of no WebSocket message", leg)
 		}
 	}

@@ -134,10 +134,8 @@ func TestFaultsFirefox(t *testing.T) {
 	t.Parallel()
 	sum := ""
 	r := browseUntil(t, func(e *event.Event) bool {
-		for _, f := range e.Fields {
-			if e.Leg == "browser" && e.Name == "response body" && f.Name == "begins" && faultsSum.MatchString(f.Value) {
-				sum = f.Value
-			}
+		if e.Leg == "browser" && e.Topic == event.TopicResponseBody && faultsSum.MatchString(e.HTTP.Begins) {
+			sum = e.HTTP.Begins
 		}
 		return sum != ""
 	}, "--browser", "firefox", "https://explainer.test/faults")

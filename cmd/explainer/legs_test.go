@@ -197,7 +197,7 @@ func TestRunBehindSOCKS(t *testing.T) {
 			}
 		}
 		opened := slices.ContainsFunc(r.events, func(e event.Event) bool {
-			return e.Leg == "origin" && e.Name == "HTTP request" && strings.HasPrefix(e.Brief, "GET /secure")
+			return e.Leg == "origin" && e.Topic == event.TopicRequest && strings.HasPrefix(e.HTTP.Target, "/secure")
 		})
 		if !opened {
 			t.Error("the origin's leg behind the SOCKS proxy was not opened")

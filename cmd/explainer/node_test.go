@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"explainer/annotate/event"
 	"explainer/ca"
 )
 
@@ -98,8 +99,8 @@ func TestRunNode(t *testing.T) {
 	}
 	var requests []string
 	for _, e := range r.events {
-		if e.Leg == "browser" && e.Name == "HTTP request" {
-			requests = append(requests, e.Brief)
+		if e.Leg == "browser" && e.Topic == event.TopicRequest {
+			requests = append(requests, e.HTTP.Method+" "+e.HTTP.Target)
 		}
 	}
 	programs := 0

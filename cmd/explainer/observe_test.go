@@ -133,15 +133,15 @@ print`).Replace(gnutlsScript)
 	ends, reused, hidden := map[string]bool{}, map[int]bool{}, map[string]int{}
 	opened := map[string]int{}
 	for _, e := range readStory(t, live) {
-		if e.Name == "TCP connection" {
-			reused[e.Conn], ends[e.Brief] = ends[e.Brief], true
+		if e.Topic == event.TopicTCPConnection {
+			between := e.Ends.Client + " " + e.Ends.Server
+			reused[e.Conn], ends[between] = ends[between], true
 		}
-		if e.Name == "sealed records" {
+		if e.Topic == event.TopicSealed {
 			t.Errorf("connection %d, %s: sealed: %s", e.Conn, e.Host, e.Brief)
 		}
-		if method, target, _ := strings.Cut(e.Brief, " "); e.Name == "HTTP request" && method != "CONNECT" {
-			path, _, _ := strings.Cut(target, " ")
-			path, _, _ = strings.Cut(path, "?")
+		if e.Topic == event.TopicRequest && e.HTTP.Method != "CONNECT" {
+			path, _, _ := strings.Cut(e.HTTP.Target, "?")
 			opened[e.Host+" "+path]++
 			if reused[e.Conn] {
 				hidden[path]++

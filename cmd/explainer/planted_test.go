@@ -350,7 +350,7 @@ func TestOrdinaryPage(t *testing.T) {
 			if f.Name == "random" && len(f.Value) == 64 {
 				randoms++
 			}
-			if strings.HasPrefix(f.Name, "JA") && f.Value != "" {
+			if f.ID != "" && f.Value != "" {
 				ja++
 			}
 			if strings.Contains(f.Value, "masked") {

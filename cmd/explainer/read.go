@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/capture/keys"
 	"explainer/capture/pcap"
 
@@ -179,7 +180,7 @@ func (r *reading) files(names []string) error {
 	t.files = packets.Captures()
 	if len(names) > 1 && (t.files > 1 || len(read) == 1) { // the parts of a recording are told as what they are: one
 		for _, name := range read {
-			if err := r.out.Event(&event.Event{Schema: event.SchemaVersion, Kind: event.KindFile, Name: "file", Brief: name}); err != nil {
+			if err := r.out.Event(&event.Event{Schema: event.SchemaVersion, Kind: event.KindFile, Topic: event.TopicFile, Name: words.NameOf(event.TopicFile, ""), Brief: name}); err != nil {
 				return err
 			}
 		}

@@ -146,7 +146,7 @@ curl -sS -o /dev/null -w 'here: %{http_code}\n' http://DIRECT/here`
 	if strings.Contains(r.stderr, "secret") || strings.Contains(r.stderr, "user") {
 		t.Errorf("it tells who its user is: %s", r.stderr)
 	}
-	if r.message("origin", "HTTP request", "CONNECT shop.test:443") == nil || r.message("origin", "HTTP request", "http://shop.test/plain") == nil {
+	if !r.requested("origin", "CONNECT", "shop.test:443") || !r.requested("origin", "GET", "http://shop.test/plain") {
 		t.Error("the story does not tell that the company's proxy was asked")
 	}
 
@@ -216,7 +216,7 @@ func TestRunPassesEverything(t *testing.T) {
 		t.Errorf("%s %s", r.stdout, r.stderr)
 	}
 	for _, e := range r.events {
-		if e.Name == "Certificate" && e.Kind == event.KindMessage {
+		if e.Topic == event.TopicCertificate {
 			t.Errorf("a certificate was opened: %s", e.Brief)
 		}
 	}

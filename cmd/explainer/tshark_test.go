@@ -97,12 +97,12 @@ func compareWithTshark(t *testing.T, recording string, story []event.Event) {
 		if e.Kind != event.KindMessage {
 			continue
 		}
-		if n, ok := handshakeNumbers[e.Name]; ok {
+		if n, ok := handshakeNumbers[e.Topic]; ok {
 			k := key{e.Conn, e.From}
 			ours[k] = append(ours[k], n)
 		}
-		if e.Name == "HTTP request" {
-			ourRequests = append(ourRequests, fmt.Sprintf("%d %s", e.Conn, e.Brief))
+		if e.Topic == event.TopicRequest {
+			ourRequests = append(ourRequests, fmt.Sprintf("%d %s %s", e.Conn, e.HTTP.Method, e.HTTP.Target))
 		}
 	}
 	clientPort := map[string]string{}
@@ -152,11 +152,11 @@ func compareWithTshark(t *testing.T, recording string, story []event.Event) {
 	}
 }
 
-// handshakeNumbers are the handshake types by the names of our story.
-var handshakeNumbers = map[string]string{
-	"ClientHello": "1", "ServerHello": "2", "HelloRetryRequest": "2", "NewSessionTicket": "4", "EncryptedExtensions": "8",
-	"Certificate": "11", "ServerKeyExchange": "12", "CertificateRequest": "13", "ServerHelloDone": "14",
-	"CertificateVerify": "15", "ClientKeyExchange": "16", "Finished": "20", "CertificateStatus": "22", "KeyUpdate": "24",
+// handshakeNumbers are the handshake types by the topics of our story.
+var handshakeNumbers = map[event.Topic]string{
+	event.TopicClientHello: "1", event.TopicServerHello: "2", "hello-retry-request": "2", "new-session-ticket": "4", "encrypted-extensions": "8",
+	event.TopicCertificate: "11", "server-key-exchange": "12", "certificate-request": "13", "server-hello-done": "14",
+	"certificate-verify": "15", "client-key-exchange": "16", event.TopicFinished: "20", event.TopicCertificateStatus: "22", "key-update": "24",
 }
 
 // tshark returns the fields of the packets that filter selects, with no preferences of the user's.
