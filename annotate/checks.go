@@ -150,7 +150,7 @@ func (x *Explainer) checkChain(c *conn, h *Handshake, e *event.Event, b *handsha
 	} else {
 		in.Name, in.Roots, in.Stapling, in.Use = x.nameAsked(c, h), x.rootsFor(c), stapling(h), keyUse(h)
 		if h.ServerHello != nil && !h.Is13() {
-			if ext := h.ServerHello.Extension(18); ext != nil {
+			if ext := h.ServerHello.Extension(handshake.ExtSCT); ext != nil {
 				if v, ok := ext.Value.(handshake.SCTs); ok {
 					in.SCTs = v
 				}
@@ -196,7 +196,7 @@ func (x *Explainer) checkStaple(h *Handshake, e *event.Event, staple []byte) {
 
 // rawKeys tells whether this side sends bare public keys (certificate type 2, RFC 7250 3).
 func rawKeys(h *Handshake, side int) bool {
-	id := uint16(19 + side) // client_certificate_type, server_certificate_type
+	id := [2]uint16{handshake.ExtClientCertificateType, handshake.ExtServerCertificateType}[side]
 	var ext *handshake.Extension
 	if h.Encrypted != nil {
 		ext = h.Encrypted.Extension(id)
@@ -215,9 +215,9 @@ func stapling(h *Handshake) verify.Stapling {
 	switch {
 	case h.Hello == nil:
 		return verify.StapleUnknown
-	case h.Hello.Extension(5) == nil:
+	case h.Hello.Extension(handshake.ExtStatusRequest) == nil:
 		return verify.StapleNotAsked
-	case h.ServerHello != nil && !h.Is13() && h.ServerHello.Extension(5) != nil:
+	case h.ServerHello != nil && !h.Is13() && h.ServerHello.Extension(handshake.ExtStatusRequest) != nil:
 		return verify.StapleLater
 	}
 	return verify.StapleAsked
@@ -264,7 +264,7 @@ func (x *Explainer) nameAsked(c *conn, h *Handshake) string {
 // out where TLS 1.2 was chosen, or keys for another try came: then the client
 // must check the certificate against the name in clear (RFC 9849 6.1.4, 6.1.6, 7.1).
 func (h *Handshake) mayBeCover() bool {
-	return h.Hello != nil && h.Hello.Extension(0xfe0d) != nil && h.ServerHello != nil && h.Is13() && (h.Encrypted == nil || h.Encrypted.Extension(0xfe0d) == nil)
+	return h.Hello != nil && h.Hello.Extension(handshake.ExtECH) != nil && h.ServerHello != nil && h.Is13() && (h.Encrypted == nil || h.Encrypted.Extension(handshake.ExtECH) == nil)
 }
 
 // tellChecks puts the checks into words. Those that passed are told once for all certificates.

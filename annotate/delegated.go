@@ -16,9 +16,6 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 )
 
-// extDelegated is delegated_credential, which in a Certificate of TLS 1.3 holds one (RFC 9345 4).
-const extDelegated = 34
-
 // delegationUsage marks certificates that may sign them (RFC 9345 4.2).
 var delegationUsage = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 44363, 44}
 
@@ -65,7 +62,7 @@ func (d *Delegated) signed(leaf []byte, side int) []byte {
 func (x *Explainer) delegatedCredential(c *conn, h *Handshake, e *event.Event, b *handshake.Certificate, side int) {
 	var data []byte
 	for _, ext := range b.Entries[0].Extensions {
-		if ext.ID == extDelegated {
+		if ext.ID == handshake.ExtDelegatedCredential {
 			data = ext.Data
 		}
 	}

@@ -123,7 +123,7 @@ func (x *Explainer) reasonSealed(c *conn, side int) (reason string, more []strin
 		}
 	}
 	_, psk := h.ServerHello.SelectedPSK()
-	switch ech := h.Hello.Extension(0xfe0d); {
+	switch ech := h.Hello.Extension(handshake.ExtECH); {
 	case !h.Is13() && h.Resumed:
 		return words.NoParent, nil
 	case x.lines == 0:

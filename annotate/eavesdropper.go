@@ -38,7 +38,7 @@ func (x *Explainer) hiddenFrom(c *conn, f flow, r event.Row) *event.Sentence {
 		a["host"] = "not in the ClientHello, but the certificate of the server names hosts in clear (step 3)"
 	case name != "":
 		a["host"] = "in clear in the ClientHello (" + clip(name) + ")"
-		if h.Hello.Extension(0xfe0d) != nil {
+		if h.Hello.Extension(handshake.ExtECH) != nil {
 			a["host"] += ", but it may be a cover for another one (ECH)"
 		}
 	}

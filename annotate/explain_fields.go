@@ -51,7 +51,7 @@ func extensionFields(list []handshake.Extension) []event.Field {
 			out = append(out, event.Field{Name: name, Value: hexLen(e.Data), Note: "malformed: " + clip(e.Err)})
 			continue
 		}
-		if e.ID == 57 || e.ID == 0xffa5 {
+		if e.ID == handshake.ExtQUICParameters || e.ID == handshake.ExtQUICParametersDraft {
 			out = append(out, event.Field{Name: name, Value: words.Plural(len(e.Data), "byte"), Note: "what this end allows the other (RFC 9000 18)"})
 			out = append(out, transportParameters(e.Data)...)
 			continue
@@ -119,8 +119,6 @@ func extensionValue(e handshake.Extension) (value, note string) {
 		return strconv.Itoa(int(v)), "which of the offered secrets the server took, counted from 0"
 	case handshake.OfferedPSKs:
 		return pskWords(v)
-	case *handshake.OfferedPSKs:
-		return pskWords(*v)
 	case handshake.Cookie:
 		return hexLen(v), "to be sent back"
 	case handshake.CompressionAlgorithms:
@@ -156,8 +154,19 @@ func extensionValue(e handshake.Extension) (value, note string) {
 		return hex.EncodeToString(clipBytes(v, 16)), ""
 	case handshake.ECH:
 		return fmt.Sprintf("%d encrypted bytes", len(v.Payload)), "an encrypted hello, or random bytes that look like one"
-	case *handshake.ECH:
-		return fmt.Sprintf("%d encrypted bytes", len(v.Payload)), "an encrypted hello, or random bytes that look like one"
+	case handshake.ECHConfirmation:
+		return hexLen(v), "tells whoever made the encrypted hello whether the server took it"
+	case handshake.ECHRetryConfigs:
+		return words.Plural(len(v), "byte"), "the keys with which the client may hide its next hello"
+	case handshake.HeartbeatMode:
+		if v == 1 {
+			return "allowed", "whether the other side may send heartbeats"
+		}
+		return "not allowed", "whether the other side may send heartbeats"
+	case handshake.NextProtocols:
+		return clip(strings.Join(v, ", ")), "application protocols, in a forerunner of ALPN"
+	case handshake.Padding:
+		return words.Plural(int(v), "byte"), "zeros that make the message longer, and mean nothing"
 	case handshake.CertificateTypes:
 		var out []string
 		for _, t := range v {

@@ -46,7 +46,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		if side == 0 {
 			e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
 			e.Says = append(e.Says, words.Say("encrypted-extensions-client", e.Evidence, a))
-			if b.Extension(0x4469) != nil || b.Extension(0x44cd) != nil {
+			if b.Extension(handshake.ExtALPSOld) != nil || b.Extension(handshake.ExtALPS) != nil {
 				e.Says = append(e.Says, words.Say("encrypted-extensions-alps", e.Evidence, a))
 			}
 			break
@@ -182,7 +182,7 @@ func (x *Explainer) clientHello(c *conn, h *Handshake, e *event.Event, b *handsh
 
 	legacy := field("version", fmt.Sprintf("%04x (%s)", b.LegacyVersion, handshake.VersionName(b.LegacyVersion)))
 	legacy.Note = "the highest offered"
-	if b.Extension(43) != nil {
+	if b.Extension(handshake.ExtSupportedVersions) != nil {
 		legacy.Name, legacy.Note = "legacy version", "stays at TLS 1.2 in TLS 1.3; the real offer stands in supported_versions"
 	}
 	e.Fields = append(e.Fields,
@@ -248,7 +248,7 @@ func (x *Explainer) clientHello(c *conn, h *Handshake, e *event.Event, b *handsh
 	if t, _ := b.SessionTicket(); len(t) > 0 && b.PSK() == nil {
 		e.Says = append(e.Says, words.Say("client-hello-ticket", e.Evidence, a.With("ticket", strconv.Itoa(len(t)))))
 	}
-	if ech := b.Extension(0xfe0d); ech != nil {
+	if ech := b.Extension(handshake.ExtECH); ech != nil {
 		e.Says = append(e.Says, words.Say("client-hello-ech", e.Evidence, a))
 	}
 	if c.textbook(x) && !renegotiation {

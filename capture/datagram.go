@@ -402,11 +402,11 @@ func (u *udpConn) parse(s *udpSide, m Message, typ handshake.Type, read func(han
 	switch b := body.(type) {
 	case *handshake.ClientHello:
 		if s.side == Client {
-			s.hearCID(b.Extension(54))
+			s.hearCID(b.Extension(handshake.ExtConnectionID))
 		}
 	case *handshake.ServerHello:
 		if s.side == Server && !b.Retry {
-			s.hearCID(b.Extension(54))
+			s.hearCID(b.Extension(handshake.ExtConnectionID))
 		}
 	}
 	u.d.messages = append(u.d.messages, m)

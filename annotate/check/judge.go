@@ -36,9 +36,6 @@ const (
 	Leaked        Verdict = "leaked"         // of any other fault: it went on, and an attacker can get there
 )
 
-// extStatusRequest asks for a stapled OCSP response (RFC 6066 8).
-const extStatusRequest = 5
-
 // waitTime is how long a client must have kept a connection open behind its
 // Finished, with nothing sent, to be taken for one that waits for the server to speak.
 const waitTime = int64(time.Second)
@@ -302,7 +299,7 @@ func (j *Judge) message(c *judged, m *capture.Message) {
 	case *handshake.ClientHello:
 		c.hello = true
 		c.offers13 = c.offers13 || slices.Contains(b.Versions(), 0x0304)
-		c.asksStaple = c.asksStaple || b.Extension(extStatusRequest) != nil
+		c.asksStaple = c.asksStaple || b.Extension(handshake.ExtStatusRequest) != nil
 		c.named = c.named || b.ServerName() != ""
 		if j.stack == "" {
 			j.stack = fingerprint.StackOf(b)

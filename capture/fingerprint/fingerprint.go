@@ -27,14 +27,6 @@ const (
 	DTLS Transport = 'd'
 )
 
-// The extensions that the definitions single out.
-const (
-	extServerName          = 0
-	extSignatureAlgorithms = 13
-	extALPN                = 16
-	extSupportedVersions   = 43
-)
-
 // JA3 is the fingerprint of a ClientHello by the definition of its authors at
 // Salesforce (2017): the MD5, in hexadecimal, of text, which is client_version,
 // the cipher suites, the extensions, the groups and the point formats, in the
@@ -85,14 +77,14 @@ func JA4(h *handshake.ClientHello, t Transport) (hash, raw string) {
 	var rest, schemes []uint16
 	for _, id := range all {
 		switch id {
-		case extServerName:
+		case handshake.ExtServerName:
 			named = 'd'
-		case extALPN:
+		case handshake.ExtALPN:
 		default:
 			rest = append(rest, id)
 		}
 	}
-	if e := h.Extension(extSignatureAlgorithms); e != nil {
+	if e := h.Extension(handshake.ExtSignatureAlgorithms); e != nil {
 		v, _ := e.Value.(handshake.SignatureAlgorithms)
 		schemes = sent(v)
 	}
@@ -109,7 +101,7 @@ func JA4(h *handshake.ClientHello, t Transport) (hash, raw string) {
 // version is the highest version offered: of supported_versions, else client_version.
 func version(h *handshake.ClientHello, t Transport) string {
 	v := h.LegacyVersion
-	if list := sent(h.Versions()); h.Extension(extSupportedVersions) != nil && len(list) > 0 {
+	if list := sent(h.Versions()); h.Extension(handshake.ExtSupportedVersions) != nil && len(list) > 0 {
 		v = slices.MaxFunc(list, func(a, b uint16) int {
 			if t == DTLS {
 				return cmp.Compare(b, a) // DTLS counts down (RFC 6347 4.1)

@@ -36,17 +36,17 @@ func StackOf(h *handshake.ClientHello) Stack {
 	}
 	has := func(id uint16) bool { return h.Extension(id) != nil }
 	var formats handshake.ECPointFormats
-	if e := h.Extension(extPointFormats); e != nil {
+	if e := h.Extension(handshake.ExtECPointFormats); e != nil {
 		formats, _ = e.Value.(handshake.ECPointFormats)
 	}
 	switch {
 	case slices.Equal(formats, handshake.ECPointFormats{0, 1, 2}) && ends(scsv):
 		return OpenSSL
-	case has(extStatusRequestV2):
+	case has(handshake.ExtStatusRequestV2):
 		return JSSE
 	case begins(scsv):
 		return Erlang
-	case begins(0x1302, 0x1303, 0x1301, 0x1304) && has(extRecordSizeLimit):
+	case begins(0x1302, 0x1303, 0x1301, 0x1304) && has(handshake.ExtRecordSizeLimit):
 		return GnuTLS
 	case begins(0x1301, 0x1303, 0x1302) && !grease:
 		return NSS
@@ -58,10 +58,4 @@ func StackOf(h *handshake.ClientHello) Stack {
 	return ""
 }
 
-// What tells libraries apart.
-const (
-	scsv               = 0x00ff // TLS_EMPTY_RENEGOTIATION_INFO_SCSV (RFC 5746 3.3)
-	extPointFormats    = 11     // RFC 8422 5.1.2
-	extStatusRequestV2 = 17     // RFC 6961 2.2
-	extRecordSizeLimit = 28     // RFC 8449 4
-)
+const scsv = 0x00ff // TLS_EMPTY_RENEGOTIATION_INFO_SCSV (RFC 5746 3.3)

@@ -36,7 +36,7 @@ func TestStackOf(t *testing.T) {
 	} {
 		h := &handshake.ClientHello{CipherSuites: tt.suites, Extensions: extensions(tt.ids...)}
 		for i := range h.Extensions {
-			if h.Extensions[i].ID == extPointFormats {
+			if h.Extensions[i].ID == handshake.ExtECPointFormats {
 				h.Extensions[i].Value = tt.formats
 			}
 		}

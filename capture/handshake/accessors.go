@@ -35,13 +35,13 @@ func (m *EncryptedExtensions) Extension(id uint16) *Extension { return find(m.Ex
 // ServerName is the host name that the client asks for as it was sent, or ""
 // (RFC 6066 3). It may hold any bytes.
 func (m *ClientHello) ServerName() string {
-	v, _ := value[ServerName](m.Extensions, extServerName)
+	v, _ := value[ServerName](m.Extensions, ExtServerName)
 	return string(v)
 }
 
 // ALPN is the list of application protocols offered, most wanted first (RFC 7301 3.1).
 func (m *ClientHello) ALPN() []string {
-	v, _ := value[ALPN](m.Extensions, extALPN)
+	v, _ := value[ALPN](m.Extensions, ExtALPN)
 	return v
 }
 
@@ -49,7 +49,7 @@ func (m *ClientHello) ALPN() []string {
 // (RFC 8446 4.2.1), else client_version alone, which then is the highest that
 // it speaks. GREASE values are included.
 func (m *ClientHello) Versions() []uint16 {
-	if v, ok := value[SupportedVersions](m.Extensions, extSupportedVersions); ok {
+	if v, ok := value[SupportedVersions](m.Extensions, ExtSupportedVersions); ok {
 		return v
 	}
 	return []uint16{m.LegacyVersion}
@@ -62,47 +62,47 @@ func (m *ClientHello) KeyShares() []KeyShare {
 
 // keyShares is the value of key_share under its number, else of the one that it had in drafts.
 func keyShares(list []Extension) KeyShares {
-	v, ok := value[KeyShares](list, extKeyShare)
+	v, ok := value[KeyShares](list, ExtKeyShare)
 	if !ok {
-		v, _ = value[KeyShares](list, extKeyShareDraft)
+		v, _ = value[KeyShares](list, ExtKeyShareDraft)
 	}
 	return v
 }
 
 // Groups is supported_groups, most wanted first, GREASE included (RFC 8446 4.2.7).
 func (m *ClientHello) Groups() []uint16 {
-	v, _ := value[SupportedGroups](m.Extensions, extSupportedGroups)
+	v, _ := value[SupportedGroups](m.Extensions, ExtSupportedGroups)
 	return v
 }
 
 // PSK is the pre-shared keys that are offered, or nil (RFC 8446 4.2.11).
 func (m *ClientHello) PSK() *OfferedPSKs {
-	if v, ok := value[OfferedPSKs](m.Extensions, extPreSharedKey); ok {
+	if v, ok := value[OfferedPSKs](m.Extensions, ExtPreSharedKey); ok {
 		return &v
 	}
 	return nil
 }
 
 // HasEMS says whether the client offers the extended master secret (RFC 7627 5.1).
-func (m *ClientHello) HasEMS() bool { return has(m.Extensions, extExtendedMasterSecret) }
+func (m *ClientHello) HasEMS() bool { return has(m.Extensions, ExtExtendedMasterSecret) }
 
 // HasEtM says whether the client offers encrypt-then-MAC (RFC 7366 2).
-func (m *ClientHello) HasEtM() bool { return has(m.Extensions, extEncryptThenMAC) }
+func (m *ClientHello) HasEtM() bool { return has(m.Extensions, ExtEncryptThenMAC) }
 
 // HasEarlyData says whether the client announces 0-RTT data (RFC 8446 4.2.10).
-func (m *ClientHello) HasEarlyData() bool { return has(m.Extensions, extEarlyData) }
+func (m *ClientHello) HasEarlyData() bool { return has(m.Extensions, ExtEarlyData) }
 
 // SessionTicket is the ticket that the client hands back, and whether it sent
 // the extension at all: empty, it asks for a new ticket (RFC 5077 3.2).
 func (m *ClientHello) SessionTicket() ([]byte, bool) {
-	v, _ := value[SessionTicket](m.Extensions, extSessionTicket)
-	return v, has(m.Extensions, extSessionTicket)
+	v, _ := value[SessionTicket](m.Extensions, ExtSessionTicket)
+	return v, has(m.Extensions, ExtSessionTicket)
 }
 
 // Version is the version that the server chose: selected_version where it is
 // there, else server_version (RFC 8446 4.1.3, 4.2.1).
 func (m *ServerHello) Version() uint16 {
-	if v, ok := value[SelectedVersion](m.Extensions, extSupportedVersions); ok {
+	if v, ok := value[SelectedVersion](m.Extensions, ExtSupportedVersions); ok {
 		return uint16(v)
 	}
 	return m.LegacyVersion
@@ -119,9 +119,9 @@ func (m *ServerHello) KeyShare() *KeyShare {
 
 // SelectedGroup is the group that a HelloRetryRequest asks for, or 0 (RFC 8446 4.1.4).
 func (m *ServerHello) SelectedGroup() uint16 {
-	v, ok := value[SelectedGroup](m.Extensions, extKeyShare)
+	v, ok := value[SelectedGroup](m.Extensions, ExtKeyShare)
 	if !ok {
-		v, _ = value[SelectedGroup](m.Extensions, extKeyShareDraft)
+		v, _ = value[SelectedGroup](m.Extensions, ExtKeyShareDraft)
 	}
 	return uint16(v)
 }
@@ -129,7 +129,7 @@ func (m *ServerHello) SelectedGroup() uint16 {
 // SelectedPSK is the index of the accepted one among the identities that the
 // client offered, and whether one was accepted (RFC 8446 4.2.11).
 func (m *ServerHello) SelectedPSK() (uint16, bool) {
-	v, ok := value[SelectedPSK](m.Extensions, extPreSharedKey)
+	v, ok := value[SelectedPSK](m.Extensions, ExtPreSharedKey)
 	return uint16(v), ok
 }
 
@@ -141,20 +141,20 @@ func (m *ServerHello) ALPN() string { return chosenALPN(m.Extensions) }
 func (m *EncryptedExtensions) ALPN() string { return chosenALPN(m.Extensions) }
 
 func chosenALPN(list []Extension) string {
-	if v, ok := value[ALPN](list, extALPN); ok && len(v) > 0 {
+	if v, ok := value[ALPN](list, ExtALPN); ok && len(v) > 0 {
 		return v[0]
 	}
 	return ""
 }
 
 // HasEMS says whether the server agrees to the extended master secret (RFC 7627 5.1).
-func (m *ServerHello) HasEMS() bool { return has(m.Extensions, extExtendedMasterSecret) }
+func (m *ServerHello) HasEMS() bool { return has(m.Extensions, ExtExtendedMasterSecret) }
 
 // HasEtM says whether the server agrees to encrypt-then-MAC (RFC 7366 2).
-func (m *ServerHello) HasEtM() bool { return has(m.Extensions, extEncryptThenMAC) }
+func (m *ServerHello) HasEtM() bool { return has(m.Extensions, ExtEncryptThenMAC) }
 
 // HasEarlyData says whether the server takes the client's 0-RTT data (RFC 8446 4.2.10).
-func (m *EncryptedExtensions) HasEarlyData() bool { return has(m.Extensions, extEarlyData) }
+func (m *EncryptedExtensions) HasEarlyData() bool { return has(m.Extensions, ExtEarlyData) }
 
 // DowngradeSentinel is what the last 8 bytes of the server's random say about
 // a lower version than it could speak (RFC 8446 4.1.3): 0x0303 that it speaks

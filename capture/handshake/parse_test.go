@@ -52,22 +52,22 @@ func browserHello() *ClientHello {
 		CompressionMethods: []uint8{0},
 		Extensions: []Extension{
 			ext(in, 0xdada, nil),
-			ext(in, extCompressCertificate, CompressionAlgorithms{2}),
-			ext(in, extSessionTicket, nil),
-			ext(in, extALPN, ALPN{"h2", "http/1.1"}),
-			ext(in, extECH, ECH{KDF: 1, AEAD: 1, ConfigID: 0x42, Enc: fill(32, 5), Payload: fill(208, 6)}),
-			ext(in, extExtendedMasterSecret, nil),
-			ext(in, extSupportedVersions, SupportedVersions{0x7a7a, 0x0304, 0x0303}),
-			ext(in, extPSKKeyExchangeModes, PSKModes{1}),
-			raw(extServerName, sni, ServerName("www.example.com")),
-			ext(in, extKeyShare, KeyShares{{0x1a1a, []byte{0}}, {0x11ec, fill(1216, 7)}, {29, fill(32, 8)}}),
-			ext(in, extSignatureAlgorithms, SignatureAlgorithms{0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601}),
-			ext(in, extSupportedGroups, SupportedGroups{0x1a1a, 0x11ec, 29, 23, 24}),
-			ext(in, extECPointFormats, ECPointFormats{0}),
-			raw(extStatusRequest, []byte{1, 0, 0, 0, 0}, StatusRequest{1}),
-			ext(in, extALPS, ALPS{"h2"}),
-			ext(in, extSCT, nil),
-			ext(in, extRenegotiationInfo, RenegotiationInfo{}),
+			ext(in, ExtCompressCertificate, CompressionAlgorithms{2}),
+			ext(in, ExtSessionTicket, nil),
+			ext(in, ExtALPN, ALPN{"h2", "http/1.1"}),
+			ext(in, ExtECH, ECH{KDF: 1, AEAD: 1, ConfigID: 0x42, Enc: fill(32, 5), Payload: fill(208, 6)}),
+			ext(in, ExtExtendedMasterSecret, nil),
+			ext(in, ExtSupportedVersions, SupportedVersions{0x7a7a, 0x0304, 0x0303}),
+			ext(in, ExtPSKKeyExchangeModes, PSKModes{1}),
+			raw(ExtServerName, sni, ServerName("www.example.com")),
+			ext(in, ExtKeyShare, KeyShares{{0x1a1a, []byte{0}}, {0x11ec, fill(1216, 7)}, {29, fill(32, 8)}}),
+			ext(in, ExtSignatureAlgorithms, SignatureAlgorithms{0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601}),
+			ext(in, ExtSupportedGroups, SupportedGroups{0x1a1a, 0x11ec, 29, 23, 24}),
+			ext(in, ExtECPointFormats, ECPointFormats{0}),
+			raw(ExtStatusRequest, []byte{1, 0, 0, 0, 0}, StatusRequest{1}),
+			ext(in, ExtALPS, ALPS{"h2"}),
+			ext(in, ExtSCT, nil),
+			ext(in, ExtRenegotiationInfo, RenegotiationInfo{}),
 			raw(0x8a8a, []byte{0}, nil),
 		},
 	}
@@ -94,55 +94,55 @@ func cases() []messageCase {
 		{"ClientHello with the rarer extensions", &ClientHello{
 			LegacyVersion: 0x0303, Random: random, SessionID: []byte{}, CipherSuites: []uint16{0x1301}, CompressionMethods: []uint8{0},
 			Extensions: []Extension{
-				ext(ch, extMaxFragmentLength, MaxFragmentLength(4)),
-				ext(ch, extCertType, CertificateTypes{1, 0}),
-				ext(ch, extHeartbeat, HeartbeatMode(1)),
-				ext(ch, extClientCertificateType, CertificateTypes{2, 0}),
-				ext(ch, extServerCertificateType, CertificateTypes{2}),
-				ext(ch, extPadding, Padding(17)),
-				ext(ch, extEncryptThenMAC, nil),
-				ext(ch, extRecordSizeLimit, RecordSizeLimit(0x4001)),
-				ext(ch, extDelegatedCredential, DelegatedCredentials{0x0403, 0x0503}),
-				ext(ch, extSessionTicket, SessionTicket(fill(192, 9))),
-				ext(ch, extEarlyData, nil),
-				ext(ch, extCookie, Cookie("crumb")),
-				ext(ch, extCertificateAuthorities, CertificateAuthorities(names)),
-				ext(ch, extPostHandshakeAuth, nil),
-				ext(ch, extSignatureAlgsCert, SignatureAlgorithms{0x0401}),
-				ext(ch, extNextProtocol, nil),
-				ext(ch, extALPSOld, ALPS{"h2", "h3"}),
-				ext(ch, extKeyShare, KeyShares{}),
-				ext(ch, extPreSharedKey, psks),
+				ext(ch, ExtMaxFragmentLength, MaxFragmentLength(4)),
+				ext(ch, ExtCertType, CertificateTypes{1, 0}),
+				ext(ch, ExtHeartbeat, HeartbeatMode(1)),
+				ext(ch, ExtClientCertificateType, CertificateTypes{2, 0}),
+				ext(ch, ExtServerCertificateType, CertificateTypes{2}),
+				ext(ch, ExtPadding, Padding(17)),
+				ext(ch, ExtEncryptThenMAC, nil),
+				ext(ch, ExtRecordSizeLimit, RecordSizeLimit(0x4001)),
+				ext(ch, ExtDelegatedCredential, DelegatedCredentials{0x0403, 0x0503}),
+				ext(ch, ExtSessionTicket, SessionTicket(fill(192, 9))),
+				ext(ch, ExtEarlyData, nil),
+				ext(ch, ExtCookie, Cookie("crumb")),
+				ext(ch, ExtCertificateAuthorities, CertificateAuthorities(names)),
+				ext(ch, ExtPostHandshakeAuth, nil),
+				ext(ch, ExtSignatureAlgsCert, SignatureAlgorithms{0x0401}),
+				ext(ch, ExtNextProtocol, nil),
+				ext(ch, ExtALPSOld, ALPS{"h2", "h3"}),
+				ext(ch, ExtKeyShare, KeyShares{}),
+				ext(ch, ExtPreSharedKey, psks),
 			},
 			BindersOffset: -1, // computed below
 		}, Context{}},
 		{"ClientHello inside ECH", &ClientHello{
 			LegacyVersion: 0x0303, Random: random, SessionID: []byte{}, CipherSuites: []uint16{0x1301}, CompressionMethods: []uint8{0},
-			Extensions: []Extension{ext(ch, extECH, ECH{Inner: true})},
+			Extensions: []Extension{ext(ch, ExtECH, ECH{Inner: true})},
 		}, Context{}},
 		{"ServerHello 1.0", &ServerHello{LegacyVersion: 0x0301, Random: random, SessionID: fill(32, 2), CipherSuite: 0x2f}, Context{}},
 		{"ServerHello 1.2", &ServerHello{
 			LegacyVersion: 0x0303, Random: random, SessionID: []byte{}, CipherSuite: 0xc02f,
 			Extensions: []Extension{
-				ext(sh, extServerName, nil),
-				ext(sh, extStatusRequest, nil),
-				ext(sh, extSessionTicket, nil),
-				ext(sh, extALPN, ALPN{"http/1.1"}),
-				ext(sh, extSCT, SCTs(sct)),
-				ext(sh, extServerCertificateType, CertificateTypes{0}),
-				ext(sh, extNextProtocol, NextProtocols{"spdy/3.1", "http/1.1"}),
-				ext(sh, extExtendedMasterSecret, nil),
-				ext(sh, extEncryptThenMAC, nil),
-				ext(sh, extRenegotiationInfo, RenegotiationInfo(fill(24, 1))),
-				ext(sh, extHeartbeat, HeartbeatMode(2)),
+				ext(sh, ExtServerName, nil),
+				ext(sh, ExtStatusRequest, nil),
+				ext(sh, ExtSessionTicket, nil),
+				ext(sh, ExtALPN, ALPN{"http/1.1"}),
+				ext(sh, ExtSCT, SCTs(sct)),
+				ext(sh, ExtServerCertificateType, CertificateTypes{0}),
+				ext(sh, ExtNextProtocol, NextProtocols{"spdy/3.1", "http/1.1"}),
+				ext(sh, ExtExtendedMasterSecret, nil),
+				ext(sh, ExtEncryptThenMAC, nil),
+				ext(sh, ExtRenegotiationInfo, RenegotiationInfo(fill(24, 1))),
+				ext(sh, ExtHeartbeat, HeartbeatMode(2)),
 			},
 		}, Context{}},
 		{"ServerHello 1.3", &ServerHello{
 			LegacyVersion: 0x0303, Random: random, SessionID: fill(32, 1), CipherSuite: 0x1302,
 			Extensions: []Extension{
-				ext(sh, extSupportedVersions, SelectedVersion(0x0304)),
-				ext(sh, extKeyShare, KeyShares{{0x11ec, fill(1120, 3)}}),
-				ext(sh, extPreSharedKey, SelectedPSK(1)),
+				ext(sh, ExtSupportedVersions, SelectedVersion(0x0304)),
+				ext(sh, ExtKeyShare, KeyShares{{0x11ec, fill(1120, 3)}}),
+				ext(sh, ExtPreSharedKey, SelectedPSK(1)),
 			},
 		}, Context{}},
 		{"ServerHello of draft 18", &ServerHello{
@@ -157,19 +157,19 @@ func cases() []messageCase {
 		{"HelloRetryRequest", &ServerHello{
 			LegacyVersion: 0x0303, Random: helloRetryRandom, SessionID: fill(32, 1), CipherSuite: 0x1302, Retry: true,
 			Extensions: []Extension{
-				ext(inHelloRetryRequest, extSupportedVersions, SelectedVersion(0x0304)),
-				ext(inHelloRetryRequest, extKeyShare, SelectedGroup(24)),
-				ext(inHelloRetryRequest, extCookie, Cookie(fill(40, 1))),
-				ext(inHelloRetryRequest, extECH, ECHConfirmation(fill(8, 1))),
+				ext(inHelloRetryRequest, ExtSupportedVersions, SelectedVersion(0x0304)),
+				ext(inHelloRetryRequest, ExtKeyShare, SelectedGroup(24)),
+				ext(inHelloRetryRequest, ExtCookie, Cookie(fill(40, 1))),
+				ext(inHelloRetryRequest, ExtECH, ECHConfirmation(fill(8, 1))),
 			},
 		}, Context{}},
 		{"EncryptedExtensions", &EncryptedExtensions{Extensions: []Extension{
-			ext(ee, extServerName, nil),
-			ext(ee, extSupportedGroups, SupportedGroups{29, 23}),
-			ext(ee, extALPN, ALPN{"h2"}),
-			ext(ee, extEarlyData, nil),
-			raw(extALPS, []byte("opaque settings"), nil),
-			ext(ee, extECH, ECHRetryConfigs(fill(60, 1))),
+			ext(ee, ExtServerName, nil),
+			ext(ee, ExtSupportedGroups, SupportedGroups{29, 23}),
+			ext(ee, ExtALPN, ALPN{"h2"}),
+			ext(ee, ExtEarlyData, nil),
+			raw(ExtALPS, []byte("opaque settings"), nil),
+			ext(ee, ExtECH, ECHRetryConfigs(fill(60, 1))),
 		}}, v13},
 		{"EncryptedExtensions, empty", &EncryptedExtensions{}, v13},
 		{"EndOfEarlyData", &EndOfEarlyData{}, v13},
@@ -178,7 +178,7 @@ func cases() []messageCase {
 		{"Certificate 1.3", &Certificate{
 			RequestContext: []byte{},
 			Entries: []CertificateEntry{
-				{Data: fill(700, 1), Extensions: []Extension{ext(ce, extStatusRequest, StatusResponse(fill(471, 1))), ext(ce, extSCT, SCTs(sct))}},
+				{Data: fill(700, 1), Extensions: []Extension{ext(ce, ExtStatusRequest, StatusResponse(fill(471, 1))), ext(ce, ExtSCT, SCTs(sct))}},
 				{Data: fill(900, 2)},
 			},
 		}, v13},
@@ -189,12 +189,12 @@ func cases() []messageCase {
 		{"CertificateRequest 1.3", &CertificateRequest{
 			RequestContext: []byte{}, SignatureSchemes: []uint16{0x0403, 0x0804}, Authorities: names,
 			Extensions: []Extension{
-				ext(cr, extSignatureAlgorithms, SignatureAlgorithms{0x0403, 0x0804}),
-				ext(cr, extSignatureAlgsCert, SignatureAlgorithms{0x0201}),
-				ext(cr, extCertificateAuthorities, CertificateAuthorities(names)),
-				ext(cr, extStatusRequest, nil),
-				ext(cr, extSCT, nil),
-				ext(cr, extCompressCertificate, CompressionAlgorithms{1, 2, 3}),
+				ext(cr, ExtSignatureAlgorithms, SignatureAlgorithms{0x0403, 0x0804}),
+				ext(cr, ExtSignatureAlgsCert, SignatureAlgorithms{0x0201}),
+				ext(cr, ExtCertificateAuthorities, CertificateAuthorities(names)),
+				ext(cr, ExtStatusRequest, nil),
+				ext(cr, ExtSCT, nil),
+				ext(cr, ExtCompressCertificate, CompressionAlgorithms{1, 2, 3}),
 			},
 		}, v13},
 		{"CertificateVerify 1.0", &CertificateVerify{Signature: fill(256, 1)}, v10},
@@ -208,7 +208,7 @@ func cases() []messageCase {
 		{"NewSessionTicket 1.2, none after all", &NewSessionTicket{Ticket: []byte{}}, v12},
 		{"NewSessionTicket 1.3", &NewSessionTicket{
 			Lifetime: 604800, AgeAdd: 0xdeadbeef, Nonce: []byte{0}, Ticket: fill(217, 1),
-			Extensions: []Extension{ext(inNewSessionTicket, extEarlyData, MaxEarlyDataSize(14336))},
+			Extensions: []Extension{ext(inNewSessionTicket, ExtEarlyData, MaxEarlyDataSize(14336))},
 		}, v13},
 		{"CertificateStatus", &CertificateStatus{StatusType: 1, Response: fill(471, 1)}, v12},
 		{"KeyUpdate", &KeyUpdate{}, v13},
@@ -418,21 +418,21 @@ func TestMalformedExtensions(t *testing.T) {
 		data string
 		want string
 	}{
-		{inClientHello, extServerName, "\x00\x00", "server_name_list: empty"},
-		{inClientHello, extServerName, "\x00\x08\x00\x00\x01a\x00\x00\x01b", "server_name_list: holds two names of type host_name"},
-		{inClientHello, extServerName, "\x00\x04\x00\x00\x05a", "host_name: length 5, but 1 left"},
-		{inServerHello, extServerName, "a", "1 byte left over at the end"},
-		{inClientHello, extSupportedGroups, "\x00\x03abc", "named_group_list: odd length 3"},
-		{inClientHello, extALPN, "\x00\x02\x00\x00", "protocol_name: empty"},
-		{inServerHello, extALPN, "\x00\x06\x02h2\x02h3", "protocol_name_list: the answer holds 2 names, not one"},
-		{inClientHello, extExtendedMasterSecret, "a", "1 byte left over at the end"},
-		{inClientHello, extMaxFragmentLength, "\x05", "max_fragment_length: 5 is not one of 1 to 4"},
-		{inClientHello, extPadding, "\x00\x01", "padding: is not all zero"},
-		{inClientHello, extRecordSizeLimit, "\x00\x10", "record_size_limit: 16 is less than 64"},
-		{inClientHello, extECH, "\x02", "type: 2 is neither outer (0) nor inner (1)"},
-		{inEncryptedExtensions, extKeyShare, "", "has no place in EncryptedExtensions"},
-		{inHelloRetryRequest, extKeyShare, "\x00", "selected_group: needs 2 bytes, has 1"},
-		{inServerHello, extPadding, "", "has no place in ServerHello"},
+		{inClientHello, ExtServerName, "\x00\x00", "server_name_list: empty"},
+		{inClientHello, ExtServerName, "\x00\x08\x00\x00\x01a\x00\x00\x01b", "server_name_list: holds two names of type host_name"},
+		{inClientHello, ExtServerName, "\x00\x04\x00\x00\x05a", "host_name: length 5, but 1 left"},
+		{inServerHello, ExtServerName, "a", "1 byte left over at the end"},
+		{inClientHello, ExtSupportedGroups, "\x00\x03abc", "named_group_list: odd length 3"},
+		{inClientHello, ExtALPN, "\x00\x02\x00\x00", "protocol_name: empty"},
+		{inServerHello, ExtALPN, "\x00\x06\x02h2\x02h3", "protocol_name_list: the answer holds 2 names, not one"},
+		{inClientHello, ExtExtendedMasterSecret, "a", "1 byte left over at the end"},
+		{inClientHello, ExtMaxFragmentLength, "\x05", "max_fragment_length: 5 is not one of 1 to 4"},
+		{inClientHello, ExtPadding, "\x00\x01", "padding: is not all zero"},
+		{inClientHello, ExtRecordSizeLimit, "\x00\x10", "record_size_limit: 16 is less than 64"},
+		{inClientHello, ExtECH, "\x02", "type: 2 is neither outer (0) nor inner (1)"},
+		{inEncryptedExtensions, ExtKeyShare, "", "has no place in EncryptedExtensions"},
+		{inHelloRetryRequest, ExtKeyShare, "\x00", "selected_group: needs 2 bytes, has 1"},
+		{inServerHello, ExtPadding, "", "has no place in ServerHello"},
 	} {
 		b := cryptobyte.NewBuilder(nil)
 		extensionList(b, []Extension{{ID: c.id, Data: []byte(c.data)}})
@@ -449,17 +449,17 @@ func TestMalformedExtensions(t *testing.T) {
 }
 
 func TestExtensionsTwiceAndOutOfPlace(t *testing.T) {
-	psk := ext(inClientHello, extPreSharedKey, OfferedPSKs{Identities: []PSKIdentity{{[]byte("a"), 0}}, Binders: [][]byte{fill(32, 1)}})
+	psk := ext(inClientHello, ExtPreSharedKey, OfferedPSKs{Identities: []PSKIdentity{{[]byte("a"), 0}}, Binders: [][]byte{fill(32, 1)}})
 	h := browserHello()
 	h.Extensions = append([]Extension{psk}, h.Extensions...)
-	h.Extensions = append(h.Extensions, ext(inClientHello, extALPN, ALPN{"other"}))
+	h.Extensions = append(h.Extensions, ext(inClientHello, ExtALPN, ALPN{"other"}))
 	body, _ := encode(h, Context{})
 	m, err := Parse(TypeClientHello, body, Context{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ch := m.(*ClientHello)
-	if e := ch.Extension(extPreSharedKey); e.Err != "is not the last extension" || ch.PSK() != nil || ch.BindersOffset != 0 {
+	if e := ch.Extension(ExtPreSharedKey); e.Err != "is not the last extension" || ch.PSK() != nil || ch.BindersOffset != 0 {
 		t.Errorf("pre_shared_key: %+v", e)
 	}
 	if e := ch.Extensions[len(ch.Extensions)-1]; e.Err != "stands twice in the message" || ch.ALPN()[0] != "h2" {

@@ -96,10 +96,10 @@ func TestRecordedTLS13(t *testing.T) {
 	if len(cert.Entries) != 1 || !bytes.Equal(cert.Entries[0].Data, certificate.Certificate[0]) {
 		t.Fatalf("Certificate: %+v", cert)
 	}
-	if got, _ := value[StatusResponse](cert.Entries[0].Extensions, extStatusRequest); string(got) != "not really a response" {
+	if got, _ := value[StatusResponse](cert.Entries[0].Extensions, ExtStatusRequest); string(got) != "not really a response" {
 		t.Errorf("status_request: %q", got)
 	}
-	if got, _ := value[SCTs](cert.Entries[0].Extensions, extSCT); len(got) != 1 || string(got[0]) != "not really signed" {
+	if got, _ := value[SCTs](cert.Entries[0].Extensions, ExtSCT); len(got) != 1 || string(got[0]) != "not really signed" {
 		t.Errorf("signed_certificate_timestamp: %q", got)
 	}
 	if cv := mustParse[*CertificateVerify](t, s, TypeCertificateVerify, v13); cv.SignatureScheme != 0x0403 {
@@ -117,7 +117,7 @@ func TestRecordedTLS13(t *testing.T) {
 		}
 	}
 	nst := mustParse[*NewSessionTicket](t, s, TypeNewSessionTicket, v13)
-	if early, ok := value[MaxEarlyDataSize](nst.Extensions, extEarlyData); len(nst.Ticket) == 0 || nst.Lifetime == 0 || !ok || early != 0xffffffff { // QUIC's fixed value, RFC 9001 4.6.1
+	if early, ok := value[MaxEarlyDataSize](nst.Extensions, ExtEarlyData); len(nst.Ticket) == 0 || nst.Lifetime == 0 || !ok || early != 0xffffffff { // QUIC's fixed value, RFC 9001 4.6.1
 		t.Errorf("NewSessionTicket: %+v", nst)
 	}
 
