@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
 	"path"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"explainer/capture"
 	"explainer/capture/fingerprint"
 	"explainer/capture/handshake"
+	"explainer/capture/pcap"
 	"explainer/capture/web"
 )
 
@@ -148,6 +150,23 @@ type judged struct {
 	plain                   string // host of a plain HTTP request
 	passed, elsewhere       bool   // passed through untouched; to a host that is not tested
 	closed                  string // what the proxy said of its end
+}
+
+// Read feeds the judge a recording to its end. Of one that is cut short it feeds
+// what there is, and returns the *pcap.CutError.
+func (j *Judge) Read(recording io.Reader) error {
+	packets, err := pcap.NewReader(recording)
+	if err != nil {
+		return err
+	}
+	d := &capture.Decoder{SecretsFirst: true}
+	for m, err := range d.All(packets.All()) {
+		if err != nil {
+			return err
+		}
+		j.Feed(m)
+	}
+	return nil
 }
 
 // Feed takes the next message of the recording.

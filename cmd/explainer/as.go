@@ -1,10 +1,6 @@
 package main
 
-import (
-	"explainer/capture"
-
-	"github.com/urfave/cli/v2"
-)
+import "github.com/urfave/cli/v2"
 
 // eavesdropper is somebody on the path who has no key and knows nothing of the proxy.
 const eavesdropper = "eavesdropper"
@@ -21,20 +17,4 @@ func asWhom(c *cli.Context) error {
 		say(c.App.ErrWriter, "an eavesdropper has no keys: those given are not used")
 	}
 	return nil
-}
-
-// heard is an input as the one gets it whose view is told, nil if he does not.
-func (t *teller) heard(in capture.Input) capture.Input {
-	if !t.deaf {
-		return in
-	}
-	switch in := in.(type) {
-	case *capture.Secret, *capture.Fact:
-		return nil
-	case *capture.Open:
-		open := *in
-		open.Leg = capture.LegNone
-		return &open
-	}
-	return in
 }

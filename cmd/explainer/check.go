@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"explainer/annotate/check"
+	"explainer/annotate/story"
 	"explainer/annotate/text"
+	"explainer/annotate/words"
 	"explainer/ca"
 	"explainer/capture"
 	"explainer/capture/pcap"
@@ -256,7 +258,7 @@ func newChecking(c *cli.Context, plan *capture.CheckPlan) (*checking, error) {
 	go func() {
 		f := k.recorder.Follow()
 		defer f.Close()
-		err := judge(f, k.judge)
+		err := k.judge.Read(f)
 		close(k.ended)
 		k.judged <- err
 	}()
@@ -265,23 +267,6 @@ func newChecking(c *cli.Context, plan *capture.CheckPlan) (*checking, error) {
 
 func newJudge(c *cli.Context) *check.Judge {
 	return &check.Judge{ShowSecrets: c.Bool("show-secrets"), AllowUntested: c.Int("allow-untested")}
-}
-
-// judge feeds a recording to a judge. Of one that is cut short it feeds what
-// there is, and returns the *pcap.CutError.
-func judge(r io.Reader, j *check.Judge) error {
-	packets, err := pcap.NewReader(r)
-	if err != nil {
-		return err
-	}
-	d := &capture.Decoder{SecretsFirst: true}
-	for m, err := range d.All(packets.All()) {
-		if err != nil {
-			return err
-		}
-		j.Feed(m)
-	}
-	return nil
 }
 
 // runs runs the command for every case.
@@ -371,7 +356,7 @@ func (k *checking) wait(c *cli.Context) error {
 	} else {
 		say(k.errw, fmt.Sprintf("waiting on %s for connections to %s", where, k.plan.Host))
 	}
-	say(k.errw, fmt.Sprintf("%s to show, one at each connection; Ctrl-C ends and tells what was seen", count(apps.Cases(), "case")))
+	say(k.errw, fmt.Sprintf("%s to show, one at each connection; Ctrl-C ends and tells what was seen", words.Plural(apps.Cases(), "case")))
 	p := newRunProgress(k.errw)
 	defer p.clear()
 	// Whoever has met all cases passes untouched from then on; others may still come.
@@ -397,22 +382,22 @@ func (k *checking) wait(c *cli.Context) error {
 
 // checkAgain judges a recording.
 func checkAgain(c *cli.Context, name string) error {
-	s, err := openSource(name)
+	s, err := story.Open(name)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	j := newJudge(c)
-	err = judge(s.file, j)
+	err = j.Read(s)
 	if err != nil && !errors.As(err, new(*pcap.CutError)) {
-		return failed(fmt.Errorf("%s: %w", s.name, err), "a recording of a check is what check -w FILE keeps")
+		return failed(fmt.Errorf("%s: %w", s.Name, err), "a recording of a check is what check -w FILE keeps")
 	}
 	r := j.Report()
 	if r == nil {
-		return failed(fmt.Errorf("%s is no recording of a check", s.name), "check -w FILE keeps one; explainer read tells any other capture")
+		return failed(fmt.Errorf("%s is no recording of a check", s.Name), "check -w FILE keeps one; explainer read tells any other capture")
 	}
 	if err != nil {
-		say(c.App.ErrWriter, fmt.Sprintf("%s: %v; what stands before is judged", s.name, err))
+		say(c.App.ErrWriter, fmt.Sprintf("%s: %v; what stands before is judged", s.Name, err))
 	}
 	return tellCheck(c, r)
 }

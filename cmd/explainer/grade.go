@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"explainer/annotate/story"
 	"explainer/annotate/text"
 	"explainer/ca"
 	"explainer/capture/printable"
@@ -202,7 +203,7 @@ func gradeOther(c *cli.Context) (report *grade.Report, what, hint string, err er
 	}
 	data, err := os.ReadFile(c.String("ca"))
 	if err != nil {
-		return nil, "", "", fileError("CA", err)
+		return nil, "", "", story.FileError("CA", err)
 	}
 	certs, err := parseCertificates(data)
 	if err != nil {

@@ -34,10 +34,10 @@ import (
 
 	"explainer/annotate"
 	"explainer/annotate/event"
+	"explainer/annotate/story"
 	"explainer/annotate/text"
 	"explainer/ca"
 	"explainer/ca/roots"
-	"explainer/capture"
 	"explainer/capture/pcap"
 )
 
@@ -240,26 +240,18 @@ func (s *siege) end() *aftermath {
 }
 
 // retell tells a recording as read does.
-func retell(t *testing.T, recording string, out renderer) {
+func retell(t *testing.T, recording string, out story.Renderer) {
 	t.Helper()
 	f, err := os.Open(recording)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	r, err := pcap.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
 	store, err := roots.System(systemRoots)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tell := &teller{decoder: &capture.Decoder{SecretsFirst: true}, explainer: &annotate.Explainer{Roots: store}, out: out, open: map[int]bool{}}
-	if err := tell.tell(r); err != nil {
-		t.Error(err)
-	}
-	if err := tell.finish(r); err != nil {
+	if err := story.New(&annotate.Explainer{Roots: store}, out).Follow(f); err != nil {
 		t.Error(err)
 	}
 }
@@ -1175,21 +1167,16 @@ func TestHostileCuts(t *testing.T) {
 	}
 	before := 0
 	for _, n := range lengths {
-		r, err := pcap.NewReader(bytes.NewReader(recording[:n]))
-		if err != nil {
+		if _, err := pcap.NewReader(bytes.NewReader(recording[:n])); err != nil {
 			if n > 300 {
 				t.Errorf("cut at %d: %v", n, err)
 			}
 			continue
 		}
 		var told bytes.Buffer
-		tell := &teller{decoder: &capture.Decoder{SecretsFirst: true}, explainer: new(annotate.Explainer), out: text.New(&told), open: map[int]bool{}}
-		err = tell.tell(r)
+		err := story.New(new(annotate.Explainer), text.New(&told)).Follow(bytes.NewReader(recording[:n]))
 		if cut := errors.As(err, new(*pcap.CutError)); cut == boundaries[n] || err != nil && !cut {
 			t.Errorf("cut at %d, at a boundary of blocks: %v: %v", n, boundaries[n], err)
-		}
-		if err := tell.finish(r); err != nil {
-			t.Error(err)
 		}
 		if strings.Contains(told.String(), "REFUTED") {
 			t.Errorf("cut at %d: something is refuted\n%s", n, &told)

@@ -30,6 +30,7 @@ func TestImports(t *testing.T) {
 		"explainer/annotate/har":        {"explainer/annotate/event", "explainer/annotate/words", "explainer/capture/printable"},
 		"explainer/annotate":            {"explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
 		"explainer/annotate/check":      {"explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/text", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
+		"explainer/annotate/story":      {"explainer/annotate", "explainer/capture"},
 		"explainer/proxy":               {"explainer/annotate/words", "explainer/ca", "explainer/capture"}, // what its pages say
 		"explainer/proxy/drive":         nil,                                                               // for tests
 		"explainer/proxy/origins":       nil,                                                               // tests alone

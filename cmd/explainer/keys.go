@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 
+	"explainer/annotate/story"
+	"explainer/annotate/words"
 	"explainer/capture/keys"
 
 	"github.com/urfave/cli/v2"
@@ -36,7 +38,7 @@ func keyLogs(c *cli.Context, take func(keys.Secret)) error {
 		n := 0
 		f, err := os.Open(name)
 		if err != nil {
-			return fileError("key log", err)
+			return story.FileError("key log", err)
 		}
 		bad, err := keys.CheckLog(f, func(s keys.Secret) { n++; take(s) })
 		f.Close()
@@ -47,7 +49,7 @@ func keyLogs(c *cli.Context, take func(keys.Secret)) error {
 		case n == 0:
 			say(c.App.ErrWriter, fmt.Sprintf("key log %s holds no line that opens TLS", name))
 		case bad > 0:
-			say(c.App.ErrWriter, fmt.Sprintf("key log %s: %s skipped that hold no key, %s read", name, count(bad, "line"), count(n, "line")))
+			say(c.App.ErrWriter, fmt.Sprintf("key log %s: %s skipped that hold no key, %s read", name, words.Plural(bad, "line"), words.Plural(n, "line")))
 		}
 	}
 	return nil
@@ -59,14 +61,14 @@ func privateKeys(c *cli.Context) ([]*keys.PrivateKey, error) {
 	for _, name := range c.StringSlice("key") {
 		info, err := os.Stat(name)
 		if err != nil {
-			return nil, fileError("private key", err)
+			return nil, story.FileError("private key", err)
 		}
 		if info.IsDir() || info.Size() > maxKeyFile {
 			return nil, failed(fmt.Errorf("private key %s: this is no file with a key", name), "")
 		}
 		file, err := os.ReadFile(name)
 		if err != nil {
-			return nil, fileError("private key", err)
+			return nil, story.FileError("private key", err)
 		}
 		found, err := keys.ParsePrivateKeys(file, func() ([]byte, error) { return password(name) })
 		hint := ""

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"explainer/annotate/event"
+	"explainer/annotate/story"
 	"explainer/ca"
 	"explainer/capture/pcap"
 	"explainer/proxy"
@@ -223,36 +224,27 @@ func opensNothing(c *cli.Context) bool {
 
 // watching hands each event to watch before it is told.
 type watching struct {
-	renderer
+	story.Renderer
 	watch func(*event.Event)
 }
 
 func (w watching) Event(e *event.Event) error {
 	w.watch(e)
-	return w.renderer.Event(e)
+	return w.Renderer.Event(e)
 }
 
 // follow tells the story of the recording while it grows.
-func follow(c *cli.Context, recording io.ReadCloser, out renderer) error {
+func follow(c *cli.Context, recording io.ReadCloser, out story.Renderer) error {
 	defer recording.Close()
-	r, err := pcap.NewReader(flushing{recording, out})
+	t, err := newTeller(c, out)
 	if err != nil {
 		return err
 	}
-	t := newTeller(c, out)
-	if err := trust(c, t.explainer); err != nil {
-		return err
+	err = t.Follow(recording)
+	if errors.As(err, new(*pcap.CutError)) {
+		return nil // a recording that could not be written to its end is told up to there
 	}
-	t.decoder.SecretsFirst = true // the recorder writes them before the bytes that they open
-	told := t.tell(r)
-	// A recording that could not be written to its end is told up to there.
-	if errors.As(told, new(*pcap.CutError)) {
-		told = nil
-	}
-	if err := t.finish(r); err != nil {
-		return err
-	}
-	return told
+	return err
 }
 
 // stop ends the proxy: connections drain, the recording is completed, the story
@@ -412,7 +404,7 @@ func newProxy(c *cli.Context) (*proxy.Proxy, error) {
 	for _, name := range c.StringSlice("origin-ca") {
 		data, err := os.ReadFile(name)
 		if err != nil {
-			return nil, fileError("origin CA", err)
+			return nil, story.FileError("origin CA", err)
 		}
 		certs, err := parseCertificates(data)
 		if err != nil {

@@ -4,14 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 
+	"explainer/annotate/story"
 	"explainer/capture/pcap"
 	"explainer/proxy"
 
@@ -44,7 +43,7 @@ func openOutput(what, name string, mode outputMode, force bool) (*os.File, error
 	}
 	f, err := os.OpenFile(name, flags, 0o600)
 	if err != nil {
-		return nil, writeError(what, err)
+		return nil, story.WriteError(what, err)
 	}
 	info, err := f.Stat()
 	if err == nil && info.Mode().IsRegular() {
@@ -52,11 +51,11 @@ func openOutput(what, name string, mode outputMode, force bool) (*os.File, error
 	}
 	if err != nil {
 		f.Close()
-		var known *failure
+		var known *story.Failure
 		if errors.As(err, &known) {
 			return nil, err
 		}
-		return nil, writeError(what, err)
+		return nil, story.WriteError(what, err)
 	}
 	return f, nil
 }
@@ -98,29 +97,6 @@ func replaceable(name string, f io.Reader, size int64) error {
 func isRegular(name string) bool {
 	info, err := os.Stat(name)
 	return err != nil || info.Mode().IsRegular() || info.IsDir()
-}
-
-// writeError is a file that cannot be opened for writing, in words.
-func writeError(what string, err error) error {
-	var path *fs.PathError
-	if !errors.As(err, &path) {
-		return failed(err, "")
-	}
-	what += " " + path.Path
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		if _, no := os.Stat(filepath.Dir(path.Path)); errors.Is(no, fs.ErrNotExist) {
-			return failed(fmt.Errorf("%s: there is no folder %s", what, filepath.Dir(path.Path)), "")
-		}
-		return failed(fmt.Errorf("%s: no file can be made there", what), "")
-	case errors.Is(err, fs.ErrPermission):
-		return failed(fmt.Errorf("%s: no permission to write it", what), "")
-	case errors.Is(err, syscall.ENXIO):
-		return failed(fmt.Errorf("%s: nobody reads this pipe", what), "start first what is to read it")
-	case errors.Is(err, syscall.EISDIR):
-		return failed(fmt.Errorf("%s: this is a folder", what), "name a file in it")
-	}
-	return failed(fmt.Errorf("%s: %w", what, path.Err), "")
 }
 
 // spoolFlag bounds the disk that a story without -w takes.

@@ -40,8 +40,8 @@ func newProgress(w, to io.Writer, total int64, keptBack bool) *progress {
 	return p
 }
 
-// reader returns r, counted.
-func (p *progress) reader(r io.Reader) io.Reader { return counted{r, p} }
+// Reader returns r, counted.
+func (p *progress) Reader(r io.Reader) io.Reader { return counted{r, p} }
 
 type counted struct {
 	r io.Reader
@@ -79,8 +79,11 @@ func (p *progress) bar(now time.Time) string {
 	return line + "\x1b[K"
 }
 
-// clear takes the line away.
-func (p *progress) clear() {
+// Skip counts bytes that are not read as often as was thought.
+func (p *progress) Skip(n int64) { p.total -= n }
+
+// Done takes the line away.
+func (p *progress) Done() {
 	if p.w == nil {
 		return
 	}

@@ -14,7 +14,7 @@ func TestProgress(t *testing.T) {
 	var out bytes.Buffer
 	clock := time.Unix(0, 0)
 	p := &progress{w: &out, total: 1000, began: clock, now: func() time.Time { return clock }}
-	r := p.reader(strings.NewReader(strings.Repeat("x", 1000)))
+	r := p.Reader(strings.NewReader(strings.Repeat("x", 1000)))
 	read := func(n int, after time.Duration) string {
 		clock = clock.Add(after)
 		out.Reset()
@@ -33,50 +33,11 @@ func TestProgress(t *testing.T) {
 		t.Errorf("%q so soon after another", got)
 	}
 	out.Reset()
-	p.clear()
+	p.Done()
 	if got := out.String(); got != "\r\x1b[K" {
 		t.Errorf("cleared with %q", got)
 	}
 	if got := read(100, time.Second); got != "" {
 		t.Errorf("%q after the end", got)
-	}
-}
-
-// TestSpool gives back what it was given, from memory and from its file.
-func TestSpool(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
-	var s spool
-	defer s.Close()
-	var at []int64
-	var want []string
-	for i := range 200 {
-		text := strings.Repeat(string(rune('a'+i%26)), 1+i*1000)
-		n, err := s.add(i%3, []byte(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		at, want = append(at, n), append(want, text)
-	}
-	if s.file == nil {
-		t.Fatal("all of it in memory")
-	}
-	for i := range at {
-		var got bytes.Buffer
-		if err := s.copy(&got, at[i]); err != nil || got.String() != want[i] {
-			t.Fatalf("text %d: %d bytes of %d: %v", i, got.Len(), len(want[i]), err)
-		}
-	}
-	var got bytes.Buffer
-	if err := s.each(&got, func(session int) bool { return session == 1 }); err != nil {
-		t.Fatal(err)
-	}
-	var chosen strings.Builder
-	for i, text := range want {
-		if i%3 == 1 {
-			chosen.WriteString(text)
-		}
-	}
-	if got.String() != chosen.String() {
-		t.Errorf("%d bytes of session 1, want %d", got.Len(), chosen.Len())
 	}
 }

@@ -2,18 +2,16 @@ package main
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
-	"explainer/annotate/event"
+	"explainer/annotate/story"
 	"explainer/annotate/words"
 	"explainer/capture/keys"
-	"explainer/capture/pcap"
+	"explainer/proxy"
 
 	"github.com/urfave/cli/v2"
 )
@@ -42,9 +40,12 @@ Examples:
    explainer read --messages --connection 3-7 capture.pcap
    explainer read --format har session.pcapng > session.har
    explainer read -w for-wireshark.pcapng --keylog keys.txt capture.pcap`,
-	Flags:  slices.Concat(keyFlags, rewriteFlags, selectFlags, viewFlags, []cli.Flag{asFlag, secretsFlag, bytesFlag, rootsFlag}, storyFlags),
+	Flags:  slices.Concat(keyFlags, copyFlags, selectFlags, []cli.Flag{overviewFlag, asFlag, secretsFlag, bytesFlag, rootsFlag}, storyFlags),
 	Action: read,
 }
+
+// overviewFlag stops after what comes first.
+var overviewFlag = &cli.BoolFlag{Name: "overview", Usage: "what the capture comes to, and nothing else", DisableDefaultText: true}
 
 // bytesFlag goes one step further than --messages.
 var bytesFlag = &cli.BoolFlag{Name: "bytes", Usage: "as --messages, and below each handshake message its bytes, field by field", DisableDefaultText: true}
@@ -63,38 +64,61 @@ func read(c *cli.Context) error {
 		}
 	}
 	tuneMemory()
-	r := reading{c: c}
 	err := asWhom(c)
 	if err != nil {
 		return err
 	}
+	var private []*keys.PrivateKey
 	if c.String(asFlag.Name) == "" {
-		if r.private, err = privateKeys(c); err != nil {
+		if private, err = privateKeys(c); err != nil {
 			return err
 		}
 	}
-	if rewriting(c) {
+	if copying(c) {
 		var secrets []keys.Secret
 		if c.String(asFlag.Name) == "" {
 			if err := keyLogs(c, func(s keys.Secret) { secrets = append(secrets, s) }); err != nil {
 				return err
 			}
 		}
-		return rewrite(c, files, secrets, r.private)
+		return copyCapture(c, files, secrets, private)
 	}
-	if r.selection, err = newSelection(c); err != nil {
+	selection, err := newSelection(c)
+	if err != nil {
 		return err
 	}
-	if r.selection != nil && c.Bool("overview") {
+	if selection != nil && c.Bool("overview") {
 		return usage("--overview tells what the whole capture comes to, and chooses no connections", "leave out --overview, or what chooses")
 	}
-	out, v, err := newView(c, c.App.Writer, r.selection, nameOf(files), slices.Contains(files, "-"))
+	v, err := newView(c, selection, files)
 	if err != nil {
 		return err
 	}
 	defer v.Close()
-	r.out, r.view = out, v
-	return r.files(files)
+	t, err := newTeller(c, v)
+	defer beforeLeaving(t.Leave)()
+	if err != nil {
+		return err
+	}
+	bar := newProgress(c.App.ErrWriter, c.App.Writer, readTwice(files), v.KeepsBack())
+	var verdict error
+	o := story.FilesOptions{
+		PrivateKeys: private, Progress: bar,
+		Say: func(what string) {
+			say(c.App.ErrWriter, what)
+		},
+		Wrong: func(err error) {
+			if len(files) > 1 {
+				exitCode(c.App.ErrWriter, err)
+				err = childExit(1)
+			}
+			verdict = err
+		},
+	}
+	if c.String(asFlag.Name) == "" {
+		o.KeyLogs = func(take func(keys.Secret)) error { return keyLogs(c, take) }
+	}
+	return cmp.Or(t.Files(files, o), verdict, v.Verdict())
 }
 
 // nameOf names captures that are read as one.
@@ -107,122 +131,35 @@ func nameOf(files []string) string {
 		names = append(names, filepath.Base(f))
 	}
 	if len(names) > 3 {
-		return count(len(names), "file")
+		return words.Plural(len(names), "file")
 	}
 	return strings.Join(names, ", ")
 }
 
-// A reading is one run of read: what the flags ask for, for every file.
-type reading struct {
-	c       *cli.Context
-	private []*keys.PrivateKey
-	out     renderer
-	view    *view
-
-	selection *selection
-}
-
-// files tells the story of captures, merged by time. One that cannot be read is
-// told, and the others are read.
-func (r *reading) files(names []string) error {
-	t := newTeller(r.c, r.out)
-	defer beforeLeaving(t.leave)()
-	if err := trust(r.c, t.explainer); err != nil {
-		return err
+// newView makes the view that the flags ask for.
+func newView(c *cli.Context, s *story.Selection, files []string) (*story.View, error) {
+	w := c.App.Writer
+	o, err := viewOptions(c, w, false)
+	if err != nil {
+		return nil, err
 	}
-	t.decoder.PrivateKeys = r.private
-	if !t.deaf {
-		var feeding error
-		if err := keyLogs(r.c, func(s keys.Secret) { feeding = cmp.Or(feeding, t.feed(&s)) }); err != nil {
-			return err
-		}
-		if feeding != nil {
-			return feeding
-		}
-	}
-	t.decoder.SecretsFirst = true
-	var sources []*source
-	var readers []*pcap.Reader
-	var read []string
-	var verdict error
-	wrong := func(err error) {
-		if len(names) == 1 {
-			verdict = err
-		} else {
-			exitCode(r.c.App.ErrWriter, err)
-			verdict = childExit(1)
-		}
-	}
-	bar := newProgress(r.c.App.ErrWriter, r.c.App.Writer, readTwice(names), r.view.keepsBack())
-	defer bar.clear()
-	for _, name := range names {
-		s, err := openSource(name)
-		if errors.Is(err, errTooManyFiles) {
-			return err
-		}
-		if err != nil {
-			wrong(err)
-			continue
-		}
-		defer s.Close()
-		s.progress = bar
-		packets, err := r.open(s, t)
-		if err != nil {
-			wrong(err)
-			continue
-		}
-		sources, readers, read = append(sources, s), append(readers, packets), append(read, name)
-	}
-	if len(readers) == 0 {
-		return verdict
-	}
-	packets := pcap.Merge(readers...)
-	t.files = packets.Captures()
-	if len(names) > 1 && (t.files > 1 || len(read) == 1) { // the parts of a recording are told as what they are: one
-		for _, name := range read {
-			if err := r.out.Event(&event.Event{Schema: event.SchemaVersion, Kind: event.KindFile, Topic: event.TopicFile, Name: words.NameOf(event.TopicFile, ""), Brief: name}); err != nil {
-				return err
+	if o.Format == "har" {
+		for _, flag := range []string{"overview", "messages", bytesFlag.Name, secretsFlag.Name} {
+			if c.Bool(flag) {
+				return nil, usage("--format har holds requests and responses, and nothing that --"+flag+" shows", "leave out one of the two")
 			}
 		}
 	}
-	tell := t.tell
-	if !slices.ContainsFunc(sources, func(s *source) bool { return !s.regular() }) {
-		tell = t.pipe
+	if o.Width == 0 {
+		o.Width, _ = strconv.Atoi(os.Getenv("COLUMNS")) // for those who export it
 	}
-	told := tell(packets)
-	bar.clear()
-	if n := t.decoder.Forgotten(); n > 0 {
-		say(r.c.App.ErrWriter, fmt.Sprintf("%s forgotten, the oldest first, because there are more than are kept: what only they open is told as sealed", count(n, "key log line")))
+	o.Selection, o.Name, o.Endless = s, nameOf(files), slices.Contains(files, "-")
+	o.Scratch = func() (*os.File, error) {
+		dir := proxy.SpoolFolder()
+		proxy.SweepSpool(dir)
+		return proxy.SpoolFile(dir)
 	}
-	if err := t.finish(packets); err != nil {
-		return err
-	}
-	if n := len(t.open); n > 0 && told == nil && packets.Own() {
-		// Every connection's end is in a recording that was completed.
-		why := "its proxy was killed or had no room to write, or it still runs"
-		if packets.Parted() {
-			why = "the next part of the recording is not among the files, or " + why
-		}
-		say(r.c.App.ErrWriter, fmt.Sprintf("%s ends before %s in it did: %s", sources[len(sources)-1].name, count(n, "connection"), why))
-	}
-	for i, s := range sources {
-		if err := packets.Err(i); err == nil && told != nil {
-			return told // it was not the reading
-		} else if err := s.verdict(err); err != nil {
-			wrong(err)
-		}
-	}
-	if stats := packets.Stats(); verdict == nil && stats.Connections == 0 {
-		what := sources[0].name
-		if len(sources) > 1 {
-			what = count(len(sources), "file")
-		}
-		return failed(fmt.Errorf("%s: no connection over TCP, QUIC or DTLS in %s", what, count(stats.Packets, "packet")), "")
-	}
-	if verdict == nil {
-		verdict = r.selection.verdictOn(r.view.overview)
-	}
-	return verdict
+	return story.NewView(w, o), nil
 }
 
 // readTwice is how much there is to read: files are gone through for keys first.
@@ -236,42 +173,4 @@ func readTwice(names []string) int64 {
 		n += 2 * info.Size()
 	}
 	return n
-}
-
-// open begins to read the packets of s, and feeds t its keys where that can be
-// done. In a recording of our own they stand before the bytes they open. In
-// other captures they may stand anywhere, so a file is gone through for them
-// first; standard input can be read only once.
-func (r *reading) open(s *source, t *teller) (*pcap.Reader, error) {
-	packets, err := s.reader()
-	switch {
-	case err != nil:
-		return packets, err
-	case packets.Own():
-		s.progress.total -= max(s.size, 0)
-		return packets, nil
-	case s.regular():
-		return s.keysFirst(t)
-	}
-	t.decoder.SecretsFirst = false
-	say(r.c.App.ErrWriter, "standard input is read once: keys that stand far behind the bytes they open may come too late")
-	return packets, nil
-}
-
-// fileError is a file that cannot be opened, in words.
-func fileError(what string, err error) error {
-	var path *fs.PathError
-	if !errors.As(err, &path) {
-		return failed(err, "")
-	}
-	if what != "" {
-		what += " "
-	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return failed(fmt.Errorf("%s%s: there is no such file", what, path.Path), "")
-	case errors.Is(err, fs.ErrPermission):
-		return failed(fmt.Errorf("%s%s: no permission to read it", what, path.Path), "recordings are made readable by their owner alone")
-	}
-	return failed(fmt.Errorf("%s%s: %w", what, path.Path, path.Err), "")
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"explainer/annotate"
+	"explainer/annotate/story"
 	"explainer/ca/roots"
 
 	"github.com/urfave/cli/v2"
@@ -23,7 +24,7 @@ func trust(c *cli.Context, x *annotate.Explainer) error {
 		r, err := roots.File("the roots in "+path, path)
 		if err != nil {
 			if errors.As(err, new(*fs.PathError)) {
-				return fileError("roots", err)
+				return story.FileError("roots", err)
 			}
 			return failed(fmt.Errorf("--roots: %w", err), "")
 		}

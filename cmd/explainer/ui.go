@@ -19,27 +19,22 @@ import (
 	"strings"
 	"syscall"
 
+	"explainer/annotate/story"
 	"explainer/capture/printable"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 )
 
-// A failure is an error with what to do about it, and the exit code it asks for.
-type failure struct {
-	err  error
-	hint string
-	code int
-}
-
-func (f *failure) Error() string { return f.err.Error() }
-func (f *failure) Unwrap() error { return f.err }
-
 // failed is exit code 1.
-func failed(err error, hint string) error { return &failure{err, hint, 1} }
+func failed(err error, hint string) error { return &story.Failure{Err: err, Hint: hint} }
 
-// usage is exit code 2.
-func usage(what, hint string) error { return &failure{errors.New(what), hint, 2} }
+// A misuse is exit code 2.
+type misuse struct{ error }
+
+func (m misuse) Unwrap() error { return m.error }
+
+func usage(what, hint string) error { return misuse{failed(errors.New(what), hint)} }
 
 func usageError(c *cli.Context, err error, _ bool) error {
 	name := "explainer"
@@ -70,16 +65,15 @@ func exitCode(w io.Writer, err error) int {
 	if errors.Is(err, syscall.EPIPE) {
 		return 0 // whoever was reading (head, less) has read enough
 	}
-	code := 1
-	var f *failure
-	if errors.As(err, &f) {
-		code = f.code
-	}
 	say(w, err.Error())
-	if f != nil && f.hint != "" {
-		say(w, "hint: "+f.hint)
+	var f *story.Failure
+	if errors.As(err, &f) && f.Hint != "" {
+		say(w, "hint: "+f.Hint)
 	}
-	return code
+	if errors.As(err, new(misuse)) {
+		return 2
+	}
+	return 1
 }
 
 // say writes one line "explainer: ...".
@@ -114,12 +108,4 @@ func widthOf(w io.Writer) int {
 		return 80
 	}
 	return width
-}
-
-// count is a number of things: "1 connection", "2 connections".
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

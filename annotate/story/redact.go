@@ -1,10 +1,9 @@
-package main
+package story
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 
@@ -47,7 +46,7 @@ func (t *tally) count(m *capture.Message) {
 }
 
 // temporary is a source that is removed once it was read.
-type temporary struct{ *source }
+type temporary struct{ *Source }
 
 func (t *temporary) remove() {
 	t.Close()
@@ -56,11 +55,11 @@ func (t *temporary) remove() {
 
 // twin makes the twin of s, a temporary file in a folder. It goes through s three
 // times: for its keys, for the twins of its streams, and to copy it.
-func (r *redaction) twin(s *source, log []keys.Secret, dir string) (twin *temporary, err error) {
+func (r *redaction) twin(s *Source, log []keys.Secret, dir string) (twin *temporary, err error) {
 	scratch := func() (*os.File, error) {
 		f, err := os.CreateTemp(dir, ".explainer-*") // mode 0600
 		if err != nil {
-			return nil, writeError("copy", err)
+			return nil, WriteError("copy", err)
 		}
 		return f, nil
 	}
@@ -78,7 +77,7 @@ func (r *redaction) twin(s *source, log []keys.Secret, dir string) (twin *tempor
 		return nil, err
 	}
 	if err := twins.Flush(); err != nil {
-		return nil, failed(fmt.Errorf("copy %s: %w", s.name, err), "")
+		return nil, failed(fmt.Errorf("copy %s: %w", s.Name, err), "")
 	}
 	if err := s.rewind(); err != nil {
 		return nil, s.wrong(err)
@@ -87,10 +86,10 @@ func (r *redaction) twin(s *source, log []keys.Secret, dir string) (twin *tempor
 	if err != nil {
 		return nil, err
 	}
-	twin = &temporary{&source{name: s.name, file: f}}
+	twin = &temporary{&Source{Name: s.Name, file: f}}
 	_, err = pcap.Rewrite(f, stopping{r.context, s.file}, pcap.Rewriting{Secrets: secrets, Twin: twins.Fill})
 	if err != nil && !errors.As(err, new(*pcap.CutError)) {
-		return twin, failed(fmt.Errorf("copy %s: %w", s.name, err), "")
+		return twin, failed(fmt.Errorf("copy %s: %w", s.Name, err), "")
 	}
 	if e := twin.rewind(); e != nil {
 		return twin, s.wrong(e)
@@ -108,7 +107,7 @@ func hiding(rule *mask.Rule) web.Hide {
 }
 
 // read gives the twins of the streams in s, and returns the secrets that open them.
-func (r *redaction) read(s *source, log []keys.Secret, twins *pcap.Twins) ([]keys.Secret, error) {
+func (r *redaction) read(s *Source, log []keys.Secret, twins *pcap.Twins) ([]keys.Secret, error) {
 	r.known, r.rsa = map[[32]byte]map[string]bool{}, map[string]bool{}
 	d := capture.Decoder{PrivateKeys: r.private, SecretsFirst: true, Twin: twins.Add, Hide: hiding(new(mask.Rule))}
 	all := append([]keys.Secret{}, log...)
@@ -178,15 +177,4 @@ func (r *redaction) belonging(all []keys.Secret) []keys.Secret {
 		}
 	}
 	return out
-}
-
-// say says what the copy hides and what it does not. now is what opens in the copy.
-func (r *redaction) say(w io.Writer, now tally) {
-	if r.told.opened > now.opened {
-		say(w, fmt.Sprintf("%d of the %s that open in the original do not open in the copy: they could not be sealed again", r.told.opened-now.opened, count(r.told.opened, "message")))
-	}
-	if r.told.sealed > 0 {
-		say(w, count(r.told.sealed, "record")+" stayed sealed: whoever has a key to one reads it in the copy, too, unless that key was given here")
-	}
-	say(w, "bodies, credentials and query strings are overwritten in the copy. It does NOT hide host names (SNI, Host, certificates), paths (but for what looks like a token), IP addresses, sizes and times, client certificates and tickets; and the keys in it open the ORIGINAL packets too, as do keys that others hold: keep the original to yourself")
 }

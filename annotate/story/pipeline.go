@@ -1,48 +1,13 @@
-package main
+package story
 
 import (
 	"bytes"
-	"os"
-	"runtime"
-	"runtime/debug"
-	"runtime/metrics"
 	"sync"
 
 	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/pcap"
 )
-
-// How much garbage is collected at once: gcPercent of what lives, and more while that is
-// little: up to gcRoom bytes and gcPercentMost. A limit below what lives would have the collector run without end.
-const (
-	gcPercent     = 100
-	gcPercentMost = 400
-	gcRoom        = 64 << 20
-)
-
-// tuneMemory has the collector follow what lives, unless the variable of Go's runtime
-// says otherwise.
-func tuneMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercentMost)
-		atNextCollection(gcPercentMost)
-	}
-}
-
-// atNextCollection sets the percentage after the next collection, and so on.
-func atNextCollection(percent int) {
-	// What nobody holds goes with the next collection.
-	runtime.AddCleanup(&struct{ p *int }{}, func(percent int) {
-		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-		metrics.Read(live)
-		now := int(min(max(gcRoom*100/max(live[0].Value.Uint64(), 1), gcPercent), gcPercentMost))
-		if now != percent {
-			debug.SetGCPercent(now)
-		}
-		atNextCollection(now)
-	}, percent)
-}
 
 // Sizes of what passes from one stage of the pipeline to the next.
 const (
@@ -62,7 +27,7 @@ const (
 // what is known of one may come from another: keys, sessions, tickets.
 //
 // What a stage may keep only until its next call is copied into the batch.
-func (t *teller) pipe(r *pcap.Reader) error {
+func (t *Teller) pipe(r *pcap.Reader) error {
 	var (
 		inputs   = make(chan *inputBatch, batchAhead)
 		messages = make(chan *[]capture.Message, batchAhead)
@@ -132,7 +97,7 @@ func empty[T any](batch *[]T, pool *sync.Pool) {
 }
 
 // readBatches reads r to its end.
-func (t *teller) readBatches(r *pcap.Reader, out chan<- *inputBatch, stop <-chan struct{}) error {
+func (t *Teller) readBatches(r *pcap.Reader, out chan<- *inputBatch, stop <-chan struct{}) error {
 	b := inputBatches.Get().(*inputBatch)
 	defer func() { out <- b }()
 	for in, err := range r.All() {

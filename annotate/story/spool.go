@@ -1,4 +1,4 @@
-package main
+package story
 
 import (
 	"bufio"
@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-
-	"explainer/proxy"
 )
 
 // spoolInMemory is how much of what waits to be told is kept in memory.
@@ -17,12 +15,13 @@ const spoolInMemory = 2 << 20
 
 // A spool keeps texts, each under the number of its session, until it is
 // decided which of them are told and in which order: in memory first, then in a
-// temporary file that only its owner can read and that has no name any more.
+// temporary file.
 type spool struct {
-	mem    bytes.Buffer // the end of it, from flushed on
-	file   *os.File
-	stored int64 // bytes in file
-	room   []byte
+	scratch func() (*os.File, error)
+	mem     bytes.Buffer // the end of it, from flushed on
+	file    *os.File
+	stored  int64 // bytes in file
+	room    []byte
 }
 
 const spoolHead = 12 // session, 8 bytes; length, 4 bytes; big-endian
@@ -44,9 +43,7 @@ func (s *spool) add(session int, text []byte) (int64, error) {
 // store writes what is in memory to the file.
 func (s *spool) store() error {
 	if s.file == nil {
-		dir := proxy.SpoolFolder()
-		proxy.SweepSpool(dir)
-		f, err := proxy.SpoolFile(dir)
+		f, err := s.scratch()
 		if err != nil {
 			return failed(fmt.Errorf("no place for what is yet to be told: %w", err), "set TMPDIR to a folder with room")
 		}

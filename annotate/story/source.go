@@ -1,4 +1,4 @@
-package main
+package story
 
 import (
 	"bytes"
@@ -14,31 +14,38 @@ import (
 	"explainer/capture/pcap"
 )
 
-// A source is a capture that is being read: a file, or standard input.
-type source struct {
-	name string // as it is told
+// A Source is a capture that is being read: a file, or standard input.
+type Source struct {
+	Name string // as it is told
 	file *os.File
 	size int64 // of a regular file, else -1
 
-	progress *progress
+	progress Progress // may be nil
+}
+
+// A Progress is told how far the reading of captures has come.
+type Progress interface {
+	Reader(io.Reader) io.Reader // counts what passes
+	Skip(bytes int64)           // a file needs no second reading
+	Done()                      // all is read
 }
 
 // errTooManyFiles is more captures than a process may have open: they are read side by side.
 var errTooManyFiles = errors.New("more files than this process may have open at once")
 
-// openSource opens a capture; "-" is standard input.
-func openSource(name string) (*source, error) {
+// Open opens a capture; "-" is standard input. Its errors say what to do.
+func Open(name string) (*Source, error) {
 	if name == "-" {
-		return &source{name: "standard input", file: os.Stdin, size: -1}, nil
+		return &Source{Name: "standard input", file: os.Stdin, size: -1}, nil
 	}
 	f, err := os.Open(name)
 	if errors.Is(err, syscall.EMFILE) {
 		return nil, failed(errTooManyFiles, "merge some of them first, or raise the limit with ulimit -n")
 	}
 	if err != nil {
-		return nil, fileError("", err)
+		return nil, FileError("", err)
 	}
-	s := &source{name: name, file: f, size: -1}
+	s := &Source{Name: name, file: f, size: -1}
 	info, err := f.Stat()
 	switch {
 	case err == nil && info.IsDir():
@@ -50,41 +57,56 @@ func openSource(name string) (*source, error) {
 	return s, nil
 }
 
-func (s *source) Close() error {
+func (s *Source) Close() error {
 	if s.file == os.Stdin {
 		return nil
 	}
 	return s.file.Close()
 }
 
-// regular tells whether the source can be read more than once.
-func (s *source) regular() bool { return s.size >= 0 }
+// Regular tells whether the source can be read more than once.
+func (s *Source) Regular() bool { return s.size >= 0 }
+
+// Is tells whether the source is a file that was found under another name.
+func (s *Source) Is(file os.FileInfo) bool {
+	info, err := s.file.Stat()
+	return err == nil && os.SameFile(info, file)
+}
+
+// Read reads the file.
+func (s *Source) Read(p []byte) (int, error) { return s.file.Read(p) }
+
+// rewind goes back to the beginning.
+func (s *Source) rewind() error {
+	_, err := s.file.Seek(0, io.SeekStart)
+	return err
+}
 
 // input is the file, counted.
-func (s *source) input() io.Reader {
+func (s *Source) input() io.Reader {
 	if s.progress == nil {
 		return s.file
 	}
-	return s.progress.reader(s.file)
+	return s.progress.Reader(s.file)
 }
 
 // reader begins to read the packets.
-func (s *source) reader() (*pcap.Reader, error) {
+func (s *Source) reader() (*pcap.Reader, error) {
 	r, err := pcap.NewReader(s.input())
 	if err != nil {
-		return nil, failed(fmt.Errorf("%s: %w", s.name, err), s.instead())
+		return nil, failed(fmt.Errorf("%s: %w", s.Name, err), s.instead())
 	}
 	return r, nil
 }
 
 // instead is what to do about a file that is no capture.
-func (s *source) instead() string {
+func (s *Source) instead() string {
 	begins := make([]byte, 64)
 	n, _ := s.file.ReadAt(begins, 0) // of what is no file, nothing
 	begins = begins[:n]
 	for _, label := range []string{"CLIENT_", "SERVER_", "RSA ", "EXPORTER_SECRET", "EARLY_EXPORTER_SECRET", "# SSL", "# TLS"} {
 		if bytes.HasPrefix(begins, []byte(label)) {
-			return "this is a key log: explainer read --keylog " + s.name + " CAPTURE"
+			return "this is a key log: explainer read --keylog " + s.Name + " CAPTURE"
 		}
 	}
 	switch {
@@ -97,8 +119,8 @@ func (s *source) instead() string {
 }
 
 // keysFirst feeds t all keys of the file and begins to read it anew.
-func (s *source) keysFirst(t *teller) (*pcap.Reader, error) {
-	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
+func (s *Source) keysFirst(t *Teller) (*pcap.Reader, error) {
+	if err := s.rewind(); err != nil {
 		return nil, s.wrong(err)
 	}
 	var feeding error
@@ -114,24 +136,24 @@ func (s *source) keysFirst(t *teller) (*pcap.Reader, error) {
 	if err != nil && !errors.As(err, new(*pcap.CutError)) {
 		return nil, s.wrong(err)
 	}
-	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
+	if err := s.rewind(); err != nil {
 		return nil, s.wrong(err)
 	}
 	return s.reader()
 }
 
 // verdict is what there is to say against a capture whose reading ended with err.
-func (s *source) verdict(err error) error {
+func (s *Source) verdict(err error) error {
 	switch {
 	case err == nil, err == io.EOF:
 		return nil
 	case errors.As(err, new(*pcap.CutError)):
-		return failed(fmt.Errorf("%s: %w", s.name, err), "everything before the cut was told")
+		return failed(fmt.Errorf("%s: %w", s.Name, err), "everything before the cut was told")
 	}
 	return s.wrong(err)
 }
 
 // wrong is an error about the source.
-func (s *source) wrong(err error) error {
-	return failed(fmt.Errorf("%s: %w", s.name, err), "")
+func (s *Source) wrong(err error) error {
+	return failed(fmt.Errorf("%s: %w", s.Name, err), "")
 }

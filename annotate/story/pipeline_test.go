@@ -1,4 +1,4 @@
-package main
+package story
 
 import (
 	"bytes"
@@ -55,8 +55,8 @@ func TestPipelineIsSequence(t *testing.T) {
 			}
 			// With the keys in front and without, when those in the capture come in their turn.
 			for _, secrets := range [][]keys.Secret{nil, logs} {
-				want, wantErr := storyOf(t, data, secrets, (*teller).tell)
-				got, gotErr := storyOf(t, data, secrets, (*teller).pipe)
+				want, wantErr := storyOf(t, data, secrets, (*Teller).tell)
+				got, gotErr := storyOf(t, data, secrets, (*Teller).pipe)
 				if !bytes.Equal(got, want) {
 					t.Errorf("%s, %d keys: %s", path, len(secrets), firstDifference(got, want))
 				}
@@ -81,15 +81,11 @@ func errorText(err error) string {
 }
 
 // storyOf tells a capture as JSON, with all that can be told.
-func storyOf(t *testing.T, data []byte, secrets []keys.Secret, tell func(*teller, *pcap.Reader) error) ([]byte, error) {
+func storyOf(t *testing.T, data []byte, secrets []keys.Secret, tell func(*Teller, *pcap.Reader) error) ([]byte, error) {
 	t.Helper()
 	var out bytes.Buffer
-	teller := &teller{
-		decoder:   &capture.Decoder{SecretsFirst: secrets != nil},
-		explainer: &annotate.Explainer{Secrets: true, ShowSecrets: true, Bytes: true},
-		out:       event.NewJSON(&out),
-		open:      map[int]bool{},
-	}
+	teller := New(&annotate.Explainer{Secrets: true, ShowSecrets: true, Bytes: true}, event.NewJSON(&out))
+	teller.decoder.SecretsFirst = secrets != nil
 	for i := range secrets {
 		if err := teller.feed(&secrets[i]); err != nil {
 			t.Fatal(err)
@@ -152,7 +148,7 @@ func TestPipelineEndsWithItsRenderer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		teller := &teller{decoder: new(capture.Decoder), explainer: new(annotate.Explainer), out: &failing{left}, open: map[int]bool{}}
+		teller := New(new(annotate.Explainer), &failing{left})
 		if err := teller.pipe(r); err != errFull {
 			t.Errorf("after %d events: %v, want %v", left, err, errFull)
 		}

@@ -62,6 +62,11 @@ func frames(t *testing.T, path string) [][]string {
 	return tshark(t, path, "", "frame.number", "frame.time_epoch", "frame.len", "frame.interface_name", "ip.id", "tcp.seq_raw", "tcp.ack_raw", "tcp.payload")
 }
 
+// comments are those of a capture's packets.
+func comments(t *testing.T, path string) [][]string {
+	return tshark(t, path, "frame.comment", "frame.number", "frame.comment")
+}
+
 // opened is what tshark decrypts of a capture without being given keys.
 func opened(t *testing.T, path string) [][]string {
 	// The HTTP layer alone would also select TLS behind a CONNECT.
@@ -182,6 +187,7 @@ func TestCopyRefuses(t *testing.T) {
 	for _, args := range [][]string{
 		{"-w", in, in}, {"-w", link, in}, {"-w", in, link}, {"-w", dir, in}, {"-w", os.DevNull, in},
 		{"-w", to, in, in}, {"-w", to, "-"}, {"--strip-keys", in}, {"-w", to, "--strip-keys", "--show-secrets", in}, {"-w", "", in},
+		{"--redact", in}, {"-w", to, "--redact", "--strip-keys", in}, {"-w", to, "--redact", "--show-secrets", in}, {"-w", to, "--redact", "-"},
 		{"-w", to, "--messages", in}, {"-w", to, "--connection", "1", in},
 	} {
 		quietly(t, 2, append([]string{"read"}, args...)...)

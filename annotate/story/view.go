@@ -1,4 +1,4 @@
-package main
+package story
 
 import (
 	"bufio"
@@ -8,97 +8,116 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strconv"
 	"time"
 
 	"explainer/annotate/event"
 	"explainer/annotate/har"
 	"explainer/annotate/text"
-
-	"github.com/urfave/cli/v2"
+	"explainer/annotate/words"
 )
 
-// viewFlags choose how near read looks.
-var viewFlags = []cli.Flag{
-	&cli.BoolFlag{Name: "overview", Usage: "what the capture comes to, and nothing else", DisableDefaultText: true},
+// ViewOptions say in which form a story is shown.
+type ViewOptions struct {
+	Format   string // one of [Formats]
+	Overview bool   // what the capture comes to, and nothing else
+	Messages bool   // message by message in the order of time, each with its fields, sentences and proofs
+	All      bool   // a browser's own chatter too
+	Width    int    // of the terminal, in cells; 0 where there is none
+	Color    bool
+
+	// Of files that are read:
+	Name      string     // for the title
+	Endless   bool       // the input may go on for long: tell what there is as it comes
+	Selection *Selection // nil: all is told
+	Version   string     // of this program
+	// Scratch makes a temporary file that only its owner can read; it is closed and removed.
+	Scratch func() (*os.File, error)
 }
 
-// A view is how read tells a capture. Its parts are kept back where others are to
-// stand before them, or where it is not known yet whether they are chosen.
-type view struct {
-	w         io.Writer
-	selection *selection
-	spool     spool
-	asItComes bool // event by event
-	endless   bool // the input may go on for long: tell what there is as it comes
-	text      *text.Text
-	overview  *event.Overview
-	name      string // of the file, for the title
+// Formats are the forms of a story. Only those that tell event by event suit a live one.
+func Formats(live bool) []string {
+	if live {
+		return []string{"text", "json"}
+	}
+	return []string{"text", "json", "har"}
 }
 
-func (v *view) Close() error { return v.spool.Close() }
-
-// keepsBack tells whether nothing is told before all is read.
-func (v *view) keepsBack() bool { return !v.endless && !v.asItComes }
-
-// newView makes the view that the flags ask for.
-func newView(c *cli.Context, w io.Writer, s *selection, name string, endless bool) (renderer, *view, error) {
-	color, err := colorOf(c.String("color"), w)
-	if err != nil {
-		return nil, nil, err
+// NewLines returns what tells event by event as it comes, as a live story does.
+func NewLines(w io.Writer, o ViewOptions) Renderer {
+	if o.Format == "json" {
+		return event.NewJSON(w)
 	}
-	width := widthOf(w)
-	if width == 0 {
-		width, _ = strconv.Atoi(os.Getenv("COLUMNS")) // for those who export it
+	t := text.New(w)
+	t.Width, t.Color, t.Messages, t.All = o.Width, o.Color, o.Messages, o.All
+	return t
+}
+
+// A View is how files are told.
+type View struct {
+	Renderer
+	parts *parts
+}
+
+// NewView makes a view that writes to w.
+func NewView(w io.Writer, o ViewOptions) *View {
+	if o.Selection != nil {
+		o.All = true
 	}
-	v := &view{w: w, selection: s, endless: endless, name: name, text: text.New(w)}
-	v.text.Width, v.text.Color = width, color
-	format := c.String("format")
+	p := &parts{ViewOptions: o, w: w, spool: spool{scratch: o.Scratch}, text: text.New(w)}
+	p.text.Width, p.text.Color = o.Width, o.Color
+	json := o.Format == "json"
 	switch {
-	case format != "text" && format != "json" && format != "har":
-		return nil, nil, usage("--format is text, json or har, not "+quote(format), "")
-	case format == "har":
-		for _, flag := range []string{"overview", "messages", bytesFlag.Name, secretsFlag.Name} {
-			if c.Bool(flag) {
-				return nil, nil, usage("--format har holds requests and responses, and nothing that --"+flag+" shows", "leave out one of the two")
-			}
-		}
-		return newHARView(v), v, nil
-	case c.Bool("overview"):
-		return &overviewView{view: v, json: format == "json"}, v, nil
-	case format == "json" || c.Bool("messages") || c.Bool(bytesFlag.Name):
-		l := &lineView{view: v, json: format == "json"}
-		l.keep = s.late() || !l.json && !endless
+	case o.Format == "har":
+		return &View{newHARView(p), p}
+	case o.Overview:
+		return &View{&overviewView{p, json}, p}
+	case json || o.Messages:
+		l := &lineView{parts: p, json: json, keep: o.Selection.late() || !json && !o.Endless}
+		p.asItComes = !l.keep
 		to := w
-		v.asItComes = !l.keep
 		if l.keep {
 			to = &l.buf
 		}
-		if l.json {
-			l.render = event.NewJSON(to)
-			return l, v, nil
-		}
-		t := text.New(to)
-		t.Width, t.Color, t.Messages, t.All = width, color, true, c.Bool("all") || s != nil
-		l.render = t
-		return l, v, nil
+		o.Messages = true
+		l.render = NewLines(to, o)
+		return &View{l, p}
 	}
-	b := &blockView{view: v}
+	b := &blockView{parts: p}
 	b.Blocks = text.NewBlocks(b.take)
-	b.Width, b.Color, b.All, b.Name = width, color, c.Bool("all") || s != nil, name
-	if s != nil {
-		b.Steps = s.steps
+	b.Blocks.Width, b.Blocks.Color, b.Blocks.All, b.Blocks.Name = o.Width, o.Color, o.All, o.Name
+	if o.Selection != nil {
+		b.Steps = o.Selection.Steps
 	}
-	return b, v, nil
+	return &View{b, p}
+}
+
+// Close removes what was kept back.
+func (v *View) Close() error { return v.parts.spool.Close() }
+
+// KeepsBack tells whether nothing is told before all is read.
+func (v *View) KeepsBack() bool { return !v.parts.Endless && !v.parts.asItComes }
+
+// Verdict is what there is to say, once all was told, if nothing was chosen.
+func (v *View) Verdict() error { return v.parts.Selection.verdictOn(v.parts.overview) }
+
+// parts are what a view is told from. Some are kept back where others are to stand
+// before them, or where it is not known yet whether they are chosen.
+type parts struct {
+	ViewOptions
+	w         io.Writer
+	spool     spool
+	asItComes bool // event by event
+	text      *text.Text
+	overview  *event.Overview
 }
 
 // opening writes what stands above a story in text: the overview, or what was chosen.
-func (v *view) opening() error {
+func (v *parts) opening() error {
 	switch n, all := 0, 0; {
 	case v.overview == nil:
 		return nil
-	case v.selection != nil:
-		n, all = v.selection.count()
+	case v.Selection != nil:
+		n, all = v.Selection.count()
 		if n == 0 {
 			return nil
 		}
@@ -106,16 +125,16 @@ func (v *view) opening() error {
 		if v.overview.Sessions == v.overview.Connections {
 			what = "connection"
 		}
-		_, err := fmt.Fprintf(v.w, "%d of %s chosen: %s\n\n", n, count(all, what), v.selection.words)
+		_, err := fmt.Fprintf(v.w, "%d of %s chosen: %s\n\n", n, words.Plural(all, what), v.Selection.Words)
 		return err
 	}
-	return v.text.Overview(v.overview, v.name)
+	return v.text.Overview(v.overview, v.Name)
 }
 
 // blockView tells what the capture comes to, and then each session in a block.
 type blockView struct {
 	*text.Blocks
-	*view
+	*parts
 	blocks []kept
 }
 
@@ -127,7 +146,7 @@ type kept struct {
 }
 
 func (b *blockView) Event(e *event.Event) error {
-	b.selection.see(e)
+	b.Selection.see(e)
 	if e.Overview != nil {
 		b.overview = e.Overview
 		return nil
@@ -137,11 +156,11 @@ func (b *blockView) Event(e *event.Event) error {
 
 // take takes a block.
 func (b *blockView) take(session int, block []byte) error {
-	if b.selection != nil && (session == text.BlockBefore || session == text.BlockAfter) {
+	if b.Selection != nil && (session == text.BlockBefore || session == text.BlockAfter) {
 		return nil // about the whole capture
 	}
-	if b.endless {
-		if !b.selection.choose(session) {
+	if b.Endless {
+		if !b.Selection.choose(session) {
 			return nil
 		}
 		_, err := b.w.Write(block)
@@ -155,7 +174,7 @@ func (b *blockView) take(session int, block []byte) error {
 func (b *blockView) Flush() error { return nil }
 
 func (b *blockView) Finish() error {
-	if err := b.Blocks.Finish(); err != nil || b.endless {
+	if err := b.Blocks.Finish(); err != nil || b.Endless {
 		if err != nil {
 			return err
 		}
@@ -168,12 +187,12 @@ func (b *blockView) Finish() error {
 }
 
 // release writes kept texts, those that are chosen, in their order, with a separator between them.
-func (v *view) release(texts []kept, separator string) error {
+func (v *parts) release(texts []kept, separator string) error {
 	slices.SortStableFunc(texts, func(a, b kept) int { return cmp.Compare(a.order, b.order) })
 	w := bufio.NewWriterSize(v.w, 64<<10)
 	first := true
 	for _, k := range texts {
-		if !v.selection.choose(k.session) {
+		if !v.Selection.choose(k.session) {
 			continue
 		}
 		if !first {
@@ -191,22 +210,22 @@ func (v *view) release(texts []kept, separator string) error {
 
 // lineView tells event by event, in the order of time.
 type lineView struct {
-	*view
-	render renderer
+	*parts
+	render Renderer
 	buf    bytes.Buffer // what render writes to, one event's at a time, or nothing
 	json   bool
 	keep   bool // until the end
 }
 
 func (l *lineView) Event(e *event.Event) error {
-	l.selection.see(e)
+	l.Selection.see(e)
 	if e.Overview != nil {
 		l.overview = e.Overview
 		if !l.json {
 			return nil
 		}
 	}
-	if e = l.selection.reduce(e); e == nil {
+	if e = l.Selection.reduce(e); e == nil {
 		return nil
 	}
 	if err := l.render.Event(e); err != nil || !l.keep {
@@ -246,12 +265,12 @@ func (l *lineView) Finish() error {
 			return err
 		}
 	}
-	return l.spool.each(l.w, l.selection.choose)
+	return l.spool.each(l.w, l.Selection.choose)
 }
 
 // overviewView tells what the capture comes to, and nothing else.
 type overviewView struct {
-	*view
+	*parts
 	json bool
 }
 
@@ -268,7 +287,7 @@ func (o *overviewView) Event(e *event.Event) error {
 		return j.Finish()
 	}
 	o.text.Alone = true // no block with the same follows
-	return o.text.Overview(e.Overview, o.name)
+	return o.text.Overview(e.Overview, o.Name)
 }
 
 func (o *overviewView) Flush() error  { return nil }
@@ -277,12 +296,12 @@ func (o *overviewView) Finish() error { return nil }
 // harView writes an HTTP Archive.
 type harView struct {
 	*har.HAR
-	*view
+	*parts
 	entries []kept
 }
 
-func newHARView(v *view) *harView {
-	h := &harView{view: v}
+func newHARView(p *parts) *harView {
+	h := &harView{parts: p}
 	h.HAR = har.New(func(session int, began time.Time, entry []byte) error {
 		at, err := h.spool.add(session, entry)
 		h.entries = append(h.entries, kept{began.UnixNano(), at, session})
@@ -292,7 +311,7 @@ func newHARView(v *view) *harView {
 }
 
 func (h *harView) Event(e *event.Event) error {
-	h.selection.see(e)
+	h.Selection.see(e)
 	if e.Overview != nil {
 		h.overview = e.Overview
 	}
@@ -307,7 +326,7 @@ func (h *harView) Finish() error {
 	}
 	w := bufio.NewWriterSize(h.w, 64<<10)
 	h.w = w
-	w.WriteString(h.HAR.Head(version()))
+	w.WriteString(h.HAR.Head(h.Version))
 	if err := h.release(h.entries, ",\n"); err != nil {
 		return err
 	}

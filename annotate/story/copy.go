@@ -1,0 +1,208 @@
+package story
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"explainer/annotate"
+	"explainer/annotate/event"
+	"explainer/annotate/text"
+	"explainer/capture"
+	"explainer/capture/handshake"
+	"explainer/capture/keys"
+	"explainer/capture/pcap"
+)
+
+// CopyOptions say what a copy of a capture holds.
+type CopyOptions struct {
+	StripKeys   bool // no keys
+	Redact      bool // what people sent is overwritten, and sealed again with the same keys
+	ShowSecrets bool // in the story beside the packets
+	PrivateKeys []*keys.PrivateKey
+	KeyLog      []keys.Secret // those that are about the capture go into the copy
+}
+
+// Copied is what became of a copy.
+type Copied struct {
+	Packets, Comments, Keys int // Comments: packets with one; Keys: lines of key logs
+	// Of Redact: messages that opened in the original, those that open in the copy, and
+	// records of the original that stayed sealed.
+	Opened, Open, Sealed int
+}
+
+// Copy copies a capture to a file, with the story as packet comments. It goes through
+// it twice (and before that for its keys), so that s must be [Source.Regular]: the story of
+// a packet is sometimes known only when later ones have been read. The file is there
+// once it is whole. Of a capture that is cut off all that stands before is copied, and
+// there is an error too. When ctx ends so does the copying.
+func Copy(ctx context.Context, s *Source, to string, o CopyOptions) (*Copied, error) {
+	var cut error
+	r := redaction{context: ctx, private: o.PrivateKeys}
+	log := o.KeyLog
+	if o.Redact {
+		twin, err := r.twin(s, log, filepath.Dir(to))
+		if twin != nil {
+			defer twin.remove()
+		}
+		if err != nil && !errors.As(err, new(*pcap.CutError)) {
+			return nil, err
+		}
+		s, log, cut = twin.Source, nil, err // the story is told of what the copy holds
+	}
+	x := &storied{
+		explainer: annotate.Explainer{ShowSecrets: o.ShowSecrets},
+		randoms:   map[string]bool{},
+	}
+	x.decoder.PrivateKeys = o.PrivateKeys
+	held, told := x.read(ctx, s, log)
+	if told != nil && !errors.As(told, new(*pcap.CutError)) {
+		return nil, told
+	}
+	how := pcap.Rewriting{Comment: x.comments.Packet, StripKeys: o.StripKeys}
+	if o.StripKeys {
+		how.Hidden = append(held, log...)
+	} else {
+		how.Secrets = x.belonging(log)
+	}
+
+	f, err := os.CreateTemp(filepath.Dir(to), "."+filepath.Base(to)+".*") // mode 0600
+	if err != nil {
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			path.Path = to
+		}
+		return nil, WriteError("copy", err)
+	}
+	defer os.Remove(f.Name()) // fails once it has its name
+	packets, err := 0, s.rewind()
+	if err == nil {
+		packets, err = pcap.Rewrite(f, stopping{ctx, s.file}, how)
+	}
+	if e := f.Close(); e != nil && (err == nil || errors.As(err, new(*pcap.CutError))) {
+		err = e
+	}
+	if err != nil && !errors.As(err, new(*pcap.CutError)) {
+		return nil, failed(fmt.Errorf("copy %s to %s: %w", s.Name, to, err), "")
+	}
+	if err := os.Rename(f.Name(), to); err != nil {
+		return nil, WriteError("copy", err)
+	}
+	done := &Copied{
+		Packets: packets, Comments: x.comments.Packets(), Keys: len(how.Secrets),
+		Opened: r.told.opened, Open: x.told.opened, Sealed: r.told.sealed,
+	}
+	if o.Redact {
+		done.Keys = len(held)
+	}
+	if err == nil {
+		err = cut
+	}
+	if err != nil {
+		return done, failed(fmt.Errorf("%s: %w", s.Name, err), "everything before the cut was copied")
+	}
+	return done, nil
+}
+
+// storied is a capture's story by packet.
+type storied struct {
+	decoder   capture.Decoder
+	explainer annotate.Explainer
+	comments  text.Comments
+	told      tally
+	randoms   map[string]bool // client randoms, and beginnings of encrypted pre-master secrets
+}
+
+// read reads a capture and returns the keys in it.
+func (x *storied) read(ctx context.Context, s *Source, log []keys.Secret) (held []keys.Secret, err error) {
+	for i := range log {
+		x.know(&log[i])
+	}
+	in := stopping{ctx, s.file}
+	if err := pcap.Keys(in, func(k keys.Secret) { held = append(held, k) }); err != nil && !errors.As(err, new(*pcap.CutError)) {
+		return nil, s.wrong(err)
+	}
+	if err := s.rewind(); err != nil {
+		return nil, s.wrong(err)
+	}
+	r, err := pcap.NewReader(in)
+	if err != nil {
+		return nil, s.wrong(err)
+	}
+	if !r.Own() { // in a recording of our own they stand before the bytes they open
+		for i := range held {
+			x.know(&held[i])
+		}
+	}
+	x.decoder.SecretsFirst = true
+	var cut error
+	for m, err := range x.decoder.All(r.All()) {
+		if err != nil {
+			cut = s.wrong(err)
+			break
+		}
+		x.message(m)
+	}
+	x.events(x.explainer.Finish())
+	return held, cut
+}
+
+// know gives the decoder and the story a key log line before all else.
+func (x *storied) know(k *keys.Secret) {
+	ms := x.decoder.Feed(k)
+	for i := range ms {
+		x.message(&ms[i])
+	}
+}
+
+func (x *storied) message(m *capture.Message) {
+	x.told.count(m)
+	switch b := m.Body.(type) {
+	case *handshake.ClientHello:
+		if m.Side == capture.Client {
+			x.randoms[string(b.Random[:])] = true
+		}
+	case *handshake.ClientKeyExchange:
+		if len(b.EncryptedPreMaster) >= 8 {
+			x.randoms[string(b.EncryptedPreMaster[:8])] = true
+		}
+	}
+	x.events(x.explainer.Explain(m))
+}
+
+func (x *storied) events(es []event.Event) {
+	for i := range es {
+		x.comments.Event(&es[i])
+	}
+}
+
+// belonging returns the key log lines that are about connections of the
+// capture, each once.
+func (x *storied) belonging(log []keys.Secret) []keys.Secret {
+	var out []keys.Secret
+	seen := map[string]bool{}
+	for _, s := range log {
+		if text := s.String(); x.randoms[string(s.ClientRandom)] && !seen[text] {
+			seen[text] = true
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// stopping is a reader that ends once its context does.
+type stopping struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (s stopping) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.r.Read(p)
+}

@@ -1,0 +1,141 @@
+package story
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"explainer/annotate/event"
+	"explainer/annotate/words"
+	"explainer/capture/keys"
+	"explainer/capture/pcap"
+)
+
+// FilesOptions say what there is beside captures that are read.
+type FilesOptions struct {
+	PrivateKeys []*keys.PrivateKey
+	// KeyLogs gives the lines of key logs, which are known before the first packet; nil: there are none.
+	KeyLogs  func(take func(keys.Secret)) error
+	Progress Progress     // may be nil
+	Say      func(string) // gets lines about the reading, which are no part of the story
+	// Wrong gets what there is to say against one of the captures: the others are told all the same.
+	Wrong func(error)
+}
+
+// Files tells the story of captures, merged by time; "-" is standard input. What is
+// wrong with one of them is not among the errors: Wrong has it.
+func (t *Teller) Files(names []string, o FilesOptions) error {
+	done := func() {
+		if o.Progress != nil {
+			o.Progress.Done()
+		}
+	}
+	defer done()
+	t.decoder.PrivateKeys = o.PrivateKeys
+	if o.KeyLogs != nil {
+		var feeding error
+		if err := o.KeyLogs(func(s keys.Secret) { feeding = cmp.Or(feeding, t.feed(&s)) }); err != nil {
+			return err
+		}
+		if feeding != nil {
+			return feeding
+		}
+	}
+	t.decoder.SecretsFirst = true
+	var sources []*Source
+	var readers []*pcap.Reader
+	var read []string
+	anyWrong := false
+	wrong := func(err error) {
+		anyWrong = true
+		o.Wrong(err)
+	}
+	for _, name := range names {
+		s, err := Open(name)
+		if errors.Is(err, errTooManyFiles) {
+			return err
+		}
+		if err != nil {
+			wrong(err)
+			continue
+		}
+		defer s.Close()
+		s.progress = o.Progress
+		packets, err := t.begin(s, o.Say)
+		if err != nil {
+			wrong(err)
+			continue
+		}
+		sources, readers, read = append(sources, s), append(readers, packets), append(read, name)
+	}
+	if len(readers) == 0 {
+		return nil
+	}
+	packets := pcap.Merge(readers...)
+	t.files = packets.Captures()
+	if len(names) > 1 && (t.files > 1 || len(read) == 1) { // the parts of a recording are told as what they are: one
+		for _, name := range read {
+			if err := t.out.Event(&event.Event{Schema: event.SchemaVersion, Kind: event.KindFile, Topic: event.TopicFile, Name: words.NameOf(event.TopicFile, ""), Brief: name}); err != nil {
+				return err
+			}
+		}
+	}
+	tell := t.tell
+	if !slices.ContainsFunc(sources, func(s *Source) bool { return !s.Regular() }) {
+		tell = t.pipe
+	}
+	told := tell(packets)
+	done()
+	if n := t.decoder.Forgotten(); n > 0 {
+		o.Say(fmt.Sprintf("%s forgotten, the oldest first, because there are more than are kept: what only they open is told as sealed", words.Plural(int(n), "key log line")))
+	}
+	if err := t.finish(packets); err != nil {
+		return err
+	}
+	if n := len(t.open); n > 0 && told == nil && packets.Own() {
+		// Every connection's end is in a recording that was completed.
+		why := "its proxy was killed or had no room to write, or it still runs"
+		if packets.Parted() {
+			why = "the next part of the recording is not among the files, or " + why
+		}
+		o.Say(fmt.Sprintf("%s ends before %s in it did: %s", sources[len(sources)-1].Name, words.Plural(n, "connection"), why))
+	}
+	for i, s := range sources {
+		if err := packets.Err(i); err == nil && told != nil {
+			return told // it was not the reading
+		} else if err := s.verdict(err); err != nil {
+			wrong(err)
+		}
+	}
+	if stats := packets.Stats(); !anyWrong && stats.Connections == 0 {
+		what := sources[0].Name
+		if len(sources) > 1 {
+			what = words.Plural(len(sources), "file")
+		}
+		return failed(fmt.Errorf("%s: no connection over TCP, QUIC or DTLS in %s", what, words.Plural(stats.Packets, "packet")), "")
+	}
+	return nil
+}
+
+// begin begins to read the packets of s, and takes its keys where that can be
+// done. In a recording of our own they stand before the bytes they open. In
+// other captures they may stand anywhere, so a file is gone through for them
+// first; standard input can be read only once.
+func (t *Teller) begin(s *Source, say func(string)) (*pcap.Reader, error) {
+	packets, err := s.reader()
+	switch {
+	case err != nil:
+		return nil, err
+	case packets.Own():
+		if s.progress != nil {
+			s.progress.Skip(max(s.size, 0))
+		}
+		return packets, nil
+	case s.Regular():
+		return s.keysFirst(t)
+	}
+	t.decoder.SecretsFirst = false
+	say("standard input is read once: keys that stand far behind the bytes they open may come too late")
+	return packets, nil
+}
