@@ -34,22 +34,38 @@ type ViewOptions struct {
 	Scratch func() (*os.File, error)
 }
 
-// Formats are the forms of a story. Only those that tell event by event suit a live one.
-func Formats(live bool) []string {
-	if live {
-		return []string{"text", "json"}
+// formats are the forms of a story, with what tells it in them event by event.
+var formats = []struct {
+	name  string
+	lines func(io.Writer, ViewOptions) Renderer // nil: it has to be read to its end first
+}{
+	{"text", func(w io.Writer, o ViewOptions) Renderer {
+		t := text.New(w)
+		t.Width, t.Color, t.Messages, t.All = o.Width, o.Color, o.Messages, o.All
+		return t
+	}},
+	{"json", func(w io.Writer, _ ViewOptions) Renderer { return event.NewJSON(w) }},
+	{"har", nil},
+}
+
+// Formats are the forms of a story, or those alone that suit a live one.
+func Formats(live bool) (names []string) {
+	for _, f := range formats {
+		if f.lines != nil || !live {
+			names = append(names, f.name)
+		}
 	}
-	return []string{"text", "json", "har"}
+	return names
 }
 
 // NewLines returns what tells event by event as it comes, as a live story does.
 func NewLines(w io.Writer, o ViewOptions) Renderer {
-	if o.Format == "json" {
-		return event.NewJSON(w)
+	for _, f := range formats {
+		if f.name == o.Format && f.lines != nil {
+			return f.lines(w, o)
+		}
 	}
-	t := text.New(w)
-	t.Width, t.Color, t.Messages, t.All = o.Width, o.Color, o.Messages, o.All
-	return t
+	return nil
 }
 
 // A View is how files are told.
@@ -65,14 +81,14 @@ func NewView(w io.Writer, o ViewOptions) *View {
 	}
 	p := &parts{ViewOptions: o, w: w, spool: spool{scratch: o.Scratch}, text: text.New(w)}
 	p.text.Width, p.text.Color = o.Width, o.Color
-	json := o.Format == "json"
+	data := o.Format != "text" // for programs
 	switch {
 	case o.Format == "har":
 		return &View{newHARView(p), p}
 	case o.Overview:
-		return &View{&overviewView{p, json}, p}
-	case json || o.Messages:
-		l := &lineView{parts: p, json: json, keep: o.Selection.late() || !json && !o.Endless}
+		return &View{&overviewView{p, data}, p}
+	case data || o.Messages:
+		l := &lineView{parts: p, data: data, keep: o.Selection.late() || !data && !o.Endless}
 		p.asItComes = !l.keep
 		to := w
 		if l.keep {
@@ -213,15 +229,15 @@ type lineView struct {
 	*parts
 	render Renderer
 	buf    bytes.Buffer // what render writes to, one event's at a time, or nothing
-	json   bool
-	keep   bool // until the end
+	data   bool         // for programs: the overview is one of the events
+	keep   bool         // until the end
 }
 
 func (l *lineView) Event(e *event.Event) error {
 	l.Selection.see(e)
 	if e.Overview != nil {
 		l.overview = e.Overview
-		if !l.json {
+		if !l.data {
 			return nil
 		}
 	}
@@ -260,7 +276,7 @@ func (l *lineView) Finish() error {
 	if err := l.kept(0); err != nil {
 		return err
 	}
-	if !l.json {
+	if !l.data {
 		if err := l.opening(); err != nil {
 			return err
 		}
@@ -271,7 +287,7 @@ func (l *lineView) Finish() error {
 // overviewView tells what the capture comes to, and nothing else.
 type overviewView struct {
 	*parts
-	json bool
+	data bool
 }
 
 func (o *overviewView) Event(e *event.Event) error {
@@ -279,8 +295,8 @@ func (o *overviewView) Event(e *event.Event) error {
 		return nil
 	}
 	o.overview = e.Overview
-	if o.json {
-		j := event.NewJSON(o.w)
+	if o.data {
+		j := NewLines(o.w, o.ViewOptions)
 		if err := j.Event(e); err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ import (
 
 // storyFlags choose how the story is told.
 var storyFlags = []cli.Flag{
-	&cli.StringFlag{Name: "format", Value: "text", Usage: "form of the story: `text|json`, json is one object a line; of read also har"},
+	&cli.StringFlag{Name: "format", Value: "text", Usage: "form of the story: `" + strings.Join(story.Formats(true), "|") + "`, json is one object a line; of read also har"},
 	&cli.BoolFlag{Name: "messages", Usage: "below each message its fields, sentences and proofs; HTTP/2 flow control too", DisableDefaultText: true},
 	&cli.BoolFlag{Name: "all", Usage: "a browser's own chatter too, message by message", DisableDefaultText: true},
 	&cli.BoolFlag{Name: "show-secrets", Usage: "do not mask passwords, cookies, tokens and keys", DisableDefaultText: true},
