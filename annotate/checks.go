@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"explainer/annotate/event"
+	"explainer/annotate/proof"
 	"explainer/annotate/words"
 	"explainer/ca/verify"
 	"explainer/capture"
@@ -67,25 +68,16 @@ func (x *Explainer) rootsFor(c *conn) *verify.Roots {
 	return r
 }
 
-// checked is a chain's checks, told.
-type Checked struct {
-	Result *verify.Result
-	Checks []event.Check
-	Failed []string // what failed, in words
-	Says   event.Sentence
-	Brief  string
-}
-
 // maxChecked bounds how many chains' checks are remembered: a proxy sees the same ones again and again.
 const maxChecked = 256
 
 type checkedChains struct {
-	by    map[[32]byte][]*Checked
+	by    map[[32]byte][]*proof.Checked
 	order [][32]byte
 }
 
 // checks makes the checks of a chain, or finds that they were made for a time at which the same comes out.
-func (x *Explainer) checks(in verify.Input) *Checked {
+func (x *Explainer) checks(in verify.Input) *proof.Checked {
 	h := sha256.New()
 	put := func(b []byte) {
 		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(b))))
@@ -113,7 +105,7 @@ func (x *Explainer) checks(in verify.Input) *Checked {
 	}
 	k := tellChecks(verify.Chain(in), in)
 	if x.checked.by == nil {
-		x.checked.by = make(map[[32]byte][]*Checked)
+		x.checked.by = make(map[[32]byte][]*proof.Checked)
 	}
 	if _, ok := x.checked.by[key]; !ok {
 		if len(x.checked.order) >= maxChecked {
@@ -129,7 +121,7 @@ func (x *Explainer) checks(in verify.Input) *Checked {
 }
 
 // checkChain checks the chain of a Certificate message as of its time.
-func (x *Explainer) checkChain(c *conn, h *Handshake, e *event.Event, b *handshake.Certificate, side int) {
+func (x *Explainer) checkChain(c *conn, h *proof.Handshake, e *event.Event, b *handshake.Certificate, side int) {
 	if rawKeys(h, side) {
 		return // not certificates but bare keys (RFC 7250)
 	}
@@ -177,7 +169,7 @@ func (x *Explainer) checkChain(c *conn, h *Handshake, e *event.Event, b *handsha
 }
 
 // checkStaple completes the checks with the OCSP response that comes in a message of its own.
-func (x *Explainer) checkStaple(h *Handshake, e *event.Event, staple []byte) {
+func (x *Explainer) checkStaple(h *proof.Handshake, e *event.Event, staple []byte) {
 	if h.Asked == nil || h.Sides[1].Checked == nil {
 		return
 	}
@@ -195,7 +187,7 @@ func (x *Explainer) checkStaple(h *Handshake, e *event.Event, staple []byte) {
 }
 
 // rawKeys tells whether this side sends bare public keys (certificate type 2, RFC 7250 3).
-func rawKeys(h *Handshake, side int) bool {
+func rawKeys(h *proof.Handshake, side int) bool {
 	id := [2]uint16{handshake.ExtClientCertificateType, handshake.ExtServerCertificateType}[side]
 	var ext *handshake.Extension
 	if h.Encrypted != nil {
@@ -211,7 +203,7 @@ func rawKeys(h *Handshake, side int) bool {
 }
 
 // stapling is what the hellos say about a stapled response (RFC 6066 8, RFC 8446 4.4.2.1).
-func stapling(h *Handshake) verify.Stapling {
+func stapling(h *proof.Handshake) verify.Stapling {
 	switch {
 	case h.Hello == nil:
 		return verify.StapleUnknown
@@ -224,7 +216,7 @@ func stapling(h *Handshake) verify.Stapling {
 }
 
 // keyUse is what the server's key does in the handshake that the hellos agreed on.
-func keyUse(h *Handshake) verify.Use {
+func keyUse(h *proof.Handshake) verify.Use {
 	switch {
 	case h.ServerHello == nil:
 		return verify.UseUnknown
@@ -243,9 +235,9 @@ func keyUse(h *Handshake) verify.Use {
 }
 
 // nameAsked is the name that the client asked for, as far as it is known.
-func (x *Explainer) nameAsked(c *conn, h *Handshake) string {
+func (x *Explainer) nameAsked(c *conn, h *proof.Handshake) string {
 	if name := h.ServerName(); name != "" {
-		if h.mayBeCover() && h.Sides[1].Leaf != nil && !h.Sides[1].Leaf.Covers(name) {
+		if h.MayBeCover() && h.Sides[1].Leaf != nil && !h.Sides[1].Leaf.Covers(name) {
 			return ""
 		}
 		return name
@@ -259,17 +251,9 @@ func (x *Explainer) nameAsked(c *conn, h *Handshake) string {
 	return ""
 }
 
-// mayBeCover tells whether the name in the hello may stand there in place of
-// another one, which the server took from the encrypted hello (ECH). That is
-// out where TLS 1.2 was chosen, or keys for another try came: then the client
-// must check the certificate against the name in clear (RFC 9849 6.1.4, 6.1.6, 7.1).
-func (h *Handshake) mayBeCover() bool {
-	return h.Hello != nil && h.Hello.Extension(handshake.ExtECH) != nil && h.ServerHello != nil && h.Is13() && (h.Encrypted == nil || h.Encrypted.Extension(handshake.ExtECH) == nil)
-}
-
 // tellChecks puts the checks into words. Those that passed are told once for all certificates.
-func tellChecks(r *verify.Result, in verify.Input) *Checked {
-	k := &Checked{Result: r}
+func tellChecks(r *verify.Result, in verify.Input) *proof.Checked {
+	k := &proof.Checked{Result: r}
 	base := words.Args{"roots": or(r.Roots, "no list of authorities")}
 	counts := map[verify.Outcome]int{}
 	for i := 0; i < len(r.Checks); {

@@ -1,12 +1,12 @@
 package annotate
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/proof"
 	"explainer/annotate/words"
 	"explainer/capture"
 	"explainer/capture/handshake"
@@ -58,7 +58,7 @@ func (x *Explainer) sayUnopened(c *conn, side int, reason string, more []string)
 }
 
 // exchangeWords names how a connection makes its secret.
-func exchangeWords(h *Handshake) string {
+func exchangeWords(h *proof.Handshake) string {
 	if h.Is13() {
 		return "TLS 1.3"
 	}
@@ -78,9 +78,9 @@ func (x *Explainer) reasonSealed(c *conn, side int) (reason string, more []strin
 	switch {
 	case x.Eavesdropper:
 		return words.Eavesdropping, nil
-	case c.observed() && len(h.secretLabels()) == 0:
+	case c.observed() && len(h.Labels()) == 0:
 		return words.OwnKeys, nil
-	case c.pass != nil && len(h.secretLabels()) == 0:
+	case c.pass != nil && len(h.Labels()) == 0:
 		return words.PassedOn, nil
 	case h.Hello == nil:
 		return words.NoClientHello, nil
@@ -108,7 +108,7 @@ func (x *Explainer) reasonSealed(c *conn, side int) (reason string, more []strin
 		return words.NoPhase, nil
 	}
 	// No key.
-	if have := h.secretLabels(); len(have) > 0 {
+	if have := h.Labels(); len(have) > 0 {
 		switch {
 		case slices.Contains(have, "ECH_SECRET") || slices.Contains(have, "ECH_CONFIG"):
 			return words.EchInner, nil
@@ -135,7 +135,7 @@ func (x *Explainer) reasonSealed(c *conn, side int) (reason string, more []strin
 }
 
 // keyReason says why the private keys that were given do not open a connection.
-func (x *Explainer) keyReason(c *conn, h *Handshake) string {
+func (x *Explainer) keyReason(c *conn, h *proof.Handshake) string {
 	switch {
 	case h.Is13():
 		return words.KeyTLS13
@@ -167,11 +167,6 @@ func (x *Explainer) gapArgs(c *conn, side int) []string {
 		side = 1 - side
 	}
 	return []string{"bytes", strconv.FormatInt(c.gapLen[side], 10), "offset", strconv.FormatInt(c.gapAt[side], 10), "gapsender", c.side(side)}
-}
-
-// secretLabels are the labels of the key log lines for this handshake.
-func (h *Handshake) secretLabels() []string {
-	return slices.Sorted(maps.Keys(h.Logged))
 }
 
 // ofSide tells whether a key log line is about what one side sends.

@@ -16,6 +16,7 @@ import (
 
 	"explainer/annotate/event"
 	"explainer/annotate/mask"
+	"explainer/annotate/proof"
 	"explainer/annotate/words"
 	"explainer/ca/verify"
 	"explainer/capture"
@@ -56,7 +57,7 @@ type Explainer struct {
 	order    []int // sessions in the order in which they began
 	lines    int   // key log lines that are known, for any connection
 	textbook bool  // the recording says that the proxy ran in textbook mode
-	certs    Certificates
+	certs    proof.Certificates
 	earlier  earlier
 	dark     []dark // connections whose tickets may have passed sealed
 	kinship  []relative
@@ -105,16 +106,16 @@ type conn struct {
 
 	handshakes int // that were begun, but for hellos out of place
 
-	h    *Handshake // the latest handshake
-	main *Handshake // the one whose steps are told: the first
+	h    *proof.Handshake // the latest handshake
+	main *proof.Handshake // the one whose steps are told: the first
 
 	tls         bool
-	null        bool     // its suite does not encrypt
-	alpn        string   // what was chosen
-	connectHost string   // "host:port" of the CONNECT request that stands before TLS, if any
-	opening     Place    // the first packets
-	ending      Place    // the last that closed it
-	dataAt      [2]Place // the first application data of each side
+	null        bool           // its suite does not encrypt
+	alpn        string         // what was chosen
+	connectHost string         // "host:port" of the CONNECT request that stands before TLS, if any
+	opening     proof.Place    // the first packets
+	ending      proof.Place    // the last that closed it
+	dataAt      [2]proof.Place // the first application data of each side
 
 	// application data, by side
 	data      [2]int64 // records opened
@@ -123,7 +124,7 @@ type conn struct {
 	wired     [2]int64 // the number of these records
 	sealed    [2]int64 // records that stayed sealed
 	dark      [2]int64 // of these, those that are not early data
-	darkAt    [2]Place
+	darkAt    [2]proof.Place
 	darkAlert [2]bool // TLS 1.2 and older: one of them is an alert
 	why       [2]string
 	whyCode   [2]string // one of capture's Sealed constants
@@ -141,7 +142,7 @@ type conn struct {
 	closed    [2]bool
 	reset     bool
 	closer    int // 1 + side that closed first
-	closedAt  [2]Place
+	closedAt  [2]proof.Place
 	alerts    []alert
 	over      bool
 	failure   *failure
@@ -193,7 +194,7 @@ type alert struct {
 	level, desc uint8
 	protected   bool
 	after       string // the last handshake message before it, of the other side
-	at          Place
+	at          proof.Place
 }
 
 // a failure is why a connection did not get through its handshake.
@@ -201,7 +202,7 @@ type failure struct {
 	step  event.Step
 	id    string // sentence
 	cause string
-	at    Place
+	at    proof.Place
 
 	protected bool // by an alert that was opened
 }
@@ -363,10 +364,10 @@ func (x *Explainer) begin(m *capture.Message) *conn {
 	if o, ok := m.Body.(*capture.Opened); ok {
 		c.quicVersion = o.QUICVersion
 	}
-	c.h = new(Handshake)
+	c.h = new(proof.Handshake)
 	c.main = c.h
 	x.conns[c.n] = c
-	c.opening = Place{m.First, m.Last}
+	c.opening = proof.Place{First: m.First, Last: m.Last}
 	x.last = max(x.last, c.n)
 	s := x.sessions[c.n]
 	if s == nil {
@@ -534,6 +535,11 @@ func fixFields(fs []event.Field) {
 	}
 }
 
+func fixed(fs []event.Field) []event.Field {
+	fixFields(fs)
+	return fs
+}
+
 // valid makes all text of the event UTF-8. Bytes from the wire may not be, and
 // JSON would change them behind our back. Sentences and checks were made so when they were told.
 func valid(e *event.Event) {
@@ -671,7 +677,7 @@ func (x *Explainer) step(c *conn, s event.Step) {
 // keyed takes a key log line for the handshake that it is about: the first, whose
 // steps are told, or the latest.
 func (c *conn) keyed(k *capture.Keyed) {
-	for _, h := range []*Handshake{c.main, c.h} {
+	for _, h := range []*proof.Handshake{c.main, c.h} {
 		if h.FirstHello != nil && h.FirstHello.Random == k.ClientRandom {
 			h.Logged[k.Label] = k.Secret
 		}
@@ -679,7 +685,7 @@ func (c *conn) keyed(k *capture.Keyed) {
 }
 
 // agreed takes in which protocol a message chooses (RFC 7301 3.2).
-func (c *conn) agreed(h *Handshake, b handshake.Message, side int) {
+func (c *conn) agreed(h *proof.Handshake, b handshake.Message, side int) {
 	switch b := b.(type) {
 	case *handshake.ServerHello:
 		if side == 1 && !b.Retry && handshake.TLSVersion(b.Version()) < 0x0304 {
@@ -699,13 +705,13 @@ func (c *conn) agreed(h *Handshake, b handshake.Message, side int) {
 // reused tells if a public value that should be fresh was sent in another
 // connection. One whose hello has the same random is the same handshake, seen on
 // both sides of somebody who passes it on.
-func (x *Explainer) reused(h *Handshake, c *conn, e *event.Event, public []byte) {
+func (x *Explainer) reused(h *proof.Handshake, c *conn, e *event.Event, public []byte) {
 	if len(public) < 16 || h.Hello == nil {
 		return
 	}
 	k := handleOf('p', public)
 	if list := x.shares.by[k]; len(list) == 0 {
-		x.shares.keep(k, Issued{Conn: c.n, Random: h.Hello.Random})
+		x.shares.keep(k, proof.Issued{Conn: c.n, Random: h.Hello.Random})
 	} else if i := list[0]; i.Conn != c.n && i.Random != h.Hello.Random {
 		e.Says = append(e.Says, words.Say("key-reused", event.Recomputed, words.Args{"conn": strconv.Itoa(i.Conn)}))
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/proof"
 	"explainer/annotate/words"
 	"explainer/capture"
 	"explainer/capture/handshake"
@@ -61,7 +62,7 @@ func (f *failure) how() event.Evidence {
 	return event.Clear
 }
 
-func (c *conn) fail(step event.Step, id, cause string, at Place) {
+func (c *conn) fail(step event.Step, id, cause string, at proof.Place) {
 	if c.overUDP() && id == "step-1-failed-hello" {
 		id = "step-1-failed-udp"
 	}
@@ -91,7 +92,7 @@ func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
 	h := c.h
 	c.tls = true
 	name := handshake.AlertName(b.Description)
-	al := alert{side: side, level: b.Level, desc: b.Description, protected: m.Opened, at: Place{m.First, m.Last}}
+	al := alert{side: side, level: b.Level, desc: b.Description, protected: m.Opened, at: proof.Place{First: m.First, Last: m.Last}}
 	if !h.Is13() || h.Sides[1-side].Finished {
 		// Otherwise encrypted messages may stand before it that nobody can see.
 		al.after = x.lastFrom(h, 1-side)
@@ -103,7 +104,7 @@ func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
 	e.Alert = &event.Alert{Level: level, Number: b.Description, Name: name}
 	e.Fields = append(e.Fields, field("level", level), field("description", fmt.Sprintf("%s (%d)", name, b.Description)))
 	a := x.args(c).With("sender", c.side(side), "alert", name, "number", strconv.Itoa(int(b.Description)))
-	e.Says = append(e.Says, words.Say(h.alertSentence(b.Description, side), e.Evidence, a))
+	e.Says = append(e.Says, words.Say(alertSentence(h, b.Description, side), e.Evidence, a))
 
 	if b.Description == 0 && m.Opened {
 		e.Says = append(e.Says, words.Say("alert-close-proven", e.Evidence, a))
@@ -123,7 +124,7 @@ func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
 }
 
 // lastFrom names the last handshake message of a side.
-func (x *Explainer) lastFrom(h *Handshake, side int) string {
+func (x *Explainer) lastFrom(h *proof.Handshake, side int) string {
 	if n := len(h.Sides[side].Messages); n > 0 {
 		t := h.Sides[side].Messages[n-1].Type
 		if t == handshake.TypeServerHello && h.Retry != nil && h.ServerHello == nil {
@@ -145,7 +146,7 @@ func (c *conn) causeOf(al alert) string {
 		after = fmt.Sprintf(", after %s had sent %s", c.side(1-al.side), al.after)
 	}
 	text := ""
-	if id := c.h.alertSentence(al.desc, al.side); words.Has(id) {
+	if id := alertSentence(c.h, al.desc, al.side); words.Has(id) {
 		text = words.Say(id, event.None, words.Args{"sender": c.side(al.side), "alert": handshake.AlertName(al.desc), "number": strconv.Itoa(int(al.desc))}).Text
 		if _, meaning, ok := strings.Cut(text, ": "); ok {
 			text = meaning
@@ -231,7 +232,7 @@ func (x *Explainer) failCertificate(c *conn, al alert, cause string) {
 			id = "step-4a-failed-mirrored"
 			cause += "; what is wrong with both: " + bad
 		}
-	} else if _, fault := c.main.fault(); fault != "" {
+	} else if _, fault := faultOf(c.main); fault != "" {
 		cause += "; as can be seen here, " + fault
 	}
 	c.fail(event.Step4a, id, cause, at)
@@ -266,7 +267,7 @@ func (x *Explainer) firstMissing(c *conn) event.Step {
 
 func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 	side := int(m.Side)
-	w := Place{m.First, m.Last}
+	w := proof.Place{First: m.First, Last: m.Last}
 	// The two ends can be told in another order than they came in.
 	if c.closer == 0 || c.closer == 2-side && w.First < c.closedAt[1-side].First {
 		c.closer = 1 + side
@@ -279,7 +280,7 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 		c.reset = true
 		c.closed[1-side] = true
 	}
-	c.ending = Place{m.First, m.Last}
+	c.ending = proof.Place{First: m.First, Last: m.Last}
 	e := x.event(c, m, event.KindClosed, "fin", "")
 	e.From = m.Side.String()
 	e.Evidence = event.Clear
@@ -465,7 +466,7 @@ func (x *Explainer) settleEnd(c *conn) {
 		switch {
 		case h.ClientKey != nil || c.heartbeat[0]:
 			c.fail(x.firstMissing(c), "step-failed", cause, at)
-		case c.closedAt[0].First < h.At[AtServerHello].First:
+		case c.closedAt[0].First < h.At[proof.AtServerHello].First:
 			c.fail(event.Step4a, "step-4a-failed-early", "", at)
 		case c.shown != nil && c.shown.fault != nil && !c.shown.control():
 			c.failCaseSilent(at)
@@ -621,9 +622,20 @@ func (x *Explainer) leg(c *conn) event.Leg {
 	}
 	l.Unopened = x.unopened(c)
 	if x.Secrets {
-		l.Secrets = x.secretsTree(c)
+		l.Secrets = x.schedule(c)
 	}
 	return l
+}
+
+// schedule draws the key schedule of a connection's first handshake.
+func (x *Explainer) schedule(c *conn) *event.Secrets {
+	h := c.main
+	if !c.tls {
+		return nil
+	}
+	x.linkOf(h)
+	external := h.Hello != nil && h.ServerHello != nil && x.external(h)
+	return h.Schedule(proof.Schedule{Transport: c.c.Transport, Updates: c.updates, External: external, Later: c.handshakes > 1})
 }
 
 // notes are what a summary adds about a connection: mutual TLS, the proxy.
@@ -726,7 +738,7 @@ func (x *Explainer) eavesdropper(c *conn) string {
 }
 
 // alertSentence finds the sentence of an alert that a side sent in a handshake.
-func (h *Handshake) alertSentence(description uint8, side int) string {
+func alertSentence(h *proof.Handshake, description uint8, side int) string {
 	switch {
 	case description != 40 || h.ServerHello == nil:
 	case side == 1:

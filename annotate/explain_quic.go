@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/proof"
 	"explainer/annotate/words"
 	"explainer/capture"
 	"explainer/capture/handshake"
@@ -24,14 +25,6 @@ func (c *conn) transport() string {
 	return c.c.Transport.String()
 }
 
-// versionName names the negotiated version: of DTLS as it stands on the wire.
-func (h *Handshake) versionName() string {
-	if h.ServerHello != nil {
-		return handshake.VersionName(h.ServerHello.Version())
-	}
-	return handshake.VersionName(h.Version())
-}
-
 // lacks tells whether a sentence has a place for which nobody gave a value.
 func lacks(s event.Sentence) bool {
 	for _, v := range s.Args {
@@ -47,7 +40,7 @@ type udpState struct {
 	told    [2]bool // the first Initial that was opened
 	packets [2]map[quic.Type]int64
 	bytes   [2]map[quic.Type]int64
-	at      [2]Place // of packets with a short header
+	at      [2]proof.Place // of packets with a short header
 	retry   bool
 }
 
@@ -92,7 +85,7 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 		if _, hello := b.(*handshake.ClientHello); hello && side == 0 && c.main.Hello != nil && c.main.ServerHello == nil && c.main.Retry == nil {
 			// After a HelloVerifyRequest, a Retry or a Version Negotiation the
 			// handshake begins anew, and what was said before counts no more.
-			c.h = new(Handshake)
+			c.h = new(proof.Handshake)
 			c.main = c.h
 		}
 		x.handshake(c, m, b)
@@ -190,7 +183,7 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 			e.Brief += ": " + cause
 			e.Says = append(e.Says, words.Say("quic-close", e.Evidence, a.With("cause", cause)))
 			if c.main.ServerHello == nil && f.Code != 0 {
-				c.fail(event.Step1, "step-1-failed-udp", fmt.Sprintf("%s closed the connection: %s", c.side(side), cause), Place{m.First, m.Last})
+				c.fail(event.Step1, "step-1-failed-udp", fmt.Sprintf("%s closed the connection: %s", c.side(side), cause), proof.Place{First: m.First, Last: m.Last})
 			}
 		}
 	}
@@ -200,7 +193,7 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 // quicSealed tells packets that stay sealed.
 func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacket, side int) {
 	u, h := c.udpState, c.main
-	w := Place{m.First, m.Last}
+	w := proof.Place{First: m.First, Last: m.Last}
 	u.packets[side][b.Kind] += int64(b.Packets)
 	u.bytes[side][b.Kind] += b.Wire
 	what := words.Plural(b.Packets, "packet")
@@ -253,14 +246,14 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 	}
 }
 
-func joined(a, b Place) Place {
+func joined(a, b proof.Place) proof.Place {
 	switch {
 	case a.First == 0:
 		return b
 	case b.First == 0:
 		return a
 	}
-	return Place{min(a.First, b.First), max(a.Last, b.Last)}
+	return proof.Place{First: min(a.First, b.First), Last: max(a.Last, b.Last)}
 }
 
 // quicFields are the fields of a packet's header.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/proof"
 	"explainer/annotate/words"
 	"explainer/ca/verify"
 	"explainer/capture"
@@ -70,7 +71,7 @@ func (x *Explainer) named(c *conn) flow {
 		}
 		return flow{id: "unknown", title: "a connection whose handshake is not in the capture"}
 	}
-	v := h.versionName()
+	v := h.VersionName()
 	if c.c.Transport == capture.TransportQUIC {
 		v = c.transport() + ", " + v
 	}
@@ -151,7 +152,7 @@ func (x *Explainer) named(c *conn) flow {
 // its obfuscated age should then be zero (RFC 8446 4.2.11). A ticket can have that
 // age too, so its name must also be short and readable, and no ticket of that
 // content seen.
-func (x *Explainer) external(h *Handshake) bool {
+func (x *Explainer) external(h *proof.Handshake) bool {
 	if h.Hello == nil {
 		return false
 	}
@@ -191,14 +192,14 @@ type ground struct {
 	to             netip.AddrPort
 	asked, reason  string
 	cut            int64
-	h              *Handshake
+	h              *proof.Handshake
 	ch1, ch        *handshake.ClientHello
 	hrr, sh        *handshake.ServerHello
 	ske            *handshake.ServerKeyExchange
 	cke            *handshake.ClientKeyExchange
-	leaf           *Certificate
+	leaf           *proof.Certificate
 	chain, ticket  int // lengths
-	link           *Link
+	link           *proof.Link
 	parents        int // that it can take up
 	verified       *capture.Fact
 	shown          *shown
@@ -232,7 +233,7 @@ func (x *Explainer) args(c *conn) words.Args {
 
 // groupOf is the group of the key exchange, its kind, and where the server made it up
 // the bits of its modulus.
-func groupOf(h *Handshake) (name, kind string, size int) {
+func groupOf(h *proof.Handshake) (name, kind string, size int) {
 	switch {
 	case h.ServerKey != nil && h.ServerKey.Group == 0 && len(h.ServerKey.P) > 0:
 		size = bits(h.ServerKey.P)
@@ -259,7 +260,7 @@ func (x *Explainer) valuesOf(c *conn) words.Args {
 		a["bytes"] = strconv.FormatInt(c.cut, 10)
 	}
 	if h.ServerHello != nil {
-		a["version"] = h.versionName()
+		a["version"] = h.VersionName()
 		a["suite"] = handshake.SuiteName(h.ServerHello.CipherSuite)
 		if ks := h.ServerHello.KeyShare(); ks != nil {
 			a["servershare"] = strconv.Itoa(len(ks.Exchange))
@@ -445,7 +446,7 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 			return r
 		case s == event.Step4a && c.failure != nil && (c.main.Sides[0].Finished || c.main.Sides[0].FinishedSealed):
 			r.Verdict, r.Says = event.Unseen, words.Say("step-4a-finished", event.Inferred, a)
-			r.Packets = c.main.At[AtClientFinished].Packets()
+			r.Packets = c.main.At[proof.AtClientFinished].Packets()
 			return r
 		case c.failure != nil:
 			r.Verdict, r.Says = event.NotReached, words.Say("step-not-reached", event.Inferred, a.With("step", string(c.failure.step)))
@@ -467,7 +468,7 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 			return r
 		case s == event.Step4a && (c.main.Sides[0].Finished || c.main.Sides[0].FinishedSealed) && c.main.Sides[1].CertSeen:
 			id := "step-4a-finished-only"
-			_, fault := c.main.fault()
+			_, fault := faultOf(c.main)
 			switch {
 			case c.shown.control() && c.over:
 				id = "step-4a-case-finished-control"
@@ -526,7 +527,7 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 	case s == event.Step4c:
 		x.row4c(c, f, a, &r)
 	case s == event.Step5:
-		r.Packets = c.main.At[AtHello].Packets()
+		r.Packets = c.main.At[proof.AtHello].Packets()
 		x.rowOther(c, f, a, &r)
 	case s == event.Step6a:
 		x.row6a(c, f, a, &r)
@@ -623,40 +624,40 @@ func (x *Explainer) stepProofs(c *conn, f flow, s event.Step) []event.RowProof {
 	h := c.main
 	switch s {
 	case event.Step2:
-		return h.rowProofs(f.speaks...)
+		return h.Picked(f.speaks...)
 	case event.Step3:
-		return h.rowProofs(words.ProofLeaf)
+		return h.Picked(words.ProofLeaf)
 	case event.Step4a:
-		return h.rowProofs(words.ProofServerLinks)
+		return h.Picked(words.ProofServerLinks)
 	case event.Step4b:
 		if f.transport {
-			return h.rowProofs(words.ProofRSAVersion, words.ProofRSAMaster)
+			return h.Picked(words.ProofRSAVersion, words.ProofRSAMaster)
 		}
 	case event.Step4c:
 		if f.transport {
-			return h.rowProofs(h.BlockProof())
+			return h.Picked(h.BlockProof())
 		}
 	case event.Step5:
 		if f.transport {
-			return h.rowProofs(h.BlockProof(), words.ProofClientFin)
+			return h.Picked(h.BlockProof(), words.ProofClientFin)
 		}
 		if f.early {
-			return h.rowProofs(words.ProofEarlyFirst)
+			return h.Picked(words.ProofEarlyFirst)
 		}
 	case event.Step6a:
 		if f.lasting {
-			return h.rowProofs(words.ProofServerFin)
+			return h.Picked(words.ProofServerFin)
 		}
 		if f.kem {
-			return h.rowProofs(words.ProofClientFin)
+			return h.Picked(words.ProofClientFin)
 		}
 	case event.Step6b:
-		return h.rowProofs(f.seals...)
+		return h.Picked(f.seals...)
 	case event.Step7:
 		if h.Tried(words.ProofServerRecords) {
-			return h.rowProofs(words.ProofServerRecords)
+			return h.Picked(words.ProofServerRecords)
 		}
-		return h.rowProofs(words.ProofServerFirst)
+		return h.Picked(words.ProofServerFirst)
 	}
 	return nil
 }
@@ -713,15 +714,8 @@ func (x *Explainer) row1(c *conn, f flow, a words.Args, r *event.Row) {
 	}
 }
 
-// linked tells whether the master secret with which the Finished messages were
-// recomputed is shown to come from the 48 bytes of step 5.
-func (h *Handshake) linked() bool {
-	s, _ := h.Proved(words.ProofRSAMaster)
-	return s == event.Proven || h.Master != nil && h.Logged["CLIENT_RANDOM"] == nil
-}
-
 // keyedID picks the sentence of a handshake that a private key given opened.
-func (h *Handshake) keyedID(recorded, keyed string) string {
+func keyedID(h *proof.Handshake, recorded, keyed string) string {
 	if h.Keyed {
 		return keyed
 	}
@@ -745,10 +739,10 @@ func (x *Explainer) row2(c *conn, f flow, a words.Args, r *event.Row) {
 	switch {
 	case f.transport:
 		state, reason := h.Proved(words.ProofServerFin)
-		r.Packets = h.At[AtServerFinished].Packets()
+		r.Packets = h.At[proof.AtServerFinished].Packets()
 		switch state {
 		case event.Proven:
-			if !h.linked() {
+			if !h.Linked() {
 				id := "step-2-rsa-finished"
 				if f.agreed {
 					id = "step-2-rsa-psk-finished"
@@ -763,9 +757,9 @@ func (x *Explainer) row2(c *conn, f flow, a words.Args, r *event.Row) {
 			r.Verdict, r.Says = event.Unknown, words.Say("step-2-rsa-unchecked", event.None, a.With("reason", or(reason, c.hiddenReason())))
 		}
 	case f.signed:
-		id, where, plain, own := words.ProofSKE, AtServerKey, "step-2-ske-proven", "step-2-minted-ske-proven"
+		id, where, plain, own := words.ProofSKE, proof.AtServerKey, "step-2-ske-proven", "step-2-minted-ske-proven"
 		if h.Is13() {
-			id, where, plain, own = words.ProofServerCV, AtVerify, "step-2-cv-proven", "step-2-minted-cv-proven"
+			id, where, plain, own = words.ProofServerCV, proof.AtVerify, "step-2-cv-proven", "step-2-minted-cv-proven"
 		}
 		r.Packets = h.At[where].Packets()
 		state, reason := h.Proved(id)
@@ -786,7 +780,7 @@ func (x *Explainer) row2(c *conn, f flow, a words.Args, r *event.Row) {
 			r.Verdict, r.Says = event.Unknown, words.Say("step-2-hidden", event.None, a)
 		}
 	case f.resumed:
-		r.Packets = h.At[AtServerFinished].Packets()
+		r.Packets = h.At[proof.AtServerFinished].Packets()
 		fin, _ := h.Proved(words.ProofServerFin)
 		old, _ := h.Proved(words.ProofResumed)
 		switch {
@@ -834,7 +828,7 @@ func (x *Explainer) row3(c *conn, f flow, a words.Args, r *event.Row) {
 	h := c.main
 	minted := c.leg == capture.LegBrowser && c.minted != nil
 	how := event.Clear
-	r.Packets = h.At[AtCertificate].Packets()
+	r.Packets = h.At[proof.AtCertificate].Packets()
 	if h.RawLeaf(1) && x.hasCertificate(c) {
 		id := "step-3-raw-only"
 		if a["servershare"] != "" && !f.kem {
@@ -872,7 +866,7 @@ func (x *Explainer) row3(c *conn, f flow, a words.Args, r *event.Row) {
 		if f.kem {
 			stem = "mlkem"
 		}
-		r.Packets = h.At[AtServerHello].Packets()
+		r.Packets = h.At[proof.AtServerHello].Packets()
 		switch {
 		case h.Sides[1].Leaf == nil && c.dark[1] > 0:
 			r.Says = words.Say("step-3-"+stem+"-sealed", event.Clear, a)
@@ -881,14 +875,14 @@ func (x *Explainer) row3(c *conn, f flow, a words.Args, r *event.Row) {
 		case h.Sides[1].Leaf == nil:
 			r.Says = words.Say("step-3-"+stem+"-first", event.Clear, a)
 		case minted:
-			r.Packets = span(h.At[AtServerHello], h.At[AtCertificate])
+			r.Packets = span(h.At[proof.AtServerHello], h.At[proof.AtCertificate])
 			r.Says = words.Say("step-3-minted-"+stem, event.Decrypted, a)
 		default:
-			r.Packets = span(h.At[AtServerHello], h.At[AtCertificate])
+			r.Packets = span(h.At[proof.AtServerHello], h.At[proof.AtCertificate])
 			r.Says = words.Say("step-3-"+stem, event.Decrypted, a)
 		}
 	case f.resumed && f.fresh:
-		r.Packets = h.At[AtServerHello].Packets()
+		r.Packets = h.At[proof.AtServerHello].Packets()
 		id := "step-3-psk-dhe"
 		if f.kem {
 			id = "step-3-psk-mlkem"
@@ -903,7 +897,7 @@ func (x *Explainer) row3(c *conn, f flow, a words.Args, r *event.Row) {
 	}
 }
 
-func span(a, b Place) *event.Packets {
+func span(a, b proof.Place) *event.Packets {
 	if a.First == 0 {
 		return b.Packets()
 	}
@@ -920,7 +914,7 @@ func (x *Explainer) row4a(c *conn, f flow, a words.Args, r *event.Row) {
 		r.Packets = c.dataAt[0].Packets()
 		ske, _ := h.Proved(words.ProofSKE)
 		cv, _ := h.Proved(words.ProofServerCV)
-		id, bad := h.fault()
+		id, bad := faultOf(h)
 		switch {
 		case h.RawLeaf(1):
 			r.Says = words.Say("step-4a-raw", event.Inferred, a)
@@ -957,7 +951,7 @@ func (x *Explainer) row4a(c *conn, f flow, a words.Args, r *event.Row) {
 // fault is what the checks of the server's chain found wrong, in the words of the
 // Certificate line, and the sentence for a client that went on all the same: what
 // another list of authorities might mend is told apart. "" if they found nothing.
-func (h *Handshake) fault() (id, text string) {
+func faultOf(h *proof.Handshake) (id, text string) {
 	k := h.Sides[1].Checked
 	if k == nil || len(k.Failed) == 0 {
 		return "", ""
@@ -976,19 +970,19 @@ func (h *Handshake) fault() (id, text string) {
 
 func (x *Explainer) row4b(c *conn, f flow, a words.Args, r *event.Row) {
 	h := c.main
-	r.Packets = h.At[AtClientKey].Packets()
+	r.Packets = h.At[proof.AtClientKey].Packets()
 	if h.Is13() {
-		r.Packets = h.At[AtHello].Packets()
+		r.Packets = h.At[proof.AtHello].Packets()
 	}
 	switch {
 	case f.transport:
 		id, how := "step-4b-rsa", event.Inferred
 		if s, _ := h.Proved(h.BlockProof()); s == event.Proven {
-			id, how = h.keyedID("step-4b-rsa-proven", "step-4b-rsa-key"), event.Recomputed
+			id, how = keyedID(h, "step-4b-rsa-proven", "step-4b-rsa-key"), event.Recomputed
 		}
 		r.Says = words.Say(id, how, a)
 	case f.id == "tls13-hrr":
-		r.Packets = span(h.At[AtFirstHello], h.At[AtHello])
+		r.Packets = span(h.At[proof.AtFirstHello], h.At[proof.AtHello])
 		id := "step-4b-hrr"
 		if h.ServerHello != nil && h.ServerHello.KeyShare() != nil && shareOf(h.FirstHello, h.ServerHello.KeyShare().Group) != nil {
 			id = "step-4b-hrr-cookie"
@@ -1015,17 +1009,17 @@ func (x *Explainer) row4c(c *conn, f flow, a words.Args, r *event.Row) {
 	h := c.main
 	switch {
 	case f.transport:
-		r.Packets = h.At[AtClientKey].Packets()
+		r.Packets = h.At[proof.AtClientKey].Packets()
 		switch s, reason := h.Proved(h.BlockProof()); s {
 		case event.Proven:
-			r.Says = words.Say(h.keyedID("step-4c-rsa-proven", "step-4c-rsa-key"), event.Recomputed, a.With("key", or(a["key"], "RSA")))
+			r.Says = words.Say(keyedID(h, "step-4c-rsa-proven", "step-4c-rsa-key"), event.Recomputed, a.With("key", or(a["key"], "RSA")))
 		case event.Refuted:
 			r.Verdict, r.Says = event.Failed, words.Say("step-4c-rsa-refuted", event.Recomputed, a.With("reason", reason))
 		default:
 			r.Says = words.Say("step-4c-rsa", event.Inferred, a)
 		}
 	case f.kem:
-		r.Packets = h.At[AtServerHello].Packets()
+		r.Packets = h.At[proof.AtServerHello].Packets()
 		r.Verdict, r.Says = event.Differently, words.Say("step-4c-mlkem", event.Inferred, a)
 	case f.resumed:
 		r.Says = words.Say("step-4c-absent-resumed", event.Inferred, a)
@@ -1044,10 +1038,10 @@ func (x *Explainer) row6a(c *conn, f flow, a words.Args, r *event.Row) {
 	h := c.main
 	switch {
 	case f.transport:
-		r.Packets = h.At[AtServerFinished].Packets()
+		r.Packets = h.At[proof.AtServerFinished].Packets()
 		switch state, reason := h.Proved(words.ProofServerFin); state {
 		case event.Proven:
-			if !h.linked() {
+			if !h.Linked() {
 				id := "step-6a-rsa-finished"
 				if f.agreed {
 					id = "step-6a-rsa-psk-finished"
@@ -1055,7 +1049,7 @@ func (x *Explainer) row6a(c *conn, f flow, a words.Args, r *event.Row) {
 				r.Says = words.Say(id, event.Inferred, a)
 				return
 			}
-			r.Says = words.Say(h.keyedID("step-6a-rsa-proven", "step-6a-rsa-key"), event.Recomputed, a)
+			r.Says = words.Say(keyedID(h, "step-6a-rsa-proven", "step-6a-rsa-key"), event.Recomputed, a)
 		case event.Refuted:
 			r.Verdict, r.Says = event.Failed, words.Say("step-6a-rsa-refuted", event.Recomputed, a)
 		default:
@@ -1063,7 +1057,7 @@ func (x *Explainer) row6a(c *conn, f flow, a words.Args, r *event.Row) {
 		}
 	case f.kem && f.share:
 		r.Verdict = event.Differently
-		r.Packets = h.At[AtClientFinished].Packets()
+		r.Packets = h.At[proof.AtClientFinished].Packets()
 		if c.sealed13() {
 			r.Says = words.Say("step-6a-mlkem-sealed", event.Inferred, a)
 			return
@@ -1090,7 +1084,7 @@ func (x *Explainer) row6a(c *conn, f flow, a words.Args, r *event.Row) {
 
 func (x *Explainer) row6b(c *conn, f flow, a words.Args, r *event.Row) {
 	h := c.main
-	r.Packets = h.At[AtSwitch].Packets()
+	r.Packets = h.At[proof.AtSwitch].Packets()
 	switch {
 	case f.bare:
 		x.rowOther(c, f, a, r)
@@ -1178,7 +1172,7 @@ func (x *Explainer) legFacts(c *conn) []event.Field {
 		return nil
 	}
 	add := func(id, name, value string) { out = append(out, event.Field{ID: id, Name: name, Value: value}) }
-	add("version", "version", h.versionName())
+	add("version", "version", h.VersionName())
 	add("suite", "suite", handshake.SuiteName(h.ServerHello.CipherSuite))
 	a := x.args(c)
 	if a["group"] != "" {

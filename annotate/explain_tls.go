@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"explainer/annotate/event"
+	"explainer/annotate/proof"
 	"explainer/annotate/words"
 	"explainer/ca/verify"
 	"explainer/capture"
@@ -23,13 +24,13 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		if m.Opened || c.h.Through() {
 			c.handshakes = max(c.handshakes, 1) + 1
 		}
-		c.h = new(Handshake) // renegotiation, or another try
+		c.h = new(proof.Handshake) // renegotiation, or another try
 	}
 	h := c.h
 	if u, ok := b.(*handshake.Unknown); ok {
 		b = h.Reread(u, side)
 	}
-	w := Place{m.First, m.Last}
+	w := proof.Place{First: m.First, Last: m.Last}
 	msg := h.Record(b, side, m.Raw)
 	c.agreed(h, b, side)
 
@@ -94,7 +95,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		e.Says = append(e.Says, words.Say("certificate-request", e.Evidence, a))
 	case *handshake.ServerHelloDone:
 		if h.ServerHello != nil && len(h.ServerHello.SessionID) > 0 {
-			x.remember(c, h, 's', h.ServerHello.SessionID, Issued{})
+			x.remember(c, h, 's', h.ServerHello.SessionID, proof.Issued{})
 		}
 		e.Says = append(e.Says, words.Say("server-hello-done", e.Evidence, a))
 	case *handshake.HelloRequest:
@@ -147,7 +148,7 @@ func (c *conn) againUnseen(b *handshake.ClientHello) bool {
 }
 
 // markMain marks steps if this is the handshake whose steps are told.
-func (x *Explainer) markMain(c *conn, h *Handshake, e *event.Event, steps ...event.Step) {
+func (x *Explainer) markMain(c *conn, h *proof.Handshake, e *event.Event, steps ...event.Step) {
 	if h == c.main {
 		x.mark(c, e, steps...)
 	}
@@ -163,17 +164,17 @@ func or(s, otherwise string) string {
 // clip bounds a text from the wire.
 func clip(s string) string { return event.Clip(s) }
 
-func (x *Explainer) clientHello(c *conn, h *Handshake, e *event.Event, b *handshake.ClientHello, w Place) {
+func (x *Explainer) clientHello(c *conn, h *proof.Handshake, e *event.Event, b *handshake.ClientHello, w proof.Place) {
 	again := h.Retry != nil && h.FirstHello != nil
 	unseen := c.againUnseen(b)
 	renegotiation := h != c.main
 	if h.FirstHello == nil {
 		h.FirstHello, h.Logged = b, map[string][]byte{}
-		h.At[AtFirstHello] = w
+		h.At[proof.AtFirstHello] = w
 	}
 	h.Hello = b
 	h.HelloAt, h.Server = c.now, c.c.Server
-	h.At[AtHello] = w
+	h.At[proof.AtHello] = w
 	if c.session.host == "" || c.session.host == c.asked {
 		x.host(c, b.ServerName())
 	}
@@ -347,7 +348,7 @@ func shareOf(h *handshake.ClientHello, group uint16) *handshake.KeyShare {
 	return nil
 }
 
-func (x *Explainer) serverHello(c *conn, h *Handshake, e *event.Event, b *handshake.ServerHello, w Place) {
+func (x *Explainer) serverHello(c *conn, h *proof.Handshake, e *event.Event, b *handshake.ServerHello, w proof.Place) {
 	a := x.args(c)
 	if b.Retry {
 		h.Retry = b
@@ -366,7 +367,7 @@ func (x *Explainer) serverHello(c *conn, h *Handshake, e *event.Event, b *handsh
 	}
 	h.ServerHello = b
 	h.AnswerAt = c.now
-	h.At[AtServerHello] = w
+	h.At[proof.AtServerHello] = w
 	c.null = x.null(c)
 	a = x.args(c)
 	version := b.Version()
@@ -482,7 +483,7 @@ func offers13(ch *handshake.ClientHello) bool {
 	return false
 }
 
-func (x *Explainer) certificate(c *conn, h *Handshake, e *event.Event, b *handshake.Certificate, m *capture.Message, side int, w Place) {
+func (x *Explainer) certificate(c *conn, h *proof.Handshake, e *event.Event, b *handshake.Certificate, m *capture.Message, side int, w proof.Place) {
 	chain := x.certs.Chain(b)
 	h.Sides[side].CertSeen = true
 	h.Sides[side].Chain = chain
@@ -490,7 +491,7 @@ func (x *Explainer) certificate(c *conn, h *Handshake, e *event.Event, b *handsh
 		h.Sides[side].Leaf = chain[0]
 	}
 	if side == 1 {
-		h.At[AtCertificate], h.CertAt = w, m.Time
+		h.At[proof.AtCertificate], h.CertAt = w, m.Time
 	}
 	a := x.args(c)
 	if len(chain) == 0 {
@@ -513,8 +514,8 @@ func (x *Explainer) certificate(c *conn, h *Handshake, e *event.Event, b *handsh
 	e.Brief = fmt.Sprintf("%s, issued by %s, %s", clip(leaf.For()), clip(leaf.Issuer()), leaf.KeyWords())
 	now := at(m.Time)
 	for i, cert := range chain {
-		e.Fields = append(e.Fields, cert.fields(i)...)
-		e.Certificates = append(e.Certificates, cert.facts())
+		e.Fields = append(e.Fields, cert.Described(i, describe)...)
+		e.Certificates = append(e.Certificates, certificateFacts(cert))
 	}
 	for i, entry := range b.Entries {
 		if i >= len(chain) {
@@ -545,10 +546,7 @@ func (x *Explainer) certificate(c *conn, h *Handshake, e *event.Event, b *handsh
 		x.delegatedCredential(c, h, e, b, side)
 	}
 	linksID := [2]string{words.ProofClientLinks, words.ProofServerLinks}[side]
-	p, notes := x.links(linksID, chain)
-	if p.Inputs == nil {
-		p.Inputs = notes
-	}
+	p := x.certs.Links(linksID, chain)
 	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	if side == 0 {
@@ -563,7 +561,7 @@ func (x *Explainer) certificate(c *conn, h *Handshake, e *event.Event, b *handsh
 }
 
 // nameCompared tells with which name the certificate's were compared, where the hello is known.
-func (x *Explainer) nameCompared(h *Handshake, a words.Args) []event.Sentence {
+func (x *Explainer) nameCompared(h *proof.Handshake, a words.Args) []event.Sentence {
 	k := h.Sides[1].Checked
 	if k == nil || h.Hello == nil {
 		return nil
@@ -583,9 +581,9 @@ func (x *Explainer) nameCompared(h *Handshake, a words.Args) []event.Sentence {
 	return nil
 }
 
-func (x *Explainer) tellServerKeyExchange(c *conn, h *Handshake, e *event.Event, b *handshake.ServerKeyExchange, w Place) {
+func (x *Explainer) tellServerKeyExchange(c *conn, h *proof.Handshake, e *event.Event, b *handshake.ServerKeyExchange, w proof.Place) {
 	h.ServerKey = b
-	h.At[AtServerKey] = w
+	h.At[proof.AtServerKey] = w
 	x.reused(h, c, e, b.Public)
 	a := x.args(c)
 	switch {
@@ -620,7 +618,7 @@ func (x *Explainer) tellServerKeyExchange(c *conn, h *Handshake, e *event.Event,
 		e.Fields = append(e.Fields, field("signature algorithm", e.TLS.Scheme))
 	}
 	e.Fields = append(e.Fields, field("signature", hexLen(b.Signature)))
-	p := x.serverKeyExchange(h, b)
+	p := h.CheckServerKey(b)
 	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	e.Says = append(e.Says, words.Say(proven("server-key-exchange", p), e.Evidence, a))
@@ -649,9 +647,9 @@ func bits(b []byte) int {
 	return n
 }
 
-func (x *Explainer) tellCertificateVerify(c *conn, h *Handshake, e *event.Event, a words.Args, b *handshake.CertificateVerify, msg *Message, side int, w Place) {
+func (x *Explainer) tellCertificateVerify(c *conn, h *proof.Handshake, e *event.Event, a words.Args, b *handshake.CertificateVerify, msg *proof.Message, side int, w proof.Place) {
 	if side == 1 {
-		h.At[AtVerify] = w
+		h.At[proof.AtVerify] = w
 	}
 	if b.SignatureScheme != 0 {
 		e.Brief = handshake.SchemeName(b.SignatureScheme)
@@ -663,7 +661,7 @@ func (x *Explainer) tellCertificateVerify(c *conn, h *Handshake, e *event.Event,
 	if h.Through() {
 		p = words.NewProof(words.ProofClientCV, event.NotCheckable, "authentication after the handshake is not recomputed here")
 	} else {
-		p = x.certificateVerify(h, side, msg, b)
+		p = h.CheckVerify(side, msg, b, x.show())
 	}
 	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
@@ -675,9 +673,9 @@ func (x *Explainer) tellCertificateVerify(c *conn, h *Handshake, e *event.Event,
 	x.markMain(c, h, e, event.Step2)
 }
 
-func (x *Explainer) tellClientKeyExchange(c *conn, h *Handshake, e event.Event, b *handshake.ClientKeyExchange, w Place) {
+func (x *Explainer) tellClientKeyExchange(c *conn, h *proof.Handshake, e event.Event, b *handshake.ClientKeyExchange, w proof.Place) {
 	h.ClientKey = b
-	h.At[AtClientKey] = w
+	h.At[proof.AtClientKey] = w
 	x.reused(h, c, &e, b.Public)
 	if b.KeyExchange == handshake.KeyExchangeRSA {
 		h.HashSession()
@@ -698,9 +696,9 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *Handshake, e event.Event, 
 	if h.Block == nil && h.Logged["RSA"] != nil && len(h.Logged["RSA"]) == 48 {
 		h.PreMaster = h.Logged["RSA"]
 	}
-	proofs := x.paddedBlock(c, h)
+	proofs := h.CheckBlock(x.show())
 	if h.Block == nil && h.PreMaster != nil && b.KeyExchange == handshake.KeyExchangeRSA {
-		proofs = x.rsaMaster(c, h)
+		proofs = h.CheckMaster(x.show())
 	}
 	for _, p := range proofs {
 		h.Prove(p)
@@ -751,13 +749,13 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *Handshake, e event.Event, 
 	}
 }
 
-func (x *Explainer) tellFinished(c *conn, h *Handshake, e event.Event, a words.Args, side int, w Place) {
+func (x *Explainer) tellFinished(c *conn, h *proof.Handshake, e event.Event, a words.Args, side int, w proof.Place) {
 	again := h.Sides[side].Finished
 	h.Sides[side].Finished = true
-	h.At[AtClientFinished+Spot(side)] = w
+	h.At[proof.AtClientFinished+proof.Spot(side)] = w
 	if h.ServerHello != nil && !h.Is13() && !h.Resumed && len(h.ServerHello.SessionID) > 0 {
 		// Once more: the secret may have become known after the ServerHelloDone.
-		x.remember(c, h, 's', h.ServerHello.SessionID, Issued{})
+		x.remember(c, h, 's', h.ServerHello.SessionID, proof.Issued{})
 	}
 	if v := h.VerifyData(side); v != nil {
 		e.Fields = append(e.Fields, event.Field{Name: "verify_data", Value: hex.EncodeToString(clipBytes(v, 64))})
@@ -766,7 +764,7 @@ func (x *Explainer) tellFinished(c *conn, h *Handshake, e event.Event, a words.A
 	e.Says = append(e.Says, words.Say([2]string{"finished-client", "finished-server"}[side], e.Evidence, a))
 	p := words.NewProof([2]string{words.ProofClientFin, words.ProofServerFin}[side], event.NotCheckable, "authentication after the handshake is not recomputed here")
 	if !again {
-		p = x.finished(c, h, side)
+		p = x.checkFinished(h, side)
 		h.Sides[side].FinishedTried = p.State != event.NotCheckable
 	}
 	h.Prove(p)
@@ -802,14 +800,20 @@ func clipBytes(b []byte, n int) []byte {
 	return b
 }
 
+// checkFinished checks a Finished message, also with the secret of a connection that this one takes up.
+func (x *Explainer) checkFinished(h *proof.Handshake, side int) event.Proof {
+	x.linkOf(h)
+	return h.CheckFinished(side, x.show())
+}
+
 // retry checks what could not be checked before some message arrived. e takes
 // the proofs; without it they get an event of their own.
-func (x *Explainer) retry(c *conn, h *Handshake, e *event.Event) {
+func (x *Explainer) retry(c *conn, h *proof.Handshake, e *event.Event) {
 	for side := range h.Sides {
 		if !h.Sides[side].Finished || h.Sides[side].FinishedTried || h.Broken != "" {
 			continue
 		}
-		p := x.finished(c, h, side)
+		p := x.checkFinished(h, side)
 		if p.State == event.NotCheckable {
 			continue
 		}
@@ -836,7 +840,7 @@ func hasProof(ps []event.Proof, id string) bool {
 	return false
 }
 
-func (x *Explainer) newSessionTicket(c *conn, h *Handshake, e *event.Event, a words.Args, b *handshake.NewSessionTicket) {
+func (x *Explainer) newSessionTicket(c *conn, h *proof.Handshake, e *event.Event, a words.Args, b *handshake.NewSessionTicket) {
 	if h.Is13() && len(b.Nonce) > 0 {
 		e.Fields = append(e.Fields, field("nonce", hexLen(b.Nonce)))
 	}
@@ -844,7 +848,7 @@ func (x *Explainer) newSessionTicket(c *conn, h *Handshake, e *event.Event, a wo
 	e.Ticket = &event.Ticket{Length: len(b.Ticket), Lifetime: b.Lifetime}
 	e.Fields = append(e.Fields, field("ticket", hexLen(b.Ticket)), field("lifetime", seconds(b.Lifetime)))
 	if h.Is13() {
-		if x.Secrets && len(h.Nonces) < MaxNonces {
+		if x.Secrets && len(h.Nonces) < proof.MaxNonces {
 			h.Nonces = append(h.Nonces, b.Nonce)
 		}
 		e.Says = append(e.Says, words.Say("new-session-ticket-13", e.Evidence, a))
@@ -855,7 +859,7 @@ func (x *Explainer) newSessionTicket(c *conn, h *Handshake, e *event.Event, a wo
 		e.Says = append(e.Says, words.Say("new-session-ticket", e.Evidence, a))
 	}
 	if len(b.Ticket) > 0 {
-		x.remember(c, h, 't', b.Ticket, Issued{Lifetime: b.Lifetime, AgeAdd: b.AgeAdd})
+		x.remember(c, h, 't', b.Ticket, proof.Issued{Lifetime: b.Lifetime, AgeAdd: b.AgeAdd})
 	}
 }
 
@@ -878,7 +882,7 @@ func seconds(s uint32) string {
 
 // resumedNow notes that TLS 1.2's abbreviated handshake is on, once, and tells
 // the steps that fall away.
-func (x *Explainer) resumedNow(c *conn, h *Handshake) {
+func (x *Explainer) resumedNow(c *conn, h *proof.Handshake) {
 	if h.Holed && h.ServerHello != nil && (h.Hello == nil || len(h.ServerHello.SessionID) == 0 || string(h.ServerHello.SessionID) != string(h.Hello.SessionID)) {
 		return // what a full handshake has can be among what is missing
 	}
@@ -931,7 +935,7 @@ func (x *Explainer) changeCipherSpec(c *conn, m *capture.Message, b *capture.Cha
 	e.Says = append(e.Says, words.Say(id, e.Evidence, a))
 	if side == 0 {
 	} else {
-		h.Switch(Place{m.First, m.Last})
+		h.Switch(proof.Place{First: m.First, Last: m.Last})
 		x.markMain(c, h, &e, event.Step6b)
 	}
 	x.emit(c, e)
@@ -958,7 +962,7 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 	if c.spoke == 0 {
 		c.spoke = 1 + side
 	}
-	c.dataAt[side] = Place{m.First, m.Last}
+	c.dataAt[side] = proof.Place{First: m.First, Last: m.Last}
 	e := x.event(c, m, event.KindMessage, "application-data", "")
 	e.Brief = fmt.Sprintf("%s in a record of %d", words.Plural(b.Len, "byte"), b.Wire)
 	e.Size = &event.Size{Bytes: int64(b.Len), Wire: int64(b.Wire), Records: 1}
@@ -1002,7 +1006,7 @@ func (x *Explainer) earlyData(c *conn, m *capture.Message, b *capture.AppData) {
 		return
 	}
 	c.early, c.earlyOpen = true, true
-	c.main.At[AtEarly] = Place{m.First, m.Last}
+	c.main.At[proof.AtEarly] = proof.Place{First: m.First, Last: m.Last}
 	e := x.event(c, m, event.KindMessage, "early-data", "")
 	e.Brief = fmt.Sprintf("%s, before the server has spoken", words.Plural(b.Len, "byte"))
 	e.Size = &event.Size{Bytes: int64(b.Len), Wire: int64(b.Wire), Records: 1}
@@ -1039,7 +1043,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	h := c.h
 	c.tls = true
 	c.sealed[side] += int64(b.Records)
-	w := Place{m.First, m.Last}
+	w := proof.Place{First: m.First, Last: m.Last}
 	reason := sealedWords(b.Reason)
 	if x.Eavesdropper && b.Reason == capture.SealedNoKey {
 		reason = "whoever listens on the path does not have the key"
@@ -1079,7 +1083,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		e.Says = append(e.Says, words.Say("sealed-bad-tag", e.Evidence, a))
 	case early:
 		if !c.early {
-			c.main.At[AtEarly] = w
+			c.main.At[proof.AtEarly] = w
 		}
 		c.early = true
 		e.Says = append(e.Says, words.Say("sealed-early", e.Evidence, a))

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/proof"
 	"explainer/annotate/words"
 	"explainer/capture"
 	"explainer/capture/web"
@@ -167,7 +168,7 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 			c.responded = true
 			if plain {
 				c.firstData[1] = true
-				c.dataAt[1] = Place{m.First, m.Last}
+				c.dataAt[1] = proof.Place{First: m.First, Last: m.Last}
 			}
 		}
 		for _, f := range b.Fields {
@@ -190,7 +191,7 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 func (x *Explainer) anew(c *conn) {
 	c.noTLS, c.told, c.ready, c.responded, c.httpHead = "", false, false, false, false
 	c.firstData = [2]bool{}
-	c.dataAt[1] = Place{}
+	c.dataAt[1] = proof.Place{}
 	s := c.session
 	for _, p := range s.conns {
 		if p != c && p.host == "" {

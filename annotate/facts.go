@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"explainer/annotate/event"
+	"explainer/annotate/proof"
 	"explainer/annotate/words"
 	"explainer/ca/verify"
 	"explainer/capture"
@@ -407,18 +408,18 @@ func (x *Explainer) emEvent(c *conn, f *capture.Fact, e *event.Event, a words.Ar
 		id = "fact-em-bad"
 	}
 	e.Says = []event.Sentence{words.Say(id, event.None, a.With("size", fmt.Sprint(len(f.Data))))}
-	e.Fields = []event.Field{field("block", x.secret(f.Data))}
+	e.Fields = []event.Field{field("block", x.show().Secret(f.Data))}
 	if c == nil || c.main.ClientKey == nil {
 		return // the proofs come with the ClientKeyExchange
 	}
-	for _, p := range x.paddedBlock(c, c.main) {
+	for _, p := range c.main.CheckBlock(x.show()) {
 		c.main.Prove(p)
 		e.Proofs = append(e.Proofs, p)
 	}
 }
 
 // checkMinted compares the certificate on the wire with the one that the proxy says it made.
-func (x *Explainer) checkMinted(c *conn, h *Handshake, e *event.Event) {
+func (x *Explainer) checkMinted(c *conn, h *proof.Handshake, e *event.Event) {
 	if len(c.minted.Data) != sha256.Size || h.Sides[1].Leaf == nil {
 		return
 	}

@@ -2,6 +2,7 @@ package annotate
 
 import (
 	"explainer/annotate/event"
+	"explainer/annotate/proof"
 	"explainer/annotate/words"
 )
 
@@ -31,7 +32,7 @@ type kind struct {
 type cell struct {
 	says string
 	how  event.Evidence
-	at   []Spot // where the messages stand that carry it
+	at   []proof.Spot // where the messages stand that carry it
 }
 
 const (
@@ -52,7 +53,7 @@ var kinds = map[string]*kind{
 		cert:     true, transport: true, lasting: true, exchange: true,
 		speaks: serverFinished,
 		cells: map[event.Step]cell{
-			event.Step5: {"step-5-rsa", event.Clear, []Spot{AtClientKey}},
+			event.Step5: {"step-5-rsa", event.Clear, []proof.Spot{proof.AtClientKey}},
 		},
 	},
 	"psk-rsa": {
@@ -60,8 +61,8 @@ var kinds = map[string]*kind{
 		cert:     true, transport: true, lasting: true, exchange: true, agreed: true,
 		speaks: serverFinished,
 		cells: map[event.Step]cell{
-			event.Step4b: {"step-4b-rsa-psk", event.Inferred, []Spot{AtClientKey}},
-			event.Step5:  {"step-5-rsa-psk", event.Clear, []Spot{AtClientKey}},
+			event.Step4b: {"step-4b-rsa-psk", event.Inferred, []proof.Spot{proof.AtClientKey}},
+			event.Step5:  {"step-5-rsa-psk", event.Clear, []proof.Spot{proof.AtClientKey}},
 		},
 	},
 	"tls12-dhe":   ephemeral12,
@@ -77,11 +78,11 @@ var kinds = map[string]*kind{
 		speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
 		cells: map[event.Step]cell{
 			event.Step2:  {"step-2-anonymous", event.Clear, nil},
-			event.Step3:  {"step-3-anonymous", event.Clear, []Spot{AtServerKey}},
+			event.Step3:  {"step-3-anonymous", event.Clear, []proof.Spot{proof.AtServerKey}},
 			event.Step4a: {"step-4a-anonymous", event.Clear, nil},
-			event.Step4b: {"step-4b-dhe", event.Inferred, []Spot{AtClientKey}},
+			event.Step4b: {"step-4b-dhe", event.Inferred, []proof.Spot{proof.AtClientKey}},
 			event.Step4c: {"step-4c-absent-anonymous", event.Inferred, nil},
-			event.Step5:  {"step-5-dhe", event.Clear, []Spot{AtClientKey}},
+			event.Step5:  {"step-5-dhe", event.Clear, []proof.Spot{proof.AtClientKey}},
 			event.Step6a: {"step-6a-absent-anonymous", event.Inferred, nil},
 		},
 	},
@@ -90,10 +91,10 @@ var kinds = map[string]*kind{
 		resumed:  true,
 		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
 		cells: map[event.Step]cell{
-			event.Step3:  {"step-3-absent-resumed", event.Inferred, []Spot{AtCertificate}},
-			event.Step4b: {"step-4b-absent-resumed", event.Inferred, []Spot{AtHello}},
+			event.Step3:  {"step-3-absent-resumed", event.Inferred, []proof.Spot{proof.AtCertificate}},
+			event.Step4b: {"step-4b-absent-resumed", event.Inferred, []proof.Spot{proof.AtHello}},
 			event.Step4c: {"step-4c-absent-resumed", event.Inferred, nil},
-			event.Step5:  {"step-5-absent-id", event.Clear, []Spot{AtHello}},
+			event.Step5:  {"step-5-absent-id", event.Clear, []proof.Spot{proof.AtHello}},
 			event.Step6a: {"step-6a-absent-resumed", event.Inferred, nil},
 		},
 	},
@@ -102,10 +103,10 @@ var kinds = map[string]*kind{
 		resumed:  true,
 		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
 		cells: map[event.Step]cell{
-			event.Step3:  {"step-3-absent-resumed", event.Inferred, []Spot{AtCertificate}},
-			event.Step4b: {"step-4b-absent-resumed", event.Inferred, []Spot{AtHello}},
+			event.Step3:  {"step-3-absent-resumed", event.Inferred, []proof.Spot{proof.AtCertificate}},
+			event.Step4b: {"step-4b-absent-resumed", event.Inferred, []proof.Spot{proof.AtHello}},
 			event.Step4c: {"step-4c-absent-resumed", event.Inferred, nil},
-			event.Step5:  {"step-5-ticket", event.Inferred, []Spot{AtHello}},
+			event.Step5:  {"step-5-ticket", event.Inferred, []proof.Spot{proof.AtHello}},
 			event.Step6a: {"step-6a-ticket", event.Inferred, nil},
 		},
 	},
@@ -114,8 +115,8 @@ var kinds = map[string]*kind{
 		cert:     true, signed: true, fresh: true, share: true,
 		speaks: []string{words.ProofServerCV, words.ProofServerFin}, seals: serverFinished,
 		cells: map[event.Step]cell{
-			event.Step4b: {"step-4b-tls13", event.Inferred, []Spot{AtHello}},
-			event.Step5:  {"step-5-tls13", event.Clear, []Spot{AtHello}},
+			event.Step4b: {"step-4b-tls13", event.Inferred, []proof.Spot{proof.AtHello}},
+			event.Step5:  {"step-5-tls13", event.Clear, []proof.Spot{proof.AtHello}},
 		},
 	},
 	"tls13-mlkem": {
@@ -123,9 +124,9 @@ var kinds = map[string]*kind{
 		cert:     true, signed: true, fresh: true, share: true,
 		speaks: []string{words.ProofServerCV, words.ProofServerFin}, seals: serverFinished,
 		cells: map[event.Step]cell{
-			event.Step4b: {"step-4b-mlkem", event.Inferred, []Spot{AtServerHello}},
-			event.Step4c: {"step-4c-mlkem", event.Inferred, []Spot{AtServerHello}},
-			event.Step5:  {"step-5-mlkem", event.Clear, []Spot{AtHello, AtServerHello}},
+			event.Step4b: {"step-4b-mlkem", event.Inferred, []proof.Spot{proof.AtServerHello}},
+			event.Step4c: {"step-4c-mlkem", event.Inferred, []proof.Spot{proof.AtServerHello}},
+			event.Step5:  {"step-5-mlkem", event.Clear, []proof.Spot{proof.AtHello, proof.AtServerHello}},
 		},
 	},
 	"tls13-hrr": {
@@ -133,7 +134,7 @@ var kinds = map[string]*kind{
 		cert:     true, signed: true, fresh: true, share: true,
 		speaks: []string{words.ProofServerCV, words.ProofServerFin}, seals: serverFinished,
 		cells: map[event.Step]cell{
-			event.Step5: {"step-5-hrr", event.Clear, []Spot{AtHello}},
+			event.Step5: {"step-5-hrr", event.Clear, []proof.Spot{proof.AtHello}},
 		},
 	},
 	"tls13-psk-dhe": {
@@ -141,7 +142,7 @@ var kinds = map[string]*kind{
 		resumed:  true, fresh: true, share: true,
 		speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: serverFinished,
 		cells: map[event.Step]cell{
-			event.Step5: {"step-5-psk-dhe", event.Clear, []Spot{AtHello}},
+			event.Step5: {"step-5-psk-dhe", event.Clear, []proof.Spot{proof.AtHello}},
 		},
 	},
 	"tls13-psk": {
@@ -149,10 +150,10 @@ var kinds = map[string]*kind{
 		resumed:  true,
 		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: serverFinished,
 		cells: map[event.Step]cell{
-			event.Step3:  {"step-3-absent-resumed", event.Inferred, []Spot{AtCertificate}},
-			event.Step4b: {"step-4b-absent-resumed", event.Inferred, []Spot{AtHello}},
+			event.Step3:  {"step-3-absent-resumed", event.Inferred, []proof.Spot{proof.AtCertificate}},
+			event.Step4b: {"step-4b-absent-resumed", event.Inferred, []proof.Spot{proof.AtHello}},
 			event.Step4c: {"step-4c-absent-resumed", event.Inferred, nil},
-			event.Step5:  {"step-5-psk", event.Clear, []Spot{AtHello}},
+			event.Step5:  {"step-5-psk", event.Clear, []proof.Spot{proof.AtHello}},
 			event.Step6a: {"step-6a-absent-ticket13", event.Inferred, nil},
 		},
 	},
@@ -161,10 +162,10 @@ var kinds = map[string]*kind{
 		resumed:  true, early: true,
 		speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: serverFinished,
 		cells: map[event.Step]cell{
-			event.Step3:  {"step-3-absent-early", event.Clear, []Spot{AtCertificate}},
-			event.Step4b: {"step-4b-absent-early", event.Inferred, []Spot{AtHello}},
+			event.Step3:  {"step-3-absent-early", event.Clear, []proof.Spot{proof.AtCertificate}},
+			event.Step4b: {"step-4b-absent-early", event.Inferred, []proof.Spot{proof.AtHello}},
 			event.Step4c: {"step-4c-absent-resumed", event.Inferred, nil},
-			event.Step5:  {"step-5-early", event.Clear, []Spot{AtHello, AtEarly}},
+			event.Step5:  {"step-5-early", event.Clear, []proof.Spot{proof.AtHello, proof.AtEarly}},
 			event.Step6a: {"step-6a-absent-ticket13", event.Inferred, nil},
 		},
 	},
@@ -174,10 +175,10 @@ var kinds = map[string]*kind{
 		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
 		cells: map[event.Step]cell{
 			event.Step2:  {"step-2-psk", event.Inferred, nil},
-			event.Step3:  {"step-3-absent-psk", event.Inferred, []Spot{AtCertificate}},
+			event.Step3:  {"step-3-absent-psk", event.Inferred, []proof.Spot{proof.AtCertificate}},
 			event.Step4a: {"step-4a-psk", event.Inferred, nil},
 			event.Step4c: {"step-4c-absent-psk", event.Inferred, nil},
-			event.Step5:  {"step-5-external", event.Clear, []Spot{AtClientPart}},
+			event.Step5:  {"step-5-external", event.Clear, []proof.Spot{proof.AtClientPart}},
 			event.Step6a: {"step-6a-absent-psk", event.Inferred, nil},
 		},
 	},
@@ -187,10 +188,10 @@ var kinds = map[string]*kind{
 		speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
 		cells: map[event.Step]cell{
 			event.Step2:  {"step-2-psk", event.Inferred, nil},
-			event.Step3:  {"step-3-psk-external", event.Clear, []Spot{AtServerPart}},
+			event.Step3:  {"step-3-psk-external", event.Clear, []proof.Spot{proof.AtServerPart}},
 			event.Step4a: {"step-4a-psk", event.Inferred, nil},
 			event.Step4c: {"step-4c-absent-psk", event.Inferred, nil},
-			event.Step5:  {"step-5-external-dhe", event.Clear, []Spot{AtClientPart}},
+			event.Step5:  {"step-5-external-dhe", event.Clear, []proof.Spot{proof.AtClientPart}},
 			event.Step6a: {"step-6a-absent-psk", event.Inferred, nil},
 		},
 	},
@@ -218,14 +219,14 @@ var ephemeral12 = &kind{
 	cert:     true, signed: true, fresh: true, exchange: true,
 	speaks: []string{words.ProofSKE}, seals: bothFinished,
 	cells: map[event.Step]cell{
-		event.Step4b: {"step-4b-dhe", event.Inferred, []Spot{AtClientKey}},
-		event.Step5:  {"step-5-dhe", event.Clear, []Spot{AtClientKey}},
+		event.Step4b: {"step-4b-dhe", event.Inferred, []proof.Spot{proof.AtClientKey}},
+		event.Step5:  {"step-5-dhe", event.Clear, []proof.Spot{proof.AtClientKey}},
 	},
 }
 
 // placed are the packets of messages, in order.
-func (c *conn) placed(spots []Spot) *event.Packets {
-	var out Place
+func (c *conn) placed(spots []proof.Spot) *event.Packets {
+	var out proof.Place
 	for _, s := range spots {
 		out = joined(out, c.main.Where(s))
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"explainer/annotate/event"
+	"explainer/annotate/proof"
 	"explainer/annotate/words"
 )
 
@@ -17,14 +18,13 @@ import (
 const (
 	maxEarlier   = 4096 // session ids and tickets
 	maxNamesakes = 4    // connections that handed out the same one
-	maxChildren  = 64   // connections that are named as taking up one
 	maxFamily    = 4096 // connections in the genealogy of a capture
 	maxSealed    = 256  // connections whose tickets nobody could read
 )
 
 // earlier remembers which connections handed out a session id or a ticket.
 type earlier struct {
-	by    map[[32]byte][]Issued
+	by    map[[32]byte][]proof.Issued
 	order [][32]byte
 }
 
@@ -35,9 +35,9 @@ type dark struct {
 	name   string
 }
 
-func (e *earlier) keep(k [32]byte, i Issued) {
+func (e *earlier) keep(k [32]byte, i proof.Issued) {
 	if e.by == nil {
-		e.by = make(map[[32]byte][]Issued)
+		e.by = make(map[[32]byte][]proof.Issued)
 	}
 	list, known := e.by[k]
 	if !known {
@@ -62,7 +62,7 @@ func (e *earlier) keep(k [32]byte, i Issued) {
 }
 
 // remember notes under which name a connection's secret can be taken up again.
-func (x *Explainer) remember(c *conn, h *Handshake, kind byte, name []byte, i Issued) {
+func (x *Explainer) remember(c *conn, h *proof.Handshake, kind byte, name []byte, i proof.Issued) {
 	i.Conn, i.Kind, i.At, i.Logged, i.Kin = c.n, kind, c.now, h.Logged, x.kinOf(c, h)
 	if h.Hello != nil {
 		i.Random = h.Hello.Random
@@ -70,14 +70,14 @@ func (x *Explainer) remember(c *conn, h *Handshake, kind byte, name []byte, i Is
 	x.earlier.keep(handleOf(kind, name), i)
 }
 
-func (x *Explainer) recall(kind byte, name []byte) []Issued {
+func (x *Explainer) recall(kind byte, name []byte) []proof.Issued {
 	return x.earlier.by[handleOf(kind, name)]
 }
 
 // kinOf is what is known of a handshake's line by now.
-func (x *Explainer) kinOf(c *conn, h *Handshake) *Kin {
+func (x *Explainer) kinOf(c *conn, h *proof.Handshake) *proof.Kin {
 	if h.Kin == nil {
-		h.Kin = &Kin{Conn: c.n}
+		h.Kin = &proof.Kin{Conn: c.n}
 	}
 	k := h.Kin
 	if k.Master == nil && h.Master != nil {
@@ -109,7 +109,7 @@ func (x *Explainer) kinOf(c *conn, h *Handshake) *Kin {
 
 // linkOf finds the connection whose secret this one takes up. It is nil where
 // none is, or where that is not decided yet.
-func (x *Explainer) linkOf(h *Handshake) *Link {
+func (x *Explainer) linkOf(h *proof.Handshake) *proof.Link {
 	if h.Link != nil || h.Hello == nil || h.ServerHello == nil {
 		return h.Link
 	}
@@ -118,7 +118,7 @@ func (x *Explainer) linkOf(h *Handshake) *Link {
 		if !ok || x.external(h) {
 			return nil
 		}
-		h.Link = &Link{How: "psk"}
+		h.Link = &proof.Link{How: "psk"}
 		if psk := h.Hello.PSK(); psk != nil && int(n) < len(psk.Identities) {
 			h.Link.From = x.recall('t', psk.Identities[n].Identity)
 		}
@@ -131,29 +131,29 @@ func (x *Explainer) linkOf(h *Handshake) *Link {
 		return nil
 	}
 	if len(h.Ticket) > 0 {
-		h.Link = &Link{How: "ticket", From: x.recall('t', h.Ticket)}
+		h.Link = &proof.Link{How: "ticket", From: x.recall('t', h.Ticket)}
 	} else {
-		h.Link = &Link{How: "session-id", From: x.recall('s', h.Hello.SessionID)}
+		h.Link = &proof.Link{How: "session-id", From: x.recall('s', h.Hello.SessionID)}
 	}
 	// The secret tells which of several it was; a line is one connection's.
 	l := h.Link
 	if own := h.Logged["CLIENT_RANDOM"]; own != nil {
 		for _, i := range l.From {
 			if m := i.Master(); m != nil && bytes.Equal(m, own) {
-				l.From = []Issued{i}
+				l.From = []proof.Issued{i}
 				break
 			}
 		}
 	}
-	l.From = slices.DeleteFunc(slices.Clone(l.From), func(i Issued) bool {
-		return i.Kin != nil && slices.ContainsFunc(l.From, func(j Issued) bool { return slices.Contains(i.Kin.Path, j.Conn) })
+	l.From = slices.DeleteFunc(slices.Clone(l.From), func(i proof.Issued) bool {
+		return i.Kin != nil && slices.ContainsFunc(l.From, func(j proof.Issued) bool { return slices.Contains(i.Kin.Path, j.Conn) })
 	})
 	return l
 }
 
 // sealedTickets are the earlier connections to the server of this one whose
 // tickets, if there were any, nobody could read.
-func (x *Explainer) sealedTickets(h *Handshake) (conns []int) {
+func (x *Explainer) sealedTickets(h *proof.Handshake) (conns []int) {
 	for _, d := range x.dark {
 		if name := h.ServerName(); d.name == name && name != "" || name == "" && h.Server == d.server {
 			conns = append(conns, d.conn)
@@ -177,7 +177,7 @@ func (x *Explainer) darkTickets(c *conn) {
 
 // earlierWords names the connection that a secret was taken over from. That it
 // is not found does not mean that it is not there: its ticket may be sealed.
-func (x *Explainer) earlierWords(h *Handshake) string {
+func (x *Explainer) earlierWords(h *proof.Handshake) string {
 	l := x.linkOf(h)
 	if l == nil {
 		return "an earlier connection"
@@ -200,7 +200,7 @@ func (x *Explainer) earlierWords(h *Handshake) string {
 }
 
 // sentence is the ID of the sentence that tells a link.
-func (l *Link) sentence() string {
+func lineageSentence(l *proof.Link) string {
 	switch l.How {
 	case "session-id":
 		return "lineage-session-id"
@@ -211,7 +211,7 @@ func (l *Link) sentence() string {
 }
 
 // unknownParent says why it cannot be told which connection is taken up.
-func (l *Link) unknownParent(a words.Args) (event.Sentence, bool) {
+func unknownParent(l *proof.Link, a words.Args) (event.Sentence, bool) {
 	switch {
 	case len(l.From) > 0:
 		return event.Sentence{}, false
@@ -236,7 +236,7 @@ func oneOf(names []string, last string) string {
 // behind says which certificate stands behind a connection that takes up an
 // earlier one, and when and where it was sent. No capture can show that it was
 // checked then.
-func (x *Explainer) behind(c *conn, h *Handshake, a words.Args) event.Sentence {
+func (x *Explainer) behind(c *conn, h *proof.Handshake, a words.Args) event.Sentence {
 	if x.linkOf(h) == nil {
 		return words.Say("step-4a-inherited", event.Inferred, a)
 	}
@@ -277,7 +277,7 @@ func (x *Explainer) behind(c *conn, h *Handshake, a words.Args) event.Sentence {
 }
 
 // lineage tells, once, which connection this one takes up.
-func (x *Explainer) lineage(c *conn, h *Handshake) {
+func (x *Explainer) lineage(c *conn, h *proof.Handshake) {
 	l := x.linkOf(h)
 	if l == nil || h != c.main || c.kinTold {
 		return
@@ -287,12 +287,12 @@ func (x *Explainer) lineage(c *conn, h *Handshake) {
 	e := x.event(c, nil, event.KindStep, "resumption", "")
 	e.Evidence = event.Inferred
 	e.Brief = "of " + a["earlier"]
-	e.Says = []event.Sentence{words.Say(l.sentence(), event.Inferred, a)}
-	if why, ok := l.unknownParent(a); ok {
+	e.Says = []event.Sentence{words.Say(lineageSentence(l), event.Inferred, a)}
+	if why, ok := unknownParent(l, a); ok {
 		e.Says = append(e.Says, why)
 	}
 	if i, ok := l.One(); ok {
-		i.child(c.n)
+		i.Child(c.n)
 		e.Fields = x.ticketAge(h, i)
 		if p, ok := x.sameMaster(h, i); ok {
 			e.Evidence = event.Recomputed
@@ -310,7 +310,7 @@ func (x *Explainer) lineage(c *conn, h *Handshake) {
 }
 
 // sameMaster compares the master secrets where both are logged.
-func (x *Explainer) sameMaster(h *Handshake, i Issued) (event.Proof, bool) {
+func (x *Explainer) sameMaster(h *proof.Handshake, i proof.Issued) (event.Proof, bool) {
 	own, old := h.Logged["CLIENT_RANDOM"], i.Master()
 	if h.Is13() || own == nil || old == nil {
 		return event.Proof{}, false
@@ -319,7 +319,7 @@ func (x *Explainer) sameMaster(h *Handshake, i Issued) (event.Proof, bool) {
 	if !bytes.Equal(own, old) {
 		state, reason = event.Refuted, "the two master secrets differ"
 	}
-	p := words.NewProof(words.ProofResumed, state, reason, field("earlier connection", strconv.Itoa(i.Conn)), field("its master secret", x.secret(old)), field("this one's", x.secret(own)))
+	p := words.NewProof(words.ProofResumed, state, reason, field("earlier connection", strconv.Itoa(i.Conn)), field("its master secret", x.show().Secret(old)), field("this one's", x.show().Secret(own)))
 	h.Prove(p)
 	h.Link.Proven = state == event.Proven
 	return p, true
@@ -327,7 +327,7 @@ func (x *Explainer) sameMaster(h *Handshake, i Issued) (event.Proof, bool) {
 
 // ticketAge compares the age of a ticket of TLS 1.3 that the client states with
 // that by the clock of the capture (RFC 8446 4.2.11.1).
-func (x *Explainer) ticketAge(h *Handshake, i Issued) []event.Field {
+func (x *Explainer) ticketAge(h *proof.Handshake, i proof.Issued) []event.Field {
 	if i.Kind != 't' {
 		return nil
 	}
@@ -349,12 +349,12 @@ func (x *Explainer) ticketAge(h *Handshake, i Issued) []event.Field {
 // takenUp adds, to a Finished that holds under the master secret of an earlier
 // connection alone, the proof that this connection uses that secret. Of several
 // connections that it could be it was the one whose secret that is.
-func (x *Explainer) takenUp(c *conn, h *Handshake, e *event.Event, fin event.Proof) {
+func (x *Explainer) takenUp(c *conn, h *proof.Handshake, e *event.Event, fin event.Proof) {
 	l := x.linkOf(h)
 	if l == nil || h.Is13() || fin.State != event.Proven || h.Logged["CLIENT_RANDOM"] != nil || h.Tried(words.ProofResumed) {
 		return
 	}
-	var fits []Issued
+	var fits []proof.Issued
 	for _, i := range l.From {
 		if m := i.Master(); m != nil && bytes.Equal(m, h.OldMaster) {
 			fits = append(fits, i)
@@ -366,24 +366,17 @@ func (x *Explainer) takenUp(c *conn, h *Handshake, e *event.Event, fin event.Pro
 	i := fits[0]
 	found := len(l.From) > 1
 	l.From, l.Proven = fits, true
-	p := words.NewProof(words.ProofResumed, event.Proven, "", field("earlier connection", strconv.Itoa(i.Conn)), field("its master secret", x.secret(i.Master())), field("what it makes", "the Finished of this connection, byte for byte"))
+	p := words.NewProof(words.ProofResumed, event.Proven, "", field("earlier connection", strconv.Itoa(i.Conn)), field("its master secret", x.show().Secret(i.Master())), field("what it makes", "the Finished of this connection, byte for byte"))
 	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	if found {
 		e.Says = append(e.Says, words.Say("resumed", event.Recomputed, x.args(c)))
-		i.child(c.n)
+		i.Child(c.n)
 	}
 	for j := range x.kinship {
 		if k := &x.kinship[j]; k.Conn == c.n {
 			k.Proven, k.State, k.Parent = true, "known", i.Conn
 		}
-	}
-}
-
-// child notes that a connection takes this one up.
-func (i Issued) child(conn int) {
-	if i.Kin != nil && len(i.Kin.Children) < maxChildren {
-		i.Kin.Children = append(i.Kin.Children, conn)
 	}
 }
 
@@ -435,7 +428,7 @@ type relative struct {
 }
 
 // family notes that a connection takes up another.
-func (x *Explainer) family(c *conn, h *Handshake, l *Link) {
+func (x *Explainer) family(c *conn, h *proof.Handshake, l *proof.Link) {
 	k := relative{event.Kin{Conn: c.n, Host: c.session.host, Time: at(h.AnswerAt).Format(time.RFC3339Nano), How: l.How, State: "known", Proven: l.Proven}, h.AnswerAt}
 	x.kinOf(c, h)
 	i, ok := l.One()

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 
 	"explainer/annotate/event"
+	"explainer/annotate/proof"
 	"explainer/capture"
 	"explainer/capture/handshake"
 )
@@ -33,7 +34,7 @@ func meaning(field string, b []byte) string {
 }
 
 // layout adds the bytes of a handshake message to its event, and which of them are which field.
-func (x *Explainer) layout(e *event.Event, c *conn, h *Handshake, m *capture.Message, b handshake.Message) {
+func (x *Explainer) layout(e *event.Event, c *conn, h *proof.Handshake, m *capture.Message, b handshake.Message) {
 	if !x.Bytes || m.Raw == nil || c.c.Transport == capture.TransportDTLS {
 		return // its header is another
 	}

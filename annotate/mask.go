@@ -1,11 +1,9 @@
 package annotate
 
 import (
-	"encoding/hex"
-	"fmt"
-
 	"explainer/annotate/event"
-	"explainer/annotate/mask"
+	"explainer/annotate/proof"
+	"explainer/annotate/words"
 )
 
 // Credentials are masked when an event is made, so that text, JSON and page
@@ -44,19 +42,9 @@ func (x *Explainer) text(s string) string {
 	return x.mask.Text(s)
 }
 
-// secret is the value of a key or of what keys are made from.
-func (x *Explainer) secret(b []byte) string {
-	if x.ShowSecrets {
-		return hex.EncodeToString(b)
-	}
-	return mask.Count(len(b))
-}
+// show tells the proofs whether keys may be shown.
+func (x *Explainer) show() proof.Show { return proof.Show(x.ShowSecrets) }
 
-// hexLen shows the first bytes and the length.
-func hexLen(b []byte) string {
-	const show = 16
-	if len(b) <= show+4 {
-		return hex.EncodeToString(b)
-	}
-	return fmt.Sprintf("%s... (%d bytes)", hex.EncodeToString(b[:show]), len(b))
-}
+func hexLen(b []byte) string { return words.Hex(b) }
+
+func field(name, value string) event.Field { return event.Field{Name: name, Value: value} }

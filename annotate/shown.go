@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/proof"
 	"explainer/annotate/words"
 	"explainer/ca"
 	"explainer/capture"
@@ -82,7 +83,7 @@ var severityWords = map[ca.Severity]string{
 
 // failCase notes that a client stopped with an alert about the certificate of a
 // case; known tells whether the alert says that it is about the certificate.
-func (c *conn) failCase(known bool, cause string, at Place) {
+func (c *conn) failCase(known bool, cause string, at proof.Place) {
 	id := "step-4a-case-perhaps"
 	switch {
 	case c.shown.control():
@@ -94,7 +95,7 @@ func (c *conn) failCase(known bool, cause string, at Place) {
 }
 
 // failCaseSilent notes that a client hung up without a word.
-func (c *conn) failCaseSilent(at Place) {
+func (c *conn) failCaseSilent(at proof.Place) {
 	if c.shown.atStep2() {
 		c.fail(event.Step2, "step-2-case-silent", "", at)
 		return

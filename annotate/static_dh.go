@@ -2,6 +2,7 @@ package annotate
 
 import (
 	"explainer/annotate/event"
+	"explainer/annotate/proof"
 	"explainer/annotate/words"
 )
 
@@ -16,7 +17,7 @@ func (x *Explainer) rowStaticDH(c *conn, a words.Args, r *event.Row) {
 	finished, reason := h.Proved(words.ProofServerFin)
 	switch r.Step {
 	case event.Step2:
-		r.Packets = h.At[AtServerFinished].Packets()
+		r.Packets = h.At[proof.AtServerFinished].Packets()
 		switch finished {
 		case event.Proven:
 			r.Says = words.Say("step-2-dh-finished", event.Inferred, a)
@@ -28,7 +29,7 @@ func (x *Explainer) rowStaticDH(c *conn, a words.Args, r *event.Row) {
 	case event.Step3:
 		r.Says = words.Say("step-3-dh", event.Clear, a)
 	case event.Step4b, event.Step5:
-		r.Packets = h.At[AtClientKey].Packets()
+		r.Packets = h.At[proof.AtClientKey].Packets()
 		implicit := a["clientshare"] == "" // the client's half stands in its certificate (RFC 5246 7.4.7.2)
 		switch {
 		case r.Step == event.Step4b && implicit:
@@ -43,7 +44,7 @@ func (x *Explainer) rowStaticDH(c *conn, a words.Args, r *event.Row) {
 	case event.Step4c:
 		r.Says = words.Say("step-4c-absent-dh", event.Inferred, a)
 	case event.Step6a:
-		r.Packets = h.At[AtServerFinished].Packets()
+		r.Packets = h.At[proof.AtServerFinished].Packets()
 		switch finished {
 		case event.Proven:
 			r.Says = words.Say("step-6a-dh-finished", event.Inferred, a)

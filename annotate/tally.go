@@ -88,7 +88,7 @@ func (x *Explainer) tallyOf(c *conn) *event.Tally {
 		Data: c.bytes, Missing: c.tally.missing, Broken: c.tally.broken, Begun: c.c.SYN || c.c.Asked || c.overUDP(), Continued: c.c.Continued,
 	}
 	if h.ServerHello != nil {
-		t.Version, t.Suite = h.versionName(), handshake.SuiteName(h.ServerHello.CipherSuite)
+		t.Version, t.Suite = h.VersionName(), handshake.SuiteName(h.ServerHello.CipherSuite)
 		t.Group, t.GroupKind, t.GroupBits = groupOf(h)
 	}
 	if c.tally.agreed != 0 {

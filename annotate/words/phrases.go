@@ -2,6 +2,7 @@ package words
 
 import (
 	"cmp"
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -165,3 +166,20 @@ func ProtocolWords(p string) string {
 
 // OfID turns a permanent ID into words: "as-told" into "as told".
 func OfID(id string) string { return strings.ReplaceAll(id, "-", " ") }
+
+// Hex shows the first bytes and the length.
+func Hex(b []byte) string {
+	const show = 16
+	if len(b) <= show+4 {
+		return hex.EncodeToString(b)
+	}
+	return fmt.Sprintf("%s... (%d bytes)", hex.EncodeToString(b[:show]), len(b))
+}
+
+// Some lists at most n of the items and counts the rest.
+func Some(items []string, n int) string {
+	if len(items) > n {
+		return fmt.Sprintf("%s and %d more", strings.Join(items[:n], ", "), len(items)-n)
+	}
+	return strings.Join(items, ", ")
+}

@@ -720,18 +720,19 @@ func (n generalName) String() string {
 
 // A Reading is what can be read of a certificate, also of one that crypto/x509 refuses.
 type Reading struct {
-	Subject, Issuer string    // short; "" where not read
-	From, Until     time.Time // zero where not read
-	Names           []string  // subject alternative names
-	Serial          string    // hexadecimal
-	Key             string    // in words; "" if of no kind that is known
-	Fault           string    // what could not be read; "" if that is nothing
+	Subject, Issuer string           // short; "" where not read
+	From, Until     time.Time        // zero where not read
+	Names           []string         // subject alternative names
+	Serial          string           // hexadecimal
+	Key             string           // in words; "" if of no kind that is known
+	PublicKey       crypto.PublicKey // nil if of no kind that is known
+	Fault           string           // what could not be read; "" if that is nothing
 }
 
 // Read reads a certificate as far as it goes.
 func Read(der []byte) Reading {
 	c := read(der)
-	r := Reading{From: c.from, Until: c.until, Serial: hexOf(c.serial), Key: KeyWords(c.pub), Fault: c.fault}
+	r := Reading{From: c.from, Until: c.until, Serial: hexOf(c.serial), Key: KeyWords(c.pub), PublicKey: c.pub, Fault: c.fault}
 	if c.issuer != nil {
 		r.Issuer = nameText(c.issuer)
 	}

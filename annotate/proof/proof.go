@@ -1,7 +1,8 @@
-package annotate
+package proof
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/rsa"
 	"crypto/subtle"
@@ -12,12 +13,25 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/mask"
 	"explainer/annotate/words"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
 )
 
-func field(name, value string) event.Field { return event.Field{Name: name, Value: value} }
+// A Show tells whether the secrets among the inputs of proofs are shown; else they are masked.
+type Show bool
+
+// Secret is the value of a key or of what keys are made from, as it may be shown.
+func (s Show) Secret(b []byte) string {
+	if s {
+		return hex.EncodeToString(b)
+	}
+	return mask.Count(len(b))
+}
+
+// input is what went into a proof.
+func input(name, value string) event.Field { return event.Field{Name: name, Value: value} }
 
 // Prove adds a proof to the handshake; a later one of the same ID replaces it,
 // unless that one was settled and this one is not.
@@ -52,8 +66,8 @@ func (h *Handshake) Refuted(id string) bool { s, _ := h.Proved(id); return s == 
 // Tried tells whether a proof was tried.
 func (h *Handshake) Tried(id string) bool { s, _ := h.Proved(id); return s != "" }
 
-// rowProofs picks those of the IDs that were tried.
-func (h *Handshake) rowProofs(ids ...string) []event.RowProof {
+// Picked are those of the IDs that were tried.
+func (h *Handshake) Picked(ids ...string) []event.RowProof {
 	var out []event.RowProof
 	for _, id := range ids {
 		if s, _ := h.Proved(id); s != "" {
@@ -124,8 +138,8 @@ const noSSL3 = "in SSL 3.0 the signature also covers the master secret, which is
 
 const noHash = "the hash of this cipher suite is not known here"
 
-// finished checks the Finished message of a side. inputs are what went in.
-func (x *Explainer) finished(c *conn, h *Handshake, side int) event.Proof {
+// CheckFinished checks the Finished message of a side, which must have been recorded.
+func (h *Handshake) CheckFinished(side int, show Show) event.Proof {
 	id := [2]string{words.ProofClientFin, words.ProofServerFin}[side]
 	m := h.Find(side, handshake.TypeFinished)
 	fin, _ := m.Body.(*handshake.Finished)
@@ -145,8 +159,8 @@ func (x *Explainer) finished(c *conn, h *Handshake, side int) event.Proof {
 		return words.NewProof(id, event.NotCheckable, noHash)
 	}
 	inputs := []event.Field{
-		field("handshake messages", fmt.Sprintf("%d, %d bytes", len(raw), totalLen(raw))),
-		field("their hash", hex.EncodeToString(hash)),
+		input("handshake messages", fmt.Sprintf("%d, %d bytes", len(raw), totalLen(raw))),
+		input("their hash", hex.EncodeToString(hash)),
 	}
 	ssl30 := h.Version() == 0x0300
 	if ssl30 {
@@ -171,7 +185,7 @@ func (x *Explainer) finished(c *conn, h *Handshake, side int) event.Proof {
 		if h.Master != nil {
 			secrets = append(secrets, h.Master)
 		}
-		if l := x.linkOf(h); l != nil && len(secrets) == 0 {
+		if l := h.Link; l != nil && len(secrets) == 0 {
 			for _, i := range l.From {
 				if m := i.Master(); m != nil {
 					secrets, old = append(secrets, m), true
@@ -202,7 +216,7 @@ func (x *Explainer) finished(c *conn, h *Handshake, side int) event.Proof {
 			case bytes.Equal(secret, h.Logged["CLIENT_RANDOM"]):
 				h.KeepSecret("CLIENT_RANDOM", secret)
 			}
-			return words.NewProof(id, event.Proven, "", append(inputs, field(label, x.secret(secret)), field("computed", hex.EncodeToString(want)), field("in the message", hex.EncodeToString(fin.VerifyData)))...)
+			return words.NewProof(id, event.Proven, "", append(inputs, input(label, show.Secret(secret)), input("computed", hex.EncodeToString(want)), input("in the message", hex.EncodeToString(fin.VerifyData)))...)
 		}
 	}
 	if want == nil {
@@ -212,7 +226,7 @@ func (x *Explainer) finished(c *conn, h *Handshake, side int) event.Proof {
 		return words.NewProof(id, event.NotCheckable, "there is no key log line for this connection, and the secret of the earlier one does not fit", inputs...)
 	}
 	return words.NewProof(id, event.Refuted, "the computed checksum is not the one in the message",
-		append(inputs, field(label, x.secret(secrets[0])), field("computed", hex.EncodeToString(want)), field("in the message", hex.EncodeToString(fin.VerifyData)))...)
+		append(inputs, input(label, show.Secret(secrets[0])), input("computed", hex.EncodeToString(want)), input("in the message", hex.EncodeToString(fin.VerifyData)))...)
 }
 
 func totalLen(bs [][]byte) int {
@@ -240,8 +254,8 @@ func keyField(c *Certificate) event.Field {
 	return event.Field{Name: "public key", Value: c.KeyWords(), Note: "of the certificate for " + c.For()}
 }
 
-// serverKeyExchange checks the signature of TLS 1.2 and older on the server's fresh key.
-func (x *Explainer) serverKeyExchange(h *Handshake, m *handshake.ServerKeyExchange) event.Proof {
+// CheckServerKey checks the signature of TLS 1.2 and older on the server's fresh key.
+func (h *Handshake) CheckServerKey(m *handshake.ServerKeyExchange) event.Proof {
 	switch {
 	case m.Signature == nil:
 		return words.NewProof(words.ProofSKE, event.NotCheckable, "this cipher suite signs nothing")
@@ -252,16 +266,16 @@ func (x *Explainer) serverKeyExchange(h *Handshake, m *handshake.ServerKeyExchan
 	}
 	signed := slices.Concat(h.Hello.Random[:], h.ServerHello.Random[:], m.Params)
 	inputs := []event.Field{
-		field("client random", hex.EncodeToString(h.Hello.Random[:])),
-		field("server random", hex.EncodeToString(h.ServerHello.Random[:])),
-		field("parameters", hexLen(m.Params)),
-		field("signature", hexLen(m.Signature)),
+		input("client random", hex.EncodeToString(h.Hello.Random[:])),
+		input("server random", hex.EncodeToString(h.ServerHello.Random[:])),
+		input("parameters", words.Hex(m.Params)),
+		input("signature", words.Hex(m.Signature)),
 		keyField(h.Sides[1].Leaf),
 	}
 	if m.SignatureScheme != 0 {
-		inputs = append(inputs, field("algorithm", handshake.SchemeName(m.SignatureScheme)))
+		inputs = append(inputs, input("algorithm", handshake.SchemeName(m.SignatureScheme)))
 	} else {
-		inputs = append(inputs, field("algorithm", oldAlgorithm(h.Sides[1].Leaf.Key)))
+		inputs = append(inputs, input("algorithm", oldAlgorithm(h.Sides[1].Leaf.Key)))
 	}
 	return signature(words.ProofSKE, keys.VerifyHandshakeSignature(h.Version(), m.SignatureScheme, h.Sides[1].Leaf.Key, signed, m.Signature), inputs)
 }
@@ -274,8 +288,8 @@ func oldAlgorithm(pub crypto.PublicKey) string {
 	return "over SHA-1"
 }
 
-// certificateVerify checks the signature in a CertificateVerify message of a side.
-func (x *Explainer) certificateVerify(h *Handshake, side int, msg *Message, m *handshake.CertificateVerify) event.Proof {
+// CheckVerify checks the signature in a CertificateVerify message of a side.
+func (h *Handshake) CheckVerify(side int, msg *Message, m *handshake.CertificateVerify, show Show) event.Proof {
 	id := [2]string{words.ProofClientCV, words.ProofServerCV}[side]
 	leaf := h.Sides[side].Leaf
 	if leaf == nil {
@@ -289,21 +303,21 @@ func (x *Explainer) certificateVerify(h *Handshake, side int, msg *Message, m *h
 	if reason != "" {
 		return words.NewProof(id, event.NotCheckable, reason)
 	}
-	inputs := []event.Field{field("handshake messages", fmt.Sprintf("%d, %d bytes", len(raw), totalLen(raw)))}
+	inputs := []event.Field{input("handshake messages", fmt.Sprintf("%d, %d bytes", len(raw), totalLen(raw)))}
 	var signed []byte
 	if h.Is13() {
 		hash := keys.TranscriptHash(h.Version(), s.Hash, raw...)
 		if hash == nil {
 			return words.NewProof(id, event.NotCheckable, noHash)
 		}
-		inputs = append(inputs, field("their hash", hex.EncodeToString(hash)))
+		inputs = append(inputs, input("their hash", hex.EncodeToString(hash)))
 		signed = keys.CertificateVerifyContent(side == 0, hash)
 	} else if h.Version() == 0x0300 {
-		master := or(string(h.Logged["CLIENT_RANDOM"]), string(h.Master))
+		master := cmp.Or(string(h.Logged["CLIENT_RANDOM"]), string(h.Master))
 		if master == "" {
 			return words.NewProof(id, event.NotCheckable, noSSL3)
 		}
-		inputs = append(inputs, field("master secret", x.secret([]byte(master))), field("signature", hexLen(m.Signature)), keyField(leaf), field("algorithm", oldAlgorithm(leaf.Key)))
+		inputs = append(inputs, input("master secret", show.Secret([]byte(master))), input("signature", words.Hex(m.Signature)), keyField(leaf), input("algorithm", oldAlgorithm(leaf.Key)))
 		return signature(id, keys.VerifyCertificateVerify30(leaf.Key, []byte(master), m.Signature, raw...), inputs)
 	} else {
 		signed = bytes.Join(raw, nil)
@@ -313,14 +327,15 @@ func (x *Explainer) certificateVerify(h *Handshake, side int, msg *Message, m *h
 		algorithm = handshake.SchemeName(m.SignatureScheme)
 	}
 	pub, key := h.signer(side)
-	inputs = append(inputs, field("signature", hexLen(m.Signature)), key, field("algorithm", algorithm))
+	inputs = append(inputs, input("signature", words.Hex(m.Signature)), key, input("algorithm", algorithm))
 	return signature(id, keys.VerifyHandshakeSignature(h.Version(), m.SignatureScheme, pub, signed, m.Signature), inputs)
 }
 
-// links checks that each certificate of a chain is signed by the one that its
+// Links checks that each certificate of a chain is signed by the one that its
 // issuer names. Chains may come in another order and with more in them than
 // they should (RFC 8446 4.4.2), so the issuer is looked for by name.
-func (x *Explainer) links(id string, chain []*Certificate) (p event.Proof, notes []event.Field) {
+func (cs *Certificates) Links(id string, chain []*Certificate) event.Proof {
+	var notes []event.Field
 	var checked, roots, inOrder int
 	var unchecked string
 	for i, c := range chain {
@@ -329,7 +344,7 @@ func (x *Explainer) links(id string, chain []*Certificate) (p event.Proof, notes
 			continue
 		}
 		if c.selfSigned() {
-			switch err := x.certs.link(c, c); {
+			switch err := cs.link(c, c); {
 			case err == nil:
 				notes = append(notes, event.Field{Name: "link", Value: c.Subject() + " is signed by itself", Note: "nobody else vouches for it"})
 				roots++
@@ -338,7 +353,7 @@ func (x *Explainer) links(id string, chain []*Certificate) (p event.Proof, notes
 				unchecked = strings.TrimPrefix(err.Error(), errNotChecked.Error()+": ")
 				continue
 			case len(chain) == 1:
-				return words.NewProof(id, event.NotCheckable, "the certificate names itself as its issuer but is not signed with its own key; whoever signed it did not send a certificate", notes...), notes
+				return words.NewProof(id, event.NotCheckable, "the certificate names itself as its issuer but is not signed with its own key; whoever signed it did not send a certificate", notes...)
 			}
 			// Issuer and subject may have one name and two keys (self-issued, RFC 5280 6.1).
 		}
@@ -349,8 +364,8 @@ func (x *Explainer) links(id string, chain []*Certificate) (p event.Proof, notes
 				continue
 			}
 			found = true
-			if err = x.certs.link(c, parent); err == nil {
-				notes = append(notes, field("link", fmt.Sprintf("%s is signed by %s", c.Subject(), parent.Subject())))
+			if err = cs.link(c, parent); err == nil {
+				notes = append(notes, input("link", fmt.Sprintf("%s is signed by %s", c.Subject(), parent.Subject())))
 				checked++
 				if j == i+1 {
 					inOrder++
@@ -361,30 +376,30 @@ func (x *Explainer) links(id string, chain []*Certificate) (p event.Proof, notes
 		switch {
 		case !found:
 			notes = append(notes, event.Field{Name: "not sent", Value: c.Issuer(), Note: "the issuer of certificate " + fmt.Sprint(i+1) + ": the client must have it already"})
-		case errors.Is(err, keys.ErrSignature) && !x.meant(chain, i):
+		case errors.Is(err, keys.ErrSignature) && !meant(chain, i):
 			unchecked = fmt.Sprintf("certificate %d names an issuer of which a certificate was sent, but with another key", i+1)
 		case errors.Is(err, keys.ErrSignature):
-			return words.NewProof(id, event.Refuted, fmt.Sprintf("the signature on certificate %d (%s) does not hold under the key of the certificate that it names as its issuer", i+1, c.Subject()), notes...), notes
+			return words.NewProof(id, event.Refuted, fmt.Sprintf("the signature on certificate %d (%s) does not hold under the key of the certificate that it names as its issuer", i+1, c.Subject()), notes...)
 		case err != nil:
 			unchecked = strings.TrimPrefix(err.Error(), errNotChecked.Error()+": ")
 		}
 	}
 	switch {
 	case unchecked != "":
-		return words.NewProof(id, event.NotCheckable, unchecked, notes...), notes
+		return words.NewProof(id, event.NotCheckable, unchecked, notes...)
 	case checked+roots == 0:
-		return words.NewProof(id, event.NotCheckable, "only one certificate was sent, and its issuer's is not in the capture", notes...), notes
+		return words.NewProof(id, event.NotCheckable, "only one certificate was sent, and its issuer's is not in the capture", notes...)
 	case inOrder < checked && len(chain) > 1:
 		notes = append(notes, event.Field{Name: "order", Value: "not each is signed by the one right after it", Note: "allowed in TLS 1.3, an error of the server before"})
 	}
-	notes = append(notes, field("signatures checked", fmt.Sprintf("%d, of %s", checked+roots, words.Plural(len(chain), "certificate"))))
-	return words.NewProof(id, event.Proven, "", notes...), notes
+	notes = append(notes, input("signatures checked", fmt.Sprintf("%d, of %s", checked+roots, words.Plural(len(chain), "certificate"))))
+	return words.NewProof(id, event.Proven, "", notes...)
 }
 
 // meant tells whether a certificate of the chain is the one that certificate i
 // must be signed by: the next one, or one with the key identifier that it names.
 // Authorities can have several keys under one name.
-func (x *Explainer) meant(chain []*Certificate, i int) bool {
+func meant(chain []*Certificate, i int) bool {
 	c := chain[i].Parsed
 	for j, p := range chain {
 		if j == i || p.Parsed == nil || string(p.Parsed.RawSubject) != string(c.RawIssuer) {
@@ -401,14 +416,7 @@ func (x *Explainer) meant(chain []*Certificate, i int) bool {
 	return false
 }
 
-func (c *Certificate) Issuer() string {
-	if c.Parsed == nil {
-		return "unknown"
-	}
-	return distinguished(c.Parsed.Issuer)
-}
-
-// blockProof is the proof about the padded block of step 5: the proxy recorded it,
+// BlockProof is the proof about the padded block of step 5: the proxy recorded it,
 // or a private key that was given makes it.
 func (h *Handshake) BlockProof() string {
 	if h.Keyed {
@@ -417,16 +425,16 @@ func (h *Handshake) BlockProof() string {
 	return words.ProofRSABlock
 }
 
-// paddedBlock checks the block of step 5 against the ciphertext on the
+// CheckBlock checks the block of step 5 against the ciphertext on the
 // wire, and what is derived from it against the hello and the key log.
-func (x *Explainer) paddedBlock(c *conn, h *Handshake) []event.Proof {
+func (h *Handshake) CheckBlock(show Show) []event.Proof {
 	if h.Block == nil || h.ClientKey == nil || h.Sides[1].Leaf == nil && !h.Keyed {
 		return nil
 	}
 	id := h.BlockProof()
 	inputs := []event.Field{
-		field("block", x.secret(h.Block)),
-		field("ClientKeyExchange", hexLen(h.ClientKey.EncryptedPreMaster)),
+		input("block", show.Secret(h.Block)),
+		input("ClientKeyExchange", words.Hex(h.ClientKey.EncryptedPreMaster)),
 	}
 	var pre []byte
 	var err error
@@ -439,7 +447,7 @@ func (x *Explainer) paddedBlock(c *conn, h *Handshake) []event.Proof {
 		if !ok {
 			return []event.Proof{words.NewProof(id, event.NotCheckable, "the certificate's key is not an RSA key")}
 		}
-		inputs = append([]event.Field{keyField(h.Sides[1].Leaf), field("public exponent", fmt.Sprint(pub.E))}, inputs...)
+		inputs = append([]event.Field{keyField(h.Sides[1].Leaf), input("public exponent", fmt.Sprint(pub.E))}, inputs...)
 		pre, err = keys.CheckPKCS1(h.Block, pub, h.ClientKey.EncryptedPreMaster)
 	}
 	switch {
@@ -452,24 +460,24 @@ func (x *Explainer) paddedBlock(c *conn, h *Handshake) []event.Proof {
 	case err != nil:
 		return []event.Proof{words.NewProof(id, event.NotCheckable, err.Error(), inputs...)}
 	}
-	proofs := []event.Proof{words.NewProof(id, event.Proven, "", append(inputs, field("padding", fmt.Sprintf("00 02, %d bytes that are not zero, 00", len(h.Block)-48-3)), field("secret", x.secret(pre)))...)}
+	proofs := []event.Proof{words.NewProof(id, event.Proven, "", append(inputs, input("padding", fmt.Sprintf("00 02, %d bytes that are not zero, 00", len(h.Block)-48-3)), input("secret", show.Secret(pre)))...)}
 	if h.Keyed {
 		proofs[0].Inputs = append(proofs[0].Inputs, event.Field{Name: "private exponent", Value: "kept back", Note: "of the private key that was given"})
 	}
 	h.PreMaster = pre
 	if h.Hello != nil {
 		have, want := uint16(pre[0])<<8|uint16(pre[1]), h.Hello.LegacyVersion
-		in := []event.Field{field("in the secret", fmt.Sprintf("%04x (%s)", have, handshake.VersionName(have))), field("in the ClientHello", fmt.Sprintf("%04x (%s)", want, handshake.VersionName(want)))}
+		in := []event.Field{input("in the secret", fmt.Sprintf("%04x (%s)", have, handshake.VersionName(have))), input("in the ClientHello", fmt.Sprintf("%04x (%s)", want, handshake.VersionName(want)))}
 		if have == want {
 			proofs = append(proofs, words.NewProof(words.ProofRSAVersion, event.Proven, "", in...))
 		} else {
 			proofs = append(proofs, words.NewProof(words.ProofRSAVersion, event.Refuted, "the two versions differ", in...))
 		}
 	}
-	return append(proofs, x.rsaMaster(c, h)...)
+	return append(proofs, h.CheckMaster(show)...)
 }
 
-// hashSession keeps the hash of all messages through ClientKeyExchange (RFC 7627
+// HashSession keeps the hash of all messages through ClientKeyExchange (RFC 7627
 // 3): the secret that needs it may become known only after the handshake.
 func (h *Handshake) HashSession() {
 	s := h.Suite()
@@ -486,9 +494,9 @@ func (h *Handshake) HashSession() {
 	}
 }
 
-// rsaMaster computes the master secret from the 48 bytes of step 5 and compares
+// CheckMaster computes the master secret from the 48 bytes of step 5 and compares
 // it with the logged one.
-func (x *Explainer) rsaMaster(c *conn, h *Handshake) []event.Proof {
+func (h *Handshake) CheckMaster(show Show) []event.Proof {
 	s := h.Suite()
 	if s == nil || h.PreMaster == nil || h.Hello == nil || h.ServerHello == nil {
 		return nil
@@ -503,9 +511,9 @@ func (x *Explainer) rsaMaster(c *conn, h *Handshake) []event.Proof {
 		inputs = append(inputs, event.Field{Name: "session hash", Value: hex.EncodeToString(hash), Note: "of all messages from ClientHello through ClientKeyExchange: both sides agreed on the extended master secret"})
 	} else {
 		h.Master = keys.MasterSecret(h.Version(), s.Hash, h.PreMaster, h.Hello.Random[:], h.ServerHello.Random[:])
-		inputs = append(inputs, field("client random", hex.EncodeToString(h.Hello.Random[:])), field("server random", hex.EncodeToString(h.ServerHello.Random[:])))
+		inputs = append(inputs, input("client random", hex.EncodeToString(h.Hello.Random[:])), input("server random", hex.EncodeToString(h.ServerHello.Random[:])))
 	}
-	inputs = append(inputs, field("48 bytes of step 5", x.secret(h.PreMaster)), field("computed master secret", x.secret(h.Master)))
+	inputs = append(inputs, input("48 bytes of step 5", show.Secret(h.PreMaster)), input("computed master secret", show.Secret(h.Master)))
 	logged := h.Logged["CLIENT_RANDOM"]
 	switch {
 	case h.Master == nil:
@@ -513,14 +521,14 @@ func (x *Explainer) rsaMaster(c *conn, h *Handshake) []event.Proof {
 	case logged == nil:
 		return []event.Proof{words.NewProof(words.ProofRSAMaster, event.NotCheckable, "the key log has no master secret for this connection", inputs...)}
 	}
-	inputs = append(inputs, field("logged master secret", x.secret(logged)))
+	inputs = append(inputs, input("logged master secret", show.Secret(logged)))
 	if subtle.ConstantTimeCompare(h.Master, logged) == 1 {
 		return []event.Proof{words.NewProof(words.ProofRSAMaster, event.Proven, "", inputs...)}
 	}
 	return []event.Proof{words.NewProof(words.ProofRSAMaster, event.Refuted, "the computed master secret is not the logged one", inputs...)}
 }
 
-// ems tells whether both hellos have the extended master secret (RFC 7627).
+// EMS tells whether both hellos have the extended master secret (RFC 7627).
 func (h *Handshake) EMS() bool {
 	return h.Hello != nil && h.ServerHello != nil && h.Hello.HasEMS() && h.ServerHello.HasEMS()
 }

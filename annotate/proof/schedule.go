@@ -1,4 +1,4 @@
-package annotate
+package proof
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 	"explainer/capture/keys"
 )
 
-// keepSecret keeps the value under a key log label that was found to be this
+// KeepSecret keeps the value under a key log label that was found to be this
 // handshake's. Where a client random stands for several, the map of the key log
 // holds the last one's.
 func (h *Handshake) KeepSecret(label string, value []byte) {
@@ -45,7 +45,7 @@ const (
 	MaxNonces  = 8
 )
 
-// keepHashes keeps the hashes that the schedule shows: the messages they are of are let go.
+// KeepHashes keeps the hashes that the schedule shows: the messages they are of are let go.
 func (h *Handshake) KeepHashes() {
 	s := h.Suite()
 	if s == nil || h.Broken != "" || h.Version() < 0x0301 {
@@ -81,16 +81,23 @@ func (h *Handshake) KeepHashes() {
 	}
 }
 
-// secretsTree draws the key schedule of a connection.
-func (x *Explainer) secretsTree(c *conn) *event.Secrets {
-	h := c.main
+// A Schedule is what the key schedule of a handshake depends on beside the handshake.
+type Schedule struct {
+	Transport capture.Transport
+	Updates   [2]int // KeyUpdate messages, by side
+	External  bool   // its pre-shared key was set up outside of TLS
+	Later     bool   // other handshakes followed on this connection
+}
+
+// Schedule draws the key schedule of a handshake; nil if no hello is known.
+func (h *Handshake) Schedule(o Schedule) *event.Secrets {
 	s := h.Suite()
 	switch {
-	case !c.tls || h.Hello == nil && h.ServerHello == nil:
+	case h.Hello == nil && h.ServerHello == nil:
 		return nil
 	case h.Hello == nil || h.ServerHello == nil:
 		return &event.Secrets{Note: "only one of the two hello messages is in the capture, and every key depends on both"}
-	case c.c.Transport == capture.TransportDTLS:
+	case o.Transport == capture.TransportDTLS:
 		return &event.Secrets{Note: "the key schedule of DTLS, whose labels and hashes differ from those of TLS, is not drawn here"}
 	case s == nil || s.Hash == 0:
 		return &event.Secrets{Note: "the cipher suite is not known well enough to draw its key schedule"}
@@ -99,15 +106,15 @@ func (x *Explainer) secretsTree(c *conn) *event.Secrets {
 	}
 	h.KeepHashes()
 	out := &event.Secrets{}
-	if c.handshakes > 1 {
+	if o.Later {
 		out.Note = "of the first handshake; later ones on this connection made new keys"
 	}
 	if h.Is13() {
 		out.Schedule = fmt.Sprintf("%s, HKDF with %s (%s)", handshake.VersionName(h.Version()), hashName(s.Hash), s.Name)
-		if c.overUDP() {
+		if o.overUDP() {
 			out.Note = strings.TrimPrefix(out.Note+"; the keys of QUIC's packets, which it makes of the traffic secrets with labels of its own, are not drawn", "; ")
 		}
-		out.Tree = x.tree13(c, h, s)
+		out.Tree = h.tree13(o, s)
 		return out
 	}
 	prf := "P_" + strings.ReplaceAll(hashName(s.Hash), "-", "")
@@ -115,7 +122,7 @@ func (x *Explainer) secretsTree(c *conn) *event.Secrets {
 		prf = "P_MD5 XOR P_SHA1, each over half of the secret"
 	}
 	out.Schedule = fmt.Sprintf("%s, PRF = %s (%s)", handshake.VersionName(h.Version()), prf, s.Name)
-	out.Tree = x.tree12(c, h, s)
+	out.Tree = h.tree12(s)
 	return out
 }
 
@@ -131,8 +138,8 @@ func hashName(h crypto.Hash) string {
 }
 
 // tree12 is the schedule of TLS 1.2 and older.
-func (x *Explainer) tree12(c *conn, h *Handshake, s *keys.Suite) []event.Secret {
-	master, from, label, note := x.masterOf(h)
+func (h *Handshake) tree12(s *keys.Suite) []event.Secret {
+	master, from, label, note := h.masterOf()
 	m := words.Secret("master", from, master)
 	m.Label, m.Note = label, note
 	if master != nil {
@@ -166,7 +173,7 @@ func (x *Explainer) tree12(c *conn, h *Handshake, s *keys.Suite) []event.Secret 
 			words.Secret("server-verify", event.FromNobody, nil).Because("it needs the master secret"),
 		}
 	} else {
-		m.Made = []event.Secret{x.keyBlock(c, h, s, master), x.verify12(h, s, master, 0), x.verify12(h, s, master, 1)}
+		m.Made = []event.Secret{h.keyBlock(s, master), h.verify12(s, master, 0), h.verify12(s, master, 1)}
 	}
 	out := []event.Secret{
 		words.Secret("client-random", event.FromWire, h.Hello.Random[:]),
@@ -196,7 +203,7 @@ func (h *Handshake) gone() string {
 }
 
 // masterOf is the master secret of TLS 1.2 and older, and where it is known from.
-func (x *Explainer) masterOf(h *Handshake) (master []byte, from event.Source, label, note string) {
+func (h *Handshake) masterOf() (master []byte, from event.Source, label, note string) {
 	logged := h.logged("CLIENT_RANDOM")
 	switch {
 	case logged != nil && h.Master != nil && bytes.Equal(logged, h.Master):
@@ -206,11 +213,11 @@ func (x *Explainer) masterOf(h *Handshake) (master []byte, from event.Source, la
 	case h.Master != nil:
 		return h.Master, event.FromComputed, "", ""
 	}
-	if i, ok := x.linkOf(h).One(); ok && i.Master() != nil && h.OldMaster != nil {
+	if i, ok := h.Link.One(); ok && i.Master() != nil && h.OldMaster != nil {
 		return i.Master(), event.FromEarlier, "", "that of connection " + strconv.Itoa(i.Conn) + ", as the Finished shows; there is no key log line for this connection"
 	}
 	note = "no key log line holds it for this client random"
-	if l := x.linkOf(h); l != nil {
+	if h.Link != nil {
 		note += ", and that of the session that it takes up is not known either"
 	}
 	return nil, event.FromNobody, "", note
@@ -232,7 +239,7 @@ func preMasterNote(h *Handshake) string {
 }
 
 // keyBlock is what the master secret is expanded to for the records.
-func (x *Explainer) keyBlock(c *conn, h *Handshake, s *keys.Suite, master []byte) event.Secret {
+func (h *Handshake) keyBlock(s *keys.Suite, master []byte) event.Secret {
 	b := keys.NewKeyBlock(h.Version(), s, master, h.Hello.Random[:], h.ServerHello.Random[:])
 	all := slices.Concat(b.ClientMAC, b.ServerMAC, b.ClientKey, b.ServerKey, b.ClientIV, b.ServerIV)
 	k := words.Secret("key-block", event.FromComputed, all)
@@ -255,7 +262,7 @@ func (x *Explainer) keyBlock(c *conn, h *Handshake, s *keys.Suite, master []byte
 		k.Note = "this suite needs none" // NULL with no MAC
 	}
 	for side, id := range []string{words.ProofClientFirst, words.ProofServerFirst} {
-		if st, _ := c.main.Proved(id); st == event.Proven {
+		if st, _ := h.Proved(id); st == event.Proven {
 			for i := range k.Made {
 				if k.Made[i].ID == [2]string{"client-key", "server-key"}[side] {
 					k.Made[i].State, k.Made[i].Note = event.Proven, "it opened the first record of data, check included"
@@ -267,7 +274,7 @@ func (x *Explainer) keyBlock(c *conn, h *Handshake, s *keys.Suite, master []byte
 }
 
 // verify12 is the Finished of a side.
-func (x *Explainer) verify12(h *Handshake, s *keys.Suite, master []byte, side int) event.Secret {
+func (h *Handshake) verify12(s *keys.Suite, master []byte, side int) event.Secret {
 	id := [2]string{"client-verify", "server-verify"}[side]
 	hash := h.hashes[[2]string{"before client Finished", "before server Finished"}[side]]
 	if hash == nil {
@@ -292,7 +299,7 @@ func (h *Handshake) compare(v *event.Secret, side int) {
 }
 
 // tree13 is the schedule of TLS 1.3.
-func (x *Explainer) tree13(c *conn, h *Handshake, s *keys.Suite) []event.Secret {
+func (h *Handshake) tree13(o Schedule, s *keys.Suite) []event.Secret {
 	none := keys.TranscriptHash(h.Version(), s.Hash)
 	logged := func(id, label, why string) event.Secret {
 		v := h.logged(label)
@@ -310,7 +317,7 @@ func (x *Explainer) tree13(c *conn, h *Handshake, s *keys.Suite) []event.Secret 
 	if _, ok := h.ServerHello.SelectedPSK(); ok {
 		psk = words.Secret("psk", event.FromNobody, nil)
 		switch {
-		case x.external(h):
+		case o.External:
 			psk.Note = "both sides had it before, set up outside of TLS, as its stated age of 0 and its readable name let one infer; it never crosses the network"
 		default:
 			psk.Note = "it is derived from the resumption master secret of the connection that gave out the ticket, and no key log line holds that"
@@ -323,10 +330,10 @@ func (x *Explainer) tree13(c *conn, h *Handshake, s *keys.Suite) []event.Secret 
 	}
 	if h.FirstHello != nil && h.FirstHello.HasEarlyData() {
 		e := logged("client-early", "CLIENT_EARLY_TRAFFIC_SECRET", "no key log line holds it")
-		if e.Value != "" && h.TookEarly() && !c.overUDP() {
+		if e.Value != "" && h.TookEarly() && !o.overUDP() {
 			key, iv := keys.TrafficKeys(s, h.logged("CLIENT_EARLY_TRAFFIC_SECRET"))
 			e.Made = []event.Secret{words.Secret("key", event.FromComputed, key), words.Secret("iv", event.FromComputed, iv)}
-		} else if e.Value != "" && !c.overUDP() {
+		} else if e.Value != "" && !o.overUDP() {
 			e.Note = "the server did not take the early data; the keys depend on the suite of the pre-shared key, which is not on the wire"
 		}
 		early.Made = append(early.Made, e)
@@ -347,7 +354,7 @@ func (x *Explainer) tree13(c *conn, h *Handshake, s *keys.Suite) []event.Secret 
 	for side, label := range []string{"CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET"} {
 		n := logged([2]string{"client-handshake", "server-handshake"}[side], label, missing)
 		if v := h.logged(label); v != nil {
-			n.Made = c.traffic(s, v)
+			n.Made = o.traffic(s, v)
 			f := words.Secret("finished-key", event.FromComputed, keys.FinishedKey(s, v))
 			hash := h.hashes[[2]string{"before client Finished", "before server Finished"}[side]]
 			if hash != nil {
@@ -374,11 +381,11 @@ func (x *Explainer) tree13(c *conn, h *Handshake, s *keys.Suite) []event.Secret 
 	for side, label := range []string{"CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"} {
 		n := logged([2]string{"client-application", "server-application"}[side], label, missing)
 		if v := h.logged(label); v != nil {
-			n.Made = c.traffic(s, v)
+			n.Made = o.traffic(s, v)
 			if st, _ := h.Proved([2]string{words.ProofClientFirst, words.ProofServerFirst}[side]); st == event.Proven {
 				n.State, n.Note = event.Proven, "it opened the first record of data, check included"
 			}
-			n.Made = append(n.Made, c.keyUpdates(s, v, c.updates[side], 1)...)
+			n.Made = append(n.Made, o.keyUpdates(s, v, o.Updates[side], 1)...)
 		}
 		master.Made = append(master.Made, n)
 	}
@@ -402,10 +409,12 @@ func (x *Explainer) tree13(c *conn, h *Handshake, s *keys.Suite) []event.Secret 
 	}
 }
 
+func (o Schedule) overUDP() bool { return o.Transport != capture.TransportTCP }
+
 // traffic is what a traffic secret is expanded to for the records. QUIC makes the
 // keys of its packets with labels of its own (RFC 9001 5.1), and none is opened here.
-func (c *conn) traffic(s *keys.Suite, v []byte) []event.Secret {
-	if c.overUDP() {
+func (o Schedule) traffic(s *keys.Suite, v []byte) []event.Secret {
+	if o.overUDP() {
 		return nil
 	}
 	key, iv := keys.TrafficKeys(s, v)
@@ -413,17 +422,17 @@ func (c *conn) traffic(s *keys.Suite, v []byte) []event.Secret {
 }
 
 // keyUpdates are the secrets that follow v, one for each KeyUpdate, each below the one before.
-func (c *conn) keyUpdates(s *keys.Suite, v []byte, n, number int) []event.Secret {
+func (o Schedule) keyUpdates(s *keys.Suite, v []byte, n, number int) []event.Secret {
 	if n == 0 {
 		return nil
 	}
 	next := keys.NextTrafficSecret(s, v)
-	u := words.Secret("next-application", event.FromComputed, next, c.traffic(s, next)...)
+	u := words.Secret("next-application", event.FromComputed, next, o.traffic(s, next)...)
 	u.Name += " " + strconv.Itoa(number)
 	if number == maxUpdates && n > 1 {
 		u.Note = fmt.Sprintf("%s more were made and are not shown", strconv.Itoa(n-1))
 		return []event.Secret{u}
 	}
-	u.Made = append(u.Made, c.keyUpdates(s, next, n-1, number+1)...)
+	u.Made = append(u.Made, o.keyUpdates(s, next, n-1, number+1)...)
 	return []event.Secret{u}
 }

@@ -1,7 +1,10 @@
-package annotate
+package proof
 
-// maxPath is how many generations of earlier connections are named.
-const maxPath = 8
+// Bounds of what a line of connections is known for.
+const (
+	maxPath     = 8  // generations that are named
+	maxChildren = 64 // connections that are named as taking up one
+)
 
 // issued is where a session id or a ticket came from. Its key log lines may come later.
 type Issued struct {
@@ -77,5 +80,12 @@ func (k *Kin) Inherit(l *Link) {
 	k.More = p.More
 	if len(k.Path) > maxPath {
 		k.Path, k.More = k.Path[:maxPath], true
+	}
+}
+
+// Child notes that a connection takes this one up.
+func (i Issued) Child(conn int) {
+	if i.Kin != nil && len(i.Kin.Children) < maxChildren {
+		i.Kin.Children = append(i.Kin.Children, conn)
 	}
 }

@@ -1,9 +1,14 @@
-package annotate
+// Package proof says what mathematics shows of one handshake: its transcript, its
+// secrets, the claims that can be recomputed, and the key schedule.
+package proof
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/ca/verify"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
@@ -314,4 +319,31 @@ func (h *Handshake) VerifyData(side int) []byte {
 		}
 	}
 	return nil
+}
+
+// Labels are the labels of the key log lines for this handshake.
+func (h *Handshake) Labels() []string {
+	return slices.Sorted(maps.Keys(h.Logged))
+}
+
+// VersionName names the negotiated version: of DTLS as it stands on the wire.
+func (h *Handshake) VersionName() string {
+	if h.ServerHello != nil {
+		return handshake.VersionName(h.ServerHello.Version())
+	}
+	return handshake.VersionName(h.Version())
+}
+
+// MayBeCover tells whether the name in the hello may stand there in place of
+// another one, which the server took from the encrypted hello (ECH). That is
+// out where TLS 1.2 was chosen, or keys for another try came: then the client
+// must check the certificate against the name in clear (RFC 9849 6.1.4, 6.1.6, 7.1).
+func (h *Handshake) MayBeCover() bool {
+	return h.Hello != nil && h.Hello.Extension(handshake.ExtECH) != nil && h.ServerHello != nil && h.Is13() && (h.Encrypted == nil || h.Encrypted.Extension(handshake.ExtECH) == nil)
+}
+
+// Linked tells whether the master secret with which the Finished messages were
+// recomputed is shown to come from the 48 bytes of step 5.
+func (h *Handshake) Linked() bool {
+	return h.Proven(words.ProofRSAMaster) || h.Master != nil && h.Logged["CLIENT_RANDOM"] == nil
 }
