@@ -450,18 +450,15 @@ func (c *conn) tellOpaque(h *half, end int64) {
 	h.preview = nil
 }
 
-func (c *conn) number() int { return c.pub.Number }
+func (c *conn) conn() *Conn { return c.pub }
 
 func (c *conn) randoms() *[][32]byte { return &c.tied }
 
 // secret takes a key log line for one of its handshakes.
 func (c *conn) secret(e *entry, label string, secret []byte) {
-	c.keyed(e, label, secret)
+	c.d.keyed(c, e, label, secret)
 	c.d.retry(c)
 }
-
-// recorded tells whether the connection is one that the proxy recorded.
-func (c *conn) recorded() bool { return c.pub.Leg != LegNone }
 
 // over tells that nothing more can come of the connection.
 func (c *conn) over() bool {

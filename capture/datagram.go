@@ -66,8 +66,17 @@ type udpConn struct {
 	quic  quic.Conn
 
 	neg    *negotiation // nil before a Hello
+	tied   [][32]byte   // client randoms whose secrets this connection is told
 	random []byte       // of the first ClientHello of DTLS
 }
+
+func (u *udpConn) conn() *Conn { return u.pub }
+
+func (u *udpConn) randoms() *[][32]byte { return &u.tied }
+
+// secret takes a key log line for one of its handshakes. Nothing waits for it: what
+// it would open is not opened.
+func (u *udpConn) secret(e *entry, label string, secret []byte) { u.d.keyed(u, e, label, secret) }
 
 // udpSide is one direction.
 type udpSide struct {
@@ -235,6 +244,7 @@ func (u *udpConn) end(why string) {
 	u.dropDTLS(b)
 	u.flushBoth()
 	u.d.udpHeld -= int64(a.crypto.size() + b.crypto.size())
+	u.d.secrets.forget(u)
 	u.d.messages = append(u.d.messages, Message{Conn: u.pub, Time: max(a.time, b.time), Body: &Ended{why}})
 	delete(u.d.udp, u.pub.Number)
 }
@@ -399,17 +409,21 @@ func (u *udpConn) parse(s *udpSide, m Message, typ handshake.Type, read func(han
 		u.neg = new(negotiation)
 	}
 	u.neg.hear(s.side, body, nil) // nothing is opened, so no transcript is needed
+	u.d.messages = append(u.d.messages, m)
 	switch b := body.(type) {
 	case *handshake.ClientHello:
 		if s.side == Client {
 			s.hearCID(b.Extension(handshake.ExtConnectionID))
+			if !slices.Contains(u.tied, b.Random) {
+				u.neg.secrets = u.d.secrets.use(u, b.Random)
+			}
+			u.d.keyedSoFar(u, u.neg.secrets)
 		}
 	case *handshake.ServerHello:
 		if s.side == Server && !b.Retry {
 			s.hearCID(b.Extension(handshake.ExtConnectionID))
 		}
 	}
-	u.d.messages = append(u.d.messages, m)
 }
 
 // hearCID takes in the connection ID that a side of DTLS wants in records to it (RFC 9146 3).

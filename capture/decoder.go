@@ -267,7 +267,7 @@ func (d *Decoder) free(c *conn) {
 	d.waiting -= c.waiting
 	c.waiting = 0
 	d.secrets.forget(c)
-	if c.last != nil && c.recorded() {
+	if c.last != nil && c.pub.Leg != LegNone {
 		d.secrets.forgetRSA(c.last.ciphertext)
 	}
 	delete(d.conns, c.pub.Number)

@@ -3,8 +3,11 @@ package capture_test
 import (
 	"bytes"
 	"crypto/tls"
+	"encoding/hex"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"explainer/capture"
@@ -134,5 +137,50 @@ func TestKeyedAlike(t *testing.T) {
 	}
 	if len(told) != 2 || told[1] != len(r.secrets) || told[2] != len(r.secrets) {
 		t.Errorf("%d lines, told by connection: %v", len(r.secrets), told)
+	}
+}
+
+// TestKeyedUDP: a connection of QUIC is told the lines of its client random, whether they
+// come before its hello or behind it.
+func TestKeyedUDP(t *testing.T) {
+	text, err := os.ReadFile("../annotate/testdata/quic-negotiation.hex")
+	if err != nil {
+		t.Fatal(err)
+	}
+	packets := []capture.Input{&capture.Open{Transport: capture.TransportQUIC, Conn: 1, Packet: 1}}
+	for line := range strings.Lines(string(text)) {
+		data, err := hex.DecodeString(strings.TrimSpace(line[2:]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		packets = append(packets, &capture.Datagram{Conn: 1, Side: map[byte]capture.Side{'c': capture.Client, 's': capture.Server}[line[0]], Packet: len(packets), Data: data})
+	}
+	messages := func(in []capture.Input) (all []capture.Message) {
+		var d capture.Decoder
+		for _, i := range in {
+			all = append(all, d.Feed(i)...)
+		}
+		return append(all, d.Finish()...)
+	}
+	var random []byte
+	for _, m := range messages(packets) {
+		if hello, ok := m.Body.(*handshake.ClientHello); ok {
+			random = hello.Random[:]
+		}
+	}
+	line := &keys.Secret{Label: "CLIENT_HANDSHAKE_TRAFFIC_SECRET", ClientRandom: random, Secret: bytes.Repeat([]byte{7}, 32)}
+	other := &keys.Secret{Label: line.Label, ClientRandom: bytes.Repeat([]byte{1}, 32), Secret: line.Secret}
+	for at := range len(packets) {
+		told := 0
+		for _, m := range messages(slices.Insert(slices.Clone(packets), at, capture.Input(line), capture.Input(other))) {
+			if k, ok := m.Body.(*capture.Keyed); ok {
+				if told++; m.Conn.Number != 1 || k.Label != line.Label || !bytes.Equal(k.Secret, line.Secret) {
+					t.Errorf("before input %d: %+v", at, k)
+				}
+			}
+		}
+		if told != 1 {
+			t.Errorf("before input %d the line is told %d times", at, told)
+		}
 	}
 }

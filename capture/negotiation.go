@@ -2,7 +2,6 @@ package capture
 
 import (
 	"bytes"
-	"maps"
 	"slices"
 	"strings"
 
@@ -176,37 +175,12 @@ func (c *conn) handshake(h *half, typ handshake.Type, raw []byte, end int64) {
 	if opened {
 		m.By = by
 	}
-	if typ == handshake.TypeClientHello {
-		c.keyedSoFar()
+	if typ == handshake.TypeClientHello && c.last != nil {
+		c.d.keyedSoFar(c, c.last.secrets)
 	}
 	if moved && len(t.message) > 0 {
 		c.malformed(h, t.segEnd, "record", "more content after the message that changes the keys (RFC 8446 5.1)")
 	}
-}
-
-// keyedSoFar tells, behind a handshake's first ClientHello, the key log lines for it that are known.
-func (c *conn) keyedSoFar() {
-	n := c.last
-	if n == nil || n.secrets == nil {
-		return
-	}
-	for _, label := range slices.Sorted(maps.Keys(n.secrets.values)) {
-		if values := n.secrets.values[label]; n.secrets.waiters[c][label] == nil {
-			c.keyed(n.secrets, label, values[len(values)-1])
-		}
-	}
-}
-
-// keyed tells a key log line for a handshake, unless it is the one that was told last.
-func (c *conn) keyed(e *entry, label string, secret []byte) {
-	told := e.waiters[c]
-	if bytes.Equal(told[label], secret) {
-		return
-	}
-	if told != nil { // else it is of a handshake long ago
-		told[label] = secret
-	}
-	c.d.messages = append(c.d.messages, Message{Conn: c.pub, Body: &Keyed{e.random, label, secret}})
 }
 
 // next returns the negotiation that another ClientHello belongs to: this one, if a
@@ -501,7 +475,7 @@ func (c *conn) keyedRSA(n *negotiation) [][]byte {
 	}
 	list := c.d.secrets.rsa(n.ciphertext)
 	if len(list) > 0 {
-		c.keyed(n.secrets, labelRSA, list[len(list)-1])
+		c.d.keyed(c, n.secrets, labelRSA, list[len(list)-1])
 	}
 	return list
 }
@@ -628,7 +602,7 @@ func (c *conn) opened12(h *half, m *master) {
 	n := t.keys
 	t.opener, t.by = m.openers[h.side], m.by
 	if t.by == labelClientRandom {
-		c.keyed(n.secrets, labelClientRandom, m.secret) // of several, the one that fits
+		c.d.keyed(c, n.secrets, labelClientRandom, m.secret) // of several, the one that fits
 	}
 	if n.session != nil {
 		n.session.master = m.secret
@@ -790,7 +764,7 @@ func (c *conn) opened13(h *half, s stage, tr trial) {
 	label := labels13[h.side][s]
 	t.enter(s)
 	t.opener, t.secret, t.by = tr.opener, tr.secret, label
-	c.keyed(t.neg.secrets, label, tr.secret) // of several, the one that fits
+	c.d.keyed(c, t.neg.secrets, label, tr.secret) // of several, the one that fits
 }
 
 // candidates makes the openers of a stage, each once.

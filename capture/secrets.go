@@ -48,8 +48,7 @@ type secrets struct {
 
 // A waiter is a connection that is told the secrets of the client randoms that it has.
 type waiter interface {
-	number() int
-	recorded() bool                               // by the proxy
+	conn() *Conn
 	randoms() *[][32]byte                         // those that it is tied to, the latest last
 	secret(e *entry, label string, secret []byte) // a line has come for one of them
 }
@@ -67,7 +66,7 @@ func (e *entry) inOrder() []waiter {
 	if e == nil {
 		return nil
 	}
-	return slices.SortedFunc(maps.Keys(e.waiters), func(a, b waiter) int { return a.number() - b.number() })
+	return slices.SortedFunc(maps.Keys(e.waiters), func(a, b waiter) int { return a.conn().Number - b.conn().Number })
 }
 
 // begin notes that a connection has begun.
@@ -159,7 +158,7 @@ func (s *secrets) use(w waiter, random [32]byte) *entry {
 		e = &entry{random: random, values: s.valuesOf(random[:]), waiters: make(map[waiter]map[string][]byte), recorded: true}
 		s.used[random] = e
 	}
-	if e.recorded && !w.recorded() {
+	if e.recorded && w.conn().Leg == LegNone {
 		e.recorded = false
 		for label, values := range e.values {
 			for _, v := range values {
@@ -178,6 +177,30 @@ func (s *secrets) use(w waiter, random [32]byte) *entry {
 		*randoms = (*randoms)[1:]
 	}
 	return e
+}
+
+// keyedSoFar tells, behind a handshake's first ClientHello, the key log lines for it that are known.
+func (d *Decoder) keyedSoFar(w waiter, e *entry) {
+	if e == nil {
+		return
+	}
+	for _, label := range slices.Sorted(maps.Keys(e.values)) {
+		if values := e.values[label]; e.waiters[w][label] == nil {
+			d.keyed(w, e, label, values[len(values)-1])
+		}
+	}
+}
+
+// keyed tells a key log line for a handshake, unless it is the one that was told last.
+func (d *Decoder) keyed(w waiter, e *entry, label string, secret []byte) {
+	told := e.waiters[w]
+	if bytes.Equal(told[label], secret) {
+		return
+	}
+	if told != nil { // else it is of a handshake long ago
+		told[label] = secret
+	}
+	d.messages = append(d.messages, Message{Conn: w.conn(), Body: &Keyed{e.random, label, secret}})
 }
 
 // forget unties a connection that is over.

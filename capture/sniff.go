@@ -218,7 +218,7 @@ func (c *conn) ssl2(h *half, p []byte) (int, status) {
 	copy(m.Random[32-len(challenge):], challenge)
 	c.clientHello(h, m, raw)
 	c.tell(h, end, m).Raw = raw
-	c.keyedSoFar()
+	c.d.keyedSoFar(c, c.last.secrets)
 	return n, done
 }
 
