@@ -44,12 +44,25 @@ type Overview struct {
 
 // File is what a reader of captures knows of what it read.
 type File struct {
-	Own     bool    `json:"recording,omitempty"` // made by explainer
-	Files   int     `json:"files"`
-	Packets int     `json:"packets"`
-	Bytes   int64   `json:"bytes"`             // uncompressed
-	Skipped []Count `json:"skipped,omitempty"` // packets that say nothing about a connection, by reason
+	Own     bool     `json:"recording,omitempty"` // made by explainer
+	Files   int      `json:"files"`
+	Packets int      `json:"packets"`
+	Bytes   int64    `json:"bytes"`             // uncompressed
+	Skipped []Count  `json:"skipped,omitempty"` // packets that say nothing about a connection, by reason
+	Unread  []Unread `json:"unread,omitempty"`  // those of them of which a number says what they are: the most frequent of each reason
 }
+
+// Unread counts packets that carry what is not read: under the reason "unknown-link-type"
+// by LINKTYPE_ value, under "not-ip" by EtherType, under "not-tcp" by protocol of IP,
+// under "udp" by the lower one of the two ports.
+type Unread struct {
+	Reason string `json:"reason"`
+	Number int    `json:"number"`
+	N      int    `json:"n"`
+}
+
+// MaxUnread is how many numbers of a reason a File names.
+const MaxUnread = 4
 
 // A Count is how many there are of something.
 type Count struct {

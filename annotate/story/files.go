@@ -113,7 +113,7 @@ func (t *Teller) Files(names []string, o FilesOptions) error {
 		if len(sources) > 1 {
 			what = words.Plural(len(sources), "file")
 		}
-		return failed(fmt.Errorf("%s: no connection over TCP, QUIC or DTLS in %s", what, words.Plural(stats.Packets, "packet")), "")
+		return failed(fmt.Errorf("%s: no connection over TCP, QUIC or DTLS in %s", what, words.Plural(stats.Packets, "packet")), hintUnread(stats))
 	}
 	return nil
 }
@@ -138,4 +138,20 @@ func (t *Teller) begin(s *Source, say func(string)) (*pcap.Reader, error) {
 	t.decoder.SecretsFirst = false
 	say("standard input is read once: keys that stand far behind the bytes they open may come too late")
 	return packets, nil
+}
+
+// hintUnread says what can be done about a capture of which nothing was read.
+func hintUnread(stats pcap.Stats) string {
+	for what := range stats.Unread {
+		if what.Reason == pcap.SkippedLinkType {
+			return fmt.Sprintf("link type %d is not read here; where its header has a fixed length of N bytes: editcap -C N -T rawip FILE OUT", what.Number)
+		}
+	}
+	switch {
+	case stats.Skipped[pcap.SkippedSealed] > 0:
+		return "packets are encrypted by Wi-Fi or MACsec: decrypt them where their key is (airdecap-ng, Wireshark)"
+	case stats.Skipped[pcap.SkippedExported] > 0:
+		return "Wireshark exported pieces without their IP headers: read the capture that they came from"
+	}
+	return ""
 }

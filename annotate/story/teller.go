@@ -5,7 +5,10 @@
 package story
 
 import (
+	"cmp"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -156,13 +159,28 @@ func (t *Teller) finish(r *pcap.Reader) error {
 		return err
 	}
 	stats := r.Stats()
-	file := event.File{Files: max(t.files, 1), Own: r.Own(), Packets: stats.Packets, Bytes: stats.Bytes, Skipped: event.Counts(stats.Skipped)}
+	file := event.File{Files: max(t.files, 1), Own: r.Own(), Packets: stats.Packets, Bytes: stats.Bytes, Skipped: event.Counts(stats.Skipped), Unread: mostUnread(stats.Unread)}
 	if err := t.out.Event(t.survey.Overview(file)); err != nil {
 		return err
 	}
 	t.telling.Lock()
 	defer t.telling.Unlock()
 	return t.out.Finish()
+}
+
+// mostUnread lists what a capture holds that is not read, the most frequent of each reason first.
+func mostUnread(by map[pcap.Unread]int) (out []event.Unread) {
+	for what, n := range by {
+		out = append(out, event.Unread{Reason: what.Reason, Number: what.Number, N: n})
+	}
+	slices.SortFunc(out, func(a, b event.Unread) int {
+		return cmp.Or(strings.Compare(a.Reason, b.Reason), b.N-a.N, a.Number-b.Number)
+	})
+	named := map[string]int{}
+	return slices.DeleteFunc(out, func(u event.Unread) bool {
+		named[u.Reason]++
+		return named[u.Reason] > event.MaxUnread
+	})
 }
 
 // flushing flushes the renderer before each read.

@@ -81,7 +81,7 @@ func headline(o *event.Overview) string {
 		var parts []string
 		n := 0
 		for _, c := range o.File.Skipped {
-			parts = append(parts, fmt.Sprintf("%s %d", skippedWords(c.Name), c.N))
+			parts = append(parts, fmt.Sprintf("%s %d%s", skippedWords(c.Name), c.N, unreadWords(c.Name, o.File.Unread)))
 			n += c.N
 		}
 		text += fmt.Sprintf(". %s passed over: %s", words.Plural(n, "packet"), strings.Join(parts, ", "))
@@ -112,11 +112,38 @@ func skippedWords(reason string) string {
 		"arp": "ARP", "not-ip": "not IP", "icmp": "ICMP", "udp": "UDP without QUIC or DTLS", "not-tcp": "other IP", "fragment": "IP fragment without the rest", "unknown-link-type": "link type not read",
 		"unknown-interface": "interface not described", "headers-cut": "headers cut off", "malformed-header": "malformed header",
 		"after-close": "data after the close", "stray": "numbers far from their connection", "other-record": "no packet at all",
-		"malformed-fact": "malformed note of the proxy",
+		"malformed-fact": "malformed note of the proxy", "encrypted-link": "encrypted by Wi-Fi or MACsec", "aggregate": "several packets in one frame of Wi-Fi",
+		"exported-pdu": "exported by Wireshark without its IP header",
 	}[reason]; ok {
 		return w
 	}
 	return words.OfID(Clean(reason))
+}
+
+// unreadWords names by number what was passed over for a reason.
+func unreadWords(reason string, all []event.Unread) string {
+	var list []string
+	for _, u := range all {
+		if u.Reason != reason {
+			continue
+		}
+		switch name := words.NumberOf(reason, u.Number); {
+		case name != "":
+			list = append(list, name)
+		case reason == "not-ip":
+			list = append(list, fmt.Sprintf("0x%04x", u.Number))
+		default:
+			list = append(list, strconv.Itoa(u.Number))
+		}
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	kind := map[string]string{"unknown-link-type": "LINKTYPE", "not-ip": "EtherType", "not-tcp": "protocol", "udp": "port"}[reason]
+	if len(list) == event.MaxUnread {
+		list = append(list, "...")
+	}
+	return fmt.Sprintf(" (%s %s)", kind, strings.Join(list, ", "))
 }
 
 // totals writes the counts, each kind in a line.

@@ -32,6 +32,9 @@ const (
 	SkippedFragment      = "fragment"          // of an IP packet that is not in the capture whole
 	SkippedLinkType      = "unknown-link-type" // of its interface
 	SkippedNoInterface   = "unknown-interface" // which its file does not describe
+	SkippedSealed        = "encrypted-link"    // by Wi-Fi or MACsec
+	SkippedAggregate     = "aggregate"         // a frame of Wi-Fi with several packets in it
+	SkippedExported      = "exported-pdu"      // a piece that Wireshark exported, which is no packet from IP on
 	SkippedCut           = "headers-cut"       // the capture does not hold its headers whole
 	SkippedMalformed     = "malformed-header"  // a length in a header is impossible
 	SkippedAfterClose    = "after-close"       // data of a connection that was reset or closed: nobody reads it
@@ -45,10 +48,19 @@ type Stats struct {
 	Packets     int            // Wireshark's frames
 	Bytes       int64          // of the capture, uncompressed
 	Skipped     map[string]int // packets that say nothing about a connection, by reason
+	Unread      map[Unread]int // those of them of which a number says what they are
 	Connections int
 	Sections    int // of a pcapng file
 	Interfaces  int
 	Names       map[netip.Addr]string // names of addresses, as the file tells them; the last one
+}
+
+// An Unread is what is not read here: a LINKTYPE_ value (of the reason
+// [SkippedLinkType]), an EtherType ([SkippedNotIP]), a protocol of IP
+// ([SkippedNotTCP]), or the lower one of two UDP ports ([SkippedUDP]).
+type Unread struct {
+	Reason string
+	Number int
 }
 
 // A CutError tells where a capture cannot be read further: it ends in the
@@ -201,7 +213,7 @@ func NewReader(r io.Reader) (*Reader, error) {
 }
 
 func newReader(files ...*file) *Reader {
-	r := &Reader{files: files, errs: make([]error, len(files)), stats: Stats{Skipped: map[string]int{}, Names: map[netip.Addr]string{}}}
+	r := &Reader{files: files, errs: make([]error, len(files)), stats: Stats{Skipped: map[string]int{}, Unread: map[Unread]int{}, Names: map[netip.Addr]string{}}}
 	r.flows.init(r)
 	for i, f := range files {
 		f.r, f.index = r, i
@@ -384,6 +396,9 @@ func (r *Reader) packet(f *file, it *item) {
 	}
 	if reason != "" {
 		r.stats.Skipped[reason]++
+		if r.links.unread >= 0 {
+			r.stats.Unread[Unread{reason, r.links.unread}]++
+		}
 	}
 }
 
@@ -407,15 +422,17 @@ func (r *Reader) ip(f *file, it *item, packet int, ip []byte, cut, depth int) (r
 	case protoICMP, protoICMPv6:
 		return SkippedICMP
 	}
-	if inner := tunnelled(ip, &h); inner != nil && depth < maxNesting {
+	if inner := r.links.tunnelled(&h); inner != nil && depth < maxNesting {
 		return r.ip(f, it, packet, inner, cut, depth+1)
 	}
+	r.links.unread = int(h.proto)
 	if h.proto != protoUDP {
 		return SkippedNotTCP
 	}
 	if p.udp(&h) && r.udp.take(r, f, it, packet, &p) {
 		return ""
 	}
+	r.links.unread = int(min(p.fromPort, p.toPort))
 	return SkippedUDP
 }
 

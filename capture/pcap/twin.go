@@ -193,7 +193,7 @@ func (c *copier) twinIP(ip []byte, cut int, p *place, depth int) error {
 		twinICMP(&h)
 		return nil
 	}
-	if inner := tunnelled(ip, &h); inner != nil {
+	if inner := c.r.links.tunnelled(&h); inner != nil {
 		at, ok := inside(ip, inner)
 		if !ok || depth == maxNesting {
 			overwrite(h.body)
