@@ -66,7 +66,7 @@ func UnopenedWords(reason string) string {
 	if w, ok := map[string]string{
 		NoClientHello: "the ClientHello is not in the capture", NoServer: "one direction is not in the capture", NoServerHello: "the ServerHello is among missing bytes",
 		NoKeyLog: "no keys were given", NoLine: "no line of the key log is for it", OtherDirection: "the key log has lines for the other direction alone",
-		OtherLine: "the lines of the key log for it open other records", GapBefore: "bytes before it are missing", NoParent: "it takes up a session whose secret is not known",
+		OtherLine: "the key log has lines for it, but none that opens these records", GapBefore: "bytes before it are missing", NoParent: "it takes up a session whose secret is not known",
 		KeyAlone: "no private key given is the server's", KeyForwardSecrecy: "its key exchange has forward secrecy: a private key opens nothing",
 		KeyTLS13: "it is TLS 1.3: a private key opens nothing", KeyResumed: "it is resumed: a private key opens nothing", KeyPSK: "its pre-shared key is not known",
 		KeyPadding: "the private key given does not open its secret", KeyNoSessionHash: "messages are missing that its secret depends on", EchInner: "its encrypted ClientHello is not known",

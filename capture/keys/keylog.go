@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"encoding/hex"
 	"io"
+	"strings"
+	"unicode"
 )
 
 // maxLine bounds a key log line, in bytes. The longest that means anything is
@@ -49,6 +51,9 @@ func ParseLine(line []byte) (Secret, bool) {
 	if _, err := hex.Decode(s.Secret, secret); err != nil {
 		return Secret{}, false
 	}
+	if upper := strings.ToUpper(s.Label); known[upper] {
+		s.Label = upper
+	}
 	wantRandom, wantSecret := 32, 0
 	switch s.Label {
 	case "CLIENT_RANDOM":
@@ -59,20 +64,126 @@ func ParseLine(line []byte) (Secret, bool) {
 	if len(s.ClientRandom) != wantRandom || len(s.Secret) == 0 || wantSecret != 0 && len(s.Secret) != wantSecret {
 		return Secret{}, false
 	}
+	if strings.HasSuffix(s.Label, "_SECRET") || strings.HasSuffix(s.Label, "_SECRET_0") {
+		s.Secret = unpadded(s.Secret)
+	}
 	return s, true
+}
+
+// unpadded takes off the zeros up to which some programs fill secrets of TLS 1.3,
+// which are 32 or 48 bytes: as keys of HMAC they are the same. A secret of 48 bytes
+// that ends with 16 zeros is not met by chance.
+func unpadded(secret []byte) []byte {
+	for _, n := range []int{48, 32} {
+		if len(secret) > n && bytes.Count(secret[n:], []byte{0}) == len(secret)-n {
+			secret = secret[:n]
+		}
+	}
+	return secret
+}
+
+// known are the labels that a line may have anywhere in it.
+var known = map[string]bool{
+	"CLIENT_RANDOM": true, "RSA": true,
+	"CLIENT_EARLY_TRAFFIC_SECRET": true, "CLIENT_HANDSHAKE_TRAFFIC_SECRET": true, "SERVER_HANDSHAKE_TRAFFIC_SECRET": true,
+	"CLIENT_TRAFFIC_SECRET_0": true, "SERVER_TRAFFIC_SECRET_0": true, "EXPORTER_SECRET": true, "EARLY_EXPORTER_SECRET": true,
+	"ECH_SECRET": true, "ECH_CONFIG": true,
+}
+
+// findLine reads a key log line as it looks after a copy: in UTF-16 or behind a byte
+// order mark, quoted, behind what a log puts before it, with other white space, or
+// with a label in small letters.
+func findLine(line []byte) (Secret, bool) {
+	line = plain(line)
+	if len(line) > 0 && line[0] == '#' {
+		return Secret{}, false
+	}
+	words := bytes.FieldsFunc(line, func(r rune) bool { return r != '_' && r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	for i := 0; i+2 < len(words); i++ {
+		if label := bytes.ToUpper(words[i]); known[string(label)] {
+			if s, ok := ParseLine(bytes.Join([][]byte{label, words[i+1], words[i+2]}, []byte{' '})); ok {
+				return s, true
+			}
+		}
+	}
+	return Secret{}, false
+}
+
+// plain is a line without white space around it, byte order marks, and the zeros of UTF-16.
+func plain(line []byte) []byte {
+	line = bytes.ReplaceAll(line, []byte{0}, nil)
+	for _, mark := range []string{"\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"} {
+		line = bytes.TrimPrefix(line, []byte(mark))
+	}
+	return bytes.TrimSpace(line)
+}
+
+// A Bad is why a line of a key log is none.
+type Bad string
+
+const (
+	BadLabel  Bad = "label"   // it has no label that is known
+	BadHex    Bad = "hex"     // what follows the label is no hexadecimal
+	BadRandom Bad = "random"  // its client random has another length than 32 bytes
+	BadSecret Bad = "secret"  // its secret has another length than its label's
+	BadParts  Bad = "parts"   // it has a label, and less than two words behind it
+	BadID     Bad = "id"      // it names a session by its ID in place of the client random
+	BadLong   Bad = "long"    // it is longer than a line can be
+	BadKey    Bad = "key"     // it begins a private key or a certificate
+	BadGzip   Bad = "gzip"    // it is gzip'd
+	BadPcap   Bad = "capture" // it begins a capture
+)
+
+// why tells what is wrong with a line that holds no secret.
+func why(line []byte) Bad {
+	switch {
+	case bytes.HasPrefix(line, []byte("\x1f\x8b")):
+		return BadGzip
+	case bytes.HasPrefix(line, []byte("\x0a\x0d\x0d\x0a")), bytes.HasPrefix(line, []byte("\xd4\xc3\xb2\xa1")), bytes.HasPrefix(line, []byte("\x0d\x0d")):
+		return BadPcap
+	}
+	line = plain(line)
+	if bytes.HasPrefix(line, []byte("-----BEGIN ")) {
+		return BadKey
+	}
+	if bytes.Contains(line, []byte("Session-ID:")) {
+		return BadID
+	}
+	parts := bytes.Fields(line)
+	for i, p := range parts {
+		label := string(bytes.ToUpper(bytes.Trim(p, "\"',;")))
+		if !known[label] {
+			continue
+		}
+		if len(parts) < i+3 {
+			return BadParts
+		}
+		random, err := hex.DecodeString(string(parts[i+1]))
+		_, err2 := hex.DecodeString(string(bytes.Trim(parts[i+2], "\"',;")))
+		switch {
+		case err != nil || err2 != nil:
+			return BadHex
+		case label == "RSA" && len(random) != 8, label != "RSA" && len(random) != 32:
+			return BadRandom
+		}
+		return BadSecret
+	}
+	return BadLabel
 }
 
 // ReadLog reads a key log to its end and yields the secrets of its good lines,
 // in order. Lines end with CR, LF or both; bad ones, and those longer than
-// 256 KiB, are skipped. The error is r's.
+// 256 KiB, are skipped. Lines are found in UTF-16 too, and quoted or behind
+// other words. The error is r's.
 func ReadLog(r io.Reader, yield func(Secret)) error {
 	_, err := CheckLog(r, yield)
 	return err
 }
 
-// CheckLog is ReadLog, and counts the bad lines: those that are neither a secret
-// nor empty nor a comment.
-func CheckLog(r io.Reader, yield func(Secret)) (bad int, err error) {
+// CheckLog is ReadLog, and counts the bad lines by what is wrong with them: those
+// that are neither a secret nor empty nor a comment.
+func CheckLog(r io.Reader, yield func(Secret)) (bad map[Bad]int, err error) {
+	bad = map[Bad]int{}
 	lines := bufio.NewScanner(r)
 	if small, ok := r.(interface{ Len() int }); ok {
 		lines.Buffer(make([]byte, min(small.Len()+1, 4<<10)), maxLine) // captures have one for each connection
@@ -87,7 +198,7 @@ func CheckLog(r io.Reader, yield func(Secret)) (bad int, err error) {
 			line := data[:n]
 			if long {
 				long, line = false, data[:0]
-				bad++
+				bad[BadLong]++
 			}
 			return n + 1, line, nil
 		case len(data) >= maxLine:
@@ -102,12 +213,14 @@ func CheckLog(r io.Reader, yield func(Secret)) (bad int, err error) {
 		line := lines.Bytes()
 		if s, ok := ParseLine(line); ok {
 			yield(s)
-		} else if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
-			bad++
+		} else if s, ok := findLine(line); ok {
+			yield(s)
+		} else if text := plain(line); len(text) > 0 && text[0] != '#' {
+			bad[why(line)]++
 		}
 	}
 	if long {
-		bad++
+		bad[BadLong]++
 	}
 	return bad, lines.Err()
 }

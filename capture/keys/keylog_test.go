@@ -1,6 +1,7 @@
 package keys_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"slices"
@@ -90,6 +91,72 @@ func TestReadLog(t *testing.T) {
 	err := keys.ReadLog(io.MultiReader(strings.NewReader(goodLine+"\n"), iotest.ErrReader(broken)), func(keys.Secret) { n++ })
 	if !errors.Is(err, broken) || n != 1 {
 		t.Errorf("a reader that breaks after one line: %d lines, %v", n, err)
+	}
+}
+
+// TestCopiedLog reads key logs as they look after they went through other programs.
+func TestCopiedLog(t *testing.T) {
+	other := "CLIENT_TRAFFIC_SECRET_0 " + random32 + " " + strings.Repeat("ee", 32)
+	log := goodLine + "\r\n" + other + "\r\n"
+	utf16 := func(order interface {
+		AppendUint16([]byte, uint16) []byte
+	}, s string) string {
+		var b []byte
+		for _, c := range "\ufeff" + s {
+			b = order.AppendUint16(b, uint16(c))
+		}
+		return string(b)
+	}
+	for name, copied := range map[string]string{
+		"byte order mark":       "\ufeff" + log,
+		"UTF-16, little endian": utf16(binary.LittleEndian, log),
+		"UTF-16, big endian":    utf16(binary.BigEndian, log),
+		"UTF-16 without a mark": utf16(binary.LittleEndian, log)[2:],
+		"tabs":                  strings.ReplaceAll(log, " ", "\t"),
+		"two spaces":            strings.ReplaceAll(log, " ", "  "),
+		"spaces before":         "  " + goodLine + "\n \t" + other,
+		"quoted":                `"` + goodLine + "\",\n'" + other + "'\n",
+		"JSON":                  `["` + goodLine + `\n","` + other + `\n"]`,
+		"behind a log's words":  "2026-11-26T10:00:00Z INFO keylog: " + goodLine + "\n[10:00] key=" + other + ";",
+		"small letters":         strings.ToLower(log),
+		"filled up with zeros":  goodLine + "\n" + other + strings.Repeat("00", 32) + "\n",
+		"and SHA-384":           goodLine + "\n" + strings.TrimSuffix(other, strings.Repeat("ee", 32)) + strings.Repeat("ee", 32) + strings.Repeat("00", 16),
+	} {
+		var got []string
+		bad, err := keys.CheckLog(strings.NewReader(copied), func(s keys.Secret) { got = append(got, s.String()) })
+		want := []string{goodLine, other}
+		if name == "JSON" {
+			want = want[:1] // one of a line
+		}
+		if err != nil || len(bad) > 0 || !slices.Equal(got, want) {
+			t.Errorf("%s: %q, bad %v, %v", name, got, bad, err)
+		}
+	}
+}
+
+// TestBadLines says what is wrong with a line.
+func TestBadLines(t *testing.T) {
+	for line, want := range map[string]keys.Bad{
+		"nonsense":                                    keys.BadLabel,
+		"CLIENT_RANDOM " + random32:                   keys.BadParts,
+		"CLIENT_RANDOM 00 " + secret48:                keys.BadRandom,
+		goodLine + "00":                               keys.BadSecret,
+		"client_random " + random32 + " zz":           keys.BadHex,
+		"RSA " + random32 + " " + secret48:            keys.BadRandom,
+		"RSA Session-ID:00 Master-Key:" + secret48:    keys.BadID,
+		"-----BEGIN RSA PRIVATE KEY-----":             keys.BadKey,
+		"\x1f\x8b\x08\x00\x00":                        keys.BadGzip,
+		"\xd4\xc3\xb2\xa1\x02\x00\x04\x00":            keys.BadPcap,
+		strings.Repeat("0", 3<<18):                    keys.BadLong,
+		"A_LABEL_OF_TOMORROW " + random32 + " 0":      keys.BadLabel,
+		"\xff\xfen\x00o\x00n\x00e\x00":                keys.BadLabel,
+		"CLIENT_TRAFFIC_SECRET_0 0123 " + secret48:    keys.BadRandom,
+		"  CLIENT_RANDOM\t" + random32 + "\t" + "b1b": keys.BadHex,
+	} {
+		bad, err := keys.CheckLog(strings.NewReader(line), func(s keys.Secret) { t.Errorf("%.80q is read as %q", line, s) })
+		if err != nil || len(bad) != 1 || bad[want] != 1 {
+			t.Errorf("%.80q: %v, want %s, %v", line, bad, want, err)
+		}
 	}
 }
 

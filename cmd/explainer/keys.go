@@ -45,14 +45,36 @@ func keyLogs(c *cli.Context, take func(keys.Secret)) error {
 		if err != nil {
 			return failed(fmt.Errorf("key log %s: %w", name, err), "")
 		}
+		lines, most := 0, keys.Bad("")
+		for why, n := range bad {
+			if lines += n; most == "" || n > bad[most] || n == bad[most] && why < most {
+				most = why
+			}
+		}
 		switch {
+		case n == 0 && lines == 0:
+			say(c.App.ErrWriter, fmt.Sprintf("key log %s holds no line that opens TLS: it is empty", name))
 		case n == 0:
-			say(c.App.ErrWriter, fmt.Sprintf("key log %s holds no line that opens TLS", name))
-		case bad > 0:
-			say(c.App.ErrWriter, fmt.Sprintf("key log %s: %s skipped that hold no key, %s read", name, words.Plural(bad, "line"), words.Plural(n, "line")))
+			say(c.App.ErrWriter, fmt.Sprintf("key log %s holds no line that opens TLS: %s", name, badLines[most]))
+		case lines > 0:
+			say(c.App.ErrWriter, fmt.Sprintf("key log %s: %s skipped that hold no key (%s), %s read", name, words.Plural(lines, "line"), badLines[most], words.Plural(n, "line")))
 		}
 	}
 	return nil
+}
+
+// badLines say what is wrong with lines of a key log.
+var badLines = map[keys.Bad]string{
+	keys.BadLabel:  "no label in it, such as CLIENT_RANDOM or CLIENT_TRAFFIC_SECRET_0",
+	keys.BadHex:    "what stands behind the label is no hexadecimal",
+	keys.BadRandom: "a client random has 32 bytes, 64 digits; behind RSA stand the first 8 of the encrypted pre-master secret",
+	keys.BadSecret: "the secret has not the length that its label asks for",
+	keys.BadParts:  "behind the label stand a random and a secret, and one is missing",
+	keys.BadID:     "it names sessions by their ID, which is not read here; lines with CLIENT_RANDOM are",
+	keys.BadLong:   "it is longer than any key",
+	keys.BadKey:    "this is a private key or a certificate; a server's RSA key is given with --key",
+	keys.BadGzip:   "it is compressed: gunzip it first",
+	keys.BadPcap:   "this is a capture; one that has keys inside is given as the FILE to read",
 }
 
 // privateKeys reads the private keys that the flags name.
