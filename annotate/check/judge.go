@@ -627,20 +627,10 @@ func (j *Judge) judgeRun(r *run) Trial {
 		s := words.Say("case-no-downgrade", event.Clear, nil)
 		worst = Trial{Verdict: NotApplicable, Why: &s, Conns: worst.Conns, Offered: worst.Offered}
 	}
-	// The connection that is told stands first.
-	worst.Conns = append(worst.Conns, deleted(conns, worst.Conns[0])...)
+	// The connection that is told stands first, with at most 15 others.
+	conns = slices.DeleteFunc(conns, func(n int) bool { return n == worst.Conns[0] })
+	worst.Conns = append(worst.Conns, conns[:min(len(conns), 15)]...)
 	return worst
-}
-
-// deleted returns the first of a list without n.
-func deleted(list []int, n int) []int {
-	var out []int
-	for _, i := range list {
-		if i != n && len(out) < 15 {
-			out = append(out, i)
-		}
-	}
-	return out
 }
 
 // alertWords names an alert and its number.

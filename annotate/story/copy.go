@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -30,9 +29,9 @@ type CopyOptions struct {
 // Copied is what became of a copy.
 type Copied struct {
 	Packets, Comments, Keys int // Comments: packets with one; Keys: lines of key logs
-	// Of Redact: messages that opened in the original, those that open in the copy, and
-	// records of the original that stayed sealed.
-	Opened, Open, Sealed int
+	// With Redact: messages of records that open in the original and in the copy, and
+	// records of the original that stay sealed.
+	Opened, OpenInCopy, Sealed int
 }
 
 // Copy copies a capture to a file, with the story as packet comments. It goes through
@@ -41,8 +40,9 @@ type Copied struct {
 // once it is whole. Of a capture that is cut off all that stands before is copied, and
 // there is an error too. When ctx ends so does the copying.
 func Copy(ctx context.Context, s *Source, to string, o CopyOptions) (*Copied, error) {
+	s.ctx = ctx
 	var cut error
-	r := redaction{context: ctx, private: o.PrivateKeys}
+	r := redaction{private: o.PrivateKeys}
 	log := o.KeyLog
 	if o.Redact {
 		twin, err := r.twin(s, log, filepath.Dir(to))
@@ -59,7 +59,7 @@ func Copy(ctx context.Context, s *Source, to string, o CopyOptions) (*Copied, er
 		randoms:   map[string]bool{},
 	}
 	x.decoder.PrivateKeys = o.PrivateKeys
-	held, told := x.read(ctx, s, log)
+	held, told := x.read(s, log)
 	if told != nil && !errors.As(told, new(*pcap.CutError)) {
 		return nil, told
 	}
@@ -81,7 +81,7 @@ func Copy(ctx context.Context, s *Source, to string, o CopyOptions) (*Copied, er
 	defer os.Remove(f.Name()) // fails once it has its name
 	packets, err := 0, s.rewind()
 	if err == nil {
-		packets, err = pcap.Rewrite(f, stopping{ctx, s.file}, how)
+		packets, err = pcap.Rewrite(f, s, how)
 	}
 	if e := f.Close(); e != nil && (err == nil || errors.As(err, new(*pcap.CutError))) {
 		err = e
@@ -94,7 +94,7 @@ func Copy(ctx context.Context, s *Source, to string, o CopyOptions) (*Copied, er
 	}
 	done := &Copied{
 		Packets: packets, Comments: x.comments.Packets(), Keys: len(how.Secrets),
-		Opened: r.told.opened, Open: x.told.opened, Sealed: r.told.sealed,
+		Opened: r.told.opened, OpenInCopy: x.told.opened, Sealed: r.told.sealed,
 	}
 	if o.Redact {
 		done.Keys = len(held)
@@ -118,20 +118,13 @@ type storied struct {
 }
 
 // read reads a capture and returns the keys in it.
-func (x *storied) read(ctx context.Context, s *Source, log []keys.Secret) (held []keys.Secret, err error) {
+func (x *storied) read(s *Source, log []keys.Secret) (held []keys.Secret, err error) {
 	for i := range log {
 		x.know(&log[i])
 	}
-	in := stopping{ctx, s.file}
-	if err := pcap.Keys(in, func(k keys.Secret) { held = append(held, k) }); err != nil && !errors.As(err, new(*pcap.CutError)) {
-		return nil, s.wrong(err)
-	}
-	if err := s.rewind(); err != nil {
-		return nil, s.wrong(err)
-	}
-	r, err := pcap.NewReader(in)
+	r, err := s.keysFirst(func(k *keys.Secret) error { held = append(held, *k); return nil })
 	if err != nil {
-		return nil, s.wrong(err)
+		return nil, err
 	}
 	if !r.Own() { // in a recording of our own they stand before the bytes they open
 		for i := range held {
@@ -192,17 +185,4 @@ func (x *storied) belonging(log []keys.Secret) []keys.Secret {
 		}
 	}
 	return out
-}
-
-// stopping is a reader that ends once its context does.
-type stopping struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (s stopping) Read(p []byte) (int, error) {
-	if err := s.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return s.r.Read(p)
 }

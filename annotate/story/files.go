@@ -133,7 +133,7 @@ func (t *Teller) begin(s *Source, say func(string)) (*pcap.Reader, error) {
 		}
 		return packets, nil
 	case s.Regular():
-		return s.keysFirst(t)
+		return s.keysFirst(func(k *keys.Secret) error { return t.feed(k) })
 	}
 	t.decoder.SecretsFirst = false
 	say("standard input is read once: keys that stand far behind the bytes they open may come too late")

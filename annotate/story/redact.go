@@ -1,7 +1,6 @@
 package story
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -18,7 +17,6 @@ import (
 // A redaction makes a twin of a capture: the same packets, in which what people
 // sent is overwritten and sealed again with the same keys.
 type redaction struct {
-	context context.Context
 	private []*keys.PrivateKey
 
 	told  tally
@@ -86,8 +84,8 @@ func (r *redaction) twin(s *Source, log []keys.Secret, dir string) (twin *tempor
 	if err != nil {
 		return nil, err
 	}
-	twin = &temporary{&Source{Name: s.Name, file: f}}
-	_, err = pcap.Rewrite(f, stopping{r.context, s.file}, pcap.Rewriting{Secrets: secrets, Twin: twins.Fill})
+	twin = &temporary{&Source{Name: s.Name, file: f, ctx: s.ctx}}
+	_, err = pcap.Rewrite(f, s, pcap.Rewriting{Secrets: secrets, Twin: twins.Fill})
 	if err != nil && !errors.As(err, new(*pcap.CutError)) {
 		return twin, failed(fmt.Errorf("copy %s: %w", s.Name, err), "")
 	}
@@ -110,20 +108,13 @@ func hiding(rule *mask.Rule) web.Hide {
 func (r *redaction) read(s *Source, log []keys.Secret, twins *pcap.Twins) ([]keys.Secret, error) {
 	r.known, r.rsa = map[[32]byte]map[string]bool{}, map[string]bool{}
 	d := capture.Decoder{PrivateKeys: r.private, SecretsFirst: true, Twin: twins.Add, Hide: hiding(new(mask.Rule))}
-	all := append([]keys.Secret{}, log...)
-	in := stopping{r.context, s.file}
-	if err := pcap.Keys(in, func(k keys.Secret) { all = append(all, k) }); err != nil && !errors.As(err, new(*pcap.CutError)) {
-		return nil, s.wrong(err)
+	all := slices.Clone(log)
+	packets, err := s.keysFirst(func(k *keys.Secret) error { all = append(all, *k); return nil })
+	if err != nil {
+		return nil, err
 	}
 	for i := range all {
 		d.Feed(&all[i])
-	}
-	if err := s.rewind(); err != nil {
-		return nil, s.wrong(err)
-	}
-	packets, err := pcap.NewReader(in)
-	if err != nil {
-		return nil, s.wrong(err)
 	}
 	for m, err := range d.All(packets.All()) {
 		if err != nil {

@@ -2,7 +2,6 @@ package story
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -40,7 +39,7 @@ func twinOfWith(t *testing.T, path string, log []keys.Secret, private []*keys.Pr
 		t.Fatal(err)
 	}
 	defer s.Close()
-	r = &redaction{context: context.Background(), private: private}
+	r = &redaction{private: private}
 	made, err := r.twin(s, log, t.TempDir())
 	if made != nil {
 		defer made.remove()
@@ -305,8 +304,8 @@ func TestTwinOfRecording(t *testing.T) {
 	compareTwin(t, recording, data, twin, nil)
 	dir := t.TempDir()
 	to, again := filepath.Join(dir, "twin.pcapng"), filepath.Join(dir, "again.pcapng")
-	if done := copyOf(t, recording, to, CopyOptions{Redact: true}); done.Opened == 0 || done.Open != done.Opened {
-		t.Errorf("%d messages open in the copy, %d in the original", done.Open, done.Opened)
+	if done := copyOf(t, recording, to, CopyOptions{Redact: true}); done.Opened == 0 || done.OpenInCopy != done.Opened {
+		t.Errorf("%d messages open in the copy, %d in the original", done.OpenInCopy, done.Opened)
 	}
 	copied, err := os.ReadFile(to)
 	if err != nil {

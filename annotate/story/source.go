@@ -2,6 +2,7 @@ package story
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +10,6 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"explainer/capture"
 	"explainer/capture/keys"
 	"explainer/capture/pcap"
 )
@@ -20,7 +20,8 @@ type Source struct {
 	file *os.File
 	size int64 // of a regular file, else -1
 
-	progress Progress // may be nil
+	progress Progress        // may be nil
+	ctx      context.Context // ends the reading; may be nil
 }
 
 // A Progress is told how far the reading of captures has come.
@@ -73,21 +74,26 @@ func (s *Source) Is(file os.FileInfo) bool {
 	return err == nil && os.SameFile(info, file)
 }
 
-// Read reads the file.
-func (s *Source) Read(p []byte) (int, error) { return s.file.Read(p) }
-
 // rewind goes back to the beginning.
 func (s *Source) rewind() error {
 	_, err := s.file.Seek(0, io.SeekStart)
 	return err
 }
 
+// Read reads the file.
+func (s *Source) Read(p []byte) (int, error) {
+	if s.ctx != nil && s.ctx.Err() != nil {
+		return 0, s.ctx.Err()
+	}
+	return s.file.Read(p)
+}
+
 // input is the file, counted.
 func (s *Source) input() io.Reader {
 	if s.progress == nil {
-		return s.file
+		return s
 	}
-	return s.progress.Reader(s.file)
+	return s.progress.Reader(s)
 }
 
 // reader begins to read the packets.
@@ -118,25 +124,25 @@ func (s *Source) instead() string {
 	return "what tcpdump -w and Wireshark write is read; editcap -F pcapng turns other formats into it"
 }
 
-// keysFirst feeds t all keys of the file and begins to read it anew.
-func (s *Source) keysFirst(t *Teller) (*pcap.Reader, error) {
-	if err := s.rewind(); err != nil {
-		return nil, s.wrong(err)
+// keysFirst gives take all keys of the file, and begins to read it anew. A file that
+// is cut off is read up to its cut here, and once more by whoever reads the packets.
+func (s *Source) keysFirst(take func(*keys.Secret) error) (*pcap.Reader, error) {
+	err := s.rewind()
+	var taking error
+	if err == nil {
+		err = pcap.Keys(s.input(), func(k keys.Secret) {
+			if taking == nil {
+				taking = take(&k)
+			}
+		})
 	}
-	var feeding error
-	err := pcap.Keys(s.input(), func(k keys.Secret) {
-		if feeding == nil {
-			feeding = t.feed(capture.Input(&k))
-		}
-	})
-	if feeding != nil {
-		return nil, feeding
+	switch {
+	case taking != nil:
+		return nil, taking
+	case err == nil || errors.As(err, new(*pcap.CutError)):
+		err = s.rewind()
 	}
-	// A cut file is told up to its cut by the second pass.
-	if err != nil && !errors.As(err, new(*pcap.CutError)) {
-		return nil, s.wrong(err)
-	}
-	if err := s.rewind(); err != nil {
+	if err != nil {
 		return nil, s.wrong(err)
 	}
 	return s.reader()

@@ -103,7 +103,7 @@ func sayCopied(w io.Writer, to string, strip, redact bool, done *story.Copied) {
 	if !redact {
 		return
 	}
-	if lost := done.Opened - done.Open; lost > 0 {
+	if lost := done.Opened - done.OpenInCopy; lost > 0 {
 		say(w, fmt.Sprintf("%d of the %s that open in the original do not open in the copy: they could not be sealed again", lost, words.Plural(done.Opened, "message")))
 	}
 	if done.Sealed > 0 {
