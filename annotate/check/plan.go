@@ -3,7 +3,6 @@ package check
 import (
 	"net"
 	"slices"
-	"strings"
 
 	"explainer/ca"
 	"explainer/capture"
@@ -48,51 +47,4 @@ func Choose(p *capture.CheckPlan, only []string, severities []ca.Severity) []str
 		}
 	}
 	return ids
-}
-
-// Nearest returns the IDs of at most four cases that are most like id.
-func Nearest(id string) []string {
-	type near struct {
-		id   string
-		cost int
-	}
-	var all []near
-	for _, f := range ca.Faults {
-		cost := edits(id, f.ID)
-		if strings.Contains(f.ID, id) && len(id) > 2 {
-			cost = 0
-		}
-		if cost <= 2+len(id)/4 {
-			all = append(all, near{f.ID, cost})
-		}
-	}
-	slices.SortStableFunc(all, func(a, b near) int { return a.cost - b.cost })
-	var ids []string
-	for _, n := range all[:min(len(all), 4)] {
-		ids = append(ids, n.id)
-	}
-	return ids
-}
-
-// edits is the number of letters to put in, take out or change to make b of a.
-func edits(a, b string) int {
-	if len(a) > 64 {
-		return len(a)
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range a {
-		before := row[0]
-		row[0] = i + 1
-		for j := range b {
-			cost := before
-			if a[i] != b[j] {
-				cost = 1 + min(before, row[j], row[j+1])
-			}
-			before, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }

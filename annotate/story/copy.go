@@ -173,13 +173,16 @@ func (x *storied) events(es []event.Event) {
 	}
 }
 
-// belonging returns the key log lines that are about connections of the
-// capture, each once.
+// belonging returns the key log lines that are about connections of the capture.
 func (x *storied) belonging(log []keys.Secret) []keys.Secret {
-	var out []keys.Secret
+	return once(log, func(s keys.Secret) bool { return x.randoms[string(s.ClientRandom)] })
+}
+
+// once returns the key log lines that belong, each once.
+func once(log []keys.Secret, belongs func(keys.Secret) bool) (out []keys.Secret) {
 	seen := map[string]bool{}
 	for _, s := range log {
-		if text := s.String(); x.randoms[string(s.ClientRandom)] && !seen[text] {
+		if text := s.String(); !seen[text] && belongs(s) {
 			seen[text] = true
 			out = append(out, s)
 		}

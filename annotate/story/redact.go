@@ -151,21 +151,14 @@ func (r *redaction) message(m *capture.Message) {
 	}
 }
 
-// belonging returns the secrets that open connections over TCP, each once. What
+// belonging returns the secrets that open connections over TCP. What
 // else a key log holds is no business of who gets the copy; and QUIC and DTLS are
 // not opened here, so the keys to what they carry are not given away.
 func (r *redaction) belonging(all []keys.Secret) []keys.Secret {
-	var out []keys.Secret
-	seen := map[string]bool{}
-	for _, s := range slices.Concat(all, r.premasters) {
-		belongs := r.rsa[string(s.ClientRandom)]
-		if s.Label != "RSA" {
-			belongs = len(s.ClientRandom) == 32 && r.known[[32]byte(s.ClientRandom)][s.Label]
+	return once(slices.Concat(all, r.premasters), func(s keys.Secret) bool {
+		if s.Label == "RSA" {
+			return r.rsa[string(s.ClientRandom)]
 		}
-		if text := s.String(); belongs && !seen[text] {
-			seen[text] = true
-			out = append(out, s)
-		}
-	}
-	return out
+		return len(s.ClientRandom) == 32 && r.known[[32]byte(s.ClientRandom)][s.Label]
+	})
 }

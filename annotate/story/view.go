@@ -34,7 +34,9 @@ type ViewOptions struct {
 	Scratch func() (*os.File, error)
 }
 
-// formats are the forms of a story, with what tells it in them event by event.
+// formats are the forms of a story, with what tells it in them event by event. What is
+// written for an event belongs to its session, which a [Selection] may leave out; a form that
+// is written at the end alone, from several sessions, needs a view of its own, as HAR has.
 var formats = []struct {
 	name  string
 	lines func(io.Writer, ViewOptions) Renderer // nil: it has to be read to its end first

@@ -24,6 +24,7 @@ import (
 	"explainer/proxy"
 
 	"github.com/urfave/cli/v2"
+	"github.com/xrash/smetrics"
 	"golang.org/x/term"
 )
 
@@ -183,7 +184,7 @@ func casesOf(c *cli.Context, p *capture.CheckPlan) ([]string, error) {
 		f := ca.FaultOf(id)
 		if f == nil {
 			hint := "explainer check -- COMMAND without --only lists all"
-			if near := check.Nearest(id); len(near) > 0 {
+			if near := nearest(id); len(near) > 0 {
 				hint = "perhaps " + strings.Join(near, ", ")
 			}
 			return nil, usage("--only: there is no case "+quote(id), hint)
@@ -207,6 +208,21 @@ func casesOf(c *cli.Context, p *capture.CheckPlan) ([]string, error) {
 // listed are the items of a list with commas or spaces.
 func listed(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// nearest are the IDs of at most four cases that are most like id.
+func nearest(id string) (ids []string) {
+	cost := map[string]int{}
+	for _, f := range ca.Faults {
+		if cost[f.ID] = smetrics.WagnerFischer(id, f.ID, 1, 1, 1); len(id) > 2 && strings.Contains(f.ID, id) {
+			cost[f.ID] = 0
+		}
+		if cost[f.ID] <= 2+len(id)/4 {
+			ids = append(ids, f.ID)
+		}
+	}
+	slices.SortStableFunc(ids, func(a, b string) int { return cost[a] - cost[b] })
+	return ids[:min(len(ids), 4)]
 }
 
 // A checking is a check that is under way.
