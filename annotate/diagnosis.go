@@ -14,24 +14,24 @@ import (
 
 // unopened says why records of a connection stayed sealed, for each direction, or
 // once if it is the same for both.
-func (x *Explainer) unopened(c *conn) []event.Unopened {
+func (c *View) unopened() []event.Unopened {
 	if c.overUDP() || c.pass != nil && c.pass.Kind == capture.FactPassThrough && !c.observed() {
 		return nil
 	}
 	var out []event.Unopened
-	for side := range c.dark {
-		if c.dark[side] == 0 || c.whyCode[side] == "" || c.whyCode[side] == capture.SealedCut && c.opened[side] {
+	for side := range c.sides {
+		if c.sides[side].dark == 0 || c.sides[side].whyCode == "" || c.sides[side].whyCode == capture.SealedCut && c.sides[side].opened {
 			continue
 		}
-		reason, more := x.reasonSealed(c, side)
+		reason, more := c.reasonSealed(side)
 		out = append(out, event.Unopened{
 			From: capture.Side(side).String(), Reason: strings.TrimPrefix(reason, "unopened-"),
-			Records: c.dark[side], Says: x.sayUnopened(c, side, reason, more),
+			Records: c.sides[side].dark, Says: c.sayUnopened(side, reason, more),
 		})
 		if len(out) == 2 && out[0].Reason == out[1].Reason && reason != words.GapBefore && reason != words.OtherLine {
 			out[0].From = ""
 			out[0].Records += out[1].Records
-			out[0].Says = x.sayUnopened(c, -1, reason, more)
+			out[0].Says = c.sayUnopened(-1, reason, more)
 			out = out[:1]
 		}
 	}
@@ -39,13 +39,13 @@ func (x *Explainer) unopened(c *conn) []event.Unopened {
 }
 
 // sayUnopened makes the sentence of a reason; side is -1 for both.
-func (x *Explainer) sayUnopened(c *conn, side int, reason string, more []string) event.Sentence {
+func (c *View) sayUnopened(side int, reason string, more []string) event.Sentence {
 	h := c.main
 	sender, other := "both sides", "the other side"
 	if side >= 0 {
 		sender, other = c.side(side), c.side(1-side)
 	}
-	a := x.args(c).With("sender", sender, "other", other, "keys", words.Plural(c.c.PrivateKeys, "private key"), "lines", words.Plural(x.lines, "line"))
+	a := c.Values().With("sender", sender, "other", other, "keys", words.Plural(c.conn.PrivateKeys, "private key"), "lines", words.Plural(c.Lines, "line"))
 	if h.ServerHello != nil {
 		a = a.With("exchange", exchangeWords(h))
 		if s := h.Suite(); s != nil && s.Reason() != "" {
@@ -72,11 +72,11 @@ func exchangeWords(h *proof.Handshake) string {
 }
 
 // reasonSealed finds the reason, and what its sentence needs beside the usual.
-func (x *Explainer) reasonSealed(c *conn, side int) (reason string, more []string) {
+func (c *View) reasonSealed(side int) (reason string, more []string) {
 	h := c.main
-	code := c.whyCode[side]
+	code := c.sides[side].whyCode
 	switch {
-	case x.Eavesdropper:
+	case c.Eavesdropper:
 		return words.Eavesdropping, nil
 	case c.observed() && len(h.Labels()) == 0:
 		return words.OwnKeys, nil
@@ -84,10 +84,10 @@ func (x *Explainer) reasonSealed(c *conn, side int) (reason string, more []strin
 		return words.PassedOn, nil
 	case h.Hello == nil:
 		return words.NoClientHello, nil
-	case h.ServerHello == nil && !c.heard[1]:
+	case h.ServerHello == nil && !c.sides[1].heard:
 		return words.NoServer, nil
-	case h.ServerHello == nil && c.gapLen[1] > 0:
-		return words.NoServerHello, x.gapArgs(c, 1)
+	case h.ServerHello == nil && c.sides[1].gapLen > 0:
+		return words.NoServerHello, c.gapArgs(1)
 	case h.ServerHello == nil:
 		return words.NoPhase, nil
 	case code == capture.SealedNoSuite:
@@ -97,7 +97,7 @@ func (x *Explainer) reasonSealed(c *conn, side int) (reason string, more []strin
 		}
 		return words.NoVersion, nil
 	case code == capture.SealedGap:
-		return words.GapBefore, x.gapArgs(c, side)
+		return words.GapBefore, c.gapArgs(side)
 	case code == capture.SealedTooMany:
 		return words.TooMany, nil
 	case code == capture.SealedDeflated:
@@ -117,8 +117,8 @@ func (x *Explainer) reasonSealed(c *conn, side int) (reason string, more []strin
 		}
 		return words.OtherLine, []string{"label", strings.Join(have, ", ")}
 	}
-	if c.c.PrivateKeys > 0 {
-		if r := x.keyReason(c, h); r != "" {
+	if c.conn.PrivateKeys > 0 {
+		if r := c.keyReason(); r != "" {
 			return r, nil
 		}
 	}
@@ -126,7 +126,7 @@ func (x *Explainer) reasonSealed(c *conn, side int) (reason string, more []strin
 	switch ech := h.Hello.Extension(handshake.ExtECH); {
 	case !h.Is13() && h.Resumed:
 		return words.NoParent, nil
-	case x.lines == 0:
+	case c.Lines == 0:
 		return words.NoKeyLog, nil
 	case ech != nil && h.Is13() && !psk:
 		return words.EchInner, nil
@@ -135,7 +135,8 @@ func (x *Explainer) reasonSealed(c *conn, side int) (reason string, more []strin
 }
 
 // keyReason says why the private keys that were given do not open a connection.
-func (x *Explainer) keyReason(c *conn, h *proof.Handshake) string {
+func (c *View) keyReason() string {
+	h := c.main
 	switch {
 	case h.Is13():
 		return words.KeyTLS13
@@ -162,11 +163,11 @@ func (x *Explainer) keyReason(c *conn, h *proof.Handshake) string {
 	return ""
 }
 
-func (x *Explainer) gapArgs(c *conn, side int) []string {
-	if c.gapLen[side] == 0 {
+func (c *View) gapArgs(side int) []string {
+	if c.sides[side].gapLen == 0 {
 		side = 1 - side
 	}
-	return []string{"bytes", strconv.FormatInt(c.gapLen[side], 10), "offset", strconv.FormatInt(c.gapAt[side], 10), "gapsender", c.side(side)}
+	return []string{"bytes", strconv.FormatInt(c.sides[side].gapLen, 10), "offset", strconv.FormatInt(c.sides[side].gapAt, 10), "gapsender", c.side(side)}
 }
 
 // ofSide tells whether a key log line is about what one side sends.

@@ -50,13 +50,10 @@ type Explainer struct {
 
 	n        int // number of the last event
 	out      []event.Event
-	valued   [256]*conn // those that have values: the latest
-	valuedAt int
 	conns    map[int]*conn
 	sessions map[int]*session
 	order    []int // sessions in the order in which they began
-	lines    int   // key log lines that are known, for any connection
-	textbook bool  // the recording says that the proxy ran in textbook mode
+	whole    Whole
 	certs    proof.Certificates
 	earlier  earlier
 	dark     []dark // connections whose tickets may have passed sealed
@@ -94,117 +91,36 @@ func (s *stepSet) remove(step event.Step) {
 	*s = slices.DeleteFunc(*s, func(other event.Step) bool { return other == step })
 }
 
-// conn is the story of one connection so far.
+// conn is the story of one connection so far: what the steps look at, and what was told.
 type conn struct {
-	c       *capture.Conn
+	View
 	n       int
-	leg     capture.Leg
 	session *session
 	held    *event.Event // the event of its beginning, until it is known to which session it belongs
 	began   time.Time
 	now     int64 // time of the last message
 
-	handshakes int // that were begun, but for hellos out of place
-
-	h    *proof.Handshake // the latest handshake
-	main *proof.Handshake // the one whose steps are told: the first
-
-	tls         bool
-	null        bool           // its suite does not encrypt
-	alpn        string         // what was chosen
-	connectHost string         // "host:port" of the CONNECT request that stands before TLS, if any
-	opening     proof.Place    // the first packets
-	ending      proof.Place    // the last that closed it
-	dataAt      [2]proof.Place // the first application data of each side
-
-	// application data, by side
-	data      [2]int64 // records opened
-	bytes     [2]int64
-	wire      [2]int64 // bytes of records that look like application data and stayed sealed
-	wired     [2]int64 // the number of these records
-	sealed    [2]int64 // records that stayed sealed
-	dark      [2]int64 // of these, those that are not early data
-	darkAt    [2]proof.Place
-	darkAlert [2]bool // TLS 1.2 and older: one of them is an alert
-	why       [2]string
-	whyCode   [2]string // one of capture's Sealed constants
-	heard     [2]bool   // something that this side sent is in the capture
-	unread    [2]bool   // not all of it could be read
-	heartbeat [2]bool
-	opened    [2]bool // something encrypted was opened
-	early     bool    // 0-RTT data was sent
-	earlyOpen bool
-	firstData [2]bool // told
-	badTag    [2]bool
-
-	responded bool // a response's head was told
-	spoke     int  // 1 + side of the first application data
-	closed    [2]bool
-	reset     bool
-	closer    int // 1 + side that closed first
-	closedAt  [2]proof.Place
-	alerts    []alert
-	over      bool
-	failure   *failure
-	givenUp   bool          // its client ended it before the server had answered
-	tlsFailed *capture.Fact // of an origin's leg, if the proxy itself ended its handshake
-	missing   bool
-	gapAt     [2]int64 // where the first missing bytes of a side were, and how many there are in all
-	gapLen    [2]int64
-	webGap    webGap
-	startTLS  *capture.StartTLS // what stood before TLS
-	settled   stepSet
-	ready     bool // the summary of this leg can be told
-	told      bool // and was
-	verified  *capture.Fact
-	minted    *capture.Fact
-	noTunnel  bool          // the last CONNECT was answered, and not with a tunnel
-	shown     *shown        // the case that the proxy itself shows here
-	wentOnTo  *capture.Fact // the proxy's client went on with a certificate as bad as this origin's
-	pass      *capture.Fact
-	refused   *capture.Fact
-	asked     string // host:port that the session is about
-	host      string // where it is not the session's, which has another since
-	upstream  bool   // an origin's leg that leads to another proxy
-	httpHead  bool
-	streams   streams // of HTTP/2
-	retired   bool
-	noTLS     string // why there is no TLS: "plain", "opaque"
-	cut       int64  // bytes of a first message of the client's that never became whole
-	ended     bool   // the capture ended first, or it was not followed to its end
-	left      string // why it was not: one of capture's End constants
-	kinTold   bool   // it was told which connection it takes up
-	updates   [2]int // KeyUpdate messages, by side
-	darkNoted bool   // and that its tickets may be sealed
-	udpState  *udpState
-	tally     tally
-
-	quicVersion uint32 // that was told last
-
-	values words.Args // of its sentences
-	ground *ground    // that they stand on; nil without values
+	alpn     string // what was chosen
+	host     string // where it is not the session's, which has another since
+	upstream bool   // an origin's leg that leads to another proxy
+	httpHead bool
+	streams  streams // of HTTP/2
+	webGap   webGap
+	tally    tally
+	telling
 
 	printed *handshake.ClientHello // of which prints are
 	prints  []event.Field
 }
 
-// An alert that was seen.
-type alert struct {
-	side        int
-	level, desc uint8
-	protected   bool
-	after       string // the last handshake message before it, of the other side
-	at          proof.Place
-}
-
-// a failure is why a connection did not get through its handshake.
-type failure struct {
-	step  event.Step
-	id    string // sentence
-	cause string
-	at    proof.Place
-
-	protected bool // by an alert that was opened
+// telling is what was told of a connection.
+type telling struct {
+	settled   stepSet
+	ready     bool // the summary of this leg can be told
+	told      bool // and was
+	retired   bool
+	kinTold   bool // it was told which connection it takes up
+	darkNoted bool // and that its tickets may be sealed
 }
 
 // Explain tells what a message means. The events are numbered on; the slice is
@@ -215,13 +131,14 @@ func (x *Explainer) Explain(m *capture.Message) []event.Event {
 		x.conns = make(map[int]*conn)
 		x.sessions = make(map[int]*session)
 		x.pending = make(map[int][]*capture.Fact)
+		x.whole.Eavesdropper, x.whole.Text = x.Eavesdropper, x.text
 	}
 	if f, ok := m.Body.(*capture.Fact); ok {
 		x.fact(m, f)
 		return x.out
 	}
 	if _, ok := m.Body.(*capture.KeyLine); ok {
-		x.lines++
+		x.whole.Lines++
 	}
 	if m.Conn == nil {
 		return x.out
@@ -240,9 +157,9 @@ func (x *Explainer) Explain(m *capture.Message) []event.Event {
 	if _, ok := m.Body.(*capture.Opened); !ok {
 		x.release(c)
 	}
-	c.opened[m.Side&1] = c.opened[m.Side&1] || m.Opened
+	c.sides[m.Side&1].opened = c.sides[m.Side&1].opened || m.Opened
 	if m.Span.End > m.Span.Start {
-		c.heard[m.Side&1] = true
+		c.sides[m.Side&1].heard = true
 	}
 	c.tally.note(c, m)
 	if c.overUDP() {
@@ -299,7 +216,6 @@ func (x *Explainer) retire(c *conn) {
 		return
 	}
 	c.retired = true
-	c.values, c.ground = nil, nil
 	if x.done = append(x.done, c); len(x.done) <= maxDone {
 		return
 	}
@@ -359,7 +275,7 @@ func (x *Explainer) Finish() []event.Event {
 // begin makes the story of a connection that was not heard of.
 func (x *Explainer) begin(m *capture.Message) *conn {
 	c := &conn{
-		c: m.Conn, n: m.Conn.Number, leg: m.Conn.Leg, began: at(m.Time), now: m.Time,
+		View: View{Whole: &x.whole, conn: m.Conn, leg: m.Conn.Leg}, n: m.Conn.Number, began: at(m.Time), now: m.Time,
 	}
 	if o, ok := m.Body.(*capture.Opened); ok {
 		c.quicVersion = o.QUICVersion
@@ -474,7 +390,7 @@ func (x *Explainer) event(c *conn, m *capture.Message, kind event.Kind, topic ev
 		if kind == event.KindMessage {
 			e.From = m.Side.String()
 			e.Evidence = event.Clear
-			if m.Opened && !c.null {
+			if m.Opened && !c.null() {
 				e.Evidence = event.Decrypted
 			}
 			if m.Span.End > m.Span.Start {
@@ -505,7 +421,7 @@ func (x *Explainer) emit(c *conn, e event.Event) {
 		}
 	}
 	if c != nil && len(e.Proofs) > 0 {
-		a := c.names()
+		a := c.Values()
 		for i := range e.Proofs {
 			e.Proofs[i].Claim = words.Claim(e.Proofs[i].ID, a)
 		}
@@ -616,7 +532,7 @@ func isNoise(host string) bool {
 
 // ends names the two ends of what passes on a connection. In a tunnel that the
 // proxy does not open these are the client and the origin, on both legs.
-func (c *conn) ends() (client, server string) {
+func (c *View) ends() (client, server string) {
 	if c.pass != nil {
 		return "the client", "the origin server"
 	}
@@ -624,12 +540,12 @@ func (c *conn) ends() (client, server string) {
 }
 
 // observed tells that the proxy passed a tunnel on, and recorded the keys that the client logged.
-func (c *conn) observed() bool {
+func (c *View) observed() bool {
 	return c.pass != nil && c.pass.Kind == capture.FactPassThrough && c.pass.Outcome == "observed"
 }
 
 // peers names the two ends of the TCP connection itself.
-func (c *conn) peers() (client, server string) {
+func (c *View) peers() (client, server string) {
 	switch c.leg {
 	case capture.LegBrowser:
 		return "the client", "the proxy"
@@ -640,7 +556,7 @@ func (c *conn) peers() (client, server string) {
 }
 
 // side names one of them.
-func (c *conn) side(side int) string {
+func (c *View) side(side int) string {
 	client, server := c.ends()
 	if side == 0 {
 		return client
@@ -672,6 +588,22 @@ func (x *Explainer) step(c *conn, s event.Step) {
 	e.Says = []event.Sentence{r.Says}
 	e.Packets = r.Packets
 	x.emit(c, e)
+}
+
+// args are the values for sentences about a connection.
+func (x *Explainer) args(c *conn) Values {
+	c.about = c.session.host
+	x.linkOf(c.main)
+	return c.Values()
+}
+
+// row tells one step of a connection as far as it is known now.
+func (x *Explainer) row(c *conn, s event.Step) event.Row {
+	x.args(c)
+	if s == event.Step4a && c.main.Link != nil {
+		x.kinOf(c, c.main)
+	}
+	return c.row(s)
 }
 
 // keyed takes a key log line for the handshake that it is about: the first, whose

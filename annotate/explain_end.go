@@ -19,15 +19,15 @@ func (x *Explainer) connectionEvent(c *conn, m *capture.Message) event.Event {
 	}
 	e := x.event(c, m, event.KindConnection, event.TopicTCPConnection, "")
 	e.Evidence = event.Clear
-	e.Brief = fmt.Sprintf("%s to %s", c.c.Client, c.c.Server)
+	e.Brief = fmt.Sprintf("%s to %s", c.conn.Client, c.conn.Server)
 	e.Ends = c.ofEnds(event.BeginsOpened)
-	a := x.args(c).With("from", c.c.Client.String(), "to", c.c.Server.String())
+	a := x.args(c).With("from", c.conn.Client.String(), "to", c.conn.Server.String())
 	id := "connection-opened"
 	switch {
-	case c.c.SYN:
-	case c.c.Asked:
+	case c.conn.SYN:
+	case c.conn.Asked:
 		id, e.Ends.Begins = "connection-asked", event.BeginsAsked
-	case c.c.Continued:
+	case c.conn.Continued:
 		id, e.Ends.Begins = "connection-continued", event.BeginsContinued
 	default:
 		id, e.Ends.Begins = "connection-midstream", event.BeginsMidstream
@@ -43,11 +43,11 @@ func (x *Explainer) connectionEvent(c *conn, m *capture.Message) event.Event {
 }
 
 func (c *conn) ofEnds(begins string) *event.Ends {
-	return &event.Ends{Client: c.c.Client.String(), Server: c.c.Server.String(), Transport: strings.ToLower(c.c.Transport.String()), Begins: begins}
+	return &event.Ends{Client: c.conn.Client.String(), Server: c.conn.Server.String(), Transport: strings.ToLower(c.conn.Transport.String()), Begins: begins}
 }
 
 // how a failure is known.
-func (f *failure) how() event.Evidence {
+func (f *Failure) how() event.Evidence {
 	switch {
 	case f.id == "step-4a-proxy-bad":
 		return event.None
@@ -62,21 +62,21 @@ func (f *failure) how() event.Evidence {
 	return event.Clear
 }
 
-func (c *conn) fail(step event.Step, id, cause string, at proof.Place) {
+func (c *View) fail(step event.Step, id, cause string, at proof.Place) {
 	if c.overUDP() && id == "step-1-failed-hello" {
 		id = "step-1-failed-udp"
 	}
 	if c.failure == nil {
-		c.failure = &failure{step: step, id: id, cause: cause, at: at}
+		c.failure = &Failure{step: step, id: id, cause: cause, at: at}
 	}
 }
 
 // through tells whether the handshake is over and data passed both ways, so
 // that what comes now is the end and no failure.
-func (c *conn) through() bool { return c.firstData[0] && c.firstData[1] }
+func (c *View) through() bool { return c.sides[0].firstData && c.sides[1].firstData }
 
 // hasCertificate tells whether this connection's flow has a server certificate to check.
-func (x *Explainer) hasCertificate(c *conn) bool { return x.flow(c).cert }
+func (c *View) hasCertificate() bool { return c.flow().cert }
 
 // aboutCertificate tells whether an alert is one about a certificate (RFC 5246 7.2.2, RFC 8446 6.2).
 func aboutCertificate(desc uint8) bool {
@@ -92,7 +92,7 @@ func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
 	h := c.h
 	c.tls = true
 	name := handshake.AlertName(b.Description)
-	al := alert{side: side, level: b.Level, desc: b.Description, protected: m.Opened, at: proof.Place{First: m.First, Last: m.Last}}
+	al := Alert{side: side, level: b.Level, desc: b.Description, protected: m.Opened, at: proof.Place{First: m.First, Last: m.Last}}
 	if !h.Is13() || h.Sides[1-side].Finished {
 		// Otherwise encrypted messages may stand before it that nobody can see.
 		al.after = x.lastFrom(h, 1-side)
@@ -114,7 +114,7 @@ func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
 		x.emit(c, e)
 		return
 	}
-	x.failByAlert(c, al)
+	c.failByAlert(al)
 	if c.failure != nil {
 		c.failure.protected = al.protected
 		x.mark(c, &e, c.failure.step)
@@ -136,7 +136,7 @@ func (x *Explainer) lastFrom(h *proof.Handshake, side int) string {
 }
 
 // causeOf is an alert in words: who, which, when, what it means.
-func (c *conn) causeOf(al alert) string {
+func (c *View) causeOf(al Alert) string {
 	how := "in clear"
 	if al.protected {
 		how = "encrypted"
@@ -157,19 +157,19 @@ func (c *conn) causeOf(al alert) string {
 }
 
 // failByAlert finds the step at which an alert ended a connection.
-func (x *Explainer) failByAlert(c *conn, al alert) {
+func (c *View) failByAlert(al Alert) {
 	h := c.main
-	f := x.flow(c)
+	f := c.flow()
 	cause := c.causeOf(al)
 	switch {
-	case h.ServerHello == nil && al.side == 1 && c.closed[0]:
+	case h.ServerHello == nil && al.side == 1 && c.sides[0].closed:
 		// The alert answers nobody: the client has hung up, and how that is told
 		// is settled when the connection is over.
 	case h.ServerHello == nil:
 		id := "step-1-failed-hello"
 		if c.refused != nil && al.side == 1 {
 			id, cause = "step-1-failed-refused", refusedWords(c.refused)+"; "+cause
-		} else if c.textbook(x) && al.side == 1 && h.Hello != nil && rsaSuites(h.Hello.CipherSuites) == 0 {
+		} else if c.textbook() && al.side == 1 && h.Hello != nil && rsaSuites(h.Hello.CipherSuites) == 0 {
 			cause = "the client offers no cipher suite with RSA key transport, which textbook mode needs; " + cause
 		}
 		c.fail(event.Step1, id, cause, al.at)
@@ -178,31 +178,31 @@ func (x *Explainer) failByAlert(c *conn, al alert) {
 	case al.side == 0 && c.shown != nil && c.shown.atStep2() && !c.shown.control() && !aboutCertificate(al.desc):
 		c.fail(event.Step2, "step-2-case-refused", cause, al.at)
 	case al.side == 0 && c.shown.known() && !c.shown.atStep2() && h.Sides[1].CertSeen && al.desc != 51:
-		x.failCertificate(c, al, cause)
-	case al.side == 0 && x.hasCertificate(c) && al.desc == 51:
+		c.failCertificate(al, cause)
+	case al.side == 0 && c.hasCertificate() && al.desc == 51:
 		// decrypt_error is about a signature or a Finished; which one is not said.
 		id := words.ProofSKE
 		if h.Is13() {
 			id = words.ProofServerCV
 		}
 		if state, _ := h.Proved(id); state == event.Proven {
-			x.failCertificate(c, al, cause+"; the server's signature in the handshake holds when checked here, so it may be one on the certificates")
+			c.failCertificate(al, cause+"; the server's signature in the handshake holds when checked here, so it may be one on the certificates")
 		} else {
 			c.fail(event.Step2, "step-2-refused", cause, al.at)
 		}
-	case al.side == 0 && x.hasCertificate(c) && (aboutCertificate(al.desc) || al.desc == 49 || al.desc == 80) && (h.Sides[1].CertSeen || h.Is13()):
-		x.failCertificate(c, al, cause)
+	case al.side == 0 && c.hasCertificate() && (aboutCertificate(al.desc) || al.desc == 49 || al.desc == 80) && (h.Sides[1].CertSeen || h.Is13()):
+		c.failCertificate(al, cause)
 	case al.side == 1 && (h.Requested || h.Sides[0].CertSeen) && (aboutCertificate(al.desc) || al.desc == 49 || al.desc == 116 || al.desc == 40):
 		c.fail(event.Step7, "step-7-failed", cause+"; this is the server's own check of the client's certificate, step 4a the other way round", al.at)
 	case al.side == 1 && f.transport && h.ClientKey != nil && !h.Sides[1].Finished:
 		c.fail(event.Step6a, "step-6a-failed", cause, al.at)
 	default:
-		c.fail(x.firstMissing(c), "step-failed", cause, al.at)
+		c.fail(c.firstMissing(), "step-failed", cause, al.at)
 	}
 }
 
 // failCertificate notes that the client refused the certificate.
-func (x *Explainer) failCertificate(c *conn, al alert, cause string) {
+func (c *View) failCertificate(al Alert, cause string) {
 	at := al.at
 	id := "step-4a-failed-alert"
 	if !aboutCertificate(al.desc) {
@@ -228,7 +228,7 @@ func (x *Explainer) failCertificate(c *conn, al alert, cause string) {
 	}
 	if c.leg == capture.LegBrowser && c.minted != nil {
 		id = "step-4a-failed-minted"
-		if bad := x.mirroredFaults(c); bad != "" {
+		if bad := c.mirroredFaults(); bad != "" {
 			id = "step-4a-failed-mirrored"
 			cause += "; what is wrong with both: " + bad
 		}
@@ -240,17 +240,17 @@ func (x *Explainer) failCertificate(c *conn, al alert, cause string) {
 
 // mirroredFaults is what is wrong with the certificate that the proxy made for
 // this leg, because it is wrong with the origin's; "" if nothing.
-func (x *Explainer) mirroredFaults(c *conn) string {
+func (c *View) mirroredFaults() string {
 	if c.leg != capture.LegBrowser || c.minted == nil || len(c.minted.Found) == 0 {
 		return ""
 	}
-	return faultsWords(c.minted.Found, hostOf(c), missingOf(c))
+	return faultsWords(c.minted.Found, c.checkedFor(), c.lacking())
 }
 
 // firstMissing is the first step that has not taken place; step 2 has no place
 // of its own in the order, and step 4a is past once the client has finished.
-func (x *Explainer) firstMissing(c *conn) event.Step {
-	f := x.flow(c)
+func (c *View) firstMissing() event.Step {
+	f := c.flow()
 	for _, s := range event.Steps[2:] {
 		if v := f.verdict(s); v == event.Absent || v == event.Inherited {
 			continue
@@ -258,7 +258,7 @@ func (x *Explainer) firstMissing(c *conn) event.Step {
 		if s == event.Step4a && (c.main.Sides[0].Finished || c.main.ClientKey != nil) {
 			continue
 		}
-		if !x.reached(c, f, s) {
+		if !c.reached(f, s) {
 			return s
 		}
 	}
@@ -269,24 +269,24 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 	side := int(m.Side)
 	w := proof.Place{First: m.First, Last: m.Last}
 	// The two ends can be told in another order than they came in.
-	if c.closer == 0 || c.closer == 2-side && w.First < c.closedAt[1-side].First {
+	if c.closer == 0 || c.closer == 2-side && w.First < c.sides[1-side].closedAt.First {
 		c.closer = 1 + side
 	}
-	if !c.closed[side] {
-		c.closedAt[side] = w
+	if !c.sides[side].closed {
+		c.sides[side].closedAt = w
 	}
-	c.closed[side] = true
+	c.sides[side].closed = true
 	if b.Reset {
 		c.reset = true
-		c.closed[1-side] = true
+		c.sides[1-side].closed = true
 	}
-	c.ending = proof.Place{First: m.First, Last: m.Last}
+	c.last = proof.Place{First: m.First, Last: m.Last}
 	e := x.event(c, m, event.KindClosed, "fin", "")
 	e.From = m.Side.String()
 	e.Evidence = event.Clear
 	a := x.args(c).With("sender", c.side(side))
 	switch {
-	case b.Reset && side == 1 && c.c.Asked && !c.heard[0] && !c.heard[1]:
+	case b.Reset && side == 1 && c.conn.Asked && !c.sides[0].heard && !c.sides[1].heard:
 		rename(&e, "rst", "")
 		e.Brief = c.side(side) + " refuses the connection"
 		e.Says = append(e.Says, words.Say("closed-refused", event.Clear, a))
@@ -294,14 +294,14 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 		rename(&e, "rst", "")
 		e.Brief = "the connection was torn down"
 		e.Says = append(e.Says, words.Say("closed-reset", event.Clear, a))
-	case c.tls && !c.saidGoodbye(side) && c.main.ServerHello != nil && c.firstData[side] && c.data[side] > 0:
+	case c.tls && !c.saidGoodbye(side) && c.main.ServerHello != nil && c.sides[side].firstData && c.sides[side].data > 0:
 		e.Brief = c.side(side) + " sends no more, without close_notify"
 		e.Says = append(e.Says, words.Say("closed-truncated", event.Clear, a))
 	default:
 		e.Brief = c.side(side) + " sends no more"
 		e.Says = append(e.Says, words.Say("closed", event.Clear, a))
 	}
-	if c.closed[0] && c.closed[1] && !c.over {
+	if c.sides[0].closed && c.sides[1].closed && !c.over {
 		x.end(c, &e)
 		return
 	}
@@ -336,7 +336,7 @@ func (x *Explainer) settleLeft(c *conn, why string) {
 }
 
 // unseen is the sentence about a step that the capture, as far as it was followed, ends before.
-func (c *conn) unseen() string {
+func (c *View) unseen() string {
 	switch c.left {
 	case capture.EndTooMany:
 		return "step-not-followed"
@@ -352,22 +352,22 @@ func (c *conn) unseen() string {
 // and settles what is left.
 func (x *Explainer) end(c *conn, e *event.Event) {
 	c.over = true
-	for s := range c.data {
-		if c.data[s] == 0 {
+	for s := range c.sides {
+		if c.sides[s].data == 0 {
 			continue
 		}
-		a := x.args(c).With("sender", c.side(s), "count", words.Plural(int(c.data[s]), "record"), "bytes", strconv.FormatInt(c.bytes[s], 10), "sealed", strconv.FormatInt(c.sealed[s], 10))
-		p := words.NewProof([2]string{words.ProofClientRecords, words.ProofServerRecords}[s], event.Proven, "", field("records", strconv.FormatInt(c.data[s], 10)), field("bytes of data in them", strconv.FormatInt(c.bytes[s], 10)))
+		a := x.args(c).With("sender", c.side(s), "count", words.Plural(int(c.sides[s].data), "record"), "bytes", strconv.FormatInt(c.sides[s].bytes, 10), "sealed", strconv.FormatInt(c.sides[s].sealed, 10))
+		p := words.NewProof([2]string{words.ProofClientRecords, words.ProofServerRecords}[s], event.Proven, "", field("records", strconv.FormatInt(c.sides[s].data, 10)), field("bytes of data in them", strconv.FormatInt(c.sides[s].bytes, 10)))
 		switch {
-		case c.badTag[s]:
+		case c.sides[s].badTag:
 			continue // told where it happened
 		case c.missing:
 			p.State, p.Reason = event.NotCheckable, "bytes are missing from the capture"
-		case c.sealed[s] > 0:
-			p.State, p.Reason = event.NotCheckable, words.Plural(int(c.sealed[s]), "record")+" stayed sealed"
+		case c.sides[s].sealed > 0:
+			p.State, p.Reason = event.NotCheckable, words.Plural(int(c.sides[s].sealed), "record")+" stayed sealed"
 		}
 		switch {
-		case c.missing && c.sealed[s] == 0:
+		case c.missing && c.sides[s].sealed == 0:
 			e.Says = append(e.Says, words.Say("records-counted-gap", event.Recomputed, a))
 		case p.State != event.Proven:
 			e.Says = append(e.Says, words.Say("records-counted-partly", event.Recomputed, a))
@@ -386,7 +386,7 @@ func (x *Explainer) end(c *conn, e *event.Event) {
 }
 
 // provenGoodbye tells whether a side sent close_notify and nobody else can have.
-func (c *conn) provenGoodbye(side int) bool {
+func (c *View) provenGoodbye(side int) bool {
 	for _, a := range c.alerts {
 		if a.side == side && a.desc == 0 && a.protected {
 			return true
@@ -396,7 +396,7 @@ func (c *conn) provenGoodbye(side int) bool {
 }
 
 // saidGoodbye tells whether a side sent close_notify.
-func (c *conn) saidGoodbye(side int) bool {
+func (c *View) saidGoodbye(side int) bool {
 	for _, a := range c.alerts {
 		if a.side == side && a.desc == 0 {
 			return true
@@ -410,18 +410,18 @@ func (c *conn) saidGoodbye(side int) bool {
 func (x *Explainer) settleEnd(c *conn) {
 	c.ready = true
 	h := c.main
-	at := c.ending
+	at := c.last
 	closed := c.closer != 0
 	if !c.tls && c.noTLS == "" && c.pass == nil {
 		if closed && c.over {
 			switch {
 			case c.cut > 0:
 				c.fail(event.Step1, "step-1-failed-cut", "", at)
-			case c.c.Asked && c.reset && c.closer == 2 && c.c.Server.Port() == 443:
+			case c.conn.Asked && c.reset && c.closer == 2 && c.conn.Server.Port() == 443:
 				c.fail(event.Step1, "step-1-refused", "", at)
-			case c.closer == 1 && c.c.SYN:
+			case c.closer == 1 && c.conn.SYN:
 				c.givenUp = true
-			case c.c.SYN && (c.c.Server.Port() == 443 || c.leg != capture.LegNone):
+			case c.conn.SYN && (c.conn.Server.Port() == 443 || c.leg != capture.LegNone):
 				c.fail(event.Step1, "step-1-failed-tcp", "", at)
 			}
 			x.step(c, event.Step1)
@@ -433,7 +433,7 @@ func (x *Explainer) settleEnd(c *conn) {
 	}
 	byClient := c.closer == 1
 	switch {
-	case c.oneSided(0) || c.oneSided(1) || h.ServerHello == nil && (c.dark[1] > 0 || c.missing):
+	case c.oneSided(0) || c.oneSided(1) || h.ServerHello == nil && (c.sides[1].dark > 0 || c.missing):
 		// What the other side did is not in the capture.
 	case h.Hello != nil && h.ServerHello == nil && closed:
 		who := c.side(c.closer - 1)
@@ -451,7 +451,7 @@ func (x *Explainer) settleEnd(c *conn) {
 			c.fail(event.Step1, "step-1-failed-hello", cause, at)
 		}
 		x.failedStep(c)
-	case h.ServerHello == nil || !x.hasCertificate(c):
+	case h.ServerHello == nil || !c.hasCertificate():
 		// A resumed or keyless handshake, or none that was seen.
 	case !c.wentOn() && closed && byClient && c.leg == capture.LegOrigin && c.verified != nil:
 		// The proxy is the client and has noted what it found.
@@ -459,19 +459,19 @@ func (x *Explainer) settleEnd(c *conn) {
 			c.fail(event.Step4a, "step-4a-proxy-bad", "", at)
 			x.failedStep(c)
 		}
-	case c.wentOn() || !closed || c.unread[0] || c.unread[1]:
-	case byClient && c.dark[0] == 0 && !h.Sides[0].Finished && !h.Sides[0].ChangedCipher:
+	case c.wentOn() || !closed || c.sides[0].unread || c.sides[1].unread:
+	case byClient && c.sides[0].dark == 0 && !h.Sides[0].Finished && !h.Sides[0].ChangedCipher:
 		// Its Finished never came, so the handshake was not over.
 		cause := c.side(0) + " closed the connection without an alert"
 		switch {
-		case h.ClientKey != nil || c.heartbeat[0]:
-			c.fail(x.firstMissing(c), "step-failed", cause, at)
-		case c.closedAt[0].First < h.At[proof.AtServerHello].First:
+		case h.ClientKey != nil || c.sides[0].heartbeat:
+			c.fail(c.firstMissing(), "step-failed", cause, at)
+		case c.sides[0].closedAt.First < h.At[proof.AtServerHello].First:
 			c.fail(event.Step4a, "step-4a-failed-early", "", at)
 		case c.shown != nil && c.shown.fault != nil && !c.shown.control():
 			c.failCaseSilent(at)
-		case x.mirroredFaults(c) != "":
-			c.fail(event.Step4a, "step-4a-failed-silent-mirrored", x.mirroredFaults(c), at)
+		case c.mirroredFaults() != "":
+			c.fail(event.Step4a, "step-4a-failed-silent-mirrored", c.mirroredFaults(), at)
 		case c.leg == capture.LegBrowser && c.minted != nil:
 			c.fail(event.Step4a, "step-4a-failed-silent-minted", "", at)
 		case h.Sides[1].CertSeen:
@@ -480,34 +480,34 @@ func (x *Explainer) settleEnd(c *conn) {
 			c.fail(event.Step4a, "step-4a-failed-silent-sealed", "", at)
 		}
 		x.failedStep(c)
-	case !byClient && c.dark[1] == 0 && !h.Sides[1].Finished && !h.Sides[1].ChangedCipher:
+	case !byClient && c.sides[1].dark == 0 && !h.Sides[1].Finished && !h.Sides[1].ChangedCipher:
 		cause := c.side(1) + " closed the connection without an alert"
-		if f := x.flow(c); f.transport && h.ClientKey != nil {
+		if f := c.flow(); f.transport && h.ClientKey != nil {
 			c.fail(event.Step6a, "step-6a-failed", cause, at)
 		} else {
-			c.fail(x.firstMissing(c), "step-failed", cause, at)
+			c.fail(c.firstMissing(), "step-failed", cause, at)
 		}
 		x.failedStep(c)
 	}
-	if x.hasCertificate(c) {
+	if c.hasCertificate() {
 		x.step(c, event.Step4a)
 	}
 }
 
 // oneSided tells whether what a side sent is not in the capture, as far as that shows.
-func (c *conn) oneSided(side int) bool {
+func (c *View) oneSided(side int) bool {
 	h := c.main
 	switch {
 	case !c.tls || h.Hello == nil && h.ServerHello == nil:
 		return false
 	case side == 0:
 		return h.Hello == nil
-	case h.ServerHello != nil || c.heard[1]:
+	case h.ServerHello != nil || c.sides[1].heard:
 		return false
 	}
 	// The client went on as only somebody does who was answered, or nothing at all
 	// of the server is there, not even its SYN-ACK.
-	return !c.c.SYN || h.ClientKey != nil || h.Sides[0].ChangedCipher && !h.Hello.HasEarlyData() || c.dark[0] > 0
+	return !c.conn.SYN || h.ClientKey != nil || h.Sides[0].ChangedCipher && !h.Hello.HasEarlyData() || c.sides[0].dark > 0
 }
 
 // failedStep tells the step that a connection failed at, which no message told.
@@ -582,7 +582,7 @@ func (x *Explainer) summarize(s *session, last bool) {
 // refused tells whether the browser's leg failed and is over.
 func (s *session) refused() bool {
 	for _, c := range s.conns {
-		if c.leg == capture.LegBrowser && c.failure != nil && (c.closed[0] || c.closed[1]) {
+		if c.leg == capture.LegBrowser && c.failure != nil && (c.sides[0].closed || c.sides[1].closed) {
 			return true
 		}
 	}
@@ -611,16 +611,16 @@ func (x *Explainer) legReady(c *conn) bool {
 }
 
 func (x *Explainer) leg(c *conn) event.Leg {
-	f := x.flow(c)
-	l := event.Leg{Conn: c.n, Leg: c.leg.String(), From: c.c.Client.String(), To: c.c.Server.String(), Flow: f.id, Title: f.title, Facts: x.legFacts(c), Parent: x.parent(c), Children: c.children()}
+	f := c.flow()
+	l := event.Leg{Conn: c.n, Leg: c.leg.String(), From: c.conn.Client.String(), To: c.conn.Server.String(), Flow: f.ID, Title: f.Title, Facts: x.legFacts(c), Parent: x.parent(c), Children: c.children()}
 	for _, s := range event.Steps {
 		r := x.row(c, s)
 		if x.Eavesdropper {
-			r.Hidden = x.hiddenFrom(c, f, r)
+			r.Hidden = c.hiddenFrom(f, r)
 		}
 		l.Rows = append(l.Rows, r)
 	}
-	l.Unopened = x.unopened(c)
+	l.Unopened = c.unopened()
 	if x.Secrets {
 		l.Secrets = x.schedule(c)
 	}
@@ -635,7 +635,7 @@ func (x *Explainer) schedule(c *conn) *event.Secrets {
 	}
 	x.linkOf(h)
 	external := h.Hello != nil && h.ServerHello != nil && x.external(h)
-	return h.Schedule(proof.Schedule{Transport: c.c.Transport, Updates: c.updates, External: external, Later: c.handshakes > 1})
+	return h.Schedule(proof.Schedule{Transport: c.conn.Transport, Updates: [2]int{c.sides[0].updates, c.sides[1].updates}, External: external, Later: c.handshakes > 1})
 }
 
 // notes are what a summary adds about a connection: mutual TLS, the proxy.
@@ -673,10 +673,10 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 		out = append(out, words.Say("mutual-tls-unseen", event.None, a))
 	}
 	if c.shown != nil {
-		out = append(out, x.caseNote(c))
+		out = append(out, c.caseNote())
 	}
 	if c.overUDP() {
-		out = append(out, x.udpNotes(c)...)
+		out = append(out, c.udpNotes()...)
 	} else if c.pass != nil && c.pass.Kind == capture.FactPassThrough {
 		switch {
 		case c.leg == capture.LegOrigin && len(c.session.conns) > 1: // it was said of the browser's
@@ -687,33 +687,33 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 		default:
 			out = append(out, words.Say("summary-pass-through", event.None, a))
 		}
-	} else if c.dark[0]+c.dark[1] > 0 && !c.opened[0] && !c.opened[1] && c.main.ServerHello != nil && !x.null(c) {
+	} else if c.sides[0].dark+c.sides[1].dark > 0 && !c.sides[0].opened && !c.sides[1].opened && c.main.ServerHello != nil && !c.null() {
 		if x.Eavesdropper {
-			out = append(out, x.lesson(c)...)
+			out = append(out, c.lesson()...)
 		} else {
 			rest := "what the application said"
 			if c.failure != nil {
 				rest = "the rest" // perhaps it said nothing
 			}
-			out = append(out, words.Say("summary-sealed", event.None, a.With("seen", x.eavesdropper(c), "rest", rest)))
+			out = append(out, words.Say("summary-sealed", event.None, a.With("seen", c.eavesdropper(), "rest", rest)))
 		}
 	}
-	for _, u := range x.unopened(c) {
+	for _, u := range c.unopened() {
 		if !x.Eavesdropper { // who knows it already
 			out = append(out, u.Says)
 		}
 	}
-	if x.null(c) {
+	if c.null() {
 		out = append(out, words.Say("summary-null", event.Clear, a))
 	}
-	if c.early && !c.earlyOpen {
+	if c.early && !c.earlyOpened {
 		out = append(out, words.Say("summary-early-rejected", event.Inferred, a))
 	}
 	return out
 }
 
 // eavesdropper lists what anybody on the path sees of an encrypted connection.
-func (x *Explainer) eavesdropper(c *conn) string {
+func (c *View) eavesdropper() string {
 	h := c.main
 	seen := []string{"both addresses and ports"}
 	if host := c.askedInClear(); host != "" {

@@ -55,7 +55,7 @@ func (x *Explainer) webAfterGap(c *conn, m *capture.Message) {
 	}
 	e := x.event(c, m, event.KindMessage, "http-behind-missing-bytes", "")
 	e.Evidence = event.None
-	e.Says = []event.Sentence{words.Say(id, event.None, x.args(c).With("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(c.gapLen[m.Side&1], 10)))}
+	e.Says = []event.Sentence{words.Say(id, event.None, x.args(c).With("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(c.sides[m.Side&1].gapLen, 10)))}
 	e.Brief = map[string]string{"http2-after-gap": "not read further", "http1-after-gap": "read again from the next request on"}[id]
 	x.emit(c, e)
 }

@@ -15,14 +15,14 @@ import (
 )
 
 // overUDP tells whether the connection is one of QUIC or DTLS.
-func (c *conn) overUDP() bool { return c.c.Transport != capture.TransportTCP }
+func (c *View) overUDP() bool { return c.conn.Transport != capture.TransportTCP }
 
 // transport names what carries the connection.
-func (c *conn) transport() string {
-	if c.c.Transport == capture.TransportQUIC {
+func (c *View) transport() string {
+	if c.conn.Transport == capture.TransportQUIC {
 		return "QUIC " + quic.VersionName(c.quicVersion)
 	}
-	return c.c.Transport.String()
+	return c.conn.Transport.String()
 }
 
 // lacks tells whether a sentence has a place for which nobody gave a value.
@@ -97,10 +97,10 @@ func (x *Explainer) udpConnectionEvent(c *conn, m *capture.Message) event.Event 
 	e := x.event(c, m, event.KindConnection, "dtls-connection", "")
 	e.Evidence = event.Clear
 	e.Ends = c.ofEnds(event.BeginsOpened)
-	e.Brief = fmt.Sprintf("%s to %s, over UDP", c.c.Client, c.c.Server)
+	e.Brief = fmt.Sprintf("%s to %s, over UDP", c.conn.Client, c.conn.Server)
 	version, _, _ := strings.Cut(quic.VersionName(c.quicVersion), " (")
-	a := words.Args{"from": c.c.Client.String(), "to": c.c.Server.String(), "version": version}
-	if c.c.Transport == capture.TransportQUIC {
+	a := words.Args{"from": c.conn.Client.String(), "to": c.conn.Server.String(), "version": version}
+	if c.conn.Transport == capture.TransportQUIC {
 		rename(&e, "quic-connection", "QUIC "+version)
 		id := "connection-quic"
 		switch v := c.quicVersion; {
@@ -121,17 +121,17 @@ func (x *Explainer) udpConnectionEvent(c *conn, m *capture.Message) event.Event 
 
 // quicPacket tells one packet of QUIC, or several that stay sealed.
 func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacket, side int) {
-	if c.udpState == nil {
-		c.udpState = &udpState{}
-		for i := range c.udpState.packets {
-			c.udpState.packets[i], c.udpState.bytes[i] = map[quic.Type]int64{}, map[quic.Type]int64{}
+	if c.udp == nil {
+		c.udp = &udpState{}
+		for i := range c.udp.packets {
+			c.udp.packets[i], c.udp.bytes[i] = map[quic.Type]int64{}, map[quic.Type]int64{}
 		}
 	}
 	if b.Reason != "" {
 		x.quicSealed(c, m, b, side)
 		return
 	}
-	u := c.udpState
+	u := c.udp
 	e := x.event(c, m, event.KindMessage, topicOf("quic-", b.Kind.String()), "QUIC "+b.Kind.String())
 	e.Size = &event.Size{Bytes: b.Wire, Records: 1}
 	e.Fields = quicFields(b)
@@ -192,7 +192,7 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 
 // quicSealed tells packets that stay sealed.
 func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacket, side int) {
-	u, h := c.udpState, c.main
+	u, h := c.udp, c.main
 	w := proof.Place{First: m.First, Last: m.Last}
 	u.packets[side][b.Kind] += int64(b.Packets)
 	u.bytes[side][b.Kind] += b.Wire
@@ -231,9 +231,9 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 	e.Says = append(e.Says, words.Say(id, e.Evidence, a))
 	switch b.Kind {
 	case quic.Handshake, quic.OneRTT:
-		c.dark[side] += int64(b.Packets)
-		c.why[side] = sealedWords(b.Reason)
-		c.darkAt[side] = joined(c.darkAt[side], w)
+		c.sides[side].dark += int64(b.Packets)
+		c.sides[side].why = sealedWords(b.Reason)
+		c.sides[side].darkAt = joined(c.sides[side].darkAt, w)
 		if !h.Switched && side == 1 && h.ServerHello != nil {
 			h.Switch(w)
 			x.mark(c, &e, event.Step6b)
@@ -241,7 +241,7 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 		h.Incomplete("the messages behind the two hellos are encrypted, and " + sealedWords(b.Reason))
 	}
 	x.emit(c, e)
-	if side == 1 || c.dark[1] > 0 {
+	if side == 1 || c.sides[1].dark > 0 {
 		x.sealedSteps(c)
 	}
 }
@@ -392,23 +392,23 @@ func transportParameters(data []byte) []event.Field {
 }
 
 // udpFlow names a connection over UDP of whose handshake there is no ServerHello.
-func (c *conn) udpFlow() flow {
-	f := flow{id: "unknown", hrr: c.main.Retry != nil}
+func (c *View) udpFlow() Flow {
+	f := Flow{ID: "unknown", hrr: c.main.Retry != nil}
 	switch {
 	case c.failure != nil:
-		f.title = c.transport() + ", refused"
+		f.Title = c.transport() + ", refused"
 	case c.main.Hello != nil:
-		f.title = c.transport() + ": a ClientHello without an answer that can be read here"
+		f.Title = c.transport() + ": a ClientHello without an answer that can be read here"
 	default:
-		f.title = c.transport() + ", of which no hello is in the capture or can be read here"
+		f.Title = c.transport() + ", of which no hello is in the capture or can be read here"
 	}
 	return f
 }
 
 // udpRow tells those steps of a connection over UDP that are told in another way than over TCP.
-func (x *Explainer) udpRow(c *conn, f flow, s event.Step, a words.Args) (event.Row, bool) {
+func (c *View) udpRow(f Flow, s event.Step, a Values) (event.Row, bool) {
 	r := event.Row{Step: s, Verdict: event.Unknown}
-	isQUIC := c.c.Transport == capture.TransportQUIC
+	isQUIC := c.conn.Transport == capture.TransportQUIC
 	switch {
 	case s == event.Step1:
 		r.Verdict, r.Packets = event.Differently, c.opening.Packets()
@@ -438,8 +438,8 @@ func (x *Explainer) udpRow(c *conn, f flow, s event.Step, a words.Args) (event.R
 	}
 	switch s {
 	case event.Step4a:
-		if x.hasCertificate(c) && c.dark[0] > 0 {
-			r.Says = words.Say("step-4a-udp", event.None, a.With("count", words.Plural(int(c.dark[0]), what)))
+		if c.hasCertificate() && c.sides[0].dark > 0 {
+			r.Says = words.Say("step-4a-udp", event.None, a.With("count", words.Plural(int(c.sides[0].dark), what)))
 			return r, true
 		}
 	case event.Step7, event.Step8:
@@ -447,7 +447,7 @@ func (x *Explainer) udpRow(c *conn, f flow, s event.Step, a words.Args) (event.R
 			break
 		}
 		var n, bytes int64
-		if u := c.udpState; u != nil {
+		if u := c.udp; u != nil {
 			n, bytes = u.packets[1][quic.OneRTT], u.bytes[1][quic.OneRTT]
 			r.Packets = u.at[1].Packets()
 		}
@@ -465,15 +465,15 @@ func (x *Explainer) udpRow(c *conn, f flow, s event.Step, a words.Args) (event.R
 }
 
 // udpNotes are what the summary adds about a connection over UDP: how much of it stayed sealed.
-func (x *Explainer) udpNotes(c *conn) []event.Sentence {
-	a := x.args(c).With("seen", strings.ReplaceAll(x.eavesdropper(c), "every record", "every datagram"))
-	if c.c.Transport == capture.TransportDTLS {
-		if c.dark[0]+c.dark[1] == 0 {
+func (c *View) udpNotes() []event.Sentence {
+	a := c.Values().With("seen", strings.ReplaceAll(c.eavesdropper(), "every record", "every datagram"))
+	if c.conn.Transport == capture.TransportDTLS {
+		if c.sides[0].dark+c.sides[1].dark == 0 {
 			return nil
 		}
-		return []event.Sentence{words.Say("summary-dtls", event.None, a.With("count", words.Plural(int(c.dark[0]+c.dark[1]), "record")))}
+		return []event.Sentence{words.Say("summary-dtls", event.None, a.With("count", words.Plural(int(c.sides[0].dark+c.sides[1].dark), "record")))}
 	}
-	u := c.udpState
+	u := c.udp
 	if u == nil {
 		return nil
 	}

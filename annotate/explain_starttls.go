@@ -14,7 +14,7 @@ func (x *Explainer) startTLS(c *conn, m *capture.Message, b *capture.StartTLS) {
 		c.startTLS = b
 	}
 	e := x.event(c, m, event.KindMessage, "starttls", b.Protocol+" asks for TLS")
-	a := x.startTLSArgs(b, x.args(c))
+	a := c.startTLSArgs(b, x.args(c))
 	id := "starttls"
 	switch {
 	case b.Target != "":
@@ -22,17 +22,17 @@ func (x *Explainer) startTLS(c *conn, m *capture.Message, b *capture.StartTLS) {
 		e.Brief = "to " + clip(b.Target)
 		id = "starttls-socks"
 	case b.Answer == "":
-		e.Brief = a["request"]
+		e.Brief = a.Value("request")
 		id = "starttls-alone"
 	default:
-		e.Brief = a["request"] + ", answered " + a["answer"]
+		e.Brief = a.Value("request") + ", answered " + a.Value("answer")
 	}
 	e.Says = []event.Sentence{words.Say(id, event.Clear, a)}
 	x.emit(c, e)
 }
 
-func (x *Explainer) startTLSArgs(b *capture.StartTLS, a words.Args) words.Args {
-	return a.With("protocol", b.Protocol, "request", quoted(x.text(b.Request)), "answer", quoted(x.text(b.Answer)), "target", clip(b.Target))
+func (c *View) startTLSArgs(b *capture.StartTLS, a Values) Values {
+	return a.With("protocol", b.Protocol, "request", quoted(c.Text(b.Request)), "answer", quoted(c.Text(b.Answer)), "target", clip(b.Target))
 }
 
 // quoted is what was said, in quotes and on one line.

@@ -2,7 +2,6 @@ package annotate
 
 import (
 	"fmt"
-	"net/netip"
 	"strconv"
 	"strings"
 
@@ -15,16 +14,16 @@ import (
 )
 
 // A flow is what kind of connection this is: the row of the truth table, and what it is called here.
-type flow struct {
+type Flow struct {
 	*kind
-	id    string // permanent
-	title string
+	ID    string // permanent
+	Title string
 	kem   bool // the server makes the secret and encrypts it to the client (ML-KEM)
 	hrr   bool
 }
 
 // verdict is that of a step in a connection of this kind that got through.
-func (f flow) verdict(s event.Step) event.Verdict { return f.verdicts[stepIndex(s)] }
+func (f Flow) verdict(s event.Step) event.Verdict { return f.verdicts[stepIndex(s)] }
 
 func stepIndex(s event.Step) int {
 	for i, t := range event.Steps {
@@ -36,24 +35,24 @@ func stepIndex(s event.Step) int {
 }
 
 // flow finds the row of the truth table for a connection's first handshake.
-func (x *Explainer) flow(c *conn) flow {
-	f := x.named(c)
-	f.kind = kinds[f.id]
+func (c *View) flow() Flow {
+	f := c.named()
+	f.kind = kinds[f.ID]
 	return f
 }
 
-func (x *Explainer) named(c *conn) flow {
+func (c *View) named() Flow {
 	switch {
 	case c.noTLS == "plain":
-		return flow{id: "http", title: "plain HTTP, no TLS"}
+		return Flow{ID: "http", Title: "plain HTTP, no TLS"}
 	case c.noTLS == "opaque":
-		return flow{id: "opaque", title: "neither TLS nor HTTP"}
+		return Flow{ID: "opaque", Title: "neither TLS nor HTTP"}
 	case !c.tls && c.cut > 0:
-		return flow{id: "unknown", title: "a connection that ended inside its first message"}
-	case !c.tls && c.c.Continued:
-		return flow{id: "unknown", title: "a connection of which nothing is here but that it goes on"}
+		return Flow{ID: "unknown", Title: "a connection that ended inside its first message"}
+	case !c.tls && c.conn.Continued:
+		return Flow{ID: "unknown", Title: "a connection of which nothing is here but that it goes on"}
 	case !c.tls:
-		return flow{id: "unknown", title: "a connection that carried nothing"}
+		return Flow{ID: "unknown", Title: "a connection that carried nothing"}
 	}
 	h := c.main
 	if h.ServerHello == nil && c.overUDP() {
@@ -61,22 +60,22 @@ func (x *Explainer) named(c *conn) flow {
 	}
 	if h.ServerHello == nil {
 		if h.Hello != nil && c.oneSided(1) {
-			return flow{id: "unknown", title: "one side of a TLS handshake: the server's is not in the capture", hrr: h.Retry != nil}
+			return Flow{ID: "unknown", Title: "one side of a TLS handshake: the server's is not in the capture", hrr: h.Retry != nil}
 		}
 		if c.givenUp {
-			return flow{id: "unknown", title: "a connection that the client gave up before the server answered", hrr: h.Retry != nil}
+			return Flow{ID: "unknown", Title: "a connection that the client gave up before the server answered", hrr: h.Retry != nil}
 		}
 		if h.Hello != nil {
-			return flow{id: "unknown", title: "a TLS handshake without an answer", hrr: h.Retry != nil}
+			return Flow{ID: "unknown", Title: "a TLS handshake without an answer", hrr: h.Retry != nil}
 		}
-		return flow{id: "unknown", title: "a connection whose handshake is not in the capture"}
+		return Flow{ID: "unknown", Title: "a connection whose handshake is not in the capture"}
 	}
 	v := h.VersionName()
-	if c.c.Transport == capture.TransportQUIC {
+	if c.conn.Transport == capture.TransportQUIC {
 		v = c.transport() + ", " + v
 	}
 	if h.Is13() {
-		f := flow{hrr: h.Retry != nil}
+		f := Flow{hrr: h.Retry != nil}
 		ks := h.ServerHello.KeyShare()
 		group := ""
 		if ks != nil {
@@ -87,148 +86,65 @@ func (x *Explainer) named(c *conn) flow {
 		switch {
 		case psk && h.Hello == nil:
 			// The age of what the client named would tell.
-			f.id, f.title = "other", v+" with a secret that both sides had: of an earlier connection, or one agreed on otherwise"
-		case psk && x.external(h):
-			f.id, f.title = "psk", v+" with a pre-shared key (told by its age of 0 and its readable name)"
+			f.ID, f.Title = "other", v+" with a secret that both sides had: of an earlier connection, or one agreed on otherwise"
+		case psk && h.External:
+			f.ID, f.Title = "psk", v+" with a pre-shared key (told by its age of 0 and its readable name)"
 			if ks != nil {
-				f.id = "psk-dhe"
+				f.ID = "psk-dhe"
 			}
 		case psk && h.TookEarly():
-			f.id, f.title = "tls13-0rtt", v+" resumed, with early data (0-RTT)"
+			f.ID, f.Title = "tls13-0rtt", v+" resumed, with early data (0-RTT)"
 		case psk && ks != nil:
-			f.id, f.title = "tls13-psk-dhe", v+" resumed, with a fresh "+group+" exchange"
+			f.ID, f.Title = "tls13-psk-dhe", v+" resumed, with a fresh "+group+" exchange"
 		case ks == nil && !psk:
 			// A draft with other numbers, or no TLS 1.3 at all.
-			f.id, f.title = "other", v+" without a key share that can be read"
+			f.ID, f.Title = "other", v+" without a key share that can be read"
 		case psk:
-			f.id, f.title = "tls13-psk", v+" resumed, with the old secret alone"
+			f.ID, f.Title = "tls13-psk", v+" resumed, with the old secret alone"
 		case f.kem:
-			f.id, f.title = "tls13-mlkem", v+" with "+group+": steps 4b to 6a reversed"
+			f.ID, f.Title = "tls13-mlkem", v+" with "+group+": steps 4b to 6a reversed"
 		case f.hrr:
-			f.id, f.title = "tls13-hrr", v+" after a HelloRetryRequest"
+			f.ID, f.Title = "tls13-hrr", v+" after a HelloRetryRequest"
 		default:
-			f.id, f.title = "tls13-full", v+" with "+group
+			f.ID, f.Title = "tls13-full", v+" with "+group
 		}
-		if f.hrr && f.id != "tls13-hrr" {
-			f.title += ", after a HelloRetryRequest"
+		if f.hrr && f.ID != "tls13-hrr" {
+			f.Title += ", after a HelloRetryRequest"
 		}
 		return f
 	}
 	if h.Resumed {
 		if len(h.Ticket) > 0 {
-			return flow{id: "tls12-resumed-ticket", title: v + " resumed with a ticket"}
+			return Flow{ID: "tls12-resumed-ticket", Title: v + " resumed with a ticket"}
 		}
-		return flow{id: "tls12-resumed-id", title: v + " resumed by session id"}
+		return Flow{ID: "tls12-resumed-id", Title: v + " resumed by session id"}
 	}
 	switch handshake.SuiteKeyExchange(h.ServerHello.CipherSuite) {
 	case handshake.KeyExchangeRSA:
-		return flow{id: "tls12-rsa", title: v + " with RSA key transport, the textbook's own"}
+		return Flow{ID: "tls12-rsa", Title: v + " with RSA key transport, the textbook's own"}
 	case handshake.KeyExchangeDHE:
-		return flow{id: "tls12-dhe", title: v + " with ephemeral Diffie-Hellman (DHE)"}
+		return Flow{ID: "tls12-dhe", Title: v + " with ephemeral Diffie-Hellman (DHE)"}
 	case handshake.KeyExchangeECDHE:
-		return flow{id: "tls12-ecdhe", title: v + " with ephemeral Diffie-Hellman on a curve (ECDHE)"}
+		return Flow{ID: "tls12-ecdhe", Title: v + " with ephemeral Diffie-Hellman on a curve (ECDHE)"}
 	case handshake.KeyExchangeDH, handshake.KeyExchangeECDH:
-		return flow{id: "tls12-dh", title: v + " with the lasting Diffie-Hellman key in the certificate"}
+		return Flow{ID: "tls12-dh", Title: v + " with the lasting Diffie-Hellman key in the certificate"}
 	case handshake.KeyExchangeDHAnon, handshake.KeyExchangeECDHAnon:
-		return flow{id: "tls12-anonymous", title: v + " without any proof of who the server is"}
+		return Flow{ID: "tls12-anonymous", Title: v + " without any proof of who the server is"}
 	case handshake.KeyExchangePSK:
-		return flow{id: "psk", title: v + " with a pre-shared key"}
+		return Flow{ID: "psk", Title: v + " with a pre-shared key"}
 	case handshake.KeyExchangeDHEPSK, handshake.KeyExchangeECDHEPSK:
-		return flow{id: "psk-dhe", title: v + " with a pre-shared key and ephemeral Diffie-Hellman"}
+		return Flow{ID: "psk-dhe", Title: v + " with a pre-shared key and ephemeral Diffie-Hellman"}
 	case handshake.KeyExchangeRSAPSK:
-		return flow{id: "psk-rsa", title: v + " with a pre-shared key and RSA key transport"}
+		return Flow{ID: "psk-rsa", Title: v + " with a pre-shared key and RSA key transport"}
 	}
 	if h.ServerKey != nil && h.Suite() == nil {
 		// The suite is in no registry; the shape of the message shows what it is.
 		if h.ServerKey.Group != 0 {
-			return flow{id: "tls12-ecdhe", title: v + " with ephemeral Diffie-Hellman on a curve, under the unregistered suite " + handshake.SuiteName(h.ServerHello.CipherSuite)}
+			return Flow{ID: "tls12-ecdhe", Title: v + " with ephemeral Diffie-Hellman on a curve, under the unregistered suite " + handshake.SuiteName(h.ServerHello.CipherSuite)}
 		}
-		return flow{id: "tls12-dhe", title: v + " with ephemeral Diffie-Hellman, under the unregistered suite " + handshake.SuiteName(h.ServerHello.CipherSuite)}
+		return Flow{ID: "tls12-dhe", Title: v + " with ephemeral Diffie-Hellman, under the unregistered suite " + handshake.SuiteName(h.ServerHello.CipherSuite)}
 	}
-	return flow{id: "other", title: v + " with " + handshake.SuiteName(h.ServerHello.CipherSuite) + ", a key exchange that the table does not have"}
-}
-
-// external tells whether the accepted pre-shared key was set up outside of TLS:
-// its obfuscated age should then be zero (RFC 8446 4.2.11). A ticket can have that
-// age too, so its name must also be short and readable, and no ticket of that
-// content seen.
-func (x *Explainer) external(h *proof.Handshake) bool {
-	if h.Hello == nil {
-		return false
-	}
-	psk := h.Hello.PSK()
-	if psk == nil {
-		return false
-	}
-	n, _ := h.ServerHello.SelectedPSK()
-	if int(n) >= len(psk.Identities) {
-		return false
-	}
-	id := psk.Identities[n]
-	if len(x.recall('t', id.Identity)) > 0 {
-		return false
-	}
-	if id.ObfuscatedTicketAge != 0 || len(id.Identity) > 64 {
-		return false
-	}
-	for _, b := range id.Identity {
-		if b < 0x20 || b > 0x7e {
-			return false
-		}
-	}
-	return true
-}
-
-// names are the values of the sentences that only name the two ends.
-func (c *conn) names() words.Args {
-	client, server := c.ends()
-	return words.Args{"client": client, "server": server}
-}
-
-// A ground is what the values of sentences about a connection are made of. While it
-// stays, so do they.
-type ground struct {
-	client, server string // what they are called
-	to             netip.AddrPort
-	asked, reason  string
-	cut            int64
-	h              *proof.Handshake
-	ch1, ch        *handshake.ClientHello
-	hrr, sh        *handshake.ServerHello
-	ske            *handshake.ServerKeyExchange
-	cke            *handshake.ClientKeyExchange
-	leaf           *proof.Certificate
-	chain, ticket  int // lengths
-	link           *proof.Link
-	parents        int // that it can take up
-	verified       *capture.Fact
-	shown          *shown
-}
-
-// args are the values that sentences about a connection can have. Nobody changes
-// them: they are the same ones as long as they hold.
-func (x *Explainer) args(c *conn) words.Args {
-	h := c.main
-	g := ground{
-		to: c.c.Server, asked: c.askedFor(), reason: c.hiddenReason(), cut: c.cut,
-		h: h, ch1: h.FirstHello, ch: h.Hello, hrr: h.Retry, sh: h.ServerHello, ske: h.ServerKey, cke: h.ClientKey,
-		leaf: h.Sides[1].Leaf, chain: len(h.Sides[1].Chain), ticket: len(h.Ticket), link: x.linkOf(h), verified: c.verified, shown: c.shown,
-	}
-	if g.link != nil {
-		g.parents = len(g.link.From)
-	}
-	g.client, g.server = c.ends()
-	if c.values == nil || *c.ground != g {
-		kept := g
-		c.values, c.ground = x.valuesOf(c), &kept
-		old := &x.valued[x.valuedAt]
-		x.valuedAt = (x.valuedAt + 1) % len(x.valued)
-		if *old != nil && *old != c {
-			(*old).values, (*old).ground = nil, nil
-		}
-		*old = c
-	}
-	return c.values
+	return Flow{ID: "other", Title: v + " with " + handshake.SuiteName(h.ServerHello.CipherSuite) + ", a key exchange that the table does not have"}
 }
 
 // groupOf is the group of the key exchange, its kind, and where the server made it up
@@ -249,119 +165,32 @@ func groupOf(h *proof.Handshake) (name, kind string, size int) {
 
 var groupKinds = [...]string{handshake.GroupCurve: event.GroupCurve, handshake.GroupFinite: event.GroupFinite, handshake.GroupKEM: event.GroupKEM}
 
-func (x *Explainer) valuesOf(c *conn) words.Args {
-	client, server := c.ends()
-	h := c.main
-	a := make(words.Args, 28) // as many as there are, so that it does not grow
-	a["client"], a["server"] = client, server
-	a["port"], a["asked"] = port(c.c.Server), or(clip(c.askedFor()), "the host")
-	a["version"], a["suite"] = "TLS", "no suite"
-	if c.cut > 0 {
-		a["bytes"] = strconv.FormatInt(c.cut, 10)
-	}
-	if h.ServerHello != nil {
-		a["version"] = h.VersionName()
-		a["suite"] = handshake.SuiteName(h.ServerHello.CipherSuite)
-		if ks := h.ServerHello.KeyShare(); ks != nil {
-			a["servershare"] = strconv.Itoa(len(ks.Exchange))
-			if n := handshake.CiphertextLen(ks.Group); n > 0 {
-				a["ciphertext"] = strconv.Itoa(n)
-			} else {
-				a["ciphertext"] = strconv.Itoa(len(ks.Exchange))
-			}
-			// Alone, or beside a Diffie-Hellman exchange.
-			a["part"], a["beside"] = "one of the two parts of the secret", ", and a public key of its own beside it"
-			if ks.Group&0xfff0 == 0x0200 {
-				a["part"], a["beside"] = "the secret", " and nothing beside it"
-			}
-			if s := shareOf(h.Hello, ks.Group); s != nil {
-				a["clientshare"] = strconv.Itoa(len(s.Exchange))
-			}
-		}
-	}
-	if h.Retry != nil {
-		if h.FirstHello != nil {
-			a["firstgroups"] = or(shareWords(h.FirstHello.KeyShares()), "no share at all")
-		}
-		a["whichhello"] = "its second"
-	} else {
-		a["whichhello"] = "its first"
-	}
-	if h.Hello != nil {
-		a["legacy"] = handshake.VersionName(h.Hello.LegacyVersion)
-		if psk := h.Hello.PSK(); psk != nil {
-			n := uint16(0)
-			if h.ServerHello != nil {
-				n, _ = h.ServerHello.SelectedPSK()
-			}
-			if int(n) < len(psk.Identities) {
-				id := psk.Identities[n].Identity
-				a["ticket"] = strconv.Itoa(len(id))
-				a["identity"] = clip(x.text(readable(id)))
-			}
-		}
-	}
-	if len(h.Ticket) > 0 {
-		a["ticket"] = strconv.Itoa(len(h.Ticket))
-	}
-	if h.ServerKey != nil {
-		a["servershare"] = strconv.Itoa(len(h.ServerKey.Public))
-	}
-	a["group"], _, _ = groupOf(h)
-	if h.ClientKey != nil {
-		if len(h.ClientKey.Public) > 0 {
-			a["clientshare"] = strconv.Itoa(len(h.ClientKey.Public))
-		}
-		if len(h.ClientKey.EncryptedPreMaster) > 0 {
-			a["size"] = strconv.Itoa(len(h.ClientKey.EncryptedPreMaster))
-		}
-		if len(h.ClientKey.PSKIdentity) > 0 {
-			a["identity"] = clip(x.text(readable(h.ClientKey.PSKIdentity)))
-		}
-	}
-	if l := h.Sides[1].Leaf; l != nil {
-		a["key"] = l.KeyWords()
-		a["names"] = clip(l.For())
-		a["subject"] = clip(l.Subject())
-		a["count"] = words.Plural(len(h.Sides[1].Chain), "certificate")
-	}
-	a["earlier"] = x.earlierWords(h)
-	if v := c.verified; v != nil {
-		a["checked"], a["roots"], a["finding"] = or(clip(v.Host), "the host"), rootsWords(v.Addr), findingWords(v)
-	}
-	a["reason"] = c.hiddenReason()
-	if c.shown != nil {
-		c.shown.words(a)
-	}
-	return a
-}
-
 // askedFor is the host and port that the connection is about, as far as it was said.
-func (c *conn) askedFor() string {
+func (c *View) askedFor() string {
 	switch {
 	case c.connectHost != "":
 		return c.connectHost
 	case c.asked != "":
 		return c.asked
 	}
-	return c.session.host
+	return c.about
 }
 
 // onWay tells whether the client of a TLS connection went on after the
 // certificate: it sent application data.
-func (c *conn) wentOn() bool { return c.firstData[0] }
+func (c *View) wentOn() bool { return c.sides[0].firstData }
 
 // reached tells whether these bytes show that a step took place, or that its
 // place in the order has passed.
-func (x *Explainer) reached(c *conn, f flow, s event.Step) bool {
+func (c *View) reached(f Flow, s event.Step) bool {
 	h := c.main
 	switch {
-	case f.id == "unknown":
+	case f.ID == "unknown":
 		return s == event.Step1
 	case f.bare:
 		return true
 	}
-	serverWentOn := h.Sides[1].Finished || c.data[1] > 0 || h.Sides[1].ChangedCipher || c.firstData[1]
+	serverWentOn := h.Sides[1].Finished || c.sides[1].data > 0 || h.Sides[1].ChangedCipher || c.sides[1].firstData
 	switch s {
 	case event.Step1:
 		return true
@@ -371,7 +200,7 @@ func (x *Explainer) reached(c *conn, f flow, s event.Step) bool {
 			return serverWentOn
 		case f.signed && h.Is13():
 			st, _ := h.Proved(words.ProofServerCV)
-			return st != "" || c.dark[1] > 0
+			return st != "" || c.sides[1].dark > 0
 		case f.signed:
 			return h.ServerKey != nil
 		}
@@ -389,18 +218,18 @@ func (x *Explainer) reached(c *conn, f flow, s event.Step) bool {
 		case f.fresh && f.exchange:
 			return h.ClientKey != nil
 		case f.kem:
-			return h.Sides[0].Finished || c.firstData[0] || c.opened[0] || c.dark[0] > 0
+			return h.Sides[0].Finished || c.sides[0].firstData || c.sides[0].opened || c.sides[0].dark > 0
 		}
 		return true
 	case event.Step6b:
-		return h.Switched || c.firstData[1]
+		return h.Switched || c.sides[1].firstData
 	}
-	return c.firstData[1] // 7 and 8
+	return c.sides[1].firstData // 7 and 8
 }
 
 // row tells one step of a connection as far as it is known now.
-func (x *Explainer) row(c *conn, s event.Step) event.Row {
-	r := x.rowSeen(c, s)
+func (c *View) row(s event.Step) event.Row {
+	r := c.rowSeen(s)
 	if c.overUDP() && lacks(r.Says) {
 		// Over UDP one message can be missing in the middle.
 		r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, words.Args{"reason": "a message that shows more of it is not in the capture"})
@@ -408,10 +237,10 @@ func (x *Explainer) row(c *conn, s event.Step) event.Row {
 	return r
 }
 
-func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
-	f := x.flow(c)
+func (c *View) rowSeen(s event.Step) event.Row {
+	f := c.flow()
 	r := event.Row{Step: s, Verdict: f.verdict(s)}
-	a := x.args(c)
+	a := c.Values()
 	if c.failure != nil && c.failure.step == s {
 		r.Verdict = event.Failed
 		id := c.failure.id
@@ -423,25 +252,25 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 		}
 		r.Says = words.Say(id, c.failure.how(), a.With("cause", c.failure.cause, "fault", c.failure.cause))
 		r.Packets = c.failure.at.Packets()
-		r.Proofs = x.stepProofs(c, f, s)
+		r.Proofs = c.stepProofs(f, s)
 		return r
 	}
 	if c.overUDP() {
-		if r, ok := x.udpRow(c, f, s, a); ok {
-			r.Proofs = x.stepProofs(c, f, s)
+		if r, ok := c.udpRow(f, s, a); ok {
+			r.Proofs = c.stepProofs(f, s)
 			return r
 		}
 	}
-	if says, ok := x.hidden(c, f, s, a); ok {
+	if says, ok := c.hidden(f, s, a); ok {
 		r.Verdict, r.Says = event.Unknown, says
 		if s == event.Step7 || s == event.Step8 {
-			r.Packets = c.darkAt[1].Packets()
+			r.Packets = c.sides[1].darkAt.Packets()
 		}
 		return r
 	}
-	if !x.reached(c, f, s) {
+	if !c.reached(f, s) {
 		switch {
-		case f.id == "unknown" && c.main.Hello == nil && c.tls:
+		case f.ID == "unknown" && c.main.Hello == nil && c.tls:
 			r.Verdict, r.Says = event.Unknown, words.Say("step-capture-begins", event.None, a)
 			return r
 		case s == event.Step4a && c.failure != nil && (c.main.Sides[0].Finished || c.main.Sides[0].FinishedSealed):
@@ -450,7 +279,7 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 			return r
 		case c.failure != nil:
 			r.Verdict, r.Says = event.NotReached, words.Say("step-not-reached", event.Inferred, a.With("step", string(c.failure.step)))
-			r.Proofs = x.stepProofs(c, f, s)
+			r.Proofs = c.stepProofs(f, s)
 			return r
 		case s != event.Step1 && c.oneSided(1):
 			r.Verdict, r.Says = event.Unknown, words.Say("step-one-sided", event.None, a.With("sender", c.side(1)))
@@ -462,9 +291,9 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 			r.Verdict, r.Says = event.Unseen, words.Say("step-4a-proxy-ok-unused", event.None, a)
 			return r
 		case s == event.Step4a && c.leg == capture.LegOrigin && c.verified != nil:
-			x.row4a(c, f, a, &r)
+			c.row4a(f, a, &r)
 			r.Packets = nil
-			r.Proofs = x.stepProofs(c, f, s)
+			r.Proofs = c.stepProofs(f, s)
 			return r
 		case s == event.Step4a && (c.main.Sides[0].Finished || c.main.Sides[0].FinishedSealed) && c.main.Sides[1].CertSeen:
 			id := "step-4a-finished-only"
@@ -474,9 +303,9 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 				id = "step-4a-case-finished-control"
 			case c.shown.known() && c.over:
 				id = "step-4a-case-finished"
-			case x.mirroredFaults(c) != "" && c.over:
-				id, fault = "step-4a-finished-only-mirrored", x.mirroredFaults(c)
-			case x.mirroredFaults(c) != "":
+			case c.mirroredFaults() != "" && c.over:
+				id, fault = "step-4a-finished-only-mirrored", c.mirroredFaults()
+			case c.mirroredFaults() != "":
 				id = "step-4a-finished-open"
 			case c.leg == capture.LegBrowser && c.minted != nil:
 				id = "step-4a-finished-only-minted"
@@ -492,11 +321,11 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 		case s == event.Step4a && c.over && c.main.Sides[1].CertSeen:
 			r.Verdict, r.Says = event.Unknown, words.Say("step-4a-hidden", event.None, a.With("reason", or(c.main.Broken, "the message that would show it is not in the capture")))
 			return r
-		case c.firstData[1] && s != event.Step4a || c.through():
+		case c.sides[1].firstData && s != event.Step4a || c.through():
 			// It must have taken place, or what came later could not have.
 			r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, a.With("reason", or(c.main.Broken, "the message that shows it is not in the capture")))
 			return r
-		case c.over && (c.unread[0] || c.unread[1] || c.main.ServerHello == nil && c.dark[1] > 0):
+		case c.over && (c.sides[0].unread || c.sides[1].unread || c.main.ServerHello == nil && c.sides[1].dark > 0):
 			r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, a.With("reason", "not all of this connection is in the capture, or can be read"))
 			return r
 		case c.over:
@@ -507,7 +336,7 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 			return r
 		}
 	}
-	if (s == event.Step4b || s == event.Step5) && f.verdict(s) == event.Differently && a["clientshare"] == "" && f.share {
+	if (s == event.Step4b || s == event.Step5) && f.verdict(s) == event.Differently && a.Value("clientshare") == "" && f.share {
 		r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, a.With("reason", "the client's share for this group is not in the capture"))
 		return r
 	}
@@ -515,30 +344,30 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 	case ok:
 		r.Says, r.Packets = words.Say(cell.says, cell.how, a), c.placed(cell.at)
 	case s == event.Step1:
-		x.row1(c, f, a, &r)
+		c.row1(f, a, &r)
 	case s == event.Step2:
-		x.row2(c, f, a, &r)
+		c.row2(f, a, &r)
 	case s == event.Step3:
-		x.row3(c, f, a, &r)
+		c.row3(f, a, &r)
 	case s == event.Step4a:
-		x.row4a(c, f, a, &r)
+		c.row4a(f, a, &r)
 	case s == event.Step4b:
-		x.row4b(c, f, a, &r)
+		c.row4b(f, a, &r)
 	case s == event.Step4c:
-		x.row4c(c, f, a, &r)
+		c.row4c(f, a, &r)
 	case s == event.Step5:
 		r.Packets = c.main.At[proof.AtHello].Packets()
-		x.rowOther(c, f, a, &r)
+		c.rowOther(f, a, &r)
 	case s == event.Step6a:
-		x.row6a(c, f, a, &r)
+		c.row6a(f, a, &r)
 	case s == event.Step6b:
-		x.row6b(c, f, a, &r)
+		c.row6b(f, a, &r)
 	case s == event.Step7:
-		x.row7(c, f, a, &r)
+		c.row7(f, a, &r)
 	case s == event.Step8:
-		x.row8(c, f, a, &r)
+		c.row8(f, a, &r)
 	}
-	r.Proofs = x.stepProofs(c, f, s)
+	r.Proofs = c.stepProofs(f, s)
 	for _, p := range r.Proofs {
 		if p.State == event.Refuted && r.Verdict != event.Failed {
 			_, reason := c.main.Proved(p.ID)
@@ -556,34 +385,34 @@ func (x *Explainer) rowSeen(c *conn, s event.Step) event.Row {
 
 // hidden tells what sealed records keep from whoever has no keys: there a step is
 // told as unknown and nothing else, since with the keys it can turn out to be anything.
-func (x *Explainer) hidden(c *conn, f flow, s event.Step, a words.Args) (event.Sentence, bool) {
+func (c *View) hidden(f Flow, s event.Step, a Values) (event.Sentence, bool) {
 	h := c.main
 	if h.ServerHello == nil {
 		return event.Sentence{}, false
 	}
 	told := func(id string, how event.Evidence) (event.Sentence, bool) {
-		return words.Say(id, how, a.With("clientbytes", strconv.FormatInt(c.wire[0], 10), "serverbytes", strconv.FormatInt(c.wire[1], 10))), true
+		return words.Say(id, how, a.With("clientbytes", strconv.FormatInt(c.sides[0].wire, 10), "serverbytes", strconv.FormatInt(c.sides[1].wire, 10))), true
 	}
 	switch s {
 	case event.Step3, event.Step4b:
-		if h.EarlyUndecided() && c.dark[1] > 0 {
+		if h.EarlyUndecided() && c.sides[1].dark > 0 {
 			return told("step-hidden-early", event.None)
 		}
 	case event.Step4a:
 		proxy := c.leg == capture.LegOrigin && c.verified != nil
-		if !x.hasCertificate(c) || c.wentOn() || proxy || c.failure != nil {
+		if !c.hasCertificate() || c.wentOn() || proxy || c.failure != nil {
 			break
 		}
 		switch {
-		case c.darkAlert[0]:
+		case c.sides[0].darkAlert:
 			return told("step-4a-sealed-alert", event.None)
-		case h.Is13() && c.dark[0] == 1 && c.wire[0] == 24 && !h.Sides[0].Finished:
+		case h.Is13() && c.sides[0].dark == 1 && c.sides[0].wire == 24 && !h.Sides[0].Finished:
 			return told("step-4a-failed-sealed-alert", event.None)
-		case h.Is13() && c.dark[0] > 0 && !h.Sides[0].Finished:
+		case h.Is13() && c.sides[0].dark > 0 && !h.Sides[0].Finished:
 			return told("step-4a-sealed", event.None)
-		case h.Is13() && c.dark[0] > 0:
+		case h.Is13() && c.sides[0].dark > 0:
 			return told("step-4a-sealed-rest", event.None)
-		case h.Suite() == nil && c.dark[0] > 0:
+		case h.Suite() == nil && c.sides[0].dark > 0:
 			if s, _ := h.Proved(words.ProofSKE); s == event.Refuted {
 				return told("step-4a-refuted-went-on", event.Recomputed)
 			}
@@ -592,15 +421,15 @@ func (x *Explainer) hidden(c *conn, f flow, s event.Step, a words.Args) (event.S
 	case event.Step7, event.Step8:
 		ids := [2]string{}
 		switch {
-		case c.data[1] > 0:
-		case h.Is13() && c.dark[1] > 0:
+		case c.sides[1].data > 0:
+		case h.Is13() && c.sides[1].dark > 0:
 			ids = [2]string{"step-7-sealed13", "step-8-sealed13"}
-		case h.Suite() == nil && c.dark[1] > 0:
+		case h.Suite() == nil && c.sides[1].dark > 0:
 			ids = [2]string{"step-hidden-suite", "step-hidden-suite"}
-		case c.firstData[1] || c.failure != nil && c.failure.step == event.Step7:
-		case h.Is13() && c.dark[0] > 0:
+		case c.sides[1].firstData || c.failure != nil && c.failure.step == event.Step7:
+		case h.Is13() && c.sides[0].dark > 0:
 			ids = [2]string{"step-7-sealed-client", "step-8-sealed-alert"}
-		case c.darkAlert[0], c.darkAlert[1]:
+		case c.sides[0].darkAlert, c.sides[1].darkAlert:
 			ids = [2]string{"step-7-sealed-alert", "step-8-sealed-alert"}
 		}
 		if ids[0] != "" {
@@ -611,8 +440,8 @@ func (x *Explainer) hidden(c *conn, f flow, s event.Step, a words.Args) (event.S
 }
 
 // serverFirst tells whether the server's application data came before the client's.
-func (c *conn) serverFirst() bool {
-	a, b := c.dataAt[0], c.dataAt[1]
+func (c *View) serverFirst() bool {
+	a, b := c.sides[0].dataAt, c.sides[1].dataAt
 	if a.First != 0 && b.First != 0 && a.First != b.First {
 		return b.First < a.First
 	}
@@ -620,7 +449,7 @@ func (c *conn) serverFirst() bool {
 }
 
 // stepProofs are the proofs that carry a step.
-func (x *Explainer) stepProofs(c *conn, f flow, s event.Step) []event.RowProof {
+func (c *View) stepProofs(f Flow, s event.Step) []event.RowProof {
 	h := c.main
 	switch s {
 	case event.Step2:
@@ -662,13 +491,13 @@ func (x *Explainer) stepProofs(c *conn, f flow, s event.Step) []event.RowProof {
 	return nil
 }
 
-func (x *Explainer) row1(c *conn, f flow, a words.Args, r *event.Row) {
+func (c *View) row1(f Flow, a Values, r *event.Row) {
 	r.Packets = c.opening.Packets()
 	client, server := c.peers()
 	a = a.With("client", client, "server", server)
 	connect := c.connectHost != ""
 	r.Verdict = event.Differently
-	if s := c.startTLS; s != nil && !connect && c.c.SYN && (s.Target != "" || c.c.Server.Port() != 443) {
+	if s := c.startTLS; s != nil && !connect && c.conn.SYN && (s.Target != "" || c.conn.Server.Port() != 443) {
 		id := "step-1-starttls"
 		if s.Target != "" {
 			id = "step-1-socks"
@@ -676,36 +505,36 @@ func (x *Explainer) row1(c *conn, f flow, a words.Args, r *event.Row) {
 				id = "step-1-socks-other"
 			}
 		}
-		r.Says = words.Say(id, event.Clear, x.startTLSArgs(s, a))
+		r.Says = words.Say(id, event.Clear, c.startTLSArgs(s, a))
 		return
 	}
 	switch {
-	case f.id == "opaque" && !connect:
+	case f.ID == "opaque" && !connect:
 		r.Says = words.Say("step-1-opaque", event.Clear, a)
-	case f.id == "http" && c.noTunnel && c.asked != "":
+	case f.ID == "http" && c.noTunnel && c.asked != "":
 		r.Says = words.Say("step-1-connect-refused", event.Clear, a)
 	case connect:
 		id := "step-1-connect"
-		if _, port, ok := splitHostPort(a["asked"]); ok && port != "443" {
+		if _, port, ok := splitHostPort(a.Value("asked")); ok && port != "443" {
 			id = "step-1-connect-other"
 		}
 		r.Says = words.Say(id, event.Clear, a)
-	case f.id == "http" && (c.leg == capture.LegBrowser && c.asked != ""):
+	case f.ID == "http" && (c.leg == capture.LegBrowser && c.asked != ""):
 		r.Says = words.Say("step-1-plain-proxy", event.Clear, a)
-	case f.id == "http" && c.c.Server.Port() == 443:
+	case f.ID == "http" && c.conn.Server.Port() == 443:
 		r.Says = words.Say("step-1-plain-443", event.Clear, a)
-	case f.id == "http":
+	case f.ID == "http":
 		r.Says = words.Say("step-1-plain", event.Clear, a)
-	case c.c.Asked:
-		if c.c.Server.Port() == 443 {
+	case c.conn.Asked:
+		if c.conn.Server.Port() == 443 {
 			r.Verdict = event.Unknown
 		}
 		r.Says = words.Say("step-1-asked", event.Clear, a)
-	case c.c.Server.Port() != 443 && !c.c.SYN:
+	case c.conn.Server.Port() != 443 && !c.conn.SYN:
 		r.Says = words.Say("step-1-other-port-no-syn", event.Clear, a)
-	case c.c.Server.Port() != 443:
+	case c.conn.Server.Port() != 443:
 		r.Says = words.Say("step-1-other-port", event.Clear, a)
-	case !c.c.SYN:
+	case !c.conn.SYN:
 		r.Verdict, r.Says = event.Unknown, words.Say("step-1-no-syn", event.None, a)
 	case c.main.ServerHello == nil:
 		r.Verdict, r.Says = event.AsTold, words.Say("step-1-only", event.Clear, a)
@@ -723,11 +552,11 @@ func keyedID(h *proof.Handshake, recorded, keyed string) string {
 }
 
 // hidden is the reason why something is not seen.
-func (c *conn) hiddenReason() string {
-	return or(c.why[1], or(c.why[0], "no keys for it are known here"))
+func (c *View) hiddenReason() string {
+	return or(c.sides[1].why, or(c.sides[0].why, "no keys for it are known here"))
 }
 
-func (x *Explainer) row2(c *conn, f flow, a words.Args, r *event.Row) {
+func (c *View) row2(f Flow, a Values, r *event.Row) {
 	h := c.main
 	minted := c.leg == capture.LegBrowser && c.minted != nil
 	pick := func(plain, own string) string {
@@ -792,12 +621,12 @@ func (x *Explainer) row2(c *conn, f flow, a words.Args, r *event.Row) {
 			r.Says = words.Say("step-2-inherited", event.Inferred, a)
 		}
 	default:
-		x.rowOther(c, f, a, r)
+		c.rowOther(f, a, r)
 	}
 }
 
-func (x *Explainer) rowOther(c *conn, f flow, a words.Args, r *event.Row) {
-	switch f.id {
+func (c *View) rowOther(f Flow, a Values, r *event.Row) {
+	switch f.ID {
 	case "http":
 		r.Says = words.Say("step-"+string(r.Step)+"-plain", event.Clear, a)
 	case "opaque":
@@ -810,7 +639,7 @@ func (x *Explainer) rowOther(c *conn, f flow, a words.Args, r *event.Row) {
 			r.Says = words.Say(c.unseen(), event.None, a)
 		}
 	case "tls12-dh":
-		x.rowStaticDH(c, a, r)
+		c.rowStaticDH(a, r)
 	default:
 		if h := c.main; h.ServerHello != nil && !h.Is13() && h.ServerHello.CipherSuite>>8 == 0x13 {
 			r.Says = words.Say("step-other-suite13", event.Clear, a)
@@ -824,14 +653,14 @@ func (x *Explainer) rowOther(c *conn, f flow, a words.Args, r *event.Row) {
 	}
 }
 
-func (x *Explainer) row3(c *conn, f flow, a words.Args, r *event.Row) {
+func (c *View) row3(f Flow, a Values, r *event.Row) {
 	h := c.main
 	minted := c.leg == capture.LegBrowser && c.minted != nil
 	how := event.Clear
 	r.Packets = h.At[proof.AtCertificate].Packets()
-	if h.RawLeaf(1) && x.hasCertificate(c) {
+	if h.RawLeaf(1) && c.hasCertificate() {
 		id := "step-3-raw-only"
-		if a["servershare"] != "" && !f.kem {
+		if a.Value("servershare") != "" && !f.kem {
 			id = "step-3-raw"
 		}
 		r.Says = words.Say(id, c.seen(), a)
@@ -868,7 +697,7 @@ func (x *Explainer) row3(c *conn, f flow, a words.Args, r *event.Row) {
 		}
 		r.Packets = h.At[proof.AtServerHello].Packets()
 		switch {
-		case h.Sides[1].Leaf == nil && c.dark[1] > 0:
+		case h.Sides[1].Leaf == nil && c.sides[1].dark > 0:
 			r.Says = words.Say("step-3-"+stem+"-sealed", event.Clear, a)
 		case h.Sides[1].Leaf == nil && (c.ended || c.over):
 			r.Says = words.Say("step-3-"+stem+"-only", event.Clear, a)
@@ -889,11 +718,11 @@ func (x *Explainer) row3(c *conn, f flow, a words.Args, r *event.Row) {
 		}
 		r.Says = words.Say(id, how, a)
 	default:
-		if f.id == "other" && h.Sides[1].Leaf != nil {
+		if f.ID == "other" && h.Sides[1].Leaf != nil {
 			r.Says = words.Say("step-3-other", how, a)
 			return
 		}
-		x.rowOther(c, f, a, r)
+		c.rowOther(f, a, r)
 	}
 }
 
@@ -907,11 +736,11 @@ func span(a, b proof.Place) *event.Packets {
 	return &event.Packets{First: min(a.First, b.First), Last: max(a.Last, b.Last)}
 }
 
-func (x *Explainer) row4a(c *conn, f flow, a words.Args, r *event.Row) {
+func (c *View) row4a(f Flow, a Values, r *event.Row) {
 	h := c.main
 	switch {
 	case f.cert:
-		r.Packets = c.dataAt[0].Packets()
+		r.Packets = c.sides[0].dataAt.Packets()
 		ske, _ := h.Proved(words.ProofSKE)
 		cv, _ := h.Proved(words.ProofServerCV)
 		id, bad := faultOf(h)
@@ -928,12 +757,12 @@ func (x *Explainer) row4a(c *conn, f flow, a words.Args, r *event.Row) {
 			if c.wentOnTo != nil {
 				r.Says = words.Say("step-4a-proxy-mirrored-went-on", event.None, a)
 			} else if c.wentOn() {
-				r.Says = words.Say("step-4a-proxy-bad-went-on", event.None, a.With("asked", or(clip(c.verified.Host), a["asked"])))
+				r.Says = words.Say("step-4a-proxy-bad-went-on", event.None, a.With("asked", or(clip(c.verified.Host), a.Value("asked"))))
 			} else {
 				r.Says = words.Say("step-4a-proxy-bad", event.None, a)
 			}
-		case x.mirroredFaults(c) != "":
-			r.Says = words.Say("step-4a-mirrored", event.Inferred, a.With("fault", x.mirroredFaults(c)))
+		case c.mirroredFaults() != "":
+			r.Says = words.Say("step-4a-mirrored", event.Inferred, a.With("fault", c.mirroredFaults()))
 		case bad != "":
 			r.Says = words.Say(id, event.Inferred, a.With("fault", bad))
 		case c.leg == capture.LegBrowser && c.minted != nil:
@@ -942,9 +771,9 @@ func (x *Explainer) row4a(c *conn, f flow, a words.Args, r *event.Row) {
 			r.Says = words.Say("step-4a-unseen", event.Inferred, a)
 		}
 	case f.resumed:
-		r.Says = x.behind(c, h, a)
+		r.Says = c.behind(a)
 	default:
-		x.rowOther(c, f, a, r)
+		c.rowOther(f, a, r)
 	}
 }
 
@@ -968,7 +797,7 @@ func faultOf(h *proof.Handshake) (id, text string) {
 	return id, strings.Join(k.Failed, "; ")
 }
 
-func (x *Explainer) row4b(c *conn, f flow, a words.Args, r *event.Row) {
+func (c *View) row4b(f Flow, a Values, r *event.Row) {
 	h := c.main
 	r.Packets = h.At[proof.AtClientKey].Packets()
 	if h.Is13() {
@@ -981,7 +810,7 @@ func (x *Explainer) row4b(c *conn, f flow, a words.Args, r *event.Row) {
 			id, how = keyedID(h, "step-4b-rsa-proven", "step-4b-rsa-key"), event.Recomputed
 		}
 		r.Says = words.Say(id, how, a)
-	case f.id == "tls13-hrr":
+	case f.ID == "tls13-hrr":
 		r.Packets = span(h.At[proof.AtFirstHello], h.At[proof.AtHello])
 		id := "step-4b-hrr"
 		if h.ServerHello != nil && h.ServerHello.KeyShare() != nil && shareOf(h.FirstHello, h.ServerHello.KeyShare().Group) != nil {
@@ -996,23 +825,23 @@ func (x *Explainer) row4b(c *conn, f flow, a words.Args, r *event.Row) {
 		r.Says = words.Say(id, event.Inferred, a)
 	case f.agreed:
 		id := "step-4b-external"
-		if a["group"] != "" {
+		if a.Value("group") != "" {
 			id = "step-4b-external-dhe"
 		}
 		r.Says = words.Say(id, event.Inferred, a)
 	default:
-		x.rowOther(c, f, a, r)
+		c.rowOther(f, a, r)
 	}
 }
 
-func (x *Explainer) row4c(c *conn, f flow, a words.Args, r *event.Row) {
+func (c *View) row4c(f Flow, a Values, r *event.Row) {
 	h := c.main
 	switch {
 	case f.transport:
 		r.Packets = h.At[proof.AtClientKey].Packets()
 		switch s, reason := h.Proved(h.BlockProof()); s {
 		case event.Proven:
-			r.Says = words.Say(keyedID(h, "step-4c-rsa-proven", "step-4c-rsa-key"), event.Recomputed, a.With("key", or(a["key"], "RSA")))
+			r.Says = words.Say(keyedID(h, "step-4c-rsa-proven", "step-4c-rsa-key"), event.Recomputed, a.With("key", or(a.Value("key"), "RSA")))
 		case event.Refuted:
 			r.Verdict, r.Says = event.Failed, words.Say("step-4c-rsa-refuted", event.Recomputed, a.With("reason", reason))
 		default:
@@ -1030,11 +859,11 @@ func (x *Explainer) row4c(c *conn, f flow, a words.Args, r *event.Row) {
 		}
 		r.Says = words.Say(id, event.Inferred, a)
 	default:
-		x.rowOther(c, f, a, r)
+		c.rowOther(f, a, r)
 	}
 }
 
-func (x *Explainer) row6a(c *conn, f flow, a words.Args, r *event.Row) {
+func (c *View) row6a(f Flow, a Values, r *event.Row) {
 	h := c.main
 	switch {
 	case f.transport:
@@ -1078,17 +907,17 @@ func (x *Explainer) row6a(c *conn, f flow, a words.Args, r *event.Row) {
 	case f.resumed:
 		r.Says = words.Say("step-6a-absent-ticket13", event.Inferred, a)
 	default:
-		x.rowOther(c, f, a, r)
+		c.rowOther(f, a, r)
 	}
 }
 
-func (x *Explainer) row6b(c *conn, f flow, a words.Args, r *event.Row) {
+func (c *View) row6b(f Flow, a Values, r *event.Row) {
 	h := c.main
 	r.Packets = h.At[proof.AtSwitch].Packets()
 	switch {
 	case f.bare:
-		x.rowOther(c, f, a, r)
-	case x.null(c):
+		c.rowOther(f, a, r)
+	case c.null():
 		r.Verdict, r.Says = event.Absent, words.Say("step-6b-null", event.Clear, a)
 	case h.Suite() == nil:
 		r.Says = words.Say("step-6b-unknown-suite", event.Inferred, a)
@@ -1102,7 +931,7 @@ func (x *Explainer) row6b(c *conn, f flow, a words.Args, r *event.Row) {
 		r.Says = words.Say("step-6b-tls13", c.encrypted(), a)
 	case h.Resumed:
 		r.Says = words.Say("step-6b-tls12-resumed", event.Clear, a)
-	case f.id == "tls12-rsa":
+	case f.ID == "tls12-rsa":
 		r.Says = words.Say("step-6b-tls12", event.Clear, a)
 	default:
 		r.Says = words.Say("step-6b-tls12-common", event.Clear, a)
@@ -1110,7 +939,7 @@ func (x *Explainer) row6b(c *conn, f flow, a words.Args, r *event.Row) {
 }
 
 // seen is how the server's certificate was seen.
-func (c *conn) seen() event.Evidence {
+func (c *View) seen() event.Evidence {
 	if c.main.Is13() {
 		return event.Decrypted
 	}
@@ -1118,28 +947,28 @@ func (c *conn) seen() event.Evidence {
 }
 
 // encrypted is how it is known that the server's records are encrypted.
-func (c *conn) encrypted() event.Evidence {
-	if c.opened[1] {
+func (c *View) encrypted() event.Evidence {
+	if c.sides[1].opened {
 		return event.Decrypted
 	}
 	return event.Inferred
 }
 
-func (x *Explainer) row7(c *conn, f flow, a words.Args, r *event.Row) {
-	r.Packets = c.dataAt[1].Packets()
+func (c *View) row7(f Flow, a Values, r *event.Row) {
+	r.Packets = c.sides[1].dataAt.Packets()
 	serverFirst := c.serverFirst()
 	switch {
-	case f.id == "http" && !c.responded:
+	case f.ID == "http" && !c.responded:
 		r.Says = words.Say("step-7-plain-none", event.Clear, a)
-	case f.id == "http":
+	case f.ID == "http":
 		r.Says = words.Say("step-7-plain", event.Clear, a)
 	case f.bare:
-		x.rowOther(c, f, a, r)
-	case x.null(c):
+		c.rowOther(f, a, r)
+	case c.null():
 		r.Verdict, r.Says = event.Differently, words.Say("step-7-null", event.Clear, a)
-	case c.data[1] > 0 && serverFirst:
+	case c.sides[1].data > 0 && serverFirst:
 		r.Says = words.Say("step-7-opened-server-first", event.Decrypted, a)
-	case c.data[1] > 0:
+	case c.sides[1].data > 0:
 		r.Says = words.Say("step-7-opened", event.Decrypted, a)
 	case serverFirst:
 		r.Says = words.Say("step-7-server-first", event.Clear, a)
@@ -1148,16 +977,16 @@ func (x *Explainer) row7(c *conn, f flow, a words.Args, r *event.Row) {
 	}
 }
 
-func (x *Explainer) row8(c *conn, f flow, a words.Args, r *event.Row) {
-	r.Packets = c.dataAt[1].Packets()
+func (c *View) row8(f Flow, a Values, r *event.Row) {
+	r.Packets = c.sides[1].dataAt.Packets()
 	switch {
-	case f.id == "http":
+	case f.ID == "http":
 		r.Says = words.Say("step-8-plain", event.Clear, a)
 	case f.bare:
-		x.rowOther(c, f, a, r)
-	case x.null(c):
+		c.rowOther(f, a, r)
+	case c.null():
 		r.Verdict, r.Says = event.Absent, words.Say("step-8-null", event.Clear, a)
-	case c.data[1] > 0:
+	case c.sides[1].data > 0:
 		r.Says = words.Say("step-8-opened", event.Recomputed, a)
 	default:
 		r.Says = words.Say("step-8-unseen", event.None, a)
@@ -1174,9 +1003,9 @@ func (x *Explainer) legFacts(c *conn) []event.Field {
 	add := func(id, name, value string) { out = append(out, event.Field{ID: id, Name: name, Value: value}) }
 	add("version", "version", h.VersionName())
 	add("suite", "suite", handshake.SuiteName(h.ServerHello.CipherSuite))
-	a := x.args(c)
-	if a["group"] != "" {
-		add("group", "group", a["group"])
+	a := c.Values()
+	if a.Value("group") != "" {
+		add("group", "group", a.Value("group"))
 	}
 	if c.alpn != "" {
 		add("alpn", "ALPN", clip(c.alpn))

@@ -102,7 +102,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		e.Says = append(e.Says, words.Say("hello-request", e.Evidence, a))
 	case *handshake.CertificateVerify:
 		x.tellCertificateVerify(c, h, &e, a, b, msg, side, w)
-		if h == c.main && side == 1 && !x.flow(c).kem {
+		if h == c.main && side == 1 && !c.flow().kem {
 			x.emit(c, e)
 			x.step(c, event.Step6a)
 			x.retry(c, h, nil)
@@ -129,7 +129,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 			x.checkStaple(h, &e, b.Response)
 		}
 	case *handshake.KeyUpdate:
-		c.updates[side]++
+		c.sides[side].updates++
 		e.Says = append(e.Says, words.Say("key-update", e.Evidence, a.With("sender", c.side(side))))
 	case *handshake.NextProtocol:
 		e.Brief = clip(b.Protocol)
@@ -144,7 +144,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 // againUnseen tells whether a hello is the second one of the same handshake, with
 // nothing of the server in the capture: it has the random of the first.
 func (c *conn) againUnseen(b *handshake.ClientHello) bool {
-	return (!c.heard[1] || c.gapLen[1] > 0) && c.h.Hello != nil && c.h.Hello == c.h.FirstHello && b != c.h.Hello && b.Random == c.h.Hello.Random
+	return (!c.sides[1].heard || c.sides[1].gapLen > 0) && c.h.Hello != nil && c.h.Hello == c.h.FirstHello && b != c.h.Hello && b.Random == c.h.Hello.Random
 }
 
 // markMain marks steps if this is the handshake whose steps are told.
@@ -173,7 +173,7 @@ func (x *Explainer) clientHello(c *conn, h *proof.Handshake, e *event.Event, b *
 		h.At[proof.AtFirstHello] = w
 	}
 	h.Hello = b
-	h.HelloAt, h.Server = c.now, c.c.Server
+	h.HelloAt, h.Server = c.now, c.conn.Server
 	h.At[proof.AtHello] = w
 	if c.session.host == "" || c.session.host == c.asked {
 		x.host(c, b.ServerName())
@@ -252,13 +252,13 @@ func (x *Explainer) clientHello(c *conn, h *proof.Handshake, e *event.Event, b *
 	if ech := b.Extension(handshake.ExtECH); ech != nil {
 		e.Says = append(e.Says, words.Say("client-hello-ech", e.Evidence, a))
 	}
-	if c.textbook(x) && !renegotiation {
+	if c.textbook() && !renegotiation {
 		e.Says = append(e.Says, words.Say("client-hello-textbook", e.Evidence, a.With("count", strconv.Itoa(rsaSuites(b.CipherSuites)))))
 	}
 }
 
-func (c *conn) textbook(x *Explainer) bool {
-	return x.textbook && c.leg == capture.LegBrowser && c.shown == nil
+func (c *View) textbook() bool {
+	return c.Textbook && c.leg == capture.LegBrowser && c.shown == nil
 }
 
 // rsaSuites counts the suites with RSA key transport.
@@ -368,7 +368,6 @@ func (x *Explainer) serverHello(c *conn, h *proof.Handshake, e *event.Event, b *
 	h.ServerHello = b
 	h.AnswerAt = c.now
 	h.At[proof.AtServerHello] = w
-	c.null = x.null(c)
 	a = x.args(c)
 	version := b.Version()
 	e.Fields = append(e.Fields, serverHelloFields(b)...)
@@ -435,7 +434,7 @@ func (x *Explainer) serverHello(c *conn, h *proof.Handshake, e *event.Event, b *
 		x.emit(c, *e)
 		return
 	}
-	f := x.flow(c)
+	f := c.flow()
 	switch {
 	case f.kem && b.KeyShare() != nil && h.EarlyUndecided():
 		e.Says = append(e.Says, words.Say("server-hello-mlkem", e.Evidence, a.With("groupname", handshake.GroupName(b.KeyShare().Group))))
@@ -450,7 +449,7 @@ func (x *Explainer) serverHello(c *conn, h *proof.Handshake, e *event.Event, b *
 	}
 	x.emit(c, *e)
 	switch {
-	case f.id == "other":
+	case f.ID == "other":
 	case f.resumed && !f.early, f.agreed:
 		if !h.EarlyUndecided() {
 			x.pskSteps(c)
@@ -464,7 +463,7 @@ func (x *Explainer) serverHello(c *conn, h *proof.Handshake, e *event.Event, b *
 
 // pskSteps tells the steps of a handshake of TLS 1.3 that takes up an old secret.
 func (x *Explainer) pskSteps(c *conn) {
-	f := x.flow(c)
+	f := c.flow()
 	for _, s := range []event.Step{event.Step2, event.Step3, event.Step4a, event.Step4b, event.Step4c, event.Step5, event.Step6a} {
 		if s == event.Step6a && f.kem {
 			continue // settled by the client's Finished
@@ -561,7 +560,7 @@ func (x *Explainer) certificate(c *conn, h *proof.Handshake, e *event.Event, b *
 }
 
 // nameCompared tells with which name the certificate's were compared, where the hello is known.
-func (x *Explainer) nameCompared(h *proof.Handshake, a words.Args) []event.Sentence {
+func (x *Explainer) nameCompared(h *proof.Handshake, a Values) []event.Sentence {
 	k := h.Sides[1].Checked
 	if k == nil || h.Hello == nil {
 		return nil
@@ -647,7 +646,7 @@ func bits(b []byte) int {
 	return n
 }
 
-func (x *Explainer) tellCertificateVerify(c *conn, h *proof.Handshake, e *event.Event, a words.Args, b *handshake.CertificateVerify, msg *proof.Message, side int, w proof.Place) {
+func (x *Explainer) tellCertificateVerify(c *conn, h *proof.Handshake, e *event.Event, a Values, b *handshake.CertificateVerify, msg *proof.Message, side int, w proof.Place) {
 	if side == 1 {
 		h.At[proof.AtVerify] = w
 	}
@@ -681,7 +680,7 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *proof.Handshake, e event.E
 		h.HashSession()
 	}
 	a := x.args(c)
-	f := x.flow(c)
+	f := c.flow()
 	switch {
 	case len(b.EncryptedPreMaster) > 0:
 		e.Brief = fmt.Sprintf("%d encrypted bytes", len(b.EncryptedPreMaster))
@@ -749,7 +748,7 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *proof.Handshake, e event.E
 	}
 }
 
-func (x *Explainer) tellFinished(c *conn, h *proof.Handshake, e event.Event, a words.Args, side int, w proof.Place) {
+func (x *Explainer) tellFinished(c *conn, h *proof.Handshake, e event.Event, a Values, side int, w proof.Place) {
 	again := h.Sides[side].Finished
 	h.Sides[side].Finished = true
 	h.At[proof.AtClientFinished+proof.Spot(side)] = w
@@ -770,7 +769,7 @@ func (x *Explainer) tellFinished(c *conn, h *proof.Handshake, e event.Event, a w
 	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	x.takenUp(c, h, &e, p)
-	f := x.flow(c)
+	f := c.flow()
 	if h == c.main && f.kem && side == 0 {
 	}
 	x.retry(c, h, &e)
@@ -840,7 +839,7 @@ func hasProof(ps []event.Proof, id string) bool {
 	return false
 }
 
-func (x *Explainer) newSessionTicket(c *conn, h *proof.Handshake, e *event.Event, a words.Args, b *handshake.NewSessionTicket) {
+func (x *Explainer) newSessionTicket(c *conn, h *proof.Handshake, e *event.Event, a Values, b *handshake.NewSessionTicket) {
 	if h.Is13() && len(b.Nonce) > 0 {
 		e.Fields = append(e.Fields, field("nonce", hexLen(b.Nonce)))
 	}
@@ -929,7 +928,7 @@ func (x *Explainer) changeCipherSpec(c *conn, m *capture.Message, b *capture.Cha
 	h.Sides[side].ChangedCipher = true
 	a := x.args(c)
 	id := [2]string{"ccs-client", "ccs-server"}[side]
-	if x.null(c) {
+	if c.null() {
 		id, a = "ccs-null", a.With("sender", c.side(side))
 	}
 	e.Says = append(e.Says, words.Say(id, e.Evidence, a))
@@ -950,24 +949,24 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 		return
 	}
 	x.webAfterGap(c, m)
-	c.data[side]++
-	c.bytes[side] += int64(b.Len)
-	if c.firstData[side] {
-		if side == 1 && c.data[1] >= 8 {
+	c.sides[side].data++
+	c.sides[side].bytes += int64(b.Len)
+	if c.sides[side].firstData {
+		if side == 1 && c.sides[1].data >= 8 {
 			c.responded = true
 		}
 		return
 	}
-	c.firstData[side] = true
+	c.sides[side].firstData = true
 	if c.spoke == 0 {
 		c.spoke = 1 + side
 	}
-	c.dataAt[side] = proof.Place{First: m.First, Last: m.Last}
+	c.sides[side].dataAt = proof.Place{First: m.First, Last: m.Last}
 	e := x.event(c, m, event.KindMessage, "application-data", "")
 	e.Brief = fmt.Sprintf("%s in a record of %d", words.Plural(b.Len, "byte"), b.Wire)
 	e.Size = &event.Size{Bytes: int64(b.Len), Wire: int64(b.Wire), Records: 1}
 	a := x.args(c).With("wire", strconv.Itoa(b.Wire), "len", strconv.Itoa(b.Len))
-	null := x.null(c)
+	null := c.null()
 	if m.Opened {
 		if c.h == c.main && c.main.Is13() {
 			c.main.KeepSecret(m.By, c.main.Logged[m.By])
@@ -1005,7 +1004,7 @@ func (x *Explainer) earlyData(c *conn, m *capture.Message, b *capture.AppData) {
 	if c.early {
 		return
 	}
-	c.early, c.earlyOpen = true, true
+	c.early, c.earlyOpened = true, true
 	c.main.At[proof.AtEarly] = proof.Place{First: m.First, Last: m.Last}
 	e := x.event(c, m, event.KindMessage, "early-data", "")
 	e.Brief = fmt.Sprintf("%s, before the server has spoken", words.Plural(b.Len, "byte"))
@@ -1018,14 +1017,14 @@ func (x *Explainer) earlyData(c *conn, m *capture.Message, b *capture.AppData) {
 }
 
 // null tells whether the suite does not encrypt.
-func (x *Explainer) null(c *conn) bool {
+func (c *View) null() bool {
 	s := c.main.Suite()
 	return s != nil && strings.Contains(s.Name, "_WITH_NULL_")
 }
 
 func (x *Explainer) heartbeat(c *conn, m *capture.Message, b *capture.Heartbeat) {
 	c.tls = true
-	c.heartbeat[m.Side&1] = true
+	c.sides[m.Side&1].heartbeat = true
 	e := x.event(c, m, event.KindMessage, "heartbeat", "Heartbeat")
 	e.Brief = fmt.Sprintf("claims %d bytes, has %d", b.Length, b.Have)
 	a := x.args(c).With("claimed", strconv.Itoa(b.Length), "have", strconv.Itoa(b.Have), "sender", c.side(int(m.Side)))
@@ -1042,17 +1041,17 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	side := int(m.Side)
 	h := c.h
 	c.tls = true
-	c.sealed[side] += int64(b.Records)
+	c.sides[side].sealed += int64(b.Records)
 	w := proof.Place{First: m.First, Last: m.Last}
 	reason := sealedWords(b.Reason)
 	if x.Eavesdropper && b.Reason == capture.SealedNoKey {
 		reason = "whoever listens on the path does not have the key"
 	}
 	if b.Reason != capture.SealedEarly {
-		c.dark[side] += int64(max(b.Records, 1))
-		c.darkAlert[side] = c.darkAlert[side] || !h.Is13() && b.Type == 21
-		if c.why[side] == "" || b.Reason == capture.SealedBadTag {
-			c.why[side], c.whyCode[side] = reason, b.Reason
+		c.sides[side].dark += int64(max(b.Records, 1))
+		c.sides[side].darkAlert = c.sides[side].darkAlert || !h.Is13() && b.Type == 21
+		if c.sides[side].why == "" || b.Reason == capture.SealedBadTag {
+			c.sides[side].why, c.sides[side].whyCode = reason, b.Reason
 		}
 		x.darkTickets(c)
 	}
@@ -1071,12 +1070,12 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	early := b.Reason == capture.SealedEarly
 	switch {
 	case b.Reason == capture.SealedBadTag:
-		c.badTag[side] = true
-		if c.data[side] > 0 && h == c.main && !c.missing {
+		c.sides[side].badTag = true
+		if c.sides[side].data > 0 && h == c.main && !c.missing {
 			// Records before it opened with the same key, so the key is the right one.
 			p := words.NewProof([2]string{words.ProofClientRecords, words.ProofServerRecords}[side], event.Refuted,
-				fmt.Sprintf("%s opened, but the next record does not fit the key that opened them", words.Plural(int(c.data[side]), "record")),
-				field("opened before it", strconv.FormatInt(c.data[side], 10)))
+				fmt.Sprintf("%s opened, but the next record does not fit the key that opened them", words.Plural(int(c.sides[side].data), "record")),
+				field("opened before it", strconv.FormatInt(c.sides[side].data, 10)))
 			c.main.Prove(p)
 			e.Proofs = append(e.Proofs, p)
 		}
@@ -1112,14 +1111,14 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	}
 	dataLike := b.Type == 23
 	if dataLike {
-		c.wire[side] += b.Wire
-		c.wired[side] += int64(b.Records)
+		c.sides[side].wire += b.Wire
+		c.sides[side].wired += int64(b.Records)
 	}
-	if c.darkAt[side].First == 0 {
-		c.darkAt[side].First = w.First
+	if c.sides[side].darkAt.First == 0 {
+		c.sides[side].darkAt.First = w.First
 	}
-	c.darkAt[side].Last = w.Last
-	first := dataLike && !c.firstData[side]
+	c.sides[side].darkAt.Last = w.Last
+	first := dataLike && !c.sides[side].firstData
 	if main := c.main; side == 1 && main.Is13() && !main.Sides[1].Finished {
 		if !main.Switched {
 			main.Switch(w)
@@ -1133,17 +1132,17 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		// suite that nobody knows.
 		x.emit(c, e)
 		x.sealedSteps(c)
-		if side == 1 && h == c.main && h.Sides[1].FinishedSealed && x.flow(c).lasting {
+		if side == 1 && h == c.main && h.Sides[1].FinishedSealed && c.flow().lasting {
 			x.step(c, event.Step2)
 			x.step(c, event.Step6a)
 		}
 		return
 	}
-	c.firstData[side] = true
+	c.sides[side].firstData = true
 	if c.spoke == 0 {
 		c.spoke = 1 + side
 	}
-	c.dataAt[side] = w
+	c.sides[side].dataAt = w
 	if side == 0 {
 		x.emit(c, e)
 		x.sealedSteps(c)
@@ -1162,28 +1161,28 @@ func (x *Explainer) sealedSteps(c *conn) {
 	if c.h != c.main || !c.sealed13() {
 		return
 	}
-	if !x.hasCertificate(c) {
+	if !c.hasCertificate() {
 		x.pskSteps(c)
 		return
 	}
 	if !c.main.Sides[1].CertSeen {
 		x.step(c, event.Step2)
 	}
-	if !x.flow(c).kem {
+	if !c.flow().kem {
 		x.step(c, event.Step6a)
 	}
-	if c.dark[0] > 0 {
+	if c.sides[0].dark > 0 {
 		x.step(c, event.Step4a)
-		if x.flow(c).kem {
+		if c.flow().kem {
 			x.step(c, event.Step6a)
 		}
 	}
 }
 
 // sealed13 tells whether the server's side of a TLS 1.3 handshake stayed sealed.
-func (c *conn) sealed13() bool {
+func (c *View) sealed13() bool {
 	h := c.main
-	return h.ServerHello != nil && h.Is13() && c.dark[1] > 0 && !h.Sides[1].Finished
+	return h.ServerHello != nil && h.Is13() && c.sides[1].dark > 0 && !h.Sides[1].Finished
 }
 
 var sealedReasons = map[string]string{
@@ -1210,7 +1209,7 @@ func sealedWords(reason string) string {
 
 func (x *Explainer) malformed(c *conn, m *capture.Message, b *capture.Malformed) {
 	c.h.Incomplete("a message before it is malformed")
-	c.unread[m.Side&1] = true
+	c.sides[m.Side&1].unread = true
 	e := x.event(c, m, event.KindMessage, "malformed", "malformed "+b.Where)
 	e.Brief = clip(b.Err)
 	e.Says = append(e.Says, words.Say("malformed", e.Evidence, x.args(c).With("sender", c.side(int(m.Side)), "where", b.Where, "reason", clip(b.Err))))
@@ -1219,7 +1218,7 @@ func (x *Explainer) malformed(c *conn, m *capture.Message, b *capture.Malformed)
 
 func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
 	c.missing = true
-	c.unread[m.Side&1] = true
+	c.sides[m.Side&1].unread = true
 	id, where := "missing", "not in the capture"
 	if b.Left {
 		id, where = "missing-left-out", "left out here"
@@ -1229,11 +1228,11 @@ func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
 	}
 	c.h.Holed = c.h.Holed || !(c.h.Through())
 	side := int(m.Side)
-	if c.gapLen[side] == 0 {
-		c.gapAt[side] = m.Span.Start
+	if c.sides[side].gapLen == 0 {
+		c.sides[side].gapAt = m.Span.Start
 	}
-	c.gapLen[side] += b.Len
-	if c.data[side] > 0 && c.webGap == webWhole {
+	c.sides[side].gapLen += b.Len
+	if c.sides[side].data > 0 && c.webGap == webWhole {
 		c.webGap = webBroken
 	}
 	e := x.event(c, m, event.KindMessage, "missing-bytes", "")
@@ -1254,7 +1253,7 @@ func (x *Explainer) opaque(c *conn, m *capture.Message, b *capture.Opaque) {
 	if !c.tls && c.noTLS == "" && b.Why == capture.OpaqueCut && m.Side == capture.Client {
 		c.cut += b.Len
 	}
-	c.unread[m.Side&1] = true
+	c.sides[m.Side&1].unread = true
 	e := x.event(c, m, event.KindMessage, "bytes-not-read", "")
 	e.Size = &event.Size{Bytes: b.Len, Reason: b.Why}
 	e.Brief = words.Plural(int(b.Len), "byte") + ": " + opaqueWords(b.Why)

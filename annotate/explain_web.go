@@ -51,7 +51,7 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 				c.connectHost = b.Target
 			}
 		}
-		e.Says = append(e.Says, words.Say(id, e.Evidence, c.names().With("protocol", protocol)))
+		e.Says = append(e.Says, words.Say(id, e.Evidence, c.Values().With("protocol", protocol)))
 	case *web.Unparsed:
 		e = x.event(c, m, event.KindMessage, "not-http", "")
 		e.Size = &event.Size{Bytes: b.Len, Reason: clip(b.Why)}
@@ -79,7 +79,7 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 	e := x.event(c, m, event.KindMessage, topic, "")
 	e.HTTP = &event.HTTP{Exchange: b.Stream, Scheme: "https", Headers: len(b.Fields), Bodiless: b.EndsHere, Protocol: b.Protocol}
 	plain := c.noTLS == "plain"
-	var a words.Args
+	var a Values
 	if !m.Inner || plain || !c.httpHead || !c.responded {
 		a = x.args(c) // only where a sentence may need them: they cost more than all the rest
 	}
@@ -146,7 +146,7 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 		}
 		c.httpHead = true
 		if slices.Contains(b.Odd, "after-417") {
-			e.Says = append(e.Says, words.Say("http-after-417", event.Inferred, words.Args{"client": c.names()["client"]}))
+			e.Says = append(e.Says, words.Say("http-after-417", event.Inferred, words.Args{"client": c.Values().Value("client")}))
 		}
 		e.Says = append(e.Says, x.asksNear(c, b, e.Evidence)...)
 	case b.Method == "CONNECT" && !m.Inner:
@@ -167,8 +167,8 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 			}
 			c.responded = true
 			if plain {
-				c.firstData[1] = true
-				c.dataAt[1] = proof.Place{First: m.First, Last: m.Last}
+				c.sides[1].firstData = true
+				c.sides[1].dataAt = proof.Place{First: m.First, Last: m.Last}
 			}
 		}
 		for _, f := range b.Fields {
@@ -190,8 +190,8 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 // anew has the steps of a connection told again that asks for a tunnel after requests in clear.
 func (x *Explainer) anew(c *conn) {
 	c.noTLS, c.told, c.ready, c.responded, c.httpHead = "", false, false, false, false
-	c.firstData = [2]bool{}
-	c.dataAt[1] = proof.Place{}
+	c.sides[0].firstData, c.sides[1].firstData = false, false
+	c.sides[1].dataAt = proof.Place{}
 	s := c.session
 	for _, p := range s.conns {
 		if p != c && p.host == "" {
@@ -213,8 +213,8 @@ func (x *Explainer) asksNear(c *conn, b *web.Head, how event.Evidence) (says []e
 	switch {
 	case c.leg == capture.LegBrowser && to > web.Elsewhere:
 	case c.leg == capture.LegOrigin && !c.upstream && c.startTLS == nil && !strings.Contains(b.Target, "://") && web.IsName(host):
-		addr = c.c.Server.Addr().Unmap()
-		if to = web.PlaceOf(addr); addr == c.c.Client.Addr().Unmap() {
+		addr = c.conn.Server.Addr().Unmap()
+		if to = web.PlaceOf(addr); addr == c.conn.Client.Addr().Unmap() {
 			to = web.Here
 		}
 		before, known := x.places.Before(host)
@@ -348,7 +348,7 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) event.Even
 	}
 	if !b.Complete {
 		parts = append(parts, "cut off")
-		e.Says = append(e.Says, words.Say("http-body-cut", e.Evidence, c.names()))
+		e.Says = append(e.Says, words.Say("http-body-cut", e.Evidence, c.Values()))
 	}
 	e.Brief = strings.Join(parts, ", ")
 	if b.Protocol == "HTTP/2" {

@@ -173,13 +173,12 @@ func (x *Explainer) quotable(f *capture.Fact) *capture.Fact {
 // factEvent makes the event of a fact.
 func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (event.Event, bool) {
 	e := event.Event{Kind: event.KindFact, Evidence: event.None, Time: at(m.Time).Format(time.RFC3339Nano), Fact: factOf(f)}
-	a := words.Args{
-		"host": or(clip(f.Host), "the host"), "addr": or(clip(f.Addr), "no address"), "detail": or(clip(f.Detail), "no reason given"), "outcome": f.Outcome,
-		"client": "the client", "server": "the server",
-	}
+	a := Values{}.With("client", "the client", "server", "the server")
+	var v *View
 	if c != nil {
-		a = x.args(c).With("host", a["host"], "addr", a["addr"], "detail", a["detail"], "outcome", a["outcome"])
+		a, v = x.args(c), &c.View
 	}
+	a = a.With("host", or(clip(f.Host), "the host"), "addr", or(clip(f.Addr), "no address"), "detail", or(clip(f.Detail), "no reason given"), "outcome", f.Outcome)
 	tell := func(topic event.Topic, id string) {
 		rename(&e, topic, "")
 		e.Says = []event.Sentence{words.Say(id, event.None, a)}
@@ -187,9 +186,9 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 	}
 	switch f.Kind {
 	case capture.FactRecording:
-		x.textbook = f.Host == "textbook"
+		x.whole.Textbook = f.Host == "textbook"
 		id := "fact-recording"
-		if x.textbook {
+		if x.whole.Textbook {
 			id = "fact-recording-textbook"
 		}
 		tell("recording", id)
@@ -240,7 +239,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		tell("origin-not-reached", id)
 	case capture.FactLookupFailed:
 		name, _, _ := splitHostPort(f.Host)
-		a = a.With("host", or(clip(name), a["host"]))
+		a = a.With("host", or(clip(name), a.Value("host")))
 		tell("name-not-found", "fact-lookup-failed")
 	case capture.FactTLSFailed:
 		id := "fact-tls-failed"
@@ -291,7 +290,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		case f.Done == "mirrored":
 			tell("origin-not-verified", "fact-origin-mirrored")
 		case f.Done == "blocked" && which != "":
-			a["which"] = which
+			a = a.With("which", which)
 			tell("origin-not-verified", "fact-origin-blocked-unmirrored")
 		case f.Done == "blocked":
 			tell("origin-not-verified", "fact-origin-blocked")
@@ -320,7 +319,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		rename(&e, "certificate-made", "")
 		a = a.With("names", or(clip(strings.ReplaceAll(f.Host, ",", ", ")), "no name"))
 		id := "fact-leaf"
-		e.Brief = "the proxy made a certificate for " + a["names"]
+		e.Brief = "the proxy made a certificate for " + a.Value("names")
 		if len(f.Found) > 0 {
 			switch f.Outcome {
 			case "self-signed":
@@ -330,8 +329,8 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 			default:
 				id = "fact-leaf-mirrored"
 			}
-			a["faults"] = faultsWords(f.Found, or(hostOf(c), a["names"]), missingOf(c))
-			e.Brief += ", as bad as the origin's: " + a["faults"]
+			a = a.With("faults", faultsWords(f.Found, or(v.checkedFor(), a.Value("names")), v.lacking()))
+			e.Brief += ", as bad as the origin's: " + a.Value("faults")
 		}
 		e.Says = []event.Sentence{words.Say(id, event.None, a)}
 		switch f.Addr {
@@ -360,7 +359,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		case "error-page", "set-up-page", "not-a-proxy-request", "built-in":
 			id = "fact-own-" + f.Outcome
 		}
-		a = a.With("detail", or(clip(closedWords(f.Detail)), a["detail"]))
+		a = a.With("detail", or(clip(closedWords(f.Detail)), a.Value("detail")))
 		tell("own-answer", id)
 	case capture.FactRefused:
 		a = a.With("reason", refusedWords(f))
@@ -388,7 +387,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 			id = "fact-closed-client-first"
 		}
 		if id == "fact-closed-other" {
-			a = a.With("detail", or(clip(closedWords(or(f.Detail, f.Outcome))), a["detail"]))
+			a = a.With("detail", or(clip(closedWords(or(f.Detail, f.Outcome))), a.Value("detail")))
 		}
 		tell("who-closed", id)
 	default:
@@ -399,7 +398,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 }
 
 // emEvent tells the recorded block of step 5, with the proofs that it makes possible.
-func (x *Explainer) emEvent(c *conn, f *capture.Fact, e *event.Event, a words.Args) {
+func (x *Explainer) emEvent(c *conn, f *capture.Fact, e *event.Event, a Values) {
 	rename(e, "block-opened", "")
 	e.Brief = fmt.Sprintf("the proxy opened step 5 with its private key: %d bytes", len(f.Data))
 	e.Evidence = event.None
@@ -481,16 +480,16 @@ func findingWords(f *capture.Fact) string {
 	return text
 }
 
-// hostOf is the name that the proxy checked an origin's certificate for.
-func hostOf(c *conn) string {
+// checkedFor is the name that the proxy checked an origin's certificate for.
+func (c *View) checkedFor() string {
 	if c == nil || c.verified == nil {
 		return ""
 	}
 	return clip(c.verified.Host)
 }
 
-// missingOf is who vouches for an origin's chain and is not known here.
-func missingOf(c *conn) string {
+// lacking is who vouches for an origin's chain and is not known here.
+func (c *View) lacking() string {
 	if c == nil || c.verified == nil {
 		return ""
 	}

@@ -225,7 +225,7 @@ var ephemeral12 = &kind{
 }
 
 // placed are the packets of messages, in order.
-func (c *conn) placed(spots []proof.Spot) *event.Packets {
+func (c *View) placed(spots []proof.Spot) *event.Packets {
 	var out proof.Place
 	for _, s := range spots {
 		out = joined(out, c.main.Where(s))

@@ -89,7 +89,7 @@ func (x *Explainer) kinOf(c *conn, h *proof.Handshake) *proof.Kin {
 	}
 	_, psk := h.SelectedPSK()
 	switch {
-	case h.Resumed || psk && !x.external(h):
+	case h.Resumed || psk && !h.External:
 		k.Lost = true
 	case psk:
 		k.Keyless = true
@@ -107,6 +107,34 @@ func (x *Explainer) kinOf(c *conn, h *proof.Handshake) *proof.Kin {
 	return k
 }
 
+// external tells whether the accepted pre-shared key was set up outside of TLS:
+// its obfuscated age should then be zero (RFC 8446 4.2.11). A ticket can have that
+// age too, so its name must also be short and readable, and no ticket of that
+// content seen.
+func (x *Explainer) external(h *proof.Handshake) bool {
+	if h.Hello == nil {
+		return false
+	}
+	psk := h.Hello.PSK()
+	if psk == nil {
+		return false
+	}
+	n, _ := h.ServerHello.SelectedPSK()
+	if int(n) >= len(psk.Identities) {
+		return false
+	}
+	id := psk.Identities[n]
+	if id.ObfuscatedTicketAge != 0 || len(id.Identity) > 64 {
+		return false
+	}
+	for _, b := range id.Identity {
+		if b < 0x20 || b > 0x7e {
+			return false
+		}
+	}
+	return len(x.recall('t', id.Identity)) == 0
+}
+
 // linkOf finds the connection whose secret this one takes up. It is nil where
 // none is, or where that is not decided yet.
 func (x *Explainer) linkOf(h *proof.Handshake) *proof.Link {
@@ -115,7 +143,10 @@ func (x *Explainer) linkOf(h *proof.Handshake) *proof.Link {
 	}
 	if h.Is13() {
 		n, ok := h.ServerHello.SelectedPSK()
-		if !ok || x.external(h) {
+		if !ok {
+			return nil
+		}
+		if h.External = x.external(h); h.External {
 			return nil
 		}
 		h.Link = &proof.Link{How: "psk"}
@@ -165,20 +196,20 @@ func (x *Explainer) sealedTickets(h *proof.Handshake) (conns []int) {
 // darkTickets notes that tickets of TLS 1.3 may have passed that nobody could read.
 func (x *Explainer) darkTickets(c *conn) {
 	h := c.main
-	if c.darkNoted || h.ServerHello == nil || !h.Is13() || c.dark[1] == 0 {
+	if c.darkNoted || h.ServerHello == nil || !h.Is13() || c.sides[1].dark == 0 {
 		return
 	}
 	c.darkNoted = true
 	if len(x.dark) == maxSealed {
 		x.dark = slices.Delete(x.dark, 0, 1)
 	}
-	x.dark = append(x.dark, dark{c.n, c.c.Server, h.ServerName()})
+	x.dark = append(x.dark, dark{c.n, c.conn.Server, h.ServerName()})
 }
 
 // earlierWords names the connection that a secret was taken over from. That it
 // is not found does not mean that it is not there: its ticket may be sealed.
-func (x *Explainer) earlierWords(h *proof.Handshake) string {
-	l := x.linkOf(h)
+func (c *View) earlierWords() string {
+	l := c.main.Link
 	if l == nil {
 		return "an earlier connection"
 	}
@@ -211,7 +242,7 @@ func lineageSentence(l *proof.Link) string {
 }
 
 // unknownParent says why it cannot be told which connection is taken up.
-func unknownParent(l *proof.Link, a words.Args) (event.Sentence, bool) {
+func unknownParent(l *proof.Link, a Values) (event.Sentence, bool) {
 	switch {
 	case len(l.From) > 0:
 		return event.Sentence{}, false
@@ -236,11 +267,12 @@ func oneOf(names []string, last string) string {
 // behind says which certificate stands behind a connection that takes up an
 // earlier one, and when and where it was sent. No capture can show that it was
 // checked then.
-func (x *Explainer) behind(c *conn, h *proof.Handshake, a words.Args) event.Sentence {
-	if x.linkOf(h) == nil {
+func (c *View) behind(a Values) event.Sentence {
+	h := c.main
+	if h.Link == nil {
 		return words.Say("step-4a-inherited", event.Inferred, a)
 	}
-	k := x.kinOf(c, h)
+	k := h.Kin
 	switch {
 	case k.Keyless && !k.Lost:
 		return words.Say("step-4a-inherited-keyless", event.Inferred, a)
@@ -286,7 +318,7 @@ func (x *Explainer) lineage(c *conn, h *proof.Handshake) {
 	a := x.args(c)
 	e := x.event(c, nil, event.KindStep, "resumption", "")
 	e.Evidence = event.Inferred
-	e.Brief = "of " + a["earlier"]
+	e.Brief = "of " + a.Value("earlier")
 	e.Says = []event.Sentence{words.Say(lineageSentence(l), event.Inferred, a)}
 	if why, ok := unknownParent(l, a); ok {
 		e.Says = append(e.Says, why)
@@ -385,7 +417,7 @@ func (x *Explainer) parent(c *conn) *event.Parent {
 	h := c.main
 	l := x.linkOf(h)
 	if l == nil {
-		if h.ServerHello != nil && h.Is13() && x.external(h) {
+		if h.ServerHello != nil && h.Is13() && h.External {
 			if _, psk := h.ServerHello.SelectedPSK(); psk {
 				return &event.Parent{How: "external-psk", State: "none"}
 			}

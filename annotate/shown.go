@@ -2,7 +2,6 @@ package annotate
 
 import (
 	"slices"
-	"strings"
 
 	"explainer/annotate/event"
 	"explainer/annotate/proof"
@@ -12,41 +11,36 @@ import (
 )
 
 // A shown case is what the proxy itself, as the server, shows a client.
-type shown struct {
+type Shown struct {
 	id    string    // as recorded, clipped
 	fault *ca.Fault // nil where the recording is of a case that is not known here
 }
 
 // known tells whether there is a case, and one that is known here.
-func (s *shown) known() bool { return s != nil && s.fault != nil }
+func (s *Shown) known() bool { return s != nil && s.fault != nil }
 
-func (s *shown) control() bool { return s.known() && s.fault.Severity == ca.Control }
+func (s *Shown) control() bool { return s.known() && s.fault.Severity == ca.Control }
 
 // atStep2 tells whether the case is a fault of the handshake and not of the certificate.
-func (s *shown) atStep2() bool { return s.known() && s.fault.Step == string(event.Step2) }
+func (s *Shown) atStep2() bool { return s.known() && s.fault.Step == string(event.Step2) }
 
-func shownBy(f *capture.Fact) *shown {
-	return &shown{or(clip(f.Outcome), "without a name"), ca.FaultOf(f.Outcome)}
+func shownBy(f *capture.Fact) *Shown {
+	return &Shown{or(clip(f.Outcome), "without a name"), ca.FaultOf(f.Outcome)}
 }
 
-// words gives the values that sentences about a case have places for.
-func (s *shown) words(a words.Args) {
-	a["case"], a["wrong"], a["check"], a["severity"], a["control"], a["needs"] = s.id, "", "", "", "", ""
-	if f := s.fault; f != nil {
-		a["wrong"], a["check"], a["severity"], a["control"] = strings.TrimSuffix(f.Wrong, "."), strings.TrimSuffix(f.Check, "."), string(f.Severity), or(f.Control, f.ID)
-		a["needs"] = map[ca.Severity]string{
-			ca.Critical: "Anybody on the path could be that server",
-			ca.High:     "Anybody on the path who has a certificate for a name of their own could be that server",
-			ca.Medium:   "Anybody on the path who has something stolen, expired, revoked, collided or factored could be that server",
-		}[f.Severity]
+// pairs are the values of the sentences about a case, with their names.
+func (s *Shown) pairs() []string {
+	var out []string
+	for _, name := range []string{"case", "wrong", "check", "severity", "control", "needs"} {
+		out = append(out, name, s.value(name))
 	}
+	return out
 }
 
 // caseEvent tells what the proxy shows.
-func caseEvent(e *event.Event, f *capture.Fact, a words.Args) {
+func caseEvent(e *event.Event, f *capture.Fact, a Values) {
 	s := shownBy(f)
-	a = a.With()
-	s.words(a)
+	a = a.With(s.pairs()...)
 	rename(e, event.TopicCase, "")
 	id := "fact-case"
 	switch {
@@ -55,7 +49,7 @@ func caseEvent(e *event.Event, f *capture.Fact, a words.Args) {
 	case s.control():
 		id = "fact-case-control"
 	default:
-		a["step"] = s.fault.Step
+		a = a.With("step", s.fault.Step)
 	}
 	e.Says = []event.Sentence{words.Say(id, event.None, a)}
 	e.Brief, e.BriefID = e.Says[0].Text, e.Says[0].ID
@@ -83,7 +77,7 @@ var severityWords = map[ca.Severity]string{
 
 // failCase notes that a client stopped with an alert about the certificate of a
 // case; known tells whether the alert says that it is about the certificate.
-func (c *conn) failCase(known bool, cause string, at proof.Place) {
+func (c *View) failCase(known bool, cause string, at proof.Place) {
 	id := "step-4a-case-perhaps"
 	switch {
 	case c.shown.control():
@@ -95,7 +89,7 @@ func (c *conn) failCase(known bool, cause string, at proof.Place) {
 }
 
 // failCaseSilent notes that a client hung up without a word.
-func (c *conn) failCaseSilent(at proof.Place) {
+func (c *View) failCaseSilent(at proof.Place) {
 	if c.shown.atStep2() {
 		c.fail(event.Step2, "step-2-case-silent", "", at)
 		return
@@ -104,7 +98,7 @@ func (c *conn) failCaseSilent(at proof.Place) {
 }
 
 // row4aCase is the sentence about a client that went on after the certificate of a case.
-func (c *conn) row4aCase() string {
+func (c *View) row4aCase() string {
 	switch s := c.shown; {
 	case s.control():
 		return "step-4a-case-control"
@@ -117,13 +111,13 @@ func (c *conn) row4aCase() string {
 }
 
 // caseNote is what the end of the story says about how the client took a case.
-func (x *Explainer) caseNote(c *conn) event.Sentence {
+func (c *View) caseNote() event.Sentence {
 	h, s := c.main, c.shown
-	a := x.args(c).With("count", words.Plural(int(c.bytes[0]), "byte"), "moment", "before it had finished its part of the handshake")
+	a := c.Values().With("count", words.Plural(int(c.sides[0].bytes), "byte"), "moment", "before it had finished its part of the handshake")
 	if h.Sides[0].Finished {
-		a["moment"] = "after it had finished its part of the handshake"
+		a = a.With("moment", "after it had finished its part of the handshake")
 	}
-	var refusal, ours *alert
+	var refusal, ours *Alert
 	for i, al := range c.alerts {
 		switch {
 		case al.desc == 0 || al.desc == 90 || al.level == 1 && !h.Is13():
@@ -137,12 +131,12 @@ func (x *Explainer) caseNote(c *conn) event.Sentence {
 	case s.fault == nil:
 		return words.Say("shown-unknown", event.None, a)
 	case refusal != nil:
-		a["cause"] = c.causeOf(*refusal)
+		a = a.With("cause", c.causeOf(*refusal))
 		id := "shown-refused"
 		switch {
 		case s.control():
 			id = "shown-refused-control"
-		case c.bytes[0] > 0:
+		case c.sides[0].bytes > 0:
 			id = "shown-refused-data"
 		}
 		return words.Say(id, c.seenAlert(refusal), a)
@@ -158,15 +152,15 @@ func (x *Explainer) caseNote(c *conn) event.Sentence {
 		}
 		return words.Say(id, c.seen(), a)
 	case h.ServerHello == nil && ours != nil:
-		a["cause"] = c.causeOf(*ours)
+		a = a.With("cause", c.causeOf(*ours))
 		return words.Say("shown-blocked", event.Clear, a)
-	case h.ServerHello != nil && c.dark[0] == 0 && !c.missing && (c.closer == 1 || c.saidGoodbye(0)):
+	case h.ServerHello != nil && c.sides[0].dark == 0 && !c.missing && (c.closer == 1 || c.saidGoodbye(0)):
 		return words.Say("shown-left", event.Inferred, a)
 	}
 	return words.Say("shown-unknown", event.None, a)
 }
 
-func (c *conn) seenAlert(al *alert) event.Evidence {
+func (c *View) seenAlert(al *Alert) event.Evidence {
 	if al.protected {
 		return event.Decrypted
 	}

@@ -12,7 +12,7 @@ import (
 // and TLS 1.3 has none of them.
 
 // rowStaticDH tells a step of such a connection.
-func (x *Explainer) rowStaticDH(c *conn, a words.Args, r *event.Row) {
+func (c *View) rowStaticDH(a Values, r *event.Row) {
 	h := c.main
 	finished, reason := h.Proved(words.ProofServerFin)
 	switch r.Step {
@@ -30,7 +30,7 @@ func (x *Explainer) rowStaticDH(c *conn, a words.Args, r *event.Row) {
 		r.Says = words.Say("step-3-dh", event.Clear, a)
 	case event.Step4b, event.Step5:
 		r.Packets = h.At[proof.AtClientKey].Packets()
-		implicit := a["clientshare"] == "" // the client's half stands in its certificate (RFC 5246 7.4.7.2)
+		implicit := a.Value("clientshare") == "" // the client's half stands in its certificate (RFC 5246 7.4.7.2)
 		switch {
 		case r.Step == event.Step4b && implicit:
 			r.Says = words.Say("step-4b-dh-certificate", event.Inferred, a)

@@ -59,7 +59,7 @@ func (x *Explainer) balance(c *conn, last bool) {
 	if c.tally.told {
 		return
 	}
-	over := c.closed[0] && c.closed[1] || c.overUDP() && c.over
+	over := c.sides[0].closed && c.sides[1].closed || c.overUDP() && c.over
 	if c.leg != capture.LegNone {
 		over = c.tally.closed
 	}
@@ -81,11 +81,11 @@ func (x *Explainer) balance(c *conn, last bool) {
 
 func (x *Explainer) tallyOf(c *conn) *event.Tally {
 	h := c.main
-	f := x.flow(c)
+	f := c.flow()
 	t := &event.Tally{
-		Client: c.c.Client.String(), Server: c.c.Server.String(), Protocol: c.protocol(), Flow: f.id, Title: f.title,
+		Client: c.conn.Client.String(), Server: c.conn.Server.String(), Protocol: c.protocol(), Flow: f.ID, Title: f.Title,
 		Name: clip(h.ServerName()), ALPN: clip(c.alpn), Began: c.began.Format(time.RFC3339Nano),
-		Data: c.bytes, Missing: c.tally.missing, Broken: c.tally.broken, Begun: c.c.SYN || c.c.Asked || c.overUDP(), Continued: c.c.Continued,
+		Data: [2]int64{c.sides[0].bytes, c.sides[1].bytes}, Missing: c.tally.missing, Broken: c.tally.broken, Begun: c.conn.SYN || c.conn.Asked || c.overUDP(), Continued: c.conn.Continued,
 	}
 	if h.ServerHello != nil {
 		t.Version, t.Suite = h.VersionName(), handshake.SuiteName(h.ServerHello.CipherSuite)
@@ -95,7 +95,7 @@ func (x *Explainer) tallyOf(c *conn) *event.Tally {
 		t.Agreed = at(c.tally.agreed).Format(time.RFC3339Nano)
 	}
 	t.Resumed = f.resumed
-	for _, u := range x.unopened(c) {
+	for _, u := range c.unopened() {
 		if i := slices.IndexFunc(t.Why, func(w event.Why) bool { return w.Reason == u.Reason }); i >= 0 {
 			t.Why[i].Records += u.Records
 		} else {
@@ -112,12 +112,12 @@ func (x *Explainer) tallyOf(c *conn) *event.Tally {
 		}
 		t.Why = append(t.Why, event.Why{Reason: reason, Words: words, Records: c.tally.sealed[reason]})
 	}
-	t.Sealed = [2]int64{c.sealed[0] + c.tally.packets[0], c.sealed[1] + c.tally.packets[1]}
-	opened := (c.opened[0] || c.opened[1]) && !c.overUDP()
-	dark := c.dark[0]+c.dark[1] > 0 || c.overUDP() && t.Sealed[0]+t.Sealed[1] > 0
+	t.Sealed = [2]int64{c.sides[0].sealed + c.tally.packets[0], c.sides[1].sealed + c.tally.packets[1]}
+	opened := (c.sides[0].opened || c.sides[1].opened) && !c.overUDP()
+	dark := c.sides[0].dark+c.sides[1].dark > 0 || c.overUDP() && t.Sealed[0]+t.Sealed[1] > 0
 	switch {
 	case !c.tls:
-	case c.null || x.null(c):
+	case c.null():
 		t.State = event.StateClear
 	case opened && dark:
 		t.State = event.StatePartly
@@ -136,11 +136,11 @@ func (x *Explainer) tallyOf(c *conn) *event.Tally {
 		}
 	}
 	switch {
-	case c.reset && c.c.Asked && !c.heard[0] && !c.heard[1]:
+	case c.reset && c.conn.Asked && !c.sides[0].heard && !c.sides[1].heard:
 		t.End = "refused"
 	case c.reset:
 		t.End = "reset"
-	case c.closed[0] && c.closed[1] || c.tally.closed:
+	case c.sides[0].closed && c.sides[1].closed || c.tally.closed:
 		t.End = "closed"
 	default:
 		t.End = "open"
@@ -151,9 +151,9 @@ func (x *Explainer) tallyOf(c *conn) *event.Tally {
 // protocol names what a connection speaks.
 func (c *conn) protocol() string {
 	switch {
-	case c.c.Transport == capture.TransportQUIC:
+	case c.conn.Transport == capture.TransportQUIC:
 		return event.ProtocolQUIC
-	case c.c.Transport == capture.TransportDTLS:
+	case c.conn.Transport == capture.TransportDTLS:
 		return event.ProtocolDTLS
 	case c.tls:
 		return event.ProtocolTLS
@@ -161,7 +161,7 @@ func (c *conn) protocol() string {
 		return event.ProtocolHTTP
 	case c.noTLS == "opaque":
 		return event.ProtocolOther
-	case c.pass != nil && (c.heard[0] || c.heard[1]):
+	case c.pass != nil && (c.sides[0].heard || c.sides[1].heard):
 		return event.ProtocolTunnel
 	}
 	return event.ProtocolNone

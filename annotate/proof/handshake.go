@@ -79,6 +79,7 @@ type Handshake struct {
 	Resumed   bool          // TLS 1.2: abbreviated
 	Ticket    []byte        // TLS 1.2: the ticket that the client handed back
 	Link      *Link         // to the connection that it takes up
+	External  bool          // the pre-shared key that the server took was set up outside of TLS
 	Kin       *Kin          // for those that take it up
 
 	Holed  bool   // bytes were missing while it ran
@@ -346,4 +347,18 @@ func (h *Handshake) MayBeCover() bool {
 // recomputed is shown to come from the 48 bytes of step 5.
 func (h *Handshake) Linked() bool {
 	return h.Proven(words.ProofRSAMaster) || h.Master != nil && h.Logged["CLIENT_RANDOM"] == nil
+}
+
+// Identity is the name of the pre-shared key that the server took, before it answers of
+// the first that is offered; nil if there is none.
+func (h *Handshake) Identity() []byte {
+	if h.Hello == nil {
+		return nil
+	}
+	psk := h.Hello.PSK()
+	n, _ := h.SelectedPSK()
+	if psk == nil || int(n) >= len(psk.Identities) {
+		return nil
+	}
+	return psk.Identities[n].Identity
 }

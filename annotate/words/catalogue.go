@@ -91,6 +91,12 @@ var templates = func() map[string]*template {
 // Args are values for the places in a sentence.
 type Args map[string]string
 
+// Value is a value by its name; "" if there is none.
+func (a Args) Value(name string) string { return a[name] }
+
+// Values give the values for the places in a sentence by name; "" where there is none.
+type Values interface{ Value(name string) string }
+
 // With returns the values with more set, in name, value pairs.
 func (a Args) With(pairs ...string) Args {
 	b := make(Args, len(a)+len(pairs)/2)
@@ -109,7 +115,7 @@ const Missing = "(not known)"
 // Say fills a sentence of the catalogue. The sentence keeps only the values that it
 // has places for, and is UTF-8 whatever they are. Nobody changes its values and
 // references: other sentences may share them.
-func Say(id string, how event.Evidence, a Args) event.Sentence {
+func Say(id string, how event.Evidence, a Values) event.Sentence {
 	t, ok := templates[id]
 	if !ok {
 		panic("words: no sentence " + id + " in the catalogue")
@@ -161,15 +167,19 @@ func newTemplate(text string) *template {
 	}
 }
 
-func (t *template) fill(a Args) (string, map[string]string) {
+func (t *template) fill(a Values) (string, map[string]string) {
 	if len(t.places) == 0 {
 		return t.parts[0], nil
 	}
 	var room [8]string
 	values, n := room[:0], 0
 	for _, p := range t.places {
-		values = append(values, a[p.key])
-		n += len(a[p.key])
+		value := ""
+		if a != nil {
+			value = a.Value(p.key)
+		}
+		values = append(values, value)
+		n += len(value)
 	}
 	last := &t.last[n%len(t.last)]
 	if f := last.Load(); f != nil && slices.Equal(f.values, values) {

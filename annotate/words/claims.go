@@ -129,7 +129,7 @@ var claimed = func() map[string]*template {
 }()
 
 // Claim is a claim with its values.
-func Claim(id string, a Args) string {
+func Claim(id string, a Values) string {
 	text, _ := claimed[id].fill(a)
 	return text
 }
