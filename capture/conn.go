@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"slices"
 	"sort"
 
@@ -265,7 +266,7 @@ func (h *half) stop(why string) {
 
 const maxPreview = 64 // bytes of Opaque.Preview
 
-func clonePreview(p []byte) []byte { return append([]byte(nil), p[:min(len(p), maxPreview)]...) }
+func clonePreview(p []byte) []byte { return bytes.Clone(p[:min(len(p), maxPreview)]) }
 
 func (c *conn) gapped(in *Gap) {
 	h := &c.halves[in.Side&1]

@@ -406,7 +406,7 @@ func (h hidden) mask(b []byte) {
 		k := [8]byte(b[i:])
 		for _, secret := range h.raw[k] {
 			if bytes.HasPrefix(b[i:], secret) {
-				cover(b[i:], len(secret))
+				fill(b[i:i+len(secret)], '*')
 			}
 		}
 		for j, v := range k {
@@ -416,14 +416,8 @@ func (h hidden) mask(b []byte) {
 		}
 		for _, secret := range h.hex[k] {
 			if len(b)-i >= len(secret) && bytes.EqualFold(b[i:i+len(secret)], secret) {
-				cover(b[i:], len(secret))
+				fill(b[i:i+len(secret)], '*')
 			}
 		}
-	}
-}
-
-func cover(b []byte, n int) {
-	for i := range b[:n] {
-		b[i] = '*'
 	}
 }

@@ -1,7 +1,7 @@
 package pcap
 
 import (
-	"encoding/binary"
+	"bytes"
 
 	"explainer/capture"
 )
@@ -15,22 +15,8 @@ type tuple struct {
 
 // tuple returns the connection of a segment and who sent it: 0 is the tuple's a.
 func (p *segment) tuple(leg capture.Leg) (tuple, int) {
-	if order := compare(&p.from, &p.to); order < 0 || order == 0 && p.fromPort <= p.toPort {
+	if order := bytes.Compare(p.from[:], p.to[:]); order < 0 || order == 0 && p.fromPort <= p.toPort {
 		return tuple{p.from, p.to, p.fromPort, p.toPort, uint16(leg)}, 0
 	}
 	return tuple{p.to, p.from, p.toPort, p.fromPort, uint16(leg)}, 1
-}
-
-// compare orders two addresses.
-func compare(a, b *[16]byte) int {
-	for i := 0; i < 16; i += 8 {
-		x, y := binary.BigEndian.Uint64(a[i:]), binary.BigEndian.Uint64(b[i:])
-		if x != y {
-			if x < y {
-				return -1
-			}
-			return 1
-		}
-	}
-	return 0
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"io"
+	"math/bits"
 	"sort"
 
 	"explainer/capture"
@@ -90,9 +91,11 @@ func (t *Twins) Fill(conn int, side capture.Side, off int64, b []byte) error {
 	return nil
 }
 
-func overwrite(b []byte) {
+func overwrite(b []byte) { fill(b, 'x') }
+
+func fill(b []byte, with byte) {
 	for i := range b {
-		b[i] = 'x'
+		b[i] = with
 	}
 }
 
@@ -280,35 +283,6 @@ func twinICMP(h *header) {
 	mend(b[2:], old, checksum(rest))
 }
 
-// checksum is the one's complement sum of b in 16-bit words (RFC 1071), which begin
-// at an even place of what is summed.
-func checksum(b []byte) uint16 {
-	var sum uint64
-	for ; len(b) >= 2; b = b[2:] {
-		sum += uint64(binary.BigEndian.Uint16(b))
-	}
-	if len(b) == 1 {
-		sum += uint64(b[0]) << 8
-	}
-	for sum > 0xffff {
-		sum = sum>>16 + sum&0xffff
-	}
-	return uint16(sum)
-}
-
-// mend changes a checksum by what changed below it (RFC 1624 3): one that was right
-// stays right, one that was left to the network card stays as wrong as it was.
-func mend(at []byte, old, now uint16) {
-	if old == now {
-		return
-	}
-	sum := uint32(^binary.BigEndian.Uint16(at)) + uint32(^old) + uint32(now)
-	for sum > 0xffff {
-		sum = sum>>16 + sum&0xffff
-	}
-	binary.BigEndian.PutUint16(at, ^uint16(sum))
-}
-
 // The options that stay in a twin, by block: no comments, no custom ones, no hashes
 // of a packet, and none that are not known.
 var twinOptions = map[uint32]func(code uint16) bool{
@@ -428,4 +402,16 @@ func twinFact(body []byte) []byte {
 		out = append(out, ' ')
 	}
 	return out
+}
+
+// checksum is the one's complement sum of b in 16-bit words (RFC 1071), which begin
+// at an even place of what is summed.
+func checksum(b []byte) uint16 { return bits.ReverseBytes16(fold(sum16(b))) }
+
+// mend changes a checksum by what changed below it (RFC 1624 3): one that was right
+// stays right, one that was left to the network card stays as wrong as it was.
+func mend(at []byte, old, now uint16) {
+	if old != now {
+		binary.BigEndian.PutUint16(at, ^fold(uint64(^binary.BigEndian.Uint16(at))+uint64(^old)+uint64(now)))
+	}
 }

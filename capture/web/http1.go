@@ -2,8 +2,11 @@ package web
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // readHead collects the head of a request or response (RFC 9112 2.1).
@@ -142,11 +145,6 @@ func badFirstLine(line []byte, request bool) string {
 
 func isVersion(b []byte) bool {
 	return len(b) == 8 && string(b[:7]) == "HTTP/1." && b[7] >= '0' && b[7] <= '9'
-}
-
-// IsToken tells whether b may stand in a token (RFC 9110 5.6.2).
-func IsToken(b byte) bool {
-	return b > ' ' && b < 0x7f && strings.IndexByte(`"(),/:;<=>?@[\]{}`, b) < 0
 }
 
 // request reads a whole request head.
@@ -451,10 +449,8 @@ func (head *Head) read(text, rest string) (why string) {
 func (head *Head) note(odd string) { head.Odd = note(head.Odd, odd) }
 
 func note(list []string, odd string) []string {
-	for _, o := range list {
-		if o == odd {
-			return list
-		}
+	if slices.Contains(list, odd) {
+		return list
 	}
 	return append(list, odd)
 }
@@ -530,15 +526,6 @@ func tokens(value string) []string {
 		}
 	}
 	return list
-}
-
-func hasToken(value, token string) bool {
-	for _, s := range tokens(value) {
-		if strings.EqualFold(s, token) {
-			return true
-		}
-	}
-	return false
 }
 
 // readLength reads a body of known length.
@@ -671,3 +658,10 @@ func readTrailers(c *Conn, h *half) {
 		return
 	}
 }
+
+func hasToken(value, token string) bool {
+	return slices.ContainsFunc(tokens(value), func(s string) bool { return strings.EqualFold(s, token) })
+}
+
+// IsToken tells whether b may stand in a token (RFC 9110 5.6.2).
+func IsToken(b byte) bool { return httpguts.IsTokenRune(rune(b)) }

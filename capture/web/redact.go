@@ -147,7 +147,7 @@ func (v *covering) hidden(name, value, twin string, with byte) string {
 		return twin
 	}
 	b := []byte(twin)
-	v.hide(name, value, func(from, to int) { mark(b[from:to], with) })
+	v.hide(name, value, func(from, to int) { fill(b[from:to], with) })
 	return string(b)
 }
 
@@ -208,9 +208,9 @@ func (v *covering) head(head []byte, request, trailers bool) []byte {
 	return twin
 }
 
-func overwrite(b []byte) { mark(b, cover) }
+func overwrite(b []byte) { fill(b, cover) }
 
-func mark(b []byte, with byte) {
+func fill(b []byte, with byte) {
 	for i := range b {
 		b[i] = with
 	}
@@ -319,7 +319,7 @@ func targetTwin(target string, with byte) string {
 	b := []byte(target)
 	path := b
 	if i := strings.IndexAny(target, "?#"); i >= 0 {
-		mark(b[i+1:], with)
+		fill(b[i+1:], with)
 		path = b[:i]
 	}
 	authority := path
@@ -332,7 +332,7 @@ func targetTwin(target string, with byte) string {
 		authority = nil
 	}
 	if i := bytes.LastIndexByte(authority, '@'); i > 0 {
-		mark(authority[:i], with)
+		fill(authority[:i], with)
 	}
 	parameter := false
 	for i, c := range path {
