@@ -17,6 +17,7 @@ type FilesOptions struct {
 	PrivateKeys []*keys.PrivateKey
 	// KeyLogs gives the lines of key logs, which are known before the first packet; nil: there are none.
 	KeyLogs  func(take func(keys.Secret)) error
+	DecodeAs pcap.Ports   // tunnels that are not known by their ports
 	Progress Progress     // may be nil
 	Say      func(string) // gets lines about the reading, which are no part of the story
 	// Wrong gets what there is to say against one of the captures: the others are told all the same.
@@ -61,7 +62,7 @@ func (t *Teller) Files(names []string, o FilesOptions) error {
 			continue
 		}
 		defer s.Close()
-		s.progress = o.Progress
+		s.progress, s.DecodeAs = o.Progress, o.DecodeAs
 		packets, err := t.begin(s, o.Say)
 		if err != nil {
 			wrong(err)

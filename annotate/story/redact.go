@@ -84,8 +84,8 @@ func (r *redaction) twin(s *Source, log []keys.Secret, dir string) (twin *tempor
 	if err != nil {
 		return nil, err
 	}
-	twin = &temporary{&Source{Name: s.Name, file: f, ctx: s.ctx}}
-	_, err = pcap.Rewrite(f, s, pcap.Rewriting{Secrets: secrets, Twin: twins.Fill})
+	twin = &temporary{&Source{Name: s.Name, DecodeAs: s.DecodeAs, file: f, ctx: s.ctx}}
+	_, err = pcap.Rewrite(f, s, pcap.Rewriting{Secrets: secrets, DecodeAs: s.DecodeAs, Twin: twins.Fill})
 	if err != nil && !errors.As(err, new(*pcap.CutError)) {
 		return twin, failed(fmt.Errorf("copy %s: %w", s.Name, err), "")
 	}

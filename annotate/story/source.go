@@ -16,9 +16,10 @@ import (
 
 // A Source is a capture that is being read: a file, or standard input.
 type Source struct {
-	Name string // as it is told
-	file *os.File
-	size int64 // of a regular file, else -1
+	Name     string     // as it is told
+	DecodeAs pcap.Ports // tunnels that are not known by their ports
+	file     *os.File
+	size     int64 // of a regular file, else -1
 
 	progress Progress        // may be nil
 	ctx      context.Context // ends the reading; may be nil
@@ -102,6 +103,7 @@ func (s *Source) reader() (*pcap.Reader, error) {
 	if err != nil {
 		return nil, failed(fmt.Errorf("%s: %w", s.Name, err), s.instead())
 	}
+	r.DecodeAs(s.DecodeAs)
 	return r, nil
 }
 

@@ -3,7 +3,12 @@ package pcap
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
+	"maps"
 	"math/bits"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
@@ -141,8 +146,32 @@ var heads = map[carried]head{
 	{ofUDP, 37008}:           tzsp,
 }
 
+// Ports say which tunnel there is behind a UDP port, beside those that are known by theirs.
+type Ports map[uint16]string
+
+// tunnels are those that any port may have.
+var tunnels = map[string]head{
+	"eth": skip(0, anEthernet), "geneve": geneve, "gre": gre, "gtp": gtp, "gue": gue, "ip": skip(0, anIP), "l2tp": l2tp, "mpls": mpls,
+	"teredo": teredo, "tzsp": tzsp, "vxlan": vxlan, "vxlan-gpe": vxlanGPE,
+}
+
+// Add takes PORT=TUNNEL, and returns an error if it is none.
+func (p Ports) Add(text string) error {
+	port, name, ok := strings.Cut(text, "=")
+	number, err := strconv.ParseUint(port, 10, 16)
+	switch {
+	case !ok || err != nil || number == 0:
+		return fmt.Errorf("%q is not a UDP port and a tunnel, as in 8473=vxlan", text)
+	case tunnels[name] == nil:
+		return fmt.Errorf("%q is no tunnel that is read here: %s are", name, strings.Join(slices.Sorted(maps.Keys(tunnels)), ", "))
+	}
+	p[uint16(number)] = name
+	return nil
+}
+
 // links takes off what stands before and around IP packets.
 type links struct {
+	ports Ports
 	// Where something was not read: the number that says what it is, of the registry
 	// that the reason tells; -1 where there is none.
 	unread int
@@ -223,7 +252,13 @@ func (l *links) tunnelled(h *header) []byte {
 		body = body[udpHead:]
 	}
 	for _, p := range ports {
-		if _, ok := heads[p]; !ok {
+		body := body
+		if kind := l.ports[p.number]; kind != "" && p.of == ofUDP {
+			var reason string
+			if p, body, reason = tunnels[kind](body); reason != "" {
+				continue
+			}
+		} else if heads[p] == nil {
 			continue
 		}
 		// Ports may be anybody's, so what is found must look like an IP packet.

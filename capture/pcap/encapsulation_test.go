@@ -272,6 +272,41 @@ func TestNested(t *testing.T) {
 	}
 }
 
+// TestDecodeAs reads a tunnel at a port that is nobody's.
+func TestDecodeAs(t *testing.T) {
+	eth := append(unhex(t, macs+"0800"), tcp4(client, server, flagACK, 1, 1, "hello")...)
+	w := wrap{head: "UDP2119 0800000000000100"}
+	file := many(t, []uint32{linkRaw}, [][]byte{w.around(t, eth)})
+	for name, want := range map[string]string{"8473=vxlan": "hello", "8473=geneve": "", "8472=vxlan": ""} {
+		r, err := NewReader(bytes.NewReader(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ports := Ports{}
+		if err := ports.Add(name); err != nil {
+			t.Fatal(err)
+		}
+		r.DecodeAs(ports)
+		got := ""
+		for err == nil {
+			var in any
+			if in, err = r.next(); err == nil {
+				if c, ok := in.(*capture.Chunk); ok {
+					got += string(c.Data)
+				}
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	for _, bad := range []string{"", "vxlan", "8473", "8473=", "8473=vlan", "0=vxlan", "65536=vxlan", "x=vxlan"} {
+		if (Ports{}).Add(bad) == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
+
 // TestUnread names by number what is not read.
 func TestUnread(t *testing.T) {
 	ip := tcp4(client, server, flagACK, 1, 1, "hello")

@@ -40,6 +40,7 @@ func Merge(readers ...*Reader) *Reader {
 		f.index = i
 	}
 	m := newReader(join(files)...)
+	m.DecodeAs(readers[0].links.ports)
 	m.errs = make([]error, len(files))
 	for _, f := range m.files {
 		f.index = slices.Index(files, f)

@@ -212,6 +212,9 @@ func NewReader(r io.Reader) (*Reader, error) {
 	return rd, nil
 }
 
+// DecodeAs tells the reader what UDP ports are used for; before the first [Reader.Next].
+func (r *Reader) DecodeAs(ports Ports) { r.links.ports = ports }
+
 func newReader(files ...*file) *Reader {
 	r := &Reader{files: files, errs: make([]error, len(files)), stats: Stats{Skipped: map[string]int{}, Unread: map[Unread]int{}, Names: map[netip.Addr]string{}}}
 	r.flows.init(r)

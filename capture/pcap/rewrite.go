@@ -26,6 +26,8 @@ type Rewriting struct {
 	// hexadecimal, in any comment, option or block other than a packet's bytes.
 	StripKeys bool
 	Hidden    []keys.Secret
+	// DecodeAs is as that of a [Reader]; for Twin.
+	DecodeAs Ports
 	// Twin, if set, overwrites b, bytes of a TCP stream from off on, with their twin
 	// (see [capture.Decoder.Twin]). The capture has to be one that its reader gave
 	// these streams of. The copy has then nothing in its packets but headers, these
@@ -47,7 +49,7 @@ type Rewriting struct {
 // the copy holds everything that stands before the cut.
 func Rewrite(w io.Writer, r io.Reader, how Rewriting) (packets int, err error) {
 	c := &copier{file: &file{}, how: how, out: bufio.NewWriterSize(w, bufferSize)}
-	newReader(c.file)
+	newReader(c.file).DecodeAs(how.DecodeAs)
 	if how.StripKeys {
 		c.hidden = newHidden(how.Hidden)
 	}

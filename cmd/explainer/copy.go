@@ -82,6 +82,11 @@ func copyCapture(c *cli.Context, names []string, log []keys.Secret, private []*k
 			}
 		}
 	}
+	ports, err := decodeAs(c)
+	if err != nil {
+		return err
+	}
+	s.DecodeAs = ports
 	completing.Store(true) // temporary files are to be removed
 	done, err := story.Copy(c.Context, s, to, story.CopyOptions{StripKeys: strip, Redact: redact, ShowSecrets: c.Bool("show-secrets"), PrivateKeys: private, KeyLog: log})
 	if done != nil {

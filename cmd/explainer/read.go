@@ -11,6 +11,7 @@ import (
 	"explainer/annotate/story"
 	"explainer/annotate/words"
 	"explainer/capture/keys"
+	"explainer/capture/pcap"
 	"explainer/proxy"
 
 	"github.com/urfave/cli/v2"
@@ -40,7 +41,7 @@ Examples:
    explainer read --messages --connection 3-7 capture.pcap
    explainer read --format har session.pcapng > session.har
    explainer read -w for-wireshark.pcapng --keylog keys.txt capture.pcap`,
-	Flags:  slices.Concat(keyFlags, copyFlags, selectFlags, []cli.Flag{overviewFlag, asFlag, secretsFlag, bytesFlag, rootsFlag}, storyFlags),
+	Flags:  slices.Concat(keyFlags, copyFlags, selectFlags, []cli.Flag{overviewFlag, asFlag, secretsFlag, bytesFlag, rootsFlag, decodeAsFlag}, storyFlags),
 	Action: read,
 }
 
@@ -52,6 +53,20 @@ var bytesFlag = &cli.BoolFlag{Name: "bytes", Usage: "as --messages, and below ea
 
 // secretsFlag asks for what no other flag shows.
 var secretsFlag = &cli.BoolFlag{Name: "secrets", Usage: "draw each connection's key schedule with its real values: this PRINTS THE KEYS that open it", DisableDefaultText: true}
+
+// decodeAsFlag names tunnels that cannot be known by their ports.
+var decodeAsFlag = &cli.StringSliceFlag{Name: "decode-as", Usage: "a tunnel in UDP at a port of its own, `PORT=TUNNEL` (repeatable): eth, geneve, gre, gtp, gue, ip, l2tp, mpls, teredo, tzsp, vxlan, vxlan-gpe"}
+
+// decodeAs reads it.
+func decodeAs(c *cli.Context) (pcap.Ports, error) {
+	ports := pcap.Ports{}
+	for _, text := range c.StringSlice(decodeAsFlag.Name) {
+		if err := ports.Add(text); err != nil {
+			return nil, usage("--decode-as "+err.Error(), "")
+		}
+	}
+	return ports, nil
+}
 
 func read(c *cli.Context) error {
 	files := c.Args().Slice()
@@ -90,6 +105,10 @@ func read(c *cli.Context) error {
 	if selection != nil && c.Bool("overview") {
 		return usage("--overview tells what the whole capture comes to, and chooses no connections", "leave out --overview, or what chooses")
 	}
+	ports, err := decodeAs(c)
+	if err != nil {
+		return err
+	}
 	v, err := newView(c, selection, files)
 	if err != nil {
 		return err
@@ -103,7 +122,7 @@ func read(c *cli.Context) error {
 	bar := newProgress(c.App.ErrWriter, c.App.Writer, readTwice(files), v.KeepsBack())
 	var verdict error
 	o := story.FilesOptions{
-		PrivateKeys: private, Progress: bar,
+		PrivateKeys: private, DecodeAs: ports, Progress: bar,
 		Say: func(what string) {
 			say(c.App.ErrWriter, what)
 		},
