@@ -203,7 +203,7 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 	e := x.event(c, m, event.KindMessage, topicOf("quic-", b.Kind.String()), "QUIC "+b.Kind.String())
 	e.Size = &event.Size{Bytes: b.Wire, Records: b.Packets, Reason: b.Reason}
 	e.Brief = fmt.Sprintf("%s, %d bytes, sealed", words.Plural(b.Packets, "packet"), b.Wire)
-	reason := sealedWords(b.Reason)
+	reason := words.Phrase(words.Sealed, b.Reason, "")
 	if b.Reason == capture.SealedBadTag {
 		reason = "it does not fit the keys that come from any connection ID seen here"
 	}
@@ -232,13 +232,13 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 	switch b.Kind {
 	case quic.Handshake, quic.OneRTT:
 		c.sides[side].dark += int64(b.Packets)
-		c.sides[side].why = sealedWords(b.Reason)
+		c.sides[side].why = words.Phrase(words.Sealed, b.Reason, "")
 		c.sides[side].darkAt = joined(c.sides[side].darkAt, w)
 		if !h.Switched && side == 1 && h.ServerHello != nil {
 			h.Switch(w)
 			x.mark(c, &e, event.Step6b)
 		}
-		h.Incomplete("the messages behind the two hellos are encrypted, and " + sealedWords(b.Reason))
+		h.Incomplete("the messages behind the two hellos are encrypted, and " + words.Phrase(words.Sealed, b.Reason, ""))
 	}
 	x.emit(c, e)
 	if side == 1 || c.sides[1].dark > 0 {

@@ -1025,7 +1025,7 @@ func (x *Explainer) legFacts(c *conn) []event.Field {
 	}
 	out = append(out, serverFingerprint(h.ServerHello))
 	if c.leg == capture.LegOrigin && c.verified != nil {
-		add("checked-by-proxy", "checked by the proxy", strings.TrimSpace(verifiedWords(c.verified)+", against "+rootsWords(c.verified.Addr)))
+		add("checked-by-proxy", "checked by the proxy", strings.TrimSpace(verifiedWords(c.verified)+", against "+words.Phrase(words.Roots, or(clip(c.verified.Addr), "none"), "")))
 	}
 	return out
 }

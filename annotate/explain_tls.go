@@ -1043,7 +1043,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	c.tls = true
 	c.sides[side].sealed += int64(b.Records)
 	w := proof.Place{First: m.First, Last: m.Last}
-	reason := sealedWords(b.Reason)
+	reason := words.Phrase(words.Sealed, b.Reason, "")
 	if x.Eavesdropper && b.Reason == capture.SealedNoKey {
 		reason = "whoever listens on the path does not have the key"
 	}
@@ -1185,28 +1185,6 @@ func (c *View) sealed13() bool {
 	return h.ServerHello != nil && h.Is13() && c.sides[1].dark > 0 && !h.Sides[1].Finished
 }
 
-var sealedReasons = map[string]string{
-	capture.SealedNoKey:    "the key is not known here",
-	capture.SealedNoSuite:  "the cipher suite cannot be opened here",
-	capture.SealedBadTag:   "what came does not fit the known key",
-	capture.SealedPhase:    "the key for this part of the connection is not known here",
-	capture.SealedEarly:    "the server rejected it, and the key is not known here",
-	capture.SealedGap:      "bytes before it are missing from the capture",
-	capture.SealedTooMany:  "the key did not come while the bytes could be kept",
-	capture.SealedCut:      "it is cut off",
-	capture.SealedQUIC:     "of QUIC only the Initial packets are opened here",
-	capture.SealedInitial:  "the client's first packet, from which its keys come, is not in the capture",
-	capture.SealedDTLS:     "DTLS is not opened here",
-	capture.SealedDeflated: "the content is compressed in a way that is not undone here",
-}
-
-func sealedWords(reason string) string {
-	if w, ok := sealedReasons[reason]; ok {
-		return w
-	}
-	return "this cannot be opened here (" + reason + ")"
-}
-
 func (x *Explainer) malformed(c *conn, m *capture.Message, b *capture.Malformed) {
 	c.h.Incomplete("a message before it is malformed")
 	c.sides[m.Side&1].unread = true
@@ -1256,11 +1234,11 @@ func (x *Explainer) opaque(c *conn, m *capture.Message, b *capture.Opaque) {
 	c.sides[m.Side&1].unread = true
 	e := x.event(c, m, event.KindMessage, "bytes-not-read", "")
 	e.Size = &event.Size{Bytes: b.Len, Reason: b.Why}
-	e.Brief = words.Plural(int(b.Len), "byte") + ": " + opaqueWords(b.Why)
+	e.Brief = words.Plural(int(b.Len), "byte") + ": " + words.Phrase(words.Unread, b.Why, "")
 	if len(b.Preview) > 0 {
 		e.Fields = append(e.Fields, field("beginning", x.previewBytes(b.Preview)))
 	}
-	e.Says = append(e.Says, words.Say("opaque", e.Evidence, x.args(c).With("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10), "reason", opaqueWords(b.Why))))
+	e.Says = append(e.Says, words.Say("opaque", e.Evidence, x.args(c).With("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10), "reason", words.Phrase(words.Unread, b.Why, ""))))
 	x.emit(c, e)
 }
 
@@ -1270,24 +1248,6 @@ func (x *Explainer) previewBytes(b []byte) string {
 		return readable(b)
 	}
 	return fmt.Sprintf("%x... (%d bytes kept back)", b[:min(len(b), 4)], len(b)-min(len(b), 4))
-}
-
-func opaqueWords(why string) string {
-	switch why {
-	case capture.OpaqueUnknown:
-		return "neither TLS nor HTTP"
-	case capture.OpaqueMalformed:
-		return "what comes before them is malformed"
-	case capture.OpaqueGap:
-		return "bytes before them are missing"
-	case capture.OpaqueCut:
-		return "cut off"
-	case capture.OpaqueSkipped:
-		return "they are the rest of a record whose beginning is missing; the next record was found behind them"
-	case capture.OpaqueFragment:
-		return "they are the rest of a handshake message whose beginning is missing"
-	}
-	return why
 }
 
 // readable shows text as text and anything else as hex.

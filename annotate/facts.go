@@ -281,7 +281,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 			}
 		}
 	case capture.FactOriginVerified:
-		a = a.With("roots", rootsWords(f.Addr), "finding", findingWords(f))
+		a = a.With("roots", words.Phrase(words.Roots, or(clip(f.Addr), "none"), ""), "finding", findingWords(f))
 		switch which := unmirrored(f); {
 		case f.Outcome == "ok" && f.Done == "not-asked":
 			tell("origin-verified", "fact-origin-unasked")
@@ -359,7 +359,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		case "error-page", "set-up-page", "not-a-proxy-request", "built-in":
 			id = "fact-own-" + f.Outcome
 		}
-		a = a.With("detail", or(clip(closedWords(f.Detail)), a.Value("detail")))
+		a = a.With("detail", or(clip(words.EndedBecause(f.Detail)), a.Value("detail")))
 		tell("own-answer", id)
 	case capture.FactRefused:
 		a = a.With("reason", refusedWords(f))
@@ -381,13 +381,13 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 			id = "fact-closed-" + f.Outcome
 		}
 		if f.Outcome == "proxy" && f.Detail != "" {
-			id, a = "fact-closed-proxy-because", a.With("detail", clip(closedWords(f.Detail)))
+			id, a = "fact-closed-proxy-because", a.With("detail", clip(words.EndedBecause(f.Detail)))
 		}
 		if f.Outcome == "client" && c != nil && c.leg == capture.LegOrigin {
 			id = "fact-closed-client-first"
 		}
 		if id == "fact-closed-other" {
-			a = a.With("detail", or(clip(closedWords(or(f.Detail, f.Outcome))), a.Value("detail")))
+			a = a.With("detail", or(clip(words.EndedBecause(or(f.Detail, f.Outcome))), a.Value("detail")))
 		}
 		tell("who-closed", id)
 	default:
@@ -441,21 +441,6 @@ func factOf(f *capture.Fact) *event.Fact {
 		out.Found = append(out.Found, clip(id))
 	}
 	return out
-}
-
-// rootsWords names the list of authorities that the proxy checked against.
-func rootsWords(addr string) string {
-	switch addr {
-	case "system":
-		return "the authorities that this machine trusts"
-	case "system+file":
-		return "the authorities that this machine trusts and those given with --origin-ca or in its environment"
-	case "built-in":
-		return "the authority of the proxy's built-in sites"
-	case "none", "":
-		return "no list of authorities"
-	}
-	return clip(addr)
 }
 
 // findingWords says what the proxy found wrong with an origin's certificate.
@@ -537,43 +522,6 @@ func unmirrored(f *capture.Fact) string {
 	return faultsWords(ids, f.Host, f.Missing)
 }
 
-// closedWords says why the proxy itself ended a connection: for the names of
-// what can be wrong with an origin in words, and else in the proxy's own.
-func closedWords(detail string) string {
-	if text, ok := map[string]string{
-		"own-ca":          "the origin's certificate is signed by this proxy's own CA",
-		"other":           "the origin's certificate was not accepted, or the origin was not reached",
-		"refused":         "the origin refused the connection",
-		"timeout":         "the origin did not answer in time",
-		"unreachable":     "there is no way to the origin",
-		"near":            "a page of the web asked for this machine or its private network (--on-local-request refuse)",
-		"near-name":       "the name leads to this machine or its private network (--on-local-request refuse)",
-		"loop":            "the origin asked for is the proxy itself",
-		"canceled":        "the client had hung up",
-		"lookup":          "the origin's name could not be looked up",
-		"no-such-name":    "there is no such name",
-		"no-such-site":    "there is no such built-in site",
-		"tls":             "the handshake with the origin failed",
-		"tls-timeout":     "the handshake with the origin took too long",
-		"tls-refused":     "the origin refused the proxy's ClientHello",
-		"tls-old":         "the origin chose a version of TLS that the proxy does not speak",
-		"tls-closed":      "the origin ended the connection instead of answering the ClientHello",
-		"tls-not":         "what the origin answered is no TLS",
-		"tls-judged":      "the handshake with the origin broke off after its certificate was judged",
-		"tls-client-cert": "the origin asked for a client certificate that the proxy does not have (--client-cert)",
-		"hello-replayed":  "it was only to see what the origin makes of the client's own ClientHello",
-		"unlike":          "the proxy can make no certificate that is like the origin's",
-		"upstream":        "the upstream proxy made no connection",
-		"no-answer":       "the origin gave no answer",
-	}[detail]; ok {
-		return text
-	}
-	if verify.ReasonOf(detail).Refs != nil {
-		return "the origin's certificate was not accepted: " + words.Reason(detail, "", "")
-	}
-	return detail
-}
-
 // foundWords lists what a fact found.
 func foundWords(f *capture.Fact) string {
 	var out []string
@@ -589,11 +537,8 @@ func foundWords(f *capture.Fact) string {
 
 // refusedWords says why the proxy itself stopped a browser's handshake.
 func refusedWords(f *capture.Fact) string {
-	switch f.Outcome {
-	case "textbook-no-rsa":
-		return "textbook mode needs a cipher suite with RSA key transport, and " + or(clip(f.Detail), "the client offers none")
-	case "textbook-no-http1":
-		return "textbook mode needs http/1.1, and " + or(clip(f.Detail), "the client does not offer it")
+	if lacks := clip(f.Detail); lacks != "" || !words.HasPhrase(words.Refused, f.Outcome) {
+		return words.Phrase(words.Refused, f.Outcome+"-lacking", or(lacks, f.Outcome))
 	}
-	return or(clip(f.Detail), f.Outcome)
+	return words.Phrase(words.Refused, f.Outcome, "")
 }

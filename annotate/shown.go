@@ -55,7 +55,7 @@ func caseEvent(e *event.Event, f *capture.Fact, a Values) {
 	e.Brief, e.BriefID = e.Says[0].Text, e.Says[0].ID
 	e.Fields = []event.Field{{Name: "case", Value: s.id}, {Name: "certificate about", Value: clip(f.Host), Note: "the name or address that the client asked for"}}
 	if s.fault != nil {
-		e.Fields = append(e.Fields, event.Field{Name: "severity", Value: string(s.fault.Severity), Note: severityWords[s.fault.Severity]}, field("what is wrong", s.fault.Wrong),
+		e.Fields = append(e.Fields, event.Field{Name: "severity", Value: string(s.fault.Severity), Note: words.Phrase(words.Severity, string(s.fault.Severity), "")}, field("what is wrong", s.fault.Wrong),
 			field("check that catches it", s.fault.Check), field("step", s.fault.Step), field("incident", s.fault.Incident))
 	}
 	if f.Addr != "" {
@@ -64,15 +64,6 @@ func caseEvent(e *event.Event, f *capture.Fact, a Values) {
 	if f.Detail != "" {
 		e.Fields = append(e.Fields, field("run", clip(f.Detail)))
 	}
-}
-
-// severityWords say what an attacker must have.
-var severityWords = map[ca.Severity]string{
-	ca.Control:  "no fault: what a client should accept",
-	ca.Critical: "an attacker needs nothing but a place on the path",
-	ca.High:     "an attacker needs a certificate that anybody can get for a name of their own",
-	ca.Medium:   "an attacker needs something stolen, expired, revoked, collided or factored",
-	ca.Low:      "sloppiness, by itself no attack",
 }
 
 // failCase notes that a client stopped with an alert about the certificate of a

@@ -106,11 +106,11 @@ func (x *Explainer) tallyOf(c *conn) *event.Tally {
 		if len(t.Why) > 0 && reason != capture.SealedEarly {
 			continue // the diagnosis knows better
 		}
-		words := sealedWords(reason)
+		why := words.Phrase(words.Sealed, reason, "")
 		if c.overUDP() && reason == capture.SealedNoSuite {
-			words = "this version of QUIC is not read here"
+			why = words.Phrase(words.Sealed, "quic-version", "")
 		}
-		t.Why = append(t.Why, event.Why{Reason: reason, Words: words, Records: c.tally.sealed[reason]})
+		t.Why = append(t.Why, event.Why{Reason: reason, Words: why, Records: c.tally.sealed[reason]})
 	}
 	t.Sealed = [2]int64{c.sides[0].sealed + c.tally.packets[0], c.sides[1].sealed + c.tally.packets[1]}
 	opened := (c.sides[0].opened || c.sides[1].opened) && !c.overUDP()

@@ -64,7 +64,7 @@ func (c *View) value(name string) string {
 		case name == "checked":
 			return or(clip(f.Host), "the host")
 		case name == "roots":
-			return rootsWords(f.Addr)
+			return words.Phrase(words.Roots, or(clip(f.Addr), "none"), "")
 		default:
 			return findingWords(f)
 		}

@@ -32,6 +32,11 @@ func TestIDs(t *testing.T) {
 	for id := range claims {
 		have = append(have, "proof "+id)
 	}
+	for family, list := range phrases {
+		for id := range list {
+			have = append(have, strings.TrimSpace("phrase "+string(family)+" "+id))
+		}
+	}
 	sort.Strings(have)
 	if *freeze {
 		if err := os.WriteFile(path, []byte(strings.Join(have, "\n")+"\n"), 0o666); err != nil {
