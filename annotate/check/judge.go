@@ -24,7 +24,7 @@ import (
 	"explainer/capture/web"
 )
 
-// A CaseVerdict says what a client did with a case. The values stand in JSON; they are permanent.
+// A Verdict says what a client did with a case. The values stand in JSON; they are permanent.
 type Verdict string
 
 const (
@@ -115,7 +115,7 @@ type Judge struct {
 	stack  fingerprint.Stack // what the first ClientHello looks like it was made by, "" if that is not known
 }
 
-// A checkRun is one run of the command; in mode "host", one connection.
+// A run is one run of the command; in mode "host", one connection.
 type run struct {
 	id, fault, tls string
 	begun, ended   capture.CheckRun

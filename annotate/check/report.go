@@ -16,7 +16,7 @@ import (
 	"explainer/capture/printable"
 )
 
-// A CheckReport is what a check came to.
+// A Report is what a check came to.
 type Report struct {
 	Schema  int                 `json:"v"` // SchemaVersion
 	Kind    event.Kind          `json:"kind"`
@@ -74,7 +74,7 @@ var abouts = []struct {
 	{ca.AboutRevocation, "whether it was taken back"},
 }
 
-// A CheckCase is a fault or control and what the client did with it.
+// A Case is a fault or control and what the client did with it.
 type Case struct {
 	Schema    int             `json:"v"`
 	Kind      event.Kind      `json:"kind"`
@@ -90,7 +90,7 @@ type Case struct {
 	Outcomes  []Outcome       `json:"outcomes"`            // one for each TLS version that was asked for
 }
 
-// A CaseOutcome is what the client did with a case in one TLS version, at worst.
+// An Outcome is what the client did with a case in one TLS version, at worst.
 type Outcome struct {
 	TLS string `json:"tls"`
 	Trial
