@@ -17,7 +17,7 @@ import (
 	"explainer/capture/pcap"
 )
 
-// CopyOptions say what a copy of a capture holds.
+// CopyOptions say what a copy of a capture holds. At most one of the first three can be.
 type CopyOptions struct {
 	StripKeys   bool // no keys
 	Redact      bool // what people sent is overwritten, and sealed again with the same keys
@@ -40,6 +40,10 @@ type Copied struct {
 // once it is whole. Of a capture that is cut off all that stands before is copied, and
 // there is an error too. When ctx ends so does the copying.
 func Copy(ctx context.Context, s *Source, to string, o CopyOptions) (*Copied, error) {
+	if o.Redact && o.StripKeys || (o.Redact || o.StripKeys) && o.ShowSecrets {
+		// What is sealed twice with the same keys and nonces, whoever has both can compute from the two.
+		return nil, errors.New("of redacting, leaving out keys and showing secrets a copy can have one")
+	}
 	s.ctx = ctx
 	var cut error
 	r := redaction{private: o.PrivateKeys}
