@@ -11,6 +11,7 @@ import (
 
 	"explainer/annotate/event"
 	"explainer/annotate/proof"
+	"explainer/annotate/steps"
 	"explainer/annotate/words"
 	"explainer/ca/verify"
 	"explainer/capture"
@@ -40,12 +41,12 @@ func (a *authorities) note(f *capture.Fact) {
 func (x *Explainer) rootsFor(c *conn) *verify.Roots {
 	a := &x.authorities
 	// In a tunnel that the proxy does not open the origin answers, on both legs.
-	origin := c.leg == capture.LegOrigin || c.pass != nil
+	origin := c.Leg == capture.LegOrigin || c.Pass != nil
 	site := c.session.host == "explainer.test" || strings.HasSuffix(c.session.host, ".explainer.test")
 	var name string
 	var with func() *verify.Roots
 	switch {
-	case c.leg == capture.LegBrowser && !origin && len(a.own) > 0:
+	case c.Leg == capture.LegBrowser && !origin && len(a.own) > 0:
 		name = "a list of nothing but this proxy's own CA (only a client that was made to trust it accepts what it signs)"
 		with = func() *verify.Roots { return verify.NewRoots(name, a.own...) }
 	case origin && site && len(a.sites) > 0:
@@ -148,7 +149,7 @@ func (x *Explainer) checkChain(c *conn, h *proof.Handshake, e *event.Event, b *h
 				}
 			}
 		}
-		if c.leg == capture.LegOrigin || c.pass != nil {
+		if c.Leg == capture.LegOrigin || c.Pass != nil {
 			in.Denied = map[[32]byte]string{}
 			for _, der := range x.authorities.own {
 				if key, ok := verify.Key(der); ok {
@@ -242,9 +243,9 @@ func (x *Explainer) nameAsked(c *conn, h *proof.Handshake) string {
 		}
 		return name
 	}
-	for _, target := range []string{c.asked, c.connectHost} {
+	for _, target := range []string{c.Asked, c.ConnectHost} {
 		if target != "" {
-			name, _, _ := splitHostPort(target)
+			name, _, _ := steps.SplitHostPort(target)
 			return name
 		}
 	}

@@ -24,7 +24,7 @@ func (x *Explainer) delegatedCredential(c *conn, h *proof.Handshake, e *event.Ev
 		return
 	}
 	d := proof.ParseDelegated(data)
-	a := x.args(c).With("sender", c.side(side), "key", leaf.KeyWords())
+	a := x.args(c).With("sender", c.Side(side), "key", leaf.KeyWords())
 	if d == nil {
 		e.Says = append(e.Says, words.Say("delegated-malformed", e.Evidence, a))
 		return
@@ -59,7 +59,7 @@ func (x *Explainer) rawKey(c *conn, h *proof.Handshake, e *event.Event, side int
 	leaf := h.Sides[side].Leaf
 	e.Brief = "a raw public key, " + leaf.KeyWords()
 	e.Fields = append(e.Fields, field("raw public key", leaf.KeyWords()), field("size", strconv.Itoa(len(leaf.DER))+" bytes"))
-	e.Says = append(e.Says, words.Say("raw-public-key", e.Evidence, x.args(c).With("sender", c.side(side), "other", c.side(1-side), "key", leaf.KeyWords())))
+	e.Says = append(e.Says, words.Say("raw-public-key", e.Evidence, x.args(c).With("sender", c.Side(side), "other", c.Side(1-side), "key", leaf.KeyWords())))
 	if side == 1 {
 		x.markMain(c, h, e, event.Step3)
 	}

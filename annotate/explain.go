@@ -7,7 +7,6 @@ package annotate
 
 import (
 	"crypto/sha256"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"explainer/annotate/event"
 	"explainer/annotate/mask"
 	"explainer/annotate/proof"
+	"explainer/annotate/steps"
 	"explainer/annotate/words"
 	"explainer/ca/verify"
 	"explainer/capture"
@@ -53,7 +53,7 @@ type Explainer struct {
 	conns    map[int]*conn
 	sessions map[int]*session
 	order    []int // sessions in the order in which they began
-	whole    Whole
+	whole    steps.Whole
 	certs    proof.Certificates
 	earlier  earlier
 	dark     []dark // connections whose tickets may have passed sealed
@@ -93,7 +93,7 @@ func (s *stepSet) remove(step event.Step) {
 
 // conn is the story of one connection so far: what the steps look at, and what was told.
 type conn struct {
-	View
+	steps.View
 	n       int
 	session *session
 	held    *event.Event // the event of its beginning, until it is known to which session it belongs
@@ -157,12 +157,12 @@ func (x *Explainer) Explain(m *capture.Message) []event.Event {
 	if _, ok := m.Body.(*capture.Opened); !ok {
 		x.release(c)
 	}
-	c.sides[m.Side&1].opened = c.sides[m.Side&1].opened || m.Opened
+	c.Sides[m.Side&1].Opened = c.Sides[m.Side&1].Opened || m.Opened
 	if m.Span.End > m.Span.Start {
-		c.sides[m.Side&1].heard = true
+		c.Sides[m.Side&1].Heard = true
 	}
 	c.tally.note(c, m)
-	if c.overUDP() {
+	if c.OverUDP() {
 		x.udp(c, m)
 		x.summarize(c.session, false)
 		x.balance(c, false)
@@ -212,7 +212,7 @@ const maxDone = 1024
 
 // retire lets go of connections that were over long ago.
 func (x *Explainer) retire(c *conn) {
-	if !c.over || c.retired {
+	if !c.Over || c.retired {
 		return
 	}
 	c.retired = true
@@ -256,8 +256,8 @@ func (x *Explainer) Finish() []event.Event {
 		}
 		for _, c := range s.conns {
 			x.release(c)
-			if !c.over {
-				c.ended = true
+			if !c.Over {
+				c.Ended = true
 				x.settleEnd(c)
 			}
 		}
@@ -275,15 +275,15 @@ func (x *Explainer) Finish() []event.Event {
 // begin makes the story of a connection that was not heard of.
 func (x *Explainer) begin(m *capture.Message) *conn {
 	c := &conn{
-		View: View{Whole: &x.whole, conn: m.Conn, leg: m.Conn.Leg}, n: m.Conn.Number, began: at(m.Time), now: m.Time,
+		View: steps.View{Whole: &x.whole, Conn: m.Conn, Leg: m.Conn.Leg}, n: m.Conn.Number, began: at(m.Time), now: m.Time,
 	}
 	if o, ok := m.Body.(*capture.Opened); ok {
-		c.quicVersion = o.QUICVersion
+		c.QUICVersion = o.QUICVersion
 	}
-	c.h = new(proof.Handshake)
-	c.main = c.h
+	c.Latest = new(proof.Handshake)
+	c.Main = c.Latest
 	x.conns[c.n] = c
-	c.opening = proof.Place{First: m.First, Last: m.Last}
+	c.Opening = proof.Place{First: m.First, Last: m.Last}
 	x.last = max(x.last, c.n)
 	s := x.sessions[c.n]
 	if s == nil {
@@ -294,7 +294,7 @@ func (x *Explainer) begin(m *capture.Message) *conn {
 	x.join(s, c)
 	for _, p := range s.conns {
 		if p != c { // the other leg, whose facts were about both
-			c.pass, c.asked = p.pass, p.asked
+			c.Pass, c.Asked = p.Pass, p.Asked
 		}
 	}
 	for _, f := range x.pending[c.n] {
@@ -302,7 +302,7 @@ func (x *Explainer) begin(m *capture.Message) *conn {
 	}
 	delete(x.pending, c.n)
 	e := x.connectionEvent(c, m)
-	if c.leg == capture.LegOrigin && c.session.number == c.n {
+	if c.Leg == capture.LegOrigin && c.session.number == c.n {
 		// The fact that ties it to the browser's leg is about to come.
 		c.held = &e
 	} else {
@@ -334,7 +334,7 @@ func (x *Explainer) join(s *session, c *conn) {
 		}
 	}
 	c.session = s
-	if c.leg == capture.LegBrowser {
+	if c.Leg == capture.LegBrowser {
 		s.conns = slices.Insert(s.conns, 0, c)
 		s.told = slices.Insert(s.told, 0, c.told)
 	} else {
@@ -390,7 +390,7 @@ func (x *Explainer) event(c *conn, m *capture.Message, kind event.Kind, topic ev
 		if kind == event.KindMessage {
 			e.From = m.Side.String()
 			e.Evidence = event.Clear
-			if m.Opened && !c.null() {
+			if m.Opened && !c.Null() {
 				e.Evidence = event.Decrypted
 			}
 			if m.Span.End > m.Span.Start {
@@ -407,16 +407,16 @@ func (x *Explainer) event(c *conn, m *capture.Message, kind event.Kind, topic ev
 func (x *Explainer) emit(c *conn, e event.Event) {
 	x.n++
 	e.Schema, e.N = event.SchemaVersion, x.n
-	if c != nil && c.overUDP() {
-		e.Says = slices.DeleteFunc(e.Says, lacks)
+	if c != nil && c.OverUDP() {
+		e.Says = slices.DeleteFunc(e.Says, steps.Lacks)
 	}
 	if c != nil {
 		e.Conn = c.n
-		e.Leg = c.leg.String()
+		e.Leg = c.Leg.String()
 		e.Session = c.session.number
 		e.Host = or(c.host, c.session.host)
 		e.Noise = c.session.noise
-		if (e.Kind == event.KindMessage || e.Kind == event.KindStep) && c.tls && c.leg == capture.LegOrigin && c.pass != nil && c.session.number != c.n {
+		if (e.Kind == event.KindMessage || e.Kind == event.KindStep) && c.TLS && c.Leg == capture.LegOrigin && c.Pass != nil && c.session.number != c.n {
 			e.Repeats = c.session.number
 		}
 	}
@@ -482,7 +482,7 @@ func valid(e *event.Event) {
 // host notes the name that a session is about.
 func (x *Explainer) host(c *conn, name string) {
 	name = strings.ToLower(strings.TrimSuffix(name[strings.LastIndexByte(name, '@')+1:], "."))
-	if h, _, ok := splitHostPort(name); ok {
+	if h, _, ok := steps.SplitHostPort(name); ok {
 		name = h
 	}
 	if name == "" || c.session.host != "" {
@@ -493,18 +493,6 @@ func (x *Explainer) host(c *conn, name string) {
 	}
 	c.session.host = name
 	c.session.noise = isNoise(name)
-}
-
-// splitHostPort is net.SplitHostPort without its errors; ok tells whether there was a port.
-func splitHostPort(s string) (host, port string, ok bool) {
-	i := strings.LastIndexByte(s, ':')
-	if i < 0 || strings.Contains(s[:i], ":") && !strings.HasPrefix(s, "[") {
-		return s, "", false
-	}
-	if _, err := strconv.ParseUint(s[i+1:], 10, 16); err != nil {
-		return s, "", false
-	}
-	return strings.Trim(s[:i], "[]"), s[i+1:], true
 }
 
 // noiseHosts are hosts to which browsers talk on their own account; "*." stands for any names before it.
@@ -529,42 +517,6 @@ func isNoise(host string) bool {
 	}
 	return false
 }
-
-// ends names the two ends of what passes on a connection. In a tunnel that the
-// proxy does not open these are the client and the origin, on both legs.
-func (c *View) ends() (client, server string) {
-	if c.pass != nil {
-		return "the client", "the origin server"
-	}
-	return c.peers()
-}
-
-// observed tells that the proxy passed a tunnel on, and recorded the keys that the client logged.
-func (c *View) observed() bool {
-	return c.pass != nil && c.pass.Kind == capture.FactPassThrough && c.pass.Outcome == "observed"
-}
-
-// peers names the two ends of the TCP connection itself.
-func (c *View) peers() (client, server string) {
-	switch c.leg {
-	case capture.LegBrowser:
-		return "the client", "the proxy"
-	case capture.LegOrigin:
-		return "the proxy", "the origin server"
-	}
-	return "the client", "the server"
-}
-
-// side names one of them.
-func (c *View) side(side int) string {
-	client, server := c.ends()
-	if side == 0 {
-		return client
-	}
-	return server
-}
-
-func port(a netip.AddrPort) string { return strconv.Itoa(int(a.Port())) }
 
 // mark marks steps on an event with the verdicts that hold now.
 func (x *Explainer) mark(c *conn, e *event.Event, steps ...event.Step) {
@@ -591,25 +543,25 @@ func (x *Explainer) step(c *conn, s event.Step) {
 }
 
 // args are the values for sentences about a connection.
-func (x *Explainer) args(c *conn) Values {
-	c.about = c.session.host
-	x.linkOf(c.main)
+func (x *Explainer) args(c *conn) steps.Values {
+	c.About = c.session.host
+	x.linkOf(c.Main)
 	return c.Values()
 }
 
 // row tells one step of a connection as far as it is known now.
 func (x *Explainer) row(c *conn, s event.Step) event.Row {
 	x.args(c)
-	if s == event.Step4a && c.main.Link != nil {
-		x.kinOf(c, c.main)
+	if s == event.Step4a && c.Main.Link != nil {
+		x.kinOf(c, c.Main)
 	}
-	return c.row(s)
+	return c.Row(s)
 }
 
 // keyed takes a key log line for the handshake that it is about: the first, whose
 // steps are told, or the latest.
 func (c *conn) keyed(k *capture.Keyed) {
-	for _, h := range []*proof.Handshake{c.main, c.h} {
+	for _, h := range []*proof.Handshake{c.Main, c.Latest} {
 		if h.FirstHello != nil && h.FirstHello.Random == k.ClientRandom {
 			h.Logged[k.Label] = k.Secret
 		}

@@ -22,7 +22,7 @@ func (x *Explainer) again(c *conn, m *capture.Message, b *capture.Again) {
 	e := x.event(c, m, event.KindMessage, "records-again", "")
 	e.Evidence = event.Recomputed
 	count := words.Plural(int(b.Records), "record")
-	a := x.args(c).With("sender", c.side(int(m.Side)), "count", count)
+	a := x.args(c).With("sender", c.Side(int(m.Side)), "count", count)
 	switch {
 	case b.AtLeast && b.Records == 0:
 		e.Brief = "the first under new keys"
@@ -55,7 +55,7 @@ func (x *Explainer) webAfterGap(c *conn, m *capture.Message) {
 	}
 	e := x.event(c, m, event.KindMessage, "http-behind-missing-bytes", "")
 	e.Evidence = event.None
-	e.Says = []event.Sentence{words.Say(id, event.None, x.args(c).With("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(c.sides[m.Side&1].gapLen, 10)))}
+	e.Says = []event.Sentence{words.Say(id, event.None, x.args(c).With("sender", c.Side(int(m.Side)), "bytes", strconv.FormatInt(c.Sides[m.Side&1].GapLen, 10)))}
 	e.Brief = map[string]string{"http2-after-gap": "not read further", "http1-after-gap": "read again from the next request on"}[id]
 	x.emit(c, e)
 }

@@ -8,45 +8,16 @@ import (
 
 	"explainer/annotate/event"
 	"explainer/annotate/proof"
+	"explainer/annotate/steps"
 	"explainer/annotate/words"
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/quic"
 )
 
-// overUDP tells whether the connection is one of QUIC or DTLS.
-func (c *View) overUDP() bool { return c.conn.Transport != capture.TransportTCP }
-
-// transport names what carries the connection.
-func (c *View) transport() string {
-	if c.conn.Transport == capture.TransportQUIC {
-		return "QUIC " + quic.VersionName(c.quicVersion)
-	}
-	return c.conn.Transport.String()
-}
-
-// lacks tells whether a sentence has a place for which nobody gave a value.
-func lacks(s event.Sentence) bool {
-	for _, v := range s.Args {
-		if v == words.Missing {
-			return true
-		}
-	}
-	return false
-}
-
-// udpState is what is kept of a connection over UDP.
-type udpState struct {
-	told    [2]bool // the first Initial that was opened
-	packets [2]map[quic.Type]int64
-	bytes   [2]map[quic.Type]int64
-	at      [2]proof.Place // of packets with a short header
-	retry   bool
-}
-
 // udp tells a message of a connection over UDP.
 func (x *Explainer) udp(c *conn, m *capture.Message) {
-	c.tls = true
+	c.TLS = true
 	side := int(m.Side & 1)
 	switch b := m.Body.(type) {
 	case *capture.Opened, *capture.DTLSRecord:
@@ -60,7 +31,7 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 		}
 	case *capture.QUICPacket:
 		if b.Version != 0 {
-			c.quicVersion = b.Version
+			c.QUICVersion = b.Version
 		}
 		x.quicPacket(c, m, b, side)
 	case *capture.ChangeCipherSpec:
@@ -82,11 +53,11 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 		e.Says = append(e.Says, words.Say("hello-verify-request", e.Evidence, x.args(c).With("size", strconv.Itoa(len(b.Cookie)))))
 		x.emit(c, e)
 	case handshake.Message:
-		if _, hello := b.(*handshake.ClientHello); hello && side == 0 && c.main.Hello != nil && c.main.ServerHello == nil && c.main.Retry == nil {
+		if _, hello := b.(*handshake.ClientHello); hello && side == 0 && c.Main.Hello != nil && c.Main.ServerHello == nil && c.Main.Retry == nil {
 			// After a HelloVerifyRequest, a Retry or a Version Negotiation the
 			// handshake begins anew, and what was said before counts no more.
-			c.h = new(proof.Handshake)
-			c.main = c.h
+			c.Latest = new(proof.Handshake)
+			c.Main = c.Latest
 		}
 		x.handshake(c, m, b)
 	}
@@ -97,13 +68,13 @@ func (x *Explainer) udpConnectionEvent(c *conn, m *capture.Message) event.Event 
 	e := x.event(c, m, event.KindConnection, "dtls-connection", "")
 	e.Evidence = event.Clear
 	e.Ends = c.ofEnds(event.BeginsOpened)
-	e.Brief = fmt.Sprintf("%s to %s, over UDP", c.conn.Client, c.conn.Server)
-	version, _, _ := strings.Cut(quic.VersionName(c.quicVersion), " (")
-	a := words.Args{"from": c.conn.Client.String(), "to": c.conn.Server.String(), "version": version}
-	if c.conn.Transport == capture.TransportQUIC {
+	e.Brief = fmt.Sprintf("%s to %s, over UDP", c.Conn.Client, c.Conn.Server)
+	version, _, _ := strings.Cut(quic.VersionName(c.QUICVersion), " (")
+	a := words.Args{"from": c.Conn.Client.String(), "to": c.Conn.Server.String(), "version": version}
+	if c.Conn.Transport == capture.TransportQUIC {
 		rename(&e, "quic-connection", "QUIC "+version)
 		id := "connection-quic"
-		switch v := c.quicVersion; {
+		switch v := c.QUICVersion; {
 		case v == 0 || quic.TLS(v):
 		case quic.Google(v):
 			id = "connection-quic-google"
@@ -121,21 +92,21 @@ func (x *Explainer) udpConnectionEvent(c *conn, m *capture.Message) event.Event 
 
 // quicPacket tells one packet of QUIC, or several that stay sealed.
 func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacket, side int) {
-	if c.udp == nil {
-		c.udp = &udpState{}
-		for i := range c.udp.packets {
-			c.udp.packets[i], c.udp.bytes[i] = map[quic.Type]int64{}, map[quic.Type]int64{}
+	if c.UDP == nil {
+		c.UDP = &steps.UDPState{}
+		for i := range c.UDP.Packets {
+			c.UDP.Packets[i], c.UDP.Bytes[i] = map[quic.Type]int64{}, map[quic.Type]int64{}
 		}
 	}
 	if b.Reason != "" {
 		x.quicSealed(c, m, b, side)
 		return
 	}
-	u := c.udp
+	u := c.UDP
 	e := x.event(c, m, event.KindMessage, topicOf("quic-", b.Kind.String()), "QUIC "+b.Kind.String())
 	e.Size = &event.Size{Bytes: b.Wire, Records: 1}
 	e.Fields = quicFields(b)
-	a := x.args(c).With("sender", c.side(side))
+	a := x.args(c).With("sender", c.Side(side))
 	switch b.Kind {
 	case quic.VersionNegotiation:
 		e.Brief = "offers " + versionWords(b.Versions)
@@ -150,16 +121,16 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 				p.State, p.Reason = event.Refuted, "the tag does not fit; a client must ignore such a packet, which somebody on the path may have made up or changed"
 			}
 		}
-		c.main.Prove(p)
+		c.Main.Prove(p)
 		e.Proofs = append(e.Proofs, p)
-		u.retry = true
+		u.Retry = true
 	case quic.Initial:
 		e.Brief = fmt.Sprintf("packet %d, %d bytes%s", b.Number, b.Wire, frameWords(b.Frames))
-		if !u.told[side] {
-			u.told[side] = true
+		if !u.FirstOpened[side] {
+			u.FirstOpened[side] = true
 			id := [2]string{words.ProofQUICClient, words.ProofQUICServer}[side]
 			p := words.NewProof(id, event.Proven, "", field("connection ID", hex.EncodeToString(b.From)), field("version", quic.VersionName(b.Version)), field("packet number", strconv.FormatUint(b.Number, 10)))
-			c.main.Prove(p)
+			c.Main.Prove(p)
 			e.Proofs = append(e.Proofs, p)
 			e.Says = append(e.Says, words.Say([2]string{"quic-initial-client", "quic-initial-server"}[side], e.Evidence, a.With("id", hex.EncodeToString(b.From))))
 		} else {
@@ -167,7 +138,7 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 		}
 		if len(b.Token) > 0 && side == 0 {
 			id := "quic-token-earlier"
-			if u.retry {
+			if u.Retry {
 				id = "quic-token"
 			}
 			e.Says = append(e.Says, words.Say(id, e.Evidence, a.With("size", strconv.Itoa(len(b.Token)))))
@@ -182,8 +153,8 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 			cause := closeWords(f)
 			e.Brief += ": " + cause
 			e.Says = append(e.Says, words.Say("quic-close", e.Evidence, a.With("cause", cause)))
-			if c.main.ServerHello == nil && f.Code != 0 {
-				c.fail(event.Step1, "step-1-failed-udp", fmt.Sprintf("%s closed the connection: %s", c.side(side), cause), proof.Place{First: m.First, Last: m.Last})
+			if c.Main.ServerHello == nil && f.Code != 0 {
+				c.fail(c.Failed(event.Step1, "step-1-failed-udp", fmt.Sprintf("%s closed the connection: %s", c.Side(side), cause), proof.Place{First: m.First, Last: m.Last}))
 			}
 		}
 	}
@@ -192,10 +163,10 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 
 // quicSealed tells packets that stay sealed.
 func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacket, side int) {
-	u, h := c.udp, c.main
+	u, h := c.UDP, c.Main
 	w := proof.Place{First: m.First, Last: m.Last}
-	u.packets[side][b.Kind] += int64(b.Packets)
-	u.bytes[side][b.Kind] += b.Wire
+	u.Packets[side][b.Kind] += int64(b.Packets)
+	u.Bytes[side][b.Kind] += b.Wire
 	what := words.Plural(b.Packets, "packet")
 	if b.Kind == quic.Initial {
 		what = words.Plural(b.Packets, "Initial packet")
@@ -208,14 +179,14 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 		reason = "it does not fit the keys that come from any connection ID seen here"
 	}
 	e.Fields = quicFields(b)
-	a := x.args(c).With("sender", c.side(side), "count", what, "bytes", strconv.FormatInt(b.Wire, 10), "reason", reason, "version", quic.VersionName(b.Version))
+	a := x.args(c).With("sender", c.Side(side), "count", what, "bytes", strconv.FormatInt(b.Wire, 10), "reason", reason, "version", quic.VersionName(b.Version))
 	var id string
 	switch b.Kind {
 	case quic.Handshake:
 		id = [2]string{"quic-handshake-client", "quic-handshake-server"}[side]
 	case quic.OneRTT:
 		id = "quic-1rtt"
-		u.at[side] = joined(u.at[side], w)
+		u.At[side] = steps.Joined(u.At[side], w)
 	case quic.ZeroRTT:
 		id = "quic-0rtt"
 	case quic.Initial:
@@ -231,9 +202,9 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 	e.Says = append(e.Says, words.Say(id, e.Evidence, a))
 	switch b.Kind {
 	case quic.Handshake, quic.OneRTT:
-		c.sides[side].dark += int64(b.Packets)
-		c.sides[side].why = words.Phrase(words.Sealed, b.Reason, "")
-		c.sides[side].darkAt = joined(c.sides[side].darkAt, w)
+		c.Sides[side].Dark += int64(b.Packets)
+		c.Sides[side].Why = words.Phrase(words.Sealed, b.Reason, "")
+		c.Sides[side].DarkAt = steps.Joined(c.Sides[side].DarkAt, w)
 		if !h.Switched && side == 1 && h.ServerHello != nil {
 			h.Switch(w)
 			x.mark(c, &e, event.Step6b)
@@ -241,19 +212,9 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 		h.Incomplete("the messages behind the two hellos are encrypted, and " + words.Phrase(words.Sealed, b.Reason, ""))
 	}
 	x.emit(c, e)
-	if side == 1 || c.sides[1].dark > 0 {
+	if side == 1 || c.Sides[1].Dark > 0 {
 		x.sealedSteps(c)
 	}
-}
-
-func joined(a, b proof.Place) proof.Place {
-	switch {
-	case a.First == 0:
-		return b
-	case b.First == 0:
-		return a
-	}
-	return proof.Place{First: min(a.First, b.First), Last: max(a.Last, b.Last)}
 }
 
 // quicFields are the fields of a packet's header.
@@ -389,115 +350,4 @@ func transportParameters(data []byte) []event.Field {
 		out = append(out, event.Field{Name: "  transport parameters", Value: "", Note: "malformed from here on"})
 	}
 	return out
-}
-
-// udpFlow names a connection over UDP of whose handshake there is no ServerHello.
-func (c *View) udpFlow() Flow {
-	f := Flow{ID: "unknown", hrr: c.main.Retry != nil}
-	switch {
-	case c.failure != nil:
-		f.Title = c.transport() + ", refused"
-	case c.main.Hello != nil:
-		f.Title = c.transport() + ": a ClientHello without an answer that can be read here"
-	default:
-		f.Title = c.transport() + ", of which no hello is in the capture or can be read here"
-	}
-	return f
-}
-
-// udpRow tells those steps of a connection over UDP that are told in another way than over TCP.
-func (c *View) udpRow(f Flow, s event.Step, a Values) (event.Row, bool) {
-	r := event.Row{Step: s, Verdict: event.Unknown}
-	isQUIC := c.conn.Transport == capture.TransportQUIC
-	switch {
-	case s == event.Step1:
-		r.Verdict, r.Packets = event.Differently, c.opening.Packets()
-		switch {
-		case c.main.Hello == nil:
-			r.Says = words.Say("step-1-udp-midstream", event.Clear, a.With("protocol", c.transport()))
-		case isQUIC:
-			r.Says = words.Say("step-1-quic", event.Clear, a)
-		default:
-			r.Says = words.Say("step-1-dtls", event.Clear, a)
-		}
-		return r, true
-	case c.failure != nil:
-		return r, false
-	case c.main.ServerHello == nil && c.main.Hello == nil:
-		r.Says = words.Say("step-udp-no-hello", event.None, a)
-		return r, true
-	case c.main.ServerHello == nil:
-		r.Says = words.Say("step-udp-no-answer", event.None, a)
-		return r, true
-	case !c.main.Is13():
-		return r, false
-	}
-	what := "record"
-	if isQUIC {
-		what = "packet"
-	}
-	switch s {
-	case event.Step4a:
-		if c.hasCertificate() && c.sides[0].dark > 0 {
-			r.Says = words.Say("step-4a-udp", event.None, a.With("count", words.Plural(int(c.sides[0].dark), what)))
-			return r, true
-		}
-	case event.Step7, event.Step8:
-		if !isQUIC {
-			break
-		}
-		var n, bytes int64
-		if u := c.udp; u != nil {
-			n, bytes = u.packets[1][quic.OneRTT], u.bytes[1][quic.OneRTT]
-			r.Packets = u.at[1].Packets()
-		}
-		switch {
-		case s == event.Step8:
-			r.Says = words.Say("step-8-quic", event.None, a)
-		case n == 0:
-			r.Says = words.Say("step-7-quic-none", event.None, a)
-		default:
-			r.Says = words.Say("step-7-quic", event.None, a.With("count", words.Plural(int(n), what), "bytes", strconv.FormatInt(bytes, 10)))
-		}
-		return r, true
-	}
-	return r, false
-}
-
-// udpNotes are what the summary adds about a connection over UDP: how much of it stayed sealed.
-func (c *View) udpNotes() []event.Sentence {
-	a := c.Values().With("seen", strings.ReplaceAll(c.eavesdropper(), "every record", "every datagram"))
-	if c.conn.Transport == capture.TransportDTLS {
-		if c.sides[0].dark+c.sides[1].dark == 0 {
-			return nil
-		}
-		return []event.Sentence{words.Say("summary-dtls", event.None, a.With("count", words.Plural(int(c.sides[0].dark+c.sides[1].dark), "record")))}
-	}
-	u := c.udp
-	if u == nil {
-		return nil
-	}
-	var parts []string
-	for _, k := range []quic.Type{quic.Initial, quic.ZeroRTT, quic.Handshake, quic.OneRTT, quic.Other, quic.Rest} {
-		for side := range u.packets {
-			if n := u.packets[side][k]; n > 0 {
-				what := k.String()
-				switch k {
-				case quic.Other:
-					what = "of a version that is not read"
-				case quic.Rest:
-					what = "no QUIC"
-				}
-				parts = append(parts, fmt.Sprintf("%s of %s (%s, %d bytes)", words.Plural(int(n), "packet"), c.side(side), what, u.bytes[side][k]))
-			}
-		}
-	}
-	if len(parts) == 0 {
-		return nil
-	}
-	id := "summary-quic"
-	if !u.told[0] && !u.told[1] {
-		id = "summary-quic-sealed"
-	}
-	return []event.Sentence{words.Say(id, event.None, a.With("sealed", strings.Join(parts, ", ")))}
 }

@@ -1,8 +1,6 @@
 package annotate
 
 import (
-	"strings"
-
 	"explainer/annotate/event"
 	"explainer/annotate/words"
 	"explainer/capture"
@@ -10,11 +8,11 @@ import (
 
 // startTLS tells which protocol stood before TLS and how it asked for it.
 func (x *Explainer) startTLS(c *conn, m *capture.Message, b *capture.StartTLS) {
-	if c.main.Hello == nil {
-		c.startTLS = b
+	if c.Main.Hello == nil {
+		c.StartTLS = b
 	}
 	e := x.event(c, m, event.KindMessage, "starttls", b.Protocol+" asks for TLS")
-	a := c.startTLSArgs(b, x.args(c))
+	a := c.StartTLSArgs(b, x.args(c))
 	id := "starttls"
 	switch {
 	case b.Target != "":
@@ -29,14 +27,4 @@ func (x *Explainer) startTLS(c *conn, m *capture.Message, b *capture.StartTLS) {
 	}
 	e.Says = []event.Sentence{words.Say(id, event.Clear, a)}
 	x.emit(c, e)
-}
-
-func (c *View) startTLSArgs(b *capture.StartTLS, a Values) Values {
-	return a.With("protocol", b.Protocol, "request", quoted(c.Text(b.Request)), "answer", quoted(c.Text(b.Answer)), "target", clip(b.Target))
-}
-
-// quoted is what was said, in quotes and on one line.
-func quoted(s string) string {
-	s = strings.Join(strings.Fields(clip(s)), " ")
-	return "\"" + s + "\""
 }

@@ -3,12 +3,14 @@ package annotate
 import (
 	"encoding/hex"
 	"fmt"
+	"math/big"
 	"strconv"
 	"strings"
 	"time"
 
 	"explainer/annotate/event"
 	"explainer/annotate/proof"
+	"explainer/annotate/steps"
 	"explainer/annotate/words"
 	"explainer/ca/verify"
 	"explainer/capture"
@@ -19,14 +21,14 @@ import (
 // handshake tells a handshake message.
 func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) {
 	side := int(m.Side)
-	c.tls, c.noTLS = true, ""
-	if ch, ok := b.(*handshake.ClientHello); ok && side == 0 && c.h.Hello != nil && !(c.h.Retry != nil && c.h.Hello == c.h.FirstHello) && !c.againUnseen(ch) {
-		if m.Opened || c.h.Through() {
-			c.handshakes = max(c.handshakes, 1) + 1
+	c.TLS, c.NoTLS = true, ""
+	if ch, ok := b.(*handshake.ClientHello); ok && side == 0 && c.Latest.Hello != nil && !(c.Latest.Retry != nil && c.Latest.Hello == c.Latest.FirstHello) && !c.againUnseen(ch) {
+		if m.Opened || c.Latest.Through() {
+			c.Handshakes = max(c.Handshakes, 1) + 1
 		}
-		c.h = new(proof.Handshake) // renegotiation, or another try
+		c.Latest = new(proof.Handshake) // renegotiation, or another try
 	}
-	h := c.h
+	h := c.Latest
 	if u, ok := b.(*handshake.Unknown); ok {
 		b = h.Reread(u, side)
 	}
@@ -67,7 +69,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		}
 		h.Switch(w)
 		x.markMain(c, h, &e, event.Step6b)
-		if open && h == c.main {
+		if open && h == c.Main {
 			x.emit(c, e)
 			x.pskSteps(c)
 			return
@@ -102,7 +104,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		e.Says = append(e.Says, words.Say("hello-request", e.Evidence, a))
 	case *handshake.CertificateVerify:
 		x.tellCertificateVerify(c, h, &e, a, b, msg, side, w)
-		if h == c.main && side == 1 && !c.flow().kem {
+		if h == c.Main && side == 1 && !c.Flow().KEM {
 			x.emit(c, e)
 			x.step(c, event.Step6a)
 			x.retry(c, h, nil)
@@ -129,13 +131,13 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 			x.checkStaple(h, &e, b.Response)
 		}
 	case *handshake.KeyUpdate:
-		c.sides[side].updates++
-		e.Says = append(e.Says, words.Say("key-update", e.Evidence, a.With("sender", c.side(side))))
+		c.Sides[side].Updates++
+		e.Says = append(e.Says, words.Say("key-update", e.Evidence, a.With("sender", c.Side(side))))
 	case *handshake.NextProtocol:
 		e.Brief = clip(b.Protocol)
 		e.Says = append(e.Says, words.Say("next-protocol", e.Evidence, a.With("protocol", or(clip(b.Protocol), "none"))))
 	case *handshake.Unknown:
-		e.Says = append(e.Says, words.Say("unknown-handshake", e.Evidence, a.With("sender", c.side(side), "number", strconv.Itoa(int(b.MessageType)))))
+		e.Says = append(e.Says, words.Say("unknown-handshake", e.Evidence, a.With("sender", c.Side(side), "number", strconv.Itoa(int(b.MessageType)))))
 	}
 	x.retry(c, h, &e)
 	x.emit(c, e)
@@ -144,12 +146,12 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 // againUnseen tells whether a hello is the second one of the same handshake, with
 // nothing of the server in the capture: it has the random of the first.
 func (c *conn) againUnseen(b *handshake.ClientHello) bool {
-	return (!c.sides[1].heard || c.sides[1].gapLen > 0) && c.h.Hello != nil && c.h.Hello == c.h.FirstHello && b != c.h.Hello && b.Random == c.h.Hello.Random
+	return (!c.Sides[1].Heard || c.Sides[1].GapLen > 0) && c.Latest.Hello != nil && c.Latest.Hello == c.Latest.FirstHello && b != c.Latest.Hello && b.Random == c.Latest.Hello.Random
 }
 
 // markMain marks steps if this is the handshake whose steps are told.
 func (x *Explainer) markMain(c *conn, h *proof.Handshake, e *event.Event, steps ...event.Step) {
-	if h == c.main {
+	if h == c.Main {
 		x.mark(c, e, steps...)
 	}
 }
@@ -167,15 +169,15 @@ func clip(s string) string { return event.Clip(s) }
 func (x *Explainer) clientHello(c *conn, h *proof.Handshake, e *event.Event, b *handshake.ClientHello, w proof.Place) {
 	again := h.Retry != nil && h.FirstHello != nil
 	unseen := c.againUnseen(b)
-	renegotiation := h != c.main
+	renegotiation := h != c.Main
 	if h.FirstHello == nil {
 		h.FirstHello, h.Logged = b, map[string][]byte{}
 		h.At[proof.AtFirstHello] = w
 	}
 	h.Hello = b
-	h.HelloAt, h.Server = c.now, c.conn.Server
+	h.HelloAt, h.Server = c.now, c.Conn.Server
 	h.At[proof.AtHello] = w
-	if c.session.host == "" || c.session.host == c.asked {
+	if c.session.host == "" || c.session.host == c.Asked {
 		x.host(c, b.ServerName())
 	}
 	a := x.args(c)
@@ -216,9 +218,9 @@ func (x *Explainer) clientHello(c *conn, h *proof.Handshake, e *event.Event, b *
 		e.Says = append(e.Says, words.Say("client-hello-again", e.Evidence, a))
 	case unseen:
 		e.Says = append(e.Says, words.Say("client-hello-again-unseen", event.Inferred, a))
-	case renegotiation && c.overUDP():
+	case renegotiation && c.OverUDP():
 		e.Says = append(e.Says, words.Say("client-hello-anew", e.Evidence, a))
-	case renegotiation && e.Evidence != event.Decrypted && !(c.main.Through()):
+	case renegotiation && e.Evidence != event.Decrypted && !(c.Main.Through()):
 		e.Says = append(e.Says, words.Say("client-hello-misplaced", e.Evidence, a))
 	case renegotiation:
 		e.Says = append(e.Says, words.Say("client-hello-renegotiation", e.Evidence, a))
@@ -231,7 +233,7 @@ func (x *Explainer) clientHello(c *conn, h *proof.Handshake, e *event.Event, b *
 		e.Fields = append(e.Fields, field("cookie", hexLen(b.Cookie)))
 		e.Says = append(e.Says, words.Say("client-hello-cookie", e.Evidence, a.With("size", strconv.Itoa(len(b.Cookie)))))
 	}
-	if groups := shareWords(b.KeyShares()); groups != "" {
+	if groups := steps.ShareWords(b.KeyShares()); groups != "" {
 		e.Says = append(e.Says, words.Say("client-hello-shares", e.Evidence, a.With("shares", groups)))
 		for i, s := range b.KeyShares() {
 			if i < 8 {
@@ -252,24 +254,9 @@ func (x *Explainer) clientHello(c *conn, h *proof.Handshake, e *event.Event, b *
 	if ech := b.Extension(handshake.ExtECH); ech != nil {
 		e.Says = append(e.Says, words.Say("client-hello-ech", e.Evidence, a))
 	}
-	if c.textbook() && !renegotiation {
-		e.Says = append(e.Says, words.Say("client-hello-textbook", e.Evidence, a.With("count", strconv.Itoa(rsaSuites(b.CipherSuites)))))
+	if c.InTextbook() && !renegotiation {
+		e.Says = append(e.Says, words.Say("client-hello-textbook", e.Evidence, a.With("count", strconv.Itoa(steps.RSASuites(b.CipherSuites)))))
 	}
-}
-
-func (c *View) textbook() bool {
-	return c.Textbook && c.leg == capture.LegBrowser && c.shown == nil
-}
-
-// rsaSuites counts the suites with RSA key transport.
-func rsaSuites(suites []uint16) int {
-	n := 0
-	for _, s := range suites {
-		if handshake.SuiteKeyExchange(s) == handshake.KeyExchangeRSA {
-			n++
-		}
-	}
-	return n
 }
 
 // highest names the highest version offered.
@@ -315,37 +302,11 @@ func grease(v uint16, name func(uint16) string) string {
 	return name(v)
 }
 
-func shareWords(shares []handshake.KeyShare) string {
-	var out []string
-	for _, s := range shares {
-		if !handshake.IsGREASE(s.Group) {
-			out = append(out, fmt.Sprintf("%s (%s)", handshake.GroupName(s.Group), words.Plural(len(s.Exchange), "byte")))
-		}
-	}
-	if len(out) > 8 {
-		out = out[:8]
-	}
-	return strings.Join(out, ", ")
-}
-
 func bytesWords(b []byte) string {
 	if len(b) == 0 {
 		return "empty"
 	}
 	return fmt.Sprintf("%s (%s)", strings.TrimSuffix(hexLen(b), fmt.Sprintf(" (%d bytes)", len(b))), words.Plural(len(b), "byte"))
-}
-
-// shareOf finds the client's share for a group.
-func shareOf(h *handshake.ClientHello, group uint16) *handshake.KeyShare {
-	if h == nil {
-		return nil
-	}
-	for _, s := range h.KeyShares() {
-		if s.Group == group {
-			return &s
-		}
-	}
-	return nil
 }
 
 func (x *Explainer) serverHello(c *conn, h *proof.Handshake, e *event.Event, b *handshake.ServerHello, w proof.Place) {
@@ -430,15 +391,15 @@ func (x *Explainer) serverHello(c *conn, h *proof.Handshake, e *event.Event, b *
 	} else if h.Hello != nil && h.Hello.PSK() != nil {
 		e.Says = append(e.Says, words.Say("server-hello-psk-refused", e.Evidence, a))
 	}
-	if h != c.main {
+	if h != c.Main {
 		x.emit(c, *e)
 		return
 	}
-	f := c.flow()
+	f := c.Flow()
 	switch {
-	case f.kem && b.KeyShare() != nil && h.EarlyUndecided():
+	case f.KEM && b.KeyShare() != nil && h.EarlyUndecided():
 		e.Says = append(e.Says, words.Say("server-hello-mlkem", e.Evidence, a.With("groupname", handshake.GroupName(b.KeyShare().Group))))
-	case f.kem && b.KeyShare() != nil:
+	case f.KEM && b.KeyShare() != nil:
 		e.Says = append(e.Says, words.Say("server-hello-mlkem", e.Evidence, a.With("groupname", handshake.GroupName(b.KeyShare().Group))))
 		x.mark(c, e, event.Step3, event.Step4b, event.Step4c, event.Step5)
 	case b.KeyShare() != nil:
@@ -450,7 +411,7 @@ func (x *Explainer) serverHello(c *conn, h *proof.Handshake, e *event.Event, b *
 	x.emit(c, *e)
 	switch {
 	case f.ID == "other":
-	case f.resumed && !f.early, f.agreed:
+	case f.Resumed && !f.Early, f.Agreed:
 		if !h.EarlyUndecided() {
 			x.pskSteps(c)
 		}
@@ -463,14 +424,14 @@ func (x *Explainer) serverHello(c *conn, h *proof.Handshake, e *event.Event, b *
 
 // pskSteps tells the steps of a handshake of TLS 1.3 that takes up an old secret.
 func (x *Explainer) pskSteps(c *conn) {
-	f := c.flow()
+	f := c.Flow()
 	for _, s := range []event.Step{event.Step2, event.Step3, event.Step4a, event.Step4b, event.Step4c, event.Step5, event.Step6a} {
-		if s == event.Step6a && f.kem {
+		if s == event.Step6a && f.KEM {
 			continue // settled by the client's Finished
 		}
 		x.step(c, s)
 	}
-	x.lineage(c, c.main)
+	x.lineage(c, c.Main)
 }
 
 func offers13(ch *handshake.ClientHello) bool {
@@ -497,7 +458,7 @@ func (x *Explainer) certificate(c *conn, h *proof.Handshake, e *event.Event, b *
 		if side == 0 {
 			e.Brief = "none"
 			e.Says = append(e.Says, words.Say("client-certificate-none", e.Evidence, a))
-			if c.leg == capture.LegOrigin {
+			if c.Leg == capture.LegOrigin {
 				e.Says = append(e.Says, words.Say("mutual-tls-forwarded", event.None, a))
 			}
 		} else {
@@ -552,7 +513,7 @@ func (x *Explainer) certificate(c *conn, h *proof.Handshake, e *event.Event, b *
 		e.Says = append(e.Says, words.Say("client-certificate", e.Evidence, a.With("subject", clip(leaf.Subject()))))
 		return
 	}
-	if c.leg == capture.LegBrowser && c.minted != nil {
+	if c.Leg == capture.LegBrowser && c.Minted != nil {
 		x.checkMinted(c, h, e)
 	}
 	e.Says = append(e.Says, words.Say("certificate-proves-nothing", e.Evidence, a))
@@ -560,7 +521,7 @@ func (x *Explainer) certificate(c *conn, h *proof.Handshake, e *event.Event, b *
 }
 
 // nameCompared tells with which name the certificate's were compared, where the hello is known.
-func (x *Explainer) nameCompared(h *proof.Handshake, a Values) []event.Sentence {
+func (x *Explainer) nameCompared(h *proof.Handshake, a steps.Values) []event.Sentence {
 	k := h.Sides[1].Checked
 	if k == nil || h.Hello == nil {
 		return nil
@@ -591,18 +552,18 @@ func (x *Explainer) tellServerKeyExchange(c *conn, h *proof.Handshake, e *event.
 		e.Brief = fmt.Sprintf("%s, %d bytes", e.TLS.Group, len(b.Public))
 		e.Fields = append(e.Fields, field("group", e.TLS.Group))
 	case len(b.P) > 0:
-		e.TLS = &event.TLS{Bits: bits(b.P)}
-		e.Brief = fmt.Sprintf("%d-bit Diffie-Hellman, %d bytes", bits(b.P), len(b.Public))
-		e.Fields = append(e.Fields, event.Field{Name: "p", Value: hexLen(b.P), Note: fmt.Sprintf("the modulus, %d bits", bits(b.P))}, event.Field{Name: "g", Value: hexLen(b.G), Note: "the generator"})
-		if bits(b.P) < 2048 {
-			e.Says = append(e.Says, words.Say("dhe-small", event.Clear, a.With("bits", strconv.Itoa(bits(b.P)))))
+		e.TLS = &event.TLS{Bits: new(big.Int).SetBytes(b.P).BitLen()}
+		e.Brief = fmt.Sprintf("%d-bit Diffie-Hellman, %d bytes", new(big.Int).SetBytes(b.P).BitLen(), len(b.Public))
+		e.Fields = append(e.Fields, event.Field{Name: "p", Value: hexLen(b.P), Note: fmt.Sprintf("the modulus, %d bits", new(big.Int).SetBytes(b.P).BitLen())}, event.Field{Name: "g", Value: hexLen(b.G), Note: "the generator"})
+		if new(big.Int).SetBytes(b.P).BitLen() < 2048 {
+			e.Says = append(e.Says, words.Say("dhe-small", event.Clear, a.With("bits", strconv.Itoa(new(big.Int).SetBytes(b.P).BitLen()))))
 		}
 	}
 	if len(b.Public) > 0 {
 		e.Fields = append(e.Fields, event.Field{Name: "public value", Value: hexLen(b.Public), Note: "the server's key for this connection"})
 	}
 	if b.PSKHint != nil {
-		e.Fields = append(e.Fields, field("hint for the pre-shared key", clip(x.text(readable(b.PSKHint)))))
+		e.Fields = append(e.Fields, field("hint for the pre-shared key", clip(x.text(words.Readable(b.PSKHint)))))
 	}
 	if b.Signature == nil {
 		e.Says = append(e.Says, words.Say("server-key-exchange-unsigned", e.Evidence, a))
@@ -632,21 +593,7 @@ func proven(id string, p event.Proof) string {
 	return id
 }
 
-func bits(b []byte) int {
-	for len(b) > 0 && b[0] == 0 {
-		b = b[1:]
-	}
-	if len(b) == 0 {
-		return 0
-	}
-	n := 8 * (len(b) - 1)
-	for v := b[0]; v != 0; v >>= 1 {
-		n++
-	}
-	return n
-}
-
-func (x *Explainer) tellCertificateVerify(c *conn, h *proof.Handshake, e *event.Event, a Values, b *handshake.CertificateVerify, msg *proof.Message, side int, w proof.Place) {
+func (x *Explainer) tellCertificateVerify(c *conn, h *proof.Handshake, e *event.Event, a steps.Values, b *handshake.CertificateVerify, msg *proof.Message, side int, w proof.Place) {
 	if side == 1 {
 		h.At[proof.AtVerify] = w
 	}
@@ -680,7 +627,7 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *proof.Handshake, e event.E
 		h.HashSession()
 	}
 	a := x.args(c)
-	f := c.flow()
+	f := c.Flow()
 	switch {
 	case len(b.EncryptedPreMaster) > 0:
 		e.Brief = fmt.Sprintf("%d encrypted bytes", len(b.EncryptedPreMaster))
@@ -690,7 +637,7 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *proof.Handshake, e event.E
 		e.Fields = append(e.Fields, event.Field{Name: "public value", Value: hexLen(b.Public), Note: "the client's key for this connection"})
 	}
 	if b.PSKIdentity != nil {
-		e.Fields = append(e.Fields, field("name of the pre-shared key", clip(x.text(readable(b.PSKIdentity)))))
+		e.Fields = append(e.Fields, field("name of the pre-shared key", clip(x.text(words.Readable(b.PSKIdentity)))))
 	}
 	if h.Block == nil && h.Logged["RSA"] != nil && len(h.Logged["RSA"]) == 48 {
 		h.PreMaster = h.Logged["RSA"]
@@ -724,31 +671,31 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *proof.Handshake, e event.E
 		}
 		e.Says = append(e.Says, words.Say(id, event.Recomputed, a))
 	}
-	if h != c.main {
+	if h != c.Main {
 		x.emit(c, e)
 		return
 	}
-	if f.agreed && !f.transport {
+	if f.Agreed && !f.Transport {
 		for _, s := range []event.Step{event.Step2, event.Step3, event.Step4a} {
 			x.step(c, s)
 		}
 	}
 	x.step(c, event.Step4b)
-	if f.transport {
+	if f.Transport {
 		x.step(c, event.Step4c)
 	}
 	x.mark(c, &e, event.Step5)
 	x.retry(c, h, &e)
 	x.emit(c, e)
-	if !f.transport {
+	if !f.Transport {
 		x.step(c, event.Step4c)
 	}
-	if !f.lasting {
+	if !f.Lasting {
 		x.step(c, event.Step6a)
 	}
 }
 
-func (x *Explainer) tellFinished(c *conn, h *proof.Handshake, e event.Event, a Values, side int, w proof.Place) {
+func (x *Explainer) tellFinished(c *conn, h *proof.Handshake, e event.Event, a steps.Values, side int, w proof.Place) {
 	again := h.Sides[side].Finished
 	h.Sides[side].Finished = true
 	h.At[proof.AtClientFinished+proof.Spot(side)] = w
@@ -769,19 +716,19 @@ func (x *Explainer) tellFinished(c *conn, h *proof.Handshake, e event.Event, a V
 	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	x.takenUp(c, h, &e, p)
-	f := c.flow()
-	if h == c.main && f.kem && side == 0 {
+	f := c.Flow()
+	if h == c.Main && f.KEM && side == 0 {
 	}
 	x.retry(c, h, &e)
 	x.emit(c, e)
-	if h != c.main {
+	if h != c.Main {
 		return
 	}
-	if side == 1 && f.lasting {
+	if side == 1 && f.Lasting {
 		x.step(c, event.Step2)
 		x.step(c, event.Step6a)
 	}
-	if side == 0 && f.kem {
+	if side == 0 && f.KEM {
 		x.step(c, event.Step6a)
 	}
 	if h.Through() && h.Sides[0].FinishedTried && h.Sides[1].FinishedTried {
@@ -839,7 +786,7 @@ func hasProof(ps []event.Proof, id string) bool {
 	return false
 }
 
-func (x *Explainer) newSessionTicket(c *conn, h *proof.Handshake, e *event.Event, a Values, b *handshake.NewSessionTicket) {
+func (x *Explainer) newSessionTicket(c *conn, h *proof.Handshake, e *event.Event, a steps.Values, b *handshake.NewSessionTicket) {
 	if h.Is13() && len(b.Nonce) > 0 {
 		e.Fields = append(e.Fields, field("nonce", hexLen(b.Nonce)))
 	}
@@ -894,7 +841,7 @@ func (x *Explainer) resumedNow(c *conn, h *proof.Handshake) {
 			h.Ticket = t
 		}
 	}
-	if h != c.main {
+	if h != c.Main {
 		return
 	}
 	for _, s := range []event.Step{event.Step2, event.Step3, event.Step4a, event.Step4b, event.Step4c, event.Step5, event.Step6a} {
@@ -904,15 +851,15 @@ func (x *Explainer) resumedNow(c *conn, h *proof.Handshake) {
 }
 
 func (x *Explainer) changeCipherSpec(c *conn, m *capture.Message, b *capture.ChangeCipherSpec) {
-	h := c.h
+	h := c.Latest
 	side := int(m.Side)
-	c.tls = true
+	c.TLS = true
 	e := x.event(c, m, event.KindMessage, "change-cipher-spec", "ChangeCipherSpec")
 	if h.ServerHello == nil && !b.Dummy {
 		// The server's hello is not in the capture, so nobody knows.
 		e.Brief = "of which version is not known"
 		h.Sides[side].ChangedCipher = true
-		e.Says = append(e.Says, words.Say("ccs-unknown", e.Evidence, x.args(c).With("sender", c.side(side))))
+		e.Says = append(e.Says, words.Say("ccs-unknown", e.Evidence, x.args(c).With("sender", c.Side(side))))
 		x.emit(c, e)
 		return
 	}
@@ -928,8 +875,8 @@ func (x *Explainer) changeCipherSpec(c *conn, m *capture.Message, b *capture.Cha
 	h.Sides[side].ChangedCipher = true
 	a := x.args(c)
 	id := [2]string{"ccs-client", "ccs-server"}[side]
-	if c.null() {
-		id, a = "ccs-null", a.With("sender", c.side(side))
+	if c.Null() {
+		id, a = "ccs-null", a.With("sender", c.Side(side))
 	}
 	e.Says = append(e.Says, words.Say(id, e.Evidence, a))
 	if side == 0 {
@@ -943,37 +890,37 @@ func (x *Explainer) changeCipherSpec(c *conn, m *capture.Message, b *capture.Cha
 // appData tells the first application data of each direction; the rest is counted.
 func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 	side := int(m.Side)
-	c.tls = true
+	c.TLS = true
 	if b.Early && m.Opened {
 		x.earlyData(c, m, b)
 		return
 	}
 	x.webAfterGap(c, m)
-	c.sides[side].data++
-	c.sides[side].bytes += int64(b.Len)
-	if c.sides[side].firstData {
-		if side == 1 && c.sides[1].data >= 8 {
-			c.responded = true
+	c.Sides[side].Data++
+	c.Sides[side].Bytes += int64(b.Len)
+	if c.Sides[side].FirstData {
+		if side == 1 && c.Sides[1].Data >= 8 {
+			c.Responded = true
 		}
 		return
 	}
-	c.sides[side].firstData = true
-	if c.spoke == 0 {
-		c.spoke = 1 + side
+	c.Sides[side].FirstData = true
+	if c.Spoke == 0 {
+		c.Spoke = 1 + side
 	}
-	c.sides[side].dataAt = proof.Place{First: m.First, Last: m.Last}
+	c.Sides[side].DataAt = proof.Place{First: m.First, Last: m.Last}
 	e := x.event(c, m, event.KindMessage, "application-data", "")
 	e.Brief = fmt.Sprintf("%s in a record of %d", words.Plural(b.Len, "byte"), b.Wire)
 	e.Size = &event.Size{Bytes: int64(b.Len), Wire: int64(b.Wire), Records: 1}
 	a := x.args(c).With("wire", strconv.Itoa(b.Wire), "len", strconv.Itoa(b.Len))
-	null := c.null()
+	null := c.Null()
 	if m.Opened {
-		if c.h == c.main && c.main.Is13() {
-			c.main.KeepSecret(m.By, c.main.Logged[m.By])
+		if c.Latest == c.Main && c.Main.Is13() {
+			c.Main.KeepSecret(m.By, c.Main.Logged[m.By])
 		}
 		id := [2]string{words.ProofClientFirst, words.ProofServerFirst}[side]
 		p := words.NewProof(id, event.Proven, "", field("opened with", m.By), field("first record", fmt.Sprintf("%s, %d of them data", words.Plural(b.Wire, "byte"), b.Len)))
-		c.main.Prove(p)
+		c.Main.Prove(p)
 		e.Proofs = append(e.Proofs, p)
 	}
 	if side == 0 {
@@ -981,7 +928,7 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 		switch {
 		case null:
 			id = "data-client-null"
-		case c.spoke == 2:
+		case c.Spoke == 2:
 			id = "data-client-after"
 		}
 		e.Says = append(e.Says, words.Say(id, e.Evidence, a))
@@ -1001,33 +948,27 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 }
 
 func (x *Explainer) earlyData(c *conn, m *capture.Message, b *capture.AppData) {
-	if c.early {
+	if c.Early {
 		return
 	}
-	c.early, c.earlyOpened = true, true
-	c.main.At[proof.AtEarly] = proof.Place{First: m.First, Last: m.Last}
+	c.Early, c.EarlyOpened = true, true
+	c.Main.At[proof.AtEarly] = proof.Place{First: m.First, Last: m.Last}
 	e := x.event(c, m, event.KindMessage, "early-data", "")
 	e.Brief = fmt.Sprintf("%s, before the server has spoken", words.Plural(b.Len, "byte"))
 	e.Size = &event.Size{Bytes: int64(b.Len), Wire: int64(b.Wire), Records: 1}
 	p := words.NewProof(words.ProofEarlyFirst, event.Proven, "", field("opened with", m.By))
-	c.main.Prove(p)
+	c.Main.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	e.Says = append(e.Says, words.Say("early-data", e.Evidence, x.args(c)))
 	x.emit(c, e)
 }
 
-// null tells whether the suite does not encrypt.
-func (c *View) null() bool {
-	s := c.main.Suite()
-	return s != nil && strings.Contains(s.Name, "_WITH_NULL_")
-}
-
 func (x *Explainer) heartbeat(c *conn, m *capture.Message, b *capture.Heartbeat) {
-	c.tls = true
-	c.sides[m.Side&1].heartbeat = true
+	c.TLS = true
+	c.Sides[m.Side&1].Heartbeat = true
 	e := x.event(c, m, event.KindMessage, "heartbeat", "Heartbeat")
 	e.Brief = fmt.Sprintf("claims %d bytes, has %d", b.Length, b.Have)
-	a := x.args(c).With("claimed", strconv.Itoa(b.Length), "have", strconv.Itoa(b.Have), "sender", c.side(int(m.Side)))
+	a := x.args(c).With("claimed", strconv.Itoa(b.Length), "have", strconv.Itoa(b.Have), "sender", c.Side(int(m.Side)))
 	id := "heartbeat"
 	if b.Kind == 1 && b.Length > b.Have {
 		id = "heartbleed"
@@ -1039,19 +980,19 @@ func (x *Explainer) heartbeat(c *conn, m *capture.Message, b *capture.Heartbeat)
 // sealed tells records that nobody could open here.
 func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	side := int(m.Side)
-	h := c.h
-	c.tls = true
-	c.sides[side].sealed += int64(b.Records)
+	h := c.Latest
+	c.TLS = true
+	c.Sides[side].Sealed += int64(b.Records)
 	w := proof.Place{First: m.First, Last: m.Last}
 	reason := words.Phrase(words.Sealed, b.Reason, "")
 	if x.Eavesdropper && b.Reason == capture.SealedNoKey {
 		reason = "whoever listens on the path does not have the key"
 	}
 	if b.Reason != capture.SealedEarly {
-		c.sides[side].dark += int64(max(b.Records, 1))
-		c.sides[side].darkAlert = c.sides[side].darkAlert || !h.Is13() && b.Type == 21
-		if c.sides[side].why == "" || b.Reason == capture.SealedBadTag {
-			c.sides[side].why, c.sides[side].whyCode = reason, b.Reason
+		c.Sides[side].Dark += int64(max(b.Records, 1))
+		c.Sides[side].DarkAlert = c.Sides[side].DarkAlert || !h.Is13() && b.Type == 21
+		if c.Sides[side].Why == "" || b.Reason == capture.SealedBadTag {
+			c.Sides[side].Why, c.Sides[side].WhyCode = reason, b.Reason
 		}
 		x.darkTickets(c)
 	}
@@ -1066,25 +1007,25 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		count = "part of a record"
 	}
 	e.Brief = fmt.Sprintf("%s, %d bytes", count, b.Wire)
-	a := x.args(c).With("sender", c.side(side), "count", count, "bytes", strconv.FormatInt(b.Wire, 10), "reason", reason)
+	a := x.args(c).With("sender", c.Side(side), "count", count, "bytes", strconv.FormatInt(b.Wire, 10), "reason", reason)
 	early := b.Reason == capture.SealedEarly
 	switch {
 	case b.Reason == capture.SealedBadTag:
-		c.sides[side].badTag = true
-		if c.sides[side].data > 0 && h == c.main && !c.missing {
+		c.Sides[side].BadTag = true
+		if c.Sides[side].Data > 0 && h == c.Main && !c.Missing {
 			// Records before it opened with the same key, so the key is the right one.
 			p := words.NewProof([2]string{words.ProofClientRecords, words.ProofServerRecords}[side], event.Refuted,
-				fmt.Sprintf("%s opened, but the next record does not fit the key that opened them", words.Plural(int(c.sides[side].data), "record")),
-				field("opened before it", strconv.FormatInt(c.sides[side].data, 10)))
-			c.main.Prove(p)
+				fmt.Sprintf("%s opened, but the next record does not fit the key that opened them", words.Plural(int(c.Sides[side].Data), "record")),
+				field("opened before it", strconv.FormatInt(c.Sides[side].Data, 10)))
+			c.Main.Prove(p)
 			e.Proofs = append(e.Proofs, p)
 		}
 		e.Says = append(e.Says, words.Say("sealed-bad-tag", e.Evidence, a))
 	case early:
-		if !c.early {
-			c.main.At[proof.AtEarly] = w
+		if !c.Early {
+			c.Main.At[proof.AtEarly] = w
 		}
-		c.early = true
+		c.Early = true
 		e.Says = append(e.Says, words.Say("sealed-early", e.Evidence, a))
 	case h.ServerHello == nil && h.Hello == nil:
 		e.Says = append(e.Says, words.Say("sealed-midstream", e.Evidence, a))
@@ -1111,15 +1052,15 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	}
 	dataLike := b.Type == 23
 	if dataLike {
-		c.sides[side].wire += b.Wire
-		c.sides[side].wired += int64(b.Records)
+		c.Sides[side].Wire += b.Wire
+		c.Sides[side].Wired += int64(b.Records)
 	}
-	if c.sides[side].darkAt.First == 0 {
-		c.sides[side].darkAt.First = w.First
+	if c.Sides[side].DarkAt.First == 0 {
+		c.Sides[side].DarkAt.First = w.First
 	}
-	c.sides[side].darkAt.Last = w.Last
-	first := dataLike && !c.sides[side].firstData
-	if main := c.main; side == 1 && main.Is13() && !main.Sides[1].Finished {
+	c.Sides[side].DarkAt.Last = w.Last
+	first := dataLike && !c.Sides[side].FirstData
+	if main := c.Main; side == 1 && main.Is13() && !main.Sides[1].Finished {
 		if !main.Switched {
 			main.Switch(w)
 			if !c.settled.has(event.Step6b) {
@@ -1132,17 +1073,17 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		// suite that nobody knows.
 		x.emit(c, e)
 		x.sealedSteps(c)
-		if side == 1 && h == c.main && h.Sides[1].FinishedSealed && c.flow().lasting {
+		if side == 1 && h == c.Main && h.Sides[1].FinishedSealed && c.Flow().Lasting {
 			x.step(c, event.Step2)
 			x.step(c, event.Step6a)
 		}
 		return
 	}
-	c.sides[side].firstData = true
-	if c.spoke == 0 {
-		c.spoke = 1 + side
+	c.Sides[side].FirstData = true
+	if c.Spoke == 0 {
+		c.Spoke = 1 + side
 	}
-	c.sides[side].dataAt = w
+	c.Sides[side].DataAt = w
 	if side == 0 {
 		x.emit(c, e)
 		x.sealedSteps(c)
@@ -1158,59 +1099,53 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 
 // sealedSteps tells the steps that nobody can see in a sealed handshake of TLS 1.3.
 func (x *Explainer) sealedSteps(c *conn) {
-	if c.h != c.main || !c.sealed13() {
+	if c.Latest != c.Main || !c.Sealed13() {
 		return
 	}
-	if !c.hasCertificate() {
+	if !c.HasCertificate() {
 		x.pskSteps(c)
 		return
 	}
-	if !c.main.Sides[1].CertSeen {
+	if !c.Main.Sides[1].CertSeen {
 		x.step(c, event.Step2)
 	}
-	if !c.flow().kem {
+	if !c.Flow().KEM {
 		x.step(c, event.Step6a)
 	}
-	if c.sides[0].dark > 0 {
+	if c.Sides[0].Dark > 0 {
 		x.step(c, event.Step4a)
-		if c.flow().kem {
+		if c.Flow().KEM {
 			x.step(c, event.Step6a)
 		}
 	}
 }
 
-// sealed13 tells whether the server's side of a TLS 1.3 handshake stayed sealed.
-func (c *View) sealed13() bool {
-	h := c.main
-	return h.ServerHello != nil && h.Is13() && c.sides[1].dark > 0 && !h.Sides[1].Finished
-}
-
 func (x *Explainer) malformed(c *conn, m *capture.Message, b *capture.Malformed) {
-	c.h.Incomplete("a message before it is malformed")
-	c.sides[m.Side&1].unread = true
+	c.Latest.Incomplete("a message before it is malformed")
+	c.Sides[m.Side&1].Unread = true
 	e := x.event(c, m, event.KindMessage, "malformed", "malformed "+b.Where)
 	e.Brief = clip(b.Err)
-	e.Says = append(e.Says, words.Say("malformed", e.Evidence, x.args(c).With("sender", c.side(int(m.Side)), "where", b.Where, "reason", clip(b.Err))))
+	e.Says = append(e.Says, words.Say("malformed", e.Evidence, x.args(c).With("sender", c.Side(int(m.Side)), "where", b.Where, "reason", clip(b.Err))))
 	x.emit(c, e)
 }
 
 func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
-	c.missing = true
-	c.sides[m.Side&1].unread = true
+	c.Missing = true
+	c.Sides[m.Side&1].Unread = true
 	id, where := "missing", "not in the capture"
 	if b.Left {
 		id, where = "missing-left-out", "left out here"
-		c.h.Incomplete("bytes are left out here")
+		c.Latest.Incomplete("bytes are left out here")
 	} else {
-		c.h.Incomplete("bytes are missing from the capture")
+		c.Latest.Incomplete("bytes are missing from the capture")
 	}
-	c.h.Holed = c.h.Holed || !(c.h.Through())
+	c.Latest.Holed = c.Latest.Holed || !(c.Latest.Through())
 	side := int(m.Side)
-	if c.sides[side].gapLen == 0 {
-		c.sides[side].gapAt = m.Span.Start
+	if c.Sides[side].GapLen == 0 {
+		c.Sides[side].GapAt = m.Span.Start
 	}
-	c.sides[side].gapLen += b.Len
-	if c.sides[side].data > 0 && c.webGap == webWhole {
+	c.Sides[side].GapLen += b.Len
+	if c.Sides[side].Data > 0 && c.webGap == webWhole {
 		c.webGap = webBroken
 	}
 	e := x.event(c, m, event.KindMessage, "missing-bytes", "")
@@ -1220,42 +1155,32 @@ func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
 	if b.Len == 1 {
 		e.Brief = "1 byte is " + where
 	}
-	e.Says = append(e.Says, words.Say(id, event.None, x.args(c).With("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10))))
+	e.Says = append(e.Says, words.Say(id, event.None, x.args(c).With("sender", c.Side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10))))
 	x.emit(c, e)
 }
 
 func (x *Explainer) opaque(c *conn, m *capture.Message, b *capture.Opaque) {
-	if !c.tls && c.noTLS == "" && b.Why == capture.OpaqueUnknown {
-		c.noTLS = "opaque"
+	if !c.TLS && c.NoTLS == "" && b.Why == capture.OpaqueUnknown {
+		c.NoTLS = "opaque"
 	}
-	if !c.tls && c.noTLS == "" && b.Why == capture.OpaqueCut && m.Side == capture.Client {
-		c.cut += b.Len
+	if !c.TLS && c.NoTLS == "" && b.Why == capture.OpaqueCut && m.Side == capture.Client {
+		c.Cut += b.Len
 	}
-	c.sides[m.Side&1].unread = true
+	c.Sides[m.Side&1].Unread = true
 	e := x.event(c, m, event.KindMessage, "bytes-not-read", "")
 	e.Size = &event.Size{Bytes: b.Len, Reason: b.Why}
 	e.Brief = words.Plural(int(b.Len), "byte") + ": " + words.Phrase(words.Unread, b.Why, "")
 	if len(b.Preview) > 0 {
 		e.Fields = append(e.Fields, field("beginning", x.previewBytes(b.Preview)))
 	}
-	e.Says = append(e.Says, words.Say("opaque", e.Evidence, x.args(c).With("sender", c.side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10), "reason", words.Phrase(words.Unread, b.Why, ""))))
+	e.Says = append(e.Says, words.Say("opaque", e.Evidence, x.args(c).With("sender", c.Side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10), "reason", words.Phrase(words.Unread, b.Why, ""))))
 	x.emit(c, e)
 }
 
 // previewBytes shows bytes of an unknown protocol, which may hold anything.
 func (x *Explainer) previewBytes(b []byte) string {
 	if x.ShowSecrets {
-		return readable(b)
+		return words.Readable(b)
 	}
 	return fmt.Sprintf("%x... (%d bytes kept back)", b[:min(len(b), 4)], len(b)-min(len(b), 4))
-}
-
-// readable shows text as text and anything else as hex.
-func readable(b []byte) string {
-	for _, r := range string(b) {
-		if r == 0xfffd || r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0x7f {
-			return hexLen(b)
-		}
-	}
-	return string(b)
 }

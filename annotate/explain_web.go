@@ -9,6 +9,7 @@ import (
 
 	"explainer/annotate/event"
 	"explainer/annotate/proof"
+	"explainer/annotate/steps"
 	"explainer/annotate/words"
 	"explainer/capture"
 	"explainer/capture/web"
@@ -16,14 +17,14 @@ import (
 
 // web tells a piece of HTTP, inside TLS or in clear.
 func (x *Explainer) web(c *conn, m *capture.Message) {
-	if !m.Inner && !c.tls && c.noTLS == "" {
+	if !m.Inner && !c.TLS && c.NoTLS == "" {
 		switch b := m.Body.(type) {
 		case *web.Head:
 			if b.Method != "CONNECT" || !b.Request && b.Status/100 != 2 {
-				c.noTLS = "plain"
+				c.NoTLS = "plain"
 			}
 		case *web.Body, *web.Frame, *web.WebSocket:
-			c.noTLS = "plain"
+			c.NoTLS = "plain"
 		}
 	}
 	var e event.Event
@@ -48,7 +49,7 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 		if b.Protocol == "tunnel" {
 			id = "switched-tunnel"
 			if !m.Inner {
-				c.connectHost = b.Target
+				c.ConnectHost = b.Target
 			}
 		}
 		e.Says = append(e.Says, words.Say(id, e.Evidence, c.Values().With("protocol", protocol)))
@@ -63,7 +64,7 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 			e.Fields = append(e.Fields, field("beginning", x.previewBytes(b.Preview)))
 		}
 		if m.Side == capture.Server {
-			c.responded = true
+			c.Responded = true
 		}
 	default:
 		return
@@ -78,9 +79,9 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 	}
 	e := x.event(c, m, event.KindMessage, topic, "")
 	e.HTTP = &event.HTTP{Exchange: b.Stream, Scheme: "https", Headers: len(b.Fields), Bodiless: b.EndsHere, Protocol: b.Protocol}
-	plain := c.noTLS == "plain"
-	var a Values
-	if !m.Inner || plain || !c.httpHead || !c.responded {
+	plain := c.NoTLS == "plain"
+	var a steps.Values
+	if !m.Inner || plain || !c.httpHead || !c.Responded {
 		a = x.args(c) // only where a sentence may need them: they cost more than all the rest
 	}
 	if b.Request {
@@ -128,13 +129,13 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 	}
 	switch {
 	case b.Request && b.Method == "CONNECT" && !m.Inner:
-		if c.noTLS == "plain" {
+		if c.NoTLS == "plain" {
 			x.anew(c)
 		}
-		c.upstream = c.leg == capture.LegOrigin
-		c.asked = b.Target[strings.LastIndexByte(b.Target, '@')+1:] // without user information, which has no place here
-		x.host(c, c.asked)
-		e.Says = append(e.Says, words.Say("http-connect", e.Evidence, a.With("target", clip(c.asked))))
+		c.upstream = c.Leg == capture.LegOrigin
+		c.Asked = b.Target[strings.LastIndexByte(b.Target, '@')+1:] // without user information, which has no place here
+		x.host(c, c.Asked)
+		e.Says = append(e.Says, words.Say("http-connect", e.Evidence, a.With("target", clip(c.Asked))))
 	case b.Request:
 		if plain {
 			x.host(c, b.Authority)
@@ -150,25 +151,25 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 		}
 		e.Says = append(e.Says, x.asksNear(c, b, e.Evidence)...)
 	case b.Method == "CONNECT" && !m.Inner:
-		c.noTunnel = b.Status/100 != 2
-		if c.noTunnel {
+		c.NoTunnel = b.Status/100 != 2
+		if c.NoTunnel {
 			e.Says = append(e.Says, words.Say("http-connect-refused", e.Evidence, a.With("status", strconv.Itoa(b.Status))))
 		} else {
 			id := "http-connect-accepted"
-			if c.leg == capture.LegBrowser {
+			if c.Leg == capture.LegBrowser {
 				id = "http-connect-accepted-here"
 			}
-			e.Says = append(e.Says, words.Say(id, e.Evidence, a.With("target", or(clip(c.asked), "the other end"))))
+			e.Says = append(e.Says, words.Say(id, e.Evidence, a.With("target", or(clip(c.Asked), "the other end"))))
 		}
 	default:
 		if b.Status >= 200 || b.Status == 101 {
-			if !c.responded && !plain {
+			if !c.Responded && !plain {
 				e.Says = append(e.Says, words.Say("http-response", e.Evidence, a))
 			}
-			c.responded = true
+			c.Responded = true
 			if plain {
-				c.sides[1].firstData = true
-				c.sides[1].dataAt = proof.Place{First: m.First, Last: m.Last}
+				c.Sides[1].FirstData = true
+				c.Sides[1].DataAt = proof.Place{First: m.First, Last: m.Last}
 			}
 		}
 		for _, f := range b.Fields {
@@ -189,9 +190,9 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 
 // anew has the steps of a connection told again that asks for a tunnel after requests in clear.
 func (x *Explainer) anew(c *conn) {
-	c.noTLS, c.told, c.ready, c.responded, c.httpHead = "", false, false, false, false
-	c.sides[0].firstData, c.sides[1].firstData = false, false
-	c.sides[1].dataAt = proof.Place{}
+	c.NoTLS, c.told, c.ready, c.Responded, c.httpHead = "", false, false, false, false
+	c.Sides[0].FirstData, c.Sides[1].FirstData = false, false
+	c.Sides[1].DataAt = proof.Place{}
 	s := c.session
 	for _, p := range s.conns {
 		if p != c && p.host == "" {
@@ -211,10 +212,10 @@ func (x *Explainer) asksNear(c *conn, b *web.Head, how event.Evidence) (says []e
 	host, to := b.Authority, web.PlaceOfHost(b.Authority)
 	var addr netip.Addr
 	switch {
-	case c.leg == capture.LegBrowser && to > web.Elsewhere:
-	case c.leg == capture.LegOrigin && !c.upstream && c.startTLS == nil && !strings.Contains(b.Target, "://") && web.IsName(host):
-		addr = c.conn.Server.Addr().Unmap()
-		if to = web.PlaceOf(addr); addr == c.conn.Client.Addr().Unmap() {
+	case c.Leg == capture.LegBrowser && to > web.Elsewhere:
+	case c.Leg == capture.LegOrigin && !c.upstream && c.StartTLS == nil && !strings.Contains(b.Target, "://") && web.IsName(host):
+		addr = c.Conn.Server.Addr().Unmap()
+		if to = web.PlaceOf(addr); addr == c.Conn.Client.Addr().Unmap() {
 			to = web.Here
 		}
 		before, known := x.places.Before(host)

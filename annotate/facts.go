@@ -4,14 +4,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"explainer/annotate/event"
 	"explainer/annotate/proof"
+	"explainer/annotate/steps"
 	"explainer/annotate/words"
-	"explainer/ca/verify"
 	"explainer/capture"
 )
 
@@ -31,7 +30,7 @@ func (x *Explainer) fact(m *capture.Message, f *capture.Fact) {
 	}
 	e, ok := x.factEvent(c, m, f)
 	switch {
-	case ok && f.Kind == capture.FactClosed && c != nil && !c.over:
+	case ok && f.Kind == capture.FactClosed && c != nil && !c.Over:
 		// The proxy has closed it, and so no word or end of the other side can follow.
 		x.end(c, &e)
 		defer x.retire(c)
@@ -88,50 +87,50 @@ func (x *Explainer) releaseBefore(c *conn, f *capture.Fact) {
 func (x *Explainer) apply(c *conn, f *capture.Fact) {
 	switch f.Kind {
 	case capture.FactSession, capture.FactPlainHTTP:
-		c.asked = f.Host
+		c.Asked = f.Host
 		x.host(c, f.Host)
 		x.tie(c, f)
 	case capture.FactPassThrough, capture.FactOpaque:
-		c.pass = f
+		c.Pass = f
 		if f.Host != "" {
 			x.host(c, f.Host)
 		}
 		x.tie(c, f)
 		for _, p := range c.session.conns {
-			p.pass = f
+			p.Pass = f
 		}
 	case capture.FactOriginVerified:
-		c.verified = f
-		if p := x.conns[f.Peer]; p != nil && p.leg == capture.LegOrigin {
-			p.verified = f
+		c.Verified = f
+		if p := x.conns[f.Peer]; p != nil && p.Leg == capture.LegOrigin {
+			p.Verified = f
 		}
 	case capture.FactTLSFailed:
 		// Where the client had hung up it was not the handshake that failed.
-		if p := x.conns[f.Peer]; p != nil && p.leg == capture.LegOrigin && f.Outcome != "canceled" && f.Detail != "the client hung up before it was over" {
-			p.tlsFailed = f
+		if p := x.conns[f.Peer]; p != nil && p.Leg == capture.LegOrigin && f.Outcome != "canceled" && f.Detail != "the client hung up before it was over" {
+			p.TLSFailed = f
 		}
 	case capture.FactLeaf:
-		c.minted = f
+		c.Minted = f
 	case capture.FactWentOn:
-		c.wentOnTo = f
-		if p := x.conns[f.Peer]; p != nil && p.leg == capture.LegOrigin {
-			p.wentOnTo = f
+		c.WentOnTo = f
+		if p := x.conns[f.Peer]; p != nil && p.Leg == capture.LegOrigin {
+			p.WentOnTo = f
 		}
 	case capture.FactReplayed:
 		x.tie(c, f)
 		if p := x.conns[f.Peer]; f.Done == "tunnelled" {
-			c.pass = f
+			c.Pass = f
 			if p != nil {
-				p.pass = f
+				p.Pass = f
 			}
 		}
 	case capture.FactEM:
-		c.main.Block = f.Data
+		c.Main.Block = f.Data
 	case capture.FactRefused:
-		c.refused = f
+		c.Refused = f
 	case capture.FactCase:
-		c.shown = shownBy(f)
-		c.asked = or(c.asked, f.Host)
+		c.Shown = steps.ShownBy(f)
+		c.Asked = or(c.Asked, f.Host)
 		x.host(c, f.Host)
 	}
 }
@@ -150,7 +149,7 @@ func (x *Explainer) tie(c *conn, f *capture.Fact) {
 		}
 		return
 	}
-	p.asked = f.Host
+	p.Asked = f.Host
 	x.join(c.session, p)
 }
 
@@ -173,8 +172,8 @@ func (x *Explainer) quotable(f *capture.Fact) *capture.Fact {
 // factEvent makes the event of a fact.
 func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (event.Event, bool) {
 	e := event.Event{Kind: event.KindFact, Evidence: event.None, Time: at(m.Time).Format(time.RFC3339Nano), Fact: factOf(f)}
-	a := Values{}.With("client", "the client", "server", "the server")
-	var v *View
+	a := steps.Values{}.With("client", "the client", "server", "the server")
+	var v *steps.View
 	if c != nil {
 		a, v = x.args(c), &c.View
 	}
@@ -238,7 +237,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		}
 		tell("origin-not-reached", id)
 	case capture.FactLookupFailed:
-		name, _, _ := splitHostPort(f.Host)
+		name, _, _ := steps.SplitHostPort(f.Host)
 		a = a.With("host", or(clip(name), a.Value("host")))
 		tell("name-not-found", "fact-lookup-failed")
 	case capture.FactTLSFailed:
@@ -281,8 +280,8 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 			}
 		}
 	case capture.FactOriginVerified:
-		a = a.With("roots", words.Phrase(words.Roots, or(clip(f.Addr), "none"), ""), "finding", findingWords(f))
-		switch which := unmirrored(f); {
+		a = a.With("roots", words.Phrase(words.Roots, or(clip(f.Addr), "none"), ""), "finding", steps.FindingWords(f))
+		switch which := steps.Unmirrored(f); {
 		case f.Outcome == "ok" && f.Done == "not-asked":
 			tell("origin-verified", "fact-origin-unasked")
 		case f.Outcome == "ok":
@@ -329,7 +328,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 			default:
 				id = "fact-leaf-mirrored"
 			}
-			a = a.With("faults", faultsWords(f.Found, or(v.checkedFor(), a.Value("names")), v.lacking()))
+			a = a.With("faults", steps.FaultsWords(f.Found, or(v.CheckedFor(), a.Value("names")), v.Lacking()))
 			e.Brief += ", as bad as the origin's: " + a.Value("faults")
 		}
 		e.Says = []event.Sentence{words.Say(id, event.None, a)}
@@ -348,8 +347,8 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		if f.Outcome == "self-signed" || f.Detail == "" {
 			e.Fields = e.Fields[:1]
 		}
-		if c != nil && c.main.Sides[1].Leaf != nil {
-			x.checkMinted(c, c.main, &e)
+		if c != nil && c.Main.Sides[1].Leaf != nil {
+			x.checkMinted(c, c.Main, &e)
 		}
 	case capture.FactEM:
 		x.emEvent(c, f, &e, a)
@@ -362,7 +361,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		a = a.With("detail", or(clip(words.EndedBecause(f.Detail)), a.Value("detail")))
 		tell("own-answer", id)
 	case capture.FactRefused:
-		a = a.With("reason", refusedWords(f))
+		a = a.With("reason", steps.RefusedWords(f))
 		tell("handshake-stopped", "fact-refused")
 	case capture.FactCase:
 		caseEvent(&e, f, a)
@@ -383,7 +382,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		if f.Outcome == "proxy" && f.Detail != "" {
 			id, a = "fact-closed-proxy-because", a.With("detail", clip(words.EndedBecause(f.Detail)))
 		}
-		if f.Outcome == "client" && c != nil && c.leg == capture.LegOrigin {
+		if f.Outcome == "client" && c != nil && c.Leg == capture.LegOrigin {
 			id = "fact-closed-client-first"
 		}
 		if id == "fact-closed-other" {
@@ -398,7 +397,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 }
 
 // emEvent tells the recorded block of step 5, with the proofs that it makes possible.
-func (x *Explainer) emEvent(c *conn, f *capture.Fact, e *event.Event, a Values) {
+func (x *Explainer) emEvent(c *conn, f *capture.Fact, e *event.Event, a steps.Values) {
 	rename(e, "block-opened", "")
 	e.Brief = fmt.Sprintf("the proxy opened step 5 with its private key: %d bytes", len(f.Data))
 	e.Evidence = event.None
@@ -408,25 +407,25 @@ func (x *Explainer) emEvent(c *conn, f *capture.Fact, e *event.Event, a Values) 
 	}
 	e.Says = []event.Sentence{words.Say(id, event.None, a.With("size", fmt.Sprint(len(f.Data))))}
 	e.Fields = []event.Field{field("block", x.show().Secret(f.Data))}
-	if c == nil || c.main.ClientKey == nil {
+	if c == nil || c.Main.ClientKey == nil {
 		return // the proofs come with the ClientKeyExchange
 	}
-	for _, p := range c.main.CheckBlock(x.show()) {
-		c.main.Prove(p)
+	for _, p := range c.Main.CheckBlock(x.show()) {
+		c.Main.Prove(p)
 		e.Proofs = append(e.Proofs, p)
 	}
 }
 
 // checkMinted compares the certificate on the wire with the one that the proxy says it made.
 func (x *Explainer) checkMinted(c *conn, h *proof.Handshake, e *event.Event) {
-	if len(c.minted.Data) != sha256.Size || h.Sides[1].Leaf == nil {
+	if len(c.Minted.Data) != sha256.Size || h.Sides[1].Leaf == nil {
 		return
 	}
 	state, reason := event.Proven, ""
-	if string(h.Sides[1].Leaf.Hash[:]) != string(c.minted.Data) {
+	if string(h.Sides[1].Leaf.Hash[:]) != string(c.Minted.Data) {
 		state, reason = event.Refuted, "the certificate on the wire is another one"
 	}
-	p := words.NewProof(words.ProofLeaf, state, reason, field("on the wire", hex.EncodeToString(h.Sides[1].Leaf.Hash[:])), field("noted", hex.EncodeToString(c.minted.Data)))
+	p := words.NewProof(words.ProofLeaf, state, reason, field("on the wire", hex.EncodeToString(h.Sides[1].Leaf.Hash[:])), field("noted", hex.EncodeToString(c.Minted.Data)))
 	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	if state == event.Proven {
@@ -443,85 +442,6 @@ func factOf(f *capture.Fact) *event.Fact {
 	return out
 }
 
-// findingWords says what the proxy found wrong with an origin's certificate.
-func findingWords(f *capture.Fact) string {
-	if len(f.Found) > 0 && f.Outcome != "own-ca" {
-		return faultsWords(f.Found, f.Host, f.Missing)
-	}
-	text := ""
-	switch f.Outcome {
-	case "ok":
-		return "nothing"
-	case "own-ca":
-		text = "the certificate is signed by this proxy's own CA, which no origin may use"
-	case "other", "":
-		text = "the certificate was not accepted"
-	default:
-		text = words.Reason(clip(f.Outcome), clip(f.Host), clip(f.Missing))
-	}
-	if f.Detail != "" {
-		text += " (" + clip(f.Detail) + ")"
-	}
-	return text
-}
-
-// checkedFor is the name that the proxy checked an origin's certificate for.
-func (c *View) checkedFor() string {
-	if c == nil || c.verified == nil {
-		return ""
-	}
-	return clip(c.verified.Host)
-}
-
-// lacking is who vouches for an origin's chain and is not known here.
-func (c *View) lacking() string {
-	if c == nil || c.verified == nil {
-		return ""
-	}
-	return c.verified.Missing
-}
-
-// verifiedWords is the outcome of the proxy's own check, and what was found.
-func verifiedWords(f *capture.Fact) string {
-	if len(f.Found) == 0 {
-		return clip(f.Outcome)
-	}
-	var ids []string
-	for i, id := range f.Found {
-		if i == 20 {
-			break
-		}
-		ids = append(ids, clip(id))
-	}
-	return strings.Join(ids, ", ")
-}
-
-// faultsWords says what is wrong with a certificate that was to be for host.
-// missing is the issuer that is not known.
-func faultsWords(ids []string, host, missing string) string {
-	var out []string
-	for i, id := range ids {
-		if i == 20 {
-			break // a recording is a file that anybody can write
-		}
-		if text := words.Reason(clip(id), clip(host), clip(missing)); !slices.Contains(out, text) {
-			out = append(out, text)
-		}
-	}
-	return strings.Join(out, "; ")
-}
-
-// unmirrored says which of the things found wrong no certificate of the proxy's own can have.
-func unmirrored(f *capture.Fact) string {
-	var ids []string
-	for _, id := range f.Found {
-		if verify.ReasonOf(id).Fate != verify.Mirrored {
-			ids = append(ids, id)
-		}
-	}
-	return faultsWords(ids, f.Host, f.Missing)
-}
-
 // foundWords lists what a fact found.
 func foundWords(f *capture.Fact) string {
 	var out []string
@@ -533,12 +453,4 @@ func foundWords(f *capture.Fact) string {
 		out = append(out, clip(name))
 	}
 	return strings.Join(out, ", ")
-}
-
-// refusedWords says why the proxy itself stopped a browser's handshake.
-func refusedWords(f *capture.Fact) string {
-	if lacks := clip(f.Detail); lacks != "" || !words.HasPhrase(words.Refused, f.Outcome) {
-		return words.Phrase(words.Refused, f.Outcome+"-lacking", or(lacks, f.Outcome))
-	}
-	return words.Phrase(words.Refused, f.Outcome, "")
 }

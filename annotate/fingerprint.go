@@ -16,7 +16,7 @@ const (
 // fingerprints are those of a ClientHello of this connection; those of the last are kept.
 func (c *conn) fingerprints(hello *handshake.ClientHello) []event.Field {
 	if c.printed != hello {
-		c.printed, c.prints = hello, clientFingerprints(hello, c.conn.Transport)
+		c.printed, c.prints = hello, clientFingerprints(hello, c.Conn.Transport)
 	}
 	return c.prints
 }

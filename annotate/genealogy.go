@@ -2,7 +2,6 @@ package annotate
 
 import (
 	"bytes"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 
 	"explainer/annotate/event"
 	"explainer/annotate/proof"
+	"explainer/annotate/steps"
 	"explainer/annotate/words"
 )
 
@@ -195,39 +195,15 @@ func (x *Explainer) sealedTickets(h *proof.Handshake) (conns []int) {
 
 // darkTickets notes that tickets of TLS 1.3 may have passed that nobody could read.
 func (x *Explainer) darkTickets(c *conn) {
-	h := c.main
-	if c.darkNoted || h.ServerHello == nil || !h.Is13() || c.sides[1].dark == 0 {
+	h := c.Main
+	if c.darkNoted || h.ServerHello == nil || !h.Is13() || c.Sides[1].Dark == 0 {
 		return
 	}
 	c.darkNoted = true
 	if len(x.dark) == maxSealed {
 		x.dark = slices.Delete(x.dark, 0, 1)
 	}
-	x.dark = append(x.dark, dark{c.n, c.conn.Server, h.ServerName()})
-}
-
-// earlierWords names the connection that a secret was taken over from. That it
-// is not found does not mean that it is not there: its ticket may be sealed.
-func (c *View) earlierWords() string {
-	l := c.main.Link
-	if l == nil {
-		return "an earlier connection"
-	}
-	had := "handed out this very ticket"
-	if l.How == "session-id" {
-		had = "had this very session id"
-	}
-	switch {
-	case len(l.From) == 1:
-		return fmt.Sprintf("connection %d (which %s)", l.From[0].Conn, had)
-	case len(l.From) > 1:
-		var names []string
-		for _, i := range l.From {
-			names = append(names, strconv.Itoa(i.Conn))
-		}
-		return fmt.Sprintf("connection %s (each of which %s)", oneOf(names, "or"), had)
-	}
-	return "an earlier connection (which one cannot be told here)"
+	x.dark = append(x.dark, dark{c.n, c.Conn.Server, h.ServerName()})
 }
 
 // sentence is the ID of the sentence that tells a link.
@@ -242,7 +218,7 @@ func lineageSentence(l *proof.Link) string {
 }
 
 // unknownParent says why it cannot be told which connection is taken up.
-func unknownParent(l *proof.Link, a Values) (event.Sentence, bool) {
+func unknownParent(l *proof.Link, a steps.Values) (event.Sentence, bool) {
 	switch {
 	case len(l.From) > 0:
 		return event.Sentence{}, false
@@ -251,67 +227,15 @@ func unknownParent(l *proof.Link, a Values) (event.Sentence, bool) {
 		for _, n := range l.Sealed[max(0, len(l.Sealed)-4):] {
 			names = append(names, strconv.Itoa(n))
 		}
-		return words.Say("lineage-sealed", event.Inferred, a.With("conns", oneOf(names, "and"))), true
+		return words.Say("lineage-sealed", event.Inferred, a.With("conns", steps.OneOf(names, "and"))), true
 	}
 	return words.Say("lineage-not-here", event.Inferred, a), true
-}
-
-// oneOf joins names with commas and a last word.
-func oneOf(names []string, last string) string {
-	if n := len(names); n > 1 {
-		return strings.Join(names[:n-1], ", ") + " " + last + " " + names[n-1]
-	}
-	return strings.Join(names, "")
-}
-
-// behind says which certificate stands behind a connection that takes up an
-// earlier one, and when and where it was sent. No capture can show that it was
-// checked then.
-func (c *View) behind(a Values) event.Sentence {
-	h := c.main
-	if h.Link == nil {
-		return words.Say("step-4a-inherited", event.Inferred, a)
-	}
-	k := h.Kin
-	switch {
-	case k.Keyless && !k.Lost:
-		return words.Say("step-4a-inherited-keyless", event.Inferred, a)
-	case k.CertConn == 0:
-		if _, ok := h.Link.One(); ok {
-			return words.Say("step-4a-inherited-before", event.Inferred, a)
-		}
-		return words.Say("step-4a-inherited", event.Inferred, a)
-	}
-	when := "at another time" // where clocks differ, as in files of several machines
-	if d := time.Duration(h.AnswerAt - k.CertAt); d >= 0 {
-		when = words.Ago(d) + " earlier"
-	}
-	origin := "connection " + strconv.Itoa(k.CertConn)
-	if n := len(k.Path) - 1; n > 0 {
-		var names []string
-		for _, p := range k.Path[:n] {
-			names = append(names, strconv.Itoa(p))
-		}
-		word := "connection "
-		if n > 1 {
-			word = "connections "
-		}
-		if k.More {
-			names = append(names, "more")
-		}
-		origin += ", by way of " + word + oneOf(names, "and")
-	}
-	id := "step-4a-inherited-sent"
-	if k.CertOf == "" {
-		id = "step-4a-inherited-sealed"
-	}
-	return words.Say(id, event.Inferred, a.With("when", when, "origin", origin, "certified", or(k.CertOf, "an unknown name")))
 }
 
 // lineage tells, once, which connection this one takes up.
 func (x *Explainer) lineage(c *conn, h *proof.Handshake) {
 	l := x.linkOf(h)
-	if l == nil || h != c.main || c.kinTold {
+	if l == nil || h != c.Main || c.kinTold {
 		return
 	}
 	c.kinTold = true
@@ -414,7 +338,7 @@ func (x *Explainer) takenUp(c *conn, h *proof.Handshake, e *event.Event, fin eve
 
 // parent is the machine's form of a link.
 func (x *Explainer) parent(c *conn) *event.Parent {
-	h := c.main
+	h := c.Main
 	l := x.linkOf(h)
 	if l == nil {
 		if h.ServerHello != nil && h.Is13() && h.External {
@@ -447,10 +371,10 @@ func (x *Explainer) parent(c *conn) *event.Parent {
 
 // children are the connections that have taken this one up so far.
 func (c *conn) children() []int {
-	if c.main.Kin == nil {
+	if c.Main.Kin == nil {
 		return nil
 	}
-	return slices.Clone(c.main.Kin.Children)
+	return slices.Clone(c.Main.Kin.Children)
 }
 
 // A relative is a connection of the genealogy and when it took up another.

@@ -35,7 +35,7 @@ func meaning(field string, b []byte) string {
 
 // layout adds the bytes of a handshake message to its event, and which of them are which field.
 func (x *Explainer) layout(e *event.Event, c *conn, h *proof.Handshake, m *capture.Message, b handshake.Message) {
-	if !x.Bytes || m.Raw == nil || c.conn.Transport == capture.TransportDTLS {
+	if !x.Bytes || m.Raw == nil || c.Conn.Transport == capture.TransportDTLS {
 		return // its header is another
 	}
 	ctx := handshake.Context{Version: h.Version(), FromClient: m.Side == capture.Client}

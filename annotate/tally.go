@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"explainer/annotate/event"
+	"explainer/annotate/steps"
 	"explainer/annotate/words"
 	"explainer/capture"
 	"explainer/capture/handshake"
@@ -40,7 +41,7 @@ func (t *tally) note(c *conn, m *capture.Message) {
 	case *capture.Malformed:
 		t.broken = true
 	case *handshake.Finished:
-		if !c.main.Sides[0].Finished || !c.main.Sides[1].Finished || t.agreed == 0 {
+		if !c.Main.Sides[0].Finished || !c.Main.Sides[1].Finished || t.agreed == 0 {
 			t.agreed = m.Time
 		}
 	}
@@ -59,18 +60,18 @@ func (x *Explainer) balance(c *conn, last bool) {
 	if c.tally.told {
 		return
 	}
-	over := c.sides[0].closed && c.sides[1].closed || c.overUDP() && c.over
-	if c.leg != capture.LegNone {
+	over := c.Sides[0].Closed && c.Sides[1].Closed || c.OverUDP() && c.Over
+	if c.Leg != capture.LegNone {
 		over = c.tally.closed
 	}
-	if !over && !last && c.left == "" {
+	if !over && !last && c.Left == "" {
 		return
 	}
 	c.tally.told = true
 	e := x.event(c, nil, event.KindEnd, "connection-over", "")
 	switch {
 	case over:
-	case c.left != "":
+	case c.Left != "":
 		rename(&e, "not-followed", "")
 	default:
 		rename(&e, "capture-over", "")
@@ -80,22 +81,22 @@ func (x *Explainer) balance(c *conn, last bool) {
 }
 
 func (x *Explainer) tallyOf(c *conn) *event.Tally {
-	h := c.main
-	f := c.flow()
+	h := c.Main
+	f := c.Flow()
 	t := &event.Tally{
-		Client: c.conn.Client.String(), Server: c.conn.Server.String(), Protocol: c.protocol(), Flow: f.ID, Title: f.Title,
+		Client: c.Conn.Client.String(), Server: c.Conn.Server.String(), Protocol: c.protocol(), Flow: f.ID, Title: f.Title,
 		Name: clip(h.ServerName()), ALPN: clip(c.alpn), Began: c.began.Format(time.RFC3339Nano),
-		Data: [2]int64{c.sides[0].bytes, c.sides[1].bytes}, Missing: c.tally.missing, Broken: c.tally.broken, Begun: c.conn.SYN || c.conn.Asked || c.overUDP(), Continued: c.conn.Continued,
+		Data: [2]int64{c.Sides[0].Bytes, c.Sides[1].Bytes}, Missing: c.tally.missing, Broken: c.tally.broken, Begun: c.Conn.SYN || c.Conn.Asked || c.OverUDP(), Continued: c.Conn.Continued,
 	}
 	if h.ServerHello != nil {
 		t.Version, t.Suite = h.VersionName(), handshake.SuiteName(h.ServerHello.CipherSuite)
-		t.Group, t.GroupKind, t.GroupBits = groupOf(h)
+		t.Group, t.GroupKind, t.GroupBits = steps.GroupOf(h)
 	}
 	if c.tally.agreed != 0 {
 		t.Agreed = at(c.tally.agreed).Format(time.RFC3339Nano)
 	}
-	t.Resumed = f.resumed
-	for _, u := range c.unopened() {
+	t.Resumed = f.Resumed
+	for _, u := range c.Unopened() {
 		if i := slices.IndexFunc(t.Why, func(w event.Why) bool { return w.Reason == u.Reason }); i >= 0 {
 			t.Why[i].Records += u.Records
 		} else {
@@ -107,17 +108,17 @@ func (x *Explainer) tallyOf(c *conn) *event.Tally {
 			continue // the diagnosis knows better
 		}
 		why := words.Phrase(words.Sealed, reason, "")
-		if c.overUDP() && reason == capture.SealedNoSuite {
+		if c.OverUDP() && reason == capture.SealedNoSuite {
 			why = words.Phrase(words.Sealed, "quic-version", "")
 		}
 		t.Why = append(t.Why, event.Why{Reason: reason, Words: why, Records: c.tally.sealed[reason]})
 	}
-	t.Sealed = [2]int64{c.sides[0].sealed + c.tally.packets[0], c.sides[1].sealed + c.tally.packets[1]}
-	opened := (c.sides[0].opened || c.sides[1].opened) && !c.overUDP()
-	dark := c.sides[0].dark+c.sides[1].dark > 0 || c.overUDP() && t.Sealed[0]+t.Sealed[1] > 0
+	t.Sealed = [2]int64{c.Sides[0].Sealed + c.tally.packets[0], c.Sides[1].Sealed + c.tally.packets[1]}
+	opened := (c.Sides[0].Opened || c.Sides[1].Opened) && !c.OverUDP()
+	dark := c.Sides[0].Dark+c.Sides[1].Dark > 0 || c.OverUDP() && t.Sealed[0]+t.Sealed[1] > 0
 	switch {
-	case !c.tls:
-	case c.null():
+	case !c.TLS:
+	case c.Null():
 		t.State = event.StateClear
 	case opened && dark:
 		t.State = event.StatePartly
@@ -128,19 +129,19 @@ func (x *Explainer) tallyOf(c *conn) *event.Tally {
 	default:
 		t.State = event.StateNothing
 	}
-	t.GivenUp = c.givenUp
-	if c.failure != nil {
-		t.Failed, t.Cause = c.failure.step, clip(c.failure.cause)
+	t.GivenUp = c.GivenUp
+	if c.Failure != nil {
+		t.Failed, t.Cause = c.Failure.Step, clip(c.Failure.Cause)
 		if i := strings.Index(t.Cause, "; "); i > 0 {
 			t.Cause = t.Cause[:i]
 		}
 	}
 	switch {
-	case c.reset && c.conn.Asked && !c.sides[0].heard && !c.sides[1].heard:
+	case c.Reset && c.Conn.Asked && !c.Sides[0].Heard && !c.Sides[1].Heard:
 		t.End = "refused"
-	case c.reset:
+	case c.Reset:
 		t.End = "reset"
-	case c.sides[0].closed && c.sides[1].closed || c.tally.closed:
+	case c.Sides[0].Closed && c.Sides[1].Closed || c.tally.closed:
 		t.End = "closed"
 	default:
 		t.End = "open"
@@ -151,17 +152,17 @@ func (x *Explainer) tallyOf(c *conn) *event.Tally {
 // protocol names what a connection speaks.
 func (c *conn) protocol() string {
 	switch {
-	case c.conn.Transport == capture.TransportQUIC:
+	case c.Conn.Transport == capture.TransportQUIC:
 		return event.ProtocolQUIC
-	case c.conn.Transport == capture.TransportDTLS:
+	case c.Conn.Transport == capture.TransportDTLS:
 		return event.ProtocolDTLS
-	case c.tls:
+	case c.TLS:
 		return event.ProtocolTLS
-	case c.noTLS == "plain":
+	case c.NoTLS == "plain":
 		return event.ProtocolHTTP
-	case c.noTLS == "opaque":
+	case c.NoTLS == "opaque":
 		return event.ProtocolOther
-	case c.pass != nil && (c.sides[0].heard || c.sides[1].heard):
+	case c.Pass != nil && (c.Sides[0].Heard || c.Sides[1].Heard):
 		return event.ProtocolTunnel
 	}
 	return event.ProtocolNone

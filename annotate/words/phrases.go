@@ -183,3 +183,13 @@ func Some(items []string, n int) string {
 	}
 	return strings.Join(items, ", ")
 }
+
+// Readable shows text as text and anything else as hex.
+func Readable(b []byte) string {
+	for _, r := range string(b) {
+		if r == 0xfffd || r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0x7f {
+			return Hex(b)
+		}
+	}
+	return string(b)
+}

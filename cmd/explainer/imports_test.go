@@ -28,8 +28,9 @@ func TestImports(t *testing.T) {
 		"explainer/annotate/survey":     {"explainer/annotate/event", "explainer/annotate/words"},
 		"explainer/annotate/text":       {"explainer/annotate/event", "explainer/annotate/words", "explainer/capture/printable"},
 		"explainer/annotate/har":        {"explainer/annotate/event", "explainer/annotate/words", "explainer/capture/printable"},
+		"explainer/annotate/steps":      {"explainer/annotate/event", "explainer/annotate/proof", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
 		"explainer/annotate/proof":      {"explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/words", "explainer/ca/verify", "explainer/capture"},
-		"explainer/annotate":            {"explainer/annotate/proof", "explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
+		"explainer/annotate":            {"explainer/annotate/proof", "explainer/annotate/steps", "explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
 		"explainer/annotate/check":      {"explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/text", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
 		"explainer/annotate/story":      {"explainer/annotate", "explainer/capture"},
 		"explainer/proxy":               {"explainer/annotate/words", "explainer/ca", "explainer/capture"}, // what its pages say

@@ -1,4 +1,4 @@
-package annotate
+package steps
 
 import (
 	"slices"
@@ -11,11 +11,11 @@ import (
 )
 
 // hiddenFrom says what of a step an eavesdropper does not see, and why.
-func (c *View) hiddenFrom(f Flow, r event.Row) *event.Sentence {
+func (c *View) HiddenFrom(f Flow, r event.Row) *event.Sentence {
 	if r.Verdict == event.NotReached || slices.Contains(unseenRows, r.Says.ID) {
 		return nil // of messages that were not sent, or are not in the capture, nothing can be said
 	}
-	id := c.hiddenID(f, r.Step)
+	id := c.whatIsHidden(f, r.Step)
 	if id != "" && r.Step == event.Step4a && r.Verdict == event.Failed {
 		id = "hidden-4a-inside"
 		if r.Says.ID == "step-4a-failed-alert" {
@@ -25,19 +25,19 @@ func (c *View) hiddenFrom(f Flow, r event.Row) *event.Sentence {
 	if id == "" {
 		return nil
 	}
-	h := c.main
+	h := c.Main
 	a := c.Values().With(
-		"clientbytes", strconv.FormatInt(c.sides[0].wire, 10), "serverbytes", strconv.FormatInt(c.sides[1].wire, 10),
-		"clientrecords", words.Plural(int(c.sides[0].sealed), "record"), "serverrecords", words.Plural(int(c.sides[1].sealed), "record"),
-		"clientdata", words.Plural(int(c.sides[0].wired), "record"), "serverdata", words.Plural(int(c.sides[1].wired), "record"))
+		"clientbytes", strconv.FormatInt(c.Sides[0].Wire, 10), "serverbytes", strconv.FormatInt(c.Sides[1].Wire, 10),
+		"clientrecords", words.Plural(int(c.Sides[0].Sealed), "record"), "serverrecords", words.Plural(int(c.Sides[1].Sealed), "record"),
+		"clientdata", words.Plural(int(c.Sides[0].Wired), "record"), "serverdata", words.Plural(int(c.Sides[1].Wired), "record"))
 	host := "nowhere in clear"
 	switch name := h.ServerName(); {
 	case name == "" && c.askedInClear() != "":
-		host = "in clear in the request to the proxy (" + clip(c.askedInClear()) + ")"
+		host = "in clear in the request to the proxy (" + event.Clip(c.askedInClear()) + ")"
 	case name == "" && h.Sides[1].Leaf != nil && !h.Is13():
 		host = "not in the ClientHello, but the certificate of the server names hosts in clear (step 3)"
 	case name != "":
-		host = "in clear in the ClientHello (" + clip(name) + ")"
+		host = "in clear in the ClientHello (" + event.Clip(name) + ")"
 		if h.Hello.Extension(handshake.ExtECH) != nil {
 			host += ", but it may be a cover for another one (ECH)"
 		}
@@ -57,31 +57,31 @@ var unseenRows = []string{"step-capture-begins", "step-capture-ends", "step-not-
 
 // askedInClear is the host and port that the client asked a proxy for, "" without one.
 func (c *View) askedInClear() string {
-	if c.connectHost == "" && c.startTLS != nil {
-		return c.startTLS.Target
+	if c.ConnectHost == "" && c.StartTLS != nil {
+		return c.StartTLS.Target
 	}
-	return c.connectHost
+	return c.ConnectHost
 }
 
-func (c *View) hiddenID(f Flow, s event.Step) string {
-	h := c.main
+func (c *View) whatIsHidden(f Flow, s event.Step) string {
+	h := c.Main
 	switch {
 	case f.ID == "http":
 		return "hidden-plain"
-	case f.bare, c.overUDP():
+	case f.bare, c.OverUDP():
 		return ""
 	case s == event.Step1:
 		return "hidden-1"
-	case c.null() && (s == event.Step2 || s == event.Step6b || s == event.Step7 || s == event.Step8):
+	case c.Null() && (s == event.Step2 || s == event.Step6b || s == event.Step7 || s == event.Step8):
 		return "hidden-null"
 	}
-	before := f.resumed || f.agreed && !f.transport // the common secret is one that both had
+	before := f.Resumed || f.Agreed && !f.Transport // the common secret is one that both had
 	switch s {
 	case event.Step2:
 		switch {
 		case before:
 			return "hidden-2-old"
-		case f.lasting:
+		case f.Lasting:
 			return "hidden-2-rsa"
 		case f.signed && !h.Is13():
 			return "hidden-2-signed"
@@ -92,7 +92,7 @@ func (c *View) hiddenID(f Flow, s event.Step) string {
 		switch {
 		case h.Sides[1].Leaf != nil && !h.Is13():
 			return "hidden-3-clear"
-		case h.Is13() && c.hasCertificate():
+		case h.Is13() && c.HasCertificate():
 			return "hidden-3-tls13"
 		case f.ID == "psk-dhe", h.Is13() && h.ServerHello.KeyShare() != nil:
 			return "hidden-3-fresh"
@@ -101,18 +101,18 @@ func (c *View) hiddenID(f Flow, s event.Step) string {
 		}
 	case event.Step4a:
 		switch {
-		case h.Is13() && c.hasCertificate():
+		case h.Is13() && c.HasCertificate():
 			return "hidden-4a-tls13-inside"
-		case c.hasCertificate():
+		case c.HasCertificate():
 			return "hidden-4a-inside"
 		}
 	case event.Step4b:
 		switch {
-		case f.transport:
+		case f.Transport:
 			return "hidden-4b-rsa"
-		case f.kem:
+		case f.KEM:
 			return "hidden-4b-kem"
-		case f.fresh && !f.agreed, f.ID == "tls12-dh":
+		case f.fresh && !f.Agreed, f.ID == "tls12-dh":
 			return "hidden-4b-dhe"
 		case f.fresh:
 			return "hidden-4b-psk-dhe"
@@ -121,31 +121,31 @@ func (c *View) hiddenID(f Flow, s event.Step) string {
 		}
 	case event.Step4c:
 		switch {
-		case f.transport:
+		case f.Transport:
 			return "hidden-4c-rsa"
-		case f.kem:
+		case f.KEM:
 			return "hidden-4c-kem"
 		}
 	case event.Step5:
 		switch {
-		case f.transport:
+		case f.Transport:
 			return "hidden-5-rsa"
-		case f.kem:
+		case f.KEM:
 			return "hidden-5-kem"
-		case f.fresh && !f.resumed && !f.agreed, f.ID == "tls12-dh":
+		case f.fresh && !f.Resumed && !f.Agreed, f.ID == "tls12-dh":
 			return "hidden-5-dhe"
-		case f.resumed && !f.early && f.ID != "tls12-resumed-id":
+		case f.Resumed && !f.Early && f.ID != "tls12-resumed-id":
 			return "hidden-5-ticket"
-		case f.agreed:
+		case f.Agreed:
 			return "hidden-5-psk"
-		case f.early:
+		case f.Early:
 			return "hidden-5-early"
 		}
 	case event.Step6a:
 		switch {
-		case f.lasting, f.ID == "tls12-resumed-ticket":
+		case f.Lasting, f.ID == "tls12-resumed-ticket":
 			return "hidden-6a-inside"
-		case f.kem:
+		case f.KEM:
 			return "hidden-6a-kem-inside"
 		}
 	case event.Step6b:
@@ -154,7 +154,7 @@ func (c *View) hiddenID(f Flow, s event.Step) string {
 		}
 		return "hidden-6b"
 	case event.Step7:
-		if c.sides[0].dark+c.sides[1].dark == 0 || !h.Is13() && c.sides[0].wired+c.sides[1].wired == 0 {
+		if c.Sides[0].Dark+c.Sides[1].Dark == 0 || !h.Is13() && c.Sides[0].Wired+c.Sides[1].Wired == 0 {
 			return ""
 		}
 		if h.Is13() {
@@ -168,10 +168,10 @@ func (c *View) hiddenID(f Flow, s event.Step) string {
 }
 
 // lesson is what a summary says to an eavesdropper of a connection that is encrypted.
-func (c *View) lesson() []event.Sentence {
-	h := c.main
-	a, f := c.Values(), c.flow()
-	out := []event.Sentence{words.Say("eavesdropper-sees", event.Clear, a.With("seen", c.eavesdropper()))}
+func (c *View) Lesson() []event.Sentence {
+	h := c.Main
+	a, f := c.Values(), c.Flow()
+	out := []event.Sentence{words.Say("eavesdropper-sees", event.Clear, a.With("seen", c.Overheard()))}
 	switch {
 	case !h.Is13() && h.Resumed:
 		out = append(out, words.Say("eavesdropper-later-resumed", event.Inferred, a))

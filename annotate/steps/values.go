@@ -1,10 +1,12 @@
-package annotate
+package steps
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"explainer/annotate/event"
 	"explainer/annotate/words"
 	"explainer/ca"
 	"explainer/capture/handshake"
@@ -47,42 +49,42 @@ func (c *View) value(name string) string {
 		}
 		return server
 	case "port":
-		return port(c.conn.Server)
+		return port(c.Conn.Server)
 	case "asked":
-		return or(clip(c.askedFor()), "the host")
+		return cmp.Or(event.Clip(c.askedFor()), "the host")
 	case "reason":
-		return c.hiddenReason()
+		return c.whyUnread()
 	case "bytes":
-		if c.cut > 0 {
-			return strconv.FormatInt(c.cut, 10)
+		if c.Cut > 0 {
+			return strconv.FormatInt(c.Cut, 10)
 		}
 	case "earlier":
 		return c.earlierWords()
 	case "checked", "roots", "finding":
-		switch f := c.verified; {
+		switch f := c.Verified; {
 		case f == nil:
 		case name == "checked":
-			return or(clip(f.Host), "the host")
+			return cmp.Or(event.Clip(f.Host), "the host")
 		case name == "roots":
-			return words.Phrase(words.Roots, or(clip(f.Addr), "none"), "")
+			return words.Phrase(words.Roots, cmp.Or(event.Clip(f.Addr), "none"), "")
 		default:
-			return findingWords(f)
+			return FindingWords(f)
 		}
 	case "key", "names", "subject", "count":
-		switch leaf := c.main.Sides[1].Leaf; {
+		switch leaf := c.Main.Sides[1].Leaf; {
 		case leaf == nil:
 		case name == "key":
 			return leaf.KeyWords()
 		case name == "names":
-			return clip(leaf.For())
+			return event.Clip(leaf.For())
 		case name == "subject":
-			return clip(leaf.Subject())
+			return event.Clip(leaf.Subject())
 		default:
-			return words.Plural(len(c.main.Sides[1].Chain), "certificate")
+			return words.Plural(len(c.Main.Sides[1].Chain), "certificate")
 		}
 	case "case", "wrong", "check", "severity", "control", "needs":
-		if c.shown != nil {
-			return c.shown.value(name)
+		if c.Shown != nil {
+			return c.Shown.value(name)
 		}
 	}
 	return c.exchangeValue(name)
@@ -90,7 +92,7 @@ func (c *View) value(name string) string {
 
 // exchangeValue is a value of what the two sides said of the exchange.
 func (c *View) exchangeValue(name string) string {
-	h := c.main
+	h := c.Main
 	var share *handshake.KeyShare
 	if h.ServerHello != nil {
 		share = h.ServerHello.KeyShare()
@@ -113,7 +115,7 @@ func (c *View) exchangeValue(name string) string {
 		}
 		return "no suite"
 	case "group":
-		group, _, _ := groupOf(h)
+		group, _, _ := GroupOf(h)
 		return group
 	case "servershare":
 		switch {
@@ -142,7 +144,7 @@ func (c *View) exchangeValue(name string) string {
 		return "its first"
 	case "firstgroups":
 		if h.Retry != nil && h.FirstHello != nil {
-			return or(shareWords(h.FirstHello.KeyShares()), "no share at all")
+			return cmp.Or(ShareWords(h.FirstHello.KeyShares()), "no share at all")
 		}
 	case "legacy":
 		if h.Hello != nil {
@@ -153,14 +155,14 @@ func (c *View) exchangeValue(name string) string {
 			return size(h.ClientKey.EncryptedPreMaster)
 		}
 	case "ticket":
-		return or(size(h.Ticket), size(h.Identity()))
+		return cmp.Or(size(h.Ticket), size(h.Identity()))
 	case "identity":
 		id := h.Identity()
 		if h.ClientKey != nil && len(h.ClientKey.PSKIdentity) > 0 {
 			id = h.ClientKey.PSKIdentity
 		}
 		if id != nil {
-			return clip(c.Text(readable(id)))
+			return event.Clip(c.Text(words.Readable(id)))
 		}
 	}
 	return ""
@@ -188,10 +190,10 @@ func kemValue(name string, share *handshake.KeyShare) string {
 
 // value is a value of the sentences about a case.
 func (s *Shown) value(name string) string {
-	f := s.fault
+	f := s.Fault
 	switch {
 	case name == "case":
-		return s.id
+		return s.ID
 	case f == nil:
 		return ""
 	case name == "wrong":
@@ -201,7 +203,7 @@ func (s *Shown) value(name string) string {
 	case name == "severity":
 		return string(f.Severity)
 	case name == "control":
-		return or(f.Control, f.ID)
+		return cmp.Or(f.Control, f.ID)
 	}
 	return map[ca.Severity]string{
 		ca.Critical: "Anybody on the path could be that server",

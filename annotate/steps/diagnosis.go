@@ -1,4 +1,4 @@
-package annotate
+package steps
 
 import (
 	"slices"
@@ -14,19 +14,19 @@ import (
 
 // unopened says why records of a connection stayed sealed, for each direction, or
 // once if it is the same for both.
-func (c *View) unopened() []event.Unopened {
-	if c.overUDP() || c.pass != nil && c.pass.Kind == capture.FactPassThrough && !c.observed() {
+func (c *View) Unopened() []event.Unopened {
+	if c.OverUDP() || c.Pass != nil && c.Pass.Kind == capture.FactPassThrough && !c.observed() {
 		return nil
 	}
 	var out []event.Unopened
-	for side := range c.sides {
-		if c.sides[side].dark == 0 || c.sides[side].whyCode == "" || c.sides[side].whyCode == capture.SealedCut && c.sides[side].opened {
+	for side := range c.Sides {
+		if c.Sides[side].Dark == 0 || c.Sides[side].WhyCode == "" || c.Sides[side].WhyCode == capture.SealedCut && c.Sides[side].Opened {
 			continue
 		}
 		reason, more := c.reasonSealed(side)
 		out = append(out, event.Unopened{
 			From: capture.Side(side).String(), Reason: strings.TrimPrefix(reason, "unopened-"),
-			Records: c.sides[side].dark, Says: c.sayUnopened(side, reason, more),
+			Records: c.Sides[side].Dark, Says: c.sayUnopened(side, reason, more),
 		})
 		if len(out) == 2 && out[0].Reason == out[1].Reason && reason != words.GapBefore && reason != words.OtherLine {
 			out[0].From = ""
@@ -40,12 +40,12 @@ func (c *View) unopened() []event.Unopened {
 
 // sayUnopened makes the sentence of a reason; side is -1 for both.
 func (c *View) sayUnopened(side int, reason string, more []string) event.Sentence {
-	h := c.main
+	h := c.Main
 	sender, other := "both sides", "the other side"
 	if side >= 0 {
-		sender, other = c.side(side), c.side(1-side)
+		sender, other = c.Side(side), c.Side(1-side)
 	}
-	a := c.Values().With("sender", sender, "other", other, "keys", words.Plural(c.conn.PrivateKeys, "private key"), "lines", words.Plural(c.Lines, "line"))
+	a := c.Values().With("sender", sender, "other", other, "keys", words.Plural(c.Conn.PrivateKeys, "private key"), "lines", words.Plural(c.Lines, "line"))
 	if h.ServerHello != nil {
 		a = a.With("exchange", exchangeWords(h))
 		if s := h.Suite(); s != nil && s.Reason() != "" {
@@ -73,20 +73,20 @@ func exchangeWords(h *proof.Handshake) string {
 
 // reasonSealed finds the reason, and what its sentence needs beside the usual.
 func (c *View) reasonSealed(side int) (reason string, more []string) {
-	h := c.main
-	code := c.sides[side].whyCode
+	h := c.Main
+	code := c.Sides[side].WhyCode
 	switch {
 	case c.Eavesdropper:
 		return words.Eavesdropping, nil
 	case c.observed() && len(h.Labels()) == 0:
 		return words.OwnKeys, nil
-	case c.pass != nil && len(h.Labels()) == 0:
+	case c.Pass != nil && len(h.Labels()) == 0:
 		return words.PassedOn, nil
 	case h.Hello == nil:
 		return words.NoClientHello, nil
-	case h.ServerHello == nil && !c.sides[1].heard:
+	case h.ServerHello == nil && !c.Sides[1].Heard:
 		return words.NoServer, nil
-	case h.ServerHello == nil && c.sides[1].gapLen > 0:
+	case h.ServerHello == nil && c.Sides[1].GapLen > 0:
 		return words.NoServerHello, c.gapArgs(1)
 	case h.ServerHello == nil:
 		return words.NoPhase, nil
@@ -117,7 +117,7 @@ func (c *View) reasonSealed(side int) (reason string, more []string) {
 		}
 		return words.OtherLine, []string{"label", strings.Join(have, ", ")}
 	}
-	if c.conn.PrivateKeys > 0 {
+	if c.Conn.PrivateKeys > 0 {
 		if r := c.keyReason(); r != "" {
 			return r, nil
 		}
@@ -136,7 +136,7 @@ func (c *View) reasonSealed(side int) (reason string, more []string) {
 
 // keyReason says why the private keys that were given do not open a connection.
 func (c *View) keyReason() string {
-	h := c.main
+	h := c.Main
 	switch {
 	case h.Is13():
 		return words.KeyTLS13
@@ -164,10 +164,10 @@ func (c *View) keyReason() string {
 }
 
 func (c *View) gapArgs(side int) []string {
-	if c.sides[side].gapLen == 0 {
+	if c.Sides[side].GapLen == 0 {
 		side = 1 - side
 	}
-	return []string{"bytes", strconv.FormatInt(c.sides[side].gapLen, 10), "offset", strconv.FormatInt(c.sides[side].gapAt, 10), "gapsender", c.side(side)}
+	return []string{"bytes", strconv.FormatInt(c.Sides[side].GapLen, 10), "offset", strconv.FormatInt(c.Sides[side].GapAt, 10), "gapsender", c.Side(side)}
 }
 
 // ofSide tells whether a key log line is about what one side sends.

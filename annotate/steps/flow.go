@@ -1,4 +1,6 @@
-package annotate
+// Package steps is the truth table: what each of the eight steps came to in a
+// connection, told from a view of it that others fill in. It keeps nothing.
+package steps
 
 import (
 	"explainer/annotate/event"
@@ -12,13 +14,13 @@ type kind struct {
 	cells    map[event.Step]cell
 
 	cert      bool // the server shows a certificate, or a bare public key
-	transport bool // the client encrypts a secret with the server's lasting RSA key
-	lasting   bool // the server needs the private key of its certificate to get at the common secret, so that its Finished shows that it has it
+	Transport bool // the client encrypts a secret with the server's lasting RSA key
+	Lasting   bool // the server needs the private key of its certificate to get at the common secret, so that its Finished shows that it has it
 	signed    bool // the server signs for this connection
 	fresh     bool // both sides make key pairs for this connection, of which the public halves pass
-	resumed   bool // the common secret is one of an earlier connection
-	early     bool // data of the client came before the server had answered
-	agreed    bool // it is one that both were given otherwise
+	Resumed   bool // the common secret is one of an earlier connection
+	Early     bool // data of the client came before the server had answered
+	Agreed    bool // it is one that both were given otherwise
 	share     bool // the client's public half stands in its ClientHello
 	exchange  bool // a ClientKeyExchange carries what the client says for it
 	bare      bool // there is no handshake of TLS here, or none that can be read
@@ -50,7 +52,7 @@ var (
 var kinds = map[string]*kind{
 	"tls12-rsa": {
 		verdicts: [11]event.Verdict{told, unseen, told, unseen, other, told, told, unseen, other, told, unseen},
-		cert:     true, transport: true, lasting: true, exchange: true,
+		cert:     true, Transport: true, Lasting: true, exchange: true,
 		speaks: serverFinished,
 		cells: map[event.Step]cell{
 			event.Step5: {"step-5-rsa", event.Clear, []proof.Spot{proof.AtClientKey}},
@@ -58,7 +60,7 @@ var kinds = map[string]*kind{
 	},
 	"psk-rsa": {
 		verdicts: [11]event.Verdict{told, unseen, told, unseen, other, told, told, unseen, other, told, unseen},
-		cert:     true, transport: true, lasting: true, exchange: true, agreed: true,
+		cert:     true, Transport: true, Lasting: true, exchange: true, Agreed: true,
 		speaks: serverFinished,
 		cells: map[event.Step]cell{
 			event.Step4b: {"step-4b-rsa-psk", event.Inferred, []proof.Spot{proof.AtClientKey}},
@@ -69,7 +71,7 @@ var kinds = map[string]*kind{
 	"tls12-ecdhe": ephemeral12,
 	"tls12-dh": {
 		verdicts: [11]event.Verdict{told, unseen, told, unseen, other, absent, other, other, other, told, unseen},
-		cert:     true, lasting: true, exchange: true,
+		cert:     true, Lasting: true, exchange: true,
 		speaks: serverFinished, seals: bothFinished,
 	},
 	"tls12-anonymous": {
@@ -88,7 +90,7 @@ var kinds = map[string]*kind{
 	},
 	"tls12-resumed-id": {
 		verdicts: [11]event.Verdict{told, inherited, absent, inherited, absent, absent, absent, absent, other, told, unseen},
-		resumed:  true,
+		Resumed:  true,
 		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
 		cells: map[event.Step]cell{
 			event.Step3:  {"step-3-absent-resumed", event.Inferred, []proof.Spot{proof.AtCertificate}},
@@ -100,7 +102,7 @@ var kinds = map[string]*kind{
 	},
 	"tls12-resumed-ticket": {
 		verdicts: [11]event.Verdict{told, inherited, absent, inherited, absent, absent, other, other, other, told, unseen},
-		resumed:  true,
+		Resumed:  true,
 		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
 		cells: map[event.Step]cell{
 			event.Step3:  {"step-3-absent-resumed", event.Inferred, []proof.Spot{proof.AtCertificate}},
@@ -139,7 +141,7 @@ var kinds = map[string]*kind{
 	},
 	"tls13-psk-dhe": {
 		verdicts: [11]event.Verdict{told, inherited, other, inherited, other, absent, other, absent, other, told, unseen},
-		resumed:  true, fresh: true, share: true,
+		Resumed:  true, fresh: true, share: true,
 		speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: serverFinished,
 		cells: map[event.Step]cell{
 			event.Step5: {"step-5-psk-dhe", event.Clear, []proof.Spot{proof.AtHello}},
@@ -147,7 +149,7 @@ var kinds = map[string]*kind{
 	},
 	"tls13-psk": {
 		verdicts: [11]event.Verdict{told, inherited, absent, inherited, absent, absent, other, absent, other, told, unseen},
-		resumed:  true,
+		Resumed:  true,
 		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: serverFinished,
 		cells: map[event.Step]cell{
 			event.Step3:  {"step-3-absent-resumed", event.Inferred, []proof.Spot{proof.AtCertificate}},
@@ -159,7 +161,7 @@ var kinds = map[string]*kind{
 	},
 	"tls13-0rtt": {
 		verdicts: [11]event.Verdict{told, inherited, absent, inherited, absent, absent, other, absent, other, told, unseen},
-		resumed:  true, early: true,
+		Resumed:  true, Early: true,
 		speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: serverFinished,
 		cells: map[event.Step]cell{
 			event.Step3:  {"step-3-absent-early", event.Clear, []proof.Spot{proof.AtCertificate}},
@@ -171,7 +173,7 @@ var kinds = map[string]*kind{
 	},
 	"psk": {
 		verdicts: [11]event.Verdict{told, absent, absent, absent, other, absent, other, absent, other, told, unseen},
-		agreed:   true,
+		Agreed:   true,
 		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
 		cells: map[event.Step]cell{
 			event.Step2:  {"step-2-psk", event.Inferred, nil},
@@ -184,7 +186,7 @@ var kinds = map[string]*kind{
 	},
 	"psk-dhe": {
 		verdicts: [11]event.Verdict{told, absent, other, absent, other, absent, other, absent, other, told, unseen},
-		agreed:   true, fresh: true,
+		Agreed:   true, fresh: true,
 		speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
 		cells: map[event.Step]cell{
 			event.Step2:  {"step-2-psk", event.Inferred, nil},
@@ -228,7 +230,7 @@ var ephemeral12 = &kind{
 func (c *View) placed(spots []proof.Spot) *event.Packets {
 	var out proof.Place
 	for _, s := range spots {
-		out = joined(out, c.main.Where(s))
+		out = Joined(out, c.Main.Where(s))
 	}
 	return out.Packets()
 }

@@ -1,7 +1,8 @@
-package annotate
+package steps
 
 import (
-	"fmt"
+	"cmp"
+	"math/big"
 	"strconv"
 	"strings"
 
@@ -18,7 +19,7 @@ type Flow struct {
 	*kind
 	ID    string // permanent
 	Title string
-	kem   bool // the server makes the secret and encrypts it to the client (ML-KEM)
+	KEM   bool // the server makes the secret and encrypts it to the client (ML-KEM)
 	hrr   bool
 }
 
@@ -35,7 +36,7 @@ func stepIndex(s event.Step) int {
 }
 
 // flow finds the row of the truth table for a connection's first handshake.
-func (c *View) flow() Flow {
+func (c *View) Flow() Flow {
 	f := c.named()
 	f.kind = kinds[f.ID]
 	return f
@@ -43,26 +44,26 @@ func (c *View) flow() Flow {
 
 func (c *View) named() Flow {
 	switch {
-	case c.noTLS == "plain":
+	case c.NoTLS == "plain":
 		return Flow{ID: "http", Title: "plain HTTP, no TLS"}
-	case c.noTLS == "opaque":
+	case c.NoTLS == "opaque":
 		return Flow{ID: "opaque", Title: "neither TLS nor HTTP"}
-	case !c.tls && c.cut > 0:
+	case !c.TLS && c.Cut > 0:
 		return Flow{ID: "unknown", Title: "a connection that ended inside its first message"}
-	case !c.tls && c.conn.Continued:
+	case !c.TLS && c.Conn.Continued:
 		return Flow{ID: "unknown", Title: "a connection of which nothing is here but that it goes on"}
-	case !c.tls:
+	case !c.TLS:
 		return Flow{ID: "unknown", Title: "a connection that carried nothing"}
 	}
-	h := c.main
-	if h.ServerHello == nil && c.overUDP() {
+	h := c.Main
+	if h.ServerHello == nil && c.OverUDP() {
 		return c.udpFlow()
 	}
 	if h.ServerHello == nil {
 		if h.Hello != nil && c.oneSided(1) {
 			return Flow{ID: "unknown", Title: "one side of a TLS handshake: the server's is not in the capture", hrr: h.Retry != nil}
 		}
-		if c.givenUp {
+		if c.GivenUp {
 			return Flow{ID: "unknown", Title: "a connection that the client gave up before the server answered", hrr: h.Retry != nil}
 		}
 		if h.Hello != nil {
@@ -71,7 +72,7 @@ func (c *View) named() Flow {
 		return Flow{ID: "unknown", Title: "a connection whose handshake is not in the capture"}
 	}
 	v := h.VersionName()
-	if c.conn.Transport == capture.TransportQUIC {
+	if c.Conn.Transport == capture.TransportQUIC {
 		v = c.transport() + ", " + v
 	}
 	if h.Is13() {
@@ -79,7 +80,7 @@ func (c *View) named() Flow {
 		ks := h.ServerHello.KeyShare()
 		group := ""
 		if ks != nil {
-			f.kem = handshake.KindOf(ks.Group) == handshake.GroupKEM
+			f.KEM = handshake.KindOf(ks.Group) == handshake.GroupKEM
 			group = handshake.GroupName(ks.Group)
 		}
 		_, psk := h.ServerHello.SelectedPSK()
@@ -101,7 +102,7 @@ func (c *View) named() Flow {
 			f.ID, f.Title = "other", v+" without a key share that can be read"
 		case psk:
 			f.ID, f.Title = "tls13-psk", v+" resumed, with the old secret alone"
-		case f.kem:
+		case f.KEM:
 			f.ID, f.Title = "tls13-mlkem", v+" with "+group+": steps 4b to 6a reversed"
 		case f.hrr:
 			f.ID, f.Title = "tls13-hrr", v+" after a HelloRetryRequest"
@@ -149,10 +150,10 @@ func (c *View) named() Flow {
 
 // groupOf is the group of the key exchange, its kind, and where the server made it up
 // the bits of its modulus.
-func groupOf(h *proof.Handshake) (name, kind string, size int) {
+func GroupOf(h *proof.Handshake) (name, kind string, size int) {
 	switch {
 	case h.ServerKey != nil && h.ServerKey.Group == 0 && len(h.ServerKey.P) > 0:
-		size = bits(h.ServerKey.P)
+		size = new(big.Int).SetBytes(h.ServerKey.P).BitLen()
 		return words.OwnGroup(size), event.GroupFinite, size
 	case h.ServerKey != nil && h.ServerKey.Group != 0:
 		return handshake.GroupName(h.ServerKey.Group), groupKinds[handshake.KindOf(h.ServerKey.Group)], 0
@@ -168,39 +169,39 @@ var groupKinds = [...]string{handshake.GroupCurve: event.GroupCurve, handshake.G
 // askedFor is the host and port that the connection is about, as far as it was said.
 func (c *View) askedFor() string {
 	switch {
-	case c.connectHost != "":
-		return c.connectHost
-	case c.asked != "":
-		return c.asked
+	case c.ConnectHost != "":
+		return c.ConnectHost
+	case c.Asked != "":
+		return c.Asked
 	}
-	return c.about
+	return c.About
 }
 
 // onWay tells whether the client of a TLS connection went on after the
 // certificate: it sent application data.
-func (c *View) wentOn() bool { return c.sides[0].firstData }
+func (c *View) wentOn() bool { return c.Sides[0].FirstData }
 
 // reached tells whether these bytes show that a step took place, or that its
 // place in the order has passed.
 func (c *View) reached(f Flow, s event.Step) bool {
-	h := c.main
+	h := c.Main
 	switch {
 	case f.ID == "unknown":
 		return s == event.Step1
 	case f.bare:
 		return true
 	}
-	serverWentOn := h.Sides[1].Finished || c.sides[1].data > 0 || h.Sides[1].ChangedCipher || c.sides[1].firstData
+	serverWentOn := h.Sides[1].Finished || c.Sides[1].Data > 0 || h.Sides[1].ChangedCipher || c.Sides[1].FirstData
 	switch s {
 	case event.Step1:
 		return true
 	case event.Step2:
 		switch {
-		case f.transport:
+		case f.Transport:
 			return serverWentOn
 		case f.signed && h.Is13():
 			st, _ := h.Proved(words.ProofServerCV)
-			return st != "" || c.sides[1].dark > 0
+			return st != "" || c.Sides[1].Dark > 0
 		case f.signed:
 			return h.ServerKey != nil
 		}
@@ -210,27 +211,27 @@ func (c *View) reached(f Flow, s event.Step) bool {
 	case event.Step4a:
 		return !f.cert || c.wentOn()
 	case event.Step4b, event.Step4c, event.Step5:
-		return h.Is13() || h.ClientKey != nil || !f.exchange && !f.agreed
+		return h.Is13() || h.ClientKey != nil || !f.exchange && !f.Agreed
 	case event.Step6a:
 		switch {
-		case f.lasting:
+		case f.Lasting:
 			return serverWentOn
 		case f.fresh && f.exchange:
 			return h.ClientKey != nil
-		case f.kem:
-			return h.Sides[0].Finished || c.sides[0].firstData || c.sides[0].opened || c.sides[0].dark > 0
+		case f.KEM:
+			return h.Sides[0].Finished || c.Sides[0].FirstData || c.Sides[0].Opened || c.Sides[0].Dark > 0
 		}
 		return true
 	case event.Step6b:
-		return h.Switched || c.sides[1].firstData
+		return h.Switched || c.Sides[1].FirstData
 	}
-	return c.sides[1].firstData // 7 and 8
+	return c.Sides[1].FirstData // 7 and 8
 }
 
 // row tells one step of a connection as far as it is known now.
-func (c *View) row(s event.Step) event.Row {
+func (c *View) Row(s event.Step) event.Row {
 	r := c.rowSeen(s)
-	if c.overUDP() && lacks(r.Says) {
+	if c.OverUDP() && Lacks(r.Says) {
 		// Over UDP one message can be missing in the middle.
 		r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, words.Args{"reason": "a message that shows more of it is not in the capture"})
 	}
@@ -238,100 +239,100 @@ func (c *View) row(s event.Step) event.Row {
 }
 
 func (c *View) rowSeen(s event.Step) event.Row {
-	f := c.flow()
+	f := c.Flow()
 	r := event.Row{Step: s, Verdict: f.verdict(s)}
 	a := c.Values()
-	if c.failure != nil && c.failure.step == s {
+	if c.Failure != nil && c.Failure.Step == s {
 		r.Verdict = event.Failed
-		id := c.failure.id
-		if s == event.Step4a && c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome != "ok" && id != "step-4a-proxy-bad" {
+		id := c.Failure.id
+		if s == event.Step4a && c.Leg == capture.LegOrigin && c.Verified != nil && c.Verified.Outcome != "ok" && id != "step-4a-proxy-bad" {
 			id = "step-4a-proxy-refused" // its note came after its alert
-			if c.verified.Done == "mirrored" && c.wentOnTo == nil {
+			if c.Verified.Done == "mirrored" && c.WentOnTo == nil {
 				id = "step-4a-proxy-mirrored-refused"
 			}
 		}
-		r.Says = words.Say(id, c.failure.how(), a.With("cause", c.failure.cause, "fault", c.failure.cause))
-		r.Packets = c.failure.at.Packets()
+		r.Says = words.Say(id, c.Failure.how(), a.With("cause", c.Failure.Cause, "fault", c.Failure.Cause))
+		r.Packets = c.Failure.at.Packets()
 		r.Proofs = c.stepProofs(f, s)
 		return r
 	}
-	if c.overUDP() {
+	if c.OverUDP() {
 		if r, ok := c.udpRow(f, s, a); ok {
 			r.Proofs = c.stepProofs(f, s)
 			return r
 		}
 	}
-	if says, ok := c.hidden(f, s, a); ok {
+	if says, ok := c.sealedFrom(f, s, a); ok {
 		r.Verdict, r.Says = event.Unknown, says
 		if s == event.Step7 || s == event.Step8 {
-			r.Packets = c.sides[1].darkAt.Packets()
+			r.Packets = c.Sides[1].DarkAt.Packets()
 		}
 		return r
 	}
 	if !c.reached(f, s) {
 		switch {
-		case f.ID == "unknown" && c.main.Hello == nil && c.tls:
+		case f.ID == "unknown" && c.Main.Hello == nil && c.TLS:
 			r.Verdict, r.Says = event.Unknown, words.Say("step-capture-begins", event.None, a)
 			return r
-		case s == event.Step4a && c.failure != nil && (c.main.Sides[0].Finished || c.main.Sides[0].FinishedSealed):
+		case s == event.Step4a && c.Failure != nil && (c.Main.Sides[0].Finished || c.Main.Sides[0].FinishedSealed):
 			r.Verdict, r.Says = event.Unseen, words.Say("step-4a-finished", event.Inferred, a)
-			r.Packets = c.main.At[proof.AtClientFinished].Packets()
+			r.Packets = c.Main.At[proof.AtClientFinished].Packets()
 			return r
-		case c.failure != nil:
-			r.Verdict, r.Says = event.NotReached, words.Say("step-not-reached", event.Inferred, a.With("step", string(c.failure.step)))
+		case c.Failure != nil:
+			r.Verdict, r.Says = event.NotReached, words.Say("step-not-reached", event.Inferred, a.With("step", string(c.Failure.Step)))
 			r.Proofs = c.stepProofs(f, s)
 			return r
 		case s != event.Step1 && c.oneSided(1):
-			r.Verdict, r.Says = event.Unknown, words.Say("step-one-sided", event.None, a.With("sender", c.side(1)))
+			r.Verdict, r.Says = event.Unknown, words.Say("step-one-sided", event.None, a.With("sender", c.Side(1)))
 			return r
 		case c.oneSided(0):
-			r.Verdict, r.Says = event.Unknown, words.Say("step-one-sided", event.None, a.With("sender", c.side(0)))
+			r.Verdict, r.Says = event.Unknown, words.Say("step-one-sided", event.None, a.With("sender", c.Side(0)))
 			return r
-		case s == event.Step4a && c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome == "ok" && (c.main.Sides[0].Finished || c.over) && c.main.Sides[1].CertSeen:
+		case s == event.Step4a && c.Leg == capture.LegOrigin && c.Verified != nil && c.Verified.Outcome == "ok" && (c.Main.Sides[0].Finished || c.Over) && c.Main.Sides[1].CertSeen:
 			r.Verdict, r.Says = event.Unseen, words.Say("step-4a-proxy-ok-unused", event.None, a)
 			return r
-		case s == event.Step4a && c.leg == capture.LegOrigin && c.verified != nil:
+		case s == event.Step4a && c.Leg == capture.LegOrigin && c.Verified != nil:
 			c.row4a(f, a, &r)
 			r.Packets = nil
 			r.Proofs = c.stepProofs(f, s)
 			return r
-		case s == event.Step4a && (c.main.Sides[0].Finished || c.main.Sides[0].FinishedSealed) && c.main.Sides[1].CertSeen:
+		case s == event.Step4a && (c.Main.Sides[0].Finished || c.Main.Sides[0].FinishedSealed) && c.Main.Sides[1].CertSeen:
 			id := "step-4a-finished-only"
-			_, fault := faultOf(c.main)
+			_, fault := faultOf(c.Main)
 			switch {
-			case c.shown.control() && c.over:
+			case c.Shown.Control() && c.Over:
 				id = "step-4a-case-finished-control"
-			case c.shown.known() && c.over:
+			case c.Shown.known() && c.Over:
 				id = "step-4a-case-finished"
-			case c.mirroredFaults() != "" && c.over:
+			case c.mirroredFaults() != "" && c.Over:
 				id, fault = "step-4a-finished-only-mirrored", c.mirroredFaults()
 			case c.mirroredFaults() != "":
 				id = "step-4a-finished-open"
-			case c.leg == capture.LegBrowser && c.minted != nil:
+			case c.Leg == capture.LegBrowser && c.Minted != nil:
 				id = "step-4a-finished-only-minted"
-			case !c.over && c.left != "":
+			case !c.Over && c.Left != "":
 				id = "step-4a-finished-left"
-			case !c.over:
+			case !c.Over:
 				id = "step-4a-finished-open"
 			case fault != "":
 				id = "step-4a-failed-late"
 			}
 			r.Verdict, r.Says = event.Unseen, words.Say(id, event.Inferred, a.With("fault", fault))
 			return r
-		case s == event.Step4a && c.over && c.main.Sides[1].CertSeen:
-			r.Verdict, r.Says = event.Unknown, words.Say("step-4a-hidden", event.None, a.With("reason", or(c.main.Broken, "the message that would show it is not in the capture")))
+		case s == event.Step4a && c.Over && c.Main.Sides[1].CertSeen:
+			r.Verdict, r.Says = event.Unknown, words.Say("step-4a-hidden", event.None, a.With("reason", cmp.Or(c.Main.Broken, "the message that would show it is not in the capture")))
 			return r
-		case c.sides[1].firstData && s != event.Step4a || c.through():
+		case c.Sides[1].FirstData && s != event.Step4a || c.Through():
 			// It must have taken place, or what came later could not have.
-			r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, a.With("reason", or(c.main.Broken, "the message that shows it is not in the capture")))
+			r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, a.With("reason", cmp.Or(c.Main.Broken, "the message that shows it is not in the capture")))
 			return r
-		case c.over && (c.sides[0].unread || c.sides[1].unread || c.main.ServerHello == nil && c.sides[1].dark > 0):
+		case c.Over && (c.Sides[0].Unread || c.Sides[1].Unread || c.Main.ServerHello == nil && c.Sides[1].Dark > 0):
 			r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, a.With("reason", "not all of this connection is in the capture, or can be read"))
 			return r
-		case c.over:
+		case c.Over:
 			r.Verdict, r.Says = event.NotReached, words.Say("step-not-reached-closed", event.Inferred, a)
 			return r
-		case c.ended:
+		case c.Ended:
 			r.Verdict, r.Says = event.Unknown, words.Say(c.unseen(), event.None, a)
 			return r
 		}
@@ -356,7 +357,7 @@ func (c *View) rowSeen(s event.Step) event.Row {
 	case s == event.Step4c:
 		c.row4c(f, a, &r)
 	case s == event.Step5:
-		r.Packets = c.main.At[proof.AtHello].Packets()
+		r.Packets = c.Main.At[proof.AtHello].Packets()
 		c.rowOther(f, a, &r)
 	case s == event.Step6a:
 		c.row6a(f, a, &r)
@@ -370,7 +371,7 @@ func (c *View) rowSeen(s event.Step) event.Row {
 	r.Proofs = c.stepProofs(f, s)
 	for _, p := range r.Proofs {
 		if p.State == event.Refuted && r.Verdict != event.Failed {
-			_, reason := c.main.Proved(p.ID)
+			_, reason := c.Main.Proved(p.ID)
 			id := "step-refuted"
 			if c.wentOn() && s == event.Step4a {
 				id = "step-refuted-went-on"
@@ -385,34 +386,34 @@ func (c *View) rowSeen(s event.Step) event.Row {
 
 // hidden tells what sealed records keep from whoever has no keys: there a step is
 // told as unknown and nothing else, since with the keys it can turn out to be anything.
-func (c *View) hidden(f Flow, s event.Step, a Values) (event.Sentence, bool) {
-	h := c.main
+func (c *View) sealedFrom(f Flow, s event.Step, a Values) (event.Sentence, bool) {
+	h := c.Main
 	if h.ServerHello == nil {
 		return event.Sentence{}, false
 	}
 	told := func(id string, how event.Evidence) (event.Sentence, bool) {
-		return words.Say(id, how, a.With("clientbytes", strconv.FormatInt(c.sides[0].wire, 10), "serverbytes", strconv.FormatInt(c.sides[1].wire, 10))), true
+		return words.Say(id, how, a.With("clientbytes", strconv.FormatInt(c.Sides[0].Wire, 10), "serverbytes", strconv.FormatInt(c.Sides[1].Wire, 10))), true
 	}
 	switch s {
 	case event.Step3, event.Step4b:
-		if h.EarlyUndecided() && c.sides[1].dark > 0 {
+		if h.EarlyUndecided() && c.Sides[1].Dark > 0 {
 			return told("step-hidden-early", event.None)
 		}
 	case event.Step4a:
-		proxy := c.leg == capture.LegOrigin && c.verified != nil
-		if !c.hasCertificate() || c.wentOn() || proxy || c.failure != nil {
+		proxy := c.Leg == capture.LegOrigin && c.Verified != nil
+		if !c.HasCertificate() || c.wentOn() || proxy || c.Failure != nil {
 			break
 		}
 		switch {
-		case c.sides[0].darkAlert:
+		case c.Sides[0].DarkAlert:
 			return told("step-4a-sealed-alert", event.None)
-		case h.Is13() && c.sides[0].dark == 1 && c.sides[0].wire == 24 && !h.Sides[0].Finished:
+		case h.Is13() && c.Sides[0].Dark == 1 && c.Sides[0].Wire == 24 && !h.Sides[0].Finished:
 			return told("step-4a-failed-sealed-alert", event.None)
-		case h.Is13() && c.sides[0].dark > 0 && !h.Sides[0].Finished:
+		case h.Is13() && c.Sides[0].Dark > 0 && !h.Sides[0].Finished:
 			return told("step-4a-sealed", event.None)
-		case h.Is13() && c.sides[0].dark > 0:
+		case h.Is13() && c.Sides[0].Dark > 0:
 			return told("step-4a-sealed-rest", event.None)
-		case h.Suite() == nil && c.sides[0].dark > 0:
+		case h.Suite() == nil && c.Sides[0].Dark > 0:
 			if s, _ := h.Proved(words.ProofSKE); s == event.Refuted {
 				return told("step-4a-refuted-went-on", event.Recomputed)
 			}
@@ -421,15 +422,15 @@ func (c *View) hidden(f Flow, s event.Step, a Values) (event.Sentence, bool) {
 	case event.Step7, event.Step8:
 		ids := [2]string{}
 		switch {
-		case c.sides[1].data > 0:
-		case h.Is13() && c.sides[1].dark > 0:
+		case c.Sides[1].Data > 0:
+		case h.Is13() && c.Sides[1].Dark > 0:
 			ids = [2]string{"step-7-sealed13", "step-8-sealed13"}
-		case h.Suite() == nil && c.sides[1].dark > 0:
+		case h.Suite() == nil && c.Sides[1].Dark > 0:
 			ids = [2]string{"step-hidden-suite", "step-hidden-suite"}
-		case c.sides[1].firstData || c.failure != nil && c.failure.step == event.Step7:
-		case h.Is13() && c.sides[0].dark > 0:
+		case c.Sides[1].FirstData || c.Failure != nil && c.Failure.Step == event.Step7:
+		case h.Is13() && c.Sides[0].Dark > 0:
 			ids = [2]string{"step-7-sealed-client", "step-8-sealed-alert"}
-		case c.sides[0].darkAlert, c.sides[1].darkAlert:
+		case c.Sides[0].DarkAlert, c.Sides[1].DarkAlert:
 			ids = [2]string{"step-7-sealed-alert", "step-8-sealed-alert"}
 		}
 		if ids[0] != "" {
@@ -441,16 +442,16 @@ func (c *View) hidden(f Flow, s event.Step, a Values) (event.Sentence, bool) {
 
 // serverFirst tells whether the server's application data came before the client's.
 func (c *View) serverFirst() bool {
-	a, b := c.sides[0].dataAt, c.sides[1].dataAt
+	a, b := c.Sides[0].DataAt, c.Sides[1].DataAt
 	if a.First != 0 && b.First != 0 && a.First != b.First {
 		return b.First < a.First
 	}
-	return c.spoke == 2
+	return c.Spoke == 2
 }
 
 // stepProofs are the proofs that carry a step.
 func (c *View) stepProofs(f Flow, s event.Step) []event.RowProof {
-	h := c.main
+	h := c.Main
 	switch s {
 	case event.Step2:
 		return h.Picked(f.speaks...)
@@ -459,25 +460,25 @@ func (c *View) stepProofs(f Flow, s event.Step) []event.RowProof {
 	case event.Step4a:
 		return h.Picked(words.ProofServerLinks)
 	case event.Step4b:
-		if f.transport {
+		if f.Transport {
 			return h.Picked(words.ProofRSAVersion, words.ProofRSAMaster)
 		}
 	case event.Step4c:
-		if f.transport {
+		if f.Transport {
 			return h.Picked(h.BlockProof())
 		}
 	case event.Step5:
-		if f.transport {
+		if f.Transport {
 			return h.Picked(h.BlockProof(), words.ProofClientFin)
 		}
-		if f.early {
+		if f.Early {
 			return h.Picked(words.ProofEarlyFirst)
 		}
 	case event.Step6a:
-		if f.lasting {
+		if f.Lasting {
 			return h.Picked(words.ProofServerFin)
 		}
-		if f.kem {
+		if f.KEM {
 			return h.Picked(words.ProofClientFin)
 		}
 	case event.Step6b:
@@ -492,12 +493,12 @@ func (c *View) stepProofs(f Flow, s event.Step) []event.RowProof {
 }
 
 func (c *View) row1(f Flow, a Values, r *event.Row) {
-	r.Packets = c.opening.Packets()
+	r.Packets = c.Opening.Packets()
 	client, server := c.peers()
 	a = a.With("client", client, "server", server)
-	connect := c.connectHost != ""
+	connect := c.ConnectHost != ""
 	r.Verdict = event.Differently
-	if s := c.startTLS; s != nil && !connect && c.conn.SYN && (s.Target != "" || c.conn.Server.Port() != 443) {
+	if s := c.StartTLS; s != nil && !connect && c.Conn.SYN && (s.Target != "" || c.Conn.Server.Port() != 443) {
 		id := "step-1-starttls"
 		if s.Target != "" {
 			id = "step-1-socks"
@@ -505,38 +506,38 @@ func (c *View) row1(f Flow, a Values, r *event.Row) {
 				id = "step-1-socks-other"
 			}
 		}
-		r.Says = words.Say(id, event.Clear, c.startTLSArgs(s, a))
+		r.Says = words.Say(id, event.Clear, c.StartTLSArgs(s, a))
 		return
 	}
 	switch {
 	case f.ID == "opaque" && !connect:
 		r.Says = words.Say("step-1-opaque", event.Clear, a)
-	case f.ID == "http" && c.noTunnel && c.asked != "":
+	case f.ID == "http" && c.NoTunnel && c.Asked != "":
 		r.Says = words.Say("step-1-connect-refused", event.Clear, a)
 	case connect:
 		id := "step-1-connect"
-		if _, port, ok := splitHostPort(a.Value("asked")); ok && port != "443" {
+		if _, port, ok := SplitHostPort(a.Value("asked")); ok && port != "443" {
 			id = "step-1-connect-other"
 		}
 		r.Says = words.Say(id, event.Clear, a)
-	case f.ID == "http" && (c.leg == capture.LegBrowser && c.asked != ""):
+	case f.ID == "http" && (c.Leg == capture.LegBrowser && c.Asked != ""):
 		r.Says = words.Say("step-1-plain-proxy", event.Clear, a)
-	case f.ID == "http" && c.conn.Server.Port() == 443:
+	case f.ID == "http" && c.Conn.Server.Port() == 443:
 		r.Says = words.Say("step-1-plain-443", event.Clear, a)
 	case f.ID == "http":
 		r.Says = words.Say("step-1-plain", event.Clear, a)
-	case c.conn.Asked:
-		if c.conn.Server.Port() == 443 {
+	case c.Conn.Asked:
+		if c.Conn.Server.Port() == 443 {
 			r.Verdict = event.Unknown
 		}
 		r.Says = words.Say("step-1-asked", event.Clear, a)
-	case c.conn.Server.Port() != 443 && !c.conn.SYN:
+	case c.Conn.Server.Port() != 443 && !c.Conn.SYN:
 		r.Says = words.Say("step-1-other-port-no-syn", event.Clear, a)
-	case c.conn.Server.Port() != 443:
+	case c.Conn.Server.Port() != 443:
 		r.Says = words.Say("step-1-other-port", event.Clear, a)
-	case !c.conn.SYN:
+	case !c.Conn.SYN:
 		r.Verdict, r.Says = event.Unknown, words.Say("step-1-no-syn", event.None, a)
-	case c.main.ServerHello == nil:
+	case c.Main.ServerHello == nil:
 		r.Verdict, r.Says = event.AsTold, words.Say("step-1-only", event.Clear, a)
 	default:
 		r.Verdict, r.Says = event.AsTold, words.Say("step-1-as-told", event.Clear, a)
@@ -552,13 +553,13 @@ func keyedID(h *proof.Handshake, recorded, keyed string) string {
 }
 
 // hidden is the reason why something is not seen.
-func (c *View) hiddenReason() string {
-	return or(c.sides[1].why, or(c.sides[0].why, "no keys for it are known here"))
+func (c *View) whyUnread() string {
+	return cmp.Or(c.Sides[1].Why, cmp.Or(c.Sides[0].Why, "no keys for it are known here"))
 }
 
 func (c *View) row2(f Flow, a Values, r *event.Row) {
-	h := c.main
-	minted := c.leg == capture.LegBrowser && c.minted != nil
+	h := c.Main
+	minted := c.Leg == capture.LegBrowser && c.Minted != nil
 	pick := func(plain, own string) string {
 		if minted {
 			return own
@@ -566,14 +567,14 @@ func (c *View) row2(f Flow, a Values, r *event.Row) {
 		return plain
 	}
 	switch {
-	case f.transport:
+	case f.Transport:
 		state, reason := h.Proved(words.ProofServerFin)
 		r.Packets = h.At[proof.AtServerFinished].Packets()
 		switch state {
 		case event.Proven:
 			if !h.Linked() {
 				id := "step-2-rsa-finished"
-				if f.agreed {
+				if f.Agreed {
 					id = "step-2-rsa-psk-finished"
 				}
 				r.Says = words.Say(id, event.Inferred, a)
@@ -583,7 +584,7 @@ func (c *View) row2(f Flow, a Values, r *event.Row) {
 		case event.Refuted:
 			r.Verdict, r.Says = event.Failed, words.Say("step-2-refuted-finished", event.Recomputed, a)
 		default:
-			r.Verdict, r.Says = event.Unknown, words.Say("step-2-rsa-unchecked", event.None, a.With("reason", or(reason, c.hiddenReason())))
+			r.Verdict, r.Says = event.Unknown, words.Say("step-2-rsa-unchecked", event.None, a.With("reason", cmp.Or(reason, c.whyUnread())))
 		}
 	case f.signed:
 		id, where, plain, own := words.ProofSKE, proof.AtServerKey, "step-2-ske-proven", "step-2-minted-ske-proven"
@@ -608,7 +609,7 @@ func (c *View) row2(f Flow, a Values, r *event.Row) {
 		default:
 			r.Verdict, r.Says = event.Unknown, words.Say("step-2-hidden", event.None, a)
 		}
-	case f.resumed:
+	case f.Resumed:
 		r.Packets = h.At[proof.AtServerFinished].Packets()
 		fin, _ := h.Proved(words.ProofServerFin)
 		old, _ := h.Proved(words.ProofResumed)
@@ -633,7 +634,7 @@ func (c *View) rowOther(f Flow, a Values, r *event.Row) {
 		r.Says = words.Say("step-unknown-opaque", event.None, a)
 	case "unknown":
 		switch {
-		case c.main.Hello == nil:
+		case c.Main.Hello == nil:
 			r.Says = words.Say("step-capture-begins", event.None, a)
 		default:
 			r.Says = words.Say(c.unseen(), event.None, a)
@@ -641,12 +642,12 @@ func (c *View) rowOther(f Flow, a Values, r *event.Row) {
 	case "tls12-dh":
 		c.rowStaticDH(a, r)
 	default:
-		if h := c.main; h.ServerHello != nil && !h.Is13() && h.ServerHello.CipherSuite>>8 == 0x13 {
+		if h := c.Main; h.ServerHello != nil && !h.Is13() && h.ServerHello.CipherSuite>>8 == 0x13 {
 			r.Says = words.Say("step-other-suite13", event.Clear, a)
 			return
 		}
 		if c.oneSided(0) {
-			r.Says = words.Say("step-one-sided", event.None, a.With("sender", c.side(0)))
+			r.Says = words.Say("step-one-sided", event.None, a.With("sender", c.Side(0)))
 			return
 		}
 		r.Says = words.Say("step-other", event.None, a)
@@ -654,20 +655,20 @@ func (c *View) rowOther(f Flow, a Values, r *event.Row) {
 }
 
 func (c *View) row3(f Flow, a Values, r *event.Row) {
-	h := c.main
-	minted := c.leg == capture.LegBrowser && c.minted != nil
+	h := c.Main
+	minted := c.Leg == capture.LegBrowser && c.Minted != nil
 	how := event.Clear
 	r.Packets = h.At[proof.AtCertificate].Packets()
-	if h.RawLeaf(1) && c.hasCertificate() {
+	if h.RawLeaf(1) && c.HasCertificate() {
 		id := "step-3-raw-only"
-		if a.Value("servershare") != "" && !f.kem {
+		if a.Value("servershare") != "" && !f.KEM {
 			id = "step-3-raw"
 		}
 		r.Says = words.Say(id, c.seen(), a)
 		return
 	}
 	switch {
-	case f.transport:
+	case f.Transport:
 		id := "step-3-rsa"
 		switch {
 		case minted && h.ClientKey == nil:
@@ -684,7 +685,7 @@ func (c *View) row3(f Flow, a Values, r *event.Row) {
 			id = "step-3-minted-dhe"
 		}
 		switch {
-		case h.ServerKey == nil && (c.over || c.ended):
+		case h.ServerKey == nil && (c.Over || c.Ended):
 			id = "step-3-dhe-half-only"
 		case h.ServerKey == nil:
 			id = "step-3-dhe-half"
@@ -692,14 +693,14 @@ func (c *View) row3(f Flow, a Values, r *event.Row) {
 		r.Says = words.Say(id, how, a)
 	case f.signed:
 		stem := "tls13"
-		if f.kem {
+		if f.KEM {
 			stem = "mlkem"
 		}
 		r.Packets = h.At[proof.AtServerHello].Packets()
 		switch {
-		case h.Sides[1].Leaf == nil && c.sides[1].dark > 0:
+		case h.Sides[1].Leaf == nil && c.Sides[1].Dark > 0:
 			r.Says = words.Say("step-3-"+stem+"-sealed", event.Clear, a)
-		case h.Sides[1].Leaf == nil && (c.ended || c.over):
+		case h.Sides[1].Leaf == nil && (c.Ended || c.Over):
 			r.Says = words.Say("step-3-"+stem+"-only", event.Clear, a)
 		case h.Sides[1].Leaf == nil:
 			r.Says = words.Say("step-3-"+stem+"-first", event.Clear, a)
@@ -710,10 +711,10 @@ func (c *View) row3(f Flow, a Values, r *event.Row) {
 			r.Packets = span(h.At[proof.AtServerHello], h.At[proof.AtCertificate])
 			r.Says = words.Say("step-3-"+stem, event.Decrypted, a)
 		}
-	case f.resumed && f.fresh:
+	case f.Resumed && f.fresh:
 		r.Packets = h.At[proof.AtServerHello].Packets()
 		id := "step-3-psk-dhe"
-		if f.kem {
+		if f.KEM {
 			id = "step-3-psk-mlkem"
 		}
 		r.Says = words.Say(id, how, a)
@@ -737,10 +738,10 @@ func span(a, b proof.Place) *event.Packets {
 }
 
 func (c *View) row4a(f Flow, a Values, r *event.Row) {
-	h := c.main
+	h := c.Main
 	switch {
 	case f.cert:
-		r.Packets = c.sides[0].dataAt.Packets()
+		r.Packets = c.Sides[0].DataAt.Packets()
 		ske, _ := h.Proved(words.ProofSKE)
 		cv, _ := h.Proved(words.ProofServerCV)
 		id, bad := faultOf(h)
@@ -749,15 +750,15 @@ func (c *View) row4a(f Flow, a Values, r *event.Row) {
 			r.Says = words.Say("step-4a-raw", event.Inferred, a)
 		case ske == event.Refuted || cv == event.Refuted:
 			r.Says = words.Say("step-4a-refuted-went-on", event.Recomputed, a)
-		case c.shown.known():
+		case c.Shown.known():
 			r.Says = words.Say(c.row4aCase(), event.Inferred, a)
-		case c.leg == capture.LegOrigin && c.verified != nil && c.verified.Outcome == "ok":
+		case c.Leg == capture.LegOrigin && c.Verified != nil && c.Verified.Outcome == "ok":
 			r.Says = words.Say("step-4a-proxy-ok", event.None, a)
-		case c.leg == capture.LegOrigin && c.verified != nil:
-			if c.wentOnTo != nil {
+		case c.Leg == capture.LegOrigin && c.Verified != nil:
+			if c.WentOnTo != nil {
 				r.Says = words.Say("step-4a-proxy-mirrored-went-on", event.None, a)
 			} else if c.wentOn() {
-				r.Says = words.Say("step-4a-proxy-bad-went-on", event.None, a.With("asked", or(clip(c.verified.Host), a.Value("asked"))))
+				r.Says = words.Say("step-4a-proxy-bad-went-on", event.None, a.With("asked", cmp.Or(event.Clip(c.Verified.Host), a.Value("asked"))))
 			} else {
 				r.Says = words.Say("step-4a-proxy-bad", event.None, a)
 			}
@@ -765,12 +766,12 @@ func (c *View) row4a(f Flow, a Values, r *event.Row) {
 			r.Says = words.Say("step-4a-mirrored", event.Inferred, a.With("fault", c.mirroredFaults()))
 		case bad != "":
 			r.Says = words.Say(id, event.Inferred, a.With("fault", bad))
-		case c.leg == capture.LegBrowser && c.minted != nil:
+		case c.Leg == capture.LegBrowser && c.Minted != nil:
 			r.Says = words.Say("step-4a-minted", event.Inferred, a)
 		default:
 			r.Says = words.Say("step-4a-unseen", event.Inferred, a)
 		}
-	case f.resumed:
+	case f.Resumed:
 		r.Says = c.behind(a)
 	default:
 		c.rowOther(f, a, r)
@@ -798,13 +799,13 @@ func faultOf(h *proof.Handshake) (id, text string) {
 }
 
 func (c *View) row4b(f Flow, a Values, r *event.Row) {
-	h := c.main
+	h := c.Main
 	r.Packets = h.At[proof.AtClientKey].Packets()
 	if h.Is13() {
 		r.Packets = h.At[proof.AtHello].Packets()
 	}
 	switch {
-	case f.transport:
+	case f.Transport:
 		id, how := "step-4b-rsa", event.Inferred
 		if s, _ := h.Proved(h.BlockProof()); s == event.Proven {
 			id, how = keyedID(h, "step-4b-rsa-proven", "step-4b-rsa-key"), event.Recomputed
@@ -817,13 +818,13 @@ func (c *View) row4b(f Flow, a Values, r *event.Row) {
 			id = "step-4b-hrr-cookie"
 		}
 		r.Says = words.Say(id, event.Inferred, a)
-	case f.resumed:
+	case f.Resumed:
 		id := "step-4b-psk-dhe"
-		if f.kem {
+		if f.KEM {
 			id = "step-4b-psk-mlkem"
 		}
 		r.Says = words.Say(id, event.Inferred, a)
-	case f.agreed:
+	case f.Agreed:
 		id := "step-4b-external"
 		if a.Value("group") != "" {
 			id = "step-4b-external-dhe"
@@ -835,22 +836,22 @@ func (c *View) row4b(f Flow, a Values, r *event.Row) {
 }
 
 func (c *View) row4c(f Flow, a Values, r *event.Row) {
-	h := c.main
+	h := c.Main
 	switch {
-	case f.transport:
+	case f.Transport:
 		r.Packets = h.At[proof.AtClientKey].Packets()
 		switch s, reason := h.Proved(h.BlockProof()); s {
 		case event.Proven:
-			r.Says = words.Say(keyedID(h, "step-4c-rsa-proven", "step-4c-rsa-key"), event.Recomputed, a.With("key", or(a.Value("key"), "RSA")))
+			r.Says = words.Say(keyedID(h, "step-4c-rsa-proven", "step-4c-rsa-key"), event.Recomputed, a.With("key", cmp.Or(a.Value("key"), "RSA")))
 		case event.Refuted:
 			r.Verdict, r.Says = event.Failed, words.Say("step-4c-rsa-refuted", event.Recomputed, a.With("reason", reason))
 		default:
 			r.Says = words.Say("step-4c-rsa", event.Inferred, a)
 		}
-	case f.kem:
+	case f.KEM:
 		r.Packets = h.At[proof.AtServerHello].Packets()
 		r.Verdict, r.Says = event.Differently, words.Say("step-4c-mlkem", event.Inferred, a)
-	case f.resumed:
+	case f.Resumed:
 		r.Says = words.Say("step-4c-absent-resumed", event.Inferred, a)
 	case f.signed:
 		id := "step-4c-absent-dhe"
@@ -864,15 +865,15 @@ func (c *View) row4c(f Flow, a Values, r *event.Row) {
 }
 
 func (c *View) row6a(f Flow, a Values, r *event.Row) {
-	h := c.main
+	h := c.Main
 	switch {
-	case f.transport:
+	case f.Transport:
 		r.Packets = h.At[proof.AtServerFinished].Packets()
 		switch state, reason := h.Proved(words.ProofServerFin); state {
 		case event.Proven:
 			if !h.Linked() {
 				id := "step-6a-rsa-finished"
-				if f.agreed {
+				if f.Agreed {
 					id = "step-6a-rsa-psk-finished"
 				}
 				r.Says = words.Say(id, event.Inferred, a)
@@ -882,12 +883,12 @@ func (c *View) row6a(f Flow, a Values, r *event.Row) {
 		case event.Refuted:
 			r.Verdict, r.Says = event.Failed, words.Say("step-6a-rsa-refuted", event.Recomputed, a)
 		default:
-			r.Verdict, r.Says = event.Unknown, words.Say("step-6a-rsa-unchecked", event.None, a.With("reason", or(reason, c.hiddenReason())))
+			r.Verdict, r.Says = event.Unknown, words.Say("step-6a-rsa-unchecked", event.None, a.With("reason", cmp.Or(reason, c.whyUnread())))
 		}
-	case f.kem && f.share:
+	case f.KEM && f.share:
 		r.Verdict = event.Differently
 		r.Packets = h.At[proof.AtClientFinished].Packets()
-		if c.sealed13() {
+		if c.Sealed13() {
 			r.Says = words.Say("step-6a-mlkem-sealed", event.Inferred, a)
 			return
 		}
@@ -904,7 +905,7 @@ func (c *View) row6a(f Flow, a Values, r *event.Row) {
 			id = "step-6a-absent-unproven"
 		}
 		r.Says = words.Say(id, event.Inferred, a)
-	case f.resumed:
+	case f.Resumed:
 		r.Says = words.Say("step-6a-absent-ticket13", event.Inferred, a)
 	default:
 		c.rowOther(f, a, r)
@@ -912,18 +913,18 @@ func (c *View) row6a(f Flow, a Values, r *event.Row) {
 }
 
 func (c *View) row6b(f Flow, a Values, r *event.Row) {
-	h := c.main
+	h := c.Main
 	r.Packets = h.At[proof.AtSwitch].Packets()
 	switch {
 	case f.bare:
 		c.rowOther(f, a, r)
-	case c.null():
+	case c.Null():
 		r.Verdict, r.Says = event.Absent, words.Say("step-6b-null", event.Clear, a)
 	case h.Suite() == nil:
 		r.Says = words.Say("step-6b-unknown-suite", event.Inferred, a)
-	case f.early:
+	case f.Early:
 		r.Says = words.Say("step-6b-early", c.encrypted(), a)
-	case h.Is13() && c.early:
+	case h.Is13() && c.Early:
 		r.Says = words.Say("step-6b-tls13-after-early", c.encrypted(), a)
 	case h.Is13() && h.EarlyUndecided():
 		r.Says = words.Say("step-6b-tls13-early-open", c.encrypted(), a)
@@ -940,7 +941,7 @@ func (c *View) row6b(f Flow, a Values, r *event.Row) {
 
 // seen is how the server's certificate was seen.
 func (c *View) seen() event.Evidence {
-	if c.main.Is13() {
+	if c.Main.Is13() {
 		return event.Decrypted
 	}
 	return event.Clear
@@ -948,27 +949,27 @@ func (c *View) seen() event.Evidence {
 
 // encrypted is how it is known that the server's records are encrypted.
 func (c *View) encrypted() event.Evidence {
-	if c.sides[1].opened {
+	if c.Sides[1].Opened {
 		return event.Decrypted
 	}
 	return event.Inferred
 }
 
 func (c *View) row7(f Flow, a Values, r *event.Row) {
-	r.Packets = c.sides[1].dataAt.Packets()
+	r.Packets = c.Sides[1].DataAt.Packets()
 	serverFirst := c.serverFirst()
 	switch {
-	case f.ID == "http" && !c.responded:
+	case f.ID == "http" && !c.Responded:
 		r.Says = words.Say("step-7-plain-none", event.Clear, a)
 	case f.ID == "http":
 		r.Says = words.Say("step-7-plain", event.Clear, a)
 	case f.bare:
 		c.rowOther(f, a, r)
-	case c.null():
+	case c.Null():
 		r.Verdict, r.Says = event.Differently, words.Say("step-7-null", event.Clear, a)
-	case c.sides[1].data > 0 && serverFirst:
+	case c.Sides[1].Data > 0 && serverFirst:
 		r.Says = words.Say("step-7-opened-server-first", event.Decrypted, a)
-	case c.sides[1].data > 0:
+	case c.Sides[1].Data > 0:
 		r.Says = words.Say("step-7-opened", event.Decrypted, a)
 	case serverFirst:
 		r.Says = words.Say("step-7-server-first", event.Clear, a)
@@ -978,54 +979,17 @@ func (c *View) row7(f Flow, a Values, r *event.Row) {
 }
 
 func (c *View) row8(f Flow, a Values, r *event.Row) {
-	r.Packets = c.sides[1].dataAt.Packets()
+	r.Packets = c.Sides[1].DataAt.Packets()
 	switch {
 	case f.ID == "http":
 		r.Says = words.Say("step-8-plain", event.Clear, a)
 	case f.bare:
 		c.rowOther(f, a, r)
-	case c.null():
+	case c.Null():
 		r.Verdict, r.Says = event.Absent, words.Say("step-8-null", event.Clear, a)
-	case c.sides[1].data > 0:
+	case c.Sides[1].Data > 0:
 		r.Says = words.Say("step-8-opened", event.Recomputed, a)
 	default:
 		r.Says = words.Say("step-8-unseen", event.None, a)
 	}
-}
-
-// legFacts are what a summary says of a connection in a line.
-func (x *Explainer) legFacts(c *conn) []event.Field {
-	h := c.main
-	var out []event.Field
-	if h.ServerHello == nil {
-		return nil
-	}
-	add := func(id, name, value string) { out = append(out, event.Field{ID: id, Name: name, Value: value}) }
-	add("version", "version", h.VersionName())
-	add("suite", "suite", handshake.SuiteName(h.ServerHello.CipherSuite))
-	a := c.Values()
-	if a.Value("group") != "" {
-		add("group", "group", a.Value("group"))
-	}
-	if c.alpn != "" {
-		add("alpn", "ALPN", clip(c.alpn))
-	}
-	if l := h.Sides[1].Leaf; l != nil {
-		if l.Raw {
-			add("raw-public-key", "raw public key", l.KeyWords())
-			return out
-		}
-		add(event.FactCertificate, "certificate", fmt.Sprintf("for %s, from %s, %s", clip(l.For()), clip(l.Issuer()), l.KeyWords()))
-		if k := h.Sides[1].Checked; k != nil {
-			add("certificate-checks", "certificate checks", strings.TrimPrefix(k.Brief, "checks: "))
-		}
-	}
-	if h.FirstHello != nil {
-		out = append(out, c.fingerprints(h.FirstHello)...)
-	}
-	out = append(out, serverFingerprint(h.ServerHello))
-	if c.leg == capture.LegOrigin && c.verified != nil {
-		add("checked-by-proxy", "checked by the proxy", strings.TrimSpace(verifiedWords(c.verified)+", against "+words.Phrase(words.Roots, or(clip(c.verified.Addr), "none"), "")))
-	}
-	return out
 }

@@ -1,6 +1,8 @@
-package annotate
+package steps
 
 import (
+	"cmp"
+
 	"explainer/annotate/event"
 	"explainer/annotate/proof"
 	"explainer/annotate/words"
@@ -13,7 +15,7 @@ import (
 
 // rowStaticDH tells a step of such a connection.
 func (c *View) rowStaticDH(a Values, r *event.Row) {
-	h := c.main
+	h := c.Main
 	finished, reason := h.Proved(words.ProofServerFin)
 	switch r.Step {
 	case event.Step2:
@@ -24,7 +26,7 @@ func (c *View) rowStaticDH(a Values, r *event.Row) {
 		case event.Refuted:
 			r.Verdict, r.Says = event.Failed, words.Say("step-2-dh-refuted", event.Recomputed, a)
 		default:
-			r.Verdict, r.Says = event.Unknown, words.Say("step-2-dh-unchecked", event.None, a.With("reason", or(reason, c.hiddenReason())))
+			r.Verdict, r.Says = event.Unknown, words.Say("step-2-dh-unchecked", event.None, a.With("reason", cmp.Or(reason, c.whyUnread())))
 		}
 	case event.Step3:
 		r.Says = words.Say("step-3-dh", event.Clear, a)
@@ -51,7 +53,7 @@ func (c *View) rowStaticDH(a Values, r *event.Row) {
 		case event.Refuted:
 			r.Verdict, r.Says = event.Failed, words.Say("step-2-dh-refuted", event.Recomputed, a)
 		default:
-			r.Verdict, r.Says = event.Unknown, words.Say("step-6a-dh-unchecked", event.None, a.With("reason", or(reason, c.hiddenReason())))
+			r.Verdict, r.Says = event.Unknown, words.Say("step-6a-dh-unchecked", event.None, a.With("reason", cmp.Or(reason, c.whyUnread())))
 		}
 	}
 }

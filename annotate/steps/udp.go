@@ -1,0 +1,165 @@
+package steps
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"explainer/annotate/event"
+	"explainer/annotate/proof"
+	"explainer/annotate/words"
+	"explainer/capture"
+	"explainer/capture/quic"
+)
+
+// overUDP tells whether the connection is one of QUIC or DTLS.
+func (c *View) OverUDP() bool { return c.Conn.Transport != capture.TransportTCP }
+
+// transport names what carries the connection.
+func (c *View) transport() string {
+	if c.Conn.Transport == capture.TransportQUIC {
+		return "QUIC " + quic.VersionName(c.QUICVersion)
+	}
+	return c.Conn.Transport.String()
+}
+
+// lacks tells whether a sentence has a place for which nobody gave a value.
+func Lacks(s event.Sentence) bool {
+	for _, v := range s.Args {
+		if v == words.Missing {
+			return true
+		}
+	}
+	return false
+}
+
+func Joined(a, b proof.Place) proof.Place {
+	switch {
+	case a.First == 0:
+		return b
+	case b.First == 0:
+		return a
+	}
+	return proof.Place{First: min(a.First, b.First), Last: max(a.Last, b.Last)}
+}
+
+// udpFlow names a connection over UDP of whose handshake there is no ServerHello.
+func (c *View) udpFlow() Flow {
+	f := Flow{ID: "unknown", hrr: c.Main.Retry != nil}
+	switch {
+	case c.Failure != nil:
+		f.Title = c.transport() + ", refused"
+	case c.Main.Hello != nil:
+		f.Title = c.transport() + ": a ClientHello without an answer that can be read here"
+	default:
+		f.Title = c.transport() + ", of which no hello is in the capture or can be read here"
+	}
+	return f
+}
+
+// udpRow tells those steps of a connection over UDP that are told in another way than over TCP.
+func (c *View) udpRow(f Flow, s event.Step, a Values) (event.Row, bool) {
+	r := event.Row{Step: s, Verdict: event.Unknown}
+	isQUIC := c.Conn.Transport == capture.TransportQUIC
+	switch {
+	case s == event.Step1:
+		r.Verdict, r.Packets = event.Differently, c.Opening.Packets()
+		switch {
+		case c.Main.Hello == nil:
+			r.Says = words.Say("step-1-udp-midstream", event.Clear, a.With("protocol", c.transport()))
+		case isQUIC:
+			r.Says = words.Say("step-1-quic", event.Clear, a)
+		default:
+			r.Says = words.Say("step-1-dtls", event.Clear, a)
+		}
+		return r, true
+	case c.Failure != nil:
+		return r, false
+	case c.Main.ServerHello == nil && c.Main.Hello == nil:
+		r.Says = words.Say("step-udp-no-hello", event.None, a)
+		return r, true
+	case c.Main.ServerHello == nil:
+		r.Says = words.Say("step-udp-no-answer", event.None, a)
+		return r, true
+	case !c.Main.Is13():
+		return r, false
+	}
+	what := "record"
+	if isQUIC {
+		what = "packet"
+	}
+	switch s {
+	case event.Step4a:
+		if c.HasCertificate() && c.Sides[0].Dark > 0 {
+			r.Says = words.Say("step-4a-udp", event.None, a.With("count", words.Plural(int(c.Sides[0].Dark), what)))
+			return r, true
+		}
+	case event.Step7, event.Step8:
+		if !isQUIC {
+			break
+		}
+		var n, bytes int64
+		if u := c.UDP; u != nil {
+			n, bytes = u.Packets[1][quic.OneRTT], u.Bytes[1][quic.OneRTT]
+			r.Packets = u.At[1].Packets()
+		}
+		switch {
+		case s == event.Step8:
+			r.Says = words.Say("step-8-quic", event.None, a)
+		case n == 0:
+			r.Says = words.Say("step-7-quic-none", event.None, a)
+		default:
+			r.Says = words.Say("step-7-quic", event.None, a.With("count", words.Plural(int(n), what), "bytes", strconv.FormatInt(bytes, 10)))
+		}
+		return r, true
+	}
+	return r, false
+}
+
+// udpNotes are what the summary adds about a connection over UDP: how much of it stayed sealed.
+func (c *View) UdpNotes() []event.Sentence {
+	a := c.Values().With("seen", strings.ReplaceAll(c.Overheard(), "every record", "every datagram"))
+	if c.Conn.Transport == capture.TransportDTLS {
+		if c.Sides[0].Dark+c.Sides[1].Dark == 0 {
+			return nil
+		}
+		return []event.Sentence{words.Say("summary-dtls", event.None, a.With("count", words.Plural(int(c.Sides[0].Dark+c.Sides[1].Dark), "record")))}
+	}
+	u := c.UDP
+	if u == nil {
+		return nil
+	}
+	var parts []string
+	for _, k := range []quic.Type{quic.Initial, quic.ZeroRTT, quic.Handshake, quic.OneRTT, quic.Other, quic.Rest} {
+		for side := range u.Packets {
+			if n := u.Packets[side][k]; n > 0 {
+				what := k.String()
+				switch k {
+				case quic.Other:
+					what = "of a version that is not read"
+				case quic.Rest:
+					what = "no QUIC"
+				}
+				parts = append(parts, fmt.Sprintf("%s of %s (%s, %d bytes)", words.Plural(int(n), "packet"), c.Side(side), what, u.Bytes[side][k]))
+			}
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	id := "summary-quic"
+	if !u.FirstOpened[0] && !u.FirstOpened[1] {
+		id = "summary-quic-sealed"
+	}
+	return []event.Sentence{words.Say(id, event.None, a.With("sealed", strings.Join(parts, ", ")))}
+}
+
+func (c *View) StartTLSArgs(b *capture.StartTLS, a Values) Values {
+	return a.With("protocol", b.Protocol, "request", quoted(c.Text(b.Request)), "answer", quoted(c.Text(b.Answer)), "target", event.Clip(b.Target))
+}
+
+// quoted is what was said, in quotes and on one line.
+func quoted(s string) string {
+	s = strings.Join(strings.Fields(event.Clip(s)), " ")
+	return "\"" + s + "\""
+}

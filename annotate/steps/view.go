@@ -1,0 +1,125 @@
+package steps
+
+import (
+	"explainer/annotate/event"
+	"explainer/annotate/proof"
+	"explainer/capture"
+	"explainer/capture/quic"
+)
+
+// A Whole is what holds for all connections of a capture.
+type Whole struct {
+	Eavesdropper bool                // what somebody on the path without any key sees is told
+	Textbook     bool                // the recording says that the proxy ran in textbook mode
+	Lines        int                 // key log lines that are known, for any connection
+	Text         func(string) string // hides what is secret in what was said to people
+}
+
+// A View is what is known of one connection, for the steps to be told from. Whoever
+// reads its messages fills it in.
+type View struct {
+	*Whole
+	Conn   *capture.Conn
+	Leg    capture.Leg
+	About  string           // the host that its session is about
+	Main   *proof.Handshake // the one whose steps are told: the first
+	Latest *proof.Handshake // the latest
+
+	Handshakes  int // that were begun, but for hellos out of place
+	TLS         bool
+	NoTLS       string            // why there is no TLS: "plain", "opaque"
+	ConnectHost string            // "host:port" of the CONNECT request that stands before TLS, if any
+	NoTunnel    bool              // the last CONNECT was answered, and not with a tunnel
+	StartTLS    *capture.StartTLS // what stood before TLS
+	Opening     proof.Place       // the first packets
+	Sides       [2]side           // client, server
+	Early       bool              // 0-RTT data was sent
+	EarlyOpened bool
+	Responded   bool // a response's head was told
+	Spoke       int  // 1 + side of the first application data
+	Missing     bool // bytes
+	UDP         *UDPState
+	QUICVersion uint32 // that was told last
+	noted
+	ending
+}
+
+// A side is what one side of a connection sent.
+type side struct {
+	DataAt    proof.Place // the first application data
+	Data      int64       // records of it that were opened
+	Bytes     int64       // in them
+	Wire      int64       // bytes of records that look like application data and stayed sealed
+	Wired     int64       // the number of these records
+	Sealed    int64       // records that stayed sealed
+	Dark      int64       // of these, those that are not early data
+	DarkAt    proof.Place
+	DarkAlert bool // TLS 1.2 and older: one of them is an alert
+	Why       string
+	WhyCode   string // one of capture's Sealed constants
+	Heard     bool   // something that this side sent is in the capture
+	Unread    bool   // not all of it could be read
+	Heartbeat bool
+	Opened    bool // something encrypted was opened
+	FirstData bool // told
+	BadTag    bool
+	Closed    bool
+	ClosedAt  proof.Place
+	GapAt     int64 // where its first missing bytes were, and how many there are in all
+	GapLen    int64
+	Updates   int // KeyUpdate messages
+}
+
+// noted is what the proxy noted of a connection.
+type noted struct {
+	Verified  *capture.Fact
+	Minted    *capture.Fact
+	Shown     *Shown        // the case that the proxy itself shows here
+	WentOnTo  *capture.Fact // the proxy's client went on with a certificate as bad as this origin's
+	Pass      *capture.Fact
+	Refused   *capture.Fact
+	TLSFailed *capture.Fact // of an origin's leg, if the proxy itself ended its handshake
+	Asked     string        // host:port that the session is about
+}
+
+// ending is how a connection ended.
+type ending struct {
+	Last    proof.Place // what closed it
+	Reset   bool
+	Closer  int // 1 + side that closed first
+	Alerts  []Alert
+	Over    bool
+	Failure *Failure
+	GivenUp bool   // its client ended it before the server had answered
+	Cut     int64  // bytes of a first message of the client's that never became whole
+	Ended   bool   // the capture ended first, or it was not followed to its end
+	Left    string // why it was not: one of capture's End constants
+}
+
+// An Alert that was seen.
+type Alert struct {
+	Side        int
+	Level, Desc uint8
+	Protected   bool
+	After       string // the last handshake message before it, of the other side
+	At          proof.Place
+}
+
+// A Failure is why a connection did not get through its handshake.
+type Failure struct {
+	Step  event.Step
+	id    string // sentence
+	Cause string
+	at    proof.Place
+
+	Protected bool // by an alert that was opened
+}
+
+// udpState is what is kept of a connection over UDP.
+type UDPState struct {
+	FirstOpened [2]bool // the first Initial that was opened
+	Packets     [2]map[quic.Type]int64
+	Bytes       [2]map[quic.Type]int64
+	At          [2]proof.Place // of packets with a short header
+	Retry       bool
+}
