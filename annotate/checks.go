@@ -184,7 +184,7 @@ func (x *Explainer) checkStaple(h *proof.Handshake, e *event.Event, staple []byt
 			e.Checks = append(e.Checks, check)
 		}
 	}
-	e.Says = append(e.Says, words.Say("certificate-checks-later", event.Recomputed, words.Args{"outcome": strings.TrimSuffix(words.Lower(e.Checks[0].Says.Text), ".")}))
+	e.Says = append(e.Says, words.Say("certificate-checks-later", event.Recomputed, words.Args{"outcome": words.Clause(e.Checks[0].Says)}))
 }
 
 // rawKeys tells whether this side sends bare public keys (certificate type 2, RFC 7250 3).
@@ -276,7 +276,7 @@ func tellChecks(r *verify.Result, in verify.Input) *proof.Checked {
 			out.Says = words.Say("check-"+check.Reason, event.Recomputed, checkArgs(base, r, in, check))
 			counts[check.Outcome]++
 			if check.Outcome == verify.Failed {
-				k.Failed = append(k.Failed, strings.TrimSuffix(words.Lower(out.Says.Text), "."))
+				k.Failed = append(k.Failed, words.Clause(out.Says))
 			}
 			k.Checks = append(k.Checks, out)
 		}

@@ -61,14 +61,7 @@ func (c *View) causeOf(al Alert) string {
 	if al.After != "" {
 		after = fmt.Sprintf(", after %s had sent %s", c.Side(1-al.Side), al.After)
 	}
-	text := ""
-	if id := AlertSentence(c.Latest, al.Desc, al.Side); words.Has(id) {
-		text = words.Say(id, event.None, words.Args{"sender": c.Side(al.Side), "alert": handshake.AlertName(al.Desc), "number": strconv.Itoa(int(al.Desc))}).Text
-		if _, meaning, ok := strings.Cut(text, ": "); ok {
-			text = meaning
-		}
-		text = strings.TrimSuffix(text, ".")
-	}
+	text := words.Meaning(words.Say(AlertSentence(c.Latest, al.Desc, al.Side), event.None, words.Args{"sender": c.Side(al.Side), "alert": handshake.AlertName(al.Desc), "number": strconv.Itoa(int(al.Desc))}))
 	return fmt.Sprintf("%s sent the alert %s (%d), %s%s: %s", c.Side(al.Side), handshake.AlertName(al.Desc), al.Desc, how, after, text)
 }
 

@@ -124,12 +124,6 @@ func Say(id string, how event.Evidence, a Values) event.Sentence {
 	return event.Sentence{ID: id, Args: used, Text: text, Evidence: how, Refs: t.refs}
 }
 
-// Has tells whether the catalogue has a sentence.
-func Has(id string) bool {
-	_, ok := templates[id]
-	return ok
-}
-
 // A template is a text with {named} places.
 type template struct {
 	parts  []string // around the places: one more than these

@@ -99,6 +99,18 @@ func NotSo(claim, reason string) string {
 	return "it does not hold that " + Lower(claim) + ": " + reason + "."
 }
 
+// Clause is a sentence as a part of another.
+func Clause(s event.Sentence) string { return strings.TrimSuffix(Lower(s.Text), ".") }
+
+// Meaning is what a sentence says of an alert behind its name, or all of it.
+func Meaning(s event.Sentence) string {
+	text := s.Text
+	if _, meaning, ok := strings.Cut(text, ": "); ok {
+		text = meaning
+	}
+	return strings.TrimSuffix(text, ".")
+}
+
 // Where adds to a sentence the connections that it is about.
 func Where(s event.Sentence, conns string) string {
 	return strings.TrimSuffix(s.Text, ".") + ": " + conns + "."
