@@ -18,7 +18,7 @@ import (
 	"explainer/capture/keys"
 )
 
-// A certificate is one that was sent, read as far as it could be.
+// A Certificate is one that was sent, read as far as it could be.
 type Certificate struct {
 	DER    []byte
 	Hash   [32]byte
@@ -43,7 +43,7 @@ const (
 	maxLinks        = 512
 )
 
-// certificates remembers what was read and checked, so that a chain that is
+// Certificates remembers what was read and checked, so that a chain that is
 // seen again costs a hash.
 type Certificates struct {
 	byHash map[[32]byte]*Certificate
@@ -250,7 +250,7 @@ func (c *Certificate) Described(number int, describe func(c *Certificate, number
 	return c.described[number]
 }
 
-// checked is a chain's checks, told.
+// Checked is a chain's checks, told.
 type Checked struct {
 	Result *verify.Result
 	Checks []event.Check

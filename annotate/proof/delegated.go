@@ -21,7 +21,7 @@ import (
 // delegationUsage marks certificates that may sign them (RFC 9345 4.2).
 var delegationUsage = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 44363, 44}
 
-// A delegated is a delegated credential: a key that the certificate's key vouches
+// A Delegated is a delegated credential: a key that the certificate's key vouches
 // for, for some days, and that signs the handshake in its place (RFC 9345).
 type Delegated struct {
 	cred      []byte // what is signed of it

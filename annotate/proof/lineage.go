@@ -6,7 +6,7 @@ const (
 	maxChildren = 64 // connections that are named as taking up one
 )
 
-// issued is where a session id or a ticket came from. Its key log lines may come later.
+// Issued is where a session id or a ticket came from. Its key log lines may come later.
 type Issued struct {
 	Conn     int
 	Kind     byte // 's' for a session id, 't' for a ticket
@@ -18,7 +18,7 @@ type Issued struct {
 	Kin      *Kin
 }
 
-// master is the master secret of the connection, where it is known.
+// Master is the master secret of the connection, where it is known.
 func (i Issued) Master() []byte {
 	if m := i.Logged["CLIENT_RANDOM"]; m != nil {
 		return m
@@ -29,7 +29,7 @@ func (i Issued) Master() []byte {
 	return i.Kin.Master
 }
 
-// kin is what later connections need of one that they take up. It outlives the
+// Kin is what later connections need of one that they take up. It outlives the
 // story of its connection.
 type Kin struct {
 	Conn     int
@@ -44,7 +44,7 @@ type Kin struct {
 	Children []int
 }
 
-// A link ties a connection to the one whose secret it takes up.
+// A Link ties a connection to the one whose secret it takes up.
 type Link struct {
 	How    string   // "session-id", "ticket" or "psk"
 	From   []Issued // the connections that it can be, none if none is known
@@ -52,7 +52,7 @@ type Link struct {
 	Proven bool     // by the master secret
 }
 
-// one is the connection that is taken up, if only one can be.
+// One is the connection that is taken up, if only one can be.
 func (l *Link) One() (Issued, bool) {
 	if l == nil || len(l.From) != 1 {
 		return Issued{}, false
@@ -60,7 +60,7 @@ func (l *Link) One() (Issued, bool) {
 	return l.From[0], true
 }
 
-// inherit takes over what the line of the earlier connection is known for.
+// Inherit takes over what the line of the earlier connection is known for.
 func (k *Kin) Inherit(l *Link) {
 	i, ok := l.One()
 	k.Path, k.More, k.Lost = nil, false, !ok

@@ -14,16 +14,18 @@ import (
 // known tells whether there is a case, and one that is known here.
 func (s *Shown) known() bool { return s != nil && s.Fault != nil }
 
+// Control tells whether the case has nothing wrong.
 func (s *Shown) Control() bool { return s.known() && s.Fault.Severity == ca.Control }
 
 // atStep2 tells whether the case is a fault of the handshake and not of the certificate.
 func (s *Shown) atStep2() bool { return s.known() && s.Fault.Step == string(event.Step2) }
 
+// ShownBy is the case that a fact names.
 func ShownBy(f *capture.Fact) *Shown {
 	return &Shown{cmp.Or(event.Clip(f.Outcome), "without a name"), ca.FaultOf(f.Outcome)}
 }
 
-// pairs are the values of the sentences about a case, with their names.
+// Pairs are the values of the sentences about a case, with their names.
 func (s *Shown) Pairs() []string {
 	var out []string
 	for _, name := range []string{"case", "wrong", "check", "severity", "control", "needs"} {
@@ -66,7 +68,7 @@ func (c *View) row4aCase() string {
 	return "step-4a-case-accepted"
 }
 
-// caseNote is what the end of the story says about how the client took a case.
+// CaseNote is what the end of the story says about how the client took a case.
 func (c *View) CaseNote() event.Sentence {
 	h, s := c.Main, c.Shown
 	a := c.Values().With("count", words.Plural(int(c.Sides[0].Bytes), "byte"), "moment", "before it had finished its part of the handshake")
@@ -123,7 +125,7 @@ func (c *View) seenAlert(al *Alert) event.Evidence {
 	return event.Clear
 }
 
-// A shown case is what the proxy itself, as the server, shows a client.
+// A Shown case is what the proxy itself, as the server, shows a client.
 type Shown struct {
 	ID    string    // as recorded, clipped
 	Fault *ca.Fault // nil where the recording is of a case that is not known here

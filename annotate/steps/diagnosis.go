@@ -12,7 +12,7 @@ import (
 	"explainer/capture/handshake"
 )
 
-// unopened says why records of a connection stayed sealed, for each direction, or
+// Unopened says why records of a connection stayed sealed, for each direction, or
 // once if it is the same for both.
 func (c *View) Unopened() []event.Unopened {
 	if c.OverUDP() || c.Pass != nil && c.Pass.Kind == capture.FactPassThrough && !c.observed() {

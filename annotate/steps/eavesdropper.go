@@ -10,7 +10,7 @@ import (
 	"explainer/capture/handshake"
 )
 
-// hiddenFrom says what of a step an eavesdropper does not see, and why.
+// HiddenFrom says what of a step an eavesdropper does not see, and why.
 func (c *View) HiddenFrom(f Flow, r event.Row) *event.Sentence {
 	if r.Verdict == event.NotReached || slices.Contains(unseenRows, r.Says.ID) {
 		return nil // of messages that were not sent, or are not in the capture, nothing can be said
@@ -106,6 +106,67 @@ func (c *View) whatIsHidden(f Flow, s event.Step) string {
 		case c.HasCertificate():
 			return "hidden-4a-inside"
 		}
+	case event.Step4b, event.Step4c, event.Step5:
+		return f.hiddenExchange(s, before)
+	case event.Step6a:
+		switch {
+		case f.Lasting, f.ID == "tls12-resumed-ticket":
+			return "hidden-6a-inside"
+		case f.KEM:
+			return "hidden-6a-kem-inside"
+		}
+	case event.Step6b:
+		if h.Is13() {
+			return "hidden-6b-tls13"
+		}
+		return "hidden-6b"
+	case event.Step7:
+		if c.Sides[0].Dark+c.Sides[1].Dark == 0 || !h.Is13() && c.Sides[0].Wired+c.Sides[1].Wired == 0 {
+			return ""
+		}
+		if h.Is13() {
+			return "hidden-7-tls13"
+		}
+		return "hidden-7"
+	case event.Step8:
+		return "hidden-8-inside"
+	}
+	return ""
+}
+
+// Lesson is what a summary says to an eavesdropper of a connection that is encrypted.
+func (c *View) Lesson() []event.Sentence {
+	h := c.Main
+	a, f := c.Values(), c.Flow()
+	out := []event.Sentence{words.Say("eavesdropper-sees", event.Clear, a.With("seen", c.Overheard()))}
+	switch {
+	case !h.Is13() && h.Resumed:
+		out = append(out, words.Say("eavesdropper-later-resumed", event.Inferred, a))
+	case !h.Is13() && handshake.SuiteKeyExchange(h.ServerHello.CipherSuite) == handshake.KeyExchangeRSA:
+		out = append(out, words.Say("eavesdropper-later-rsa", event.Inferred, a))
+	case f.ID == "tls12-dh":
+		out = append(out, words.Say("eavesdropper-later-dh", event.Inferred, a))
+	case f.ID == "psk-rsa":
+		out = append(out, words.Say("eavesdropper-later-rsa-psk", event.Inferred, a))
+	case f.ID == "psk", f.ID == "tls13-psk":
+		out = append(out, words.Say("eavesdropper-later-psk", event.Inferred, a))
+	case f.ID == "tls13-0rtt":
+		out = append(out, words.Say("eavesdropper-later-early", event.Inferred, a))
+	case f.ID == "psk-dhe", f.ID == "tls13-psk-dhe":
+		out = append(out, words.Say("eavesdropper-later-psk-dhe", event.Inferred, a))
+	case f.ID != "other":
+		out = append(out, words.Say("eavesdropper-later-dhe", event.Inferred, a))
+	}
+	if h.Is13() && h.OfferedEarly() && f.ID != "tls13-0rtt" {
+		out = append(out, words.Say("eavesdropper-later-early-announced", event.Inferred, a))
+	}
+	return out
+}
+
+// hiddenExchange says what is hidden of how the common secret is made or carried; before
+// tells that it is one that both had.
+func (f Flow) hiddenExchange(s event.Step, before bool) string {
+	switch s {
 	case event.Step4b:
 		switch {
 		case f.Transport:
@@ -141,57 +202,6 @@ func (c *View) whatIsHidden(f Flow, s event.Step) string {
 		case f.Early:
 			return "hidden-5-early"
 		}
-	case event.Step6a:
-		switch {
-		case f.Lasting, f.ID == "tls12-resumed-ticket":
-			return "hidden-6a-inside"
-		case f.KEM:
-			return "hidden-6a-kem-inside"
-		}
-	case event.Step6b:
-		if h.Is13() {
-			return "hidden-6b-tls13"
-		}
-		return "hidden-6b"
-	case event.Step7:
-		if c.Sides[0].Dark+c.Sides[1].Dark == 0 || !h.Is13() && c.Sides[0].Wired+c.Sides[1].Wired == 0 {
-			return ""
-		}
-		if h.Is13() {
-			return "hidden-7-tls13"
-		}
-		return "hidden-7"
-	case event.Step8:
-		return "hidden-8-inside"
 	}
 	return ""
-}
-
-// lesson is what a summary says to an eavesdropper of a connection that is encrypted.
-func (c *View) Lesson() []event.Sentence {
-	h := c.Main
-	a, f := c.Values(), c.Flow()
-	out := []event.Sentence{words.Say("eavesdropper-sees", event.Clear, a.With("seen", c.Overheard()))}
-	switch {
-	case !h.Is13() && h.Resumed:
-		out = append(out, words.Say("eavesdropper-later-resumed", event.Inferred, a))
-	case !h.Is13() && handshake.SuiteKeyExchange(h.ServerHello.CipherSuite) == handshake.KeyExchangeRSA:
-		out = append(out, words.Say("eavesdropper-later-rsa", event.Inferred, a))
-	case f.ID == "tls12-dh":
-		out = append(out, words.Say("eavesdropper-later-dh", event.Inferred, a))
-	case f.ID == "psk-rsa":
-		out = append(out, words.Say("eavesdropper-later-rsa-psk", event.Inferred, a))
-	case f.ID == "psk", f.ID == "tls13-psk":
-		out = append(out, words.Say("eavesdropper-later-psk", event.Inferred, a))
-	case f.ID == "tls13-0rtt":
-		out = append(out, words.Say("eavesdropper-later-early", event.Inferred, a))
-	case f.ID == "psk-dhe", f.ID == "tls13-psk-dhe":
-		out = append(out, words.Say("eavesdropper-later-psk-dhe", event.Inferred, a))
-	case f.ID != "other":
-		out = append(out, words.Say("eavesdropper-later-dhe", event.Inferred, a))
-	}
-	if h.Is13() && h.OfferedEarly() && f.ID != "tls13-0rtt" {
-		out = append(out, words.Say("eavesdropper-later-early-announced", event.Inferred, a))
-	}
-	return out
 }

@@ -28,6 +28,7 @@ func (f *Failure) how() event.Evidence {
 	return event.Clear
 }
 
+// Failed is a failure at a step, with the sentence that tells it.
 func (c *View) Failed(step event.Step, id, cause string, at proof.Place) *Failure {
 	if c.OverUDP() && id == "step-1-failed-hello" {
 		id = "step-1-failed-udp"
@@ -35,11 +36,11 @@ func (c *View) Failed(step event.Step, id, cause string, at proof.Place) *Failur
 	return &Failure{Step: step, id: id, Cause: cause, at: at}
 }
 
-// through tells whether the handshake is over and data passed both ways, so
+// Through tells whether the handshake is over and data passed both ways, so
 // that what comes now is the end and no failure.
 func (c *View) Through() bool { return c.Sides[0].FirstData && c.Sides[1].FirstData }
 
-// hasCertificate tells whether this connection's flow has a server certificate to check.
+// HasCertificate tells whether this connection's flow has a server certificate to check.
 func (c *View) HasCertificate() bool { return c.Flow().cert }
 
 // aboutCertificate tells whether an alert is one about a certificate (RFC 5246 7.2.2, RFC 8446 6.2).
@@ -65,7 +66,7 @@ func (c *View) causeOf(al Alert) string {
 	return fmt.Sprintf("%s sent the alert %s (%d), %s%s: %s", c.Side(al.Side), handshake.AlertName(al.Desc), al.Desc, how, after, text)
 }
 
-// failByAlert finds the step at which an alert ended a connection.
+// FailByAlert finds the step at which an alert ended a connection.
 func (c *View) FailByAlert(al Alert) *Failure {
 	h := c.Main
 	f := c.Flow()
@@ -75,32 +76,9 @@ func (c *View) FailByAlert(al Alert) *Failure {
 		// The alert answers nobody: the client has hung up, and how that is told
 		// is settled when the connection is over.
 	case h.ServerHello == nil:
-		id := "step-1-failed-hello"
-		if c.Refused != nil && al.Side == 1 {
-			id, cause = "step-1-failed-refused", RefusedWords(c.Refused)+"; "+cause
-		} else if c.InTextbook() && al.Side == 1 && h.Hello != nil && RSASuites(h.Hello.CipherSuites) == 0 {
-			cause = "the client offers no cipher suite with RSA key transport, which textbook mode needs; " + cause
-		}
-		return c.Failed(event.Step1, id, cause, al.At)
-	case al.Side == 0 && h.Refuted(words.ProofServerFin) && (al.Desc == 51 || al.Desc == 40):
-		return c.Failed(event.Step2, "step-2-refused-finished", cause, al.At)
-	case al.Side == 0 && c.Shown != nil && c.Shown.atStep2() && !c.Shown.Control() && !aboutCertificate(al.Desc):
-		return c.Failed(event.Step2, "step-2-case-refused", cause, al.At)
-	case al.Side == 0 && c.Shown.known() && !c.Shown.atStep2() && h.Sides[1].CertSeen && al.Desc != 51:
-		return c.failCertificate(al, cause)
-	case al.Side == 0 && c.HasCertificate() && al.Desc == 51:
-		// decrypt_error is about a signature or a Finished; which one is not said.
-		id := words.ProofSKE
-		if h.Is13() {
-			id = words.ProofServerCV
-		}
-		if state, _ := h.Proved(id); state == event.Proven {
-			return c.failCertificate(al, cause+"; the server's signature in the handshake holds when checked here, so it may be one on the certificates")
-		} else {
-			return c.Failed(event.Step2, "step-2-refused", cause, al.At)
-		}
-	case al.Side == 0 && c.HasCertificate() && (aboutCertificate(al.Desc) || al.Desc == 49 || al.Desc == 80) && (h.Sides[1].CertSeen || h.Is13()):
-		return c.failCertificate(al, cause)
+		return c.helloRefused(al, cause)
+	case al.Side == 0:
+		return c.failByClient(al, cause)
 	case al.Side == 1 && (h.Requested || h.Sides[0].CertSeen) && (aboutCertificate(al.Desc) || al.Desc == 49 || al.Desc == 116 || al.Desc == 40):
 		return c.Failed(event.Step7, "step-7-failed", cause+"; this is the server's own check of the client's certificate, step 4a the other way round", al.At)
 	case al.Side == 1 && f.Transport && h.ClientKey != nil && !h.Sides[1].Finished:
@@ -109,6 +87,44 @@ func (c *View) FailByAlert(al Alert) *Failure {
 		return c.Failed(c.firstMissing(), "step-failed", cause, al.At)
 	}
 	return nil
+}
+
+// helloRefused says why a connection failed whose hello got no answer but an alert.
+func (c *View) helloRefused(al Alert, cause string) *Failure {
+	h := c.Main
+	id := "step-1-failed-hello"
+	if c.Refused != nil && al.Side == 1 {
+		id, cause = "step-1-failed-refused", RefusedWords(c.Refused)+"; "+cause
+	} else if c.InTextbook() && al.Side == 1 && h.Hello != nil && RSASuites(h.Hello.CipherSuites) == 0 {
+		cause = "the client offers no cipher suite with RSA key transport, which textbook mode needs; " + cause
+	}
+	return c.Failed(event.Step1, id, cause, al.At)
+}
+
+// failByClient finds the step at which an alert of the client's ended a connection.
+func (c *View) failByClient(al Alert, cause string) *Failure {
+	h := c.Main
+	switch {
+	case h.Refuted(words.ProofServerFin) && (al.Desc == 51 || al.Desc == 40):
+		return c.Failed(event.Step2, "step-2-refused-finished", cause, al.At)
+	case c.Shown != nil && c.Shown.atStep2() && !c.Shown.Control() && !aboutCertificate(al.Desc):
+		return c.Failed(event.Step2, "step-2-case-refused", cause, al.At)
+	case c.Shown.known() && !c.Shown.atStep2() && h.Sides[1].CertSeen && al.Desc != 51:
+		return c.failCertificate(al, cause)
+	case c.HasCertificate() && al.Desc == 51:
+		// decrypt_error is about a signature or a Finished; which one is not said.
+		id := words.ProofSKE
+		if h.Is13() {
+			id = words.ProofServerCV
+		}
+		if h.Proven(id) {
+			return c.failCertificate(al, cause+"; the server's signature in the handshake holds when checked here, so it may be one on the certificates")
+		}
+		return c.Failed(event.Step2, "step-2-refused", cause, al.At)
+	case c.HasCertificate() && (aboutCertificate(al.Desc) || al.Desc == 49 || al.Desc == 80) && (h.Sides[1].CertSeen || h.Is13()):
+		return c.failCertificate(al, cause)
+	}
+	return c.Failed(c.firstMissing(), "step-failed", cause, al.At)
 }
 
 // failCertificate notes that the client refused the certificate.
@@ -186,7 +202,7 @@ func (c *View) unseen() string {
 	return "step-capture-ends"
 }
 
-// provenGoodbye tells whether a side sent close_notify and nobody else can have.
+// ProvenGoodbye tells whether a side sent close_notify and nobody else can have.
 func (c *View) ProvenGoodbye(side int) bool {
 	for _, a := range c.Alerts {
 		if a.Side == side && a.Desc == 0 && a.Protected {
@@ -196,7 +212,7 @@ func (c *View) ProvenGoodbye(side int) bool {
 	return false
 }
 
-// saidGoodbye tells whether a side sent close_notify.
+// SaidGoodbye tells whether a side sent close_notify.
 func (c *View) SaidGoodbye(side int) bool {
 	for _, a := range c.Alerts {
 		if a.Side == side && a.Desc == 0 {
@@ -206,7 +222,7 @@ func (c *View) SaidGoodbye(side int) bool {
 	return false
 }
 
-// neverBegan says why a connection that is over carried nothing; givenUp tells that its
+// NeverBegan says why a connection that is over carried nothing; givenUp tells that its
 // client ended it before anything was said.
 func (c *View) NeverBegan() (f *Failure, givenUp bool) {
 	switch {
@@ -222,7 +238,7 @@ func (c *View) NeverBegan() (f *Failure, givenUp bool) {
 	return nil, false
 }
 
-// brokeOff says why a connection that is over, or whose capture ends, did not get through
+// BrokeOff says why a connection that is over, or whose capture ends, did not get through
 // its handshake, as far as that shows; givenUp tells that its client ended it before the
 // server had answered.
 func (c *View) BrokeOff() (f *Failure, givenUp bool) {
@@ -329,7 +345,7 @@ func (c *View) Overheard() string {
 	return strings.Join(append(seen, "and the time and size of every record"), ", ")
 }
 
-// alertSentence finds the sentence of an alert that a side sent in a handshake.
+// AlertSentence finds the sentence of an alert that a side sent in a handshake.
 func AlertSentence(h *proof.Handshake, description uint8, side int) string {
 	switch {
 	case description != 40 || h.ServerHello == nil:
@@ -405,6 +421,7 @@ func AlertSentence(h *proof.Handshake, description uint8, side int) string {
 	return "alert-other"
 }
 
+// InTextbook tells whether this is the browser's leg of a proxy in textbook mode.
 func (c *View) InTextbook() bool {
 	return c.Textbook && c.Leg == capture.LegBrowser && c.Shown == nil
 }
@@ -420,13 +437,13 @@ func RSASuites(suites []uint16) int {
 	return n
 }
 
-// null tells whether the suite does not encrypt.
+// Null tells whether the suite does not encrypt.
 func (c *View) Null() bool {
 	s := c.Main.Suite()
 	return s != nil && strings.Contains(s.Name, "_WITH_NULL_")
 }
 
-// sealed13 tells whether the server's side of a TLS 1.3 handshake stayed sealed.
+// Sealed13 tells whether the server's side of a TLS 1.3 handshake stayed sealed.
 func (c *View) Sealed13() bool {
 	h := c.Main
 	return h.ServerHello != nil && h.Is13() && c.Sides[1].Dark > 0 && !h.Sides[1].Finished

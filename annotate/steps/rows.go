@@ -14,7 +14,7 @@ import (
 	"explainer/capture/handshake"
 )
 
-// A flow is what kind of connection this is: the row of the truth table, and what it is called here.
+// A Flow is what kind of connection this is: the row of the truth table, and what it is called here.
 type Flow struct {
 	*kind
 	ID    string // permanent
@@ -35,10 +35,51 @@ func stepIndex(s event.Step) int {
 	return 0
 }
 
-// flow finds the row of the truth table for a connection's first handshake.
+// Flow finds the row of the truth table for a connection's first handshake.
 func (c *View) Flow() Flow {
 	f := c.named()
 	f.kind = kinds[f.ID]
+	return f
+}
+
+// named13 names a connection of TLS 1.3; v is what its version is called.
+func named13(h *proof.Handshake, v string) Flow {
+	f := Flow{hrr: h.Retry != nil}
+	ks := h.ServerHello.KeyShare()
+	group := ""
+	if ks != nil {
+		f.KEM = handshake.KindOf(ks.Group) == handshake.GroupKEM
+		group = handshake.GroupName(ks.Group)
+	}
+	_, psk := h.ServerHello.SelectedPSK()
+	switch {
+	case psk && h.Hello == nil:
+		// The age of what the client named would tell.
+		f.ID, f.Title = "other", v+" with a secret that both sides had: of an earlier connection, or one agreed on otherwise"
+	case psk && h.External:
+		f.ID, f.Title = "psk", v+" with a pre-shared key (told by its age of 0 and its readable name)"
+		if ks != nil {
+			f.ID = "psk-dhe"
+		}
+	case psk && h.TookEarly():
+		f.ID, f.Title = "tls13-0rtt", v+" resumed, with early data (0-RTT)"
+	case psk && ks != nil:
+		f.ID, f.Title = "tls13-psk-dhe", v+" resumed, with a fresh "+group+" exchange"
+	case ks == nil && !psk:
+		// A draft with other numbers, or no TLS 1.3 at all.
+		f.ID, f.Title = "other", v+" without a key share that can be read"
+	case psk:
+		f.ID, f.Title = "tls13-psk", v+" resumed, with the old secret alone"
+	case f.KEM:
+		f.ID, f.Title = "tls13-mlkem", v+" with "+group+": steps 4b to 6a reversed"
+	case f.hrr:
+		f.ID, f.Title = "tls13-hrr", v+" after a HelloRetryRequest"
+	default:
+		f.ID, f.Title = "tls13-full", v+" with "+group
+	}
+	if f.hrr && f.ID != "tls13-hrr" {
+		f.Title += ", after a HelloRetryRequest"
+	}
 	return f
 }
 
@@ -76,43 +117,7 @@ func (c *View) named() Flow {
 		v = c.transport() + ", " + v
 	}
 	if h.Is13() {
-		f := Flow{hrr: h.Retry != nil}
-		ks := h.ServerHello.KeyShare()
-		group := ""
-		if ks != nil {
-			f.KEM = handshake.KindOf(ks.Group) == handshake.GroupKEM
-			group = handshake.GroupName(ks.Group)
-		}
-		_, psk := h.ServerHello.SelectedPSK()
-		switch {
-		case psk && h.Hello == nil:
-			// The age of what the client named would tell.
-			f.ID, f.Title = "other", v+" with a secret that both sides had: of an earlier connection, or one agreed on otherwise"
-		case psk && h.External:
-			f.ID, f.Title = "psk", v+" with a pre-shared key (told by its age of 0 and its readable name)"
-			if ks != nil {
-				f.ID = "psk-dhe"
-			}
-		case psk && h.TookEarly():
-			f.ID, f.Title = "tls13-0rtt", v+" resumed, with early data (0-RTT)"
-		case psk && ks != nil:
-			f.ID, f.Title = "tls13-psk-dhe", v+" resumed, with a fresh "+group+" exchange"
-		case ks == nil && !psk:
-			// A draft with other numbers, or no TLS 1.3 at all.
-			f.ID, f.Title = "other", v+" without a key share that can be read"
-		case psk:
-			f.ID, f.Title = "tls13-psk", v+" resumed, with the old secret alone"
-		case f.KEM:
-			f.ID, f.Title = "tls13-mlkem", v+" with "+group+": steps 4b to 6a reversed"
-		case f.hrr:
-			f.ID, f.Title = "tls13-hrr", v+" after a HelloRetryRequest"
-		default:
-			f.ID, f.Title = "tls13-full", v+" with "+group
-		}
-		if f.hrr && f.ID != "tls13-hrr" {
-			f.Title += ", after a HelloRetryRequest"
-		}
-		return f
+		return named13(h, v)
 	}
 	if h.Resumed {
 		if len(h.Ticket) > 0 {
@@ -148,7 +153,7 @@ func (c *View) named() Flow {
 	return Flow{ID: "other", Title: v + " with " + handshake.SuiteName(h.ServerHello.CipherSuite) + ", a key exchange that the table does not have"}
 }
 
-// groupOf is the group of the key exchange, its kind, and where the server made it up
+// GroupOf is the group of the key exchange, its kind, and where the server made it up
 // the bits of its modulus.
 func GroupOf(h *proof.Handshake) (name, kind string, size int) {
 	switch {
@@ -228,7 +233,7 @@ func (c *View) reached(f Flow, s event.Step) bool {
 	return c.Sides[1].FirstData // 7 and 8
 }
 
-// row tells one step of a connection as far as it is known now.
+// Row tells one step of a connection as far as it is known now.
 func (c *View) Row(s event.Step) event.Row {
 	r := c.rowSeen(s)
 	if c.OverUDP() && Lacks(r.Says) {
@@ -238,21 +243,111 @@ func (c *View) Row(s event.Step) event.Row {
 	return r
 }
 
+// failedRow tells the step at which a connection failed.
+func (c *View) failedRow(a Values, r *event.Row) {
+	r.Verdict = event.Failed
+	id := c.Failure.id
+	if r.Step == event.Step4a && c.Leg == capture.LegOrigin && c.Verified != nil && c.Verified.Outcome != "ok" && id != "step-4a-proxy-bad" {
+		id = "step-4a-proxy-refused" // its note came after its alert
+		if c.Verified.Done == "mirrored" && c.WentOnTo == nil {
+			id = "step-4a-proxy-mirrored-refused"
+		}
+	}
+	r.Says = words.Say(id, c.Failure.how(), a.With("cause", c.Failure.Cause, "fault", c.Failure.Cause))
+	r.Packets = c.Failure.at.Packets()
+}
+
+// unreached tells a step that these bytes do not show, if there is something to tell.
+func (c *View) unreached(f Flow, s event.Step, a Values, r *event.Row) bool {
+	say := func(v event.Verdict, id string, how event.Evidence, pairs ...string) {
+		r.Verdict, r.Says = v, words.Say(id, how, a.With(pairs...))
+	}
+	switch {
+	case f.ID == "unknown" && c.Main.Hello == nil && c.TLS:
+		say(event.Unknown, "step-capture-begins", event.None)
+	case s == event.Step4a && c.Failure != nil && (c.Main.Sides[0].Finished || c.Main.Sides[0].FinishedSealed):
+		say(event.Unseen, "step-4a-finished", event.Inferred)
+		r.Packets = c.Main.At[proof.AtClientFinished].Packets()
+	case c.Failure != nil:
+		say(event.NotReached, "step-not-reached", event.Inferred, "step", string(c.Failure.Step))
+		r.Proofs = c.stepProofs(f, s)
+	case s != event.Step1 && c.oneSided(1):
+		say(event.Unknown, "step-one-sided", event.None, "sender", c.Side(1))
+	case c.oneSided(0):
+		say(event.Unknown, "step-one-sided", event.None, "sender", c.Side(0))
+	case s == event.Step4a && c.unreached4a(f, a, r):
+	case c.Sides[1].FirstData && s != event.Step4a || c.Through():
+		// It must have taken place, or what came later could not have.
+		say(event.Unknown, "step-hidden", event.None, "reason", cmp.Or(c.Main.Broken, "the message that shows it is not in the capture"))
+	case c.Over && (c.Sides[0].Unread || c.Sides[1].Unread || c.Main.ServerHello == nil && c.Sides[1].Dark > 0):
+		say(event.Unknown, "step-hidden", event.None, "reason", "not all of this connection is in the capture, or can be read")
+	case c.Over:
+		say(event.NotReached, "step-not-reached-closed", event.Inferred)
+	case c.Ended:
+		say(event.Unknown, c.unseen(), event.None)
+	default:
+		return false
+	}
+	return true
+}
+
+// unreached4a tells what can be said of the check of a certificate after which the client
+// sent nothing, if there is something.
+func (c *View) unreached4a(f Flow, a Values, r *event.Row) bool {
+	client := c.Main.Sides[0]
+	proxy := c.Leg == capture.LegOrigin && c.Verified != nil // which is the client, and has noted what it found
+	sent := c.Main.Sides[1].CertSeen
+	switch {
+	case proxy && c.Verified.Outcome == "ok" && (client.Finished || c.Over) && sent:
+		r.Verdict, r.Says = event.Unseen, words.Say("step-4a-proxy-ok-unused", event.None, a)
+	case proxy:
+		c.row4a(f, a, r)
+		r.Packets, r.Proofs = nil, c.stepProofs(f, r.Step)
+	case (client.Finished || client.FinishedSealed) && sent:
+		id, fault := c.finishedOnly()
+		r.Verdict, r.Says = event.Unseen, words.Say(id, event.Inferred, a.With("fault", fault))
+	case c.Over && sent:
+		r.Verdict, r.Says = event.Unknown, words.Say("step-4a-hidden", event.None, a.With("reason", cmp.Or(c.Main.Broken, "the message that would show it is not in the capture")))
+	default:
+		return false
+	}
+	return true
+}
+
+// finishedOnly is the sentence about a client that finished its handshake and sent
+// nothing then, and what is wrong with the certificate.
+func (c *View) finishedOnly() (id, fault string) {
+	_, fault = faultOf(c.Main)
+	mirrored := c.mirroredFaults()
+	switch {
+	case c.Shown.Control() && c.Over:
+		id = "step-4a-case-finished-control"
+	case c.Shown.known() && c.Over:
+		id = "step-4a-case-finished"
+	case mirrored != "" && c.Over:
+		return "step-4a-finished-only-mirrored", mirrored
+	case mirrored != "":
+		id = "step-4a-finished-open"
+	case c.Leg == capture.LegBrowser && c.Minted != nil:
+		id = "step-4a-finished-only-minted"
+	case !c.Over && c.Left != "":
+		id = "step-4a-finished-left"
+	case !c.Over:
+		id = "step-4a-finished-open"
+	case fault != "":
+		id = "step-4a-failed-late"
+	default:
+		id = "step-4a-finished-only"
+	}
+	return id, fault
+}
+
 func (c *View) rowSeen(s event.Step) event.Row {
 	f := c.Flow()
 	r := event.Row{Step: s, Verdict: f.verdict(s)}
 	a := c.Values()
 	if c.Failure != nil && c.Failure.Step == s {
-		r.Verdict = event.Failed
-		id := c.Failure.id
-		if s == event.Step4a && c.Leg == capture.LegOrigin && c.Verified != nil && c.Verified.Outcome != "ok" && id != "step-4a-proxy-bad" {
-			id = "step-4a-proxy-refused" // its note came after its alert
-			if c.Verified.Done == "mirrored" && c.WentOnTo == nil {
-				id = "step-4a-proxy-mirrored-refused"
-			}
-		}
-		r.Says = words.Say(id, c.Failure.how(), a.With("cause", c.Failure.Cause, "fault", c.Failure.Cause))
-		r.Packets = c.Failure.at.Packets()
+		c.failedRow(a, &r)
 		r.Proofs = c.stepProofs(f, s)
 		return r
 	}
@@ -269,73 +364,8 @@ func (c *View) rowSeen(s event.Step) event.Row {
 		}
 		return r
 	}
-	if !c.reached(f, s) {
-		switch {
-		case f.ID == "unknown" && c.Main.Hello == nil && c.TLS:
-			r.Verdict, r.Says = event.Unknown, words.Say("step-capture-begins", event.None, a)
-			return r
-		case s == event.Step4a && c.Failure != nil && (c.Main.Sides[0].Finished || c.Main.Sides[0].FinishedSealed):
-			r.Verdict, r.Says = event.Unseen, words.Say("step-4a-finished", event.Inferred, a)
-			r.Packets = c.Main.At[proof.AtClientFinished].Packets()
-			return r
-		case c.Failure != nil:
-			r.Verdict, r.Says = event.NotReached, words.Say("step-not-reached", event.Inferred, a.With("step", string(c.Failure.Step)))
-			r.Proofs = c.stepProofs(f, s)
-			return r
-		case s != event.Step1 && c.oneSided(1):
-			r.Verdict, r.Says = event.Unknown, words.Say("step-one-sided", event.None, a.With("sender", c.Side(1)))
-			return r
-		case c.oneSided(0):
-			r.Verdict, r.Says = event.Unknown, words.Say("step-one-sided", event.None, a.With("sender", c.Side(0)))
-			return r
-		case s == event.Step4a && c.Leg == capture.LegOrigin && c.Verified != nil && c.Verified.Outcome == "ok" && (c.Main.Sides[0].Finished || c.Over) && c.Main.Sides[1].CertSeen:
-			r.Verdict, r.Says = event.Unseen, words.Say("step-4a-proxy-ok-unused", event.None, a)
-			return r
-		case s == event.Step4a && c.Leg == capture.LegOrigin && c.Verified != nil:
-			c.row4a(f, a, &r)
-			r.Packets = nil
-			r.Proofs = c.stepProofs(f, s)
-			return r
-		case s == event.Step4a && (c.Main.Sides[0].Finished || c.Main.Sides[0].FinishedSealed) && c.Main.Sides[1].CertSeen:
-			id := "step-4a-finished-only"
-			_, fault := faultOf(c.Main)
-			switch {
-			case c.Shown.Control() && c.Over:
-				id = "step-4a-case-finished-control"
-			case c.Shown.known() && c.Over:
-				id = "step-4a-case-finished"
-			case c.mirroredFaults() != "" && c.Over:
-				id, fault = "step-4a-finished-only-mirrored", c.mirroredFaults()
-			case c.mirroredFaults() != "":
-				id = "step-4a-finished-open"
-			case c.Leg == capture.LegBrowser && c.Minted != nil:
-				id = "step-4a-finished-only-minted"
-			case !c.Over && c.Left != "":
-				id = "step-4a-finished-left"
-			case !c.Over:
-				id = "step-4a-finished-open"
-			case fault != "":
-				id = "step-4a-failed-late"
-			}
-			r.Verdict, r.Says = event.Unseen, words.Say(id, event.Inferred, a.With("fault", fault))
-			return r
-		case s == event.Step4a && c.Over && c.Main.Sides[1].CertSeen:
-			r.Verdict, r.Says = event.Unknown, words.Say("step-4a-hidden", event.None, a.With("reason", cmp.Or(c.Main.Broken, "the message that would show it is not in the capture")))
-			return r
-		case c.Sides[1].FirstData && s != event.Step4a || c.Through():
-			// It must have taken place, or what came later could not have.
-			r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, a.With("reason", cmp.Or(c.Main.Broken, "the message that shows it is not in the capture")))
-			return r
-		case c.Over && (c.Sides[0].Unread || c.Sides[1].Unread || c.Main.ServerHello == nil && c.Sides[1].Dark > 0):
-			r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, a.With("reason", "not all of this connection is in the capture, or can be read"))
-			return r
-		case c.Over:
-			r.Verdict, r.Says = event.NotReached, words.Say("step-not-reached-closed", event.Inferred, a)
-			return r
-		case c.Ended:
-			r.Verdict, r.Says = event.Unknown, words.Say(c.unseen(), event.None, a)
-			return r
-		}
+	if !c.reached(f, s) && c.unreached(f, s, a, &r) {
+		return r
 	}
 	if (s == event.Step4b || s == event.Step5) && f.verdict(s) == event.Differently && a.Value("clientshare") == "" && f.share {
 		r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, a.With("reason", "the client's share for this group is not in the capture"))

@@ -12,7 +12,7 @@ import (
 	"explainer/capture/quic"
 )
 
-// overUDP tells whether the connection is one of QUIC or DTLS.
+// OverUDP tells whether the connection is one of QUIC or DTLS.
 func (c *View) OverUDP() bool { return c.Conn.Transport != capture.TransportTCP }
 
 // transport names what carries the connection.
@@ -23,7 +23,7 @@ func (c *View) transport() string {
 	return c.Conn.Transport.String()
 }
 
-// lacks tells whether a sentence has a place for which nobody gave a value.
+// Lacks tells whether a sentence has a place for which nobody gave a value.
 func Lacks(s event.Sentence) bool {
 	for _, v := range s.Args {
 		if v == words.Missing {
@@ -33,6 +33,7 @@ func Lacks(s event.Sentence) bool {
 	return false
 }
 
+// Joined is the place from the one to the other.
 func Joined(a, b proof.Place) proof.Place {
 	switch {
 	case a.First == 0:
@@ -116,7 +117,7 @@ func (c *View) udpRow(f Flow, s event.Step, a Values) (event.Row, bool) {
 	return r, false
 }
 
-// udpNotes are what the summary adds about a connection over UDP: how much of it stayed sealed.
+// UdpNotes are what the summary adds about a connection over UDP: how much of it stayed sealed.
 func (c *View) UdpNotes() []event.Sentence {
 	a := c.Values().With("seen", strings.ReplaceAll(c.Overheard(), "every record", "every datagram"))
 	if c.Conn.Transport == capture.TransportDTLS {
@@ -154,6 +155,7 @@ func (c *View) UdpNotes() []event.Sentence {
 	return []event.Sentence{words.Say(id, event.None, a.With("sealed", strings.Join(parts, ", ")))}
 }
 
+// StartTLSArgs are the values of the sentences about what stood before TLS.
 func (c *View) StartTLSArgs(b *capture.StartTLS, a Values) Values {
 	return a.With("protocol", b.Protocol, "request", quoted(c.Text(b.Request)), "answer", quoted(c.Text(b.Answer)), "target", event.Clip(b.Target))
 }

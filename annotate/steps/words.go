@@ -16,7 +16,7 @@ import (
 	"explainer/capture/handshake"
 )
 
-// splitHostPort is net.SplitHostPort without its errors; ok tells whether there was a port.
+// SplitHostPort is net.SplitHostPort without its errors; ok tells whether there was a port.
 func SplitHostPort(s string) (host, port string, ok bool) {
 	i := strings.LastIndexByte(s, ':')
 	if i < 0 || strings.Contains(s[:i], ":") && !strings.HasPrefix(s, "[") {
@@ -53,7 +53,7 @@ func (c *View) peers() (client, server string) {
 	return "the client", "the server"
 }
 
-// side names one of them.
+// Side names one of them.
 func (c *View) Side(side int) string {
 	client, server := c.ends()
 	if side == 0 {
@@ -88,7 +88,7 @@ func (c *View) earlierWords() string {
 	return "an earlier connection (which one cannot be told here)"
 }
 
-// oneOf joins names with commas and a last word.
+// OneOf joins names with commas and a last word.
 func OneOf(names []string, last string) string {
 	if n := len(names); n > 1 {
 		return strings.Join(names[:n-1], ", ") + " " + last + " " + names[n-1]
@@ -140,7 +140,7 @@ func (c *View) behind(a Values) event.Sentence {
 	return words.Say(id, event.Inferred, a.With("when", when, "origin", origin, "certified", cmp.Or(k.CertOf, "an unknown name")))
 }
 
-// findingWords says what the proxy found wrong with an origin's certificate.
+// FindingWords says what the proxy found wrong with an origin's certificate.
 func FindingWords(f *capture.Fact) string {
 	if len(f.Found) > 0 && f.Outcome != "own-ca" {
 		return FaultsWords(f.Found, f.Host, f.Missing)
@@ -162,7 +162,7 @@ func FindingWords(f *capture.Fact) string {
 	return text
 }
 
-// checkedFor is the name that the proxy checked an origin's certificate for.
+// CheckedFor is the name that the proxy checked an origin's certificate for.
 func (c *View) CheckedFor() string {
 	if c == nil || c.Verified == nil {
 		return ""
@@ -170,7 +170,7 @@ func (c *View) CheckedFor() string {
 	return event.Clip(c.Verified.Host)
 }
 
-// lacking is who vouches for an origin's chain and is not known here.
+// Lacking is who vouches for an origin's chain and is not known here.
 func (c *View) Lacking() string {
 	if c == nil || c.Verified == nil {
 		return ""
@@ -178,7 +178,7 @@ func (c *View) Lacking() string {
 	return c.Verified.Missing
 }
 
-// verifiedWords is the outcome of the proxy's own check, and what was found.
+// VerifiedWords is the outcome of the proxy's own check, and what was found.
 func VerifiedWords(f *capture.Fact) string {
 	if len(f.Found) == 0 {
 		return event.Clip(f.Outcome)
@@ -193,7 +193,7 @@ func VerifiedWords(f *capture.Fact) string {
 	return strings.Join(ids, ", ")
 }
 
-// faultsWords says what is wrong with a certificate that was to be for host.
+// FaultsWords says what is wrong with a certificate that was to be for host.
 // missing is the issuer that is not known.
 func FaultsWords(ids []string, host, missing string) string {
 	var out []string
@@ -208,7 +208,7 @@ func FaultsWords(ids []string, host, missing string) string {
 	return strings.Join(out, "; ")
 }
 
-// unmirrored says which of the things found wrong no certificate of the proxy's own can have.
+// Unmirrored says which of the things found wrong no certificate of the proxy's own can have.
 func Unmirrored(f *capture.Fact) string {
 	var ids []string
 	for _, id := range f.Found {
@@ -219,6 +219,7 @@ func Unmirrored(f *capture.Fact) string {
 	return FaultsWords(ids, f.Host, f.Missing)
 }
 
+// ShareWords lists the key shares of a hello.
 func ShareWords(shares []handshake.KeyShare) string {
 	var out []string
 	for _, s := range shares {
