@@ -22,6 +22,7 @@ type Ended struct {
 	Run, Fault, TLS string // TLS: "TLS 1.2"
 	Came            bool   // it connected
 	Accepted        bool   // it went on with a control
+	Short           bool   // its time was over soon after it had come so far
 }
 
 // A trial is a case in one TLS version.
@@ -114,7 +115,8 @@ func (r *rounds) stopped(ctx context.Context) bool {
 	return ctx.Err() != nil || r.broken != nil
 }
 
-// round runs the command for each, and returns the runs in which it never connected.
+// round runs the command for each, and returns the runs in which it never connected,
+// or whose time was over soon after it had.
 func (r *rounds) round(ctx context.Context, runs []Run) (missed []Run) {
 	queue := make(chan Run)
 	var workers sync.WaitGroup
@@ -150,9 +152,10 @@ func (r *rounds) round(ctx context.Context, runs []Run) (missed []Run) {
 			left--
 			r.n++
 			r.progress(r.n, r.total, e.Fault)
-			if i := slices.IndexFunc(runs, func(run Run) bool { return run.ID == e.Run }); e.Came {
+			if e.Came {
 				r.came++
-			} else if i >= 0 && !runs[i].Again {
+			}
+			if i := slices.IndexFunc(runs, func(run Run) bool { return run.ID == e.Run }); i >= 0 && !runs[i].Again && (!e.Came || e.Short) {
 				again := runs[i]
 				again.ID, again.Again = again.ID+"-again", true
 				missed = append(missed, again)
@@ -174,7 +177,7 @@ func (r *rounds) round(ctx context.Context, runs []Run) (missed []Run) {
 	return missed
 }
 
-// again runs once more what never connected, each alone and with twice the time: the
+// again runs once more what never connected or hardly had the time, each alone and with twice the time: the
 // machine may have been busy. It gives up on a command that does not connect then either.
 func (r *rounds) again(ctx context.Context, missed []Run) {
 	failures := 0

@@ -90,11 +90,15 @@ type Trial struct {
 	Conns   []int           `json:"conns,omitempty"`   // connections that this tells of, the one it tells first
 
 	nameless bool // its ClientHello named no host
+	short    bool // its time was over soon after it had come so far
 	control  bool // not tested because its control was refused, or could not be tested
 }
 
 // Came reports whether any connection of the run was seen.
 func (t *Trial) Came() bool { return len(t.Conns) > 0 }
+
+// Short reports whether the run was killed before its silence meant anything.
+func (t *Trial) Short() bool { return t.short }
 
 // A Judge reads the recording of a check, message by message, and judges each
 // connection that was shown a case by what was recorded alone.
@@ -548,6 +552,7 @@ func (c *judged) trial() Trial {
 		// Of a fault only the control tells whether silence is this client's way to go on.
 		accepted()
 	case c.ended == "" && c.killed:
+		t.short = c.overAt-max(c.certAt, c.doneAt) < waitTime
 		not(NotTested, "case-hung", event.Inferred, words.Args{"moment": momentOf(c)})
 	case c.ended == "":
 		not(NotTested, "case-neither", event.Inferred, words.Args{"moment": momentOf(c)})

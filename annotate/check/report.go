@@ -156,7 +156,8 @@ func (j *Judge) Report() *Report {
 		var told *run
 		runs := byCase[[2]string{fault, tls}]
 		for _, run := range runs {
-			if told == nil || rank[run.trial.Verdict] > rank[t.Verdict] {
+			more := rank[run.trial.Verdict] - rank[t.Verdict]
+			if told == nil || more > 0 || more == 0 && t.short && !run.trial.short {
 				t, told = run.trial, run
 			}
 		}

@@ -269,7 +269,7 @@ func newChecking(c *cli.Context, plan *capture.CheckPlan) (*checking, error) {
 	k.recorder.Fact(capture.NewRunFact(capture.RunPlan, "", "", plan))
 	tuneMemory()
 	k.judge.Ended = func(run, fault, tls string, t check.Trial) {
-		k.ended <- proxy.Ended{Run: run, Fault: fault, TLS: tls, Came: t.Came(), Accepted: t.Verdict == check.Accepted}
+		k.ended <- proxy.Ended{Run: run, Fault: fault, TLS: tls, Came: t.Came(), Accepted: t.Verdict == check.Accepted, Short: t.Short()}
 	}
 	go func() {
 		f := k.recorder.Follow()

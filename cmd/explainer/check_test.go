@@ -317,6 +317,18 @@ func TestCheckBusy(t *testing.T) {
 }
 
 // TestCheckOneCertificate: a client that looks at the certificate first and connects then finds the same.
+// TestCheckLate: a client that waits, and whose time was over before its silence
+// meant anything, is given more, with the control and with the fault.
+func TestCheckLate(t *testing.T) {
+	t.Parallel()
+	out, stderr, code := checkRun(t, "check", "--format", "json", "--only", "self-signed", "--tls", "1.3", "--timeout", "3s", "--",
+		"sh", "-c", "sleep 2.5; sleep 60 | openssl s_client -quiet -no_ign_eof -servername {host} -connect {addr} 2>/dev/null")
+	cases, end := readReport(t, out)
+	if code != 3 || end.Grade != "F" || len(cases["self-signed"]) != 1 || cases["self-signed"][0].Verdict != check.Leaked {
+		t.Errorf("exit code %d, grade %s, %+v: %s", code, end.Grade, cases["self-signed"], stderr)
+	}
+}
+
 func TestCheckOneCertificate(t *testing.T) {
 	t.Parallel()
 	seen := filepath.Join(t.TempDir(), "seen")
