@@ -46,30 +46,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		x.serverHello(c, h, &e, b, w)
 		return
 	case *handshake.EncryptedExtensions:
-		if side == 0 {
-			e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
-			e.Says = append(e.Says, words.Say("encrypted-extensions-client", e.Evidence, a))
-			if b.Extension(handshake.ExtALPSOld) != nil || b.Extension(handshake.ExtALPS) != nil {
-				e.Says = append(e.Says, words.Say("encrypted-extensions-alps", e.Evidence, a))
-			}
-			break
-		}
-		open := h.EarlyUndecided()
-		h.Encrypted = b
-		e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
-		if p := b.ALPN(); p != "" {
-			e.Brief = "ALPN " + clip(p)
-			e.TLS = &event.TLS{ALPN: []string{clip(p)}}
-		}
-		e.Says = append(e.Says, words.Say("encrypted-extensions", e.Evidence, a))
-		if b.HasEarlyData() {
-			e.Says = append(e.Says, words.Say("early-data-accepted", e.Evidence, a))
-		} else if h.OfferedEarly() {
-			e.Says = append(e.Says, words.Say("early-data-refused", e.Evidence, a))
-		}
-		h.Switch(w)
-		x.markMain(c, h, &e, event.Step6b)
-		if open && h == c.Main {
+		if x.encryptedExtensions(c, h, &e, a, b, side, w) {
 			x.emit(c, e)
 			x.pskSteps(c)
 			return
@@ -141,6 +118,35 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 	}
 	x.retry(c, h, &e)
 	x.emit(c, e)
+}
+
+// encryptedExtensions tells the message of that name; settled tells that with it the
+// steps are, which depend on early data.
+func (x *Explainer) encryptedExtensions(c *conn, h *proof.Handshake, e *event.Event, a steps.Values, b *handshake.EncryptedExtensions, side int, w proof.Place) (settled bool) {
+	if side == 0 {
+		e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
+		e.Says = append(e.Says, words.Say("encrypted-extensions-client", e.Evidence, a))
+		if b.Extension(handshake.ExtALPSOld) != nil || b.Extension(handshake.ExtALPS) != nil {
+			e.Says = append(e.Says, words.Say("encrypted-extensions-alps", e.Evidence, a))
+		}
+		return false
+	}
+	open := h.EarlyUndecided()
+	h.Encrypted = b
+	e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
+	if p := b.ALPN(); p != "" {
+		e.Brief = "ALPN " + clip(p)
+		e.TLS = &event.TLS{ALPN: []string{clip(p)}}
+	}
+	e.Says = append(e.Says, words.Say("encrypted-extensions", e.Evidence, a))
+	if b.HasEarlyData() {
+		e.Says = append(e.Says, words.Say("early-data-accepted", e.Evidence, a))
+	} else if h.OfferedEarly() {
+		e.Says = append(e.Says, words.Say("early-data-refused", e.Evidence, a))
+	}
+	h.Switch(w)
+	x.markMain(c, h, e, event.Step6b)
+	return open && h == c.Main
 }
 
 // againUnseen tells whether a hello is the second one of the same handshake, with
@@ -1012,14 +1018,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	switch {
 	case b.Reason == capture.SealedBadTag:
 		c.Sides[side].BadTag = true
-		if c.Sides[side].Data > 0 && h == c.Main && !c.Missing {
-			// Records before it opened with the same key, so the key is the right one.
-			p := words.NewProof([2]string{words.ProofClientRecords, words.ProofServerRecords}[side], event.Refuted,
-				fmt.Sprintf("%s opened, but the next record does not fit the key that opened them", words.Plural(int(c.Sides[side].Data), "record")),
-				field("opened before it", strconv.FormatInt(c.Sides[side].Data, 10)))
-			c.Main.Prove(p)
-			e.Proofs = append(e.Proofs, p)
-		}
+		c.wrongRecord(&e, side)
 		e.Says = append(e.Says, words.Say("sealed-bad-tag", e.Evidence, a))
 	case early:
 		if !c.Early {
@@ -1095,6 +1094,18 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	x.mark(c, &e, event.Step7)
 	x.emit(c, e)
 	x.step(c, event.Step8)
+}
+
+// wrongRecord adds, to a record that does not fit its key, that those before it did.
+func (c *conn) wrongRecord(e *event.Event, side int) {
+	if c.Sides[side].Data > 0 && c.Latest == c.Main && !c.Missing {
+		// Records before it opened with the same key, so the key is the right one.
+		p := words.NewProof([2]string{words.ProofClientRecords, words.ProofServerRecords}[side], event.Refuted,
+			fmt.Sprintf("%s opened, but the next record does not fit the key that opened them", words.Plural(int(c.Sides[side].Data), "record")),
+			field("opened before it", strconv.FormatInt(c.Sides[side].Data, 10)))
+		c.Main.Prove(p)
+		e.Proofs = append(e.Proofs, p)
+	}
 }
 
 // sealedSteps tells the steps that nobody can see in a sealed handshake of TLS 1.3.

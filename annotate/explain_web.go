@@ -172,20 +172,25 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 				c.Sides[1].DataAt = proof.Place{First: m.First, Last: m.Last}
 			}
 		}
-		for _, f := range b.Fields {
-			if strings.EqualFold(f.Name, "Strict-Transport-Security") && !plain {
-				id := "http-hsts"
-				if strings.Contains(strings.ToLower(strings.NewReplacer(" ", "", "\"", "").Replace(f.Value))+";", "max-age=0;") {
-					id = "http-hsts-off"
-				}
-				e.Says = append(e.Says, words.Say(id, e.Evidence, x.args(c)))
-			}
-			if strings.EqualFold(f.Name, "Alt-Svc") && offersHTTP3(f.Value) {
-				e.Says = append(e.Says, words.Say("http-alt-svc", e.Evidence, x.args(c)))
-			}
-		}
+		x.promises(c, &e, b, plain)
 	}
 	return e
+}
+
+// promises tells what a response says about later connections.
+func (x *Explainer) promises(c *conn, e *event.Event, b *web.Head, plain bool) {
+	for _, f := range b.Fields {
+		if strings.EqualFold(f.Name, "Strict-Transport-Security") && !plain {
+			id := "http-hsts"
+			if strings.Contains(strings.ToLower(strings.NewReplacer(" ", "", "\"", "").Replace(f.Value))+";", "max-age=0;") {
+				id = "http-hsts-off"
+			}
+			e.Says = append(e.Says, words.Say(id, e.Evidence, x.args(c)))
+		}
+		if strings.EqualFold(f.Name, "Alt-Svc") && offersHTTP3(f.Value) {
+			e.Says = append(e.Says, words.Say("http-alt-svc", e.Evidence, x.args(c)))
+		}
+	}
 }
 
 // anew has the steps of a connection told again that asks for a tunnel after requests in clear.

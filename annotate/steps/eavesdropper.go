@@ -121,13 +121,7 @@ func (c *View) whatIsHidden(f Flow, s event.Step) string {
 		}
 		return "hidden-6b"
 	case event.Step7:
-		if c.Sides[0].Dark+c.Sides[1].Dark == 0 || !h.Is13() && c.Sides[0].Wired+c.Sides[1].Wired == 0 {
-			return ""
-		}
-		if h.Is13() {
-			return "hidden-7-tls13"
-		}
-		return "hidden-7"
+		return c.hiddenData()
 	case event.Step8:
 		return "hidden-8-inside"
 	}
@@ -204,4 +198,15 @@ func (f Flow) hiddenExchange(s event.Step, before bool) string {
 		}
 	}
 	return ""
+}
+
+// hiddenData says what is hidden of the data.
+func (c *View) hiddenData() string {
+	switch is13 := c.Main.Is13(); {
+	case c.Sides[0].Dark+c.Sides[1].Dark == 0, !is13 && c.Sides[0].Wired+c.Sides[1].Wired == 0:
+		return ""
+	case is13:
+		return "hidden-7-tls13"
+	}
+	return "hidden-7"
 }
