@@ -268,6 +268,7 @@ data. fin, rst, close_notify: it ended the connection thus, without an alert. n/
 - Java 17.0.21 offers no suite with RSA key transport (jdk.tls.disabledAlgorithms names TLS_RSA_*).
 - Erlang's 80 at md5-signature and curveball is an exception inside its path validation (function_clause, badarg), with verify_none too. Its -1 is an alert under other
   keys than those that the server has.
+- Where a client refuses the control good-ip-san, ip-in-dns-san next to it shows nothing: "?".
 - rsa-1024 is refused by the programs on Debian's OpenSSL, for its security level 2, if they check certificates at all; Node brings an OpenSSL of its own.
 `)
 }
