@@ -347,24 +347,7 @@ func (j *Judge) message(c *judged, m *capture.Message) {
 			c.serverDone = true
 		}
 	case *capture.Alert:
-		how := "clear"
-		if m.Opened {
-			how = "protected"
-		}
-		a := &SeenAlert{int(b.Description), handshake.AlertName(b.Description), how}
-		switch {
-		case !client:
-			if b.Description != 0 && c.ours == nil {
-				c.ours = a
-			}
-		case b.Description == 0:
-			c.end("close_notify", m.Time)
-		default:
-			if c.alert == nil && (c.ended == "" || c.ended == "close_notify") {
-				c.alert = a
-			}
-			c.end("alert", m.Time)
-		}
+		c.gotAlert(b, m)
 	case *capture.Sealed:
 		if client {
 			c.sealed(b, m.Time)
@@ -374,23 +357,12 @@ func (j *Judge) message(c *judged, m *capture.Message) {
 			c.gotData(int64(b.Len), m.Time)
 		}
 	case *web.Head:
-		switch {
-		case !client || !b.Request:
-		case !m.Inner: // before TLS, or without it
-			if b.Method != "CONNECT" {
-				c.plain = cmp.Or(c.plain, b.Authority)
-			}
-		case len(c.read) < maxReads:
-			c.read = append(c.read, j.request(b))
+		if client && b.Request {
+			j.head(c, b, m.Inner)
 		}
 	case *web.Body:
-		if n := len(c.read); client && m.Inner && b.Request && n > 0 && c.read[n-1].Body == 0 {
-			c.read[n-1].Body = b.Len
-			if j.ShowSecrets {
-				c.read[n-1].Text = event.Clip(string(b.Preview))
-			} else if text, ok := j.mask.Body(string(b.Preview), b.Type); ok {
-				c.read[n-1].Text = event.Clip(text)
-			}
+		if n := len(c.read); client && m.Inner && b.Request && n > 0 {
+			j.body(&c.read[n-1], b)
 		}
 	case *web.Switched:
 		if !m.Inner && c.connect == "" {
@@ -408,6 +380,53 @@ func (j *Judge) message(c *judged, m *capture.Message) {
 			}
 			c.end(end, m.Time)
 		}
+	}
+}
+
+// gotAlert notes an alert of either side.
+func (c *judged) gotAlert(b *capture.Alert, m *capture.Message) {
+	how := "clear"
+	if m.Opened {
+		how = "protected"
+	}
+	a := &SeenAlert{int(b.Description), handshake.AlertName(b.Description), how}
+	switch {
+	case m.Side == capture.Server:
+		if b.Description != 0 && c.ours == nil {
+			c.ours = a
+		}
+	case b.Description == 0:
+		c.end("close_notify", m.Time)
+	default:
+		if c.alert == nil && (c.ended == "" || c.ended == "close_notify") {
+			c.alert = a
+		}
+		c.end("alert", m.Time)
+	}
+}
+
+// head notes a request.
+func (j *Judge) head(c *judged, b *web.Head, inner bool) {
+	switch {
+	case !inner: // before TLS, or without it
+		if b.Method != "CONNECT" {
+			c.plain = cmp.Or(c.plain, b.Authority)
+		}
+	case len(c.read) < maxReads:
+		c.read = append(c.read, j.request(b))
+	}
+}
+
+// body is what the body of a request gives away; of a body in parts, the first.
+func (j *Judge) body(r *Read, b *web.Body) {
+	if r.Body != 0 {
+		return
+	}
+	r.Body = b.Len
+	if j.ShowSecrets {
+		r.Text = event.Clip(string(b.Preview))
+	} else if text, ok := j.mask.Body(string(b.Preview), b.Type); ok {
+		r.Text = event.Clip(text)
 	}
 }
 
@@ -503,15 +522,7 @@ func (c *judged) trial() Trial {
 		s := words.Say(id, how, a)
 		t.Verdict, t.Why, t.Moment, t.Alert, t.Ended = v, &s, "", nil, ""
 	}
-	if c.clientDone && c.data == 0 && c.sealedData == 0 && c.alert == nil {
-		until := c.overAt
-		if c.ended != "" {
-			until = c.endedAt
-		}
-		if until-c.doneAt >= waitTime {
-			t.WaitMS = float64((until-c.doneAt)/1e5) / 10
-		}
-	}
+	t.WaitMS = c.waited()
 	switch {
 	case f != nil && f.Asked && c.cert && !c.asksStaple:
 		// A server sends none unasked.
@@ -526,26 +537,9 @@ func (c *judged) trial() Trial {
 		if strings.HasPrefix(c.fault, "finished-") && c.version < 0x0304 && c.early > 0 && c.early == c.data {
 			t.Verdict = FalseStart
 		}
-	case c.fault == "" && c.plain != "":
-		not(NotTested, "case-plain-http", event.Inferred, words.Args{"host": event.Clip(c.plain)})
-	case c.fault == "" && c.passed && !c.elsewhere:
-		not(NotTested, "case-no-tls", event.Inferred, nil)
-	case c.fault == "" && c.passed:
-		not(NotTested, "case-other-host", event.Inferred, words.Args{"host": cmp.Or(event.Clip(c.connect), "another host"), "url": "{url}"})
-	case strings.HasPrefix(c.closed, "the case ") && !c.cert:
-		not(NotTested, "case-cannot-serve", event.Inferred, words.Args{"detail": event.Clip(c.closed)})
-	case c.fault == "" && c.hello && c.connect == "":
-		not(NotTested, "case-tls-to-proxy", event.Inferred, words.Args{"addr": "{addr}"})
-	case !c.hello || c.fault == "":
-		not(NotTested, "case-no-tls", event.Inferred, nil)
-	case !c.cert && c.ours != nil:
-		if c.ours.Number == 70 || c.ours.Number == 40 {
-			not(Blocked, "case-blocked", event.Inferred, words.Args{"alert": alertWords(c.ours), "what": c.lacks()})
-		} else {
-			not(NotTested, "case-our-alert", event.Inferred, words.Args{"alert": alertWords(c.ours)})
-		}
-	case !c.cert:
-		not(NotTested, "case-before-certificate", event.Inferred, nil)
+	case c.fault == "" || !c.hello || !c.cert:
+		v, id, a := c.unshown()
+		not(v, id, event.Inferred, a)
 	case c.ended == "" && c.killed && c.run.ended.Error != "":
 		not(NotTested, "case-not-run", event.Inferred, nil)
 	case t.WaitMS > 0 && f != nil && f.Severity == ca.Control:
@@ -564,6 +558,45 @@ func (c *judged) trial() Trial {
 		after(c.endedAt)
 	}
 	return t
+}
+
+// unshown says why a connection was shown no certificate.
+func (c *judged) unshown() (v Verdict, id string, a words.Args) {
+	switch {
+	case c.fault == "" && c.plain != "":
+		return NotTested, "case-plain-http", words.Args{"host": event.Clip(c.plain)}
+	case c.fault == "" && c.passed && !c.elsewhere:
+		return NotTested, "case-no-tls", nil
+	case c.fault == "" && c.passed:
+		return NotTested, "case-other-host", words.Args{"host": cmp.Or(event.Clip(c.connect), "another host"), "url": "{url}"}
+	case strings.HasPrefix(c.closed, "the case ") && !c.cert:
+		return NotTested, "case-cannot-serve", words.Args{"detail": event.Clip(c.closed)}
+	case c.fault == "" && c.hello && c.connect == "":
+		return NotTested, "case-tls-to-proxy", words.Args{"addr": "{addr}"}
+	case !c.hello || c.fault == "":
+		return NotTested, "case-no-tls", nil
+	case c.ours == nil:
+		return NotTested, "case-before-certificate", nil
+	case c.ours.Number == 70 || c.ours.Number == 40:
+		return Blocked, "case-blocked", words.Args{"alert": alertWords(c.ours), "what": c.lacks()}
+	}
+	return NotTested, "case-our-alert", words.Args{"alert": alertWords(c.ours)}
+}
+
+// waited is how long a client kept the connection open that completed the handshake
+// and sent nothing, in milliseconds; 0 if that was too short to mean anything.
+func (c *judged) waited() float64 {
+	if !c.clientDone || c.data > 0 || c.sealedData > 0 || c.alert != nil {
+		return 0
+	}
+	until := c.overAt
+	if c.ended != "" {
+		until = c.endedAt
+	}
+	if until-c.doneAt < waitTime {
+		return 0
+	}
+	return float64((until-c.doneAt)/1e5) / 10
 }
 
 // acceptedAs is the verdict on a client that went on with a case.

@@ -405,9 +405,69 @@ func (r *Report) find() {
 // leaked. What the client's own hello rules out lowers nothing and leaves nothing
 // open; allow critical and high trials may be left untested.
 func (r *Report) grade(allow int) {
-	tested, early, late, skipped, ruledOut := 0, 0, 0, 0, 0
-	controls, refusedControls := 0, 0
-	serious := 0 // critical and high trials
+	n := r.count()
+	a := words.Args{"refused": words.Plural(r.Counts[Refused]+r.Counts[RefusedLate]+r.Counts[FalseStart], "trial"), "n": words.Plural(r.Leaked[ca.Critical], "case")}
+	id, open := "grade-a", false
+	switch {
+	case r.Leaked[ca.Critical] > 0:
+		r.Grade, id = "F", "grade-f"
+	case r.Leaked[ca.High] > 0:
+		r.Grade, id, a = "D", "grade-d", a.With("n", words.Plural(r.Leaked[ca.High], "case"))
+	case n.tested == 0 && n.ruledOut > 0 && r.Untested == 0 && n.controls > 0:
+		r.Grade, id, a = "-", "grade-none-ruled-out", a.With("n", words.Plural(n.ruledOut, "trial"))
+	case n.tested == 0:
+		r.Grade, id, a = "-", "grade-none", a.With("ca", "{ca}")
+		switch {
+		case n.controls > 0:
+			id = "grade-none-but-controls"
+		case n.refusedControls > 0 && r.Mode == "host":
+			id = "grade-none-host-trust"
+		case n.refusedControls > 0:
+			id = "grade-none-trust"
+		case r.Mode == "host":
+			id = "grade-none-came"
+		}
+	case r.Untested > allow:
+		open = true
+		r.Grade, id, a = "-", "grade-open", words.Args{"n": strconv.Itoa(r.Untested), "of": strconv.Itoa(n.serious)}
+		if leaked := r.Leaked[ca.Medium]; leaked > 0 {
+			id, a = "grade-open-c", a.With("leaked", words.Plural(leaked, "case"))
+		}
+	case r.Leaked[ca.Medium] > 0:
+		r.Grade, id, a = "C", "grade-c", a.With("n", words.Plural(r.Leaked[ca.Medium], "case"))
+	case n.early == 0 && n.late > 0:
+		r.Grade, id = "B", "grade-b-late"
+	case r.Counts[Refused]+r.Counts[RefusedLate]+r.Counts[FalseStart] == 0:
+		r.Grade, id = "A", "grade-a-remarks"
+	default:
+		r.Grade = "A"
+	}
+	r.Says = []event.Sentence{words.Say(id, event.Inferred, a)}
+	if n.tested == 0 {
+		return
+	}
+	if r.Untested > 0 && !open {
+		r.Says = append(r.Says, words.Say("grade-untested-serious", event.Inferred, words.Args{"n": strconv.Itoa(r.Untested), "of": strconv.Itoa(n.serious)}))
+	}
+	if more := n.skipped - r.Untested; more > 0 {
+		r.Says = append(r.Says, words.Say("grade-untested", event.Inferred, words.Args{"n": words.Plural(more, "trial")}))
+	}
+	if n.ruledOut > 0 {
+		r.Says = append(r.Says, words.Say("grade-ruled-out", event.Inferred, words.Args{"n": words.Plural(n.ruledOut, "trial")}))
+	}
+	if remarks := len(r.Remarks); remarks > 0 {
+		r.Says = append(r.Says, words.Say("grade-remarks", event.Inferred, words.Args{"n": words.Plural(remarks, "remark"), "cases": strings.Join(r.Remarks, ", ")}))
+	}
+}
+
+// counted are trials of faults but for the controls; serious are the critical and high ones.
+type counted struct {
+	tested, early, late, skipped, ruledOut, serious int
+	controls, refusedControls                       int
+}
+
+// count counts the trials, in the report too.
+func (r *Report) count() (n counted) {
 	for i := range r.Cases {
 		c := &r.Cases[i]
 		for _, o := range c.Outcomes {
@@ -417,9 +477,9 @@ func (r *Report) grade(allow int) {
 			if c.Severity == ca.Control {
 				switch o.Verdict {
 				case Accepted:
-					controls++
+					n.controls++
 				case Refused, RefusedLate:
-					refusedControls++
+					n.refusedControls++
 				}
 				continue
 			}
@@ -427,25 +487,25 @@ func (r *Report) grade(allow int) {
 			isSerious := c.Severity == ca.Critical || c.Severity == ca.High
 			switch o.Verdict {
 			case NotApplicable, Blocked:
-				ruledOut++
+				n.ruledOut++
 				continue
 			case NotTested:
-				skipped++
+				n.skipped++
 				if isSerious && !o.control {
-					serious++
+					n.serious++
 					r.Untested++
 				}
 				continue
 			case Refused:
-				early++
+				n.early++
 			case RefusedLate:
 				if !strings.HasPrefix(c.ID, "finished-") || o.TLS != "TLS 1.2" { // there the client's own Finished comes first: nobody can refuse this early
-					late++
+					n.late++
 				}
 			}
-			tested++
+			n.tested++
 			if isSerious {
-				serious++
+				n.serious++
 			}
 		}
 		switch {
@@ -456,58 +516,7 @@ func (r *Report) grade(allow int) {
 			r.Leaked[c.Severity]++
 		}
 	}
-	a := words.Args{"refused": words.Plural(r.Counts[Refused]+r.Counts[RefusedLate]+r.Counts[FalseStart], "trial"), "n": words.Plural(r.Leaked[ca.Critical], "case")}
-	id, open := "grade-a", false
-	switch {
-	case r.Leaked[ca.Critical] > 0:
-		r.Grade, id = "F", "grade-f"
-	case r.Leaked[ca.High] > 0:
-		r.Grade, id, a = "D", "grade-d", a.With("n", words.Plural(r.Leaked[ca.High], "case"))
-	case tested == 0 && ruledOut > 0 && r.Untested == 0 && controls > 0:
-		r.Grade, id, a = "-", "grade-none-ruled-out", a.With("n", words.Plural(ruledOut, "trial"))
-	case tested == 0:
-		r.Grade, id, a = "-", "grade-none", a.With("ca", "{ca}")
-		switch {
-		case controls > 0:
-			id = "grade-none-but-controls"
-		case refusedControls > 0 && r.Mode == "host":
-			id = "grade-none-host-trust"
-		case refusedControls > 0:
-			id = "grade-none-trust"
-		case r.Mode == "host":
-			id = "grade-none-came"
-		}
-	case r.Untested > allow:
-		open = true
-		r.Grade, id, a = "-", "grade-open", words.Args{"n": strconv.Itoa(r.Untested), "of": strconv.Itoa(serious)}
-		if n := r.Leaked[ca.Medium]; n > 0 {
-			id, a = "grade-open-c", a.With("leaked", words.Plural(n, "case"))
-		}
-	case r.Leaked[ca.Medium] > 0:
-		r.Grade, id, a = "C", "grade-c", a.With("n", words.Plural(r.Leaked[ca.Medium], "case"))
-	case early == 0 && late > 0:
-		r.Grade, id = "B", "grade-b-late"
-	case r.Counts[Refused]+r.Counts[RefusedLate]+r.Counts[FalseStart] == 0:
-		r.Grade, id = "A", "grade-a-remarks"
-	default:
-		r.Grade = "A"
-	}
-	r.Says = []event.Sentence{words.Say(id, event.Inferred, a)}
-	if tested == 0 {
-		return
-	}
-	if r.Untested > 0 && !open {
-		r.Says = append(r.Says, words.Say("grade-untested-serious", event.Inferred, words.Args{"n": strconv.Itoa(r.Untested), "of": strconv.Itoa(serious)}))
-	}
-	if n := skipped - r.Untested; n > 0 {
-		r.Says = append(r.Says, words.Say("grade-untested", event.Inferred, words.Args{"n": words.Plural(n, "trial")}))
-	}
-	if ruledOut > 0 {
-		r.Says = append(r.Says, words.Say("grade-ruled-out", event.Inferred, words.Args{"n": words.Plural(ruledOut, "trial")}))
-	}
-	if n := len(r.Remarks); n > 0 {
-		r.Says = append(r.Says, words.Say("grade-remarks", event.Inferred, words.Args{"n": words.Plural(n, "remark"), "cases": strings.Join(r.Remarks, ", ")}))
-	}
+	return n
 }
 
 // JSON writes the report, one object a line: the cases, then what they came to.

@@ -698,7 +698,7 @@ func (v *checker) profile(certs []*cert, i int, root bool) []Check {
 	var out []Check
 	find := func(reason string, pairs ...string) { out = append(out, warned(IDProfile, i, reason, pairs...)) }
 	yes := c.ca != nil && *c.ca
-	bc, san, nc := c.find(oidBasicConstraints), c.find(oidSAN), c.find(oidNameConstraints)
+	bc := c.find(oidBasicConstraints)
 	own := c.selfIssued() && (len(c.aki) == 0 || len(c.ski) == 0 || bytes.Equal(c.aki, c.ski))
 	switch {
 	case c.version < 3 && i == 0:
@@ -733,41 +733,55 @@ func (v *checker) profile(certs []*cert, i int, root bool) []Check {
 	if c.pathLen >= 0 && (!yes || c.usage != nil && *c.usage&usageCertSign == 0) {
 		find("pathlen-without-ca")
 	}
-	if nc != nil && !yes {
-		find("name-constraints-in-leaf")
+	c.profileOfConstraints(yes, find)
+	if i == 0 {
+		c.profileOfNames(find)
 	}
-	if nc != nil && !nc.critical {
-		find("name-constraints-not-critical")
+	return out
+}
+
+// profileOfConstraints looks at what an authority, or what is none, limits.
+func (c *cert) profileOfConstraints(authority bool, find func(reason string, pairs ...string)) {
+	if nc := c.find(oidNameConstraints); nc != nil {
+		if !authority {
+			find("name-constraints-in-leaf")
+		}
+		if !nc.critical {
+			find("name-constraints-not-critical")
+		}
 	}
-	if c.constraints != nil && slices.ContainsFunc(c.constraints.permitted, dotted) || c.constraints != nil && slices.ContainsFunc(c.constraints.excluded, dotted) {
+	if n := c.constraints; n != nil && (slices.ContainsFunc(n.permitted, dotted) || slices.ContainsFunc(n.excluded, dotted)) {
 		find("name-constraint-leading-dot")
 	}
 	if e := c.find(oidPolicyLimits); e != nil && !e.critical {
 		find("policy-constraints-not-critical")
 	}
-	if i == 0 {
-		empty := len(attributes(c.subject)) == 0
-		if san != nil && san.critical && !empty {
+}
+
+// profileOfNames looks at the names of a leaf.
+func (c *cert) profileOfNames(find func(reason string, pairs ...string)) {
+	empty := len(attributes(c.subject)) == 0
+	if san := c.find(oidSAN); san != nil {
+		if san.critical && !empty {
 			find("san-critical")
 		}
-		if san != nil && len(c.names) == 0 {
+		if len(c.names) == 0 {
 			find("san-empty")
 		}
-		if san != nil && !san.critical && empty {
+		if !san.critical && empty {
 			find("san-not-critical")
 		}
-		for _, n := range c.names {
-			if n.tag == 2 && strings.Contains(string(n.value), "_") {
-				find("underscore-in-name", "name", n.String())
-				break
-			}
-		}
-		for _, cn := range c.commonNames() {
-			if c.hasNames && !slices.ContainsFunc(c.names, func(n generalName) bool { return n.String() == cn }) {
-				find("common-name-not-in-san", "name", cn)
-				break
-			}
+	}
+	for _, n := range c.names {
+		if n.tag == 2 && strings.Contains(string(n.value), "_") {
+			find("underscore-in-name", "name", n.String())
+			break
 		}
 	}
-	return out
+	for _, cn := range c.commonNames() {
+		if c.hasNames && !slices.ContainsFunc(c.names, func(n generalName) bool { return n.String() == cn }) {
+			find("common-name-not-in-san", "name", cn)
+			break
+		}
+	}
 }

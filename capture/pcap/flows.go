@@ -203,25 +203,12 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 		f.handshake[2] = packet
 		fs.tell(f, from, nil)
 	}
-	if rst { // what it may carry is a diagnosis (RFC 9293 3.5.3)
-		if !f.resets(from, p) {
-			fs.r.stats.Skipped[SkippedStray]++
-			return
-		}
-		fs.tell(f, from, nil)
-		fs.fillAll(f)
-		fs.push(&capture.Close{Conn: f.number, Side: f.sideOf(from), Time: t, Packet: packet, Reset: true})
-		fs.die(f)
+	if rst {
+		fs.reset(f, from, p)
 		return
 	}
 	if ack && o.known {
-		limit := o.limit()
-		if f.syn && !f.synAck && !h.known {
-			limit = o.top // before the SYN-ACK nothing else can have been acknowledged
-		}
-		if a := o.off(p.ack); a <= limit && (a > o.acked || !o.hasAck) {
-			o.acked, o.hasAck = a, true
-		}
+		f.acknowledge(from, p)
 	}
 	n := len(p.data) + p.missing
 	fin := p.flags&flagFIN != 0
@@ -234,17 +221,9 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 			h.known, h.next = true, p.seq
 		}
 	}
-	if h.known {
-		switch off := h.off(p.seq); {
-		case h.near(off):
-			h.top, h.strays = max(h.top, off+int64(n)), 0
-			if end := off + int64(n); fin && !h.fin && end >= h.pos {
-				h.fin, h.end = true, end
-			}
-		case n > 0 && f.stray(from, p):
-			fs.r.stats.Skipped[SkippedStray]++
-			n = 0
-		}
+	if h.known && !f.sent(from, p, n) {
+		fs.r.stats.Skipped[SkippedStray]++
+		n = 0
 	}
 	fs.place(f, from, p)
 	if n > 0 && !h.done {
@@ -254,11 +233,57 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 	for side := range f.half {
 		fs.giveUp(f, side)
 	}
+	fs.over(f)
+}
+
+// over ends a connection that both sides have ended.
+func (fs *flows) over(f *flow) {
+	h, o := &f.half[0], &f.half[1]
 	if h.done && o.done {
 		fs.die(f)
 	} else if h.finAcked() && o.finAcked() {
 		fs.fillAll(f)
 		fs.die(f)
+	}
+}
+
+// reset takes in a RST. What it may carry is a diagnosis (RFC 9293 3.5.3).
+func (fs *flows) reset(f *flow, from int, p *segment) {
+	if !f.resets(from, p) {
+		fs.r.stats.Skipped[SkippedStray]++
+		return
+	}
+	fs.tell(f, from, nil)
+	fs.fillAll(f)
+	fs.push(&capture.Close{Conn: f.number, Side: f.sideOf(from), Time: fs.now, Packet: fs.packet, Reset: true})
+	fs.die(f)
+}
+
+// sent notes how far a segment of n bytes shows that its half has sent. It returns
+// false if it is of no use here.
+func (f *flow) sent(from int, p *segment, n int) bool {
+	h := &f.half[from]
+	off := h.off(p.seq)
+	end := off + int64(n)
+	if !h.near(off) {
+		return n == 0 || !f.stray(from, p)
+	}
+	h.top, h.strays = max(h.top, end), 0
+	if p.flags&flagFIN != 0 && !h.fin && end >= h.pos {
+		h.fin, h.end = true, end
+	}
+	return true
+}
+
+// acknowledge notes how far a segment acknowledges the other half.
+func (f *flow) acknowledge(from int, p *segment) {
+	h, o := &f.half[from], &f.half[1-from]
+	limit := o.limit()
+	if f.syn && !f.synAck && !h.known {
+		limit = o.top // before the SYN-ACK nothing else can have been acknowledged
+	}
+	if a := o.off(p.ack); a <= limit && (a > o.acked || !o.hasAck) {
+		o.acked, o.hasAck = a, true
 	}
 }
 
