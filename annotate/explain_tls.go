@@ -1,9 +1,12 @@
 package annotate
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"math/big"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -1178,6 +1181,9 @@ func (x *Explainer) opaque(c *conn, m *capture.Message, b *capture.Opaque) {
 		c.Cut += b.Len
 	}
 	c.Sides[m.Side&1].Unread = true
+	if h := c.Main; c.TLS && m.Side == capture.Server && h.Hello != nil && h.ServerHello == nil && b.Why == capture.OpaqueForeign {
+		c.Foreign, c.Clear = true, cmp.Or(c.Clear, inClear(b.Preview))
+	}
 	e := x.event(c, m, event.KindMessage, "bytes-not-read", "")
 	e.Size = &event.Size{Bytes: b.Len, Reason: b.Why}
 	e.Brief = words.Plural(int(b.Len), "byte") + ": " + words.Phrase(words.Unread, b.Why, "")
@@ -1186,6 +1192,33 @@ func (x *Explainer) opaque(c *conn, m *capture.Message, b *capture.Opaque) {
 	}
 	e.Says = append(e.Says, words.Say("opaque", e.Evidence, x.args(c).With("sender", c.Side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10), "reason", words.Phrase(words.Unread, b.Why, ""))))
 	x.emit(c, e)
+}
+
+// clearText is how protocols begin that answer in clear. What stands behind that is kept back.
+var clearText = []struct {
+	begins *regexp.Regexp
+	name   string
+}{
+	{regexp.MustCompile(`^HTTP/1\.[01] [0-9]{3}\b`), "HTTP"},
+	{regexp.MustCompile(`^SSH-[0-9.]{1,8}`), "SSH"},
+	{regexp.MustCompile(`^[1-5][0-9]{2}[ -]`), "SMTP, FTP or the like"},
+	{regexp.MustCompile(`^(\+OK|-ERR)\b`), "POP3"},
+	{regexp.MustCompile(`^(\*|[A-Za-z0-9.]{1,8}) (OK|NO|BAD|BYE)\b`), "IMAP"},
+	{regexp.MustCompile(`^RFB [0-9.]{1,8}`), "VNC"},
+}
+
+// inClear says what text bytes begin with, if it is text.
+func inClear(b []byte) string {
+	for _, p := range clearText {
+		if begins := p.begins.Find(b); begins != nil {
+			return p.name + ", " + strconv.Quote(strings.TrimRight(string(begins), " -"))
+		}
+	}
+	line, _, _ := bytes.Cut(b, []byte{'\n'})
+	if line = bytes.TrimSuffix(line, []byte{'\r'}); len(line) > 2 && !bytes.ContainsFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return "text"
+	}
+	return ""
 }
 
 // previewBytes shows bytes of an unknown protocol, which may hold anything.

@@ -336,6 +336,7 @@ type Opaque struct {
 // Why bytes were not read. The values stand in JSON; they are permanent.
 const (
 	OpaqueUnknown   = "unknown-protocol" // neither TLS nor HTTP
+	OpaqueForeign   = "not-tls"          // no TLS, where the client had begun it
 	OpaqueMalformed = "after-malformed"
 	OpaqueGap       = "after-gap" // bytes before them are missing, and nothing behind those can be read
 	OpaqueSkipped   = "skipped"   // they stand between missing bytes and the next record that was found

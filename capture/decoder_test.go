@@ -388,6 +388,20 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
+// TestAnswerInClear: a server that answers a hello with no record does not speak TLS,
+// and breaks no rule of it.
+func TestAnswerInClear(t *testing.T) {
+	var r tape
+	r.add(capture.Client, clientHello(t))
+	r.add(capture.Server, []byte("SSH-2.0-OpenSSH_9.2p1\r\n"))
+	all := decode(t, &capture.Decoder{}, r.inputs(0))
+	count(t, all, 0, func(m *capture.Malformed) bool { return true })
+	count(t, all, 1, func(m *capture.Opaque) bool {
+		return m.Why == capture.OpaqueForeign && string(m.Preview) == "SSH-2.0-OpenSSH_9.2p1\r\n"
+	})
+	properties(t, &r)
+}
+
 // An SSL 2.0 ClientHello that offers TLS begins a handshake of TLS.
 func TestSSL2ClientHello(t *testing.T) {
 	var r tape

@@ -102,9 +102,9 @@ func (c *conn) record(h *half, p []byte) (int, status) {
 	}
 	typ, version, n := p[0], binary.BigEndian.Uint16(p[1:]), int(binary.BigEndian.Uint16(p[3:]))
 	if err := c.headerFault(h, typ, version, n); err != "" {
-		switch {
-		case c.found && (c.last == nil || !c.last.answered):
-			h.stop(OpaqueUnknown) // what was found is framed in something else
+		if (c.found || h.side == Server && !t.begun && !isHeader(typ, version)) && (c.last == nil || !c.last.answered) {
+			// What was found is framed in something else, or the server speaks no TLS at all.
+			h.stop(OpaqueForeign)
 			return 0, done
 		}
 		c.malformed(h, h.off+headerLen, "record", err)
@@ -175,11 +175,14 @@ func (c *conn) after(h *half, n int) bool {
 // waitsAt tells that a side waits with what came at headSeq, or may.
 func (c *conn) waitsAt(h *half) bool { return h.blocked || h.searching && c.forced == "" }
 
+// isHeader tells whether a record can begin so (RFC 8446 5.1).
+func isHeader(typ uint8, version uint16) bool {
+	return typ >= typeChangeCipherSpec && typ <= typeHeartbeat && version>>8 == 3 && version&0xff <= 4
+}
+
 // headerFault says what is wrong with a record header, or "".
 func (c *conn) headerFault(h *half, typ uint8, version uint16, n int) string {
 	switch {
-	case typ == 'H' && version == 'T'<<8|'T' && n == 'P'<<8|'/':
-		return "the bytes HTTP/ in clear stand in the place of a TLS record"
 	case typ < typeChangeCipherSpec || typ > typeHeartbeat:
 		return fmt.Sprintf("content type %d does not exist", typ)
 	case version>>8 != 3 || version&0xff > 4:

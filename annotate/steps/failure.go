@@ -246,6 +246,10 @@ func (c *View) BrokeOff() (f *Failure, givenUp bool) {
 	switch {
 	case c.oneSided(0) || c.oneSided(1) || h.ServerHello == nil && (c.Sides[1].Dark > 0 || c.Missing):
 		// What the other side did is not in the capture.
+	case h.ServerHello == nil && c.Clear != "" && closed:
+		return c.Failed(event.Step1, "step-1-failed-clear", c.Side(1)+" answered in clear ("+c.Clear+")", c.Last), false
+	case h.ServerHello == nil && c.Foreign:
+		// It may be TLS inside something else.
 	case h.Hello != nil && h.ServerHello == nil && closed:
 		return c.unanswered()
 	case h.ServerHello == nil || !c.HasCertificate():

@@ -104,6 +104,9 @@ func (c *View) named() Flow {
 		if h.Hello != nil && c.oneSided(1) {
 			return Flow{ID: "unknown", Title: "one side of a TLS handshake: the server's is not in the capture", hrr: h.Retry != nil}
 		}
+		if h.Hello != nil && c.Foreign {
+			return Flow{ID: "unknown", Title: "a TLS hello whose answer is not TLS", hrr: h.Retry != nil}
+		}
 		if c.GivenUp {
 			return Flow{ID: "unknown", Title: "a connection that the client gave up before the server answered", hrr: h.Retry != nil}
 		}

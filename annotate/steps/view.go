@@ -91,6 +91,8 @@ type ending struct {
 	Over    bool
 	Failure *Failure
 	GivenUp bool   // its client ended it before the server had answered
+	Foreign bool   // the server answered the client's hello with something that is no TLS
+	Clear   string // what that is, if it is text
 	Cut     int64  // bytes of a first message of the client's that never became whole
 	Ended   bool   // the capture ended first, or it was not followed to its end
 	Left    string // why it was not: one of capture's End constants

@@ -69,6 +69,7 @@ var phrases = map[Family]map[string]string{
 	},
 	Unread: {
 		"unknown-protocol": "neither TLS nor HTTP",
+		"not-tls":          "not TLS, where TLS was to come",
 		"after-malformed":  "what comes before them is malformed",
 		"after-gap":        "bytes before them are missing",
 		"cut":              "cut off",

@@ -20,6 +20,7 @@ var stepSentences = []entry{
 	{"step-1-asked", "{Client} asked for a TCP connection to port {port} of {server} (SYN); a SYN-ACK that accepts it is not in the capture.", []string{"9293 3.5"}},
 	{"step-1-refused", "{Client} asked for a TCP connection to port {port} of {server} (SYN), and {server} refused it (RST).", []string{"9293 3.5.2"}},
 	{"step-1-failed-hello", "The TCP connection to port {port} of {server} was open, but it ended while the two sides said hello, before any other step: {cause}.", []string{"5246 7.3", "8446 4.1.1"}},
+	{"step-1-failed-clear", "The TCP connection to port {port} of {server} was open and {client} began TLS, but {cause}. The usual reasons are a port without TLS, and a protocol that begins in clear and turns to TLS later (STARTTLS).", []string{"8446 5.1", "3207 2"}},
 	{"step-1-failed-tcp", "The TCP connection to port {port} of {server} was opened and ended before {client} had sent anything.", []string{"9293 3.5"}},
 	{"step-1-failed-cut", "The TCP connection to port {port} of {server} was open, but it ended inside the first message of {client}: {bytes} bytes of it had come.", []string{"9293 3.6"}},
 	{"step-1-failed-refused", "{Server} stopped the connection while the two sides said hello, on purpose: {cause}.", []string{"8446 4.1.1"}},

@@ -553,7 +553,7 @@ func TestHostileOrigins(t *testing.T) {
 				io.WriteString(c, "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
 			},
 			client: page("502", "HTTP"),
-			says:   []string{"The handshake between the proxy and the origin failed: ", "HTTP/ in clear stand in the place of a TLS record"},
+			says:   []string{"The handshake between the proxy and the origin failed: ", `answered in clear (HTTP, "HTTP/1.0 400")`},
 		},
 		"reset in the body": {
 			serve: func(c *net.TCPConn) {
