@@ -1,6 +1,7 @@
 package annotate
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -255,7 +256,7 @@ func (x *Explainer) nameAsked(c *conn, h *proof.Handshake) string {
 // tellChecks puts the checks into words. Those that passed are told once for all certificates.
 func tellChecks(r *verify.Result, in verify.Input) *proof.Checked {
 	k := &proof.Checked{Result: r}
-	base := words.Args{"roots": or(r.Roots, "no list of authorities")}
+	base := words.Args{"roots": cmp.Or(r.Roots, "no list of authorities")}
 	counts := map[verify.Outcome]int{}
 	for i := 0; i < len(r.Checks); {
 		id := r.Checks[i].ID
@@ -394,13 +395,13 @@ func checkArgs(base words.Args, r *verify.Result, in verify.Input, check verify.
 		}
 	}
 	if n := len(r.Path); n > 0 {
-		a["end"] = or(a["root"], clip(r.Path[n-1].Subject)+", whose issuer ("+or(a["missing"], "not named")+") was not sent")
+		a["end"] = cmp.Or(a["root"], clip(r.Path[n-1].Subject)+", whose issuer ("+cmp.Or(a["missing"], "not named")+") was not sent")
 	}
 	if n, err := strconv.Atoi(a["count"]); err == nil {
 		a["count"] = words.Plural(n, "promise")
 	}
 	for _, name := range []string{"nearest", "usage", "purposes", "fault", "issuer", "key"} {
-		a[name] = or(a[name], map[string]string{"nearest": "no name at all", "usage": "nothing", "purposes": "nothing"}[name])
+		a[name] = cmp.Or(a[name], map[string]string{"nearest": "no name at all", "usage": "nothing", "purposes": "nothing"}[name])
 		if a[name] == "" {
 			delete(a, name)
 		}

@@ -1,6 +1,7 @@
 package annotate
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
@@ -31,7 +32,7 @@ func (x *Explainer) delegatedCredential(c *conn, h *proof.Handshake, e *event.Ev
 	}
 	key := verify.KeyWords(d.Key)
 	e.Fields = append(e.Fields,
-		event.Field{Name: "delegated credential", Value: or(key, "a key of an unknown kind"), Note: "signs this handshake in the place of the certificate's key"},
+		event.Field{Name: "delegated credential", Value: cmp.Or(key, "a key of an unknown kind"), Note: "signs this handshake in the place of the certificate's key"},
 		field("its handshake signature", handshake.SchemeName(d.Scheme)),
 		field("signed with", handshake.SchemeName(d.Algorithm)))
 	until, age := "", time.Duration(d.Seconds)*time.Second
@@ -39,7 +40,7 @@ func (x *Explainer) delegatedCredential(c *conn, h *proof.Handshake, e *event.Ev
 		until = date(leaf.Parsed.NotBefore.Add(age))
 		e.Fields = append(e.Fields, field("valid until", until))
 	}
-	e.Says = append(e.Says, words.Say("delegated", e.Evidence, a.With("delegatedkey", or(key, "unknown"), "until", or(until, strconv.Itoa(int(d.Seconds))+" seconds after the certificate begins"))))
+	e.Says = append(e.Says, words.Say("delegated", e.Evidence, a.With("delegatedkey", cmp.Or(key, "unknown"), "until", cmp.Or(until, strconv.Itoa(int(d.Seconds))+" seconds after the certificate begins"))))
 	p := h.CheckDelegated(side, d)
 	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)

@@ -6,6 +6,7 @@
 package annotate
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"slices"
 	"strconv"
@@ -414,7 +415,7 @@ func (x *Explainer) emit(c *conn, e event.Event) {
 		e.Conn = c.n
 		e.Leg = c.Leg.String()
 		e.Session = c.session.number
-		e.Host = or(c.host, c.session.host)
+		e.Host = cmp.Or(c.host, c.session.host)
 		e.Noise = c.session.noise
 		if (e.Kind == event.KindMessage || e.Kind == event.KindStep) && c.TLS && c.Leg == capture.LegOrigin && c.Pass != nil && c.session.number != c.n {
 			e.Repeats = c.session.number

@@ -1,6 +1,7 @@
 package annotate
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -412,7 +413,7 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 		case !c.TLS:
 			out = append(out, words.Say("summary-passed-on", event.None, a))
 		case h.Sides[1].Leaf != nil && !h.Sides[1].Leaf.Raw:
-			out = append(out, words.Say("summary-pass-through-certificate", event.None, a.With("names", or(clip(h.Sides[1].Leaf.For()), "nobody"), "issuer", or(clip(h.Sides[1].Leaf.Issuer()), "nobody"))))
+			out = append(out, words.Say("summary-pass-through-certificate", event.None, a.With("names", cmp.Or(clip(h.Sides[1].Leaf.For()), "nobody"), "issuer", cmp.Or(clip(h.Sides[1].Leaf.Issuer()), "nobody"))))
 		default:
 			out = append(out, words.Say("summary-pass-through", event.None, a))
 		}
@@ -473,7 +474,7 @@ func (x *Explainer) legFacts(c *conn) []event.Field {
 	}
 	out = append(out, serverFingerprint(h.ServerHello))
 	if c.Leg == capture.LegOrigin && c.Verified != nil {
-		add("checked-by-proxy", "checked by the proxy", strings.TrimSpace(steps.VerifiedWords(c.Verified)+", against "+words.Phrase(words.Roots, or(clip(c.Verified.Addr), "none"), "")))
+		add("checked-by-proxy", "checked by the proxy", strings.TrimSpace(steps.VerifiedWords(c.Verified)+", against "+words.Phrase(words.Roots, cmp.Or(clip(c.Verified.Addr), "none"), "")))
 	}
 	return out
 }

@@ -63,7 +63,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		if b.Certificate == nil {
 			h.Sides[side].CertSeen = true
 			e.Brief = "cannot be undone"
-			e.Says = append(e.Says, words.Say("certificate-compressed-broken", e.Evidence, a.With("reason", or(b.Err, "the data is damaged"))))
+			e.Says = append(e.Says, words.Say("certificate-compressed-broken", e.Evidence, a.With("reason", cmp.Or(b.Err, "the data is damaged"))))
 			x.markMain(c, h, &e, event.Step3)
 			break
 		}
@@ -115,7 +115,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		e.Says = append(e.Says, words.Say("key-update", e.Evidence, a.With("sender", c.Side(side))))
 	case *handshake.NextProtocol:
 		e.Brief = clip(b.Protocol)
-		e.Says = append(e.Says, words.Say("next-protocol", e.Evidence, a.With("protocol", or(clip(b.Protocol), "none"))))
+		e.Says = append(e.Says, words.Say("next-protocol", e.Evidence, a.With("protocol", cmp.Or(clip(b.Protocol), "none"))))
 	case *handshake.Unknown:
 		e.Says = append(e.Says, words.Say("unknown-handshake", e.Evidence, a.With("sender", c.Side(side), "number", strconv.Itoa(int(b.MessageType)))))
 	}
@@ -163,13 +163,6 @@ func (x *Explainer) markMain(c *conn, h *proof.Handshake, e *event.Event, steps 
 	if h == c.Main {
 		x.mark(c, e, steps...)
 	}
-}
-
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 // clip bounds a text from the wire.
@@ -1207,7 +1200,8 @@ var clearText = []struct {
 	{regexp.MustCompile(`^RFB [0-9.]{1,8}`), "VNC"},
 }
 
-// inClear says what text bytes begin with, if it is text.
+// inClear says what text bytes begin with, if it is text. Twelve random bytes are all
+// letters, signs and spaces less than once in a hundred thousand times.
 func inClear(b []byte) string {
 	for _, p := range clearText {
 		if begins := p.begins.Find(b); begins != nil {
@@ -1215,7 +1209,7 @@ func inClear(b []byte) string {
 		}
 	}
 	line, _, _ := bytes.Cut(b, []byte{'\n'})
-	if line = bytes.TrimSuffix(line, []byte{'\r'}); len(line) > 2 && !bytes.ContainsFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) {
+	if line = bytes.TrimSuffix(line, []byte{'\r'}); len(line) >= 12 && !bytes.ContainsFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return "text"
 	}
 	return ""

@@ -1,6 +1,7 @@
 package annotate
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -159,7 +160,7 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 			if c.Leg == capture.LegBrowser {
 				id = "http-connect-accepted-here"
 			}
-			e.Says = append(e.Says, words.Say(id, e.Evidence, a.With("target", or(clip(c.Asked), "the other end"))))
+			e.Says = append(e.Says, words.Say(id, e.Evidence, a.With("target", cmp.Or(clip(c.Asked), "the other end"))))
 		}
 	default:
 		if b.Status >= 200 || b.Status == 101 {

@@ -1,6 +1,7 @@
 package annotate
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -130,7 +131,7 @@ func (x *Explainer) apply(c *conn, f *capture.Fact) {
 		c.Refused = f
 	case capture.FactCase:
 		c.Shown = steps.ShownBy(f)
-		c.Asked = or(c.Asked, f.Host)
+		c.Asked = cmp.Or(c.Asked, f.Host)
 		x.host(c, f.Host)
 	}
 }
@@ -177,7 +178,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 	if c != nil {
 		a, v = x.args(c), &c.View
 	}
-	a = a.With("host", or(clip(f.Host), "the host"), "addr", or(clip(f.Addr), "no address"), "detail", or(clip(f.Detail), "no reason given"), "outcome", f.Outcome)
+	a = a.With("host", cmp.Or(clip(f.Host), "the host"), "addr", cmp.Or(clip(f.Addr), "no address"), "detail", cmp.Or(clip(f.Detail), "no reason given"), "outcome", f.Outcome)
 	tell := func(topic event.Topic, id string) {
 		rename(&e, topic, "")
 		e.Says = []event.Sentence{words.Say(id, event.None, a)}
@@ -238,7 +239,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		tell("origin-not-reached", id)
 	case capture.FactLookupFailed:
 		name, _, _ := steps.SplitHostPort(f.Host)
-		a = a.With("host", or(clip(name), a.Value("host")))
+		a = a.With("host", cmp.Or(clip(name), a.Value("host")))
 		tell("name-not-found", "fact-lookup-failed")
 	case capture.FactTLSFailed:
 		id := "fact-tls-failed"
@@ -258,7 +259,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		}
 		tell("origin-handshake-failed", id)
 	case capture.FactReplayed:
-		a = a.With("lacking", or(foundWords(f), "something"), "foreign", clip(f.Addr))
+		a = a.With("lacking", cmp.Or(foundWords(f), "something"), "foreign", clip(f.Addr))
 		id := "fact-replayed-failed"
 		switch {
 		case f.Outcome == "answered" && f.Addr != "":
@@ -280,7 +281,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 			}
 		}
 	case capture.FactOriginVerified:
-		a = a.With("roots", words.Phrase(words.Roots, or(clip(f.Addr), "none"), ""), "finding", steps.FindingWords(f))
+		a = a.With("roots", words.Phrase(words.Roots, cmp.Or(clip(f.Addr), "none"), ""), "finding", steps.FindingWords(f))
 		switch which := steps.Unmirrored(f); {
 		case f.Outcome == "ok" && f.Done == "not-asked":
 			tell("origin-verified", "fact-origin-unasked")
@@ -316,7 +317,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		}
 	case capture.FactLeaf:
 		rename(&e, "certificate-made", "")
-		a = a.With("names", or(clip(strings.ReplaceAll(f.Host, ",", ", ")), "no name"))
+		a = a.With("names", cmp.Or(clip(strings.ReplaceAll(f.Host, ",", ", ")), "no name"))
 		id := "fact-leaf"
 		e.Brief = "the proxy made a certificate for " + a.Value("names")
 		if len(f.Found) > 0 {
@@ -328,7 +329,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 			default:
 				id = "fact-leaf-mirrored"
 			}
-			a = a.With("faults", steps.FaultsWords(f.Found, or(v.CheckedFor(), a.Value("names")), v.Lacking()))
+			a = a.With("faults", steps.FaultsWords(f.Found, cmp.Or(v.CheckedFor(), a.Value("names")), v.Lacking()))
 			e.Brief += ", as bad as the origin's: " + a.Value("faults")
 		}
 		e.Says = []event.Sentence{words.Say(id, event.None, a)}
@@ -358,7 +359,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		case "error-page", "set-up-page", "not-a-proxy-request", "built-in":
 			id = "fact-own-" + f.Outcome
 		}
-		a = a.With("detail", or(clip(words.EndedBecause(f.Detail)), a.Value("detail")))
+		a = a.With("detail", cmp.Or(clip(words.EndedBecause(f.Detail)), a.Value("detail")))
 		tell("own-answer", id)
 	case capture.FactRefused:
 		a = a.With("reason", steps.RefusedWords(f))
@@ -369,8 +370,8 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		x.authorities.note(f)
 		return e, false
 	case capture.FactRun:
-		a = a.With("run", or(clip(f.Detail), "?"), "case", or(clip(f.Outcome), "no name"), "kind", string(f.Kind))
-		tell("check", or(map[string]string{
+		a = a.With("run", cmp.Or(clip(f.Detail), "?"), "case", cmp.Or(clip(f.Outcome), "no name"), "kind", string(f.Kind))
+		tell("check", cmp.Or(map[string]string{
 			capture.RunPlan: "fact-run-plan", capture.RunBegin: "fact-run-begin", capture.RunKilled: "fact-run-killed", capture.RunEnd: "fact-run-end",
 		}[f.Addr], "fact-unknown"))
 	case capture.FactClosed:
@@ -386,7 +387,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 			id = "fact-closed-client-first"
 		}
 		if id == "fact-closed-other" {
-			a = a.With("detail", or(clip(words.EndedBecause(or(f.Detail, f.Outcome))), a.Value("detail")))
+			a = a.With("detail", cmp.Or(clip(words.EndedBecause(cmp.Or(f.Detail, f.Outcome))), a.Value("detail")))
 		}
 		tell("who-closed", id)
 	default:

@@ -155,6 +155,9 @@ var tunnels = map[string]head{
 	"teredo": teredo, "tzsp": tzsp, "vxlan": vxlan, "vxlan-gpe": vxlanGPE,
 }
 
+// Tunnels lists the names of those that any port may have.
+func Tunnels() []string { return slices.Sorted(maps.Keys(tunnels)) }
+
 // Add takes PORT=TUNNEL, and returns an error if it is none.
 func (p Ports) Add(text string) error {
 	port, name, ok := strings.Cut(text, "=")
@@ -163,7 +166,7 @@ func (p Ports) Add(text string) error {
 	case !ok || err != nil || number == 0:
 		return fmt.Errorf("%q is not a UDP port and a tunnel, as in 8473=vxlan", text)
 	case tunnels[name] == nil:
-		return fmt.Errorf("%q is no tunnel that is read here: %s are", name, strings.Join(slices.Sorted(maps.Keys(tunnels)), ", "))
+		return fmt.Errorf("%q is no tunnel that is read here: %s are", name, strings.Join(Tunnels(), ", "))
 	}
 	p[uint16(number)] = name
 	return nil

@@ -55,7 +55,7 @@ var bytesFlag = &cli.BoolFlag{Name: "bytes", Usage: "as --messages, and below ea
 var secretsFlag = &cli.BoolFlag{Name: "secrets", Usage: "draw each connection's key schedule with its real values: this PRINTS THE KEYS that open it", DisableDefaultText: true}
 
 // decodeAsFlag names tunnels that cannot be known by their ports.
-var decodeAsFlag = &cli.StringSliceFlag{Name: "decode-as", Usage: "a tunnel in UDP at a port of its own, `PORT=TUNNEL` (repeatable): eth, geneve, gre, gtp, gue, ip, l2tp, mpls, teredo, tzsp, vxlan, vxlan-gpe"}
+var decodeAsFlag = &cli.StringSliceFlag{Name: "decode-as", Usage: "a tunnel in UDP at a port of its own, `PORT=TUNNEL` (repeatable): " + strings.Join(pcap.Tunnels(), ", ")}
 
 // decodeAs reads it.
 func decodeAs(c *cli.Context) (pcap.Ports, error) {
