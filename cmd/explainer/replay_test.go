@@ -48,8 +48,9 @@ func TestReplayOfManyConnections(t *testing.T) {
 		t.Errorf("the live story (%d bytes) and that of the recording (%d bytes) differ, first in line %d:\n%s\n%s", len(a), len(b), i+1, was[i], is[i])
 	}
 
-	// Every connection began, ended, and has its eleven steps told once.
-	begun, closed, told := map[int]bool{}, map[int]bool{}, map[int]int{}
+	// Every connection began, ended, and has its eleven steps told once; but for a client
+	// that went away before it said anything (curl gives all up at some errors).
+	begun, closed, spoke, told := map[int]bool{}, map[int]bool{}, map[int]bool{}, map[int]int{}
 	for _, e := range readStory(t, live) {
 		for _, p := range e.Proofs {
 			if p.State == event.Refuted {
@@ -61,6 +62,9 @@ func TestReplayOfManyConnections(t *testing.T) {
 			begun[e.Conn] = true
 		case event.KindClosed:
 			closed[e.Conn] = true
+		case event.KindMessage:
+			// What follows the answer to CONNECT.
+			spoke[e.Conn] = e.Name != "protocol switched"
 		case event.KindSummary:
 			for _, l := range e.Summary.Legs {
 				told[l.Conn]++
@@ -77,7 +81,7 @@ func TestReplayOfManyConnections(t *testing.T) {
 		if !closed[n] {
 			t.Errorf("connection %d: its end is not told", n)
 		}
-		if told[n] != 1 {
+		if told[n] != 1 && (spoke[n] || told[n] != 0) {
 			t.Errorf("connection %d: its steps are told %d times", n, told[n])
 		}
 	}
