@@ -195,7 +195,9 @@ func (x *Explainer) Explain(m *capture.Message) []event.Event {
 	case *capture.Closed:
 		x.closed(c, m, b)
 	case *capture.Ended:
-		x.left(c, m, b)
+		if b.Why != "" { // else Finish tells it, when all of the capture is known
+			x.left(c, m, b)
+		}
 	case handshake.Message:
 		x.handshake(c, m, b)
 	default:

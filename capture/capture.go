@@ -103,8 +103,8 @@ type Datagram struct {
 // seen, as it never is over UDP.
 type End struct {
 	Conn int
-	Time int64 // when that was found out
-	Why  string
+	Time int64  // of its last packet
+	Why  string // one of the End constants, or "" where the capture ends
 }
 
 // Why a connection is not followed to its end. The values stand in Ended.Why.
@@ -266,7 +266,7 @@ type Opened struct {
 type Closed struct{ Reset bool }
 
 // Ended tells that a connection is not followed any further: why is one of the
-// End constants, or "" where the input of a connection over UDP has ended.
+// End constants, or "" where the capture ends. Its time is that of the connection's last packet.
 type Ended struct{ Why string }
 
 // ChangeCipherSpec is record type 20 (RFC 5246 7.1; in TLS 1.3 a dummy, RFC 8446 D.4).

@@ -35,6 +35,7 @@ type conn struct {
 	gaps   [2]uint64 // seq of the first gap of a side, 0 if there is none
 	alpn   string
 	last   *negotiation
+	lastAt int64      // of its last packet, where the capture ends
 	tied   [][32]byte // client randoms whose secrets this connection is told
 
 	// 0-RTT data that the server rejected is sent once more later, so it is

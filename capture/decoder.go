@@ -119,7 +119,9 @@ func (d *Decoder) Feed(in Input) []Message {
 	case *End:
 		if u := d.udp[in.Conn]; u != nil {
 			u.end(in.Why)
-		} else if c := d.conns[in.Conn]; c != nil {
+		} else if c := d.conns[in.Conn]; c != nil && in.Why == "" {
+			c.lastAt = in.Time // keys may still come
+		} else if c != nil {
 			d.end(c)
 			d.messages = append(d.messages, Message{Conn: c.pub, Time: in.Time, Body: &Ended{in.Why}})
 		}
@@ -190,7 +192,11 @@ func (d *Decoder) Finish() []Message {
 	clear(d.messages)
 	d.messages = d.messages[:0]
 	for _, n := range slices.Sorted(maps.Keys(d.conns)) {
-		d.end(d.conns[n])
+		c := d.conns[n]
+		d.end(c)
+		if c.lastAt != 0 {
+			d.messages = append(d.messages, Message{Conn: c.pub, Time: c.lastAt, Body: &Ended{}})
+		}
 	}
 	d.queue, d.waiting = nil, 0
 	for _, n := range slices.Sorted(maps.Keys(d.udp)) {

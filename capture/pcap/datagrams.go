@@ -28,6 +28,7 @@ type udp struct {
 type udpFlow struct {
 	tuple      tuple
 	number     int
+	last       int64 // time of its latest datagram
 	transport  capture.Transport
 	client     int      // which end of the tuple
 	answered   bool     // until then the client may begin again with another connection ID
@@ -59,6 +60,7 @@ func (u *udp) take(r *Reader, file *file, it *item, packet int, p *segment) bool
 		})
 	}
 	u.touch(f)
+	f.last = it.time
 	side := capture.Client
 	if from != f.client {
 		side = capture.Server
@@ -174,7 +176,7 @@ func (u *udp) begin(r *Reader, key tuple, from int, p *segment) *udpFlow {
 
 // forget stops to follow a connection.
 func (u *udp) forget(r *Reader, f *udpFlow) {
-	r.queue = append(r.queue, &capture.End{Conn: f.number, Time: r.flows.now, Why: capture.EndTooMany})
+	r.queue = append(r.queue, &capture.End{Conn: f.number, Time: f.last, Why: capture.EndTooMany})
 	u.remove(f)
 	flows := u.byTuple[f.tuple]
 	kept := flows[:0]

@@ -40,11 +40,16 @@ type flows struct {
 	absent  int             // those that are not read: they are in parts of a recording that are not
 	waiting int             // bytes that wait, of all
 
-	now    int64 // of the packet at hand
-	packet int
+	stamp // of the packet at hand
 
 	chunks []*capture.Chunk // to use again
 	used   int
+}
+
+// A stamp is when a packet was captured, and its number.
+type stamp struct {
+	now    int64
+	packet int
 }
 
 // A flow is one connection.
@@ -52,9 +57,9 @@ type flow struct {
 	table      map[tuple]*flow // that it is in
 	tuple      tuple
 	number     int
-	own        int   // its number in the section, if that is explainer's own
-	time       int64 // of its first packet
-	packet     int
+	own        int    // its number in the section, if that is explainer's own
+	first      stamp  // of its first packet
+	last       stamp  // of its latest
 	handshake  [3]int // as in capture.Open
 	caller     int    // which half is the client's; -1 if not known yet
 	syn        bool
@@ -77,11 +82,14 @@ type half struct {
 	top     int64  // as pos: what is known to have been sent
 	acked   int64  // as pos: the highest acknowledgement seen
 	hasAck  bool
-	age     int // packets since the receiver acknowledged what is not here
+	ack     stamp // of the packet with that
+	given   stamp // of the latest packet of which something was given
+	age     int   // packets since the receiver acknowledged what is not here
 	waiting []piece
 	size    int // bytes that wait
 	fin     bool
 	end     int64 // as pos: where the FIN stands
+	finAt   stamp
 	done    bool
 	strays  int    // segments in a row that are far from what is known
 	stray   uint32 // the sequence number after the last of them
@@ -111,7 +119,7 @@ type piece struct {
 	off     int64 // as half.pos
 	data    []byte
 	missing int
-	packet  int
+	stamp   stamp
 }
 
 func (p *piece) end() int64 { return p.off + int64(len(p.data)+p.missing) }
@@ -162,7 +170,7 @@ func (fs *flows) reuse() { fs.used = 0 }
 
 // segment takes in one segment.
 func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *segment) {
-	fs.now, fs.packet = t, packet
+	fs.stamp = stamp{t, packet}
 	key, from := p.tuple(leg)
 	table := fs.byTuple
 	if file.own {
@@ -176,7 +184,7 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 		if f = nil; again > 0 && syn && ack {
 			// The SYN that it answers was taken for one of the connection before.
 			f = fs.begin(file, table, key)
-			f.syn, f.caller, f.packet, f.handshake[0] = true, 1-from, again, again
+			f.syn, f.caller, f.first.packet, f.handshake[0] = true, 1-from, again, again
 			f.half[1-from].start(p.ack - 1)
 		}
 	}
@@ -195,6 +203,7 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 	case f.list == &fs.open && fs.open.last != f:
 		fs.open.push(f)
 	}
+	f.last = fs.stamp
 	h, o := &f.half[from], &f.half[1-from]
 	if syn {
 		f.sync(from, p, packet)
@@ -208,7 +217,7 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 		return
 	}
 	if ack && o.known {
-		f.acknowledge(from, p)
+		f.acknowledge(from, p, fs.stamp)
 	}
 	n := len(p.data) + p.missing
 	fin := p.flags&flagFIN != 0
@@ -221,7 +230,7 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 			h.known, h.next = true, p.seq
 		}
 	}
-	if h.known && !f.sent(from, p, n) {
+	if h.known && !f.sent(from, p, n, fs.stamp) {
 		fs.r.stats.Skipped[SkippedStray]++
 		n = 0
 	}
@@ -261,7 +270,7 @@ func (fs *flows) reset(f *flow, from int, p *segment) {
 
 // sent notes how far a segment of n bytes shows that its half has sent. It returns
 // false if it is of no use here.
-func (f *flow) sent(from int, p *segment, n int) bool {
+func (f *flow) sent(from int, p *segment, n int, at stamp) bool {
 	h := &f.half[from]
 	off := h.off(p.seq)
 	end := off + int64(n)
@@ -270,20 +279,20 @@ func (f *flow) sent(from int, p *segment, n int) bool {
 	}
 	h.top, h.strays = max(h.top, end), 0
 	if p.flags&flagFIN != 0 && !h.fin && end >= h.pos {
-		h.fin, h.end = true, end
+		h.fin, h.end, h.finAt = true, end, at
 	}
 	return true
 }
 
 // acknowledge notes how far a segment acknowledges the other half.
-func (f *flow) acknowledge(from int, p *segment) {
+func (f *flow) acknowledge(from int, p *segment, at stamp) {
 	h, o := &f.half[from], &f.half[1-from]
 	limit := o.limit()
 	if f.syn && !f.synAck && !h.known {
 		limit = o.top // before the SYN-ACK nothing else can have been acknowledged
 	}
 	if a := o.off(p.ack); a <= limit && (a > o.acked || !o.hasAck) {
-		o.acked, o.hasAck = a, true
+		o.acked, o.hasAck, o.ack = a, true, at
 	}
 }
 
@@ -377,7 +386,7 @@ func (fs *flows) begin(file *file, table map[tuple]*flow, key tuple) *flow {
 		fs.leave(oldest, capture.EndTooMany)
 	}
 	fs.count++
-	f := &flow{table: table, tuple: key, number: fs.count, time: fs.now, packet: fs.packet, caller: -1}
+	f := &flow{table: table, tuple: key, number: fs.count, first: fs.stamp, last: fs.stamp, caller: -1}
 	table[key] = f
 	fs.open.push(f)
 	if file.own {
@@ -447,7 +456,7 @@ func (fs *flows) tell(f *flow, from int, data []byte) {
 		netip.AddrPortFrom(netip.AddrFrom16(f.tuple.b).Unmap(), f.tuple.bp),
 	}
 	fs.push(&capture.Open{
-		Conn: f.number, Leg: capture.Leg(f.tuple.leg), Time: f.time, Packet: f.packet,
+		Conn: f.number, Leg: capture.Leg(f.tuple.leg), Time: f.first.now, Packet: f.first.packet,
 		Client: ends[f.caller], Server: ends[1-f.caller], SYN: f.syn && f.synAck, Asked: f.syn && !f.synAck,
 		Handshake: f.handshake,
 	})
@@ -500,10 +509,10 @@ func (fs *flows) data(f *flow, from int, p *segment) {
 	h := &f.half[from]
 	ahead := int64(int32(p.seq - h.next))
 	if ahead <= 0 && len(h.waiting) == 0 {
-		fs.give(f, from, p.data, p.missing, int(-ahead), fs.packet)
+		fs.give(f, from, p.data, p.missing, int(-ahead), fs.stamp)
 		return
 	}
-	h.wait(p, ahead, fs.packet, &fs.waiting)
+	h.wait(p, ahead, fs.stamp, &fs.waiting)
 	fs.drain(f, from)
 	for len(h.waiting) > 0 && (h.size > maxWaiting || fs.waiting > maxWaitAll && fs.holding.first == f) {
 		fs.fill(f, from)
@@ -515,7 +524,7 @@ func (fs *flows) data(f *flow, from int, p *segment) {
 
 // give gives data, of which the first skip bytes were given before, and the
 // gap of what is missing after them.
-func (fs *flows) give(f *flow, from int, data []byte, missing, skip, packet int) {
+func (fs *flows) give(f *flow, from int, data []byte, missing, skip int, at stamp) {
 	h := &f.half[from]
 	if skip >= len(data)+missing {
 		return
@@ -527,15 +536,25 @@ func (fs *flows) give(f *flow, from int, data []byte, missing, skip, packet int)
 		data = data[:min(len(data), room)]
 		missing = min(missing, room-len(data))
 	}
+	time := h.time(at)
 	if len(data) > 0 {
 		c := fs.chunk()
-		*c = capture.Chunk{Conn: f.number, Side: f.sideOf(from), Time: fs.now, Packet: packet, Data: data}
+		*c = capture.Chunk{Conn: f.number, Side: f.sideOf(from), Time: time, Packet: at.packet, Data: data}
 		fs.push(c)
 	}
 	if missing > 0 {
-		fs.push(&capture.Gap{Conn: f.number, Side: f.sideOf(from), Time: fs.now, Packet: packet, Len: int64(missing)})
+		fs.push(&capture.Gap{Conn: f.number, Side: f.sideOf(from), Time: time, Packet: at.packet, Len: int64(missing)})
 	}
 	h.advance(len(data) + missing)
+}
+
+// time returns when what is given next was complete: a packet that came before those of
+// the bytes in front of it tells nothing before they are there.
+func (h *half) time(at stamp) int64 {
+	if at.packet > h.given.packet {
+		h.given = at
+	}
+	return h.given.now
 }
 
 func (h *half) advance(n int) {
@@ -557,12 +576,12 @@ func (fs *flows) push(in capture.Input) { fs.r.queue = append(fs.r.queue, in) }
 
 // wait keeps those parts of a segment that are not there yet. It begins ahead
 // of h.next.
-func (h *half) wait(p *segment, ahead int64, packet int, total *int) {
+func (h *half) wait(p *segment, ahead int64, at stamp, total *int) {
 	start := h.pos + ahead
 	cur, end := max(start, h.pos), start+int64(len(p.data)+p.missing)
 	add := func(i int, until int64) {
 		have := start + int64(len(p.data))
-		w := piece{off: cur, packet: packet, missing: int(max(0, until-max(cur, have)))}
+		w := piece{off: cur, stamp: at, missing: int(max(0, until-max(cur, have)))}
 		if cur < have {
 			w.data = bytes.Clone(p.data[cur-start : min(until, have)-start])
 		}
@@ -597,7 +616,7 @@ func (fs *flows) drain(f *flow, from int) {
 		cost := len(w.data) + waitOverhead
 		h.size -= cost
 		fs.waiting -= cost
-		fs.give(f, from, w.data, w.missing, int(h.pos-w.off), w.packet)
+		fs.give(f, from, w.data, w.missing, int(h.pos-w.off), w.stamp)
 	}
 	clear(h.waiting[:n])
 	h.waiting = h.waiting[n:]
@@ -624,15 +643,16 @@ func (fs *flows) fill(f *flow, from int) {
 		fs.r.stats.Skipped[SkippedStray]++
 		fs.drop(h)
 	} else {
-		fs.gap(f, from, n, w.packet)
+		fs.gap(f, from, n, w.stamp)
 	}
 	fs.drain(f, from)
 }
 
-func (fs *flows) gap(f *flow, from int, n int64, packet int) {
+func (fs *flows) gap(f *flow, from int, n int64, at stamp) {
 	fs.tell(f, from, nil)
-	fs.push(&capture.Gap{Conn: f.number, Side: f.sideOf(from), Time: fs.now, Packet: packet, Len: n})
-	f.half[from].advance(int(n))
+	h := &f.half[from]
+	fs.push(&capture.Gap{Conn: f.number, Side: f.sideOf(from), Time: h.time(at), Packet: at.packet, Len: n})
+	h.advance(int(n))
 }
 
 // giveUp gives up a hole that has waited long enough after the receiver acknowledged it.
@@ -668,11 +688,15 @@ func (h *half) lost() int64 {
 
 // lose gives up n bytes.
 func (fs *flows) lose(f *flow, from int, n int64) {
-	packet := fs.packet
-	if h := &f.half[from]; len(h.waiting) > 0 {
-		packet = h.waiting[0].packet
+	h := &f.half[from]
+	at := h.ack
+	switch {
+	case len(h.waiting) > 0:
+		at = h.waiting[0].stamp
+	case h.fin:
+		at = h.finAt // it stands behind them
 	}
-	fs.gap(f, from, n, packet)
+	fs.gap(f, from, n, at)
 	fs.drain(f, from)
 }
 
@@ -683,7 +707,7 @@ func (fs *flows) finish(f *flow, from int) {
 		return
 	}
 	h.done = true
-	fs.push(&capture.Close{Conn: f.number, Side: f.sideOf(from), Time: fs.now, Packet: fs.packet})
+	fs.push(&capture.Close{Conn: f.number, Side: f.sideOf(from), Time: h.time(h.finAt), Packet: h.finAt.packet})
 	fs.drop(h)
 }
 
@@ -720,12 +744,13 @@ func (fs *flows) die(f *flow) {
 	}
 }
 
-// leave stops to follow a connection, and says so if it had not ended.
+// leave stops to follow a connection, and says so if it had not ended. There is no
+// reason where the capture ends.
 func (fs *flows) leave(f *flow, why string) {
 	over := f.dead
 	fs.forget(f)
 	if !over {
-		fs.push(&capture.End{Conn: f.number, Time: fs.now, Why: why})
+		fs.push(&capture.End{Conn: f.number, Time: f.last.now, Why: why})
 	}
 }
 
@@ -767,6 +792,6 @@ func (fs *flows) endAll() {
 func (fs *flows) end(table map[tuple]*flow) {
 	all := slices.SortedFunc(maps.Values(table), func(a, b *flow) int { return a.number - b.number })
 	for _, f := range all {
-		fs.forget(f)
+		fs.leave(f, "")
 	}
 }

@@ -31,7 +31,9 @@ func merged(t testing.TB, files ...[]byte) ([]capture.Input, *Reader, error) {
 		if err != nil {
 			return all, m, err
 		}
-		all = append(all, copied(in))
+		if !atEnd(in) {
+			all = append(all, copied(in))
+		}
 	}
 }
 

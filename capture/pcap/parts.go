@@ -155,7 +155,7 @@ func (f *file) continued(c *continued) *flow {
 	}
 	f.last = c.Conn - 1
 	fl := fs.begin(f, f.table, key)
-	fl.time, fl.packet, fl.caller, fl.told = f.now, 0, from, true
+	fl.first, fl.caller, fl.told = stamp{now: f.now}, from, true
 	fs.push(&capture.Open{Conn: fl.number, Leg: c.Leg, Time: f.now, Client: c.Client, Server: c.Server, Continued: true})
 	return fl
 }

@@ -26,8 +26,16 @@ func read(r io.Reader) ([]capture.Input, error) {
 		if err != nil {
 			return all, err
 		}
-		all = append(all, copied(in))
+		if !atEnd(in) {
+			all = append(all, copied(in))
+		}
 	}
+}
+
+// atEnd tells that an input says when the last packet of a connection came, where the capture ends.
+func atEnd(in capture.Input) bool {
+	e, ok := in.(*capture.End)
+	return ok && e.Why == ""
 }
 
 func copied(in capture.Input) capture.Input {

@@ -84,7 +84,8 @@ func (e *CutError) Unwrap() error { return e.Err }
 // It gives what a [capture.Decoder] is fed with, in file order: the bytes of
 // each direction of each TCP connection in stream order, without repetitions.
 // Where segments arrived out of order, each chunk still has the number of the
-// packet that carried it, but the time at which it could be delivered. Where
+// packet that carried it, and the time of the latest packet up to it in the stream:
+// then it could be delivered. Where
 // several segments carried the same bytes, the first one's are given. What was
 // sent but is not in the capture becomes a Gap: once the receiver has
 // acknowledged it and goes on without it, when too much waits behind it, or at
