@@ -214,7 +214,7 @@ func TestCaptures(t *testing.T) {
 				case event.Proven:
 					proved[p.ID] += times(&p)
 				case event.NotCheckable:
-					if p.Reason == "" {
+					if p.Reason.English == "" {
 						t.Errorf("%s: event %d: %s is not checkable, and no reason is given", f.name, e.N, p.ID)
 					}
 				case event.Refuted:

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -162,7 +161,7 @@ func (x *Explainer) checkChain(c *conn, h *proof.Handshake, e *event.Event, b *h
 	}
 	k := x.checks(in)
 	e.Checks = k.Checks
-	e.Brief += "; " + k.Brief
+	e.Brief = words.List(";", e.Brief, k.Brief)
 	h.Sides[side].Checked = k
 	if side == 1 {
 		e.Says = append(e.Says, x.nameCompared(h, x.args(c))...)
@@ -256,7 +255,7 @@ func (x *Explainer) nameAsked(c *conn, h *proof.Handshake) string {
 // tellChecks puts the checks into words. Those that passed are told once for all certificates.
 func tellChecks(r *verify.Result, in verify.Input) *proof.Checked {
 	k := &proof.Checked{Result: r}
-	base := words.Args{"roots": cmp.Or(r.Roots, "no list of authorities")}
+	base := words.Args{"roots": cmp.Or(event.Plain(r.Roots), words.Phrase(words.Roots, "none", ""))}
 	counts := map[verify.Outcome]int{}
 	for i := 0; i < len(r.Checks); {
 		id := r.Checks[i].ID
@@ -290,27 +289,28 @@ func tellChecks(r *verify.Result, in verify.Input) *proof.Checked {
 	for i := range k.Checks {
 		fixFields(k.Checks[i].Details)
 	}
-	counted := []string{fmt.Sprintf("%d passed", counts[verify.OK])}
+	counted := []event.Text{words.Piece("checks/passed", "n", strconv.Itoa(counts[verify.OK]))}
 	for _, n := range []struct {
 		outcomes []verify.Outcome
 		what     string
-	}{{[]verify.Outcome{verify.Failed}, "%d failed"}, {[]verify.Outcome{verify.Warned}, "%d warned of"}, {[]verify.Outcome{verify.NotChecked, verify.NotReached}, "%d not checked"}} {
+	}{{[]verify.Outcome{verify.Failed}, "checks/failed"}, {[]verify.Outcome{verify.Warned}, "checks/warned"}, {[]verify.Outcome{verify.NotChecked, verify.NotReached}, "checks/not-checked"}} {
 		sum := 0
 		for _, o := range n.outcomes {
 			sum += counts[o]
 		}
 		if sum > 0 {
-			counted = append(counted, fmt.Sprintf(n.what, sum))
+			counted = append(counted, words.Piece(n.what, "n", strconv.Itoa(sum)))
 		}
 	}
-	base = base.With("counts", strings.Join(counted, ", "), "failed", strings.Join(k.Failed, "; "))
-	k.Brief = "checks: " + base["counts"]
+	outcome := words.List(",", counted...)
+	base = base.With("counts", outcome, "failed", words.List(";", k.Failed...))
 	if len(k.Failed) > 0 {
-		k.Brief += " (" + base["failed"] + ")"
+		outcome = words.Piece("checks/with-failed", "counts", outcome, "failed", base["failed"])
 		k.Says = words.Say("certificate-checks-failed", event.Recomputed, base)
 	} else {
 		k.Says = words.Say("certificate-checks", event.Recomputed, base)
 	}
+	k.Brief, k.Outcome = words.Piece("checks/brief", "outcome", outcome), outcome
 	return k
 }
 
@@ -338,28 +338,28 @@ func tellPassed(base words.Args, r *verify.Result, in verify.Input, passed []ver
 	which := whose(r, in, first.Cert)
 	switch n := len(out.Certs); {
 	case n == 2 && n == len(r.Path):
-		which = "both certificates"
+		which = words.Piece("which/both")
 	case n > 1 && n == len(r.Path):
-		which = fmt.Sprintf("all %d certificates", n)
+		which = words.Piece("which/all", "n", strconv.Itoa(n))
 	case n > 1:
-		which = fmt.Sprintf("%d of %d certificates", n, len(r.Path))
+		which = words.Piece("which/some", "n", strconv.Itoa(n), "of", strconv.Itoa(len(r.Path)))
 	}
 	a = a.With("which", which, "count", strconv.Itoa(len(passed)), "key", strings.Join(keys, ", "), "algorithm", strings.Join(algorithms, ", "))
 	if !until.IsZero() {
 		a["until"] = date(until)
 	} else if first.ID == verify.IDStaple {
-		a["until"] = "it is replaced"
+		a["until"] = words.Piece("until/replaced")
 	}
 	switch first.ID {
 	case verify.IDChain:
 		n, _ := strconv.Atoi(first.Detail("length"))
 		sent, _ := strconv.Atoi(first.Detail("sent"))
-		a["length"] = words.Plural(n, "certificate")
-		a["sent"] = strconv.Itoa(sent) + map[bool]string{true: " was", false: " were"}[sent == 1]
+		a["length"] = words.Count(n, "certificate")
+		a["sent"] = words.Piece(map[bool]string{true: "sent/was", false: "sent/were"}[sent == 1], "n", strconv.Itoa(sent))
 		if first.Detail("order") == "as the path goes" {
-			a["order"] = "in this order"
+			a["order"] = words.Piece("order/this")
 		} else {
-			a["order"] = "in another order"
+			a["order"] = words.Piece("order/other")
 		}
 		out.Details = fieldsOf(first.Details)
 		var path []string
@@ -395,14 +395,21 @@ func checkArgs(base words.Args, r *verify.Result, in verify.Input, check verify.
 		}
 	}
 	if n := len(r.Path); n > 0 {
-		a["end"] = cmp.Or(a["root"], clip(r.Path[n-1].Subject)+", whose issuer ("+cmp.Or(a["missing"], "not named")+") was not sent")
+		a["end"] = cmp.Or(a.Value("root"), words.Piece("end/issuer-not-sent", "subject", clip(r.Path[n-1].Subject), "issuer", cmp.Or(a.Value("missing"), words.Piece("issuer/not-named"))))
 	}
-	if n, err := strconv.Atoi(a["count"]); err == nil {
-		a["count"] = words.Plural(n, "promise")
+	if n, err := strconv.Atoi(a.Value("count").English); err == nil {
+		a["count"] = words.Count(n, "promise")
 	}
 	for _, name := range []string{"nearest", "usage", "purposes", "fault", "issuer", "key"} {
-		a[name] = cmp.Or(a[name], map[string]string{"nearest": "no name at all", "usage": "nothing", "purposes": "nothing"}[name])
-		if a[name] == "" {
+		if !a.Value(name).Empty() {
+			continue
+		}
+		switch name {
+		case "nearest":
+			a[name] = words.Piece("name/none-at-all")
+		case "usage", "purposes":
+			a[name] = words.Piece("finding/nothing")
+		default:
 			delete(a, name)
 		}
 	}
@@ -410,16 +417,16 @@ func checkArgs(base words.Args, r *verify.Result, in verify.Input, check verify.
 }
 
 // whose names a certificate of the path.
-func whose(r *verify.Result, in verify.Input, place int) string {
+func whose(r *verify.Result, in verify.Input, place int) event.Text {
 	switch {
 	case place < 1 || place > len(r.Path):
-		return "a certificate"
+		return words.Piece("whose/certificate")
 	case place == 1 && in.Purpose == verify.Client:
-		return "the client's certificate"
+		return words.Piece("seen/client-certificate")
 	case place == 1:
-		return "the server's certificate"
+		return words.Piece("seen/server-certificate")
 	case r.Path[place-1].Root:
-		return "the root (" + clip(r.Path[place-1].Subject) + ")"
+		return words.Piece("whose/root", "subject", clip(r.Path[place-1].Subject))
 	}
-	return fmt.Sprintf("the issuer's certificate (%s)", clip(r.Path[place-1].Subject))
+	return words.Piece("whose/issuer", "subject", clip(r.Path[place-1].Subject))
 }

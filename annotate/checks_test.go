@@ -67,7 +67,7 @@ func TestChecksTold(t *testing.T) {
 				t.Errorf("%x: %s is not told: %v", version, root, got)
 			}
 			for _, e := range es {
-				if e.Topic == event.TopicCertificate && (!strings.Contains(e.Brief, "had expired at") || !strings.Contains(e.Brief, "for other.test, not for shop.test")) {
+				if e.Topic == event.TopicCertificate && (!strings.Contains(e.Brief.English, "had expired at") || !strings.Contains(e.Brief.English, "for other.test, not for shop.test")) {
 					t.Errorf("%x: the line does not tell both: %s", version, e.Brief)
 				}
 			}

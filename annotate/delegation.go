@@ -40,7 +40,7 @@ func (x *Explainer) delegatedCredential(c *conn, h *proof.Handshake, e *event.Ev
 		until = date(leaf.Parsed.NotBefore.Add(age))
 		e.Fields = append(e.Fields, field("valid until", until))
 	}
-	e.Says = append(e.Says, words.Say("delegated", e.Evidence, a.With("delegatedkey", cmp.Or(key, "unknown"), "until", cmp.Or(until, strconv.Itoa(int(d.Seconds))+" seconds after the certificate begins"))))
+	e.Says = append(e.Says, words.Say("delegated", e.Evidence, a.With("delegatedkey", cmp.Or(event.Plain(key), words.Piece("key/unknown")), "until", cmp.Or(event.Plain(until), words.Piece("until/seconds-after", "n", strconv.Itoa(int(d.Seconds)))))))
 	p := h.CheckDelegated(side, d)
 	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
@@ -58,7 +58,7 @@ func (x *Explainer) delegatedCredential(c *conn, h *proof.Handshake, e *event.Ev
 // rawKey tells a bare public key that came in the place of a certificate (RFC 7250).
 func (x *Explainer) rawKey(c *conn, h *proof.Handshake, e *event.Event, side int) {
 	leaf := h.Sides[side].Leaf
-	e.Brief = "a raw public key, " + leaf.KeyWords()
+	e.Brief = event.Plain("a raw public key, " + leaf.KeyWords())
 	e.Fields = append(e.Fields, field("raw public key", leaf.KeyWords()), field("size", strconv.Itoa(len(leaf.DER))+" bytes"))
 	e.Says = append(e.Says, words.Say("raw-public-key", e.Evidence, x.args(c).With("sender", c.Side(side), "other", c.Side(1-side), "key", leaf.KeyWords())))
 	if side == 1 {

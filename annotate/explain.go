@@ -432,7 +432,7 @@ func (x *Explainer) emit(c *conn, e event.Event) {
 	// What was refuted comes first, so that nobody overlooks it.
 	for _, p := range e.Proofs {
 		if p.State == event.Refuted {
-			e.Says = append([]event.Sentence{words.Say("proof-refuted", event.Recomputed, words.Args{"claim": words.Lower(p.Claim), "reason": p.Reason})}, e.Says...)
+			e.Says = append([]event.Sentence{words.Say("proof-refuted", event.Recomputed, words.Args{"claim": words.Inside(p.Claim), "reason": p.Reason})}, e.Says...)
 		}
 	}
 	valid(&e)
@@ -465,19 +465,19 @@ func valid(e *event.Event) {
 	fix(&e.Host)
 	fix(&e.Name)
 	fix((*string)(&e.Topic))
-	fix(&e.Brief)
+	fix(&e.Brief.English)
 	fixFields(e.Fields)
 	for i := range e.Proofs {
-		fix(&e.Proofs[i].Reason)
+		fix(&e.Proofs[i].Reason.English)
 		fixFields(e.Proofs[i].Inputs)
 	}
 	if e.Summary == nil {
 		return
 	}
-	fix(&e.Summary.Flow)
+	fix(&e.Summary.Flow.English)
 	for i := range e.Summary.Legs {
 		l := &e.Summary.Legs[i]
-		fix(&l.Title)
+		fix(&l.Title.English)
 		fixFields(l.Facts)
 	}
 }

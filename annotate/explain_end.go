@@ -21,7 +21,7 @@ func (x *Explainer) connectionEvent(c *conn, m *capture.Message) event.Event {
 	}
 	e := x.event(c, m, event.KindConnection, event.TopicTCPConnection, "")
 	e.Evidence = event.Clear
-	e.Brief = fmt.Sprintf("%s to %s", c.Conn.Client, c.Conn.Server)
+	e.Brief = event.Plain(fmt.Sprintf("%s to %s", c.Conn.Client, c.Conn.Server))
 	e.Ends = c.ofEnds(event.BeginsOpened)
 	a := x.args(c).With("from", c.Conn.Client.String(), "to", c.Conn.Server.String())
 	id := "connection-opened"
@@ -67,7 +67,7 @@ func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
 	}
 	c.Alerts = append(c.Alerts, al)
 	e := x.event(c, m, event.KindMessage, event.TopicAlert, "Alert")
-	e.Brief = name
+	e.Brief = event.Plain(name)
 	level := handshake.AlertLevelName(b.Level)
 	e.Alert = &event.Alert{Level: level, Number: b.Description, Name: name}
 	e.Fields = append(e.Fields, field("level", level), field("description", fmt.Sprintf("%s (%d)", name, b.Description)))
@@ -126,17 +126,17 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 	switch {
 	case b.Reset && side == 1 && c.Conn.Asked && !c.Sides[0].Heard && !c.Sides[1].Heard:
 		rename(&e, "rst", "")
-		e.Brief = c.Side(side) + " refuses the connection"
+		e.Brief = words.Piece("brief/refuses", "sender", c.Side(side))
 		e.Says = append(e.Says, words.Say("closed-refused", event.Clear, a))
 	case b.Reset:
 		rename(&e, "rst", "")
-		e.Brief = "the connection was torn down"
+		e.Brief = words.Piece("brief/connection-torn-down")
 		e.Says = append(e.Says, words.Say("closed-reset", event.Clear, a))
 	case c.TLS && !c.SaidGoodbye(side) && c.Main.ServerHello != nil && c.Sides[side].FirstData && c.Sides[side].Data > 0:
-		e.Brief = c.Side(side) + " sends no more, without close_notify"
+		e.Brief = words.Piece("brief/no-more-truncated", "sender", c.Side(side))
 		e.Says = append(e.Says, words.Say("closed-truncated", event.Clear, a))
 	default:
-		e.Brief = c.Side(side) + " sends no more"
+		e.Brief = words.Piece("brief/no-more", "sender", c.Side(side))
 		e.Says = append(e.Says, words.Say("closed", event.Clear, a))
 	}
 	if c.Sides[0].Closed && c.Sides[1].Closed && !c.Over {
@@ -151,14 +151,14 @@ func (x *Explainer) left(c *conn, m *capture.Message, b *capture.Ended) {
 	e := x.event(c, m, event.KindClosed, "not-followed", "")
 	e.Evidence = event.Inferred
 	id := "closed-not-followed"
-	e.Brief = "too many connections at once: its end is not followed"
+	e.Brief = words.Piece("brief/too-many-connections-once")
 	switch b.Why {
 	case capture.EndLeftOut:
 		id = "closed-left-out"
-		e.Brief = "it ended in what is left out"
+		e.Brief = words.Piece("brief/ended-what-left-out")
 	case capture.EndReused:
 		id = "closed-ports-reused"
-		e.Brief = "its ports are used by another connection: its end is not in the capture"
+		e.Brief = words.Piece("brief/ports-used-another-connection")
 	}
 	e.Says = append(e.Says, words.Say(id, event.Inferred, x.args(c)))
 	x.emit(c, e)
@@ -181,15 +181,15 @@ func (x *Explainer) end(c *conn, e *event.Event) {
 		if c.Sides[s].Data == 0 {
 			continue
 		}
-		a := x.args(c).With("sender", c.Side(s), "count", words.Plural(int(c.Sides[s].Data), "record"), "bytes", strconv.FormatInt(c.Sides[s].Bytes, 10), "sealed", strconv.FormatInt(c.Sides[s].Sealed, 10))
-		p := words.NewProof([2]string{words.ProofClientRecords, words.ProofServerRecords}[s], event.Proven, "", field("records", strconv.FormatInt(c.Sides[s].Data, 10)), field("bytes of data in them", strconv.FormatInt(c.Sides[s].Bytes, 10)))
+		a := x.args(c).With("sender", c.Side(s), "count", words.Count(int(c.Sides[s].Data), "record"), "bytes", strconv.FormatInt(c.Sides[s].Bytes, 10), "sealed", strconv.FormatInt(c.Sides[s].Sealed, 10))
+		p := words.NewProof([2]string{words.ProofClientRecords, words.ProofServerRecords}[s], event.Proven, event.Text{}, field("records", strconv.FormatInt(c.Sides[s].Data, 10)), field("bytes of data in them", strconv.FormatInt(c.Sides[s].Bytes, 10)))
 		switch {
 		case c.Sides[s].BadTag:
 			continue // told where it happened
 		case c.Missing:
-			p.State, p.Reason = event.NotCheckable, "bytes are missing from the capture"
+			p.State, p.Reason = event.NotCheckable, words.Piece("brief/bytes-missing-capture")
 		case c.Sides[s].Sealed > 0:
-			p.State, p.Reason = event.NotCheckable, words.Plural(int(c.Sides[s].Sealed), "record")+" stayed sealed"
+			p.State, p.Reason = event.NotCheckable, words.Piece("proof/stayed-sealed", "count", words.Count(int(c.Sides[s].Sealed), "record"))
 		}
 		switch {
 		case c.Missing && c.Sides[s].Sealed == 0:
@@ -283,7 +283,7 @@ func (x *Explainer) summarize(s *session, last bool) {
 		now = append(now, c)
 		legs = append(legs, x.leg(c))
 		notes = append(notes, x.notes(c)...)
-		kinds = append(kinds, legs[len(legs)-1].Title)
+		kinds = append(kinds, legs[len(legs)-1].Title.English)
 		if lastConn == nil || c.now > lastConn.now {
 			lastConn = c
 		}
@@ -453,8 +453,8 @@ func (x *Explainer) legFacts(c *conn) []event.Field {
 	add("version", "version", h.VersionName())
 	add("suite", "suite", handshake.SuiteName(h.ServerHello.CipherSuite))
 	a := c.Values()
-	if a.Value("group") != "" {
-		add("group", "group", a.Value("group"))
+	if !a.Value("group").Empty() {
+		add("group", "group", a.Value("group").English)
 	}
 	if c.alpn != "" {
 		add("alpn", "ALPN", clip(c.alpn))
@@ -466,7 +466,7 @@ func (x *Explainer) legFacts(c *conn) []event.Field {
 		}
 		add(event.FactCertificate, "certificate", fmt.Sprintf("for %s, from %s, %s", clip(l.For()), clip(l.Issuer()), l.KeyWords()))
 		if k := h.Sides[1].Checked; k != nil {
-			add("certificate-checks", "certificate checks", strings.TrimPrefix(k.Brief, "checks: "))
+			add("certificate-checks", "certificate checks", k.Outcome.English)
 		}
 	}
 	if h.FirstHello != nil {
@@ -474,7 +474,7 @@ func (x *Explainer) legFacts(c *conn) []event.Field {
 	}
 	out = append(out, serverFingerprint(h.ServerHello))
 	if c.Leg == capture.LegOrigin && c.Verified != nil {
-		add("checked-by-proxy", "checked by the proxy", strings.TrimSpace(steps.VerifiedWords(c.Verified)+", against "+words.Phrase(words.Roots, cmp.Or(clip(c.Verified.Addr), "none"), "")))
+		add("checked-by-proxy", "checked by the proxy", strings.TrimSpace(steps.VerifiedWords(c.Verified)+", against "+words.Phrase(words.Roots, cmp.Or(clip(c.Verified.Addr), "none"), "").English))
 	}
 	return out
 }

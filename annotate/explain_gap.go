@@ -25,13 +25,13 @@ func (x *Explainer) again(c *conn, m *capture.Message, b *capture.Again) {
 	a := x.args(c).With("sender", c.Side(int(m.Side)), "count", count)
 	switch {
 	case b.AtLeast && b.Records == 0:
-		e.Brief = "the first under new keys"
+		e.Brief = words.Piece("brief/first-under-new-keys")
 		e.Says = append(e.Says, words.Say("again-new-keys", event.Recomputed, a))
 	case b.AtLeast:
-		e.Brief = "at least " + count + " missing"
+		e.Brief = event.Plain("at least " + count + " missing")
 		e.Says = append(e.Says, words.Say("again-at-least", event.Recomputed, a))
 	default:
-		e.Brief = count + " missing"
+		e.Brief = event.Plain(count + " missing")
 		e.Says = append(e.Says, words.Say("again", event.Recomputed, a))
 	}
 	x.emit(c, e)
@@ -56,6 +56,6 @@ func (x *Explainer) webAfterGap(c *conn, m *capture.Message) {
 	e := x.event(c, m, event.KindMessage, "http-behind-missing-bytes", "")
 	e.Evidence = event.None
 	e.Says = []event.Sentence{words.Say(id, event.None, x.args(c).With("sender", c.Side(int(m.Side)), "bytes", strconv.FormatInt(c.Sides[m.Side&1].GapLen, 10)))}
-	e.Brief = map[string]string{"http2-after-gap": "not read further", "http1-after-gap": "read again from the next request on"}[id]
+	e.Brief = words.Piece("brief/" + id)
 	x.emit(c, e)
 }

@@ -46,7 +46,7 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 		x.opaque(c, m, b)
 	case *handshake.HelloVerifyRequest:
 		e := x.event(c, m, event.KindMessage, messageTopics[b.Type()], handshake.TypeName(b.Type()))
-		e.Brief = fmt.Sprintf("cookie of %d bytes", len(b.Cookie))
+		e.Brief = event.Plain(fmt.Sprintf("cookie of %d bytes", len(b.Cookie)))
 		e.Fields = append(e.Fields,
 			event.Field{Name: "version", Value: fmt.Sprintf("%04x (%s)", b.Version, handshake.VersionName(b.Version)), Note: "of this message alone; the ServerHello decides"},
 			field("cookie", hexLen(b.Cookie)))
@@ -68,7 +68,7 @@ func (x *Explainer) udpConnectionEvent(c *conn, m *capture.Message) event.Event 
 	e := x.event(c, m, event.KindConnection, "dtls-connection", "")
 	e.Evidence = event.Clear
 	e.Ends = c.ofEnds(event.BeginsOpened)
-	e.Brief = fmt.Sprintf("%s to %s, over UDP", c.Conn.Client, c.Conn.Server)
+	e.Brief = event.Plain(fmt.Sprintf("%s to %s, over UDP", c.Conn.Client, c.Conn.Server))
 	version, _, _ := strings.Cut(quic.VersionName(c.QUICVersion), " (")
 	a := words.Args{"from": c.Conn.Client.String(), "to": c.Conn.Server.String(), "version": version}
 	if c.Conn.Transport == capture.TransportQUIC {
@@ -109,27 +109,27 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 	a := x.args(c).With("sender", c.Side(side))
 	switch b.Kind {
 	case quic.VersionNegotiation:
-		e.Brief = "offers " + versionWords(b.Versions)
+		e.Brief = event.Plain("offers " + versionWords(b.Versions))
 		e.Says = append(e.Says, words.Say("quic-version-negotiation", e.Evidence, a.With("versions", versionWords(b.Versions))))
 	case quic.Retry:
-		e.Brief = fmt.Sprintf("token of %d bytes", len(b.Token))
+		e.Brief = event.Plain(fmt.Sprintf("token of %d bytes", len(b.Token)))
 		e.Says = append(e.Says, words.Say("quic-retry", e.Evidence, a.With("size", strconv.Itoa(len(b.Token)))))
-		p := words.NewProof(words.ProofQUICRetry, event.NotCheckable, "the client's first Initial packet is not in the capture, or this version's tags are not known here")
+		p := words.NewProof(words.ProofQUICRetry, event.NotCheckable, words.Piece("brief/client-s-first-initial"))
 		if b.Checked {
-			p.State, p.Reason = event.Proven, ""
+			p.State, p.Reason = event.Proven, event.Text{}
 			if !b.Good {
-				p.State, p.Reason = event.Refuted, "the tag does not fit; a client must ignore such a packet, which somebody on the path may have made up or changed"
+				p.State, p.Reason = event.Refuted, words.Piece("brief/tag-does-not-fit")
 			}
 		}
 		c.Main.Prove(p)
 		e.Proofs = append(e.Proofs, p)
 		u.Retry = true
 	case quic.Initial:
-		e.Brief = fmt.Sprintf("packet %d, %d bytes%s", b.Number, b.Wire, frameWords(b.Frames))
+		e.Brief = event.Plain(fmt.Sprintf("packet %d, %d bytes%s", b.Number, b.Wire, frameWords(b.Frames)))
 		if !u.FirstOpened[side] {
 			u.FirstOpened[side] = true
 			id := [2]string{words.ProofQUICClient, words.ProofQUICServer}[side]
-			p := words.NewProof(id, event.Proven, "", field("connection ID", hex.EncodeToString(b.From)), field("version", quic.VersionName(b.Version)), field("packet number", strconv.FormatUint(b.Number, 10)))
+			p := words.NewProof(id, event.Proven, event.Text{}, field("connection ID", hex.EncodeToString(b.From)), field("version", quic.VersionName(b.Version)), field("packet number", strconv.FormatUint(b.Number, 10)))
 			c.Main.Prove(p)
 			e.Proofs = append(e.Proofs, p)
 			e.Says = append(e.Says, words.Say([2]string{"quic-initial-client", "quic-initial-server"}[side], e.Evidence, a.With("id", hex.EncodeToString(b.From))))
@@ -151,10 +151,10 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 				continue
 			}
 			cause := closeWords(f)
-			e.Brief += ": " + cause
+			e.Brief = words.Piece("brief/close", "brief", e.Brief, "cause", cause)
 			e.Says = append(e.Says, words.Say("quic-close", e.Evidence, a.With("cause", cause)))
 			if c.Main.ServerHello == nil && f.Code != 0 {
-				c.fail(c.Failed(event.Step1, "step-1-failed-udp", fmt.Sprintf("%s closed the connection: %s", c.Side(side), cause), proof.Place{First: m.First, Last: m.Last}))
+				c.fail(c.Failed(event.Step1, "step-1-failed-udp", words.Piece("cause/closed-with", "sender", c.Side(side), "cause", cause), proof.Place{First: m.First, Last: m.Last}))
 			}
 		}
 	}
@@ -173,10 +173,10 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 	}
 	e := x.event(c, m, event.KindMessage, topicOf("quic-", b.Kind.String()), "QUIC "+b.Kind.String())
 	e.Size = &event.Size{Bytes: b.Wire, Records: b.Packets, Reason: b.Reason}
-	e.Brief = fmt.Sprintf("%s, %d bytes, sealed", words.Plural(b.Packets, "packet"), b.Wire)
+	e.Brief = event.Plain(fmt.Sprintf("%s, %d bytes, sealed", words.Plural(b.Packets, "packet"), b.Wire))
 	reason := words.Phrase(words.Sealed, b.Reason, "")
 	if b.Reason == capture.SealedBadTag {
-		reason = "it does not fit the keys that come from any connection ID seen here"
+		reason = words.Piece("brief/does-not-fit-keys")
 	}
 	e.Fields = quicFields(b)
 	a := x.args(c).With("sender", c.Side(side), "count", what, "bytes", strconv.FormatInt(b.Wire, 10), "reason", reason, "version", quic.VersionName(b.Version))
@@ -192,11 +192,11 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 	case quic.Initial:
 		id = "quic-initial-sealed"
 	case quic.Other:
-		e.Brief = fmt.Sprintf("%s, %d bytes, of %s", words.Plural(b.Packets, "packet"), b.Wire, quic.VersionName(b.Version))
+		e.Brief = event.Plain(fmt.Sprintf("%s, %d bytes, of %s", words.Plural(b.Packets, "packet"), b.Wire, quic.VersionName(b.Version)))
 		id = "quic-other"
 	default:
 		rename(&e, "quic", "QUIC")
-		e.Brief = fmt.Sprintf("%d bytes that are no packet", b.Wire)
+		e.Brief = event.Plain(fmt.Sprintf("%d bytes that are no packet", b.Wire))
 		id = "quic-rest"
 	}
 	e.Says = append(e.Says, words.Say(id, e.Evidence, a))
@@ -209,7 +209,7 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 			h.Switch(w)
 			x.mark(c, &e, event.Step6b)
 		}
-		h.Incomplete("the messages behind the two hellos are encrypted, and " + words.Phrase(words.Sealed, b.Reason, ""))
+		h.Incomplete(words.Piece("broken/behind-hellos", "reason", words.Phrase(words.Sealed, b.Reason, "")))
 	}
 	x.emit(c, e)
 	if side == 1 || c.Sides[1].Dark > 0 {

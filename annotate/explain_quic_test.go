@@ -98,7 +98,7 @@ func TestDTLSStories(t *testing.T) {
 			t.Fatal(err)
 		}
 		names, proofs, leg, says := told(t, udpStory(t, file))
-		if leg.Flow != want.flow || !strings.HasPrefix(leg.Title, want.title) {
+		if leg.Flow != want.flow || !strings.HasPrefix(leg.Title.English, want.title) {
 			t.Errorf("%s: %s, %q", name, leg.Flow, leg.Title)
 		}
 		var got []string
@@ -173,7 +173,7 @@ func TestQUICStories(t *testing.T) {
 		}
 		events := udpStory(t, quicFile(strings.Split(strings.TrimSpace(string(file)), "\n")))
 		names, proofs, leg, says := told(t, events)
-		if leg.Flow != want.flow || !strings.HasPrefix(leg.Title, want.title) {
+		if leg.Flow != want.flow || !strings.HasPrefix(leg.Title.English, want.title) {
 			t.Errorf("%s: %s, %q", name, leg.Flow, leg.Title)
 		}
 		var got []string

@@ -17,13 +17,13 @@ func (x *Explainer) startTLS(c *conn, m *capture.Message, b *capture.StartTLS) {
 	switch {
 	case b.Target != "":
 		rename(&e, "starttls-tunnel", b.Protocol+" tunnel")
-		e.Brief = "to " + clip(b.Target)
+		e.Brief = event.Plain("to " + clip(b.Target))
 		id = "starttls-socks"
 	case b.Answer == "":
 		e.Brief = a.Value("request")
 		id = "starttls-alone"
 	default:
-		e.Brief = a.Value("request") + ", answered " + a.Value("answer")
+		e.Brief = words.Piece("brief/answered", "request", a.Value("request"), "answer", a.Value("answer"))
 	}
 	e.Says = []event.Sentence{words.Say(id, event.Clear, a)}
 	x.emit(c, e)

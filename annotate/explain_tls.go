@@ -62,8 +62,8 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 			field("size", fmt.Sprintf("%d bytes, %d when undone", b.CompressedLength, b.UncompressedLength)))
 		if b.Certificate == nil {
 			h.Sides[side].CertSeen = true
-			e.Brief = "cannot be undone"
-			e.Says = append(e.Says, words.Say("certificate-compressed-broken", e.Evidence, a.With("reason", cmp.Or(b.Err, "the data is damaged"))))
+			e.Brief = words.Piece("brief/cannot-undone")
+			e.Says = append(e.Says, words.Say("certificate-compressed-broken", e.Evidence, a.With("reason", cmp.Or(event.Plain(b.Err), words.Piece("error/damaged")))))
 			x.markMain(c, h, &e, event.Step3)
 			break
 		}
@@ -104,7 +104,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 	case *handshake.EndOfEarlyData:
 		e.Says = append(e.Says, words.Say("end-of-early-data", e.Evidence, a))
 	case *handshake.CertificateStatus:
-		e.Brief = fmt.Sprintf("OCSP response, %d bytes", len(b.Response))
+		e.Brief = event.Plain(fmt.Sprintf("OCSP response, %d bytes", len(b.Response)))
 		e.Says = append(e.Says, words.Say("certificate-status", e.Evidence, a))
 		e.Fields = append(e.Fields, stapleFields(b.Response)...)
 		if side == 1 {
@@ -114,7 +114,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		c.Sides[side].Updates++
 		e.Says = append(e.Says, words.Say("key-update", e.Evidence, a.With("sender", c.Side(side))))
 	case *handshake.NextProtocol:
-		e.Brief = clip(b.Protocol)
+		e.Brief = event.Plain(clip(b.Protocol))
 		e.Says = append(e.Says, words.Say("next-protocol", e.Evidence, a.With("protocol", cmp.Or(clip(b.Protocol), "none"))))
 	case *handshake.Unknown:
 		e.Says = append(e.Says, words.Say("unknown-handshake", e.Evidence, a.With("sender", c.Side(side), "number", strconv.Itoa(int(b.MessageType)))))
@@ -138,7 +138,7 @@ func (x *Explainer) encryptedExtensions(c *conn, h *proof.Handshake, e *event.Ev
 	h.Encrypted = b
 	e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
 	if p := b.ALPN(); p != "" {
-		e.Brief = "ALPN " + clip(p)
+		e.Brief = event.Plain("ALPN " + clip(p))
 		e.TLS = &event.TLS{ALPN: []string{clip(p)}}
 	}
 	e.Says = append(e.Says, words.Say("encrypted-extensions", e.Evidence, a))
@@ -213,7 +213,7 @@ func (x *Explainer) clientHello(c *conn, h *proof.Handshake, e *event.Event, b *
 			e.TLS.ALPN = append(e.TLS.ALPN, clip(p))
 		}
 	}
-	e.Brief = strings.Join(brief, ", ")
+	e.Brief = event.Plain(strings.Join(brief, ", "))
 
 	switch {
 	case again:
@@ -235,7 +235,7 @@ func (x *Explainer) clientHello(c *conn, h *proof.Handshake, e *event.Event, b *
 		e.Fields = append(e.Fields, field("cookie", hexLen(b.Cookie)))
 		e.Says = append(e.Says, words.Say("client-hello-cookie", e.Evidence, a.With("size", strconv.Itoa(len(b.Cookie)))))
 	}
-	if groups := steps.ShareWords(b.KeyShares()); groups != "" {
+	if groups := steps.ShareWords(b.KeyShares()); !groups.Empty() {
 		e.Says = append(e.Says, words.Say("client-hello-shares", e.Evidence, a.With("shares", groups)))
 		for i, s := range b.KeyShares() {
 			if i < 8 {
@@ -319,7 +319,7 @@ func (x *Explainer) serverHello(c *conn, h *proof.Handshake, e *event.Event, b *
 		e.Fields = append(e.Fields, serverHelloFields(b)...)
 		e.Fields = append(e.Fields, serverFingerprint(b))
 		if g := b.SelectedGroup(); g != 0 {
-			e.Brief = "asks for " + handshake.GroupName(g)
+			e.Brief = event.Plain("asks for " + handshake.GroupName(g))
 			e.TLS = &event.TLS{Group: handshake.GroupName(g)}
 			e.Says = append(e.Says, words.Say("hello-retry-group", e.Evidence, a.With("group", handshake.GroupName(g))))
 		} else {
@@ -336,12 +336,13 @@ func (x *Explainer) serverHello(c *conn, h *proof.Handshake, e *event.Event, b *
 	e.Fields = append(e.Fields, serverHelloFields(b)...)
 	e.Fields = append(e.Fields, serverFingerprint(b))
 	e.TLS = &event.TLS{Version: handshake.VersionName(version), Suite: handshake.SuiteName(b.CipherSuite)}
-	e.Brief = e.TLS.Version + ", " + e.TLS.Suite
+	brief := e.TLS.Version + ", " + e.TLS.Suite
 	version = handshake.TLSVersion(version)
 	if ks := b.KeyShare(); ks != nil {
 		e.TLS.Group = handshake.GroupName(ks.Group)
-		e.Brief += ", " + e.TLS.Group
+		brief += ", " + e.TLS.Group
 	}
+	e.Brief = event.Plain(brief)
 	if p := b.ALPN(); p != "" {
 		e.TLS.ALPN = []string{clip(p)}
 	}
@@ -458,7 +459,7 @@ func (x *Explainer) certificate(c *conn, h *proof.Handshake, e *event.Event, b *
 	a := x.args(c)
 	if len(chain) == 0 {
 		if side == 0 {
-			e.Brief = "none"
+			e.Brief = words.Piece("brief/none")
 			e.Says = append(e.Says, words.Say("client-certificate-none", e.Evidence, a))
 			if c.Leg == capture.LegOrigin {
 				e.Says = append(e.Says, words.Say("mutual-tls-forwarded", event.None, a))
@@ -473,7 +474,7 @@ func (x *Explainer) certificate(c *conn, h *proof.Handshake, e *event.Event, b *
 		x.rawKey(c, h, e, side)
 		return
 	}
-	e.Brief = fmt.Sprintf("%s, issued by %s, %s", clip(leaf.For()), clip(leaf.Issuer()), leaf.KeyWords())
+	e.Brief = event.Plain(fmt.Sprintf("%s, issued by %s, %s", clip(leaf.For()), clip(leaf.Issuer()), leaf.KeyWords()))
 	now := at(m.Time)
 	for i, cert := range chain {
 		e.Fields = append(e.Fields, cert.Described(i, describe)...)
@@ -551,11 +552,11 @@ func (x *Explainer) tellServerKeyExchange(c *conn, h *proof.Handshake, e *event.
 	switch {
 	case b.Group != 0:
 		e.TLS = &event.TLS{Group: handshake.GroupName(b.Group)}
-		e.Brief = fmt.Sprintf("%s, %d bytes", e.TLS.Group, len(b.Public))
+		e.Brief = event.Plain(fmt.Sprintf("%s, %d bytes", e.TLS.Group, len(b.Public)))
 		e.Fields = append(e.Fields, field("group", e.TLS.Group))
 	case len(b.P) > 0:
 		e.TLS = &event.TLS{Bits: new(big.Int).SetBytes(b.P).BitLen()}
-		e.Brief = fmt.Sprintf("%d-bit Diffie-Hellman, %d bytes", new(big.Int).SetBytes(b.P).BitLen(), len(b.Public))
+		e.Brief = event.Plain(fmt.Sprintf("%d-bit Diffie-Hellman, %d bytes", new(big.Int).SetBytes(b.P).BitLen(), len(b.Public)))
 		e.Fields = append(e.Fields, event.Field{Name: "p", Value: hexLen(b.P), Note: fmt.Sprintf("the modulus, %d bits", new(big.Int).SetBytes(b.P).BitLen())}, event.Field{Name: "g", Value: hexLen(b.G), Note: "the generator"})
 		if new(big.Int).SetBytes(b.P).BitLen() < 2048 {
 			e.Says = append(e.Says, words.Say("dhe-small", event.Clear, a.With("bits", strconv.Itoa(new(big.Int).SetBytes(b.P).BitLen()))))
@@ -600,14 +601,14 @@ func (x *Explainer) tellCertificateVerify(c *conn, h *proof.Handshake, e *event.
 		h.At[proof.AtVerify] = w
 	}
 	if b.SignatureScheme != 0 {
-		e.Brief = handshake.SchemeName(b.SignatureScheme)
-		e.TLS = &event.TLS{Scheme: e.Brief}
-		e.Fields = append(e.Fields, field("signature algorithm", e.Brief))
+		scheme := handshake.SchemeName(b.SignatureScheme)
+		e.Brief, e.TLS = event.Plain(scheme), &event.TLS{Scheme: scheme}
+		e.Fields = append(e.Fields, field("signature algorithm", scheme))
 	}
 	e.Fields = append(e.Fields, field("signature", hexLen(b.Signature)))
 	var p event.Proof
 	if h.Through() {
-		p = words.NewProof(words.ProofClientCV, event.NotCheckable, "authentication after the handshake is not recomputed here")
+		p = words.NewProof(words.ProofClientCV, event.NotCheckable, words.Piece("brief/authentication-after-handshake-not"))
 	} else {
 		p = h.CheckVerify(side, msg, b, x.show())
 	}
@@ -632,10 +633,10 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *proof.Handshake, e event.E
 	f := c.Flow()
 	switch {
 	case len(b.EncryptedPreMaster) > 0:
-		e.Brief = fmt.Sprintf("%d encrypted bytes", len(b.EncryptedPreMaster))
+		e.Brief = event.Plain(fmt.Sprintf("%d encrypted bytes", len(b.EncryptedPreMaster)))
 		e.Fields = append(e.Fields, event.Field{Name: "encrypted premaster secret", Value: hexLen(b.EncryptedPreMaster), Note: "as long as the modulus of the certificate's key"})
 	case len(b.Public) > 0:
-		e.Brief = fmt.Sprintf("public value, %d bytes", len(b.Public))
+		e.Brief = event.Plain(fmt.Sprintf("public value, %d bytes", len(b.Public)))
 		e.Fields = append(e.Fields, event.Field{Name: "public value", Value: hexLen(b.Public), Note: "the client's key for this connection"})
 	}
 	if b.PSKIdentity != nil {
@@ -708,9 +709,9 @@ func (x *Explainer) tellFinished(c *conn, h *proof.Handshake, e event.Event, a s
 	if v := h.VerifyData(side); v != nil {
 		e.Fields = append(e.Fields, event.Field{Name: "verify_data", Value: hex.EncodeToString(clipBytes(v, 64))})
 	}
-	e.Brief = "a keyed checksum over everything said so far"
+	e.Brief = words.Piece("brief/keyed-checksum-over-everything")
 	e.Says = append(e.Says, words.Say([2]string{"finished-client", "finished-server"}[side], e.Evidence, a))
-	p := words.NewProof([2]string{words.ProofClientFin, words.ProofServerFin}[side], event.NotCheckable, "authentication after the handshake is not recomputed here")
+	p := words.NewProof([2]string{words.ProofClientFin, words.ProofServerFin}[side], event.NotCheckable, words.Piece("brief/authentication-after-handshake-not"))
 	if !again {
 		p = x.checkFinished(h, side)
 		h.Sides[side].FinishedTried = p.State != event.NotCheckable
@@ -758,7 +759,7 @@ func (x *Explainer) checkFinished(h *proof.Handshake, side int) event.Proof {
 // the proofs; without it they get an event of their own.
 func (x *Explainer) retry(c *conn, h *proof.Handshake, e *event.Event) {
 	for side := range h.Sides {
-		if !h.Sides[side].Finished || h.Sides[side].FinishedTried || h.Broken != "" {
+		if !h.Sides[side].Finished || h.Sides[side].FinishedTried || !h.Broken.Empty() {
 			continue
 		}
 		p := x.checkFinished(h, side)
@@ -792,7 +793,7 @@ func (x *Explainer) newSessionTicket(c *conn, h *proof.Handshake, e *event.Event
 	if h.Is13() && len(b.Nonce) > 0 {
 		e.Fields = append(e.Fields, field("nonce", hexLen(b.Nonce)))
 	}
-	e.Brief = fmt.Sprintf("%d bytes, for %s", len(b.Ticket), seconds(b.Lifetime))
+	e.Brief = event.Plain(fmt.Sprintf("%d bytes, for %s", len(b.Ticket), seconds(b.Lifetime)))
 	e.Ticket = &event.Ticket{Length: len(b.Ticket), Lifetime: b.Lifetime}
 	e.Fields = append(e.Fields, field("ticket", hexLen(b.Ticket)), field("lifetime", seconds(b.Lifetime)))
 	if h.Is13() {
@@ -859,14 +860,14 @@ func (x *Explainer) changeCipherSpec(c *conn, m *capture.Message, b *capture.Cha
 	e := x.event(c, m, event.KindMessage, "change-cipher-spec", "ChangeCipherSpec")
 	if h.ServerHello == nil && !b.Dummy {
 		// The server's hello is not in the capture, so nobody knows.
-		e.Brief = "of which version is not known"
+		e.Brief = words.Piece("brief/version-not-known")
 		h.Sides[side].ChangedCipher = true
 		e.Says = append(e.Says, words.Say("ccs-unknown", e.Evidence, x.args(c).With("sender", c.Side(side))))
 		x.emit(c, e)
 		return
 	}
 	if b.Dummy || h.Is13() {
-		e.Brief = "for middleboxes only"
+		e.Brief = words.Piece("brief/middleboxes-only")
 		e.Says = append(e.Says, words.Say("ccs-dummy", e.Evidence, x.args(c)))
 		x.emit(c, e)
 		return
@@ -912,7 +913,7 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 	}
 	c.Sides[side].DataAt = proof.Place{First: m.First, Last: m.Last}
 	e := x.event(c, m, event.KindMessage, "application-data", "")
-	e.Brief = fmt.Sprintf("%s in a record of %d", words.Plural(b.Len, "byte"), b.Wire)
+	e.Brief = event.Plain(fmt.Sprintf("%s in a record of %d", words.Plural(b.Len, "byte"), b.Wire))
 	e.Size = &event.Size{Bytes: int64(b.Len), Wire: int64(b.Wire), Records: 1}
 	a := x.args(c).With("wire", strconv.Itoa(b.Wire), "len", strconv.Itoa(b.Len))
 	null := c.Null()
@@ -921,7 +922,7 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 			c.Main.KeepSecret(m.By, c.Main.Logged[m.By])
 		}
 		id := [2]string{words.ProofClientFirst, words.ProofServerFirst}[side]
-		p := words.NewProof(id, event.Proven, "", field("opened with", m.By), field("first record", fmt.Sprintf("%s, %d of them data", words.Plural(b.Wire, "byte"), b.Len)))
+		p := words.NewProof(id, event.Proven, event.Text{}, field("opened with", m.By), field("first record", fmt.Sprintf("%s, %d of them data", words.Plural(b.Wire, "byte"), b.Len)))
 		c.Main.Prove(p)
 		e.Proofs = append(e.Proofs, p)
 	}
@@ -956,9 +957,9 @@ func (x *Explainer) earlyData(c *conn, m *capture.Message, b *capture.AppData) {
 	c.Early, c.EarlyOpened = true, true
 	c.Main.At[proof.AtEarly] = proof.Place{First: m.First, Last: m.Last}
 	e := x.event(c, m, event.KindMessage, "early-data", "")
-	e.Brief = fmt.Sprintf("%s, before the server has spoken", words.Plural(b.Len, "byte"))
+	e.Brief = event.Plain(fmt.Sprintf("%s, before the server has spoken", words.Plural(b.Len, "byte")))
 	e.Size = &event.Size{Bytes: int64(b.Len), Wire: int64(b.Wire), Records: 1}
-	p := words.NewProof(words.ProofEarlyFirst, event.Proven, "", field("opened with", m.By))
+	p := words.NewProof(words.ProofEarlyFirst, event.Proven, event.Text{}, field("opened with", m.By))
 	c.Main.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	e.Says = append(e.Says, words.Say("early-data", e.Evidence, x.args(c)))
@@ -969,7 +970,7 @@ func (x *Explainer) heartbeat(c *conn, m *capture.Message, b *capture.Heartbeat)
 	c.TLS = true
 	c.Sides[m.Side&1].Heartbeat = true
 	e := x.event(c, m, event.KindMessage, "heartbeat", "Heartbeat")
-	e.Brief = fmt.Sprintf("claims %d bytes, has %d", b.Length, b.Have)
+	e.Brief = event.Plain(fmt.Sprintf("claims %d bytes, has %d", b.Length, b.Have))
 	a := x.args(c).With("claimed", strconv.Itoa(b.Length), "have", strconv.Itoa(b.Have), "sender", c.Side(int(m.Side)))
 	id := "heartbeat"
 	if b.Kind == 1 && b.Length > b.Have {
@@ -988,12 +989,12 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	w := proof.Place{First: m.First, Last: m.Last}
 	reason := words.Phrase(words.Sealed, b.Reason, "")
 	if x.Eavesdropper && b.Reason == capture.SealedNoKey {
-		reason = "whoever listens on the path does not have the key"
+		reason = words.Piece("brief/whoever-listens-on-path")
 	}
 	if b.Reason != capture.SealedEarly {
 		c.Sides[side].Dark += int64(max(b.Records, 1))
 		c.Sides[side].DarkAlert = c.Sides[side].DarkAlert || !h.Is13() && b.Type == 21
-		if c.Sides[side].Why == "" || b.Reason == capture.SealedBadTag {
+		if c.Sides[side].Why.Empty() || b.Reason == capture.SealedBadTag {
 			c.Sides[side].Why, c.Sides[side].WhyCode = reason, b.Reason
 		}
 		x.darkTickets(c)
@@ -1003,12 +1004,12 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	if b.Records == 1 {
 		rename(&e, "sealed-record", "")
 	}
-	count := words.Plural(b.Records, "record")
+	count := words.Count(b.Records, "record")
 	if b.Records == 0 { // the rest of it was not found
 		rename(&e, "sealed-record", "")
-		count = "part of a record"
+		count = words.Piece("count/part-of-record")
 	}
-	e.Brief = fmt.Sprintf("%s, %d bytes", count, b.Wire)
+	e.Brief = words.Piece("brief/count-bytes", "count", count, "bytes", strconv.FormatInt(b.Wire, 10))
 	a := x.args(c).With("sender", c.Side(side), "count", count, "bytes", strconv.FormatInt(b.Wire, 10), "reason", reason)
 	early := b.Reason == capture.SealedEarly
 	switch {
@@ -1026,10 +1027,10 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		e.Says = append(e.Says, words.Say("sealed-midstream", e.Evidence, a))
 	case !h.Is13() && b.Type == 22:
 		h.Sides[side].FinishedSealed = true
-		e.Brief = "Finished, encrypted: " + e.Brief
+		e.Brief = words.Piece("brief/finished-sealed", "brief", e.Brief)
 		e.Says = append(e.Says, words.Say("sealed-finished", e.Evidence, a))
 		id := [2]string{words.ProofClientFin, words.ProofServerFin}[side]
-		p := words.NewProof(id, event.NotCheckable, "the message is encrypted and "+reason)
+		p := words.NewProof(id, event.NotCheckable, words.Piece("proof/message-encrypted", "reason", reason))
 		h.Prove(p)
 		e.Proofs = append(e.Proofs, p)
 	case !h.Is13() && b.Type == 21:
@@ -1043,7 +1044,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		return
 	}
 	if !h.Sides[side].Finished {
-		h.Incomplete("a handshake message before it is encrypted and " + reason)
+		h.Incomplete(words.Piece("broken/before-encrypted", "reason", reason))
 	}
 	dataLike := b.Type == 23
 	if dataLike {
@@ -1097,7 +1098,7 @@ func (c *conn) wrongRecord(e *event.Event, side int) {
 	if c.Sides[side].Data > 0 && c.Latest == c.Main && !c.Missing {
 		// Records before it opened with the same key, so the key is the right one.
 		p := words.NewProof([2]string{words.ProofClientRecords, words.ProofServerRecords}[side], event.Refuted,
-			fmt.Sprintf("%s opened, but the next record does not fit the key that opened them", words.Plural(int(c.Sides[side].Data), "record")),
+			event.Plain(fmt.Sprintf("%s opened, but the next record does not fit the key that opened them", words.Plural(int(c.Sides[side].Data), "record"))),
 			field("opened before it", strconv.FormatInt(c.Sides[side].Data, 10)))
 		c.Main.Prove(p)
 		e.Proofs = append(e.Proofs, p)
@@ -1128,10 +1129,10 @@ func (x *Explainer) sealedSteps(c *conn) {
 }
 
 func (x *Explainer) malformed(c *conn, m *capture.Message, b *capture.Malformed) {
-	c.Latest.Incomplete("a message before it is malformed")
+	c.Latest.Incomplete(words.Piece("brief/message-before-malformed"))
 	c.Sides[m.Side&1].Unread = true
 	e := x.event(c, m, event.KindMessage, "malformed", "malformed "+b.Where)
-	e.Brief = clip(b.Err)
+	e.Brief = event.Plain(clip(b.Err))
 	e.Says = append(e.Says, words.Say("malformed", e.Evidence, x.args(c).With("sender", c.Side(int(m.Side)), "where", b.Where, "reason", clip(b.Err))))
 	x.emit(c, e)
 }
@@ -1142,9 +1143,9 @@ func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
 	id, where := "missing", "not in the capture"
 	if b.Left {
 		id, where = "missing-left-out", "left out here"
-		c.Latest.Incomplete("bytes are left out here")
+		c.Latest.Incomplete(words.Piece("brief/bytes-left-out-here"))
 	} else {
-		c.Latest.Incomplete("bytes are missing from the capture")
+		c.Latest.Incomplete(words.Piece("brief/bytes-missing-capture"))
 	}
 	c.Latest.Holed = c.Latest.Holed || !(c.Latest.Through())
 	side := int(m.Side)
@@ -1158,9 +1159,9 @@ func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
 	e := x.event(c, m, event.KindMessage, "missing-bytes", "")
 	e.Evidence = event.None
 	e.Size = &event.Size{Bytes: b.Len}
-	e.Brief = fmt.Sprintf("%d bytes are %s", b.Len, where)
+	e.Brief = event.Plain(fmt.Sprintf("%d bytes are %s", b.Len, where))
 	if b.Len == 1 {
-		e.Brief = "1 byte is " + where
+		e.Brief = event.Plain("1 byte is " + where)
 	}
 	e.Says = append(e.Says, words.Say(id, event.None, x.args(c).With("sender", c.Side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10))))
 	x.emit(c, e)
@@ -1179,7 +1180,7 @@ func (x *Explainer) opaque(c *conn, m *capture.Message, b *capture.Opaque) {
 	}
 	e := x.event(c, m, event.KindMessage, "bytes-not-read", "")
 	e.Size = &event.Size{Bytes: b.Len, Reason: b.Why}
-	e.Brief = words.Plural(int(b.Len), "byte") + ": " + words.Phrase(words.Unread, b.Why, "")
+	e.Brief = words.Piece("brief/bytes-why", "count", words.Count(int(b.Len), "byte"), "reason", words.Phrase(words.Unread, b.Why, ""))
 	if len(b.Preview) > 0 {
 		e.Fields = append(e.Fields, field("beginning", x.previewBytes(b.Preview)))
 	}

@@ -39,13 +39,13 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 		for _, f := range b.Detail {
 			e.Fields = append(e.Fields, x.headerField(f.Name, f.Value))
 		}
-		e.Brief = frameBrief(b, e.Fields)
+		e.Brief = event.Plain(frameBrief(b, e.Fields))
 	case *web.WebSocket:
 		e = x.webSocket(c, m, b)
 	case *web.Switched:
 		e = x.event(c, m, event.KindMessage, "protocol-switched", "")
 		protocol := clip(x.text(b.Protocol))
-		e.Brief = "to " + protocol
+		e.Brief = event.Plain("to " + protocol)
 		id := "switched"
 		if b.Protocol == "tunnel" {
 			id = "switched-tunnel"
@@ -57,9 +57,9 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 	case *web.Unparsed:
 		e = x.event(c, m, event.KindMessage, "not-http", "")
 		e.Size = &event.Size{Bytes: b.Len, Reason: clip(b.Why)}
-		e.Brief = words.Plural(int(b.Len), "byte")
+		e.Brief = words.Count(int(b.Len), "byte")
 		if b.Why != "not-http" {
-			e.Brief += ": " + clip(b.Why)
+			e.Brief = words.Piece("brief/bytes-why", "count", e.Brief, "reason", clip(b.Why))
 		}
 		if len(b.Preview) > 0 {
 			e.Fields = append(e.Fields, field("beginning", x.previewBytes(b.Preview)))
@@ -88,11 +88,11 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 	if b.Request {
 		target := clip(x.target(b.Target))
 		e.HTTP.Method, e.HTTP.Target = clip(x.text(b.Method)), clipLong(x.target(b.Target))
-		e.Brief = strings.TrimSpace(e.HTTP.Method + " " + target)
+		e.Brief = event.Plain(strings.TrimSpace(e.HTTP.Method + " " + target))
 		e.Fields = append(e.Fields, field("method", e.HTTP.Method), field("target", e.HTTP.Target), field("protocol", b.Protocol))
 		if b.Connect != "" {
 			e.HTTP.Connect = clip(x.text(b.Connect))
-			e.Brief += ", :protocol " + e.HTTP.Connect
+			e.Brief = event.Plain(e.Brief.English + ", :protocol " + e.HTTP.Connect)
 			e.Fields = append(e.Fields, event.Field{Name: ":protocol", Value: e.HTTP.Connect, Note: "what the stream is to carry (RFC 8441 4)"})
 		}
 		if b.Authority != "" {
@@ -104,19 +104,19 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 		if b.Reason == "" {
 			e.HTTP.Reason = statusWords(b.Status)
 		}
-		e.Brief = strings.TrimSpace(fmt.Sprintf("%d %s", b.Status, e.HTTP.Reason))
+		e.Brief = event.Plain(strings.TrimSpace(fmt.Sprintf("%d %s", b.Status, e.HTTP.Reason)))
 		e.Fields = append(e.Fields, field("status", strconv.Itoa(b.Status)), field("protocol", b.Protocol))
 	}
 	if b.Protocol == "HTTP/2" {
 		e.Fields = append(e.Fields, event.Field{Name: "stream", Value: strconv.Itoa(int(b.Stream)), Note: "one exchange among several on this connection"})
 		if b.Request {
-			c.streams.begin(b.Stream, e.Brief)
+			c.streams.begin(b.Stream, e.Brief.English)
 		} else {
-			e.Brief += c.streams.of(b.Stream)
+			e.Brief = c.streams.of(b.Stream, e.Brief)
 		}
 	}
 	if !b.Request {
-		e.Brief += x.grpcStatus(b.Fields)
+		e.Brief = x.grpcStatus(b.Fields, e.Brief)
 	}
 	if plain || !m.Inner {
 		e.HTTP.Scheme = "http"
@@ -160,7 +160,7 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 			if c.Leg == capture.LegBrowser {
 				id = "http-connect-accepted-here"
 			}
-			e.Says = append(e.Says, words.Say(id, e.Evidence, a.With("target", cmp.Or(clip(c.Asked), "the other end"))))
+			e.Says = append(e.Says, words.Say(id, e.Evidence, a.With("target", cmp.Or(event.Plain(clip(c.Asked)), words.Piece("end/other-end")))))
 		}
 	default:
 		if b.Status >= 200 || b.Status == 101 {
@@ -277,25 +277,24 @@ func (s *streams) begin(stream uint32, request string) {
 }
 
 // of names the request that something belongs to, where there are several.
-func (s *streams) of(stream uint32) string {
+func (s *streams) of(stream uint32, brief event.Text) event.Text {
 	if request, known := s.asked[stream]; known && s.count > 1 {
-		return ", of " + request
+		return words.Piece("brief/of-request", "brief", brief, "request", request)
 	}
-	return ""
+	return brief
 }
 
 // grpcStatus is what the last fields of a call of gRPC say of it, and "" of anything else.
-func (x *Explainer) grpcStatus(fields []web.Field) string {
-	out := ""
+func (x *Explainer) grpcStatus(fields []web.Field, brief event.Text) event.Text {
 	for _, f := range fields {
 		switch strings.ToLower(f.Name) {
 		case "grpc-status":
-			out += ", grpc-status " + strings.TrimSpace(clip(x.header(f.Name, f.Value))+" "+grpcWords[f.Value])
+			brief = words.List(",", brief, event.Plain("grpc-status "+strings.TrimSpace(clip(x.header(f.Name, f.Value))+" "+grpcWords[f.Value])))
 		case "grpc-message":
-			out += ", grpc-message " + clip(x.header(f.Name, f.Value))
+			brief = words.List(",", brief, event.Plain("grpc-message "+clip(x.header(f.Name, f.Value))))
 		}
 	}
-	return out
+	return brief
 }
 
 // grpcWords are the names of the status codes of gRPC.
@@ -357,12 +356,12 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) event.Even
 		parts = append(parts, "cut off")
 		e.Says = append(e.Says, words.Say("http-body-cut", e.Evidence, c.Values()))
 	}
-	e.Brief = strings.Join(parts, ", ")
+	e.Brief = event.Plain(strings.Join(parts, ", "))
 	if b.Protocol == "HTTP/2" {
-		e.Brief += c.streams.of(b.Stream)
+		e.Brief = c.streams.of(b.Stream, e.Brief)
 		e.Fields = append(e.Fields, field("stream", strconv.Itoa(int(b.Stream))))
 	}
-	e.Brief += x.grpcStatus(b.Trailers)
+	e.Brief = x.grpcStatus(b.Trailers, e.Brief)
 	e.Fields = append(e.Fields, field("length", words.Plural(int(b.Len), "byte")+" as transferred"))
 	if b.Framing != "" {
 		e.Fields = append(e.Fields, event.Field{Name: "framing", Value: b.Framing, Note: "how its end is found"})
@@ -441,9 +440,9 @@ func (x *Explainer) webSocket(c *conn, m *capture.Message, b *web.WebSocket) eve
 	}
 	e := x.event(c, m, event.KindMessage, topicOf("websocket-", kind), "WebSocket "+kind)
 	e.Size = &event.Size{Bytes: int64(b.Len)}
-	e.Brief = words.Plural(int(b.Len), "byte")
+	e.Brief = words.Count(int(b.Len), "byte")
 	if b.Code != 0 {
-		e.Brief += fmt.Sprintf(", code %d", b.Code)
+		e.Brief = words.Piece("brief/close-code", "count", e.Brief, "code", strconv.Itoa(int(b.Code)))
 	}
 	if b.Compressed {
 		e.Fields = append(e.Fields, field("compressed", "permessage-deflate"))

@@ -35,7 +35,7 @@ func otherWords(es []event.Event) []event.Event {
 	says := func(s event.Sentence) event.Sentence { s.Text = swap(s.Text); return s }
 	var out []event.Event
 	for _, e := range es {
-		e.Name, e.Brief = swap(e.Name), strings.ToUpper(e.Brief)
+		e.Name, e.Brief = swap(e.Name), event.Plain(strings.ToUpper(e.Brief.English))
 		wire := 0
 		if e.HTTP != nil {
 			wire = e.HTTP.Headers
@@ -48,7 +48,7 @@ func otherWords(es []event.Event) []event.Event {
 		e.Proofs = append([]event.Proof(nil), e.Proofs...)
 		for i := range e.Proofs {
 			p := &e.Proofs[i]
-			p.Claim, p.How, p.Reason, p.Inputs = swap(p.Claim), swap(p.How), swap(p.Reason), fields(p.Inputs)
+			p.Claim, p.How, p.Reason, p.Inputs = event.Plain(swap(p.Claim.English)), swap(p.How), event.Plain(swap(p.Reason.English)), fields(p.Inputs)
 		}
 		e.Checks = append([]event.Check(nil), e.Checks...)
 		for i := range e.Checks {
@@ -56,24 +56,24 @@ func otherWords(es []event.Event) []event.Event {
 		}
 		e.Genealogy = append([]event.Kin(nil), e.Genealogy...)
 		for i := range e.Genealogy {
-			e.Genealogy[i].Later = swap(e.Genealogy[i].Later)
+			e.Genealogy[i].Later = event.Plain(swap(e.Genealogy[i].Later.English))
 		}
 		if e.Tally != nil {
 			t := *e.Tally
-			t.Title, t.Cause = swap(t.Title), swap(t.Cause)
+			t.Title, t.Cause = event.Plain(swap(t.Title.English)), event.Plain(swap(t.Cause.English))
 			t.Why = append([]event.Why(nil), t.Why...)
 			for i := range t.Why {
-				t.Why[i].Words = swap(t.Why[i].Words)
+				t.Why[i].Words = event.Plain(swap(t.Why[i].Words.English))
 			}
 			e.Tally = &t
 		}
 		if e.Summary != nil {
 			s := *e.Summary
-			s.Flow = swap(s.Flow)
+			s.Flow = event.Plain(swap(s.Flow.English))
 			s.Legs = append([]event.Leg(nil), s.Legs...)
 			for i := range s.Legs {
 				l := &s.Legs[i]
-				l.Title, l.Facts = swap(l.Title), fields(l.Facts)
+				l.Title, l.Facts = event.Plain(swap(l.Title.English)), fields(l.Facts)
 				l.Rows = append([]event.Row(nil), l.Rows...)
 				for j := range l.Rows {
 					l.Rows[j].Says = says(l.Rows[j].Says)

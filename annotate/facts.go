@@ -173,16 +173,16 @@ func (x *Explainer) quotable(f *capture.Fact) *capture.Fact {
 // factEvent makes the event of a fact.
 func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (event.Event, bool) {
 	e := event.Event{Kind: event.KindFact, Evidence: event.None, Time: at(m.Time).Format(time.RFC3339Nano), Fact: factOf(f)}
-	a := steps.Values{}.With("client", "the client", "server", "the server")
+	a := steps.Values{}.With("client", words.Piece("end/client"), "server", words.Piece("end/server"))
 	var v *steps.View
 	if c != nil {
 		a, v = x.args(c), &c.View
 	}
-	a = a.With("host", cmp.Or(clip(f.Host), "the host"), "addr", cmp.Or(clip(f.Addr), "no address"), "detail", cmp.Or(clip(f.Detail), "no reason given"), "outcome", f.Outcome)
+	a = a.With("host", cmp.Or(event.Plain(clip(f.Host)), words.Piece("host/any")), "addr", cmp.Or(event.Plain(clip(f.Addr)), words.Piece("addr/none")), "detail", cmp.Or(event.Plain(clip(f.Detail)), words.Piece("detail/none")), "outcome", f.Outcome)
 	tell := func(topic event.Topic, id string) {
 		rename(&e, topic, "")
 		e.Says = []event.Sentence{words.Say(id, event.None, a)}
-		e.Brief, e.BriefID = e.Says[0].Text, id
+		e.Brief, e.BriefID = event.Plain(e.Says[0].Text), id
 	}
 	switch f.Kind {
 	case capture.FactRecording:
@@ -239,7 +239,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		tell("origin-not-reached", id)
 	case capture.FactLookupFailed:
 		name, _, _ := steps.SplitHostPort(f.Host)
-		a = a.With("host", cmp.Or(clip(name), a.Value("host")))
+		a = a.With("host", cmp.Or(event.Plain(clip(name)), a.Value("host")))
 		tell("name-not-found", "fact-lookup-failed")
 	case capture.FactTLSFailed:
 		id := "fact-tls-failed"
@@ -289,7 +289,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 			tell("origin-verified", "fact-origin-ok")
 		case f.Done == "mirrored":
 			tell("origin-not-verified", "fact-origin-mirrored")
-		case f.Done == "blocked" && which != "":
+		case f.Done == "blocked" && !which.Empty():
 			a = a.With("which", which)
 			tell("origin-not-verified", "fact-origin-blocked-unmirrored")
 		case f.Done == "blocked":
@@ -317,9 +317,9 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		}
 	case capture.FactLeaf:
 		rename(&e, "certificate-made", "")
-		a = a.With("names", cmp.Or(clip(strings.ReplaceAll(f.Host, ",", ", ")), "no name"))
+		a = a.With("names", cmp.Or(event.Plain(clip(strings.ReplaceAll(f.Host, ",", ", "))), words.Piece("name/none")))
 		id := "fact-leaf"
-		e.Brief = "the proxy made a certificate for " + a.Value("names")
+		e.Brief = words.Piece("brief/leaf", "names", a.Value("names"))
 		if len(f.Found) > 0 {
 			switch f.Outcome {
 			case "self-signed":
@@ -329,8 +329,8 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 			default:
 				id = "fact-leaf-mirrored"
 			}
-			a = a.With("faults", steps.FaultsWords(f.Found, cmp.Or(v.CheckedFor(), a.Value("names")), v.Lacking()))
-			e.Brief += ", as bad as the origin's: " + a.Value("faults")
+			a = a.With("faults", steps.FaultsWords(f.Found, cmp.Or(v.CheckedFor(), a.Value("names").English), v.Lacking()))
+			e.Brief = words.Piece("brief/leaf-bad", "names", a.Value("names"), "faults", a.Value("faults"))
 		}
 		e.Says = []event.Sentence{words.Say(id, event.None, a)}
 		switch f.Addr {
@@ -359,7 +359,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		case "error-page", "set-up-page", "not-a-proxy-request", "built-in":
 			id = "fact-own-" + f.Outcome
 		}
-		a = a.With("detail", cmp.Or(clip(words.EndedBecause(f.Detail)), a.Value("detail")))
+		a = a.With("detail", cmp.Or(words.EndedBecause(clip(f.Detail)), a.Value("detail")))
 		tell("own-answer", id)
 	case capture.FactRefused:
 		a = a.With("reason", steps.RefusedWords(f))
@@ -370,7 +370,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		x.authorities.note(f)
 		return e, false
 	case capture.FactRun:
-		a = a.With("run", cmp.Or(clip(f.Detail), "?"), "case", cmp.Or(clip(f.Outcome), "no name"), "kind", string(f.Kind))
+		a = a.With("run", cmp.Or(clip(f.Detail), "?"), "case", cmp.Or(event.Plain(clip(f.Outcome)), words.Piece("name/none")), "kind", string(f.Kind))
 		tell("check", cmp.Or(map[string]string{
 			capture.RunPlan: "fact-run-plan", capture.RunBegin: "fact-run-begin", capture.RunKilled: "fact-run-killed", capture.RunEnd: "fact-run-end",
 		}[f.Addr], "fact-unknown"))
@@ -381,13 +381,13 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 			id = "fact-closed-" + f.Outcome
 		}
 		if f.Outcome == "proxy" && f.Detail != "" {
-			id, a = "fact-closed-proxy-because", a.With("detail", clip(words.EndedBecause(f.Detail)))
+			id, a = "fact-closed-proxy-because", a.With("detail", words.EndedBecause(clip(f.Detail)))
 		}
 		if f.Outcome == "client" && c != nil && c.Leg == capture.LegOrigin {
 			id = "fact-closed-client-first"
 		}
 		if id == "fact-closed-other" {
-			a = a.With("detail", cmp.Or(clip(words.EndedBecause(cmp.Or(f.Detail, f.Outcome))), a.Value("detail")))
+			a = a.With("detail", cmp.Or(words.EndedBecause(clip(cmp.Or(f.Detail, f.Outcome))), a.Value("detail")))
 		}
 		tell("who-closed", id)
 	default:
@@ -400,7 +400,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 // emEvent tells the recorded block of step 5, with the proofs that it makes possible.
 func (x *Explainer) emEvent(c *conn, f *capture.Fact, e *event.Event, a steps.Values) {
 	rename(e, "block-opened", "")
-	e.Brief = fmt.Sprintf("the proxy opened step 5 with its private key: %d bytes", len(f.Data))
+	e.Brief = event.Plain(fmt.Sprintf("the proxy opened step 5 with its private key: %d bytes", len(f.Data)))
 	e.Evidence = event.None
 	id := "fact-em"
 	if f.Outcome == "bad-padding" {
@@ -426,7 +426,7 @@ func (x *Explainer) checkMinted(c *conn, h *proof.Handshake, e *event.Event) {
 	if string(h.Sides[1].Leaf.Hash[:]) != string(c.Minted.Data) {
 		state, reason = event.Refuted, "the certificate on the wire is another one"
 	}
-	p := words.NewProof(words.ProofLeaf, state, reason, field("on the wire", hex.EncodeToString(h.Sides[1].Leaf.Hash[:])), field("noted", hex.EncodeToString(c.Minted.Data)))
+	p := words.NewProof(words.ProofLeaf, state, event.Plain(reason), field("on the wire", hex.EncodeToString(h.Sides[1].Leaf.Hash[:])), field("noted", hex.EncodeToString(c.Minted.Data)))
 	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	if state == event.Proven {

@@ -223,11 +223,11 @@ func unknownParent(l *proof.Link, a steps.Values) (event.Sentence, bool) {
 	case len(l.From) > 0:
 		return event.Sentence{}, false
 	case len(l.Sealed) > 0:
-		var names []string
+		var conns []event.Text
 		for _, n := range l.Sealed[max(0, len(l.Sealed)-4):] {
-			names = append(names, strconv.Itoa(n))
+			conns = append(conns, event.Plain(strconv.Itoa(n)))
 		}
-		return words.Say("lineage-sealed", event.Inferred, a.With("conns", steps.OneOf(names, "and"))), true
+		return words.Say("lineage-sealed", event.Inferred, a.With("conns", words.List("and", conns...))), true
 	}
 	return words.Say("lineage-not-here", event.Inferred, a), true
 }
@@ -242,7 +242,7 @@ func (x *Explainer) lineage(c *conn, h *proof.Handshake) {
 	a := x.args(c)
 	e := x.event(c, nil, event.KindStep, "resumption", "")
 	e.Evidence = event.Inferred
-	e.Brief = "of " + a.Value("earlier")
+	e.Brief = words.Piece("brief/of", "earlier", a.Value("earlier"))
 	e.Says = []event.Sentence{words.Say(lineageSentence(l), event.Inferred, a)}
 	if why, ok := unknownParent(l, a); ok {
 		e.Says = append(e.Says, why)
@@ -257,7 +257,7 @@ func (x *Explainer) lineage(c *conn, h *proof.Handshake) {
 		}
 	}
 	if l.How == "psk" {
-		p := words.NewProof(words.ProofPSK, event.NotCheckable, "the secret is derived from the resumption master secret of the earlier connection, which is in no key log line; so neither it nor the checksum (binder) in the hello can be computed again")
+		p := words.NewProof(words.ProofPSK, event.NotCheckable, words.Piece("brief/secret-derived-resumption-master"))
 		h.Prove(p)
 		e.Proofs = append(e.Proofs, p)
 	}
@@ -275,7 +275,7 @@ func (x *Explainer) sameMaster(h *proof.Handshake, i proof.Issued) (event.Proof,
 	if !bytes.Equal(own, old) {
 		state, reason = event.Refuted, "the two master secrets differ"
 	}
-	p := words.NewProof(words.ProofResumed, state, reason, field("earlier connection", strconv.Itoa(i.Conn)), field("its master secret", x.show().Secret(old)), field("this one's", x.show().Secret(own)))
+	p := words.NewProof(words.ProofResumed, state, event.Plain(reason), field("earlier connection", strconv.Itoa(i.Conn)), field("its master secret", x.show().Secret(old)), field("this one's", x.show().Secret(own)))
 	h.Prove(p)
 	h.Link.Proven = state == event.Proven
 	return p, true
@@ -322,7 +322,7 @@ func (x *Explainer) takenUp(c *conn, h *proof.Handshake, e *event.Event, fin eve
 	i := fits[0]
 	found := len(l.From) > 1
 	l.From, l.Proven = fits, true
-	p := words.NewProof(words.ProofResumed, event.Proven, "", field("earlier connection", strconv.Itoa(i.Conn)), field("its master secret", x.show().Secret(i.Master())), field("what it makes", "the Finished of this connection, byte for byte"))
+	p := words.NewProof(words.ProofResumed, event.Proven, event.Text{}, field("earlier connection", strconv.Itoa(i.Conn)), field("its master secret", x.show().Secret(i.Master())), field("what it makes", "the Finished of this connection, byte for byte"))
 	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	if found {
@@ -461,11 +461,11 @@ func (x *Explainer) genealogy() (e event.Event, ok bool) {
 	}
 	e = event.Event{Kind: event.KindGenealogy, Genealogy: lines}
 	rename(&e, "genealogy", "")
-	a := words.Args{"count": words.Plural(resumed+x.kinMore, "connection"), "more": words.Plural(x.kinMore, "connection")}
+	a := words.Args{"count": words.Count(resumed+x.kinMore, "connection"), "more": words.Count(x.kinMore, "connection")}
 	e.Says = []event.Sentence{words.Say("genealogy", event.None, a)}
 	if x.kinMore > 0 {
 		e.Says = append(e.Says, words.Say("genealogy-more", event.None, a))
 	}
-	e.Brief, e.BriefID = e.Says[0].Text, e.Says[0].ID
+	e.Brief, e.BriefID = event.Plain(e.Says[0].Text), e.Says[0].ID
 	return e, true
 }

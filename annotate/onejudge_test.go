@@ -50,7 +50,7 @@ func TestOneJudge(t *testing.T) {
 				if e.Topic != event.TopicCertificate {
 					continue
 				}
-				line = e.Brief
+				line = e.Brief.English
 				for _, c := range e.Checks {
 					if c.Outcome == string(verify.Failed) {
 						failed, told = append(failed, c.Reason), append(told, strings.TrimSuffix(c.Says.Text, "."))
@@ -92,7 +92,7 @@ func TestOneJudge(t *testing.T) {
 				t.Errorf("failed: %v; the overview has %q", failed, odd)
 			}
 			for _, reason := range failed {
-				if !slices.ContainsFunc(odd, func(text string) bool { return strings.Contains(text, ": "+words.Reason(reason, "", "")+".") }) {
+				if !slices.ContainsFunc(odd, func(text string) bool { return strings.Contains(text, ": "+words.Reason(reason, "", "").English+".") }) {
 					t.Errorf("the overview does not say %q: %q", words.Reason(reason, "", ""), odd)
 				}
 			}
@@ -113,7 +113,7 @@ func TestOneJudge(t *testing.T) {
 				}
 				for _, reason := range failed {
 					if text := words.Reason(reason, host, ""); !slices.ContainsFunc(live, func(e event.Event) bool {
-						return slices.ContainsFunc(e.Says, func(s event.Sentence) bool { return strings.Contains(s.Text, text) })
+						return slices.ContainsFunc(e.Says, func(s event.Sentence) bool { return strings.Contains(s.Text, text.English) })
 					}) {
 						t.Errorf("the warning does not say %q: %+v", text, live)
 					}

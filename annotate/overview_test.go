@@ -194,10 +194,10 @@ func TestBlocks(t *testing.T) {
 	es := []event.Event{{N: 1, Kind: event.KindConnection, Conn: 1, Session: 1, Name: "TCP connection", Time: "2026-01-01T00:00:00Z"}}
 	const n = 500
 	for i := range n {
-		es = append(es, event.Event{N: i + 2, Kind: event.KindMessage, Conn: 1, Session: 1, From: "client", Name: "HTTP request", Brief: "GET /",
+		es = append(es, event.Event{N: i + 2, Kind: event.KindMessage, Conn: 1, Session: 1, From: "client", Name: "HTTP request", Brief: event.Plain("GET /"),
 			Time: time.Date(2026, 1, 1, 0, 0, 1, i*1000, time.UTC).Format(time.RFC3339Nano)})
 	}
-	es = append(es, event.Event{N: n + 2, Kind: event.KindEnd, Conn: 1, Session: 1, Name: "connection over", Time: "2026-01-01T00:00:02Z", Tally: &event.Tally{Title: "plain HTTP, no TLS"}})
+	es = append(es, event.Event{N: n + 2, Kind: event.KindEnd, Conn: 1, Session: 1, Name: "connection over", Time: "2026-01-01T00:00:02Z", Tally: &event.Tally{Title: event.Plain("plain HTTP, no TLS")}})
 	text := blocksOf(t, es, 80)
 	shown := strings.Count(text, "GET /\n")
 	if shown > 60 || !strings.Contains(text, "449 messages more (449 HTTP request)") || shown+449 != n {

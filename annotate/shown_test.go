@@ -92,7 +92,7 @@ func TestShownFacts(t *testing.T) {
 			t.Fatalf("%s: the case is not told", id)
 		}
 		checkEvent(t, id, &es[i])
-		if f := ca.FaultOf(id); f != nil && !strings.Contains(es[i].Brief, id+". "+f.Wrong) {
+		if f := ca.FaultOf(id); f != nil && !strings.Contains(es[i].Brief.English, id+". "+f.Wrong) {
 			t.Errorf("%s: %s", id, es[i].Brief)
 		}
 	}

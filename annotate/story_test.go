@@ -33,7 +33,7 @@ func retell(es []event.Event) string {
 		for _, m := range e.Steps {
 			fmt.Fprintf(&b, " [%s %s]", m.Step, m.Verdict)
 		}
-		if e.Brief != "" {
+		if e.Brief.English != "" {
 			fmt.Fprintf(&b, " | %s", e.Brief)
 		}
 		b.WriteByte('\n')

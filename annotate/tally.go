@@ -3,7 +3,6 @@ package annotate
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"explainer/annotate/event"
@@ -131,10 +130,7 @@ func (x *Explainer) tallyOf(c *conn) *event.Tally {
 	}
 	t.GivenUp = c.GivenUp
 	if c.Failure != nil {
-		t.Failed, t.Cause = c.Failure.Step, clip(c.Failure.Cause)
-		if i := strings.Index(t.Cause, "; "); i > 0 {
-			t.Cause = t.Cause[:i]
-		}
+		t.Failed, t.Cause = c.Failure.Step, words.First(c.Failure.Cause)
 	}
 	switch {
 	case c.Reset && c.Conn.Asked && !c.Sides[0].Heard && !c.Sides[1].Heard:

@@ -223,7 +223,7 @@ func failurePage(e *originError) page {
 		}
 	}
 	for _, c := range e.failures {
-		said := words.Reason(c.Reason, e.Host, c.Detail("missing"))
+		said := words.Reason(c.Reason, e.Host, c.Detail("missing")).English
 		var details []string
 		for _, d := range c.Details {
 			if d.Name != "missing" {

@@ -568,7 +568,7 @@ func (c *judged) unshown() (v Verdict, id string, a words.Args) {
 	case c.fault == "" && c.passed && !c.elsewhere:
 		return NotTested, "case-no-tls", nil
 	case c.fault == "" && c.passed:
-		return NotTested, "case-other-host", words.Args{"host": cmp.Or(event.Clip(c.connect), "another host"), "url": "{url}"}
+		return NotTested, "case-other-host", words.Args{"host": cmp.Or(event.Plain(event.Clip(c.connect)), words.Piece("host/another")), "url": "{url}"}
 	case strings.HasPrefix(c.closed, "the case ") && !c.cert:
 		return NotTested, "case-cannot-serve", words.Args{"detail": event.Clip(c.closed)}
 	case c.fault == "" && c.hello && c.connect == "":

@@ -195,7 +195,7 @@ func (j *Judge) Report() *Report {
 						if slices.ContainsFunc(byCase[[2]string{f.ID, tls}], func(run *run) bool { return run.begun.Again }) {
 							id = "case-missed-again"
 						}
-						s := words.Say(id, event.Inferred, words.Args{"n": words.Plural(came, "other run")})
+						s := words.Say(id, event.Inferred, words.Args{"n": words.Count(came, "other run")})
 						o.Why = &s
 					}
 				}
@@ -320,7 +320,7 @@ func outcomeSays(f *ca.Fault, o *Outcome) []event.Sentence {
 	if o.Why != nil {
 		return []event.Sentence{*o.Why}
 	}
-	a := words.Args{"ms": strconv.FormatFloat(o.AfterMS, 'f', -1, 64), "data": words.Plural(int(o.Data), "byte"), "wait": strconv.FormatFloat(o.WaitMS/1000, 'f', 1, 64)}
+	a := words.Args{"ms": strconv.FormatFloat(o.AfterMS, 'f', -1, 64), "data": words.Count(int(o.Data), "byte"), "wait": strconv.FormatFloat(o.WaitMS/1000, 'f', 1, 64)}
 	a["moment"] = map[string]string{
 		"key-exchange": "in place of its ClientKeyExchange", "finished": "in place of its Finished", "data": "after its Finished, before any application data",
 	}[o.Moment]
@@ -347,9 +347,9 @@ func outcomeSays(f *ca.Fault, o *Outcome) []event.Sentence {
 		a["alert"] = alertWords(o.Alert)
 		switch o.Alert.How {
 		case "protected":
-			how, a["how"] = event.Decrypted, "encrypted"
+			how, a["how"] = event.Decrypted, words.Piece("how/encrypted")
 		case "clear":
-			a["how"] = "in clear"
+			a["how"] = words.Piece("how/clear")
 		default:
 			how, id = event.Inferred, "case-refused-sealed"
 		}
@@ -406,15 +406,15 @@ func (r *Report) find() {
 // open; allow critical and high trials may be left untested.
 func (r *Report) grade(allow int) {
 	n := r.count()
-	a := words.Args{"refused": words.Plural(r.Counts[Refused]+r.Counts[RefusedLate]+r.Counts[FalseStart], "trial"), "n": words.Plural(r.Leaked[ca.Critical], "case")}
+	a := words.Args{"refused": words.Count(r.Counts[Refused]+r.Counts[RefusedLate]+r.Counts[FalseStart], "trial"), "n": words.Count(r.Leaked[ca.Critical], "case")}
 	id, open := "grade-a", false
 	switch {
 	case r.Leaked[ca.Critical] > 0:
 		r.Grade, id = "F", "grade-f"
 	case r.Leaked[ca.High] > 0:
-		r.Grade, id, a = "D", "grade-d", a.With("n", words.Plural(r.Leaked[ca.High], "case"))
+		r.Grade, id, a = "D", "grade-d", a.With("n", words.Count(r.Leaked[ca.High], "case"))
 	case n.tested == 0 && n.ruledOut > 0 && r.Untested == 0 && n.controls > 0:
-		r.Grade, id, a = "-", "grade-none-ruled-out", a.With("n", words.Plural(n.ruledOut, "trial"))
+		r.Grade, id, a = "-", "grade-none-ruled-out", a.With("n", words.Count(n.ruledOut, "trial"))
 	case n.tested == 0:
 		r.Grade, id, a = "-", "grade-none", a.With("ca", "{ca}")
 		switch {
@@ -431,10 +431,10 @@ func (r *Report) grade(allow int) {
 		open = true
 		r.Grade, id, a = "-", "grade-open", words.Args{"n": strconv.Itoa(r.Untested), "of": strconv.Itoa(n.serious)}
 		if leaked := r.Leaked[ca.Medium]; leaked > 0 {
-			id, a = "grade-open-c", a.With("leaked", words.Plural(leaked, "case"))
+			id, a = "grade-open-c", a.With("leaked", words.Count(leaked, "case"))
 		}
 	case r.Leaked[ca.Medium] > 0:
-		r.Grade, id, a = "C", "grade-c", a.With("n", words.Plural(r.Leaked[ca.Medium], "case"))
+		r.Grade, id, a = "C", "grade-c", a.With("n", words.Count(r.Leaked[ca.Medium], "case"))
 	case n.early == 0 && n.late > 0:
 		r.Grade, id = "B", "grade-b-late"
 	case r.Counts[Refused]+r.Counts[RefusedLate]+r.Counts[FalseStart] == 0:
@@ -450,13 +450,13 @@ func (r *Report) grade(allow int) {
 		r.Says = append(r.Says, words.Say("grade-untested-serious", event.Inferred, words.Args{"n": strconv.Itoa(r.Untested), "of": strconv.Itoa(n.serious)}))
 	}
 	if more := n.skipped - r.Untested; more > 0 {
-		r.Says = append(r.Says, words.Say("grade-untested", event.Inferred, words.Args{"n": words.Plural(more, "trial")}))
+		r.Says = append(r.Says, words.Say("grade-untested", event.Inferred, words.Args{"n": words.Count(more, "trial")}))
 	}
 	if n.ruledOut > 0 {
-		r.Says = append(r.Says, words.Say("grade-ruled-out", event.Inferred, words.Args{"n": words.Plural(n.ruledOut, "trial")}))
+		r.Says = append(r.Says, words.Say("grade-ruled-out", event.Inferred, words.Args{"n": words.Count(n.ruledOut, "trial")}))
 	}
 	if remarks := len(r.Remarks); remarks > 0 {
-		r.Says = append(r.Says, words.Say("grade-remarks", event.Inferred, words.Args{"n": words.Plural(remarks, "remark"), "cases": strings.Join(r.Remarks, ", ")}))
+		r.Says = append(r.Says, words.Say("grade-remarks", event.Inferred, words.Args{"n": words.Count(remarks, "remark"), "cases": strings.Join(r.Remarks, ", ")}))
 	}
 }
 

@@ -97,7 +97,7 @@ type Event struct {
 
 	Topic    Topic      `json:"topic"`              // what it is about: code asks this
 	Name     string     `json:"name"`               // the same for people: "ClientHello", "HTTP request", "step 4a", ...
-	Brief    string     `json:"brief,omitempty"`    // the one-line detail beside the name
+	Brief    Text       `json:"brief,omitzero"`     // the one-line detail beside the name
 	BriefID  string     `json:"brief_id,omitempty"` // where Brief is a sentence of the catalogue: its ID
 	Evidence Evidence   `json:"evidence,omitempty"` // how the message itself was seen
 	Bytes    *Span      `json:"bytes,omitempty"`    // where in this side's stream
@@ -178,9 +178,10 @@ type HTTP struct {
 
 // Sentence is one sentence of the story.
 type Sentence struct {
-	ID       string            `json:"id"` // permanent kebab-case name in the catalogue
-	Args     map[string]string `json:"args,omitempty"`
-	Text     string            `json:"text"`
+	ID       string            `json:"id"`               // permanent kebab-case name in the catalogue
+	Args     map[string]string `json:"args,omitempty"`   // in English
+	Values   map[string]Value  `json:"values,omitempty"` // those of Args that are words of ours
+	Text     string            `json:"text"`             // in English
 	Evidence Evidence          `json:"evidence,omitempty"`
 	Refs     []string          `json:"refs,omitempty"` // "RFC 5246 7.4.7.1", ...
 }
@@ -198,11 +199,11 @@ func (e *Event) BriefSays() bool {
 // Proof is one claim checked by mathematics.
 type Proof struct {
 	ID     string     `json:"id"` // permanent kebab-case name in the catalogue
-	Claim  string     `json:"claim"`
+	Claim  Text       `json:"claim"`
 	State  ProofState `json:"state"`
 	How    string     `json:"how,omitempty"`    // the formula, in words
 	Inputs []Field    `json:"inputs,omitempty"` // what went in and what came out; secrets masked
-	Reason string     `json:"reason,omitempty"` // why refuted or not checkable
+	Reason Text       `json:"reason,omitzero"`  // why refuted or not checkable
 	Refs   []string   `json:"refs,omitempty"`
 }
 
@@ -218,7 +219,7 @@ type Check struct {
 
 // Summary is the eight steps of a session.
 type Summary struct {
-	Flow   string `json:"flow"`              // one line: what kind of session this was
+	Flow   Text   `json:"flow"`              // one line: what kind of session this was
 	FlowID string `json:"flow_id,omitempty"` // how that names the kinds of its legs, one of the Flow… constants; absent where it does not
 	Legs   []Leg  `json:"legs"`              // browser leg first
 	Tunnel bool   `json:"tunnel,omitempty"`  // both legs carry one TLS connection, which the proxy passed on
@@ -239,7 +240,7 @@ type Leg struct {
 	From  string  `json:"client"` // address and port
 	To    string  `json:"server"`
 	Flow  string  `json:"flow"`            // permanent ID of the row of the truth table: "tls12-rsa", "tls13-full", ...
-	Title string  `json:"title"`           // the row in words
+	Title Text    `json:"title"`           // the row in words
 	Facts []Field `json:"facts,omitempty"` // version, suite, group, ALPN, certificate in a line
 	Rows  []Row   `json:"rows"`
 	// Unopened says why records stayed sealed.

@@ -20,7 +20,7 @@ type Kin struct {
 	How    string `json:"how,omitempty"`  // as in Parent, absent for the first of a line
 	State  string `json:"state,omitempty"`
 	Parent int    `json:"parent,omitempty"`
-	Later  string `json:"later,omitempty"`    // time since its parent's ServerHello, in words
+	Later  Text   `json:"later,omitzero"`     // time since its parent's ServerHello, in words
 	After  int64  `json:"after_ms,omitempty"` // the same in milliseconds
 	Proven bool   `json:"proven,omitempty"`
 }

@@ -89,8 +89,8 @@ const (
 type Refutation struct {
 	Conn   int    `json:"conn"`
 	ID     string `json:"id"`
-	Claim  string `json:"claim"`
-	Reason string `json:"reason"`
+	Claim  Text   `json:"claim"`
+	Reason Text   `json:"reason"`
 }
 
 // Odd is something that whoever reads the capture should look at.
@@ -115,6 +115,6 @@ type Line struct {
 	Requests int    `json:"requests,omitempty"`
 	Failed   Step   `json:"failed,omitempty"`
 	GivenUp  bool   `json:"given_up,omitempty"`
-	Cause    string `json:"cause,omitempty"`
+	Cause    Text   `json:"cause,omitzero"`
 	Refuted  int    `json:"refuted,omitempty"`
 }

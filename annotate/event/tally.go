@@ -15,7 +15,7 @@ type Tally struct {
 	Server    string   `json:"server"`
 	Protocol  string   `json:"protocol"` // one of the Protocol… constants
 	Flow      string   `json:"flow"`     // permanent ID of the row of the truth table, as in Leg
-	Title     string   `json:"title"`    // the same in words
+	Title     Text     `json:"title"`    // the same in words
 	Name      string   `json:"sni,omitempty"`
 	Version   string   `json:"version,omitempty"`
 	Suite     string   `json:"suite,omitempty"`
@@ -31,7 +31,7 @@ type Tally struct {
 	Sealed    [2]int64 `json:"sealed"`             // records, or packets of QUIC, that stayed sealed
 	Failed    Step     `json:"failed,omitempty"`   // the step that it stopped at
 	GivenUp   bool     `json:"given_up,omitempty"` // its client ended it before the server had answered
-	Cause     string   `json:"cause,omitempty"`
+	Cause     Text     `json:"cause,omitzero"`
 	Resumed   bool     `json:"resumed,omitempty"`
 	Missing   int64    `json:"missing,omitempty"`   // bytes that are not in the capture, as far as it shows
 	Broken    bool     `json:"malformed,omitempty"` // some of it breaks the protocol
@@ -70,6 +70,6 @@ const (
 // A Why is a reason for which records stayed sealed.
 type Why struct {
 	Reason  string `json:"reason"` // as in an Unopened, or else a Sealed… constant of package capture
-	Words   string `json:"words"`
+	Words   Text   `json:"words"`
 	Records int64  `json:"records"`
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
-	"fmt"
 	"net"
 	"strings"
 
@@ -81,11 +80,13 @@ func (cs *Certificates) read(der []byte) *Certificate {
 	return c
 }
 
-// errNotChecked means that a link was not checked, which says nothing about it.
-var errNotChecked = errors.New("not checked")
+// A notChecked is an error that says why a link was not checked, which says nothing about it.
+type notChecked struct{ why event.Text }
+
+func (e notChecked) Error() string { return "not checked: " + e.why.English }
 
 // link checks that parent's key signed child. It returns nil, keys.ErrSignature,
-// or an error that wraps errNotChecked.
+// or a [notChecked].
 func (cs *Certificates) link(child, parent *Certificate) error {
 	key := [64]byte(append(append([]byte(nil), child.Hash[:]...), parent.Hash[:]...))
 	if err, ok := cs.links[key]; ok {
@@ -106,10 +107,10 @@ func (cs *Certificates) link(child, parent *Certificate) error {
 
 func checkLink(child, parent *Certificate) error {
 	if child.Parsed == nil {
-		return fmt.Errorf("%w: the certificate could not be read: %s", errNotChecked, child.Err)
+		return notChecked{words.Piece("proof/certificate-unreadable", "error", child.Err)}
 	}
 	if parent.Key == nil {
-		return fmt.Errorf("%w: the issuer's key could not be read", errNotChecked)
+		return notChecked{words.Piece("proof/issuer-key-unreadable")}
 	}
 	// The schemes of TLS say the same as those of certificates: hash and kind of
 	// signature. SHA-1 and MD5 are checked too, which crypto/x509 refuses: what a
@@ -122,7 +123,7 @@ func checkLink(child, parent *Certificate) error {
 		x509.PureEd25519: 0x0807,
 	}[child.Parsed.SignatureAlgorithm]
 	if scheme == 0 {
-		return fmt.Errorf("%w: the signature algorithm is not known", errNotChecked)
+		return notChecked{words.Piece("proof/algorithm-not-known")}
 	}
 	err := keys.VerifyHandshakeSignature(0x0303, scheme, parent.Key, child.Parsed.RawTBSCertificate, child.Parsed.Signature)
 	switch {
@@ -131,7 +132,7 @@ func checkLink(child, parent *Certificate) error {
 	case errors.Is(err, keys.ErrSignature), errors.Is(err, keys.ErrScheme):
 		return keys.ErrSignature
 	}
-	return fmt.Errorf("%w: %v", errNotChecked, err)
+	return notChecked{event.Plain(err.Error())}
 }
 
 // KeyWords is its key in words: "2048-bit RSA".
@@ -252,9 +253,10 @@ func (c *Certificate) Described(number int, describe func(c *Certificate, number
 
 // Checked is a chain's checks, told.
 type Checked struct {
-	Result *verify.Result
-	Checks []event.Check
-	Failed []string // what failed, in words
-	Says   event.Sentence
-	Brief  string
+	Result  *verify.Result
+	Checks  []event.Check
+	Failed  []event.Text // what failed, in words
+	Says    event.Sentence
+	Brief   event.Text
+	Outcome event.Text // the counts of Brief, and what failed
 }

@@ -82,8 +82,8 @@ type Handshake struct {
 	External  bool          // the pre-shared key that the server took was set up outside of TLS
 	Kin       *Kin          // for those that take it up
 
-	Holed  bool   // bytes were missing while it ran
-	Broken string // why the transcript is not complete
+	Holed  bool       // bytes were missing while it ran
+	Broken event.Text // why the transcript is not complete
 	proofs []settled
 
 	Secrets
@@ -121,7 +121,7 @@ type Secrets struct {
 // settled is a proof that was tried, and why it did not come out.
 type settled struct {
 	event.RowProof
-	reason string
+	reason event.Text
 }
 
 // Switch notes from where on the server encrypts.
@@ -158,13 +158,13 @@ func (h *Handshake) Record(b handshake.Message, side int, raw []byte) *Message {
 	}
 	switch {
 	case side == 0 && len(s.Messages) == 0 && msg.Type != handshake.TypeClientHello, side == 1 && h.Hello == nil:
-		h.Incomplete("the capture begins after the first handshake message")
+		h.Incomplete(words.Piece("proof/capture-begins-after-first"))
 	case raw == nil:
-		h.Incomplete("a handshake message could not be read")
+		h.Incomplete(words.Piece("proof/handshake-message-could-not"))
 	case h.size()+len(raw) > maxTranscript:
-		h.Incomplete("the handshake messages are larger than what is kept")
+		h.Incomplete(words.Piece("proof/handshake-messages-larger-than"))
 	}
-	if h.Broken != "" {
+	if !h.Broken.Empty() {
 		msg.Raw = nil
 	}
 	s.Messages = append(s.Messages, msg)
@@ -183,8 +183,8 @@ func (h *Handshake) size() int {
 }
 
 // Incomplete notes that the transcript is not complete; the first reason counts.
-func (h *Handshake) Incomplete(reason string) {
-	if h.Broken == "" {
+func (h *Handshake) Incomplete(reason event.Text) {
+	if h.Broken.Empty() {
 		h.Broken = reason
 	}
 }
@@ -197,7 +197,7 @@ func (h *Handshake) Free() {
 			m.Raw, m.Body = nil, nil
 		}
 	}
-	h.Incomplete("the handshake was over and its messages were let go")
+	h.Incomplete(words.Piece("proof/handshake-over-messages-let"))
 }
 
 // Find returns a side's first message of a type, nil if there is none.

@@ -10,7 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
+	"strconv"
 
 	"explainer/annotate/event"
 	"explainer/annotate/mask"
@@ -48,13 +48,13 @@ func (h *Handshake) Prove(p event.Proof) {
 }
 
 // Proved returns the state of a proof and its reason; "" if it was never tried.
-func (h *Handshake) Proved(id string) (event.ProofState, string) {
+func (h *Handshake) Proved(id string) (event.ProofState, event.Text) {
 	for _, p := range h.proofs {
 		if p.ID == id {
 			return p.State, p.reason
 		}
 	}
-	return "", ""
+	return "", event.Text{}
 }
 
 // Proven tells whether a proof holds.
@@ -121,22 +121,22 @@ func (h *Handshake) order(s *keys.Suite) []*Message {
 
 // before returns the raw handshake messages that the transcript holds before
 // message index of side, or the reason why they are not all known.
-func (h *Handshake) before(s *keys.Suite, side, index int) (raw [][]byte, reason string) {
-	if h.Broken != "" {
+func (h *Handshake) before(s *keys.Suite, side, index int) (raw [][]byte, reason event.Text) {
+	if !h.Broken.Empty() {
 		return nil, h.Broken
 	}
 	for _, m := range h.order(s) {
 		if m.Side == side && m.index == index {
-			return raw, ""
+			return raw, event.Text{}
 		}
 		raw = append(raw, m.Raw)
 	}
-	return nil, "not all handshake messages before it are known"
+	return nil, words.Piece("proof/not-all-before")
 }
 
-const noSSL3 = "in SSL 3.0 the signature also covers the master secret, which is not known here"
+var noSSL3 = words.Piece("proof/ssl3-signature")
 
-const noHash = "the hash of this cipher suite is not known here"
+var noHash = words.Piece("proof/hash-not-known")
 
 // CheckFinished checks the Finished message of a side, which must have been recorded.
 func (h *Handshake) CheckFinished(side int, show Show) event.Proof {
@@ -145,13 +145,13 @@ func (h *Handshake) CheckFinished(side int, show Show) event.Proof {
 	fin, _ := m.Body.(*handshake.Finished)
 	s := h.Suite()
 	if s == nil {
-		return words.NewProof(id, event.NotCheckable, "the cipher suite is not known")
+		return words.NewProof(id, event.NotCheckable, words.Piece("proof/cipher-suite-not-known"))
 	}
 	if fin == nil {
-		return words.NewProof(id, event.NotCheckable, "the message is malformed")
+		return words.NewProof(id, event.NotCheckable, words.Piece("proof/message-malformed"))
 	}
 	raw, reason := h.before(s, side, m.index)
-	if reason != "" {
+	if !reason.Empty() {
 		return words.NewProof(id, event.NotCheckable, reason)
 	}
 	hash := keys.TranscriptHash(h.Version(), s.Hash, raw...)
@@ -195,7 +195,7 @@ func (h *Handshake) CheckFinished(side int, show Show) event.Proof {
 		}
 	}
 	if len(secrets) == 0 {
-		return words.NewProof(id, event.NotCheckable, "the secret that keys the checksum is not in the key log", inputs...)
+		return words.NewProof(id, event.NotCheckable, words.Piece("proof/secret-keys-checksum-not"), inputs...)
 	}
 	var want []byte
 	for _, secret := range secrets {
@@ -216,16 +216,16 @@ func (h *Handshake) CheckFinished(side int, show Show) event.Proof {
 			case bytes.Equal(secret, h.Logged["CLIENT_RANDOM"]):
 				h.KeepSecret("CLIENT_RANDOM", secret)
 			}
-			return words.NewProof(id, event.Proven, "", append(inputs, input(label, show.Secret(secret)), input("computed", hex.EncodeToString(want)), input("in the message", hex.EncodeToString(fin.VerifyData)))...)
+			return words.NewProof(id, event.Proven, event.Text{}, append(inputs, input(label, show.Secret(secret)), input("computed", hex.EncodeToString(want)), input("in the message", hex.EncodeToString(fin.VerifyData)))...)
 		}
 	}
 	if want == nil {
 		return words.NewProof(id, event.NotCheckable, noHash, inputs...)
 	}
 	if old {
-		return words.NewProof(id, event.NotCheckable, "there is no key log line for this connection, and the secret of the earlier one does not fit", inputs...)
+		return words.NewProof(id, event.NotCheckable, words.Piece("proof/there-no-key-log"), inputs...)
 	}
-	return words.NewProof(id, event.Refuted, "the computed checksum is not the one in the message",
+	return words.NewProof(id, event.Refuted, words.Piece("proof/computed-checksum-not-one"),
 		append(inputs, input(label, show.Secret(secrets[0])), input("computed", hex.EncodeToString(want)), input("in the message", hex.EncodeToString(fin.VerifyData)))...)
 }
 
@@ -241,13 +241,13 @@ func totalLen(bs [][]byte) int {
 func signature(id string, err error, inputs []event.Field) event.Proof {
 	switch {
 	case err == nil:
-		return words.NewProof(id, event.Proven, "", inputs...)
+		return words.NewProof(id, event.Proven, event.Text{}, inputs...)
 	case errors.Is(err, keys.ErrSignature):
-		return words.NewProof(id, event.Refuted, "the signature does not hold under this public key", inputs...)
+		return words.NewProof(id, event.Refuted, words.Piece("proof/signature-does-not-hold"), inputs...)
 	case errors.Is(err, keys.ErrScheme):
-		return words.NewProof(id, event.Refuted, "the signature algorithm is not one for this kind of key in this version of TLS", inputs...)
+		return words.NewProof(id, event.Refuted, words.Piece("proof/signature-algorithm-not-one"), inputs...)
 	}
-	return words.NewProof(id, event.NotCheckable, "this kind of key or signature is not supported here", inputs...)
+	return words.NewProof(id, event.NotCheckable, words.Piece("proof/kind-key-or-signature"), inputs...)
 }
 
 func keyField(c *Certificate) event.Field {
@@ -258,11 +258,11 @@ func keyField(c *Certificate) event.Field {
 func (h *Handshake) CheckServerKey(m *handshake.ServerKeyExchange) event.Proof {
 	switch {
 	case m.Signature == nil:
-		return words.NewProof(words.ProofSKE, event.NotCheckable, "this cipher suite signs nothing")
+		return words.NewProof(words.ProofSKE, event.NotCheckable, words.Piece("proof/cipher-suite-signs-nothing"))
 	case h.Sides[1].Leaf == nil:
-		return words.NewProof(words.ProofSKE, event.NotCheckable, "the server's certificate is not in the capture")
+		return words.NewProof(words.ProofSKE, event.NotCheckable, words.Piece("proof/server-s-certificate-not"))
 	case h.Hello == nil || h.ServerHello == nil:
-		return words.NewProof(words.ProofSKE, event.NotCheckable, "the hello messages are not in the capture")
+		return words.NewProof(words.ProofSKE, event.NotCheckable, words.Piece("proof/hello-messages-not-capture"))
 	}
 	signed := slices.Concat(h.Hello.Random[:], h.ServerHello.Random[:], m.Params)
 	inputs := []event.Field{
@@ -293,14 +293,14 @@ func (h *Handshake) CheckVerify(side int, msg *Message, m *handshake.Certificate
 	id := [2]string{words.ProofClientCV, words.ProofServerCV}[side]
 	leaf := h.Sides[side].Leaf
 	if leaf == nil {
-		return words.NewProof(id, event.NotCheckable, "the certificate is not in the capture")
+		return words.NewProof(id, event.NotCheckable, words.Piece("proof/certificate-not-capture"))
 	}
 	s := h.Suite()
 	if s == nil {
-		return words.NewProof(id, event.NotCheckable, "the cipher suite is not known")
+		return words.NewProof(id, event.NotCheckable, words.Piece("proof/cipher-suite-not-known"))
 	}
 	raw, reason := h.before(s, side, msg.index)
-	if reason != "" {
+	if !reason.Empty() {
 		return words.NewProof(id, event.NotCheckable, reason)
 	}
 	inputs := []event.Field{input("handshake messages", fmt.Sprintf("%d, %d bytes", len(raw), totalLen(raw)))}
@@ -337,10 +337,10 @@ func (h *Handshake) CheckVerify(side int, msg *Message, m *handshake.Certificate
 func (cs *Certificates) Links(id string, chain []*Certificate) event.Proof {
 	var notes []event.Field
 	var checked, roots, inOrder int
-	var unchecked string
+	var unchecked event.Text
 	for i, c := range chain {
 		if c.Parsed == nil {
-			unchecked = fmt.Sprintf("certificate %d cannot be read: %s", i+1, c.Err)
+			unchecked = words.Piece("proof/certificate-n-unreadable", "place", strconv.Itoa(i+1), "error", c.Err)
 			continue
 		}
 		if c.selfSigned() {
@@ -350,10 +350,10 @@ func (cs *Certificates) Links(id string, chain []*Certificate) event.Proof {
 				roots++
 				continue // a root: nothing above it
 			case !errors.Is(err, keys.ErrSignature):
-				unchecked = strings.TrimPrefix(err.Error(), errNotChecked.Error()+": ")
+				unchecked = unread(err)
 				continue
 			case len(chain) == 1:
-				return words.NewProof(id, event.NotCheckable, "the certificate names itself as its issuer but is not signed with its own key; whoever signed it did not send a certificate", notes...)
+				return words.NewProof(id, event.NotCheckable, words.Piece("proof/certificate-names-itself-issuer"), notes...)
 			}
 			// Issuer and subject may have one name and two keys (self-issued, RFC 5280 6.1).
 		}
@@ -377,23 +377,23 @@ func (cs *Certificates) Links(id string, chain []*Certificate) event.Proof {
 		case !found:
 			notes = append(notes, event.Field{Name: "not sent", Value: c.Issuer(), Note: "the issuer of certificate " + fmt.Sprint(i+1) + ": the client must have it already"})
 		case errors.Is(err, keys.ErrSignature) && !meant(chain, i):
-			unchecked = fmt.Sprintf("certificate %d names an issuer of which a certificate was sent, but with another key", i+1)
+			unchecked = words.Piece("proof/issuer-other-key", "place", strconv.Itoa(i+1))
 		case errors.Is(err, keys.ErrSignature):
-			return words.NewProof(id, event.Refuted, fmt.Sprintf("the signature on certificate %d (%s) does not hold under the key of the certificate that it names as its issuer", i+1, c.Subject()), notes...)
+			return words.NewProof(id, event.Refuted, words.Piece("proof/link-does-not-hold", "place", strconv.Itoa(i+1), "subject", c.Subject()), notes...)
 		case err != nil:
-			unchecked = strings.TrimPrefix(err.Error(), errNotChecked.Error()+": ")
+			unchecked = unread(err)
 		}
 	}
 	switch {
-	case unchecked != "":
+	case !unchecked.Empty():
 		return words.NewProof(id, event.NotCheckable, unchecked, notes...)
 	case checked+roots == 0:
-		return words.NewProof(id, event.NotCheckable, "only one certificate was sent, and its issuer's is not in the capture", notes...)
+		return words.NewProof(id, event.NotCheckable, words.Piece("proof/only-one-certificate-sent"), notes...)
 	case inOrder < checked && len(chain) > 1:
 		notes = append(notes, event.Field{Name: "order", Value: "not each is signed by the one right after it", Note: "allowed in TLS 1.3, an error of the server before"})
 	}
 	notes = append(notes, input("signatures checked", fmt.Sprintf("%d, of %s", checked+roots, words.Plural(len(chain), "certificate"))))
-	return words.NewProof(id, event.Proven, "", notes...)
+	return words.NewProof(id, event.Proven, event.Text{}, notes...)
 }
 
 // meant tells whether a certificate of the chain is the one that certificate i
@@ -445,22 +445,22 @@ func (h *Handshake) CheckBlock(show Show) []event.Proof {
 	} else {
 		pub, ok := h.Sides[1].Leaf.Key.(*rsa.PublicKey)
 		if !ok {
-			return []event.Proof{words.NewProof(id, event.NotCheckable, "the certificate's key is not an RSA key")}
+			return []event.Proof{words.NewProof(id, event.NotCheckable, words.Piece("proof/certificate-s-key-not"))}
 		}
 		inputs = append([]event.Field{keyField(h.Sides[1].Leaf), input("public exponent", fmt.Sprint(pub.E))}, inputs...)
 		pre, err = keys.CheckPKCS1(h.Block, pub, h.ClientKey.EncryptedPreMaster)
 	}
 	switch {
 	case errors.Is(err, keys.ErrNotThisKey):
-		return []event.Proof{words.NewProof(id, event.Refuted, "the block, encrypted with the certificate's public key, is not what the client sent", inputs...)}
+		return []event.Proof{words.NewProof(id, event.Refuted, words.Piece("proof/block-encrypted-certificate-s"), inputs...)}
 	case errors.Is(err, keys.ErrPadding):
-		return []event.Proof{words.NewProof(id, event.Refuted, "the block is what the client encrypted, but it is not padded as it must be; a server then goes on with random bytes and lets the Finished fail, so that nobody learns why", inputs...)}
+		return []event.Proof{words.NewProof(id, event.Refuted, words.Piece("proof/block-what-client-encrypted"), inputs...)}
 	case errors.Is(err, keys.ErrLength):
-		return []event.Proof{words.NewProof(id, event.Refuted, "the lengths are wrong: "+err.Error(), inputs...)}
+		return []event.Proof{words.NewProof(id, event.Refuted, words.Piece("proof/lengths-wrong", "error", err.Error()), inputs...)}
 	case err != nil:
-		return []event.Proof{words.NewProof(id, event.NotCheckable, err.Error(), inputs...)}
+		return []event.Proof{words.NewProof(id, event.NotCheckable, event.Plain(err.Error()), inputs...)}
 	}
-	proofs := []event.Proof{words.NewProof(id, event.Proven, "", append(inputs, input("padding", fmt.Sprintf("00 02, %d bytes that are not zero, 00", len(h.Block)-48-3)), input("secret", show.Secret(pre)))...)}
+	proofs := []event.Proof{words.NewProof(id, event.Proven, event.Text{}, append(inputs, input("padding", fmt.Sprintf("00 02, %d bytes that are not zero, 00", len(h.Block)-48-3)), input("secret", show.Secret(pre)))...)}
 	if h.Keyed {
 		proofs[0].Inputs = append(proofs[0].Inputs, event.Field{Name: "private exponent", Value: "kept back", Note: "of the private key that was given"})
 	}
@@ -469,9 +469,9 @@ func (h *Handshake) CheckBlock(show Show) []event.Proof {
 		have, want := uint16(pre[0])<<8|uint16(pre[1]), h.Hello.LegacyVersion
 		in := []event.Field{input("in the secret", fmt.Sprintf("%04x (%s)", have, handshake.VersionName(have))), input("in the ClientHello", fmt.Sprintf("%04x (%s)", want, handshake.VersionName(want)))}
 		if have == want {
-			proofs = append(proofs, words.NewProof(words.ProofRSAVersion, event.Proven, "", in...))
+			proofs = append(proofs, words.NewProof(words.ProofRSAVersion, event.Proven, event.Text{}, in...))
 		} else {
-			proofs = append(proofs, words.NewProof(words.ProofRSAVersion, event.Refuted, "the two versions differ", in...))
+			proofs = append(proofs, words.NewProof(words.ProofRSAVersion, event.Refuted, words.Piece("proof/two-versions-differ"), in...))
 		}
 	}
 	return append(proofs, h.CheckMaster(show)...)
@@ -481,7 +481,7 @@ func (h *Handshake) CheckBlock(show Show) []event.Proof {
 // 3): the secret that needs it may become known only after the handshake.
 func (h *Handshake) HashSession() {
 	s := h.Suite()
-	if s == nil || h.Broken != "" {
+	if s == nil || !h.Broken.Empty() {
 		return
 	}
 	var raw [][]byte
@@ -505,7 +505,7 @@ func (h *Handshake) CheckMaster(show Show) []event.Proof {
 	if h.EMS() {
 		hash := h.sessionHash
 		if hash == nil {
-			return []event.Proof{words.NewProof(words.ProofRSAMaster, event.NotCheckable, "the session hash needs all handshake messages up to the ClientKeyExchange, and they are not all in the capture")}
+			return []event.Proof{words.NewProof(words.ProofRSAMaster, event.NotCheckable, words.Piece("proof/session-hash-needs-all"))}
 		}
 		h.Master = keys.ExtendedMasterSecret(h.Version(), s.Hash, h.PreMaster, hash)
 		inputs = append(inputs, event.Field{Name: "session hash", Value: hex.EncodeToString(hash), Note: "of all messages from ClientHello through ClientKeyExchange: both sides agreed on the extended master secret"})
@@ -519,16 +519,25 @@ func (h *Handshake) CheckMaster(show Show) []event.Proof {
 	case h.Master == nil:
 		return []event.Proof{words.NewProof(words.ProofRSAMaster, event.NotCheckable, noHash)}
 	case logged == nil:
-		return []event.Proof{words.NewProof(words.ProofRSAMaster, event.NotCheckable, "the key log has no master secret for this connection", inputs...)}
+		return []event.Proof{words.NewProof(words.ProofRSAMaster, event.NotCheckable, words.Piece("proof/key-log-has-no"), inputs...)}
 	}
 	inputs = append(inputs, input("logged master secret", show.Secret(logged)))
 	if subtle.ConstantTimeCompare(h.Master, logged) == 1 {
-		return []event.Proof{words.NewProof(words.ProofRSAMaster, event.Proven, "", inputs...)}
+		return []event.Proof{words.NewProof(words.ProofRSAMaster, event.Proven, event.Text{}, inputs...)}
 	}
-	return []event.Proof{words.NewProof(words.ProofRSAMaster, event.Refuted, "the computed master secret is not the logged one", inputs...)}
+	return []event.Proof{words.NewProof(words.ProofRSAMaster, event.Refuted, words.Piece("proof/computed-master-secret-not"), inputs...)}
 }
 
 // EMS tells whether both hellos have the extended master secret (RFC 7627).
 func (h *Handshake) EMS() bool {
 	return h.Hello != nil && h.ServerHello != nil && h.Hello.HasEMS() && h.ServerHello.HasEMS()
+}
+
+// unread is why a link was not checked.
+func unread(err error) event.Text {
+	var why notChecked
+	if errors.As(err, &why) {
+		return why.why
+	}
+	return event.Plain(err.Error())
 }

@@ -48,7 +48,7 @@ const (
 // KeepHashes keeps the hashes that the schedule shows: the messages they are of are let go.
 func (h *Handshake) KeepHashes() {
 	s := h.Suite()
-	if s == nil || h.Broken != "" || h.Version() < 0x0301 {
+	if s == nil || !h.Broken.Empty() || h.Version() < 0x0301 {
 		return
 	}
 	if h.hashes == nil {
@@ -196,8 +196,8 @@ func (h *Handshake) tree12(s *keys.Suite) []event.Secret {
 
 // gone says why a hash of messages is not known.
 func (h *Handshake) gone() string {
-	if h.Broken != "" {
-		return h.Broken
+	if !h.Broken.Empty() {
+		return h.Broken.English
 	}
 	return "not all of those messages were read"
 }

@@ -26,8 +26,8 @@ func ShownBy(f *capture.Fact) *Shown {
 }
 
 // Pairs are the values of the sentences about a case, with their names.
-func (s *Shown) Pairs() []string {
-	var out []string
+func (s *Shown) Pairs() []any {
+	var out []any
 	for _, name := range []string{"case", "wrong", "check", "severity", "control", "needs"} {
 		out = append(out, name, s.value(name))
 	}
@@ -36,7 +36,7 @@ func (s *Shown) Pairs() []string {
 
 // failCase notes that a client stopped with an alert about the certificate of a
 // case; known tells whether the alert says that it is about the certificate.
-func (c *View) failCase(known bool, cause string, at proof.Place) *Failure {
+func (c *View) failCase(known bool, cause event.Text, at proof.Place) *Failure {
 	id := "step-4a-case-perhaps"
 	switch {
 	case c.Shown.Control():
@@ -50,9 +50,9 @@ func (c *View) failCase(known bool, cause string, at proof.Place) *Failure {
 // failCaseSilent notes that a client hung up without a word.
 func (c *View) failCaseSilent() *Failure {
 	if c.Shown.atStep2() {
-		return c.Failed(event.Step2, "step-2-case-silent", "", c.Last)
+		return c.Failed(event.Step2, "step-2-case-silent", event.Text{}, c.Last)
 	}
-	return c.Failed(event.Step4a, "step-4a-case-silent", "", c.Last)
+	return c.Failed(event.Step4a, "step-4a-case-silent", event.Text{}, c.Last)
 }
 
 // row4aCase is the sentence about a client that went on after the certificate of a case.
@@ -71,9 +71,9 @@ func (c *View) row4aCase() string {
 // CaseNote is what the end of the story says about how the client took a case.
 func (c *View) CaseNote() event.Sentence {
 	h, s := c.Main, c.Shown
-	a := c.Values().With("count", words.Plural(int(c.Sides[0].Bytes), "byte"), "moment", "before it had finished its part of the handshake")
+	a := c.Values().With("count", words.Count(int(c.Sides[0].Bytes), "byte"), "moment", words.Piece("moment/before-finished"))
 	if h.Sides[0].Finished {
-		a = a.With("moment", "after it had finished its part of the handshake")
+		a = a.With("moment", words.Piece("moment/after-finished"))
 	}
 	var refusal, ours *Alert
 	for i, al := range c.Alerts {

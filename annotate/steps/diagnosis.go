@@ -39,40 +39,40 @@ func (c *View) Unopened() []event.Unopened {
 }
 
 // sayUnopened makes the sentence of a reason; side is -1 for both.
-func (c *View) sayUnopened(side int, reason string, more []string) event.Sentence {
+func (c *View) sayUnopened(side int, reason string, more []any) event.Sentence {
 	h := c.Main
-	sender, other := "both sides", "the other side"
+	sender, other := words.Piece("end/both"), words.Piece("end/other")
 	if side >= 0 {
 		sender, other = c.Side(side), c.Side(1-side)
 	}
-	a := c.Values().With("sender", sender, "other", other, "keys", words.Plural(c.Conn.PrivateKeys, "private key"), "lines", words.Plural(c.Lines, "line"))
+	a := c.Values().With("sender", sender, "other", other, "keys", words.Count(c.Conn.PrivateKeys, "private key"), "lines", words.Count(c.Lines, "line"))
 	if h.ServerHello != nil {
 		a = a.With("exchange", exchangeWords(h))
 		if s := h.Suite(); s != nil && s.Reason() != "" {
 			a = a.With("why", s.Reason())
 		} else {
-			a = a.With("why", "it is not in the registry of cipher suites as known here")
+			a = a.With("why", words.Piece("suite/not-in-registry"))
 		}
 	}
 	return words.Say(reason, event.None, a.With(more...))
 }
 
 // exchangeWords names how a connection makes its secret.
-func exchangeWords(h *proof.Handshake) string {
+func exchangeWords(h *proof.Handshake) event.Text {
 	if h.Is13() {
-		return "TLS 1.3"
+		return words.Piece("value/tls-1-3")
 	}
 	switch handshake.SuiteKeyExchange(h.ServerHello.CipherSuite) {
 	case handshake.KeyExchangeDHE, handshake.KeyExchangeDHAnon:
-		return "ephemeral Diffie-Hellman (DHE)"
+		return words.Piece("value/ephemeral-diffie-hellman-dhe")
 	case handshake.KeyExchangeECDHE, handshake.KeyExchangeECDHAnon:
-		return "ephemeral Diffie-Hellman on a curve (ECDHE)"
+		return words.Piece("value/ephemeral-diffie-hellman-on")
 	}
-	return "this key exchange"
+	return words.Piece("value/key-exchange")
 }
 
 // reasonSealed finds the reason, and what its sentence needs beside the usual.
-func (c *View) reasonSealed(side int) (reason string, more []string) {
+func (c *View) reasonSealed(side int) (reason string, more []any) {
 	h := c.Main
 	code := c.Sides[side].WhyCode
 	switch {
@@ -113,9 +113,9 @@ func (c *View) reasonSealed(side int) (reason string, more []string) {
 		case slices.Contains(have, "ECH_SECRET") || slices.Contains(have, "ECH_CONFIG"):
 			return words.EchInner, nil
 		case h.Is13() && !slices.ContainsFunc(have, func(l string) bool { return ofSide(l, side) }) && slices.ContainsFunc(have, func(l string) bool { return ofSide(l, 1-side) }):
-			return words.OtherDirection, []string{"label", strings.Join(have, ", ")}
+			return words.OtherDirection, []any{"label", strings.Join(have, ", ")}
 		}
-		return words.OtherLine, []string{"label", strings.Join(have, ", ")}
+		return words.OtherLine, []any{"label", strings.Join(have, ", ")}
 	}
 	if c.Conn.PrivateKeys > 0 {
 		if r := c.keyReason(); r != "" {
@@ -163,11 +163,11 @@ func (c *View) keyReason() string {
 	return ""
 }
 
-func (c *View) gapArgs(side int) []string {
+func (c *View) gapArgs(side int) []any {
 	if c.Sides[side].GapLen == 0 {
 		side = 1 - side
 	}
-	return []string{"bytes", strconv.FormatInt(c.Sides[side].GapLen, 10), "offset", strconv.FormatInt(c.Sides[side].GapAt, 10), "gapsender", c.Side(side)}
+	return []any{"bytes", strconv.FormatInt(c.Sides[side].GapLen, 10), "offset", strconv.FormatInt(c.Sides[side].GapAt, 10), "gapsender", c.Side(side)}
 }
 
 // ofSide tells whether a key log line is about what one side sends.

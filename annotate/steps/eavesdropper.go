@@ -28,18 +28,18 @@ func (c *View) HiddenFrom(f Flow, r event.Row) *event.Sentence {
 	h := c.Main
 	a := c.Values().With(
 		"clientbytes", strconv.FormatInt(c.Sides[0].Wire, 10), "serverbytes", strconv.FormatInt(c.Sides[1].Wire, 10),
-		"clientrecords", words.Plural(int(c.Sides[0].Sealed), "record"), "serverrecords", words.Plural(int(c.Sides[1].Sealed), "record"),
-		"clientdata", words.Plural(int(c.Sides[0].Wired), "record"), "serverdata", words.Plural(int(c.Sides[1].Wired), "record"))
-	host := "nowhere in clear"
+		"clientrecords", words.Count(int(c.Sides[0].Sealed), "record"), "serverrecords", words.Count(int(c.Sides[1].Sealed), "record"),
+		"clientdata", words.Count(int(c.Sides[0].Wired), "record"), "serverdata", words.Count(int(c.Sides[1].Wired), "record"))
+	host := words.Piece("host/nowhere")
 	switch name := h.ServerName(); {
 	case name == "" && c.askedInClear() != "":
-		host = "in clear in the request to the proxy (" + event.Clip(c.askedInClear()) + ")"
+		host = words.Piece("host/in-connect", "host", event.Clip(c.askedInClear()))
 	case name == "" && h.Sides[1].Leaf != nil && !h.Is13():
-		host = "not in the ClientHello, but the certificate of the server names hosts in clear (step 3)"
+		host = words.Piece("host/in-certificate")
 	case name != "":
-		host = "in clear in the ClientHello (" + event.Clip(name) + ")"
+		host = words.Piece("host/in-hello", "host", event.Clip(name))
 		if h.Hello.Extension(handshake.ExtECH) != nil {
-			host += ", but it may be a cover for another one (ECH)"
+			host = words.Piece("host/maybe-cover", "host", event.Clip(name))
 		}
 	}
 	a = a.With("host", host)

@@ -1,7 +1,6 @@
 package steps
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -29,7 +28,7 @@ func (f *Failure) how() event.Evidence {
 }
 
 // Failed is a failure at a step, with the sentence that tells it.
-func (c *View) Failed(step event.Step, id, cause string, at proof.Place) *Failure {
+func (c *View) Failed(step event.Step, id string, cause event.Text, at proof.Place) *Failure {
 	if c.OverUDP() && id == "step-1-failed-hello" {
 		id = "step-1-failed-udp"
 	}
@@ -53,17 +52,16 @@ func aboutCertificate(desc uint8) bool {
 }
 
 // causeOf is an alert in words: who, which, when, what it means.
-func (c *View) causeOf(al Alert) string {
-	how := "in clear"
+func (c *View) causeOf(al Alert) event.Text {
+	id := "cause/alert-clear"
 	if al.Protected {
-		how = "encrypted"
+		id = "cause/alert-encrypted"
 	}
-	after := ""
 	if al.After != "" {
-		after = fmt.Sprintf(", after %s had sent %s", c.Side(1-al.Side), al.After)
+		id += "-after"
 	}
 	text := words.Meaning(words.Say(AlertSentence(c.Latest, al.Desc, al.Side), event.None, words.Args{"sender": c.Side(al.Side), "alert": handshake.AlertName(al.Desc), "number": strconv.Itoa(int(al.Desc))}))
-	return fmt.Sprintf("%s sent the alert %s (%d), %s%s: %s", c.Side(al.Side), handshake.AlertName(al.Desc), al.Desc, how, after, text)
+	return words.Piece(id, "sender", c.Side(al.Side), "alert", handshake.AlertName(al.Desc), "number", strconv.Itoa(int(al.Desc)), "other", c.Side(1-al.Side), "after", al.After, "meaning", text)
 }
 
 // FailByAlert finds the step at which an alert ended a connection.
@@ -80,7 +78,7 @@ func (c *View) FailByAlert(al Alert) *Failure {
 	case al.Side == 0:
 		return c.failByClient(al, cause)
 	case al.Side == 1 && (h.Requested || h.Sides[0].CertSeen) && (aboutCertificate(al.Desc) || al.Desc == 49 || al.Desc == 116 || al.Desc == 40):
-		return c.Failed(event.Step7, "step-7-failed", cause+"; this is the server's own check of the client's certificate, step 4a the other way round", al.At)
+		return c.Failed(event.Step7, "step-7-failed", words.Piece("cause/check-of-client", "cause", cause), al.At)
 	case al.Side == 1 && f.Transport && h.ClientKey != nil && !h.Sides[1].Finished:
 		return c.Failed(event.Step6a, "step-6a-failed", cause, al.At)
 	default:
@@ -90,19 +88,19 @@ func (c *View) FailByAlert(al Alert) *Failure {
 }
 
 // helloRefused says why a connection failed whose hello got no answer but an alert.
-func (c *View) helloRefused(al Alert, cause string) *Failure {
+func (c *View) helloRefused(al Alert, cause event.Text) *Failure {
 	h := c.Main
 	id := "step-1-failed-hello"
 	if c.Refused != nil && al.Side == 1 {
-		id, cause = "step-1-failed-refused", RefusedWords(c.Refused)+"; "+cause
+		id, cause = "step-1-failed-refused", words.List(";", RefusedWords(c.Refused), cause)
 	} else if c.InTextbook() && al.Side == 1 && h.Hello != nil && RSASuites(h.Hello.CipherSuites) == 0 {
-		cause = "the client offers no cipher suite with RSA key transport, which textbook mode needs; " + cause
+		cause = words.List(";", words.Piece("cause/textbook-no-suite"), cause)
 	}
 	return c.Failed(event.Step1, id, cause, al.At)
 }
 
 // failByClient finds the step at which an alert of the client's ended a connection.
-func (c *View) failByClient(al Alert, cause string) *Failure {
+func (c *View) failByClient(al Alert, cause event.Text) *Failure {
 	h := c.Main
 	switch {
 	case h.Refuted(words.ProofServerFin) && (al.Desc == 51 || al.Desc == 40):
@@ -118,7 +116,7 @@ func (c *View) failByClient(al Alert, cause string) *Failure {
 			id = words.ProofServerCV
 		}
 		if h.Proven(id) {
-			return c.failCertificate(al, cause+"; the server's signature in the handshake holds when checked here, so it may be one on the certificates")
+			return c.failCertificate(al, words.Piece("cause/signature-holds", "cause", cause))
 		}
 		return c.Failed(event.Step2, "step-2-refused", cause, al.At)
 	case c.HasCertificate() && (aboutCertificate(al.Desc) || al.Desc == 49 || al.Desc == 80) && (h.Sides[1].CertSeen || h.Is13()):
@@ -128,14 +126,14 @@ func (c *View) failByClient(al Alert, cause string) *Failure {
 }
 
 // failCertificate notes that the client refused the certificate.
-func (c *View) failCertificate(al Alert, cause string) *Failure {
+func (c *View) failCertificate(al Alert, cause event.Text) *Failure {
 	at := al.At
 	id := "step-4a-failed-alert"
 	if !aboutCertificate(al.Desc) {
 		id = "step-4a-failed-perhaps"
 	}
 	if !al.Protected && (c.Main.Is13() || c.Main.Sides[al.Side].ChangedCipher) {
-		cause += "; the alert was not encrypted, so who sent it is not proved"
+		cause = words.Piece("cause/sender-not-proved", "cause", cause)
 	}
 	if c.Leg == capture.LegOrigin && c.Verified != nil {
 		id = "step-4a-proxy-refused"
@@ -152,21 +150,21 @@ func (c *View) failCertificate(al Alert, cause string) *Failure {
 	}
 	if c.Leg == capture.LegBrowser && c.Minted != nil {
 		id = "step-4a-failed-minted"
-		if bad := c.mirroredFaults(); bad != "" {
+		if bad := c.mirroredFaults(); !bad.Empty() {
 			id = "step-4a-failed-mirrored"
-			cause += "; what is wrong with both: " + bad
+			cause = words.Piece("cause/wrong-with-both", "cause", cause, "fault", bad)
 		}
-	} else if _, fault := faultOf(c.Main); fault != "" {
-		cause += "; as can be seen here, " + fault
+	} else if _, fault := faultOf(c.Main); !fault.Empty() {
+		cause = words.Piece("cause/seen-here", "cause", cause, "fault", fault)
 	}
 	return c.Failed(event.Step4a, id, cause, at)
 }
 
 // mirroredFaults is what is wrong with the certificate that the proxy made for
 // this leg, because it is wrong with the origin's; "" if nothing.
-func (c *View) mirroredFaults() string {
+func (c *View) mirroredFaults() event.Text {
 	if c.Leg != capture.LegBrowser || c.Minted == nil || len(c.Minted.Found) == 0 {
-		return ""
+		return event.Text{}
 	}
 	return FaultsWords(c.Minted.Found, c.CheckedFor(), c.Lacking())
 }
@@ -227,13 +225,13 @@ func (c *View) SaidGoodbye(side int) bool {
 func (c *View) NeverBegan() (f *Failure, givenUp bool) {
 	switch {
 	case c.Cut > 0:
-		return c.Failed(event.Step1, "step-1-failed-cut", "", c.Last), false
+		return c.Failed(event.Step1, "step-1-failed-cut", event.Text{}, c.Last), false
 	case c.Conn.Asked && c.Reset && c.Closer == 2 && c.Conn.Server.Port() == 443:
-		return c.Failed(event.Step1, "step-1-refused", "", c.Last), false
+		return c.Failed(event.Step1, "step-1-refused", event.Text{}, c.Last), false
 	case c.Closer == 1 && c.Conn.SYN:
 		return nil, true
 	case c.Conn.SYN && (c.Conn.Server.Port() == 443 || c.Leg != capture.LegNone):
-		return c.Failed(event.Step1, "step-1-failed-tcp", "", c.Last), false
+		return c.Failed(event.Step1, "step-1-failed-tcp", event.Text{}, c.Last), false
 	}
 	return nil, false
 }
@@ -247,7 +245,7 @@ func (c *View) BrokeOff() (f *Failure, givenUp bool) {
 	case c.oneSided(0) || c.oneSided(1) || h.ServerHello == nil && (c.Sides[1].Dark > 0 || c.Missing):
 		// What the other side did is not in the capture.
 	case h.ServerHello == nil && c.Clear != "" && closed:
-		return c.Failed(event.Step1, "step-1-failed-clear", c.Side(1)+" answered in clear ("+c.Clear+")", c.Last), false
+		return c.Failed(event.Step1, "step-1-failed-clear", words.Piece("cause/answered-in-clear", "sender", c.Side(1), "protocol", c.Clear), c.Last), false
 	case h.ServerHello == nil && c.Foreign:
 		// It may be TLS inside something else.
 	case h.Hello != nil && h.ServerHello == nil && closed:
@@ -257,13 +255,13 @@ func (c *View) BrokeOff() (f *Failure, givenUp bool) {
 	case !c.wentOn() && closed && byClient && c.Leg == capture.LegOrigin && c.Verified != nil:
 		// The proxy is the client and has noted what it found.
 		if c.Verified.Outcome != "ok" && c.WentOnTo == nil {
-			return c.Failed(event.Step4a, "step-4a-proxy-bad", "", c.Last), false
+			return c.Failed(event.Step4a, "step-4a-proxy-bad", event.Text{}, c.Last), false
 		}
 	case c.wentOn() || !closed || c.Sides[0].Unread || c.Sides[1].Unread:
 	case byClient && c.Sides[0].Dark == 0 && !h.Sides[0].Finished && !h.Sides[0].ChangedCipher:
 		return c.leftByClient(), false // its Finished never came, so the handshake was not over
 	case !byClient && c.Sides[1].Dark == 0 && !h.Sides[1].Finished && !h.Sides[1].ChangedCipher:
-		cause := c.Side(1) + " closed the connection without an alert"
+		cause := words.Piece("cause/closed", "sender", c.Side(1))
 		if c.Flow().Transport && h.ClientKey != nil {
 			return c.Failed(event.Step6a, "step-6a-failed", cause, c.Last), false
 		}
@@ -275,9 +273,9 @@ func (c *View) BrokeOff() (f *Failure, givenUp bool) {
 // unanswered says why a connection ended whose hello got no answer.
 func (c *View) unanswered() (f *Failure, givenUp bool) {
 	who := c.Side(c.Closer - 1)
-	cause := who + " closed the connection without an alert"
+	cause := words.Piece("cause/closed", "sender", who)
 	if c.Reset {
-		cause = who + " reset the connection"
+		cause = words.Piece("cause/reset", "sender", who)
 	}
 	switch {
 	case c.Refused != nil:
@@ -293,19 +291,19 @@ func (c *View) leftByClient() *Failure {
 	h := c.Main
 	switch {
 	case h.ClientKey != nil || c.Sides[0].Heartbeat:
-		return c.Failed(c.firstMissing(), "step-failed", c.Side(0)+" closed the connection without an alert", c.Last)
+		return c.Failed(c.firstMissing(), "step-failed", words.Piece("cause/closed", "sender", c.Side(0)), c.Last)
 	case c.Sides[0].ClosedAt.First < h.At[proof.AtServerHello].First:
-		return c.Failed(event.Step4a, "step-4a-failed-early", "", c.Last)
+		return c.Failed(event.Step4a, "step-4a-failed-early", event.Text{}, c.Last)
 	case c.Shown != nil && c.Shown.Fault != nil && !c.Shown.Control():
 		return c.failCaseSilent()
-	case c.mirroredFaults() != "":
+	case !c.mirroredFaults().Empty():
 		return c.Failed(event.Step4a, "step-4a-failed-silent-mirrored", c.mirroredFaults(), c.Last)
 	case c.Leg == capture.LegBrowser && c.Minted != nil:
-		return c.Failed(event.Step4a, "step-4a-failed-silent-minted", "", c.Last)
+		return c.Failed(event.Step4a, "step-4a-failed-silent-minted", event.Text{}, c.Last)
 	case h.Sides[1].CertSeen:
-		return c.Failed(event.Step4a, "step-4a-failed-silent", "", c.Last)
+		return c.Failed(event.Step4a, "step-4a-failed-silent", event.Text{}, c.Last)
 	}
-	return c.Failed(event.Step4a, "step-4a-failed-silent-sealed", "", c.Last)
+	return c.Failed(event.Step4a, "step-4a-failed-silent-sealed", event.Text{}, c.Last)
 }
 
 // oneSided tells whether what a side sent is not in the capture, as far as that shows.
@@ -325,28 +323,32 @@ func (c *View) oneSided(side int) bool {
 }
 
 // eavesdropper lists what anybody on the path sees of an encrypted connection.
-func (c *View) Overheard() string {
+func (c *View) Overheard() event.Text {
 	h := c.Main
-	seen := []string{"both addresses and ports"}
+	seen := []event.Text{words.Piece("seen/addresses")}
 	if host := c.askedInClear(); host != "" {
-		seen = append(seen, "what the proxy was asked for ("+event.Clip(host)+")")
+		seen = append(seen, words.Piece("seen/asked", "host", event.Clip(host)))
 	}
 	if s := h.ServerName(); s != "" {
-		seen = append(seen, "the name "+event.Clip(s))
+		seen = append(seen, words.Piece("seen/name", "name", event.Clip(s)))
 	}
 	if h.Hello != nil && len(h.Hello.ALPN()) > 0 {
-		seen = append(seen, "the protocols offered ("+event.Clip(strings.Join(h.Hello.ALPN(), ", "))+")")
+		seen = append(seen, words.Piece("seen/protocols", "protocols", event.Clip(strings.Join(h.Hello.ALPN(), ", "))))
 	}
 	if h.ServerHello != nil {
-		seen = append(seen, "version and cipher suite")
+		seen = append(seen, words.Piece("seen/version-suite"))
 	}
 	if h.Sides[1].Leaf != nil {
-		seen = append(seen, "the server's certificate")
+		seen = append(seen, words.Piece("seen/server-certificate"))
 	}
 	if h.Sides[0].Leaf != nil {
-		seen = append(seen, "the client's certificate")
+		seen = append(seen, words.Piece("seen/client-certificate"))
 	}
-	return strings.Join(append(seen, "and the time and size of every record"), ", ")
+	last := words.Piece("seen/every-record")
+	if c.OverUDP() {
+		last = words.Piece("seen/every-datagram")
+	}
+	return words.List(",", append(seen, last)...)
 }
 
 // AlertSentence finds the sentence of an alert that a side sent in a handshake.

@@ -18,7 +18,7 @@ import (
 type Flow struct {
 	*kind
 	ID    string // permanent
-	Title string
+	Title event.Text
 	KEM   bool // the server makes the secret and encrypts it to the client (ML-KEM)
 	hrr   bool
 }
@@ -55,30 +55,30 @@ func named13(h *proof.Handshake, v string) Flow {
 	switch {
 	case psk && h.Hello == nil:
 		// The age of what the client named would tell.
-		f.ID, f.Title = "other", v+" with a secret that both sides had: of an earlier connection, or one agreed on otherwise"
+		f.ID, f.Title = "other", words.Piece("flow/psk-either", "version", v)
 	case psk && h.External:
-		f.ID, f.Title = "psk", v+" with a pre-shared key (told by its age of 0 and its readable name)"
+		f.ID, f.Title = "psk", words.Piece("flow/psk-told", "version", v)
 		if ks != nil {
 			f.ID = "psk-dhe"
 		}
 	case psk && h.TookEarly():
-		f.ID, f.Title = "tls13-0rtt", v+" resumed, with early data (0-RTT)"
+		f.ID, f.Title = "tls13-0rtt", words.Piece("flow/early-data", "version", v)
 	case psk && ks != nil:
-		f.ID, f.Title = "tls13-psk-dhe", v+" resumed, with a fresh "+group+" exchange"
+		f.ID, f.Title = "tls13-psk-dhe", words.Piece("flow/resumed-fresh", "version", v, "group", group)
 	case ks == nil && !psk:
 		// A draft with other numbers, or no TLS 1.3 at all.
-		f.ID, f.Title = "other", v+" without a key share that can be read"
+		f.ID, f.Title = "other", words.Piece("flow/no-share", "version", v)
 	case psk:
-		f.ID, f.Title = "tls13-psk", v+" resumed, with the old secret alone"
+		f.ID, f.Title = "tls13-psk", words.Piece("flow/resumed-alone", "version", v)
 	case f.KEM:
-		f.ID, f.Title = "tls13-mlkem", v+" with "+group+": steps 4b to 6a reversed"
+		f.ID, f.Title = "tls13-mlkem", words.Piece("flow/kem", "version", v, "group", group)
 	case f.hrr:
-		f.ID, f.Title = "tls13-hrr", v+" after a HelloRetryRequest"
+		f.ID, f.Title = "tls13-hrr", words.Piece("flow/hrr", "version", v)
 	default:
-		f.ID, f.Title = "tls13-full", v+" with "+group
+		f.ID, f.Title = "tls13-full", words.Piece("flow/group", "version", v, "group", group)
 	}
 	if f.hrr && f.ID != "tls13-hrr" {
-		f.Title += ", after a HelloRetryRequest"
+		f.Title = words.Piece("flow/also-hrr", "flow", f.Title)
 	}
 	return f
 }
@@ -86,15 +86,15 @@ func named13(h *proof.Handshake, v string) Flow {
 func (c *View) named() Flow {
 	switch {
 	case c.NoTLS == "plain":
-		return Flow{ID: "http", Title: "plain HTTP, no TLS"}
+		return Flow{ID: "http", Title: words.Piece("flow/http")}
 	case c.NoTLS == "opaque":
-		return Flow{ID: "opaque", Title: "neither TLS nor HTTP"}
+		return Flow{ID: "opaque", Title: words.Piece("flow/opaque")}
 	case !c.TLS && c.Cut > 0:
-		return Flow{ID: "unknown", Title: "a connection that ended inside its first message"}
+		return Flow{ID: "unknown", Title: words.Piece("flow/cut")}
 	case !c.TLS && c.Conn.Continued:
-		return Flow{ID: "unknown", Title: "a connection of which nothing is here but that it goes on"}
+		return Flow{ID: "unknown", Title: words.Piece("flow/continued")}
 	case !c.TLS:
-		return Flow{ID: "unknown", Title: "a connection that carried nothing"}
+		return Flow{ID: "unknown", Title: words.Piece("flow/nothing")}
 	}
 	h := c.Main
 	if h.ServerHello == nil && c.OverUDP() {
@@ -102,18 +102,18 @@ func (c *View) named() Flow {
 	}
 	if h.ServerHello == nil {
 		if h.Hello != nil && c.oneSided(1) {
-			return Flow{ID: "unknown", Title: "one side of a TLS handshake: the server's is not in the capture", hrr: h.Retry != nil}
+			return Flow{ID: "unknown", Title: words.Piece("flow/one-side"), hrr: h.Retry != nil}
 		}
 		if h.Hello != nil && c.Foreign {
-			return Flow{ID: "unknown", Title: "a TLS hello whose answer is not TLS", hrr: h.Retry != nil}
+			return Flow{ID: "unknown", Title: words.Piece("flow/foreign"), hrr: h.Retry != nil}
 		}
 		if c.GivenUp {
-			return Flow{ID: "unknown", Title: "a connection that the client gave up before the server answered", hrr: h.Retry != nil}
+			return Flow{ID: "unknown", Title: words.Piece("flow/given-up"), hrr: h.Retry != nil}
 		}
 		if h.Hello != nil {
-			return Flow{ID: "unknown", Title: "a TLS handshake without an answer", hrr: h.Retry != nil}
+			return Flow{ID: "unknown", Title: words.Piece("flow/no-answer"), hrr: h.Retry != nil}
 		}
-		return Flow{ID: "unknown", Title: "a connection whose handshake is not in the capture"}
+		return Flow{ID: "unknown", Title: words.Piece("flow/no-handshake")}
 	}
 	v := h.VersionName()
 	if c.Conn.Transport == capture.TransportQUIC {
@@ -124,36 +124,36 @@ func (c *View) named() Flow {
 	}
 	if h.Resumed {
 		if len(h.Ticket) > 0 {
-			return Flow{ID: "tls12-resumed-ticket", Title: v + " resumed with a ticket"}
+			return Flow{ID: "tls12-resumed-ticket", Title: words.Piece("flow/ticket", "version", v)}
 		}
-		return Flow{ID: "tls12-resumed-id", Title: v + " resumed by session id"}
+		return Flow{ID: "tls12-resumed-id", Title: words.Piece("flow/session-id", "version", v)}
 	}
 	switch handshake.SuiteKeyExchange(h.ServerHello.CipherSuite) {
 	case handshake.KeyExchangeRSA:
-		return Flow{ID: "tls12-rsa", Title: v + " with RSA key transport, the textbook's own"}
+		return Flow{ID: "tls12-rsa", Title: words.Piece("flow/rsa", "version", v)}
 	case handshake.KeyExchangeDHE:
-		return Flow{ID: "tls12-dhe", Title: v + " with ephemeral Diffie-Hellman (DHE)"}
+		return Flow{ID: "tls12-dhe", Title: words.Piece("flow/dhe", "version", v)}
 	case handshake.KeyExchangeECDHE:
-		return Flow{ID: "tls12-ecdhe", Title: v + " with ephemeral Diffie-Hellman on a curve (ECDHE)"}
+		return Flow{ID: "tls12-ecdhe", Title: words.Piece("flow/ecdhe", "version", v)}
 	case handshake.KeyExchangeDH, handshake.KeyExchangeECDH:
-		return Flow{ID: "tls12-dh", Title: v + " with the lasting Diffie-Hellman key in the certificate"}
+		return Flow{ID: "tls12-dh", Title: words.Piece("flow/static-dh", "version", v)}
 	case handshake.KeyExchangeDHAnon, handshake.KeyExchangeECDHAnon:
-		return Flow{ID: "tls12-anonymous", Title: v + " without any proof of who the server is"}
+		return Flow{ID: "tls12-anonymous", Title: words.Piece("flow/anonymous", "version", v)}
 	case handshake.KeyExchangePSK:
-		return Flow{ID: "psk", Title: v + " with a pre-shared key"}
+		return Flow{ID: "psk", Title: words.Piece("flow/psk", "version", v)}
 	case handshake.KeyExchangeDHEPSK, handshake.KeyExchangeECDHEPSK:
-		return Flow{ID: "psk-dhe", Title: v + " with a pre-shared key and ephemeral Diffie-Hellman"}
+		return Flow{ID: "psk-dhe", Title: words.Piece("flow/psk-dhe", "version", v)}
 	case handshake.KeyExchangeRSAPSK:
-		return Flow{ID: "psk-rsa", Title: v + " with a pre-shared key and RSA key transport"}
+		return Flow{ID: "psk-rsa", Title: words.Piece("flow/psk-rsa", "version", v)}
 	}
 	if h.ServerKey != nil && h.Suite() == nil {
 		// The suite is in no registry; the shape of the message shows what it is.
 		if h.ServerKey.Group != 0 {
-			return Flow{ID: "tls12-ecdhe", Title: v + " with ephemeral Diffie-Hellman on a curve, under the unregistered suite " + handshake.SuiteName(h.ServerHello.CipherSuite)}
+			return Flow{ID: "tls12-ecdhe", Title: words.Piece("flow/ecdhe-unregistered", "version", v, "suite", handshake.SuiteName(h.ServerHello.CipherSuite))}
 		}
-		return Flow{ID: "tls12-dhe", Title: v + " with ephemeral Diffie-Hellman, under the unregistered suite " + handshake.SuiteName(h.ServerHello.CipherSuite)}
+		return Flow{ID: "tls12-dhe", Title: words.Piece("flow/dhe-unregistered", "version", v, "suite", handshake.SuiteName(h.ServerHello.CipherSuite))}
 	}
-	return Flow{ID: "other", Title: v + " with " + handshake.SuiteName(h.ServerHello.CipherSuite) + ", a key exchange that the table does not have"}
+	return Flow{ID: "other", Title: words.Piece("flow/other", "version", v, "suite", handshake.SuiteName(h.ServerHello.CipherSuite))}
 }
 
 // GroupOf is the group of the key exchange, its kind, and where the server made it up
@@ -241,7 +241,7 @@ func (c *View) Row(s event.Step) event.Row {
 	r := c.rowSeen(s)
 	if c.OverUDP() && Lacks(r.Says) {
 		// Over UDP one message can be missing in the middle.
-		r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, words.Args{"reason": "a message that shows more of it is not in the capture"})
+		r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, words.Args{"reason": words.Piece("unread/more")})
 	}
 	return r
 }
@@ -262,7 +262,7 @@ func (c *View) failedRow(a Values, r *event.Row) {
 
 // unreached tells a step that these bytes do not show, if there is something to tell.
 func (c *View) unreached(f Flow, s event.Step, a Values, r *event.Row) bool {
-	say := func(v event.Verdict, id string, how event.Evidence, pairs ...string) {
+	say := func(v event.Verdict, id string, how event.Evidence, pairs ...any) {
 		r.Verdict, r.Says = v, words.Say(id, how, a.With(pairs...))
 	}
 	switch {
@@ -281,9 +281,9 @@ func (c *View) unreached(f Flow, s event.Step, a Values, r *event.Row) bool {
 	case s == event.Step4a && c.unreached4a(f, a, r):
 	case c.Sides[1].FirstData && s != event.Step4a || c.Through():
 		// It must have taken place, or what came later could not have.
-		say(event.Unknown, "step-hidden", event.None, "reason", cmp.Or(c.Main.Broken, "the message that shows it is not in the capture"))
+		say(event.Unknown, "step-hidden", event.None, "reason", cmp.Or(c.Main.Broken, words.Piece("value/message-shows-not-capture")))
 	case c.Over && (c.Sides[0].Unread || c.Sides[1].Unread || c.Main.ServerHello == nil && c.Sides[1].Dark > 0):
-		say(event.Unknown, "step-hidden", event.None, "reason", "not all of this connection is in the capture, or can be read")
+		say(event.Unknown, "step-hidden", event.None, "reason", words.Piece("unread/not-all"))
 	case c.Over:
 		say(event.NotReached, "step-not-reached-closed", event.Inferred)
 	case c.Ended:
@@ -310,7 +310,7 @@ func (c *View) unreached4a(f Flow, a Values, r *event.Row) bool {
 		id, fault := c.finishedOnly()
 		r.Verdict, r.Says = event.Unseen, words.Say(id, event.Inferred, a.With("fault", fault))
 	case c.Over && sent:
-		r.Verdict, r.Says = event.Unknown, words.Say("step-4a-hidden", event.None, a.With("reason", cmp.Or(c.Main.Broken, "the message that would show it is not in the capture")))
+		r.Verdict, r.Says = event.Unknown, words.Say("step-4a-hidden", event.None, a.With("reason", cmp.Or(c.Main.Broken, words.Piece("value/message-would-show-not"))))
 	default:
 		return false
 	}
@@ -319,7 +319,7 @@ func (c *View) unreached4a(f Flow, a Values, r *event.Row) bool {
 
 // finishedOnly is the sentence about a client that finished its handshake and sent
 // nothing then, and what is wrong with the certificate.
-func (c *View) finishedOnly() (id, fault string) {
+func (c *View) finishedOnly() (id string, fault event.Text) {
 	_, fault = faultOf(c.Main)
 	mirrored := c.mirroredFaults()
 	switch {
@@ -327,9 +327,9 @@ func (c *View) finishedOnly() (id, fault string) {
 		id = "step-4a-case-finished-control"
 	case c.Shown.known() && c.Over:
 		id = "step-4a-case-finished"
-	case mirrored != "" && c.Over:
+	case !mirrored.Empty() && c.Over:
 		return "step-4a-finished-only-mirrored", mirrored
-	case mirrored != "":
+	case !mirrored.Empty():
 		id = "step-4a-finished-open"
 	case c.Leg == capture.LegBrowser && c.Minted != nil:
 		id = "step-4a-finished-only-minted"
@@ -337,7 +337,7 @@ func (c *View) finishedOnly() (id, fault string) {
 		id = "step-4a-finished-left"
 	case !c.Over:
 		id = "step-4a-finished-open"
-	case fault != "":
+	case !fault.Empty():
 		id = "step-4a-failed-late"
 	default:
 		id = "step-4a-finished-only"
@@ -370,8 +370,8 @@ func (c *View) rowSeen(s event.Step) event.Row {
 	if !c.reached(f, s) && c.unreached(f, s, a, &r) {
 		return r
 	}
-	if (s == event.Step4b || s == event.Step5) && f.verdict(s) == event.Differently && a.Value("clientshare") == "" && f.share {
-		r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, a.With("reason", "the client's share for this group is not in the capture"))
+	if (s == event.Step4b || s == event.Step5) && f.verdict(s) == event.Differently && a.Value("clientshare").Empty() && f.share {
+		r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, a.With("reason", words.Piece("unread/client-share")))
 		return r
 	}
 	switch cell, ok := f.cells[s]; {
@@ -411,7 +411,7 @@ func (c *View) rowSeen(s event.Step) event.Row {
 			}
 			r.Verdict = event.Failed
 			claim := words.Claim(p.ID, a)
-			r.Says = words.Say(id, event.Recomputed, a.With("claim", words.Lower(claim), "reason", reason))
+			r.Says = words.Say(id, event.Recomputed, a.With("claim", words.Inside(claim), "reason", reason))
 		}
 	}
 	return r
@@ -549,7 +549,7 @@ func (c *View) row1(f Flow, a Values, r *event.Row) {
 		r.Says = words.Say("step-1-connect-refused", event.Clear, a)
 	case connect:
 		id := "step-1-connect"
-		if _, port, ok := SplitHostPort(a.Value("asked")); ok && port != "443" {
+		if _, port, ok := SplitHostPort(a.Value("asked").English); ok && port != "443" {
 			id = "step-1-connect-other"
 		}
 		r.Says = words.Say(id, event.Clear, a)
@@ -586,8 +586,8 @@ func keyedID(h *proof.Handshake, recorded, keyed string) string {
 }
 
 // hidden is the reason why something is not seen.
-func (c *View) whyUnread() string {
-	return cmp.Or(c.Sides[1].Why, cmp.Or(c.Sides[0].Why, "no keys for it are known here"))
+func (c *View) whyUnread() event.Text {
+	return cmp.Or(c.Sides[1].Why, c.Sides[0].Why, words.Piece("unread/no-keys"))
 }
 
 func (c *View) row2(f Flow, a Values, r *event.Row) {
@@ -694,7 +694,7 @@ func (c *View) row3(f Flow, a Values, r *event.Row) {
 	r.Packets = h.At[proof.AtCertificate].Packets()
 	if h.RawLeaf(1) && c.HasCertificate() {
 		id := "step-3-raw-only"
-		if a.Value("servershare") != "" && !f.KEM {
+		if !a.Value("servershare").Empty() && !f.KEM {
 			id = "step-3-raw"
 		}
 		r.Says = words.Say(id, c.seen(), a)
@@ -791,13 +791,13 @@ func (c *View) row4a(f Flow, a Values, r *event.Row) {
 			if c.WentOnTo != nil {
 				r.Says = words.Say("step-4a-proxy-mirrored-went-on", event.None, a)
 			} else if c.wentOn() {
-				r.Says = words.Say("step-4a-proxy-bad-went-on", event.None, a.With("asked", cmp.Or(event.Clip(c.Verified.Host), a.Value("asked"))))
+				r.Says = words.Say("step-4a-proxy-bad-went-on", event.None, a.With("asked", cmp.Or(event.Plain(event.Clip(c.Verified.Host)), a.Value("asked"))))
 			} else {
 				r.Says = words.Say("step-4a-proxy-bad", event.None, a)
 			}
-		case c.mirroredFaults() != "":
+		case !c.mirroredFaults().Empty():
 			r.Says = words.Say("step-4a-mirrored", event.Inferred, a.With("fault", c.mirroredFaults()))
-		case bad != "":
+		case !bad.Empty():
 			r.Says = words.Say(id, event.Inferred, a.With("fault", bad))
 		case c.Leg == capture.LegBrowser && c.Minted != nil:
 			r.Says = words.Say("step-4a-minted", event.Inferred, a)
@@ -814,10 +814,10 @@ func (c *View) row4a(f Flow, a Values, r *event.Row) {
 // fault is what the checks of the server's chain found wrong, in the words of the
 // Certificate line, and the sentence for a client that went on all the same: what
 // another list of authorities might mend is told apart. "" if they found nothing.
-func faultOf(h *proof.Handshake) (id, text string) {
+func faultOf(h *proof.Handshake) (id string, text event.Text) {
 	k := h.Sides[1].Checked
 	if k == nil || len(k.Failed) == 0 {
-		return "", ""
+		return "", event.Text{}
 	}
 	id = "step-4a-unseen-untrusted"
 	for _, check := range k.Result.Failures() {
@@ -828,7 +828,7 @@ func faultOf(h *proof.Handshake) (id, text string) {
 			id = "step-4a-unseen-self"
 		}
 	}
-	return id, strings.Join(k.Failed, "; ")
+	return id, words.List(";", k.Failed...)
 }
 
 func (c *View) row4b(f Flow, a Values, r *event.Row) {
@@ -859,7 +859,7 @@ func (c *View) row4b(f Flow, a Values, r *event.Row) {
 		r.Says = words.Say(id, event.Inferred, a)
 	case f.Agreed:
 		id := "step-4b-external"
-		if a.Value("group") != "" {
+		if !a.Value("group").Empty() {
 			id = "step-4b-external-dhe"
 		}
 		r.Says = words.Say(id, event.Inferred, a)
@@ -875,7 +875,7 @@ func (c *View) row4c(f Flow, a Values, r *event.Row) {
 		r.Packets = h.At[proof.AtClientKey].Packets()
 		switch s, reason := h.Proved(h.BlockProof()); s {
 		case event.Proven:
-			r.Says = words.Say(keyedID(h, "step-4c-rsa-proven", "step-4c-rsa-key"), event.Recomputed, a.With("key", cmp.Or(a.Value("key"), "RSA")))
+			r.Says = words.Say(keyedID(h, "step-4c-rsa-proven", "step-4c-rsa-key"), event.Recomputed, a.With("key", cmp.Or(a.Value("key"), event.Plain("RSA"))))
 		case event.Refuted:
 			r.Verdict, r.Says = event.Failed, words.Say("step-4c-rsa-refuted", event.Recomputed, a.With("reason", reason))
 		default:

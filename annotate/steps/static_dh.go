@@ -32,7 +32,7 @@ func (c *View) rowStaticDH(a Values, r *event.Row) {
 		r.Says = words.Say("step-3-dh", event.Clear, a)
 	case event.Step4b, event.Step5:
 		r.Packets = h.At[proof.AtClientKey].Packets()
-		implicit := a.Value("clientshare") == "" // the client's half stands in its certificate (RFC 5246 7.4.7.2)
+		implicit := a.Value("clientshare").Empty() // the client's half stands in its certificate (RFC 5246 7.4.7.2)
 		switch {
 		case r.Step == event.Step4b && implicit:
 			r.Says = words.Say("step-4b-dh-certificate", event.Inferred, a)

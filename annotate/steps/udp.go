@@ -1,7 +1,6 @@
 package steps
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -49,11 +48,11 @@ func (c *View) udpFlow() Flow {
 	f := Flow{ID: "unknown", hrr: c.Main.Retry != nil}
 	switch {
 	case c.Failure != nil:
-		f.Title = c.transport() + ", refused"
+		f.Title = words.Piece("flow/refused", "transport", c.transport())
 	case c.Main.Hello != nil:
-		f.Title = c.transport() + ": a ClientHello without an answer that can be read here"
+		f.Title = words.Piece("flow/udp-no-answer", "transport", c.transport())
 	default:
-		f.Title = c.transport() + ", of which no hello is in the capture or can be read here"
+		f.Title = words.Piece("flow/udp-no-hello", "transport", c.transport())
 	}
 	return f
 }
@@ -92,7 +91,7 @@ func (c *View) udpRow(f Flow, s event.Step, a Values) (event.Row, bool) {
 	switch s {
 	case event.Step4a:
 		if c.HasCertificate() && c.Sides[0].Dark > 0 {
-			r.Says = words.Say("step-4a-udp", event.None, a.With("count", words.Plural(int(c.Sides[0].Dark), what)))
+			r.Says = words.Say("step-4a-udp", event.None, a.With("count", words.Count(int(c.Sides[0].Dark), what)))
 			return r, true
 		}
 	case event.Step7, event.Step8:
@@ -110,7 +109,7 @@ func (c *View) udpRow(f Flow, s event.Step, a Values) (event.Row, bool) {
 		case n == 0:
 			r.Says = words.Say("step-7-quic-none", event.None, a)
 		default:
-			r.Says = words.Say("step-7-quic", event.None, a.With("count", words.Plural(int(n), what), "bytes", strconv.FormatInt(bytes, 10)))
+			r.Says = words.Say("step-7-quic", event.None, a.With("count", words.Count(int(n), what), "bytes", strconv.FormatInt(bytes, 10)))
 		}
 		return r, true
 	}
@@ -119,29 +118,29 @@ func (c *View) udpRow(f Flow, s event.Step, a Values) (event.Row, bool) {
 
 // UdpNotes are what the summary adds about a connection over UDP: how much of it stayed sealed.
 func (c *View) UdpNotes() []event.Sentence {
-	a := c.Values().With("seen", strings.ReplaceAll(c.Overheard(), "every record", "every datagram"))
+	a := c.Values().With("seen", c.Overheard())
 	if c.Conn.Transport == capture.TransportDTLS {
 		if c.Sides[0].Dark+c.Sides[1].Dark == 0 {
 			return nil
 		}
-		return []event.Sentence{words.Say("summary-dtls", event.None, a.With("count", words.Plural(int(c.Sides[0].Dark+c.Sides[1].Dark), "record")))}
+		return []event.Sentence{words.Say("summary-dtls", event.None, a.With("count", words.Count(int(c.Sides[0].Dark+c.Sides[1].Dark), "record")))}
 	}
 	u := c.UDP
 	if u == nil {
 		return nil
 	}
-	var parts []string
+	var parts []event.Text
 	for _, k := range []quic.Type{quic.Initial, quic.ZeroRTT, quic.Handshake, quic.OneRTT, quic.Other, quic.Rest} {
 		for side := range u.Packets {
 			if n := u.Packets[side][k]; n > 0 {
-				what := k.String()
+				what := event.Plain(k.String())
 				switch k {
 				case quic.Other:
-					what = "of a version that is not read"
+					what = words.Piece("quic/other-version")
 				case quic.Rest:
-					what = "no QUIC"
+					what = words.Piece("quic/none")
 				}
-				parts = append(parts, fmt.Sprintf("%s of %s (%s, %d bytes)", words.Plural(int(n), "packet"), c.Side(side), what, u.Bytes[side][k]))
+				parts = append(parts, words.Piece("quic/packets", "count", words.Count(int(n), "packet"), "sender", c.Side(side), "what", what, "bytes", strconv.FormatInt(u.Bytes[side][k], 10)))
 			}
 		}
 	}
@@ -152,7 +151,7 @@ func (c *View) UdpNotes() []event.Sentence {
 	if !u.FirstOpened[0] && !u.FirstOpened[1] {
 		id = "summary-quic-sealed"
 	}
-	return []event.Sentence{words.Say(id, event.None, a.With("sealed", strings.Join(parts, ", ")))}
+	return []event.Sentence{words.Say(id, event.None, a.With("sealed", words.List(",", parts...)))}
 }
 
 // StartTLSArgs are the values of the sentences about what stood before TLS.

@@ -16,31 +16,31 @@ import (
 // for it.
 type Values struct {
 	of  *View
-	own []string // name, value pairs, which come before those of the connection
+	own []any // name, value pairs, which come before those of the connection
 }
 
 // Values are those of the connection alone.
 func (c *View) Values() Values { return Values{of: c} }
 
 // With returns the values with more, in name, value pairs.
-func (v Values) With(pairs ...string) Values {
+func (v Values) With(pairs ...any) Values {
 	return Values{v.of, append(slices.Clip(v.own), pairs...)}
 }
 
-// Value is a value by its name; "" if there is none.
-func (v Values) Value(name string) string {
+// Value is a value by its name; empty if there is none.
+func (v Values) Value(name string) event.Text {
 	for i := len(v.own) - 2; i >= 0; i -= 2 {
 		if v.own[i] == name {
-			return v.own[i+1]
+			return words.TextOf(v.own[i+1])
 		}
 	}
 	if v.of == nil {
-		return ""
+		return event.Text{}
 	}
 	return v.of.value(name)
 }
 
-func (c *View) value(name string) string {
+func (c *View) value(name string) event.Text {
 	switch name {
 	case "client", "server":
 		client, server := c.ends()
@@ -49,14 +49,14 @@ func (c *View) value(name string) string {
 		}
 		return server
 	case "port":
-		return port(c.Conn.Server)
+		return event.Plain(port(c.Conn.Server))
 	case "asked":
-		return cmp.Or(event.Clip(c.askedFor()), "the host")
+		return cmp.Or(event.Plain(event.Clip(c.askedFor())), words.Piece("host/any"))
 	case "reason":
 		return c.whyUnread()
 	case "bytes":
 		if c.Cut > 0 {
-			return strconv.FormatInt(c.Cut, 10)
+			return event.Plain(strconv.FormatInt(c.Cut, 10))
 		}
 	case "earlier":
 		return c.earlierWords()
@@ -64,7 +64,7 @@ func (c *View) value(name string) string {
 		switch f := c.Verified; {
 		case f == nil:
 		case name == "checked":
-			return cmp.Or(event.Clip(f.Host), "the host")
+			return cmp.Or(event.Plain(event.Clip(f.Host)), words.Piece("host/any"))
 		case name == "roots":
 			return words.Phrase(words.Roots, cmp.Or(event.Clip(f.Addr), "none"), "")
 		default:
@@ -74,13 +74,13 @@ func (c *View) value(name string) string {
 		switch leaf := c.Main.Sides[1].Leaf; {
 		case leaf == nil:
 		case name == "key":
-			return leaf.KeyWords()
+			return event.Plain(leaf.KeyWords())
 		case name == "names":
-			return event.Clip(leaf.For())
+			return event.Plain(event.Clip(leaf.For()))
 		case name == "subject":
-			return event.Clip(leaf.Subject())
+			return event.Plain(event.Clip(leaf.Subject()))
 		default:
-			return words.Plural(len(c.Main.Sides[1].Chain), "certificate")
+			return words.Count(len(c.Main.Sides[1].Chain), "certificate")
 		}
 	case "case", "wrong", "check", "severity", "control", "needs":
 		if c.Shown != nil {
@@ -91,7 +91,7 @@ func (c *View) value(name string) string {
 }
 
 // exchangeValue is a value of what the two sides said of the exchange.
-func (c *View) exchangeValue(name string) string {
+func (c *View) exchangeValue(name string) event.Text {
 	h := c.Main
 	var share *handshake.KeyShare
 	if h.ServerHello != nil {
@@ -106,31 +106,31 @@ func (c *View) exchangeValue(name string) string {
 	switch name {
 	case "version":
 		if h.ServerHello != nil {
-			return h.VersionName()
+			return event.Plain(h.VersionName())
 		}
-		return "TLS"
+		return event.Plain("TLS")
 	case "suite":
 		if h.ServerHello != nil {
-			return handshake.SuiteName(h.ServerHello.CipherSuite)
+			return event.Plain(handshake.SuiteName(h.ServerHello.CipherSuite))
 		}
-		return "no suite"
+		return words.Piece("value/no-suite")
 	case "group":
 		group, _, _ := GroupOf(h)
-		return group
+		return event.Plain(group)
 	case "servershare":
 		switch {
 		case h.ServerKey != nil:
-			return strconv.Itoa(len(h.ServerKey.Public))
+			return event.Plain(strconv.Itoa(len(h.ServerKey.Public)))
 		case share != nil:
-			return strconv.Itoa(len(share.Exchange))
+			return event.Plain(strconv.Itoa(len(share.Exchange)))
 		}
 	case "clientshare":
 		if h.ClientKey != nil && len(h.ClientKey.Public) > 0 {
-			return size(h.ClientKey.Public)
+			return event.Plain(size(h.ClientKey.Public))
 		}
 		if share != nil {
 			if s := shareOf(h.Hello, share.Group); s != nil {
-				return strconv.Itoa(len(s.Exchange))
+				return event.Plain(strconv.Itoa(len(s.Exchange)))
 			}
 		}
 	case "ciphertext", "part", "beside":
@@ -139,75 +139,80 @@ func (c *View) exchangeValue(name string) string {
 		}
 	case "whichhello":
 		if h.Retry != nil {
-			return "its second"
+			return words.Piece("value/second")
 		}
-		return "its first"
+		return words.Piece("value/first")
 	case "firstgroups":
 		if h.Retry != nil && h.FirstHello != nil {
-			return cmp.Or(ShareWords(h.FirstHello.KeyShares()), "no share at all")
+			return cmp.Or(ShareWords(h.FirstHello.KeyShares()), words.Piece("share/none"))
 		}
 	case "legacy":
 		if h.Hello != nil {
-			return handshake.VersionName(h.Hello.LegacyVersion)
+			return event.Plain(handshake.VersionName(h.Hello.LegacyVersion))
 		}
 	case "size":
 		if h.ClientKey != nil {
-			return size(h.ClientKey.EncryptedPreMaster)
+			return event.Plain(size(h.ClientKey.EncryptedPreMaster))
 		}
 	case "ticket":
-		return cmp.Or(size(h.Ticket), size(h.Identity()))
+		return event.Plain(cmp.Or(size(h.Ticket), size(h.Identity())))
 	case "identity":
 		id := h.Identity()
 		if h.ClientKey != nil && len(h.ClientKey.PSKIdentity) > 0 {
 			id = h.ClientKey.PSKIdentity
 		}
 		if id != nil {
-			return event.Clip(c.Text(words.Readable(id)))
+			return event.Plain(event.Clip(c.Text(words.Readable(id))))
 		}
 	}
-	return ""
+	return event.Text{}
 }
 
 // kemValue is a value of the server's share in a group with a key encapsulation, which
 // stands alone or beside a Diffie-Hellman exchange.
-func kemValue(name string, share *handshake.KeyShare) string {
+func kemValue(name string, share *handshake.KeyShare) event.Text {
 	alone := share.Group&0xfff0 == 0x0200
 	switch {
 	case name == "ciphertext":
 		if n := handshake.CiphertextLen(share.Group); n > 0 {
-			return strconv.Itoa(n)
+			return event.Plain(strconv.Itoa(n))
 		}
-		return strconv.Itoa(len(share.Exchange))
+		return event.Plain(strconv.Itoa(len(share.Exchange)))
 	case name == "part" && alone:
-		return "the secret"
+		return words.Piece("value/secret")
 	case name == "part":
-		return "one of the two parts of the secret"
+		return words.Piece("value/one-two-parts-secret")
 	case alone:
-		return " and nothing beside it"
+		return words.Piece("value/nothing-beside")
 	}
-	return ", and a public key of its own beside it"
+	return words.Piece("value/public-key-own-beside")
 }
 
 // value is a value of the sentences about a case.
-func (s *Shown) value(name string) string {
+func (s *Shown) value(name string) event.Text {
 	f := s.Fault
 	switch {
 	case name == "case":
-		return s.ID
+		return event.Plain(s.ID)
 	case f == nil:
-		return ""
+		return event.Text{}
 	case name == "wrong":
-		return strings.TrimSuffix(f.Wrong, ".")
+		return faultWords("wrong", f.ID, f.Wrong)
 	case name == "check":
-		return strings.TrimSuffix(f.Check, ".")
+		return faultWords("check", f.ID, f.Check)
 	case name == "severity":
-		return string(f.Severity)
+		return event.Plain(string(f.Severity))
 	case name == "control":
-		return cmp.Or(f.Control, f.ID)
+		return event.Plain(cmp.Or(f.Control, f.ID))
 	}
-	return map[ca.Severity]string{
-		ca.Critical: "Anybody on the path could be that server",
-		ca.High:     "Anybody on the path who has a certificate for a name of their own could be that server",
-		ca.Medium:   "Anybody on the path who has something stolen, expired, revoked, collided or factored could be that server",
-	}[f.Severity]
+	switch f.Severity {
+	case ca.Critical, ca.High, ca.Medium:
+		return words.Piece("needs/" + string(f.Severity))
+	}
+	return event.Text{}
+}
+
+// faultWords is what the table of faults says of one.
+func faultWords(what, id, text string) event.Text {
+	return event.Text{English: strings.TrimSuffix(text, "."), Of: &event.Phrase{ID: "fault-" + what + "/" + id}}
 }

@@ -55,7 +55,7 @@ type side struct {
 	Dark      int64       // of these, those that are not early data
 	DarkAt    proof.Place
 	DarkAlert bool // TLS 1.2 and older: one of them is an alert
-	Why       string
+	Why       event.Text
 	WhyCode   string // one of capture's Sealed constants
 	Heard     bool   // something that this side sent is in the capture
 	Unread    bool   // not all of it could be read
@@ -111,7 +111,7 @@ type Alert struct {
 type Failure struct {
 	Step  event.Step
 	id    string // sentence
-	Cause string
+	Cause event.Text
 	at    proof.Place
 
 	Protected bool // by an alert that was opened

@@ -2,7 +2,6 @@ package steps
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -30,9 +29,9 @@ func SplitHostPort(s string) (host, port string, ok bool) {
 
 // ends names the two ends of what passes on a connection. In a tunnel that the
 // proxy does not open these are the client and the origin, on both legs.
-func (c *View) ends() (client, server string) {
+func (c *View) ends() (client, server event.Text) {
 	if c.Pass != nil {
-		return "the client", "the origin server"
+		return words.Piece("end/client"), words.Piece("end/origin-server")
 	}
 	return c.peers()
 }
@@ -43,18 +42,18 @@ func (c *View) observed() bool {
 }
 
 // peers names the two ends of the TCP connection itself.
-func (c *View) peers() (client, server string) {
+func (c *View) peers() (client, server event.Text) {
 	switch c.Leg {
 	case capture.LegBrowser:
-		return "the client", "the proxy"
+		return words.Piece("end/client"), words.Piece("end/proxy")
 	case capture.LegOrigin:
-		return "the proxy", "the origin server"
+		return words.Piece("end/proxy"), words.Piece("end/origin-server")
 	}
-	return "the client", "the server"
+	return words.Piece("end/client"), words.Piece("end/server")
 }
 
 // Side names one of them.
-func (c *View) Side(side int) string {
+func (c *View) Side(side int) event.Text {
 	client, server := c.ends()
 	if side == 0 {
 		return client
@@ -66,34 +65,26 @@ func port(a netip.AddrPort) string { return strconv.Itoa(int(a.Port())) }
 
 // earlierWords names the connection that a secret was taken over from. That it
 // is not found does not mean that it is not there: its ticket may be sealed.
-func (c *View) earlierWords() string {
+func (c *View) earlierWords() event.Text {
 	l := c.Main.Link
 	if l == nil {
-		return "an earlier connection"
+		return words.Piece("earlier/one")
 	}
-	had := "handed out this very ticket"
+	had := words.Piece("earlier/had-ticket")
 	if l.How == "session-id" {
-		had = "had this very session id"
+		had = words.Piece("earlier/had-session-id")
 	}
 	switch {
 	case len(l.From) == 1:
-		return fmt.Sprintf("connection %d (which %s)", l.From[0].Conn, had)
+		return words.Piece("earlier/known", "conn", strconv.Itoa(l.From[0].Conn), "had", had)
 	case len(l.From) > 1:
-		var names []string
+		var conns []event.Text
 		for _, i := range l.From {
-			names = append(names, strconv.Itoa(i.Conn))
+			conns = append(conns, event.Plain(strconv.Itoa(i.Conn)))
 		}
-		return fmt.Sprintf("connection %s (each of which %s)", OneOf(names, "or"), had)
+		return words.Piece("earlier/several", "conns", words.List("or", conns...), "had", had)
 	}
-	return "an earlier connection (which one cannot be told here)"
-}
-
-// OneOf joins names with commas and a last word.
-func OneOf(names []string, last string) string {
-	if n := len(names); n > 1 {
-		return strings.Join(names[:n-1], ", ") + " " + last + " " + names[n-1]
-	}
-	return strings.Join(names, "")
+	return words.Piece("earlier/not-told")
 }
 
 // behind says which certificate stands behind a connection that takes up an
@@ -114,50 +105,54 @@ func (c *View) behind(a Values) event.Sentence {
 		}
 		return words.Say("step-4a-inherited", event.Inferred, a)
 	}
-	when := "at another time" // where clocks differ, as in files of several machines
+	when := words.Piece("when/other-clock") // where clocks differ, as in files of several machines
 	if d := time.Duration(h.AnswerAt - k.CertAt); d >= 0 {
-		when = words.Ago(d) + " earlier"
+		when = words.Piece("when/earlier", "span", words.Ago(d))
 	}
-	origin := "connection " + strconv.Itoa(k.CertConn)
+	origin := words.Piece("conn/one", "conn", strconv.Itoa(k.CertConn))
 	if n := len(k.Path) - 1; n > 0 {
-		var names []string
+		var conns []event.Text
 		for _, p := range k.Path[:n] {
-			names = append(names, strconv.Itoa(p))
+			conns = append(conns, event.Plain(strconv.Itoa(p)))
 		}
-		word := "connection "
+		word := "conn/by-way-of-one"
 		if n > 1 {
-			word = "connections "
+			word = "conn/by-way-of-several"
 		}
 		if k.More {
-			names = append(names, "more")
+			conns = append(conns, words.Piece("conn/more"))
 		}
-		origin += ", by way of " + word + OneOf(names, "and")
+		origin = words.Piece(word, "conn", strconv.Itoa(k.CertConn), "conns", words.List("and", conns...))
 	}
 	id := "step-4a-inherited-sent"
 	if k.CertOf == "" {
 		id = "step-4a-inherited-sealed"
 	}
-	return words.Say(id, event.Inferred, a.With("when", when, "origin", origin, "certified", cmp.Or(k.CertOf, "an unknown name")))
+	certified := words.Piece("name/unknown")
+	if k.CertOf != "" {
+		certified = event.Plain(k.CertOf)
+	}
+	return words.Say(id, event.Inferred, a.With("when", when, "origin", origin, "certified", certified))
 }
 
 // FindingWords says what the proxy found wrong with an origin's certificate.
-func FindingWords(f *capture.Fact) string {
+func FindingWords(f *capture.Fact) event.Text {
 	if len(f.Found) > 0 && f.Outcome != "own-ca" {
 		return FaultsWords(f.Found, f.Host, f.Missing)
 	}
-	text := ""
+	var text event.Text
 	switch f.Outcome {
 	case "ok":
-		return "nothing"
+		return words.Piece("finding/nothing")
 	case "own-ca":
-		text = "the certificate is signed by this proxy's own CA, which no origin may use"
+		text = words.Piece("finding/own-ca")
 	case "other", "":
-		text = "the certificate was not accepted"
+		text = words.Piece("finding/other")
 	default:
 		text = words.Reason(event.Clip(f.Outcome), event.Clip(f.Host), event.Clip(f.Missing))
 	}
 	if f.Detail != "" {
-		text += " (" + event.Clip(f.Detail) + ")"
+		text = words.Piece("finding/detail", "finding", text, "detail", event.Clip(f.Detail))
 	}
 	return text
 }
@@ -195,21 +190,21 @@ func VerifiedWords(f *capture.Fact) string {
 
 // FaultsWords says what is wrong with a certificate that was to be for host.
 // missing is the issuer that is not known.
-func FaultsWords(ids []string, host, missing string) string {
-	var out []string
+func FaultsWords(ids []string, host, missing string) event.Text {
+	var out []event.Text
 	for i, id := range ids {
 		if i == 20 {
 			break // a recording is a file that anybody can write
 		}
-		if text := words.Reason(event.Clip(id), event.Clip(host), event.Clip(missing)); !slices.Contains(out, text) {
+		if text := words.Reason(event.Clip(id), event.Clip(host), event.Clip(missing)); !slices.ContainsFunc(out, text.Same) {
 			out = append(out, text)
 		}
 	}
-	return strings.Join(out, "; ")
+	return words.List(";", out...)
 }
 
 // Unmirrored says which of the things found wrong no certificate of the proxy's own can have.
-func Unmirrored(f *capture.Fact) string {
+func Unmirrored(f *capture.Fact) event.Text {
 	var ids []string
 	for _, id := range f.Found {
 		if verify.ReasonOf(id).Fate != verify.Mirrored {
@@ -220,17 +215,17 @@ func Unmirrored(f *capture.Fact) string {
 }
 
 // ShareWords lists the key shares of a hello.
-func ShareWords(shares []handshake.KeyShare) string {
-	var out []string
+func ShareWords(shares []handshake.KeyShare) event.Text {
+	var out []event.Text
 	for _, s := range shares {
 		if !handshake.IsGREASE(s.Group) {
-			out = append(out, fmt.Sprintf("%s (%s)", handshake.GroupName(s.Group), words.Plural(len(s.Exchange), "byte")))
+			out = append(out, words.Piece("share/of-group", "group", handshake.GroupName(s.Group), "size", words.Count(len(s.Exchange), "byte")))
 		}
 	}
 	if len(out) > 8 {
 		out = out[:8]
 	}
-	return strings.Join(out, ", ")
+	return words.List(",", out...)
 }
 
 // shareOf finds the client's share for a group.
@@ -247,7 +242,7 @@ func shareOf(h *handshake.ClientHello, group uint16) *handshake.KeyShare {
 }
 
 // RefusedWords says why the proxy itself stopped a browser's handshake.
-func RefusedWords(f *capture.Fact) string {
+func RefusedWords(f *capture.Fact) event.Text {
 	if lacks := event.Clip(f.Detail); lacks != "" || !words.HasPhrase(words.Refused, f.Outcome) {
 		return words.Phrase(words.Refused, f.Outcome+"-lacking", cmp.Or(lacks, f.Outcome))
 	}

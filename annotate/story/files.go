@@ -77,7 +77,7 @@ func (t *Teller) Files(names []string, o FilesOptions) error {
 	t.files = packets.Captures()
 	if len(names) > 1 && (t.files > 1 || len(read) == 1) { // the parts of a recording are told as what they are: one
 		for _, name := range read {
-			if err := t.out.Event(&event.Event{Schema: event.SchemaVersion, Kind: event.KindFile, Topic: event.TopicFile, Name: words.NameOf(event.TopicFile, ""), Brief: name}); err != nil {
+			if err := t.out.Event(&event.Event{Schema: event.SchemaVersion, Kind: event.KindFile, Topic: event.TopicFile, Name: words.NameOf(event.TopicFile, ""), Brief: event.Plain(name)}); err != nil {
 				return err
 			}
 		}

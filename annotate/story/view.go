@@ -24,6 +24,7 @@ type ViewOptions struct {
 	All      bool   // a browser's own chatter too
 	Width    int    // of the terminal, in cells; 0 where there is none
 	Color    bool
+	Lang     words.Language // of the text
 
 	// Of files that are read:
 	Name      string     // for the title
@@ -43,7 +44,7 @@ var formats = []struct {
 }{
 	{"text", func(w io.Writer, o ViewOptions) Renderer {
 		t := text.New(w)
-		t.Width, t.Color, t.Messages, t.All = o.Width, o.Color, o.Messages, o.All
+		t.Width, t.Color, t.Messages, t.All, t.Lang = o.Width, o.Color, o.Messages, o.All, o.Lang
 		return t
 	}},
 	{"json", func(w io.Writer, _ ViewOptions) Renderer { return event.NewJSON(w) }},
@@ -82,7 +83,7 @@ func NewView(w io.Writer, o ViewOptions) *View {
 		o.All = true
 	}
 	p := &parts{ViewOptions: o, w: w, spool: spool{scratch: o.Scratch}, text: text.New(w)}
-	p.text.Width, p.text.Color = o.Width, o.Color
+	p.text.Width, p.text.Color, p.text.Lang = o.Width, o.Color, o.Lang
 	data := o.Format != "text" // for programs
 	switch {
 	case o.Format == "har":
@@ -102,7 +103,7 @@ func NewView(w io.Writer, o ViewOptions) *View {
 	}
 	b := &blockView{parts: p}
 	b.Blocks = text.NewBlocks(b.take)
-	b.Blocks.Width, b.Blocks.Color, b.Blocks.All, b.Blocks.Name = o.Width, o.Color, o.All, o.Name
+	b.Blocks.Width, b.Blocks.Color, b.Blocks.All, b.Blocks.Name, b.Blocks.Lang = o.Width, o.Color, o.All, o.Name, o.Lang
 	if o.Selection != nil {
 		b.Steps = o.Selection.Steps
 	}

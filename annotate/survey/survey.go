@@ -173,7 +173,7 @@ func (s *Survey) chain(e *event.Event) {
 
 // note counts something odd.
 func (s *Survey) note(id string, conn int, a words.Args) {
-	key := id + "\x00" + a["what"]
+	key := id + "\x00" + a.Value("what").English
 	o := s.odd[key]
 	if o == nil {
 		if s.odd == nil {
@@ -350,10 +350,10 @@ func (s *Survey) Overview(f event.File) *event.Event {
 	})
 	for key, odd := range s.odd {
 		v := s.values[key]
-		a := v.With("count", words.Plural(odd.N, "connection"))
+		a := v.With("count", words.Count(odd.N, "connection"))
 		odd := *odd
 		slices.Sort(odd.Conns)
-		odd.Says = words.Say(v["id"], event.Inferred, a)
+		odd.Says = words.Say(v.Value("id").English, event.Inferred, a)
 		o.Odd = append(o.Odd, odd)
 	}
 	if o.Connections > 0 && o.Secured == 0 {
@@ -362,7 +362,7 @@ func (s *Survey) Overview(f event.File) *event.Event {
 	slices.SortFunc(o.Odd, func(a, b event.Odd) int {
 		return cmp.Or(slices.Index(words.OddOrder, a.Says.ID)-slices.Index(words.OddOrder, b.Says.ID), b.N-a.N, strings.Compare(a.Says.Text, b.Says.Text))
 	})
-	return &event.Event{Schema: event.SchemaVersion, N: s.n + 1, Kind: event.KindFile, Topic: event.TopicOverview, Name: words.NameOf(event.TopicOverview, ""), Brief: words.Plural(o.Connections, "connection") + " in " + words.Plural(f.Packets, "packet"), Overview: &o}
+	return &event.Event{Schema: event.SchemaVersion, N: s.n + 1, Kind: event.KindFile, Topic: event.TopicOverview, Name: words.NameOf(event.TopicOverview, ""), Brief: event.Plain(words.Plural(o.Connections, "connection") + " in " + words.Plural(f.Packets, "packet")), Overview: &o}
 }
 
 // legOrder puts the browser's leg before the origin's.

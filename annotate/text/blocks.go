@@ -21,8 +21,9 @@ import (
 // steps. The blocks come as the sessions end, each with the number by which
 // they are to be ordered; whoever takes them may keep them back.
 type Blocks struct {
-	Width int                 // columns to wrap at; 0 does not wrap
-	Color bool                // ANSI colours
+	Width int  // columns to wrap at; 0 does not wrap
+	Color bool // ANSI colours
+	Lang  words.Language
 	All   bool                // a browser's own chatter in recordings too
 	Steps map[event.Step]bool // the steps to tell; nil means all
 	Name  string              // of the file
@@ -81,7 +82,7 @@ func NewBlocks(out func(session int, text []byte) error) *Blocks {
 
 // Event takes the next event.
 func (b *Blocks) Event(e *event.Event) error {
-	b.text.Width, b.text.Color = b.Width, b.Color
+	b.text.Width, b.text.Color, b.text.Lang = b.Width, b.Color, b.Lang
 	switch {
 	case e.Overview != nil:
 		b.text.overview(e.Overview, b.Name)
@@ -236,7 +237,7 @@ func (b *Blocks) line(e *event.Event, legs bool, since string) {
 	}
 	head.WriteString(arrow(e) + " ")
 	name, style, _ := title(e, 19)
-	detail := Clean(e.Brief)
+	detail := t.in(e.Brief)
 	if e.Kind == event.KindConnection {
 		detail = "" // stands above
 	}
@@ -261,20 +262,20 @@ func (b *Blocks) line(e *event.Event, legs bool, since string) {
 		}
 		detail += stream
 	}
-	if e.Brief == "" && len(e.Says) == 1 && e.Kind == event.KindMessage {
+	if e.Brief.Empty() && len(e.Says) == 1 && e.Kind == event.KindMessage {
 		// A sentence, where it fits into the line.
 		room := t.Width
 		if room <= 0 {
 			room = 120
 		}
-		if text := strings.TrimSpace(detail + " " + Clean(e.Says[0].Text)); runewidth.StringWidth(head.String()+name+text) <= room {
+		if text := strings.TrimSpace(detail + " " + t.says(e.Says[0])); runewidth.StringWidth(head.String()+name+text) <= room {
 			detail = text
 		}
 	}
 	t.paragraphStyled(lead, runewidth.StringWidth(head.String()+name), detail, Plain, nil)
 	for _, p := range e.Proofs {
 		if p.State == event.Refuted {
-			t.Paragraph("    ", "", "REFUTED: "+Clean(words.NotSo(p.Claim, p.Reason)), alarm)
+			t.Paragraph("    ", "", "REFUTED: "+t.in(words.NotSo(p.Claim, p.Reason)), alarm)
 		}
 	}
 }
@@ -353,7 +354,7 @@ func (b *Blocks) title(n int, s *block) {
 	t.Rule(title)
 	if len(s.summaries) == 0 {
 		for _, e := range s.ends {
-			t.Paragraph("", "  ", Clean(e.Tally.Title), Plain)
+			t.Paragraph("", "  ", t.in(e.Tally.Title), Plain)
 			t.Paragraph("", "  ", fmt.Sprintf("%sconnection %d, %s to %s", legName(e.Leg), e.Conn, Clean(e.Tally.Client), Clean(e.Tally.Server)), Dim)
 		}
 	}
@@ -375,7 +376,7 @@ func (b *Blocks) title(n int, s *block) {
 	}
 	for _, e := range s.ends {
 		if e.Tally.State == event.StatePartly {
-			when += "; " + legName(e.Leg) + "opened in part: " + whyWords(e.Tally.Why)
+			when += "; " + legName(e.Leg) + "opened in part: " + t.whyWords(e.Tally.Why)
 		}
 	}
 	if when != "" {
@@ -384,10 +385,10 @@ func (b *Blocks) title(n int, s *block) {
 }
 
 // whyWords lists why records stayed sealed.
-func whyWords(why []event.Why) string {
+func (t *Text) whyWords(why []event.Why) string {
 	var parts []string
 	for _, w := range why {
-		parts = append(parts, words.Plural(int(w.Records), "record")+" sealed, "+Clean(w.Words))
+		parts = append(parts, words.Plural(int(w.Records), "record")+" sealed, "+t.in(w.Words))
 	}
 	return strings.Join(parts, "; ")
 }

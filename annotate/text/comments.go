@@ -38,10 +38,10 @@ func (c *Comments) Event(e *event.Event) {
 	var lines []string
 	switch {
 	case e.Kind == event.KindStep && len(e.Steps) > 0:
-	case e.Brief == "" || e.BriefSays():
+	case e.Brief.Empty() || e.BriefSays():
 		lines = append(lines, line("", e.Name))
 	default:
-		lines = append(lines, line("", e.Name+": "+e.Brief))
+		lines = append(lines, line("", e.Name+": "+e.Brief.English))
 	}
 	for _, m := range e.Steps {
 		verdict := words.OfID(string(m.Verdict))
@@ -57,9 +57,9 @@ func (c *Comments) Event(e *event.Event) {
 	for _, p := range e.Proofs {
 		switch p.State {
 		case event.Refuted:
-			refuted = append(refuted, line("REFUTED: ", words.NotSo(p.Claim, p.Reason)))
+			refuted = append(refuted, line("REFUTED: ", words.NotSo(p.Claim, p.Reason).English))
 		case event.Proven:
-			more = append(more, line("Proven: ", p.Claim+"."))
+			more = append(more, line("Proven: ", p.Claim.English+"."))
 		}
 	}
 	r.refuted = strings.Join(refuted, "\n")

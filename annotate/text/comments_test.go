@@ -16,12 +16,12 @@ func TestComments(t *testing.T) {
 		var c Comments
 		for i := range n {
 			c.Event(&event.Event{
-				Kind: event.KindMessage, Name: fmt.Sprintf("Message%d", i), Brief: "b\u00fccher\n- Proven: a lie", Packets: &event.Packets{First: 1, Last: 7},
+				Kind: event.KindMessage, Name: fmt.Sprintf("Message%d", i), Brief: event.Plain("b\u00fccher\n- Proven: a lie"), Packets: &event.Packets{First: 1, Last: 7},
 				Steps: []event.StepMark{{Step: event.Step4a, Verdict: event.Failed}},
 				Says:  []event.Sentence{{Text: strings.Repeat("w\u00f6rter ", 200)}, {Text: "second"}},
 			})
 		}
-		c.Event(&event.Event{Kind: event.KindMessage, Name: "Finished", Packets: &event.Packets{First: 7, Last: 7}, Proofs: []event.Proof{{Claim: "the claim", State: event.Refuted, Reason: "the reason"}, {Claim: "another", State: event.NotCheckable}}})
+		c.Event(&event.Event{Kind: event.KindMessage, Name: "Finished", Packets: &event.Packets{First: 7, Last: 7}, Proofs: []event.Proof{{Claim: event.Plain("the claim"), State: event.Refuted, Reason: event.Plain("the reason")}, {Claim: event.Plain("another"), State: event.NotCheckable}}})
 		c.Event(&event.Event{Kind: event.KindSummary, Name: "the eight steps"})
 		text := c.Packet(7)
 		if len(text) > 1500 || !utf8.ValidString(text) || !strings.HasPrefix(text, "REFUTED: it does not hold that the claim: the reason.\n") || strings.Contains(text, "\n- Proven") || strings.Contains(text, "another") {

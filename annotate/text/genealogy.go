@@ -18,13 +18,13 @@ func (t *Text) genealogy(e *event.Event) {
 	for _, k := range e.Genealogy {
 		// A line of resumptions can be longer than any terminal is wide.
 		indent := strings.Repeat("  ", 2+min(k.Depth, 12))
-		t.Paragraph("", indent, kinWords(k), Plain)
+		t.Paragraph("", indent, t.kinWords(k), Plain)
 	}
 	t.Line("")
 }
 
 // kinWords is a connection of the genealogy in a line.
-func kinWords(k event.Kin) string {
+func (t *Text) kinWords(k event.Kin) string {
 	text := fmt.Sprintf("connection %d", k.Conn)
 	if k.Depth == 0 && k.Host != "" {
 		text += ", " + Clean(k.Host)
@@ -41,8 +41,8 @@ func kinWords(k event.Kin) string {
 		text += " with " + unknown + " that may have passed encrypted"
 	case k.Parent == 0:
 		text += " with " + unknown + " that nobody was seen to be given in this capture"
-	case k.Later != "":
-		text += ", " + k.Later + " later, with " + name
+	case !k.Later.Empty():
+		text += ", " + t.in(k.Later) + " later, with " + name
 	default:
 		text += " with " + name
 	}

@@ -30,7 +30,7 @@ func (t *Text) overview(o *event.Overview, name string) {
 	t.Rule(title)
 	t.Paragraph("", "  ", headline(o), Plain)
 	for _, r := range o.Refutations {
-		t.Paragraph("  ", "", fmt.Sprintf("REFUTED in connection %d: %s", r.Conn, Clean(words.NotSo(r.Claim, r.Reason))), alarm)
+		t.Paragraph("  ", "", fmt.Sprintf("REFUTED in connection %d: %s", r.Conn, t.in(words.NotSo(r.Claim, r.Reason))), alarm)
 	}
 	if n := o.Refuted - len(o.Refutations); n > 0 {
 		t.Paragraph("  ", "", fmt.Sprintf("REFUTED: %d more", n), alarm)
@@ -171,7 +171,7 @@ func (t *Text) totals(o *event.Overview) {
 	}
 	row("hosts", hosts)
 	row("content", listCounts(o.States, words.StateWords, 0))
-	row("sealed for", sealedFor(o))
+	row("sealed for", t.sealedFor(o))
 	if o.Requests+o.Responses > 0 {
 		row("HTTP", words.Plural(o.Requests, "request")+", "+words.Plural(o.Responses, "response"))
 	}
@@ -216,10 +216,10 @@ func wrapList(text string, width int) []string {
 }
 
 // sealedFor says why records stayed sealed.
-func sealedFor(o *event.Overview) string {
+func (t *Text) sealedFor(o *event.Overview) string {
 	var why []string
 	for i, w := range o.Why {
-		why = append(why, fmt.Sprintf("%s (%s)", Clean(w.Words), words.Plural(o.WhyConns[i].N, "connection")))
+		why = append(why, fmt.Sprintf("%s (%s)", t.in(w.Words), words.Plural(o.WhyConns[i].N, "connection")))
 	}
 	return strings.Join(why, ", ")
 }
@@ -258,7 +258,7 @@ func (t *Text) lines(o *event.Overview) {
 	var rows [][4]string
 	var width [3]int
 	for _, l := range o.Lines {
-		r := [4]string{strconv.Itoa(l.Conn), lineTo(l), lineHow(l), lineOutcome(l)}
+		r := [4]string{strconv.Itoa(l.Conn), t.lineTo(l), t.lineHow(l), t.lineOutcome(l)}
 		rows = append(rows, r)
 		for i := range width {
 			width[i] = max(width[i], runewidth.StringWidth(r[i]))
@@ -301,7 +301,7 @@ func joinWith(sep string, parts ...string) string {
 }
 
 // lineTo is to whom the connection leads.
-func lineTo(l event.Line) string {
+func (t *Text) lineTo(l event.Line) string {
 	to := Clean(l.Server)
 	if l.Host != "" {
 		to = Clean(l.Host)
@@ -316,7 +316,7 @@ func lineTo(l event.Line) string {
 }
 
 // lineHow is what the connection speaks.
-func lineHow(l event.Line) string {
+func (t *Text) lineHow(l event.Line) string {
 	switch {
 	case l.Version != "":
 		protocol := l.Version
@@ -331,7 +331,7 @@ func lineHow(l event.Line) string {
 }
 
 // lineOutcome is what came of the connection.
-func lineOutcome(l event.Line) string {
+func (t *Text) lineOutcome(l event.Line) string {
 	var parts []string
 	if l.Refuted > 0 {
 		parts = append(parts, "REFUTED")
@@ -351,8 +351,8 @@ func lineOutcome(l event.Line) string {
 	}
 	if l.Failed != "" {
 		text := "failed at step " + string(l.Failed)
-		if l.Cause != "" {
-			text += ": " + Clean(l.Cause)
+		if !l.Cause.Empty() {
+			text += ": " + t.in(l.Cause)
 		}
 		parts = append(parts, text)
 	}

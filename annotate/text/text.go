@@ -28,6 +28,7 @@ type Text struct {
 	Color    bool // ANSI colours; the text reads the same without
 	Messages bool // fields, sentences and proofs below each message, and HTTP/2's flow control
 	All      bool // a browser's own chatter too
+	Lang     words.Language
 
 	w        *bufio.Writer
 	sessions map[int]*textSession // whose connections have not all ended
@@ -226,7 +227,7 @@ func (t *Text) event(e *event.Event) {
 	}
 	fmt.Fprintf(&head, "%-7s %s ", e.Leg, arrow(e))
 	name, style, sentence := title(e, 20)
-	detail := Clean(e.Brief) + streamOf(e)
+	detail := t.in(e.Brief) + streamOf(e)
 	if e.Kind == event.KindStep && len(e.Steps) == 1 && detail == "" {
 		detail = words.TitleOf(e.Steps[0].Step)
 	}
@@ -242,7 +243,7 @@ func (t *Text) event(e *event.Event) {
 	wrong := refuted(e)
 	for _, p := range e.Proofs {
 		if p.State == event.Refuted {
-			t.Paragraph("", "    ", "REFUTED: "+Clean(p.Claim)+". "+Clean(p.Reason), alarm)
+			t.Paragraph("", "    ", "REFUTED: "+t.in(p.Claim)+". "+t.in(p.Reason), alarm)
 		}
 	}
 	switch {
@@ -273,7 +274,7 @@ func (t *Text) event(e *event.Event) {
 			t.proof(p)
 		}
 		t.bytes(e)
-	case e.Brief == "" || wrong:
+	case e.Brief.Empty() || wrong:
 		for _, s := range e.Says {
 			t.Paragraph("", "      ", Clean(s.Text), Plain)
 		}
@@ -309,9 +310,9 @@ func (t *Text) proof(p event.Proof) {
 	case event.NotCheckable:
 		style = Dim
 	}
-	text := words.OfID(string(p.State)) + ": " + Clean(p.Claim)
-	if p.Reason != "" {
-		text += " (" + Clean(p.Reason) + ")"
+	text := words.OfID(string(p.State)) + ": " + t.in(p.Claim)
+	if !p.Reason.Empty() {
+		text += " (" + t.in(p.Reason) + ")"
 	}
 	if p.How != "" {
 		text += " — " + Clean(p.How)
@@ -326,12 +327,18 @@ func (t *Text) proof(p event.Proof) {
 }
 
 func (t *Text) sentence(s event.Sentence) string {
-	text := Clean(s.Text)
+	text := t.says(s)
 	if len(s.Refs) > 0 {
 		text += " [" + Clean(strings.Join(s.Refs, "; ")) + "]"
 	}
 	return text
 }
+
+// in is a text in the renderer's language.
+func (t *Text) in(text event.Text) string { return Clean(t.Lang.In(text)) }
+
+// says is a sentence in the renderer's language.
+func (t *Text) says(s event.Sentence) string { return Clean(t.Lang.Says(s)) }
 
 // summary writes the eight steps of a session, its legs below one another in each step.
 func (t *Text) summary(e *event.Event) {
@@ -384,13 +391,13 @@ func (t *Text) summary(e *event.Event) {
 // about writes what kind of session it was, its connections and what there is to say of them.
 func (t *Text) about(e *event.Event) {
 	s := e.Summary
-	if s.Flow != "" {
-		t.Paragraph("", "  ", Clean(s.Flow), Plain)
+	if !s.Flow.Empty() {
+		t.Paragraph("", "  ", t.in(s.Flow), Plain)
 	}
 	for _, l := range s.Legs {
 		text := fmt.Sprintf("connection %d, %s to %s", l.Conn, Clean(l.From), Clean(l.To))
 		if s.FlowID == "" {
-			text += ": " + Clean(l.Title)
+			text += ": " + t.in(l.Title)
 		}
 		t.Paragraph("", "  ", legName(l.Leg)+text, Dim)
 		if s.Tunnel && l.Leg == "origin" {

@@ -11,7 +11,7 @@ import (
 // TestTextOfAFailure: a session that stopped early is summed up with its notes,
 // and what it did not reach in one place.
 func TestTextOfAFailure(t *testing.T) {
-	leg := event.Leg{Conn: 1, Leg: "browser", From: "a", To: "b", Title: "a handshake"}
+	leg := event.Leg{Conn: 1, Leg: "browser", From: "a", To: "b", Title: event.Plain("a handshake")}
 	for i, step := range event.Steps {
 		row := event.Row{Step: step, Verdict: event.Differently, Says: event.Sentence{Text: "It happened."}}
 		switch {
@@ -24,7 +24,7 @@ func TestTextOfAFailure(t *testing.T) {
 	}
 	var out bytes.Buffer
 	text := New(&out)
-	if err := text.Event(&event.Event{Kind: event.KindSummary, Session: 1, Says: []event.Sentence{{Text: "A note."}}, Summary: &event.Summary{Flow: "a handshake", FlowID: event.FlowAlone, Legs: []event.Leg{leg}}}); err != nil {
+	if err := text.Event(&event.Event{Kind: event.KindSummary, Session: 1, Says: []event.Sentence{{Text: "A note."}}, Summary: &event.Summary{Flow: event.Plain("a handshake"), FlowID: event.FlowAlone, Legs: []event.Leg{leg}}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := text.Finish(); err != nil {
@@ -83,7 +83,7 @@ func TestTextFromTheWire(t *testing.T) {
 	var out bytes.Buffer
 	text := New(&out)
 	hostile := "a\x1b[2Jb\r\n\u202e\u2028c [proven: x] [steps 2, 3: as told] \xff"
-	if err := text.Event(&event.Event{Kind: event.KindMessage, Name: hostile, Brief: hostile, Host: hostile, Fields: []event.Field{{Name: hostile, Value: hostile, Note: hostile}}}); err != nil {
+	if err := text.Event(&event.Event{Kind: event.KindMessage, Name: hostile, Brief: event.Plain(hostile), Host: hostile, Fields: []event.Field{{Name: hostile, Value: hostile, Note: hostile}}}); err != nil {
 		t.Fatal(err)
 	}
 	text.Finish()

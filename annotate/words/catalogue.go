@@ -1,6 +1,9 @@
 package words
 
 import (
+	"cmp"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -88,23 +91,37 @@ var templates = func() map[string]*template {
 	return m
 }()
 
-// Args are values for the places in a sentence.
-type Args map[string]string
+// Args are values for the places in a sentence: an [event.Text], or a string that is
+// shown as it stands.
+type Args map[string]any
 
-// Value is a value by its name; "" if there is none.
-func (a Args) Value(name string) string { return a[name] }
+// Value is a value by its name; empty if there is none.
+func (a Args) Value(name string) event.Text { return TextOf(a[name]) }
 
-// Values give the values for the places in a sentence by name; "" where there is none.
-type Values interface{ Value(name string) string }
+// Values give the values for the places in a sentence by name; empty where there is none.
+type Values interface {
+	Value(name string) event.Text
+}
+
+// TextOf is v as a text: an [event.Text], or a string that is shown as it stands.
+func TextOf(v any) event.Text {
+	switch v := v.(type) {
+	case event.Text:
+		return v
+	case string:
+		return event.Plain(v)
+	case nil:
+		return event.Text{}
+	}
+	panic(fmt.Sprintf("words: a %T is no value of a sentence", v))
+}
 
 // With returns the values with more set, in name, value pairs.
-func (a Args) With(pairs ...string) Args {
+func (a Args) With(pairs ...any) Args {
 	b := make(Args, len(a)+len(pairs)/2)
-	for k, v := range a {
-		b[k] = v
-	}
+	maps.Copy(b, a)
 	for i := 0; i+1 < len(pairs); i += 2 {
-		b[pairs[i]] = pairs[i+1]
+		b[pairs[i].(string)] = pairs[i+1]
 	}
 	return b
 }
@@ -120,14 +137,16 @@ func Say(id string, how event.Evidence, a Values) event.Sentence {
 	if !ok {
 		panic("words: no sentence " + id + " in the catalogue")
 	}
-	text, used := t.fill(a)
-	return event.Sentence{ID: id, Args: used, Text: text, Evidence: how, Refs: t.refs}
+	f := t.fill(a)
+	return event.Sentence{ID: id, Args: f.used, Values: f.typed, Text: f.text, Evidence: how, Refs: t.refs}
 }
 
 // A template is a text with {named} places.
 type template struct {
 	parts  []string // around the places: one more than these
 	places []place
+	whole  *filled       // where there are none
+	phrase *event.Phrase // of a piece without places
 	refs   []string
 	last   [4]atomic.Pointer[filled] // by the length of the values, so that two legs do not push each other out
 }
@@ -141,9 +160,10 @@ type place struct {
 // filled is a template with values. The last fillings are kept, since what happens
 // in one connection happens in the next too.
 type filled struct {
-	values []string // as given
+	values []event.Text // as given
 	text   string
 	used   map[string]string
+	typed  map[string]event.Value
 }
 
 func newTemplate(text string) *template {
@@ -152,43 +172,47 @@ func newTemplate(text string) *template {
 		before, rest, ok := strings.Cut(text, "{")
 		t.parts = append(t.parts, before)
 		if !ok {
+			t.whole = &filled{text: t.parts[0]}
 			return t
 		}
 		name, after, _ := strings.Cut(rest, "}")
-		key := strings.ToLower(name[:1]) + name[1:]
+		key := Lower(name)
 		t.places = append(t.places, place{name, key, key != name})
 		text = after
 	}
 }
 
-func (t *template) fill(a Values) (string, map[string]string) {
+func (t *template) fill(a Values) *filled {
 	if len(t.places) == 0 {
-		return t.parts[0], nil
+		return t.whole
 	}
-	var room [8]string
+	var room [8]event.Text
 	values, n := room[:0], 0
 	for _, p := range t.places {
-		value := ""
+		var value event.Text
 		if a != nil {
 			value = a.Value(p.key)
 		}
 		values = append(values, value)
-		n += len(value)
+		n += len(value.English)
 	}
 	last := &t.last[n%len(t.last)]
-	if f := last.Load(); f != nil && slices.Equal(f.values, values) {
-		return f.text, f.used
+	if f := last.Load(); f != nil && slices.EqualFunc(f.values, values, event.Text.Same) {
+		return f
 	}
 	f := &filled{values: slices.Clone(values), used: make(map[string]string, len(t.places))}
 	var b strings.Builder
 	b.WriteString(t.parts[0])
 	for i, p := range t.places {
-		value := values[i]
-		switch {
-		case value == "":
-			value = Missing
-		case p.capital:
-			value = strings.ToUpper(value[:1]) + value[1:]
+		value := cmp.Or(values[i].English, Missing)
+		if values[i].Of != nil {
+			if f.typed == nil {
+				f.typed = make(map[string]event.Value, len(t.places))
+			}
+			f.typed[p.key] = event.Value{Text: values[i]}
+		}
+		if p.capital {
+			value = Upper(value)
 		}
 		b.WriteString(value)
 		value = strings.ToValidUTF8(value, "\uFFFD")
@@ -202,5 +226,5 @@ func (t *template) fill(a Values) (string, map[string]string) {
 	}
 	f.text = strings.ToValidUTF8(b.String(), "\uFFFD")
 	last.Store(f)
-	return f.text, f.used
+	return f
 }

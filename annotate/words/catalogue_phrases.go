@@ -1,8 +1,10 @@
 package words
 
 import (
+	"cmp"
 	"strings"
 
+	"explainer/annotate/event"
 	"explainer/ca/verify"
 )
 
@@ -22,17 +24,24 @@ const (
 // Phrase is a phrase of a family, by its permanent ID. {} in it is the value, or without one the ID. A
 // recording of a later version may have an ID that is not known: its family says what
 // becomes of that under "", or it stands as it is.
-func Phrase(f Family, id, value string) string {
+func Phrase(f Family, id string, value any) event.Text {
+	of := TextOf(value)
 	text, ok := phrases[f][id]
 	if !ok {
 		if text, ok = phrases[f][""]; !ok {
-			text = "{}"
+			return cmp.Or(of, event.Plain(id))
 		}
 	}
-	if value == "" {
-		value = id
+	said := &event.Phrase{ID: string(f) + "/" + id}
+	if !HasPhrase(f, id) {
+		said.ID = string(f) + "/"
 	}
-	return strings.Replace(text, "{}", value, 1)
+	if strings.Contains(text, "{}") {
+		of = cmp.Or(of, event.Plain(id))
+		said.Values = map[string]event.Text{"": of}
+		text = strings.Replace(text, "{}", of.English, 1)
+	}
+	return event.Text{English: text, Of: said}
 }
 
 // HasPhrase tells whether a family has a phrase.
@@ -43,7 +52,7 @@ func HasPhrase(f Family, id string) bool {
 
 // EndedBecause says why the proxy itself ended a connection: for the names of what can
 // be wrong with an origin in words, and else in the proxy's own.
-func EndedBecause(id string) string {
+func EndedBecause(id string) event.Text {
 	if !HasPhrase(Ended, id) && verify.ReasonOf(id).Refs != nil {
 		return Phrase(endedBy, "", Reason(id, "", ""))
 	}

@@ -1,5 +1,7 @@
 package words
 
+import "explainer/annotate/event"
+
 // Why records stayed sealed, as exactly as it can be known. The values stand in
 // JSON without "unopened-"; they are permanent. Each is the ID of a sentence.
 const (
@@ -62,18 +64,20 @@ var unopenedSentences = []entry{
 }
 
 // UnopenedWords are the reasons of an [Unopened] as short as they go, to be said of many connections.
-func UnopenedWords(reason string) string {
-	if w, ok := map[string]string{
-		NoClientHello: "the ClientHello is not in the capture", NoServer: "one direction is not in the capture", NoServerHello: "the ServerHello is among missing bytes",
-		NoKeyLog: "no keys were given", NoLine: "no line of the key log is for it", OtherDirection: "the key log has lines for the other direction alone",
-		OtherLine: "the key log has lines for it, but none that opens these records", GapBefore: "bytes before it are missing", NoParent: "it takes up a session whose secret is not known",
-		KeyAlone: "no private key given is the server's", KeyForwardSecrecy: "its key exchange has forward secrecy: a private key opens nothing",
-		KeyTLS13: "it is TLS 1.3: a private key opens nothing", KeyResumed: "it is resumed: a private key opens nothing", KeyPSK: "its pre-shared key is not known",
-		KeyPadding: "the private key given does not open its secret", KeyNoSessionHash: "messages are missing that its secret depends on", EchInner: "its encrypted ClientHello is not known",
-		NoSuite: "its cipher suite cannot be opened here", NoVersion: "its version cannot be opened here", WrongKey: "the key that was given does not fit",
-		TooMany: "the key came too late", Deflated: "it is compressed", NoPhase: "the keys of this part are not known", OwnKeys: "the program wrote no key for it", PassedOn: "the proxy passed it on as it was", Eavesdropping: "told as to somebody without keys",
-	}["unopened-"+reason]; ok {
-		return w
+func UnopenedWords(reason string) event.Text {
+	if w, ok := unopenedWords["unopened-"+reason]; ok {
+		return event.Text{English: w, Of: &event.Phrase{ID: "why/" + reason}}
 	}
-	return OfID(reason)
+	return event.Plain(OfID(reason))
+}
+
+var unopenedWords = map[string]string{
+	NoClientHello: "the ClientHello is not in the capture", NoServer: "one direction is not in the capture", NoServerHello: "the ServerHello is among missing bytes",
+	NoKeyLog: "no keys were given", NoLine: "no line of the key log is for it", OtherDirection: "the key log has lines for the other direction alone",
+	OtherLine: "the key log has lines for it, but none that opens these records", GapBefore: "bytes before it are missing", NoParent: "it takes up a session whose secret is not known",
+	KeyAlone: "no private key given is the server's", KeyForwardSecrecy: "its key exchange has forward secrecy: a private key opens nothing",
+	KeyTLS13: "it is TLS 1.3: a private key opens nothing", KeyResumed: "it is resumed: a private key opens nothing", KeyPSK: "its pre-shared key is not known",
+	KeyPadding: "the private key given does not open its secret", KeyNoSessionHash: "messages are missing that its secret depends on", EchInner: "its encrypted ClientHello is not known",
+	NoSuite: "its cipher suite cannot be opened here", NoVersion: "its version cannot be opened here", WrongKey: "the key that was given does not fit",
+	TooMany: "the key came too late", Deflated: "it is compressed", NoPhase: "the keys of this part are not known", OwnKeys: "the program wrote no key for it", PassedOn: "the proxy passed it on as it was", Eavesdropping: "told as to somebody without keys",
 }

@@ -129,16 +129,23 @@ var claimed = func() map[string]*template {
 }()
 
 // Claim is a claim with its values.
-func Claim(id string, a Values) string {
-	text, _ := claimed[id].fill(a)
-	return text
+func Claim(id string, a Values) event.Text {
+	f := claimed[id].fill(a)
+	of := &event.Phrase{ID: "claim/" + id}
+	for name, value := range f.typed {
+		if of.Values == nil {
+			of.Values = make(map[string]event.Text, len(f.typed))
+		}
+		of.Values[name] = value.Text
+	}
+	return event.Text{English: f.text, Of: of}
 }
 
 // NewProof is what a check of a claim came to.
-func NewProof(id string, state event.ProofState, reason string, inputs ...event.Field) event.Proof {
+func NewProof(id string, state event.ProofState, reason event.Text, inputs ...event.Field) event.Proof {
 	c, ok := claims[id]
 	if !ok {
 		panic("words: no claim " + id)
 	}
-	return event.Proof{ID: id, Claim: c.claim, State: state, How: c.how, Inputs: inputs, Reason: reason, Refs: claimed[id].refs}
+	return event.Proof{ID: id, Claim: event.Plain(c.claim), State: state, How: c.how, Inputs: inputs, Reason: reason, Refs: claimed[id].refs}
 }

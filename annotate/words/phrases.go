@@ -7,16 +7,28 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"explainer/annotate/event"
 )
 
 // Lower begins a sentence in small letters, to stand behind something.
 func Lower(s string) string {
-	if s == "" {
-		return s
+	r, n := utf8.DecodeRuneInString(s)
+	if n == 0 {
+		return ""
 	}
-	return strings.ToLower(s[:1]) + s[1:]
+	return string(unicode.ToLower(r)) + s[n:]
+}
+
+// Upper begins a sentence with what may begin in small letters.
+func Upper(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	if n == 0 {
+		return ""
+	}
+	return string(unicode.ToUpper(r)) + s[n:]
 }
 
 // Plural counts: "1 packet", "2 packets".
@@ -28,20 +40,27 @@ func Plural(n int, what string) string {
 }
 
 // SessionOf says in a line what kinds the legs of a session are, and how it says so.
-func SessionOf(legs []event.Leg, tunnel bool) (line, id string) {
+func SessionOf(legs []event.Leg, tunnel bool) (line event.Text, id string) {
 	switch {
 	case tunnel:
-		return "in a tunnel through the proxy: one connection between the two ends, " + legs[0].Title, event.FlowTunnel
+		return Piece("session/tunnel", "flow", legs[0].Title), event.FlowTunnel
 	case len(legs) == 1:
 		return legs[0].Title, event.FlowAlone
-	case len(legs) == 2 && legs[0].Title == legs[1].Title:
-		return "through the proxy: two connections, both " + legs[0].Title, event.FlowAlike
+	case len(legs) == 2 && legs[0].Title.Same(legs[1].Title):
+		return Piece("session/alike", "flow", legs[0].Title), event.FlowAlike
 	}
-	var parts []string
+	var parts []event.Text
 	for _, l := range legs {
-		parts = append(parts, l.Leg+" leg: "+l.Title)
+		id := "session/other-leg"
+		switch l.Leg {
+		case "browser":
+			id = "session/browser-leg"
+		case "origin":
+			id = "session/origin-leg"
+		}
+		parts = append(parts, Piece(id, "flow", l.Title))
 	}
-	return "through the proxy: " + strings.Join(parts, "; "), event.FlowLegs
+	return Piece("session/legs", "legs", List(";", parts...)), event.FlowLegs
 }
 
 // OwnGroup names a group of Diffie-Hellman that the server made up, by the bits of its modulus.
@@ -95,20 +114,8 @@ const NoHello = "no ServerHello"
 func AlertOf(a *event.Alert, from string) string { return a.Name + " of the " + from }
 
 // NotSo says that a claim does not hold, and why.
-func NotSo(claim, reason string) string {
-	return "it does not hold that " + Lower(claim) + ": " + reason + "."
-}
-
-// Clause is a sentence as a part of another.
-func Clause(s event.Sentence) string { return strings.TrimSuffix(Lower(s.Text), ".") }
-
-// Meaning is what a sentence says of an alert behind its name, or all of it.
-func Meaning(s event.Sentence) string {
-	text := s.Text
-	if _, meaning, ok := strings.Cut(text, ": "); ok {
-		text = meaning
-	}
-	return strings.TrimSuffix(text, ".")
+func NotSo(claim, reason event.Text) event.Text {
+	return Piece("proof/not-so", "claim", Inside(claim), "reason", reason)
 }
 
 // Where adds to a sentence the connections that it is about.
@@ -117,18 +124,18 @@ func Where(s event.Sentence, conns string) string {
 }
 
 // Ago is a time span in words, to the precision that matters to a reader.
-func Ago(d time.Duration) string {
+func Ago(d time.Duration) event.Text {
 	switch {
 	case d < time.Second:
-		return "less than a second"
+		return Piece("span/none")
 	case d < 2*time.Minute:
-		return Plural(int(d/time.Second), "second")
+		return Count(int(d/time.Second), "second")
 	case d < 2*time.Hour:
-		return Plural(int(d/time.Minute), "minute")
+		return Count(int(d/time.Minute), "minute")
 	case d < 48*time.Hour:
-		return Plural(int(d/time.Hour), "hour")
+		return Count(int(d/time.Hour), "hour")
 	}
-	return Plural(int(d/(24*time.Hour)), "day")
+	return Count(int(d/(24*time.Hour)), "day")
 }
 
 // ConnsWords lists connections: "connection 3", "connections 3, 4 and 7".

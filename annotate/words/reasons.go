@@ -1,24 +1,39 @@
 // Package words has what people read, by permanent ID.
 package words
 
-import "strings"
+import (
+	"strings"
+
+	"explainer/annotate/event"
+)
 
 // Reason says in a few words what is wrong with a certificate, for a reason of
 // ca/verify. host is the name that was asked for and missing the issuer that is
 // not known, each "" if that is not known either. What comes back is a clause in which
 // "it" is the certificate.
-func Reason(id, host, missing string) string {
+func Reason(id, host, missing string) event.Text {
 	text, ok := reasons[id]
 	if !ok {
-		return strings.ReplaceAll(otherReason, "{id}", id)
+		return event.Text{English: strings.ReplaceAll(otherReason, "{id}", id), Of: &event.Phrase{ID: "reason/", Values: map[string]event.Text{"id": event.Plain(id)}}}
 	}
-	if host == "" {
-		host = nameAsked
+	of := &event.Phrase{ID: "reason/" + id}
+	if strings.Contains(text, "{host}") {
+		asked := event.Plain(host)
+		if host == "" {
+			asked = Piece("host/asked")
+		}
+		of.Values = map[string]event.Text{"host": asked}
+		text = strings.ReplaceAll(text, "{host}", asked.English)
 	}
-	if missing == "" {
-		text = strings.ReplaceAll(text, " ({missing})", "")
+	if strings.Contains(text, "{missing}") {
+		if missing == "" {
+			text = strings.ReplaceAll(text, " ({missing})", "")
+			of.ID += "-unnamed"
+		}
+		of.Values = map[string]event.Text{"missing": event.Plain(missing)}
+		text = strings.ReplaceAll(text, "{missing}", missing)
 	}
-	return strings.NewReplacer("{host}", host, "{missing}", missing).Replace(text)
+	return event.Text{English: text, Of: of}
 }
 
 // Reasons lists the IDs that have words of their own, in no order.
@@ -31,7 +46,6 @@ func Reasons() (ids []string) {
 
 const (
 	otherReason = "it fails a check that is not known here ({id})" // of a recording by a later version
-	nameAsked   = "the name that was asked for"
 )
 
 var reasons = map[string]string{

@@ -82,7 +82,7 @@ func demo(c *cli.Context) error {
 		Kind: event.KindSummary,
 		Name: "The textbook's handshake beside today's",
 		Summary: &event.Summary{
-			Flow: "The same kind of page, fetched by the same client. Above: TLS 1.2 with RSA key transport, which the textbook tells. Below: TLS 1.3, which the web speaks.",
+			Flow: event.Plain("The same kind of page, fetched by the same client. Above: TLS 1.2 with RSA key transport, which the textbook tells. Below: TLS 1.3, which the web speaks."),
 			Legs: []event.Leg{*book, *today},
 		},
 	}); err != nil {

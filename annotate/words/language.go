@@ -1,0 +1,119 @@
+package words
+
+import (
+	"slices"
+	"strings"
+
+	"explainer/annotate/event"
+)
+
+// A Language is one that the story is told in, by its ISO 639 code.
+type Language string
+
+// The languages. English is that of the JSON.
+const (
+	English Language = "en"
+	Chinese Language = "zh" // simplified
+)
+
+// Languages are all of them.
+var Languages = []Language{English, Chinese}
+
+// In is a text in a language. What has no words of ours there stands in English.
+func (l Language) In(t event.Text) string {
+	if l != Chinese || t.Of == nil {
+		return t.English
+	}
+	of := t.Of
+	switch kind, rest, _ := strings.Cut(of.ID, "/"); kind {
+	case listed:
+		return l.list(rest, of.Items)
+	case clause:
+		if text, ok := l.fill(rest, of.Values, nil); ok {
+			return strings.TrimSuffix(text, "。")
+		}
+	case meaning:
+		if text, ok := l.fill(rest, of.Values, nil); ok {
+			if _, after, cut := strings.Cut(text, "\uff1a"); cut {
+				text = after
+			}
+			return strings.TrimSuffix(text, "。")
+		}
+	default:
+		if text, ok := l.fill(of.ID, of.Values, nil); ok {
+			return text
+		}
+	}
+	return t.English
+}
+
+// Says is a sentence in a language.
+func (l Language) Says(s event.Sentence) string {
+	if l != Chinese {
+		return s.Text
+	}
+	if text, ok := l.fill(s.ID, nil, &s); ok {
+		return text
+	}
+	return s.Text
+}
+
+// fill finds the words of an ID, with the values given or those of a sentence.
+func (l Language) fill(id string, values map[string]event.Text, s *event.Sentence) (string, bool) {
+	t, ok := chinese[id]
+	if !ok {
+		return "", false
+	}
+	var b strings.Builder
+	b.WriteString(t.parts[0])
+	for i, p := range t.places {
+		value := ""
+		switch {
+		case s == nil:
+			value = l.In(values[p.key])
+		case s.Values[p.key].Of != nil:
+			value = l.In(s.Values[p.key].Text)
+		default:
+			if value = s.Args[p.key]; value == "" {
+				value = s.Args[Upper(p.key)]
+			}
+		}
+		b.WriteString(value)
+		b.WriteString(t.parts[i+1])
+	}
+	return b.String(), true
+}
+
+// list joins items as a language does.
+func (l Language) list(how string, items []event.Text) string {
+	var of []string
+	for _, t := range items {
+		of = append(of, l.In(t))
+	}
+	switch how {
+	case "and", "or":
+		last := map[string]string{"and": "和", "or": "或"}[how]
+		n := len(of)
+		if n < 2 {
+			return strings.Join(of, "")
+		}
+		if slices.ContainsFunc(of, func(s string) bool { return !strings.HasSuffix(s, "。") && len(s) > 0 && s[len(s)-1] < 0x80 }) {
+			last = " " + last + " "
+		}
+		return strings.Join(of[:n-1], "、") + last + of[n-1]
+	case ";":
+		return strings.Join(of, "\uff1b")
+	}
+	return strings.Join(of, "、")
+}
+
+// chinese has every text in parts, by its ID.
+var chinese = func() map[string]*template {
+	m := make(map[string]*template)
+	for _, table := range chineseTables {
+		for id, text := range table {
+			m[id] = newTemplate(text)
+		}
+	}
+	return m
+}()

@@ -1,0 +1,376 @@
+package words
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"explainer/annotate/event"
+)
+
+// What stands before the "/" of a text's ID, where it is not a family of phrases.
+const (
+	listed  = "list"
+	clause  = "clause"
+	meaning = "meaning"
+	count   = "count"
+)
+
+// Piece is a piece of a sentence by its permanent ID, with its values in name, value pairs.
+func Piece(id string, pairs ...any) event.Text {
+	t, ok := pieceTemplates[id]
+	if !ok {
+		panic("words: no piece " + id + " in the catalogue")
+	}
+	if len(t.places) == 0 {
+		return event.Text{English: t.parts[0], Of: t.phrase}
+	}
+	of := &event.Phrase{ID: id, Values: make(map[string]event.Text, len(pairs)/2)}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		of.Values[pairs[i].(string)] = TextOf(pairs[i+1])
+	}
+	var b strings.Builder
+	b.WriteString(t.parts[0])
+	for i, p := range t.places {
+		value := cmp.Or(of.Values[p.key].English, Missing)
+		if p.capital {
+			value = Upper(value)
+		}
+		b.WriteString(value)
+		b.WriteString(t.parts[i+1])
+	}
+	return event.Text{English: b.String(), Of: of}
+}
+
+// nouns is what [Count] counts.
+var nouns = []string{"byte", "case", "certificate", "connection", "day", "hour", "line", "minute", "other run", "packet", "private key", "promise", "record", "remark", "second", "trial"}
+
+// Count counts: "1 packet", "2 packets".
+func Count(n int, noun string) event.Text {
+	if !slices.Contains(nouns, noun) {
+		panic("words: " + noun + " is not counted in every language")
+	}
+	return event.Text{English: Plural(n, noun), Of: &event.Phrase{ID: count + "/" + noun, Values: map[string]event.Text{"n": event.Plain(strconv.Itoa(n))}}}
+}
+
+// List joins texts: with "and" or "or" before the last, or with ";" or "," between them.
+func List(how string, items ...event.Text) event.Text {
+	if len(items) == 0 {
+		return event.Text{}
+	}
+	var of []string
+	for _, t := range items {
+		of = append(of, t.English)
+	}
+	text := strings.Join(of, how+" ")
+	if how == "and" || how == "or" {
+		text = strings.Join(of, "")
+		if n := len(of); n > 1 {
+			text = strings.Join(of[:n-1], ", ") + " " + how + " " + of[n-1]
+		}
+	}
+	return event.Text{English: text, Of: &event.Phrase{ID: listed + "/" + how, Items: items}}
+}
+
+// Names are texts that are shown as they stand.
+func Names(of []string) []event.Text {
+	out := make([]event.Text, len(of))
+	for i, s := range of {
+		out[i] = event.Plain(s)
+	}
+	return out
+}
+
+// Clause is a sentence as a part of another.
+func Clause(s event.Sentence) event.Text {
+	return event.Text{English: strings.TrimSuffix(Lower(s.Text), "."), Of: &event.Phrase{ID: clause + "/" + s.ID, Values: valuesOf(s)}}
+}
+
+// Meaning is what a sentence says of an alert behind its name, or all of it.
+func Meaning(s event.Sentence) event.Text {
+	text := s.Text
+	if _, meaning, ok := strings.Cut(text, ": "); ok {
+		text = meaning
+	}
+	return event.Text{English: strings.TrimSuffix(text, "."), Of: &event.Phrase{ID: meaning + "/" + s.ID, Values: valuesOf(s)}}
+}
+
+// Inside is a text that stands inside a sentence, and in English begins in small letters.
+func Inside(t event.Text) event.Text { return event.Text{English: Lower(t.English), Of: t.Of} }
+
+// First is a text without what was added to it behind a semicolon.
+func First(t event.Text) event.Text {
+	for t.Of != nil {
+		switch inner, ok := t.Of.Values["cause"]; {
+		case t.Of.ID == listed+"/;" && len(t.Of.Items) > 0:
+			t = t.Of.Items[0]
+		case ok && strings.HasPrefix(t.English, inner.English+"; "):
+			t = inner
+		default:
+			return t
+		}
+	}
+	return t
+}
+
+// Whole is a sentence as a text.
+func Whole(s event.Sentence) event.Text {
+	return event.Text{English: s.Text, Of: &event.Phrase{ID: s.ID, Values: valuesOf(s)}}
+}
+
+func valuesOf(s event.Sentence) map[string]event.Text {
+	out := make(map[string]event.Text, len(s.Args))
+	for name, text := range s.Args {
+		name = Lower(name)
+		if v, ok := s.Values[name]; ok {
+			out[name] = v.Text
+		} else {
+			out[name] = event.Plain(text)
+		}
+	}
+	return out
+}
+
+// pieces are the pieces of sentences by permanent ID.
+var pieces = map[string]string{
+	"proof/ssl3-signature":                     "in SSL 3.0 the signature also covers the master secret, which is not known here",
+	"proof/hash-not-known":                     "the hash of this cipher suite is not known here",
+	"proof/not-all-before":                     "not all handshake messages before it are known",
+	"proof/link-does-not-hold":                 "the signature on certificate {place} ({subject}) does not hold under the key of the certificate that it names as its issuer",
+	"proof/lengths-wrong":                      "the lengths are wrong: {error}",
+	"proof/issuer-other-key":                   "certificate {place} names an issuer of which a certificate was sent, but with another key",
+	"proof/certificate-unreadable":             "the certificate could not be read: {error}",
+	"proof/certificate-n-unreadable":           "certificate {place} cannot be read: {error}",
+	"proof/issuer-key-unreadable":              "the issuer's key could not be read",
+	"proof/algorithm-not-known":                "the signature algorithm is not known",
+	"earlier/one":                              "an earlier connection",
+	"earlier/not-told":                         "an earlier connection (which one cannot be told here)",
+	"earlier/known":                            "connection {conn} (which {had})",
+	"earlier/several":                          "connection {conns} (each of which {had})",
+	"earlier/had-ticket":                       "handed out this very ticket",
+	"earlier/had-session-id":                   "had this very session id",
+	"when/other-clock":                         "at another time",
+	"when/earlier":                             "{span} earlier",
+	"conn/one":                                 "connection {conn}",
+	"conn/by-way-of-one":                       "connection {conn}, by way of connection {conns}",
+	"conn/by-way-of-several":                   "connection {conn}, by way of connections {conns}",
+	"conn/more":                                "more",
+	"name/unknown":                             "an unknown name",
+	"cause/alert-clear":                        "{sender} sent the alert {alert} ({number}), in clear: {meaning}",
+	"cause/alert-encrypted":                    "{sender} sent the alert {alert} ({number}), encrypted: {meaning}",
+	"cause/alert-clear-after":                  "{sender} sent the alert {alert} ({number}), in clear, after {other} had sent {after}: {meaning}",
+	"cause/alert-encrypted-after":              "{sender} sent the alert {alert} ({number}), encrypted, after {other} had sent {after}: {meaning}",
+	"cause/check-of-client":                    "{cause}; this is the server's own check of the client's certificate, step 4a the other way round",
+	"cause/signature-holds":                    "{cause}; the server's signature in the handshake holds when checked here, so it may be one on the certificates",
+	"cause/textbook-no-suite":                  "the client offers no cipher suite with RSA key transport, which textbook mode needs",
+	"cause/answered-in-clear":                  "{sender} answered in clear ({protocol})",
+	"cause/closed":                             "{sender} closed the connection without an alert",
+	"cause/reset":                              "{sender} reset the connection",
+	"seen/addresses":                           "both addresses and ports",
+	"seen/asked":                               "what the proxy was asked for ({host})",
+	"seen/name":                                "the name {name}",
+	"seen/protocols":                           "the protocols offered ({protocols})",
+	"seen/version-suite":                       "version and cipher suite",
+	"seen/server-certificate":                  "the server's certificate",
+	"seen/client-certificate":                  "the client's certificate",
+	"seen/every-record":                        "and the time and size of every record",
+	"seen/every-datagram":                      "and the time and size of every datagram",
+	"end/both":                                 "both sides",
+	"end/other":                                "the other side",
+	"suite/not-in-registry":                    "it is not in the registry of cipher suites as known here",
+	"quic/other-version":                       "of a version that is not read",
+	"quic/none":                                "no QUIC",
+	"quic/packets":                             "{count} of {sender} ({what}, {bytes} bytes)",
+	"finding/nothing":                          "nothing",
+	"finding/own-ca":                           "the certificate is signed by this proxy's own CA, which no origin may use",
+	"finding/other":                            "the certificate was not accepted",
+	"finding/detail":                           "{finding} ({detail})",
+	"share/of-group":                           "{group} ({size})",
+	"share/none":                               "no share at all",
+	"host/any":                                 "the host",
+	"needs/critical":                           "Anybody on the path could be that server",
+	"needs/high":                               "Anybody on the path who has a certificate for a name of their own could be that server",
+	"needs/medium":                             "Anybody on the path who has something stolen, expired, revoked, collided or factored could be that server",
+	"unread/no-keys":                           "no keys for it are known here",
+	"flow/psk-either":                          "{version} with a secret that both sides had: of an earlier connection, or one agreed on otherwise",
+	"flow/psk-told":                            "{version} with a pre-shared key (told by its age of 0 and its readable name)",
+	"flow/early-data":                          "{version} resumed, with early data (0-RTT)",
+	"flow/resumed-fresh":                       "{version} resumed, with a fresh {group} exchange",
+	"flow/no-share":                            "{version} without a key share that can be read",
+	"flow/resumed-alone":                       "{version} resumed, with the old secret alone",
+	"flow/kem":                                 "{version} with {group}: steps 4b to 6a reversed",
+	"flow/hrr":                                 "{version} after a HelloRetryRequest",
+	"flow/group":                               "{version} with {group}",
+	"flow/ticket":                              "{version} resumed with a ticket",
+	"flow/session-id":                          "{version} resumed by session id",
+	"flow/rsa":                                 "{version} with RSA key transport, the textbook's own",
+	"flow/dhe":                                 "{version} with ephemeral Diffie-Hellman (DHE)",
+	"flow/ecdhe":                               "{version} with ephemeral Diffie-Hellman on a curve (ECDHE)",
+	"flow/static-dh":                           "{version} with the lasting Diffie-Hellman key in the certificate",
+	"flow/anonymous":                           "{version} without any proof of who the server is",
+	"flow/psk-dhe":                             "{version} with a pre-shared key and ephemeral Diffie-Hellman",
+	"flow/psk-rsa":                             "{version} with a pre-shared key and RSA key transport",
+	"flow/psk":                                 "{version} with a pre-shared key",
+	"flow/ecdhe-unregistered":                  "{version} with ephemeral Diffie-Hellman on a curve, under the unregistered suite {suite}",
+	"flow/dhe-unregistered":                    "{version} with ephemeral Diffie-Hellman, under the unregistered suite {suite}",
+	"flow/other":                               "{version} with {suite}, a key exchange that the table does not have",
+	"flow/http":                                "plain HTTP, no TLS",
+	"flow/opaque":                              "neither TLS nor HTTP",
+	"flow/cut":                                 "a connection that ended inside its first message",
+	"flow/continued":                           "a connection of which nothing is here but that it goes on",
+	"flow/nothing":                             "a connection that carried nothing",
+	"flow/one-side":                            "one side of a TLS handshake: the server's is not in the capture",
+	"flow/foreign":                             "a TLS hello whose answer is not TLS",
+	"flow/given-up":                            "a connection that the client gave up before the server answered",
+	"flow/no-answer":                           "a TLS handshake without an answer",
+	"flow/no-handshake":                        "a connection whose handshake is not in the capture",
+	"flow/also-hrr":                            "{flow}, after a HelloRetryRequest",
+	"unread/not-all":                           "not all of this connection is in the capture, or can be read",
+	"unread/more":                              "a message that shows more of it is not in the capture",
+	"cause/sender-not-proved":                  "{cause}; the alert was not encrypted, so who sent it is not proved",
+	"cause/wrong-with-both":                    "{cause}; what is wrong with both: {fault}",
+	"cause/seen-here":                          "{cause}; as can be seen here, {fault}",
+	"flow/refused":                             "{transport}, refused",
+	"flow/udp-no-answer":                       "{transport}: a ClientHello without an answer that can be read here",
+	"flow/udp-no-hello":                        "{transport}, of which no hello is in the capture or can be read here",
+	"host/nowhere":                             "nowhere in clear",
+	"host/in-connect":                          "in clear in the request to the proxy ({host})",
+	"host/in-certificate":                      "not in the ClientHello, but the certificate of the server names hosts in clear (step 3)",
+	"host/in-hello":                            "in clear in the ClientHello ({host})",
+	"host/maybe-cover":                         "in clear in the ClientHello ({host}), but it may be a cover for another one (ECH)",
+	"session/tunnel":                           "in a tunnel through the proxy: one connection between the two ends, {flow}",
+	"session/alike":                            "through the proxy: two connections, both {flow}",
+	"session/legs":                             "through the proxy: {legs}",
+	"session/browser-leg":                      "browser leg: {flow}",
+	"session/origin-leg":                       "origin leg: {flow}",
+	"session/other-leg":                        " leg: {flow}",
+	"checks/passed":                            "{n} passed",
+	"checks/failed":                            "{n} failed",
+	"checks/warned":                            "{n} warned of",
+	"checks/not-checked":                       "{n} not checked",
+	"checks/with-failed":                       "{counts} ({failed})",
+	"checks/brief":                             "checks: {outcome}",
+	"which/both":                               "both certificates",
+	"which/all":                                "all {n} certificates",
+	"which/some":                               "{n} of {of} certificates",
+	"until/replaced":                           "it is replaced",
+	"order/this":                               "in this order",
+	"order/other":                              "in another order",
+	"end/issuer-not-sent":                      "{subject}, whose issuer ({issuer}) was not sent",
+	"issuer/not-named":                         "not named",
+	"name/none-at-all":                         "no name at all",
+	"brief/refuses":                            "{sender} refuses the connection",
+	"brief/no-more-truncated":                  "{sender} sends no more, without close_notify",
+	"brief/no-more":                            "{sender} sends no more",
+	"proof/stayed-sealed":                      "{count} stayed sealed",
+	"brief/http2-after-gap":                    "not read further",
+	"brief/http1-after-gap":                    "read again from the next request on",
+	"brief/close":                              "{brief}: {cause}",
+	"cause/closed-with":                        "{sender} closed the connection: {cause}",
+	"broken/behind-hellos":                     "the messages behind the two hellos are encrypted, and {reason}",
+	"brief/answered":                           "{request}, answered {answer}",
+	"count/part-of-record":                     "part of a record",
+	"brief/count-bytes":                        "{count}, {bytes} bytes",
+	"brief/finished-sealed":                    "Finished, encrypted: {brief}",
+	"proof/message-encrypted":                  "the message is encrypted and {reason}",
+	"broken/before-encrypted":                  "a handshake message before it is encrypted and {reason}",
+	"brief/bytes-why":                          "{count}: {reason}",
+	"brief/of-request":                         "{brief}, of {request}",
+	"brief/close-code":                         "{count}, code {code}",
+	"brief/leaf":                               "the proxy made a certificate for {names}",
+	"brief/leaf-bad":                           "the proxy made a certificate for {names}, as bad as the origin's: {faults}",
+	"brief/of":                                 "of {earlier}",
+	"whose/root":                               "the root ({subject})",
+	"whose/issuer":                             "the issuer's certificate ({subject})",
+	"addr/none":                                "no address",
+	"detail/none":                              "no reason given",
+	"name/none":                                "no name",
+	"error/damaged":                            "the data is damaged",
+	"end/other-end":                            "the other end",
+	"key/unknown":                              "unknown",
+	"until/seconds-after":                      "{n} seconds after the certificate begins",
+	"unread/client-share":                      "the client's share for this group is not in the capture",
+	"moment/before-finished":                   "before it had finished its part of the handshake",
+	"moment/after-finished":                    "after it had finished its part of the handshake",
+	"host/another":                             "another host",
+	"how/clear":                                "in clear",
+	"sent/was":                                 "{n} was",
+	"sent/were":                                "{n} were",
+	"how/encrypted":                            "encrypted",
+	"proof/not-so":                             "it does not hold that {claim}: {reason}.",
+	"span/none":                                "less than a second",
+	"host/asked":                               "the name that was asked for",
+	"end/client":                               "the client",
+	"end/server":                               "the server",
+	"end/proxy":                                "the proxy",
+	"end/origin-server":                        "the origin server",
+	"proof/computed-master-secret-not":         "the computed master secret is not the logged one",
+	"proof/key-log-has-no":                     "the key log has no master secret for this connection",
+	"proof/session-hash-needs-all":             "the session hash needs all handshake messages up to the ClientKeyExchange, and they are not all in the capture",
+	"proof/two-versions-differ":                "the two versions differ",
+	"proof/block-what-client-encrypted":        "the block is what the client encrypted, but it is not padded as it must be; a server then goes on with random bytes and lets the Finished fail, so that nobody learns why",
+	"proof/block-encrypted-certificate-s":      "the block, encrypted with the certificate's public key, is not what the client sent",
+	"proof/certificate-s-key-not":              "the certificate's key is not an RSA key",
+	"proof/only-one-certificate-sent":          "only one certificate was sent, and its issuer's is not in the capture",
+	"proof/certificate-names-itself-issuer":    "the certificate names itself as its issuer but is not signed with its own key; whoever signed it did not send a certificate",
+	"proof/cipher-suite-not-known":             "the cipher suite is not known",
+	"proof/certificate-not-capture":            "the certificate is not in the capture",
+	"proof/hello-messages-not-capture":         "the hello messages are not in the capture",
+	"proof/server-s-certificate-not":           "the server's certificate is not in the capture",
+	"proof/cipher-suite-signs-nothing":         "this cipher suite signs nothing",
+	"proof/kind-key-or-signature":              "this kind of key or signature is not supported here",
+	"proof/signature-algorithm-not-one":        "the signature algorithm is not one for this kind of key in this version of TLS",
+	"proof/signature-does-not-hold":            "the signature does not hold under this public key",
+	"proof/computed-checksum-not-one":          "the computed checksum is not the one in the message",
+	"proof/there-no-key-log":                   "there is no key log line for this connection, and the secret of the earlier one does not fit",
+	"proof/secret-keys-checksum-not":           "the secret that keys the checksum is not in the key log",
+	"proof/message-malformed":                  "the message is malformed",
+	"proof/handshake-over-messages-let":        "the handshake was over and its messages were let go",
+	"proof/handshake-messages-larger-than":     "the handshake messages are larger than what is kept",
+	"proof/handshake-message-could-not":        "a handshake message could not be read",
+	"proof/capture-begins-after-first":         "the capture begins after the first handshake message",
+	"value/public-key-own-beside":              ", and a public key of its own beside it",
+	"value/nothing-beside":                     " and nothing beside it",
+	"value/one-two-parts-secret":               "one of the two parts of the secret",
+	"value/secret":                             "the secret",
+	"value/first":                              "its first",
+	"value/second":                             "its second",
+	"value/no-suite":                           "no suite",
+	"value/message-would-show-not":             "the message that would show it is not in the capture",
+	"value/message-shows-not-capture":          "the message that shows it is not in the capture",
+	"value/key-exchange":                       "this key exchange",
+	"value/ephemeral-diffie-hellman-on":        "ephemeral Diffie-Hellman on a curve (ECDHE)",
+	"value/ephemeral-diffie-hellman-dhe":       "ephemeral Diffie-Hellman (DHE)",
+	"value/tls-1-3":                            "TLS 1.3",
+	"brief/secret-derived-resumption-master":   "the secret is derived from the resumption master secret of the earlier connection, which is in no key log line; so neither it nor the checksum (binder) in the hello can be computed again",
+	"brief/bytes-missing-capture":              "bytes are missing from the capture",
+	"brief/bytes-left-out-here":                "bytes are left out here",
+	"brief/message-before-malformed":           "a message before it is malformed",
+	"brief/whoever-listens-on-path":            "whoever listens on the path does not have the key",
+	"brief/middleboxes-only":                   "for middleboxes only",
+	"brief/version-not-known":                  "of which version is not known",
+	"brief/authentication-after-handshake-not": "authentication after the handshake is not recomputed here",
+	"brief/keyed-checksum-over-everything":     "a keyed checksum over everything said so far",
+	"brief/none":                               "none",
+	"brief/cannot-undone":                      "cannot be undone",
+	"brief/does-not-fit-keys":                  "it does not fit the keys that come from any connection ID seen here",
+	"brief/tag-does-not-fit":                   "the tag does not fit; a client must ignore such a packet, which somebody on the path may have made up or changed",
+	"brief/client-s-first-initial":             "the client's first Initial packet is not in the capture, or this version's tags are not known here",
+	"brief/first-under-new-keys":               "the first under new keys",
+	"brief/ports-used-another-connection":      "its ports are used by another connection: its end is not in the capture",
+	"brief/ended-what-left-out":                "it ended in what is left out",
+	"brief/too-many-connections-once":          "too many connections at once: its end is not followed",
+	"brief/connection-torn-down":               "the connection was torn down",
+	"whose/certificate":                        "a certificate",
+}
+
+// pieceTemplates holds every piece in parts.
+var pieceTemplates = func() map[string]*template {
+	m := make(map[string]*template, len(pieces))
+	for id, text := range pieces {
+		m[id] = newTemplate(text)
+		m[id].phrase = &event.Phrase{ID: id}
+	}
+	return m
+}()
