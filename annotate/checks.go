@@ -395,7 +395,12 @@ func checkArgs(base words.Args, r *verify.Result, in verify.Input, check verify.
 		}
 	}
 	if n := len(r.Path); n > 0 {
-		a["end"] = cmp.Or(a.Value("root"), words.Piece("end/issuer-not-sent", "subject", clip(r.Path[n-1].Subject), "issuer", cmp.Or(a.Value("missing"), words.Piece("issuer/not-named"))))
+		a["end"] = func() event.Text {
+			if root := a.Value("root"); !root.Empty() {
+				return root
+			}
+			return words.Piece("end/issuer-not-sent", "subject", clip(r.Path[n-1].Subject), "issuer", cmp.Or(a.Value("missing"), words.Piece("issuer/not-named")))
+		}
 	}
 	if n, err := strconv.Atoi(a.Value("count").English); err == nil {
 		a["count"] = words.Count(n, "promise")

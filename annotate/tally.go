@@ -83,7 +83,7 @@ func (x *Explainer) tallyOf(c *conn) *event.Tally {
 	h := c.Main
 	f := c.Flow()
 	t := &event.Tally{
-		Client: c.Conn.Client.String(), Server: c.Conn.Server.String(), Protocol: c.protocol(), Flow: f.ID, Title: f.Title,
+		Client: c.Conn.Client.String(), Server: c.Conn.Server.String(), Protocol: c.protocol(), Flow: f.ID, Title: f.Title(),
 		Name: clip(h.ServerName()), ALPN: clip(c.alpn), Began: c.began.Format(time.RFC3339Nano),
 		Data: [2]int64{c.Sides[0].Bytes, c.Sides[1].Bytes}, Missing: c.tally.missing, Broken: c.tally.broken, Begun: c.Conn.SYN || c.Conn.Asked || c.OverUDP(), Continued: c.Conn.Continued,
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // A Text is something to read. Of ours it carries the permanent ID of its words and the
@@ -57,37 +58,53 @@ type Value struct{ Text }
 
 // value is the JSON of a [Value].
 type value struct {
-	ID     string           `json:"id,omitempty"`
+	ID     string           `json:"id"`
 	Values map[string]Value `json:"values,omitempty"`
 	Items  []Value          `json:"items,omitempty"`
-	Text   string           `json:"text,omitempty"`
 }
 
-// MarshalJSON implements [json.Marshaler].
-func (v Value) MarshalJSON() ([]byte, error) {
+// MarshalJSON implements [json.Marshaler]: a string for a text that is shown as it
+// stands, else what it is. Its English is the sentence's to tell.
+func (v Value) MarshalJSON() ([]byte, error) { return v.append(nil), nil }
+
+func (v Value) append(b []byte) []byte {
 	if v.Of == nil {
-		return unescaped(v.English)
+		return appendString(b, v.English)
 	}
-	out := value{ID: v.Of.ID, Text: v.English}
-	for name, t := range v.Of.Values {
-		if out.Values == nil {
-			out.Values = make(map[string]Value, len(v.Of.Values))
+	b = appendString(append(b, `{"id":`...), v.Of.ID)
+	if len(v.Of.Values) > 0 {
+		b = append(b, `,"values":{`...)
+		for i, name := range slices.Sorted(maps.Keys(v.Of.Values)) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = Value{v.Of.Values[name]}.append(append(appendString(b, name), ':'))
 		}
-		out.Values[name] = Value{t}
+		b = append(b, '}')
 	}
-	for _, t := range v.Of.Items {
-		out.Items = append(out.Items, Value{t})
+	if len(v.Of.Items) > 0 {
+		b = append(b, `,"items":[`...)
+		for i, t := range v.Of.Items {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = Value{t}.append(b)
+		}
+		b = append(b, ']')
 	}
-	return unescaped(out)
+	return append(b, '}')
 }
 
-// unescaped is the JSON of v, in which <, > and & stand as they are.
-func unescaped(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
+// appendString appends a string of JSON in which <, > and & stand as they are.
+func appendString(b []byte, s string) []byte {
+	if strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e || r == '"' || r == '\\' }) < 0 {
+		return append(append(append(b, '"'), s...), '"')
+	}
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
-	err := enc.Encode(v)
-	return b.Bytes(), err
+	enc.Encode(s) // a string and a buffer do not fail
+	return append(b, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...)
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -99,7 +116,7 @@ func (v *Value) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &in); err != nil {
 		return err
 	}
-	v.English, v.Of = in.Text, &Phrase{ID: in.ID}
+	v.Of = &Phrase{ID: in.ID}
 	for name, t := range in.Values {
 		if v.Of.Values == nil {
 			v.Of.Values = make(map[string]Text, len(in.Values))

@@ -17,10 +17,23 @@ import (
 // A Flow is what kind of connection this is: the row of the truth table, and what it is called here.
 type Flow struct {
 	*kind
-	ID    string // permanent
-	Title event.Text
-	KEM   bool // the server makes the secret and encrypts it to the client (ML-KEM)
-	hrr   bool
+	ID      string // permanent
+	title   string // the piece that it is called by, with the values below
+	also    bool   // and that it came after a HelloRetryRequest
+	version string // or transport
+	group   uint16
+	suite   uint16
+	KEM     bool // the server makes the secret and encrypts it to the client (ML-KEM)
+	hrr     bool
+}
+
+// Title is what this connection is called here.
+func (f Flow) Title() event.Text {
+	title := words.Piece(f.title, "version", f.version, "group", handshake.GroupName(f.group), "suite", handshake.SuiteName(f.suite))
+	if f.also {
+		title = words.Piece("flow/also-hrr", "flow", title)
+	}
+	return title
 }
 
 // verdict is that of a step in a connection of this kind that got through.
@@ -44,41 +57,40 @@ func (c *View) Flow() Flow {
 
 // named13 names a connection of TLS 1.3; v is what its version is called.
 func named13(h *proof.Handshake, v string) Flow {
-	f := Flow{hrr: h.Retry != nil}
+	f := Flow{hrr: h.Retry != nil, version: v}
 	ks := h.ServerHello.KeyShare()
-	group := ""
 	if ks != nil {
 		f.KEM = handshake.KindOf(ks.Group) == handshake.GroupKEM
-		group = handshake.GroupName(ks.Group)
+		f.group = ks.Group
 	}
 	_, psk := h.ServerHello.SelectedPSK()
 	switch {
 	case psk && h.Hello == nil:
 		// The age of what the client named would tell.
-		f.ID, f.Title = "other", words.Piece("flow/psk-either", "version", v)
+		f.ID, f.title = "other", "flow/psk-either"
 	case psk && h.External:
-		f.ID, f.Title = "psk", words.Piece("flow/psk-told", "version", v)
+		f.ID, f.title = "psk", "flow/psk-told"
 		if ks != nil {
 			f.ID = "psk-dhe"
 		}
 	case psk && h.TookEarly():
-		f.ID, f.Title = "tls13-0rtt", words.Piece("flow/early-data", "version", v)
+		f.ID, f.title = "tls13-0rtt", "flow/early-data"
 	case psk && ks != nil:
-		f.ID, f.Title = "tls13-psk-dhe", words.Piece("flow/resumed-fresh", "version", v, "group", group)
+		f.ID, f.title = "tls13-psk-dhe", "flow/resumed-fresh"
 	case ks == nil && !psk:
 		// A draft with other numbers, or no TLS 1.3 at all.
-		f.ID, f.Title = "other", words.Piece("flow/no-share", "version", v)
+		f.ID, f.title = "other", "flow/no-share"
 	case psk:
-		f.ID, f.Title = "tls13-psk", words.Piece("flow/resumed-alone", "version", v)
+		f.ID, f.title = "tls13-psk", "flow/resumed-alone"
 	case f.KEM:
-		f.ID, f.Title = "tls13-mlkem", words.Piece("flow/kem", "version", v, "group", group)
+		f.ID, f.title = "tls13-mlkem", "flow/kem"
 	case f.hrr:
-		f.ID, f.Title = "tls13-hrr", words.Piece("flow/hrr", "version", v)
+		f.ID, f.title = "tls13-hrr", "flow/hrr"
 	default:
-		f.ID, f.Title = "tls13-full", words.Piece("flow/group", "version", v, "group", group)
+		f.ID, f.title = "tls13-full", "flow/group"
 	}
 	if f.hrr && f.ID != "tls13-hrr" {
-		f.Title = words.Piece("flow/also-hrr", "flow", f.Title)
+		f.also = true
 	}
 	return f
 }
@@ -86,15 +98,15 @@ func named13(h *proof.Handshake, v string) Flow {
 func (c *View) named() Flow {
 	switch {
 	case c.NoTLS == "plain":
-		return Flow{ID: "http", Title: words.Piece("flow/http")}
+		return Flow{ID: "http", title: "flow/http"}
 	case c.NoTLS == "opaque":
-		return Flow{ID: "opaque", Title: words.Piece("flow/opaque")}
+		return Flow{ID: "opaque", title: "flow/opaque"}
 	case !c.TLS && c.Cut > 0:
-		return Flow{ID: "unknown", Title: words.Piece("flow/cut")}
+		return Flow{ID: "unknown", title: "flow/cut"}
 	case !c.TLS && c.Conn.Continued:
-		return Flow{ID: "unknown", Title: words.Piece("flow/continued")}
+		return Flow{ID: "unknown", title: "flow/continued"}
 	case !c.TLS:
-		return Flow{ID: "unknown", Title: words.Piece("flow/nothing")}
+		return Flow{ID: "unknown", title: "flow/nothing"}
 	}
 	h := c.Main
 	if h.ServerHello == nil && c.OverUDP() {
@@ -102,18 +114,18 @@ func (c *View) named() Flow {
 	}
 	if h.ServerHello == nil {
 		if h.Hello != nil && c.oneSided(1) {
-			return Flow{ID: "unknown", Title: words.Piece("flow/one-side"), hrr: h.Retry != nil}
+			return Flow{ID: "unknown", title: "flow/one-side", hrr: h.Retry != nil}
 		}
 		if h.Hello != nil && c.Foreign {
-			return Flow{ID: "unknown", Title: words.Piece("flow/foreign"), hrr: h.Retry != nil}
+			return Flow{ID: "unknown", title: "flow/foreign", hrr: h.Retry != nil}
 		}
 		if c.GivenUp {
-			return Flow{ID: "unknown", Title: words.Piece("flow/given-up"), hrr: h.Retry != nil}
+			return Flow{ID: "unknown", title: "flow/given-up", hrr: h.Retry != nil}
 		}
 		if h.Hello != nil {
-			return Flow{ID: "unknown", Title: words.Piece("flow/no-answer"), hrr: h.Retry != nil}
+			return Flow{ID: "unknown", title: "flow/no-answer", hrr: h.Retry != nil}
 		}
-		return Flow{ID: "unknown", Title: words.Piece("flow/no-handshake")}
+		return Flow{ID: "unknown", title: "flow/no-handshake"}
 	}
 	v := h.VersionName()
 	if c.Conn.Transport == capture.TransportQUIC {
@@ -124,36 +136,36 @@ func (c *View) named() Flow {
 	}
 	if h.Resumed {
 		if len(h.Ticket) > 0 {
-			return Flow{ID: "tls12-resumed-ticket", Title: words.Piece("flow/ticket", "version", v)}
+			return Flow{ID: "tls12-resumed-ticket", title: "flow/ticket", version: v}
 		}
-		return Flow{ID: "tls12-resumed-id", Title: words.Piece("flow/session-id", "version", v)}
+		return Flow{ID: "tls12-resumed-id", title: "flow/session-id", version: v}
 	}
 	switch handshake.SuiteKeyExchange(h.ServerHello.CipherSuite) {
 	case handshake.KeyExchangeRSA:
-		return Flow{ID: "tls12-rsa", Title: words.Piece("flow/rsa", "version", v)}
+		return Flow{ID: "tls12-rsa", title: "flow/rsa", version: v}
 	case handshake.KeyExchangeDHE:
-		return Flow{ID: "tls12-dhe", Title: words.Piece("flow/dhe", "version", v)}
+		return Flow{ID: "tls12-dhe", title: "flow/dhe", version: v}
 	case handshake.KeyExchangeECDHE:
-		return Flow{ID: "tls12-ecdhe", Title: words.Piece("flow/ecdhe", "version", v)}
+		return Flow{ID: "tls12-ecdhe", title: "flow/ecdhe", version: v}
 	case handshake.KeyExchangeDH, handshake.KeyExchangeECDH:
-		return Flow{ID: "tls12-dh", Title: words.Piece("flow/static-dh", "version", v)}
+		return Flow{ID: "tls12-dh", title: "flow/static-dh", version: v}
 	case handshake.KeyExchangeDHAnon, handshake.KeyExchangeECDHAnon:
-		return Flow{ID: "tls12-anonymous", Title: words.Piece("flow/anonymous", "version", v)}
+		return Flow{ID: "tls12-anonymous", title: "flow/anonymous", version: v}
 	case handshake.KeyExchangePSK:
-		return Flow{ID: "psk", Title: words.Piece("flow/psk", "version", v)}
+		return Flow{ID: "psk", title: "flow/psk", version: v}
 	case handshake.KeyExchangeDHEPSK, handshake.KeyExchangeECDHEPSK:
-		return Flow{ID: "psk-dhe", Title: words.Piece("flow/psk-dhe", "version", v)}
+		return Flow{ID: "psk-dhe", title: "flow/psk-dhe", version: v}
 	case handshake.KeyExchangeRSAPSK:
-		return Flow{ID: "psk-rsa", Title: words.Piece("flow/psk-rsa", "version", v)}
+		return Flow{ID: "psk-rsa", title: "flow/psk-rsa", version: v}
 	}
 	if h.ServerKey != nil && h.Suite() == nil {
 		// The suite is in no registry; the shape of the message shows what it is.
 		if h.ServerKey.Group != 0 {
-			return Flow{ID: "tls12-ecdhe", Title: words.Piece("flow/ecdhe-unregistered", "version", v, "suite", handshake.SuiteName(h.ServerHello.CipherSuite))}
+			return Flow{ID: "tls12-ecdhe", title: "flow/ecdhe-unregistered", version: v, suite: h.ServerHello.CipherSuite}
 		}
-		return Flow{ID: "tls12-dhe", Title: words.Piece("flow/dhe-unregistered", "version", v, "suite", handshake.SuiteName(h.ServerHello.CipherSuite))}
+		return Flow{ID: "tls12-dhe", title: "flow/dhe-unregistered", version: v, suite: h.ServerHello.CipherSuite}
 	}
-	return Flow{ID: "other", Title: words.Piece("flow/other", "version", v, "suite", handshake.SuiteName(h.ServerHello.CipherSuite))}
+	return Flow{ID: "other", title: "flow/other", version: v, suite: h.ServerHello.CipherSuite}
 }
 
 // GroupOf is the group of the key exchange, its kind, and where the server made it up

@@ -45,14 +45,14 @@ func Joined(a, b proof.Place) proof.Place {
 
 // udpFlow names a connection over UDP of whose handshake there is no ServerHello.
 func (c *View) udpFlow() Flow {
-	f := Flow{ID: "unknown", hrr: c.Main.Retry != nil}
+	f := Flow{ID: "unknown", hrr: c.Main.Retry != nil, version: c.transport()}
 	switch {
 	case c.Failure != nil:
-		f.Title = words.Piece("flow/refused", "transport", c.transport())
+		f.title = "flow/refused"
 	case c.Main.Hello != nil:
-		f.Title = words.Piece("flow/udp-no-answer", "transport", c.transport())
+		f.title = "flow/udp-no-answer"
 	default:
-		f.Title = words.Piece("flow/udp-no-hello", "transport", c.transport())
+		f.title = "flow/udp-no-hello"
 	}
 	return f
 }

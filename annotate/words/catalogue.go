@@ -103,13 +103,16 @@ type Values interface {
 	Value(name string) event.Text
 }
 
-// TextOf is v as a text: an [event.Text], or a string that is shown as it stands.
+// TextOf is v as a text: an [event.Text], what makes one when a sentence asks for it, or a
+// string that is shown as it stands.
 func TextOf(v any) event.Text {
 	switch v := v.(type) {
 	case event.Text:
 		return v
 	case string:
 		return event.Plain(v)
+	case func() event.Text:
+		return v()
 	case nil:
 		return event.Text{}
 	}

@@ -1,6 +1,7 @@
 package words
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -73,10 +74,9 @@ func (l Language) fill(id string, values map[string]event.Text, s *event.Sentenc
 			value = l.In(values[p.key])
 		case s.Values[p.key].Of != nil:
 			value = l.In(s.Values[p.key].Text)
-		default:
-			if value = s.Args[p.key]; value == "" {
-				value = s.Args[Upper(p.key)]
-			}
+		}
+		if value == "" && s != nil {
+			value = cmp.Or(s.Args[p.key], s.Args[Upper(p.key)])
 		}
 		b.WriteString(value)
 		b.WriteString(t.parts[i+1])

@@ -26,11 +26,14 @@ func Piece(id string, pairs ...any) event.Text {
 	if len(t.places) == 0 {
 		return event.Text{English: t.parts[0], Of: t.phrase}
 	}
-	of := &event.Phrase{ID: id, Values: make(map[string]event.Text, len(pairs)/2)}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		of.Values[pairs[i].(string)] = TextOf(pairs[i+1])
+	of := &event.Phrase{ID: id, Values: make(map[string]event.Text, len(t.places))}
+	n := len(t.parts[0])
+	for i, p := range t.places {
+		of.Values[p.key] = pairOf(pairs, p.key)
+		n += len(of.Values[p.key].English) + len(t.parts[i+1])
 	}
 	var b strings.Builder
+	b.Grow(n)
 	b.WriteString(t.parts[0])
 	for i, p := range t.places {
 		value := cmp.Or(of.Values[p.key].English, Missing)
@@ -41,6 +44,16 @@ func Piece(id string, pairs ...any) event.Text {
 		b.WriteString(t.parts[i+1])
 	}
 	return event.Text{English: b.String(), Of: of}
+}
+
+// pairOf is the value of a name among name, value pairs.
+func pairOf(pairs []any, name string) event.Text {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i] == name {
+			return TextOf(pairs[i+1])
+		}
+	}
+	return event.Text{}
 }
 
 // nouns is what [Count] counts.
@@ -231,9 +244,9 @@ var pieces = map[string]string{
 	"cause/sender-not-proved":                  "{cause}; the alert was not encrypted, so who sent it is not proved",
 	"cause/wrong-with-both":                    "{cause}; what is wrong with both: {fault}",
 	"cause/seen-here":                          "{cause}; as can be seen here, {fault}",
-	"flow/refused":                             "{transport}, refused",
-	"flow/udp-no-answer":                       "{transport}: a ClientHello without an answer that can be read here",
-	"flow/udp-no-hello":                        "{transport}, of which no hello is in the capture or can be read here",
+	"flow/refused":                             "{version}, refused",
+	"flow/udp-no-answer":                       "{version}: a ClientHello without an answer that can be read here",
+	"flow/udp-no-hello":                        "{version}, of which no hello is in the capture or can be read here",
 	"host/nowhere":                             "nowhere in clear",
 	"host/in-connect":                          "in clear in the request to the proxy ({host})",
 	"host/in-certificate":                      "not in the ClientHello, but the certificate of the server names hosts in clear (step 3)",
