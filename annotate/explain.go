@@ -564,10 +564,15 @@ func (x *Explainer) row(c *conn, s event.Step) event.Row {
 // keyed takes a key log line for the handshake that it is about: the first, whose
 // steps are told, or the latest.
 func (c *conn) keyed(k *capture.Keyed) {
-	for _, h := range []*proof.Handshake{c.Main, c.Latest} {
+	for _, h := range []*proof.Handshake{c.Latest, c.Main} {
 		if h.FirstHello != nil && h.FirstHello.Random == k.ClientRandom {
 			h.Logged[k.Label] = k.Secret
+			return
 		}
+	}
+	// A line under another random number opened it: that of the encrypted hello.
+	if h := c.Main; h.FirstHello != nil && h.FirstHello.Extension(handshake.ExtECH) != nil {
+		h.Logged[k.Label], h.Inner = k.Secret, true
 	}
 }
 

@@ -142,6 +142,12 @@ func (x *Explainer) encryptedExtensions(c *conn, h *proof.Handshake, e *event.Ev
 		e.TLS = &event.TLS{ALPN: []string{clip(p)}}
 	}
 	e.Says = append(e.Says, words.Say("encrypted-extensions", e.Evidence, a))
+	if h.Inner {
+		e.Says = append(e.Says, words.Say("ech-accepted", event.Recomputed, a))
+		p := words.NewProof(words.ProofECH, event.Proven, event.Text{})
+		h.Prove(p)
+		e.Proofs = append(e.Proofs, p)
+	}
 	if b.HasEarlyData() {
 		e.Says = append(e.Says, words.Say("early-data-accepted", e.Evidence, a))
 	} else if h.OfferedEarly() {

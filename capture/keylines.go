@@ -86,6 +86,30 @@ func (l *keyLines) of(random []byte, yield func(keyLine)) {
 	}
 }
 
+// all calls yield with the lines that are kept, the oldest first, until it returns false.
+// The secrets stay valid.
+func (l *keyLines) all(yield func(keyLine) bool) {
+	for n, block := range l.blocks {
+		first := 1 + uint64(l.first+n)*lineBlock
+		for at := 0; at < len(block); {
+			line, _, ok := l.at(first + uint64(at))
+			if !ok || !yield(line) {
+				return
+			}
+			at += l.size(n, at, line)
+		}
+	}
+}
+
+// size is the length of the line at an offset of a block.
+func (l *keyLines) size(n, at int, line keyLine) int {
+	spelled := 0
+	if l.blocks[n][at+9] < 0x80 {
+		spelled = len(line.label)
+	}
+	return lineHead + len(line.random) + spelled + len(line.secret)
+}
+
 // add keeps a line, whether it is known or not, and forgets the oldest ones
 // beyond the bound. Nothing of it may be longer than maxSecretLen.
 func (l *keyLines) add(line keyLine) {
@@ -142,11 +166,7 @@ func (l *keyLines) forget() {
 		if h := l.hash(line.random); l.last[h] < first+lineBlock {
 			delete(l.last, h)
 		}
-		spelled := 0
-		if l.blocks[0][at+9] < 0x80 {
-			spelled = len(line.label)
-		}
-		at += lineHead + len(line.random) + spelled + len(line.secret)
+		at += l.size(0, at, line)
 	}
 	l.lost += l.live[0]
 	l.blocks[0] = nil

@@ -106,6 +106,7 @@ type Side struct {
 
 // Secrets are what is known of the secrets of a handshake, and what they are made of.
 type Secrets struct {
+	Inner       bool              // it was opened with key log lines under the random of an encrypted hello (ECH)
 	Logged      map[string][]byte // its key log lines, by label; nil before a ClientHello
 	own         map[string][]byte // key log values that were found to be this handshake's
 	Block       []byte            // the padded block of step 5: recorded, or what a private key given made of the ciphertext
@@ -341,6 +342,15 @@ func (h *Handshake) VersionName() string {
 // must check the certificate against the name in clear (RFC 9849 6.1.4, 6.1.6, 7.1).
 func (h *Handshake) MayBeCover() bool {
 	return h.Hello != nil && h.Hello.Extension(handshake.ExtECH) != nil && h.ServerHello != nil && h.Is13() && (h.Encrypted == nil || h.Encrypted.Extension(handshake.ExtECH) == nil)
+}
+
+// overMessages is a check of a checksum or signature over the messages. Where the server may
+// have taken a hello that nobody here can read, one that does not come out refutes nothing.
+func (h *Handshake) overMessages(p event.Proof) event.Proof {
+	if p.State == event.Refuted && (h.Inner || h.MayBeCover()) {
+		p.State, p.Reason = event.NotCheckable, words.Piece("proof/inner-hello")
+	}
+	return p
 }
 
 // Linked tells whether the master secret with which the Finished messages were

@@ -225,8 +225,8 @@ func (h *Handshake) CheckFinished(side int, show Show) event.Proof {
 	if old {
 		return words.NewProof(id, event.NotCheckable, words.Piece("proof/there-no-key-log"), inputs...)
 	}
-	return words.NewProof(id, event.Refuted, words.Piece("proof/computed-checksum-not-one"),
-		append(inputs, input(label, show.Secret(secrets[0])), input("computed", hex.EncodeToString(want)), input("in the message", hex.EncodeToString(fin.VerifyData)))...)
+	return h.overMessages(words.NewProof(id, event.Refuted, words.Piece("proof/computed-checksum-not-one"),
+		append(inputs, input(label, show.Secret(secrets[0])), input("computed", hex.EncodeToString(want)), input("in the message", hex.EncodeToString(fin.VerifyData)))...))
 }
 
 func totalLen(bs [][]byte) int {
@@ -328,7 +328,7 @@ func (h *Handshake) CheckVerify(side int, msg *Message, m *handshake.Certificate
 	}
 	pub, key := h.signer(side)
 	inputs = append(inputs, input("signature", words.Hex(m.Signature)), key, input("algorithm", algorithm))
-	return signature(id, keys.VerifyHandshakeSignature(h.Version(), m.SignatureScheme, pub, signed, m.Signature), inputs)
+	return h.overMessages(signature(id, keys.VerifyHandshakeSignature(h.Version(), m.SignatureScheme, pub, signed, m.Signature), inputs))
 }
 
 // Links checks that each certificate of a chain is signed by the one that its

@@ -166,6 +166,7 @@ var certificateSentences = []entry{
 	{"certificate-words-self", "It is signed with its own key: nobody else vouches that the {key} key in here belongs to {names}, from {from} until {until}.", []string{"5280 4.1.2"}},
 	{"certificate-unreadable", "The certificate cannot be read: {reason}.", []string{"5280 4.1"}},
 	{"certificate-name-good", "It is for the host that the hello names ({asked}).", []string{"9525 6", "9110 4.3.4"}},
+	{"ech-accepted", "{Server} took the encrypted hello (ECH): this record opens with a key log line that is named by another random number than that of the ClientHello in clear. By the rules that is the random number of the encrypted hello, over which the handshake was computed; it is not known here, so neither are the name and the values in it.", []string{"9849 7.2", "9850 2.3"}},
 	{"certificate-name-cover", "It is for {names}, not for {asked}, which the hello names in clear. Whether that is wrong is not known here: the hello carries an encrypted one (ECH), or random filling that looks like it, so the name in clear may be a cover for another one.", []string{"9849 5", "9849 6.1", "9849 6.2"}},
 	{"certificate-name-unknown", "The hello names no host, so there is no name to compare with those of the certificate.", []string{"9525 6"}},
 }

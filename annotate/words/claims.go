@@ -38,6 +38,7 @@ const (
 	ProofQUICServer    = "quic-server-initial"
 	ProofDelegated     = "delegated-credential"
 	ProofQUICRetry     = "quic-retry-tag"
+	ProofECH           = "ech-accepted"
 )
 
 var claims = func() map[string]claim {
@@ -109,6 +110,9 @@ var claims = func() map[string]claim {
 		{ProofQUICServer, "The keys of this Initial packet come from the connection ID that {client} had chosen: whoever sent it had seen that ID",
 			"the keys are derived with HKDF from that ID and a number in the standard; with them the packet's tag (AEAD) must be good",
 			[]string{"9001 5.2", "9001 5.3"}},
+		{ProofECH, "The keys of this record are made of another hello than the one in clear, as where {server} takes the encrypted one (ECH)",
+			"the record's tag (AEAD) must be good under a secret that the key log names by another random number than that of the ClientHello in clear",
+			[]string{"9849 7.2", "9850 2.3"}},
 		{ProofQUICRetry, "This Retry answers the first packet of {client}: whoever sent it had seen its connection ID",
 			"the tag at its end must be that of AES-128-GCM, with a key that stands in the standard, over that ID and the Retry",
 			[]string{"9001 5.8"}},

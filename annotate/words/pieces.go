@@ -311,6 +311,7 @@ var pieces = map[string]string{
 	"sent/was":                                 "{n} was",
 	"sent/were":                                "{n} were",
 	"how/encrypted":                            "encrypted",
+	"proof/inner-hello":                        "the ClientHello carries an encrypted one (ECH); if the server took that, the handshake was computed over it, and it is not known here",
 	"proof/not-so":                             "it does not hold that {claim}: {reason}.",
 	"span/none":                                "less than a second",
 	"host/asked":                               "the name that was asked for",

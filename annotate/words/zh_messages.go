@@ -161,6 +161,7 @@ var zhMessages = map[string]string{
 	"certificate-words-self":   "它用自己的密钥签名：没有别人担保其中的 {key} 密钥属于 {names}，从 {from} 到 {until}。",
 	"certificate-unreadable":   "这张证书无法读取：{reason}。",
 	"certificate-name-good":    "它是给 ClientHello 指明的主机（{asked}）的。",
+	"ech-accepted":             "{server}采用了加密的 ClientHello（ECH）：打开这条记录所用的密钥日志行，写的不是明文 ClientHello 的随机数，而是另一个。按协议规定，那是加密的 ClientHello 的随机数，握手就是对它计算的；它的内容这里不知道，其中的名称和各个值也就不知道。",
 	"certificate-name-cover":   "它是给 {names} 的，而不是给 ClientHello 以明文指明的 {asked} 的。这是否有问题，这里无法得知：ClientHello 带有一个加密的 ClientHello（ECH），或者看起来像它的随机填充，所以明文中的主机名可能是另一个主机名的掩护。",
 	"certificate-name-unknown": "ClientHello 没有指明主机，所以没有可以与证书中的名称比较的主机名。",
 

@@ -164,6 +164,7 @@ var zhPieces = map[string]string{
 	"host/another":                             "另一台主机",
 	"how/clear":                                "明文",
 	"how/encrypted":                            "加密",
+	"proof/inner-hello":                        "ClientHello 里带着一个加密的 ClientHello（ECH）；如果服务器采用了它，握手就是对它计算的，而它的内容这里不知道",
 	"proof/not-so":                             "以下说法不成立：{claim}。原因：{reason}。",
 	"span/none":                                "不到 1 秒",
 	"host/asked":                               "所请求的名称",
