@@ -3,6 +3,7 @@ module explainer
 go 1.26.0
 
 require (
+	filippo.io/mldsa v1.0.0
 	github.com/andybalholm/brotli v1.3.0
 	github.com/boombuler/barcode v1.1.0
 	github.com/coder/websocket v1.8.15

@@ -10,6 +10,8 @@ import (
 	"net"
 	"strings"
 
+	"filippo.io/mldsa"
+
 	"explainer/annotate/event"
 	"explainer/annotate/words"
 	"explainer/ca/verify"
@@ -122,6 +124,15 @@ func checkLink(child, parent *Certificate) error {
 		x509.SHA256WithRSAPSS: 0x0804, x509.SHA384WithRSAPSS: 0x0805, x509.SHA512WithRSAPSS: 0x0806,
 		x509.PureEd25519: 0x0807,
 	}[child.Parsed.SignatureAlgorithm]
+	if pub, ok := parent.Key.(*mldsa.PublicKey); ok && scheme == 0 {
+		switch signed, err := verify.SignedBy(child.DER, pub); {
+		case err != nil:
+			return notChecked{event.Plain(err.Error())}
+		case !signed:
+			return keys.ErrSignature
+		}
+		return nil
+	}
 	if scheme == 0 {
 		return notChecked{words.Piece("proof/algorithm-not-known")}
 	}

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/dsa" //lint:ignore SA1019 old certificates have DSA keys
 	"crypto/ecdsa"
@@ -23,6 +24,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"filippo.io/mldsa"
+	mldsax509 "filippo.io/mldsa/x509"
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -233,12 +236,63 @@ func (c *cert) readKey() {
 		c.keyErr = "its curve is written out, not named"
 		return
 	}
-	pub, err := x509.ParsePKIXPublicKey(c.spki)
+	pub, err := mldsax509.ParsePKIXPublicKey(c.spki)
 	if err != nil {
+		if name, other := otherKey(c.spki); other {
+			c.pub = OtherKey{name}
+			return
+		}
 		c.keyErr = strings.TrimPrefix(err.Error(), "x509: ")
 		return
 	}
 	c.pub = pub
+}
+
+// An OtherKey is a public key of a kind that no signature is checked with here. That says nothing against it.
+type OtherKey struct {
+	Name string // as the RFCs call it, else its object identifier
+}
+
+// other tells whether its key is one.
+func (c *cert) other() bool {
+	_, ok := c.pub.(OtherKey)
+	return ok
+}
+
+// otherKeys names kinds of keys, and curves, that are not read here.
+var otherKeys = map[string]string{
+	"1.3.101.110": "X25519", "1.3.101.111": "X448", "1.3.101.113": "Ed448", // RFC 8410 3
+	"1.3.36.3.3.2.8.1.1.7": "brainpoolP256r1", "1.3.36.3.3.2.8.1.1.11": "brainpoolP384r1", "1.3.36.3.3.2.8.1.1.13": "brainpoolP512r1", // RFC 5639 4.1
+	"1.3.132.0.10":        "secp256k1",                                                                                                     // SEC 2 A.2.1
+	"1.2.156.10197.1.301": "SM2",                                                                                                           // GB/T 33560
+	"1.2.643.2.2.19":      "GOST R 34.10-2001", "1.2.643.7.1.1.1.1": "GOST R 34.10-2012 256", "1.2.643.7.1.1.1.2": "GOST R 34.10-2012 512", // RFC 9215 4
+}
+
+// otherKey tells whether a public key's kind, or its curve, is one that is not read here,
+// and names it. What claims to be of a kind that is read is not.
+func otherKey(spki []byte) (name string, other bool) {
+	s := cryptobyte.String(spki)
+	var info, algorithm cryptobyte.String
+	var oid, curve asn1.ObjectIdentifier
+	if !s.ReadASN1(&info, cbasn1.SEQUENCE) || !info.ReadASN1(&algorithm, cbasn1.SEQUENCE) || !algorithm.ReadASN1ObjectIdentifier(&oid) {
+		return "", false
+	}
+	switch oid.String() {
+	case oidECPublicKey:
+		if !algorithm.ReadASN1ObjectIdentifier(&curve) {
+			return "", false
+		}
+		switch curve.String() {
+		case "1.3.132.0.33", "1.2.840.10045.3.1.7", "1.3.132.0.34", "1.3.132.0.35", // P-224, P-256, P-384, P-521
+			"1.2.840.10045.3.1.1": // P-192, which is too short and not only unread
+			return "", false
+		}
+		return cmp.Or(otherKeys[curve.String()], "curve "+curve.String()) + " ECDSA", true
+	case "1.2.840.113549.1.1.1", "1.2.840.10040.4.1", "1.3.101.112", // RSA, DSA, Ed25519
+		"2.16.840.1.101.3.4.3.17", "2.16.840.1.101.3.4.3.18", "2.16.840.1.101.3.4.3.19": // ML-DSA
+		return "", false
+	}
+	return cmp.Or(otherKeys[oid.String()], oid.String()), true
 }
 
 func (c *cert) readExtensions(exts cryptobyte.String) string {
@@ -529,7 +583,7 @@ var errZeroSignature = errors.New("both numbers of the signature are zero")
 // An algorithm of a signature.
 type algorithm struct {
 	name string
-	kind string // "RSA", "RSA-PSS", "ECDSA", "DSA", "Ed25519"; "" if not known here
+	kind string // "RSA", "RSA-PSS", "ECDSA", "DSA", "Ed25519", "ML-DSA"; "" if not known here
 	hash string
 }
 
@@ -554,9 +608,9 @@ var algorithms = map[string]algorithm{
 	"2.16.840.1.101.3.4.3.2":  {"SHA-256 with DSA", "DSA", "SHA-256"},
 	"1.3.101.112":             {"Ed25519", "Ed25519", ""},
 	"1.3.101.113":             {"Ed448", "", ""},
-	"2.16.840.1.101.3.4.3.17": {"ML-DSA-44", "", ""},
-	"2.16.840.1.101.3.4.3.18": {"ML-DSA-65", "", ""},
-	"2.16.840.1.101.3.4.3.19": {"ML-DSA-87", "", ""},
+	"2.16.840.1.101.3.4.3.17": {"ML-DSA-44", "ML-DSA", ""},
+	"2.16.840.1.101.3.4.3.18": {"ML-DSA-65", "ML-DSA", ""},
+	"2.16.840.1.101.3.4.3.19": {"ML-DSA-87", "ML-DSA", ""},
 }
 
 // algorithmOf reads an AlgorithmIdentifier.
@@ -623,6 +677,18 @@ func (c *cert) signedBy(pub crypto.PublicKey) error {
 	return verifySignature(a, pub, c.tbs, c.sig)
 }
 
+// SignedBy tells whether a key signed a certificate, or why that cannot be checked.
+func SignedBy(der []byte, pub crypto.PublicKey) (bool, error) {
+	switch err := read(der).signedBy(pub); {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, errBadSignature), errors.Is(err, errZeroSignature):
+		return false, nil
+	default:
+		return false, err
+	}
+}
+
 func verifySignature(a algorithm, pub crypto.PublicKey, signed, sig []byte) error {
 	var digest []byte
 	h, known := hashes[a.hash]
@@ -631,7 +697,7 @@ func verifySignature(a algorithm, pub crypto.PublicKey, signed, sig []byte) erro
 		w := h.new()
 		w.Write(signed)
 		digest = w.Sum(nil)
-	case a.kind != "Ed25519":
+	case a.kind != "Ed25519" && a.kind != "ML-DSA":
 		return fmt.Errorf("the algorithm (%s) is not known here", a.name)
 	}
 	ok := false
@@ -650,6 +716,8 @@ func verifySignature(a algorithm, pub crypto.PublicKey, signed, sig []byte) erro
 		ok = a.kind == "ECDSA" && ecdsa.VerifyASN1(k, digest, sig)
 	case ed25519.PublicKey:
 		ok = a.kind == "Ed25519" && ed25519.Verify(k, signed, sig)
+	case *mldsa.PublicKey: // RFC 9881 3: over the message itself, with no context
+		ok = a.kind == "ML-DSA" && a.name == k.Parameters().String() && mldsa.Verify(k, signed, sig, nil) == nil
 	case *dsa.PublicKey:
 		if k.P.BitLen() > 4096 || k.Q.BitLen() > 256 {
 			return errors.New("the issuer's DSA key is too long")

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"filippo.io/mldsa"
 )
 
 // Until when clients took what they refuse today. Before these dates a check
@@ -165,7 +167,7 @@ func checkParse(c *cert, i int) Check {
 // explained tells whether another check names what crypto/x509 refuses the certificate for.
 func (c *cert) explained() bool {
 	return c.explicit != nil || c.duplicate() != "" || !bytes.Equal(c.inner, c.outer) || len(c.serial) > 0 && c.serial[0] >= 0x80 ||
-		c.keyErr != "" || criticalByMistake(c) != ""
+		c.keyErr != "" || c.other() || criticalByMistake(c) != ""
 }
 
 // checkChain tells whether issuers are missing; what is in the way of the chain; and how it was sent.
@@ -581,7 +583,9 @@ func (v *checker) checkKey(c *cert, i int) Check {
 		if k.Curve.Params().BitSize < 256 {
 			return warned(IDKey, i, "curve-short", "key", words)
 		}
-	case ed25519.PublicKey:
+	case ed25519.PublicKey, *mldsa.PublicKey:
+	case OtherKey:
+		return Check{ID: IDKey, Cert: i + 1, Outcome: NotChecked, Reason: "key-unknown", Details: details("key", words)}
 	case nil:
 		if c.keyErr != "" {
 			return failed(IDKey, i, "key-unreadable", "fault", c.keyErr)
@@ -602,6 +606,10 @@ func KeyWords(pub any) string {
 		return k.Curve.Params().Name + " ECDSA"
 	case ed25519.PublicKey:
 		return "Ed25519"
+	case *mldsa.PublicKey:
+		return k.Parameters().String()
+	case OtherKey:
+		return k.Name
 	case *dsa.PublicKey:
 		return fmt.Sprintf("%d-bit DSA", k.P.BitLen())
 	}

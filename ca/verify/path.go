@@ -92,6 +92,9 @@ func (v *checker) extend(certs []*cert, done *[]path) {
 		v.up(certs, broken[0], done)
 	case looped:
 		end(endLoop)
+	case last.selfIssued() && !errors.Is(v.link(last, last), errBadSignature) && !errors.Is(v.link(last, last), errZeroSignature):
+		// It says that it is a root; whether it signed itself cannot be checked.
+		end(endSelf)
 	default:
 		end(endMissing)
 	}

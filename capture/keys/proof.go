@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math/big"
 
+	"filippo.io/mldsa"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -147,8 +148,18 @@ func VerifyHandshakeSignature(version, scheme uint16, pub crypto.PublicKey, sign
 			}
 			return nil
 		}
+	case scheme >= 0x0904 && scheme <= 0x0906 && tls13: // mldsa44, mldsa65, mldsa87
+		if pub, ok := pub.(*mldsa.PublicKey); ok {
+			if pub.Parameters() != []mldsa.Parameters{mldsa.MLDSA44(), mldsa.MLDSA65(), mldsa.MLDSA87()}[scheme-0x0904] {
+				return ErrScheme
+			}
+			if mldsa.Verify(pub, signed, sig, nil) != nil {
+				return ErrSignature
+			}
+			return nil
+		}
 	case hash == 0:
-		return ErrUnsupportedKey // ed448, brainpool curves, ML-DSA, GOST, SM2
+		return ErrUnsupportedKey // ed448, brainpool curves, GOST, SM2
 	case scheme&0xff == 1: // rsa_pkcs1_*
 		if pub, ok := pub.(*rsa.PublicKey); ok && !tls13 {
 			return verifyPKCS1(pub, hash, signed, sig)
@@ -169,7 +180,7 @@ func VerifyHandshakeSignature(version, scheme uint16, pub crypto.PublicKey, sign
 		return ErrUnsupportedKey
 	}
 	switch pub.(type) {
-	case *rsa.PublicKey, *ecdsa.PublicKey, *dsa.PublicKey, ed25519.PublicKey:
+	case *rsa.PublicKey, *ecdsa.PublicKey, *dsa.PublicKey, ed25519.PublicKey, *mldsa.PublicKey:
 		return ErrScheme
 	}
 	return ErrUnsupportedKey

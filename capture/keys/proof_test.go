@@ -14,6 +14,8 @@ import (
 	"math/big"
 	"testing"
 
+	"filippo.io/mldsa"
+
 	"explainer/capture/keys"
 )
 
@@ -55,6 +57,21 @@ func TestSignatures(t *testing.T) {
 		return must(ecdsa.SignASN1(rand.Reader, key, sum(h)))
 	}
 	rsaPub, p256Pub, p384Pub, p521Pub := &rsaKey().PublicKey, &ecdsaKey().PublicKey, &p384Key().PublicKey, &p521Key().PublicKey
+	ml44, err := mldsa.GenerateKey(mldsa.MLDSA44())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ml87, err := mldsa.GenerateKey(mldsa.MLDSA87())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mlSign := func(k *mldsa.PrivateKey) []byte {
+		sig, err := k.Sign(nil, signed, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sig
+	}
 	edPub := ed25519Key().Public()
 
 	for _, c := range []struct {
@@ -112,7 +129,13 @@ func TestSignatures(t *testing.T) {
 		{0x0303, 0x0807, rsaPub, nil, keys.ErrScheme},
 		{0x0303, 0x0402, edPub, nil, keys.ErrScheme},
 		{0x0304, 0x0808, edPub, nil, keys.ErrUnsupportedKey},
-		{0x0304, 0x0904, rsaPub, nil, keys.ErrUnsupportedKey},
+		{0x0304, 0x0904, rsaPub, nil, keys.ErrScheme},
+		{0x0304, 0x0904, ml44.PublicKey(), mlSign(ml44), nil},
+		{0x0304, 0x0906, ml87.PublicKey(), mlSign(ml87), nil},
+		{0x0304, 0x0905, ml44.PublicKey(), mlSign(ml44), keys.ErrScheme},
+		{0x0304, 0x0403, ml44.PublicKey(), mlSign(ml44), keys.ErrScheme},
+		{0x0304, 0x0904, ml44.PublicKey(), []byte("short"), keys.ErrSignature},
+		{0x0303, 0x0904, ml44.PublicKey(), mlSign(ml44), keys.ErrUnsupportedKey}, // of TLS 1.3 alone
 		{0x0303, 0x0404, rsaPub, nil, keys.ErrUnsupportedKey},
 		{0x0303, 0x0401, nil, nil, keys.ErrUnsupportedKey},
 		{0x0304, 0x0804, "no key", nil, keys.ErrUnsupportedKey},
