@@ -117,6 +117,10 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		e.Brief = event.Plain(clip(b.Protocol))
 		e.Says = append(e.Says, words.Say("next-protocol", e.Evidence, a.With("protocol", cmp.Or(clip(b.Protocol), "none"))))
 	case *handshake.Unknown:
+		if t := b.MessageType; t == handshake.TypeServerKeyExchange || t == handshake.TypeClientKeyExchange {
+			e.Says = append(e.Says, words.Say("unreadable-exchange", e.Evidence, a.With("sender", c.Side(side))))
+			break
+		}
 		e.Says = append(e.Says, words.Say("unknown-handshake", e.Evidence, a.With("sender", c.Side(side), "number", strconv.Itoa(int(b.MessageType)))))
 	}
 	x.retry(c, h, &e)

@@ -123,7 +123,7 @@ var truthTable = map[string]verdicts{
 	"tls13-hrr":            {lit, impl, diff, impl, diff, abs, diff, abs, diff, lit, impl},
 	"tls13-psk-dhe":        {lit, prior, diff, prior, diff, abs, diff, abs, diff, lit, impl},
 	"tls13-psk":            {lit, prior, abs, prior, abs, abs, diff, abs, diff, lit, impl},
-	"tls13-0rtt":           {lit, prior, abs, prior, abs, abs, diff, abs, diff, lit, impl},
+	"tls13-0rtt":           {lit, prior, diff, prior, diff, abs, diff, abs, diff, lit, impl}, // with a fresh key exchange for what follows
 	"psk":                  {lit, abs, abs, abs, diff, abs, diff, abs, diff, lit, impl},
 	// As psk, but that the server does send a public key, for this connection alone.
 	"psk-dhe": {lit, abs, diff, abs, diff, abs, diff, abs, diff, lit, impl},

@@ -234,3 +234,18 @@ func (c *View) placed(spots []proof.Spot) *event.Packets {
 	}
 	return out.Packets()
 }
+
+// earlyFresh is tls13-0rtt where the server answered with a key share: what follows the
+// early data is keyed by a fresh secret too (psk_dhe_ke, RFC 8446 4.2.9).
+var earlyFresh = kind{
+	verdicts: [11]event.Verdict{told, inherited, other, inherited, other, absent, other, absent, other, told, unseen},
+	Resumed:  true, Early: true, share: true,
+	speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: serverFinished,
+	cells: map[event.Step]cell{
+		event.Step3:  {"step-3-early-dhe", event.Clear, []proof.Spot{proof.AtServerHello}},
+		event.Step4b: {"step-4b-early-dhe", event.Inferred, []proof.Spot{proof.AtHello}},
+		event.Step4c: {"step-4c-absent-resumed", event.Inferred, nil},
+		event.Step5:  {"step-5-early-dhe", event.Clear, []proof.Spot{proof.AtHello, proof.AtEarly}},
+		event.Step6a: {"step-6a-absent-ticket13", event.Inferred, nil},
+	},
+}

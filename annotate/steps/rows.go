@@ -52,6 +52,9 @@ func stepIndex(s event.Step) int {
 func (c *View) Flow() Flow {
 	f := c.named()
 	f.kind = kinds[f.ID]
+	if h := c.Main; f.Early && h.ServerHello != nil && h.ServerHello.KeyShare() != nil {
+		f.kind = &earlyFresh
+	}
 	return f
 }
 
@@ -483,6 +486,13 @@ func (c *View) sealedFrom(f Flow, s event.Step, a Values) (event.Sentence, bool)
 		}
 	}
 	return event.Sentence{}, false
+}
+
+// heardWhole tells whether all that a side sent, from its beginning, was read.
+func (c *View) heardWhole(side int) bool {
+	s := &c.Sides[side]
+	begun := c.Conn.SYN || c.Conn.Asked || c.Main.FirstHello != nil && side == 0
+	return begun && s.Heard && !s.Unread && s.GapLen == 0
 }
 
 // serverFirst tells whether the server's application data came before the client's.
@@ -1012,6 +1022,12 @@ func (c *View) row7(f Flow, a Values, r *event.Row) {
 		c.rowOther(f, a, r)
 	case c.Null():
 		r.Verdict, r.Says = event.Differently, words.Say("step-7-null", event.Clear, a)
+	case serverFirst && !c.heardWhole(0):
+		id, how := "step-7-first-seen", event.Clear
+		if c.Sides[1].Data > 0 {
+			id, how = "step-7-opened-first-seen", event.Decrypted
+		}
+		r.Says = words.Say(id, how, a)
 	case c.Sides[1].Data > 0 && serverFirst:
 		r.Says = words.Say("step-7-opened-server-first", event.Decrypted, a)
 	case c.Sides[1].Data > 0:

@@ -107,6 +107,7 @@ var messageSentences = []entry{
 	{"certificate-status", "{Server} passes on a dated statement of the authority about whether its certificate was revoked (OCSP stapling): it helps step 4a.", []string{"6066 8"}},
 	{"key-update", "{Sender} goes on with a new key, which is derived from the old one.", []string{"8446 4.6.3", "8446 7.2"}},
 	{"next-protocol", "{Client} chooses the application protocol {protocol}, by an extension that never became a standard (NPN).", nil},
+	{"unreadable-exchange", "{Sender} sent its part of the key exchange. Its content cannot be read: which exchange it is says the ServerHello, and that is not known here.", []string{"5246 7.4.3", "5246 7.4.7"}},
 	{"unknown-handshake", "{Sender} sent a handshake message of type {number}, which is not known here.", nil},
 	{"ccs-client", "From here on {client} encrypts, with a key of its own direction.", []string{"5246 7.1"}},
 	{"ccs-server", "From here on {server} encrypts, with a key of its own direction.", []string{"5246 7.1", "5246 6.3"}},

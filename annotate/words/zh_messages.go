@@ -105,6 +105,7 @@ var zhMessages = map[string]string{
 	"certificate-status":                    "{server}转交证书颁发机构的一份带日期的声明，说明其证书是否已吊销（OCSP 装订）：它有助于步骤 4a。",
 	"key-update":                            "{sender}改用新的密钥继续，新密钥由旧密钥派生。",
 	"next-protocol":                         "{client}选定应用协议 {protocol}，所用的扩展从未成为标准（NPN）。",
+	"unreadable-exchange":                   "{sender}发送了它的那一部分密钥交换内容。内容无法读取：是哪一种交换由 ServerHello 说明，而 ServerHello 这里不知道。",
 	"unknown-handshake":                     "{sender}发送了一条类型为 {number} 的握手消息，这里不认识这种类型。",
 	"ccs-client":                            "从这里起，{client}开始加密，使用自己这个方向的密钥。",
 	"ccs-server":                            "从这里起，{server}开始加密，使用自己这个方向的密钥。",

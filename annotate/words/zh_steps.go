@@ -74,7 +74,12 @@ var zhSteps = map[string]string{
 
 	// Step 4a: the client checks it.
 	"step-4a-unseen":                 "{client}随后继续下去并发送了数据，所以无论它检查了证书的什么，结果对它来说都足够好。它检查了什么，又是对照哪一份受信任机构的名单检查的，都看不到：这发生在{client}内部，没有任何消息会说明。",
-	"step-4a-sealed":                 "{client}以 {clientbytes} 字节的加密数据作答。一个拒绝证书的警报要占 24 字节，所以{client}很可能没有立即拒绝；但在 TLS 1.3 中，握手、警报和数据从外面看都一样，所以这一点看不到，它检查了什么也看不到。",
+	"step-3-early-dhe":               "{client}发送第一批加密数据时，{server}还什么都没有说。随后{server}在 ServerHello 中以明文发送了一个 {servershare} 字节的 {group} 公钥，用于之后的内容；没有证书，所以{client}依靠的是{earlier}。",
+	"step-4b-early-dhe":              "对于早期数据，{client}没有生成密钥：加密所用的密钥只由旧秘密派生，那是{earlier}的秘密。对于之后的一切，它另有一对 {group} 密钥，按协议规定是新生成的；由它派生的内容与旧秘密混合在一起。",
+	"step-5-early-dhe":               "{client}发送了旧秘密的名称（一张 {ticket} 字节的票据）、一个用来表明它知道该秘密的带密钥的校验值、供之后使用的 {clientshare} 字节的 {group} 公开值，并立即发送了已经加密的数据。谁录下这一批内容，谁就能再发一次；服务器必须对此有所准备。",
+	"step-7-first-seen":              "{server}发送了加密数据。在此之前{client}是否发送过，无法判断：它发送的内容并非全部在这里。每条记录还带有防止改动的校验，书上没有提到这一点。",
+	"step-7-opened-first-seen":       "{server}发送了加密数据。在此之前{client}是否发送过，无法判断：它发送的内容并非全部在这里。{server}的第一条记录在这里打开了，它所带的防改动校验成立。",
+	"step-4a-sealed":                 "{client}以 {clientbytes} 字节的加密数据作答。一个拒绝证书的警报多半占 24 字节，所以{client}很可能没有立即拒绝；但在 TLS 1.3 中，握手、警报和数据从外面看都一样，所以这一点看不到，它检查了什么也看不到。",
 	"step-4a-sealed-rest":            "{client}完成了自己那部分握手。它随后发送的是数据，还是拒绝证书的警报，看不到：在 TLS 1.3 中，两者从外面看是一样的（{clientbytes} 字节，未解密）。",
 	"step-4a-sealed-alert":           "{client}没有发送数据，只发送了一个加密的警报：它是拒绝证书，还是仅仅告别，看不到。",
 	"step-4a-refuted-went-on":        "步骤 2 的签名不成立，{client}却继续了：要么它没有检查签名，要么这里传输的只是看上去像 TLS。",
