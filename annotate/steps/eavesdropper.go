@@ -53,7 +53,7 @@ func (c *View) HiddenFrom(f Flow, r event.Row) *event.Sentence {
 
 // unseenRows are the sentences of steps whose messages are not seen, for another
 // reason than that they are encrypted.
-var unseenRows = []string{"step-capture-begins", "step-capture-ends", "step-not-followed", "step-left-out", "step-ports-reused", "step-one-sided", "step-hidden"}
+var unseenRows = []string{"step-capture-begins", "step-capture-ends", "step-missing", "step-not-followed", "step-left-out", "step-ports-reused", "step-one-sided", "step-hidden"}
 
 // askedInClear is the host and port that the client asked a proxy for, "" without one.
 func (c *View) askedInClear() string {

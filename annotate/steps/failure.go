@@ -197,6 +197,14 @@ func (c *View) unseen() string {
 	case capture.EndReused:
 		return "step-ports-reused"
 	}
+	for _, s := range c.Sides {
+		if s.GapLen > 0 || s.Unread {
+			return "step-missing"
+		}
+	}
+	if c.Missing {
+		return "step-missing"
+	}
 	return "step-capture-ends"
 }
 

@@ -233,6 +233,7 @@ var stepSentences = []entry{
 	{"step-not-reached", "Not reached: the connection stopped at step {step}.", nil},
 	{"step-not-reached-closed", "Not reached: the connection was closed before.", nil},
 	{"step-capture-ends", "Not seen: the capture ends before it.", nil},
+	{"step-missing", "Not seen: some of this connection is not in the capture, or could not be read, and it may be there.", nil},
 	{"step-left-out", "Not seen: the part of the recording that may show it is left out here.", nil},
 	{"step-not-followed", "Not seen: too many connections are open at once, and this one is not followed any longer.", nil},
 	{"step-ports-reused", "Not seen: the ports of this connection are another's before it.", nil},

@@ -231,6 +231,7 @@ var zhSteps = map[string]string{
 	"step-not-reached":        "未进行到：连接停在了步骤 {step}。",
 	"step-not-reached-closed": "未进行到：连接在此之前就关闭了。",
 	"step-capture-ends":       "没有看到：抓包在此之前就结束了。",
+	"step-missing":            "没有看到：这个连接有一部分不在抓包中，或者无法读取，它可能就在其中。",
 	"step-left-out":           "没有看到：录制中可能有它的那一部分，在这里略去了。",
 	"step-not-followed":       "没有看到：同时打开的连接太多，这个连接不再跟踪。",
 	"step-ports-reused":       "没有看到：在此之前，这个连接的端口已归另一个连接使用。",
