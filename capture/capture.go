@@ -60,7 +60,7 @@ const (
 
 func (t Transport) String() string { return [...]string{"TCP", "QUIC", "DTLS"}[t] }
 
-// An Input is one thing that a [Decoder] is told: *Open, *Chunk, *Gap, *Close,
+// An Input is one thing that a [Decoder] is told: *Open, *Chunk, *Gap, *Late, *Close,
 // *Datagram, *End, *keys.Secret or *Fact. The receiver must not keep the pointer
 // or a Chunk's or Datagram's Data after Feed has returned.
 type Input interface{}
@@ -122,6 +122,16 @@ type Gap struct {
 	Packet int   // the packet after the gap, 0 if it is not known
 	Len    int64 // bytes
 	Left   bool  // the recording has them or had them, but they are not read here: see FactLeftOut
+}
+
+// Late is bytes of one direction that had been taken for missing, in a packet that came
+// when what stands behind them had been read.
+type Late struct {
+	Conn   int
+	Side   Side
+	Time   int64
+	Packet int
+	Len    int64 // bytes
 }
 
 // Close is the end of one direction (FIN), or of both (RST).

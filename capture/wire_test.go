@@ -43,6 +43,9 @@ func wireOf(t testing.TB, path string, mss int) (packets []wirePacket, secrets [
 				p := slices.Concat(ip[:40], data[off:off+k])
 				binary.BigEndian.PutUint16(p[2:], uint16(len(p)))
 				binary.BigEndian.PutUint32(p[24:], binary.BigEndian.Uint32(p[24:])+uint32(off))
+				if off+k == len(data) && k > 0 {
+					p[33] |= 8 // PSH, which says that it is not only there to keep the connection alive
+				}
 				now += 1e6
 				packets = append(packets, wirePacket{now, p})
 				if off += k; off == len(data) {
@@ -84,6 +87,7 @@ func readWire(t testing.TB, file []byte, secrets []keys.Secret) []capture.Messag
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.Whole()
 	d := capture.Decoder{SecretsFirst: true}
 	for i := range secrets {
 		d.Feed(&secrets[i])

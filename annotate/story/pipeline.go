@@ -158,6 +158,8 @@ func (b *inputBatch) add(in capture.Input) {
 		in = copied(i)
 	case *capture.Gap:
 		in = copied(i)
+	case *capture.Late:
+		in = copied(i)
 	case *capture.Close:
 		in = copied(i)
 	case *capture.End:

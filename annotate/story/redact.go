@@ -19,9 +19,10 @@ import (
 type redaction struct {
 	private []*keys.PrivateKey
 
-	told  tally
-	known map[[32]byte]map[string]bool // labels of the secrets of connections over TCP, by client random
-	rsa   map[string]bool              // beginnings of encrypted pre-master secrets
+	told   tally
+	known  map[[32]byte]map[string]bool // labels of the secrets of connections over TCP, by client random
+	places *pcap.Places
+	rsa    map[string]bool // beginnings of encrypted pre-master secrets
 
 	premasters []keys.Secret // that private keys opened
 }
@@ -85,7 +86,7 @@ func (r *redaction) twin(s *Source, log []keys.Secret, dir string) (twin *tempor
 		return nil, err
 	}
 	twin = &temporary{&Source{Name: s.Name, DecodeAs: s.DecodeAs, file: f, ctx: s.ctx}}
-	_, err = pcap.Rewrite(f, s, pcap.Rewriting{Secrets: secrets, DecodeAs: s.DecodeAs, Twin: twins.Fill})
+	_, err = pcap.Rewrite(f, s, pcap.Rewriting{Secrets: secrets, DecodeAs: s.DecodeAs, Twin: twins.Fill, Places: r.places, Whole: s.Regular()})
 	if err != nil && !errors.As(err, new(*pcap.CutError)) {
 		return twin, failed(fmt.Errorf("copy %s: %w", s.Name, err), "")
 	}
@@ -113,6 +114,7 @@ func (r *redaction) read(s *Source, log []keys.Secret, twins *pcap.Twins) ([]key
 	if err != nil {
 		return nil, err
 	}
+	r.places = packets.Places()
 	for i := range all {
 		d.Feed(&all[i])
 	}

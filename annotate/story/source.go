@@ -104,6 +104,9 @@ func (s *Source) reader() (*pcap.Reader, error) {
 		return nil, failed(fmt.Errorf("%s: %w", s.Name, err), s.instead())
 	}
 	r.DecodeAs(s.DecodeAs)
+	if s.Regular() {
+		r.Whole()
+	}
 	return r, nil
 }
 

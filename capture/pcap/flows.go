@@ -18,13 +18,18 @@ const (
 
 	maxNumbers = 1 << 20 // connections of a recording among several files that its facts can be about
 
-	// A hole whose bytes the receiver has acknowledged is given up after so many
-	// packets of the connection: captures change the order of packets, but not by much.
+	// Where somebody waits for the story, a hole whose bytes the receiver has acknowledged is
+	// given up after so many packets of the connection: captures change the order of packets,
+	// but not by much. For so many the beginning of a connection is waited for, too.
 	maxHoleAge = 32
+	// What a connection still lacks when it has ended is waited for so long, in nanoseconds of the capture.
+	maxLinger = 1e9
+	maxHoles  = 64 // given up, of a direction, that are remembered for what comes too late
 	// Segments and acknowledgements further than this from what is known to have been sent
 	// are taken for another connection's on the same ports, until more of them come. Windows
 	// may be up to 1 GiB (RFC 7323 2.2), but none in use is larger than this.
 	maxWindow = 16 << 20
+	maxRivals = 4 // SYN-ACKs that contradict the first of their connection
 	maxStrays = 3 // as many in a row begin another connection
 )
 
@@ -36,6 +41,7 @@ type flows struct {
 	open    list            // least recently used first; those with nothing that waits
 	holding list            // in the order in which their holes were found
 	ended   list            // in the order in which they ended
+	closing []*flow         // those that have ended and lack something, in that order
 	count   int             // connections so far, and the numbers of
 	absent  int             // those that are not read: they are in parts of a recording that are not
 	waiting int             // bytes that wait, of all
@@ -61,10 +67,18 @@ type flow struct {
 	first      stamp  // of its first packet
 	last       stamp  // of its latest
 	handshake  [3]int // as in capture.Open
+	answered   uint32 // what the SYN-ACK acknowledges
 	caller     int    // which half is the client's; -1 if not known yet
 	syn        bool
 	synAck     bool
 	told       bool // Open was given
+	seen       int  // packets
+	starting   bool // nothing is given yet: its beginning may still come
+	closed     bool // it stands in flows.closing
+	closedAt   int64
+	reset      bool // and by the RST of half resetBy
+	resetBy    int
+	resetAt    stamp
 	dead       bool
 	again      int // packet in which the SYN came again after the end
 	half       [2]half
@@ -75,12 +89,14 @@ type flow struct {
 // A half is one direction of a connection.
 type half struct {
 	known   bool   // next is
+	sure    bool   // a SYN says so
 	isn     uint32 // of the SYN
 	hasISN  bool
-	next    uint32 // sequence number of the byte at pos
-	pos     int64  // bytes given, gaps included
-	top     int64  // as pos: what is known to have been sent
-	acked   int64  // as pos: the highest acknowledgement seen
+	rivals  []uint32 // ISNs of SYN-ACKs that contradict it; one of them may be the one that counts
+	next    uint32   // sequence number of the byte at pos
+	pos     int64    // bytes given, gaps included
+	top     int64    // as pos: what is known to have been sent
+	acked   int64    // as pos: the highest acknowledgement seen
 	hasAck  bool
 	ack     stamp // of the packet with that
 	given   stamp // of the latest packet of which something was given
@@ -90,10 +106,15 @@ type half struct {
 	fin     bool
 	end     int64 // as pos: where the FIN stands
 	finAt   stamp
+	finGot  got // what its sender had
 	done    bool
+	holes   []hole // given up, the latest last
 	strays  int    // segments in a row that are far from what is known
 	stray   uint32 // the sequence number after the last of them
 }
+
+// A hole is bytes that were given up, as half.pos.
+type hole struct{ from, to int64 }
 
 // off returns where a sequence number stands in the stream.
 func (h *half) off(seq uint32) int64 { return h.pos + int64(int32(seq-h.next)) }
@@ -114,9 +135,19 @@ func (h *half) limit() int64 {
 	return top + maxWindow
 }
 
+// A got is what the sender of a segment had from the other half when it sent this: an
+// acknowledgement, if it is known.
+type got struct {
+	ack   uint32
+	known bool
+}
+
+func (p *segment) got() got { return got{p.ack, p.flags&flagACK != 0} }
+
 // A piece is part of a direction that waits for what comes before it.
 type piece struct {
 	off     int64 // as half.pos
+	got     got
 	data    []byte
 	missing int
 	stamp   stamp
@@ -185,7 +216,7 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 			// The SYN that it answers was taken for one of the connection before.
 			f = fs.begin(file, table, key)
 			f.syn, f.caller, f.first.packet, f.handshake[0] = true, 1-from, again, again
-			f.half[1-from].start(p.ack - 1)
+			f.startsAt(1-from, p.ack-1)
 		}
 	}
 	switch {
@@ -204,55 +235,183 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 		fs.open.push(f)
 	}
 	f.last = fs.stamp
+	f.seen++
+	fs.linger()
 	h, o := &f.half[from], &f.half[1-from]
 	if syn {
 		f.sync(from, p, packet)
 		p.seq++ // what a SYN carries comes after it (RFC 9293 3.4)
-	} else if ack && f.syn && f.synAck && !f.told && from == f.caller {
+	} else if ack && f.syn && f.synAck && f.handshake[2] == 0 && from == f.caller {
 		f.handshake[2] = packet
-		fs.tell(f, from, nil)
+		if !f.starting {
+			fs.tell(f, from, nil)
+		}
 	}
 	if rst {
 		fs.reset(f, from, p)
 		return
 	}
+	n := len(p.data) + p.missing
+	fin := p.flags&flagFIN != 0
+	if ack && len(o.rivals) > 0 {
+		o.choose(p.ack)
+	}
+	if n > 0 && len(h.rivals) > 0 {
+		h.choose(p.seq)
+	}
+	if ack && f.starting && (f.syn || begins(p.data) == 0) && !o.sure {
+		f.startAt(1-from, p.ack) // what it has got so far is nothing, or was sent before all that is here
+	}
 	if ack && o.known {
 		f.acknowledge(from, p, fs.stamp)
 	}
-	n := len(p.data) + p.missing
-	fin := p.flags&flagFIN != 0
 	if n == 1 && len(p.data) == 1 && !fin && !syn && h.keepAlive(p) {
 		n = 0
 	}
-	if n > 0 || fin {
-		fs.tell(f, from, p.data)
-		if !h.known {
-			h.known, h.next = true, p.seq
-		}
+	if (n > 0 || fin) && (!h.known || f.starting && !h.sure) {
+		f.startAt(from, p.seq)
 	}
 	if h.known && !f.sent(from, p, n, fs.stamp) {
 		fs.r.stats.Skipped[SkippedStray]++
 		n = 0
 	}
 	fs.place(f, from, p)
+	if f.starting && f.begun(fs.r.whole) {
+		fs.start(f)
+	}
 	if n > 0 && !h.done {
+		fs.late(f, from, p)
 		fs.data(f, from, p)
 	}
-	fs.finish(f, from)
+	if fin || h.fin || o.fin {
+		fs.drain(f)
+	}
 	for side := range f.half {
 		fs.giveUp(f, side)
 	}
 	fs.over(f)
 }
 
-// over ends a connection that both sides have ended.
+// over ends a connection that both sides have ended. What is still missing may be late.
 func (fs *flows) over(f *flow) {
 	h, o := &f.half[0], &f.half[1]
-	if h.done && o.done {
+	switch {
+	case f.dead:
+	case h.done && o.done:
 		fs.die(f)
-	} else if h.finAcked() && o.finAcked() {
-		fs.fillAll(f)
-		fs.die(f)
+	case f.reset && !f.lacks():
+		fs.close(f)
+	case h.finAcked() && o.finAcked():
+		fs.lingers(f)
+	}
+}
+
+// lacks tells whether something is waited for that was sent.
+func (f *flow) lacks() bool {
+	h, o := &f.half[0], &f.half[1]
+	return len(h.waiting)+len(o.waiting) > 0 || h.lost() > 0 || o.lost() > 0
+}
+
+// lingers waits for what a connection lacks that has ended.
+func (fs *flows) lingers(f *flow) {
+	if !f.closed {
+		f.closed, f.closedAt = true, fs.now
+		fs.closing = append(fs.closing, f)
+	}
+}
+
+// linger closes the connections that have been waited for.
+func (fs *flows) linger() {
+	for len(fs.closing) > 0 && (fs.closing[0].dead || fs.now-fs.closing[0].closedAt > maxLinger) {
+		f := fs.closing[0]
+		fs.closing[0] = nil
+		if fs.closing = fs.closing[1:]; !f.dead {
+			fs.close(f)
+		}
+	}
+}
+
+// close ends a connection, whatever it lacks.
+func (fs *flows) close(f *flow) {
+	fs.fillAll(f)
+	if f.reset {
+		fs.tell(f, f.resetBy, nil)
+		fs.push(&capture.Close{Conn: f.number, Side: f.sideOf(f.resetBy), Time: f.resetAt.now, Packet: f.resetAt.packet, Reset: true})
+	}
+	fs.die(f)
+}
+
+// begun tells whether it is no use to wait for the beginning of a connection: both its
+// SYNs are there, or so much has come that they are not late. Where all of the capture
+// is there, a direction that has not begun at all may stand behind the other one.
+func (f *flow) begun(whole bool) bool {
+	return f.syn && f.synAck || f.seen >= maxHoleAge && !(whole && !(f.half[0].sent() && f.half[1].sent()))
+}
+
+// sent tells whether something of a direction is there.
+func (h *half) sent() bool { return h.fin || len(h.waiting) > 0 || h.pos > 0 }
+
+// start begins to give what a connection carries.
+func (fs *flows) start(f *flow) {
+	if !f.starting {
+		return
+	}
+	f.starting = false
+	if from := f.oldest(); from >= 0 && f.caller < 0 {
+		if side := begins(f.half[from].waiting[0].data); side >= 0 {
+			f.caller = from ^ side
+		}
+	}
+	for from := range f.half {
+		for _, w := range f.half[from].waiting {
+			if w.got.known && f.half[1-from].known {
+				f.acknowledge(from, &segment{ack: w.got.ack, data: w.data}, w.stamp) // the other direction was not known then
+			}
+		}
+	}
+	fs.drain(f)
+}
+
+// startAt takes a sequence number for that of the first byte of a direction, if nothing
+// before it is known. What was put into places before is moved on.
+func (f *flow) startAt(from int, seq uint32) {
+	h := &f.half[from]
+	if !h.known {
+		h.known, h.next = true, seq
+		return
+	}
+	n := -h.off(seq)
+	if n <= 0 || n > maxWindow || !f.starting {
+		return
+	}
+	h.next = seq
+	h.top += n
+	h.end += n
+	if h.hasAck {
+		h.acked += n
+	}
+	for i := range h.waiting {
+		h.waiting[i].off += n
+	}
+}
+
+// late tells where a segment is what was given up before.
+func (fs *flows) late(f *flow, from int, p *segment) {
+	h := &f.half[from]
+	at := h.off(p.seq)
+	end := at + int64(len(p.data))
+	for i := range h.holes {
+		g := &h.holes[i]
+		n := min(end, g.to) - max(at, g.from)
+		if n <= 0 {
+			continue
+		}
+		fs.push(&capture.Late{Conn: f.number, Side: f.sideOf(from), Time: fs.now, Packet: fs.packet, Len: n})
+		if at <= g.from {
+			g.from = min(end, g.to)
+		} else {
+			g.to = at // what stands behind it may come, too, but is not remembered
+		}
 	}
 }
 
@@ -262,10 +421,15 @@ func (fs *flows) reset(f *flow, from int, p *segment) {
 		fs.r.stats.Skipped[SkippedStray]++
 		return
 	}
-	fs.tell(f, from, nil)
-	fs.fillAll(f)
-	fs.push(&capture.Close{Conn: f.number, Side: f.sideOf(from), Time: fs.now, Packet: fs.packet, Reset: true})
-	fs.die(f)
+	if !f.reset {
+		f.reset, f.resetBy, f.resetAt = true, from, fs.stamp
+	}
+	fs.start(f)
+	if fs.drain(f); !f.lacks() {
+		fs.close(f)
+		return
+	}
+	fs.lingers(f)
 }
 
 // sent notes how far a segment of n bytes shows that its half has sent. It returns
@@ -279,7 +443,7 @@ func (f *flow) sent(from int, p *segment, n int, at stamp) bool {
 	}
 	h.top, h.strays = max(h.top, end), 0
 	if p.flags&flagFIN != 0 && !h.fin && end >= h.pos {
-		h.fin, h.end, h.finAt = true, end, at
+		h.fin, h.end, h.finAt, h.finGot = true, end, at, p.got()
 	}
 	return true
 }
@@ -288,17 +452,40 @@ func (f *flow) sent(from int, p *segment, n int, at stamp) bool {
 func (f *flow) acknowledge(from int, p *segment, at stamp) {
 	h, o := &f.half[from], &f.half[1-from]
 	limit := o.limit()
-	if f.syn && !f.synAck && !h.known {
-		limit = o.top // before the SYN-ACK nothing else can have been acknowledged
+	if f.syn && !f.synAck && !h.known && len(p.data)+p.missing == 0 {
+		limit = o.top // before the SYN-ACK nothing else can have been acknowledged; it is late where there is data
 	}
 	if a := o.off(p.ack); a <= limit && (a > o.acked || !o.hasAck) {
 		o.acked, o.hasAck, o.ack = a, true, at
 	}
 }
 
+// due returns how much of the other half must have been given before something of this one
+// is, whose sender had got that.
+func (f *flow) due(from int, g got) int64 {
+	o := &f.half[1-from]
+	if !g.known || !o.known || f.own > 0 {
+		return 0
+	}
+	a := o.off(g.ack)
+	if o.fin {
+		a = min(a, o.end)
+	}
+	if a > o.limit() {
+		return 0 // it is not believed
+	}
+	return a
+}
+
 // place notes where a segment belongs, if somebody asks.
 func (fs *flows) place(f *flow, from int, p *segment) {
-	if h := &f.half[from]; fs.r.place != nil && f.told && h.known && h.near(h.off(p.seq)) {
+	h := &f.half[from]
+	if fs.r.place == nil || !h.known || !h.near(h.off(p.seq)) {
+		return
+	}
+	if at, ok := fs.r.places.of(f.number); ok {
+		*fs.r.place = place{tcp: true, conn: f.number, side: capture.Side(from ^ at.caller), off: h.off(p.seq) + int64(int32(h.first()-at.first[from]))}
+	} else if f.told {
 		*fs.r.place = place{tcp: true, conn: f.number, side: f.sideOf(from), off: h.off(p.seq)}
 	}
 }
@@ -310,6 +497,8 @@ func (f *flow) other(from int, p *segment) bool {
 	switch {
 	case p.flags&flagRST != 0:
 		return false
+	case p.flags&flagSYN != 0 && f.starting && h.known && !h.sure:
+		return !h.near(h.off(p.seq + 1)) // it is late
 	case p.flags&(flagSYN|flagACK) == flagSYN:
 		return !(h.hasISN && h.isn == p.seq || !h.hasISN && (!h.known && !f.dead || h.known && h.first() == p.seq+1))
 	case p.flags&flagSYN != 0 && f.dead:
@@ -360,6 +549,7 @@ func (f *flow) resets(from int, p *segment) bool {
 
 // keepAlive tells whether a segment of one byte asks for a sign of life: it
 // stands before what comes next, and its byte may be anything (RFC 9293 3.8.4).
+// What comes next itself is none, even if the receiver has acknowledged it already.
 // Where the first byte of a direction whose beginning is not there is a zero,
 // it is taken for that.
 func (h *half) keepAlive(p *segment) bool {
@@ -370,7 +560,7 @@ func (h *half) keepAlive(p *segment) bool {
 		return h.known
 	}
 	off := h.off(p.seq)
-	return p.flags&flagPSH == 0 && off+1 == max(h.acked, h.top)
+	return p.flags&flagPSH == 0 && off+1 == max(h.acked, h.top) && off != h.pos
 }
 
 // finAcked tells whether the direction has ended and the receiver has said so.
@@ -386,7 +576,7 @@ func (fs *flows) begin(file *file, table map[tuple]*flow, key tuple) *flow {
 		fs.leave(oldest, capture.EndTooMany)
 	}
 	fs.count++
-	f := &flow{table: table, tuple: key, number: fs.count, first: fs.stamp, last: fs.stamp, caller: -1}
+	f := &flow{table: table, tuple: key, number: fs.count, first: fs.stamp, last: fs.stamp, caller: -1, starting: !file.own}
 	table[key] = f
 	fs.open.push(f)
 	if file.own {
@@ -406,10 +596,10 @@ func (f *flow) sync(from int, p *segment, packet int) {
 	if p.flags&flagACK == 0 {
 		switch {
 		case h.hasISN:
-		case h.known: // late: the direction is under way
+		case h.known && !f.starting: // late: the direction is under way
 			h.isn, h.hasISN = p.seq, true
 		default:
-			h.start(p.seq)
+			f.startsAt(from, p.seq)
 		}
 		if !f.told {
 			f.caller = from
@@ -418,27 +608,49 @@ func (f *flow) sync(from int, p *segment, packet int) {
 		if f.handshake[0] == 0 {
 			f.handshake[0] = packet
 		}
+		f.synAck = f.synAck || o.sure && f.handshake[1] > 0 && f.answered == p.seq+1
 		return
 	}
 	if f.handshake[1] == 0 {
-		f.handshake[1] = packet
+		f.handshake[1], f.answered = packet, p.ack
 	}
-	if h.pos > 0 || len(h.waiting) > 0 || h.fin {
+	if !f.starting && (h.pos > 0 || len(h.waiting) > 0 || h.fin) {
 		return // late
 	}
-	h.start(p.seq)
+	f.startsAt(from, p.seq)
 	if f.caller < 0 {
 		f.caller = 1 - from
 	}
 	if !o.known {
-		o.start(p.ack - 1)
+		f.startAt(1-from, p.ack)
 	}
-	f.synAck = f.synAck || o.hasISN && o.isn+1 == p.ack
+	f.synAck = f.synAck || f.syn && o.hasISN && o.isn+1 == p.ack
 }
 
-// start sets where a direction begins.
-func (h *half) start(isn uint32) {
-	h.isn, h.hasISN, h.next, h.known = isn, true, isn+1, true
+// startsAt sets where a direction begins, by its SYN.
+func (f *flow) startsAt(from int, isn uint32) {
+	h := &f.half[from]
+	switch {
+	case h.sure && h.isn != isn:
+		if len(h.rivals) < maxRivals {
+			h.rivals = append(h.rivals, isn)
+		}
+		return
+	case !h.sure:
+		f.startAt(from, isn+1)
+	}
+	if h.pos == 0 {
+		h.isn, h.hasISN, h.sure = isn, true, true
+	}
+}
+
+// choose begins a direction with that of several SYN-ACKs which seq, the number of its
+// first byte by a segment or an acknowledgement, belongs to.
+func (h *half) choose(seq uint32) {
+	if i := slices.Index(h.rivals, seq-1); i >= 0 && h.pos == 0 && len(h.waiting) == 0 && !h.fin {
+		h.rivals[i], h.isn = h.isn, h.rivals[i]
+		h.next, h.top, h.acked, h.hasAck = seq, 0, 0, false
+	}
 }
 
 // tell gives the connection's Open, if it was not given. What from sent helps to
@@ -508,14 +720,19 @@ func (f *flow) sideOf(from int) capture.Side {
 func (fs *flows) data(f *flow, from int, p *segment) {
 	h := &f.half[from]
 	ahead := int64(int32(p.seq - h.next))
-	if ahead <= 0 && len(h.waiting) == 0 {
+	if ahead <= 0 && len(h.waiting) == 0 && !f.starting && f.half[1-from].pos >= f.due(from, p.got()) {
 		fs.give(f, from, p.data, p.missing, int(-ahead), fs.stamp)
+	} else {
+		h.wait(p, ahead, fs.stamp, &fs.waiting)
+	}
+	if len(f.half[0].waiting)+len(f.half[1].waiting) == 0 {
 		return
 	}
-	h.wait(p, ahead, fs.stamp, &fs.waiting)
-	fs.drain(f, from)
-	for len(h.waiting) > 0 && (h.size > maxWaiting || fs.waiting > maxWaitAll && fs.holding.first == f) {
-		fs.fill(f, from)
+	fs.drain(f)
+	for h.size > maxWaiting || fs.waiting > maxWaitAll && fs.holding.first == f {
+		if !fs.unblock(f) {
+			break
+		}
 	}
 	for fs.waiting > maxWaitAll && fs.holding.first != nil && fs.holding.first != f {
 		fs.fillAll(fs.holding.first)
@@ -529,6 +746,7 @@ func (fs *flows) give(f *flow, from int, data []byte, missing, skip int, at stam
 	if skip >= len(data)+missing {
 		return
 	}
+	fs.tell(f, from, data)
 	missing -= max(0, skip-len(data))
 	data = data[min(skip, len(data)):]
 	if h.fin { // nothing comes after the end
@@ -581,7 +799,7 @@ func (h *half) wait(p *segment, ahead int64, at stamp, total *int) {
 	cur, end := max(start, h.pos), start+int64(len(p.data)+p.missing)
 	add := func(i int, until int64) {
 		have := start + int64(len(p.data))
-		w := piece{off: cur, stamp: at, missing: int(max(0, until-max(cur, have)))}
+		w := piece{off: cur, got: p.got(), stamp: at, missing: int(max(0, until-max(cur, have)))}
 		if cur < have {
 			w.data = bytes.Clone(p.data[cur-start : min(until, have)-start])
 		}
@@ -606,21 +824,47 @@ func (h *half) wait(p *segment, ahead int64, at stamp, total *int) {
 	}
 }
 
-// drain gives what has become due of what waits, and the end if it has come.
-func (fs *flows) drain(f *flow, from int) {
-	h := &f.half[from]
-	n := 0
-	for n < len(h.waiting) && h.waiting[n].off <= h.pos && !h.done {
-		w := h.waiting[n]
-		n++
+// drain gives what has become due of what waits, in the order of the packets where the
+// streams leave a choice, and the ends if they have come.
+func (fs *flows) drain(f *flow) {
+	for !f.starting {
+		next, at := -1, 0
+		for from := range f.half {
+			h, o := &f.half[from], &f.half[1-from]
+			packet := 0
+			switch {
+			case h.done:
+				continue
+			case len(h.waiting) > 0 && h.waiting[0].off <= h.pos && o.pos >= f.due(from, h.waiting[0].got):
+				packet = h.waiting[0].stamp.packet
+			case h.fin && h.pos == h.end && o.pos >= f.due(from, h.finGot):
+				packet = h.finAt.packet
+			default:
+				continue
+			}
+			if next < 0 || packet < at {
+				next, at = from, packet
+			}
+		}
+		if next < 0 {
+			break
+		}
+		h := &f.half[next]
+		if len(h.waiting) == 0 || h.fin && h.pos == h.end {
+			fs.finish(f, next)
+			continue
+		}
+		w := h.waiting[0]
+		h.waiting[0] = piece{}
+		h.waiting = h.waiting[1:]
 		cost := len(w.data) + waitOverhead
 		h.size -= cost
 		fs.waiting -= cost
-		fs.give(f, from, w.data, w.missing, int(h.pos-w.off), w.stamp)
+		fs.give(f, next, w.data, w.missing, int(h.pos-w.off), w.stamp)
 	}
-	clear(h.waiting[:n])
-	h.waiting = h.waiting[n:]
-	fs.finish(f, from)
+	if f.dead {
+		return
+	}
 	if len(f.half[0].waiting)+len(f.half[1].waiting) > 0 {
 		if f.list != &fs.holding {
 			fs.holding.push(f)
@@ -628,6 +872,54 @@ func (fs *flows) drain(f *flow, from int) {
 	} else if f.list == &fs.holding {
 		fs.open.push(f)
 	}
+}
+
+// oldest returns the half with the oldest packet that waits, -1 if none does.
+func (f *flow) oldest() int {
+	from, packet := -1, 0
+	for i := range f.half {
+		if w := f.half[i].waiting; len(w) > 0 && (from < 0 || w[0].stamp.packet < packet) {
+			from, packet = i, w[0].stamp.packet
+		}
+	}
+	return from
+}
+
+// unblock gives up what the oldest of what waits waits for. It returns false if nothing waits.
+func (fs *flows) unblock(f *flow) bool {
+	if f.starting {
+		fs.start(f)
+		return true
+	}
+	from := f.oldest()
+	if from < 0 {
+		return false
+	}
+	h, o := &f.half[from], &f.half[1-from]
+	w := &h.waiting[0]
+	due := f.due(from, w.got)
+	switch {
+	case o.pos >= due:
+		fs.fill(f, from)
+		return true
+	case len(o.waiting) > 0 && o.waiting[0].off > o.pos:
+		fs.fill(f, 1-from)
+		return true
+	case len(o.waiting) == 0 && o.lost() > 0:
+		n := min(o.lost(), due-o.pos)
+		if n <= 0 {
+			n = o.lost()
+		}
+		fs.lose(f, 1-from, n)
+		return true
+	case w.off > h.pos:
+		fs.fill(f, from)
+		return true
+	default:
+		w.got.known = false // the two sides contradict each other
+	}
+	fs.drain(f)
+	return true
 }
 
 // fill gives up the first hole of a direction.
@@ -638,30 +930,47 @@ func (fs *flows) fill(f *flow, from int) {
 	if h.fin {
 		n = min(n, h.end-h.pos)
 	}
-	if n > maxWindow && len(h.waiting) == 1 && h.acked < w.off {
+	switch {
+	case n > maxWindow && len(h.waiting) == 1 && h.acked < w.off:
 		// Nothing else says that so much was sent: it is of another connection, or made up.
 		fs.r.stats.Skipped[SkippedStray]++
 		fs.drop(h)
-	} else {
+	case n > 0:
 		fs.gap(f, from, n, w.stamp)
+	default: // it stands behind the end
+		fs.drop(h)
 	}
-	fs.drain(f, from)
+	fs.drain(f)
 }
 
 func (fs *flows) gap(f *flow, from int, n int64, at stamp) {
 	fs.tell(f, from, nil)
 	h := &f.half[from]
 	fs.push(&capture.Gap{Conn: f.number, Side: f.sideOf(from), Time: h.time(at), Packet: at.packet, Len: n})
+	if len(h.holes) == maxHoles {
+		h.holes = slices.Delete(h.holes, 0, 1)
+	}
+	h.holes = append(h.holes, hole{h.pos, h.pos + n})
 	h.advance(int(n))
 }
 
 // giveUp gives up a hole that has waited long enough after the receiver acknowledged it.
 func (fs *flows) giveUp(f *flow, from int) {
 	h := &f.half[from]
-	if n := h.lost(); n > 0 {
-		if h.age++; h.age > maxHoleAge {
-			fs.lose(f, from, n)
-		}
+	if fs.r.whole || f.starting || f.dead {
+		return
+	}
+	n, w := h.lost(), f.half[1-from].waiting
+	if n == 0 && (len(w) == 0 || h.pos >= f.due(1-from, w[0].got)) {
+		return
+	}
+	if h.age++; h.age <= maxHoleAge {
+		return
+	}
+	if n > 0 {
+		fs.lose(f, from, n)
+	} else {
+		fs.unblock(f)
 	}
 }
 
@@ -697,16 +1006,14 @@ func (fs *flows) lose(f *flow, from int, n int64) {
 		at = h.finAt // it stands behind them
 	}
 	fs.gap(f, from, n, at)
-	fs.drain(f, from)
+	fs.drain(f)
 }
 
-// finish gives the end of a direction, if it has come.
+// finish gives the end of a direction.
 func (fs *flows) finish(f *flow, from int) {
 	h := &f.half[from]
-	if !h.fin || h.done || h.pos != h.end {
-		return
-	}
 	h.done = true
+	fs.tell(f, from, nil)
 	fs.push(&capture.Close{Conn: f.number, Side: f.sideOf(from), Time: h.time(h.finAt), Packet: h.finAt.packet})
 	fs.drop(h)
 }
@@ -717,16 +1024,21 @@ func (fs *flows) drop(h *half) {
 	h.size, h.waiting = 0, nil
 }
 
-// fillAll gives up all holes of a connection, the client's first.
+// fillAll gives up all holes of a connection.
 func (fs *flows) fillAll(f *flow) {
+	fs.start(f)
+	fs.drain(f)
+	for fs.unblock(f) {
+	}
 	first := max(f.caller, 0)
 	for _, from := range [2]int{first, 1 - first} {
-		h := &f.half[from]
-		for len(h.waiting) > 0 {
-			fs.fill(f, from)
-		}
-		if n := h.lost(); n > 0 {
+		if n := f.half[from].lost(); n > 0 {
 			fs.lose(f, from, n)
+		}
+	}
+	for from := range f.half {
+		if h := &f.half[from]; h.fin && !h.done && h.pos == h.end {
+			fs.finish(f, from) // what it acknowledges is nowhere
 		}
 	}
 }
@@ -734,6 +1046,7 @@ func (fs *flows) fillAll(f *flow) {
 // die ends a connection. It is remembered for a while, so that late packets of
 // it do not look like a new one.
 func (fs *flows) die(f *flow) {
+	fs.note(f)
 	f.dead = true
 	fs.drop(&f.half[0])
 	fs.drop(&f.half[1])
@@ -749,7 +1062,7 @@ func (fs *flows) die(f *flow) {
 func (fs *flows) leave(f *flow, why string) {
 	over := f.dead
 	fs.forget(f)
-	if !over {
+	if !over && !f.reset {
 		fs.push(&capture.End{Conn: f.number, Time: f.last.now, Why: why})
 	}
 }
@@ -757,12 +1070,17 @@ func (fs *flows) leave(f *flow, why string) {
 // forget gives what is left of a connection and stops to follow it.
 func (fs *flows) forget(f *flow) {
 	if !f.dead {
-		fs.tell(f, max(f.caller, 0), nil)
 		fs.fillAll(f)
+		fs.tell(f, max(f.caller, 0), nil)
+		if f.reset {
+			fs.close(f)
+		}
+		fs.note(f)
 		fs.drop(&f.half[0])
 		fs.drop(&f.half[1])
 	}
 	fs.remove(f)
+	f.dead = true
 }
 
 func (fs *flows) remove(f *flow) {

@@ -141,9 +141,9 @@ func TestFragmentLost(t *testing.T) {
 		want    string
 		skipped int
 	}{
-		{"the last", func(p [][]byte, s *script) { s.packet(p[0], 60); s.packet(p[1], 60) }, "O40000>443 s7:x c5:" + letters[:60] + " c6[40] c6:end", 0},
-		{"one between", func(p [][]byte, s *script) { s.packet(p[0], 60); s.packet(p[2], 60) }, "O40000>443 s7:x c5:" + letters[:20] + " c5[80] c6:end", 1},
-		{"the first", func(p [][]byte, s *script) { s.packet(p[2], 60); s.packet(p[1], 60) }, "O40000>443 s7:x c6[100] c6:end", 2},
+		{"the last", func(p [][]byte, s *script) { s.packet(p[0], 60); s.packet(p[1], 60) }, "O40000>443 c5:" + letters[:60] + " c6[40] c6:end s7:x", 0},
+		{"one between", func(p [][]byte, s *script) { s.packet(p[0], 60); s.packet(p[2], 60) }, "O40000>443 c5:" + letters[:20] + " c5[80] c6:end s7:x", 1},
+		{"the first", func(p [][]byte, s *script) { s.packet(p[2], 60); s.packet(p[1], 60) }, "O40000>443 c6[100] c6:end s7:x", 2},
 	} {
 		s := newScript(linkRaw, client, server)
 		s.handshake()

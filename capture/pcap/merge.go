@@ -41,6 +41,7 @@ func Merge(readers ...*Reader) *Reader {
 	}
 	m := newReader(join(files)...)
 	m.DecodeAs(readers[0].links.ports)
+	m.whole = readers[0].whole
 	m.errs = make([]error, len(files))
 	for _, f := range m.files {
 		f.index = slices.Index(files, f)

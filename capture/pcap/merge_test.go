@@ -114,7 +114,7 @@ func TestMergeUnsorted(t *testing.T) {
 	if err != io.EOF {
 		t.Fatal(err)
 	}
-	if got, want := told(got), "o50000>443 c1:x o40000>443 c2:a c3:b c4:c c5:y c6:z"; got != want {
+	if got, want := told(got), "o50000>443 c1:x c5:y c6:z o40000>443 c2:a c3:b c4:c"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

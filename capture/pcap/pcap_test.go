@@ -48,6 +48,8 @@ func copied(in capture.Input) capture.Input {
 		return c
 	case *capture.Gap:
 		return *in
+	case *capture.Late:
+		return *in
 	case *capture.Close:
 		return *in
 	case *capture.End:

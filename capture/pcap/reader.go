@@ -86,10 +86,14 @@ func (e *CutError) Unwrap() error { return e.Err }
 // Where segments arrived out of order, each chunk still has the number of the
 // packet that carried it, and the time of the latest packet up to it in the stream:
 // then it could be delivered. Where
-// several segments carried the same bytes, the first one's are given. What was
-// sent but is not in the capture becomes a Gap: once the receiver has
-// acknowledged it and goes on without it, when too much waits behind it, or at
-// the end.
+// several segments carried the same bytes, the first one's are given. What a side
+// sent is given behind what it had got by then (its acknowledgement says how much),
+// so that packets are read in their order also where two taps had other clocks, or one
+// direction stands behind the other. A connection is not begun before both its SYNs are
+// there, or so much that they are not late. What was sent but is not in the capture
+// becomes a Gap: once the receiver has acknowledged it and goes on without it, when too
+// much waits behind it, or at the end; see [Reader.Whole]. Should it come after that, a
+// Late says so.
 //
 // A RST ends both directions. What still comes after it is counted and not
 // given: whoever sent the RST throws it away (RFC 9293 3.10.7.1). A segment or a
@@ -116,7 +120,9 @@ type Reader struct {
 
 	fragments fragments
 
-	place *place // to note where the payload of the packet at hand belongs; nil if nobody asks
+	whole  bool    // nobody waits for the story: see Whole
+	places *Places // to note where streams begin, or to know it
+	place  *place  // to note where the payload of the packet at hand belongs; nil if nobody asks
 
 	queue []capture.Input
 	at    int // how many of the queue have been returned
@@ -212,6 +218,11 @@ func NewReader(r io.Reader) (*Reader, error) {
 	}
 	return rd, nil
 }
+
+// Whole tells the reader that all of the capture is there, and nobody waits for what it
+// says; before the first [Reader.Next]. Then packets that come late are waited for as long
+// as memory allows, and not for some packets only.
+func (r *Reader) Whole() { r.whole = true }
 
 // DecodeAs tells the reader what UDP ports are used for; before the first [Reader.Next].
 func (r *Reader) DecodeAs(ports Ports) { r.links.ports = ports }

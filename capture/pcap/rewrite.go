@@ -34,6 +34,9 @@ type Rewriting struct {
 	// twins and sealed datagrams, no comments, no secrets but Secrets, and of other blocks
 	// what is known to be harmless. All lengths stay, and checksums that were right are.
 	Twin func(conn int, side capture.Side, off int64, b []byte) error
+	// Places is what that reader noted, and Whole how it read; for Twin.
+	Places *Places
+	Whole  bool
 }
 
 // Rewrite copies a capture as pcapng and returns the number of packets. Blocks
@@ -49,7 +52,9 @@ type Rewriting struct {
 // the copy holds everything that stands before the cut.
 func Rewrite(w io.Writer, r io.Reader, how Rewriting) (packets int, err error) {
 	c := &copier{file: &file{}, how: how, out: bufio.NewWriterSize(w, bufferSize)}
-	newReader(c.file).DecodeAs(how.DecodeAs)
+	r0 := newReader(c.file)
+	r0.DecodeAs(how.DecodeAs)
+	r0.places, r0.whole = how.Places, how.Whole
 	if how.StripKeys {
 		c.hidden = newHidden(how.Hidden)
 	}

@@ -99,6 +99,39 @@ func fill(b []byte, with byte) {
 	}
 }
 
+// Places says where the streams of a capture begin, which is known for certain only when
+// it was read once.
+type Places struct{ conns map[int]began }
+
+// began is where a connection's streams begin: by half, the number of the first byte.
+type began struct {
+	first  [2]uint32
+	caller int
+}
+
+// Places has the reader note where streams begin; before the first [Reader.Next].
+func (r *Reader) Places() *Places {
+	r.places = &Places{conns: map[int]began{}}
+	return r.places
+}
+
+func (p *Places) of(conn int) (b began, ok bool) {
+	if p == nil {
+		return b, false
+	}
+	b, ok = p.conns[conn]
+	return b, ok
+}
+
+// note notes where the streams of a connection began.
+func (fs *flows) note(f *flow) {
+	if p := fs.r.places; p != nil && fs.r.place == nil && f.told {
+		if _, known := p.conns[f.number]; !known {
+			p.conns[f.number] = began{[2]uint32{f.half[0].first(), f.half[1].first()}, f.caller}
+		}
+	}
+}
+
 // A place is where the payload of a packet belongs.
 type place struct {
 	tcp, udp  bool // it is known

@@ -1,0 +1,131 @@
+package capture_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"explainer/capture"
+)
+
+// fromClient tells whether the side sent a packet that has the higher port, as clients have in the project's recordings.
+func (p wirePacket) fromClient() bool {
+	return int(p.ip[20])<<8+int(p.ip[21]) > int(p.ip[22])<<8+int(p.ip[23])
+}
+
+// saidBySide is what each side said, in its order, without when.
+func saidBySide(messages []capture.Message) map[string][]string {
+	said := map[string][]string{}
+	for _, m := range messages {
+		switch m.Body.(type) {
+		case *capture.Opened:
+			begun := *m.Conn
+			begun.Number = 0
+			key := fmt.Sprint(begun.Client, capture.Client)
+			said[key] = append(said[key], fmt.Sprintf("%+v", begun))
+		case *capture.Keyed, *capture.KeyLine, *capture.Ended:
+		default:
+			key := fmt.Sprint(m.Conn.Client, m.Side)
+			said[key] = append(said[key], fmt.Sprintf("%v %T %+v %v %s", m.Span, m.Body, m.Body, m.Opened, m.By))
+		}
+	}
+	return said
+}
+
+// shuffled is a capture in which each packet stands at most as far from its place.
+func shuffled(packets []wirePacket, by int, rng *rand.Rand) []wirePacket {
+	type at struct {
+		p     wirePacket
+		place float64
+	}
+	var list []at
+	for i, p := range packets {
+		list = append(list, at{p, float64(i) + rng.Float64()*float64(by)})
+	}
+	slices.SortStableFunc(list, func(a, b at) int {
+		if a.place < b.place {
+			return -1
+		}
+		return 1
+	})
+	var out []wirePacket
+	for _, x := range list {
+		out = append(out, x.p)
+	}
+	return out
+}
+
+// skewed is a capture of two taps, one for each direction, of which the client's clock goes so much behind.
+func skewed(packets []wirePacket, by time.Duration) []wirePacket {
+	out := slices.Clone(packets)
+	for i := range out {
+		if out[i].fromClient() {
+			out[i].time += int64(by)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b wirePacket) int { return int(a.time - b.time) })
+	return out
+}
+
+// oneFirst is a capture in which one direction stands behind the other.
+func oneFirst(packets []wirePacket, client bool) []wirePacket {
+	out := slices.Clone(packets)
+	slices.SortStableFunc(out, func(a, b wirePacket) int {
+		switch {
+		case a.fromClient() == b.fromClient():
+			return 0
+		case a.fromClient() == client:
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+// TestLate reads captures whose packets came late or early, as two taps, several queues
+// of a network card or merged files have them. All bytes are there, so the same is told.
+func TestLate(t *testing.T) {
+	files, err := filepath.Glob("testdata/recordings/*.pcapng")
+	if err != nil || len(files) < 100 {
+		t.Fatalf("%d recordings, %v", len(files), err)
+	}
+	for i, path := range files {
+		rng := rand.New(rand.NewPCG(uint64(i), 1))
+		packets, secrets := wireOf(t, path, 100+rng.IntN(1400))
+		if packets = packets[:min(len(packets), 3000)]; len(packets) == 3000 {
+			continue
+		}
+		want := saidBySide(readWire(t, pcapOf(packets, 0), secrets))
+		again := slices.Clone(packets)
+		for range 10 {
+			i := rng.IntN(len(again) - 2)
+			again = slices.Insert(again, i+rng.IntN(len(again)-1-i), again[i])
+		}
+		late := slices.Insert(slices.Delete(slices.Clone(packets), 1, 2), 3+rng.IntN(min(8, len(packets)-4)), packets[1])
+		for _, c := range []struct {
+			name    string
+			packets []wirePacket
+		}{
+			{"the server's clock 5 ms early", skewed(packets, 5*time.Millisecond)},
+			{"the server's clock 20 ms early", skewed(packets, 20*time.Millisecond)},
+			{"the client's clock 5 ms early", skewed(packets, -5*time.Millisecond)},
+			{"the client's clock 20 ms early", skewed(packets, -20*time.Millisecond)},
+			{"the client first", oneFirst(packets, true)},
+			{"the server first", oneFirst(packets, false)},
+			{"shuffled", shuffled(packets, 8, rng)},
+			{"shuffled more", shuffled(packets, 24, rng)},
+			{"the SYN-ACK late", late},
+			{"again, late", again},
+		} {
+			got := saidBySide(readWire(t, pcapOf(c.packets, 0), secrets))
+			for side := range want {
+				if !slices.Equal(got[side], want[side]) {
+					t.Errorf("%s, %s: %s says\n%q\nwant\n%q", filepath.Base(path), c.name, side, got[side], want[side])
+				}
+			}
+		}
+	}
+}
