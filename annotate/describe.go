@@ -131,7 +131,7 @@ func serial(n *big.Int) string {
 	if n == nil {
 		return ""
 	}
-	return n.Text(16)
+	return hex.EncodeToString(n.Bytes()) // whole bytes, as other tools print them
 }
 
 func signatureWords(p *x509.Certificate) string {
@@ -170,7 +170,7 @@ func certificateFacts(c *proof.Certificate) event.Certificate {
 		f.Names = append(f.Names, clip(name))
 	}
 	if p := c.Parsed; p != nil {
-		f.Issuer, f.Serial = clip(c.Issuer()), p.SerialNumber.Text(16)
+		f.Issuer, f.Serial = clip(c.Issuer()), serial(p.SerialNumber)
 		f.NotBefore, f.NotAfter = p.NotBefore.UTC().Format(time.RFC3339), p.NotAfter.UTC().Format(time.RFC3339)
 	}
 	return f

@@ -105,6 +105,7 @@ type conn struct {
 	host     string // where it is not the session's, which has another since
 	upstream bool   // an origin's leg that leads to another proxy
 	httpHead bool
+	bled     [2]bool // by side: it sent a heartbeat that must not be answered
 	streams  streams // of HTTP/2
 	webGap   webGap
 	tally    tally

@@ -976,6 +976,9 @@ func (x *Explainer) earlyData(c *conn, m *capture.Message, b *capture.AppData) {
 	x.emit(c, e)
 }
 
+// heartbeatPadding is what follows the payload of a heartbeat at least (RFC 6520 4).
+const heartbeatPadding = 16
+
 func (x *Explainer) heartbeat(c *conn, m *capture.Message, b *capture.Heartbeat) {
 	c.TLS = true
 	c.Sides[m.Side&1].Heartbeat = true
@@ -983,8 +986,12 @@ func (x *Explainer) heartbeat(c *conn, m *capture.Message, b *capture.Heartbeat)
 	e.Brief = event.Plain(fmt.Sprintf("claims %d bytes, has %d", b.Length, b.Have))
 	a := x.args(c).With("claimed", strconv.Itoa(b.Length), "have", strconv.Itoa(b.Have), "sender", c.Side(int(m.Side)))
 	id := "heartbeat"
-	if b.Kind == 1 && b.Length > b.Have {
-		id = "heartbleed"
+	switch needed := b.Length + heartbeatPadding; {
+	case b.Kind == 1 && needed > b.Have:
+		id, a = "heartbleed", a.With("needed", strconv.Itoa(needed))
+		c.bled[m.Side&1] = true
+	case b.Kind == 2 && c.bled[1-m.Side&1]:
+		id = "heartbleed-answered"
 	}
 	e.Says = append(e.Says, words.Say(id, e.Evidence, a))
 	x.emit(c, e)

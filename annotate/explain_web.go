@@ -59,7 +59,7 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 		e.Size = &event.Size{Bytes: b.Len, Reason: clip(b.Why)}
 		e.Brief = words.Count(int(b.Len), "byte")
 		if b.Why != "not-http" {
-			e.Brief = words.Piece("brief/bytes-why", "count", e.Brief, "reason", clip(b.Why))
+			e.Brief = words.Piece("brief/bytes-why", "count", e.Brief, "reason", words.Phrase(words.NotHTTP, clip(b.Why), ""))
 		}
 		if len(b.Preview) > 0 {
 			e.Fields = append(e.Fields, field("beginning", x.previewBytes(b.Preview)))

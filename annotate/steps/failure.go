@@ -298,7 +298,9 @@ func (c *View) unanswered() (f *Failure, givenUp bool) {
 func (c *View) leftByClient() *Failure {
 	h := c.Main
 	switch {
-	case h.ClientKey != nil || c.Sides[0].Heartbeat:
+	case h.ClientKey == nil && c.Sides[0].Heartbeat:
+		return nil // it asked for something else than a handshake
+	case h.ClientKey != nil:
 		return c.Failed(c.firstMissing(), "step-failed", words.Piece("cause/closed", "sender", c.Side(0)), c.Last)
 	case c.Sides[0].ClosedAt.First < h.At[proof.AtServerHello].First:
 		return c.Failed(event.Step4a, "step-4a-failed-early", event.Text{}, c.Last)

@@ -68,6 +68,7 @@ func (c *counts) add(name string, n int) {
 // oddOf are sentences of single messages that belong into an overview, and what it says of them.
 var oddOf = map[string]string{
 	"heartbleed":                 "odd-heartbleed",
+	"heartbleed-answered":        "odd-heartbleed-answered",
 	"downgrade-sentinel-ignored": "odd-downgrade",
 	"key-reused":                 "odd-key-reused",
 	"server-hello-unregistered":  "odd-unregistered",

@@ -12,7 +12,8 @@ var OddOrder = func() []string {
 // overviewSentences tell what is odd in a capture, the worst first.
 var overviewSentences = []entry{
 	{"odd-no-tls", "There is no TLS in this capture.", nil},
-	{"odd-heartbleed", "A heartbeat message claims more bytes than it has: an attempt to read the other side's memory (Heartbleed).", []string{"6520 4"}},
+	{"odd-heartbleed-answered", "A heartbeat message that had to be dropped in silence was answered: the fault Heartbleed, or one like it.", []string{"6520 4"}},
+	{"odd-heartbleed", "A heartbeat message claims more than it has, as one does that is to read the other side's memory (Heartbleed).", []string{"6520 4"}},
 	{"odd-downgrade", "The version may have been lowered by somebody on the path: the server's random number says that it could do better.", []string{"8446 4.1.3"}},
 	{"odd-bad-tag", "Records do not fit the key that should open them.", nil},
 	{"odd-certificate", "The server's certificate fails a check that is made here: {what}.", nil},

@@ -14,6 +14,7 @@ type Family string
 const (
 	Sealed   Family = "sealed"   // why records stayed sealed, by the constants of package capture
 	Unread   Family = "unread"   // why bytes were not read, by the same
+	NotHTTP  Family = "not-http" // what is wrong with what was to be HTTP, by the names of package web
 	Ended    Family = "ended"    // why the proxy itself ended a connection, by the recording's names
 	endedBy  Family = "ended-by" // the same, by what is wrong with an origin's certificate
 	Roots    Family = "roots"    // against which authorities the proxy checked, by the same
@@ -84,6 +85,24 @@ var phrases = map[Family]map[string]string{
 		"cut":              "cut off",
 		"skipped":          "they are the rest of a record whose beginning is missing; the next record was found behind them",
 		"fragment":         "they are the rest of a handshake message whose beginning is missing",
+	},
+	NotHTTP: {
+		"not-http":                          "no head of a request or answer",
+		"switched":                          "another protocol, which is not read here",
+		"tunnel":                            "what passes in a tunnel",
+		"ended-early":                       "it ended inside a head or a frame",
+		"malformed-request-line":            "its request line breaks the rules",
+		"malformed-status-line":             "its status line breaks the rules",
+		"malformed-field-line":              "a header field in it breaks the rules",
+		"malformed-content-length":          "its Content-Length breaks the rules",
+		"malformed-chunk":                   "a chunk of its body breaks the rules",
+		"malformed-trailers":                "the fields behind its body break the rules",
+		"transfer-encoding-without-chunked": "the length of its body cannot be known (Transfer-Encoding without chunked)",
+		"malformed-preface":                 "it does not begin as HTTP/2 does",
+		"malformed-frame":                   "a frame breaks the rules",
+		"malformed-hpack":                   "its header fields cannot be unpacked (HPACK)",
+		"head-too-long":                     "its head is longer than is read here",
+		"too-many-streams":                  "more streams at once than are read here",
 	},
 	Ended: {
 		"own-ca":          "the origin's certificate is signed by this proxy's own CA",
