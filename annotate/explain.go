@@ -187,6 +187,8 @@ func (x *Explainer) Explain(m *capture.Message) []event.Event {
 		x.malformed(c, m, b)
 	case *capture.Missing:
 		x.missing(c, m, b)
+	case *capture.Late:
+		x.late(c, m, b)
 	case *capture.StartTLS:
 		x.startTLS(c, m, b)
 	case *capture.Again:

@@ -17,6 +17,16 @@ const (
 	webTold          // and that was told
 )
 
+// late tells that a packet had what was taken for missing.
+func (x *Explainer) late(c *conn, m *capture.Message, b *capture.Late) {
+	e := x.event(c, m, event.KindMessage, "late-bytes", "")
+	e.Evidence = event.None
+	e.Size = &event.Size{Bytes: b.Len}
+	e.Brief = words.Piece("brief/late-bytes", "bytes", strconv.FormatInt(b.Len, 10), "packet", strconv.Itoa(m.Last))
+	e.Says = append(e.Says, words.Say("late-bytes", event.None, x.args(c).With("sender", c.Side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10), "packet", strconv.Itoa(m.Last))))
+	x.emit(c, e)
+}
+
 // again tells that a record behind missing bytes opened, and what that shows.
 func (x *Explainer) again(c *conn, m *capture.Message, b *capture.Again) {
 	e := x.event(c, m, event.KindMessage, "records-again", "")

@@ -209,7 +209,7 @@ type Message struct {
 	Conn  *Conn // nil of KeyLine, and of a Fact about no connection over TCP that is followed
 	Side  Side
 	Time  int64 // of the packet that completed it; 0 of Keyed and KeyLine, since lines of a key log have none
-	Span  Span  // where it was read from; empty for Opened, Closed, Keyed, KeyLine and Fact
+	Span  Span  // where it was read from; empty for Opened, Closed, Late, Keyed, KeyLine and Fact
 	First int   // packet that carried its first byte, 0 if none; of Opened, the SYN's or the first there is
 	Last  int   // packet that carried its last byte; of Opened, that of the handshake's last
 	Inner bool
@@ -230,7 +230,7 @@ type Message struct {
 	Block []byte
 	// Body is one of: *handshake.ClientHello and the other types of package
 	// handshake; *ChangeCipherSpec, *Alert, *AppData, *Heartbeat, *Sealed,
-	// *Malformed, *Missing, *Again, *StartTLS, *Opaque; *web.Head, *web.Body, *web.Frame,
+	// *Malformed, *Missing, *Late, *Again, *StartTLS, *Opaque; *web.Head, *web.Body, *web.Frame,
 	// *web.WebSocket, *web.Switched, *web.Unparsed; *QUICPacket, *DTLSRecord;
 	// *Opened, *Closed, *Ended, *Keyed, *KeyLine, *Fact.
 	Body any

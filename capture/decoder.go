@@ -135,6 +135,11 @@ func (d *Decoder) Feed(in Input) []Message {
 			c.gapped(in)
 			d.after(c)
 		}
+	case *Late:
+		if c := d.conns[in.Conn]; c != nil {
+			late := *in
+			d.messages = append(d.messages, Message{Conn: c.pub, Side: in.Side, Time: in.Time, First: in.Packet, Last: in.Packet, Body: &late})
+		}
 	case *Close:
 		if c := d.conns[in.Conn]; c != nil {
 			c.close(in)

@@ -1,6 +1,7 @@
 package capture_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -127,5 +128,52 @@ func TestLate(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestTooLate gives up a hole for what waits behind it, and says which packet had its bytes after that.
+func TestTooLate(t *testing.T) {
+	var b []wirePacket
+	now := int64(1e9)
+	packet := func(client bool, flags byte, seq, ack uint32, n int) {
+		ip := make([]byte, 40+n)
+		ip[0], ip[2], ip[3], ip[8], ip[9], ip[32], ip[33] = 0x45, byte((40+n)>>8), byte(40+n), 64, 6, 0x50, flags
+		from, to := 12, 16
+		if !client {
+			from, to = 16, 12
+		}
+		copy(ip[from:], []byte{192, 0, 2, 1})
+		copy(ip[to:], []byte{192, 0, 2, 2})
+		ports := []byte{0xc0, 0, 1, 0xbb}
+		if !client {
+			ports = []byte{1, 0xbb, 0xc0, 0}
+		}
+		copy(ip[20:], ports)
+		binary.BigEndian.PutUint32(ip[24:], seq)
+		binary.BigEndian.PutUint32(ip[28:], ack)
+		now += 1e6
+		b = append(b, wirePacket{now, ip})
+	}
+	const syn, ack, size = 2, 16, 1 << 15
+	packet(true, syn, 0, 0, 0)
+	packet(false, syn|ack, 0, 1, 0)
+	packet(true, ack, 1, 1, 0)
+	for i := range uint32(200) { // 6.5 MB behind 1,000 bytes that are not here
+		packet(true, ack, 1001+i*size, 1, size)
+	}
+	packet(true, ack, 1, 1, 1000)
+	var missing, late int64
+	last := 0
+	for _, m := range readWire(t, pcapOf(b, 0), nil) {
+		switch body := m.Body.(type) {
+		case *capture.Missing:
+			missing += body.Len
+		case *capture.Late:
+			late += body.Len
+			last = m.Last
+		}
+	}
+	if missing != 1000 || late != 1000 || last != len(b) {
+		t.Errorf("%d bytes are missing, %d came too late, in packet %d of %d", missing, late, last, len(b))
 	}
 }

@@ -19,6 +19,7 @@ var connectionSentences = []entry{
 	{"connection-continued", "A TCP connection from {from} to {to}. It began in a part of the recording that is not read here; that {from} opened it is the recording's word.", []string{"9293 3.5"}},
 	{"missing-left-out", "{bytes} bytes that {sender} sent are left out here: they passed, but what is read does not hold them. What depends on them cannot be checked any more; that does not make it false.", nil},
 	{"missing", "The capture lacks {bytes} bytes that {sender} sent. What depends on them cannot be checked any more; that does not make it false.", nil},
+	{"late-bytes", "Packet {packet} has {bytes} bytes of {sender} that were told as missing: they are in this capture, but came too late to be read in their place.", nil},
 	{"again", "The next record of {sender} opens, with its check against changes, when {count} before it are counted as missing. So it is certain: {count} of {sender} are not in this capture, whole or in part, and what follows is read in its right place.", []string{"5246 6.2.3", "8446 5.3"}},
 	{"again-at-least", "The next record of {sender} opens, with its check against changes, under keys that came into use where bytes are missing, and with {count} before it under the same keys. So at least {count} of {sender} are not in this capture, whole or in part.", []string{"5246 6.2.3", "8446 5.3", "8446 7.2"}},
 	{"again-new-keys", "The next record of {sender} opens, with its check against changes, as the first one under keys that came into use where bytes are missing.", []string{"5246 6.2.3", "8446 5.3"}},
