@@ -187,6 +187,8 @@ func (x *Explainer) Explain(m *capture.Message) []event.Event {
 		x.malformed(c, m, b)
 	case *capture.Missing:
 		x.missing(c, m, b)
+	case *capture.CutHello:
+		x.cutHello(c, m, b)
 	case *capture.Late:
 		x.late(c, m, b)
 	case *capture.StartTLS:
@@ -567,6 +569,13 @@ func (x *Explainer) row(c *conn, s event.Step) event.Row {
 // keyed takes a key log line for the handshake that it is about: the first, whose
 // steps are told, or the latest.
 func (c *conn) keyed(k *capture.Keyed) {
+	if h := c.Main; h.FirstHello == nil && c.CutHello != nil && c.CutHello.Random == k.ClientRandom {
+		if h.Logged == nil {
+			h.Logged = map[string][]byte{}
+		}
+		h.Logged[k.Label] = k.Secret
+		return
+	}
 	for _, h := range []*proof.Handshake{c.Latest, c.Main} {
 		if h.FirstHello != nil && h.FirstHello.Random == k.ClientRandom {
 			h.Logged[k.Label] = k.Secret

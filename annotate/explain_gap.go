@@ -1,11 +1,13 @@
 package annotate
 
 import (
+	"encoding/hex"
 	"strconv"
 
 	"explainer/annotate/event"
 	"explainer/annotate/words"
 	"explainer/capture"
+	"explainer/capture/handshake"
 )
 
 // webGap is what missing bytes do to the reading of HTTP inside TLS.
@@ -16,6 +18,28 @@ const (
 	webBroken        // data is missing
 	webTold          // and that was told
 )
+
+// cutHello tells what stands of a hello whose last bytes are missing.
+func (x *Explainer) cutHello(c *conn, m *capture.Message, b *capture.CutHello) {
+	c.TLS, c.CutHello = true, b.Hello
+	sni := b.Hello.ServerName()
+	if c.session.host == "" || c.session.host == c.Asked {
+		x.host(c, sni)
+	}
+	e := x.event(c, m, event.KindMessage, "cut-hello", "ClientHello")
+	missing := strconv.Itoa(b.Missing)
+	e.Brief = words.Piece("brief/hello-cut", "bytes", missing)
+	e.Says = append(e.Says, words.Say("hello-cut", e.Evidence, x.args(c).With("bytes", missing)))
+	e.Fields = append(e.Fields,
+		event.Field{Name: "random", Value: hex.EncodeToString(b.Hello.Random[:]), Note: "32 bytes that enter every later key"},
+		event.Field{Name: "session id", Value: bytesWords(b.Hello.SessionID)},
+		event.Field{Name: "cipher suites", Value: list(b.Hello.CipherSuites, handshake.SuiteName)})
+	if sni != "" {
+		e.Fields = append(e.Fields, event.Field{Name: "server name", Value: clip(sni), Note: "in clear: everybody on the path sees which host is meant"})
+	}
+	e.Fields = append(e.Fields, extensionFields(b.Hello.Extensions)...)
+	x.emit(c, e)
+}
 
 // late tells that a packet had what was taken for missing.
 func (x *Explainer) late(c *conn, m *capture.Message, b *capture.Late) {

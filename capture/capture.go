@@ -9,6 +9,7 @@ package capture
 import (
 	"net/netip"
 
+	"explainer/capture/handshake"
 	"explainer/capture/keys"
 )
 
@@ -230,7 +231,7 @@ type Message struct {
 	Block []byte
 	// Body is one of: *handshake.ClientHello and the other types of package
 	// handshake; *ChangeCipherSpec, *Alert, *AppData, *Heartbeat, *Sealed,
-	// *Malformed, *Missing, *Late, *Again, *StartTLS, *Opaque; *web.Head, *web.Body, *web.Frame,
+	// *Malformed, *CutHello, *Missing, *Late, *Again, *StartTLS, *Opaque; *web.Head, *web.Body, *web.Frame,
 	// *web.WebSocket, *web.Switched, *web.Unparsed; *QUICPacket, *DTLSRecord;
 	// *Opened, *Closed, *Ended, *Keyed, *KeyLine, *Fact.
 	Body any
@@ -327,6 +328,13 @@ const (
 type Malformed struct {
 	Where string // "record", "ClientHello", ...
 	Err   string
+}
+
+// CutHello is the beginning of a connection's ClientHello, whose last bytes the capture
+// does not hold. Hello has what stands whole in front of them, and nothing else of it is known.
+type CutHello struct {
+	Hello   *handshake.ClientHello
+	Missing int // bytes
 }
 
 // Missing is bytes that the capture does not hold, or, if Left, that the recording

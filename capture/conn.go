@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 
+	"explainer/capture/handshake"
 	"explainer/capture/web"
 )
 
@@ -371,6 +372,7 @@ func (c *conn) gap(h *half, e event) {
 	}
 	c.webGap = c.webGap || c.mode == modeTLS && c.web != nil
 	c.endWeb(h, e, true)
+	c.cutHello(h)
 	known := h.off
 	c.cut(h)
 	h.off += e.gap
@@ -442,6 +444,34 @@ func (c *conn) cut(h *half) {
 	}
 	h.off = end
 	h.buf = nil
+}
+
+// cutHello tells a client's first hello that missing bytes cut off: as far as it goes it says
+// whose keys are for the connection.
+func (c *conn) cutHello(h *half) {
+	t := &h.tls
+	if h.side != Client || c.mode != modeTLS || c.last != nil || t.on || t.gapped || t.resync {
+		return
+	}
+	raw := bytes.Clone(t.message)
+	if len(h.buf) > headerLen && h.buf[0] == typeHandshake {
+		raw = append(raw, h.buf[headerLen:]...)
+	}
+	if len(raw) < 4 || handshake.Type(raw[0]) != handshake.TypeClientHello {
+		return
+	}
+	m, ok := handshake.ParseCut(raw[4:])
+	missing := 4 + (int(raw[1])<<16 | int(raw[2])<<8 | int(raw[3])) - len(raw)
+	if !ok || missing <= 0 {
+		return
+	}
+	end := h.off + int64(len(h.buf))
+	c.clientHello(h, m, nil)
+	c.last.holed = true
+	t.begun = true
+	c.tell(h, end, &CutHello{Hello: m, Missing: missing})
+	h.off, h.buf, t.message = end, nil, nil
+	c.d.keyedSoFar(c, c.last.secrets)
 }
 
 // tellOpaque tells what was not read up to end.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"explainer/capture"
+	"explainer/capture/handshake"
 )
 
 // fromClient tells whether the side sent a packet that has the higher port, as clients have in the project's recordings.
@@ -175,5 +176,63 @@ func TestTooLate(t *testing.T) {
 	}
 	if missing != 1000 || late != 1000 || last != len(b) {
 		t.Errorf("%d bytes are missing, %d came too late, in packet %d of %d", missing, late, last, len(b))
+	}
+}
+
+// TestCutHello reads recorded connections of which every packet was cut after some bytes. A
+// hello that has its random number still finds the keys, and tells the suites, the session
+// and the name as far as they are there.
+func TestCutHello(t *testing.T) {
+	for _, name := range []string{"tls12-ecdhe-no-ems", "tls12-rsa-aes128-gcm", "tls13-aes128-gcm", "http2"} {
+		packets, secrets := wireOf(t, "testdata/recordings/"+name+".pcapng", 1400)
+		var whole *handshake.ClientHello
+		for _, m := range readWire(t, pcapOf(packets, 0), secrets) {
+			if h, ok := m.Body.(*handshake.ClientHello); ok && whole == nil {
+				whole = h
+			}
+		}
+		raw := 0
+		for _, p := range packets {
+			if len(p.ip) > 45 && p.ip[40] == 22 {
+				raw = len(p.ip)
+				break
+			}
+		}
+		named, opened := 0, 0
+		for snap := 40; snap < raw; snap++ {
+			var cut *capture.CutHello
+			keyed := false
+			for _, m := range readWire(t, pcapOf(packets, snap), secrets) {
+				switch b := m.Body.(type) {
+				case *capture.CutHello:
+					cut = b
+				case *capture.Keyed:
+					keyed = keyed || b.ClientRandom == whole.Random
+				case *capture.Malformed:
+					t.Errorf("%s cut after %d bytes: %v", name, snap, b)
+				default:
+					if m.Opened {
+						opened++
+					}
+				}
+			}
+			if has := snap >= 40+5+4+2+32; has != (cut != nil) || has != keyed {
+				t.Errorf("%s cut after %d bytes: hello %v, keyed %v", name, snap, cut, keyed)
+			}
+			if cut == nil {
+				continue
+			}
+			h := cut.Hello
+			if h.Random != whole.Random || cut.Missing != raw-snap || len(h.SessionID) > 0 && !slices.Equal(h.SessionID, whole.SessionID) ||
+				!slices.Equal(h.CipherSuites, whole.CipherSuites[:len(h.CipherSuites)]) || h.ServerName() != "" && h.ServerName() != whole.ServerName() {
+				t.Errorf("%s cut after %d bytes: %+v, want the beginning of %+v", name, snap, h, whole)
+			}
+			if h.ServerName() != "" {
+				named++
+			}
+		}
+		if named == 0 || opened == 0 {
+			t.Errorf("%s: a name is told %d times, and %d messages open", name, named, opened)
+		}
 	}
 }

@@ -82,7 +82,7 @@ func (c *View) reasonSealed(side int) (reason string, more []any) {
 		return words.OwnKeys, nil
 	case c.Pass != nil && len(h.Labels()) == 0:
 		return words.PassedOn, nil
-	case h.Hello == nil:
+	case h.Hello == nil && c.CutHello == nil:
 		return words.NoClientHello, nil
 	case h.ServerHello == nil && !c.Sides[1].Heard:
 		return words.NoServer, nil
@@ -123,7 +123,11 @@ func (c *View) reasonSealed(side int) (reason string, more []any) {
 		}
 	}
 	_, psk := h.ServerHello.SelectedPSK()
-	switch ech := h.Hello.Extension(handshake.ExtECH); {
+	hello := h.Hello
+	if hello == nil {
+		hello = c.CutHello
+	}
+	switch ech := hello.Extension(handshake.ExtECH); {
 	case !h.Is13() && h.Resumed:
 		return words.NoParent, nil
 	case c.Lines == 0:

@@ -4,6 +4,7 @@ import (
 	"explainer/annotate/event"
 	"explainer/annotate/proof"
 	"explainer/capture"
+	"explainer/capture/handshake"
 	"explainer/capture/quic"
 )
 
@@ -27,13 +28,14 @@ type View struct {
 
 	Handshakes  int // that were begun, but for hellos out of place
 	TLS         bool
-	NoTLS       string            // why there is no TLS: "plain", "opaque"
-	ConnectHost string            // "host:port" of the CONNECT request that stands before TLS, if any
-	NoTunnel    bool              // the last CONNECT was answered, and not with a tunnel
-	StartTLS    *capture.StartTLS // what stood before TLS
-	Opening     proof.Place       // the first packets
-	Sides       [2]side           // client, server
-	Early       bool              // 0-RTT data was sent
+	CutHello    *handshake.ClientHello // what stands of a first hello whose last bytes are missing
+	NoTLS       string                 // why there is no TLS: "plain", "opaque"
+	ConnectHost string                 // "host:port" of the CONNECT request that stands before TLS, if any
+	NoTunnel    bool                   // the last CONNECT was answered, and not with a tunnel
+	StartTLS    *capture.StartTLS      // what stood before TLS
+	Opening     proof.Place            // the first packets
+	Sides       [2]side                // client, server
+	Early       bool                   // 0-RTT data was sent
 	EarlyOpened bool
 	Responded   bool // a response's head was told
 	Spoke       int  // 1 + side of the first application data

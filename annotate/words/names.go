@@ -24,6 +24,7 @@ var topics = map[event.Topic]string{
 	"application-data":          "application data",
 	"early-data":                "early data",
 	"missing-bytes":             "missing bytes",
+	"cut-hello":                 "ClientHello",
 	"late-bytes":                "late bytes",
 	"bytes-not-read":            "bytes not read",
 	"http-behind-missing-bytes": "HTTP behind missing bytes",

@@ -224,6 +224,7 @@ var zhPieces = map[string]string{
 	"brief/does-not-fit-keys":                  "它与这里见过的任何连接 ID 派生的密钥都对不上",
 	"brief/tag-does-not-fit":                   "标签对不上；客户端必须忽略这样的数据包，它可能是路径上有人伪造或改动的",
 	"brief/client-s-first-initial":             "客户端的第一个 Initial 数据包不在抓包中，或者这里不知道这个版本的标签",
+	"brief/hello-cut":                          "被截断：缺失 {bytes} 字节",
 	"brief/late-bytes":                         "{bytes} 字节来得太晚：数据包 {packet}",
 	"brief/first-under-new-keys":               "新密钥下的第一条",
 	"brief/ports-used-another-connection":      "它的端口被另一个连接使用：它的结尾不在抓包中",

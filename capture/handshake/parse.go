@@ -87,6 +87,35 @@ func parse(typ Type, body []byte, ctx Context, r reader) (Message, error) {
 	return m, nil
 }
 
+// ParseCut reads the beginning of a ClientHello whose rest is not there: its random number, and
+// of what follows that which stands there whole. It is false if not even that does.
+func ParseCut(body []byte) (m *ClientHello, ok bool) {
+	r := reader{s: body}
+	m = &ClientHello{LegacyVersion: r.u16("client_version")}
+	copy(m.Random[:], r.fixed("random", 32))
+	if r.err != nil {
+		return nil, false
+	}
+	m.SessionID = r.vec8("session_id", 0, 32)
+	suites := r.u16("cipher_suites")
+	for n := min(int(suites), len(r.s)); n >= 2; n -= 2 {
+		m.CipherSuites = append(m.CipherSuites, r.u16("cipher_suites"))
+	}
+	if len(m.CipherSuites) < int(suites/2) {
+		return m, true
+	}
+	m.CompressionMethods = r.vec8("compression_methods", 1, 255)
+	for r.u16("extensions"); r.err == nil; {
+		e := Extension{ID: r.u16("extension_type"), Data: r.vec16("extension_data", 0)}
+		if r.err != nil {
+			break
+		}
+		e.read(inClientHello, reader{s: e.Data})
+		m.Extensions = append(m.Extensions, e)
+	}
+	return m, true
+}
+
 func parseClientHello(r *reader, body []byte) *ClientHello {
 	m := &ClientHello{LegacyVersion: r.u16("client_version")}
 	copy(m.Random[:], r.fixed("random", 32))
