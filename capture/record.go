@@ -562,9 +562,16 @@ func (c *conn) cutRecord(h *half, end int64) {
 	c.tell(h, end, &Sealed{Type: typ, Wire: end - h.told, Reason: SealedCut})
 }
 
-// malformed tells bytes that break the protocol, and stops reading the direction.
+// malformed tells bytes that break the protocol, and stops reading the direction. Behind
+// missing bytes, of either side, nobody can know that they do: what they mean can depend
+// on those, and where a record was taken to begin may be the middle of one.
 func (c *conn) malformed(h *half, end int64, where, err string) {
 	h.tls.message = nil
+	if c.gaps[Client]+c.gaps[Server] > 0 || c.midstream() {
+		h.stop(OpaqueGap)
+		h.preview = nil // it would begin behind what is not read
+		return
+	}
 	c.tell(h, end, &Malformed{Where: where, Err: err})
 	h.stop(OpaqueMalformed)
 }
