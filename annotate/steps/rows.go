@@ -108,6 +108,8 @@ func (c *View) named() Flow {
 		return Flow{ID: "unknown", title: "flow/cut"}
 	case !c.TLS && c.Conn.Continued:
 		return Flow{ID: "unknown", title: "flow/continued"}
+	case !c.TLS && (c.Sides[0].Heard || c.Sides[1].Heard):
+		return Flow{ID: "unknown", title: "flow/unread"}
 	case !c.TLS:
 		return Flow{ID: "unknown", title: "flow/nothing"}
 	}
@@ -116,7 +118,8 @@ func (c *View) named() Flow {
 		return c.udpFlow()
 	}
 	if h.ServerHello == nil {
-		if h.Hello != nil && c.oneSided(1) {
+		hello := h.Hello != nil || c.CutHello != nil
+		if hello && c.oneSided(1) {
 			return Flow{ID: "unknown", title: "flow/one-side", hrr: h.Retry != nil}
 		}
 		if h.Hello != nil && c.Foreign {
@@ -125,7 +128,10 @@ func (c *View) named() Flow {
 		if c.GivenUp {
 			return Flow{ID: "unknown", title: "flow/given-up", hrr: h.Retry != nil}
 		}
-		if h.Hello != nil {
+		if s := c.Sides[1]; hello && (s.GapLen > 0 || s.Unread) {
+			return Flow{ID: "unknown", title: "flow/answer-missing", hrr: h.Retry != nil}
+		}
+		if hello {
 			return Flow{ID: "unknown", title: "flow/no-answer", hrr: h.Retry != nil}
 		}
 		return Flow{ID: "unknown", title: "flow/no-handshake"}

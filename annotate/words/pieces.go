@@ -233,6 +233,8 @@ var pieces = map[string]string{
 	"flow/cut":                                 "a connection that ended inside its first message",
 	"flow/continued":                           "a connection of which nothing is here but that it goes on",
 	"flow/nothing":                             "a connection that carried nothing",
+	"flow/unread":                              "a connection of which nothing could be read",
+	"flow/answer-missing":                      "a TLS handshake whose ServerHello is missing, or could not be read",
 	"flow/one-side":                            "one side of a TLS handshake: the server's is not in the capture",
 	"flow/foreign":                             "a TLS hello whose answer is not TLS",
 	"flow/given-up":                            "a connection that the client gave up before the server answered",

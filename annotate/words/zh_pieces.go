@@ -88,6 +88,8 @@ var zhPieces = map[string]string{
 	"flow/cut":                                 "在第一条消息中途就结束的连接",
 	"flow/continued":                           "这里只看得到它还在继续的连接",
 	"flow/nothing":                             "没有传输任何内容的连接",
+	"flow/unread":                              "什么都无法读取的连接",
+	"flow/answer-missing":                      "ServerHello 缺失或无法读取的 TLS 握手",
 	"flow/one-side":                            "只有一方的 TLS 握手：服务器的一方不在抓包中",
 	"flow/foreign":                             "TLS 的 hello，但回答不是 TLS",
 	"flow/given-up":                            "服务器还没回答，客户端就放弃的连接",
