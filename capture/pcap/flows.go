@@ -202,6 +202,7 @@ func (fs *flows) reuse() { fs.used = 0 }
 // segment takes in one segment.
 func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *segment) {
 	fs.stamp = stamp{t, packet}
+	fs.linger()
 	key, from := p.tuple(leg)
 	table := fs.byTuple
 	if file.own {
@@ -236,7 +237,6 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 	}
 	f.last = fs.stamp
 	f.seen++
-	fs.linger()
 	h, o := &f.half[from], &f.half[1-from]
 	if syn {
 		f.sync(from, p, packet)

@@ -482,3 +482,75 @@ func TestBounds(t *testing.T) {
 		t.Errorf("%d connections are kept", n)
 	}
 }
+
+// TestContradictions feeds segments whose numbers, acknowledgements and flags contradict each
+// other. Each connection begins before it says anything, each direction goes on where it
+// was, nothing is left waiting, and the reader comes to an end.
+func TestContradictions(t *testing.T) {
+	for seed := range uint64(4000) {
+		rng := rand.New(rand.NewPCG(seed, 7))
+		p := newScript(linkRaw, client, server)
+		if rng.IntN(2) == 0 {
+			p.handshake()
+		}
+		spread := 1 + rng.IntN(300)
+		for range 1 + rng.IntN(80) {
+			flags := byte(flagACK)
+			switch rng.IntN(12) {
+			case 0:
+				flags |= flagFIN
+			case 1:
+				flags |= flagSYN
+			case 2:
+				flags = flagSYN
+			case 3:
+				flags |= flagRST
+			case 4:
+				flags = 0
+			}
+			p.send(capture.Side(rng.IntN(2)), flags, rng.IntN(spread)-5, rng.IntN(spread)-5, "abcdefghijklmnopqrstuvwxyz"[:rng.IntN(27)])
+		}
+		r, err := NewReader(bytes.NewReader(p.Bytes()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seed%2 == 0 {
+			r.Whole()
+		}
+		begun, over := map[int]bool{}, map[int]bool{}
+		for in, err := range r.All() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn := 0
+			switch in := in.(type) {
+			case *capture.Open:
+				if begun[in.Conn] {
+					t.Fatalf("seed %d: connection %d begins twice", seed, in.Conn)
+				}
+				begun[in.Conn] = true
+				continue
+			case *capture.Chunk:
+				conn = in.Conn
+			case *capture.Gap:
+				if conn = in.Conn; in.Len <= 0 {
+					t.Fatalf("seed %d: a gap of %d bytes", seed, in.Len)
+				}
+			case *capture.Late:
+				conn = in.Conn
+			case *capture.Close:
+				conn = in.Conn
+			case *capture.End:
+				conn = in.Conn
+				over[conn] = true
+			}
+			if !begun[conn] || over[conn] && func() bool { _, end := in.(*capture.End); return !end }() {
+				t.Fatalf("seed %d: %T of connection %d out of its life", seed, in, conn)
+			}
+		}
+		fs := &r.flows
+		if fs.waiting != 0 || fs.holding.len != 0 || fs.open.len != 0 {
+			t.Fatalf("seed %d: %d bytes wait at the end, in %d connections, and %d are open", seed, fs.waiting, fs.holding.len, fs.open.len)
+		}
+	}
+}
