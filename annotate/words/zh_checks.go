@@ -45,7 +45,7 @@ var zhChecks = map[string]string{
 	"check-untrusted-root":                  "路径的终点是 {end}，没有到达以下任何一方：{roots}。",
 	"check-root-same-name-other-key":        "路径的终点是一张与受信任的根证书（{root}）同名、但密钥不同的证书；它不属于：{roots}。",
 	"check-curveball":                       "路径终点的证书有着受信任的根证书（{root}）的名称和公开点，所在的曲线却是为此凑出来的：制作它的人知道一个与它相配的私钥（CVE-2020-0601）。",
-	"check-chain-ends":                      "这一项没能检查到：路径在此之前就断了。",
+	"check-chain-ends":                      "这一项没能检查到：路径在此之前就终止了。",
 	"check-no-clock":                        "按抓包给出的时间，那时还没有 TLS，所以抓包所用的时钟没有校准；{whose}的日期无法与它对照。",
 	"check-expired":                         "{whose}当时已过期，过期时间是 {until}。",
 	"check-not-yet-valid":                   "{whose}当时尚未生效，生效时间是 {from}。",

@@ -2,35 +2,35 @@ package words
 
 // zhClaims are what can be checked by mathematics and how it is checked, in Simplified Chinese.
 var zhClaims = map[string]string{
-	"claim/server-key-exchange-signature": "这条消息由{server}证书的私钥生成，而且就是为这个连接生成的",
-	"how/server-key-exchange-signature":   "对客户端随机数、服务器随机数及其新密钥的参数所作的签名，必须在第一张证书的公钥下成立",
+	"claim/server-key-exchange-signature": "这条消息由与{server}的证书配对的私钥生成，而且就是为这个连接生成的",
+	"how/server-key-exchange-signature":   "对客户端随机数、服务器随机数及其新密钥的参数所作的签名，用第一张证书的公钥验证时必须成立",
 
-	"claim/server-certificate-verify": "这条消息由{server}证书的私钥生成，而且就是为这个连接生成的",
-	"how/server-certificate-verify":   "对 64 个空格、文字「TLS 1.3，server CertificateVerify」、一个零字节和到此为止所有握手消息的哈希所作的签名，必须在第一张证书的公钥下成立",
+	"claim/server-certificate-verify": "这条消息由与{server}的证书配对的私钥生成，而且就是为这个连接生成的",
+	"how/server-certificate-verify":   "对 64 个空格、文字「TLS 1.3, server CertificateVerify」、一个零字节和此前全部握手消息的哈希值所作的签名，用第一张证书的公钥验证时必须成立",
 
-	"claim/client-certificate-verify": "这条消息由{client}证书的私钥生成，而且就是为这个连接生成的",
-	"how/client-certificate-verify":   "对到此为止所有握手消息所作的签名（在 TLS 1.3 中，是对它们的哈希、前面加一段固定文字所作的签名），必须在客户端第一张证书的公钥下成立",
+	"claim/client-certificate-verify": "这条消息由与{client}的证书配对的私钥生成，而且就是为这个连接生成的",
+	"how/client-certificate-verify":   "对此前全部握手消息所作的签名（在 TLS 1.3 中，是对它们的哈希值、前面加一段固定文字所作的签名），用客户端第一张证书的公钥验证时必须成立",
 
 	"claim/server-finished": "{server}的 Finished 恰好属于这些握手消息和这个秘密",
-	"how/server-finished":   "用日志中的秘密派生出密钥，以它对到此为止所有握手消息的哈希计算带密钥的校验值（HMAC），结果必须等于消息中的 verify_data",
+	"how/server-finished":   "用日志中的秘密派生出密钥，以它对此前全部握手消息的哈希值计算带密钥的校验值（HMAC），结果必须等于消息中的 verify_data",
 
 	"claim/client-finished": "{client}的 Finished 恰好属于这些握手消息和这个秘密",
-	"how/client-finished":   "用日志中的秘密派生出密钥，以它对到此为止所有握手消息的哈希计算带密钥的校验值（HMAC），结果必须等于消息中的 verify_data",
+	"how/client-finished":   "用日志中的秘密派生出密钥，以它对此前全部握手消息的哈希值计算带密钥的校验值（HMAC），结果必须等于消息中的 verify_data",
 
 	"claim/certificate-links": "凡是签发者的证书也一起发来的证书，都由那个签发者的密钥签名",
-	"how/certificate-links":   "每张证书的签名，必须在以其签发者为主体的那张证书的公钥下成立；根证书的签名必须在它自己的公钥下成立",
+	"how/certificate-links":   "每张证书的签名，用以其签发者为主题的那张证书的公钥验证时必须成立；根证书的签名则用它自己的公钥验证",
 
 	"claim/client-certificate-links": "{client}的证书中，凡是签发者的证书也一起发来的，都由那个签发者的密钥签名",
-	"how/client-certificate-links":   "每张证书的签名，必须在以其签发者为主体的那张证书的公钥下成立；根证书的签名必须在它自己的公钥下成立",
+	"how/client-certificate-links":   "每张证书的签名，用以其签发者为主题的那张证书的公钥验证时必须成立；根证书的签名则用它自己的公钥验证",
 
-	"claim/rsa-block": "所记录的块就是{client}加密的内容，而且按规定填充",
-	"how/rsa-block":   "把这个块以公开指数求幂，再对证书的模数取模，结果必须是 ClientKeyExchange 中的字节；它必须以 00 02 开头，接着至少 8 个非零字节，一个零字节，最后以 48 字节结束",
+	"claim/rsa-block": "所录制的数据块就是{client}加密的内容，而且按规定填充",
+	"how/rsa-block":   "把这个数据块以公开指数求幂，再对证书的模数取模，结果必须是 ClientKeyExchange 中的字节；它必须以 00 02 开头，接着至少 8 个非零字节，一个零字节，最后以 48 字节结束",
 
 	"claim/delegated-credential": "证书的私钥为随证书而来的委托凭证签了名",
-	"how/delegated-credential":   "对 64 个空格、文字「TLS，server delegated credentials」（或 client）、一个零字节、证书、凭证和算法所作的签名，必须在第一张证书的公钥下成立",
+	"how/delegated-credential":   "对 64 个空格、文字「TLS, server delegated credentials」（或 client）、一个零字节、证书、凭证和算法所作的签名，用第一张证书的公钥验证时必须成立",
 
-	"claim/rsa-private-key": "所给的私钥能打开{client}发送的内容，而且它按规定填充",
-	"how/rsa-private-key":   "把 ClientKeyExchange 中的字节以私有指数求幂，再对模数取模，得到的块必须以 00 02 开头，接着至少 8 个非零字节，一个零字节，最后以 48 字节结束；把这个块以证书的公开指数求幂，必须重新得到所发送的字节",
+	"claim/rsa-private-key": "所给的私钥能解开{client}发送的内容，而且它按规定填充",
+	"how/rsa-private-key":   "把 ClientKeyExchange 中的字节以私有指数求幂，再对模数取模，得到的数据块必须以 00 02 开头，接着至少 8 个非零字节，一个零字节，最后以 48 字节结束；把这个数据块以证书的公开指数求幂，必须重新得到所发送的字节",
 
 	"claim/rsa-premaster-version": "秘密以{client}在 ClientHello 中提供的版本开头",
 	"how/rsa-premaster-version":   "48 字节中的前两个必须等于 ClientHello 的版本字段：如果有人在途中降低了版本，在这里就会被发现",
@@ -50,11 +50,11 @@ var zhClaims = map[string]string{
 	"claim/client-records": "{client}发送的数据没有人改动过一个字节，中间也没有缺失任何记录",
 	"how/client-records":   "每条记录都必须用其方向的密钥、在序列中自己的位置上解密，防篡改校验（AEAD 认证标签或 MAC）正确；只要有一条被改动、缺失或被添加，下一条就会解密失败",
 
-	"claim/early-first-record": "早期数据的第一条记录在日志中的早期流量秘密之下加密，而且没有人改动过它",
+	"claim/early-first-record": "早期数据的第一条记录是用由日志中的早期流量秘密得到的密钥加密的，而且没有人改动过它",
 	"how/early-first-record":   "这条记录用那个秘密解密，防篡改校验正确",
 
 	"claim/resumed-master": "这个连接使用先前那个连接的主密钥",
-	"how/resumed-master":   "日志中两个连接的主密钥必须相等；如果日志中只有先前那条的，用它算出的 Finished 必须就是消息中的 Finished",
+	"how/resumed-master":   "日志中两个连接的主密钥必须相等；如果日志中只有先前那个连接的，用它算出的 Finished 必须就是消息中的 Finished",
 
 	"claim/psk-binder": "{client}知道它所指明的秘密，而且那就是先前连接的秘密",
 	"how/psk-binder":   "binder 是对去掉 binder 部分的 ClientHello 计算的带密钥校验值，必须用那个秘密才能计算",
@@ -69,7 +69,7 @@ var zhClaims = map[string]string{
 	"how/quic-server-initial":   "密钥由那个 ID 和标准中的一个数字用 HKDF 派生；使用它们，数据包的认证标签（AEAD）必须正确",
 
 	"claim/ech-accepted":   "这条记录的密钥来自另一个 ClientHello，而不是明文的那一个；{server}采用加密的 ClientHello（ECH）时就是这样",
-	"how/ech-accepted":     "密钥日志中有一个秘密，写的随机数不是明文 ClientHello 的；用它打开这条记录，认证标签（AEAD）必须正确",
+	"how/ech-accepted":     "密钥日志中有一个秘密，写的随机数不是明文 ClientHello 的；用它解密这条记录，认证标签（AEAD）必须正确",
 	"claim/quic-retry-tag": "这个 Retry 回答的是{client}的第一个数据包：发送它的人看到过其中的连接 ID",
 	"how/quic-retry-tag":   "它末尾的认证标签，必须等于用标准中写明的密钥、以 AES-128-GCM 对那个 ID 和这个 Retry 计算的标签",
 }

@@ -53,7 +53,7 @@ var zhNames = map[string]string{
 	"topic/no-name":                 "没有名称",
 	"topic/two-names":               "两个名称",
 	"topic/certificate-made":        "制作了证书",
-	"topic/block-opened":            "打开了加密块",
+	"topic/block-opened":            "解开了加密的数据块",
 	"topic/own-answer":              "代理自己应答",
 	"topic/handshake-stopped":       "握手中止",
 	"topic/case":                    "检测用例",
