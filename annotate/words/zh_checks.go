@@ -75,7 +75,7 @@ var zhChecks = map[string]string{
 	"check-wrong-eku":                       "它不是用于这个用途的，只用于：{purposes}。",
 	"check-issuer-wrong-eku":                "{whose}只可以为其他用途担保：{purposes}。",
 	"check-issuer-sgc-eku":                  "{whose}只可以为一种旧的用途担保（{purposes}），大约到 2016 年为止，客户端把它当作 TLS 服务器的用途。",
-	"check-wrong-ku":                        "密钥用法不允许它的密钥{need}，只允许：{usage}。",
+	"check-wrong-ku":                        "密钥用法不允许它的密钥有这种用途：{need}；只允许：{usage}。",
 	"check-issuer-no-certsign":              "{whose}的密钥不可以签发证书，只可以：{usage}。",
 	"check-ca-as-leaf":                      "它自己标明是证书颁发机构；对于服务器，有些客户端会因此拒绝。",
 	"check-leaf-as-ca":                      "{whose}签发了另一张证书，而它并不是机构：照这样，任何有证书的人都能为任何名称担保。",
