@@ -12,8 +12,6 @@ import (
 
 	"explainer/annotate/event"
 	"explainer/annotate/words"
-
-	"github.com/mattn/go-runewidth"
 )
 
 // Blocks writes the story of a capture for people: what the capture comes to, and
@@ -236,7 +234,7 @@ func (b *Blocks) line(e *event.Event, legs bool, since string) {
 		fmt.Fprintf(&head, "%-7s ", e.Leg)
 	}
 	head.WriteString(arrow(e) + " ")
-	name, style, _ := title(e, 19)
+	name, style, _ := t.title(e, 19)
 	detail := t.in(e.Brief)
 	if e.Kind == event.KindConnection {
 		detail = "" // stands above
@@ -248,15 +246,15 @@ func (b *Blocks) line(e *event.Event, legs bool, since string) {
 	switch len(steps) {
 	case 0:
 	case 1:
-		detail = strings.TrimSpace("[step " + steps[0] + "] " + detail)
+		detail = strings.TrimSpace(t.mark("mark/step", "step", steps[0]) + " " + detail)
 	default:
-		detail = strings.TrimSpace("[steps " + strings.Join(steps, ", ") + "] " + detail)
+		detail = strings.TrimSpace(t.mark("mark/steps", "steps", words.List(",", words.Names(steps)...)) + " " + detail)
 	}
 	lead := t.Paint(Dim, head.String()) + t.Paint(style, name)
 	if e.HTTP != nil {
-		stream := streamOf(e)
+		stream := t.streamOf(e)
 		// Of requests there are many, with long addresses: each stays on its line.
-		room := t.Width - runewidth.StringWidth(head.String()+name+stream)
+		room := t.Width - columns.StringWidth(head.String()+name+stream)
 		if e.Topic == event.TopicRequest && t.Width > 0 && room >= 20 {
 			detail = cutMiddle(detail, room)
 		}
@@ -268,14 +266,14 @@ func (b *Blocks) line(e *event.Event, legs bool, since string) {
 		if room <= 0 {
 			room = 120
 		}
-		if text := strings.TrimSpace(detail + " " + t.says(e.Says[0])); runewidth.StringWidth(head.String()+name+text) <= room {
+		if text := strings.TrimSpace(detail + " " + t.says(e.Says[0])); columns.StringWidth(head.String()+name+text) <= room {
 			detail = text
 		}
 	}
-	t.paragraphStyled(lead, runewidth.StringWidth(head.String()+name), detail, Plain, nil)
+	t.paragraphStyled(lead, columns.StringWidth(head.String()+name), detail, Plain, nil)
 	for _, p := range e.Proofs {
 		if p.State == event.Refuted {
-			t.Paragraph("    ", "", "REFUTED: "+t.in(words.NotSo(p.Claim, p.Reason)), alarm)
+			t.Paragraph("    ", "", t.in(words.Piece("mark/refuted-line", "words", words.NotSo(p.Claim, p.Reason))), alarm)
 		}
 	}
 }
@@ -283,11 +281,11 @@ func (b *Blocks) line(e *event.Event, legs bool, since string) {
 // cutMiddle makes text fit by leaving out some of its middle: both ends of an
 // address tell more than that.
 func cutMiddle(s string, width int) string {
-	if runewidth.StringWidth(s) <= width {
+	if columns.StringWidth(s) <= width {
 		return s
 	}
-	tail := runewidth.TruncateLeft(s, runewidth.StringWidth(s)-width*2/5, "...")
-	return runewidth.Truncate(s, width-runewidth.StringWidth(tail), "") + tail
+	tail := columns.TruncateLeft(s, columns.StringWidth(s)-width*2/5, "...")
+	return columns.Truncate(s, width-columns.StringWidth(tail), "") + tail
 }
 
 // sinceWords is the time since began.
@@ -328,14 +326,14 @@ func (b *Blocks) end(n int, s *block) error {
 			}
 		}
 	}
-	var also []string
+	var also []event.Text
 	for _, id := range s.proven {
 		if !told[id] {
-			also = append(also, words.OfID(id))
+			also = append(also, words.Named("proof-of", id))
 		}
 	}
 	if len(also) > 0 && b.Steps == nil {
-		t.Paragraph("  ", "", "also proven: "+strings.Join(also, ", "), Plain)
+		t.Paragraph("  ", "", t.in(words.Piece("label/also-proven", "proofs", words.List(",", also...))), Plain)
 	}
 	t.Line("")
 	return b.flush(n)
@@ -344,26 +342,27 @@ func (b *Blocks) end(n int, s *block) error {
 // title writes what a session is.
 func (b *Blocks) title(n int, s *block) {
 	t := b.text
-	title := fmt.Sprintf("Connection %d", n)
+	id := "head/block"
 	if s.legs {
-		title = fmt.Sprintf("Session %d", n)
+		id = "head/session"
 	}
+	title := []any{"n", strconv.Itoa(n)}
 	if s.host != "" {
-		title += ": " + Clean(s.host)
+		id, title = id+"-host", append(title, "host", s.host)
 	}
-	t.Rule(title)
+	t.Rule(t.in(words.Piece(id, title...)))
 	if len(s.summaries) == 0 {
 		for _, e := range s.ends {
 			t.Paragraph("", "  ", t.in(e.Tally.Title), Plain)
-			t.Paragraph("", "  ", fmt.Sprintf("%sconnection %d, %s to %s", legName(e.Leg), e.Conn, Clean(e.Tally.Client), Clean(e.Tally.Server)), Dim)
+			t.Paragraph("", "  ", t.in(ofLeg(e.Leg, words.Piece("head/connection", "n", strconv.Itoa(e.Conn), "from", e.Tally.Client, "to", e.Tally.Server))), Dim)
 		}
 	}
 	for _, e := range s.summaries {
 		t.about(e)
 	}
-	var when string
+	var when event.Text
 	if !s.began.IsZero() {
-		when = s.began.Format("2006-01-02 15:04:05.000") + " UTC"
+		when = event.Plain(s.began.Format("2006-01-02 15:04:05.000") + " UTC")
 		last := s.began
 		for _, e := range s.ends {
 			if at, err := time.Parse(time.RFC3339Nano, e.Time); err == nil && at.After(last) {
@@ -371,26 +370,27 @@ func (b *Blocks) title(n int, s *block) {
 			}
 		}
 		if d := last.Sub(s.began); d > 0 {
-			when += ", for " + lasting(d)
+			when = words.Piece("head/for", "when", when, "span", lasting(d))
 		}
 	}
 	for _, e := range s.ends {
 		if e.Tally.State == event.StatePartly {
-			when += "; " + legName(e.Leg) + "opened in part: " + t.whyWords(e.Tally.Why)
+			partly := ofLeg(e.Leg, words.Piece("head/in-part", "why", whyWords(e.Tally.Why)))
+			when = words.List(";", when, partly)
 		}
 	}
-	if when != "" {
-		t.Paragraph("", "  ", when, Dim)
+	if !when.Empty() {
+		t.Paragraph("", "  ", t.in(when), Dim)
 	}
 }
 
 // whyWords lists why records stayed sealed.
-func (t *Text) whyWords(why []event.Why) string {
-	var parts []string
+func whyWords(why []event.Why) event.Text {
+	var parts []event.Text
 	for _, w := range why {
-		parts = append(parts, words.Plural(int(w.Records), "record")+" sealed, "+t.in(w.Words))
+		parts = append(parts, words.Piece("head/sealed", "count", words.Count(int(w.Records), "record"), "why", w.Words))
 	}
-	return strings.Join(parts, "; ")
+	return words.List(";", parts...)
 }
 
 // lines writes the lines of a session in the order of time, and how many were
@@ -417,15 +417,15 @@ func (b *Blocks) lines(s *block) {
 	}
 	if len(s.folded) > 0 {
 		n := 0
-		var by []string
+		var by []event.Text
 		for _, c := range event.Counts(s.folded) {
 			n += c.N
-			by = append(by, fmt.Sprintf("%d %s", c.N, Clean(c.Name)))
+			by = append(by, words.Piece("label/kind", "n", strconv.Itoa(c.N), "kind", words.NameByEnglish(c.Name)))
 		}
 		if len(by) > 8 {
-			by = append(by[:8], "...")
+			by = append(by[:8], event.Plain("..."))
 		}
-		b.text.Paragraph("  ", "", fmt.Sprintf("... %s more (%s); --messages tells each ...", words.Plural(n, "message"), strings.Join(by, ", ")), Dim)
+		b.text.Paragraph("  ", "", b.text.in(words.Piece("label/folded", "count", words.Count(n, "message"), "kinds", words.List(",", by...))), Dim)
 	}
 	for _, l := range tail {
 		w.Write(l.text)
@@ -445,8 +445,8 @@ func (b *Blocks) steps(s *event.Summary) {
 		for b.Steps == nil && hollow(rows) && last+1 < len(event.Steps) && sameRows(rows, rowsOf(s, last+1)) {
 			last++
 		}
-		name := "step " + string(event.Steps[i])
-		title := words.TitleOf(event.Steps[i])
+		name := words.Piece("head/step", "step", string(event.Steps[i]))
+		title := t.in(words.StepTitle(event.Steps[i]))
 		if last > i {
 			name, title = stepRange(i, last), ""
 		}
@@ -456,24 +456,24 @@ func (b *Blocks) steps(s *event.Summary) {
 			continue
 		case len(rows) == 1:
 			b.stepTitle(name, title, rows[0].Verdict)
-			t.Paragraph("", "      ", rowText(rows[0]), Plain)
+			t.Paragraph("", "      ", t.rowText(rows[0]), Plain)
 			if h := rows[0].Hidden; h != nil { // each connection is told alone then
-				t.Paragraph("", "      ", Clean(h.Text), Dim)
+				t.Paragraph("", "      ", t.says(*h), Dim)
 			}
 		case alike(rows):
 			if !s.Tunnel {
-				name += ", on both legs"
+				name = words.Piece("head/both-legs", "step", name)
 			}
 			b.stepTitle(name, title, rows[0].Verdict)
 			r := rows[0]
 			r.Packets = nil
-			t.Paragraph("", "      ", rowText(r), Plain)
+			t.Paragraph("", "      ", t.rowText(r), Plain)
 		default:
 			b.stepTitle(name, title, "")
 			for j, r := range rows {
-				lead := "      " + s.Legs[j].Leg + ", "
-				verdict := words.OfID(string(r.Verdict)) + ": "
-				t.paragraphAt(6, t.Paint(Dim, lead)+t.Paint(verdictStyles[r.Verdict], verdict), runewidth.StringWidth(lead+verdict), rowText(r), Plain)
+				lead := "      " + t.in(words.Named("leg", s.Legs[j].Leg)) + t.mark("sign/comma")
+				verdict := t.verdict(r.Verdict) + t.mark("sign/colon")
+				t.paragraphAt(6, t.Paint(Dim, lead)+t.Paint(verdictStyles[r.Verdict], verdict), columns.StringWidth(lead+verdict), t.rowText(r), Plain)
 			}
 		}
 	}
@@ -487,17 +487,18 @@ func hollow(rows []event.Row) bool {
 }
 
 // stepTitle writes "step 3, as told: the server sends its public key".
-func (b *Blocks) stepTitle(name, title string, v event.Verdict) {
+func (b *Blocks) stepTitle(of event.Text, title string, v event.Verdict) {
 	t := b.text
+	name := t.in(of)
 	verdict := ""
 	if v != "" {
-		verdict = words.OfID(string(v))
-		name += ", "
+		verdict = t.verdict(v)
+		name += t.mark("sign/comma")
 	}
 	colon := ""
 	if title != "" {
-		colon = ": "
+		colon = t.mark("sign/colon")
 	}
 	lead := "  " + t.Paint(Bold, name) + t.Paint(verdictStyles[v], verdict) + colon
-	t.paragraphAt(6, lead, runewidth.StringWidth("  "+name+verdict+colon), title, Bold)
+	t.paragraphAt(6, lead, columns.StringWidth("  "+name+verdict+colon), title, Bold)
 }

@@ -1,7 +1,7 @@
 package text
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 
 	"explainer/annotate/event"
@@ -11,46 +11,50 @@ import (
 // genealogy writes which connections take up which, each below the one that it takes up.
 func (t *Text) genealogy(e *event.Event) {
 	t.Line("")
-	t.Rule("Genealogy")
+	t.Rule(t.mark("head/genealogy"))
 	for _, s := range e.Says {
-		t.Paragraph("", "  ", Clean(s.Text), Plain)
+		t.Paragraph("", "  ", t.says(s), Plain)
 	}
 	for _, k := range e.Genealogy {
 		// A line of resumptions can be longer than any terminal is wide.
 		indent := strings.Repeat("  ", 2+min(k.Depth, 12))
-		t.Paragraph("", indent, t.kinWords(k), Plain)
+		t.Paragraph("", indent, t.kinMarks(k), Plain)
 	}
 	t.Line("")
 }
 
-// kinWords is a connection of the genealogy in a line.
-func (t *Text) kinWords(k event.Kin) string {
-	text := fmt.Sprintf("connection %d", k.Conn)
+// kinMarks is a connection of the genealogy in a line, with what was proved of it.
+func (t *Text) kinMarks(k event.Kin) string {
+	text := t.in(kinWords(k))
+	if k.Proven {
+		text += " " + t.mark("mark/proven", "what", words.Named("proof-of", words.ProofResumed))
+	}
+	return text
+}
+
+func kinWords(k event.Kin) event.Text {
+	text := words.Piece("conn/one", "conn", strconv.Itoa(k.Conn))
 	if k.Depth == 0 && k.Host != "" {
-		text += ", " + Clean(k.Host)
+		text = words.Piece("kin/host", "connection", text, "host", k.Host)
 	}
 	if k.How == "" {
 		return text
 	}
-	name := map[string]string{"session-id": "its session id", "ticket": "its ticket", "psk": "a secret named by its ticket"}[k.How]
-	unknown := map[string]string{"session-id": "a session id", "ticket": "a ticket", "psk": "a secret named by a ticket"}[k.How]
+	name, unknown := words.Piece("kin/its-"+k.How), words.Piece("kin/a-"+k.How)
 	switch {
 	case k.State == "ambiguous":
-		text += " with " + unknown + " that several connections had"
+		text = words.Piece("kin/ambiguous", "connection", text, "what", unknown)
 	case k.State == "sealed":
-		text += " with " + unknown + " that may have passed encrypted"
+		text = words.Piece("kin/sealed", "connection", text, "what", unknown)
 	case k.Parent == 0:
-		text += " with " + unknown + " that nobody was seen to be given in this capture"
+		text = words.Piece("kin/unseen", "connection", text, "what", unknown)
 	case !k.Later.Empty():
-		text += ", " + t.in(k.Later) + " later, with " + name
+		text = words.Piece("kin/later", "connection", text, "span", k.Later, "what", name)
 	default:
-		text += " with " + name
+		text = words.Piece("kin/with", "connection", text, "what", name)
 	}
 	if k.Depth > 12 || k.Depth == 0 && k.Parent != 0 {
-		text += fmt.Sprintf(", of connection %d", k.Parent)
-	}
-	if k.Proven {
-		text += " [proven: " + words.OfID(words.ProofResumed) + "]"
+		text = words.Piece("kin/of", "connection", text, "parent", strconv.Itoa(k.Parent))
 	}
 	return text
 }

@@ -9,8 +9,6 @@ import (
 
 	"explainer/annotate/event"
 	"explainer/annotate/words"
-
-	"github.com/mattn/go-runewidth"
 )
 
 // Overview writes what a capture comes to. name is the file's.
@@ -23,7 +21,7 @@ func (t *Text) overview(o *event.Overview, name string) {
 	title := "Overview"
 	if name != "" {
 		title += " of " + Clean(name)
-		if t.Width > 0 && o.File.Files > 1 && runewidth.StringWidth(title) > t.Width-6 {
+		if t.Width > 0 && o.File.Files > 1 && columns.StringWidth(title) > t.Width-6 {
 			title = fmt.Sprintf("Overview of %d captures", o.File.Files)
 		}
 	}
@@ -43,11 +41,11 @@ func (t *Text) overview(o *event.Overview, name string) {
 		t.Line("")
 		t.Line("  " + t.Paint(Bold, "Look at"))
 		for _, odd := range o.Odd {
-			text := odd.Says.Text
+			text := words.Whole(odd.Says)
 			if o.Connections > 1 && len(odd.Conns) > 0 {
-				text = words.Where(odd.Says, words.ConnsWords(odd.Conns, odd.N))
+				text = words.WhereText(odd.Says, odd.Conns, odd.N)
 			}
-			t.Paragraph("    - ", "", Clean(text), Plain)
+			t.Paragraph("    - ", "", t.in(text), Plain)
 		}
 	}
 	if several {
@@ -201,12 +199,12 @@ func wrapList(text string, width int) []string {
 	var lines []string
 	line := ""
 	for _, item := range strings.SplitAfter(text, ", ") {
-		if line != "" && runewidth.StringWidth(line+strings.TrimSpace(item)) > width {
+		if line != "" && columns.StringWidth(line+strings.TrimSpace(item)) > width {
 			lines = append(lines, strings.TrimSpace(line))
 			line = ""
 		}
 		line += item
-		if runewidth.StringWidth(line) > width+1 {
+		if columns.StringWidth(line) > width+1 {
 			parts := Wrap(line, width)
 			lines = append(lines, parts[:len(parts)-1]...)
 			line = parts[len(parts)-1] + " "
@@ -261,7 +259,7 @@ func (t *Text) lines(o *event.Overview) {
 		r := [4]string{strconv.Itoa(l.Conn), t.lineTo(l), t.lineHow(l), t.lineOutcome(l)}
 		rows = append(rows, r)
 		for i := range width {
-			width[i] = max(width[i], runewidth.StringWidth(r[i]))
+			width[i] = max(width[i], columns.StringWidth(r[i]))
 		}
 	}
 	room := t.Width
@@ -283,15 +281,15 @@ func (t *Text) lines(o *event.Overview) {
 		lead := "  " + strings.Repeat(" ", width[0]-len(r[0])) + r[0] + "  "
 		text := r[3]
 		switch {
-		case runewidth.StringWidth(lead)+width[1]+2+width[2]+2+18 <= room:
+		case columns.StringWidth(lead)+width[1]+2+width[2]+2+18 <= room:
 			lead += pad(r[1], width[1]) + "  " + pad(r[2], width[2]) + "  "
-		case runewidth.StringWidth(lead)+width[1]+2+30 <= room:
+		case columns.StringWidth(lead)+width[1]+2+30 <= room:
 			lead += pad(r[1], width[1]) + "  "
 			text = joinWith(", ", r[2], r[3])
 		default:
 			text = joinWith(", ", r[1], r[2], r[3])
 		}
-		t.paragraphStyled(lead, runewidth.StringWidth(lead), text, style, nil)
+		t.paragraphStyled(lead, columns.StringWidth(lead), text, style, nil)
 	}
 }
 

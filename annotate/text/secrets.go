@@ -5,15 +5,13 @@ import (
 
 	"explainer/annotate/event"
 	"explainer/annotate/words"
-
-	"github.com/mattn/go-runewidth"
 )
 
 // secrets draws the key schedule of a connection as a tree: what is made of a
 // value stands below it.
 func (t *Text) secrets(l event.Leg) {
 	t.Line("")
-	t.Paragraph("", "  ", legName(l.Leg)+"key schedule of this connection, with its real values: whoever has them reads everything in it", Bold)
+	t.Paragraph("", "  ", t.in(ofLeg(l.Leg, words.Piece("head/secrets"))), Bold)
 	s := l.Secrets
 	if s.Schedule != "" {
 		t.Paragraph("", "    ", Clean(s.Schedule), Plain)
@@ -27,17 +25,18 @@ func (t *Text) secrets(l event.Leg) {
 }
 
 func (t *Text) secret(s event.Secret, indent string) {
-	head := Clean(s.Name)
+	name, how := words.SecretText(s)
+	head := t.in(name)
 	if s.How != "" {
-		head += " = " + Clean(s.How)
+		head += " = " + t.in(how)
 	}
-	mark := "[" + words.OfID(string(s.From))
+	mark := "[" + t.in(words.Named("from", string(s.From)))
 	if s.Label != "" {
-		mark += ": " + Clean(s.Label)
+		mark += t.mark("sign/colon") + Clean(s.Label)
 	}
 	mark += "]"
 	if s.State != "" {
-		mark += " [" + words.OfID(string(s.State)) + "]"
+		mark += " [" + t.in(words.Named("state", string(s.State))) + "]"
 	}
 	style := Plain
 	switch {
@@ -60,7 +59,7 @@ func (t *Text) secret(s event.Secret, indent string) {
 
 // breakHex gives a long value places where a line can end, every 16 bytes.
 func (t *Text) breakHex(value, indent string) string {
-	if t.Width <= 0 || len(value) <= t.Width-runewidth.StringWidth(indent) {
+	if t.Width <= 0 || len(value) <= t.Width-columns.StringWidth(indent) {
 		return value
 	}
 	var b strings.Builder

@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -125,12 +126,11 @@ func (t *Text) Finish() error {
 	}
 	if t.left.sessions > 0 {
 		hosts := slices.Sorted(maps.Keys(t.left.hosts))
-		more := ""
-		if len(hosts) > 4 {
-			more = fmt.Sprintf(" and %d more", len(hosts)-4)
-			hosts = hosts[:4]
+		text := words.Piece("label/left-out", "count", words.Count(t.left.sessions, "connection"), "hosts", words.List(",", words.Names(hosts[:min(4, len(hosts))])...))
+		if n := len(hosts) - 4; n > 0 {
+			text = words.Piece("label/left-out-more", "count", words.Count(t.left.sessions, "connection"), "hosts", words.List(",", words.Names(hosts[:4])...), "n", strconv.Itoa(n))
 		}
-		t.Paragraph("", "", fmt.Sprintf("%s of the browser's own (%s%s) left out; --all shows them.", words.Plural(t.left.sessions, "connection"), strings.Join(hosts, ", "), more), Dim)
+		t.Paragraph("", "", t.in(text), Dim)
 	}
 	return t.w.Flush()
 }
@@ -226,24 +226,28 @@ func (t *Text) event(e *event.Event) {
 		fmt.Fprintf(&head, "%3s %9s ", "-", "")
 	}
 	fmt.Fprintf(&head, "%-7s %s ", e.Leg, arrow(e))
-	name, style, sentence := title(e, 20)
-	detail := t.in(e.Brief) + streamOf(e)
+	name, style, sentence := t.title(e, 20)
+	detail := t.in(e.Brief) + t.streamOf(e)
 	if e.Kind == event.KindStep && len(e.Steps) == 1 && detail == "" {
-		detail = words.TitleOf(e.Steps[0].Step)
+		detail = t.in(words.StepTitle(e.Steps[0].Step))
 	}
-	if marks := stepMarks(e.Steps); marks != "" {
+	if marks := t.stepMarks(e.Steps); marks != "" {
 		detail = strings.TrimSpace(marks + " " + detail)
 	}
 	for _, p := range e.Proofs {
 		if p.State == event.Proven && !t.Messages {
-			detail += " [proven: " + words.OfID(p.ID) + "]"
+			detail += " " + t.mark("mark/proven", "what", words.Named("proof-of", p.ID))
 		}
 	}
-	t.paragraphStyled(t.Paint(Dim, head.String())+t.Paint(style, name), runewidth.StringWidth(head.String()+name), detail, Plain, e.Steps)
+	t.paragraphStyled(t.Paint(Dim, head.String())+t.Paint(style, name), columns.StringWidth(head.String()+name), detail, Plain, e.Steps)
 	wrong := refuted(e)
 	for _, p := range e.Proofs {
 		if p.State == event.Refuted {
-			t.Paragraph("", "    ", "REFUTED: "+t.in(p.Claim)+". "+t.in(p.Reason), alarm)
+			text := words.Piece("mark/refuted-alone", "claim", p.Claim)
+			if !p.Reason.Empty() {
+				text = words.Piece("mark/refuted-why", "claim", p.Claim, "reason", p.Reason)
+			}
+			t.Paragraph("", "    ", t.in(text), alarm)
 		}
 	}
 	switch {
@@ -268,7 +272,7 @@ func (t *Text) event(e *event.Event) {
 			case "warned":
 				style = Yellow
 			}
-			t.Paragraph("", "        ", words.OfID(c.Outcome)+": "+words.OfID(c.ID)+": "+t.sentence(c.Says), style)
+			t.Paragraph("", "        ", t.in(words.Piece("label/check", "outcome", words.Named("outcome", c.Outcome), "check", words.OfID(c.ID), "says", words.Whole(c.Says)))+refs(c.Says.Refs), style)
 		}
 		for _, p := range e.Proofs {
 			t.proof(p)
@@ -276,17 +280,17 @@ func (t *Text) event(e *event.Event) {
 		t.bytes(e)
 	case e.Brief.Empty() || wrong:
 		for _, s := range e.Says {
-			t.Paragraph("", "      ", Clean(s.Text), Plain)
+			t.Paragraph("", "      ", t.says(s), Plain)
 		}
 	}
 }
 
 // streamOf names the stream of a piece of HTTP/2.
-func streamOf(e *event.Event) string {
+func (t *Text) streamOf(e *event.Event) string {
 	if e.HTTP == nil || e.HTTP.Protocol != "HTTP/2" {
 		return ""
 	}
-	return fmt.Sprintf(" (stream %d)", e.HTTP.Exchange)
+	return t.mark("label/stream", "n", strconv.FormatInt(int64(e.HTTP.Exchange), 10))
 }
 
 // brief cuts a value that would fill the screen.
@@ -310,29 +314,36 @@ func (t *Text) proof(p event.Proof) {
 	case event.NotCheckable:
 		style = Dim
 	}
-	text := words.OfID(string(p.State)) + ": " + t.in(p.Claim)
+	text := words.Piece("label/proof", "state", words.Named("state", string(p.State)), "claim", p.Claim)
 	if !p.Reason.Empty() {
-		text += " (" + t.in(p.Reason) + ")"
+		text = words.Piece("label/with-reason", "text", text, "reason", p.Reason)
 	}
 	if p.How != "" {
-		text += " — " + Clean(p.How)
+		text = words.Piece("label/with-how", "text", text, "how", words.HowText(p.ID, p.How))
 	}
-	if len(p.Refs) > 0 {
-		text += " [" + Clean(strings.Join(p.Refs, "; ")) + "]"
-	}
-	t.Paragraph("", "        ", text, style)
+	t.Paragraph("", "        ", t.in(text)+refs(p.Refs), style)
 	for _, f := range p.Inputs {
 		t.Paragraph("", "          ", Clean(f.Name)+" = "+Clean(f.Value), Dim)
 	}
 }
 
 func (t *Text) sentence(s event.Sentence) string {
-	text := t.says(s)
-	if len(s.Refs) > 0 {
-		text += " [" + Clean(strings.Join(s.Refs, "; ")) + "]"
-	}
-	return text
+	return t.says(s) + refs(s.Refs)
 }
+
+// refs cites behind a sentence.
+func refs(of []string) string {
+	if len(of) == 0 {
+		return ""
+	}
+	return " [" + Clean(strings.Join(of, "; ")) + "]"
+}
+
+// mark is a piece in the renderer's language, as it stands: one of ours, with no value from the wire.
+func (t *Text) mark(id string, pairs ...any) string { return t.Lang.In(words.Piece(id, pairs...)) }
+
+// list joins what is clean.
+func (t *Text) list(items []string) string { return t.Lang.In(words.List(",", words.Names(items)...)) }
 
 // in is a text in the renderer's language.
 func (t *Text) in(text event.Text) string { return Clean(t.Lang.In(text)) }
@@ -345,9 +356,9 @@ func (t *Text) summary(e *event.Event) {
 	s := e.Summary
 	title := Clean(e.Name)
 	if e.Session != 0 {
-		title = fmt.Sprintf("Session %d", e.Session)
+		title = t.in(words.Piece("head/session", "n", strconv.Itoa(e.Session)))
 		if e.Host != "" {
-			title += ": " + Clean(e.Host)
+			title = t.in(words.Piece("head/session-host", "n", strconv.Itoa(e.Session), "host", e.Host))
 		}
 	}
 	t.Line("")
@@ -359,10 +370,10 @@ func (t *Text) summary(e *event.Event) {
 		// What was not reached is one story for all the steps that are left.
 		last := sameUntil(s, i)
 		if last > i {
-			t.Paragraph("", "  ", stepRange(i, last), Bold)
+			t.Paragraph("", "  ", t.in(stepRange(i, last)), Bold)
 			i = last
 		} else {
-			t.Paragraph("", "  ", fmt.Sprintf("step %s: %s", event.Steps[i], words.TitleOf(event.Steps[i])), Bold)
+			t.Paragraph("", "  ", t.in(words.Piece("head/step-title", "step", string(event.Steps[i]), "title", words.StepTitle(event.Steps[i]))), Bold)
 		}
 		if alike(rows) {
 			both := rows[0]
@@ -395,11 +406,11 @@ func (t *Text) about(e *event.Event) {
 		t.Paragraph("", "  ", t.in(s.Flow), Plain)
 	}
 	for _, l := range s.Legs {
-		text := fmt.Sprintf("connection %d, %s to %s", l.Conn, Clean(l.From), Clean(l.To))
+		text := words.Piece("head/connection", "n", strconv.Itoa(l.Conn), "from", l.From, "to", l.To)
 		if s.FlowID == "" {
-			text += ": " + t.in(l.Title)
+			text = words.Piece("head/connection-kind", "connection", text, "kind", l.Title)
 		}
-		t.Paragraph("", "  ", legName(l.Leg)+text, Dim)
+		t.Paragraph("", "  ", t.in(ofLeg(l.Leg, text)), Dim)
 		if s.Tunnel && l.Leg == "origin" {
 			continue // they are those of the other leg
 		}
@@ -414,17 +425,17 @@ func (t *Text) about(e *event.Event) {
 				name += ":"
 			}
 			if f.ID == event.FactCertificate && len(facts) > 0 {
-				t.Paragraph("", "    ", strings.Join(facts, ", "), Dim)
+				t.Paragraph("", "    ", t.list(facts), Dim)
 				facts = nil
 			}
 			facts = append(facts, name+" "+Clean(f.Value))
 		}
 		if len(facts) > 0 {
-			t.Paragraph("", "    ", strings.Join(facts, ", "), Dim)
+			t.Paragraph("", "    ", t.list(facts), Dim)
 		}
 	}
 	for _, note := range e.Says {
-		t.Paragraph("", "  ", Clean(note.Text), Plain)
+		t.Paragraph("", "  ", t.says(note), Plain)
 	}
 }
 
@@ -439,12 +450,12 @@ func sameUntil(s *event.Summary, i int) int {
 }
 
 // stepRange is "steps 4a to 8".
-func stepRange(first, last int) string {
-	to := "to"
+func stepRange(first, last int) event.Text {
+	id := "head/steps-to"
 	if last == first+1 {
-		to = "and"
+		id = "head/steps-and"
 	}
-	return fmt.Sprintf("steps %s %s %s", event.Steps[first], to, event.Steps[last])
+	return words.Piece(id, "first", string(event.Steps[first]), "last", string(event.Steps[last]))
 }
 
 // alike tells whether a step went the same way on two legs.
@@ -476,44 +487,44 @@ func sameRows(a, b []event.Row) bool {
 func (t *Text) row(leg string, r event.Row) {
 	lead := "    "
 	if leg != "" {
-		lead += pad(leg, 10)
+		lead += pad(t.in(words.Named("leg", leg)), 10)
 	}
-	verdict := words.OfID(string(r.Verdict))
-	width := runewidth.StringWidth(lead) + 14
-	t.paragraphStyled(t.Paint(Dim, lead)+t.Paint(verdictStyles[r.Verdict], pad(verdict, 13))+" ", width, rowText(r), Plain, nil)
+	verdict := t.verdict(r.Verdict)
+	width := columns.StringWidth(lead) + 14
+	t.paragraphStyled(t.Paint(Dim, lead)+t.Paint(verdictStyles[r.Verdict], pad(verdict, 13))+" ", width, t.rowText(r), Plain, nil)
 	if r.Hidden != nil {
-		t.Paragraph("", strings.Repeat(" ", width), Clean(r.Hidden.Text), Dim)
+		t.Paragraph("", strings.Repeat(" ", width), t.says(*r.Hidden), Dim)
 	}
 }
 
 // rowText is what a row says, with its proofs and where it stands.
-func rowText(r event.Row) string {
-	text := Clean(r.Says.Text)
+func (t *Text) rowText(r event.Row) string {
+	text := t.says(r.Says)
 	for _, p := range r.Proofs {
-		mark := "[" + words.OfID(string(p.State)) + ": " + words.OfID(p.ID) + "]"
-		if p.State == event.Refuted {
-			mark = "[REFUTED: " + words.OfID(p.ID) + "]"
-		}
-		text += " " + mark
+		text += " " + t.mark("mark/"+string(p.State), "what", words.Named("proof-of", p.ID))
 	}
 	if r.Packets != nil {
-		text += " " + packets(r.Packets)
+		text += t.packets(r.Packets)
 	}
 	return text
 }
 
-func packets(p *event.Packets) string {
+func (t *Text) packets(p *event.Packets) string {
 	if p.First == p.Last {
-		return fmt.Sprintf("(packet %d)", p.Last)
+		return t.mark("label/packet", "n", strconv.Itoa(p.Last))
 	}
-	return fmt.Sprintf("(packets %d to %d)", p.First, p.Last)
+	return t.mark("label/packets", "first", strconv.Itoa(p.First), "last", strconv.Itoa(p.Last))
 }
 
-func legName(leg string) string {
+// verdict is a verdict in words.
+func (t *Text) verdict(v event.Verdict) string { return t.in(words.Named("verdict", string(v))) }
+
+// ofLeg says of which leg a text is.
+func ofLeg(leg string, text event.Text) event.Text {
 	if leg == "" {
-		return ""
+		return text
 	}
-	return leg + " leg, "
+	return words.Piece("head/of-leg", "leg", words.Named("leg", leg), "text", text)
 }
 
 // since is the time from the beginning of the session to the event.
@@ -547,7 +558,7 @@ func arrow(e *event.Event) string {
 }
 
 // stepMarks is the steps of an event in brackets, those with the same verdict together.
-func stepMarks(marks []event.StepMark) string {
+func (t *Text) stepMarks(marks []event.StepMark) string {
 	var out []string
 	for i := 0; i < len(marks); {
 		j := i
@@ -556,11 +567,11 @@ func stepMarks(marks []event.StepMark) string {
 			steps = append(steps, string(marks[j].Step))
 			j++
 		}
-		word := "step "
+		id := "mark/step-verdict"
 		if len(steps) > 1 {
-			word = "steps "
+			id = "mark/steps-verdict"
 		}
-		out = append(out, "["+word+strings.Join(steps, ", ")+": "+words.OfID(string(marks[i].Verdict))+"]")
+		out = append(out, t.mark(id, "steps", words.List(",", words.Names(steps)...), "verdict", words.Named("verdict", string(marks[i].Verdict))))
 		i = j
 	}
 	return strings.Join(out, " ")
@@ -576,7 +587,7 @@ func (t *Text) Rule(title string) {
 	if title == "" {
 		line = ""
 	}
-	if n := width - runewidth.StringWidth(line); n > 0 {
+	if n := width - columns.StringWidth(line); n > 0 {
 		line += strings.Repeat("=", n)
 	}
 	t.Line(t.Paint(Bold, line))
@@ -590,7 +601,7 @@ func (t *Text) Line(s string) {
 
 // Paragraph writes text after first, and wraps it with rest before each further line.
 func (t *Text) Paragraph(first, indent, text string, s Style) {
-	t.paragraphStyled(first+indent, runewidth.StringWidth(first+indent), text, s, nil)
+	t.paragraphStyled(first+indent, columns.StringWidth(first+indent), text, s, nil)
 }
 
 // paragraphStyled writes text after lead, which is width columns wide, and
@@ -601,7 +612,7 @@ func (t *Text) paragraphStyled(lead string, width int, text string, s Style, mar
 	switch {
 	case t.Width > 0 && room >= 20:
 		lines = Wrap(text, room)
-	case t.Width > 0 && runewidth.StringWidth(text) > room:
+	case t.Width > 0 && columns.StringWidth(text) > room:
 		// No room beside the lead: below it, then.
 		t.Line(strings.TrimRight(lead, " "))
 		width = 6
@@ -615,32 +626,87 @@ func (t *Text) paragraphStyled(lead string, width int, text string, s Style, mar
 		l = t.Paint(s, l)
 		if t.Color && i == 0 {
 			for _, m := range marks {
-				word := words.OfID(string(m.Verdict)) + "]"
-				l = strings.Replace(l, ": "+word, ": "+t.Paint(verdictStyles[m.Verdict], words.OfID(string(m.Verdict)))+"]", 1)
+				word := t.verdict(m.Verdict)
+				for _, colon := range []string{": ", "\uff1a"} {
+					l = strings.Replace(l, colon+word+"]", colon+t.Paint(verdictStyles[m.Verdict], word)+"]", 1)
+				}
 			}
 		}
 		t.Line(strings.TrimRight(lead+l, " "))
 	}
 }
 
-// Wrap breaks text at spaces into lines of at most width columns; a longer word keeps a line of its own.
+// columns measures text, whatever the language of the environment.
+var columns = &runewidth.Condition{StrictEmojiNeutral: true}
+
+// What must not begin a line, and what must not end one.
+const (
+	closing = "\uff0c\u3002\uff1a\uff1b\uff09\uff1f\uff01\u3001\u300d\u300f\u300b\u3011"
+	opening = "\uff08\u300c\u300e\u300a\u3010"
+)
+
+// Wrap breaks text at spaces and between wide characters into lines of at most width
+// columns; what cannot be broken and is longer keeps a line of its own.
 func Wrap(text string, width int) []string {
 	var lines []string
 	line, col := "", 0
-	for _, word := range unbroken(strings.Fields(text), width) {
-		n := runewidth.StringWidth(word)
-		if col > 0 && col+1+n > width {
+	for _, p := range parts(text, width) {
+		n, gap := columns.StringWidth(p.text), 0
+		if p.spaced && col > 0 {
+			gap = 1
+		}
+		if col > 0 && col+gap+n > width {
 			lines = append(lines, line)
-			line, col = "", 0
+			line, col, gap = "", 0, 0
 		}
-		if col > 0 {
-			line += " "
-			col++
-		}
-		line += word
-		col += n
+		line += strings.Repeat(" ", gap) + p.text
+		col += gap + n
 	}
 	return append(lines, line)
+}
+
+// A part of a text stands in one line.
+type part struct {
+	text   string
+	spaced bool // a space stands before it
+}
+
+// parts breaks a text where a line may end.
+func parts(text string, width int) []part {
+	var out []part
+	add := func(s string, spaced bool) {
+		if n := len(out); n > 0 {
+			first, _ := utf8.DecodeRuneInString(s)
+			last, _ := utf8.DecodeLastRuneInString(out[n-1].text)
+			if strings.ContainsRune(closing, first) || strings.ContainsRune(opening, last) {
+				if spaced {
+					s = " " + s
+				}
+				out[n-1].text += s
+				return
+			}
+		}
+		out = append(out, part{s, spaced})
+	}
+	for _, word := range unbroken(strings.Fields(text), width) {
+		if strings.HasPrefix(word, "[") && strings.HasSuffix(word, "]") && columns.StringWidth(word) <= width {
+			add(word, true)
+			continue
+		}
+		begin, wide := 0, false
+		for i, r := range word {
+			n := columns.RuneWidth(r)
+			if i > begin && n > 0 && (wide || n > 1) {
+				add(word[begin:i], begin == 0)
+				begin = i
+			}
+			if n > 0 {
+				wide = n > 1
+			}
+		}
+		add(word[begin:], begin == 0)
+	}
+	return out
 }
 
 // unbroken joins the words of a mark in brackets, if it fits into a line.
@@ -652,7 +718,7 @@ func unbroken(words []string, width int) []string {
 			if !strings.HasSuffix(words[j], "]") {
 				continue
 			}
-			if mark := strings.Join(words[i:j+1], " "); runewidth.StringWidth(mark) <= width {
+			if mark := strings.Join(words[i:j+1], " "); columns.StringWidth(mark) <= width {
 				word, i = mark, j
 			}
 			break
@@ -663,7 +729,7 @@ func unbroken(words []string, width int) []string {
 }
 
 func pad(s string, width int) string {
-	if n := width - runewidth.StringWidth(s); n > 0 {
+	if n := width - columns.StringWidth(s); n > 0 {
 		return s + strings.Repeat(" ", n)
 	}
 	return s
@@ -678,7 +744,18 @@ func Clean(s string) string {
 }
 
 // marks are what only we may write: a header with one in it must not look proven.
-var marks = strings.NewReplacer("[proven", `\[proven`, "[step", `\[step`, "[REFUTED", `\[REFUTED`)
+var marks = func() *strings.Replacer {
+	var pairs []string
+	for _, l := range words.Languages {
+		for _, id := range []string{"mark/proven", "mark/refuted", "mark/not-checkable", "mark/step"} {
+			// The value is what stands in it; what comes before is the mark.
+			head, _, _ := strings.Cut(l.In(words.Piece(id, "what", "\x00", "step", "\x00")), "\x00")
+			head = strings.TrimRight(head, ": \uff1a")
+			pairs = append(pairs, head, `\`+head)
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}()
 
 // paragraphAt writes text behind lead, which is width columns wide, and its
 // further lines indented by indent.
@@ -704,10 +781,10 @@ func isFingerprint(f event.Field) bool {
 
 // title is the name of an event at the head of its line, padded to a width, and how it is
 // painted. A fact that is a whole sentence needs no name before it.
-func title(e *event.Event, width int) (name string, style Style, sentence bool) {
+func (t *Text) title(e *event.Event, width int) (name string, style Style, sentence bool) {
 	sentence = e.BriefSays()
 	if e.Kind != event.KindStep && (e.Kind != event.KindFact || !sentence) {
-		name = pad(Clean(e.Name), width) + " "
+		name = pad(t.in(words.NameText(e.Topic, e.Name)), width) + " "
 	}
 	switch e.Kind {
 	case event.KindFact, event.KindConnection, event.KindClosed, event.KindFile:

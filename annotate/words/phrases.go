@@ -118,11 +118,6 @@ func NotSo(claim, reason event.Text) event.Text {
 	return Piece("proof/not-so", "claim", Inside(claim), "reason", reason)
 }
 
-// Where adds to a sentence the connections that it is about.
-func Where(s event.Sentence, conns string) string {
-	return strings.TrimSuffix(s.Text, ".") + ": " + conns + "."
-}
-
 // Ago is a time span in words, to the precision that matters to a reader.
 func Ago(d time.Duration) event.Text {
 	switch {
@@ -136,23 +131,6 @@ func Ago(d time.Duration) event.Text {
 		return Count(int(d/time.Hour), "hour")
 	}
 	return Count(int(d/(24*time.Hour)), "day")
-}
-
-// ConnsWords lists connections: "connection 3", "connections 3, 4 and 7".
-func ConnsWords(conns []int, n int) string {
-	var list []string
-	for _, c := range conns {
-		list = append(list, strconv.Itoa(c))
-	}
-	switch more := n - len(conns); {
-	case len(list) == 0:
-		return ""
-	case more > 0:
-		return "connections " + strings.Join(list, ", ") + fmt.Sprintf(" and %d more", more)
-	case len(list) == 1:
-		return "connection " + list[0]
-	}
-	return "connections " + strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
 }
 
 // StateWords is what became of the encrypted part of a connection, one of event.State….

@@ -251,5 +251,6 @@ var zhPieces = map[string]string{
 	"count/remark":                             "{n} 条提示",
 	"sent/was":                                 "{n}",
 	"sent/were":                                "{n}",
+	"count/message":                            "{n} 条消息",
 	"count/trial":                              "{n} 项测试",
 }

@@ -1,0 +1,86 @@
+package words
+
+import (
+	"strconv"
+	"strings"
+
+	"explainer/annotate/event"
+)
+
+// Named is a permanent ID of a family in words, as a verdict or the name of a proof.
+// What is not known here stands as it is.
+func Named(family, id string) event.Text {
+	t := event.Plain(OfID(id))
+	if _, ok := pieces[family+"/"+id]; ok {
+		t.Of = &event.Phrase{ID: family + "/" + id}
+	}
+	return t
+}
+
+// StepTitle is a step in the textbook's words, as short as they go.
+func StepTitle(s event.Step) event.Text {
+	return event.Text{English: TitleOf(s), Of: &event.Phrase{ID: "title/" + string(s)}}
+}
+
+// NameText is the name of an event, as [NameOf] gave it.
+func NameText(topic event.Topic, name string) event.Text {
+	if topics[topic] != name {
+		return event.Plain(name)
+	}
+	return event.Text{English: name, Of: &event.Phrase{ID: "topic/" + string(topic)}}
+}
+
+// HowText says how a claim is checked.
+func HowText(id, how string) event.Text {
+	if claims[id].how != how {
+		return event.Plain(how)
+	}
+	return event.Text{English: how, Of: &event.Phrase{ID: "how/" + id}}
+}
+
+// SecretText is the name of a value of a key schedule and its formula.
+func SecretText(s event.Secret) (name, how event.Text) {
+	name, how = event.Plain(s.Name), event.Plain(s.How)
+	if k := secretKinds[s.ID]; k.name == s.Name {
+		name.Of = &event.Phrase{ID: "secret/" + s.ID}
+	}
+	if k := secretKinds[s.ID]; k.how == s.How {
+		how.Of = &event.Phrase{ID: "secret-how/" + s.ID}
+	}
+	return name, how
+}
+
+// NameByEnglish is a name of an event by what it is in English, as where they are counted.
+func NameByEnglish(name string) event.Text {
+	if topic, ok := topicOf[name]; ok {
+		return NameText(topic, name)
+	}
+	return event.Plain(name)
+}
+
+// topicOf has the topics by their names.
+var topicOf = func() map[string]event.Topic {
+	m := make(map[string]event.Topic, len(topics))
+	for topic, name := range topics {
+		m[name] = topic
+	}
+	return m
+}()
+
+// WhereText adds to a sentence the connections that it is about.
+func WhereText(s event.Sentence, conns []int, n int) event.Text {
+	list := make([]event.Text, len(conns))
+	for i, c := range conns {
+		list[i] = event.Plain(strconv.Itoa(c))
+	}
+	id := "where/several"
+	if len(conns) == 1 && n <= 1 {
+		id = "where/one"
+	}
+	of := Piece(id, "conns", List("and", list...))
+	if more := n - len(conns); more > 0 {
+		of = Piece("where/more", "conns", List(",", list...), "n", strconv.Itoa(more))
+	}
+	text := strings.TrimSuffix(s.Text, ".")
+	return Piece("where/says", "says", event.Text{English: text, Of: &event.Phrase{ID: clause + "/" + s.ID, Values: valuesOf(s)}}, "where", of)
+}
