@@ -66,35 +66,35 @@ func describe(c *proof.Certificate, number int) []event.Field {
 		lead = fmt.Sprintf("certificate %d: ", number+1)
 	}
 	if c.Parsed == nil {
-		f := []event.Field{{Name: lead + "cannot be read in full", Value: c.Err}}
+		f := []event.Field{{Name: lead + "cannot be read in full", Value: event.Plain(c.Err)}}
 		r := verify.Read(c.DER)
 		if r.Subject != "" {
-			f = append(f, event.Field{Name: lead + "subject", Value: clip(r.Subject), Note: "as far as it can be read"}, event.Field{Name: lead + "issuer", Value: clip(r.Issuer)})
+			f = append(f, event.Field{Name: lead + "subject", Value: event.Plain(clip(r.Subject)), Note: "as far as it can be read"}, event.Field{Name: lead + "issuer", Value: event.Plain(clip(r.Issuer))})
 		}
 		if len(r.Names) > 0 {
-			f = append(f, event.Field{Name: lead + "names", Value: clip(words.Some(r.Names, 8))})
+			f = append(f, event.Field{Name: lead + "names", Value: event.Plain(clip(words.Some(r.Names, 8)))})
 		}
 		if !r.From.IsZero() && !r.Until.IsZero() {
-			f = append(f, event.Field{Name: lead + "valid", Value: date(r.From) + " to " + date(r.Until)})
+			f = append(f, event.Field{Name: lead + "valid", Value: event.Plain(date(r.From) + " to " + date(r.Until))})
 		}
 		if c.Key != nil {
-			f = append(f, event.Field{Name: lead + "key", Value: c.KeyWords()})
+			f = append(f, event.Field{Name: lead + "key", Value: event.Plain(c.KeyWords())})
 		}
-		return fixed(append(f, event.Field{Name: lead + "size", Value: fmt.Sprintf("%d bytes", len(c.DER))}))
+		return fixed(append(f, event.Field{Name: lead + "size", Value: event.Plain(fmt.Sprintf("%d bytes", len(c.DER)))}))
 	}
 	p := c.Parsed
-	f := []event.Field{{Name: lead + "subject", Value: p.Subject.String(), Note: "whose key this is"}}
+	f := []event.Field{{Name: lead + "subject", Value: event.Plain(p.Subject.String()), Note: "whose key this is"}}
 	if names := c.Names(); len(names) > 0 {
-		f = append(f, event.Field{Name: lead + "names", Value: words.Some(names, 8), Note: "the host names that it is good for (subject alternative names)"})
+		f = append(f, event.Field{Name: lead + "names", Value: event.Plain(words.Some(names, 8)), Note: "the host names that it is good for (subject alternative names)"})
 	}
 	f = append(f,
-		event.Field{Name: lead + "issuer", Value: p.Issuer.String(), Note: "who vouches for it"},
-		event.Field{Name: lead + "valid", Value: date(p.NotBefore) + " to " + date(p.NotAfter)},
-		event.Field{Name: lead + "key", Value: c.KeyWords()},
-		event.Field{Name: lead + "signed with", Value: signatureWords(p)},
+		event.Field{Name: lead + "issuer", Value: event.Plain(p.Issuer.String()), Note: "who vouches for it"},
+		event.Field{Name: lead + "valid", Value: event.Plain(date(p.NotBefore) + " to " + date(p.NotAfter))},
+		event.Field{Name: lead + "key", Value: event.Plain(c.KeyWords())},
+		event.Field{Name: lead + "signed with", Value: event.Plain(signatureWords(p))},
 	)
 	if u := usage(p); u != "" {
-		f = append(f, event.Field{Name: lead + "purpose", Value: u, Note: "what its issuer allows it for"})
+		f = append(f, event.Field{Name: lead + "purpose", Value: event.Plain(u), Note: "what its issuer allows it for"})
 	}
 	if p.BasicConstraintsValid && p.IsCA {
 		value := "yes"
@@ -103,27 +103,27 @@ func describe(c *proof.Certificate, number int) []event.Field {
 		} else if p.MaxPathLen > 0 {
 			value += fmt.Sprintf(", with at most %s below it", words.Plural(p.MaxPathLen, "more CA"))
 		}
-		f = append(f, event.Field{Name: lead + "CA", Value: value, Note: "may itself sign certificates"})
+		f = append(f, event.Field{Name: lead + "CA", Value: event.Plain(value), Note: "may itself sign certificates"})
 	}
 	if len(p.AuthorityKeyId) > 0 {
-		f = append(f, event.Field{Name: lead + "issuer's key", Value: fmt.Sprintf("%x", clipBytes(p.AuthorityKeyId, 32)), Note: "authority key identifier"})
+		f = append(f, event.Field{Name: lead + "issuer's key", Value: event.Plain(fmt.Sprintf("%x", clipBytes(p.AuthorityKeyId, 32))), Note: "authority key identifier"})
 	}
 	if len(p.SubjectKeyId) > 0 {
-		f = append(f, event.Field{Name: lead + "name of its key", Value: fmt.Sprintf("%x", clipBytes(p.SubjectKeyId, 32)), Note: "subject key identifier"})
+		f = append(f, event.Field{Name: lead + "name of its key", Value: event.Plain(fmt.Sprintf("%x", clipBytes(p.SubjectKeyId, 32))), Note: "subject key identifier"})
 	}
 	if n := len(p.Policies); n > 0 {
 		var oids []string
 		for _, o := range p.Policies {
 			oids = append(oids, o.String())
 		}
-		f = append(f, event.Field{Name: lead + "policies", Value: clip(words.Some(oids, 4)), Note: "what its issuer says to have checked"})
+		f = append(f, event.Field{Name: lead + "policies", Value: event.Plain(clip(words.Some(oids, 4))), Note: "what its issuer says to have checked"})
 	}
 	if number == 0 {
 		f = append(f, sctFields(lead+"signed certificate timestamp", verify.CertificateSCTs(c.DER))...)
 	}
 	return fixed(append(f,
-		event.Field{Name: lead + "serial", Value: serial(p.SerialNumber)},
-		event.Field{Name: lead + "SHA-256", Value: fmt.Sprintf("%x", c.Hash), Note: "its fingerprint"},
+		event.Field{Name: lead + "serial", Value: event.Plain(serial(p.SerialNumber))},
+		event.Field{Name: lead + "SHA-256", Value: event.Plain(fmt.Sprintf("%x", c.Hash)), Note: "its fingerprint"},
 	))
 }
 

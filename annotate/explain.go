@@ -454,7 +454,7 @@ func fix(s *string) {
 func fixFields(fs []event.Field) {
 	for i := range fs {
 		fix(&fs[i].Name)
-		fix(&fs[i].Value)
+		fix(&fs[i].Value.English)
 		fix(&fs[i].Note)
 	}
 }

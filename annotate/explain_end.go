@@ -21,7 +21,7 @@ func (x *Explainer) connectionEvent(c *conn, m *capture.Message) event.Event {
 	}
 	e := x.event(c, m, event.KindConnection, event.TopicTCPConnection, "")
 	e.Evidence = event.Clear
-	e.Brief = event.Plain(fmt.Sprintf("%s to %s", c.Conn.Client, c.Conn.Server))
+	e.Brief = words.Piece("brief/from-to", "from", c.Conn.Client.String(), "to", c.Conn.Server.String())
 	e.Ends = c.ofEnds(event.BeginsOpened)
 	a := x.args(c).With("from", c.Conn.Client.String(), "to", c.Conn.Server.String())
 	id := "connection-opened"
@@ -449,12 +449,14 @@ func (x *Explainer) legFacts(c *conn) []event.Field {
 	if h.ServerHello == nil {
 		return nil
 	}
-	add := func(id, name, value string) { out = append(out, event.Field{ID: id, Name: name, Value: value}) }
+	add := func(id, name string, value any) {
+		out = append(out, event.Field{ID: id, Name: name, Value: words.TextOf(value)})
+	}
 	add("version", "version", h.VersionName())
 	add("suite", "suite", handshake.SuiteName(h.ServerHello.CipherSuite))
 	a := c.Values()
 	if !a.Value("group").Empty() {
-		add("group", "group", a.Value("group").English)
+		add("group", "group", a.Value("group"))
 	}
 	if c.alpn != "" {
 		add("alpn", "ALPN", clip(c.alpn))
@@ -464,9 +466,9 @@ func (x *Explainer) legFacts(c *conn) []event.Field {
 			add("raw-public-key", "raw public key", l.KeyWords())
 			return out
 		}
-		add(event.FactCertificate, "certificate", fmt.Sprintf("for %s, from %s, %s", clip(l.For()), clip(l.Issuer()), l.KeyWords()))
+		add(event.FactCertificate, "certificate", words.Piece("fact/certificate-of", "names", clip(l.For()), "issuer", clip(l.Issuer()), "key", l.KeyWords()))
 		if k := h.Sides[1].Checked; k != nil {
-			add("certificate-checks", "certificate checks", k.Outcome.English)
+			add("certificate-checks", "certificate checks", k.Outcome)
 		}
 	}
 	if h.FirstHello != nil {
@@ -474,7 +476,7 @@ func (x *Explainer) legFacts(c *conn) []event.Field {
 	}
 	out = append(out, serverFingerprint(h.ServerHello))
 	if c.Leg == capture.LegOrigin && c.Verified != nil {
-		add("checked-by-proxy", "checked by the proxy", strings.TrimSpace(steps.VerifiedWords(c.Verified)+", against "+words.Phrase(words.Roots, cmp.Or(clip(c.Verified.Addr), "none"), "").English))
+		add("checked-by-proxy", "checked by the proxy", words.Piece("fact/checked-against", "outcome", steps.VerifiedWords(c.Verified), "roots", words.Phrase(words.Roots, cmp.Or(clip(c.Verified.Addr), "none"), "")))
 	}
 	return out
 }

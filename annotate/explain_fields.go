@@ -19,10 +19,10 @@ const maxExtensions = 64
 
 func serverHelloFields(b *handshake.ServerHello) []event.Field {
 	f := []event.Field{
-		{Name: "legacy version", Value: fmt.Sprintf("%04x (%s)", b.LegacyVersion, handshake.VersionName(b.LegacyVersion))},
-		{Name: "random", Value: hex.EncodeToString(b.Random[:]), Note: "32 bytes that enter every later key"},
-		{Name: "session id", Value: bytesWords(b.SessionID)},
-		{Name: "cipher suite", Value: handshake.SuiteName(b.CipherSuite), Note: "the server's choice"},
+		{Name: "legacy version", Value: event.Plain(fmt.Sprintf("%04x (%s)", b.LegacyVersion, handshake.VersionName(b.LegacyVersion)))},
+		{Name: "random", Value: event.Plain(hex.EncodeToString(b.Random[:])), Note: "32 bytes that enter every later key"},
+		{Name: "session id", Value: event.Plain(bytesWords(b.SessionID))},
+		{Name: "cipher suite", Value: event.Plain(handshake.SuiteName(b.CipherSuite)), Note: "the server's choice"},
 	}
 	if b.Retry {
 		f[1].Note = "not random: the SHA-256 of \"HelloRetryRequest\", which is how this message is told from a ServerHello"
@@ -48,11 +48,11 @@ func extensionFields(list []handshake.Extension) []event.Field {
 		}
 		name := handshake.ExtensionName(e.ID)
 		if e.Err != "" {
-			out = append(out, event.Field{Name: name, Value: hexLen(e.Data), Note: "malformed: " + clip(e.Err)})
+			out = append(out, event.Field{Name: name, Value: event.Plain(hexLen(e.Data)), Note: "malformed: " + clip(e.Err)})
 			continue
 		}
 		if e.ID == handshake.ExtQUICParameters || e.ID == handshake.ExtQUICParametersDraft {
-			out = append(out, event.Field{Name: name, Value: words.Plural(len(e.Data), "byte"), Note: "what this end allows the other (RFC 9000 18)"})
+			out = append(out, event.Field{Name: name, Value: event.Plain(words.Plural(len(e.Data), "byte")), Note: "what this end allows the other (RFC 9000 18)"})
 			out = append(out, transportParameters(e.Data)...)
 			continue
 		}
@@ -61,20 +61,20 @@ func extensionFields(list []handshake.Extension) []event.Field {
 			if len(e.Data) == 0 {
 				bare = append(bare, name)
 			} else {
-				out = append(out, event.Field{Name: name, Value: hexLen(e.Data), Note: note})
+				out = append(out, event.Field{Name: name, Value: event.Plain(hexLen(e.Data)), Note: note})
 			}
 			continue
 		}
 		if _, sni := e.Value.(handshake.ServerName); sni {
 			continue // stands above
 		}
-		out = append(out, event.Field{Name: name, Value: value, Note: note})
+		out = append(out, event.Field{Name: name, Value: event.Plain(value), Note: note})
 	}
 	if len(bare) > 0 {
-		out = append(out, event.Field{Name: "extensions without content", Value: strings.Join(bare, ", ")})
+		out = append(out, event.Field{Name: "extensions without content", Value: event.Plain(strings.Join(bare, ", "))})
 	}
 	if len(nothing) > 0 {
-		out = append(out, event.Field{Name: "GREASE", Value: strings.Join(nothing, ", "), Note: "extensions that mean nothing and keep servers tolerant (RFC 8701)"})
+		out = append(out, event.Field{Name: "GREASE", Value: event.Plain(strings.Join(nothing, ", ")), Note: "extensions that mean nothing and keep servers tolerant (RFC 8701)"})
 	}
 	return out
 }
@@ -207,7 +207,7 @@ func requestFields(b *handshake.CertificateRequest) []event.Field {
 	if len(b.SignatureSchemes) > 0 {
 		out = append(out, field("signature algorithms", list(b.SignatureSchemes, handshake.SchemeName)))
 	}
-	out = append(out, event.Field{Name: "authorities", Value: words.Plural(len(b.Authorities), "name"), Note: "whose certificates the server would take; none means any"})
+	out = append(out, event.Field{Name: "authorities", Value: event.Plain(words.Plural(len(b.Authorities), "name")), Note: "whose certificates the server would take; none means any"})
 	return out
 }
 
@@ -220,10 +220,10 @@ func sctFields(name string, scts [][]byte) []event.Field {
 		}
 		sct, ok := verify.ParseSCT(b)
 		if !ok {
-			out = append(out, event.Field{Name: name, Value: words.Plural(len(b), "byte"), Note: "cannot be read"})
+			out = append(out, event.Field{Name: name, Value: event.Plain(words.Plural(len(b), "byte")), Note: "cannot be read"})
 			continue
 		}
-		out = append(out, event.Field{Name: name, Value: fmt.Sprintf("of the log %x, %s", sct.Log, date(sct.Time)), Note: "a public log's promise to list this certificate"})
+		out = append(out, event.Field{Name: name, Value: event.Plain(fmt.Sprintf("of the log %x, %s", sct.Log, date(sct.Time))), Note: "a public log's promise to list this certificate"})
 	}
 	return out
 }
@@ -232,7 +232,7 @@ func sctFields(name string, scts [][]byte) []event.Field {
 func stapleFields(der []byte) []event.Field {
 	r, err := ocsp.ParseResponse(der, nil)
 	if err != nil {
-		return []event.Field{{Name: "OCSP response", Value: words.Plural(len(der), "byte"), Note: "could not be read: " + clip(err.Error())}}
+		return []event.Field{{Name: "OCSP response", Value: event.Plain(words.Plural(len(der), "byte")), Note: "could not be read: " + clip(err.Error())}}
 	}
 	status := map[int]string{ocsp.Good: "good", ocsp.Revoked: "revoked", ocsp.Unknown: "unknown"}[r.Status]
 	value := "the issuer says: " + status + ", as of " + date(r.ThisUpdate)
@@ -242,5 +242,5 @@ func stapleFields(der []byte) []event.Field {
 	if r.Status == ocsp.Revoked {
 		value += "; revoked at " + date(r.RevokedAt)
 	}
-	return []event.Field{{Name: "OCSP response", Value: value, Note: "for the certificate with the serial number " + serial(r.SerialNumber)}}
+	return []event.Field{{Name: "OCSP response", Value: event.Plain(value), Note: "for the certificate with the serial number " + serial(r.SerialNumber)}}
 }

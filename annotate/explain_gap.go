@@ -31,11 +31,11 @@ func (x *Explainer) cutHello(c *conn, m *capture.Message, b *capture.CutHello) {
 	e.Brief = words.Piece("brief/hello-cut", "bytes", missing)
 	e.Says = append(e.Says, words.Say("hello-cut", e.Evidence, x.args(c).With("bytes", missing)))
 	e.Fields = append(e.Fields,
-		event.Field{Name: "random", Value: hex.EncodeToString(b.Hello.Random[:]), Note: "32 bytes that enter every later key"},
-		event.Field{Name: "session id", Value: bytesWords(b.Hello.SessionID)},
-		event.Field{Name: "cipher suites", Value: list(b.Hello.CipherSuites, handshake.SuiteName)})
+		event.Field{Name: "random", Value: event.Plain(hex.EncodeToString(b.Hello.Random[:])), Note: "32 bytes that enter every later key"},
+		event.Field{Name: "session id", Value: event.Plain(bytesWords(b.Hello.SessionID))},
+		event.Field{Name: "cipher suites", Value: event.Plain(list(b.Hello.CipherSuites, handshake.SuiteName))})
 	if sni != "" {
-		e.Fields = append(e.Fields, event.Field{Name: "server name", Value: clip(sni), Note: "in clear: everybody on the path sees which host is meant"})
+		e.Fields = append(e.Fields, event.Field{Name: "server name", Value: event.Plain(clip(sni)), Note: "in clear: everybody on the path sees which host is meant"})
 	}
 	e.Fields = append(e.Fields, extensionFields(b.Hello.Extensions)...)
 	x.emit(c, e)
@@ -55,17 +55,17 @@ func (x *Explainer) late(c *conn, m *capture.Message, b *capture.Late) {
 func (x *Explainer) again(c *conn, m *capture.Message, b *capture.Again) {
 	e := x.event(c, m, event.KindMessage, "records-again", "")
 	e.Evidence = event.Recomputed
-	count := words.Plural(int(b.Records), "record")
+	count := words.Count(int(b.Records), "record")
 	a := x.args(c).With("sender", c.Side(int(m.Side)), "count", count)
 	switch {
 	case b.AtLeast && b.Records == 0:
 		e.Brief = words.Piece("brief/first-under-new-keys")
 		e.Says = append(e.Says, words.Say("again-new-keys", event.Recomputed, a))
 	case b.AtLeast:
-		e.Brief = event.Plain("at least " + count + " missing")
+		e.Brief = words.Piece("brief/at-least-missing", "count", count)
 		e.Says = append(e.Says, words.Say("again-at-least", event.Recomputed, a))
 	default:
-		e.Brief = event.Plain(count + " missing")
+		e.Brief = words.Piece("brief/missing", "count", count)
 		e.Says = append(e.Says, words.Say("again", event.Recomputed, a))
 	}
 	x.emit(c, e)

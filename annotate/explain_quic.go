@@ -46,9 +46,9 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 		x.opaque(c, m, b)
 	case *handshake.HelloVerifyRequest:
 		e := x.event(c, m, event.KindMessage, messageTopics[b.Type()], handshake.TypeName(b.Type()))
-		e.Brief = event.Plain(fmt.Sprintf("cookie of %d bytes", len(b.Cookie)))
+		e.Brief = words.Piece("brief/cookie", "n", strconv.Itoa(len(b.Cookie)))
 		e.Fields = append(e.Fields,
-			event.Field{Name: "version", Value: fmt.Sprintf("%04x (%s)", b.Version, handshake.VersionName(b.Version)), Note: "of this message alone; the ServerHello decides"},
+			event.Field{Name: "version", Value: event.Plain(fmt.Sprintf("%04x (%s)", b.Version, handshake.VersionName(b.Version))), Note: "of this message alone; the ServerHello decides"},
 			field("cookie", hexLen(b.Cookie)))
 		e.Says = append(e.Says, words.Say("hello-verify-request", e.Evidence, x.args(c).With("size", strconv.Itoa(len(b.Cookie)))))
 		x.emit(c, e)
@@ -68,7 +68,7 @@ func (x *Explainer) udpConnectionEvent(c *conn, m *capture.Message) event.Event 
 	e := x.event(c, m, event.KindConnection, "dtls-connection", "")
 	e.Evidence = event.Clear
 	e.Ends = c.ofEnds(event.BeginsOpened)
-	e.Brief = event.Plain(fmt.Sprintf("%s to %s, over UDP", c.Conn.Client, c.Conn.Server))
+	e.Brief = words.Piece("brief/over-udp", "from", c.Conn.Client.String(), "to", c.Conn.Server.String())
 	version, _, _ := strings.Cut(quic.VersionName(c.QUICVersion), " (")
 	a := words.Args{"from": c.Conn.Client.String(), "to": c.Conn.Server.String(), "version": version}
 	if c.Conn.Transport == capture.TransportQUIC {
@@ -109,10 +109,10 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 	a := x.args(c).With("sender", c.Side(side))
 	switch b.Kind {
 	case quic.VersionNegotiation:
-		e.Brief = event.Plain("offers " + versionWords(b.Versions))
+		e.Brief = words.Piece("brief/offers", "versions", versionWords(b.Versions))
 		e.Says = append(e.Says, words.Say("quic-version-negotiation", e.Evidence, a.With("versions", versionWords(b.Versions))))
 	case quic.Retry:
-		e.Brief = event.Plain(fmt.Sprintf("token of %d bytes", len(b.Token)))
+		e.Brief = words.Piece("brief/token", "n", strconv.Itoa(len(b.Token)))
 		e.Says = append(e.Says, words.Say("quic-retry", e.Evidence, a.With("size", strconv.Itoa(len(b.Token)))))
 		p := words.NewProof(words.ProofQUICRetry, event.NotCheckable, words.Piece("brief/client-s-first-initial"))
 		if b.Checked {
@@ -173,7 +173,7 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 	}
 	e := x.event(c, m, event.KindMessage, topicOf("quic-", b.Kind.String()), "QUIC "+b.Kind.String())
 	e.Size = &event.Size{Bytes: b.Wire, Records: b.Packets, Reason: b.Reason}
-	e.Brief = event.Plain(fmt.Sprintf("%s, %d bytes, sealed", words.Plural(b.Packets, "packet"), b.Wire))
+	e.Brief = words.Piece("brief/packets-sealed", "count", words.Count(b.Packets, "packet"), "bytes", strconv.Itoa(int(b.Wire)))
 	reason := words.Phrase(words.Sealed, b.Reason, "")
 	if b.Reason == capture.SealedBadTag {
 		reason = words.Piece("brief/does-not-fit-keys")
@@ -192,11 +192,11 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 	case quic.Initial:
 		id = "quic-initial-sealed"
 	case quic.Other:
-		e.Brief = event.Plain(fmt.Sprintf("%s, %d bytes, of %s", words.Plural(b.Packets, "packet"), b.Wire, quic.VersionName(b.Version)))
+		e.Brief = words.Piece("brief/packets-of", "count", words.Count(b.Packets, "packet"), "bytes", strconv.Itoa(int(b.Wire)), "version", quic.VersionName(b.Version))
 		id = "quic-other"
 	default:
 		rename(&e, "quic", "QUIC")
-		e.Brief = event.Plain(fmt.Sprintf("%d bytes that are no packet", b.Wire))
+		e.Brief = words.Piece("brief/no-packet", "bytes", strconv.Itoa(int(b.Wire)))
 		id = "quic-rest"
 	}
 	e.Says = append(e.Says, words.Say(id, e.Evidence, a))
@@ -224,10 +224,10 @@ func quicFields(b *capture.QUICPacket) []event.Field {
 		out = append(out, field("version", fmt.Sprintf("%08x (%s)", b.Version, quic.VersionName(b.Version))))
 	}
 	if b.DCID != nil {
-		out = append(out, event.Field{Name: "destination connection ID", Value: bytesWords(b.DCID), Note: "how its receiver wants to be addressed, or for the client's first packet random"})
+		out = append(out, event.Field{Name: "destination connection ID", Value: event.Plain(bytesWords(b.DCID)), Note: "how its receiver wants to be addressed, or for the client's first packet random"})
 	}
 	if b.SCID != nil {
-		out = append(out, event.Field{Name: "source connection ID", Value: bytesWords(b.SCID), Note: "how its sender wants to be addressed"})
+		out = append(out, event.Field{Name: "source connection ID", Value: event.Plain(bytesWords(b.SCID)), Note: "how its sender wants to be addressed"})
 	}
 	if len(b.Token) > 0 {
 		out = append(out, field("token", hexLen(b.Token)))
@@ -341,13 +341,13 @@ func transportParameters(data []byte) []event.Field {
 				note = "the version in use, then those offered, for a change without a new start"
 			}
 		}
-		out = append(out, event.Field{Name: "  " + name, Value: value, Note: note})
+		out = append(out, event.Field{Name: "  " + name, Value: event.Plain(value), Note: note})
 	}
 	if reserved > 0 {
-		out = append(out, event.Field{Name: "  reserved parameters", Value: strconv.Itoa(reserved), Note: "mean nothing and keep servers tolerant (RFC 9000 18.1)"})
+		out = append(out, event.Field{Name: "  reserved parameters", Value: event.Plain(strconv.Itoa(reserved)), Note: "mean nothing and keep servers tolerant (RFC 9000 18.1)"})
 	}
 	if !ok {
-		out = append(out, event.Field{Name: "  transport parameters", Value: "", Note: "malformed from here on"})
+		out = append(out, event.Field{Name: "  transport parameters", Value: event.Text{}, Note: "malformed from here on"})
 	}
 	return out
 }

@@ -17,7 +17,7 @@ func (x *Explainer) startTLS(c *conn, m *capture.Message, b *capture.StartTLS) {
 	switch {
 	case b.Target != "":
 		rename(&e, "starttls-tunnel", b.Protocol+" tunnel")
-		e.Brief = event.Plain("to " + clip(b.Target))
+		e.Brief = words.Piece("brief/to", "target", clip(b.Target))
 		id = "starttls-socks"
 	case b.Answer == "":
 		e.Brief = a.Value("request")

@@ -104,7 +104,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 	case *handshake.EndOfEarlyData:
 		e.Says = append(e.Says, words.Say("end-of-early-data", e.Evidence, a))
 	case *handshake.CertificateStatus:
-		e.Brief = event.Plain(fmt.Sprintf("OCSP response, %d bytes", len(b.Response)))
+		e.Brief = words.Piece("brief/ocsp", "n", strconv.Itoa(len(b.Response)))
 		e.Says = append(e.Says, words.Say("certificate-status", e.Evidence, a))
 		e.Fields = append(e.Fields, stapleFields(b.Response)...)
 		if side == 1 {
@@ -202,12 +202,12 @@ func (x *Explainer) clientHello(c *conn, h *proof.Handshake, e *event.Event, b *
 	}
 	e.Fields = append(e.Fields,
 		legacy,
-		event.Field{Name: "random", Value: hex.EncodeToString(b.Random[:]), Note: "32 bytes that enter every later key"},
-		event.Field{Name: "session id", Value: bytesWords(b.SessionID)},
-		event.Field{Name: "cipher suites", Value: list(b.CipherSuites, handshake.SuiteName), Note: fmt.Sprintf("%d offered", countReal(b.CipherSuites))},
+		event.Field{Name: "random", Value: event.Plain(hex.EncodeToString(b.Random[:])), Note: "32 bytes that enter every later key"},
+		event.Field{Name: "session id", Value: event.Plain(bytesWords(b.SessionID))},
+		event.Field{Name: "cipher suites", Value: event.Plain(list(b.CipherSuites, handshake.SuiteName)), Note: fmt.Sprintf("%d offered", countReal(b.CipherSuites))},
 	)
 	if sni != "" {
-		e.Fields = append(e.Fields, event.Field{Name: "server name", Value: clip(sni), Note: "in clear: everybody on the path sees which host is meant"})
+		e.Fields = append(e.Fields, event.Field{Name: "server name", Value: event.Plain(clip(sni)), Note: "in clear: everybody on the path sees which host is meant"})
 	}
 	e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
 	e.Fields = append(e.Fields, c.fingerprints(b)...)
@@ -329,7 +329,7 @@ func (x *Explainer) serverHello(c *conn, h *proof.Handshake, e *event.Event, b *
 		e.Fields = append(e.Fields, serverHelloFields(b)...)
 		e.Fields = append(e.Fields, serverFingerprint(b))
 		if g := b.SelectedGroup(); g != 0 {
-			e.Brief = event.Plain("asks for " + handshake.GroupName(g))
+			e.Brief = words.Piece("brief/asks-group", "group", handshake.GroupName(g))
 			e.TLS = &event.TLS{Group: handshake.GroupName(g)}
 			e.Says = append(e.Says, words.Say("hello-retry-group", e.Evidence, a.With("group", handshake.GroupName(g))))
 		} else {
@@ -484,7 +484,7 @@ func (x *Explainer) certificate(c *conn, h *proof.Handshake, e *event.Event, b *
 		x.rawKey(c, h, e, side)
 		return
 	}
-	e.Brief = event.Plain(fmt.Sprintf("%s, issued by %s, %s", clip(leaf.For()), clip(leaf.Issuer()), leaf.KeyWords()))
+	e.Brief = words.Piece("brief/certificate", "names", clip(leaf.For()), "issuer", clip(leaf.Issuer()), "key", leaf.KeyWords())
 	now := at(m.Time)
 	for i, cert := range chain {
 		e.Fields = append(e.Fields, cert.Described(i, describe)...)
@@ -562,18 +562,18 @@ func (x *Explainer) tellServerKeyExchange(c *conn, h *proof.Handshake, e *event.
 	switch {
 	case b.Group != 0:
 		e.TLS = &event.TLS{Group: handshake.GroupName(b.Group)}
-		e.Brief = event.Plain(fmt.Sprintf("%s, %d bytes", e.TLS.Group, len(b.Public)))
+		e.Brief = words.Piece("brief/key-bytes", "group", e.TLS.Group, "n", strconv.Itoa(len(b.Public)))
 		e.Fields = append(e.Fields, field("group", e.TLS.Group))
 	case len(b.P) > 0:
 		e.TLS = &event.TLS{Bits: new(big.Int).SetBytes(b.P).BitLen()}
-		e.Brief = event.Plain(fmt.Sprintf("%d-bit Diffie-Hellman, %d bytes", new(big.Int).SetBytes(b.P).BitLen(), len(b.Public)))
-		e.Fields = append(e.Fields, event.Field{Name: "p", Value: hexLen(b.P), Note: fmt.Sprintf("the modulus, %d bits", new(big.Int).SetBytes(b.P).BitLen())}, event.Field{Name: "g", Value: hexLen(b.G), Note: "the generator"})
+		e.Brief = words.Piece("brief/dh-bytes", "bits", strconv.Itoa(new(big.Int).SetBytes(b.P).BitLen()), "n", strconv.Itoa(len(b.Public)))
+		e.Fields = append(e.Fields, event.Field{Name: "p", Value: event.Plain(hexLen(b.P)), Note: fmt.Sprintf("the modulus, %d bits", new(big.Int).SetBytes(b.P).BitLen())}, event.Field{Name: "g", Value: event.Plain(hexLen(b.G)), Note: "the generator"})
 		if new(big.Int).SetBytes(b.P).BitLen() < 2048 {
 			e.Says = append(e.Says, words.Say("dhe-small", event.Clear, a.With("bits", strconv.Itoa(new(big.Int).SetBytes(b.P).BitLen()))))
 		}
 	}
 	if len(b.Public) > 0 {
-		e.Fields = append(e.Fields, event.Field{Name: "public value", Value: hexLen(b.Public), Note: "the server's key for this connection"})
+		e.Fields = append(e.Fields, event.Field{Name: "public value", Value: event.Plain(hexLen(b.Public)), Note: "the server's key for this connection"})
 	}
 	if b.PSKHint != nil {
 		e.Fields = append(e.Fields, field("hint for the pre-shared key", clip(x.text(words.Readable(b.PSKHint)))))
@@ -643,11 +643,11 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *proof.Handshake, e event.E
 	f := c.Flow()
 	switch {
 	case len(b.EncryptedPreMaster) > 0:
-		e.Brief = event.Plain(fmt.Sprintf("%d encrypted bytes", len(b.EncryptedPreMaster)))
-		e.Fields = append(e.Fields, event.Field{Name: "encrypted premaster secret", Value: hexLen(b.EncryptedPreMaster), Note: "as long as the modulus of the certificate's key"})
+		e.Brief = words.Piece("brief/encrypted", "n", strconv.Itoa(len(b.EncryptedPreMaster)))
+		e.Fields = append(e.Fields, event.Field{Name: "encrypted premaster secret", Value: event.Plain(hexLen(b.EncryptedPreMaster)), Note: "as long as the modulus of the certificate's key"})
 	case len(b.Public) > 0:
-		e.Brief = event.Plain(fmt.Sprintf("public value, %d bytes", len(b.Public)))
-		e.Fields = append(e.Fields, event.Field{Name: "public value", Value: hexLen(b.Public), Note: "the client's key for this connection"})
+		e.Brief = words.Piece("brief/public-value", "n", strconv.Itoa(len(b.Public)))
+		e.Fields = append(e.Fields, event.Field{Name: "public value", Value: event.Plain(hexLen(b.Public)), Note: "the client's key for this connection"})
 	}
 	if b.PSKIdentity != nil {
 		e.Fields = append(e.Fields, field("name of the pre-shared key", clip(x.text(words.Readable(b.PSKIdentity)))))
@@ -717,7 +717,7 @@ func (x *Explainer) tellFinished(c *conn, h *proof.Handshake, e event.Event, a s
 		x.remember(c, h, 's', h.ServerHello.SessionID, proof.Issued{})
 	}
 	if v := h.VerifyData(side); v != nil {
-		e.Fields = append(e.Fields, event.Field{Name: "verify_data", Value: hex.EncodeToString(clipBytes(v, 64))})
+		e.Fields = append(e.Fields, event.Field{Name: "verify_data", Value: event.Plain(hex.EncodeToString(clipBytes(v, 64)))})
 	}
 	e.Brief = words.Piece("brief/keyed-checksum-over-everything")
 	e.Says = append(e.Says, words.Say([2]string{"finished-client", "finished-server"}[side], e.Evidence, a))
@@ -923,7 +923,7 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 	}
 	c.Sides[side].DataAt = proof.Place{First: m.First, Last: m.Last}
 	e := x.event(c, m, event.KindMessage, "application-data", "")
-	e.Brief = event.Plain(fmt.Sprintf("%s in a record of %d", words.Plural(b.Len, "byte"), b.Wire))
+	e.Brief = words.Piece("brief/in-record", "count", words.Count(b.Len, "byte"), "n", strconv.Itoa(b.Wire))
 	e.Size = &event.Size{Bytes: int64(b.Len), Wire: int64(b.Wire), Records: 1}
 	a := x.args(c).With("wire", strconv.Itoa(b.Wire), "len", strconv.Itoa(b.Len))
 	null := c.Null()
@@ -967,7 +967,7 @@ func (x *Explainer) earlyData(c *conn, m *capture.Message, b *capture.AppData) {
 	c.Early, c.EarlyOpened = true, true
 	c.Main.At[proof.AtEarly] = proof.Place{First: m.First, Last: m.Last}
 	e := x.event(c, m, event.KindMessage, "early-data", "")
-	e.Brief = event.Plain(fmt.Sprintf("%s, before the server has spoken", words.Plural(b.Len, "byte")))
+	e.Brief = words.Piece("brief/early", "count", words.Count(b.Len, "byte"))
 	e.Size = &event.Size{Bytes: int64(b.Len), Wire: int64(b.Wire), Records: 1}
 	p := words.NewProof(words.ProofEarlyFirst, event.Proven, event.Text{}, field("opened with", m.By))
 	c.Main.Prove(p)
@@ -983,7 +983,7 @@ func (x *Explainer) heartbeat(c *conn, m *capture.Message, b *capture.Heartbeat)
 	c.TLS = true
 	c.Sides[m.Side&1].Heartbeat = true
 	e := x.event(c, m, event.KindMessage, "heartbeat", "Heartbeat")
-	e.Brief = event.Plain(fmt.Sprintf("claims %d bytes, has %d", b.Length, b.Have))
+	e.Brief = words.Piece("brief/heartbeat", "claimed", strconv.Itoa(b.Length), "have", strconv.Itoa(b.Have))
 	a := x.args(c).With("claimed", strconv.Itoa(b.Length), "have", strconv.Itoa(b.Have), "sender", c.Side(int(m.Side)))
 	id := "heartbeat"
 	switch needed := b.Length + heartbeatPadding; {
@@ -1115,7 +1115,7 @@ func (c *conn) wrongRecord(e *event.Event, side int) {
 	if c.Sides[side].Data > 0 && c.Latest == c.Main && !c.Missing {
 		// Records before it opened with the same key, so the key is the right one.
 		p := words.NewProof([2]string{words.ProofClientRecords, words.ProofServerRecords}[side], event.Refuted,
-			event.Plain(fmt.Sprintf("%s opened, but the next record does not fit the key that opened them", words.Plural(int(c.Sides[side].Data), "record"))),
+			words.Piece("proof/next-does-not-fit", "count", words.Count(int(c.Sides[side].Data), "record")),
 			field("opened before it", strconv.FormatInt(c.Sides[side].Data, 10)))
 		c.Main.Prove(p)
 		e.Proofs = append(e.Proofs, p)

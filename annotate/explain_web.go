@@ -45,7 +45,7 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 	case *web.Switched:
 		e = x.event(c, m, event.KindMessage, "protocol-switched", "")
 		protocol := clip(x.text(b.Protocol))
-		e.Brief = event.Plain("to " + protocol)
+		e.Brief = words.Piece("brief/to-protocol", "protocol", protocol)
 		id := "switched"
 		if b.Protocol == "tunnel" {
 			id = "switched-tunnel"
@@ -93,11 +93,11 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 		if b.Connect != "" {
 			e.HTTP.Connect = clip(x.text(b.Connect))
 			e.Brief = event.Plain(e.Brief.English + ", :protocol " + e.HTTP.Connect)
-			e.Fields = append(e.Fields, event.Field{Name: ":protocol", Value: e.HTTP.Connect, Note: "what the stream is to carry (RFC 8441 4)"})
+			e.Fields = append(e.Fields, event.Field{Name: ":protocol", Value: event.Plain(e.HTTP.Connect), Note: "what the stream is to carry (RFC 8441 4)"})
 		}
 		if b.Authority != "" {
 			e.HTTP.Authority = clip(x.header("host", b.Authority))
-			e.Fields = append(e.Fields, event.Field{Name: "authority", Value: e.HTTP.Authority, Note: "the host that is meant"})
+			e.Fields = append(e.Fields, event.Field{Name: "authority", Value: event.Plain(e.HTTP.Authority), Note: "the host that is meant"})
 		}
 	} else {
 		e.HTTP.Status, e.HTTP.Reason = b.Status, clip(x.text(b.Reason))
@@ -108,7 +108,7 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 		e.Fields = append(e.Fields, field("status", strconv.Itoa(b.Status)), field("protocol", b.Protocol))
 	}
 	if b.Protocol == "HTTP/2" {
-		e.Fields = append(e.Fields, event.Field{Name: "stream", Value: strconv.Itoa(int(b.Stream)), Note: "one exchange among several on this connection"})
+		e.Fields = append(e.Fields, event.Field{Name: "stream", Value: event.Plain(strconv.Itoa(int(b.Stream))), Note: "one exchange among several on this connection"})
 		if b.Request {
 			c.streams.begin(b.Stream, e.Brief.English)
 		} else {
@@ -364,7 +364,7 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) event.Even
 	e.Brief = x.grpcStatus(b.Trailers, e.Brief)
 	e.Fields = append(e.Fields, field("length", words.Plural(int(b.Len), "byte")+" as transferred"))
 	if b.Framing != "" {
-		e.Fields = append(e.Fields, event.Field{Name: "framing", Value: b.Framing, Note: "how its end is found"})
+		e.Fields = append(e.Fields, event.Field{Name: "framing", Value: event.Plain(b.Framing), Note: "how its end is found"})
 	}
 	if b.Coding != "" {
 		e.Fields = append(e.Fields, field("content coding", coding))
@@ -428,7 +428,7 @@ func frameBrief(b *web.Frame, fields []event.Field) string {
 		if i == 8 {
 			break
 		}
-		parts = append(parts, f.Name+" "+clip(f.Value))
+		parts = append(parts, f.Name+" "+clip(f.Value.English))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -448,7 +448,7 @@ func (x *Explainer) webSocket(c *conn, m *capture.Message, b *web.WebSocket) eve
 		e.Fields = append(e.Fields, field("compressed", "permessage-deflate"))
 	}
 	if b.Masked {
-		e.Fields = append(e.Fields, event.Field{Name: "masked", Value: "yes", Note: "not for secrecy: so that no machine on the way takes it for something else (RFC 6455 10.3)"})
+		e.Fields = append(e.Fields, event.Field{Name: "masked", Value: words.Piece("field/yes"), Note: "not for secrecy: so that no machine on the way takes it for something else (RFC 6455 10.3)"})
 	}
 	if len(b.Preview) > 0 {
 		begins, ok := "", false

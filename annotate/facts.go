@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -344,7 +345,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		if f.Done == "stapled" {
 			e.Says = append(e.Says, words.Say("fact-leaf-stapled", event.None, a))
 		}
-		e.Fields = []event.Field{{Name: "SHA-256 of the certificate", Value: hex.EncodeToString(clipBytes(f.Data, 32))}, {Name: "SHA-256 of the CA's", Value: clip(f.Detail), Note: "the authority that signed it"}}
+		e.Fields = []event.Field{{Name: "SHA-256 of the certificate", Value: event.Plain(hex.EncodeToString(clipBytes(f.Data, 32)))}, {Name: "SHA-256 of the CA's", Value: event.Plain(clip(f.Detail)), Note: "the authority that signed it"}}
 		if f.Outcome == "self-signed" || f.Detail == "" {
 			e.Fields = e.Fields[:1]
 		}
@@ -400,7 +401,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 // emEvent tells the recorded block of step 5, with the proofs that it makes possible.
 func (x *Explainer) emEvent(c *conn, f *capture.Fact, e *event.Event, a steps.Values) {
 	rename(e, "block-opened", "")
-	e.Brief = event.Plain(fmt.Sprintf("the proxy opened step 5 with its private key: %d bytes", len(f.Data)))
+	e.Brief = words.Piece("brief/opened-step-5", "n", strconv.Itoa(len(f.Data)))
 	e.Evidence = event.None
 	id := "fact-em"
 	if f.Outcome == "bad-padding" {

@@ -28,10 +28,10 @@ func clientFingerprints(h *handshake.ClientHello, t capture.Transport) []event.F
 	}[t]
 	ja4, _ := fingerprint.JA4(h, over)
 	ja3, _ := fingerprint.JA3(h)
-	return []event.Field{{ID: event.FactJA4, Name: "JA4", Value: ja4, Note: fingerprintNote}, {ID: event.FactJA3, Name: "JA3", Value: ja3, Note: "an older one of the same kind, which changes where a client shuffles its extensions"}}
+	return []event.Field{{ID: event.FactJA4, Name: "JA4", Value: event.Plain(ja4), Note: fingerprintNote}, {ID: event.FactJA3, Name: "JA3", Value: event.Plain(ja3), Note: "an older one of the same kind, which changes where a client shuffles its extensions"}}
 }
 
 func serverFingerprint(h *handshake.ServerHello) event.Field {
 	hash, _ := fingerprint.JA3S(h)
-	return event.Field{ID: event.FactJA3S, Name: "JA3S", Value: hash, Note: ja3sNote}
+	return event.Field{ID: event.FactJA3S, Name: "JA3S", Value: event.Plain(hash), Note: ja3sNote}
 }

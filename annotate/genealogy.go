@@ -288,11 +288,11 @@ func (x *Explainer) ticketAge(h *proof.Handshake, i proof.Issued) []event.Field 
 		return nil
 	}
 	passed := time.Duration(h.HelloAt - i.At)
-	f := event.Field{Name: "age of the ticket", Value: passed.Round(time.Millisecond).String() + " by the packets"}
+	f := event.Field{Name: "age of the ticket", Value: event.Plain(passed.Round(time.Millisecond).String() + " by the packets")}
 	if psk := h.Hello.PSK(); psk != nil && h.Is13() {
 		if n, ok := h.ServerHello.SelectedPSK(); ok && int(n) < len(psk.Identities) {
 			stated := time.Duration(psk.Identities[n].ObfuscatedTicketAge-i.AgeAdd) * time.Millisecond
-			f.Value = stated.String() + " as the client states, " + f.Value
+			f.Value = event.Plain(stated.String() + " as the client states, " + f.Value.English)
 			f.Note = "stated in the hello, hidden by a number (ticket_age_add) that came with the ticket, encrypted"
 		}
 	}

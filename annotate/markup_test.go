@@ -186,7 +186,7 @@ func TestMarkup(t *testing.T) {
 			n := 0
 			if err := event.ReadJSON(&line, func(e *event.Event) error {
 				for i, f := range e.Fields {
-					if want := strings.ToValidUTF8(events[n].Fields[i].Value, "\ufffd"); f.Value != want && utf8.ValidString(events[n].Fields[i].Value) {
+					if want := strings.ToValidUTF8(events[n].Fields[i].Value.English, "\ufffd"); f.Value.English != want && utf8.ValidString(events[n].Fields[i].Value.English) {
 						t.Errorf("%s: %q, not %q", f.Name, f.Value, want)
 					}
 				}

@@ -47,4 +47,4 @@ func (x *Explainer) show() proof.Show { return proof.Show(x.ShowSecrets) }
 
 func hexLen(b []byte) string { return words.Hex(b) }
 
-func field(name, value string) event.Field { return event.Field{Name: name, Value: value} }
+func field(name, value string) event.Field { return event.Field{Name: name, Value: event.Plain(value)} }

@@ -309,7 +309,7 @@ func (r *Read) words() string {
 		tells += ", Host: " + r.Host
 	}
 	for _, f := range r.Headers {
-		tells += ", " + f.Name + ": " + f.Value
+		tells += ", " + f.Name + ": " + f.Value.English
 	}
 	if r.Body > 0 {
 		tells += fmt.Sprintf(", and a body of %s", words.Plural(int(r.Body), "byte"))

@@ -148,7 +148,7 @@ type StepMark struct {
 type Field struct {
 	ID    string `json:"id,omitempty"` // permanent; of a fact of a Leg
 	Name  string `json:"name"`
-	Value string `json:"value"`
+	Value Text   `json:"value"`
 	Note  string `json:"note,omitempty"` // what it means, if its name does not say
 }
 

@@ -79,7 +79,7 @@ func (c *Certificate) MayDelegate() bool {
 // signer is whose key must have made a CertificateVerify, and the note to it.
 func (h *Handshake) signer(side int) (crypto.PublicKey, event.Field) {
 	if d := h.Sides[side].Delegated; d != nil {
-		return d.Key, event.Field{Name: "public key", Value: cmp.Or(verify.KeyWords(d.Key), "unknown"), Note: "of the delegated credential for which the certificate's key vouches"}
+		return d.Key, event.Field{Name: "public key", Value: event.Plain(cmp.Or(verify.KeyWords(d.Key), "unknown")), Note: "of the delegated credential for which the certificate's key vouches"}
 	}
 	return h.Sides[side].Leaf.Key, keyField(h.Sides[side].Leaf)
 }

@@ -31,7 +31,7 @@ func (s Show) Secret(b []byte) string {
 }
 
 // input is what went into a proof.
-func input(name, value string) event.Field { return event.Field{Name: name, Value: value} }
+func input(name, value string) event.Field { return event.Field{Name: name, Value: event.Plain(value)} }
 
 // Prove adds a proof to the handshake; a later one of the same ID replaces it,
 // unless that one was settled and this one is not.
@@ -164,7 +164,7 @@ func (h *Handshake) CheckFinished(side int, show Show) event.Proof {
 	}
 	ssl30 := h.Version() == 0x0300
 	if ssl30 {
-		inputs[1] = event.Field{Name: "their hash", Value: "not a value of its own", Note: "in SSL 3.0 the master secret enters the hash, MD5 and SHA-1 side by side (RFC 6101 5.6.9)"}
+		inputs[1] = event.Field{Name: "their hash", Value: words.Piece("field/not-value-own"), Note: "in SSL 3.0 the master secret enters the hash, MD5 and SHA-1 side by side (RFC 6101 5.6.9)"}
 	}
 	if h.Retry != nil {
 		inputs[0].Note = "the first ClientHello stands in it as its hash, as after every HelloRetryRequest"
@@ -251,7 +251,7 @@ func signature(id string, err error, inputs []event.Field) event.Proof {
 }
 
 func keyField(c *Certificate) event.Field {
-	return event.Field{Name: "public key", Value: c.KeyWords(), Note: "of the certificate for " + c.For()}
+	return event.Field{Name: "public key", Value: event.Plain(c.KeyWords()), Note: "of the certificate for " + c.For()}
 }
 
 // CheckServerKey checks the signature of TLS 1.2 and older on the server's fresh key.
@@ -346,7 +346,7 @@ func (cs *Certificates) Links(id string, chain []*Certificate) event.Proof {
 		if c.selfSigned() {
 			switch err := cs.link(c, c); {
 			case err == nil:
-				notes = append(notes, event.Field{Name: "link", Value: c.Subject() + " is signed by itself", Note: "nobody else vouches for it"})
+				notes = append(notes, event.Field{Name: "link", Value: event.Plain(c.Subject() + " is signed by itself"), Note: "nobody else vouches for it"})
 				roots++
 				continue // a root: nothing above it
 			case !errors.Is(err, keys.ErrSignature):
@@ -375,7 +375,7 @@ func (cs *Certificates) Links(id string, chain []*Certificate) event.Proof {
 		}
 		switch {
 		case !found:
-			notes = append(notes, event.Field{Name: "not sent", Value: c.Issuer(), Note: "the issuer of certificate " + fmt.Sprint(i+1) + ": the client must have it already"})
+			notes = append(notes, event.Field{Name: "not sent", Value: event.Plain(c.Issuer()), Note: "the issuer of certificate " + fmt.Sprint(i+1) + ": the client must have it already"})
 		case errors.Is(err, keys.ErrSignature) && !meant(chain, i):
 			unchecked = words.Piece("proof/issuer-other-key", "place", strconv.Itoa(i+1))
 		case errors.Is(err, keys.ErrSignature):
@@ -390,7 +390,7 @@ func (cs *Certificates) Links(id string, chain []*Certificate) event.Proof {
 	case checked+roots == 0:
 		return words.NewProof(id, event.NotCheckable, words.Piece("proof/only-one-certificate-sent"), notes...)
 	case inOrder < checked && len(chain) > 1:
-		notes = append(notes, event.Field{Name: "order", Value: "not each is signed by the one right after it", Note: "allowed in TLS 1.3, an error of the server before"})
+		notes = append(notes, event.Field{Name: "order", Value: words.Piece("field/not-each-signed-one"), Note: "allowed in TLS 1.3, an error of the server before"})
 	}
 	notes = append(notes, input("signatures checked", fmt.Sprintf("%d, of %s", checked+roots, words.Plural(len(chain), "certificate"))))
 	return words.NewProof(id, event.Proven, event.Text{}, notes...)
@@ -440,7 +440,7 @@ func (h *Handshake) CheckBlock(show Show) []event.Proof {
 	var err error
 	if h.Sides[1].Leaf == nil {
 		// Of all keys that were given, this one alone made such a block.
-		inputs = append(inputs, event.Field{Name: "certificate", Value: "not in the capture", Note: "the block's form alone shows that the key is the right one; one of 30 million wrong keys would make one, too"})
+		inputs = append(inputs, event.Field{Name: "certificate", Value: words.Piece("field/not-capture"), Note: "the block's form alone shows that the key is the right one; one of 30 million wrong keys would make one, too"})
 		pre = h.Block[len(h.Block)-48:]
 	} else {
 		pub, ok := h.Sides[1].Leaf.Key.(*rsa.PublicKey)
@@ -462,7 +462,7 @@ func (h *Handshake) CheckBlock(show Show) []event.Proof {
 	}
 	proofs := []event.Proof{words.NewProof(id, event.Proven, event.Text{}, append(inputs, input("padding", fmt.Sprintf("00 02, %d bytes that are not zero, 00", len(h.Block)-48-3)), input("secret", show.Secret(pre)))...)}
 	if h.Keyed {
-		proofs[0].Inputs = append(proofs[0].Inputs, event.Field{Name: "private exponent", Value: "kept back", Note: "of the private key that was given"})
+		proofs[0].Inputs = append(proofs[0].Inputs, event.Field{Name: "private exponent", Value: words.Piece("field/kept-back"), Note: "of the private key that was given"})
 	}
 	h.PreMaster = pre
 	if h.Hello != nil {
@@ -508,7 +508,7 @@ func (h *Handshake) CheckMaster(show Show) []event.Proof {
 			return []event.Proof{words.NewProof(words.ProofRSAMaster, event.NotCheckable, words.Piece("proof/session-hash-needs-all"))}
 		}
 		h.Master = keys.ExtendedMasterSecret(h.Version(), s.Hash, h.PreMaster, hash)
-		inputs = append(inputs, event.Field{Name: "session hash", Value: hex.EncodeToString(hash), Note: "of all messages from ClientHello through ClientKeyExchange: both sides agreed on the extended master secret"})
+		inputs = append(inputs, event.Field{Name: "session hash", Value: event.Plain(hex.EncodeToString(hash)), Note: "of all messages from ClientHello through ClientKeyExchange: both sides agreed on the extended master secret"})
 	} else {
 		h.Master = keys.MasterSecret(h.Version(), s.Hash, h.PreMaster, h.Hello.Random[:], h.ServerHello.Random[:])
 		inputs = append(inputs, input("client random", hex.EncodeToString(h.Hello.Random[:])), input("server random", hex.EncodeToString(h.ServerHello.Random[:])))

@@ -258,7 +258,7 @@ func (t *Text) event(e *event.Event) {
 			}
 		}
 		for _, f := range e.Fields {
-			text := Clean(f.Name) + ": " + brief(Clean(f.Value))
+			text := Clean(f.Name) + ": " + brief(t.in(f.Value))
 			if f.Note != "" {
 				text += "  (" + Clean(f.Note) + ")"
 			}
@@ -323,7 +323,7 @@ func (t *Text) proof(p event.Proof) {
 	}
 	t.Paragraph("", "        ", t.in(text)+refs(p.Refs), style)
 	for _, f := range p.Inputs {
-		t.Paragraph("", "          ", Clean(f.Name)+" = "+Clean(f.Value), Dim)
+		t.Paragraph("", "          ", Clean(f.Name)+" = "+t.in(f.Value), Dim)
 	}
 }
 
@@ -420,7 +420,7 @@ func (t *Text) about(e *event.Event) {
 			if isFingerprint(f) && !t.Messages {
 				continue
 			}
-			name := Clean(f.Name)
+			name := t.in(words.FactName(f))
 			if strings.Contains(name, " ") {
 				name += ":"
 			}
@@ -428,7 +428,7 @@ func (t *Text) about(e *event.Event) {
 				t.Paragraph("", "    ", t.list(facts), Dim)
 				facts = nil
 			}
-			facts = append(facts, name+" "+Clean(f.Value))
+			facts = append(facts, name+" "+t.in(f.Value))
 		}
 		if len(facts) > 0 {
 			t.Paragraph("", "    ", t.list(facts), Dim)

@@ -56,6 +56,14 @@ func pairOf(pairs []any, name string) event.Text {
 	return event.Text{}
 }
 
+// FactName is what a fact of a connection is called.
+func FactName(f event.Field) event.Text {
+	if name := pieces["fact/"+f.ID]; name == f.Name && name != "" {
+		return Piece("fact/" + f.ID)
+	}
+	return event.Plain(f.Name)
+}
+
 // nouns is what [Count] counts.
 var nouns = []string{"byte", "case", "certificate", "connection", "day", "hour", "line", "message", "minute", "other run", "packet", "private key", "promise", "record", "remark", "second", "trial"}
 
@@ -314,6 +322,41 @@ var pieces = map[string]string{
 	"sent/were":                                "{n} were",
 	"how/encrypted":                            "encrypted",
 	"proof/inner-hello":                        "the ClientHello carries an encrypted one (ECH); if the server took that, the handshake was computed over it, and it is not known here",
+	"brief/raw-key":                            "a raw public key, {key}",
+	"brief/from-to":                            "{from} to {to}",
+	"fact/certificate-of":                      "for {names}, from {issuer}, {key}",
+	"fact/checked-against":                     "{outcome}, against {roots}",
+	"brief/at-least-missing":                   "at least {count} missing",
+	"brief/missing":                            "{count} missing",
+	"brief/cookie":                             "cookie of {n} bytes",
+	"brief/over-udp":                           "{from} to {to}, over UDP",
+	"brief/offers":                             "offers {versions}",
+	"brief/token":                              "token of {n} bytes",
+	"brief/packets-sealed":                     "{count}, {bytes} bytes, sealed",
+	"brief/packets-of":                         "{count}, {bytes} bytes, of {version}",
+	"brief/no-packet":                          "{bytes} bytes that are no packet",
+	"brief/to":                                 "to {target}",
+	"brief/ocsp":                               "OCSP response, {n} bytes",
+	"brief/asks-group":                         "asks for {group}",
+	"brief/certificate":                        "{names}, issued by {issuer}, {key}",
+	"brief/key-bytes":                          "{group}, {n} bytes",
+	"brief/dh-bytes":                           "{bits}-bit Diffie-Hellman, {n} bytes",
+	"brief/encrypted":                          "{n} encrypted bytes",
+	"brief/public-value":                       "public value, {n} bytes",
+	"brief/in-record":                          "{count} in a record of {n}",
+	"brief/early":                              "{count}, before the server has spoken",
+	"brief/heartbeat":                          "claims {claimed} bytes, has {have}",
+	"proof/next-does-not-fit":                  "{count} opened, but the next record does not fit the key that opened them",
+	"brief/to-protocol":                        "to {protocol}",
+	"brief/opened-step-5":                      "the proxy opened step 5 with its private key: {n} bytes",
+	"fact/version":                             "version",
+	"fact/suite":                               "suite",
+	"fact/group":                               "group",
+	"fact/alpn":                                "ALPN",
+	"fact/certificate":                         "certificate",
+	"fact/certificate-checks":                  "certificate checks",
+	"fact/raw-public-key":                      "raw public key",
+	"fact/checked-by-proxy":                    "checked by the proxy",
 	"proof/not-so":                             "it does not hold that {claim}: {reason}.",
 	"span/none":                                "less than a second",
 	"host/asked":                               "the name that was asked for",
@@ -490,6 +533,11 @@ var pieces = map[string]string{
 	"where/several":                          "connections {conns}",
 	"where/more":                             "connections {conns} and {n} more",
 	"where/says":                             "{says}: {where}.",
+	"field/kept-back":                        "kept back",
+	"field/not-capture":                      "not in the capture",
+	"field/not-each-signed-one":              "not each is signed by the one right after it",
+	"field/not-value-own":                    "not a value of its own",
+	"field/yes":                              "yes",
 }
 
 // pieceTemplates holds every piece in parts.
