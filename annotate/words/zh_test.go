@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"explainer/ca"
 )
 
 // TestChinese: what stands in Chinese has the same IDs and places as the English,
@@ -113,6 +115,10 @@ func chineseOf(t *testing.T) map[string]string {
 	}
 	for id, c := range claims {
 		out["claim/"+id], out["how/"+id] = c.claim, c.how
+	}
+	for _, f := range ca.Faults {
+		out["fault-wrong/"+f.ID], out["fault-check/"+f.ID] = strings.TrimSuffix(f.Wrong, "."), strings.TrimSuffix(f.Check, ".") // values of sentences
+		out["fault-incident/"+f.ID] = f.Incident
 	}
 	for topic, name := range topics {
 		out["topic/"+string(topic)] = name
