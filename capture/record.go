@@ -568,6 +568,7 @@ func (c *conn) cutRecord(h *half, end int64) {
 func (c *conn) malformed(h *half, end int64, where, err string) {
 	h.tls.message = nil
 	if c.gaps[Client]+c.gaps[Server] > 0 || c.midstream() {
+		c.twinTold(h, h.told, end, &Malformed{}) // its copy breaks off at the same place
 		h.stop(OpaqueGap)
 		h.preview = nil // it would begin behind what is not read
 		return
