@@ -115,7 +115,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		e.Says = append(e.Says, words.Say("key-update", e.Evidence, a.With("sender", c.Side(side))))
 	case *handshake.NextProtocol:
 		e.Brief = event.Plain(clip(b.Protocol))
-		e.Says = append(e.Says, words.Say("next-protocol", e.Evidence, a.With("protocol", cmp.Or(clip(b.Protocol), "none"))))
+		e.Says = append(e.Says, words.Say("next-protocol", e.Evidence, a.With("protocol", cmp.Or(event.Plain(clip(b.Protocol)), words.Piece("brief/none")))))
 	case *handshake.Unknown:
 		if t := b.MessageType; t == handshake.TypeServerKeyExchange || t == handshake.TypeClientKeyExchange {
 			e.Says = append(e.Says, words.Say("unreadable-exchange", e.Evidence, a.With("sender", c.Side(side))))

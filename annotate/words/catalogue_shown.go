@@ -9,7 +9,7 @@ var shownSentences = []entry{
 	{"fact-case-unknown", "The proxy itself answers this connection, and calls no origin: it shows the client the case {case}, which is none that is known here.", nil},
 
 	{"step-2-refused-finished", "{Client} did not accept the Finished of {server}, the checksum over the whole handshake, and recomputed here it does not come out right either: {cause}.", []string{"5246 7.4.9", "8446 4.4.4"}},
-	{"step-2-case-refused", "{Client} stopped, and the case {case} gives it a reason: {cause}. {wrong}. {check}.", []string{"5246 7.2.2", "8446 6.2"}},
+	{"step-2-case-refused", "{Client} stopped: {cause}. The case {case} gives it a reason: {wrong}. {check}.", []string{"5246 7.2.2", "8446 6.2"}},
 	{"step-2-case-silent", "{Client} hung up without a word: no alert, no data, and its part of the handshake was not over. The case {case} gives it a reason: {wrong}. {check}.", []string{"5246 7.2.2"}},
 
 	{"step-4a-case-accepted", "{Client} accepted the certificate of the case {case}, and sent data. {wrong}. A client that checks stops here: {check}. Whether this one did not check, or went on in spite of it, cannot be seen.", []string{"5280 6", "9525 6"}},

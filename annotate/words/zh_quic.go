@@ -17,10 +17,10 @@ var zhQUIC = map[string]string{
 	"quic-retry":               "{server}还不保存任何信息，并要求{client}带着这个 {size} 字节的令牌重新来：只有能收到发往那个地址的内容的人才做得到。Initial 密钥也随之改变，因为它们现在来自这里给出的连接 ID。",
 	"quic-version-negotiation": "{server}不支持{client}选定的版本，并列出自己的版本：{versions}。没有谁为这份列表签名，所以{client}不得因此被引向较旧的版本。",
 	"quic-close":               "{sender}关闭连接：{cause}。这个数据包是路径上的任何人都能伪造的。",
-	"quic-handshake-server":    "{server}发送了握手的 {count}（{bytes} 字节）：即 TLS 1.3 在 ServerHello 之后发送的内容，直到它的 Finished，如果它发送证书，证书也在其中；所用的密钥只有两端能够算出。{reason}。",
-	"quic-handshake-client":    "{client}发送了握手的 {count}（{bytes} 字节）：它的 Finished 和确认，所用的密钥只有两端能够算出。{reason}。",
+	"quic-handshake-server":    "{server}发送了握手的 {count}（{bytes} 字节）。其中的内容看不到；按协议规定，是 TLS 1.3 在 ServerHello 之后发送的内容，直到 Finished，如果发送证书，证书也在其中；所用的密钥只有两端能够算出。{reason}。",
+	"quic-handshake-client":    "{client}发送了握手的 {count}（{bytes} 字节）。其中的内容看不到；按协议规定，是它自己那部分握手，直到它的 Finished，以及确认；所用的密钥只有两端能够算出。{reason}。",
 	"quic-1rtt":                "{sender}发送了 {count}（{bytes} 字节），使用应用数据的密钥。其中是数据还是只有确认，看不到。{reason}。",
-	"quic-0rtt":                "{client}发送了带数据的 {count}（{bytes} 字节），此时{server}还一句话都没有说；它们用来自先前连接的一个秘密加密。录下它们的人可以再次发送。{reason}。",
+	"quic-0rtt":                "{client}发送了标为早期数据（0-RTT）的 {count}（{bytes} 字节）。其中的内容看不到；按协议规定，是数据，用来自先前与{server}的连接的一个秘密加密，发送时不必等待任何应答。录下它们的人可以再次发送。{reason}。",
 	"quic-other":               "{sender}发送了 {count}（{bytes} 字节），属于 QUIC {version}，这里不读取。",
 	"quic-rest":                "{sender}在这里发送了 {bytes} 字节，它们不是 QUIC 数据包。",
 

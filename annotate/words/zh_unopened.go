@@ -12,7 +12,7 @@ var zhUnopened = map[string]string{
 	"unopened-gap":                         "{sender}发送的内容没有全部解密：{gapsender}发送的内容缺失 {bytes} 字节，首次缺失在偏移 {offset} 处，而其后各条记录在序列中的位置没有重新找到。每条记录只有在自己的位置上才能解密。",
 	"unopened-resumed":                     "未解密：这个连接沿用先前的会话，在密钥日志中没有自己的行。有了那个会话的主密钥就能解密，但那个会话不在抓包中，或者它的主密钥无法得知。",
 	"unopened-private-key-other":           "未解密：所给的 {keys}中没有一个属于{server}发送的证书，所以解不开步骤 5 的秘密。",
-	"unopened-private-key-forward-secrecy": "未解密，而且任何私钥都打不开它：秘密是用{exchange}得到的，证书的密钥只用于签名。双方都已丢弃各自的那一半；这就是前向保密。只有密钥日志能打开它。",
+	"unopened-private-key-forward-secrecy": "未解密，而且任何私钥都打不开它：秘密是用{exchange}得到的，证书的密钥只用于签名。按协议规定，双方都已丢弃各自的那一半；这就是前向保密。只有密钥日志能打开它。",
 	"unopened-private-key-tls13":           "未解密，而且任何私钥都解不开它：在 TLS 1.3 的所有密钥交换中，证书的密钥除了签名不做别的（前向保密）。只有用密钥日志才能解密。",
 	"unopened-private-key-resumed":         "未解密：这个连接沿用先前的会话，所以这里没有发送过可以用私钥解开的秘密。有了那个会话的主密钥就能解密，但那个会话不在抓包中，或者它的主密钥无法得知。",
 	"unopened-private-key-psk":             "未解密：秘密由预共享密钥得出，而证书的私钥给不出预共享密钥。只有用密钥日志才能解密。",
