@@ -126,9 +126,11 @@ func (r *told) check() {
 			}
 		}
 	}
-	said := map[int]bool{} // a connection that a browser opened and did not use has nothing to sum up
+	said := map[int]bool{} // a connection that a browser opened and did not use, even one for which it had asked with CONNECT, has nothing to sum up
 	for _, e := range r.events {
-		said[e.Session] = said[e.Session] || e.Kind == event.KindMessage
+		if e.Kind == event.KindMessage {
+			said[e.Session] = e.Name != "protocol switched"
+		}
 	}
 	for _, e := range r.events {
 		if e.Kind == event.KindConnection && e.Leg == "browser" && said[e.Session] && summed[e.Session] != 1 {
