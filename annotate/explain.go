@@ -583,7 +583,7 @@ func (c *conn) keyed(k *capture.Keyed) {
 		}
 	}
 	// A line under another random number opened it: that of the encrypted hello.
-	if h := c.Main; h.FirstHello != nil && h.FirstHello.Extension(handshake.ExtECH) != nil {
+	if h := c.Main; h.ServerHello != nil && h.Is13() && h.FirstHello != nil && h.FirstHello.Extension(handshake.ExtECH) != nil {
 		h.Logged[k.Label], h.Inner = k.Secret, true
 	}
 }
