@@ -11,6 +11,7 @@ import (
 	"explainer/annotate"
 	"explainer/annotate/event"
 	"explainer/annotate/text"
+	"explainer/annotate/words"
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
@@ -19,9 +20,10 @@ import (
 
 // CopyOptions say what a copy of a capture holds. At most one of the first three can be.
 type CopyOptions struct {
-	StripKeys   bool // no keys
-	Redact      bool // what people sent is overwritten, and sealed again with the same keys
-	ShowSecrets bool // in the story beside the packets
+	StripKeys   bool           // no keys
+	Redact      bool           // what people sent is overwritten, and sealed again with the same keys
+	ShowSecrets bool           // in the story beside the packets
+	Lang        words.Language // of that story
 	PrivateKeys []*keys.PrivateKey
 	KeyLog      []keys.Secret // those that are about the capture go into the copy
 }
@@ -62,6 +64,7 @@ func Copy(ctx context.Context, s *Source, to string, o CopyOptions) (*Copied, er
 		explainer: annotate.Explainer{ShowSecrets: o.ShowSecrets},
 		randoms:   map[string]bool{},
 	}
+	x.comments.Lang = o.Lang
 	x.decoder.PrivateKeys = o.PrivateKeys
 	held, told := x.read(s, log)
 	if told != nil && !errors.As(told, new(*pcap.CutError)) {

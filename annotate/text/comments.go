@@ -18,6 +18,7 @@ const (
 // packet in a capture: which message was completed there, which step that is
 // and how it went, what there is to say, and what was proved or refuted.
 type Comments struct {
+	Lang    words.Language
 	packets map[int][]remark
 	size    int
 }
@@ -39,16 +40,16 @@ func (c *Comments) Event(e *event.Event) {
 	switch {
 	case e.Kind == event.KindStep && len(e.Steps) > 0:
 	case e.Brief.Empty() || e.BriefSays():
-		lines = append(lines, line("", e.Name))
+		lines = append(lines, c.line(words.NameText(e.Topic, e.Name)))
 	default:
-		lines = append(lines, line("", e.Name+": "+e.Brief.English))
+		lines = append(lines, c.line(words.Piece("comment/event", "name", words.NameText(e.Topic, e.Name), "brief", e.Brief)))
 	}
 	for _, m := range e.Steps {
-		verdict := words.OfID(string(m.Verdict))
+		verdict := words.Named("verdict", string(m.Verdict))
 		if m.Verdict == event.Failed {
-			verdict = "FAILED"
+			verdict = words.Piece("comment/failed")
 		}
-		lines = append(lines, line("Step ", string(m.Step)+", "+words.TitleOf(m.Step)+": "+verdict))
+		lines = append(lines, c.line(words.Piece("comment/step", "step", string(m.Step), "title", words.StepTitle(m.Step), "verdict", verdict)))
 	}
 	if c.size < 2*maxComments {
 		r.head = strings.Join(lines, "\n")
@@ -57,15 +58,15 @@ func (c *Comments) Event(e *event.Event) {
 	for _, p := range e.Proofs {
 		switch p.State {
 		case event.Refuted:
-			refuted = append(refuted, line("REFUTED: ", words.NotSo(p.Claim, p.Reason).English))
+			refuted = append(refuted, c.line(words.Piece("mark/refuted-line", "words", words.NotSo(p.Claim, p.Reason))))
 		case event.Proven:
-			more = append(more, line("Proven: ", p.Claim.English+"."))
+			more = append(more, c.line(words.Piece("comment/proven", "claim", p.Claim)))
 		}
 	}
 	r.refuted = strings.Join(refuted, "\n")
 	if c.size < maxComments {
 		for _, s := range e.Says {
-			more = append(more, line("- ", s.Text))
+			more = append(more, cutText("- "+Clean(c.Lang.Says(s)), maxLine))
 		}
 		r.more = strings.Join(more, "\n")
 	}
@@ -82,9 +83,7 @@ func (c *Comments) Event(e *event.Event) {
 
 // line is one line of at most maxLine bytes. Nothing from the wire can begin
 // another one.
-func line(mark, text string) string {
-	return cutText(mark+Clean(text), maxLine)
-}
+func (c *Comments) line(text event.Text) string { return cutText(Clean(c.Lang.In(text)), maxLine) }
 
 // cutText cuts s to at most n bytes, between characters.
 func cutText(s string, n int) string {
@@ -105,7 +104,7 @@ func (c *Comments) Packets() int { return len(c.packets) }
 // bytes; "" is nothing. What is refuted comes first, and the names of all
 // messages before what is said of any.
 func (c *Comments) Packet(n int) string {
-	const cut = "(explainer read --messages tells more)"
+	cut := c.Lang.In(words.Piece("comment/more"))
 	remarks := c.packets[n]
 	var top []string
 	size := 0

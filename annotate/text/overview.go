@@ -149,7 +149,7 @@ func (t *Text) totals(o *event.Overview) {
 	t.Line("")
 	row := func(name, text string) {
 		const width = 16
-		lead := "  " + t.Paint(Bold, pad(name, width-2))
+		lead := "  " + t.Paint(Bold, Pad(name, width-2))
 		for _, line := range wrapList(text, t.Width-width) {
 			t.Line(lead + line)
 			lead = strings.Repeat(" ", width)
@@ -282,9 +282,9 @@ func (t *Text) lines(o *event.Overview) {
 		text := r[3]
 		switch {
 		case columns.StringWidth(lead)+width[1]+2+width[2]+2+18 <= room:
-			lead += pad(r[1], width[1]) + "  " + pad(r[2], width[2]) + "  "
+			lead += Pad(r[1], width[1]) + "  " + Pad(r[2], width[2]) + "  "
 		case columns.StringWidth(lead)+width[1]+2+30 <= room:
-			lead += pad(r[1], width[1]) + "  "
+			lead += Pad(r[1], width[1]) + "  "
 			text = joinWith(", ", r[2], r[3])
 		default:
 			text = joinWith(", ", r[1], r[2], r[3])
@@ -308,7 +308,7 @@ func (t *Text) lineTo(l event.Line) string {
 		}
 	}
 	if l.Leg != "" {
-		to = pad(l.Leg, 8) + to
+		to = Pad(l.Leg, 8) + to
 	}
 	return to
 }

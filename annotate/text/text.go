@@ -487,11 +487,11 @@ func sameRows(a, b []event.Row) bool {
 func (t *Text) row(leg string, r event.Row) {
 	lead := "    "
 	if leg != "" {
-		lead += pad(t.in(words.Named("leg", leg)), 10)
+		lead += Pad(t.in(words.Named("leg", leg)), 10)
 	}
 	verdict := t.verdict(r.Verdict)
 	width := columns.StringWidth(lead) + 14
-	t.paragraphStyled(t.Paint(Dim, lead)+t.Paint(verdictStyles[r.Verdict], pad(verdict, 13))+" ", width, t.rowText(r), Plain, nil)
+	t.paragraphStyled(t.Paint(Dim, lead)+t.Paint(verdictStyles[r.Verdict], Pad(verdict, 13))+" ", width, t.rowText(r), Plain, nil)
 	if r.Hidden != nil {
 		t.Paragraph("", strings.Repeat(" ", width), t.says(*r.Hidden), Dim)
 	}
@@ -728,7 +728,8 @@ func unbroken(words []string, width int) []string {
 	return out
 }
 
-func pad(s string, width int) string {
+// Pad fills s up with spaces to width columns of a terminal; a wide character takes two.
+func Pad(s string, width int) string {
 	if n := width - columns.StringWidth(s); n > 0 {
 		return s + strings.Repeat(" ", n)
 	}
@@ -784,7 +785,7 @@ func isFingerprint(f event.Field) bool {
 func (t *Text) title(e *event.Event, width int) (name string, style Style, sentence bool) {
 	sentence = e.BriefSays()
 	if e.Kind != event.KindStep && (e.Kind != event.KindFact || !sentence) {
-		name = pad(t.in(words.NameText(e.Topic, e.Name)), width) + " "
+		name = Pad(t.in(words.NameText(e.Topic, e.Name)), width) + " "
 	}
 	switch e.Kind {
 	case event.KindFact, event.KindConnection, event.KindClosed, event.KindFile:

@@ -117,3 +117,13 @@ var chinese = func() map[string]*template {
 	}
 	return m
 }()
+
+// Help is what the help of the commands says in a language, by "usage/COMMAND",
+// "help/COMMAND", "flag/COMMAND/NAME" or "flag/NAME"; "" where it says nothing of it. The
+// English stands with the commands.
+func (l Language) Help(id string) string {
+	if l != Chinese {
+		return ""
+	}
+	return zhHelp[id]
+}

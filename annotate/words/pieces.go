@@ -538,6 +538,14 @@ var pieces = map[string]string{
 	"field/not-each-signed-one":              "not each is signed by the one right after it",
 	"field/not-value-own":                    "not a value of its own",
 	"field/yes":                              "yes",
+	"steps/step":                             "step {step}: {title}",
+	"steps/textbook":                         "textbook",
+	"steps/see":                              "see",
+	"comment/event":                          "{name}: {brief}",
+	"comment/step":                           "Step {step}, {title}: {verdict}",
+	"comment/failed":                         "FAILED",
+	"comment/proven":                         "Proven: {claim}.",
+	"comment/more":                           "(explainer read --messages tells more)",
 }
 
 // pieceTemplates holds every piece in parts.

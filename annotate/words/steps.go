@@ -35,6 +35,20 @@ func StepTable() []StepInfo {
 	return out
 }
 
+// StepTable is the table of the steps in a language.
+func (l Language) StepTable() []StepInfo {
+	out := StepTable()
+	for i := range out {
+		s := &out[i]
+		for field, text := range map[string]*string{"title": &s.Title, "textbook": &s.Textbook, "tls12-rsa": &s.TLS12RSA, "tls12-ecdhe": &s.TLS12ECDHE, "tls13": &s.TLS13} {
+			if in, ok := l.fill(field+"/"+string(s.Step), nil, nil); ok && l == Chinese {
+				*text = in
+			}
+		}
+	}
+	return out
+}
+
 var stepTable = []StepInfo{
 	{
 		event.Step1, "the client connects to port 443 of the server",

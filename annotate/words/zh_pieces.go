@@ -293,4 +293,12 @@ var zhPieces = map[string]string{
 	"sent/were":                                "{n}",
 	"count/message":                            "{n} 条消息",
 	"count/trial":                              "{n} 项测试",
+	"steps/step":                               "步骤 {step}：{title}",
+	"steps/textbook":                           "书上",
+	"steps/see":                                "参见",
+	"comment/event":                            "{name}：{brief}",
+	"comment/step":                             "步骤 {step}，{title}：{verdict}",
+	"comment/failed":                           "在此失败",
+	"comment/proven":                           "已证实：{claim}。",
+	"comment/more":                             "（explainer read --messages 会说明更多）",
 }

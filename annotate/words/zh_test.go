@@ -146,3 +146,20 @@ func placeSet(text string) []string {
 	slices.Sort(names)
 	return slices.Compact(names)
 }
+
+// TestHelp: the punctuation of the help is Chinese, too. Examples are indented.
+func TestHelp(t *testing.T) {
+	for id, text := range zhHelp {
+		for _, line := range strings.Split(text, "\n") {
+			if strings.HasPrefix(line, "   ") || strings.HasSuffix(id, "-heading") {
+				continue
+			}
+			line = strings.ReplaceAll(line, "`", "")
+			for _, bad := range badChinese {
+				if found := bad.FindString(line); found != "" && !strings.HasSuffix(line, "}"+found) {
+					t.Errorf("%s: %q in %s", id, found, line)
+				}
+			}
+		}
+	}
+}

@@ -429,7 +429,7 @@ func tellCheck(c *cli.Context, r *check.Report) error {
 		err = r.JUnit(w)
 	default:
 		t := text.New(w)
-		t.Width = widthOf(w)
+		t.Width, t.Lang = widthOf(w), language()
 		if t.Color, err = colorOf(c.String("color"), w); err == nil {
 			err = r.Text(t, c.Bool("all"))
 		}

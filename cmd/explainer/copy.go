@@ -88,7 +88,7 @@ func copyCapture(c *cli.Context, names []string, log []keys.Secret, private []*k
 	}
 	s.DecodeAs = ports
 	completing.Store(true) // temporary files are to be removed
-	done, err := story.Copy(c.Context, s, to, story.CopyOptions{StripKeys: strip, Redact: redact, ShowSecrets: c.Bool("show-secrets"), PrivateKeys: private, KeyLog: log})
+	done, err := story.Copy(c.Context, s, to, story.CopyOptions{StripKeys: strip, Redact: redact, ShowSecrets: c.Bool("show-secrets"), Lang: askedLanguage(c), PrivateKeys: private, KeyLog: log})
 	if done != nil {
 		sayCopied(c.App.ErrWriter, to, strip, redact, done)
 	}

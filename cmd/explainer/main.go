@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"explainer/annotate/words"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -89,6 +91,13 @@ func endSignals() []os.Signal {
 
 // run is main with an exit code, for the tests.
 func run(ctx context.Context, args []string) int {
+	l := argumentsLanguage(args)
+	inChinese.Store(l == words.Chinese)
+	return exitCode(os.Stderr, newApp(l).RunContext(ctx, args))
+}
+
+// newApp is all commands, with their help in a language.
+func newApp(l words.Language) *cli.App {
 	app := &cli.App{
 		Name:  "explainer",
 		Usage: "explain real HTTPS traffic against the textbook's eight steps",
@@ -101,7 +110,6 @@ Start here, it needs nothing:
 
    explainer demo`,
 		Version:        version(),
-		HideHelp:       false,
 		Commands:       []*cli.Command{demoCommand, proxyCommand, browseCommand, runCommand, readCommand, checkCommand, gradeCommand, caCommand, stepsCommand},
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usageError,
@@ -111,15 +119,24 @@ Start here, it needs nothing:
 			}
 			return cli.ShowAppHelp(c)
 		},
-		CommandNotFound: nil,
+		Flags:  []cli.Flag{langFlag},
+		Before: speak,
 	}
-	for _, c := range app.Commands {
-		c.OnUsageError = usageError
-		for _, s := range c.Subcommands {
-			s.OnUsageError = usageError
+	speaking := func(c *cli.Command) *cli.Command {
+		of := *c
+		of.OnUsageError, of.Before, of.Flags = usageError, speak, append(slices.Clip(c.Flags), langFlag)
+		return &of
+	}
+	for i, c := range app.Commands {
+		c = speaking(c)
+		c.Subcommands = slices.Clone(c.Subcommands)
+		for j, s := range c.Subcommands {
+			c.Subcommands[j] = speaking(s)
 		}
+		app.Commands[i] = c
 	}
-	return exitCode(os.Stderr, app.RunContext(ctx, args))
+	helpIn(app, l)
+	return app
 }
 
 // version is what the build says of itself.

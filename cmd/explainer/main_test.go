@@ -3,6 +3,8 @@ package main
 import (
 	"flag"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -11,6 +13,9 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files of testdata/*.txtar")
 
 func TestMain(m *testing.M) {
+	if name := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe"); name != "explainer" {
+		os.Setenv("LC_ALL", "C") // what tests read is English, whatever is spoken here
+	}
 	testscript.Main(m, map[string]func(){
 		"explainer": func() { os.Exit(runMain()) },
 	})
@@ -25,6 +30,7 @@ func TestScripts(t *testing.T) {
 			// The scripts' own home, and none of the variables that other programs put here.
 			e.Setenv("EXPLAINER_HOME", e.WorkDir+"/home")
 			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("LC_ALL", "C")
 			for _, name := range []string{"SSLKEYLOGFILE", "NO_COLOR", "HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"} {
 				e.Setenv(name, "")
 			}

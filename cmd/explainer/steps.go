@@ -41,29 +41,29 @@ Example:
 			}
 			return nil
 		case "text":
-			return printSteps(w)
+			return printSteps(w, language())
 		}
 		return usage("--format is text or json, not "+quote(c.String("format")), "")
 	},
 }
 
-func printSteps(w io.Writer) error {
+func printSteps(w io.Writer, l words.Language) error {
 	width := widthOf(w)
 	if width <= 0 || width > 100 {
 		width = 100
 	}
-	for _, s := range words.StepTable() {
-		fmt.Fprintf(w, "step %s: %s\n", s.Step, s.Title)
-		for _, part := range [][2]string{{"textbook", s.Textbook}, {"TLS 1.2 RSA", s.TLS12RSA}, {"TLS 1.2 (EC)DHE", s.TLS12ECDHE}, {"TLS 1.3", s.TLS13}} {
+	for _, s := range l.StepTable() {
+		fmt.Fprintln(w, l.In(words.Piece("steps/step", "step", string(s.Step), "title", s.Title)))
+		for _, part := range [][2]string{{l.In(words.Piece("steps/textbook")), s.Textbook}, {"TLS 1.2 RSA", s.TLS12RSA}, {"TLS 1.2 (EC)DHE", s.TLS12ECDHE}, {"TLS 1.3", s.TLS13}} {
 			for i, line := range text.Wrap(part[1], width-18) {
 				lead := part[0]
 				if i > 0 {
 					lead = ""
 				}
-				fmt.Fprintf(w, "  %-14s  %s\n", lead, line)
+				fmt.Fprintf(w, "  %s  %s\n", text.Pad(lead, 14), line)
 			}
 		}
-		if _, err := fmt.Fprintf(w, "  %-14s  %s\n\n", "see", strings.Join(s.Refs, "; ")); err != nil {
+		if _, err := fmt.Fprintf(w, "  %s  %s\n\n", text.Pad(l.In(words.Piece("steps/see")), 14), strings.Join(s.Refs, "; ")); err != nil {
 			return err
 		}
 	}

@@ -7,7 +7,6 @@ import (
 
 	"explainer/annotate"
 	"explainer/annotate/story"
-	"explainer/annotate/words"
 
 	"github.com/urfave/cli/v2"
 )
@@ -19,18 +18,6 @@ var storyFlags = []cli.Flag{
 	&cli.BoolFlag{Name: "all", Usage: "a browser's own chatter too, message by message", DisableDefaultText: true},
 	&cli.BoolFlag{Name: "show-secrets", Usage: "do not mask passwords, cookies, tokens and keys", DisableDefaultText: true},
 	&cli.StringFlag{Name: "color", Value: "auto", Usage: "use colours: `auto|always|never`"},
-	langFlag,
-}
-
-var langFlag = &cli.StringFlag{Name: "lang", Usage: "language of the text: `en|zh`", Value: string(words.English)}
-
-// languageOf is the language that is asked for.
-func languageOf(c *cli.Context) (words.Language, error) {
-	l := words.Language(c.String(langFlag.Name))
-	if !slices.Contains(words.Languages, l) {
-		return "", usage("--lang is en or zh, not "+quote(string(l)), "")
-	}
-	return l, nil
 }
 
 // viewOptions are what the flags of a story ask for, as it is shown on w. Only some of
@@ -38,13 +25,10 @@ func languageOf(c *cli.Context) (words.Language, error) {
 func viewOptions(c *cli.Context, w io.Writer, live bool) (story.ViewOptions, error) {
 	o := story.ViewOptions{
 		Format: c.String("format"), Messages: c.Bool("messages") || c.Bool(bytesFlag.Name), All: c.Bool("all"), Overview: c.Bool("overview"),
-		Width: widthOf(w), Version: version(),
+		Width: widthOf(w), Lang: language(), Version: version(),
 	}
 	var err error
 	if o.Color, err = colorOf(c.String("color"), w); err != nil {
-		return o, err
-	}
-	if o.Lang, err = languageOf(c); err != nil {
 		return o, err
 	}
 	if forms := story.Formats(live); !slices.Contains(forms, o.Format) {

@@ -1,0 +1,256 @@
+package words
+
+// zhHelp is the help of the commands. What stands in backquotes, the values of options and
+// the examples are the same in each language.
+var zhHelp = map[string]string{
+	"word/name":                 "名称：",
+	"word/usage":                "用法：",
+	"word/version-heading":      "版本：",
+	"word/description":          "说明：",
+	"word/commands":             "命令：",
+	"word/options":              "选项：",
+	"word/global-options":       "全局选项：",
+	"word/usage-global-options": "[全局选项]",
+	"word/usage-command":        " 命令 [命令选项]",
+	"word/default":              "（默认：{value}）",
+	"word/version":              "版本",
+	"flag/help":                 "显示帮助",
+	"flag/version":              "显示版本",
+
+	"usage/explainer": "对照教科书的八个步骤，解释真实的 HTTPS 流量",
+	"help/explainer": `一个自带证书颁发机构（CA）的本地代理。让浏览器或程序使用它：它会录下客户端侧和源站侧的
+TLS 握手，逐条消息说明：它属于八个步骤中的哪一步，是否与书上一致，以及从录下的字节能证明什么。
+
+从这里开始，什么都不需要准备：
+
+   explainer demo`,
+	"usage/help": "列出所有命令，或显示某个命令的帮助",
+
+	"usage/demo": "几秒钟看完全部，不需要网络：代理、内置网站、客户端和整个经过",
+	"help/demo": `不需要网络、浏览器、root 权限或任何配置。内置的客户端经过代理取三个网页：用 ECDHE 的 TLS 1.2，
+书上所讲的、用 RSA 密钥传输的 TLS 1.2，以及 TLS 1.3；全部用这台机器上真实的套接字。
+最后把书上的握手和 TLS 1.3 的握手放在一起对照，并把录制文件留在 demo.pcapng 中。
+
+示例：
+
+   explainer demo
+   explainer demo --messages | less
+   explainer read demo.pcapng`,
+
+	"usage/proxy": "运行代理，直到按下 Ctrl-C，并解释经过的流量",
+	"help/proxy": `让浏览器或程序使用这个代理。它们必须信任代理的 CA：经过代理打开
+http://explainer.test/，那里说明怎样做，并可以测试。browse 和 run 会自己完成这两件事。
+按 Ctrl-C 后，已有的连接最多还有三秒可以结束；再按一次则立即结束。
+
+示例：
+
+   explainer proxy
+   explainer proxy -p 0 -w session.pcapng
+   explainer proxy --passthrough '*.bank.example' --format json`,
+
+	"usage/browse": "打开一个已经信任代理的浏览器，使用临时的配置目录",
+	"help/browse": `启动代理，并用一个新的、空的、信任 CA 的配置目录启动 Chromium 或 Firefox。
+这台机器上的其他东西都不改动；浏览器关闭后，配置目录会被删除。
+不给出 URL 时打开内置的网页 http://explainer.test/。
+
+示例：
+
+   explainer browse
+   explainer browse --browser firefox https://tls13.explainer.test/
+   explainer browse --textbook https://rsa.explainer.test/
+   explainer browse --headless https://tls13.explainer.test/ -- --dump-dom`,
+
+	"usage/run": "让一条命令经过代理运行",
+	"help/run": `启动代理，只为这一条命令设置所有与代理和 CA 有关的环境变量，并以它的退出码退出。
+对于不读这些变量的程序，它的参数中的 {proxy} 代表代理的 host:port，{ca} 代表它可以信任的证书文件，
+其中第一张是代理的 CA。标准输出属于这条命令；所讲的经过写到标准错误，或 --story 指定的文件。
+
+被重新设置的变量（SSL_CERT_FILE、REQUESTS_CA_BUNDLE 等）原来指定的证书也仍然受信任；
+HTTPS_PROXY、HTTP_PROXY、ALL_PROXY 和 NO_PROXY 决定怎样到达源站。
+使用 --passthrough '*' 时，命令自己的信任设置保持不变。
+
+使用 --observe 时也是如此，而且什么都不拦截：没有 CA，也没有我们的证书。命令会被要求记录它的密钥
+（SSLKEYLOGFILE；Node.js 则用 NODE_OPTIONS），用这些密钥就能解密经过的内容：
+curl、wget、git、Python 和 Node.js 会记录；Go、Ruby 和 Perl 不会。
+
+示例：
+
+   explainer run -- curl https://tls13.explainer.test/
+   explainer run --story story.txt -w session.pcapng -- git ls-remote https://example.org/repo.git
+   explainer run -- openssl s_client -proxy {proxy} -CAfile {ca} -connect tls12.explainer.test:443
+   explainer run --observe -w session.pcapng -- python3 app.py
+   explainer run --textbook -- curl https://rsa.explainer.test/`,
+
+	"usage/read": "讲述抓包文件中的经过",
+	"help/read": `读取用 -w 录下的文件，以及别处抓取的 pcap 或 pcapng 文件（可以是 gzip 压缩的），并讲述其中的经过。
+"-" 是标准输入。录制文件自带密钥；其他抓包请给出客户端写下的密钥日志（SSLKEYLOGFILE）。
+服务器的私钥只能解密使用 RSA 密钥传输的 TLS 1.2 和更早的版本。
+--as eavesdropper 讲述路径上没有密钥的人能看到什么。
+按 Ctrl-C 立即结束；到那时为止写出的 JSON 以完整的一行结尾。
+
+先说明这份抓包是什么、总共有什么，然后是每个连接（录制文件则是每个会话，含客户端侧和源站侧）的
+消息，每条一行，以及它的八个步骤。--overview 只讲第一部分；--messages 按时间顺序讲述每条消息，
+连同它的字段、说明和证明；--bytes 还显示它的字节。
+
+示例：
+
+   explainer read session.pcapng
+   explainer read --overview *.pcap
+   explainer read --keylog keys.txt --host "*.example.org" --only-failed capture.pcap
+   explainer read --messages --connection 3-7 capture.pcap
+   explainer read --format har session.pcapng > session.har
+   explainer read -w for-wireshark.pcapng --keylog keys.txt capture.pcap`,
+
+	"usage/check": "逐一向客户端出示有缺陷的证书，看它接受哪些",
+	"help/check": `对每个用例和每个 TLS 版本运行一次命令：先是没有任何问题的对照用例，再是各有一个缺陷的证书和握手。
+命令怎样对待每个用例，是从录下的字节读出来的：发出了数据的客户端就是接受了，不管它自己怎么说。
+与 "explainer run" 一样，命令会得到所有与代理和 CA 有关的环境变量；其中的 CA 只为这次检查而生成。
+命令的参数中可以使用：
+
+   {url} {host}   被测试的地址：https://www.bank.test/
+   {proxy}        代理的 host:port，给不读环境变量的程序
+   {addr} {port}  一开始就是 TLS 的 host:port，给不会用代理的程序
+   {ca}           CA 的文件，PEM 格式
+
+没有 {url}、{host}、{addr} 或 {port} 时，拦截命令自己要访问的 URL。
+命令的标准输入是一个 HTTP 请求，给那些原样发送输入的程序。
+
+使用 --host 时不运行命令：让应用使用这个代理；每个到匹配主机的新连接会遇到下一个用例，
+全部遇到之后，连接原样通过。按 Ctrl-C 结束，并说明看到了什么。
+应用必须信任 "explainer ca" 的 CA，或者使用 --trust none。
+
+评级：F、D 或 C 取决于泄露的用例中最坏的一个（严重、高危、中危），没有泄露则是 A；
+连没有问题的也被拒绝，或者有本可以运行的严重或高危用例没有运行，则是 "-"。
+退出码：D 和 F 为 3，"-" 为 1。客户端自己的 hello 已经排除的用例不会降低评级；
+本身还不构成攻击的，只作为提示。
+
+示例：
+
+   explainer check -- curl -sS {url}
+   explainer check -- openssl s_client -quiet -CAfile {ca} -servername {host} -connect {addr}
+   explainer check --severity critical,high --format junit -- ./my-client > report.xml
+   explainer check -w check.pcapng -- python3 client.py
+   explainer check --from check.pcapng
+   explainer check --host 'api.*.example' -p 8080`,
+
+	"usage/grade": "为拦截代理评级：它对用户的安全有什么影响",
+	"help/grade": `经过这台机器上的一个代理，向本机回环地址上各有一个缺陷的源站发出请求，并查看两端各看到什么。
+不给出选项时，评的是本程序自己的代理，所用的 CA 为此临时生成。
+评级从 A* 到 F；低于 A 时退出码为 3。
+
+其他代理必须像信任公共 CA 一样信任测试环境的 CA，大多数项目才能测试：第一次运行之后，
+这个 CA 在 DIR/ca.pem 中。它可以为任何网站担保，所以之后要让代理不再信任它。
+
+示例：
+
+   explainer grade
+   explainer grade --proxy http://127.0.0.1:8080 --ca proxy-ca.pem --lab lab
+   explainer grade --format json`,
+
+	"usage/ca": "显示或导出证书颁发机构（CA）",
+	"help/ca": `"explainer proxy" 的 CA 在第一次使用时生成。它的私钥留在它的文件夹中，只有你能读取：
+谁拿到它，谁就能对所有信任这个 CA 的程序冒充任何网站。run、browse 和 check 各自生成临时的 CA，
+用完即弃，除非 --home 或 EXPLAINER_HOME 指定了文件夹。
+
+示例：
+
+   explainer ca show
+   explainer ca export --out explainer-ca.pem
+   explainer ca export --as p12 --out explainer-ca.p12`,
+	"usage/ca-show":   "这个 CA 是什么、在哪里，以及它的指纹",
+	"help/ca-show":    "示例：\n\n   explainer ca show",
+	"usage/ca-export": "写出 CA 的证书（从不写出它的私钥）",
+	"help/ca-export":  "示例：\n\n   explainer ca export --out explainer-ca.pem",
+
+	"usage/steps": "八个步骤，与 TLS 1.2 和 TLS 1.3 的实际做法对照",
+	"help/steps": `逐步列出书上所讲的 HTTPS，并在每一步旁边列出 TLS 1.2 用 RSA（书上的做法）、
+TLS 1.2 用 ECDHE 以及 TLS 1.3 中实际发生的事。
+
+示例：
+
+   explainer steps | less`,
+
+	"flag/lang":         "文字的语言：`en|zh`",
+	"default/lang":      "由 LC_ALL、LC_MESSAGES 或 LANG 决定",
+	"flag/format":       "输出的形式：`text|json`，json 为每行一个对象；read 还有 har",
+	"flag/messages":     "在每条消息下面列出它的字段、说明和证明；也列出 HTTP/2 的流量控制",
+	"flag/all":          "浏览器自己的后台通信也逐条列出",
+	"flag/show-secrets": "不遮盖密码、Cookie、令牌和密钥",
+	"flag/color":        "是否使用颜色：`auto|always|never`",
+	"flag/home":         "存放 CA 的文件夹 `DIR`（默认：用户配置文件夹中的 explainer；run 和 browse 各自生成临时的 CA）",
+	"flag/force":        "与 -w 一起用：文件即使不是 explainer 的录制文件，也覆盖它",
+	"flag/write":        "把录制内容保存到 `FILE`（pcapng，密钥在其中）",
+	"flag/allow":        "与 --listen-host 一起用：`CIDR` 中的地址不需要口令就能使用代理（可重复）",
+	"flag/textbook":     "客户端侧使用书上所讲的、用 RSA 密钥传输的 TLS 1.2",
+	"flag/listen-port":  "监听的端口 `PORT`；0 表示选一个空闲的，run 和 browse 自己就这样做",
+	"flag/listen-host":  "监听的地址 `ADDRESS`；其他机器也能到达时，它们需要所显示的口令",
+
+	"flag/spool":             "不用 -w 时：等待讲述的内容最多占用 `SIZE` 的磁盘，存放在 TMPDIR 所指之处没有名称的文件中，那里若是内存则在 /var/tmp 中；超出之后从最新的内容继续讲述",
+	"flag/keylog":            "把客户端侧和源站侧的密钥也追加到 `FILE`",
+	"flag/passthrough":       "只录制 `HOST` 而不解密；* 匹配任意部分（可重复）",
+	"flag/map":               "改为连接另一个地址：`HOST[:PORT]=ADDR:PORT`；HOST 中的 * 匹配任意部分（可重复）",
+	"flag/origin-ca":         "对源站也信任 `FILE` 中的根证书（PEM，可重复）",
+	"flag/client-cert":       "向源站出示的证书和私钥（PEM）：`HOST=FILE`（可重复）",
+	"flag/on-bad-origin":     "`mirror|block`：源站的证书有问题时，让客户端看到同样有问题的证书，或看到一个解释问题的网页",
+	"flag/on-unsupported":    "`page|tunnel`：源站接受客户端自己的 ClientHello、却不接受代理的时，用一个网页应答，或不解密而原样通过",
+	"flag/on-local-request":  "`tell|refuse`：互联网上的网页请求这台机器或其专用网络中的服务时，只说明此事，或拒绝它",
+	"flag/upstream-proxy":    "经过 `URL` 处的代理（http 或 socks5）到达源站；none 表示直接连接",
+	"default/upstream-proxy": "由 HTTPS_PROXY、HTTP_PROXY、ALL_PROXY 和 NO_PROXY 决定",
+	"flag/story":             "把经过写到 `FILE`",
+	"default/story":          "标准输出；run 则为标准错误",
+	"flag/rotate":            "与 -w FILE 一起用：文件达到 `SIZE` 字节（K、M、G）后改写下一个文件：FILE-00001.pcapng、FILE-00002.pcapng……；每个都可以单独读取，read 也可以一起读取全部",
+	"flag/keep":              "与 --rotate 一起用：保留最新的 `N` 个文件，删除更早的",
+	"default/keep":           "全部",
+
+	"flag/demo/write":    "把录制内容保存到 `FILE`",
+	"flag/demo/textbook": "客户端侧对每个网站都使用书上所讲的、用 RSA 密钥传输的 TLS 1.2",
+
+	"flag/browse/browser":  "`chromium|firefox|PATH`（默认：已安装的第一个）",
+	"flag/browse/headless": "不显示窗口",
+	"flag/run/observe":     "命令自己的信任设置保持不变，所有内容原样通过，用命令自己写下的密钥来解密",
+
+	"flag/read/keylog":      "`FILE` 中有 TLS 密钥，即浏览器按 SSLKEYLOGFILE 写下的那种（可重复）",
+	"flag/read/key":         "`FILE` 中有服务器的 RSA 私钥（PEM、DER 或 PKCS#12），它能解密使用 RSA 密钥传输的 TLS 1.2 和更早的版本（可重复）；密码会当场询问，或取自 EXPLAINER_KEY_PASSWORD",
+	"flag/read/write":       "不讲述经过，而是把抓包复制到 `FILE`（pcapng），以数据包注释带上所讲的经过，以及 --keylog 中属于它的密钥",
+	"flag/read/strip-keys":  "与 -w 一起用：副本中不含任何密钥",
+	"flag/read/redact":      "与 -w 一起用：在副本中改写人们发送的内容（正文、Cookie、密码、查询字符串等），使它可以连同密钥一起分享",
+	"flag/read/connection":  "只讲述第 `N` 个连接，或 3-7 这样一段（可重复）",
+	"flag/read/host":        "只讲述到 `HOST` 的连接；* 匹配任意部分（可重复）",
+	"flag/read/step":        "只讲述步骤 `N`：1 到 8，或 4a 这样的一部分（可重复）",
+	"flag/read/verdict":     "只讲述有某个步骤是这样进行的连接：`as-told|differently|unseen|inherited|absent|failed|not-reached|unknown`；与 --step 一起用时指那个步骤",
+	"flag/read/only-failed": "只讲述失败了的连接，或其中有内容被证伪的连接",
+	"flag/read/overview":    "只说明这份抓包总共有什么",
+	"flag/read/as":          "讲述窃听者（`eavesdropper`）看到什么：没有密钥，也没有代理的记录；并说明每一步有什么看不到、为什么",
+	"flag/read/secrets":     "用真实的值画出每个连接的密钥派生过程：这会把能解密它的密钥显示出来",
+	"flag/read/bytes":       "与 --messages 相同，并在每条握手消息下面逐个字段显示它的字节",
+	"flag/read/roots":       "用 `FILE`（PEM）中的根证书检查证书，代替这台机器的信任库",
+	"flag/read/decode-as":   "在自己的端口上的 UDP 隧道，`PORT=TUNNEL`（可重复）：eth、geneve、gre、gtp、gue、ip、l2tp、mpls、teredo、tzsp、vxlan、vxlan-gpe",
+
+	"flag/check/host":           "不运行命令：应用到匹配 `GLOB` 的主机的连接会遇到各个用例",
+	"flag/check/from":           "重新判断先前一次检查的录制文件：`FILE`",
+	"flag/check/only":           "只运行这些用例：`ID,...`；它们需要的对照用例会一起运行",
+	"flag/check/severity":       "只运行这些等级的用例：`LEVEL,...`，可选 critical、high、medium、low",
+	"flag/check/trust":          "`root|none`：none 让客户端信任另一个 CA，看它究竟是否检查",
+	"flag/check/tls":            "TLS 版本：`1.2|1.3|both`",
+	"flag/check/tries":          "每个用例运行 `N` 次；以最坏的一次为准",
+	"flag/check/timeout":        "超过 `TIME` 就终止这次运行，连同它启动的所有程序",
+	"flag/check/allow-untested": "即使有 `N` 项本可以运行的严重或高危测试没有运行，也给出评级",
+	"flag/check/all":            "列出所有用例，而不只是泄露的",
+	"flag/check/jobs":           "同时运行 `N` 个",
+	"default/check/jobs":        "每个处理器一个，至少两个",
+	"flag/check/format":         "报告的形式：`text|json|junit`",
+	"flag/check/show-secrets":   "不遮盖客户端泄露的内容",
+	"flag/check/listen-port":    "与 --host 一起用：监听的端口 `PORT`；0 表示选一个空闲的",
+	"flag/check/listen-host":    "与 --host 一起用：监听的地址 `ADDRESS`",
+
+	"flag/grade/proxy":    "要评级的代理的 `URL`，在这台机器上",
+	"default/grade/proxy": "本程序自己的代理",
+	"flag/grade/ca":       "`FILE` 中是这个代理的客户端所信任的 CA（PEM）",
+	"flag/grade/lab":      "存放测试源站的 CA 的文件夹 `DIR`，供代理信任",
+	"flag/grade/format":   "报告的形式：`text|json`",
+
+	"flag/ca-export/as":  "文件的形式：`pem|der|p12`，p12 是 Java 的信任库，密码为 changeit",
+	"flag/ca-export/out": "要写的文件 `FILE`（默认：标准输出）",
+
+	"flag/steps/format": "表格的形式：`text|json`",
+}
