@@ -423,7 +423,7 @@ func (x *Explainer) serverHello(c *conn, h *proof.Handshake, e *event.Event, b *
 	}
 	x.emit(c, *e)
 	switch {
-	case f.ID == "other":
+	case f.Odd:
 	case f.Resumed && !f.Early, f.Agreed:
 		if !h.EarlyUndecided() {
 			x.pskSteps(c)

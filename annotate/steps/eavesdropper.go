@@ -66,7 +66,7 @@ func (c *View) askedInClear() string {
 func (c *View) whatIsHidden(f Flow, s event.Step) string {
 	h := c.Main
 	switch {
-	case f.ID == "http":
+	case f.Plain:
 		return "hidden-plain"
 	case f.bare, c.OverUDP():
 		return ""
@@ -94,7 +94,7 @@ func (c *View) whatIsHidden(f Flow, s event.Step) string {
 			return "hidden-3-clear"
 		case h.Is13() && c.HasCertificate():
 			return "hidden-3-tls13"
-		case f.ID == "psk-dhe", h.Is13() && h.ServerHello.KeyShare() != nil:
+		case f.Agreed && f.fresh, h.Is13() && h.ServerHello.KeyShare() != nil:
 			return "hidden-3-fresh"
 		case before:
 			return "hidden-nothing-sent"
@@ -106,15 +106,11 @@ func (c *View) whatIsHidden(f Flow, s event.Step) string {
 		case c.HasCertificate():
 			return "hidden-4a-inside"
 		}
-	case event.Step4b, event.Step4c, event.Step5:
-		return f.hiddenExchange(s, before)
-	case event.Step6a:
-		switch {
-		case f.Lasting, f.ID == "tls12-resumed-ticket":
-			return "hidden-6a-inside"
-		case f.KEM:
-			return "hidden-6a-kem-inside"
+	case event.Step4b, event.Step4c, event.Step5, event.Step6a:
+		if f.KEM {
+			return hidesKEM[s]
 		}
+		return f.hides[s]
 	case event.Step6b:
 		if h.Is13() {
 			return "hidden-6b-tls13"
@@ -133,71 +129,13 @@ func (c *View) Lesson() []event.Sentence {
 	h := c.Main
 	a, f := c.Values(), c.Flow()
 	out := []event.Sentence{words.Say("eavesdropper-sees", event.Clear, a.With("seen", c.Overheard()))}
-	switch {
-	case !h.Is13() && h.Resumed:
-		out = append(out, words.Say("eavesdropper-later-resumed", event.Inferred, a))
-	case !h.Is13() && handshake.SuiteKeyExchange(h.ServerHello.CipherSuite) == handshake.KeyExchangeRSA:
-		out = append(out, words.Say("eavesdropper-later-rsa", event.Inferred, a))
-	case f.ID == "tls12-dh":
-		out = append(out, words.Say("eavesdropper-later-dh", event.Inferred, a))
-	case f.ID == "psk-rsa":
-		out = append(out, words.Say("eavesdropper-later-rsa-psk", event.Inferred, a))
-	case f.ID == "psk", f.ID == "tls13-psk":
-		out = append(out, words.Say("eavesdropper-later-psk", event.Inferred, a))
-	case f.ID == "tls13-0rtt":
-		out = append(out, words.Say("eavesdropper-later-early", event.Inferred, a))
-	case f.ID == "psk-dhe", f.ID == "tls13-psk-dhe":
-		out = append(out, words.Say("eavesdropper-later-psk-dhe", event.Inferred, a))
-	case f.ID != "other":
-		out = append(out, words.Say("eavesdropper-later-dhe", event.Inferred, a))
+	for _, id := range f.later {
+		out = append(out, words.Say(id, event.Inferred, a))
 	}
-	if h.Is13() && h.OfferedEarly() && f.ID != "tls13-0rtt" {
+	if h.Is13() && h.OfferedEarly() && !f.Early {
 		out = append(out, words.Say("eavesdropper-later-early-announced", event.Inferred, a))
 	}
 	return out
-}
-
-// hiddenExchange says what is hidden of how the common secret is made or carried; before
-// tells that it is one that both had.
-func (f Flow) hiddenExchange(s event.Step, before bool) string {
-	switch s {
-	case event.Step4b:
-		switch {
-		case f.Transport:
-			return "hidden-4b-rsa"
-		case f.KEM:
-			return "hidden-4b-kem"
-		case f.fresh && !f.Agreed, f.ID == "tls12-dh":
-			return "hidden-4b-dhe"
-		case f.fresh:
-			return "hidden-4b-psk-dhe"
-		case before:
-			return "hidden-4b-old"
-		}
-	case event.Step4c:
-		switch {
-		case f.Transport:
-			return "hidden-4c-rsa"
-		case f.KEM:
-			return "hidden-4c-kem"
-		}
-	case event.Step5:
-		switch {
-		case f.Transport:
-			return "hidden-5-rsa"
-		case f.KEM:
-			return "hidden-5-kem"
-		case f.fresh && !f.Resumed && !f.Agreed, f.ID == "tls12-dh":
-			return "hidden-5-dhe"
-		case f.Resumed && !f.Early && f.ID != "tls12-resumed-id":
-			return "hidden-5-ticket"
-		case f.Agreed:
-			return "hidden-5-psk"
-		case f.Early:
-			return "hidden-5-early"
-		}
-	}
-	return ""
 }
 
 // hiddenData says what is hidden of the data.

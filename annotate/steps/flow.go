@@ -24,9 +24,15 @@ type kind struct {
 	share     bool // the client's public half stands in its ClientHello
 	exchange  bool // a ClientKeyExchange carries what the client says for it
 	bare      bool // there is no handshake of TLS here, or none that can be read
+	Plain     bool // it is HTTP without TLS
+	unread    bool // nothing of it can be read
+	Odd       bool // it is of no kind that the table has
 
 	speaks []string // the proofs of step 2: who has the server's key
 	seals  []string // and of step 6b
+
+	hides map[event.Step]string // what a step hides from who listens, of how the common secret is made
+	later []string              // and what who recorded it can do later
 }
 
 // A cell is the sentence of a step that is the same for all of a kind. Where there
@@ -54,6 +60,8 @@ var kinds = map[string]*kind{
 		verdicts: [11]event.Verdict{told, unseen, told, unseen, other, told, told, unseen, other, told, unseen},
 		cert:     true, Transport: true, Lasting: true, exchange: true,
 		speaks: serverFinished,
+		hides:  map[event.Step]string{event.Step4b: "hidden-4b-rsa", event.Step4c: "hidden-4c-rsa", event.Step5: "hidden-5-rsa", event.Step6a: "hidden-6a-inside"},
+		later:  []string{"eavesdropper-later-rsa"},
 		cells: map[event.Step]cell{
 			event.Step5: {"step-5-rsa", event.Clear, []proof.Spot{proof.AtClientKey}},
 		},
@@ -62,6 +70,8 @@ var kinds = map[string]*kind{
 		verdicts: [11]event.Verdict{told, unseen, told, unseen, other, told, told, unseen, other, told, unseen},
 		cert:     true, Transport: true, Lasting: true, exchange: true, Agreed: true,
 		speaks: serverFinished,
+		hides:  map[event.Step]string{event.Step4b: "hidden-4b-rsa", event.Step4c: "hidden-4c-rsa", event.Step5: "hidden-5-rsa", event.Step6a: "hidden-6a-inside"},
+		later:  []string{"eavesdropper-later-rsa-psk"},
 		cells: map[event.Step]cell{
 			event.Step4b: {"step-4b-rsa-psk", event.Inferred, []proof.Spot{proof.AtClientKey}},
 			event.Step5:  {"step-5-rsa-psk", event.Clear, []proof.Spot{proof.AtClientKey}},
@@ -73,11 +83,15 @@ var kinds = map[string]*kind{
 		verdicts: [11]event.Verdict{told, unseen, told, unseen, other, absent, other, other, other, told, unseen},
 		cert:     true, Lasting: true, exchange: true,
 		speaks: serverFinished, seals: bothFinished,
+		hides: map[event.Step]string{event.Step4b: "hidden-4b-dhe", event.Step5: "hidden-5-dhe", event.Step6a: "hidden-6a-inside"},
+		later: []string{"eavesdropper-later-dh"},
 	},
 	"tls12-anonymous": {
 		verdicts: [11]event.Verdict{told, absent, other, absent, other, absent, other, absent, other, told, unseen},
 		fresh:    true, exchange: true,
 		speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
+		hides: map[event.Step]string{event.Step4b: "hidden-4b-dhe", event.Step5: "hidden-5-dhe"},
+		later: []string{"eavesdropper-later-dhe"},
 		cells: map[event.Step]cell{
 			event.Step2:  {"step-2-anonymous", event.Clear, nil},
 			event.Step3:  {"step-3-anonymous", event.Clear, []proof.Spot{proof.AtServerKey}},
@@ -92,6 +106,8 @@ var kinds = map[string]*kind{
 		verdicts: [11]event.Verdict{told, inherited, absent, inherited, absent, absent, absent, absent, other, told, unseen},
 		Resumed:  true,
 		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
+		hides: map[event.Step]string{event.Step4b: "hidden-4b-old"},
+		later: []string{"eavesdropper-later-resumed"},
 		cells: map[event.Step]cell{
 			event.Step3:  {"step-3-absent-resumed", event.Inferred, []proof.Spot{proof.AtCertificate}},
 			event.Step4b: {"step-4b-absent-resumed", event.Inferred, []proof.Spot{proof.AtHello}},
@@ -104,6 +120,8 @@ var kinds = map[string]*kind{
 		verdicts: [11]event.Verdict{told, inherited, absent, inherited, absent, absent, other, other, other, told, unseen},
 		Resumed:  true,
 		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
+		hides: map[event.Step]string{event.Step4b: "hidden-4b-old", event.Step5: "hidden-5-ticket", event.Step6a: "hidden-6a-inside"},
+		later: []string{"eavesdropper-later-resumed"},
 		cells: map[event.Step]cell{
 			event.Step3:  {"step-3-absent-resumed", event.Inferred, []proof.Spot{proof.AtCertificate}},
 			event.Step4b: {"step-4b-absent-resumed", event.Inferred, []proof.Spot{proof.AtHello}},
@@ -116,6 +134,8 @@ var kinds = map[string]*kind{
 		verdicts: [11]event.Verdict{told, unseen, other, unseen, other, absent, other, absent, other, told, unseen},
 		cert:     true, signed: true, fresh: true, share: true,
 		speaks: []string{words.ProofServerCV, words.ProofServerFin}, seals: serverFinished,
+		hides: map[event.Step]string{event.Step4b: "hidden-4b-dhe", event.Step5: "hidden-5-dhe"},
+		later: []string{"eavesdropper-later-dhe"},
 		cells: map[event.Step]cell{
 			event.Step4b: {"step-4b-tls13", event.Inferred, []proof.Spot{proof.AtHello}},
 			event.Step5:  {"step-5-tls13", event.Clear, []proof.Spot{proof.AtHello}},
@@ -125,6 +145,8 @@ var kinds = map[string]*kind{
 		verdicts: [11]event.Verdict{told, unseen, other, unseen, other, other, other, other, other, told, unseen},
 		cert:     true, signed: true, fresh: true, share: true,
 		speaks: []string{words.ProofServerCV, words.ProofServerFin}, seals: serverFinished,
+		hides: hidesKEM,
+		later: []string{"eavesdropper-later-dhe"},
 		cells: map[event.Step]cell{
 			event.Step4b: {"step-4b-mlkem", event.Inferred, []proof.Spot{proof.AtServerHello}},
 			event.Step4c: {"step-4c-mlkem", event.Inferred, []proof.Spot{proof.AtServerHello}},
@@ -135,6 +157,8 @@ var kinds = map[string]*kind{
 		verdicts: [11]event.Verdict{told, unseen, other, unseen, other, absent, other, absent, other, told, unseen},
 		cert:     true, signed: true, fresh: true, share: true,
 		speaks: []string{words.ProofServerCV, words.ProofServerFin}, seals: serverFinished,
+		hides: map[event.Step]string{event.Step4b: "hidden-4b-dhe", event.Step5: "hidden-5-dhe"},
+		later: []string{"eavesdropper-later-dhe"},
 		cells: map[event.Step]cell{
 			event.Step5: {"step-5-hrr", event.Clear, []proof.Spot{proof.AtHello}},
 		},
@@ -143,6 +167,8 @@ var kinds = map[string]*kind{
 		verdicts: [11]event.Verdict{told, inherited, other, inherited, other, absent, other, absent, other, told, unseen},
 		Resumed:  true, fresh: true, share: true,
 		speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: serverFinished,
+		hides: map[event.Step]string{event.Step4b: "hidden-4b-psk-dhe", event.Step5: "hidden-5-ticket"},
+		later: []string{"eavesdropper-later-psk-dhe"},
 		cells: map[event.Step]cell{
 			event.Step5: {"step-5-psk-dhe", event.Clear, []proof.Spot{proof.AtHello}},
 		},
@@ -151,6 +177,8 @@ var kinds = map[string]*kind{
 		verdicts: [11]event.Verdict{told, inherited, absent, inherited, absent, absent, other, absent, other, told, unseen},
 		Resumed:  true,
 		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: serverFinished,
+		hides: map[event.Step]string{event.Step4b: "hidden-4b-old", event.Step5: "hidden-5-ticket"},
+		later: []string{"eavesdropper-later-psk"},
 		cells: map[event.Step]cell{
 			event.Step3:  {"step-3-absent-resumed", event.Inferred, []proof.Spot{proof.AtCertificate}},
 			event.Step4b: {"step-4b-absent-resumed", event.Inferred, []proof.Spot{proof.AtHello}},
@@ -163,6 +191,8 @@ var kinds = map[string]*kind{
 		verdicts: [11]event.Verdict{told, inherited, absent, inherited, absent, absent, other, absent, other, told, unseen},
 		Resumed:  true, Early: true,
 		speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: serverFinished,
+		hides: map[event.Step]string{event.Step4b: "hidden-4b-old", event.Step5: "hidden-5-early"},
+		later: []string{"eavesdropper-later-psk", "eavesdropper-later-early"},
 		cells: map[event.Step]cell{
 			event.Step3:  {"step-3-absent-early", event.Clear, []proof.Spot{proof.AtCertificate}},
 			event.Step4b: {"step-4b-absent-early", event.Inferred, []proof.Spot{proof.AtHello}},
@@ -175,6 +205,8 @@ var kinds = map[string]*kind{
 		verdicts: [11]event.Verdict{told, absent, absent, absent, other, absent, other, absent, other, told, unseen},
 		Agreed:   true,
 		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
+		hides: map[event.Step]string{event.Step4b: "hidden-4b-old", event.Step5: "hidden-5-psk"},
+		later: []string{"eavesdropper-later-psk"},
 		cells: map[event.Step]cell{
 			event.Step2:  {"step-2-psk", event.Inferred, nil},
 			event.Step3:  {"step-3-absent-psk", event.Inferred, []proof.Spot{proof.AtCertificate}},
@@ -188,6 +220,8 @@ var kinds = map[string]*kind{
 		verdicts: [11]event.Verdict{told, absent, other, absent, other, absent, other, absent, other, told, unseen},
 		Agreed:   true, fresh: true,
 		speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
+		hides: map[event.Step]string{event.Step4b: "hidden-4b-psk-dhe", event.Step5: "hidden-5-psk"},
+		later: []string{"eavesdropper-later-psk-dhe"},
 		cells: map[event.Step]cell{
 			event.Step2:  {"step-2-psk", event.Inferred, nil},
 			event.Step3:  {"step-3-psk-external", event.Clear, []proof.Spot{proof.AtServerPart}},
@@ -198,6 +232,7 @@ var kinds = map[string]*kind{
 		},
 	},
 	"http": {
+		Plain:    true,
 		verdicts: [11]event.Verdict{other, absent, absent, absent, absent, absent, absent, absent, absent, absent, absent},
 		bare:     true,
 	},
@@ -206,20 +241,27 @@ var kinds = map[string]*kind{
 		bare:     true,
 	},
 	"unknown": {
+		unread:   true,
 		verdicts: [11]event.Verdict{told, unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown},
 		bare:     true,
 	},
 	"other": {
+		Odd:      true,
 		verdicts: [11]event.Verdict{told, unknown, unknown, unknown, unknown, unknown, unknown, unknown, other, told, unseen},
 		speaks:   []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
 	},
 }
+
+// hidesKEM is kind.hides where the server makes the secret and encrypts it to the client.
+var hidesKEM = map[event.Step]string{event.Step4b: "hidden-4b-kem", event.Step4c: "hidden-4c-kem", event.Step5: "hidden-5-kem", event.Step6a: "hidden-6a-kem-inside"}
 
 // ephemeral12 is Diffie-Hellman with key pairs for this connection, in TLS 1.2 and before.
 var ephemeral12 = &kind{
 	verdicts: [11]event.Verdict{told, unseen, other, unseen, other, absent, other, absent, other, told, unseen},
 	cert:     true, signed: true, fresh: true, exchange: true,
 	speaks: []string{words.ProofSKE}, seals: bothFinished,
+	hides: map[event.Step]string{event.Step4b: "hidden-4b-dhe", event.Step5: "hidden-5-dhe"},
+	later: []string{"eavesdropper-later-dhe"},
 	cells: map[event.Step]cell{
 		event.Step4b: {"step-4b-dhe", event.Inferred, []proof.Spot{proof.AtClientKey}},
 		event.Step5:  {"step-5-dhe", event.Clear, []proof.Spot{proof.AtClientKey}},
@@ -241,6 +283,8 @@ var earlyFresh = kind{
 	verdicts: [11]event.Verdict{told, inherited, other, inherited, other, absent, other, absent, other, told, unseen},
 	Resumed:  true, Early: true, share: true,
 	speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: serverFinished,
+	hides: map[event.Step]string{event.Step4b: "hidden-4b-psk-dhe", event.Step5: "hidden-5-early"},
+	later: []string{"eavesdropper-later-psk-dhe", "eavesdropper-later-early"},
 	cells: map[event.Step]cell{
 		event.Step3:  {"step-3-early-dhe", event.Clear, []proof.Spot{proof.AtServerHello}},
 		event.Step4b: {"step-4b-early-dhe", event.Inferred, []proof.Spot{proof.AtHello}},

@@ -215,7 +215,7 @@ func (c *View) wentOn() bool { return c.Sides[0].FirstData }
 func (c *View) reached(f Flow, s event.Step) bool {
 	h := c.Main
 	switch {
-	case f.ID == "unknown":
+	case f.unread:
 		return s == event.Step1
 	case f.bare:
 		return true
@@ -287,7 +287,7 @@ func (c *View) unreached(f Flow, s event.Step, a Values, r *event.Row) bool {
 		r.Verdict, r.Says = v, words.Say(id, how, a.With(pairs...))
 	}
 	switch {
-	case f.ID == "unknown" && c.Main.Hello == nil && c.TLS:
+	case f.unread && c.Main.Hello == nil && c.TLS:
 		say(event.Unknown, "step-capture-begins", event.None)
 	case s == event.Step4a && c.Failure != nil && (c.Main.Sides[0].Finished || c.Main.Sides[0].FinishedSealed):
 		say(event.Unseen, "step-4a-finished", event.Inferred)
@@ -573,7 +573,7 @@ func (c *View) row1(f Flow, a Values, r *event.Row) {
 	switch {
 	case f.ID == "opaque" && !connect:
 		r.Says = words.Say("step-1-opaque", event.Clear, a)
-	case f.ID == "http" && c.NoTunnel && c.Asked != "":
+	case f.Plain && c.NoTunnel && c.Asked != "":
 		r.Says = words.Say("step-1-connect-refused", event.Clear, a)
 	case connect:
 		id := "step-1-connect"
@@ -581,11 +581,11 @@ func (c *View) row1(f Flow, a Values, r *event.Row) {
 			id = "step-1-connect-other"
 		}
 		r.Says = words.Say(id, event.Clear, a)
-	case f.ID == "http" && (c.Leg == capture.LegBrowser && c.Asked != ""):
+	case f.Plain && (c.Leg == capture.LegBrowser && c.Asked != ""):
 		r.Says = words.Say("step-1-plain-proxy", event.Clear, a)
-	case f.ID == "http" && c.Conn.Server.Port() == 443:
+	case f.Plain && c.Conn.Server.Port() == 443:
 		r.Says = words.Say("step-1-plain-443", event.Clear, a)
-	case f.ID == "http":
+	case f.Plain:
 		r.Says = words.Say("step-1-plain", event.Clear, a)
 	case c.Conn.Asked:
 		if c.Conn.Server.Port() == 443 {
@@ -780,7 +780,7 @@ func (c *View) row3(f Flow, a Values, r *event.Row) {
 		}
 		r.Says = words.Say(id, how, a)
 	default:
-		if f.ID == "other" && h.Sides[1].Leaf != nil {
+		if f.Odd && h.Sides[1].Leaf != nil {
 			r.Says = words.Say("step-3-other", how, a)
 			return
 		}
@@ -993,7 +993,7 @@ func (c *View) row6b(f Flow, a Values, r *event.Row) {
 		r.Says = words.Say("step-6b-tls13", c.encrypted(), a)
 	case h.Resumed:
 		r.Says = words.Say("step-6b-tls12-resumed", event.Clear, a)
-	case f.ID == "tls12-rsa":
+	case f.Transport && !f.Agreed:
 		r.Says = words.Say("step-6b-tls12", event.Clear, a)
 	default:
 		r.Says = words.Say("step-6b-tls12-common", event.Clear, a)
@@ -1020,9 +1020,9 @@ func (c *View) row7(f Flow, a Values, r *event.Row) {
 	r.Packets = c.Sides[1].DataAt.Packets()
 	serverFirst := c.serverFirst()
 	switch {
-	case f.ID == "http" && !c.Responded:
+	case f.Plain && !c.Responded:
 		r.Says = words.Say("step-7-plain-none", event.Clear, a)
-	case f.ID == "http":
+	case f.Plain:
 		r.Says = words.Say("step-7-plain", event.Clear, a)
 	case f.bare:
 		c.rowOther(f, a, r)
@@ -1048,7 +1048,7 @@ func (c *View) row7(f Flow, a Values, r *event.Row) {
 func (c *View) row8(f Flow, a Values, r *event.Row) {
 	r.Packets = c.Sides[1].DataAt.Packets()
 	switch {
-	case f.ID == "http":
+	case f.Plain:
 		r.Says = words.Say("step-8-plain", event.Clear, a)
 	case f.bare:
 		c.rowOther(f, a, r)
