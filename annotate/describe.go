@@ -106,10 +106,10 @@ func describe(c *proof.Certificate, number int) []event.Field {
 		f = append(f, event.Field{Name: lead + "CA", Value: event.Plain(value), Note: "may itself sign certificates"})
 	}
 	if len(p.AuthorityKeyId) > 0 {
-		f = append(f, event.Field{Name: lead + "issuer's key", Value: event.Plain(fmt.Sprintf("%x", clipBytes(p.AuthorityKeyId, 32))), Note: "authority key identifier"})
+		f = append(f, event.Field{Name: lead + "issuer's key", Value: event.Plain(fmt.Sprintf("%x", p.AuthorityKeyId[:min(len(p.AuthorityKeyId), 32)])), Note: "authority key identifier"})
 	}
 	if len(p.SubjectKeyId) > 0 {
-		f = append(f, event.Field{Name: lead + "name of its key", Value: event.Plain(fmt.Sprintf("%x", clipBytes(p.SubjectKeyId, 32))), Note: "subject key identifier"})
+		f = append(f, event.Field{Name: lead + "name of its key", Value: event.Plain(fmt.Sprintf("%x", p.SubjectKeyId[:min(len(p.SubjectKeyId), 32)])), Note: "subject key identifier"})
 	}
 	if n := len(p.Policies); n > 0 {
 		var oids []string

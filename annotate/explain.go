@@ -275,7 +275,7 @@ func (x *Explainer) Finish() []event.Event {
 		}
 	}
 	if e, ok := x.genealogy(); ok {
-		x.emit(nil, e)
+		x.put(e)
 	}
 	return x.out
 }
@@ -411,29 +411,37 @@ func (x *Explainer) event(c *conn, m *capture.Message, kind event.Kind, topic ev
 	return e
 }
 
-// emit numbers an event and puts it out.
+// emit puts out an event of a connection.
 func (x *Explainer) emit(c *conn, e event.Event) {
-	x.n++
-	e.Schema, e.N = event.SchemaVersion, x.n
-	if c != nil && c.OverUDP() {
+	e.Conn = c.n
+	e.Leg = c.Leg.String()
+	if (e.Kind == event.KindMessage || e.Kind == event.KindStep) && c.TLS && c.Leg == capture.LegOrigin && c.Pass != nil && c.session.number != c.n {
+		e.Repeats = c.session.number
+	}
+	x.emitSession(c, e)
+}
+
+// emitSession puts out an event of a session, of which c is a connection.
+func (x *Explainer) emitSession(c *conn, e event.Event) {
+	e.Session = c.session.number
+	e.Host = cmp.Or(c.host, c.session.host)
+	e.Noise = c.session.noise
+	if c.OverUDP() {
 		e.Says = slices.DeleteFunc(e.Says, steps.Lacks)
 	}
-	if c != nil {
-		e.Conn = c.n
-		e.Leg = c.Leg.String()
-		e.Session = c.session.number
-		e.Host = cmp.Or(c.host, c.session.host)
-		e.Noise = c.session.noise
-		if (e.Kind == event.KindMessage || e.Kind == event.KindStep) && c.TLS && c.Leg == capture.LegOrigin && c.Pass != nil && c.session.number != c.n {
-			e.Repeats = c.session.number
-		}
-	}
-	if c != nil && len(e.Proofs) > 0 {
+	if len(e.Proofs) > 0 {
 		a := c.Values()
 		for i := range e.Proofs {
 			e.Proofs[i].Claim = words.Claim(e.Proofs[i].ID, a)
 		}
 	}
+	x.put(e)
+}
+
+// put numbers an event and puts it out.
+func (x *Explainer) put(e event.Event) {
+	x.n++
+	e.Schema, e.N = event.SchemaVersion, x.n
 	// What was refuted comes first, so that nobody overlooks it.
 	for _, p := range e.Proofs {
 		if p.State == event.Refuted {

@@ -302,11 +302,10 @@ func (x *Explainer) summarize(s *session, last bool) {
 	e.Summary = &event.Summary{Legs: legs, Tunnel: tunnel}
 	e.Summary.Flow, e.Summary.FlowID = words.SessionOf(legs, tunnel)
 	first := s.conns[0]
-	x.emit(first, e)
-	x.out[len(x.out)-1].Leg = ""
-	if len(s.conns) > 1 {
-		x.out[len(x.out)-1].Conn = 0
+	if len(s.conns) == 1 {
+		e.Conn = first.n
 	}
+	x.emitSession(first, e)
 }
 
 // refused tells whether the browser's leg failed and is over.

@@ -151,7 +151,7 @@ func extensionValue(e handshake.Extension) (value, note string) {
 	case handshake.StatusResponse:
 		return words.Plural(len(v), "byte"), "OCSP"
 	case handshake.ECPointFormats:
-		return hex.EncodeToString(clipBytes(v, 16)), ""
+		return hex.EncodeToString(v[:min(len(v), 16)]), ""
 	case handshake.ECH:
 		return fmt.Sprintf("%d encrypted bytes", len(v.Payload)), "an encrypted hello, or random bytes that look like one"
 	case handshake.ECHConfirmation:

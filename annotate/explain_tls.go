@@ -717,7 +717,7 @@ func (x *Explainer) tellFinished(c *conn, h *proof.Handshake, e event.Event, a s
 		x.remember(c, h, 's', h.ServerHello.SessionID, proof.Issued{})
 	}
 	if v := h.VerifyData(side); v != nil {
-		e.Fields = append(e.Fields, event.Field{Name: "verify_data", Value: event.Plain(hex.EncodeToString(clipBytes(v, 64)))})
+		e.Fields = append(e.Fields, event.Field{Name: "verify_data", Value: event.Plain(hex.EncodeToString(v[:min(len(v), 64)]))})
 	}
 	e.Brief = words.Piece("brief/keyed-checksum-over-everything")
 	e.Says = append(e.Says, words.Say([2]string{"finished-client", "finished-server"}[side], e.Evidence, a))
@@ -750,13 +750,6 @@ func (x *Explainer) tellFinished(c *conn, h *proof.Handshake, e event.Event, a s
 		}
 		h.Free()
 	}
-}
-
-func clipBytes(b []byte, n int) []byte {
-	if len(b) > n {
-		return b[:n]
-	}
-	return b
 }
 
 // checkFinished checks a Finished message, also with the secret of a connection that this one takes up.

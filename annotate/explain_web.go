@@ -3,6 +3,7 @@ package annotate
 import (
 	"cmp"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -102,7 +103,7 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 	} else {
 		e.HTTP.Status, e.HTTP.Reason = b.Status, clip(x.text(b.Reason))
 		if b.Reason == "" {
-			e.HTTP.Reason = statusWords(b.Status)
+			e.HTTP.Reason = http.StatusText(b.Status)
 		}
 		e.Brief = event.Plain(strings.TrimSpace(fmt.Sprintf("%d %s", b.Status, e.HTTP.Reason)))
 		e.Fields = append(e.Fields, field("status", strconv.Itoa(b.Status)), field("protocol", b.Protocol))
@@ -326,15 +327,6 @@ func clipLong(s string) string {
 		return s[:n] + fmt.Sprintf("... (%d bytes)", len(s))
 	}
 	return s
-}
-
-func statusWords(status int) string {
-	return map[int]string{
-		100: "Continue", 101: "Switching Protocols", 103: "Early Hints", 200: "OK", 201: "Created", 204: "No Content", 206: "Partial Content",
-		301: "Moved Permanently", 302: "Found", 303: "See Other", 304: "Not Modified", 307: "Temporary Redirect", 308: "Permanent Redirect",
-		400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 425: "Too Early", 429: "Too Many Requests",
-		500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
-	}[status]
 }
 
 func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) event.Event {

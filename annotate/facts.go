@@ -36,12 +36,11 @@ func (x *Explainer) fact(m *capture.Message, f *capture.Fact) {
 		// The proxy has closed it, and so no word or end of the other side can follow.
 		x.end(c, &e)
 		defer x.retire(c)
-	case ok:
+	case ok && c != nil:
 		x.emit(c, e)
-		if c == nil && f.Conn != 0 {
-			x.out[len(x.out)-1].Conn = f.Conn
-			x.out[len(x.out)-1].Session = f.Conn
-		}
+	case ok:
+		e.Conn, e.Session = f.Conn, f.Conn
+		x.put(e)
 	}
 	if p := x.conns[f.Peer]; p != nil {
 		x.release(p)
@@ -345,7 +344,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		if f.Done == "stapled" {
 			e.Says = append(e.Says, words.Say("fact-leaf-stapled", event.None, a))
 		}
-		e.Fields = []event.Field{{Name: "SHA-256 of the certificate", Value: event.Plain(hex.EncodeToString(clipBytes(f.Data, 32)))}, {Name: "SHA-256 of the CA's", Value: event.Plain(clip(f.Detail)), Note: "the authority that signed it"}}
+		e.Fields = []event.Field{{Name: "SHA-256 of the certificate", Value: event.Plain(hex.EncodeToString(f.Data[:min(len(f.Data), 32)]))}, {Name: "SHA-256 of the CA's", Value: event.Plain(clip(f.Detail)), Note: "the authority that signed it"}}
 		if f.Outcome == "self-signed" || f.Detail == "" {
 			e.Fields = e.Fields[:1]
 		}
