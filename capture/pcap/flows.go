@@ -204,16 +204,56 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 	fs.stamp = stamp{t, packet}
 	fs.linger()
 	key, from := p.tuple(leg)
+	f := fs.flowOf(file, key, from, p)
+	if f.dead {
+		fs.afterEnd(f, from, p)
+		return
+	}
+	f.last = fs.stamp
+	f.seen++
+	if p.flags&flagSYN != 0 {
+		f.sync(from, p, packet)
+		p.seq++ // what a SYN carries comes after it (RFC 9293 3.4)
+	} else if p.flags&flagACK != 0 && f.syn && f.synAck && f.handshake[2] == 0 && from == f.caller {
+		f.handshake[2] = packet
+		if !f.starting {
+			fs.tell(f, from, nil)
+		}
+	}
+	if p.flags&flagRST != 0 {
+		fs.reset(f, from, p)
+		return
+	}
+	n := fs.numbered(f, from, p)
+	fs.place(f, from, p)
+	if f.starting && f.begun(fs.r.whole) {
+		fs.start(f)
+	}
+	h, o := &f.half[from], &f.half[1-from]
+	if n > 0 && !h.done {
+		fs.late(f, from, p)
+		fs.data(f, from, p)
+	}
+	if p.flags&flagFIN != 0 || h.fin || o.fin {
+		fs.drain(f)
+	}
+	for side := range f.half {
+		fs.giveUp(f, side)
+	}
+	fs.over(f)
+}
+
+// flowOf finds the connection of a segment, or begins it.
+func (fs *flows) flowOf(file *file, key tuple, from int, p *segment) *flow {
 	table := fs.byTuple
 	if file.own {
 		table = file.table
 	}
 	f := table[key]
-	syn, ack, rst := p.flags&flagSYN != 0, p.flags&flagACK != 0, p.flags&flagRST != 0
 	if f != nil && f.other(from, p) {
 		again := f.again
 		fs.leave(f, capture.EndReused)
-		if f = nil; again > 0 && syn && ack {
+		if f = nil; again > 0 && p.flags&flagSYN != 0 && p.flags&flagACK != 0 {
 			// The SYN that it answers was taken for one of the connection before.
 			f = fs.begin(file, table, key)
 			f.syn, f.caller, f.first.packet, f.handshake[0] = true, 1-from, again, again
@@ -222,37 +262,30 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 	}
 	switch {
 	case f == nil:
-		f = fs.begin(file, table, key)
-	case f.dead:
-		if syn && !ack && f.again == 0 {
-			f.again = packet
-		}
-		if len(p.data) > 0 {
-			fs.r.stats.Skipped[SkippedAfterClose]++
-		}
-		fs.place(f, from, p)
-		return
-	case f.list == &fs.open && fs.open.last != f:
+		return fs.begin(file, table, key)
+	case !f.dead && f.list == &fs.open && fs.open.last != f:
 		fs.open.push(f)
 	}
-	f.last = fs.stamp
-	f.seen++
+	return f
+}
+
+// afterEnd takes in a segment of a connection that is over.
+func (fs *flows) afterEnd(f *flow, from int, p *segment) {
+	if p.flags&flagSYN != 0 && p.flags&flagACK == 0 && f.again == 0 {
+		f.again = fs.packet
+	}
+	if len(p.data) > 0 {
+		fs.r.stats.Skipped[SkippedAfterClose]++
+	}
+	fs.place(f, from, p)
+}
+
+// numbered takes in what the numbers of a segment say of both directions, and returns how
+// many bytes of its own it has.
+func (fs *flows) numbered(f *flow, from int, p *segment) int {
 	h, o := &f.half[from], &f.half[1-from]
-	if syn {
-		f.sync(from, p, packet)
-		p.seq++ // what a SYN carries comes after it (RFC 9293 3.4)
-	} else if ack && f.syn && f.synAck && f.handshake[2] == 0 && from == f.caller {
-		f.handshake[2] = packet
-		if !f.starting {
-			fs.tell(f, from, nil)
-		}
-	}
-	if rst {
-		fs.reset(f, from, p)
-		return
-	}
+	ack, fin := p.flags&flagACK != 0, p.flags&flagFIN != 0
 	n := len(p.data) + p.missing
-	fin := p.flags&flagFIN != 0
 	if ack && len(o.rivals) > 0 {
 		o.choose(p.ack)
 	}
@@ -265,7 +298,7 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 	if ack && o.known {
 		f.acknowledge(from, p, fs.stamp)
 	}
-	if n == 1 && len(p.data) == 1 && !fin && !syn && h.keepAlive(p) {
+	if n == 1 && len(p.data) == 1 && !fin && p.flags&flagSYN == 0 && h.keepAlive(p) {
 		n = 0
 	}
 	if (n > 0 || fin) && (!h.known || f.starting && !h.sure) {
@@ -275,21 +308,7 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 		fs.r.stats.Skipped[SkippedStray]++
 		n = 0
 	}
-	fs.place(f, from, p)
-	if f.starting && f.begun(fs.r.whole) {
-		fs.start(f)
-	}
-	if n > 0 && !h.done {
-		fs.late(f, from, p)
-		fs.data(f, from, p)
-	}
-	if fin || h.fin || o.fin {
-		fs.drain(f)
-	}
-	for side := range f.half {
-		fs.giveUp(f, side)
-	}
-	fs.over(f)
+	return n
 }
 
 // over ends a connection that both sides have ended. What is still missing may be late.
