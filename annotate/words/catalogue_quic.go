@@ -7,8 +7,8 @@ var quicSentences = []entry{
 	{"connection-quic-unread", "QUIC over UDP, from {from} to {to}, whose first packet here says {version}: how the packets of that version are to be read is not known here, so they are only counted.", []string{"8999 1", "9000 15"}},
 	{"connection-dtls", "DTLS over UDP, from {from} to {to}: the handshake of TLS in records that may get lost, be doubled or come in another order, without TCP below. What of it is in clear is told here; encrypted records are only counted, also where a key log has their keys.", []string{"6347 3", "9147 3"}},
 
-	{"quic-initial-client", "An Initial packet of {client}. It is encrypted, but with keys that come from the connection ID {id}, which stands in clear in the packet itself, and from a number in the standard: that keeps out mistakes, not readers.", []string{"9001 5.2", "9000 17.2.2"}},
-	{"quic-initial-server", "An Initial packet of {server}: its keys come from the same connection ID {id}, which {client} had chosen. That {server} knows them shows only that it, too, has seen that ID.", []string{"9001 5.2", "9000 17.2.2"}},
+	{"quic-initial-client", "An Initial packet of {client}. It is encrypted, but with keys that come from the connection ID {id}, which passed in clear, and from a number in the standard: that keeps out mistakes, not readers.", []string{"9001 5.2", "9000 17.2.2"}},
+	{"quic-initial-server", "An Initial packet of {server}: its keys come in the same way from the connection ID {id}, which passed in clear. That {server} knows them shows only that it, too, has seen that ID.", []string{"9001 5.2", "9000 17.2.2"}},
 	{"quic-initial-more", "Another Initial packet of {sender}, opened with the keys that everybody can compute.", []string{"9001 5.2"}},
 	{"quic-initial-sealed", "{Sender} sent {count}, {bytes} bytes; {reason}.", []string{"9001 5.2"}},
 	{"quic-frames-broken", "WARNING: what is in this packet is not what may stand in an Initial packet; its tag fits all the same, which anybody can bring about.", []string{"9000 12.4"}},

@@ -23,13 +23,13 @@ var zhClaims = map[string]string{
 	"claim/client-certificate-links": "{client}的证书中，凡是签发者的证书也一起发来的，都由那个签发者的密钥签名",
 	"how/client-certificate-links":   "每张证书的签名，用以其签发者为主题的那张证书的公钥验证时必须成立；根证书的签名则用它自己的公钥验证",
 
-	"claim/rsa-block": "所录制的数据块就是{client}加密的内容，而且按规定填充",
+	"claim/rsa-block": "所录制的数据块就是{client}加密的内容，而且已按规定填充",
 	"how/rsa-block":   "把这个数据块以公开指数求幂，再对证书的模数取模，结果必须是 ClientKeyExchange 中的字节；它必须以 00 02 开头，接着至少 8 个非零字节，一个零字节，最后以 48 字节结束",
 
-	"claim/delegated-credential": "证书的私钥为随证书而来的委托凭证签了名",
+	"claim/delegated-credential": "与证书配对的私钥，为随证书而来的委托凭证签了名",
 	"how/delegated-credential":   "对 64 个空格、文字「TLS, server delegated credentials」（或 client）、一个零字节、证书、凭证和算法所作的签名，用第一张证书的公钥验证时必须成立",
 
-	"claim/rsa-private-key": "所给的私钥能解开{client}发送的内容，而且它按规定填充",
+	"claim/rsa-private-key": "所给的私钥能解开{client}发送的内容，而且其中已按规定填充",
 	"how/rsa-private-key":   "把 ClientKeyExchange 中的字节以私有指数求幂，再对模数取模，得到的数据块必须以 00 02 开头，接着至少 8 个非零字节，一个零字节，最后以 48 字节结束；把这个数据块以证书的公开指数求幂，必须重新得到所发送的字节",
 
 	"claim/rsa-premaster-version": "秘密以{client}在 ClientHello 中提供的版本开头",
@@ -39,19 +39,19 @@ var zhClaims = map[string]string{
 	"how/rsa-master":   "由这 48 字节算出的主密钥，必须等于密钥日志中的主密钥",
 
 	"claim/server-first-record": "来自{server}的第一条数据记录，没有人改动过一个字节",
-	"how/server-first-record":   "这条记录用其方向的密钥、在序列中自己的位置上解密，防篡改校验（AEAD 认证标签或 MAC）正确",
+	"how/server-first-record":   "这条记录用其方向的密钥、在序列中自己的位置上解密，防篡改校验（AEAD 认证标签或 MAC）通过",
 
 	"claim/client-first-record": "来自{client}的第一条数据记录，没有人改动过一个字节",
-	"how/client-first-record":   "这条记录用其方向的密钥、在序列中自己的位置上解密，防篡改校验（AEAD 认证标签或 MAC）正确",
+	"how/client-first-record":   "这条记录用其方向的密钥、在序列中自己的位置上解密，防篡改校验（AEAD 认证标签或 MAC）通过",
 
 	"claim/server-records": "{server}发送的数据没有人改动过一个字节，中间也没有缺失任何记录",
-	"how/server-records":   "每条记录都必须用其方向的密钥、在序列中自己的位置上解密，防篡改校验（AEAD 认证标签或 MAC）正确；只要有一条被改动、缺失或被添加，下一条就会解密失败",
+	"how/server-records":   "每条记录都必须用其方向的密钥、在序列中自己的位置上解密，防篡改校验（AEAD 认证标签或 MAC）通过；只要有一条被改动、缺失或被添加，下一条就会解密失败",
 
 	"claim/client-records": "{client}发送的数据没有人改动过一个字节，中间也没有缺失任何记录",
-	"how/client-records":   "每条记录都必须用其方向的密钥、在序列中自己的位置上解密，防篡改校验（AEAD 认证标签或 MAC）正确；只要有一条被改动、缺失或被添加，下一条就会解密失败",
+	"how/client-records":   "每条记录都必须用其方向的密钥、在序列中自己的位置上解密，防篡改校验（AEAD 认证标签或 MAC）通过；只要有一条被改动、缺失或被添加，下一条就会解密失败",
 
 	"claim/early-first-record": "早期数据的第一条记录是用由日志中的早期流量秘密得到的密钥加密的，而且没有人改动过它",
-	"how/early-first-record":   "这条记录用那个秘密解密，防篡改校验正确",
+	"how/early-first-record":   "这条记录用那个秘密解密，防篡改校验通过",
 
 	"claim/resumed-master": "这个连接使用先前那个连接的主密钥",
 	"how/resumed-master":   "日志中两个连接的主密钥必须相等；如果日志中只有先前那个连接的，用它算出的 Finished 必须就是消息中的 Finished",
@@ -59,17 +59,17 @@ var zhClaims = map[string]string{
 	"claim/psk-binder": "{client}知道它所指明的秘密，而且那就是先前连接的秘密",
 	"how/psk-binder":   "binder 是对去掉 binder 部分的 ClientHello 计算的带密钥校验值，必须用那个秘密才能计算",
 
-	"claim/minted-leaf": "网络上传输的证书，就是代理所说的自己制作的那一张",
+	"claim/minted-leaf": "线路上的证书，就是代理所说的自己制作的那一张",
 	"how/minted-leaf":   "第一张证书的 SHA-256 必须等于代理记下的值",
 
-	"claim/quic-client-initial": "这个 Initial 数据包的密钥，来自以明文写在{client}的第一个数据包中的连接 ID",
+	"claim/quic-client-initial": "这个 Initial 数据包的密钥，来自以明文传输过的连接 ID",
 	"how/quic-client-initial":   "密钥由那个 ID 和标准中的一个数字用 HKDF 派生；使用它们，数据包的认证标签（AEAD）必须正确",
 
-	"claim/quic-server-initial": "这个 Initial 数据包的密钥，来自{client}选定的连接 ID：发送它的人看到过这个 ID",
+	"claim/quic-server-initial": "这个 Initial 数据包的密钥，来自以明文传输过的连接 ID：发送它的人看到过这个 ID",
 	"how/quic-server-initial":   "密钥由那个 ID 和标准中的一个数字用 HKDF 派生；使用它们，数据包的认证标签（AEAD）必须正确",
 
 	"claim/ech-accepted":   "这条记录的密钥来自另一个 ClientHello，而不是明文的那一个；{server}采用加密的 ClientHello（ECH）时就是这样",
 	"how/ech-accepted":     "密钥日志中有一个秘密，写的随机数不是明文 ClientHello 的；用它解密这条记录，认证标签（AEAD）必须正确",
-	"claim/quic-retry-tag": "这个 Retry 回答的是{client}的第一个数据包：发送它的人看到过其中的连接 ID",
+	"claim/quic-retry-tag": "这个 Retry 回应的是{client}的第一个数据包：发送它的人看到过其中的连接 ID",
 	"how/quic-retry-tag":   "它末尾的认证标签，必须等于用标准中写明的密钥、以 AES-128-GCM 对那个 ID 和这个 Retry 计算的标签",
 }
