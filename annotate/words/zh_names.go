@@ -8,7 +8,7 @@ var zhNames = map[string]string{
 	"topic/dtls-connection": "DTLS 连接",
 
 	"topic/sealed-records":            "未解密的记录",
-	"topic/sealed-record":             "一条未解密的记录",
+	"topic/sealed-record":             "单条未解密的记录",
 	"topic/sealed-alert":              "未解密的警报",
 	"topic/records-again":             "记录重新可读",
 	"topic/application-data":          "应用数据",
@@ -58,7 +58,7 @@ var zhNames = map[string]string{
 	"topic/handshake-stopped":       "握手中止",
 	"topic/case":                    "检测用例",
 	"topic/check":                   "检测",
-	"topic/who-closed":              "谁结束了连接",
+	"topic/who-closed":              "谁关闭了连接",
 	"topic/note":                    "备注",
 }
 

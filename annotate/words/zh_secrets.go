@@ -8,7 +8,7 @@ var zhSecrets = map[string]string{
 	"secret/master":            "主密钥",
 	"secret-how/master":        "PRF（预主密钥，\"master secret\"，客户端随机数 + 服务器随机数），48 字节",
 	"secret/session-hash":      "会话哈希",
-	"secret-how/session-hash":  "直到 ClientKeyExchange 为止（含）所有握手消息的哈希值",
+	"secret-how/session-hash":  "直到 ClientKeyExchange（含）为止所有握手消息的哈希值",
 	"secret/key-block":         "密钥块",
 	"secret-how/key-block":     "PRF（主密钥，\"key expansion\"，服务器随机数 + 客户端随机数）",
 	"secret/client-mac":        "客户端 MAC 密钥",
