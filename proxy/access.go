@@ -7,6 +7,9 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+
+	"explainer/annotate/event"
+	"explainer/annotate/words"
 )
 
 // maxAdmitted bounds how many addresses an Access remembers.
@@ -84,10 +87,10 @@ func (p *Proxy) admits(w http.ResponseWriter, r *http.Request) bool {
 	switch {
 	case p.Access.admit(client, r):
 		p.answer(w, r, t, http.StatusOK, page{
-			Title:  "This device may use the proxy",
-			Lead:   "Its address is known from now on, until the proxy ends. What it sends through the proxy is recorded on the machine that runs it.",
-			Rows:   []row{{"Your address", client.Unmap().String()}, {"Proxy, for http and https", t.LocalAddr().String()}},
-			Advice: "Set it as the proxy of this device, then open http://" + siteDomain + "/ to fetch its CA certificate and to test whether this browser trusts it.",
+			Title:  words.Piece("page/admitted-title"),
+			Lead:   words.Piece("page/admitted"),
+			Rows:   []row{{words.Piece("page/your-address"), event.Plain(client.Unmap().String())}, {words.Piece("page/direct-proxy"), event.Plain(t.LocalAddr().String())}},
+			Advice: words.Piece("page/admitted-advice", "url", "http://"+siteDomain+"/"),
 		}, "a client has named the run's credential")
 		return false
 	case p.Access.may(client, addrPort(t.LocalAddr()).Addr(), r):
@@ -99,10 +102,10 @@ func (p *Proxy) admits(w http.ResponseWriter, r *http.Request) bool {
 		w.Header().Set("Proxy-Authenticate", `Basic realm="explainer", charset="UTF-8"`)
 	}
 	p.answer(w, r, t, status, page{
-		Title:  "This proxy asks who you are",
-		Lead:   "It can be reached from the network, so devices other than the machine that runs it need the credential of this run.",
-		Rows:   []row{{"Your address", client.Unmap().String()}},
-		Advice: "Open the address that explainer printed when it started, http://.../TOKEN, once on this device; or give the token as the password, with any user name.",
+		Title:  words.Piece("page/who-title"),
+		Lead:   words.Piece("page/who"),
+		Rows:   []row{{words.Piece("page/your-address"), event.Plain(client.Unmap().String())}},
+		Advice: words.Piece("page/who-advice"),
 	}, "the client has not named the run's credential")
 	return false
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 
+	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/ca"
 )
 
@@ -38,14 +40,14 @@ var severities = []struct {
 }
 
 // notVisited says why there is no site for a fault, or nothing.
-func notVisited(f *ca.Fault) string {
+func notVisited(f *ca.Fault) event.Text {
 	switch {
 	case f.ByAddress:
-		return "the client must ask for an IP address, and this site is asked for by name"
+		return words.Piece("no-site/by-address")
 	case f.Trust:
-		return "the client must trust a second CA, which has expired, or it would refuse this one for another reason"
+		return words.Piece("no-site/trust")
 	}
-	return ""
+	return event.Text{}
 }
 
 // siteFault returns the fault or control that a host of the built-in sites shows.
@@ -58,17 +60,17 @@ func siteFault(host string) *ca.Fault {
 }
 
 // noSite says why the built-in sites have none for a host and port.
-func noSite(host string) string {
-	if f := siteFault(host); f != nil && notVisited(f) != "" {
-		return "the case " + f.ID + " cannot be visited: " + notVisited(f)
+func noSite(host string) event.Text {
+	if f := siteFault(host); f != nil && !notVisited(f).Empty() {
+		return words.Piece("no-site/case", "case", f.ID, "why", notVisited(f))
 	}
-	return "no built-in site has this name and port"
+	return words.Piece("no-site/name")
 }
 
 // faultSite returns the case that the built-in sites show to who asks for to.
 func (p *Proxy) faultSite(to target) (Case, bool) {
 	f := siteFault(to.host)
-	if p.Sites == nil || f == nil || to.port != 443 || notVisited(f) != "" {
+	if p.Sites == nil || f == nil || to.port != 443 || !notVisited(f).Empty() {
 		return Case{}, false
 	}
 	return Case{Fault: f.ID, Host: to.host, Handler: faultHandler(f)}, true
@@ -139,8 +141,8 @@ func indexOf(authority *ca.Authority) func() faultIndex {
 				switch {
 				case f.Severity != s.severity:
 					continue
-				case notVisited(f) != "":
-					row.Problem = notVisited(f)
+				case !notVisited(f).Empty():
+					row.Problem = notVisited(f).English
 					x.NotVisited = append(x.NotVisited, row)
 					continue
 				case !able:

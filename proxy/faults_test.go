@@ -56,7 +56,7 @@ func TestFaultSites(t *testing.T) {
 			resp.Body.Close()
 			body = string(b)
 		}
-		if why := notVisited(f); why != "" {
+		if why := notVisited(f).English; why != "" {
 			if err != nil || resp.StatusCode != http.StatusBadGateway || !strings.Contains(body, why) {
 				t.Errorf("%s, which has no site: %v, %s", f.ID, err, body)
 			}
@@ -93,7 +93,7 @@ func TestFaultSites(t *testing.T) {
 	index, _ := io.ReadAll(resp.Body)
 	for _, f := range ca.Faults {
 		link := `<a href="https://` + f.ID + `.explainer.test/">`
-		if strings.Contains(string(index), link) == (notVisited(&f) != "") || !strings.Contains(string(index), f.ID) {
+		if strings.Contains(string(index), link) == (!notVisited(&f).Empty()) || !strings.Contains(string(index), f.ID) {
 			t.Errorf("the index page and %s", f.ID)
 		}
 	}

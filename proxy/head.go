@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"explainer/annotate/event"
+	"explainer/annotate/words"
 )
 
 const (
@@ -23,19 +26,19 @@ const (
 // A fault is why a message in clear is not passed on: two readers of it could
 // disagree about what it says or where it ends.
 type fault struct {
-	status int    // of the page that says so
-	why    string // what is wrong, with the section of the RFC
+	status int        // of the page that says so
+	why    event.Text // what is wrong, with the section of the RFC
 }
 
-func (f *fault) Error() string { return f.why }
+func (f *fault) Error() string { return f.why.English }
 
-func bad(why string) *fault { return &fault{http.StatusBadRequest, why} }
+func bad(why event.Text) *fault { return &fault{http.StatusBadRequest, why} }
 
 // A head is the head of a message of HTTP/1.x (RFC 9112 2.1) as it came.
 type head struct {
 	start string // the start line without its end
 	lines []line
-	odd   string // what a reader may take otherwise, or ""
+	odd   event.Text // what a reader may take otherwise, or nothing
 }
 
 // A line is a field line (RFC 9112 5).
@@ -63,7 +66,7 @@ func takeHead(r *bufio.Reader, judge func(start string) error) ([]byte, error) {
 		part, err := r.ReadSlice('\n')
 		all = append(all, part...)
 		if len(all) > headLimit {
-			return all, &fault{http.StatusRequestHeaderFieldsTooLarge, "the head is longer than 8 MiB"}
+			return all, &fault{http.StatusRequestHeaderFieldsTooLarge, words.Piece("http-fault/long")}
 		}
 		if errors.Is(err, bufio.ErrBufferFull) {
 			continue
@@ -93,11 +96,11 @@ func trimEnd(s []byte) []byte {
 func parseHead(raw []byte, answer bool) (*head, error) {
 	h := &head{}
 	if i := bytes.IndexByte(raw, 0); i >= 0 {
-		return nil, bad("the head holds a zero byte (RFC 9110 5.5)")
+		return nil, bad(words.Piece("http-fault/zero"))
 	}
 	if answer {
 		if unfolded := unfold(raw); unfolded != nil {
-			raw, h.odd = unfolded, "a folded line (RFC 9112 5.2)"
+			raw, h.odd = unfolded, words.Piece("http-fault/odd-folded")
 		}
 	}
 	first := true
@@ -106,10 +109,10 @@ func parseHead(raw []byte, answer bool) (*head, error) {
 		if cut, ok := strings.CutSuffix(s, "\r"); ok {
 			s = cut
 		} else {
-			h.odd = "a line ends in LF alone, not in CR LF (RFC 9112 2.2)"
+			h.odd = words.Piece("http-fault/odd-lf")
 		}
 		if strings.Contains(s, "\r") {
-			return nil, bad("the head holds a CR that ends no line (RFC 9112 2.2)")
+			return nil, bad(words.Piece("http-fault/cr"))
 		}
 		switch {
 		case first:
@@ -150,21 +153,21 @@ func (h *head) parseLine(s, raw string, answer bool) (line, error) {
 	if trimmed := strings.TrimRight(name, " \t"); answer && ok && trimmed != name {
 		// RFC 9112 5.1 has a proxy remove this space from an answer.
 		name, raw = trimmed, trimmed+raw[len(name):]
-		h.odd = "a space before the colon (RFC 9112 5.1)"
+		h.odd = words.Piece("http-fault/odd-space")
 	}
 	l := line{strings.ToLower(name), strings.Trim(value, " \t"), raw}
 	switch {
 	case isToken(name) && ok:
 	case !answer && (s[0] == ' ' || s[0] == '\t'):
-		return l, bad("a line begins with a space: folded lines are obsolete, and readers disagree on them (RFC 9112 5.2)")
+		return l, bad(words.Piece("http-fault/folded"))
 	case !answer && !ok:
-		return l, bad("a line has no colon (RFC 9112 5)")
+		return l, bad(words.Piece("http-fault/no-colon"))
 	case !answer && strings.TrimRight(name, " \t") != name:
-		return l, bad("a space stands between a field's name and its colon (RFC 9112 5.1)")
+		return l, bad(words.Piece("http-fault/name-space"))
 	case !answer:
-		return l, bad("a field's name holds a character that no name may hold (RFC 9110 5.1)")
+		return l, bad(words.Piece("http-fault/name-character"))
 	default:
-		h.odd = "a line without a proper name (RFC 9112 5)"
+		h.odd = words.Piece("http-fault/odd-name")
 		bare := strings.ToLower(strings.Map(func(r rune) rune {
 			if r < 0x80 && isTokenByte(byte(r)) {
 				return r
@@ -172,18 +175,18 @@ func (h *head) parseLine(s, raw string, answer bool) (line, error) {
 			return -1
 		}, name))
 		if bare == "content-length" || bare == "transfer-encoding" {
-			return l, bad("a line that may or may not say how long the body is (RFC 9112 5)")
+			return l, bad(words.Piece("http-fault/perhaps-length"))
 		}
 		l.name = ""
 	}
 	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
 		if !answer || isFraming(l.name) {
-			return l, bad("a field's value holds a control character (RFC 9110 5.5)")
+			return l, bad(words.Piece("http-fault/value-control"))
 		}
-		h.odd = "a control character in a value (RFC 9110 5.5)"
+		h.odd = words.Piece("http-fault/odd-control")
 	}
 	if isFraming(l.name) && !answer && strings.Contains(value, "\t") {
-		return l, bad("a tab stands in a field that says how long the body is, and not all readers take it for a space")
+		return l, bad(words.Piece("http-fault/length-tab"))
 	}
 	return l, nil
 }
@@ -228,14 +231,14 @@ func (h *head) length() (n int64, twice bool, err error) {
 		for s := range strings.SplitSeq(v, ",") {
 			s = strings.Trim(s, " ")
 			if s == "" || strings.Trim(s, "0123456789") != "" {
-				return 0, false, bad("Content-Length is no number (RFC 9110 8.6)")
+				return 0, false, bad(words.Piece("http-fault/length-no-number"))
 			}
 			m, err := strconv.ParseInt(s, 10, 64)
 			if err != nil {
-				return 0, false, bad("Content-Length is too large (RFC 9110 8.6)")
+				return 0, false, bad(words.Piece("http-fault/length-large"))
 			}
 			if n >= 0 && n != m {
-				return 0, false, bad("two fields Content-Length differ (RFC 9112 6.3)")
+				return 0, false, bad(words.Piece("http-fault/length-differs"))
 			}
 			twice = twice || n >= 0
 			n = m
@@ -274,12 +277,12 @@ func readRequest(r *bufio.Reader) (*request, error) {
 			return nil, err
 		}
 		if b[1] != '\n' {
-			return nil, bad("this is no request of HTTP (RFC 9112 3)")
+			return nil, bad(words.Piece("http-fault/no-request"))
 		}
 		r.Discard(2)
 	}
 	if b, _ := r.Peek(1); b[0] != '\n' && !isTokenByte(b[0]) {
-		return nil, bad("this is no request of HTTP (RFC 9112 3)")
+		return nil, bad(words.Piece("http-fault/no-request"))
 	} else if b[0] == '\n' {
 		r.Discard(1)
 	}
@@ -298,11 +301,11 @@ func readRequest(r *bufio.Reader) (*request, error) {
 func (req *request) parseStart(start string) error {
 	part := strings.Split(start, " ")
 	if len(part) != 3 || !isToken(part[0]) || part[1] == "" || strings.ContainsFunc(part[1], func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return bad("the request line is not a method, a target and a version with one space between them (RFC 9112 3)")
+		return bad(words.Piece("http-fault/request-line"))
 	}
 	req.method, req.target, req.version = part[0], part[1], part[2]
 	if req.version != "HTTP/1.1" && req.version != "HTTP/1.0" {
-		return &fault{http.StatusHTTPVersionNotSupported, "this proxy takes HTTP/1.1 and HTTP/1.0 (RFC 9110 15.6.6)"}
+		return &fault{http.StatusHTTPVersionNotSupported, words.Piece("http-fault/version")}
 	}
 	scheme, rest, absolute := strings.Cut(req.target, "://")
 	switch {
@@ -319,7 +322,7 @@ func (req *request) parseStart(start string) error {
 	case req.target[0] == '/', req.target == "*":
 		req.path = req.target
 	default:
-		return bad("the target is neither a URL nor a path (RFC 9112 3.2)")
+		return bad(words.Piece("http-fault/target"))
 	}
 	return nil
 }
@@ -348,35 +351,35 @@ func (req *request) to() (target, error) {
 
 // judge finds out how the body is delimited, or what could be taken in two ways.
 func (req *request) judge() error {
-	if req.odd != "" {
+	if !req.odd.Empty() {
 		return bad(req.odd)
 	}
 	old := req.version == "HTTP/1.0"
 	if n := len(req.values("host")); n > 1 {
-		return bad("there are two fields Host (RFC 9112 3.2)")
+		return bad(words.Piece("http-fault/host-twice"))
 	} else if n == 0 && !old {
-		return bad("there is no field Host (RFC 9112 3.2)")
+		return bad(words.Piece("http-fault/host-none"))
 	}
 	length, twice, err := req.length()
 	if err != nil {
 		return err
 	}
 	if twice {
-		return bad("there are two Content-Length (RFC 9112 6.3)")
+		return bad(words.Piece("http-fault/length-twice"))
 	}
 	options := req.list("connection")
 	req.last = old || slices.Contains(options, "close") || slices.Contains(req.list("proxy-connection"), "close")
 	codings := req.values("transfer-encoding")
 	switch {
 	case len(codings) > 0 && old:
-		return bad("HTTP/1.0 knows no Transfer-Encoding, so where the body ends is not certain (RFC 9112 6.1)")
+		return bad(words.Piece("http-fault/coding-http10"))
 	case len(codings) == 1 && strings.EqualFold(codings[0], "chunked"):
 		req.body = &body{kind: bodyChunked, strict: true}
 		req.last = req.last || length >= 0 // RFC 9112 6.1 wants the connection closed after both
 	case len(codings) > 1 || len(codings) == 1 && slices.Contains(req.list("transfer-encoding"), "chunked") || len(codings) == 1 && codings[0] == "":
-		return bad("Transfer-Encoding is not chunked alone, and readers disagree on what else it says (RFC 9112 6.1)")
+		return bad(words.Piece("http-fault/coding-more"))
 	case len(codings) == 1:
-		return &fault{http.StatusNotImplemented, "this proxy knows no other Transfer-Encoding than chunked (RFC 9112 6.1)"}
+		return &fault{http.StatusNotImplemented, words.Piece("http-fault/coding-unknown")}
 	case length >= 0:
 		req.body = &body{kind: bodyLength, left: length}
 	default:
@@ -385,7 +388,7 @@ func (req *request) judge() error {
 	req.expects = len(req.values("expect")) > 0 && !req.body.whole()
 	if n := len(req.values("max-forwards")); n > 0 && req.counts() {
 		if _, ok := req.forwards(); !ok || n > 1 {
-			return bad("Max-Forwards is no number (RFC 9110 7.6.2)")
+			return bad(words.Piece("http-fault/max-forwards"))
 		}
 	}
 	if h2c := func(s string) bool { return s == "h2c" || s == "h2" }; !old && slices.Contains(options, "upgrade") {
@@ -570,7 +573,7 @@ func readAnswer(r *bufio.Reader, req *request) (*answer, []byte, error) {
 func (a *answer) judge(req *request) error {
 	old := strings.HasPrefix(a.start, "HTTP/1.0")
 	options := a.list("connection")
-	a.doubt = a.odd != ""
+	a.doubt = !a.odd.Empty()
 	a.last = a.doubt || slices.Contains(options, "close") || slices.Contains(a.list("proxy-connection"), "close") || old && !slices.Contains(options, "keep-alive")
 	if req.method == http.MethodHead || a.status < 200 || a.status == http.StatusNoContent || a.status == http.StatusNotModified {
 		a.body = &body{}
@@ -672,11 +675,11 @@ func (b *body) take(p []byte) (n int, err error) {
 		}
 		i := bytes.IndexByte(p[n:], '\n')
 		if b.state == chunkEnd && (p[n] != '\r' || i > 1 || i < 0 && len(p)-n > 1) {
-			return n, bad("a chunk is longer than it says (RFC 9112 7.1)")
+			return n, bad(words.Piece("http-fault/chunk-long"))
 		}
 		if i < 0 {
 			if len(p)-n >= bufferSize {
-				return n, bad("a line between chunks is longer than 16 KiB")
+				return n, bad(words.Piece("http-fault/chunk-line-long"))
 			}
 			return n, nil
 		}
@@ -692,7 +695,7 @@ func (b *body) take(p []byte) (n int, err error) {
 func (b *body) line(raw string) error {
 	s, ok := strings.CutSuffix(raw, "\r\n")
 	if !ok || strings.Contains(s, "\r") {
-		return bad("a line between chunks does not end in CR LF (RFC 9112 7.1)")
+		return bad(words.Piece("http-fault/chunk-line-end"))
 	}
 	switch b.state {
 	case chunkEnd: // s is empty
@@ -702,15 +705,15 @@ func (b *body) line(raw string) error {
 		if i := strings.IndexAny(s, "; \t"); i >= 0 {
 			size, extension = s[:i], strings.TrimLeft(s[i:], " \t")
 			if extension == "" && b.strict { // servers pad the size with spaces
-				return bad("a space stands behind a chunk's size (RFC 9112 7.1)")
+				return bad(words.Piece("http-fault/chunk-space"))
 			}
 		}
 		n, err := strconv.ParseUint(size, 16, 62)
 		if err != nil || len(size) > 16 || strings.Trim(size, "0123456789abcdefABCDEF") != "" {
-			return bad("a chunk's size is no hexadecimal number (RFC 9112 7.1)")
+			return bad(words.Piece("http-fault/chunk-size"))
 		}
 		if extension != "" && extension[0] != ';' || strings.ContainsFunc(extension, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
-			return bad("what stands behind a chunk's size is no extension (RFC 9112 7.1.1)")
+			return bad(words.Piece("http-fault/chunk-extension"))
 		}
 		b.left, b.state = int64(n), chunkData
 		if n == 0 {
@@ -722,17 +725,17 @@ func (b *body) line(raw string) error {
 			return nil
 		}
 		if b.size += len(raw); b.size > trailerLimit {
-			return bad("the trailers are longer than 256 KiB")
+			return bad(words.Piece("http-fault/trailers-long"))
 		}
 		if strings.Contains(s, "\x00") {
-			return bad("a trailer holds a zero byte (RFC 9110 5.5)")
+			return bad(words.Piece("http-fault/trailer-zero"))
 		}
 		l, err := (&head{}).parseLine(s, raw, false)
 		if err != nil {
 			return err
 		}
 		if isFraming(l.name) || l.name == "host" {
-			return bad("a trailer says what only a head may say (RFC 9110 6.5.1)")
+			return bad(words.Piece("http-fault/trailer-of-head"))
 		}
 	}
 	return nil

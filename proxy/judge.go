@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"explainer/annotate/words"
 	"explainer/ca/verify"
 )
 
@@ -58,12 +59,12 @@ func (p *Proxy) judge(state *tls.ConnectionState, to asking, site Site) *originE
 		return nil
 	}
 	if err != nil {
-		fail.Detail = err.Error()
+		fail.Detail = detailOf(err)
 	}
 	fail.ID = mainFault(fail.Found)
 	switch {
 	case own:
-		fail.ID, fail.Detail = "own-ca", errOwnCA.Error()
+		fail.ID, fail.Detail = "own-ca", words.Piece("detail/own-ca")
 	case mirror && len(fail.Found) > 0 && p.nothingElse(result, certs[0], to.name, fail.Found, now):
 		fail.mirror = slices.Clone(fail.Found)
 		if !to.staple {

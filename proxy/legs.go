@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -260,7 +261,7 @@ func (p *Proxy) relayRaw(t *Tap, to target, f capture.Fact, c *called) {
 	if fail != nil {
 		p.Recorder.Fact(f)
 		if f.Kind == capture.FactPlainHTTP && fail.ID != "canceled" {
-			p.answerInClear(t, fail)
+			p.answerInClear(t, fail, nil)
 		} else {
 			t.endedBy("proxy", fail.ID)
 		}
@@ -281,15 +282,19 @@ func (p *Proxy) relayRaw(t *Tap, to target, f capture.Fact, c *called) {
 	}
 	r.run()
 	if asked, refused := r.door.refused(); refused && asked != nil {
-		p.answerInClear(t, &originError{ID: "near", Host: to.String()})
+		p.answerInClear(t, &originError{ID: "near", Host: to.String()}, asked)
 	}
 }
 
 // answerInClear answers a request in a tunnel without TLS with the page that explains why there is no origin.
-func (p *Proxy) answerInClear(t *Tap, fail *originError) {
+func (p *Proxy) answerInClear(t *Tap, fail *originError, asked []byte) {
 	t.endedBy("proxy", fail.ID)
-	contentType, body := failurePage(fail).render("")
-	resp := http.Response{StatusCode: fail.status(), ProtoMajor: 1, ProtoMinor: 1, Header: pageHeader(contentType, body), ContentLength: int64(len(body)), Body: io.NopCloser(bytes.NewReader(body)), Close: true}
+	var in http.Header
+	if r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(asked))); err == nil {
+		in = r.Header
+	}
+	header, body := failurePage(fail).render(in, p.Language)
+	resp := http.Response{StatusCode: fail.status(), ProtoMajor: 1, ProtoMinor: 1, Header: header, ContentLength: int64(len(body)), Body: io.NopCloser(bytes.NewReader(body)), Close: true}
 	p.Recorder.Fact(capture.Fact{Kind: capture.FactOwnAnswer, Conn: t.number(), Outcome: "error-page", Detail: fail.ID})
 	resp.Write(t)
 }
@@ -519,7 +524,7 @@ func (s *session) mirror(hello *tls.ClientHelloInfo, config *tls.Config, to aski
 		spec.Staple = state.OCSPResponse
 	}
 	var leaf *tls.Certificate
-	err := errors.New("no certificate of the proxy's own can have a key that is not stronger than the origin's")
+	err := said("detail/stronger", nil)
 	if ok {
 		leaf, err = s.leaf(hello, config, spec)
 	}
@@ -536,7 +541,7 @@ func (s *session) mirror(hello *tls.ClientHelloInfo, config *tls.Config, to aski
 		bad.unmirrored = true
 		s.fail = bad
 	} else {
-		s.fail = &originError{ID: "unlike", Host: to.name, Detail: err.Error(), Certs: state.PeerCertificates}
+		s.fail = &originError{ID: "unlike", Host: to.name, Detail: detailOf(err), Certs: state.PeerCertificates}
 	}
 	s.origin.endedBy("proxy", s.fail.ID)
 	s.origin.Close()

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -13,7 +12,7 @@ import (
 )
 
 // errNear is a request of a web page for a service of this machine or its private network.
-var errNear = errors.New("a page of the web asks for this machine or its private network, and this proxy is told to refuse that")
+var errNear = said("detail/near", nil)
 
 // placeOf returns where an address leads; the machine's own in its networks lead to it.
 func placeOf(ip netip.Addr) web.Place {

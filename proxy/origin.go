@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"explainer/annotate/event"
 	"explainer/ca/verify"
 	"explainer/capture"
 	"explainer/capture/handshake"
@@ -26,10 +27,10 @@ const dialTime = 10 * time.Second
 
 // An originError is why there is no origin to talk to.
 type originError struct {
-	ID      string // permanent: names the explanation in pages.go
-	Host    string // host:port, or the name that was verified
-	Addr    string // what was really called, if known
-	Detail  string // the system's words
+	ID      string     // permanent: names the explanation in pages.go
+	Host    string     // host:port, or the name that was verified
+	Addr    string     // what was really called, if known
+	Detail  event.Text // the system's words, or ours
 	Certs   []*x509.Certificate
 	Missing string   // who vouches for the chain's last certificate, where that is nobody who is known here
 	Found   []string // of a certificate: all that is wrong, by the names that package verify and [ca.Faults] share
@@ -53,11 +54,11 @@ func (e *originError) status() int {
 }
 
 func (e *originError) Error() string {
-	return fmt.Sprintf("%s: %s: %s", e.Host, e.ID, e.Detail)
+	return fmt.Sprintf("%s: %s: %s", e.Host, e.ID, e.Detail.English)
 }
 
 // errLoop is a connection to the proxy itself.
-var errLoop = errors.New("this is the proxy itself")
+var errLoop = said("detail/loop", nil)
 
 // isLoop reports whether the target is the proxy itself, under any name or spelling.
 func (p *Proxy) isLoop(ctx context.Context, to target) bool {
@@ -160,7 +161,7 @@ func (p *Proxy) dial(ctx context.Context, t *Tap, to target, plain bool) (o *Tap
 		site, found = p.site(to)
 		addr = site.Addr
 		if !found {
-			p.Recorder.Fact(capture.Fact{Kind: capture.FactLookupFailed, Conn: t.number(), Host: to.String(), Detail: noSite(to.host)})
+			p.Recorder.Fact(capture.Fact{Kind: capture.FactLookupFailed, Conn: t.number(), Host: to.String(), Detail: noSite(to.host).English})
 			return nil, site, &originError{ID: "no-such-site", Host: to.String(), Detail: noSite(to.host)}
 		}
 	case p.mapped(to) != "":
@@ -186,9 +187,9 @@ func (p *Proxy) dial(ctx context.Context, t *Tap, to target, plain bool) (o *Tap
 	}}
 	c, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil && upstream != nil && !errors.Is(err, context.Canceled) {
-		err = fmt.Errorf("the upstream proxy cannot be reached: %w", err)
+		err = said("detail/upstream-unreachable", err)
 		p.Recorder.Fact(capture.Fact{Kind: capture.FactDialFailed, Conn: t.number(), Host: to.String(), Addr: addr, Outcome: "other", Detail: err.Error()})
-		return nil, site, &originError{ID: "upstream", Host: to.String(), Addr: addr, Detail: err.Error()}
+		return nil, site, &originError{ID: "upstream", Host: to.String(), Addr: addr, Detail: detailOf(err)}
 	}
 	if err != nil {
 		return nil, site, p.dialFailed(t, to, addr, err)
@@ -206,7 +207,7 @@ func (p *Proxy) dial(ctx context.Context, t *Tap, to target, plain bool) (o *Tap
 			o.endedBy("proxy", err.Error())
 			o.Close()
 			p.Recorder.Fact(capture.Fact{Kind: capture.FactDialFailed, Conn: t.number(), Peer: o.number(), Host: to.String(), Addr: addr, Outcome: "other", Detail: err.Error()})
-			return nil, site, &originError{ID: "upstream", Host: to.String(), Addr: addr, Detail: err.Error()}
+			return nil, site, &originError{ID: "upstream", Host: to.String(), Addr: addr, Detail: detailOf(err)}
 		}
 	}
 	return o, site, nil
@@ -214,7 +215,7 @@ func (p *Proxy) dial(ctx context.Context, t *Tap, to target, plain bool) (o *Tap
 
 // dialFailed tells why there is no connection.
 func (p *Proxy) dialFailed(t *Tap, to target, addr string, err error) *originError {
-	fail := &originError{Host: to.String(), Detail: err.Error()}
+	fail := &originError{Host: to.String(), Detail: detailOf(err)}
 	f := capture.Fact{Kind: capture.FactDialFailed, Conn: t.number(), Host: to.String(), Detail: err.Error()}
 	if addr != to.String() {
 		fail.Addr, f.Addr = addr, addr
@@ -253,9 +254,6 @@ func (p *Proxy) dialFailed(t *Tap, to target, addr string, err error) *originErr
 	p.Recorder.Fact(f)
 	return fail
 }
-
-// errOwnCA is an origin that shows a certificate of the proxy's own CA.
-var errOwnCA = errors.New("the certificate comes from this proxy's own CA, which vouches for nobody but the proxy")
 
 // An upstream is the TLS with an origin.
 type upstream struct {
@@ -437,7 +435,7 @@ func (p *Proxy) secure(ctx context.Context, t, o *Tap, to asking, site Site) (*u
 // tellBad records what was found wrong with an origin's certificate, and what was done about it.
 func (p *Proxy) tellBad(t, o *Tap, store string, fail *originError, done string) {
 	p.Recorder.Fact(capture.Fact{Kind: capture.FactOriginVerified, Conn: t.number(), Peer: o.number(), Host: fail.Host, Addr: store,
-		Outcome: fail.ID, Detail: fail.Detail, Found: fail.Found, Missing: fail.Missing, Done: done})
+		Outcome: fail.ID, Detail: fail.Detail.English, Found: fail.Found, Missing: fail.Missing, Done: done})
 }
 
 // renegotiationInfo is the number of an extension (RFC 5746 3.2).
@@ -445,8 +443,8 @@ const renegotiationInfo = 0xff01
 
 // tlsFailed records why a handshake with an origin failed for another reason than its certificate.
 func (p *Proxy) tlsFailed(t, o *Tap, u *upstream, name string, err error) *originError {
-	fail := &originError{Host: name, ID: "tls", Detail: err.Error()}
-	f := capture.Fact{Kind: capture.FactTLSFailed, Conn: t.number(), Peer: o.number(), Host: name, Detail: fail.Detail, Outcome: "other"}
+	fail := &originError{Host: name, ID: "tls", Detail: detailOf(err)}
+	f := capture.Fact{Kind: capture.FactTLSFailed, Conn: t.number(), Peer: o.number(), Host: name, Detail: err.Error(), Outcome: "other"}
 	sh := serverHello(u.heard.read)
 	alert, refused := refusal(u.heard.read)
 	var remote *net.OpError

@@ -13,7 +13,7 @@ import (
 func TestPageReasons(t *testing.T) {
 	for _, reason := range verify.Reasons {
 		e := &originError{ID: mainFault([]string{reason.ID}), Host: "www.bank.test", Found: []string{reason.ID}, failures: []verify.Check{{Reason: reason.ID}}}
-		_, body := failurePage(e).render("text/plain")
+		_, body := failurePage(e).render(nil, "")
 		if want := words.Reason(reason.ID, e.Host, "").English; !strings.Contains(string(body), want) {
 			t.Errorf("%s: the page does not say %q:\n%s", reason.ID, want, body)
 		}

@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/capture"
 
 	"github.com/elazarl/goproxy"
@@ -290,15 +292,15 @@ func (p *Proxy) plainRequest(r *http.Request, ctx *goproxy.ProxyCtx) (*http.Requ
 	to, err := req.to()
 	if err != nil || req.scheme != "http" && req.scheme != "ws" {
 		return r, x.page(r, http.StatusBadRequest, page{
-			Title:  "Not a request that this proxy takes",
-			Lead:   "In clear, this proxy passes on requests for http:// addresses.",
-			Rows:   []row{{"Asked for", req.scheme + "://" + req.authority + req.path}},
-			Advice: "For https, the client asks the proxy for a tunnel with CONNECT (RFC 9110 9.3.6), and every client does so by itself when it is told of the proxy.",
+			Title:  words.Piece("page/not-taken-title"),
+			Lead:   words.Piece("page/not-taken"),
+			Rows:   []row{{words.Piece("page/asked-for"), event.Plain(req.scheme + "://" + req.authority + req.path)}},
+			Advice: words.Piece("page/not-taken-advice"),
 		}, "no http:// URL")
 	}
-	f := bad("the body of the request before may come in its place, and this may be that")
+	f := bad(words.Piece("http-fault/perhaps-body"))
 	if only := x.c.only; only != (target{}) && only != to || errors.As(req.judge(), &f) {
-		return r, x.page(r, f.status, faultPage(f), f.why)
+		return r, x.page(r, f.status, faultPage(f), f.why.English)
 	}
 	if n, ok := req.forwards(); ok && n == 0 {
 		return r, x.lastStop(r)
@@ -348,7 +350,7 @@ func (x *plainExchange) send() {
 	close(x.sent)
 	switch {
 	case x.fault != nil:
-		c.endedBy("proxy", x.fault.why)
+		c.endedBy("proxy", x.fault.why.English)
 		o.Close()
 		return
 	case destination != nil:
@@ -417,16 +419,16 @@ func (x *plainExchange) receive(r *http.Request, to target, stop *func()) *http.
 	c, req := x.c, x.req
 	old := req.version == "HTTP/1.0"
 	continued := false
-	refuse := func(why string) *http.Response {
-		c.endedBy("proxy", why)
-		return x.page(r, http.StatusBadGateway, failurePage(&originError{ID: "bad-answer", Host: to.String(), Detail: why}), why)
+	refuse := func(why event.Text) *http.Response {
+		c.endedBy("proxy", why.English)
+		return x.page(r, http.StatusBadGateway, failurePage(&originError{ID: "bad-answer", Host: to.String(), Detail: why}), why.English)
 	}
 	for {
 		a, raw, err := readAnswer(c.out, req)
 		var f *fault
 		switch {
 		case errors.As(err, &f):
-			return refuse("the origin's answer is not passed on: " + f.why)
+			return refuse(words.Piece("http-fault/answer", "why", f.why))
 		case errors.Is(err, errNotHTTP):
 			// Some clients can read it, and none is to see its end before the origin's.
 			a = &answer{body: &body{kind: bodyClose}, last: true, doubt: true}
@@ -434,7 +436,7 @@ func (x *plainExchange) receive(r *http.Request, to target, stop *func()) *http.
 			select {
 			case <-x.sent:
 				if x.fault != nil && !x.passed {
-					return x.page(r, x.fault.status, faultPage(x.fault), x.fault.why)
+					return x.page(r, x.fault.status, faultPage(x.fault), x.fault.why.English)
 				}
 			default:
 			}
@@ -447,7 +449,7 @@ func (x *plainExchange) receive(r *http.Request, to target, stop *func()) *http.
 		}
 		if a.status == http.StatusSwitchingProtocols {
 			if !req.upgrade {
-				return refuse("the origin's answer is not passed on: it switches the protocol (101), and nobody had asked for that (RFC 9110 7.8)")
+				return refuse(words.Piece("http-fault/answer-switches"))
 			}
 			x.passed = true
 			c.t.Write(a.forward(old))
@@ -462,7 +464,7 @@ func (x *plainExchange) receive(r *http.Request, to target, stop *func()) *http.
 		if a.doubt {
 			x.doubt.Store(true)
 			if c.in.Buffered() > 0 && x.isSent() {
-				return refuse("the end of the origin's answer is not certain, and the client has sent another request already")
+				return refuse(words.Piece("http-fault/answer-end"))
 			}
 		}
 		// A client that has not begun to send its body may do so, or never: what
@@ -493,7 +495,7 @@ func (x *plainExchange) receive(r *http.Request, to target, stop *func()) *http.
 		case destination != nil:
 			c.clientGone()
 		case errors.As(source, &f):
-			c.endedBy("proxy", "the origin's answer broke off: "+f.why)
+			c.endedBy("proxy", "the origin's answer broke off: "+f.why.English)
 		case source != nil:
 			c.originGone()
 		case c.out.Buffered() > 0:
@@ -551,13 +553,13 @@ func (x *plainExchange) lastStop(r *http.Request) *http.Response {
 // page is the proxy's own answer in place of the origin's.
 func (x *plainExchange) page(r *http.Request, status int, pg page, why string) *http.Response {
 	x.c.p.Recorder.Fact(capture.Fact{Kind: capture.FactOwnAnswer, Conn: x.c.t.number(), Outcome: "error-page", Detail: why})
-	contentType, body := pg.render(r.Header.Get("Accept"))
-	return &http.Response{StatusCode: status, Header: pageHeader(contentType, body), Body: io.NopCloser(bytes.NewReader(body)), Request: r}
+	header, body := pg.render(r.Header, x.c.p.Language)
+	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(bytes.NewReader(body)), Request: r}
 }
 
 // refuse answers what could not be read as a request.
 func (x *plainExchange) refuse(f *fault) {
-	resp := x.page(&http.Request{}, f.status, faultPage(f), f.why)
+	resp := x.page(&http.Request{}, f.status, faultPage(f), f.why.English)
 	x.header, x.status = resp.Header, resp.StatusCode
 	io.Copy(&x.own, resp.Body)
 }

@@ -26,6 +26,7 @@ import (
 	"sync"
 	"time"
 
+	"explainer/annotate/words"
 	"explainer/ca"
 	"explainer/ca/roots"
 	"explainer/ca/verify"
@@ -80,6 +81,8 @@ type Proxy struct {
 	Sites   *Sites       // may be nil
 	Access  *Access      // who may use it; nil: whoever reaches it
 	Log     *slog.Logger // may be nil
+	// Language is that of what the proxy itself says to clients that ask for none that there is; English if empty.
+	Language words.Language
 	// Cases, if not nil, is asked about every client that starts TLS, before
 	// PassThrough is looked at: what to show it in place of the origin, if anything.
 	Cases func(Asking) (Case, bool)
@@ -354,9 +357,9 @@ func (p *Proxy) dispatch(w http.ResponseWriter, r *http.Request) {
 	to, err := parseTarget(r.RequestURI)
 	if err != nil {
 		p.answer(w, r, t, http.StatusBadRequest, page{
-			Title:  "Not an address",
-			Lead:   fmt.Sprintf("This proxy was asked to CONNECT to %q, which is not of the form host:port.", r.RequestURI),
-			Advice: "CONNECT takes a host name or an IP address (IPv6 in brackets), a colon and a port from 1 to 65535 (RFC 9110 9.3.6).",
+			Title:  words.Piece("page/no-address-title"),
+			Lead:   words.Piece("page/no-address", "target", strconv.Quote(r.RequestURI)),
+			Advice: words.Piece("page/no-address-advice"),
 		}, "the CONNECT target is no host:port")
 		return
 	}

@@ -117,7 +117,7 @@ func StartSites(authority *ca.Authority, install bool) (*Sites, error) {
 		return nil, err
 	}
 	for i := range ca.Faults {
-		if f := &ca.Faults[i]; notVisited(f) == "" {
+		if f := &ca.Faults[i]; notVisited(f).Empty() {
 			s.byHost[net.JoinHostPort(f.ID+"."+siteDomain, "80")] = Site{Addr: addr}
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -85,16 +84,16 @@ func (p *Proxy) connectUpstream(ctx context.Context, o *Tap, u *url.URL, to targ
 		}
 		d, err := socks.SOCKS5("tcp", u.Host, auth, nil)
 		if err != nil {
-			return fmt.Errorf("the upstream proxy: %w", err)
+			return said("detail/upstream", err)
 		}
 		with, ok := d.(interface {
 			DialWithConn(context.Context, net.Conn, string, string) (net.Addr, error)
 		})
 		if !ok {
-			return errors.New("the upstream proxy: SOCKS is not to be had")
+			return said("detail/upstream-socks", nil)
 		}
 		if _, err := with.DialWithConn(ctx, o, "tcp", to.String()); err != nil {
-			return fmt.Errorf("the upstream proxy refused: %w", err)
+			return said("detail/upstream-refused", err)
 		}
 		return nil
 	}
@@ -103,7 +102,7 @@ func (p *Proxy) connectUpstream(ctx context.Context, o *Tap, u *url.URL, to targ
 		request += "Proxy-Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)) + "\r\n"
 	}
 	if _, err := o.Write([]byte(request + "\r\n")); err != nil {
-		return fmt.Errorf("the upstream proxy: %w", err)
+		return said("detail/upstream", err)
 	}
 	for have := 1; ; {
 		head, err := o.peek(have)
@@ -112,17 +111,17 @@ func (p *Proxy) connectUpstream(ctx context.Context, o *Tap, u *url.URL, to targ
 		case end > 0:
 			resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(head[:end])), &http.Request{Method: http.MethodConnect})
 			if err != nil {
-				return fmt.Errorf("the upstream proxy's answer cannot be read: %w", err)
+				return said("detail/upstream-unreadable", err)
 			}
 			if resp.StatusCode/100 != 2 {
-				return fmt.Errorf("the upstream proxy refused: %s", resp.Status)
+				return said("detail/upstream-refused", errors.New(resp.Status))
 			}
 			o.back = head[end:]
 			return nil
 		case err != nil:
-			return fmt.Errorf("the upstream proxy did not answer: %w", err)
+			return said("detail/upstream-silent", err)
 		case len(head) > 64<<10:
-			return errors.New("the upstream proxy's answer has no end")
+			return said("detail/upstream-endless", nil)
 		}
 		have = len(head) + 1
 	}

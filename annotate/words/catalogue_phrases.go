@@ -2,6 +2,8 @@ package words
 
 import (
 	"cmp"
+	"maps"
+	"slices"
 	"strings"
 
 	"explainer/annotate/event"
@@ -20,6 +22,11 @@ const (
 	Roots    Family = "roots"    // against which authorities the proxy checked, by the same
 	Refused  Family = "refused"  // why the proxy stopped a handshake, by the same
 	Severity Family = "severity" // what an attacker must have, by package ca's names
+
+	// What a page says in the place of an origin, by the proxy's names for what failed and package verify's.
+	FailureTitle  Family = "failure-title"
+	FailureLead   Family = "failure-lead"
+	FailureAdvice Family = "failure-advice" // what to do about it; not of each
 )
 
 // Phrase is a phrase of a family, by its permanent ID. {} in it is the value, or without one the ID. A
@@ -50,6 +57,9 @@ func HasPhrase(f Family, id string) bool {
 	_, ok := phrases[f][id]
 	return ok
 }
+
+// PhraseIDs lists the IDs of a family.
+func PhraseIDs(f Family) []string { return slices.Sorted(maps.Keys(phrases[f])) }
 
 // EndedBecause says why the proxy itself ended a connection: for the names of what can
 // be wrong with an origin in words, and else in the proxy's own.
@@ -150,4 +160,7 @@ var phrases = map[Family]map[string]string{
 		"medium":   "an attacker needs something stolen, expired, revoked, collided or factored",
 		"low":      "sloppiness, by itself no attack",
 	},
+	FailureTitle:  failureTitles,
+	FailureLead:   failureLeads,
+	FailureAdvice: failureAdvice,
 }

@@ -32,7 +32,7 @@ func TestIDs(t *testing.T) {
 	for id := range claims {
 		have = append(have, "proof "+id)
 	}
-	for id := range pieces {
+	for id := range everyPiece {
 		have = append(have, "piece "+id)
 	}
 	for family, list := range phrases {

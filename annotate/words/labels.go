@@ -11,7 +11,7 @@ import (
 // What is not known here stands as it is.
 func Named(family, id string) event.Text {
 	t := event.Plain(OfID(id))
-	if _, ok := pieces[family+"/"+id]; ok {
+	if _, ok := everyPiece[family+"/"+id]; ok {
 		t.Of = &event.Phrase{ID: family + "/" + id}
 	}
 	return t

@@ -20,6 +20,14 @@ const (
 // Languages are all of them.
 var Languages = []Language{English, Chinese}
 
+// Tag is what HTML and HTTP call the language (RFC 5646).
+func (l Language) Tag() string {
+	if l == Chinese {
+		return "zh-Hans"
+	}
+	return string(l)
+}
+
 // In is a text in a language. What has no words of ours there stands in English.
 func (l Language) In(t event.Text) string {
 	if l != Chinese || t.Of == nil {
@@ -103,6 +111,15 @@ func (l Language) list(how string, items []event.Text) string {
 		return strings.Join(of[:n-1], "、") + last + of[n-1]
 	case ";":
 		return strings.Join(of, "\uff1b")
+	case "": // sentences
+		var b strings.Builder
+		for i, s := range of {
+			if i > 0 && !strings.HasSuffix(of[i-1], "。") {
+				b.WriteString(" ")
+			}
+			b.WriteString(s)
+		}
+		return b.String()
 	}
 	return strings.Join(of, "、")
 }

@@ -94,6 +94,11 @@ func List(how string, items ...event.Text) event.Text {
 	return event.Text{English: text, Of: &event.Phrase{ID: listed + "/" + how, Items: items}}
 }
 
+// Sentences are whole sentences behind each other, without those that are empty.
+func Sentences(of ...event.Text) event.Text {
+	return List("", slices.DeleteFunc(slices.Clone(of), event.Text.Empty)...)
+}
+
 // Names are texts that are shown as they stand.
 func Names(of []string) []event.Text {
 	out := make([]event.Text, len(of))
@@ -548,10 +553,24 @@ var pieces = map[string]string{
 	"comment/more":                           "(explainer read --messages tells more)",
 }
 
+// everyPiece is what is in any table of pieces.
+var everyPiece = func() map[string]string {
+	m := make(map[string]string)
+	for _, table := range []map[string]string{pieces, pagePieces} {
+		for id, text := range table {
+			if _, twice := m[id]; twice {
+				panic("words: piece " + id + " stands twice in the catalogue")
+			}
+			m[id] = text
+		}
+	}
+	return m
+}()
+
 // pieceTemplates holds every piece in parts.
 var pieceTemplates = func() map[string]*template {
-	m := make(map[string]*template, len(pieces))
-	for id, text := range pieces {
+	m := make(map[string]*template, len(everyPiece))
+	for id, text := range everyPiece {
 		m[id] = newTemplate(text)
 		m[id].phrase = &event.Phrase{ID: id}
 	}

@@ -93,7 +93,7 @@ func chineseOf(t *testing.T) map[string]string {
 			out["reason/"+id+"-unnamed"] = strings.ReplaceAll(text, " ({missing})", "")
 		}
 	}
-	for id, text := range pieces {
+	for id, text := range everyPiece {
 		out[id] = text
 	}
 	for _, noun := range nouns {
