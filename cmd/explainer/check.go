@@ -265,7 +265,7 @@ func newChecking(c *cli.Context, plan *capture.CheckPlan) (*checking, error) {
 		return nil, failed(err, "")
 	}
 	// What is no case is none of our business.
-	k.proxy = &proxy.Proxy{Authority: k.signs, Recorder: k.recorder, PassThrough: []string{"*"}}
+	k.proxy = &proxy.Proxy{Authority: k.signs, Recorder: k.recorder, Language: language(), PassThrough: []string{"*"}}
 	k.recorder.Fact(capture.NewRunFact(capture.RunPlan, "", "", plan))
 	tuneMemory()
 	k.judge.Ended = func(run, fault, tls string, t check.Trial) {

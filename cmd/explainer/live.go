@@ -390,7 +390,7 @@ func reachable(l net.Listener) string {
 
 // newProxy makes the proxy that the flags ask for, with the built-in sites running.
 func newProxy(c *cli.Context) (*proxy.Proxy, error) {
-	p := &proxy.Proxy{Textbook: c.Bool("textbook"), PassThrough: c.StringSlice("passthrough"), Map: map[string]string{}}
+	p := &proxy.Proxy{Language: language(), Textbook: c.Bool("textbook"), PassThrough: c.StringSlice("passthrough"), Map: map[string]string{}}
 	for _, m := range c.StringSlice("map") {
 		from, to, ok := strings.Cut(m, "=")
 		if _, _, err := net.SplitHostPort(to); !ok || from == "" || err != nil {
