@@ -643,6 +643,9 @@ var columns = &runewidth.Condition{StrictEmojiNeutral: true}
 const (
 	closing = "\uff0c\u3002\uff1a\uff1b\uff09\uff1f\uff01\u3001\u300d\u300f\u300b\u3011"
 	opening = "\uff08\u300c\u300e\u300a\u3010"
+
+	narrowClosing = ")]}" // beside a wide character
+	narrowOpening = "([{"
 )
 
 // Wrap breaks text at spaces and between wide characters into lines of at most width
@@ -678,7 +681,8 @@ func parts(text string, width int) []part {
 		if n := len(out); n > 0 {
 			first, _ := utf8.DecodeRuneInString(s)
 			last, _ := utf8.DecodeLastRuneInString(out[n-1].text)
-			if strings.ContainsRune(closing, first) || strings.ContainsRune(opening, last) {
+			if strings.ContainsRune(closing, first) || strings.ContainsRune(opening, last) ||
+				!spaced && (strings.ContainsRune(narrowClosing, first) || strings.ContainsRune(narrowOpening, last)) {
 				if spaced {
 					s = " " + s
 				}

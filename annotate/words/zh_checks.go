@@ -35,7 +35,7 @@ var zhChecks = map[string]string{
 	"check-issuers-in-a-circle":             "签发者互相担保，绕成一圈；沿着它们都不能再往上走。",
 	"check-no-roots":                        "没有受信任机构的名单可供对照。",
 	"check-incomplete-chain":                "{whose}，其签发者（{missing}）这里不认识，签发者的证书也没有发来；证书中写明了可以从哪里取得它（{fetch}），所以会去取回的客户端也许能再往上走。没有它，这里信任的任何一方都没有为这条证书链担保。",
-	"check-issuer-unknown":                  "{whose}，其签发者（{missing}）这里不认识，签发者的证书也没有发来。这里信任的任何一方都没有为这条证书链担保。",
+	"check-issuer-unknown":                  "{whose}，其签发者（{missing}）这里不认识，签发者的证书也没有发来；这里信任的任何一方都没有为这条证书链担保。",
 	"check-aki-mismatch":                    "它这样指名自己的签发者：{names}。用密钥签发它的却是 {issuer}，与此不符；有些客户端因此认为它没有签发者。",
 	"check-issuer-aki-mismatch":             "{whose}这样指名自己的签发者：{names}。用密钥签发它的却是 {issuer}，与此不符；有些客户端因此认为它没有签发者。",
 	"check-signature-not-checkable":         "{whose}上的签名在这里无法检查：{why}。",

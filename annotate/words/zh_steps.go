@@ -3,7 +3,7 @@ package words
 // zhSteps are stepSentences, hiddenSentences and staticDHSentences in Chinese.
 var zhSteps = map[string]string{
 	// Step 1: the client connects to port 443.
-	"step-1-as-told":           "{client}与{server}的 443 端口（https 的默认端口）建立了 TCP 连接：数据包里有它的 SYN 和对方的 SYN-ACK。书上略去的事接着先发生：双方交换 hello 消息，商定版本和加密算法。",
+	"step-1-as-told":           "{client}与{server}的 443 端口（https 的默认端口）建立了 TCP 连接：数据包里有它的 SYN 和对方的 SYN-ACK。接下来的事，书上略去了：双方先交换 hello 消息，商定版本和加密算法。",
 	"step-1-only":              "{client}与{server}的 443 端口（https 的默认端口）建立了 TCP 连接：数据包里有它的 SYN 和对方的 SYN-ACK。",
 	"step-1-other-port":        "{client}与{server}建立了 TCP 连接，端口是 {port}，不是 443。TLS 并不在乎：443 只是 https 的默认端口。",
 	"step-1-other-port-no-syn": "这个连接通往{server}的 {port} 端口，不是 443；它的开头（SYN、SYN-ACK）不在抓包中，所以看不到是谁发起的。",
@@ -29,8 +29,8 @@ var zhSteps = map[string]string{
 	"step-2-rsa-finished":        "{server}的 Finished 经重新计算，与密钥日志中的主密钥相符。按协议规定，主密钥来自步骤 5 的秘密，而那个秘密只有与证书公钥（{key}）配对的私钥才能解开；那 48 字节本身没有被录制下来，所以这一环没有重新计算。",
 	"step-2-rsa-unchecked":       "{server}是否有私钥，可以从它的 Finished 消息看出来：只有用步骤 5 的秘密，Finished 才会正确。{server}接着发送了受保护的记录，仿佛已经解开了那个秘密；但这一点在这里无法检查：{reason}。",
 	"step-2-rsa-psk-finished":    "{server}的 Finished 经重新计算，与密钥日志中的主密钥相符。按协议规定，主密钥来自两个秘密：双方事先就有的共享秘密，以及步骤 5 的秘密；后者只有与证书公钥（{key}）配对的私钥才能解开。两者都没有被录制下来，所以这一环没有重新计算。",
-	"step-2-ske-proven":          "{server}对本次连接所用的公钥和双方的随机数一起做了签名，用其证书中的公钥（{key}）验证，签名成立：做出签名的一方在那一刻拥有私钥。为此，私钥本身不必经过线路。",
-	"step-2-minted-ske-proven":   "{server}对本次连接所用的公钥和双方的随机数一起做了签名；它为 {names} 自己制作了证书，用其中的公钥（{key}）验证，签名成立。密钥对是代理自己的；不需要网站的任何私钥。",
+	"step-2-ske-proven":          "{server}对这个连接所用的公钥和双方的随机数一起做了签名，用其证书中的公钥（{key}）验证，签名成立：做出签名的一方在那一刻拥有私钥。为此，私钥本身不必经过线路。",
+	"step-2-minted-ske-proven":   "{server}对这个连接所用的公钥和双方的随机数一起做了签名；它为 {names} 自己制作了证书，用其中的公钥（{key}）验证，签名成立。密钥对是代理自己的；不需要网站的任何私钥。",
 	"step-2-cv-proven":           "{server}对此前全部消息的哈希值做了签名，用其证书中的公钥（{key}）验证，签名成立：做出签名的一方在那一刻拥有私钥。为此，私钥本身不必经过线路。",
 	"step-2-minted-cv-proven":    "{server}对此前全部消息的哈希值做了签名；它为 {names} 自己制作了证书，用其中的公钥（{key}）验证，签名成立。密钥对是代理自己的；不需要网站的任何私钥。",
 	"step-2-signature-unchecked": "{server}发送了签名，以表明它有与证书配对的私钥，但签名在这里无法检查：{reason}。",
@@ -83,11 +83,11 @@ var zhSteps = map[string]string{
 	"step-4a-sealed-rest":            "{client}完成了自己那部分握手。它随后发送的是数据，还是拒绝证书的警报，看不到：在 TLS 1.3 中，两者从外面看是一样的（{clientbytes} 字节，未解密）。",
 	"step-4a-sealed-alert":           "{client}没有发送数据，只发送了一个加密的警报：它是拒绝证书，还是仅仅告别，看不到。",
 	"step-4a-refuted-went-on":        "步骤 2 的签名不成立，{client}却继续了：要么它没有检查签名，要么这里传输的只是看上去像 TLS。",
-	"step-4a-unseen-fault":           "证书没有通过这里做的一项检查：{fault}；{client}却继续下去并发送了数据。做同样检查的客户端会在这里停下；这个客户端检查了什么，看不到。",
-	"step-4a-unseen-untrusted":       "证书没有通过这里做的一项检查：{fault}；{client}却继续下去并发送了数据。做同样检查的客户端，只有认识一个这里不认识的机构才会继续：它或者是从自己的名单（任何抓包里都没有这份名单）认识的，或者是取回了那个机构的证书；这个客户端检查了什么，看不到。",
-	"step-4a-unseen-self":            "证书没有通过这里做的一项检查：{fault}；{client}却继续下去并发送了数据。会检查的客户端，只有被告知要信任这张证书本身，才会继续；这个客户端检查了什么，看不到。",
+	"step-4a-unseen-fault":           "{client}继续下去并发送了数据，尽管证书没有通过这里做的一项检查：{fault}。做同样检查的客户端会在这里停下；这个客户端检查了什么，看不到。",
+	"step-4a-unseen-untrusted":       "{client}继续下去并发送了数据，尽管证书没有通过这里做的一项检查：{fault}。做同样检查的客户端，只有认识一个这里不认识的机构才会继续：或者那个机构在它自己的名单上（任何抓包里都没有这份名单），或者它取回了那个机构的证书。这个客户端检查了什么，看不到。",
+	"step-4a-unseen-self":            "{client}继续下去并发送了数据，尽管证书没有通过这里做的一项检查：{fault}。会检查的客户端，只有被告知要信任这张证书本身，才会继续；这个客户端检查了什么，看不到。",
 	"step-4a-minted":                 "{client}接受了代理制作的证书，并发送了数据。会检查的客户端接受它，只可能是因为信任代理的 CA；不检查的客户端也会接受。是哪一种情况，这里看不到。",
-	"step-4a-mirrored":               "出示给{client}的证书和源站的证书一样有问题：{fault}；{client}却继续下去并发送了数据。要么它不检查这一点，要么有人让它继续，在浏览器里就是点击跳过警告。是哪一种情况，这里看不到。",
+	"step-4a-mirrored":               "{client}继续下去并发送了数据，尽管出示给它的证书和源站的证书一样有问题：{fault}。要么它不检查这一点，要么有人让它继续，在浏览器里就是点击跳过警告。是哪一种情况，这里看不到。",
 	"step-4a-proxy-mirrored-went-on": "这里的客户端就是代理自己，它记下了自己的发现：{finding}。它向自己的客户端出示了一张有同样问题的证书，直到那个客户端仍然完成了握手，它才继续。",
 	"step-4a-proxy-ok":               "这里的客户端就是代理自己，它记下了自己做的事：它检查了名称 {checked}、日期和证书链，对照的是：{roots}；结果都没有问题。",
 	"step-4a-proxy-bad-went-on":      "这里的客户端就是代理自己，它记下了自己的发现：{finding}。它仍然继续，把决定权留给客户端：它为 {asked} 制作的证书有同样的问题。",
@@ -208,7 +208,7 @@ var zhSteps = map[string]string{
 	"step-7-failed":              "一方的握手已经完成，但{server}没有发送数据：{cause}。",
 
 	// Step 8: the client decrypts it.
-	"step-8-opened":   "{client}用双方派生出的密钥解密。这发生在{client}内部；在这里，同一个密钥也解密了它。",
+	"step-8-opened":   "{client}用双方派生出的密钥解密。这发生在{client}内部；这里用同一个密钥也能解密。",
 	"step-8-unseen":   "{client}用双方派生出的密钥解密。这发生在{client}内部；没有密钥，这里无法重复：{reason}。",
 	"step-8-sealed13": "无法判断：{server}究竟是否发送了数据，没有解密，看不到（{reason}）。",
 	"step-8-null":     "没有什么需要解密。",
