@@ -420,9 +420,9 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 		if x.Eavesdropper {
 			out = append(out, c.Lesson()...)
 		} else {
-			rest := "what the application said"
+			rest := words.Piece("rest/application")
 			if c.Failure != nil {
-				rest = "the rest" // perhaps it said nothing
+				rest = words.Piece("rest/other") // perhaps it said nothing
 			}
 			out = append(out, words.Say("summary-sealed", event.None, a.With("seen", c.Overheard(), "rest", rest)))
 		}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"explainer/annotate/event"
 )
@@ -73,8 +75,7 @@ func (l Language) fill(id string, values map[string]event.Text, s *event.Sentenc
 	if !ok {
 		return "", false
 	}
-	var b strings.Builder
-	b.WriteString(t.parts[0])
+	text := t.parts[0]
 	for i, p := range t.places {
 		value := ""
 		switch {
@@ -86,11 +87,36 @@ func (l Language) fill(id string, values map[string]event.Text, s *event.Sentenc
 		if value == "" && s != nil {
 			value = cmp.Or(s.Args[p.key], s.Args[Upper(p.key)])
 		}
-		b.WriteString(value)
-		b.WriteString(t.parts[i+1])
+		text = beside(beside(text, value), t.parts[i+1])
 	}
-	return b.String(), true
+	return text, true
 }
+
+// beside joins two pieces as Chinese is set, whatever the values are: a space between a
+// Han character and a Latin letter or a digit, none between two Han characters or beside
+// wide punctuation.
+func beside(a, b string) string {
+	left, right := strings.TrimRight(a, " "), strings.TrimLeft(b, " ")
+	if left == "" || right == "" {
+		return a + b
+	}
+	last, _ := utf8.DecodeLastRuneInString(left)
+	first, _ := utf8.DecodeRuneInString(right)
+	han := [2]bool{unicode.Is(unicode.Han, last), unicode.Is(unicode.Han, first)}
+	sign := [2]bool{strings.ContainsRune(wideSigns, last), strings.ContainsRune(wideSigns, first)}
+	switch {
+	case sign[0] || sign[1] || han[0] && han[1]:
+		return left + right
+	case han[0] && latin(first) || latin(last) && han[1]:
+		return left + " " + right
+	}
+	return a + b
+}
+
+// wideSigns are the punctuation marks of the Chinese texts.
+const wideSigns = "\uff0c\u3002\uff1a\uff1b\uff08\uff09\uff1f\uff01\u3001\u300c\u300d"
+
+func latin(r rune) bool { return r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) }
 
 // list joins items as a language does.
 func (l Language) list(how string, items []event.Text) string {

@@ -97,6 +97,8 @@ var zhPieces = map[string]string{
 	"flow/no-handshake":                        "握手不在抓包中的连接",
 	"flow/also-hrr":                            "{flow}，经过一次 HelloRetryRequest",
 	"unread/not-all":                           "这个连接的内容并非全部在抓包中，或者并非全部能读取",
+	"rest/application":                         "应用程序所说的内容",
+	"rest/other":                               "其余的内容",
 	"unread/more":                              "能显示更多情况的消息不在抓包中",
 	"cause/sender-not-proved":                  "{cause}；这个警报没有加密，所以并没有证明是谁发的",
 	"cause/wrong-with-both":                    "{cause}；两张证书共有的问题：{fault}",

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"unicode"
 
+	"explainer/annotate/event"
 	"explainer/ca"
 )
 
@@ -61,6 +62,24 @@ func TestChineseWhole(t *testing.T) {
 	for id, have := range whole {
 		if !have {
 			t.Errorf("%s is not in Chinese", id)
+		}
+	}
+}
+
+// TestBeside: values of every kind stand in a sentence as Chinese is set.
+func TestBeside(t *testing.T) {
+	for _, of := range []struct{ id, value, want string }{
+		{"reason/wrong-host", "shop.test", "\u5b83\u4e0d\u662f\u7ed9 shop.test \u7684"},
+		{"reason/wrong-host", "\u67d0\u540d", "\u5b83\u4e0d\u662f\u7ed9\u67d0\u540d\u7684"},
+		{"seen/name", "\u300c\u67d0\u300d", "\u540d\u79f0\u300c\u67d0\u300d"},
+		{"proof/stayed-sealed", "2 records", "2 records \u6ca1\u6709\u89e3\u5bc6"},
+	} {
+		values := map[string]event.Text{}
+		for _, p := range chinese[of.id].places {
+			values[p.key] = event.Plain(of.value)
+		}
+		if got, _ := Chinese.fill(of.id, values, nil); got != of.want {
+			t.Errorf("%s with %s is %s, want %s", of.id, of.value, got, of.want)
 		}
 	}
 }
