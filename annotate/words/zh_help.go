@@ -26,7 +26,7 @@ TLS 握手，逐条消息说明：它属于八个步骤中的哪一步，是否�
    explainer demo`,
 	"usage/help": "列出所有命令，或显示某个命令的帮助",
 
-	"usage/demo": "几秒钟看完全部，不需要网络：代理、内置网站、客户端和整个经过",
+	"usage/demo": "几秒钟看完全部，不需要网络：代理、内置站点、客户端和整个经过",
 	"help/demo": `不需要网络、浏览器、root 权限或任何配置。内置的客户端经过代理取三个网页：用 ECDHE 的 TLS 1.2，
 书上所讲的、用 RSA 密钥传输的 TLS 1.2，以及 TLS 1.3；全部用这台机器上真实的套接字。
 最后把书上的握手和 TLS 1.3 的握手放在一起对照，并把录制文件留在 demo.pcapng 中。
@@ -104,7 +104,7 @@ curl、wget、git、Python 和 Node.js 会记录；Go、Ruby 和 Perl 不会。
 	"usage/check": "逐一向客户端出示有缺陷的证书，看它接受哪些",
 	"help/check": `对每个用例和每个 TLS 版本运行一次命令：先是没有任何问题的对照用例，再是各有一个缺陷的证书和握手。
 命令怎样对待每个用例，是从录下的字节读出来的：发出了数据的客户端就是接受了，不管它自己怎么说。
-与 "explainer run" 一样，命令会得到所有与代理和 CA 有关的环境变量；其中的 CA 只为这次检查而生成。
+与 "explainer run" 一样，命令会得到所有与代理和 CA 有关的环境变量；其中的 CA 只为这次检测而生成。
 命令的参数中可以使用：
 
    {url} {host}   被测试的地址：https://www.bank.test/
@@ -148,7 +148,7 @@ curl、wget、git、Python 和 Node.js 会记录；Go、Ruby 和 Perl 不会。
    explainer grade --format json`,
 
 	"usage/ca": "显示或导出证书颁发机构（CA）",
-	"help/ca": `"explainer proxy" 的 CA 在第一次使用时生成。它的私钥留在它的文件夹中，只有你能读取：
+	"help/ca": `"explainer proxy" 的 CA 在第一次使用时生成。它的私钥留在它的文件夹中，只有您能读取：
 谁拿到它，谁就能对所有信任这个 CA 的程序冒充任何网站。run、browse 和 check 各自生成临时的 CA，
 用完即弃，除非 --home 或 EXPLAINER_HOME 指定了文件夹。
 
@@ -193,7 +193,7 @@ TLS 1.2 用 ECDHE 以及 TLS 1.3 中实际发生的事。
 	"flag/client-cert":       "向源站出示的证书和私钥（PEM）：`HOST=FILE`（可重复）",
 	"flag/on-bad-origin":     "`mirror|block`：源站的证书有问题时，让客户端看到同样有问题的证书，或看到一个解释问题的网页",
 	"flag/on-unsupported":    "`page|tunnel`：源站接受客户端自己的 ClientHello、却不接受代理的时，用一个网页应答，或不解密而原样通过",
-	"flag/on-local-request":  "`tell|refuse`：互联网上的网页请求这台机器或其专用网络中的服务时，只说明此事，或拒绝它",
+	"flag/on-local-request":  "`tell|refuse`：互联网上的网页请求这台机器或其私有网络中的服务时，只说明此事，或拒绝它",
 	"flag/upstream-proxy":    "经过 `URL` 处的代理（http 或 socks5）到达源站；none 表示直接连接",
 	"default/upstream-proxy": "由 HTTPS_PROXY、HTTP_PROXY、ALL_PROXY 和 NO_PROXY 决定",
 	"flag/story":             "把经过写到 `FILE`",
@@ -227,7 +227,7 @@ TLS 1.2 用 ECDHE 以及 TLS 1.3 中实际发生的事。
 	"flag/read/decode-as":   "在自己的端口上的 UDP 隧道，`PORT=TUNNEL`（可重复）：eth、geneve、gre、gtp、gue、ip、l2tp、mpls、teredo、tzsp、vxlan、vxlan-gpe",
 
 	"flag/check/host":           "不运行命令：应用到匹配 `GLOB` 的主机的连接会遇到各个用例",
-	"flag/check/from":           "重新判断先前一次检查的录制文件：`FILE`",
+	"flag/check/from":           "重新判断先前一次检测的录制文件：`FILE`",
 	"flag/check/only":           "只运行这些用例：`ID,...`；它们需要的对照用例会一起运行",
 	"flag/check/severity":       "只运行这些等级的用例：`LEVEL,...`，可选 critical、high、medium、low",
 	"flag/check/trust":          "`root|none`：none 让客户端信任另一个 CA，看它究竟是否检查",
