@@ -3,7 +3,6 @@ package story
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -44,7 +43,7 @@ type Copied struct {
 func Copy(ctx context.Context, s *Source, to string, o CopyOptions) (*Copied, error) {
 	if o.Redact && o.StripKeys || (o.Redact || o.StripKeys) && o.ShowSecrets {
 		// What is sealed twice with the same keys and nonces, whoever has both can compute from the two.
-		return nil, errors.New("of redacting, leaving out keys and showing secrets a copy can have one")
+		return nil, fails(nil, words.Piece("error/copy-one"))
 	}
 	s.ctx = ctx
 	var cut error
@@ -83,7 +82,7 @@ func Copy(ctx context.Context, s *Source, to string, o CopyOptions) (*Copied, er
 		if errors.As(err, &path) {
 			path.Path = to
 		}
-		return nil, WriteError("copy", err)
+		return nil, WriteError(words.Piece("file/copy"), err)
 	}
 	defer os.Remove(f.Name()) // fails once it has its name
 	packets, err := 0, s.rewind()
@@ -94,10 +93,10 @@ func Copy(ctx context.Context, s *Source, to string, o CopyOptions) (*Copied, er
 		err = e
 	}
 	if err != nil && !errors.As(err, new(*pcap.CutError)) {
-		return nil, failed(fmt.Errorf("copy %s to %s: %w", s.Name, to, err), "")
+		return nil, fails(err, words.Piece("error/copy-to", "file", s.named(), "to", to, "error", WordsOf(err)))
 	}
 	if err := os.Rename(f.Name(), to); err != nil {
-		return nil, WriteError("copy", err)
+		return nil, WriteError(words.Piece("file/copy"), err)
 	}
 	done := &Copied{
 		Packets: packets, Comments: x.comments.Packets(), Keys: len(how.Secrets),
@@ -110,7 +109,7 @@ func Copy(ctx context.Context, s *Source, to string, o CopyOptions) (*Copied, er
 		err = cut
 	}
 	if err != nil {
-		return done, failed(fmt.Errorf("%s: %w", s.Name, err), "everything before the cut was copied")
+		return done, fails(err, words.Piece("error/of", "of", s.named(), "error", WordsOf(err)), words.Piece("hint/cut-copied"))
 	}
 	return done, nil
 }

@@ -2,62 +2,90 @@ package story
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"explainer/annotate/event"
+	"explainer/annotate/words"
 )
 
-// A Failure is an error with what to do about it, in one line each.
+// A Failure is an error with what to do about it, in one line each, in every language.
 type Failure struct {
-	Err  error
-	Hint string // "" where there is none
+	What event.Text
+	Hint event.Text // empty where there is none
+	Err  error      // what it comes from, for [errors.Is] and [errors.As]; may be nil
 }
 
-func (f *Failure) Error() string { return f.Err.Error() }
+func (f *Failure) Error() string { return f.What.English }
 func (f *Failure) Unwrap() error { return f.Err }
 
-func failed(err error, hint string) error { return &Failure{err, hint} }
+// WordsOf are the words of an error: of ours in every language, of another as they are.
+func WordsOf(err error) event.Text {
+	if f, ok := err.(*Failure); ok {
+		return f.What
+	}
+	return event.Plain(err.Error())
+}
+
+// fails is a failure that comes from err, if that is not nil.
+func fails(err error, what event.Text, hint ...event.Text) error {
+	f := &Failure{What: what, Err: err}
+	if len(hint) > 0 {
+		f.Hint = hint[0]
+	}
+	return f
+}
+
+// failed is a failure in the words of err.
+func failed(err error, hint ...event.Text) error { return fails(err, WordsOf(err), hint...) }
 
 // FileError says in words why a file cannot be opened for reading: what it is to be
-// ("" for a capture), its name, the reason.
-func FileError(what string, err error) error {
+// (nothing for a capture), its name, the reason.
+func FileError(what event.Text, err error) error {
 	var path *fs.PathError
 	if !errors.As(err, &path) {
-		return failed(err, "")
+		return failed(err)
 	}
-	if what != "" {
-		what += " "
-	}
+	file := fileOf(what, path.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return failed(fmt.Errorf("%s%s: there is no such file", what, path.Path), "")
+		return fails(err, words.Piece("error/no-such-file", "file", file))
 	case errors.Is(err, fs.ErrPermission):
-		return failed(fmt.Errorf("%s%s: no permission to read it", what, path.Path), "recordings are made readable by their owner alone")
+		return fails(err, words.Piece("error/read-permission", "file", file), words.Piece("hint/owner-alone"))
 	}
-	return failed(fmt.Errorf("%s%s: %w", what, path.Path, path.Err), "")
+	return fails(err, words.Piece("error/of", "of", file, "error", path.Err.Error()))
+}
+
+// fileOf names a file and what it is to be.
+func fileOf(what event.Text, path string) event.Text {
+	if what.Empty() {
+		return event.Plain(path)
+	}
+	return words.Piece("error/what-file", "what", what, "file", path)
 }
 
 // WriteError says in words why a file cannot be opened for writing.
-func WriteError(what string, err error) error {
+func WriteError(what event.Text, err error) error {
 	var path *fs.PathError
 	if !errors.As(err, &path) {
-		return failed(err, "")
+		return failed(err)
 	}
-	what += " " + path.Path
+	file := fileOf(what, path.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if _, no := os.Stat(filepath.Dir(path.Path)); errors.Is(no, fs.ErrNotExist) {
-			return failed(fmt.Errorf("%s: there is no folder %s", what, filepath.Dir(path.Path)), "")
+		folder := filepath.Dir(path.Path)
+		if _, no := os.Stat(folder); errors.Is(no, fs.ErrNotExist) {
+			return fails(err, words.Piece("error/no-folder", "file", file, "folder", folder))
 		}
-		return failed(fmt.Errorf("%s: no file can be made there", what), "")
+		return fails(err, words.Piece("error/no-file-there", "file", file))
 	case errors.Is(err, fs.ErrPermission):
-		return failed(fmt.Errorf("%s: no permission to write it", what), "")
+		return fails(err, words.Piece("error/write-permission", "file", file))
 	case errors.Is(err, syscall.ENXIO):
-		return failed(fmt.Errorf("%s: nobody reads this pipe", what), "start first what is to read it")
+		return fails(err, words.Piece("error/nobody-reads", "file", file), words.Piece("hint/start-reader"))
 	case errors.Is(err, syscall.EISDIR):
-		return failed(fmt.Errorf("%s: this is a folder", what), "name a file in it")
+		return fails(err, words.Piece("error/is-folder", "file", file), words.Piece("hint/file-in-folder"))
 	}
-	return failed(fmt.Errorf("%s: %w", what, path.Err), "")
+	return fails(err, words.Piece("error/of", "of", file, "error", path.Err.Error()))
 }

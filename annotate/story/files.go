@@ -3,8 +3,8 @@ package story
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
+	"strconv"
 
 	"explainer/annotate/event"
 	"explainer/annotate/words"
@@ -17,9 +17,9 @@ type FilesOptions struct {
 	PrivateKeys []*keys.PrivateKey
 	// KeyLogs gives the lines of key logs, which are known before the first packet; nil: there are none.
 	KeyLogs  func(take func(keys.Secret)) error
-	DecodeAs pcap.Ports   // tunnels that are not known by their ports
-	Progress Progress     // may be nil
-	Say      func(string) // gets lines about the reading, which are no part of the story
+	DecodeAs pcap.Ports       // tunnels that are not known by their ports
+	Progress Progress         // may be nil
+	Say      func(event.Text) // gets lines about the reading, which are no part of the story
 	// Wrong gets what there is to say against one of the captures: the others are told all the same.
 	Wrong func(error)
 }
@@ -89,18 +89,18 @@ func (t *Teller) Files(names []string, o FilesOptions) error {
 	told := tell(packets)
 	done()
 	if n := t.decoder.Forgotten(); n > 0 {
-		o.Say(fmt.Sprintf("%s forgotten, the oldest first, because there are more than are kept: what only they open is told as sealed", words.Plural(int(n), "key log line")))
+		o.Say(words.Piece("say/forgotten", "count", words.Count(int(n), "key log line")))
 	}
 	if err := t.finish(packets); err != nil {
 		return err
 	}
 	if n := len(t.open); n > 0 && told == nil && packets.Own() {
 		// Every connection's end is in a recording that was completed.
-		why := "its proxy was killed or had no room to write, or it still runs"
+		why := words.Piece("ends/killed")
 		if packets.Parted() {
-			why = "the next part of the recording is not among the files, or " + why
+			why = words.Piece("ends/part", "why", why)
 		}
-		o.Say(fmt.Sprintf("%s ends before %s in it did: %s", sources[len(sources)-1].Name, words.Plural(n, "connection"), why))
+		o.Say(words.Piece("say/ends-before", "file", sources[len(sources)-1].named(), "count", words.Count(n, "connection"), "why", why))
 	}
 	for i, s := range sources {
 		if err := packets.Err(i); err == nil && told != nil {
@@ -110,11 +110,11 @@ func (t *Teller) Files(names []string, o FilesOptions) error {
 		}
 	}
 	if stats := packets.Stats(); !anyWrong && stats.Connections == 0 {
-		what := sources[0].Name
+		what := sources[0].named()
 		if len(sources) > 1 {
-			what = words.Plural(len(sources), "file")
+			what = words.Count(len(sources), "file")
 		}
-		return failed(fmt.Errorf("%s: no connection over TCP, QUIC or DTLS in %s", what, words.Plural(stats.Packets, "packet")), hintUnread(stats))
+		return fails(nil, words.Piece("error/no-connection", "file", what, "count", words.Count(stats.Packets, "packet")), hintUnread(stats))
 	}
 	return nil
 }
@@ -123,7 +123,7 @@ func (t *Teller) Files(names []string, o FilesOptions) error {
 // done. In a recording of our own they stand before the bytes they open. In
 // other captures they may stand anywhere, so a file is gone through for them
 // first; standard input can be read only once.
-func (t *Teller) begin(s *Source, say func(string)) (*pcap.Reader, error) {
+func (t *Teller) begin(s *Source, say func(event.Text)) (*pcap.Reader, error) {
 	packets, err := s.reader()
 	switch {
 	case err != nil:
@@ -137,22 +137,22 @@ func (t *Teller) begin(s *Source, say func(string)) (*pcap.Reader, error) {
 		return s.keysFirst(func(k *keys.Secret) error { return t.feed(k) })
 	}
 	t.decoder.SecretsFirst = false
-	say("standard input is read once: keys that stand far behind the bytes they open may come too late")
+	say(words.Piece("say/read-once"))
 	return packets, nil
 }
 
 // hintUnread says what can be done about a capture of which nothing was read.
-func hintUnread(stats pcap.Stats) string {
+func hintUnread(stats pcap.Stats) event.Text {
 	for what := range stats.Unread {
 		if what.Reason == pcap.SkippedLinkType {
-			return fmt.Sprintf("link type %d is not read here; where its header has a fixed length of N bytes: editcap -C N -T rawip FILE OUT", what.Number)
+			return words.Piece("hint/link-type", "n", strconv.Itoa(int(what.Number)))
 		}
 	}
 	switch {
 	case stats.Skipped[pcap.SkippedSealed] > 0:
-		return "packets are encrypted by Wi-Fi or MACsec: decrypt them where their key is (airdecap-ng, Wireshark)"
+		return words.Piece("hint/wifi")
 	case stats.Skipped[pcap.SkippedExported] > 0:
-		return "Wireshark exported pieces without their IP headers: read the capture that they came from"
+		return words.Piece("hint/exported")
 	}
-	return ""
+	return event.Text{}
 }

@@ -2,11 +2,11 @@ package story
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 
 	"explainer/annotate/mask"
+	"explainer/annotate/words"
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
@@ -58,7 +58,7 @@ func (r *redaction) twin(s *Source, log []keys.Secret, dir string) (twin *tempor
 	scratch := func() (*os.File, error) {
 		f, err := os.CreateTemp(dir, ".explainer-*") // mode 0600
 		if err != nil {
-			return nil, WriteError("copy", err)
+			return nil, WriteError(words.Piece("file/copy"), err)
 		}
 		return f, nil
 	}
@@ -76,7 +76,7 @@ func (r *redaction) twin(s *Source, log []keys.Secret, dir string) (twin *tempor
 		return nil, err
 	}
 	if err := twins.Flush(); err != nil {
-		return nil, failed(fmt.Errorf("copy %s: %w", s.Name, err), "")
+		return nil, fails(err, words.Piece("error/copy-of", "file", s.named(), "error", WordsOf(err)))
 	}
 	if err := s.rewind(); err != nil {
 		return nil, s.wrong(err)
@@ -88,7 +88,7 @@ func (r *redaction) twin(s *Source, log []keys.Secret, dir string) (twin *tempor
 	twin = &temporary{&Source{Name: s.Name, DecodeAs: s.DecodeAs, file: f, ctx: s.ctx}}
 	_, err = pcap.Rewrite(f, s, pcap.Rewriting{Secrets: secrets, DecodeAs: s.DecodeAs, Twin: twins.Fill, Places: r.places, Whole: s.Regular()})
 	if err != nil && !errors.As(err, new(*pcap.CutError)) {
-		return twin, failed(fmt.Errorf("copy %s: %w", s.Name, err), "")
+		return twin, fails(err, words.Piece("error/copy-of", "file", s.named(), "error", WordsOf(err)))
 	}
 	if e := twin.rewind(); e != nil {
 		return twin, s.wrong(e)

@@ -1,13 +1,14 @@
 package story
 
 import (
-	"fmt"
 	"net"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 )
 
 // A Selection says which sessions of a capture are told, and which of their
@@ -141,15 +142,15 @@ func (s *Selection) verdictOn(o *event.Overview) error {
 	if n, _ := s.count(); n > 0 {
 		return nil
 	}
-	hint := fmt.Sprintf("its connections are numbered 1 to %d", s.seen)
+	hint := words.Piece("hint/numbered", "n", strconv.Itoa(s.seen))
 	if s.seen == 1 {
-		hint = "its only connection has the number 1"
+		hint = words.Piece("hint/numbered-one")
 	}
 	switch {
 	case len(s.Connections) == 0 && len(s.Hosts) == 0 && s.Failed && s.Verdict == "":
-		hint = "no connection failed, and nothing was refuted"
+		hint = words.Piece("hint/none-failed")
 	case len(s.Connections) == 0 && len(s.Hosts) == 0:
-		hint = "without " + s.Words + " all are told, each step with its verdict"
+		hint = words.Piece("hint/without", "options", s.Words)
 	case len(s.Hosts) > 0:
 		var names []string
 		for _, h := range o.Hosts {
@@ -158,12 +159,12 @@ func (s *Selection) verdictOn(o *event.Overview) error {
 		if len(names) > 6 {
 			names = append(names[:6], "...")
 		}
-		if hint = "no connection names a host"; len(names) > 0 {
-			hint = "the hosts named are " + strings.Join(names, ", ")
+		if hint = words.Piece("hint/no-host"); len(names) > 0 {
+			hint = words.Piece("hint/hosts", "hosts", words.List(",", words.Names(names)...))
 		}
 	}
 	if o.Connections == 1 {
-		return failed(fmt.Errorf("the only connection is not chosen by %s", s.Words), hint)
+		return fails(nil, words.Piece("error/one-not-chosen", "options", s.Words), hint)
 	}
-	return failed(fmt.Errorf("none of the %d connections is chosen by %s", o.Connections, s.Words), hint)
+	return fails(nil, words.Piece("error/none-chosen", "n", strconv.Itoa(o.Connections), "options", s.Words), hint)
 }

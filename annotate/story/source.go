@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"syscall"
 
+	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/capture/keys"
 	"explainer/capture/pcap"
 )
@@ -33,7 +34,7 @@ type Progress interface {
 }
 
 // errTooManyFiles is more captures than a process may have open: they are read side by side.
-var errTooManyFiles = errors.New("more files than this process may have open at once")
+var errTooManyFiles = fails(nil, words.Piece("error/too-many-files"))
 
 // Open opens a capture; "-" is standard input. Its errors say what to do.
 func Open(name string) (*Source, error) {
@@ -42,21 +43,29 @@ func Open(name string) (*Source, error) {
 	}
 	f, err := os.Open(name)
 	if errors.Is(err, syscall.EMFILE) {
-		return nil, failed(errTooManyFiles, "merge some of them first, or raise the limit with ulimit -n")
+		return nil, failed(errTooManyFiles, words.Piece("hint/too-many-files"))
 	}
 	if err != nil {
-		return nil, FileError("", err)
+		return nil, FileError(event.Text{}, err)
 	}
 	s := &Source{Name: name, file: f, size: -1}
 	info, err := f.Stat()
 	switch {
 	case err == nil && info.IsDir():
 		f.Close()
-		return nil, failed(fmt.Errorf("%s is a folder", name), "name the captures in it: "+filepath.Join(name, "*.pcap"))
+		return nil, fails(nil, words.Piece("error/folder", "file", name), words.Piece("hint/folder", "files", filepath.Join(name, "*.pcap")))
 	case err == nil && info.Mode().IsRegular():
 		s.size = info.Size()
 	}
 	return s, nil
+}
+
+// named is the source's name in every language.
+func (s *Source) named() event.Text {
+	if s.file == os.Stdin {
+		return words.Piece("file/standard-input")
+	}
+	return event.Plain(s.Name)
 }
 
 func (s *Source) Close() error {
@@ -101,7 +110,7 @@ func (s *Source) input() io.Reader {
 func (s *Source) reader() (*pcap.Reader, error) {
 	r, err := pcap.NewReader(s.input())
 	if err != nil {
-		return nil, failed(fmt.Errorf("%s: %w", s.Name, err), s.instead())
+		return nil, fails(err, words.Piece("error/of", "of", s.named(), "error", WordsOf(err)), s.instead())
 	}
 	r.DecodeAs(s.DecodeAs)
 	if s.Regular() {
@@ -111,22 +120,22 @@ func (s *Source) reader() (*pcap.Reader, error) {
 }
 
 // instead is what to do about a file that is no capture.
-func (s *Source) instead() string {
+func (s *Source) instead() event.Text {
 	begins := make([]byte, 64)
 	n, _ := s.file.ReadAt(begins, 0) // of what is no file, nothing
 	begins = begins[:n]
 	for _, label := range []string{"CLIENT_", "SERVER_", "RSA ", "EXPORTER_SECRET", "EARLY_EXPORTER_SECRET", "# SSL", "# TLS"} {
 		if bytes.HasPrefix(begins, []byte(label)) {
-			return "this is a key log: explainer read --keylog " + s.Name + " CAPTURE"
+			return words.Piece("hint/is-key-log", "file", s.named())
 		}
 	}
 	switch {
 	case n == 0:
-		return ""
+		return event.Text{}
 	case begins[0] == '{':
-		return "this may be a story that was told as JSON: it is read from the capture again"
+		return words.Piece("hint/is-json")
 	}
-	return "what tcpdump -w and Wireshark write is read; editcap -F pcapng turns other formats into it"
+	return words.Piece("hint/formats")
 }
 
 // keysFirst gives take all keys of the file, and begins to read it anew. A file that
@@ -159,12 +168,12 @@ func (s *Source) verdict(err error) error {
 	case err == nil, err == io.EOF:
 		return nil
 	case errors.As(err, new(*pcap.CutError)):
-		return failed(fmt.Errorf("%s: %w", s.Name, err), "everything before the cut was told")
+		return fails(err, words.Piece("error/of", "of", s.named(), "error", WordsOf(err)), words.Piece("hint/cut-told"))
 	}
 	return s.wrong(err)
 }
 
 // wrong is an error about the source.
 func (s *Source) wrong(err error) error {
-	return failed(fmt.Errorf("%s: %w", s.Name, err), "")
+	return fails(err, words.Piece("error/of", "of", s.named(), "error", WordsOf(err)))
 }

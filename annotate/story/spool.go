@@ -5,9 +5,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"os"
+
+	"explainer/annotate/words"
 )
 
 // spoolInMemory is how much of what waits to be told is kept in memory.
@@ -45,13 +46,13 @@ func (s *spool) store() error {
 	if s.file == nil {
 		f, err := s.scratch()
 		if err != nil {
-			return failed(fmt.Errorf("no place for what is yet to be told: %w", err), "set TMPDIR to a folder with room")
+			return fails(err, words.Piece("error/no-place", "error", WordsOf(err)), words.Piece("hint/place"))
 		}
 		s.file = f
 	}
 	n, err := s.file.WriteAt(s.mem.Bytes(), s.stored)
 	if err != nil {
-		return failed(fmt.Errorf("no room for what is yet to be told: %w", err), "set TMPDIR to a folder with more room")
+		return fails(err, words.Piece("error/no-room", "error", WordsOf(err)), words.Piece("hint/room"))
 	}
 	s.stored += int64(n)
 	s.mem.Reset()

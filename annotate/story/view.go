@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"time"
 
 	"explainer/annotate/event"
@@ -144,7 +145,7 @@ func (v *parts) opening() error {
 		if v.overview.Sessions == v.overview.Connections {
 			what = "connection"
 		}
-		_, err := fmt.Fprintf(v.w, "%d of %s chosen: %s\n\n", n, words.Plural(all, what), v.Selection.Words)
+		_, err := fmt.Fprintf(v.w, "%s\n\n", v.Lang.In(words.Piece("view/chosen", "n", strconv.Itoa(n), "count", words.Count(all, what), "options", v.Selection.Words)))
 		return err
 	}
 	return v.text.Overview(v.overview, v.Name)

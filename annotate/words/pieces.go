@@ -65,7 +65,7 @@ func FactName(f event.Field) event.Text {
 }
 
 // nouns is what [Count] counts.
-var nouns = []string{"byte", "case", "certificate", "connection", "day", "hour", "line", "message", "minute", "other run", "packet", "private key", "promise", "record", "remark", "second", "trial"}
+var nouns = []string{"byte", "case", "certificate", "connection", "day", "file", "hour", "key log line", "line", "message", "minute", "other run", "packet", "private key", "promise", "record", "remark", "second", "session", "trial"}
 
 // Count counts: "1 packet", "2 packets".
 func Count(n int, noun string) event.Text {
@@ -558,7 +558,7 @@ var pieces = map[string]string{
 // everyPiece is what is in any table of pieces.
 var everyPiece = func() map[string]string {
 	m := make(map[string]string)
-	for _, table := range []map[string]string{pieces, pagePieces} {
+	for _, table := range []map[string]string{pieces, pagePieces, commandPieces} {
 		for id, text := range table {
 			if _, twice := m[id]; twice {
 				panic("words: piece " + id + " stands twice in the catalogue")

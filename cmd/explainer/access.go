@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/rand"
-	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -10,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"explainer/annotate/words"
 	"explainer/proxy"
 
 	"github.com/boombuler/barcode/qr"
@@ -28,7 +28,7 @@ func access(c *cli.Context, l net.Listener) (*proxy.Access, error) {
 			p, err = addr.Prefix(addr.BitLen())
 		}
 		if err != nil {
-			return nil, usage("--allow "+quote(s)+" is no range of addresses", "as in --allow 192.168.1.0/24")
+			return nil, usage(words.Piece("error/no-range", "value", quote(s)), words.Piece("hint/as-in", "example", "--allow 192.168.1.0/24"))
 		}
 		allow = append(allow, p)
 	}
@@ -39,10 +39,10 @@ func access(c *cli.Context, l net.Listener) (*proxy.Access, error) {
 	a := &proxy.Access{Token: rand.Text(), Allow: allow}
 	url := "http://" + net.JoinHostPort(outwards(at.IP), strconv.Itoa(at.Port)) + "/" + a.Token
 	errw := c.App.ErrWriter
-	say(errw, fmt.Sprintf("%s can be reached by other machines, and what they send is recorded. Open %s once on a device that is to use it, or give the last part of that address as the password, with any user name", at, url))
+	say(errw, words.Piece("say/reachable", "address", at.String(), "url", url))
 	if f, ok := errw.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		if err := drawQR(errw, url); err != nil {
-			return nil, failed(err, "")
+			return nil, failed(err)
 		}
 	}
 	return a, nil

@@ -1,6 +1,10 @@
 package main
 
-import "github.com/urfave/cli/v2"
+import (
+	"explainer/annotate/words"
+
+	"github.com/urfave/cli/v2"
+)
 
 // eavesdropper is somebody on the path who has no key and knows nothing of the proxy.
 const eavesdropper = "eavesdropper"
@@ -11,10 +15,10 @@ var asFlag = &cli.StringFlag{Name: "as", Usage: "tell what an `eavesdropper` see
 // asWhom checks the flag.
 func asWhom(c *cli.Context) error {
 	if as := c.String(asFlag.Name); as != "" && as != eavesdropper {
-		return usage("--as is eavesdropper, not "+quote(as), "")
+		return usage(words.Piece("error/as-is", "value", quote(as)))
 	}
 	if c.String(asFlag.Name) == eavesdropper && len(c.StringSlice("keylog"))+len(c.StringSlice("key")) > 0 {
-		say(c.App.ErrWriter, "an eavesdropper has no keys: those given are not used")
+		say(c.App.ErrWriter, words.Piece("say/eavesdropper-no-keys"))
 	}
 	return nil
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 
+	"explainer/annotate/story"
+	"explainer/annotate/words"
 	"explainer/proxy"
 
 	"github.com/urfave/cli/v2"
@@ -36,17 +38,17 @@ Examples:
 		if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 			url, args = args[0], args[1:]
 			if len(args) > 0 && args[0] != "--" && strings.HasPrefix(args[0], "-") {
-				return usage("browse: "+quote(args[0])+" stands behind the URL", "options stand before the URL, arguments for the browser itself behind --")
+				return usage(words.Piece("error/behind-url", "value", quote(args[0])), words.Piece("hint/before-url"))
 			}
 		}
 		if len(args) > 0 && args[0] == "--" {
 			args = args[1:]
 		} else if len(args) > 0 && !strings.HasPrefix(args[0], "-") { // the -- in front of them has gone where no URL was given
-			return usage("browse takes one URL, not also "+quote(args[0]), "arguments for the browser itself stand behind --")
+			return usage(words.Piece("error/one-url", "value", quote(args[0])), words.Piece("hint/browser-arguments"))
 		}
 		browser, err := proxy.FindBrowser(c.String("browser"))
 		if err != nil {
-			return failed(err, "")
+			return failed(err)
 		}
 		if !c.IsSet("listen-port") {
 			c.Set("listen-port", "0")
@@ -58,18 +60,18 @@ Examples:
 		profile, err := os.MkdirTemp("", "explainer-browse-")
 		if err != nil {
 			l.stop()
-			return failed(err, "")
+			return failed(err)
 		}
 		defer os.RemoveAll(profile)
 		cmd, err := browser.Command(profile, l.authority, l.url, url, c.Bool("headless"), args)
 		if err != nil {
 			l.stop()
-			return failed(err, "")
+			return failed(err)
 		}
 		cmd.Stdout, cmd.Stderr = c.App.ErrWriter, nil
-		say(l.errw, fmt.Sprintf("%s through %s, in a profile of its own; close it or press Ctrl-C to end", browser.Name, l.url))
+		say(l.errw, words.Piece("say/browser-runs", "browser", browser.Name, "url", l.url))
 		if browser.ChecksOff() {
-			say(l.errw, browser.Name+" on this system trusts the proxy by a switch that turns its check of certificates (step 4a) off: a bad certificate would load without a warning")
+			say(l.errw, words.Piece("say/browser-checks-off", "browser", browser.Name))
 		}
 		ran := proxy.RunChild(cmd)
 		if err := l.stop(); err != nil {
@@ -77,10 +79,10 @@ Examples:
 		}
 		var exit *exec.ExitError
 		if errors.As(ran, &exit) && c.Context.Err() == nil {
-			return failed(fmt.Errorf("%s ended with code %d", browser.Name, proxy.ExitCode(exit)), "")
+			return fails(nil, words.Piece("error/browser-ended", "browser", browser.Name, "code", strconv.Itoa(proxy.ExitCode(exit))))
 		}
 		if ran != nil && !errors.As(ran, &exit) {
-			return failed(fmt.Errorf("%s: %w", browser.Name, ran), "")
+			return fails(ran, words.Piece("error/of", "of", browser.Name, "error", story.WordsOf(ran)))
 		}
 		return nil
 	},

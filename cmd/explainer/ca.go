@@ -4,10 +4,15 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"explainer/annotate/event"
+	"explainer/annotate/story"
+	"explainer/annotate/text"
+	"explainer/annotate/words"
 	"explainer/ca"
 
 	"github.com/urfave/cli/v2"
@@ -27,7 +32,7 @@ func authority(c *cli.Context) (*ca.Authority, error) {
 	}
 	a, err := ca.Load(dir)
 	if err != nil {
-		return nil, failed(err, "")
+		return nil, failed(err)
 	}
 	return a, nil
 }
@@ -41,14 +46,14 @@ func ownCA(c *cli.Context) bool {
 // runAuthority makes a CA for this run alone, and returns the certificate of the one in the home folder too, if there is one.
 func runAuthority(c *cli.Context) (own *ca.Authority, stored *x509.Certificate, err error) {
 	if own, err = ca.NewEphemeral("explainer CA, for this run alone"); err != nil {
-		return nil, nil, failed(err, "")
+		return nil, nil, failed(err)
 	}
 	dir, err := home(c)
 	if err != nil {
 		return own, nil, nil // no folder, no CA in it
 	}
 	if stored, err = ca.Stored(dir); err != nil {
-		say(c.App.ErrWriter, fmt.Sprintf("%v: should an origin show a certificate that this CA has signed, it would not be noticed", err))
+		say(c.App.ErrWriter, words.Piece("say/stored-unread", "error", story.WordsOf(err)))
 	}
 	return own, stored, nil
 }
@@ -59,7 +64,7 @@ func home(c *cli.Context) (string, error) {
 	}
 	dir, err := os.UserConfigDir()
 	if err != nil {
-		return "", failed(fmt.Errorf("no folder for the CA: %w", err), "name one with --home DIR")
+		return "", fails(err, words.Piece("error/no-home", "error", story.WordsOf(err)), words.Piece("hint/name-home"))
 	}
 	return filepath.Join(dir, "explainer"), nil
 }
@@ -80,9 +85,9 @@ Examples:
    explainer ca export --as p12 --out explainer-ca.p12`,
 	Action: func(c *cli.Context) error {
 		if c.Args().Present() {
-			return usage("ca has no command "+quote(c.Args().First()), "see explainer ca --help")
+			return usage(words.Piece("error/ca-no-command", "value", quote(c.Args().First())), words.Piece("hint/see", "command", "explainer ca --help"))
 		}
-		return usage("ca needs a command: show or export", "see explainer ca --help")
+		return usage(words.Piece("error/ca-needs-command"), words.Piece("hint/see", "command", "explainer ca --help"))
 	},
 	Subcommands: []*cli.Command{
 		{
@@ -110,7 +115,7 @@ Examples:
 
 func caShow(c *cli.Context) error {
 	if c.Args().Present() {
-		return usage("ca show takes no arguments", "see explainer ca show --help")
+		return usage(words.Piece("error/no-arguments", "command", "ca show"), words.Piece("hint/see", "command", "explainer ca show --help"))
 	}
 	a, err := authority(c)
 	if err != nil {
@@ -122,14 +127,18 @@ func caShow(c *cli.Context) error {
 	}
 	cert := a.Certificate()
 	sum := a.Fingerprint()
-	_, err = fmt.Fprintf(c.App.Writer, `name         %s
-valid from   %s
-valid until  %s
-key          %s, in %s (readable by you alone)
-SHA-256      %s
-certificate  %s
-`, cert.Subject.CommonName, cert.NotBefore.Format("2006-01-02"), cert.NotAfter.Format("2006-01-02"),
-		keyName(cert), filepath.Join(dir, ca.KeyFile), colons(sum[:]), filepath.Join(dir, ca.CertFile))
+	var out strings.Builder
+	for _, row := range [][2]event.Text{
+		{words.Piece("ca/name"), event.Plain(cert.Subject.CommonName)},
+		{words.Piece("ca/from"), event.Plain(cert.NotBefore.Format("2006-01-02"))},
+		{words.Piece("ca/until"), event.Plain(cert.NotAfter.Format("2006-01-02"))},
+		{words.Piece("ca/key"), words.Piece("ca/key-in", "key", keyName(cert), "file", filepath.Join(dir, ca.KeyFile))},
+		{event.Plain("SHA-256"), event.Plain(colons(sum[:]))},
+		{words.Piece("ca/certificate"), event.Plain(filepath.Join(dir, ca.CertFile))},
+	} {
+		fmt.Fprintf(&out, "%s  %s\n", text.Pad(language().In(row[0]), 11), language().In(row[1]))
+	}
+	_, err = io.WriteString(c.App.Writer, out.String())
 	return err
 }
 
@@ -155,7 +164,7 @@ const trustStorePassword = "changeit"
 
 func caExport(c *cli.Context) error {
 	if c.Args().Present() {
-		return usage("ca export takes no arguments", "the file is named with --out FILE")
+		return usage(words.Piece("error/no-arguments", "command", "ca export"), words.Piece("hint/out"))
 	}
 	a, err := authority(c)
 	if err != nil {
@@ -169,22 +178,22 @@ func caExport(c *cli.Context) error {
 		data = a.Certificate().Raw
 	case "p12":
 		if data, err = a.PKCS12(trustStorePassword); err != nil {
-			return failed(err, "")
+			return failed(err)
 		}
 	default:
-		return usage("--as is pem, der or p12, not "+quote(as), "")
+		return usage(words.Piece("error/export-as", "value", quote(as)))
 	}
 	out := c.String("out")
 	if out == "" {
 		if as := c.String("as"); as != "pem" && widthOf(c.App.Writer) > 0 {
-			return usage("--as "+as+" is not for a terminal", "name a file with --out FILE")
+			return usage(words.Piece("error/not-for-terminal", "value", as), words.Piece("hint/name-out"))
 		}
 		_, err := c.App.Writer.Write(data)
 		return err
 	}
 	if err := os.WriteFile(out, data, 0o644); err != nil {
-		return failed(err, "")
+		return failed(err)
 	}
-	say(c.App.ErrWriter, "the CA's certificate is in "+out)
+	say(c.App.ErrWriter, words.Piece("say/exported", "file", out))
 	return nil
 }

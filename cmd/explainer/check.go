@@ -11,6 +11,7 @@ import (
 	"path"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -100,7 +101,7 @@ func checkClient(c *cli.Context) error {
 		}
 	}
 	if ways != 1 {
-		return usage("check needs a command, --host or --from, and one of them alone", "as in: explainer check -- curl -sS {url}")
+		return usage(words.Piece("error/check-needs"), words.Piece("hint/as-in-command", "example", "explainer check -- curl -sS {url}"))
 	}
 	if _, err := colorOf(c.String("color"), c.App.Writer); err != nil {
 		return err
@@ -108,7 +109,7 @@ func checkClient(c *cli.Context) error {
 	switch f := c.String("format"); f {
 	case "text", "json", "junit":
 	default:
-		return usage("--format is text, json or junit, not "+quote(f), "")
+		return usage(words.Piece("error/format-check", "value", quote(f)))
 	}
 	if name := c.String("from"); name != "" {
 		return checkAgain(c, name)
@@ -119,7 +120,7 @@ func checkClient(c *cli.Context) error {
 	}
 	if plan.Mode == "run" {
 		if _, err := exec.LookPath(command[0]); err != nil {
-			return failed(fmt.Errorf("%s: there is no such command", command[0]), "")
+			return fails(err, words.Piece("error/no-such-command", "command", command[0]))
 		}
 	}
 	k, err := newChecking(c, plan)
@@ -149,18 +150,18 @@ func newPlan(c *cli.Context, command []string) (*capture.CheckPlan, error) {
 	}
 	if glob := c.String("host"); c.IsSet("host") {
 		if _, err := path.Match(glob, ""); err != nil || glob == "" {
-			return nil, usage("--host "+quote(glob)+" is no pattern", "* matches any part of a name")
+			return nil, usage(words.Piece("error/no-pattern", "option", "--host", "value", quote(glob)), words.Piece("hint/star"))
 		}
 		p.Mode, p.Host, p.Own, p.Command = "host", strings.ToLower(glob), false, nil
 	}
 	if p.Trust != "root" && p.Trust != "none" {
-		return nil, usage("--trust is root or none, not "+quote(p.Trust), "")
+		return nil, usage(words.Piece("error/trust", "value", quote(p.Trust)))
 	}
 	if p.Tries < 1 || p.Tries > 100 {
-		return nil, usage(fmt.Sprintf("--tries %d: from 1 to 100", p.Tries), "")
+		return nil, usage(words.Piece("error/tries", "n", strconv.Itoa(p.Tries)))
 	}
 	if c.Duration("timeout") <= 0 {
-		return nil, usage("--timeout must be more than nothing", "as in --timeout 10s")
+		return nil, usage(words.Piece("error/timeout"), words.Piece("hint/as-in", "example", "--timeout 10s"))
 	}
 	switch v := c.String("tls"); v {
 	case "1.2":
@@ -170,7 +171,7 @@ func newPlan(c *cli.Context, command []string) (*capture.CheckPlan, error) {
 	case "both":
 		p.TLS = []string{"TLS 1.2", "TLS 1.3"}
 	default:
-		return nil, usage("--tls is 1.2, 1.3 or both, not "+quote(v), "")
+		return nil, usage(words.Piece("error/tls", "value", quote(v)))
 	}
 	var err error
 	p.Cases, err = casesOf(c, p)
@@ -183,14 +184,14 @@ func casesOf(c *cli.Context, p *capture.CheckPlan) ([]string, error) {
 	for _, id := range only {
 		f := ca.FaultOf(id)
 		if f == nil {
-			hint := "explainer check -- COMMAND without --only lists all"
+			hint := words.Piece("hint/all-cases")
 			if near := nearest(id); len(near) > 0 {
-				hint = "perhaps " + strings.Join(near, ", ")
+				hint = words.Piece("hint/perhaps", "cases", words.List(",", words.Names(near)...))
 			}
-			return nil, usage("--only: there is no case "+quote(id), hint)
+			return nil, usage(words.Piece("error/no-case", "value", quote(id)), hint)
 		}
 		if f.Trust && !check.Suits(p, f) {
-			return nil, usage("--only: "+id+" needs a client that was told to trust two CAs", "only a command that check runs can be, with --trust root")
+			return nil, usage(words.Piece("error/case-needs-two", "case", id), words.Piece("hint/case-needs-two"))
 		}
 	}
 	var levels []ca.Severity
@@ -199,7 +200,7 @@ func casesOf(c *cli.Context, p *capture.CheckPlan) ([]string, error) {
 		case ca.Critical, ca.High, ca.Medium, ca.Low, ca.Control:
 			levels = append(levels, v)
 		default:
-			return nil, usage("--severity: "+quote(s)+" is none of critical, high, medium, low", "")
+			return nil, usage(words.Piece("error/severity", "value", quote(s)))
 		}
 	}
 	return check.Choose(p, only, levels), nil
@@ -248,21 +249,21 @@ func newChecking(c *cli.Context, plan *capture.CheckPlan) (*checking, error) {
 		k.signs, err = ca.NewEphemeral("explainer check, for this run alone")
 	}
 	if err != nil {
-		return nil, failed(err, "")
+		return nil, failed(err)
 	}
 	if k.recording, err = openRecording(c); err != nil {
 		return nil, err
 	}
 	k.recorder, err = proxy.NewRecorder(k.recording, proxy.RecorderOptions{Version: version(), Spool: math.MaxInt64, OnError: func(err error) {
-		say(k.errw, fmt.Sprintf("the recording ends here: %v", err))
+		say(k.errw, words.Piece("say/recording-ends", "error", story.WordsOf(err)))
 	}})
 	if err != nil {
 		k.discard()
-		return nil, failed(err, "")
+		return nil, failed(err)
 	}
 	if k.dir, err = os.MkdirTemp("", "explainer-check-"); err != nil {
 		k.discard()
-		return nil, failed(err, "")
+		return nil, failed(err)
 	}
 	// What is no case is none of our business.
 	k.proxy = &proxy.Proxy{Authority: k.signs, Recorder: k.recorder, Language: language(), PassThrough: []string{"*"}}
@@ -291,7 +292,7 @@ func (k *checking) runs(c *cli.Context) error {
 	if k.plan.Trust == "none" {
 		var err error
 		if trusted, err = ca.NewEphemeral("explainer check, another CA"); err != nil {
-			return failed(err, "")
+			return failed(err)
 		}
 	}
 	checker := proxy.NewChecker(&proxy.Checker{
@@ -305,10 +306,10 @@ func (k *checking) runs(c *cli.Context) error {
 	err := checker.All(c.Context, k.plan, jobs, k.ended, p.done)
 	p.clear()
 	if c.Context.Err() != nil {
-		say(k.errw, "ended before all was run; what was is told")
+		say(k.errw, words.Piece("say/check-ended"))
 	}
 	if err != nil {
-		return failed(err, "")
+		return failed(err)
 	}
 	return nil
 }
@@ -328,13 +329,13 @@ func (k *checking) stop() (*check.Report, error) {
 		}
 	}()
 	if e := <-k.judged; err == nil && e != nil {
-		err = failed(e, "")
+		err = failed(e)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if k.recording != nil {
-		say(k.errw, fmt.Sprintf("the recording is in %s, with its keys: explainer check --from %s, explainer read %s", k.recording.Name(), k.recording.Name(), k.recording.Name()))
+		say(k.errw, words.Piece("say/check-recording", "file", k.recording.Name()))
 	}
 	k.judge.Ended = nil
 	return k.judge.Report(), nil
@@ -368,11 +369,11 @@ func (k *checking) wait(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		say(k.errw, fmt.Sprintf("waiting on %s for connections to %s; the app must trust %s", where, k.plan.Host, dir+string(os.PathSeparator)+ca.CertFile))
+		say(k.errw, words.Piece("say/waiting-trust", "url", where, "host", k.plan.Host, "file", dir+string(os.PathSeparator)+ca.CertFile))
 	} else {
-		say(k.errw, fmt.Sprintf("waiting on %s for connections to %s", where, k.plan.Host))
+		say(k.errw, words.Piece("say/waiting", "url", where, "host", k.plan.Host))
 	}
-	say(k.errw, fmt.Sprintf("%s to show, one at each connection; Ctrl-C ends and tells what was seen", words.Plural(apps.Cases(), "case")))
+	say(k.errw, words.Piece("say/cases-to-show", "count", words.Count(apps.Cases(), "case")))
 	p := newRunProgress(k.errw)
 	defer p.clear()
 	// Whoever has met all cases passes untouched from then on; others may still come.
@@ -381,7 +382,7 @@ func (k *checking) wait(c *cli.Context) error {
 		case <-c.Context.Done():
 			return nil
 		case err := <-done:
-			return failed(err, "")
+			return failed(err)
 		case e, ok := <-k.ended:
 			if !ok {
 				return nil
@@ -390,7 +391,7 @@ func (k *checking) wait(c *cli.Context) error {
 			p.done(n, total, e.Fault)
 			if all {
 				p.clear()
-				say(k.errw, fmt.Sprintf("%s has met all cases at %s, and passes untouched from now on; Ctrl-C ends and tells", client, host))
+				say(k.errw, words.Piece("say/met-all", "client", client, "host", host))
 			}
 		}
 	}
@@ -406,14 +407,14 @@ func checkAgain(c *cli.Context, name string) error {
 	j := newJudge(c)
 	err = j.Read(s)
 	if err != nil && !errors.As(err, new(*pcap.CutError)) {
-		return failed(fmt.Errorf("%s: %w", s.Name, err), "a recording of a check is what check -w FILE keeps")
+		return fails(err, words.Piece("error/of", "of", s.Name, "error", story.WordsOf(err)), words.Piece("hint/check-recording"))
 	}
 	r := j.Report()
 	if r == nil {
-		return failed(fmt.Errorf("%s is no recording of a check", s.Name), "check -w FILE keeps one; explainer read tells any other capture")
+		return fails(nil, words.Piece("error/no-check-recording", "file", s.Name), words.Piece("hint/check-keeps"))
 	}
 	if err != nil {
-		say(c.App.ErrWriter, fmt.Sprintf("%s: %v; what stands before is judged", s.Name, err))
+		say(c.App.ErrWriter, words.Piece("say/judged-before", "file", s.Name, "error", story.WordsOf(err)))
 	}
 	return tellCheck(c, r)
 }
@@ -444,7 +445,7 @@ func tellCheck(c *cli.Context, r *check.Report) error {
 		if !slices.ContainsFunc(r.Cases, func(c check.Case) bool { return c.Severity != ca.Control }) {
 			return nil // nothing else was asked for
 		}
-		return failed(errors.New(r.Says[0].Text), "")
+		return fails(nil, words.Whole(r.Says[0]))
 	}
 	return nil
 }

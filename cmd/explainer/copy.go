@@ -1,10 +1,10 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"slices"
+	"strconv"
 
 	"explainer/annotate/story"
 	"explainer/annotate/words"
@@ -31,28 +31,28 @@ func copyCapture(c *cli.Context, names []string, log []keys.Secret, private []*k
 	to, strip, redact := c.String("write"), c.Bool("strip-keys"), c.Bool("redact")
 	switch {
 	case to == "" && c.IsSet("write"):
-		return usage("-w needs the name of a file", "")
+		return usage(words.Piece("error/write-needs-name"))
 	case to == "" && redact:
-		return usage("--redact is for the copy that -w writes", `as in "explainer read -w copy.pcapng --redact session.pcapng"`)
+		return usage(words.Piece("error/for-copy", "option", "--redact"), words.Piece("hint/as-in", "example", `"explainer read -w copy.pcapng --redact session.pcapng"`))
 	case to == "" && c.Bool(forceFlag.Name):
-		return usage("--force is for the copy that -w writes", `as in "explainer read -w copy.pcapng --force session.pcapng"`)
+		return usage(words.Piece("error/for-copy", "option", "--force"), words.Piece("hint/as-in", "example", `"explainer read -w copy.pcapng --force session.pcapng"`))
 	case to == "":
-		return usage("--strip-keys is for the copy that -w writes", `as in "explainer read -w copy.pcapng --strip-keys session.pcapng"`)
+		return usage(words.Piece("error/for-copy", "option", "--strip-keys"), words.Piece("hint/as-in", "example", `"explainer read -w copy.pcapng --strip-keys session.pcapng"`))
 	case len(names) > 1:
-		return usage(fmt.Sprintf("-w copies one capture, not %d", len(names)), "mergecap makes one of several")
+		return usage(words.Piece("error/copies-one", "n", strconv.Itoa(len(names))), words.Piece("hint/mergecap"))
 	case strip && c.Bool("show-secrets"):
-		return usage("--strip-keys and --show-secrets contradict each other", "")
+		return usage(words.Piece("error/contradict", "option", "--strip-keys"))
 	case redact && c.Bool("show-secrets"):
-		return usage("--redact and --show-secrets contradict each other", "")
+		return usage(words.Piece("error/contradict", "option", "--redact"))
 	case strip && redact:
-		return usage("--redact and --strip-keys do not go together: what was overwritten is sealed again with the same keys and nonces, and whoever has the original's packets could compute from both what was sent, without a key",
-			"--strip-keys alone leaves what is sealed unreadable; --redact alone is a copy that opens")
+		return usage(words.Piece("error/redact-strip"),
+			words.Piece("hint/redact-strip"))
 	case names[0] == "-":
-		return usage("-w goes through the capture twice, so it needs a file; standard input can be read only once", "")
+		return usage(words.Piece("error/copy-stdin"))
 	}
 	for _, f := range slices.Concat(selectFlags, []cli.Flag{overviewFlag, secretsFlag, bytesFlag}, storyFlags) {
 		if name := f.Names()[0]; name != "show-secrets" && c.IsSet(name) {
-			return usage("-w copies the whole capture and tells nothing: --"+name+" has no place beside it", "")
+			return usage(words.Piece("error/copy-tells-nothing", "option", name))
 		}
 	}
 	s, err := story.Open(names[0])
@@ -61,19 +61,19 @@ func copyCapture(c *cli.Context, names []string, log []keys.Secret, private []*k
 	}
 	defer s.Close()
 	if !s.Regular() {
-		return usage("-w goes through the capture twice, so it needs a file; "+names[0]+" is none", "")
+		return usage(words.Piece("error/copy-no-file", "file", names[0]))
 	}
 	if old, err := os.Stat(to); err == nil {
 		switch {
 		case s.Is(old):
-			return usage("-w "+to+" is the capture itself", "name another file for the copy")
+			return usage(words.Piece("error/copy-itself", "file", to), words.Piece("hint/copy-another"))
 		case !old.Mode().IsRegular():
-			return usage("-w "+to+" is no file", "")
+			return usage(words.Piece("error/copy-to-no-file", "file", to))
 		}
 		if !c.Bool(forceFlag.Name) {
 			f, err := os.Open(to)
 			if err != nil {
-				return story.WriteError("copy", err)
+				return story.WriteError(words.Piece("file/copy"), err)
 			}
 			err = replaceable(to, f, old.Size())
 			f.Close()
@@ -97,22 +97,22 @@ func copyCapture(c *cli.Context, names []string, log []keys.Secret, private []*k
 
 // sayCopied says what a copy holds, what it hides and what it does not.
 func sayCopied(w io.Writer, to string, strip, redact bool, done *story.Copied) {
-	what := fmt.Sprintf("%s: %s, %d with a comment", to, words.Plural(done.Packets, "packet"), done.Comments)
+	what := words.Piece("say/copied", "file", to, "count", words.Count(done.Packets, "packet"), "n", strconv.Itoa(done.Comments))
 	switch {
 	case strip:
-		what += "; no keys inside, but what was decrypted is told in the comments"
+		what = words.Piece("say/copied-no-keys", "what", what)
 	case redact || done.Keys > 0:
-		what += "; " + words.Plural(done.Keys, "key log line") + " inside"
+		what = words.Piece("say/copied-keys", "what", what, "count", words.Count(done.Keys, "key log line"))
 	}
 	say(w, what)
 	if !redact {
 		return
 	}
 	if lost := done.Opened - done.OpenInCopy; lost > 0 {
-		say(w, fmt.Sprintf("%d of the %s that open in the original do not open in the copy: they could not be sealed again", lost, words.Plural(done.Opened, "message")))
+		say(w, words.Piece("say/copy-lost", "n", strconv.Itoa(lost), "count", words.Count(done.Opened, "message")))
 	}
 	if done.Sealed > 0 {
-		say(w, words.Plural(done.Sealed, "record")+" stayed sealed: whoever has a key to one reads it in the copy, too, unless that key was given here")
+		say(w, words.Piece("say/copy-sealed", "count", words.Count(done.Sealed, "record")))
 	}
-	say(w, "bodies, credentials and query strings are overwritten in the copy. It does NOT hide host names (SNI, Host, certificates), paths (but for what looks like a token), IP addresses, sizes and times, client certificates and tickets; and the keys in it open the ORIGINAL packets too, as do keys that others hold: keep the original to yourself")
+	say(w, words.Piece("say/redacted"))
 }

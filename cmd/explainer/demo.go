@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"explainer/annotate/event"
+	"explainer/annotate/story"
+	"explainer/annotate/words"
 
 	"github.com/urfave/cli/v2"
 )
@@ -45,7 +47,7 @@ var demoSites = []string{"tls12.explainer.test", "rsa.explainer.test", "tls13.ex
 
 func demo(c *cli.Context) error {
 	if c.Args().Present() {
-		return usage("demo takes no arguments", "see explainer demo --help")
+		return usage(words.Piece("error/no-arguments", "command", "demo"), words.Piece("hint/see", "command", "explainer demo --help"))
 	}
 	summaries := map[string]*event.Summary{}
 	l, err := start(c, c.App.Writer, func(e *event.Event) {
@@ -59,7 +61,7 @@ func demo(c *cli.Context) error {
 	var failures error
 	for _, host := range demoSites {
 		if err := fetch(c.Context, l, "https://"+host+"/"); err != nil {
-			failures = failed(fmt.Errorf("the built-in client could not fetch https://%s/: %w", host, err), "")
+			failures = fails(err, words.Piece("error/demo-fetch", "host", host, "error", story.WordsOf(err)))
 			break
 		}
 	}
@@ -77,12 +79,12 @@ func demo(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	book.Leg, today.Leg = "textbook", "TLS 1.3"
+	book.Leg, today.Leg = language().In(words.Piece("demo/textbook")), "TLS 1.3"
 	if err := out.Event(&event.Event{
 		Kind: event.KindSummary,
-		Name: "The textbook's handshake beside today's",
+		Name: language().In(words.Piece("demo/beside")),
 		Summary: &event.Summary{
-			Flow: event.Plain("The same kind of page, fetched by the same client. Above: TLS 1.2 with RSA key transport, which the textbook tells. Below: TLS 1.3, which the web speaks."),
+			Flow: words.Piece("demo/what"),
 			Legs: []event.Leg{*book, *today},
 		},
 	}); err != nil {

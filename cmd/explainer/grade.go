@@ -15,8 +15,10 @@ import (
 	"strings"
 	"time"
 
+	"explainer/annotate/event"
 	"explainer/annotate/story"
 	"explainer/annotate/text"
+	"explainer/annotate/words"
 	"explainer/ca"
 	"explainer/capture/printable"
 	"explainer/proxy"
@@ -55,20 +57,21 @@ Examples:
 func gradeProxy(c *cli.Context) error {
 	switch {
 	case c.Args().Present():
-		return usage("grade takes no arguments", "the proxy is named with --proxy URL")
+		return usage(words.Piece("error/no-arguments", "command", "grade"), words.Piece("hint/grade-proxy"))
 	case c.String("format") != "text" && c.String("format") != "json":
-		return usage("--format is text or json, not "+quote(c.String("format")), "")
+		return usage(words.Piece("error/format-json", "value", quote(c.String("format"))))
 	case c.String("proxy") == "" && (c.String("ca") != "" || c.String("lab") != ""):
-		return usage("--ca and --lab are about the proxy of --proxy", "")
+		return usage(words.Piece("error/grade-about-proxy"))
 	case c.String("proxy") != "" && c.String("ca") == "":
-		return usage("--proxy needs --ca FILE: the CA that its clients are told to trust", "")
+		return usage(words.Piece("error/grade-needs-ca"))
 	}
 	colors, err := colorOf(c.String("color"), c.App.Writer)
 	if err != nil {
 		return err
 	}
 	var report *grade.Report
-	var hint, what string
+	var what string
+	var hint event.Text
 	if c.String("proxy") == "" {
 		what = "this program's own proxy"
 		report, err = gradeOwn(c)
@@ -86,8 +89,8 @@ func gradeProxy(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if hint != "" {
-		say(c.App.ErrWriter, "hint: "+hint)
+	if !hint.Empty() {
+		say(c.App.ErrWriter, hinted(hint))
 	}
 	if report.Grade == grade.A || report.Grade == grade.AStar {
 		return nil
@@ -100,41 +103,41 @@ func gradeOwn(c *cli.Context) (*grade.Report, error) {
 	completing.Store(true) // the folder is to be removed
 	dir, err := os.MkdirTemp("", "explainer-grade-")
 	if err != nil {
-		return nil, failed(err, "set TMPDIR")
+		return nil, failed(err, words.Piece("hint/tmpdir"))
 	}
 	defer os.RemoveAll(dir)
 	authority, kept, err := firstUses(dir)
 	if err != nil {
-		return nil, failed(err, "")
+		return nil, failed(err)
 	}
 	labCA, err := ca.NewEphemeral("explainer grade lab")
 	if err != nil {
-		return nil, failed(err, "")
+		return nil, failed(err)
 	}
 	lab, err := grade.NewLab(labCA)
 	if err != nil {
-		return nil, failed(err, "")
+		return nil, failed(err)
 	}
 	defer lab.Close()
 	roots, err := lab.Roots()
 	if err != nil {
-		return nil, failed(err, "")
+		return nil, failed(err)
 	}
-	recording, err := openOutput("recording", filepath.Join(dir, "grade.pcapng"), outputRecording, false)
+	recording, err := openOutput(words.Piece("file/recording"), filepath.Join(dir, "grade.pcapng"), outputRecording, false)
 	if err != nil {
 		return nil, err
 	}
 	defer recording.Close()
 	recorder, err := proxy.NewRecorder(recording, proxy.RecorderOptions{Version: version()})
 	if err != nil {
-		return nil, failed(err, "")
+		return nil, failed(err)
 	}
 	defer recorder.Close()
 	// The own CA among the origins' roots is a mistake that a user may make.
 	p := &proxy.Proxy{Authority: authority, Recorder: recorder, OriginCAs: append(roots, authority.Certificate()), Map: lab.Names()}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, failed(err, "")
+		return nil, failed(err)
 	}
 	go p.Serve(l)
 	defer func() {
@@ -150,7 +153,7 @@ func gradeOwn(c *cli.Context) (*grade.Report, error) {
 	}
 	info, err := os.Stat(recording.Name())
 	if err != nil {
-		return nil, failed(err, "")
+		return nil, failed(err)
 	}
 	kept.RecordingMode = info.Mode()
 	evidence.Own = kept
@@ -189,50 +192,50 @@ func firstUses(dir string) (*ca.Authority, *grade.Own, error) {
 
 // gradeOther grades the proxy of --proxy. what is its URL without a password, hint
 // what would make more lines testable.
-func gradeOther(c *cli.Context) (report *grade.Report, what, hint string, err error) {
+func gradeOther(c *cli.Context) (report *grade.Report, what string, hint event.Text, err error) {
 	u, err := url.Parse(c.String("proxy"))
 	if err != nil || u.Scheme != "http" || u.Hostname() == "" || u.Port() == "" {
-		return nil, "", "", usage("--proxy "+quote(c.String("proxy"))+" is not http://HOST:PORT", "as in --proxy http://127.0.0.1:8080")
+		return nil, "", event.Text{}, usage(words.Piece("error/grade-proxy", "value", quote(c.String("proxy"))), words.Piece("hint/as-in", "example", "--proxy http://127.0.0.1:8080"))
 	}
 	if !isLocal(u.Hostname()) {
-		return nil, "", "", usage(u.Hostname()+" is no address of this machine", "the lab's origins are on loopback: run grade on the machine of the proxy")
+		return nil, "", event.Text{}, usage(words.Piece("error/not-local", "host", u.Hostname()), words.Piece("hint/not-local"))
 	}
 	labCA, trusted, err := labAuthority(c.String("lab"))
 	if err != nil {
-		return nil, "", "", failed(err, "")
+		return nil, "", event.Text{}, failed(err)
 	}
 	data, err := os.ReadFile(c.String("ca"))
 	if err != nil {
-		return nil, "", "", story.FileError("CA", err)
+		return nil, "", event.Text{}, story.FileError(event.Plain("CA"), err)
 	}
 	certs, err := parseCertificates(data)
 	if err != nil {
-		return nil, "", "", failed(fmt.Errorf("CA %s: %w", c.String("ca"), err), "the file holds one or more certificates, PEM")
+		return nil, "", event.Text{}, fails(err, words.Piece("error/ca-file", "file", c.String("ca"), "error", story.WordsOf(err)), words.Piece("hint/certificates"))
 	}
 	lab, err := grade.NewLab(labCA)
 	if err != nil {
-		return nil, "", "", failed(err, "")
+		return nil, "", event.Text{}, failed(err)
 	}
 	defer lab.Close()
 	evidence, err := runLab(c, lab, &grade.Proxy{Addr: u.Host, User: u.User, CA: certs}, nil, false)
 	if err != nil {
-		return nil, "", "", err
+		return nil, "", event.Text{}, err
 	}
 	report = grade.Judge(evidence)
 	if len(report.Untested) > 0 {
-		hint = "make the proxy trust " + trusted + " for origins, as it would a public CA, and run this again"
+		hint = words.Piece("hint/grade-trust", "what", trusted)
 	}
 	return report, u.Redacted(), hint, nil
 }
 
 // labAuthority opens the lab's CA in dir, or makes it; without dir it is one for the moment.
-func labAuthority(dir string) (a *ca.Authority, file string, err error) {
+func labAuthority(dir string) (a *ca.Authority, file event.Text, err error) {
 	if dir == "" {
 		a, err = ca.NewEphemeral("explainer grade lab")
-		return a, "the lab's CA (--lab DIR keeps it in DIR/" + ca.CertFile + ")", err
+		return a, words.Piece("grade/lab-ca", "file", ca.CertFile), err
 	}
 	a, err = ca.Load(dir)
-	return a, filepath.Join(dir, ca.CertFile), err
+	return a, words.Piece("grade/lab-file", "file", filepath.Join(dir, ca.CertFile)), err
 }
 
 // isLocal reports whether a host name or address is this machine's.
@@ -266,11 +269,11 @@ func runLab(c *cli.Context, lab *grade.Lab, p *grade.Proxy, own *ca.Authority, e
 	evidence, err := lab.Run(c.Context, p, own, expiredTrusted, progress)
 	switch {
 	case errors.Is(err, grade.ErrOtherCA):
-		return nil, failed(err, "--ca is the CA that the proxy signs with, not the lab's; and the proxy must intercept localhost")
+		return nil, failed(err, words.Piece("hint/grade-other-ca"))
 	case errors.Is(err, context.Canceled):
-		return nil, failed(errors.New("interrupted"), "")
+		return nil, fails(err, words.Piece("error/interrupted"))
 	case err != nil:
-		return nil, failed(err, "is the proxy running?")
+		return nil, failed(err, words.Piece("hint/proxy-running"))
 	}
 	return evidence, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"explainer/annotate/event"
 	"explainer/annotate/story"
 	"explainer/annotate/words"
 	"explainer/capture/keys"
@@ -38,12 +39,12 @@ func keyLogs(c *cli.Context, take func(keys.Secret)) error {
 		n := 0
 		f, err := os.Open(name)
 		if err != nil {
-			return story.FileError("key log", err)
+			return story.FileError(words.Piece("file/key-log"), err)
 		}
 		bad, err := keys.CheckLog(f, func(s keys.Secret) { n++; take(s) })
 		f.Close()
 		if err != nil {
-			return failed(fmt.Errorf("key log %s: %w", name, err), "")
+			return fails(err, words.Piece("error/key-log", "file", name, "error", story.WordsOf(err)))
 		}
 		lines, most := 0, keys.Bad("")
 		for why, n := range bad {
@@ -53,28 +54,30 @@ func keyLogs(c *cli.Context, take func(keys.Secret)) error {
 		}
 		switch {
 		case n == 0 && lines == 0:
-			say(c.App.ErrWriter, fmt.Sprintf("key log %s holds no line that opens TLS: it is empty", name))
+			say(c.App.ErrWriter, words.Piece("say/key-log-empty", "file", name))
 		case n == 0:
-			say(c.App.ErrWriter, fmt.Sprintf("key log %s holds no line that opens TLS: %s", name, badLines[most]))
+			say(c.App.ErrWriter, words.Piece("say/key-log-none", "file", name, "why", badLine(most)))
 		case lines > 0:
-			say(c.App.ErrWriter, fmt.Sprintf("key log %s: %s skipped that hold no key (%s), %s read", name, words.Plural(lines, "line"), badLines[most], words.Plural(n, "line")))
+			say(c.App.ErrWriter, words.Piece("say/key-log-skipped", "file", name, "skipped", words.Count(lines, "line"), "why", badLine(most), "read", words.Count(n, "line")))
 		}
 	}
 	return nil
 }
 
-// badLines say what is wrong with lines of a key log.
-var badLines = map[keys.Bad]string{
-	keys.BadLabel:  "no label in it, such as CLIENT_RANDOM or CLIENT_TRAFFIC_SECRET_0",
-	keys.BadHex:    "what stands behind the label is no hexadecimal",
-	keys.BadRandom: "a client random has 32 bytes, 64 digits; behind RSA stand the first 8 of the encrypted pre-master secret",
-	keys.BadSecret: "the secret has not the length that its label asks for",
-	keys.BadParts:  "behind the label stand a random and a secret, and one is missing",
-	keys.BadID:     "it names sessions by their ID, which is not read here; lines with CLIENT_RANDOM are",
-	keys.BadLong:   "it is longer than any key",
-	keys.BadKey:    "this is a private key or a certificate; a server's RSA key is given with --key",
-	keys.BadGzip:   "it is compressed: gunzip it first",
-	keys.BadPcap:   "this is a capture; one that has keys inside is given as the FILE to read",
+// badLine says what is wrong with lines of a key log.
+func badLine(why keys.Bad) event.Text {
+	return map[keys.Bad]event.Text{
+		keys.BadLabel:  words.Piece("key-log/label"),
+		keys.BadHex:    words.Piece("key-log/hex"),
+		keys.BadRandom: words.Piece("key-log/random"),
+		keys.BadSecret: words.Piece("key-log/secret"),
+		keys.BadParts:  words.Piece("key-log/parts"),
+		keys.BadID:     words.Piece("key-log/id"),
+		keys.BadLong:   words.Piece("key-log/long"),
+		keys.BadKey:    words.Piece("key-log/key"),
+		keys.BadGzip:   words.Piece("key-log/gzip"),
+		keys.BadPcap:   words.Piece("key-log/pcap"),
+	}[why]
 }
 
 // privateKeys reads the private keys that the flags name.
@@ -83,32 +86,32 @@ func privateKeys(c *cli.Context) ([]*keys.PrivateKey, error) {
 	for _, name := range c.StringSlice("key") {
 		info, err := os.Stat(name)
 		if err != nil {
-			return nil, story.FileError("private key", err)
+			return nil, story.FileError(words.Piece("file/private-key"), err)
 		}
 		if info.IsDir() || info.Size() > maxKeyFile {
-			return nil, failed(fmt.Errorf("private key %s: this is no file with a key", name), "")
+			return nil, fails(nil, words.Piece("error/no-key-file", "file", name))
 		}
 		file, err := os.ReadFile(name)
 		if err != nil {
-			return nil, story.FileError("private key", err)
+			return nil, story.FileError(words.Piece("file/private-key"), err)
 		}
 		found, err := keys.ParsePrivateKeys(file, func() ([]byte, error) { return password(name) })
-		hint := ""
+		var hint []event.Text
 		switch {
 		case errors.Is(err, keys.ErrNoRSAKey):
-			hint = "only a server's RSA private key opens recorded connections; keys of other kinds only sign, and no secret is encrypted with them"
+			hint = append(hint, words.Piece("hint/rsa-only"))
 		case errors.Is(err, errNoTerminal):
-			hint = "set " + passwordVariable + ", or run it on a terminal"
+			hint = append(hint, words.Piece("hint/password", "variable", passwordVariable))
 		}
 		if err != nil {
-			return nil, failed(fmt.Errorf("private key %s: %w", name, err), hint)
+			return nil, fails(err, words.Piece("error/private-key", "file", name, "error", story.WordsOf(err)), hint...)
 		}
 		all = append(all, found...)
 	}
 	return all, nil
 }
 
-var errNoTerminal = errors.New("it is encrypted, and there is no terminal to ask for its password")
+var errNoTerminal = fails(nil, words.Piece("error/no-terminal"))
 
 // password asks for the password of an encrypted private key. Standard input can
 // be the capture, so it is asked for on the terminal itself.
@@ -125,7 +128,7 @@ func password(name string) ([]byte, error) {
 	} else {
 		defer tty.Close()
 	}
-	fmt.Fprintf(os.Stderr, "password of %s: ", name)
+	fmt.Fprint(os.Stderr, language().In(words.Piece("say/password", "file", name)))
 	if was, err := term.GetState(int(tty.Fd())); err == nil {
 		done := beforeLeaving(func() { term.Restore(int(tty.Fd()), was) })
 		defer done()

@@ -72,7 +72,7 @@ func askedLanguage(c *cli.Context) words.Language {
 func speak(c *cli.Context) error {
 	l := cmp.Or(askedLanguage(c), environmentLanguage())
 	if !slices.Contains(words.Languages, l) {
-		return usage("--lang is en or zh, not "+quote(string(l)), "")
+		return usage(words.Piece("error/lang", "value", quote(string(l))))
 	}
 	inChinese.Store(l == words.Chinese)
 	return nil

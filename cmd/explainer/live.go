@@ -21,6 +21,7 @@ import (
 
 	"explainer/annotate/event"
 	"explainer/annotate/story"
+	"explainer/annotate/words"
 	"explainer/ca"
 	"explainer/capture/pcap"
 	"explainer/proxy"
@@ -108,7 +109,7 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*event.Event)) (*live, 
 		}
 	}()
 	if name := c.String("story"); name != "" {
-		if l.story, err = openOutput("story", name, outputReplace, false); err != nil {
+		if l.story, err = openOutput(words.Piece("file/story"), name, outputReplace, false); err != nil {
 			return nil, err
 		}
 		storyTo = l.story
@@ -151,17 +152,17 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*event.Event)) (*live, 
 		},
 		OnError: func(err error) {
 			if errors.As(err, new(*proxy.KeyLogError)) {
-				say(l.errw, fmt.Sprintf("the key log ends here: %v; traffic, recording and story go on", err))
+				say(l.errw, words.Piece("say/key-log-ends", "error", story.WordsOf(err)))
 				return
 			}
-			say(l.errw, fmt.Sprintf("the recording ends here: %v; traffic goes on, its story does not", err))
+			say(l.errw, words.Piece("say/recording-ends-story", "error", story.WordsOf(err)))
 		},
 	}
 	if rotation != nil {
 		options.Rotate, options.Keep, options.Next = rotation.size, rotation.keep, rotation.next
 	}
 	if name := c.String("keylog"); name != "" {
-		if l.keylog, err = openOutput("key log", name, outputAppend, false); err != nil {
+		if l.keylog, err = openOutput(words.Piece("file/key-log"), name, outputAppend, false); err != nil {
 			return nil, err
 		}
 		if !c.Bool("observe") { // there the child's lines go into it
@@ -169,7 +170,7 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*event.Event)) (*live, 
 		}
 	}
 	if l.recorder, err = proxy.NewRecorder(l.recording, options); err != nil {
-		return nil, failed(err, "")
+		return nil, failed(err)
 	}
 	p.Recorder = l.recorder
 	tuneMemory()
@@ -184,15 +185,15 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*event.Event)) (*live, 
 		err := follow(c, l.follower, out)
 		switch {
 		case errors.Is(err, syscall.EPIPE):
-			say(l.errw, "nobody reads the story any more; traffic goes on")
+			say(l.errw, words.Piece("say/nobody-reads"))
 			err = nil
 		case err != nil:
-			say(l.errw, fmt.Sprintf("the story ends here: %v; traffic goes on", err))
+			say(l.errw, words.Piece("say/story-ends", "error", story.WordsOf(err)))
 		}
 		l.told <- err
 	}()
 	if l.recording != nil && (!opensNothing(c) || c.Bool("observe")) {
-		say(l.errw, fmt.Sprintf("%s will open everything that passes: the keys are inside; editcap --discard-all-secrets %s SHARED.pcapng strips them", l.recording.Name(), l.recording.Name()))
+		say(l.errw, words.Piece("say/keys-inside", "file", l.recording.Name()))
 	}
 	ok = true
 	return l, nil
@@ -207,7 +208,7 @@ func (l *live) observe() error {
 		}
 	}
 	if err != nil {
-		return failed(fmt.Errorf("no place for the key log of the command: %w", err), "set TMPDIR")
+		return fails(err, words.Piece("error/no-place-key-log", "error", story.WordsOf(err)), words.Piece("hint/tmpdir"))
 	}
 	var copyTo io.Writer
 	if l.keylog != nil {
@@ -273,7 +274,7 @@ func (l *live) stop() error {
 	}
 	if o := l.proxy.Observe; o != nil {
 		if e := o.Close(); e != nil {
-			say(l.errw, fmt.Sprintf("the key log %s has not got all lines: %v", l.keylog.Name(), e))
+			say(l.errw, words.Piece("say/key-log-lacks", "file", l.keylog.Name(), "error", story.WordsOf(e)))
 		}
 	}
 	if e := l.recorder.Close(); err == nil && e != nil {
@@ -297,12 +298,12 @@ func (l *live) stop() error {
 		}
 	}
 	if l.recording != nil {
-		in, read := l.recording.Name(), l.recording.Name()
+		in, read := event.Plain(l.recording.Name()), l.recording.Name()
 		if l.rotation != nil {
 			in, read = l.rotation.files()
 		}
 		if isRegular(l.recording.Name()) { // a pipe or a device gives nothing back
-			say(l.errw, fmt.Sprintf("the recording is in %s: explainer read %s", in, read))
+			say(l.errw, words.Piece("say/recording-in", "file", in, "read", read))
 		}
 	}
 	l.discard()
@@ -313,7 +314,7 @@ func (l *live) stop() error {
 func (l *live) sayBehind() {
 	if n := l.follower.Behind(); n >= muchBehind && !l.saidBehind {
 		l.saidBehind = true
-		say(l.errw, fmt.Sprintf("%s of the story are still to tell; Ctrl-C again ends at once", megabytes(n)))
+		say(l.errw, words.Piece("say/behind", "size", megabytes(n)))
 	}
 }
 
@@ -321,12 +322,12 @@ func (l *live) sayBehind() {
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
 // skippedWords says that the story lacks bytes.
-func skippedWords(bytes int64, err error) string {
-	why := "it could not keep up, and no more can wait: --spool bounds it, or the disk is slower than what passes"
+func skippedWords(bytes int64, err error) event.Text {
+	why := words.Piece("say/skipped-slow")
 	if err != nil {
-		why = fmt.Sprintf("what waits to be told has no place (%v)", err)
+		why = words.Piece("say/skipped-no-place", "error", story.WordsOf(err))
 	}
-	return fmt.Sprintf("the story leaves out %s: %s; traffic goes on, and so does the story", megabytes(bytes), why)
+	return words.Piece("say/skipped", "size", megabytes(bytes), "why", why)
 }
 
 // discard closes the files.
@@ -356,7 +357,7 @@ func (l *live) discard() {
 func openRecording(c *cli.Context) (*os.File, error) {
 	completing.Store(true)
 	if name := c.String("write"); name != "" {
-		return openOutput("recording", name, outputRecording, c.Bool(forceFlag.Name))
+		return openOutput(words.Piece("file/recording"), name, outputRecording, c.Bool(forceFlag.Name))
 	}
 	return nil, nil
 }
@@ -364,17 +365,17 @@ func openRecording(c *cli.Context) (*os.File, error) {
 func listen(c *cli.Context) (net.Listener, error) {
 	port := c.Int("listen-port")
 	if port < 0 || port > 65535 {
-		return nil, usage(fmt.Sprintf("--listen-port %d: a port is a number from 0 to 65535", port), "")
+		return nil, usage(words.Piece("error/port", "n", strconv.Itoa(port)))
 	}
 	addr := net.JoinHostPort(c.String("listen-host"), strconv.Itoa(port))
 	l, err := net.Listen("tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, failed(fmt.Errorf("%s is taken by another program", addr), "-p 0 picks a free port")
+		return nil, fails(err, words.Piece("error/port-taken", "address", addr), words.Piece("hint/free-port"))
 	case errors.Is(err, syscall.EACCES):
-		return nil, failed(fmt.Errorf("no permission to listen on %s", addr), "ports below 1024 are the system's; -p 0 picks a free one")
+		return nil, fails(err, words.Piece("error/port-permission", "address", addr), words.Piece("hint/system-port"))
 	case err != nil:
-		return nil, failed(err, "--listen-host takes an address of this machine")
+		return nil, failed(err, words.Piece("hint/listen-host"))
 	}
 	return l, nil
 }
@@ -394,32 +395,32 @@ func newProxy(c *cli.Context) (*proxy.Proxy, error) {
 	for _, m := range c.StringSlice("map") {
 		from, to, ok := strings.Cut(m, "=")
 		if _, _, err := net.SplitHostPort(to); !ok || from == "" || err != nil {
-			return nil, usage("--map "+quote(m)+" is not HOST[:PORT]=ADDR:PORT", "as in --map shop.test:443=127.0.0.1:8443")
+			return nil, usage(words.Piece("error/map", "value", quote(m)), words.Piece("hint/as-in", "example", "--map shop.test:443=127.0.0.1:8443"))
 		}
 		if _, err := path.Match(from, ""); err != nil {
-			return nil, usage("--map "+quote(m)+": "+quote(from)+" is no pattern", "* matches any part of a name")
+			return nil, usage(words.Piece("error/map-pattern", "value", quote(m), "host", quote(from)), words.Piece("hint/star"))
 		}
 		p.Map[strings.ToLower(from)] = to
 	}
 	for _, name := range c.StringSlice("origin-ca") {
 		data, err := os.ReadFile(name)
 		if err != nil {
-			return nil, story.FileError("origin CA", err)
+			return nil, story.FileError(words.Piece("file/origin-ca"), err)
 		}
 		certs, err := parseCertificates(data)
 		if err != nil {
-			return nil, failed(fmt.Errorf("origin CA %s: %w", name, err), "the file holds one or more certificates, PEM")
+			return nil, fails(err, words.Piece("error/origin-ca", "file", name, "error", story.WordsOf(err)), words.Piece("hint/certificates"))
 		}
 		p.OriginCAs = append(p.OriginCAs, certs...)
 	}
 	for _, m := range c.StringSlice("client-cert") {
 		host, name, ok := strings.Cut(m, "=")
 		if !ok || host == "" || name == "" {
-			return nil, usage("--client-cert "+quote(m)+" is not HOST=FILE", "")
+			return nil, usage(words.Piece("error/client-cert", "value", quote(m)))
 		}
 		cert, err := tls.LoadX509KeyPair(name, name)
 		if err != nil {
-			return nil, failed(fmt.Errorf("client certificate %s: %w", name, err), "the file holds a certificate chain and its private key, both PEM")
+			return nil, fails(err, words.Piece("error/client-certificate", "file", name, "error", story.WordsOf(err)), words.Piece("hint/client-certificate"))
 		}
 		if p.ClientCerts == nil {
 			p.ClientCerts = map[string]tls.Certificate{}
@@ -431,21 +432,21 @@ func newProxy(c *cli.Context) (*proxy.Proxy, error) {
 	case "block":
 		p.BlockBadOrigins = true
 	default:
-		return nil, usage("--on-bad-origin "+quote(s)+" is neither mirror nor block", "")
+		return nil, usage(words.Piece("error/neither", "option", "on-bad-origin", "value", quote(s), "one", "mirror", "other", "block"))
 	}
 	switch s := c.String("on-unsupported"); s {
 	case "", "page": // a command may not have the flag
 	case "tunnel":
 		p.TunnelUnsupported = true
 	default:
-		return nil, usage("--on-unsupported "+quote(s)+" is neither page nor tunnel", "")
+		return nil, usage(words.Piece("error/neither", "option", "on-unsupported", "value", quote(s), "one", "page", "other", "tunnel"))
 	}
 	switch s := c.String("on-local-request"); s {
 	case "", "tell": // a command may not have the flag
 	case "refuse":
 		p.RefuseLocal = true
 	default:
-		return nil, usage("--on-local-request "+quote(s)+" is neither tell nor refuse", "")
+		return nil, usage(words.Piece("error/neither", "option", "on-local-request", "value", quote(s), "one", "tell", "other", "refuse"))
 	}
 	var err error
 	own := ownCA(c)
@@ -459,7 +460,7 @@ func newProxy(c *cli.Context) (*proxy.Proxy, error) {
 	}
 	sites, err := proxy.StartSites(p.Authority, !own)
 	if err != nil {
-		return nil, failed(fmt.Errorf("built-in sites: %w", err), "")
+		return nil, fails(err, words.Piece("error/built-in-sites", "error", story.WordsOf(err)))
 	}
 	p.Sites = sites
 	return p, nil
@@ -484,7 +485,7 @@ func parseCertificates(data []byte) ([]*x509.Certificate, error) {
 		certs = append(certs, cert)
 	}
 	if len(certs) == 0 {
-		return nil, errors.New("no certificate in it")
+		return nil, fails(nil, words.Piece("error/no-certificate"))
 	}
 	return certs, nil
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -72,7 +71,7 @@ func interrupted(s os.Signal) int {
 	for _, call := range slices.Backward(leaving.calls) {
 		(*call)()
 	}
-	say(os.Stderr, fmt.Sprintf("ended by a signal (%v) before it was done", s))
+	say(os.Stderr, words.Piece("say/signal", "signal", s.String()))
 	if n, ok := s.(syscall.Signal); ok {
 		return 128 + int(n)
 	}
@@ -115,7 +114,7 @@ Start here, it needs nothing:
 		OnUsageError:   usageError,
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return usage("there is no command "+quote(c.Args().First()), "see explainer --help")
+				return usage(words.Piece("error/no-command", "value", quote(c.Args().First())), words.Piece("hint/see", "command", "explainer --help"))
 			}
 			return cli.ShowAppHelp(c)
 		},

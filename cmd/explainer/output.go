@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"os"
@@ -10,7 +9,9 @@ import (
 	"strings"
 	"syscall"
 
+	"explainer/annotate/event"
 	"explainer/annotate/story"
+	"explainer/annotate/words"
 	"explainer/capture/pcap"
 	"explainer/proxy"
 
@@ -31,7 +32,7 @@ const (
 
 // openOutput opens a file that tells of traffic. A regular file is made readable
 // by its owner alone, whoever made it; a device, a pipe or the like is written to and left as it is.
-func openOutput(what, name string, mode outputMode, force bool) (*os.File, error) {
+func openOutput(what event.Text, name string, mode outputMode, force bool) (*os.File, error) {
 	flags := os.O_WRONLY | os.O_CREATE
 	switch {
 	case !isRegular(name):
@@ -90,7 +91,7 @@ func replaceable(name string, f io.Reader, size int64) error {
 	if r, err := pcap.NewReader(f); err == nil && r.Own() {
 		return nil
 	}
-	return failed(fmt.Errorf("%s exists and is no recording of explainer's", name), "name another file, or write over it with --force")
+	return fails(nil, words.Piece("error/no-recording", "file", name), words.Piece("hint/force"))
 }
 
 // isRegular tells whether name is a regular file, or none yet.
@@ -121,10 +122,10 @@ func size(c *cli.Context, flag string, least int64) (int64, error) {
 	}
 	n, err := strconv.ParseInt(number, 10, 64)
 	if err != nil || n < 0 || n > math.MaxInt64>>shift {
-		return 0, usage("--"+flag+" "+quote(text)+" is no size", "as in --"+flag+" 500M or --"+flag+" 2GiB")
+		return 0, usage(words.Piece("error/no-size", "option", flag, "value", quote(text)), words.Piece("hint/size", "option", flag))
 	}
 	if n <<= shift; n < least {
-		return 0, usage(fmt.Sprintf("--%s %s is too little", flag, text), fmt.Sprintf("the least is %d bytes", least))
+		return 0, usage(words.Piece("error/too-little", "option", flag, "value", text), words.Piece("hint/least", "n", strconv.FormatInt(least, 10)))
 	}
 	return n, nil
 }

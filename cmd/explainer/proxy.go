@@ -1,9 +1,9 @@
 package main
 
 import (
-	"fmt"
 	"path/filepath"
 
+	"explainer/annotate/words"
 	"explainer/ca"
 
 	"github.com/urfave/cli/v2"
@@ -25,7 +25,7 @@ Examples:
 	Flags: proxyFlags,
 	Action: func(c *cli.Context) error {
 		if c.Args().Present() {
-			return usage("proxy takes no arguments, not "+quote(c.Args().First()), "to run one program through the proxy: explainer run -- "+c.Args().First())
+			return usage(words.Piece("error/proxy-arguments", "value", quote(c.Args().First())), words.Piece("hint/proxy-run", "value", c.Args().First()))
 		}
 		l, err := start(c, c.App.Writer, nil)
 		if err != nil {
@@ -35,14 +35,14 @@ Examples:
 		if err != nil {
 			return err
 		}
-		say(l.errw, fmt.Sprintf("listening on %s; its CA is %s", l.url, filepath.Join(dir, ca.CertFile)))
-		say(l.errw, fmt.Sprintf("try: curl -x %s --cacert %s https://tls13.explainer.test/", l.url, filepath.Join(dir, ca.CertFile)))
+		say(l.errw, words.Piece("say/listening", "url", l.url, "file", filepath.Join(dir, ca.CertFile)))
+		say(l.errw, words.Piece("say/try", "url", l.url, "file", filepath.Join(dir, ca.CertFile)))
 		select {
 		case <-c.Context.Done():
 		case err := <-l.served:
 			if err != nil {
 				l.stop()
-				return failed(err, "")
+				return failed(err)
 			}
 		}
 		return l.stop()

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"explainer/annotate/event"
 	"explainer/annotate/story"
 	"explainer/annotate/words"
 	"explainer/capture/keys"
@@ -62,7 +63,7 @@ func decodeAs(c *cli.Context) (pcap.Ports, error) {
 	ports := pcap.Ports{}
 	for _, text := range c.StringSlice(decodeAsFlag.Name) {
 		if err := ports.Add(text); err != nil {
-			return nil, usage("--decode-as "+err.Error(), "")
+			return nil, usage(words.Piece("error/decode-as", "error", story.WordsOf(err)))
 		}
 	}
 	return ports, nil
@@ -71,11 +72,11 @@ func decodeAs(c *cli.Context) (pcap.Ports, error) {
 func read(c *cli.Context) error {
 	files := c.Args().Slice()
 	if len(files) == 0 {
-		return usage("read needs a capture file", `as in "explainer read session.pcapng"; - is standard input`)
+		return usage(words.Piece("error/read-needs"), words.Piece("hint/read-file"))
 	}
 	for _, name := range files {
 		if _, err := os.Stat(name); err != nil && strings.HasPrefix(name, "-") && name != "-" {
-			return usage(name+" stands behind a file", "options stand before the files: explainer read "+name+" ... "+files[0])
+			return usage(words.Piece("error/behind-file", "option", name), words.Piece("hint/before-files", "option", name, "file", files[0]))
 		}
 	}
 	tuneMemory()
@@ -103,7 +104,7 @@ func read(c *cli.Context) error {
 		return err
 	}
 	if selection != nil && c.Bool("overview") {
-		return usage("--overview tells what the whole capture comes to, and chooses no connections", "leave out --overview, or what chooses")
+		return usage(words.Piece("error/overview-chooses"), words.Piece("hint/overview-chooses"))
 	}
 	ports, err := decodeAs(c)
 	if err != nil {
@@ -123,7 +124,7 @@ func read(c *cli.Context) error {
 	var verdict error
 	o := story.FilesOptions{
 		PrivateKeys: private, DecodeAs: ports, Progress: bar,
-		Say: func(what string) {
+		Say: func(what event.Text) {
 			say(c.App.ErrWriter, what)
 		},
 		Wrong: func(err error) {
@@ -165,7 +166,7 @@ func newView(c *cli.Context, s *story.Selection, files []string) (*story.View, e
 	if o.Format == "har" {
 		for _, flag := range []string{"overview", "messages", bytesFlag.Name, secretsFlag.Name} {
 			if c.Bool(flag) {
-				return nil, usage("--format har holds requests and responses, and nothing that --"+flag+" shows", "leave out one of the two")
+				return nil, usage(words.Piece("error/har-shows", "option", flag), words.Piece("hint/leave-out"))
 			}
 		}
 	}

@@ -8,6 +8,9 @@ import (
 	"strconv"
 	"strings"
 
+	"explainer/annotate/event"
+	"explainer/annotate/words"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -34,15 +37,15 @@ func newRotation(c *cli.Context) (*rotation, error) {
 	name := c.String("write")
 	switch {
 	case c.IsSet("keep") && !c.IsSet("rotate"):
-		return nil, usage("--keep is for the files of --rotate", "as in -w session.pcapng --rotate 100M --keep 10")
+		return nil, usage(words.Piece("error/keep-for"), words.Piece("hint/as-in", "example", "-w session.pcapng --rotate 100M --keep 10"))
 	case !c.IsSet("rotate"):
 		return nil, nil
 	case name == "":
-		return nil, usage("--rotate is for the recording that -w keeps", "as in -w session.pcapng --rotate 100M")
+		return nil, usage(words.Piece("error/rotate-for"), words.Piece("hint/as-in", "example", "-w session.pcapng --rotate 100M"))
 	case !isRegular(name):
-		return nil, usage("--rotate: "+name+" is no file", "")
+		return nil, usage(words.Piece("error/rotate-file", "file", name))
 	case c.IsSet("keep") && c.Int("keep") < 1:
-		return nil, usage(fmt.Sprintf("--keep %d: at least 1", c.Int("keep")), "")
+		return nil, usage(words.Piece("error/keep", "n", strconv.Itoa(c.Int("keep"))))
 	}
 	n, err := size(c, "rotate", rotateLeast)
 	if err != nil {
@@ -79,7 +82,7 @@ func (r *rotation) numbers() []int {
 
 // next makes the next file, and removes those that are too many.
 func (r *rotation) next() (*os.File, error) {
-	f, err := openOutput("recording", r.name(r.number+1), outputRecording, false)
+	f, err := openOutput(words.Piece("file/recording"), r.name(r.number+1), outputRecording, false)
 	if err != nil {
 		return nil, err
 	}
@@ -109,13 +112,13 @@ func (r *rotation) remove(name string) {
 }
 
 // files tells which files this run wrote, and how they are read.
-func (r *rotation) files() (which, read string) {
+func (r *rotation) files() (which event.Text, read string) {
 	first := r.first
 	if all := r.numbers(); len(all) > 0 {
 		first = max(first, all[0])
 	}
 	if first == r.number {
-		return r.name(first), r.name(first)
+		return event.Plain(r.name(first)), r.name(first)
 	}
 	var names []string
 	for n := first; n <= r.number && len(names) < 4; n++ {
@@ -124,5 +127,5 @@ func (r *rotation) files() (which, read string) {
 	if len(names) == 4 {
 		names = []string{r.before + "*" + r.after}
 	}
-	return r.name(first) + " to " + r.name(r.number), strings.Join(names, " ")
+	return words.Piece("file/first-to-last", "first", r.name(first), "last", r.name(r.number)), strings.Join(names, " ")
 }

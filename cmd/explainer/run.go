@@ -2,11 +2,12 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"strings"
 
+	"explainer/annotate/story"
+	"explainer/annotate/words"
 	"explainer/proxy"
 
 	"github.com/urfave/cli/v2"
@@ -43,18 +44,18 @@ Examples:
 		argv := c.Args().Slice()
 		for _, name := range []string{"textbook", "passthrough", "client-cert", "on-bad-origin"} {
 			if c.Bool("observe") && c.IsSet(name) {
-				return usage("--observe passes everything on as it is, so --"+name+" has no effect", "")
+				return usage(words.Piece("error/observe", "option", name))
 			}
 		}
 		if len(argv) == 0 {
-			return usage("run needs a command", "as in: explainer run -- curl https://tls13.explainer.test/")
+			return usage(words.Piece("error/run-needs"), words.Piece("hint/as-in-command", "example", "explainer run -- curl https://tls13.explainer.test/"))
 		}
 		if opensNothing(c) && strings.Contains(strings.Join(argv, " "), "{ca}") {
-			return usage("{ca}: everything is passed on as it is, so there is no CA to trust", "")
+			return usage(words.Piece("error/no-ca", "place", "{ca}"))
 		}
 		path, err := exec.LookPath(argv[0])
 		if err != nil {
-			return failed(fmt.Errorf("%s: there is no such command", argv[0]), "")
+			return fails(err, words.Piece("error/no-such-command", "command", argv[0]))
 		}
 		// The port is the child's alone to know: a free one unless asked otherwise.
 		if !c.IsSet("listen-port") {
@@ -67,7 +68,7 @@ Examples:
 		dir, err := os.MkdirTemp("", "explainer-run-")
 		if err != nil {
 			l.stop()
-			return failed(err, "")
+			return failed(err)
 		}
 		defer os.RemoveAll(dir)
 		vouches := l.authority
@@ -77,7 +78,7 @@ Examples:
 		child, err := proxy.NewChild(dir, vouches, l.url, os.Environ(), l.trusted...)
 		if err != nil {
 			l.stop()
-			return failed(err, "")
+			return failed(err)
 		}
 		if l.keysOf != nil {
 			child.LogKeys(l.keysOf.Name())
@@ -89,13 +90,13 @@ Examples:
 		stopped := l.stop()
 		if o := l.proxy.Observe; o != nil {
 			if hellos, lines := o.Seen(); hellos > 0 && lines == 0 {
-				say(l.errw, "this program writes no keys: what it said over TLS stays sealed")
-				say(l.errw, "hint: without --observe the proxy opens it, with a certificate of its own")
+				say(l.errw, words.Piece("say/no-keys"))
+				say(l.errw, hinted(words.Piece("hint/no-observe")))
 			}
 		}
 		if l.proxy.Connections() == 0 && !errors.As(ran, new(*exec.Error)) {
-			say(l.errw, "the command never came here: it connected to nothing, or directly, past the proxy")
-			say(l.errw, "hint: does it take a proxy from HTTPS_PROXY? Else use {proxy} in its arguments, where it has an option for one")
+			say(l.errw, words.Piece("say/never-came"))
+			say(l.errw, hinted(words.Piece("hint/takes-proxy", "place", "{proxy}")))
 		}
 		var exit *exec.ExitError
 		switch {
@@ -103,7 +104,7 @@ Examples:
 			exitCode(c.App.ErrWriter, stopped)
 			return childExit(proxy.ExitCode(exit))
 		case ran != nil:
-			return failed(fmt.Errorf("%s: %w", argv[0], ran), "")
+			return fails(ran, words.Piece("error/of", "of", argv[0], "error", story.WordsOf(ran)))
 		}
 		return stopped
 	},

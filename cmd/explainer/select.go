@@ -8,6 +8,7 @@ import (
 
 	"explainer/annotate/event"
 	"explainer/annotate/story"
+	"explainer/annotate/words"
 
 	"github.com/urfave/cli/v2"
 )
@@ -45,7 +46,7 @@ func newSelection(c *cli.Context) (*story.Selection, error) {
 			a, err1 := strconv.Atoi(from)
 			b, err2 := strconv.Atoi(to)
 			if err1 != nil || err2 != nil || a < 1 || b < a {
-				return nil, usage("--connection "+quote(text)+" is no number of a connection", "connections are numbered from 1: --connection 3, or --connection 3-7")
+				return nil, usage(words.Piece("error/connection", "value", quote(text)), words.Piece("hint/connection"))
 			}
 			s.Connections = append(s.Connections, [2]int{a, b})
 		}
@@ -54,7 +55,7 @@ func newSelection(c *cli.Context) (*story.Selection, error) {
 		asked = append(asked, "--host "+h)
 		h = strings.ToLower(strings.TrimSuffix(h, "."))
 		if _, err := path.Match(h, ""); err != nil || h == "" {
-			return nil, usage("--host "+quote(h)+" is no pattern", `a name, in which * stands for any letters: --host "*.example.org"`)
+			return nil, usage(words.Piece("error/no-pattern", "option", "--host", "value", quote(h)), words.Piece("hint/host"))
 		}
 		s.Hosts = append(s.Hosts, h)
 	}
@@ -71,7 +72,7 @@ func newSelection(c *cli.Context) (*story.Selection, error) {
 				}
 			}
 			if !known {
-				return nil, usage("there is no step "+quote(text), "the steps are 1, 2, 3, 4a, 4b, 4c, 5, 6a, 6b, 7 and 8; 4 is all of 4a to 4c")
+				return nil, usage(words.Piece("error/no-step", "value", quote(text)), words.Piece("hint/steps"))
 			}
 		}
 	}
@@ -79,7 +80,7 @@ func newSelection(c *cli.Context) (*story.Selection, error) {
 		asked = append(asked, "--verdict "+v)
 		s.Verdict = event.Verdict(strings.ReplaceAll(v, " ", "-"))
 		if !slices.Contains(allVerdicts, s.Verdict) {
-			return nil, usage("there is no verdict "+quote(v), "the verdicts are "+strings.Join(verdictNames(), ", "))
+			return nil, usage(words.Piece("error/no-verdict", "value", quote(v)), words.Piece("hint/verdicts", "verdicts", words.List(",", words.Names(verdictNames())...)))
 		}
 	}
 	if s.Failed = c.Bool("only-failed"); s.Failed {

@@ -27,7 +27,7 @@ Example:
 	},
 	Action: func(c *cli.Context) error {
 		if c.Args().Present() {
-			return usage("steps takes no arguments", "see explainer steps --help")
+			return usage(words.Piece("error/no-arguments", "command", "steps"), words.Piece("hint/see", "command", "explainer steps --help"))
 		}
 		w := c.App.Writer
 		switch c.String("format") {
@@ -43,7 +43,7 @@ Example:
 		case "text":
 			return printSteps(w, language())
 		}
-		return usage("--format is text or json, not "+quote(c.String("format")), "")
+		return usage(words.Piece("error/format-json", "value", quote(c.String("format"))))
 	},
 }
 

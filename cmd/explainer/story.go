@@ -7,6 +7,7 @@ import (
 
 	"explainer/annotate"
 	"explainer/annotate/story"
+	"explainer/annotate/words"
 
 	"github.com/urfave/cli/v2"
 )
@@ -32,8 +33,7 @@ func viewOptions(c *cli.Context, w io.Writer, live bool) (story.ViewOptions, err
 		return o, err
 	}
 	if forms := story.Formats(live); !slices.Contains(forms, o.Format) {
-		last := len(forms) - 1
-		return o, usage("--format is "+strings.Join(forms[:last], ", ")+" or "+forms[last]+", not "+quote(o.Format), "")
+		return o, usage(words.Piece("error/format", "forms", words.List("or", words.Names(forms)...), "value", quote(o.Format)))
 	}
 	return o, nil
 }

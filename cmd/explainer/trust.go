@@ -2,11 +2,11 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 
 	"explainer/annotate"
 	"explainer/annotate/story"
+	"explainer/annotate/words"
 	"explainer/ca/roots"
 
 	"github.com/urfave/cli/v2"
@@ -24,16 +24,16 @@ func trust(c *cli.Context, x *annotate.Explainer) error {
 		r, err := roots.File("the roots in "+path, path)
 		if err != nil {
 			if errors.As(err, new(*fs.PathError)) {
-				return story.FileError("roots", err)
+				return story.FileError(words.Piece("file/roots"), err)
 			}
-			return failed(fmt.Errorf("--roots: %w", err), "")
+			return fails(err, words.Piece("error/roots", "error", story.WordsOf(err)))
 		}
 		x.Roots, x.ClientRoots = r, r
 		return nil
 	}
 	r, err := roots.System(systemRoots)
 	if err != nil {
-		say(c.App.ErrWriter, err.Error()+": certificates are told without it")
+		say(c.App.ErrWriter, words.Piece("say/no-trust-store", "error", story.WordsOf(err)))
 		return nil
 	}
 	x.Roots = r

@@ -19,33 +19,44 @@ import (
 	"strings"
 	"syscall"
 
+	"explainer/annotate/event"
 	"explainer/annotate/story"
+	"explainer/annotate/words"
 	"explainer/capture/printable"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 )
 
-// failed is exit code 1.
-func failed(err error, hint string) error { return &story.Failure{Err: err, Hint: hint} }
+// fails is exit code 1. It comes from err, if that is not nil.
+func fails(err error, what event.Text, hint ...event.Text) error {
+	f := &story.Failure{What: what, Err: err}
+	if len(hint) > 0 {
+		f.Hint = hint[0]
+	}
+	return f
+}
+
+// failed is exit code 1, in the words of err.
+func failed(err error, hint ...event.Text) error { return fails(err, story.WordsOf(err), hint...) }
 
 // A misuse is exit code 2.
 type misuse struct{ error }
 
 func (m misuse) Unwrap() error { return m.error }
 
-func usage(what, hint string) error { return misuse{failed(errors.New(what), hint)} }
+func usage(what event.Text, hint ...event.Text) error { return misuse{fails(nil, what, hint...)} }
 
 func usageError(c *cli.Context, err error, _ bool) error {
 	name := "explainer"
 	if c.Command != nil && c.Command.Name != "" && c.Command.Name != "explainer" {
 		name += " " + c.Command.Name
 	}
-	hint := "see " + name + " --help"
+	hint := "hint/see"
 	if name == "explainer" {
-		hint = "options stand behind their command; " + hint
+		hint = "hint/behind-command"
 	}
-	return usage(err.Error(), hint)
+	return usage(words.Piece("error/option", "error", err.Error()), words.Piece(hint, "command", name+" --help"))
 }
 
 // childExit carries the exit code of the program that run started.
@@ -65,10 +76,13 @@ func exitCode(w io.Writer, err error) int {
 	if errors.Is(err, syscall.EPIPE) {
 		return 0 // whoever was reading (head, less) has read enough
 	}
-	say(w, err.Error())
 	var f *story.Failure
-	if errors.As(err, &f) && f.Hint != "" {
-		say(w, "hint: "+f.Hint)
+	if !errors.As(err, &f) || f.Error() != err.Error() {
+		f = &story.Failure{What: event.Plain(err.Error())}
+	}
+	say(w, f.What)
+	if !f.Hint.Empty() {
+		say(w, hinted(f.Hint))
 	}
 	if errors.As(err, new(misuse)) {
 		return 2
@@ -76,10 +90,12 @@ func exitCode(w io.Writer, err error) int {
 	return 1
 }
 
+// hinted is a hint as a line of its own.
+func hinted(hint event.Text) event.Text { return words.Piece("say/hint", "hint", hint) }
+
 // say writes one line "explainer: ...".
-func say(w io.Writer, what string) {
-	what = strings.TrimPrefix(what, "explainer: ")
-	fmt.Fprintf(w, "explainer: %s\n", printable.Text(what))
+func say(w io.Writer, what event.Text) {
+	fmt.Fprintf(w, "explainer: %s\n", printable.Text(strings.TrimPrefix(language().In(what), "explainer: ")))
 }
 
 func quote(s string) string { return strconv.Quote(s) }
@@ -94,7 +110,7 @@ func colorOf(mode string, w io.Writer) (bool, error) {
 	case "auto", "":
 		return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && widthOf(w) > 0, nil
 	}
-	return false, usage("--color is auto, always or never, not "+quote(mode), "")
+	return false, usage(words.Piece("error/color", "value", quote(mode)))
 }
 
 // widthOf is the width of the terminal that w is, or 0.

@@ -2,12 +2,15 @@ package main
 
 import (
 	"crypto/x509"
-	"fmt"
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
+	"explainer/annotate/event"
+	"explainer/annotate/story"
+	"explainer/annotate/words"
 	"explainer/ca/roots"
 	"explainer/proxy"
 
@@ -25,10 +28,10 @@ func (l *live) upstream(c *cli.Context) error {
 	case s != "":
 		u, err := url.Parse(s)
 		if err != nil || u.Host == "" || !slices.Contains(proxy.UpstreamKinds, u.Scheme) {
-			return usage("--upstream-proxy "+quote(masked(s))+" is not http://HOST:PORT, socks5://HOST:PORT or none", "")
+			return usage(words.Piece("error/upstream", "value", quote(masked(s))))
 		}
 		if proxy.IsSelf(c.Context, l.listener, u) {
-			return usage("--upstream-proxy "+kindAndHost(u)+" is this proxy itself", "")
+			return usage(words.Piece("error/upstream-self", "value", kindAndHost(u)))
 		}
 		l.proxy.UpstreamProxy = proxy.Upstream(u)
 		return nil
@@ -40,11 +43,11 @@ func (l *live) upstream(c *cli.Context) error {
 		names []string
 		value *string
 	}
-	var used, refused []string
-	refuse := func(what string) {
-		if !slices.Contains(refused, what) {
+	var used, refused []event.Text
+	refuse := func(what event.Text) {
+		if !slices.ContainsFunc(refused, what.Same) {
 			refused = append(refused, what)
-			say(l.errw, what+": origins are called directly")
+			say(l.errw, words.Piece("say/called-directly", "what", what))
 		}
 	}
 	for _, v := range []one{
@@ -67,13 +70,13 @@ func (l *live) upstream(c *cli.Context) error {
 		}
 		switch {
 		case err != nil || u.Hostname() == "":
-			refuse(name + " names no proxy's address")
+			refuse(words.Piece("upstream/no-address", "variable", name))
 		case !slices.Contains(proxy.UpstreamKinds, u.Scheme):
-			refuse(name + " names " + kindAndHost(u) + ", and a proxy of that kind cannot be used")
+			refuse(words.Piece("upstream/other-kind", "variable", name, "proxy", kindAndHost(u)))
 		case proxy.IsSelf(c.Context, l.listener, u):
-			refuse(name + " names this proxy itself, " + kindAndHost(u))
+			refuse(words.Piece("upstream/itself", "variable", name, "proxy", kindAndHost(u)))
 		default:
-			if entry := name + ", " + kindAndHost(u); !slices.Contains(used, entry) {
+			if entry := words.Piece("upstream/used", "variable", name, "proxy", kindAndHost(u)); !slices.ContainsFunc(used, entry.Same) {
 				used = append(used, entry)
 			}
 			continue
@@ -84,11 +87,15 @@ func (l *live) upstream(c *cli.Context) error {
 		return nil
 	}
 	l.proxy.UpstreamProxy = proxy.UpstreamOf(variables)
-	except := ""
-	if variables.NoProxy != "" {
-		except = " but for those that NO_PROXY names"
+	through := used[0]
+	if len(used) > 1 {
+		through = words.Piece("upstream/both", "one", used[0], "other", used[1])
 	}
-	say(l.errw, fmt.Sprintf("origins are reached through the proxy of %s%s; --upstream-proxy none calls them directly", strings.Join(used, " and of "), except))
+	id := "say/upstream"
+	if variables.NoProxy != "" {
+		id = "say/upstream-but"
+	}
+	say(l.errw, words.Piece(id, "proxy", through))
 	return nil
 }
 
@@ -133,7 +140,7 @@ func (l *live) named() {
 	var names []string
 	for _, v := range proxy.NamedIn(os.Environ()) {
 		if v.Err != nil {
-			say(l.errw, fmt.Sprintf("what %s names cannot all be read, and is passed over: %v", v.Variable, v.Err))
+			say(l.errw, words.Piece("say/named-unread", "variable", v.Variable, "error", story.WordsOf(v.Err)))
 		}
 		if learn(v.Certs) > 0 {
 			names = append(names, v.Variable)
@@ -144,9 +151,9 @@ func (l *live) named() {
 		return
 	}
 	l.proxy.OriginCAs = append(l.proxy.OriginCAs, more...)
-	authorities := "1 authority"
+	authorities := words.Piece("count/one-authority")
 	if len(more) > 1 {
-		authorities = fmt.Sprintf("%d authorities", len(more))
+		authorities = words.Piece("count/authorities", "n", strconv.Itoa(len(more)))
 	}
-	say(l.errw, fmt.Sprintf("%s of %s: trusted for origins too, beside this machine's; a program that trusts nothing else is stricter without this proxy", authorities, strings.Join(names, ", ")))
+	say(l.errw, words.Piece("say/named", "authorities", authorities, "variables", words.List(",", words.Names(names)...)))
 }

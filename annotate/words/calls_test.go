@@ -1,0 +1,106 @@
+package words
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestCalls: whoever makes a piece names one that there is, with all its values and no
+// other; whoever counts, counts what has a word in every language.
+func TestCalls(t *testing.T) {
+	files := token.NewFileSet()
+	calls := 0
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			if d != nil && d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git") {
+				return filepath.SkipDir
+			}
+			return err
+		}
+		file, err := parser.ParseFile(files, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			name := ""
+			switch f := call.Fun.(type) {
+			case *ast.SelectorExpr:
+				if x, ok := f.X.(*ast.Ident); ok && x.Name == "words" {
+					name = f.Sel.Name
+				}
+			case *ast.Ident:
+				if file.Name.Name == "words" {
+					name = f.Name
+				}
+			}
+			at := files.Position(call.Pos())
+			switch name {
+			case "Piece":
+				calls++
+				checkPiece(t, at, call)
+			case "Count":
+				calls++
+				if noun, ok := literal(call.Args[1]); ok && !slices.Contains(nouns, noun) {
+					t.Errorf("%s: %q is not counted in every language", at, noun)
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if calls < 100 {
+		t.Errorf("%d calls found", calls)
+	}
+}
+
+func checkPiece(t *testing.T, at token.Position, call *ast.CallExpr) {
+	id, ok := literal(call.Args[0])
+	if !ok {
+		return
+	}
+	piece, ok := pieceTemplates[id]
+	if !ok {
+		t.Errorf("%s: there is no piece %s", at, id)
+		return
+	}
+	var want, have []string
+	for _, p := range piece.places {
+		want = append(want, p.key)
+	}
+	for i := 1; i < len(call.Args); i += 2 {
+		name, ok := literal(call.Args[i])
+		if !ok {
+			return // values that are made elsewhere
+		}
+		have = append(have, name)
+	}
+	slices.Sort(want)
+	slices.Sort(have)
+	if want, have = slices.Compact(want), slices.Compact(have); !slices.Equal(want, have) || len(call.Args)%2 == 0 {
+		t.Errorf("%s: %s has the places %v, given are %v", at, id, want, have)
+	}
+}
+
+// literal is the string that an expression is, if it is written there.
+func literal(e ast.Expr) (string, bool) {
+	lit, ok := e.(*ast.BasicLit)
+	if !ok || lit.Kind != token.STRING {
+		return "", false
+	}
+	s, err := strconv.Unquote(lit.Value)
+	return s, err == nil
+}
