@@ -10,6 +10,7 @@ import (
 	"io"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -578,9 +579,9 @@ func (c *judged) unshown() (v Verdict, id string, a words.Args) {
 	case c.ours == nil:
 		return NotTested, "case-before-certificate", nil
 	case c.ours.Number == 70 || c.ours.Number == 40:
-		return Blocked, "case-blocked", words.Args{"alert": alertWords(c.ours), "what": c.lacks()}
+		return Blocked, "case-blocked", words.Args{"alert": alertText(c.ours), "what": c.lacks()}
 	}
-	return NotTested, "case-our-alert", words.Args{"alert": alertWords(c.ours)}
+	return NotTested, "case-our-alert", words.Args{"alert": alertText(c.ours)}
 }
 
 // waited is how long a client kept the connection open that completed the handshake
@@ -608,21 +609,21 @@ func acceptedAs(f *ca.Fault) Verdict {
 }
 
 // lacks is what the two sides have not in common, by our alert (RFC 5246 7.4.1.3, RFC 8446 4.1.1, 4.2.1).
-func (c *judged) lacks() string {
+func (c *judged) lacks() event.Text {
 	switch {
 	case c.ours.Number == 70:
-		return "TLS version"
+		return words.Piece("lacks/version")
 	case c.tls == "TLS 1.3":
-		return "combination of cipher suite, group and signature algorithm"
+		return words.Piece("lacks/combination")
 	}
-	return "cipher suite"
+	return words.Piece("lacks/suite")
 }
 
-func momentOf(c *judged) string {
+func momentOf(c *judged) event.Text {
 	if c.clientDone {
-		return "after its Finished"
+		return words.Piece("moment/after-its-finished")
 	}
-	return "before its Finished"
+	return words.Piece("moment/before-its-finished")
 }
 
 func versionOrEmpty(v uint16) string {
@@ -671,12 +672,12 @@ func (j *Judge) judgeRun(r *run) Trial {
 	return worst
 }
 
-// alertWords names an alert and its number.
-func alertWords(a *SeenAlert) string {
+// alertText names an alert and its number.
+func alertText(a *SeenAlert) event.Text {
 	if a.Number < 0 {
-		return "an alert that is sealed"
+		return words.Piece("alert/sealed")
 	}
-	return fmt.Sprintf("%s (%d)", a.Name, a.Number)
+	return words.Piece("alert/numbered", "name", a.Name, "number", strconv.Itoa(a.Number))
 }
 
 // wrappers are programs that are run to run another.

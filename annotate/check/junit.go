@@ -73,7 +73,7 @@ func (r *Report) JUnit(w io.Writer) error {
 			more := text.Clean(c.Wrong) + "\n" + text.Clean(c.Check) + "\n"
 			for _, read := range o.Read {
 				if o.Verdict == Leaked {
-					more += "An attacker reads: " + text.Clean(read.words()) + "\n"
+					more += "An attacker reads: " + text.Clean(read.words().English) + "\n"
 				}
 			}
 			serious := c.Severity == ca.Control || c.Severity == ca.Critical || c.Severity == ca.High

@@ -59,20 +59,10 @@ const (
 	NotKnown  State = "not-known"  // was shown none
 )
 
-// abouts are the kinds of checks in words, in the order of a report.
-var abouts = []struct {
-	about ca.About
-	words string
-}{
-	{ca.AboutChain, "who vouches for the certificate"},
-	{ca.AboutNames, "whether it is for the host"},
-	{ca.AboutDates, "its dates"},
-	{ca.AboutPurpose, "what it is for"},
-	{ca.AboutStrength, "how strong its keys and signatures are"},
-	{ca.AboutHandshake, "whether the server has the key, and whether the handshake was touched"},
-	{ca.AboutVersions, "old versions and cipher suites"},
-	{ca.AboutRevocation, "whether it was taken back"},
-}
+// abouts are the kinds of checks, in the order of a report.
+var abouts = []ca.About{ca.AboutChain, ca.AboutNames, ca.AboutDates, ca.AboutPurpose, ca.AboutStrength, ca.AboutHandshake, ca.AboutVersions, ca.AboutRevocation}
+
+func aboutText(a ca.About) event.Text { return words.Piece("about/" + string(a)) }
 
 // A Case is a fault or control and what the client did with it.
 type Case struct {
@@ -121,7 +111,7 @@ func suggested(f *ca.Fault) (out []string) {
 		alerts = []uint8{42} // bad_certificate
 	}
 	for _, n := range alerts {
-		out = append(out, alertWords(&SeenAlert{Number: int(n), Name: handshake.AlertName(n)}))
+		out = append(out, alertText(&SeenAlert{Number: int(n), Name: handshake.AlertName(n)}).English)
 	}
 	return out
 }
@@ -321,9 +311,9 @@ func outcomeSays(f *ca.Fault, o *Outcome) []event.Sentence {
 		return []event.Sentence{*o.Why}
 	}
 	a := words.Args{"ms": strconv.FormatFloat(o.AfterMS, 'f', -1, 64), "data": words.Count(int(o.Data), "byte"), "wait": strconv.FormatFloat(o.WaitMS/1000, 'f', 1, 64)}
-	a["moment"] = map[string]string{
-		"key-exchange": "in place of its ClientKeyExchange", "finished": "in place of its Finished", "data": "after its Finished, before any application data",
-	}[o.Moment]
+	if o.Moment != "" {
+		a["moment"] = words.Piece("stopped/" + o.Moment)
+	}
 	went := o.Verdict == Leaked || o.Verdict == Accepted
 	switch {
 	case went && o.Data == 0 && f.Severity == ca.Control:
@@ -344,7 +334,7 @@ func outcomeSays(f *ca.Fault, o *Outcome) []event.Sentence {
 	how := event.Clear
 	id := map[string]string{"alert": "case-refused-alert", "close_notify": "case-refused-close_notify", "fin": "case-refused-fin", "rst": "case-refused-rst"}[o.Ended]
 	if o.Alert != nil {
-		a["alert"] = alertWords(o.Alert)
+		a["alert"] = alertText(o.Alert)
 		switch o.Alert.How {
 		case "protected":
 			how, a["how"] = event.Decrypted, words.Piece("how/encrypted")
@@ -371,11 +361,11 @@ func outcomeSays(f *ca.Fault, o *Outcome) []event.Sentence {
 // find sums up, for each kind of check, what became of its faults.
 func (r *Report) find() {
 	for _, of := range abouts {
-		f := Finding{About: of.about, Words: of.words, State: NotKnown}
+		f := Finding{About: of, Words: aboutText(of).English, State: NotKnown}
 		shown := false
 		for i := range r.Cases {
 			c := &r.Cases[i]
-			if ca.FaultOf(c.ID).About != of.about {
+			if ca.FaultOf(c.ID).About != of {
 				continue
 			}
 			shown = true
@@ -456,7 +446,7 @@ func (r *Report) grade(allow int) {
 		r.Says = append(r.Says, words.Say("grade-ruled-out", event.Inferred, words.Args{"n": words.Count(n.ruledOut, "trial")}))
 	}
 	if remarks := len(r.Remarks); remarks > 0 {
-		r.Says = append(r.Says, words.Say("grade-remarks", event.Inferred, words.Args{"n": words.Count(remarks, "remark"), "cases": strings.Join(r.Remarks, ", ")}))
+		r.Says = append(r.Says, words.Say("grade-remarks", event.Inferred, words.Args{"n": words.Count(remarks, "remark"), "cases": words.List(",", words.Names(r.Remarks)...)}))
 	}
 }
 

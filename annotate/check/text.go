@@ -1,10 +1,11 @@
 package check
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
+	"explainer/annotate/event"
 	"explainer/annotate/text"
 	"explainer/annotate/words"
 	"explainer/ca"
@@ -12,24 +13,24 @@ import (
 
 // Text writes the report of a check: what it came to, what leaked, what could not be told; with all, every case.
 func (r *Report) Text(t *text.Text, all bool) error {
-	t.Rule("Check of " + text.Clean(r.Client))
+	t.Rule(t.In(words.Piece("check/of", "client", r.Client)))
 	if len(r.Command) > 0 {
-		t.Paragraph("", "  ", "Command: "+text.Clean(strings.Join(r.Command, " ")), text.Plain)
+		t.Paragraph("", "  ", t.In(words.Piece("check/command", "command", strings.Join(r.Command, " "))), text.Plain)
 	}
-	trust := "the client was told to trust the CA that signs the cases"
+	trust := words.Piece("check/trust-root")
 	if r.Trust == "none" {
-		trust = "the client was not told to trust the CA that signs the cases"
+		trust = words.Piece("check/trust-none")
 	}
-	tries := "1 try"
+	tries := words.Piece("check/one-try")
 	if r.Tries != 1 {
-		tries = fmt.Sprintf("%d tries", r.Tries)
+		tries = words.Piece("check/tries", "n", strconv.Itoa(r.Tries))
 	}
-	t.Paragraph("", "  ", fmt.Sprintf("%s, %s each; %s.", strings.Join(r.TLS, " and "), tries, trust), text.Plain)
+	t.Paragraph("", "  ", t.In(words.Piece("check/how", "tls", words.List("and", words.Names(r.TLS)...), "tries", tries, "trust", trust)), text.Plain)
 	switch {
 	case len(r.Hosts) == 1:
-		t.Paragraph("", "  ", "Asked for: "+text.Clean(r.Hosts[0])+".", text.Plain)
+		t.Paragraph("", "  ", t.In(words.Piece("check/host", "host", r.Hosts[0])), text.Plain)
 	case len(r.Hosts) > 1:
-		t.Paragraph("", "  ", "Asked for: "+text.Clean(strings.Join(r.Hosts, ", "))+". Of several connections that met a case, the worst is told.", text.Plain)
+		t.Paragraph("", "  ", t.In(words.Piece("check/hosts", "hosts", words.List(",", words.Names(r.Hosts)...))), text.Plain)
 	}
 	t.Line("")
 	diagnosis(t, r)
@@ -51,7 +52,7 @@ func (r *Report) Text(t *text.Text, all bool) error {
 	if !all {
 		checkFixes(t, r)
 		t.Line("")
-		t.Paragraph("  ", "", fmt.Sprintf("%s in all: --all tells each, with what it is about.", words.Plural(len(r.Cases), "case")), text.Dim)
+		t.Paragraph("  ", "", t.In(words.Piece("check/in-all", "count", words.Count(len(r.Cases), "case"))), text.Dim)
 	}
 	return t.Flush()
 }
@@ -63,26 +64,29 @@ func diagnosis(t *text.Text, r *Report) {
 		if i == 0 {
 			lead = "  " + gradeWord(t, r.Grade) + "  "
 		}
-		t.Paragraph(lead, "", text.Clean(s.Text), text.Plain)
+		t.Paragraph(lead, "", t.In(words.Whole(s)), text.Plain)
 	}
 	for _, line := range []struct {
 		state State
-		title string
+		title event.Text
 		s     text.Style
-	}{{ChecksNot, "Does not check: ", text.Red}, {InPart, "Checks in part: ", text.Yellow}, {Checks, "Checks: ", text.Plain}} {
-		var list []string
+	}{
+		{ChecksNot, words.Piece("check/checks-not"), text.Red}, {InPart, words.Piece("check/checks-in-part"), text.Yellow},
+		{Checks, words.Piece("check/checks"), text.Plain},
+	} {
+		var list []event.Text
 		for _, f := range r.Finds {
 			if f.State != line.state {
 				continue
 			}
-			words := f.Words
+			what := aboutText(f.About)
 			if f.State == InPart {
-				words += " (accepted " + strings.Join(f.Leaked, ", ") + ")"
+				what = words.Piece("check/accepted-of", "what", what, "cases", words.List(",", words.Names(f.Leaked)...))
 			}
-			list = append(list, words)
+			list = append(list, what)
 		}
 		if len(list) > 0 {
-			t.Paragraph("     "+line.title, "", strings.Join(list, "; ")+".", line.s)
+			t.Paragraph("     "+t.In(line.title), "", t.In(words.Piece("check/list", "list", words.List(";", list...))), line.s)
 		}
 	}
 }
@@ -93,10 +97,10 @@ func checkTable(t *text.Text, r *Report) {
 	for _, c := range r.Cases {
 		width = max(width, len(c.ID))
 	}
-	row := func(id, severity string, cells []string, s []text.Style) {
-		line := fmt.Sprintf("  %-*s  %-8s", width, id, severity)
+	row := func(id, level string, cells []string, s []text.Style) {
+		line := "  " + text.Pad(id, width) + "  " + text.Pad(level, 8)
 		for i, cell := range cells {
-			line += "  " + t.Paint(s[i], fmt.Sprintf("%-20s", cell))
+			line += "  " + t.Paint(s[i], text.Pad(cell, 20))
 		}
 		t.Line(strings.TrimRight(line, " "))
 	}
@@ -104,67 +108,78 @@ func checkTable(t *text.Text, r *Report) {
 	for i := range heads {
 		heads[i] = text.Bold
 	}
-	row("case", "severity", r.TLS, heads)
+	row(t.In(words.Piece("check/column-case")), t.In(words.Piece("check/column-severity")), r.TLS, heads)
 	for _, c := range r.Cases {
 		var cells []string
 		var styles []text.Style
 		for _, o := range c.Outcomes {
 			tells, s := o.cell(c.Severity)
-			cells, styles = append(cells, tells), append(styles, s)
+			cells, styles = append(cells, t.In(tells)), append(styles, s)
 		}
-		row(c.ID, string(c.Severity), cells, styles)
+		row(c.ID, t.In(level(c.Severity)), cells, styles)
 	}
 }
+
+// level is a severity in one word.
+func level(s ca.Severity) event.Text { return words.Piece("level/" + string(s)) }
 
 // checkLeak tells a fault that leaked, or a control that was not accepted, in a
 // few lines: what is wrong, what the client did, and what was read that was not told before.
 func checkLeak(t *text.Text, c *Case, said map[string]bool) {
 	t.Line("")
-	t.Paragraph("  "+t.Paint(text.Bold, c.ID)+" ("+string(c.Severity)+"): ", "", text.Clean(c.Wrong), text.Plain)
+	t.Paragraph("  "+t.Lang.In(words.Piece("check/case-lead", "case", t.Paint(text.Bold, c.ID), "level", level(c.Severity))), "", t.In(wrong(c)), text.Plain)
 	told := ""
 	for _, o := range c.Outcomes {
 		if o.Absent || c.Severity == ca.Control && o.Verdict == Accepted || c.Severity != ca.Control && o.Verdict != Leaked {
 			continue
 		}
 		tells, s := o.words(c.Severity)
-		if tells == told {
+		if tells.English == told {
 			continue
 		}
-		told = tells
-		t.Paragraph("    "+o.where()+": ", "", tells, s)
+		told = tells.English
+		t.Paragraph("    "+lead(t, o.where()), "", t.In(tells), s)
 		if c.Severity == ca.Control {
 			continue
 		}
 		for _, read := range o.Read {
-			if words := text.Clean(read.words()); !said[words] {
-				said[words] = true
-				t.Paragraph("    an attacker reads: ", "", words, text.Plain)
+			if tells := read.words(); !said[tells.English] {
+				said[tells.English] = true
+				t.Paragraph("    "+lead(t, words.Piece("check/attacker-reads")), "", t.In(tells), text.Plain)
 			}
 		}
 	}
 }
 
+// lead is what a paragraph is about, before it.
+func lead(t *text.Text, what event.Text) string { return t.In(words.Piece("check/lead", "what", what)) }
+
+// wrong says what is wrong in a case.
+func wrong(c *Case) event.Text {
+	return words.Piece("check/sentence", "text", words.FaultText("wrong", c.ID, c.Wrong))
+}
+
 // checkFixes tells how to mend what leaked, each advice once.
 func checkFixes(t *text.Text, r *Report) {
-	var texts []string
+	var fixes []*event.Sentence
 	cases := map[string][]string{}
 	for _, c := range r.Cases {
 		if c.Fix == nil || !c.leaked() {
 			continue
 		}
 		if cases[c.Fix.Text] == nil {
-			texts = append(texts, c.Fix.Text)
+			fixes = append(fixes, c.Fix)
 		}
 		cases[c.Fix.Text] = append(cases[c.Fix.Text], c.ID)
 	}
-	for _, tells := range texts {
-		list := cases[tells]
-		of := strings.Join(list[:min(3, len(list))], ", ")
+	for _, fix := range fixes {
+		list := cases[fix.Text]
+		of := words.List(",", words.Names(list[:min(3, len(list))])...)
 		if n := len(list) - 3; n > 0 {
-			of += fmt.Sprintf(" and %d more", n)
+			of = words.Piece("check/and-more", "cases", of, "n", strconv.Itoa(n))
 		}
 		t.Line("")
-		t.Paragraph("  how to mend "+of+": ", "", text.Clean(tells), text.Plain)
+		t.Paragraph("  "+lead(t, words.Piece("check/how-to-mend", "cases", of)), "", t.In(words.Whole(*fix)), text.Plain)
 	}
 }
 
@@ -180,44 +195,44 @@ func gradeWord(t *text.Text, grade string) string {
 }
 
 // cell is an outcome in a table.
-func (o *Outcome) cell(severity ca.Severity) (string, text.Style) {
-	control := severity == ca.Control
-	alert := ""
-	if o.Alert != nil {
-		alert = fmt.Sprintf(" %d", o.Alert.Number)
-		if o.Alert.Number < 0 {
-			alert = " (sealed)"
-		}
+func (o *Outcome) cell(severity ca.Severity) (event.Text, text.Style) {
+	if o.Absent {
+		return event.Plain("-"), text.Dim
 	}
+	control := severity == ca.Control
+	verdict := words.Piece("cell/" + string(o.Verdict))
 	switch {
-	case o.Absent:
-		return "-", text.Dim
 	case control && o.Verdict == Accepted:
-		return "accepted", text.Green
-	case o.Verdict == Accepted:
-		return "accepted", text.Yellow
+		return verdict, text.Green
 	case o.Verdict == Leaked:
-		return "LEAKED", text.Red
+		return verdict, text.Red
 	case o.Verdict == NotApplicable:
-		return "not applicable", text.Dim
+		return verdict, text.Dim
 	case o.Verdict == Refused || o.Verdict == RefusedLate:
 		s := text.Green
 		if control {
 			s = text.Yellow
 		}
-		return string(o.Verdict) + alert, s
-	case o.Verdict == NotTested:
-		return string(o.Verdict), text.Yellow
+		switch {
+		case o.Alert == nil:
+		case o.Alert.Number < 0:
+			verdict = words.Piece("cell/alert-sealed", "verdict", verdict)
+		default:
+			verdict = words.Piece("cell/alert", "verdict", verdict, "number", strconv.Itoa(o.Alert.Number))
+		}
+		return verdict, s
+	case o.Verdict == NotTested || o.Verdict == Accepted:
+		return verdict, text.Yellow
 	}
-	return string(o.Verdict), text.Plain
+	return verdict, text.Plain
 }
 
 // checkCase tells one case.
 func checkCase(t *text.Text, c *Case) {
 	t.Line("")
-	t.Line(t.Paint(text.Bold, c.ID) + " (" + string(c.Severity) + ")")
-	t.Paragraph("  ", "", text.Clean(c.Wrong), text.Plain)
-	t.Paragraph("  check: ", "", fmt.Sprintf("%s (step %s: %s)", text.Clean(strings.TrimSuffix(c.Check, ".")), c.Step, c.StepTitle), text.Plain)
+	t.Line(t.Lang.In(words.Piece("check/case", "case", t.Paint(text.Bold, c.ID), "level", level(c.Severity))))
+	t.Paragraph("  ", "", t.In(wrong(c)), text.Plain)
+	t.Paragraph("  "+lead(t, words.Piece("check/check")), "", t.In(words.Piece("check/at-step", "check", words.FaultText("check", c.ID, c.Check), "step", string(c.Step), "title", words.StepTitle(c.Step))), text.Plain)
 	var outcomes []Outcome
 	for _, o := range c.Outcomes {
 		if !o.Absent {
@@ -226,63 +241,62 @@ func checkCase(t *text.Text, c *Case) {
 	}
 	for _, o := range outcomes {
 		tells, s := o.words(c.Severity)
-		t.Paragraph("  "+o.where()+": ", "", tells, s)
+		t.Paragraph("  "+lead(t, o.where()), "", t.In(tells), s)
 		if c.Severity == ca.Control {
 			continue
 		}
-		reads := "    an attacker reads: "
+		reads := words.Piece("check/attacker-reads")
 		if o.Verdict != Leaked {
-			reads = "    it sent: "
+			reads = words.Piece("check/it-sent")
 		}
 		for _, r := range o.Read {
-			t.Paragraph(reads, "", text.Clean(r.words()), text.Plain)
+			t.Paragraph("    "+lead(t, reads), "", t.In(r.words()), text.Plain)
 		}
 	}
 	if c.Severity == ca.Control {
 		return
 	}
 	if len(c.Suggested) > 0 && slices.ContainsFunc(outcomes, func(o Outcome) bool { return o.Verdict != NotTested }) {
-		t.Paragraph("  alert that fits, by the RFCs: ", "", strings.Join(c.Suggested, " or "), text.Plain)
+		t.Paragraph("  "+lead(t, words.Piece("check/alert-fits")), "", t.In(words.List("or", words.Names(c.Suggested)...)), text.Plain)
 	}
-	t.Paragraph("  why it matters: ", "", text.Clean(c.Incident), text.Plain)
+	t.Paragraph("  "+lead(t, words.Piece("check/why")), "", t.In(words.FaultText("incident", c.ID, c.Incident)), text.Plain)
 	if c.Fix != nil {
-		t.Paragraph("  how to mend it: ", "", text.Clean(c.Fix.Text), text.Plain)
+		t.Paragraph("  "+lead(t, words.Piece("check/how-to-mend-it")), "", t.In(words.Whole(*c.Fix)), text.Plain)
 	}
 }
 
 // where names the version, and the connections that an outcome is told of.
-func (o *Outcome) where() string {
-	where := o.TLS
+func (o *Outcome) where() event.Text {
+	tls := o.TLS
 	if o.Offered != "" {
-		where = o.Offered // of the cases of old versions another one
+		tls = o.Offered // of the cases of old versions another one
 	}
 	switch {
 	case len(o.Conns) > 0 && o.Runs > 1:
-		where += fmt.Sprintf(" (connection %d, the worst of %d runs)", o.Conns[0], o.Runs)
+		return words.Piece("check/worst-connection", "tls", tls, "n", strconv.Itoa(o.Conns[0]), "runs", strconv.Itoa(o.Runs))
 	case len(o.Conns) > 0:
-		where += fmt.Sprintf(" (connection %d)", o.Conns[0])
+		return words.Piece("check/connection", "tls", tls, "n", strconv.Itoa(o.Conns[0]))
 	}
-	return where
+	return event.Plain(tls)
 }
 
 // words tells an outcome, and what the command said itself.
-func (o *Outcome) words(severity ca.Severity) (string, text.Style) {
-	var says []string
+func (o *Outcome) words(severity ca.Severity) (event.Text, text.Style) {
+	var says []event.Text
 	for _, s := range o.Says {
-		says = append(says, text.Clean(s.Text))
+		says = append(says, words.Whole(s))
 	}
-	tells := strings.Join(says, " ")
 	went := o.Verdict == Leaked || o.Verdict == Accepted
 	if o.Said != "" && !went {
-		tells += " It said: " + text.Clean(o.Said)
+		says = append(says, words.Piece("check/it-said", "words", o.Said))
 	} else if o.Said == "" && o.Verdict == NotTested && o.Exit != 0 && !o.Killed {
-		tells += fmt.Sprintf(" It ended with exit code %d.", o.Exit)
+		says = append(says, words.Piece("check/it-exited", "code", strconv.Itoa(o.Exit)))
 	}
 	_, s := o.cell(severity)
 	if s == text.Green || s == text.Dim {
 		s = text.Plain
 	}
-	return tells, s
+	return words.List("", says...), s
 }
 
 // accepted reports whether the client went on in any version, and leaked whether an attacker could make use of it.
@@ -300,22 +314,23 @@ func (c *Case) any(verdicts ...Verdict) bool {
 }
 
 // words tells what was read.
-func (r *Read) words() string {
+func (r *Read) words() event.Text {
 	if r.Method == "" {
-		return "what is no HTTP: " + r.Other
+		return words.Piece("read/no-http", "bytes", r.Other)
 	}
-	tells := r.Method + " " + r.Target
+	tells := []event.Text{event.Plain(r.Method + " " + r.Target)}
 	if r.Host != "" {
-		tells += ", Host: " + r.Host
+		tells = append(tells, event.Plain("Host: "+r.Host))
 	}
 	for _, f := range r.Headers {
-		tells += ", " + f.Name + ": " + f.Value.English
+		tells = append(tells, words.Piece("read/header", "name", f.Name, "value", f.Value))
 	}
 	if r.Body > 0 {
-		tells += fmt.Sprintf(", and a body of %s", words.Plural(int(r.Body), "byte"))
+		body := words.Piece("read/body", "count", words.Count(int(r.Body), "byte"))
 		if r.Text != "" {
-			tells += ": " + r.Text
+			body = words.Piece("read/body-text", "body", body, "text", r.Text)
 		}
+		tells = append(tells, body)
 	}
-	return tells
+	return words.List(",", tells...)
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"explainer/annotate/event"
 	"explainer/annotate/words"
@@ -197,9 +196,9 @@ func (s *Shown) value(name string) event.Text {
 	case f == nil:
 		return event.Text{}
 	case name == "wrong":
-		return faultWords("wrong", f.ID, f.Wrong)
+		return words.FaultText("wrong", f.ID, f.Wrong)
 	case name == "check":
-		return faultWords("check", f.ID, f.Check)
+		return words.FaultText("check", f.ID, f.Check)
 	case name == "severity":
 		return event.Plain(string(f.Severity))
 	case name == "control":
@@ -210,9 +209,4 @@ func (s *Shown) value(name string) event.Text {
 		return words.Piece("needs/" + string(f.Severity))
 	}
 	return event.Text{}
-}
-
-// faultWords is what the table of faults says of one.
-func faultWords(what, id, text string) event.Text {
-	return event.Text{English: strings.TrimSuffix(text, "."), Of: &event.Phrase{ID: "fault-" + what + "/" + id}}
 }

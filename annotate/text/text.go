@@ -345,6 +345,9 @@ func (t *Text) mark(id string, pairs ...any) string { return t.Lang.In(words.Pie
 // list joins what is clean.
 func (t *Text) list(items []string) string { return t.Lang.In(words.List(",", words.Names(items)...)) }
 
+// In is a text in the language that is told, for who writes lines of its own.
+func (t *Text) In(text event.Text) string { return t.in(text) }
+
 // in is a text in the renderer's language.
 func (t *Text) in(text event.Text) string { return Clean(t.Lang.In(text)) }
 

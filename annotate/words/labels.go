@@ -84,3 +84,9 @@ func WhereText(s event.Sentence, conns []int, n int) event.Text {
 	text := strings.TrimSuffix(s.Text, ".")
 	return Piece("where/says", "says", event.Text{English: text, Of: &event.Phrase{ID: clause + "/" + s.ID, Values: valuesOf(s)}}, "where", of)
 }
+
+// FaultText is what the table of faults says of one: what is "wrong", which "check" catches
+// it, an "incident" of it.
+func FaultText(what, id, text string) event.Text {
+	return event.Text{English: strings.TrimSuffix(text, "."), Of: &event.Phrase{ID: "fault-" + what + "/" + id}}
+}

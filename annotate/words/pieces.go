@@ -75,7 +75,8 @@ func Count(n int, noun string) event.Text {
 	return event.Text{English: Plural(n, noun), Of: &event.Phrase{ID: count + "/" + noun, Values: map[string]event.Text{"n": event.Plain(strconv.Itoa(n))}}}
 }
 
-// List joins texts: with "and" or "or" before the last, or with ";" or "," between them.
+// List joins texts: with "and" or "or" before the last, with ";" or "," between them, or
+// sentences with "".
 func List(how string, items ...event.Text) event.Text {
 	if len(items) == 0 {
 		return event.Text{}
@@ -558,7 +559,7 @@ var pieces = map[string]string{
 // everyPiece is what is in any table of pieces.
 var everyPiece = func() map[string]string {
 	m := make(map[string]string)
-	for _, table := range []map[string]string{pieces, pagePieces, commandPieces} {
+	for _, table := range []map[string]string{pieces, pagePieces, commandPieces, checkPieces} {
 		for id, text := range table {
 			if _, twice := m[id]; twice {
 				panic("words: piece " + id + " stands twice in the catalogue")
