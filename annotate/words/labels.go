@@ -25,7 +25,7 @@ func StepTitle(s event.Step) event.Text {
 // NameText is the name of an event, as [NameOf] gave it.
 func NameText(topic event.Topic, name string) event.Text {
 	if topics[topic] != name {
-		return event.Plain(name)
+		return NameByEnglish(name)
 	}
 	return event.Text{English: name, Of: &event.Phrase{ID: "topic/" + string(topic)}}
 }
