@@ -413,7 +413,7 @@ func checkArgs(base words.Args, r *verify.Result, in verify.Input, check verify.
 		case "nearest":
 			a[name] = words.Piece("name/none-at-all")
 		case "usage", "purposes":
-			a[name] = words.Piece("finding/nothing")
+			a[name] = words.Piece("usage/nothing")
 		default:
 			delete(a, name)
 		}

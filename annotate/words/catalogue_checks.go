@@ -58,7 +58,7 @@ var checkSentences = []entry{
 	{"check-no-name-asked", "It is not known which name was asked for, so there is none to compare.", nil},
 	{"check-wrong-host", "It is for {nearest}, not for {asked}.", nil},
 	{"check-cn-match-san-mismatch", "Its names (subject alternative names) do not cover {asked}; only its common name does, where clients of today do not look.", nil},
-	{"check-no-san-cn-only", "{Asked} stands only in its common name, where clients of today do not look.", nil},
+	{"check-no-san-cn-only", "The name {asked} stands only in its common name, where clients of today do not look.", nil},
 	{"check-nul-in-san", "A name in it reads {asked} up to a zero byte and goes on behind it; programs that stop at the zero are deceived (CVE-2009-2408).", nil},
 	{"check-nul-in-cn", "Its common name reads {asked} up to a zero byte and goes on behind it; programs that stop at the zero are deceived (CVE-2009-2408).", nil},
 	{"check-wildcard-two-labels", "Its wildcard {nearest} stands for one label and not for the two or more that {asked} would need.", nil},

@@ -256,6 +256,7 @@ var pieces = map[string]string{
 	"flow/no-handshake":                        "a connection whose handshake is not in the capture",
 	"flow/also-hrr":                            "{flow}, after a HelloRetryRequest",
 	"unread/not-all":                           "not all of this connection is in the capture, or can be read",
+	"usage/nothing":                            "nothing",
 	"rest/application":                         "what the application said",
 	"rest/other":                               "the rest",
 	"unread/more":                              "a message that shows more of it is not in the capture",
