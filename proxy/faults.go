@@ -15,28 +15,62 @@ import (
 
 // A faultGroup is the cases of one severity, as the index page lists them.
 type faultGroup struct {
-	Title, What string
+	Title, What event.Text
 	Faults      []faultRow
 }
 
 type faultRow struct {
 	*ca.Fault
-	Expected string
-	Problem  string // why this authority cannot make it
+	Expected event.Text
+	Problem  event.Text // why this authority cannot make it
 }
 
-// severities are those of the index page, in its order, with what an attacker needs to use such a fault.
+// Wrong says what is wrong.
+func (r faultRow) Wrong() event.Text { return sentenceOf("wrong", r.Fault.ID, r.Fault.Wrong) }
+
+// Says is the check that catches it; of a control, why it is tried.
+func (r faultRow) Says() event.Text {
+	if r.Severity == ca.Control {
+		return words.FaultText("incident", r.ID, r.Incident)
+	}
+	return words.Piece("faults/check-step", "check", sentenceOf("check", r.ID, r.Check), "step", r.Step)
+}
+
+// sentenceOf is what the table of faults says of one, as a sentence.
+func sentenceOf(what, id, english string) event.Text {
+	return words.Piece("page/sentence", "what", words.FaultText(what, id, english))
+}
+
+// severities are those of the index page, in its order, with what a client is to do with such a fault.
 var severities = []struct {
-	severity    ca.Severity
-	title, what string
-	expected    string
-	accepted    string // said of a client that accepts such a case
+	severity ca.Severity
+	expected event.Text
 }{
-	{ca.Control, "Controls", "Nothing is wrong with these. What a client refuses here it would refuse everywhere, so the faults that are one change away from it are not tried.", "accepted", "Accepted, as it should be."},
-	{ca.Critical, "Critical", "An attacker needs nothing but a place on the path.", "refused", "Accepted: anybody on the path could have answered in this site's place."},
-	{ca.High, "High", "An attacker needs a certificate that anybody can get for a name of their own.", "refused", "Accepted: somebody on the path with a certificate for another name could have answered in this site's place."},
-	{ca.Medium, "Medium", "An attacker needs something stolen, expired, revoked, collided or factored.", "refused", "Accepted: somebody on the path with what is stolen, forged or broken could have answered in this site's place."},
-	{ca.Low, "Low", "A CA's or an owner's sloppiness, by itself no attack; many clients accept it.", "either", "Accepted, as by many clients: by itself this is no attack."},
+	{ca.Control, words.Piece("faults/accepted")},
+	{ca.Critical, words.Piece("faults/refused")},
+	{ca.High, words.Piece("faults/refused")},
+	{ca.Medium, words.Piece("faults/refused")},
+	{ca.Low, words.Piece("faults/either")},
+}
+
+// faultScript are the sentences of the script of the index page.
+func faultScript() map[string]event.Text {
+	says := map[string]event.Text{
+		"refused": words.Piece("faults/refused"), "accepted": words.Piece("faults/accepted"), "unclear": words.Piece("faults/unclear"),
+		"no answer": words.Piece("faults/no-answer"), "not tested": words.Piece("faults/not-tested"),
+		"control": words.Piece("faults/control-not-accepted", "control", "{control}"), "refusedControl": words.Piece("faults/refused-control"),
+		"refusedHere": words.Piece("faults/refused-here", "link", "{link}"), "errorPage": words.Piece("faults/error-page"), "noAnswer": words.Piece("faults/no-answer-came"),
+		"untrusted": words.Piece("faults/untrusted"), "noLonger": words.Piece("faults/no-longer"),
+		"sum":         words.Piece("faults/sum", "refused", "{refused}", "tested", "{tested}"),
+		"sumAccepted": words.Piece("faults/sum-accepted", "cases", "{cases}"), "sumOthers": words.Piece("faults/sum-others", "cases", "{cases}"),
+		"sumCase": words.Piece("faults/sum-case", "case", "{case}", "severity", "{severity}"), "sumEnd": words.Piece("faults/sum-end", "sum", "{sum}"),
+		"and": words.List(",", event.Plain("{a}"), event.Plain("{b}")), "then": words.List(";", event.Plain("{a}"), event.Plain("{b}")),
+	}
+	for _, s := range severities {
+		says["accepted-"+string(s.severity)] = words.Piece("severity-accepted/" + string(s.severity))
+		says["level-"+string(s.severity)] = words.Piece("level/" + string(s.severity))
+	}
+	return says
 }
 
 // notVisited says why there is no site for a fault, or nothing.
@@ -73,20 +107,18 @@ func (p *Proxy) faultSite(to target) (Case, bool) {
 	if p.Sites == nil || f == nil || to.port != 443 || !notVisited(f).Empty() {
 		return Case{}, false
 	}
-	return Case{Fault: f.ID, Host: to.host, Handler: faultHandler(f)}, true
+	return Case{Fault: f.ID, Host: to.host, Handler: faultHandler(f, p.Language)}, true
 }
 
 // faultHandler answers the clients that accept a fault or control.
-func faultHandler(f *ca.Fault) http.Handler {
-	accepted := ""
-	for _, s := range severities {
-		if s.severity == f.Severity {
-			accepted = s.accepted
-		}
-	}
+func faultHandler(f *ca.Fault, otherwise words.Language) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, r *http.Request) {
-		showSite(w, map[string]any{"Page": "fault", "Title": f.ID, "What": f.Wrong, "Fault": f, "Control": f.Severity == ca.Control, "Accepted": accepted, "Domain": siteDomain})
+		showSite(w, r, otherwise, map[string]any{
+			"Page": "fault", "Title": event.Plain(f.ID), "What": sentenceOf("wrong", f.ID, f.Wrong), "Fault": f, "Control": f.Severity == ca.Control,
+			"Accepted": words.Piece("severity-accepted/" + string(f.Severity)), "Check": sentenceOf("check", f.ID, f.Check),
+			"Level": words.Piece("level/" + string(f.Severity)), "Incident": words.FaultText("incident", f.ID, f.Incident),
+		})
 	})
 	// What the index page asks for, from another origin.
 	mux.HandleFunc("/probe", func(w http.ResponseWriter, r *http.Request) {
@@ -134,7 +166,7 @@ func indexOf(authority *ca.Authority) func() faultIndex {
 		able := p256 && key.Curve == elliptic.P256() && !root.MaxPathLenZero
 		var x faultIndex
 		for _, s := range severities {
-			g := faultGroup{Title: s.title, What: s.what}
+			g := faultGroup{Title: words.Piece("severity-title/" + string(s.severity)), What: words.Piece("severity-what/" + string(s.severity))}
 			for i := range ca.Faults {
 				f := &ca.Faults[i]
 				row := faultRow{Fault: f, Expected: s.expected}
@@ -142,12 +174,12 @@ func indexOf(authority *ca.Authority) func() faultIndex {
 				case f.Severity != s.severity:
 					continue
 				case !notVisited(f).Empty():
-					row.Problem = notVisited(f).English
+					row.Problem = notVisited(f)
 					x.NotVisited = append(x.NotVisited, row)
 					continue
 				case !able:
 					if _, err := authority.Faulty(f.ID+"."+siteDomain, f.ID); err != nil {
-						row.Problem = err.Error()
+						row.Problem = event.Plain(err.Error())
 					}
 				}
 				g.Faults = append(g.Faults, row)
@@ -156,15 +188,6 @@ func indexOf(authority *ca.Authority) func() faultIndex {
 		}
 		return x
 	})
-}
-
-// acceptedWords say, by severity, what it means that a client accepted.
-func acceptedWords() map[ca.Severity]string {
-	m := map[ca.Severity]string{}
-	for _, s := range severities {
-		m[s.severity] = s.accepted
-	}
-	return m
 }
 
 // secureHandler sends a visitor in clear to the same host over https.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"explainer/annotate/words"
 	"explainer/ca"
 	"explainer/capture"
 	"explainer/capture/pcap"
@@ -34,7 +35,7 @@ func withSites(t *testing.T) *rig {
 	var sites *Sites
 	r := newRig(t, func(p *Proxy) {
 		var err error
-		if sites, err = StartSites(p.Authority, true); err != nil {
+		if sites, err = StartSites(p.Authority, true, words.English); err != nil {
 			t.Fatal(err)
 		}
 		p.Sites = sites
@@ -112,7 +113,7 @@ func TestFaultsOfOtherCA(t *testing.T) {
 	}
 	for _, g := range indexOf(a)().Groups {
 		for _, f := range g.Faults {
-			if f.Problem != "" {
+			if !f.Problem.Empty() {
 				t.Errorf("%s cannot be made: %s", f.ID, f.Problem)
 			}
 		}
@@ -121,7 +122,7 @@ func TestFaultsOfOtherCA(t *testing.T) {
 	problems := 0
 	for _, g := range indexOf(a)().Groups {
 		for _, f := range g.Faults {
-			if f.Problem != "" {
+			if !f.Problem.Empty() {
 				problems++
 			} else if f.ID == "good-intermediate" {
 				t.Error("an intermediate below a CA that may have none")

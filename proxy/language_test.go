@@ -1,14 +1,17 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
 
 	"explainer/annotate/event"
 	"explainer/annotate/words"
+	"explainer/ca"
 	"explainer/ca/verify"
 	"explainer/capture"
 )
@@ -119,4 +122,67 @@ func afterStyle(page string) string {
 // tagsOf are the tags of a page but for its language.
 func tagsOf(page string) string {
 	return strings.Join(regexp.MustCompile(`<[a-z/][^>]*>`).FindAllString(strings.Replace(page, `lang="zh-Hans"`, `lang="en"`, 1), -1), "")
+}
+
+// TestSitesChinese: every page of the built-in sites says in Chinese what it says in
+// English, with the same links, forms and scripts.
+func TestSitesChinese(t *testing.T) {
+	authority, err := ca.NewEphemeral("test CA")
+	if err != nil {
+		t.Fatal(err)
+	}
+	handlers := map[string]http.Handler{}
+	for _, k := range siteKinds {
+		handlers[k.Name+" to install"] = siteHandler(k, authority, true, words.English)
+		handlers[k.Name+" of one run"] = siteHandler(k, authority, false, words.English)
+	}
+	for i := range ca.Faults {
+		handlers[ca.Faults[i].ID] = faultHandler(&ca.Faults[i], words.English)
+	}
+	get := func(h http.Handler, path, asks string, state *tls.ConnectionState) (http.Header, string) {
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		r.TLS = state
+		r.Header.Set("Accept-Language", asks)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Header(), regexp.MustCompile(`nonce="[^"]*"`).ReplaceAllString(w.Body.String(), "nonce")
+	}
+	says := regexp.MustCompile(`const says = .*\n`)
+	scripts := regexp.MustCompile(`(?s)<script nonce>.*?</script>`)
+	pages := 0
+	for name, h := range handlers {
+		for _, path := range []string{"/", "/faults", "/try"} {
+			for _, state := range []*tls.ConnectionState{nil, {Version: tls.VersionTLS13}, {PeerCertificates: []*x509.Certificate{{}}}} {
+				header, in := get(h, path, "en-US,en;q=0.5", state)
+				if !strings.HasPrefix(in, "<!DOCTYPE html>") {
+					continue // no such page
+				}
+				pages++
+				if header.Get("Content-Language") != "en" || header.Get("Vary") != "Accept-Language" {
+					t.Errorf("%s %s in English: %v", name, path, header)
+				}
+				header, zh := get(h, path, "zh-CN,zh;q=0.8,zh-TW;q=0.7,zh-HK;q=0.5,en-US;q=0.3,en;q=0.2", state)
+				if header.Get("Content-Language") != "zh-Hans" || !strings.Contains(zh, `<html lang="zh-Hans">`) {
+					t.Errorf("%s %s: %v", name, path, header)
+				}
+				for _, s := range says.FindAllString(zh, -1) {
+					if found := foreign(s); found != "" {
+						t.Errorf("%s %s: a script says %q", name, path, found)
+					}
+				}
+				if found := foreign(scripts.ReplaceAllString(regexp.MustCompile(`(?s)<style.*?</style>|<code.*?</code>`).ReplaceAllString(zh, ""), "")); found != "" {
+					t.Errorf("%s %s says %q", name, path, found)
+				}
+				if have, want := tagsOf(says.ReplaceAllString(zh, "")), tagsOf(says.ReplaceAllString(in, "")); have != want {
+					t.Errorf("%s %s has the tags\n%s, in English\n%s", name, path, have, want)
+				}
+				if have, want := strings.Join(scripts.FindAllString(says.ReplaceAllString(zh, ""), -1), ""), strings.Join(scripts.FindAllString(says.ReplaceAllString(in, ""), -1), ""); have != want {
+					t.Errorf("%s %s has the scripts\n%s, in English\n%s", name, path, have, want)
+				}
+			}
+		}
+	}
+	if pages < len(ca.Faults) {
+		t.Errorf("%d pages", pages)
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"explainer/annotate/words"
 	"explainer/ca"
 )
 
@@ -235,7 +236,7 @@ func TestBrowserProfile(t *testing.T) {
 func TestChecksOff(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(p *Proxy) {
-		sites, err := StartSites(p.Authority, true)
+		sites, err := StartSites(p.Authority, true, words.English)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,10 +13,13 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
+	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/ca"
 
 	"github.com/coder/websocket"
@@ -44,36 +47,38 @@ type Sites struct {
 
 // A siteKind is one built-in site: its name below explainer.test and what its TLS is like.
 type siteKind struct {
-	Name, Title, What string
-	tls               func(*tls.Config)
-	textbook          bool
+	Name        string
+	Title, What event.Text
+	tls         func(*tls.Config)
+	textbook    bool
 }
 
 var siteKinds = []siteKind{
-	{"", "explainer", "The set-up page: how this browser comes to trust the proxy's CA, and whether it does.", func(*tls.Config) {}, false},
-	{"tls13", "TLS 1.3", "What most of the web speaks today: the keys are agreed before any certificate is sent.", func(c *tls.Config) {
+	{"", event.Plain("explainer"), words.Piece("site/home"), func(*tls.Config) {}, false},
+	{"tls13", event.Plain("TLS 1.3"), words.Piece("site/tls13"), func(c *tls.Config) {
 		c.MinVersion = tls.VersionTLS13
 	}, false},
-	{"tls12", "TLS 1.2 with ECDHE", "The server's certificate key only signs; the secret is agreed by elliptic-curve Diffie-Hellman.", func(c *tls.Config) {
+	{"tls12", words.Piece("site/tls12-title"), words.Piece("site/tls12"), func(c *tls.Config) {
 		c.MaxVersion = tls.VersionTLS12
 	}, false},
-	{"rsa", "TLS 1.2 with RSA key transport", "The textbook's own handshake: the client encrypts a secret with the server's public key and sends it.", func(c *tls.Config) {
+	{"rsa", words.Piece("site/rsa-title"), words.Piece("site/rsa"), func(c *tls.Config) {
 		c.MaxVersion = tls.VersionTLS12
 		c.CipherSuites = textbookSuites
 		c.NextProtos = []string{"http/1.1"}
 	}, true},
-	{"hrr", "TLS 1.3 with a HelloRetryRequest", "This server takes only P-521, so the first key share is refused and the client says hello twice.", func(c *tls.Config) {
+	{"hrr", words.Piece("site/hrr-title"), words.Piece("site/hrr"), func(c *tls.Config) {
 		c.MinVersion = tls.VersionTLS13
 		c.CurvePreferences = []tls.CurveID{tls.CurveP521}
 	}, false},
-	{"mtls", "Mutual TLS", "This server asks the client for a certificate too, and goes on without one.", func(c *tls.Config) {
+	{"mtls", words.Piece("site/mtls-title"), words.Piece("site/mtls"), func(c *tls.Config) {
 		c.ClientAuth = tls.RequestClientCert
 	}, false},
 }
 
 // StartSites starts the built-in sites. If install is true the set-up page offers the
 // certificate of authority for installing; one that is gone after this run is not to be.
-func StartSites(authority *ca.Authority, install bool) (*Sites, error) {
+// otherwise is the language for browsers that ask for none that there is.
+func StartSites(authority *ca.Authority, install bool, otherwise words.Language) (*Sites, error) {
 	own, err := ca.NewEphemeral("explainer built-in sites")
 	if err != nil {
 		return nil, err
@@ -95,7 +100,7 @@ func StartSites(authority *ca.Authority, install bool) (*Sites, error) {
 			}
 			return own.Leaf(context.Background(), spec)
 		}
-		handler := siteHandler(k, authority, install)
+		handler := siteHandler(k, authority, install, otherwise)
 		addr, err := s.serve(handler, config)
 		if err != nil {
 			s.Close()
@@ -172,15 +177,40 @@ func (s *Sites) serve(handler http.Handler, config *tls.Config) (addr string, er
 //go:embed site.html faults.html
 var siteHTML embed.FS
 
-var sitePage = template.Must(template.ParseFS(siteHTML, "site.html", "faults.html"))
+// sitePages are the pages of the built-in sites, by language. In them "in" shows a text, and
+// "say" a piece by its ID and values, where what stands in backticks, as "code" puts it, is code.
+var sitePages = func() map[words.Language]*template.Template {
+	pages := map[words.Language]*template.Template{}
+	for _, l := range words.Languages {
+		pages[l] = template.Must(template.New("site.html").Funcs(template.FuncMap{
+			"in": l.In,
+			"say": func(id string, values ...any) template.HTML {
+				return markup(l.In(words.Piece(id, values...)))
+			},
+			"code":  func(s string) string { return "`" + s + "`" },
+			"piece": words.Piece, "sentences": words.Sentences,
+			"tag": l.Tag,
+		}).ParseFS(siteHTML, "site.html", "faults.html"))
+	}
+	return pages
+}()
+
+// inCode is what stands in backticks.
+var inCode = regexp.MustCompile("`([^`]*)`")
+
+// markup is a text as HTML.
+func markup(s string) template.HTML {
+	s = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
+	return template.HTML(inCode.ReplaceAllString(s, "<code>$1</code>"))
+}
 
 // siteHandler serves one built-in site: its page and a few paths to try things with.
-func siteHandler(kind siteKind, authority *ca.Authority, install bool) http.Handler {
+func siteHandler(kind siteKind, authority *ca.Authority, install bool, otherwise words.Language) http.Handler {
 	mux := http.NewServeMux()
-	show := func(page, title, what string) http.HandlerFunc {
+	show := func(page string, title, what event.Text) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			showSite(w, map[string]any{
-				"Page": page, "Title": title, "What": what, "Seen": seen(r, kind), "Kinds": siteKinds[1:], "Domain": siteDomain,
+			showSite(w, r, otherwise, map[string]any{
+				"Page": page, "Title": title, "What": what, "Seen": seen(r, kind), "Kinds": siteKinds[1:], "Says": scripts[page],
 				"Install": install, "CA": authority.Certificate().Subject.CommonName, "Fingerprint": strings.ReplaceAll(fmt.Sprintf("% X", authority.Fingerprint()), " ", ":"),
 			})
 		}
@@ -193,13 +223,12 @@ func siteHandler(kind siteKind, authority *ca.Authority, install bool) http.Hand
 	if kind.Name == "" {
 		index := indexOf(authority)
 		mux.HandleFunc("/faults", func(w http.ResponseWriter, r *http.Request) {
-			showSite(w, map[string]any{
-				"Page": "faults", "Title": "Does this browser check?", "What": "Every built-in site with a bad certificate or a bad handshake, tried from this very browser.",
-				"Index": index(), "Accepted": acceptedWords(), "Domain": siteDomain,
+			showSite(w, r, otherwise, map[string]any{
+				"Page": "faults", "Title": words.Piece("site/faults-title"), "What": words.Piece("site/faults"), "Index": index(), "Says": scripts["faults"],
 			})
 		})
 	}
-	mux.HandleFunc("/try", show("try", "More to try", "This page opens a WebSocket, listens to server-sent events, and then posts what came of both."))
+	mux.HandleFunc("/try", show("try", words.Piece("site/try-title"), words.Piece("site/try")))
 	if install {
 		mux.HandleFunc("/ca.pem", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/x-pem-file")
@@ -258,31 +287,52 @@ func guarded(next http.Handler) http.Handler {
 	})
 }
 
+// scripts are the sentences of the scripts in the pages of the built-in sites, by page and
+// by their names there. What a script puts into one stands in it as a {place}.
+var scripts = map[string]map[string]event.Text{
+	"home": {"yes": words.Piece("site/trust-yes"), "no": words.Piece("site/trust-no")},
+	"try": {
+		"sent": words.Piece("site/sent", "what", "{what}"), "received": words.Piece("site/received", "what", "{what}"), "echo": words.Piece("site/echo", "what", "{what}"),
+		"failed": words.Piece("site/failed"), "failedAfter": words.Piece("site/failed-after", "n", "{n}"),
+	},
+	"faults": faultScript(),
+}
+
 // showSite writes a page of the built-in sites. Only the scripts and styles of the
 // template run in it: they have a nonce that differs for each answer.
-func showSite(w http.ResponseWriter, data map[string]any) {
+func showSite(w http.ResponseWriter, r *http.Request, otherwise words.Language, data map[string]any) {
+	l := languageOf(r.Header, otherwise)
 	nonce := rand.Text()
-	data["Nonce"] = nonce
+	data["Nonce"], data["Domain"] = nonce, siteDomain
+	if of, ok := data["Says"].(map[string]event.Text); ok {
+		says := map[string]string{}
+		for name, text := range of {
+			says[name] = l.In(text)
+		}
+		data["Says"] = says
+	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Language", l.Tag())
+	h.Set("Vary", "Accept-Language")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", fmt.Sprintf("default-src 'none'; script-src 'nonce-%[1]s'; style-src 'nonce-%[1]s'; img-src data:; "+
 		"connect-src 'self' https://%[2]s https://*.%[2]s wss://%[2]s wss://*.%[2]s; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", nonce, siteDomain))
-	sitePage.Execute(w, data)
+	sitePages[l].Execute(w, data)
 }
 
 // seen tells what the site itself sees of the connection that brought a request:
 // the proxy's, for nobody else knows where the sites are.
-func seen(r *http.Request, kind siteKind) string {
+func seen(r *http.Request, kind siteKind) event.Text {
 	if r.TLS == nil {
-		return "This site sees plain HTTP."
+		return words.Piece("site/seen-plain")
 	}
-	s := fmt.Sprintf("This site sees %s with %s and %s, from the proxy.", tls.VersionName(r.TLS.Version), tls.CipherSuiteName(r.TLS.CipherSuite), r.Proto)
+	s := words.Piece("site/seen", "version", tls.VersionName(r.TLS.Version), "suite", tls.CipherSuiteName(r.TLS.CipherSuite), "http", r.Proto)
 	switch {
 	case len(r.TLS.PeerCertificates) > 0:
-		s += fmt.Sprintf(" The proxy showed a certificate for %s.", r.TLS.PeerCertificates[0].Subject)
+		return words.Sentences(s, words.Piece("site/seen-certificate", "subject", r.TLS.PeerCertificates[0].Subject.String()))
 	case kind.Name == "mtls":
-		s += " It asked for a certificate, and none was shown."
+		return words.Sentences(s, words.Piece("site/seen-no-certificate"))
 	}
 	return s
 }

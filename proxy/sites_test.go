@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"explainer/annotate/words"
 	"explainer/ca"
 
 	"github.com/coder/websocket"
@@ -26,7 +27,7 @@ func startSites(t *testing.T) (*Sites, *ca.Authority) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sites, err := StartSites(authority, true)
+	sites, err := StartSites(authority, true, words.English)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +159,7 @@ func TestSitesServe(t *testing.T) {
 				}
 				return resp, string(b)
 			}
-			want := []string{"<h1>" + k.Title + "</h1>", "This site sees " + map[bool]string{true: "TLS 1.2", false: "TLS 1.3"}[k.Name == "rsa" || k.Name == "tls12"], proto}
+			want := []string{"<h1>" + k.Title.English + "</h1>", "This site sees " + map[bool]string{true: "TLS 1.2", false: "TLS 1.3"}[k.Name == "rsa" || k.Name == "tls12"], proto}
 			if home {
 				want = []string{"<h1>explainer</h1>", "sites test", fmt.Sprintf(">%02X:%02X:%02X:", sum[0], sum[1], sum[2]), `fetch("https://explainer.test/trusted"`, `href="https://hrr.explainer.test/"`}
 			}
@@ -263,7 +264,7 @@ func TestSitesGuarded(t *testing.T) {
 // a page elsewhere does not learn from it what the browser accepts.
 func TestFaultSiteAnswersItsVisitor(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(faultHandler(ca.FaultOf("expired")))
+	server := httptest.NewServer(faultHandler(ca.FaultOf("expired"), words.English))
 	t.Cleanup(server.Close)
 	for _, tt := range []struct {
 		header   []string
@@ -313,7 +314,7 @@ func TestSitesWithoutInstall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sites, err := StartSites(authority, false)
+	sites, err := StartSites(authority, false, words.English)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -408,7 +409,7 @@ func TestSitesLookup(t *testing.T) {
 func TestSitesThroughProxy(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(p *Proxy) {
-		sites, err := StartSites(p.Authority, true)
+		sites, err := StartSites(p.Authority, true, words.English)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -418,7 +419,7 @@ func TestSitesThroughProxy(t *testing.T) {
 	for _, k := range siteKinds {
 		host := strings.TrimPrefix(k.Name+"."+siteDomain, ".")
 		out, errs, err := run(t, nil, "curl", "-sS", "--fail", "-x", "http://"+r.addr, "--cacert", r.caFile(), "https://"+host+"/")
-		if err != nil || !strings.Contains(out, "<h1>"+k.Title+"</h1>") {
+		if err != nil || !strings.Contains(out, "<h1>"+k.Title.English+"</h1>") {
 			t.Errorf("%s: %v, %s\n%s", host, err, errs, out)
 		}
 	}
@@ -486,7 +487,7 @@ func ExampleSites_Lookup() {
 	if err != nil {
 		panic(err)
 	}
-	sites, err := StartSites(authority, true)
+	sites, err := StartSites(authority, true, words.English)
 	if err != nil {
 		panic(err)
 	}

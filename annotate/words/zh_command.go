@@ -311,7 +311,7 @@ var zhCheck = map[string]string{
 	"level/critical":             "严重",
 	"level/high":                 "高危",
 	"level/medium":               "中危",
-	"level/low":                  "提示",
+	"level/low":                  "低危",
 	"read/no-http":               "不是 HTTP 的内容：{bytes}",
 	"read/header":                "{name}：{value}",
 	"read/body":                  "以及 {count}的正文",

@@ -458,7 +458,7 @@ func newProxy(c *cli.Context) (*proxy.Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	sites, err := proxy.StartSites(p.Authority, !own)
+	sites, err := proxy.StartSites(p.Authority, !own, language())
 	if err != nil {
 		return nil, fails(err, words.Piece("error/built-in-sites", "error", story.WordsOf(err)))
 	}
