@@ -26,7 +26,7 @@ TLS 握手，逐条消息说明：它属于八个步骤中的哪一步，是否�
    explainer demo`,
 	"usage/help": "列出所有命令，或显示某个命令的帮助",
 
-	"usage/demo": "几秒钟看完全部，不需要网络：代理、内置站点、客户端和整个经过",
+	"usage/demo": "几秒钟看完全部，不需要网络：代理、内置站点、客户端和讲述",
 	"help/demo": `不需要网络、浏览器、root 权限或任何配置。内置的客户端经过代理取三个网页：用 ECDHE 的 TLS 1.2，
 书上所讲的、用 RSA 密钥传输的 TLS 1.2，以及 TLS 1.3；全部用这台机器上真实的套接字。
 最后把书上的握手和 TLS 1.3 的握手放在一起对照，并把录制文件留在 demo.pcapng 中。
@@ -63,7 +63,7 @@ http://explainer.test/，那里说明怎样做，并可以测试。browse 和 ru
 	"usage/run": "让一条命令经过代理运行",
 	"help/run": `启动代理，只为这一条命令设置所有与代理和 CA 有关的环境变量，并以它的退出码退出。
 对于不读这些变量的程序，它的参数中的 {proxy} 代表代理的 host:port，{ca} 代表它可以信任的证书文件，
-其中第一张是代理的 CA。标准输出属于这条命令；所讲的经过写到标准错误，或 --story 指定的文件。
+其中第一张是代理的 CA。标准输出属于这条命令；讲述写到标准错误，或 --story 指定的文件。
 
 被重新设置的变量（SSL_CERT_FILE、REQUESTS_CA_BUNDLE 等）原来指定的证书也仍然受信任；
 HTTPS_PROXY、HTTP_PROXY、ALL_PROXY 和 NO_PROXY 决定怎样到达源站。
@@ -81,8 +81,8 @@ curl、wget、git、Python 和 Node.js 会记录；Go、Ruby 和 Perl 不会。
    explainer run --observe -w session.pcapng -- python3 app.py
    explainer run --textbook -- curl https://rsa.explainer.test/`,
 
-	"usage/read": "讲述抓包文件中的经过",
-	"help/read": `读取用 -w 录下的文件，以及别处抓取的 pcap 或 pcapng 文件（可以是 gzip 压缩的），并讲述其中的经过。
+	"usage/read": "讲述抓包文件",
+	"help/read": `读取用 -w 录下的文件，以及别处抓取的 pcap 或 pcapng 文件（可以是 gzip 压缩的），并讲述其中发生了什么。
 "-" 是标准输入。录制文件自带密钥；其他抓包请给出客户端写下的密钥日志（SSLKEYLOGFILE）。
 服务器的私钥只能解密使用 RSA 密钥传输的 TLS 1.2 和更早的版本。
 --as eavesdropper 讲述路径上没有密钥的人能看到什么。
@@ -120,7 +120,7 @@ curl、wget、git、Python 和 Node.js 会记录；Go、Ruby 和 Perl 不会。
 应用必须信任 "explainer ca" 的 CA，或者使用 --trust none。
 
 评级：F、D 或 C 取决于泄露的用例中最坏的一个（严重、高危、中危），没有泄露则是 A；
-连没有问题的也被拒绝，或者有本可以运行的严重或高危用例没有运行，则是 "-"。
+连对照用例也被拒绝，或者有本可以运行的严重或高危用例没有运行，则是 "-"。
 退出码：D 和 F 为 3，"-" 为 1。客户端自己的 hello 已经排除的用例不会降低评级；
 本身还不构成攻击的，只作为提示。
 
@@ -196,7 +196,7 @@ TLS 1.2 用 ECDHE 以及 TLS 1.3 中实际发生的事。
 	"flag/on-local-request":  "`tell|refuse`：互联网上的网页请求这台机器或其私有网络中的服务时，只说明此事，或拒绝它",
 	"flag/upstream-proxy":    "经过 `URL` 处的代理（http 或 socks5）到达源站；none 表示直接连接",
 	"default/upstream-proxy": "由 HTTPS_PROXY、HTTP_PROXY、ALL_PROXY 和 NO_PROXY 决定",
-	"flag/story":             "把经过写到 `FILE`",
+	"flag/story":             "把讲述写到 `FILE`",
 	"default/story":          "标准输出；run 则为标准错误",
 	"flag/rotate":            "与 -w FILE 一起用：文件达到 `SIZE` 字节（K、M、G）后改写下一个文件：FILE-00001.pcapng、FILE-00002.pcapng……；每个都可以单独读取，read 也可以一起读取全部",
 	"flag/keep":              "与 --rotate 一起用：保留最新的 `N` 个文件，删除更早的",
@@ -211,7 +211,7 @@ TLS 1.2 用 ECDHE 以及 TLS 1.3 中实际发生的事。
 
 	"flag/read/keylog":      "`FILE` 中有 TLS 密钥，即浏览器按 SSLKEYLOGFILE 写下的那种（可重复）",
 	"flag/read/key":         "`FILE` 中有服务器的 RSA 私钥（PEM、DER 或 PKCS#12），它能解密使用 RSA 密钥传输的 TLS 1.2 和更早的版本（可重复）；密码会当场询问，或取自 EXPLAINER_KEY_PASSWORD",
-	"flag/read/write":       "不讲述经过，而是把抓包复制到 `FILE`（pcapng），以数据包注释带上所讲的经过，以及 --keylog 中属于它的密钥",
+	"flag/read/write":       "不讲述，而是把抓包复制到 `FILE`（pcapng），以数据包注释带上讲述，以及 --keylog 中属于它的密钥",
 	"flag/read/strip-keys":  "与 -w 一起用：副本中不含任何密钥",
 	"flag/read/redact":      "与 -w 一起用：在副本中改写人们发送的内容（正文、Cookie、密码、查询字符串等），使它可以连同密钥一起分享",
 	"flag/read/connection":  "只讲述第 `N` 个连接，或 3-7 这样一段（可重复）",

@@ -4,7 +4,7 @@ package words
 var zhQUIC = map[string]string{
 	"connection-quic":        "从 {from} 到 {to} 的 QUIC {version}，基于 UDP：这是一种内置 TLS 1.3 的传输协议，没有 TCP，也没有 TLS 记录。两条 hello 消息在它的 Initial 数据包中，路径上的任何人都能解密这些数据包，这里也解密了；此后的一切都由 QUIC 自己加密，这里只计数，即使密钥日志中有它的秘密（标签与 TLS 1.3 相同）也是如此。",
 	"connection-quic-google": "从 {from} 到 {to} 的 Google 自有 QUIC（{version}），早于标准，基于 UDP：其中没有 TLS，只有它自己的握手，这里不读取；它的数据包只计数。",
-	"connection-quic-unread": "从 {from} 到 {to} 的 QUIC，基于 UDP，这里的第一个数据包写的版本是 {version}：这个版本的数据包该如何读取，这里不知道，所以只计数。",
+	"connection-quic-unread": "从 {from} 到 {to} 的 QUIC，基于 UDP，这里的第一个数据包写的是 {version}：这个版本的数据包该如何读取，这里不知道，所以只计数。",
 	"connection-dtls":        "从 {from} 到 {to} 的 DTLS，基于 UDP：TLS 的握手放在可能丢失、重复或乱序的记录中，下面没有 TCP。其中的明文部分在这里讲述；加密的记录只计数，即使密钥日志中有它们的密钥也是如此。",
 
 	"quic-initial-client":      "{client}的一个 Initial 数据包。它是加密的，但密钥来自以明文传输过的连接 ID {id} 和标准中的一个数字：这样防得住差错，防不住想读的人。",
