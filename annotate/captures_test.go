@@ -145,7 +145,7 @@ func times(p *event.Proof) (n int) {
 		return 1
 	}
 	for _, f := range p.Inputs {
-		if f.Name == "link" {
+		if f.Name.English == "link" {
 			n++
 		}
 	}

@@ -366,7 +366,7 @@ func tellPassed(base words.Args, r *verify.Result, in verify.Input, passed []ver
 		for _, p := range r.Path {
 			path = append(path, clip(p.Subject))
 		}
-		out.Details = append(out.Details, field("path", strings.Join(path, " < ")))
+		out.Details = append(out.Details, detail("path", strings.Join(path, " < ")))
 	case verify.IDName, verify.IDRoot, verify.IDStaple:
 		out.Details = fieldsOf(first.Details)
 	}
@@ -374,10 +374,15 @@ func tellPassed(base words.Args, r *verify.Result, in verify.Input, passed []ver
 	return out
 }
 
+// detail is one of what a check found, which is for programs.
+func detail(name, value string) event.Field {
+	return event.Field{Name: event.Plain(name), Value: event.Plain(value)}
+}
+
 func fieldsOf(details []verify.Detail) []event.Field {
 	var out []event.Field
 	for _, d := range details {
-		out = append(out, field(d.Name, clip(d.Value)))
+		out = append(out, detail(d.Name, clip(d.Value)))
 	}
 	return out
 }

@@ -32,7 +32,7 @@ func (x *Explainer) delegatedCredential(c *conn, h *proof.Handshake, e *event.Ev
 	}
 	key := verify.KeyWords(d.Key)
 	e.Fields = append(e.Fields,
-		event.Field{Name: "delegated credential", Value: event.Plain(cmp.Or(key, "a key of an unknown kind")), Note: "signs this handshake in the place of the certificate's key"},
+		event.Field{Name: words.FieldName("delegated credential"), Value: cmp.Or(event.Plain(key), words.Piece("value/unknown-key")), Note: words.Piece("note/delegated")},
 		field("its handshake signature", handshake.SchemeName(d.Scheme)),
 		field("signed with", handshake.SchemeName(d.Algorithm)))
 	until, age := "", time.Duration(d.Seconds)*time.Second
@@ -59,7 +59,7 @@ func (x *Explainer) delegatedCredential(c *conn, h *proof.Handshake, e *event.Ev
 func (x *Explainer) rawKey(c *conn, h *proof.Handshake, e *event.Event, side int) {
 	leaf := h.Sides[side].Leaf
 	e.Brief = words.Piece("brief/raw-key", "key", leaf.KeyWords())
-	e.Fields = append(e.Fields, field("raw public key", leaf.KeyWords()), field("size", strconv.Itoa(len(leaf.DER))+" bytes"))
+	e.Fields = append(e.Fields, field("raw public key", leaf.KeyWords()), fieldOf("size", words.Count(len(leaf.DER), "byte")))
 	e.Says = append(e.Says, words.Say("raw-public-key", e.Evidence, x.args(c).With("sender", c.Side(side), "other", c.Side(1-side), "key", leaf.KeyWords())))
 	if side == 1 {
 		x.markMain(c, h, e, event.Step3)

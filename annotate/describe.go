@@ -11,7 +11,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/big"
-	"strings"
+	"strconv"
 	"time"
 
 	"explainer/annotate/event"
@@ -23,15 +23,15 @@ import (
 func date(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
 // usage is the purposes that a certificate names.
-func usage(p *x509.Certificate) string {
-	var out []string
+func usage(p *x509.Certificate) event.Text {
+	var out []event.Text
 	for _, u := range []struct {
 		bit  x509.KeyUsage
-		name string
+		name event.Text
 	}{
-		{x509.KeyUsageDigitalSignature, "digital signature"}, {x509.KeyUsageContentCommitment, "non-repudiation"},
-		{x509.KeyUsageKeyEncipherment, "key encipherment"}, {x509.KeyUsageDataEncipherment, "data encipherment"},
-		{x509.KeyUsageKeyAgreement, "key agreement"}, {x509.KeyUsageCertSign, "certificate signing"}, {x509.KeyUsageCRLSign, "CRL signing"},
+		{x509.KeyUsageDigitalSignature, words.Piece("usage/digital-signature")}, {x509.KeyUsageContentCommitment, words.Piece("usage/non-repudiation")},
+		{x509.KeyUsageKeyEncipherment, words.Piece("usage/key-encipherment")}, {x509.KeyUsageDataEncipherment, words.Piece("usage/data-encipherment")},
+		{x509.KeyUsageKeyAgreement, words.Piece("usage/key-agreement")}, {x509.KeyUsageCertSign, words.Piece("usage/certificate-signing")}, {x509.KeyUsageCRLSign, words.Piece("usage/crl-signing")},
 	} {
 		if p.KeyUsage&u.bit != 0 {
 			out = append(out, u.name)
@@ -40,90 +40,92 @@ func usage(p *x509.Certificate) string {
 	for _, u := range p.ExtKeyUsage {
 		switch u {
 		case x509.ExtKeyUsageServerAuth:
-			out = append(out, "TLS server")
+			out = append(out, words.Piece("usage/tls-server"))
 		case x509.ExtKeyUsageClientAuth:
-			out = append(out, "TLS client")
+			out = append(out, words.Piece("usage/tls-client"))
 		case x509.ExtKeyUsageAny:
-			out = append(out, "anything")
+			out = append(out, words.Piece("usage/anything"))
 		case x509.ExtKeyUsageEmailProtection:
-			out = append(out, "e-mail")
+			out = append(out, words.Piece("usage/e-mail"))
 		case x509.ExtKeyUsageCodeSigning:
-			out = append(out, "code signing")
+			out = append(out, words.Piece("usage/code-signing"))
 		default:
-			out = append(out, fmt.Sprintf("extended usage %d", u))
+			out = append(out, words.Piece("usage/other", "n", strconv.Itoa(int(u))))
 		}
 	}
 	for _, o := range p.UnknownExtKeyUsage {
-		out = append(out, asn1.ObjectIdentifier(o).String())
+		out = append(out, event.Plain(asn1.ObjectIdentifier(o).String()))
 	}
-	return strings.Join(out, ", ")
+	return words.List(",", out...)
 }
 
 // describe describes one certificate of a chain; number is its place, 0 for the leaf.
 func describe(c *proof.Certificate, number int) []event.Field {
-	lead := "leaf: "
-	if number > 0 {
-		lead = fmt.Sprintf("certificate %d: ", number+1)
+	named := func(name string) event.Text {
+		if number == 0 {
+			return words.Piece("field-name/of-leaf", "name", words.FieldName(name))
+		}
+		return words.Piece("field-name/of-certificate", "n", strconv.Itoa(number+1), "name", words.FieldName(name))
 	}
 	if c.Parsed == nil {
-		f := []event.Field{{Name: lead + "cannot be read in full", Value: event.Plain(c.Err)}}
+		f := []event.Field{{Name: named("cannot be read in full"), Value: event.Plain(c.Err)}}
 		r := verify.Read(c.DER)
 		if r.Subject != "" {
-			f = append(f, event.Field{Name: lead + "subject", Value: event.Plain(clip(r.Subject)), Note: "as far as it can be read"}, event.Field{Name: lead + "issuer", Value: event.Plain(clip(r.Issuer))})
+			f = append(f, event.Field{Name: named("subject"), Value: event.Plain(clip(r.Subject)), Note: words.Piece("note/as-far-as-read")}, event.Field{Name: named("issuer"), Value: event.Plain(clip(r.Issuer))})
 		}
 		if len(r.Names) > 0 {
-			f = append(f, event.Field{Name: lead + "names", Value: event.Plain(clip(words.Some(r.Names, 8)))})
+			f = append(f, event.Field{Name: named("names"), Value: clipText(words.Some(r.Names, 8))})
 		}
 		if !r.From.IsZero() && !r.Until.IsZero() {
-			f = append(f, event.Field{Name: lead + "valid", Value: event.Plain(date(r.From) + " to " + date(r.Until))})
+			f = append(f, event.Field{Name: named("valid"), Value: words.Piece("value/from-to", "from", date(r.From), "to", date(r.Until))})
 		}
 		if c.Key != nil {
-			f = append(f, event.Field{Name: lead + "key", Value: event.Plain(c.KeyWords())})
+			f = append(f, event.Field{Name: named("key"), Value: event.Plain(c.KeyWords())})
 		}
-		return fixed(append(f, event.Field{Name: lead + "size", Value: event.Plain(fmt.Sprintf("%d bytes", len(c.DER)))}))
+		return fixed(append(f, event.Field{Name: named("size"), Value: words.Count(len(c.DER), "byte")}))
 	}
 	p := c.Parsed
-	f := []event.Field{{Name: lead + "subject", Value: event.Plain(p.Subject.String()), Note: "whose key this is"}}
+	f := []event.Field{{Name: named("subject"), Value: event.Plain(p.Subject.String()), Note: words.Piece("note/whose-key")}}
 	if names := c.Names(); len(names) > 0 {
-		f = append(f, event.Field{Name: lead + "names", Value: event.Plain(words.Some(names, 8)), Note: "the host names that it is good for (subject alternative names)"})
+		f = append(f, event.Field{Name: named("names"), Value: words.Some(names, 8), Note: words.Piece("note/san")})
 	}
 	f = append(f,
-		event.Field{Name: lead + "issuer", Value: event.Plain(p.Issuer.String()), Note: "who vouches for it"},
-		event.Field{Name: lead + "valid", Value: event.Plain(date(p.NotBefore) + " to " + date(p.NotAfter))},
-		event.Field{Name: lead + "key", Value: event.Plain(c.KeyWords())},
-		event.Field{Name: lead + "signed with", Value: event.Plain(signatureWords(p))},
+		event.Field{Name: named("issuer"), Value: event.Plain(p.Issuer.String()), Note: words.Piece("note/issuer")},
+		event.Field{Name: named("valid"), Value: words.Piece("value/from-to", "from", date(p.NotBefore), "to", date(p.NotAfter))},
+		event.Field{Name: named("key"), Value: event.Plain(c.KeyWords())},
+		event.Field{Name: named("signed with"), Value: signatureWords(p)},
 	)
-	if u := usage(p); u != "" {
-		f = append(f, event.Field{Name: lead + "purpose", Value: event.Plain(u), Note: "what its issuer allows it for"})
+	if u := usage(p); !u.Empty() {
+		f = append(f, event.Field{Name: named("purpose"), Value: u, Note: words.Piece("note/purpose")})
 	}
 	if p.BasicConstraintsValid && p.IsCA {
-		value := "yes"
+		value := words.Piece("field/yes")
 		if p.MaxPathLen == 0 && p.MaxPathLenZero {
-			value += ", with no other CA below it"
+			value = words.Piece("value/ca-none-below")
 		} else if p.MaxPathLen > 0 {
-			value += fmt.Sprintf(", with at most %s below it", words.Plural(p.MaxPathLen, "more CA"))
+			value = words.Piece("value/ca-below", "count", words.Count(p.MaxPathLen, "more CA"))
 		}
-		f = append(f, event.Field{Name: lead + "CA", Value: event.Plain(value), Note: "may itself sign certificates"})
+		f = append(f, event.Field{Name: named("CA"), Value: value, Note: words.Piece("note/is-ca")})
 	}
 	if len(p.AuthorityKeyId) > 0 {
-		f = append(f, event.Field{Name: lead + "issuer's key", Value: event.Plain(fmt.Sprintf("%x", p.AuthorityKeyId[:min(len(p.AuthorityKeyId), 32)])), Note: "authority key identifier"})
+		f = append(f, event.Field{Name: named("issuer's key"), Value: event.Plain(fmt.Sprintf("%x", p.AuthorityKeyId[:min(len(p.AuthorityKeyId), 32)])), Note: words.Piece("note/authority-key-id")})
 	}
 	if len(p.SubjectKeyId) > 0 {
-		f = append(f, event.Field{Name: lead + "name of its key", Value: event.Plain(fmt.Sprintf("%x", p.SubjectKeyId[:min(len(p.SubjectKeyId), 32)])), Note: "subject key identifier"})
+		f = append(f, event.Field{Name: named("name of its key"), Value: event.Plain(fmt.Sprintf("%x", p.SubjectKeyId[:min(len(p.SubjectKeyId), 32)])), Note: words.Piece("note/subject-key-id")})
 	}
 	if n := len(p.Policies); n > 0 {
 		var oids []string
 		for _, o := range p.Policies {
 			oids = append(oids, o.String())
 		}
-		f = append(f, event.Field{Name: lead + "policies", Value: event.Plain(clip(words.Some(oids, 4))), Note: "what its issuer says to have checked"})
+		f = append(f, event.Field{Name: named("policies"), Value: clipText(words.Some(oids, 4)), Note: words.Piece("note/policies")})
 	}
 	if number == 0 {
-		f = append(f, sctFields(lead+"signed certificate timestamp", verify.CertificateSCTs(c.DER))...)
+		f = append(f, sctFields(named("signed certificate timestamp"), verify.CertificateSCTs(c.DER))...)
 	}
 	return fixed(append(f,
-		event.Field{Name: lead + "serial", Value: event.Plain(serial(p.SerialNumber))},
-		event.Field{Name: lead + "SHA-256", Value: event.Plain(fmt.Sprintf("%x", c.Hash)), Note: "its fingerprint"},
+		event.Field{Name: named("serial"), Value: event.Plain(serial(p.SerialNumber))},
+		event.Field{Name: named("SHA-256"), Value: event.Plain(fmt.Sprintf("%x", c.Hash)), Note: words.Piece("note/fingerprint")},
 	))
 }
 
@@ -134,11 +136,11 @@ func serial(n *big.Int) string {
 	return hex.EncodeToString(n.Bytes()) // whole bytes, as other tools print them
 }
 
-func signatureWords(p *x509.Certificate) string {
+func signatureWords(p *x509.Certificate) event.Text {
 	if p.SignatureAlgorithm == x509.UnknownSignatureAlgorithm {
-		return "an algorithm that is not known here"
+		return words.Piece("value/algorithm-not-known")
 	}
-	return p.SignatureAlgorithm.String()
+	return event.Plain(p.SignatureAlgorithm.String())
 }
 
 // maxNames is how many names of a certificate stand in its facts.

@@ -461,9 +461,9 @@ func fix(s *string) {
 
 func fixFields(fs []event.Field) {
 	for i := range fs {
-		fix(&fs[i].Name)
+		fix(&fs[i].Name.English)
 		fix(&fs[i].Value.English)
-		fix(&fs[i].Note)
+		fix(&fs[i].Note.English)
 	}
 }
 

@@ -448,26 +448,26 @@ func (x *Explainer) legFacts(c *conn) []event.Field {
 	if h.ServerHello == nil {
 		return nil
 	}
-	add := func(id, name string, value any) {
-		out = append(out, event.Field{ID: id, Name: name, Value: words.TextOf(value)})
+	add := func(id string, value any) {
+		out = append(out, event.Field{ID: id, Name: words.Piece("fact/" + id), Value: words.TextOf(value)})
 	}
-	add("version", "version", h.VersionName())
-	add("suite", "suite", handshake.SuiteName(h.ServerHello.CipherSuite))
+	add("version", h.VersionName())
+	add("suite", handshake.SuiteName(h.ServerHello.CipherSuite))
 	a := c.Values()
 	if !a.Value("group").Empty() {
-		add("group", "group", a.Value("group"))
+		add("group", a.Value("group"))
 	}
 	if c.alpn != "" {
-		add("alpn", "ALPN", clip(c.alpn))
+		add("alpn", clip(c.alpn))
 	}
 	if l := h.Sides[1].Leaf; l != nil {
 		if l.Raw {
-			add("raw-public-key", "raw public key", l.KeyWords())
+			add("raw-public-key", l.KeyWords())
 			return out
 		}
-		add(event.FactCertificate, "certificate", words.Piece("fact/certificate-of", "names", clip(l.For()), "issuer", clip(l.Issuer()), "key", l.KeyWords()))
+		add(event.FactCertificate, words.Piece("fact/certificate-of", "names", clip(l.For()), "issuer", clip(l.Issuer()), "key", l.KeyWords()))
 		if k := h.Sides[1].Checked; k != nil {
-			add("certificate-checks", "certificate checks", k.Outcome)
+			add("certificate-checks", k.Outcome)
 		}
 	}
 	if h.FirstHello != nil {
@@ -475,7 +475,7 @@ func (x *Explainer) legFacts(c *conn) []event.Field {
 	}
 	out = append(out, serverFingerprint(h.ServerHello))
 	if c.Leg == capture.LegOrigin && c.Verified != nil {
-		add("checked-by-proxy", "checked by the proxy", words.Piece("fact/checked-against", "outcome", steps.VerifiedWords(c.Verified), "roots", words.Phrase(words.Roots, cmp.Or(clip(c.Verified.Addr), "none"), "")))
+		add("checked-by-proxy", words.Piece("fact/checked-against", "outcome", steps.VerifiedWords(c.Verified), "roots", words.Phrase(words.Roots, cmp.Or(clip(c.Verified.Addr), "none"), "")))
 	}
 	return out
 }

@@ -19,13 +19,13 @@ const maxExtensions = 64
 
 func serverHelloFields(b *handshake.ServerHello) []event.Field {
 	f := []event.Field{
-		{Name: "legacy version", Value: event.Plain(fmt.Sprintf("%04x (%s)", b.LegacyVersion, handshake.VersionName(b.LegacyVersion)))},
-		{Name: "random", Value: event.Plain(hex.EncodeToString(b.Random[:])), Note: "32 bytes that enter every later key"},
-		{Name: "session id", Value: event.Plain(bytesWords(b.SessionID))},
-		{Name: "cipher suite", Value: event.Plain(handshake.SuiteName(b.CipherSuite)), Note: "the server's choice"},
+		{Name: words.FieldName("legacy version"), Value: event.Plain(fmt.Sprintf("%04x (%s)", b.LegacyVersion, handshake.VersionName(b.LegacyVersion)))},
+		{Name: words.FieldName("random"), Value: event.Plain(hex.EncodeToString(b.Random[:])), Note: words.Piece("note/enters-every-key")},
+		{Name: words.FieldName("session id"), Value: bytesWords(b.SessionID)},
+		{Name: words.FieldName("cipher suite"), Value: event.Plain(handshake.SuiteName(b.CipherSuite)), Note: words.Piece("note/servers-choice")},
 	}
 	if b.Retry {
-		f[1].Note = "not random: the SHA-256 of \"HelloRetryRequest\", which is how this message is told from a ServerHello"
+		f[1].Note = words.Piece("note/retry-random")
 	}
 	if b.CompressionMethod != 0 {
 		f = append(f, field("compression", handshake.CompressionMethodName(b.CompressionMethod)))
@@ -48,133 +48,130 @@ func extensionFields(list []handshake.Extension) []event.Field {
 		}
 		name := handshake.ExtensionName(e.ID)
 		if e.Err != "" {
-			out = append(out, event.Field{Name: name, Value: event.Plain(hexLen(e.Data)), Note: "malformed: " + clip(e.Err)})
+			out = append(out, event.Field{Name: event.Plain(name), Value: hexLen(e.Data), Note: words.Piece("note/malformed", "error", clip(e.Err))})
 			continue
 		}
 		if e.ID == handshake.ExtQUICParameters || e.ID == handshake.ExtQUICParametersDraft {
-			out = append(out, event.Field{Name: name, Value: event.Plain(words.Plural(len(e.Data), "byte")), Note: "what this end allows the other (RFC 9000 18)"})
+			out = append(out, event.Field{Name: event.Plain(name), Value: words.Count(len(e.Data), "byte"), Note: words.Piece("note/quic-parameters")})
 			out = append(out, transportParameters(e.Data)...)
 			continue
 		}
 		value, note := extensionValue(e)
-		if value == "" {
+		if value.Empty() {
 			if len(e.Data) == 0 {
 				bare = append(bare, name)
 			} else {
-				out = append(out, event.Field{Name: name, Value: event.Plain(hexLen(e.Data)), Note: note})
+				out = append(out, event.Field{Name: event.Plain(name), Value: hexLen(e.Data), Note: note})
 			}
 			continue
 		}
 		if _, sni := e.Value.(handshake.ServerName); sni {
 			continue // stands above
 		}
-		out = append(out, event.Field{Name: name, Value: event.Plain(value), Note: note})
+		out = append(out, event.Field{Name: event.Plain(name), Value: value, Note: note})
 	}
 	if len(bare) > 0 {
-		out = append(out, event.Field{Name: "extensions without content", Value: event.Plain(strings.Join(bare, ", "))})
+		out = append(out, event.Field{Name: words.FieldName("extensions without content"), Value: event.Plain(strings.Join(bare, ", "))})
 	}
 	if len(nothing) > 0 {
-		out = append(out, event.Field{Name: "GREASE", Value: event.Plain(strings.Join(nothing, ", ")), Note: "extensions that mean nothing and keep servers tolerant (RFC 8701)"})
+		out = append(out, event.Field{Name: event.Plain("GREASE"), Value: event.Plain(strings.Join(nothing, ", ")), Note: words.Piece("note/grease")})
 	}
 	return out
 }
 
 // extensionValue is an extension's value in words.
-func extensionValue(e handshake.Extension) (value, note string) {
+func extensionValue(e handshake.Extension) (value, note event.Text) {
 	switch v := e.Value.(type) {
 	case handshake.ServerName:
-		return clip(string(v)), ""
+		return event.Plain(clip(string(v))), event.Text{}
 	case handshake.SupportedGroups:
-		return list(v, handshake.GroupName), "groups for the key exchange, most wanted first"
+		return list(v, handshake.GroupName), words.Piece("note/groups")
 	case handshake.SignatureAlgorithms:
-		return list(v, handshake.SchemeName), ""
+		return list(v, handshake.SchemeName), event.Text{}
 	case handshake.DelegatedCredentials:
-		return list(v, handshake.SchemeName), ""
+		return list(v, handshake.SchemeName), event.Text{}
 	case handshake.ALPN:
-		return clip(strings.Join(v, ", ")), "application protocols"
+		return event.Plain(clip(strings.Join(v, ", "))), words.Piece("note/alpn")
 	case handshake.ALPS:
-		return clip(strings.Join(v, ", ")), ""
+		return event.Plain(clip(strings.Join(v, ", "))), event.Text{}
 	case handshake.SupportedVersions:
-		return list(v, handshake.VersionName), "the versions really offered"
+		return list(v, handshake.VersionName), words.Piece("note/supported-versions")
 	case handshake.SelectedVersion:
-		return handshake.VersionName(uint16(v)), "the version really chosen"
+		return event.Plain(handshake.VersionName(uint16(v))), words.Piece("note/selected-version")
 	case handshake.PSKModes:
 		var out []string
 		for _, m := range v {
 			out = append(out, handshake.PSKModeName(m))
 		}
-		return strings.Join(out, ", "), "how an old secret may be taken up again"
+		return event.Plain(strings.Join(out, ", ")), words.Piece("note/psk-modes")
 	case handshake.KeyShares:
-		var out []string
-		for i, s := range v {
-			if i == 16 {
-				break
-			}
-			out = append(out, fmt.Sprintf("%s, %s: %s", grease(s.Group, handshake.GroupName), words.Plural(len(s.Exchange), "byte"), shortHex(s.Exchange)))
+		var out []event.Text
+		for _, s := range v[:min(len(v), 16)] {
+			out = append(out, words.Piece("value/share", "group", grease(s.Group, handshake.GroupName), "count", words.Count(len(s.Exchange), "byte"), "hex", shortHex(s.Exchange)))
 		}
-		return strings.Join(out, "; "), "public keys for this connection"
+		return words.List(";", out...), words.Piece("note/key-shares")
 	case handshake.SelectedGroup:
-		return handshake.GroupName(uint16(v)), "the group that the server asks for"
+		return event.Plain(handshake.GroupName(uint16(v))), words.Piece("note/selected-group")
 	case handshake.SelectedPSK:
-		return strconv.Itoa(int(v)), "which of the offered secrets the server took, counted from 0"
+		return event.Plain(strconv.Itoa(int(v))), words.Piece("note/selected-psk")
 	case handshake.OfferedPSKs:
 		return pskWords(v)
 	case handshake.Cookie:
-		return hexLen(v), "to be sent back"
+		return hexLen(v), words.Piece("note/cookie")
 	case handshake.CompressionAlgorithms:
-		return list(v, handshake.CertificateCompressionName), ""
+		return list(v, handshake.CertificateCompressionName), event.Text{}
 	case handshake.RecordSizeLimit:
-		return fmt.Sprintf("%d bytes", v), ""
+		return words.Count(int(v), "byte"), event.Text{}
 	case handshake.MaxFragmentLength:
 		if v >= 1 && v <= 4 {
-			return fmt.Sprintf("%d bytes", 256<<v), ""
+			return words.Count(int(256<<v), "byte"), event.Text{}
 		}
-		return strconv.Itoa(int(v)), ""
+		return event.Plain(strconv.Itoa(int(v))), event.Text{}
 	case handshake.SessionTicket:
 		if len(v) == 0 {
-			return "empty", "asks for a ticket"
+			return words.Piece("value/empty"), words.Piece("note/asks-for-ticket")
 		}
-		return hexLen(v), "a ticket from an earlier connection"
+		return hexLen(v), words.Piece("note/ticket-earlier")
 	case handshake.RenegotiationInfo:
 		if len(v) == 0 {
-			return "empty", "the first handshake of this connection"
+			return words.Piece("value/empty"), words.Piece("note/first-handshake")
 		}
-		return hexLen(v), ""
+		return hexLen(v), event.Text{}
 	case handshake.MaxEarlyDataSize:
-		return fmt.Sprintf("%d bytes", v), ""
+		return words.Count(int(v), "byte"), event.Text{}
 	case handshake.CertificateAuthorities:
-		return words.Plural(len(v), "name"), ""
+		return words.Count(len(v), "name"), event.Text{}
 	case handshake.SCTs:
-		return words.Plural(len(v), "timestamp"), "promises of public logs to list the certificate"
+		return words.Count(len(v), "timestamp"), words.Piece("note/scts")
 	case handshake.StatusRequest:
-		return "OCSP", "asks for a dated statement of the authority about whether the certificate is revoked"
+		return event.Plain("OCSP"), words.Piece("note/status-request")
 	case handshake.StatusResponse:
-		return words.Plural(len(v), "byte"), "OCSP"
+		return words.Count(len(v), "byte"), event.Plain("OCSP")
 	case handshake.ECPointFormats:
-		return hex.EncodeToString(v[:min(len(v), 16)]), ""
+		return event.Plain(hex.EncodeToString(v[:min(len(v), 16)])), event.Text{}
 	case handshake.ECH:
-		return fmt.Sprintf("%d encrypted bytes", len(v.Payload)), "an encrypted hello, or random bytes that look like one"
+		return words.Piece("brief/encrypted", "n", strconv.Itoa(len(v.Payload))), words.Piece("note/ech")
 	case handshake.ECHConfirmation:
-		return hexLen(v), "tells whoever made the encrypted hello whether the server took it"
+		return hexLen(v), words.Piece("note/ech-confirmation")
 	case handshake.ECHRetryConfigs:
-		return words.Plural(len(v), "byte"), "the keys with which the client may hide its next hello"
+		return words.Count(len(v), "byte"), words.Piece("note/ech-retry")
 	case handshake.HeartbeatMode:
 		if v == 1 {
-			return "allowed", "whether the other side may send heartbeats"
+			return words.Piece("value/allowed"), words.Piece("note/heartbeats")
 		}
-		return "not allowed", "whether the other side may send heartbeats"
+		return words.Piece("value/not-allowed"), words.Piece("note/heartbeats")
 	case handshake.NextProtocols:
-		return clip(strings.Join(v, ", ")), "application protocols, in a forerunner of ALPN"
+		return event.Plain(clip(strings.Join(v, ", "))), words.Piece("note/next-protocols")
 	case handshake.Padding:
-		return words.Plural(int(v), "byte"), "zeros that make the message longer, and mean nothing"
+		return words.Count(int(v), "byte"), words.Piece("note/padding")
 	case handshake.CertificateTypes:
 		var out []string
 		for _, t := range v {
 			out = append(out, handshake.CertificateTypeName(t))
 		}
-		return strings.Join(out, ", "), ""
+		return event.Plain(strings.Join(out, ", ")), event.Text{}
 	}
-	return "", ""
+	return event.Text{}, event.Text{}
 }
 
 func shortHex(b []byte) string {
@@ -184,15 +181,12 @@ func shortHex(b []byte) string {
 	return hex.EncodeToString(b)
 }
 
-func pskWords(v handshake.OfferedPSKs) (value, note string) {
-	var out []string
-	for i, id := range v.Identities {
-		if i == 8 {
-			break
-		}
-		out = append(out, fmt.Sprintf("%s: %s", words.Plural(len(id.Identity), "byte"), shortHex(id.Identity)))
+func pskWords(v handshake.OfferedPSKs) (value, note event.Text) {
+	var out []event.Text
+	for _, id := range v.Identities[:min(len(v.Identities), 8)] {
+		out = append(out, words.Piece("value/identity", "count", words.Count(len(id.Identity), "byte"), "hex", shortHex(id.Identity)))
 	}
-	return strings.Join(out, "; "), fmt.Sprintf("names of old secrets, and %s: keyed checksums that are to show that the client knows them", words.Plural(len(v.Binders), "binder"))
+	return words.List(";", out...), words.Piece("note/psks", "binders", words.Count(len(v.Binders), "binder"))
 }
 
 func requestFields(b *handshake.CertificateRequest) []event.Field {
@@ -205,25 +199,25 @@ func requestFields(b *handshake.CertificateRequest) []event.Field {
 		out = append(out, field("certificate types", strings.Join(t, ", ")))
 	}
 	if len(b.SignatureSchemes) > 0 {
-		out = append(out, field("signature algorithms", list(b.SignatureSchemes, handshake.SchemeName)))
+		out = append(out, fieldOf("signature algorithms", list(b.SignatureSchemes, handshake.SchemeName)))
 	}
-	out = append(out, event.Field{Name: "authorities", Value: event.Plain(words.Plural(len(b.Authorities), "name")), Note: "whose certificates the server would take; none means any"})
+	out = append(out, event.Field{Name: words.FieldName("authorities"), Value: words.Count(len(b.Authorities), "name"), Note: words.Piece("note/accepted-authorities")})
 	return out
 }
 
 // sctFields describe signed certificate timestamps (RFC 6962 3.2).
-func sctFields(name string, scts [][]byte) []event.Field {
+func sctFields(name event.Text, scts [][]byte) []event.Field {
 	var out []event.Field
 	for i, b := range scts {
 		if i == 8 {
-			return append(out, field(name, fmt.Sprintf("%d more", len(scts)-i)))
+			return append(out, event.Field{Name: name, Value: words.Piece("value/more", "n", strconv.Itoa(len(scts)-i))})
 		}
 		sct, ok := verify.ParseSCT(b)
 		if !ok {
-			out = append(out, event.Field{Name: name, Value: event.Plain(words.Plural(len(b), "byte")), Note: "cannot be read"})
+			out = append(out, event.Field{Name: name, Value: words.Count(len(b), "byte"), Note: words.Piece("note/cannot-be-read")})
 			continue
 		}
-		out = append(out, event.Field{Name: name, Value: event.Plain(fmt.Sprintf("of the log %x, %s", sct.Log, date(sct.Time))), Note: "a public log's promise to list this certificate"})
+		out = append(out, event.Field{Name: name, Value: words.Piece("value/of-log", "log", hex.EncodeToString(sct.Log[:]), "date", date(sct.Time)), Note: words.Piece("note/sct")})
 	}
 	return out
 }
@@ -232,15 +226,15 @@ func sctFields(name string, scts [][]byte) []event.Field {
 func stapleFields(der []byte) []event.Field {
 	r, err := ocsp.ParseResponse(der, nil)
 	if err != nil {
-		return []event.Field{{Name: "OCSP response", Value: event.Plain(words.Plural(len(der), "byte")), Note: "could not be read: " + clip(err.Error())}}
+		return []event.Field{{Name: words.FieldName("OCSP response"), Value: words.Count(len(der), "byte"), Note: words.Piece("note/could-not-be-read", "error", clip(err.Error()))}}
 	}
 	status := map[int]string{ocsp.Good: "good", ocsp.Revoked: "revoked", ocsp.Unknown: "unknown"}[r.Status]
-	value := "the issuer says: " + status + ", as of " + date(r.ThisUpdate)
+	value := words.Piece("value/ocsp", "status", words.Named("ocsp", status), "date", date(r.ThisUpdate))
 	if !r.NextUpdate.IsZero() {
-		value += ", until " + date(r.NextUpdate)
+		value = words.Piece("value/ocsp-until", "says", value, "until", date(r.NextUpdate))
 	}
 	if r.Status == ocsp.Revoked {
-		value += "; revoked at " + date(r.RevokedAt)
+		value = words.Piece("value/ocsp-revoked", "says", value, "date", date(r.RevokedAt))
 	}
-	return []event.Field{{Name: "OCSP response", Value: event.Plain(value), Note: "for the certificate with the serial number " + serial(r.SerialNumber)}}
+	return []event.Field{{Name: words.FieldName("OCSP response"), Value: value, Note: words.Piece("note/for-serial", "serial", serial(r.SerialNumber))}}
 }

@@ -31,11 +31,11 @@ func (x *Explainer) cutHello(c *conn, m *capture.Message, b *capture.CutHello) {
 	e.Brief = words.Piece("brief/hello-cut", "bytes", missing)
 	e.Says = append(e.Says, words.Say("hello-cut", e.Evidence, x.args(c).With("bytes", missing)))
 	e.Fields = append(e.Fields,
-		event.Field{Name: "random", Value: event.Plain(hex.EncodeToString(b.Hello.Random[:])), Note: "32 bytes that enter every later key"},
-		event.Field{Name: "session id", Value: event.Plain(bytesWords(b.Hello.SessionID))},
-		event.Field{Name: "cipher suites", Value: event.Plain(list(b.Hello.CipherSuites, handshake.SuiteName))})
+		event.Field{Name: words.FieldName("random"), Value: event.Plain(hex.EncodeToString(b.Hello.Random[:])), Note: words.Piece("note/enters-every-key")},
+		event.Field{Name: words.FieldName("session id"), Value: bytesWords(b.Hello.SessionID)},
+		event.Field{Name: words.FieldName("cipher suites"), Value: list(b.Hello.CipherSuites, handshake.SuiteName)})
 	if sni != "" {
-		e.Fields = append(e.Fields, event.Field{Name: "server name", Value: event.Plain(clip(sni)), Note: "in clear: everybody on the path sees which host is meant"})
+		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("server name"), Value: event.Plain(clip(sni)), Note: words.Piece("note/name-in-clear")})
 	}
 	e.Fields = append(e.Fields, extensionFields(b.Hello.Extensions)...)
 	x.emit(c, e)

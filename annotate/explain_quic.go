@@ -48,8 +48,8 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 		e := x.event(c, m, event.KindMessage, messageTopics[b.Type()], handshake.TypeName(b.Type()))
 		e.Brief = words.Piece("brief/cookie", "n", strconv.Itoa(len(b.Cookie)))
 		e.Fields = append(e.Fields,
-			event.Field{Name: "version", Value: event.Plain(fmt.Sprintf("%04x (%s)", b.Version, handshake.VersionName(b.Version))), Note: "of this message alone; the ServerHello decides"},
-			field("cookie", hexLen(b.Cookie)))
+			event.Field{Name: words.FieldName("version"), Value: event.Plain(fmt.Sprintf("%04x (%s)", b.Version, handshake.VersionName(b.Version))), Note: words.Piece("note/message-alone")},
+			fieldOf("cookie", hexLen(b.Cookie)))
 		e.Says = append(e.Says, words.Say("hello-verify-request", e.Evidence, x.args(c).With("size", strconv.Itoa(len(b.Cookie)))))
 		x.emit(c, e)
 	case handshake.Message:
@@ -125,7 +125,7 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 		e.Proofs = append(e.Proofs, p)
 		u.Retry = true
 	case quic.Initial:
-		e.Brief = event.Plain(fmt.Sprintf("packet %d, %d bytes%s", b.Number, b.Wire, frameWords(b.Frames)))
+		e.Brief = words.Piece("brief/initial", "number", strconv.FormatUint(b.Number, 10), "count", words.Count(int(b.Wire), "byte"), "frames", frameWords(b.Frames))
 		if !u.FirstOpened[side] {
 			u.FirstOpened[side] = true
 			id := [2]string{words.ProofQUICClient, words.ProofQUICServer}[side]
@@ -167,9 +167,9 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 	w := proof.Place{First: m.First, Last: m.Last}
 	u.Packets[side][b.Kind] += int64(b.Packets)
 	u.Bytes[side][b.Kind] += b.Wire
-	what := words.Plural(b.Packets, "packet")
+	what := words.Count(b.Packets, "packet")
 	if b.Kind == quic.Initial {
-		what = words.Plural(b.Packets, "Initial packet")
+		what = words.Count(b.Packets, "Initial packet")
 	}
 	e := x.event(c, m, event.KindMessage, topicOf("quic-", b.Kind.String()), "QUIC "+b.Kind.String())
 	e.Size = &event.Size{Bytes: b.Wire, Records: b.Packets, Reason: b.Reason}
@@ -224,58 +224,58 @@ func quicFields(b *capture.QUICPacket) []event.Field {
 		out = append(out, field("version", fmt.Sprintf("%08x (%s)", b.Version, quic.VersionName(b.Version))))
 	}
 	if b.DCID != nil {
-		out = append(out, event.Field{Name: "destination connection ID", Value: event.Plain(bytesWords(b.DCID)), Note: "how its receiver wants to be addressed, or for the client's first packet random"})
+		out = append(out, event.Field{Name: words.FieldName("destination connection ID"), Value: bytesWords(b.DCID), Note: words.Piece("note/receiver-address")})
 	}
 	if b.SCID != nil {
-		out = append(out, event.Field{Name: "source connection ID", Value: event.Plain(bytesWords(b.SCID)), Note: "how its sender wants to be addressed"})
+		out = append(out, event.Field{Name: words.FieldName("source connection ID"), Value: bytesWords(b.SCID), Note: words.Piece("note/sender-address")})
 	}
 	if len(b.Token) > 0 {
-		out = append(out, field("token", hexLen(b.Token)))
+		out = append(out, fieldOf("token", hexLen(b.Token)))
 	}
 	if b.Kind == quic.Initial && b.Reason == "" {
-		out = append(out, field("packet number", strconv.FormatUint(b.Number, 10)), field("frames", strings.TrimPrefix(frameWords(b.Frames), ": ")))
+		out = append(out, field("packet number", strconv.FormatUint(b.Number, 10)), fieldOf("frames", frameWords(b.Frames)))
 	}
 	if len(b.Versions) > 0 {
-		out = append(out, field("versions", versionWords(b.Versions)))
+		out = append(out, fieldOf("versions", versionWords(b.Versions)))
 	}
 	return out
 }
 
-func versionWords(versions []uint32) string {
-	var out []string
+func versionWords(versions []uint32) event.Text {
+	var out []event.Text
 	for i, v := range versions {
 		if i == 16 {
-			out = append(out, fmt.Sprintf("%d more", len(versions)-i))
+			out = append(out, words.Piece("value/more", "n", strconv.Itoa(len(versions)-i)))
 			break
 		}
-		out = append(out, quic.VersionName(v))
+		out = append(out, event.Plain(quic.VersionName(v)))
 	}
-	return strings.Join(out, ", ")
+	return words.List(",", out...)
 }
 
-// frameWords lists the frames of an Initial packet, with ": " before them.
-func frameWords(frames []quic.Frame) string {
-	var out []string
+// frameWords lists the frames of an Initial packet.
+func frameWords(frames []quic.Frame) event.Text {
+	var out []event.Text
 	for i, f := range frames {
 		if i == 16 {
-			out = append(out, fmt.Sprintf("%d more", len(frames)-i))
+			out = append(out, words.Piece("value/more", "n", strconv.Itoa(len(frames)-i)))
 			break
 		}
 		switch f.Type {
 		case quic.FramePing:
-			out = append(out, "PING")
+			out = append(out, event.Plain("PING"))
 		case quic.FrameAck:
-			out = append(out, "ACK")
+			out = append(out, event.Plain("ACK"))
 		case quic.FrameCrypto:
-			out = append(out, fmt.Sprintf("CRYPTO %d to %d", f.Offset, f.Offset+uint64(len(f.Data))))
+			out = append(out, words.Piece("value/crypto-frame", "from", strconv.FormatUint(f.Offset, 10), "to", strconv.FormatUint(f.Offset+uint64(len(f.Data)), 10)))
 		case quic.FrameClose:
-			out = append(out, "CONNECTION_CLOSE")
+			out = append(out, event.Plain("CONNECTION_CLOSE"))
 		}
 	}
 	if len(out) == 0 {
-		return ": PADDING"
+		return event.Plain("PADDING")
 	}
-	return ": " + strings.Join(out, ", ")
+	return words.List(",", out...)
 }
 
 // closeCodes are the error codes of QUIC itself (RFC 9000 20.1).
@@ -288,19 +288,20 @@ var closeCodes = map[uint64]string{
 }
 
 // closeWords is a CONNECTION_CLOSE in words.
-func closeWords(f quic.Frame) string {
-	words, ok := closeCodes[f.Code]
+func closeWords(f quic.Frame) event.Text {
+	code, ok := closeCodes[f.Code]
+	text := event.Plain(code)
 	switch {
 	case ok:
 	case f.Code>>8 == 1:
-		words = fmt.Sprintf("the TLS alert %s (%d)", handshake.AlertName(uint8(f.Code)), f.Code&0xff)
+		text = words.Piece("value/tls-alert", "alert", handshake.AlertName(uint8(f.Code)), "number", strconv.FormatUint(f.Code&0xff, 10))
 	default:
-		words = fmt.Sprintf("error %#x", f.Code)
+		text = words.Piece("value/error-code", "code", fmt.Sprintf("%#x", f.Code))
 	}
 	if len(f.Data) > 0 {
-		words += fmt.Sprintf(" (%q)", clip(string(f.Data)))
+		text = words.Piece("label/with-reason", "text", text, "reason", strconv.Quote(clip(string(f.Data))))
 	}
-	return words
+	return text
 }
 
 // transportParameters are the fields of the extension of the same name (RFC 9000 18.2).
@@ -324,13 +325,13 @@ func transportParameters(data []byte) []event.Field {
 		value := bytesWords(p.Value)
 		if quic.NumberParameter(p.ID) {
 			if n, ok := p.Number(); ok {
-				value = strconv.FormatUint(n, 10)
+				value = event.Plain(strconv.FormatUint(n, 10))
 			}
 		}
-		note := ""
+		note := event.Text{}
 		switch p.ID {
 		case 0x01, 0x0b:
-			note = "milliseconds"
+			note = words.Piece("note/milliseconds")
 		case 0x11:
 			if len(p.Value) >= 4 && len(p.Value)%4 == 0 {
 				var versions []uint32
@@ -338,16 +339,16 @@ func transportParameters(data []byte) []event.Field {
 					versions = append(versions, uint32(v[0])<<24|uint32(v[1])<<16|uint32(v[2])<<8|uint32(v[3]))
 				}
 				value = versionWords(versions)
-				note = "the version in use, then those offered, for a change without a new start"
+				note = words.Piece("note/version-information")
 			}
 		}
-		out = append(out, event.Field{Name: "  " + name, Value: event.Plain(value), Note: note})
+		out = append(out, event.Field{Name: event.Plain("  " + name), Value: value, Note: note})
 	}
 	if reserved > 0 {
-		out = append(out, event.Field{Name: "  reserved parameters", Value: event.Plain(strconv.Itoa(reserved)), Note: "mean nothing and keep servers tolerant (RFC 9000 18.1)"})
+		out = append(out, event.Field{Name: words.FieldName("  reserved parameters"), Value: event.Plain(strconv.Itoa(reserved)), Note: words.Piece("note/reserved-parameters")})
 	}
 	if !ok {
-		out = append(out, event.Field{Name: "  transport parameters", Value: event.Text{}, Note: "malformed from here on"})
+		out = append(out, event.Field{Name: words.FieldName("  transport parameters"), Value: event.Text{}, Note: words.Piece("note/malformed-from-here")})
 	}
 	return out
 }

@@ -206,7 +206,7 @@ func TestQUICStories(t *testing.T) {
 		for _, e := range events {
 			for _, f := range e.Fields {
 				if e.Topic == event.TopicClientHello {
-					fields[strings.TrimSpace(f.Name)] = f.Value.English
+					fields[strings.TrimSpace(f.Name.English)] = f.Value.English
 				}
 			}
 		}

@@ -59,7 +59,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 	case *handshake.CompressedCertificate:
 		rename(&e, "compressed-certificate", "CompressedCertificate")
 		e.Fields = append(e.Fields, field("compressed with", handshake.CertificateCompressionName(b.Algorithm)),
-			field("size", fmt.Sprintf("%d bytes, %d when undone", b.CompressedLength, b.UncompressedLength)))
+			fieldOf("size", words.Piece("value/compressed", "count", words.Count(int(b.CompressedLength), "byte"), "n", strconv.Itoa(int(b.UncompressedLength)))))
 		if b.Certificate == nil {
 			h.Sides[side].CertSeen = true
 			e.Brief = words.Piece("brief/cannot-undone")
@@ -178,6 +178,14 @@ func (x *Explainer) markMain(c *conn, h *proof.Handshake, e *event.Event, steps 
 // clip bounds a text from the wire.
 func clip(s string) string { return event.Clip(s) }
 
+// clipText bounds a text with more from the wire in it than there is room for.
+func clipText(t event.Text) event.Text {
+	if short := clip(t.English); short != t.English {
+		return event.Plain(short)
+	}
+	return t
+}
+
 func (x *Explainer) clientHello(c *conn, h *proof.Handshake, e *event.Event, b *handshake.ClientHello, w proof.Place) {
 	again := h.Retry != nil && h.FirstHello != nil
 	unseen := c.againUnseen(b)
@@ -196,34 +204,37 @@ func (x *Explainer) clientHello(c *conn, h *proof.Handshake, e *event.Event, b *
 	sni := b.ServerName()
 
 	legacy := field("version", fmt.Sprintf("%04x (%s)", b.LegacyVersion, handshake.VersionName(b.LegacyVersion)))
-	legacy.Note = "the highest offered"
+	legacy.Note = words.Piece("note/highest-offered")
 	if b.Extension(handshake.ExtSupportedVersions) != nil {
-		legacy.Name, legacy.Note = "legacy version", "stays at TLS 1.2 in TLS 1.3; the real offer stands in supported_versions"
+		legacy.Name, legacy.Note = words.FieldName("legacy version"), words.Piece("note/legacy-stays")
 	}
 	e.Fields = append(e.Fields,
 		legacy,
-		event.Field{Name: "random", Value: event.Plain(hex.EncodeToString(b.Random[:])), Note: "32 bytes that enter every later key"},
-		event.Field{Name: "session id", Value: event.Plain(bytesWords(b.SessionID))},
-		event.Field{Name: "cipher suites", Value: event.Plain(list(b.CipherSuites, handshake.SuiteName)), Note: fmt.Sprintf("%d offered", countReal(b.CipherSuites))},
+		event.Field{Name: words.FieldName("random"), Value: event.Plain(hex.EncodeToString(b.Random[:])), Note: words.Piece("note/enters-every-key")},
+		event.Field{Name: words.FieldName("session id"), Value: bytesWords(b.SessionID)},
+		event.Field{Name: words.FieldName("cipher suites"), Value: list(b.CipherSuites, handshake.SuiteName), Note: words.Piece("note/n-offered", "n", strconv.Itoa(countReal(b.CipherSuites)))},
 	)
 	if sni != "" {
-		e.Fields = append(e.Fields, event.Field{Name: "server name", Value: event.Plain(clip(sni)), Note: "in clear: everybody on the path sees which host is meant"})
+		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("server name"), Value: event.Plain(clip(sni)), Note: words.Piece("note/name-in-clear")})
 	}
 	e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
 	e.Fields = append(e.Fields, c.fingerprints(b)...)
 
 	e.TLS = &event.TLS{Version: highest(b.Versions()), SNI: clip(sni)}
-	brief := []string{e.TLS.Version}
+	brief := []event.Text{words.Piece("brief/no-version")}
+	if version, ok := strings.CutPrefix(e.TLS.Version, "up to "); ok {
+		brief[0] = words.Piece("brief/up-to", "version", version)
+	}
 	if sni != "" {
-		brief = append(brief, "for "+clip(sni))
+		brief = append(brief, words.Piece("brief/for", "host", clip(sni)))
 	}
 	if p := b.ALPN(); len(p) > 0 {
-		brief = append(brief, "ALPN "+clip(strings.Join(p, " ")))
+		brief = append(brief, event.Plain("ALPN "+clip(strings.Join(p, " "))))
 		for _, p := range p[:min(len(p), maxExtensions)] {
 			e.TLS.ALPN = append(e.TLS.ALPN, clip(p))
 		}
 	}
-	e.Brief = event.Plain(strings.Join(brief, ", "))
+	e.Brief = words.List(",", brief...)
 
 	switch {
 	case again:
@@ -242,7 +253,7 @@ func (x *Explainer) clientHello(c *conn, h *proof.Handshake, e *event.Event, b *
 		e.Says = append(e.Says, words.Say("client-hello-no-name", e.Evidence, a))
 	}
 	if len(b.Cookie) > 0 {
-		e.Fields = append(e.Fields, field("cookie", hexLen(b.Cookie)))
+		e.Fields = append(e.Fields, fieldOf("cookie", hexLen(b.Cookie)))
 		e.Says = append(e.Says, words.Say("client-hello-cookie", e.Evidence, a.With("size", strconv.Itoa(len(b.Cookie)))))
 	}
 	if groups := steps.ShareWords(b.KeyShares()); !groups.Empty() {
@@ -295,16 +306,17 @@ func countReal(values []uint16) int {
 	return n
 }
 
-func list(values []uint16, name func(uint16) string) string {
-	var out []string
-	for i, v := range values {
-		if i == 64 {
-			out = append(out, fmt.Sprintf("and %d more", len(values)-i))
-			break
-		}
+func list(values []uint16, name func(uint16) string) event.Text {
+	const most = 64
+	out := make([]string, 0, min(len(values), most))
+	for _, v := range values[:min(len(values), most)] {
 		out = append(out, grease(v, name))
 	}
-	return strings.Join(out, ", ")
+	text := strings.Join(out, ", ")
+	if n := len(values) - most; n > 0 {
+		return words.Piece("value/and-more", "items", text, "n", strconv.Itoa(n))
+	}
+	return event.Plain(text)
 }
 
 func grease(v uint16, name func(uint16) string) string {
@@ -314,11 +326,14 @@ func grease(v uint16, name func(uint16) string) string {
 	return name(v)
 }
 
-func bytesWords(b []byte) string {
+func bytesWords(b []byte) event.Text {
 	if len(b) == 0 {
-		return "empty"
+		return words.Piece("value/empty")
 	}
-	return fmt.Sprintf("%s (%s)", strings.TrimSuffix(hexLen(b), fmt.Sprintf(" (%d bytes)", len(b))), words.Plural(len(b), "byte"))
+	if text := hexLen(b); text.Of != nil {
+		return text
+	}
+	return words.Piece("value/hex", "hex", hex.EncodeToString(b), "count", words.Count(len(b), "byte"))
 }
 
 func (x *Explainer) serverHello(c *conn, h *proof.Handshake, e *event.Event, b *handshake.ServerHello, w proof.Place) {
@@ -497,7 +512,7 @@ func (x *Explainer) certificate(c *conn, h *proof.Handshake, e *event.Event, b *
 		for _, ext := range entry.Extensions {
 			switch v := ext.Value.(type) {
 			case handshake.SCTs:
-				e.Fields = append(e.Fields, sctFields("signed certificate timestamp", v)...)
+				e.Fields = append(e.Fields, sctFields(words.FieldName("signed certificate timestamp"), v)...)
 			case handshake.StatusResponse:
 				e.Fields = append(e.Fields, stapleFields(v)...)
 			}
@@ -567,13 +582,13 @@ func (x *Explainer) tellServerKeyExchange(c *conn, h *proof.Handshake, e *event.
 	case len(b.P) > 0:
 		e.TLS = &event.TLS{Bits: new(big.Int).SetBytes(b.P).BitLen()}
 		e.Brief = words.Piece("brief/dh-bytes", "bits", strconv.Itoa(new(big.Int).SetBytes(b.P).BitLen()), "n", strconv.Itoa(len(b.Public)))
-		e.Fields = append(e.Fields, event.Field{Name: "p", Value: event.Plain(hexLen(b.P)), Note: fmt.Sprintf("the modulus, %d bits", new(big.Int).SetBytes(b.P).BitLen())}, event.Field{Name: "g", Value: event.Plain(hexLen(b.G)), Note: "the generator"})
+		e.Fields = append(e.Fields, event.Field{Name: event.Plain("p"), Value: hexLen(b.P), Note: words.Piece("note/modulus", "count", words.Count(new(big.Int).SetBytes(b.P).BitLen(), "bit"))}, event.Field{Name: event.Plain("g"), Value: hexLen(b.G), Note: words.Piece("note/generator")})
 		if new(big.Int).SetBytes(b.P).BitLen() < 2048 {
 			e.Says = append(e.Says, words.Say("dhe-small", event.Clear, a.With("bits", strconv.Itoa(new(big.Int).SetBytes(b.P).BitLen()))))
 		}
 	}
 	if len(b.Public) > 0 {
-		e.Fields = append(e.Fields, event.Field{Name: "public value", Value: event.Plain(hexLen(b.Public)), Note: "the server's key for this connection"})
+		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("public value"), Value: hexLen(b.Public), Note: words.Piece("note/server-public-value")})
 	}
 	if b.PSKHint != nil {
 		e.Fields = append(e.Fields, field("hint for the pre-shared key", clip(x.text(words.Readable(b.PSKHint)))))
@@ -590,7 +605,7 @@ func (x *Explainer) tellServerKeyExchange(c *conn, h *proof.Handshake, e *event.
 		e.TLS.Scheme = handshake.SchemeName(b.SignatureScheme)
 		e.Fields = append(e.Fields, field("signature algorithm", e.TLS.Scheme))
 	}
-	e.Fields = append(e.Fields, field("signature", hexLen(b.Signature)))
+	e.Fields = append(e.Fields, fieldOf("signature", hexLen(b.Signature)))
 	p := h.CheckServerKey(b)
 	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
@@ -615,7 +630,7 @@ func (x *Explainer) tellCertificateVerify(c *conn, h *proof.Handshake, e *event.
 		e.Brief, e.TLS = event.Plain(scheme), &event.TLS{Scheme: scheme}
 		e.Fields = append(e.Fields, field("signature algorithm", scheme))
 	}
-	e.Fields = append(e.Fields, field("signature", hexLen(b.Signature)))
+	e.Fields = append(e.Fields, fieldOf("signature", hexLen(b.Signature)))
 	var p event.Proof
 	if h.Through() {
 		p = words.NewProof(words.ProofClientCV, event.NotCheckable, words.Piece("brief/authentication-after-handshake-not"))
@@ -644,10 +659,10 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *proof.Handshake, e event.E
 	switch {
 	case len(b.EncryptedPreMaster) > 0:
 		e.Brief = words.Piece("brief/encrypted", "n", strconv.Itoa(len(b.EncryptedPreMaster)))
-		e.Fields = append(e.Fields, event.Field{Name: "encrypted premaster secret", Value: event.Plain(hexLen(b.EncryptedPreMaster)), Note: "as long as the modulus of the certificate's key"})
+		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("encrypted premaster secret"), Value: hexLen(b.EncryptedPreMaster), Note: words.Piece("note/modulus-long")})
 	case len(b.Public) > 0:
 		e.Brief = words.Piece("brief/public-value", "n", strconv.Itoa(len(b.Public)))
-		e.Fields = append(e.Fields, event.Field{Name: "public value", Value: event.Plain(hexLen(b.Public)), Note: "the client's key for this connection"})
+		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("public value"), Value: hexLen(b.Public), Note: words.Piece("note/client-public-value")})
 	}
 	if b.PSKIdentity != nil {
 		e.Fields = append(e.Fields, field("name of the pre-shared key", clip(x.text(words.Readable(b.PSKIdentity)))))
@@ -717,7 +732,7 @@ func (x *Explainer) tellFinished(c *conn, h *proof.Handshake, e event.Event, a s
 		x.remember(c, h, 's', h.ServerHello.SessionID, proof.Issued{})
 	}
 	if v := h.VerifyData(side); v != nil {
-		e.Fields = append(e.Fields, event.Field{Name: "verify_data", Value: event.Plain(hex.EncodeToString(v[:min(len(v), 64)]))})
+		e.Fields = append(e.Fields, event.Field{Name: event.Plain("verify_data"), Value: event.Plain(hex.EncodeToString(v[:min(len(v), 64)]))})
 	}
 	e.Brief = words.Piece("brief/keyed-checksum-over-everything")
 	e.Says = append(e.Says, words.Say([2]string{"finished-client", "finished-server"}[side], e.Evidence, a))
@@ -794,11 +809,11 @@ func hasProof(ps []event.Proof, id string) bool {
 
 func (x *Explainer) newSessionTicket(c *conn, h *proof.Handshake, e *event.Event, a steps.Values, b *handshake.NewSessionTicket) {
 	if h.Is13() && len(b.Nonce) > 0 {
-		e.Fields = append(e.Fields, field("nonce", hexLen(b.Nonce)))
+		e.Fields = append(e.Fields, fieldOf("nonce", hexLen(b.Nonce)))
 	}
-	e.Brief = event.Plain(fmt.Sprintf("%d bytes, for %s", len(b.Ticket), seconds(b.Lifetime)))
+	e.Brief = words.Piece("brief/ticket", "count", words.Count(len(b.Ticket), "byte"), "span", seconds(b.Lifetime))
 	e.Ticket = &event.Ticket{Length: len(b.Ticket), Lifetime: b.Lifetime}
-	e.Fields = append(e.Fields, field("ticket", hexLen(b.Ticket)), field("lifetime", seconds(b.Lifetime)))
+	e.Fields = append(e.Fields, fieldOf("ticket", hexLen(b.Ticket)), fieldOf("lifetime", seconds(b.Lifetime)))
 	if h.Is13() {
 		if x.Secrets && len(h.Nonces) < proof.MaxNonces {
 			h.Nonces = append(h.Nonces, b.Nonce)
@@ -815,21 +830,21 @@ func (x *Explainer) newSessionTicket(c *conn, h *proof.Handshake, e *event.Event
 	}
 }
 
-func seconds(s uint32) string {
+func seconds(s uint32) event.Text {
 	d := time.Duration(s) * time.Second
 	switch {
 	case s == 0:
-		return "an unspecified time"
+		return words.Piece("span/unspecified")
 	case s%86400 == 0:
-		return words.Plural(int(s/86400), "day")
+		return words.Count(int(s/86400), "day")
 	case s%3600 == 0:
-		return words.Plural(int(s/3600), "hour")
+		return words.Count(int(s/3600), "hour")
 	case s%60 == 0 && s < 7200:
-		return words.Plural(int(s/60), "minute")
+		return words.Count(int(s/60), "minute")
 	case s < 120:
-		return words.Plural(int(s), "second")
+		return words.Count(int(s), "second")
 	}
-	return d.String()
+	return event.Plain(d.String())
 }
 
 // resumedNow notes that TLS 1.2's abbreviated handshake is on, once, and tells
@@ -925,7 +940,7 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 			c.Main.KeepSecret(m.By, c.Main.Logged[m.By])
 		}
 		id := [2]string{words.ProofClientFirst, words.ProofServerFirst}[side]
-		p := words.NewProof(id, event.Proven, event.Text{}, field("opened with", m.By), field("first record", fmt.Sprintf("%s, %d of them data", words.Plural(b.Wire, "byte"), b.Len)))
+		p := words.NewProof(id, event.Proven, event.Text{}, field("opened with", m.By), fieldOf("first record", words.Piece("value/record", "count", words.Count(b.Wire, "byte"), "n", strconv.Itoa(b.Len))))
 		c.Main.Prove(p)
 		e.Proofs = append(e.Proofs, p)
 	}
@@ -1150,9 +1165,9 @@ func (x *Explainer) malformed(c *conn, m *capture.Message, b *capture.Malformed)
 func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
 	c.Missing = true
 	c.Sides[m.Side&1].Unread = true
-	id, where := "missing", "not in the capture"
+	id, where := "missing", "brief/not-captured"
 	if b.Left {
-		id, where = "missing-left-out", "left out here"
+		id, where = "missing-left-out", "brief/left-out"
 		c.Latest.Incomplete(words.Piece("brief/bytes-left-out-here"))
 	} else {
 		c.Latest.Incomplete(words.Piece("brief/bytes-missing-capture"))
@@ -1169,10 +1184,10 @@ func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
 	e := x.event(c, m, event.KindMessage, "missing-bytes", "")
 	e.Evidence = event.None
 	e.Size = &event.Size{Bytes: b.Len}
-	e.Brief = event.Plain(fmt.Sprintf("%d bytes are %s", b.Len, where))
 	if b.Len == 1 {
-		e.Brief = event.Plain("1 byte is " + where)
+		where += "-one"
 	}
+	e.Brief = words.Piece(where, "n", strconv.FormatInt(b.Len, 10))
 	e.Says = append(e.Says, words.Say(id, event.None, x.args(c).With("sender", c.Side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10))))
 	x.emit(c, e)
 }
@@ -1192,7 +1207,7 @@ func (x *Explainer) opaque(c *conn, m *capture.Message, b *capture.Opaque) {
 	e.Size = &event.Size{Bytes: b.Len, Reason: b.Why}
 	e.Brief = words.Piece("brief/bytes-why", "count", words.Count(int(b.Len), "byte"), "reason", words.Phrase(words.Unread, b.Why, ""))
 	if len(b.Preview) > 0 {
-		e.Fields = append(e.Fields, field("beginning", x.previewBytes(b.Preview)))
+		e.Fields = append(e.Fields, fieldOf("beginning", x.previewBytes(b.Preview)))
 	}
 	e.Says = append(e.Says, words.Say("opaque", e.Evidence, x.args(c).With("sender", c.Side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10), "reason", words.Phrase(words.Unread, b.Why, ""))))
 	x.emit(c, e)
@@ -1227,9 +1242,9 @@ func inClear(b []byte) string {
 }
 
 // previewBytes shows bytes of an unknown protocol, which may hold anything.
-func (x *Explainer) previewBytes(b []byte) string {
+func (x *Explainer) previewBytes(b []byte) event.Text {
 	if x.ShowSecrets {
-		return words.Readable(b)
+		return event.Plain(words.Readable(b))
 	}
-	return fmt.Sprintf("%x... (%d bytes kept back)", b[:min(len(b), 4)], len(b)-min(len(b), 4))
+	return words.Piece("value/kept-back", "hex", hex.EncodeToString(b[:min(len(b), 4)]), "n", strconv.Itoa(len(b)-min(len(b), 4)))
 }

@@ -40,7 +40,7 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 		for _, f := range b.Detail {
 			e.Fields = append(e.Fields, x.headerField(f.Name, f.Value))
 		}
-		e.Brief = event.Plain(frameBrief(b, e.Fields))
+		e.Brief = frameBrief(b, e.Fields)
 	case *web.WebSocket:
 		e = x.webSocket(c, m, b)
 	case *web.Switched:
@@ -63,7 +63,7 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 			e.Brief = words.Piece("brief/bytes-why", "count", e.Brief, "reason", words.Phrase(words.NotHTTP, clip(b.Why), ""))
 		}
 		if len(b.Preview) > 0 {
-			e.Fields = append(e.Fields, field("beginning", x.previewBytes(b.Preview)))
+			e.Fields = append(e.Fields, fieldOf("beginning", x.previewBytes(b.Preview)))
 		}
 		if m.Side == capture.Server {
 			c.Responded = true
@@ -94,11 +94,11 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 		if b.Connect != "" {
 			e.HTTP.Connect = clip(x.text(b.Connect))
 			e.Brief = event.Plain(e.Brief.English + ", :protocol " + e.HTTP.Connect)
-			e.Fields = append(e.Fields, event.Field{Name: ":protocol", Value: event.Plain(e.HTTP.Connect), Note: "what the stream is to carry (RFC 8441 4)"})
+			e.Fields = append(e.Fields, event.Field{Name: event.Plain(":protocol"), Value: event.Plain(e.HTTP.Connect), Note: words.Piece("note/stream-carries")})
 		}
 		if b.Authority != "" {
 			e.HTTP.Authority = clip(x.header("host", b.Authority))
-			e.Fields = append(e.Fields, event.Field{Name: "authority", Value: event.Plain(e.HTTP.Authority), Note: "the host that is meant"})
+			e.Fields = append(e.Fields, event.Field{Name: words.FieldName("authority"), Value: event.Plain(e.HTTP.Authority), Note: words.Piece("note/host-meant")})
 		}
 	} else {
 		e.HTTP.Status, e.HTTP.Reason = b.Status, clip(x.text(b.Reason))
@@ -109,7 +109,7 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 		e.Fields = append(e.Fields, field("status", strconv.Itoa(b.Status)), field("protocol", b.Protocol))
 	}
 	if b.Protocol == "HTTP/2" {
-		e.Fields = append(e.Fields, event.Field{Name: "stream", Value: event.Plain(strconv.Itoa(int(b.Stream))), Note: "one exchange among several on this connection"})
+		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("stream"), Value: event.Plain(strconv.Itoa(int(b.Stream))), Note: words.Piece("note/one-exchange")})
 		if b.Request {
 			c.streams.begin(b.Stream, e.Brief.English)
 		} else {
@@ -123,7 +123,7 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 		e.HTTP.Scheme = "http"
 	}
 	if n := len(b.Fields) - maxHeaders; n > 0 {
-		e.Fields = append(e.Fields, field("more", fmt.Sprintf("%d further fields", n)))
+		e.Fields = append(e.Fields, fieldOf("more", words.Piece("value/further-fields", "n", strconv.Itoa(n))))
 		e.HTTP.Headers, e.HTTP.Cut = maxHeaders, n
 	}
 	for _, f := range b.Fields[:e.HTTP.Headers] {
@@ -337,26 +337,26 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) event.Even
 	e := x.event(c, m, event.KindMessage, topic, "")
 	coding, kind := clip(x.text(b.Coding)), clip(x.header("content-type", b.Type))
 	e.HTTP = &event.HTTP{Exchange: b.Stream, Length: b.Len, Coding: coding, Type: kind, Whole: b.Complete, Protocol: b.Protocol}
-	parts := []string{words.Plural(int(b.Len), "byte")}
+	parts := []event.Text{words.Count(int(b.Len), "byte")}
 	if b.Type != "" {
-		parts = append(parts, kind)
+		parts = append(parts, event.Plain(kind))
 	}
 	if b.Coding != "" {
-		parts = append(parts, coding)
+		parts = append(parts, event.Plain(coding))
 	}
 	if !b.Complete {
-		parts = append(parts, "cut off")
+		parts = append(parts, words.Piece("brief/cut-off"))
 		e.Says = append(e.Says, words.Say("http-body-cut", e.Evidence, c.Values()))
 	}
-	e.Brief = event.Plain(strings.Join(parts, ", "))
+	e.Brief = words.List(",", parts...)
 	if b.Protocol == "HTTP/2" {
 		e.Brief = c.streams.of(b.Stream, e.Brief)
 		e.Fields = append(e.Fields, field("stream", strconv.Itoa(int(b.Stream))))
 	}
 	e.Brief = x.grpcStatus(b.Trailers, e.Brief)
-	e.Fields = append(e.Fields, field("length", words.Plural(int(b.Len), "byte")+" as transferred"))
+	e.Fields = append(e.Fields, fieldOf("length", words.Piece("value/transferred", "count", words.Count(int(b.Len), "byte"))))
 	if b.Framing != "" {
-		e.Fields = append(e.Fields, event.Field{Name: "framing", Value: event.Plain(b.Framing), Note: "how its end is found"})
+		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("framing"), Value: framingWords(b.Framing), Note: words.Piece("note/how-its-end-is-found")})
 	}
 	if b.Coding != "" {
 		e.Fields = append(e.Fields, field("content coding", coding))
@@ -375,10 +375,21 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) event.Even
 	}
 	for _, f := range b.Trailers {
 		trailer := x.headerField(f.Name, f.Value)
-		trailer.Name = "trailer " + trailer.Name
+		trailer.Name = words.Piece("field-name/trailer", "name", trailer.Name)
 		e.Fields = append(e.Fields, trailer)
 	}
 	return e
+}
+
+// framingWords say how the end of a body is found; names of HTTP stand as they are.
+func framingWords(framing string) event.Text {
+	switch framing {
+	case "close":
+		return words.Piece("value/framing-close")
+	case "frames":
+		return words.Piece("value/framing-frames")
+	}
+	return event.Plain(framing)
 }
 
 // begins is what may be shown of the beginning of a body; ok is false where nothing may.
@@ -408,21 +419,21 @@ func isText(b []byte) bool {
 }
 
 // frameBrief sums a frame up; fields are its own, as they may be shown.
-func frameBrief(b *web.Frame, fields []event.Field) string {
-	var parts []string
+func frameBrief(b *web.Frame, fields []event.Field) event.Text {
+	var parts []event.Text
 	if b.Ack {
-		parts = append(parts, "acknowledged")
+		parts = append(parts, words.Piece("brief/acknowledged"))
 	}
 	if b.Stream != 0 {
-		parts = append(parts, "stream "+strconv.Itoa(int(b.Stream)))
+		parts = append(parts, words.Piece("brief/stream", "n", strconv.Itoa(int(b.Stream))))
 	}
 	for i, f := range fields {
 		if i == 8 {
 			break
 		}
-		parts = append(parts, f.Name+" "+clip(f.Value.English))
+		parts = append(parts, event.Plain(f.Name.English+" "+clip(f.Value.English)))
 	}
-	return strings.Join(parts, ", ")
+	return words.List(",", parts...)
 }
 
 func (x *Explainer) webSocket(c *conn, m *capture.Message, b *web.WebSocket) event.Event {
@@ -440,7 +451,7 @@ func (x *Explainer) webSocket(c *conn, m *capture.Message, b *web.WebSocket) eve
 		e.Fields = append(e.Fields, field("compressed", "permessage-deflate"))
 	}
 	if b.Masked {
-		e.Fields = append(e.Fields, event.Field{Name: "masked", Value: words.Piece("field/yes"), Note: "not for secrecy: so that no machine on the way takes it for something else (RFC 6455 10.3)"})
+		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("masked"), Value: words.Piece("field/yes"), Note: words.Piece("note/websocket-masked")})
 	}
 	if len(b.Preview) > 0 {
 		begins, ok := "", false

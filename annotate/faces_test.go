@@ -28,7 +28,7 @@ func otherWords(es []event.Event) []event.Event {
 	fields := func(fs []event.Field) []event.Field {
 		var out []event.Field
 		for _, f := range fs {
-			out = append(out, event.Field{ID: f.ID, Name: swap(f.Name), Value: event.Plain(swap(f.Value.English)), Note: swap(f.Note)})
+			out = append(out, event.Field{ID: f.ID, Name: event.Plain(swap(f.Name.English)), Value: event.Plain(swap(f.Value.English)), Note: event.Plain(swap(f.Note.English))})
 		}
 		return out
 	}

@@ -344,7 +344,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		if f.Done == "stapled" {
 			e.Says = append(e.Says, words.Say("fact-leaf-stapled", event.None, a))
 		}
-		e.Fields = []event.Field{{Name: "SHA-256 of the certificate", Value: event.Plain(hex.EncodeToString(f.Data[:min(len(f.Data), 32)]))}, {Name: "SHA-256 of the CA's", Value: event.Plain(clip(f.Detail)), Note: "the authority that signed it"}}
+		e.Fields = []event.Field{{Name: words.FieldName("SHA-256 of the certificate"), Value: event.Plain(hex.EncodeToString(f.Data[:min(len(f.Data), 32)]))}, {Name: words.FieldName("SHA-256 of the CA's"), Value: event.Plain(clip(f.Detail)), Note: words.Piece("note/signing-authority")}}
 		if f.Outcome == "self-signed" || f.Detail == "" {
 			e.Fields = e.Fields[:1]
 		}
@@ -407,7 +407,7 @@ func (x *Explainer) emEvent(c *conn, f *capture.Fact, e *event.Event, a steps.Va
 		id = "fact-em-bad"
 	}
 	e.Says = []event.Sentence{words.Say(id, event.None, a.With("size", fmt.Sprint(len(f.Data))))}
-	e.Fields = []event.Field{field("block", x.show().Secret(f.Data))}
+	e.Fields = []event.Field{fieldOf("block", x.show().Secret(f.Data))}
 	if c == nil || c.Main.ClientKey == nil {
 		return // the proofs come with the ClientKeyExchange
 	}
@@ -422,11 +422,11 @@ func (x *Explainer) checkMinted(c *conn, h *proof.Handshake, e *event.Event) {
 	if len(c.Minted.Data) != sha256.Size || h.Sides[1].Leaf == nil {
 		return
 	}
-	state, reason := event.Proven, ""
+	state, reason := event.Proven, event.Text{}
 	if string(h.Sides[1].Leaf.Hash[:]) != string(c.Minted.Data) {
-		state, reason = event.Refuted, "the certificate on the wire is another one"
+		state, reason = event.Refuted, words.Piece("proof/other-certificate")
 	}
-	p := words.NewProof(words.ProofLeaf, state, event.Plain(reason), field("on the wire", hex.EncodeToString(h.Sides[1].Leaf.Hash[:])), field("noted", hex.EncodeToString(c.Minted.Data)))
+	p := words.NewProof(words.ProofLeaf, state, reason, field("on the wire", hex.EncodeToString(h.Sides[1].Leaf.Hash[:])), field("noted", hex.EncodeToString(c.Minted.Data)))
 	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	if state == event.Proven {

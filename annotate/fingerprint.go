@@ -2,15 +2,10 @@ package annotate
 
 import (
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 	"explainer/capture"
 	"explainer/capture/fingerprint"
 	"explainer/capture/handshake"
-)
-
-// What a fingerprint is and what it is not.
-const (
-	fingerprintNote = "the habits of the client's TLS library and settings: many programs share them, any can imitate them, and they do not name a user"
-	ja3sNote        = "the habits of the server's TLS library, as an answer to this very hello: many servers share them"
 )
 
 // fingerprints are those of a ClientHello of this connection; those of the last are kept.
@@ -28,10 +23,10 @@ func clientFingerprints(h *handshake.ClientHello, t capture.Transport) []event.F
 	}[t]
 	ja4, _ := fingerprint.JA4(h, over)
 	ja3, _ := fingerprint.JA3(h)
-	return []event.Field{{ID: event.FactJA4, Name: "JA4", Value: event.Plain(ja4), Note: fingerprintNote}, {ID: event.FactJA3, Name: "JA3", Value: event.Plain(ja3), Note: "an older one of the same kind, which changes where a client shuffles its extensions"}}
+	return []event.Field{{ID: event.FactJA4, Name: event.Plain("JA4"), Value: event.Plain(ja4), Note: words.Piece("note/client-fingerprint")}, {ID: event.FactJA3, Name: event.Plain("JA3"), Value: event.Plain(ja3), Note: words.Piece("note/ja3")}}
 }
 
 func serverFingerprint(h *handshake.ServerHello) event.Field {
 	hash, _ := fingerprint.JA3S(h)
-	return event.Field{ID: event.FactJA3S, Name: "JA3S", Value: event.Plain(hash), Note: ja3sNote}
+	return event.Field{ID: event.FactJA3S, Name: event.Plain("JA3S"), Value: event.Plain(hash), Note: words.Piece("note/server-fingerprint")}
 }

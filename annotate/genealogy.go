@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"explainer/annotate/event"
@@ -271,11 +270,11 @@ func (x *Explainer) sameMaster(h *proof.Handshake, i proof.Issued) (event.Proof,
 	if h.Is13() || own == nil || old == nil {
 		return event.Proof{}, false
 	}
-	state, reason := event.Proven, ""
+	state, reason := event.Proven, event.Text{}
 	if !bytes.Equal(own, old) {
-		state, reason = event.Refuted, "the two master secrets differ"
+		state, reason = event.Refuted, words.Piece("proof/two-masters-differ")
 	}
-	p := words.NewProof(words.ProofResumed, state, event.Plain(reason), field("earlier connection", strconv.Itoa(i.Conn)), field("its master secret", x.show().Secret(old)), field("this one's", x.show().Secret(own)))
+	p := words.NewProof(words.ProofResumed, state, reason, field("earlier connection", strconv.Itoa(i.Conn)), fieldOf("its master secret", x.show().Secret(old)), fieldOf("this one's", x.show().Secret(own)))
 	h.Prove(p)
 	h.Link.Proven = state == event.Proven
 	return p, true
@@ -288,16 +287,19 @@ func (x *Explainer) ticketAge(h *proof.Handshake, i proof.Issued) []event.Field 
 		return nil
 	}
 	passed := time.Duration(h.HelloAt - i.At)
-	f := event.Field{Name: "age of the ticket", Value: event.Plain(passed.Round(time.Millisecond).String() + " by the packets")}
+	f := event.Field{Name: words.FieldName("age of the ticket"), Value: words.Piece("value/age-by-packets", "age", passed.Round(time.Millisecond).String())}
 	if psk := h.Hello.PSK(); psk != nil && h.Is13() {
 		if n, ok := h.ServerHello.SelectedPSK(); ok && int(n) < len(psk.Identities) {
 			stated := time.Duration(psk.Identities[n].ObfuscatedTicketAge-i.AgeAdd) * time.Millisecond
-			f.Value = event.Plain(stated.String() + " as the client states, " + f.Value.English)
-			f.Note = "stated in the hello, hidden by a number (ticket_age_add) that came with the ticket, encrypted"
+			f.Value = words.Piece("value/age-stated", "stated", stated.String(), "age", passed.Round(time.Millisecond).String())
+			f.Note = words.Piece("note/age-stated")
 		}
 	}
 	if i.Lifetime > 0 && passed > time.Duration(i.Lifetime)*time.Second {
-		f.Note = strings.TrimPrefix(f.Note+"; the server had given it "+seconds(i.Lifetime)+" only", "; ")
+		given := words.Piece("note/lifetime-given", "span", seconds(i.Lifetime))
+		if f.Note = words.List(";", f.Note, given); f.Note.Of.Items[0].Empty() {
+			f.Note = given
+		}
 	}
 	return []event.Field{f}
 }
@@ -322,7 +324,7 @@ func (x *Explainer) takenUp(c *conn, h *proof.Handshake, e *event.Event, fin eve
 	i := fits[0]
 	found := len(l.From) > 1
 	l.From, l.Proven = fits, true
-	p := words.NewProof(words.ProofResumed, event.Proven, event.Text{}, field("earlier connection", strconv.Itoa(i.Conn)), field("its master secret", x.show().Secret(i.Master())), field("what it makes", "the Finished of this connection, byte for byte"))
+	p := words.NewProof(words.ProofResumed, event.Proven, event.Text{}, field("earlier connection", strconv.Itoa(i.Conn)), fieldOf("its master secret", x.show().Secret(i.Master())), fieldOf("what it makes", words.Piece("value/this-finished")))
 	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	if found {

@@ -21,9 +21,9 @@ func (x *Explainer) header(name, value string) string {
 // headerField is a header field as it may be shown.
 func (x *Explainer) headerField(name, value string) event.Field {
 	if x.ShowSecrets {
-		return field(clip(name), clipLong(value))
+		return event.Field{Name: event.Plain(clip(name)), Value: event.Plain(clipLong(value))}
 	}
-	return field(clip(x.mask.Name(name)), clipLong(x.mask.Header(name, value)))
+	return event.Field{Name: event.Plain(clip(x.mask.Name(name))), Value: event.Plain(clipLong(x.mask.Header(name, value)))}
 }
 
 // target is a request target or URL as it may be shown.
@@ -45,6 +45,12 @@ func (x *Explainer) text(s string) string {
 // show tells the proofs whether keys may be shown.
 func (x *Explainer) show() proof.Show { return proof.Show(x.ShowSecrets) }
 
-func hexLen(b []byte) string { return words.Hex(b) }
+func hexLen(b []byte) event.Text { return words.Hex(b) }
 
-func field(name, value string) event.Field { return event.Field{Name: name, Value: event.Plain(value)} }
+// field is one that we name, with a value that is shown as it stands.
+func field(name, value string) event.Field { return fieldOf(name, event.Plain(value)) }
+
+// fieldOf is one that we name.
+func fieldOf(name string, value event.Text) event.Field {
+	return event.Field{Name: words.FieldName(name), Value: value}
+}

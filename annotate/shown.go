@@ -23,15 +23,20 @@ func caseEvent(e *event.Event, f *capture.Fact, a steps.Values) {
 	}
 	e.Says = []event.Sentence{words.Say(id, event.None, a)}
 	e.Brief, e.BriefID = words.Whole(e.Says[0]), e.Says[0].ID
-	e.Fields = []event.Field{{Name: "case", Value: event.Plain(s.ID)}, {Name: "certificate about", Value: event.Plain(clip(f.Host)), Note: "the name or address that the client asked for"}}
+	e.Fields = []event.Field{{Name: words.FieldName("case"), Value: event.Plain(s.ID)}, {Name: words.FieldName("certificate about"), Value: event.Plain(clip(f.Host)), Note: words.Piece("note/asked-for")}}
 	if s.Fault != nil {
-		e.Fields = append(e.Fields, event.Field{Name: "severity", Value: event.Plain(string(s.Fault.Severity)), Note: words.Phrase(words.Severity, string(s.Fault.Severity), "").English}, field("what is wrong", s.Fault.Wrong),
-			field("check that catches it", s.Fault.Check), field("step", s.Fault.Step), field("incident", s.Fault.Incident))
+		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("severity"), Value: event.Plain(string(s.Fault.Severity)), Note: words.Phrase(words.Severity, string(s.Fault.Severity), "")}, fieldOf("what is wrong", ofFault("wrong", s.ID, s.Fault.Wrong)),
+			fieldOf("check that catches it", ofFault("check", s.ID, s.Fault.Check)), field("step", s.Fault.Step), fieldOf("incident", ofFault("incident", s.ID, s.Fault.Incident)))
 	}
 	if f.Addr != "" {
-		e.Fields = append(e.Fields, event.Field{Name: "only version", Value: event.Plain(clip(f.Addr)), Note: "that the proxy offers"})
+		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("only version"), Value: event.Plain(clip(f.Addr)), Note: words.Piece("note/that-the-proxy-offers")})
 	}
 	if f.Detail != "" {
 		e.Fields = append(e.Fields, field("run", clip(f.Detail)))
 	}
+}
+
+// ofFault is what the table of faults says of one, with the stop that it has there in English.
+func ofFault(what, id, text string) event.Text {
+	return event.Text{English: text, Of: words.FaultText(what, id, text).Of}
 }

@@ -440,7 +440,7 @@ func (j *Judge) request(h *web.Head) Read {
 			if !j.ShowSecrets {
 				name = j.mask.Name(name)
 			}
-			r.Headers = append(r.Headers, event.Field{Name: event.Clip(name), Value: event.Plain(event.Clip(j.shown(f.Name, f.Value)))})
+			r.Headers = append(r.Headers, event.Field{Name: event.Plain(event.Clip(name)), Value: event.Plain(event.Clip(j.shown(f.Name, f.Value)))})
 		}
 	}
 	return r

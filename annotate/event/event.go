@@ -147,9 +147,9 @@ type StepMark struct {
 // Field is a decoded field of a message.
 type Field struct {
 	ID    string `json:"id,omitempty"` // permanent; of a fact of a Leg
-	Name  string `json:"name"`
+	Name  Text   `json:"name"`
 	Value Text   `json:"value"`
-	Note  string `json:"note,omitempty"` // what it means, if its name does not say
+	Note  Text   `json:"note,omitzero"` // what it means, if its name does not say
 }
 
 // HTTP says what a head or body belongs to, so that the two halves of an exchange

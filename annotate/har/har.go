@@ -394,7 +394,7 @@ func setCookie(value string) harCookie {
 func pairs(e *event.Event) []harPair {
 	out := []harPair{}
 	for _, f := range e.Fields[max(0, len(e.Fields)-e.HTTP.Headers):] {
-		out = append(out, harPair{f.Name, f.Value.English})
+		out = append(out, harPair{f.Name.English, f.Value.English})
 	}
 	return out
 }

@@ -196,7 +196,7 @@ func (c *Certificate) For() string {
 	if c.whom == "" {
 		c.whom = c.Subject()
 		if names := c.Names(); len(names) > 0 {
-			c.whom = words.Some(names, 3)
+			c.whom = words.Some(names, 3).English
 		}
 	}
 	return c.whom

@@ -66,7 +66,7 @@ func (d *Delegated) signed(leaf []byte, side int) []byte {
 func (h *Handshake) CheckDelegated(side int, d *Delegated) event.Proof {
 	h.Sides[side].Delegated = d
 	leaf := h.Sides[side].Leaf
-	inputs := []event.Field{keyField(leaf), input("credential", words.Hex(d.cred)), input("signature", words.Hex(d.signature)), input("algorithm", handshake.SchemeName(d.Algorithm))}
+	inputs := []event.Field{keyField(leaf), inputOf("credential", words.Hex(d.cred)), inputOf("signature", words.Hex(d.signature)), input("algorithm", handshake.SchemeName(d.Algorithm))}
 	return signature(words.ProofDelegated, keys.VerifyHandshakeSignature(0x0304, d.Algorithm, leaf.Key, d.signed(leaf.DER, side), d.signature), inputs)
 }
 
@@ -79,7 +79,7 @@ func (c *Certificate) MayDelegate() bool {
 // signer is whose key must have made a CertificateVerify, and the note to it.
 func (h *Handshake) signer(side int) (crypto.PublicKey, event.Field) {
 	if d := h.Sides[side].Delegated; d != nil {
-		return d.Key, event.Field{Name: "public key", Value: event.Plain(cmp.Or(verify.KeyWords(d.Key), "unknown")), Note: "of the delegated credential for which the certificate's key vouches"}
+		return d.Key, event.Field{Name: words.FieldName("public key"), Value: cmp.Or(event.Plain(verify.KeyWords(d.Key)), words.Piece("key/unknown")), Note: words.Piece("note/of-the-credential")}
 	}
 	return h.Sides[side].Leaf.Key, keyField(h.Sides[side].Leaf)
 }

@@ -13,7 +13,6 @@ import (
 	"strconv"
 
 	"explainer/annotate/event"
-	"explainer/annotate/mask"
 	"explainer/annotate/words"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
@@ -23,15 +22,19 @@ import (
 type Show bool
 
 // Secret is the value of a key or of what keys are made from, as it may be shown.
-func (s Show) Secret(b []byte) string {
+func (s Show) Secret(b []byte) event.Text {
 	if s {
-		return hex.EncodeToString(b)
+		return event.Plain(hex.EncodeToString(b))
 	}
-	return mask.Count(len(b))
+	return words.Piece("value/masked", "count", words.Count(len(b), "byte"))
 }
 
 // input is what went into a proof.
-func input(name, value string) event.Field { return event.Field{Name: name, Value: event.Plain(value)} }
+func input(name, value string) event.Field { return inputOf(name, event.Plain(value)) }
+
+func inputOf(name string, value event.Text) event.Field {
+	return event.Field{Name: words.FieldName(name), Value: value}
+}
 
 // Prove adds a proof to the handshake; a later one of the same ID replaces it,
 // unless that one was settled and this one is not.
@@ -159,26 +162,27 @@ func (h *Handshake) CheckFinished(side int, show Show) event.Proof {
 		return words.NewProof(id, event.NotCheckable, noHash)
 	}
 	inputs := []event.Field{
-		input("handshake messages", fmt.Sprintf("%d, %d bytes", len(raw), totalLen(raw))),
+		messagesField(raw),
 		input("their hash", hex.EncodeToString(hash)),
 	}
 	ssl30 := h.Version() == 0x0300
 	if ssl30 {
-		inputs[1] = event.Field{Name: "their hash", Value: words.Piece("field/not-value-own"), Note: "in SSL 3.0 the master secret enters the hash, MD5 and SHA-1 side by side (RFC 6101 5.6.9)"}
+		inputs[1] = event.Field{Name: words.FieldName("their hash"), Value: words.Piece("field/not-value-own"), Note: words.Piece("note/ssl3-hash")}
 	}
 	if h.Retry != nil {
-		inputs[0].Note = "the first ClientHello stands in it as its hash, as after every HelloRetryRequest"
+		inputs[0].Note = words.Piece("note/hello-as-hash")
 	}
 	var secrets [][]byte
-	var label string
+	var label string // of the key log
+	name := words.FieldName("master secret")
 	old := false // they are another connection's
 	if h.Is13() {
 		label = [2]string{"CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET"}[side]
+		name = event.Plain(label)
 		if v := h.Logged[label]; v != nil {
 			secrets = append(secrets, v)
 		}
 	} else {
-		label = "master secret"
 		if v := h.Logged["CLIENT_RANDOM"]; v != nil {
 			secrets = append(secrets, v)
 		}
@@ -189,7 +193,7 @@ func (h *Handshake) CheckFinished(side int, show Show) event.Proof {
 			for _, i := range l.From {
 				if m := i.Master(); m != nil {
 					secrets, old = append(secrets, m), true
-					label = "master secret of the earlier connection"
+					name = words.FieldName("master secret of the earlier connection")
 				}
 			}
 		}
@@ -216,7 +220,7 @@ func (h *Handshake) CheckFinished(side int, show Show) event.Proof {
 			case bytes.Equal(secret, h.Logged["CLIENT_RANDOM"]):
 				h.KeepSecret("CLIENT_RANDOM", secret)
 			}
-			return words.NewProof(id, event.Proven, event.Text{}, append(inputs, input(label, show.Secret(secret)), input("computed", hex.EncodeToString(want)), input("in the message", hex.EncodeToString(fin.VerifyData)))...)
+			return words.NewProof(id, event.Proven, event.Text{}, append(inputs, event.Field{Name: name, Value: show.Secret(secret)}, input("computed", hex.EncodeToString(want)), input("in the message", hex.EncodeToString(fin.VerifyData)))...)
 		}
 	}
 	if want == nil {
@@ -226,7 +230,12 @@ func (h *Handshake) CheckFinished(side int, show Show) event.Proof {
 		return words.NewProof(id, event.NotCheckable, words.Piece("proof/there-no-key-log"), inputs...)
 	}
 	return h.overMessages(words.NewProof(id, event.Refuted, words.Piece("proof/computed-checksum-not-one"),
-		append(inputs, input(label, show.Secret(secrets[0])), input("computed", hex.EncodeToString(want)), input("in the message", hex.EncodeToString(fin.VerifyData)))...))
+		append(inputs, event.Field{Name: name, Value: show.Secret(secrets[0])}, input("computed", hex.EncodeToString(want)), input("in the message", hex.EncodeToString(fin.VerifyData)))...))
+}
+
+// messagesField is how many handshake messages went into a hash.
+func messagesField(raw [][]byte) event.Field {
+	return inputOf("handshake messages", words.Piece("value/messages", "n", strconv.Itoa(len(raw)), "size", words.Count(totalLen(raw), "byte")))
 }
 
 func totalLen(bs [][]byte) int {
@@ -251,7 +260,7 @@ func signature(id string, err error, inputs []event.Field) event.Proof {
 }
 
 func keyField(c *Certificate) event.Field {
-	return event.Field{Name: "public key", Value: event.Plain(c.KeyWords()), Note: "of the certificate for " + c.For()}
+	return event.Field{Name: words.FieldName("public key"), Value: event.Plain(c.KeyWords()), Note: words.Piece("note/of-the-certificate", "names", c.For())}
 }
 
 // CheckServerKey checks the signature of TLS 1.2 and older on the server's fresh key.
@@ -268,24 +277,24 @@ func (h *Handshake) CheckServerKey(m *handshake.ServerKeyExchange) event.Proof {
 	inputs := []event.Field{
 		input("client random", hex.EncodeToString(h.Hello.Random[:])),
 		input("server random", hex.EncodeToString(h.ServerHello.Random[:])),
-		input("parameters", words.Hex(m.Params)),
-		input("signature", words.Hex(m.Signature)),
+		inputOf("parameters", words.Hex(m.Params)),
+		inputOf("signature", words.Hex(m.Signature)),
 		keyField(h.Sides[1].Leaf),
 	}
 	if m.SignatureScheme != 0 {
 		inputs = append(inputs, input("algorithm", handshake.SchemeName(m.SignatureScheme)))
 	} else {
-		inputs = append(inputs, input("algorithm", oldAlgorithm(h.Sides[1].Leaf.Key)))
+		inputs = append(inputs, inputOf("algorithm", oldAlgorithm(h.Sides[1].Leaf.Key)))
 	}
 	return signature(words.ProofSKE, keys.VerifyHandshakeSignature(h.Version(), m.SignatureScheme, h.Sides[1].Leaf.Key, signed, m.Signature), inputs)
 }
 
 // oldAlgorithm names the fixed algorithm of TLS 1.0 and 1.1 (RFC 4346 7.4.3).
-func oldAlgorithm(pub crypto.PublicKey) string {
+func oldAlgorithm(pub crypto.PublicKey) event.Text {
 	if _, ok := pub.(*rsa.PublicKey); ok {
-		return "RSA over MD5 and SHA-1 together"
+		return words.Piece("value/rsa-md5-sha1")
 	}
-	return "over SHA-1"
+	return words.Piece("value/over-sha1")
 }
 
 // CheckVerify checks the signature in a CertificateVerify message of a side.
@@ -303,7 +312,7 @@ func (h *Handshake) CheckVerify(side int, msg *Message, m *handshake.Certificate
 	if !reason.Empty() {
 		return words.NewProof(id, event.NotCheckable, reason)
 	}
-	inputs := []event.Field{input("handshake messages", fmt.Sprintf("%d, %d bytes", len(raw), totalLen(raw)))}
+	inputs := []event.Field{messagesField(raw)}
 	var signed []byte
 	if h.Is13() {
 		hash := keys.TranscriptHash(h.Version(), s.Hash, raw...)
@@ -317,17 +326,17 @@ func (h *Handshake) CheckVerify(side int, msg *Message, m *handshake.Certificate
 		if master == "" {
 			return words.NewProof(id, event.NotCheckable, noSSL3)
 		}
-		inputs = append(inputs, input("master secret", show.Secret([]byte(master))), input("signature", words.Hex(m.Signature)), keyField(leaf), input("algorithm", oldAlgorithm(leaf.Key)))
+		inputs = append(inputs, inputOf("master secret", show.Secret([]byte(master))), inputOf("signature", words.Hex(m.Signature)), keyField(leaf), inputOf("algorithm", oldAlgorithm(leaf.Key)))
 		return signature(id, keys.VerifyCertificateVerify30(leaf.Key, []byte(master), m.Signature, raw...), inputs)
 	} else {
 		signed = bytes.Join(raw, nil)
 	}
 	algorithm := oldAlgorithm(leaf.Key)
 	if m.SignatureScheme != 0 {
-		algorithm = handshake.SchemeName(m.SignatureScheme)
+		algorithm = event.Plain(handshake.SchemeName(m.SignatureScheme))
 	}
 	pub, key := h.signer(side)
-	inputs = append(inputs, input("signature", words.Hex(m.Signature)), key, input("algorithm", algorithm))
+	inputs = append(inputs, inputOf("signature", words.Hex(m.Signature)), key, inputOf("algorithm", algorithm))
 	return h.overMessages(signature(id, keys.VerifyHandshakeSignature(h.Version(), m.SignatureScheme, pub, signed, m.Signature), inputs))
 }
 
@@ -346,7 +355,7 @@ func (cs *Certificates) Links(id string, chain []*Certificate) event.Proof {
 		if c.selfSigned() {
 			switch err := cs.link(c, c); {
 			case err == nil:
-				notes = append(notes, event.Field{Name: "link", Value: event.Plain(c.Subject() + " is signed by itself"), Note: "nobody else vouches for it"})
+				notes = append(notes, event.Field{Name: words.FieldName("link"), Value: words.Piece("value/signed-by-itself", "subject", c.Subject()), Note: words.Piece("note/nobody-else")})
 				roots++
 				continue // a root: nothing above it
 			case !errors.Is(err, keys.ErrSignature):
@@ -365,7 +374,7 @@ func (cs *Certificates) Links(id string, chain []*Certificate) event.Proof {
 			}
 			found = true
 			if err = cs.link(c, parent); err == nil {
-				notes = append(notes, input("link", fmt.Sprintf("%s is signed by %s", c.Subject(), parent.Subject())))
+				notes = append(notes, inputOf("link", words.Piece("value/signed-by", "subject", c.Subject(), "issuer", parent.Subject())))
 				checked++
 				if j == i+1 {
 					inOrder++
@@ -375,7 +384,7 @@ func (cs *Certificates) Links(id string, chain []*Certificate) event.Proof {
 		}
 		switch {
 		case !found:
-			notes = append(notes, event.Field{Name: "not sent", Value: event.Plain(c.Issuer()), Note: "the issuer of certificate " + fmt.Sprint(i+1) + ": the client must have it already"})
+			notes = append(notes, event.Field{Name: words.FieldName("not sent"), Value: event.Plain(c.Issuer()), Note: words.Piece("note/issuer-of", "n", strconv.Itoa(i+1))})
 		case errors.Is(err, keys.ErrSignature) && !meant(chain, i):
 			unchecked = words.Piece("proof/issuer-other-key", "place", strconv.Itoa(i+1))
 		case errors.Is(err, keys.ErrSignature):
@@ -390,9 +399,9 @@ func (cs *Certificates) Links(id string, chain []*Certificate) event.Proof {
 	case checked+roots == 0:
 		return words.NewProof(id, event.NotCheckable, words.Piece("proof/only-one-certificate-sent"), notes...)
 	case inOrder < checked && len(chain) > 1:
-		notes = append(notes, event.Field{Name: "order", Value: words.Piece("field/not-each-signed-one"), Note: "allowed in TLS 1.3, an error of the server before"})
+		notes = append(notes, event.Field{Name: words.FieldName("order"), Value: words.Piece("field/not-each-signed-one"), Note: words.Piece("note/order-allowed")})
 	}
-	notes = append(notes, input("signatures checked", fmt.Sprintf("%d, of %s", checked+roots, words.Plural(len(chain), "certificate"))))
+	notes = append(notes, inputOf("signatures checked", words.Piece("value/n-of", "n", strconv.Itoa(checked+roots), "count", words.Count(len(chain), "certificate"))))
 	return words.NewProof(id, event.Proven, event.Text{}, notes...)
 }
 
@@ -433,14 +442,14 @@ func (h *Handshake) CheckBlock(show Show) []event.Proof {
 	}
 	id := h.BlockProof()
 	inputs := []event.Field{
-		input("block", show.Secret(h.Block)),
-		input("ClientKeyExchange", words.Hex(h.ClientKey.EncryptedPreMaster)),
+		inputOf("block", show.Secret(h.Block)),
+		inputOf("ClientKeyExchange", words.Hex(h.ClientKey.EncryptedPreMaster)),
 	}
 	var pre []byte
 	var err error
 	if h.Sides[1].Leaf == nil {
 		// Of all keys that were given, this one alone made such a block.
-		inputs = append(inputs, event.Field{Name: "certificate", Value: words.Piece("field/not-capture"), Note: "the block's form alone shows that the key is the right one; one of 30 million wrong keys would make one, too"})
+		inputs = append(inputs, event.Field{Name: words.FieldName("certificate"), Value: words.Piece("field/not-capture"), Note: words.Piece("note/form-alone")})
 		pre = h.Block[len(h.Block)-48:]
 	} else {
 		pub, ok := h.Sides[1].Leaf.Key.(*rsa.PublicKey)
@@ -460,9 +469,9 @@ func (h *Handshake) CheckBlock(show Show) []event.Proof {
 	case err != nil:
 		return []event.Proof{words.NewProof(id, event.NotCheckable, event.Plain(err.Error()), inputs...)}
 	}
-	proofs := []event.Proof{words.NewProof(id, event.Proven, event.Text{}, append(inputs, input("padding", fmt.Sprintf("00 02, %d bytes that are not zero, 00", len(h.Block)-48-3)), input("secret", show.Secret(pre)))...)}
+	proofs := []event.Proof{words.NewProof(id, event.Proven, event.Text{}, append(inputs, inputOf("padding", words.Piece("value/padding", "n", strconv.Itoa(len(h.Block)-48-3))), inputOf("secret", show.Secret(pre)))...)}
 	if h.Keyed {
-		proofs[0].Inputs = append(proofs[0].Inputs, event.Field{Name: "private exponent", Value: words.Piece("field/kept-back"), Note: "of the private key that was given"})
+		proofs[0].Inputs = append(proofs[0].Inputs, event.Field{Name: words.FieldName("private exponent"), Value: words.Piece("field/kept-back"), Note: words.Piece("note/of-the-private-key")})
 	}
 	h.PreMaster = pre
 	if h.Hello != nil {
@@ -508,12 +517,12 @@ func (h *Handshake) CheckMaster(show Show) []event.Proof {
 			return []event.Proof{words.NewProof(words.ProofRSAMaster, event.NotCheckable, words.Piece("proof/session-hash-needs-all"))}
 		}
 		h.Master = keys.ExtendedMasterSecret(h.Version(), s.Hash, h.PreMaster, hash)
-		inputs = append(inputs, event.Field{Name: "session hash", Value: event.Plain(hex.EncodeToString(hash)), Note: "of all messages from ClientHello through ClientKeyExchange: both sides agreed on the extended master secret"})
+		inputs = append(inputs, event.Field{Name: words.FieldName("session hash"), Value: event.Plain(hex.EncodeToString(hash)), Note: words.Piece("note/session-hash-of")})
 	} else {
 		h.Master = keys.MasterSecret(h.Version(), s.Hash, h.PreMaster, h.Hello.Random[:], h.ServerHello.Random[:])
 		inputs = append(inputs, input("client random", hex.EncodeToString(h.Hello.Random[:])), input("server random", hex.EncodeToString(h.ServerHello.Random[:])))
 	}
-	inputs = append(inputs, input("48 bytes of step 5", show.Secret(h.PreMaster)), input("computed master secret", show.Secret(h.Master)))
+	inputs = append(inputs, inputOf("48 bytes of step 5", show.Secret(h.PreMaster)), inputOf("computed master secret", show.Secret(h.Master)))
 	logged := h.Logged["CLIENT_RANDOM"]
 	switch {
 	case h.Master == nil:
@@ -521,7 +530,7 @@ func (h *Handshake) CheckMaster(show Show) []event.Proof {
 	case logged == nil:
 		return []event.Proof{words.NewProof(words.ProofRSAMaster, event.NotCheckable, words.Piece("proof/key-log-has-no"), inputs...)}
 	}
-	inputs = append(inputs, input("logged master secret", show.Secret(logged)))
+	inputs = append(inputs, inputOf("logged master secret", show.Secret(logged)))
 	if subtle.ConstantTimeCompare(h.Master, logged) == 1 {
 		return []event.Proof{words.NewProof(words.ProofRSAMaster, event.Proven, event.Text{}, inputs...)}
 	}

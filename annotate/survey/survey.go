@@ -363,7 +363,7 @@ func (s *Survey) Overview(f event.File) *event.Event {
 	slices.SortFunc(o.Odd, func(a, b event.Odd) int {
 		return cmp.Or(slices.Index(words.OddOrder, a.Says.ID)-slices.Index(words.OddOrder, b.Says.ID), b.N-a.N, strings.Compare(a.Says.Text, b.Says.Text))
 	})
-	return &event.Event{Schema: event.SchemaVersion, N: s.n + 1, Kind: event.KindFile, Topic: event.TopicOverview, Name: words.NameOf(event.TopicOverview, ""), Brief: event.Plain(words.Plural(o.Connections, "connection") + " in " + words.Plural(f.Packets, "packet")), Overview: &o}
+	return &event.Event{Schema: event.SchemaVersion, N: s.n + 1, Kind: event.KindFile, Topic: event.TopicOverview, Name: words.NameOf(event.TopicOverview, ""), Brief: words.Piece("brief/overview", "connections", words.Count(o.Connections, "connection"), "packets", words.Count(f.Packets, "packet")), Overview: &o}
 }
 
 // legOrder puts the browser's leg before the origin's.

@@ -258,9 +258,9 @@ func (t *Text) event(e *event.Event) {
 			}
 		}
 		for _, f := range e.Fields {
-			text := Clean(f.Name) + ": " + brief(t.in(f.Value))
-			if f.Note != "" {
-				text += "  (" + Clean(f.Note) + ")"
+			text := t.in(f.Name) + t.mark("sign/colon") + brief(t.in(f.Value))
+			if !f.Note.Empty() {
+				text += t.in(words.Piece("label/note", "note", f.Note))
 			}
 			t.Paragraph("", "        ", text, Dim)
 		}
@@ -323,7 +323,7 @@ func (t *Text) proof(p event.Proof) {
 	}
 	t.Paragraph("", "        ", t.in(text)+refs(p.Refs), style)
 	for _, f := range p.Inputs {
-		t.Paragraph("", "          ", Clean(f.Name)+" = "+t.in(f.Value), Dim)
+		t.Paragraph("", "          ", t.in(f.Name)+" = "+t.in(f.Value), Dim)
 	}
 }
 
@@ -423,7 +423,7 @@ func (t *Text) about(e *event.Event) {
 			if isFingerprint(f) && !t.Messages {
 				continue
 			}
-			name := t.in(words.FactName(f))
+			name := t.in(f.Name)
 			if strings.Contains(name, " ") {
 				name += ":"
 			}

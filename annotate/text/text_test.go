@@ -83,7 +83,7 @@ func TestTextFromTheWire(t *testing.T) {
 	var out bytes.Buffer
 	text := New(&out)
 	hostile := "a\x1b[2Jb\r\n\u202e\u2028c [proven: x] [steps 2, 3: as told] \xff"
-	if err := text.Event(&event.Event{Kind: event.KindMessage, Name: hostile, Brief: event.Plain(hostile), Host: hostile, Fields: []event.Field{{Name: hostile, Value: event.Plain(hostile), Note: hostile}}}); err != nil {
+	if err := text.Event(&event.Event{Kind: event.KindMessage, Name: hostile, Brief: event.Plain(hostile), Host: hostile, Fields: []event.Field{{Name: event.Plain(hostile), Value: event.Plain(hostile), Note: event.Plain(hostile)}}}); err != nil {
 		t.Fatal(err)
 	}
 	text.Finish()

@@ -17,6 +17,27 @@ func Named(family, id string) event.Text {
 	return t
 }
 
+// FieldName is what we call a field of a message or of a proof, by its name in English.
+// What a field is called on the wire is none of ours.
+func FieldName(english string) event.Text {
+	t, ok := fieldNames[english]
+	if !ok {
+		panic("words: no field " + english + " in the catalogue")
+	}
+	return t
+}
+
+// fieldNames are the names of fields by their English.
+var fieldNames = func() map[string]event.Text {
+	m := make(map[string]event.Text)
+	for id, text := range everyPiece {
+		if strings.HasPrefix(id, "field-name/") {
+			m[text] = Piece(id)
+		}
+	}
+	return m
+}()
+
 // StepTitle is a step in the textbook's words, as short as they go.
 func StepTitle(s event.Step) event.Text {
 	return event.Text{English: TitleOf(s), Of: &event.Phrase{ID: "title/" + string(s)}}

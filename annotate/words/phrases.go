@@ -165,27 +165,27 @@ func ProtocolWords(p string) string {
 func OfID(id string) string { return strings.ReplaceAll(id, "-", " ") }
 
 // Hex shows the first bytes and the length.
-func Hex(b []byte) string {
+func Hex(b []byte) event.Text {
 	const show = 16
 	if len(b) <= show+4 {
-		return hex.EncodeToString(b)
+		return event.Plain(hex.EncodeToString(b))
 	}
-	return fmt.Sprintf("%s... (%d bytes)", hex.EncodeToString(b[:show]), len(b))
+	return Piece("value/hex", "hex", hex.EncodeToString(b[:show])+"...", "count", Count(len(b), "byte"))
 }
 
 // Some lists at most n of the items and counts the rest.
-func Some(items []string, n int) string {
+func Some(items []string, n int) event.Text {
 	if len(items) > n {
-		return fmt.Sprintf("%s and %d more", strings.Join(items[:n], ", "), len(items)-n)
+		return Piece("value/some", "items", strings.Join(items[:n], ", "), "n", strconv.Itoa(len(items)-n))
 	}
-	return strings.Join(items, ", ")
+	return event.Plain(strings.Join(items, ", "))
 }
 
 // Readable shows text as text and anything else as hex.
 func Readable(b []byte) string {
 	for _, r := range string(b) {
 		if r == 0xfffd || r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0x7f {
-			return Hex(b)
+			return Hex(b).English
 		}
 	}
 	return string(b)

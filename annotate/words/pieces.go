@@ -56,16 +56,8 @@ func pairOf(pairs []any, name string) event.Text {
 	return event.Text{}
 }
 
-// FactName is what a fact of a connection is called.
-func FactName(f event.Field) event.Text {
-	if name := pieces["fact/"+f.ID]; name == f.Name && name != "" {
-		return Piece("fact/" + f.ID)
-	}
-	return event.Plain(f.Name)
-}
-
 // nouns is what [Count] counts.
-var nouns = []string{"byte", "case", "certificate", "connection", "day", "file", "hour", "key log line", "line", "message", "minute", "other run", "packet", "private key", "promise", "record", "remark", "second", "session", "trial"}
+var nouns = []string{"binder", "bit", "byte", "case", "certificate", "connection", "day", "file", "hour", "Initial packet", "key log line", "line", "message", "minute", "more CA", "more name", "name", "other run", "packet", "private key", "promise", "record", "remark", "request", "response", "second", "session", "timestamp", "trial"}
 
 // Count counts: "1 packet", "2 packets".
 func Count(n int, noun string) event.Text {
@@ -560,7 +552,7 @@ var pieces = map[string]string{
 // everyPiece is what is in any table of pieces.
 var everyPiece = func() map[string]string {
 	m := make(map[string]string)
-	for _, table := range []map[string]string{pieces, pagePieces, commandPieces, checkPieces} {
+	for _, table := range []map[string]string{pieces, pagePieces, fieldPieces, commandPieces, checkPieces} {
 		for id, text := range table {
 			if _, twice := m[id]; twice {
 				panic("words: piece " + id + " stands twice in the catalogue")

@@ -91,7 +91,7 @@ var badChinese = []*regexp.Regexp{
 	regexp.MustCompile(`\p{Han}[,.:;()?!]|[,.:;()?!]\p{Han}`),
 	regexp.MustCompile(` [` + wide + `]|[` + wide + `] `),
 	regexp.MustCompile(`[` + wide + `][,.:;()?!]|\}[,.:;()?!]`),
-	regexp.MustCompile(`\p{Han} +\p{Han}|  `),
+	regexp.MustCompile(`\p{Han} +\p{Han}|[^ ]  `),
 	regexp.MustCompile(`\p{Han}[A-Za-z0-9]|[A-Za-z0-9]\p{Han}`),
 	regexp.MustCompile(`\x{ff1a}//|=[A-Z]+\x{ff1a}|[A-Z]\x{ff1a}TRUE`), // a colon of a URL or a value
 }

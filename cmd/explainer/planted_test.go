@@ -347,7 +347,7 @@ func TestOrdinaryPage(t *testing.T) {
 	randoms, ja := 0, 0
 	for _, e := range a.events {
 		for _, f := range e.Fields {
-			if f.Name == "random" && len(f.Value.English) == 64 {
+			if f.Name.English == "random" && len(f.Value.English) == 64 {
 				randoms++
 			}
 			if f.ID != "" && f.Value.English != "" {
@@ -362,7 +362,7 @@ func TestOrdinaryPage(t *testing.T) {
 				continue
 			}
 			for _, f := range proof.Inputs {
-				if strings.Contains(f.Value.English, "masked") && !strings.Contains(strings.ToLower(f.Name), "secret") && !strings.Contains(f.Name, "key") {
+				if strings.Contains(f.Value.English, "masked") && !strings.Contains(strings.ToLower(f.Name.English), "secret") && !strings.Contains(f.Name.English, "key") {
 					t.Errorf("%s: %s: %s", proof.ID, f.Name, f.Value)
 				}
 			}
