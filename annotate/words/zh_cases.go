@@ -3,8 +3,8 @@ package words
 // zhCases are caseSentences in Chinese.
 var zhCases = map[string]string{
 	"case-accepted":               "接受：第一批数据在证书之后 {ms} 毫秒到来。",
-	"case-leaked":                 "泄露：它接受了，并发送了 {data}的应用数据，第一批在证书之后 {ms} 毫秒。",
-	"case-took":                   "接受：它继续了，并发送了 {data}的应用数据，第一批在证书之后 {ms} 毫秒。",
+	"case-leaked":                 "泄露：它接受了，并发送了 {data}的应用数据，第一批在证书之后 {ms} 毫秒发出。",
+	"case-took":                   "接受：它继续了，并发送了 {data}的应用数据，第一批在证书之后 {ms} 毫秒发出。",
 	"case-accepted-waits":         "接受：它完成了握手，让连接保持 {wait} 秒不关闭，什么都没有发送。它似乎在等服务器先说话。",
 	"case-leaked-waits":           "泄露：它接受了。和对照用例一样，它完成了握手，让连接保持 {wait} 秒不关闭，什么都没有发送：它似乎在等服务器先说话，不管那个服务器是谁。",
 	"case-took-waits":             "接受：和对照用例一样，它完成了握手，让连接保持 {wait} 秒不关闭，什么都没有发送。它似乎在等服务器先说话。",

@@ -3,7 +3,7 @@ package words
 // zhFaults are the words of the cases in Chinese: what is wrong in each, the check that
 // catches it, and what happened because of it. The English stands in package ca.
 var zhFaults = map[string]string{
-	"fault-wrong/good":                        "没有问题：这是给这个主机的证书，来自已告知客户端要信任的 CA",
+	"fault-wrong/good":                        "没有问题：这是给这个主机的证书，来自已要求客户端信任的 CA",
 	"fault-wrong/good-intermediate":           "没有问题：证书来自一个中间 CA，它的证书一并发来",
 	"fault-wrong/good-wildcard":               "没有问题：证书适用于主机的上级域名之下、只多一个标签的所有名称",
 	"fault-wrong/good-rsa":                    "没有问题：证书用的是 2048 位的 RSA 密钥",
@@ -103,8 +103,8 @@ var zhFaults = map[string]string{
 	"fault-check/wildcard-partial":            "只有整个标签可以是通配符（RFC 9525 6.3）；RFC 6125 还允许通配符只是标签的一部分",
 	"fault-check/ip-in-dns-san":               "地址必须写作 iPAddress（RFC 5280 4.2.1.6、RFC 9525 6.5）",
 	"fault-check/duplicate-san":               "任何扩展都不得出现两次（RFC 5280 4.2）",
-	"fault-check/expired":                     "现在必须在它的两个日期之间（RFC 5280 4.1.2.5）",
-	"fault-check/not-yet-valid":               "现在必须在它的两个日期之间（RFC 5280 4.1.2.5）",
+	"fault-check/expired":                     "当前时间必须在它的两个日期之间（RFC 5280 4.1.2.5）",
+	"fault-check/not-yet-valid":               "当前时间必须在它的两个日期之间（RFC 5280 4.1.2.5）",
 	"fault-check/wrong-eku":                   "扩展密钥用法必须包含 serverAuth（RFC 5280 4.2.1.12）",
 	"fault-check/wrong-ku":                    "密钥用法必须包含 digitalSignature（RFC 8446 4.4.2.2）",
 	"fault-check/unknown-critical-ext":        "不认识的关键扩展必须拒绝（RFC 5280 4.2）",

@@ -144,7 +144,7 @@ var zhSteps = map[string]string{
 	"step-4c-rsa-proven":       "{client}给这 48 字节加上填充，并用证书中的公钥（{key}）加密了（RSAES-PKCS1-v1_5）：把录制的数据块用这个公钥再加密一次，得到的正是步骤 5 的 {size} 字节。",
 	"step-4c-rsa-key":          "{client}给这 48 字节加上填充，并用证书中的公钥（{key}）加密了（RSAES-PKCS1-v1_5）：用给定的私钥，步骤 5 的 {size} 字节又还原成它们，填充也符合要求。",
 	"step-4c-rsa-refuted":      "已证伪：{client}在步骤 5 中发送的，不是经过正确填充并用证书中的公钥加密的 48 字节秘密：{reason}。",
-	"step-4c-absent-dhe":       "没有用服务器的公钥加密任何东西：根本没有秘密在传输。双方各自把自己的私有一半与对方的公开一半结合，得到同一个秘密；与证书配对的私钥只用于签名。",
+	"step-4c-absent-dhe":       "没有用服务器的公钥加密任何东西：根本没有秘密在传输。双方各自把自己的私有一半与对方的公开一半结合，得到同一个秘密；证书的密钥不参与其中。",
 	"step-4c-absent-anonymous": "没有用公钥加密任何东西：双方各自把自己的私有一半与对方的公开一半结合，得到同一个秘密。",
 	"step-4c-mlkem":            "反过来了：{server}用{client}的 {group} 公钥做出了密文，{ciphertext} 字节。没有任何证书的公钥用于加密。",
 	"step-4c-absent-resumed":   "没有用公钥加密任何东西：双方已经有了旧秘密。",
