@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"explainer/annotate/event"
+	"explainer/annotate/score"
 	"explainer/ca"
 	"explainer/proxy/grade"
 
@@ -67,18 +69,18 @@ func TestGradeOfBareGoproxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := grade.Judge(evidence)
+	r := grade.Judge(event.Plain("goproxy"), evidence)
 	var failed []string
 	for _, l := range r.Lines {
-		t.Logf("%-10s %-3s %s: %s", l.Outcome, l.ID, l.Title, l.Reason)
+		t.Logf("%-10s %-3s %s", l.Outcome, l.ID, l.Reason())
 		switch {
-		case l.ID == "K1" && (l.Outcome != grade.Fail || l.Grade != grade.F || !strings.Contains(l.Reason, "A CA whose private key is published: goproxy's built-in CA")):
-			t.Errorf("K1: %s (%s): %s", l.Outcome, l.Grade, l.Reason)
-		case strings.HasPrefix(l.ID, "V") && l.Outcome == grade.Fail && l.Grade != grade.B:
-			t.Errorf("%s: %s", l.ID, l.Reason)
+		case l.ID == "K1" && (l.Outcome != score.Fail || l.Grade != score.F || !strings.Contains(l.Reason(), "A CA whose private key is published: goproxy's built-in CA")):
+			t.Errorf("K1: %s (%s): %s", l.Outcome, l.Grade, l.Reason())
+		case strings.HasPrefix(l.ID, "V") && l.Outcome == score.Fail && l.Grade != score.B:
+			t.Errorf("%s: %s", l.ID, l.Reason())
 		}
 		for _, test := range l.Tests {
-			if test.Outcome == grade.Fail {
+			if test.Outcome == score.Fail {
 				failed = append(failed, test.ID)
 			}
 		}
@@ -94,8 +96,8 @@ func TestGradeOfBareGoproxy(t *testing.T) {
 	if slices.Sort(failed); !slices.Equal(failed, want) {
 		t.Errorf("it fails\n%v, want\n%v", failed, want)
 	}
-	t.Logf("grade %s: %s", r.Grade, r.Why)
-	if r.Grade != grade.F || len(r.Untested) > 0 {
-		t.Errorf("grade %s: %s; not tested: %s", r.Grade, r.Why, r.Untested)
+	t.Logf("grade %s: %s", r.Grade, r.Why.English)
+	if r.Grade != score.F || len(r.Untested) > 0 {
+		t.Errorf("grade %s: %s; not tested: %s", r.Grade, r.Why.English, r.Untested)
 	}
 }

@@ -140,6 +140,9 @@ func chineseOf(t *testing.T) map[string]string {
 		out["fault-wrong/"+f.ID], out["fault-check/"+f.ID] = strings.TrimSuffix(f.Wrong, "."), strings.TrimSuffix(f.Check, ".") // values of sentences
 		out["fault-incident/"+f.ID] = f.Incident
 	}
+	for _, f := range ca.Weaknesses {
+		out["fault-wrong/"+f.ID] = strings.TrimSuffix(f.Wrong, ".")
+	}
 	for topic, name := range topics {
 		out["topic/"+string(topic)] = name
 	}

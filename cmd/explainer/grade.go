@@ -1,26 +1,22 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 
 	"explainer/annotate/event"
+	"explainer/annotate/score"
 	"explainer/annotate/story"
 	"explainer/annotate/text"
 	"explainer/annotate/words"
 	"explainer/ca"
-	"explainer/capture/printable"
 	"explainer/proxy"
 	"explainer/proxy/grade"
 
@@ -69,22 +65,22 @@ func gradeProxy(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	var report *grade.Report
-	var what string
+	var report *score.Report
 	var hint event.Text
 	if c.String("proxy") == "" {
-		what = "this program's own proxy"
 		report, err = gradeOwn(c)
 	} else {
-		report, what, hint, err = gradeOther(c)
+		report, hint, err = gradeOther(c)
 	}
 	if err != nil {
 		return err
 	}
 	if c.String("format") == "json" {
-		err = gradeJSON(c.App.Writer, what, report)
+		err = report.JSON(c.App.Writer)
 	} else {
-		err = gradeText(c.App.Writer, what, report, colors)
+		t := text.New(c.App.Writer)
+		t.Width, t.Color, t.Lang = widthOf(c.App.Writer), colors, language()
+		err = report.Text(t, time.Now())
 	}
 	if err != nil {
 		return err
@@ -92,14 +88,14 @@ func gradeProxy(c *cli.Context) error {
 	if !hint.Empty() {
 		say(c.App.ErrWriter, hinted(hint))
 	}
-	if report.Grade == grade.A || report.Grade == grade.AStar {
+	if report.Grade.Good() {
 		return nil
 	}
 	return childExit(3)
 }
 
 // gradeOwn grades a proxy of this program, started for that with a CA as the first use makes it.
-func gradeOwn(c *cli.Context) (*grade.Report, error) {
+func gradeOwn(c *cli.Context) (*score.Report, error) {
 	completing.Store(true) // the folder is to be removed
 	dir, err := os.MkdirTemp("", "explainer-grade-")
 	if err != nil {
@@ -157,7 +153,7 @@ func gradeOwn(c *cli.Context) (*grade.Report, error) {
 	}
 	kept.RecordingMode = info.Mode()
 	evidence.Own = kept
-	return grade.Judge(evidence), nil
+	return grade.Judge(words.Piece("grade/own"), evidence), nil
 }
 
 // firstUses makes two CAs as two first uses do, returns the first, and tries
@@ -190,42 +186,41 @@ func firstUses(dir string) (*ca.Authority, *grade.Own, error) {
 	return a, own, nil
 }
 
-// gradeOther grades the proxy of --proxy. what is its URL without a password, hint
-// what would make more lines testable.
-func gradeOther(c *cli.Context) (report *grade.Report, what string, hint event.Text, err error) {
+// gradeOther grades the proxy of --proxy. hint is what would make more lines testable.
+func gradeOther(c *cli.Context) (report *score.Report, hint event.Text, err error) {
 	u, err := url.Parse(c.String("proxy"))
 	if err != nil || u.Scheme != "http" || u.Hostname() == "" || u.Port() == "" {
-		return nil, "", event.Text{}, usage(words.Piece("error/grade-proxy", "value", quote(c.String("proxy"))), words.Piece("hint/as-in", "example", "--proxy http://127.0.0.1:8080"))
+		return nil, event.Text{}, usage(words.Piece("error/grade-proxy", "value", quote(c.String("proxy"))), words.Piece("hint/as-in", "example", "--proxy http://127.0.0.1:8080"))
 	}
 	if !isLocal(u.Hostname()) {
-		return nil, "", event.Text{}, usage(words.Piece("error/not-local", "host", u.Hostname()), words.Piece("hint/not-local"))
+		return nil, event.Text{}, usage(words.Piece("error/not-local", "host", u.Hostname()), words.Piece("hint/not-local"))
 	}
 	labCA, trusted, err := labAuthority(c.String("lab"))
 	if err != nil {
-		return nil, "", event.Text{}, failed(err)
+		return nil, event.Text{}, failed(err)
 	}
 	data, err := os.ReadFile(c.String("ca"))
 	if err != nil {
-		return nil, "", event.Text{}, story.FileError(event.Plain("CA"), err)
+		return nil, event.Text{}, story.FileError(event.Plain("CA"), err)
 	}
 	certs, err := parseCertificates(data)
 	if err != nil {
-		return nil, "", event.Text{}, fails(err, words.Piece("error/ca-file", "file", c.String("ca"), "error", story.WordsOf(err)), words.Piece("hint/certificates"))
+		return nil, event.Text{}, fails(err, words.Piece("error/ca-file", "file", c.String("ca"), "error", story.WordsOf(err)), words.Piece("hint/certificates"))
 	}
 	lab, err := grade.NewLab(labCA)
 	if err != nil {
-		return nil, "", event.Text{}, failed(err)
+		return nil, event.Text{}, failed(err)
 	}
 	defer lab.Close()
 	evidence, err := runLab(c, lab, &grade.Proxy{Addr: u.Host, User: u.User, CA: certs}, nil, false)
 	if err != nil {
-		return nil, "", event.Text{}, err
+		return nil, event.Text{}, err
 	}
-	report = grade.Judge(evidence)
+	report = grade.Judge(event.Plain(u.Redacted()), evidence)
 	if len(report.Untested) > 0 {
 		hint = words.Piece("hint/grade-trust", "what", trusted)
 	}
-	return report, u.Redacted(), hint, nil
+	return report, hint, nil
 }
 
 // labAuthority opens the lab's CA in dir, or makes it; without dir it is one for the moment.
@@ -276,123 +271,4 @@ func runLab(c *cli.Context, lab *grade.Lab, p *grade.Proxy, own *ca.Authority, e
 		return nil, failed(err, words.Piece("hint/proxy-running"))
 	}
 	return evidence, nil
-}
-
-// A gradeObject is one line of the report as JSON.
-type gradeObject struct {
-	Kind    string       `json:"kind"` // "line", and at last "grade"
-	ID      string       `json:"id,omitempty"`
-	Group   string       `json:"group,omitempty"`
-	Title   string       `json:"title,omitempty"`
-	Outcome string       `json:"outcome,omitempty"` // pass, fail, not-tested
-	Grade   string       `json:"grade,omitempty"`   // of a line that failed: the best that is left; at last: the grade
-	Reason  string       `json:"reason"`
-	Tests   []gradeTest  `json:"tests,omitempty"`
-	Proxy   string       `json:"proxy,omitempty"`
-	Counts  *gradeCounts `json:"counts,omitempty"`
-}
-
-type gradeTest struct {
-	ID      string `json:"id"`
-	Wrong   string `json:"wrong,omitempty"`
-	Outcome string `json:"outcome"`
-	Reason  string `json:"reason"`
-}
-
-type gradeCounts struct {
-	Pass      int `json:"pass"`
-	Fail      int `json:"fail"`
-	NotTested int `json:"not_tested"`
-}
-
-func countLines(r *grade.Report) (n gradeCounts) {
-	for _, l := range r.Lines {
-		switch l.Outcome {
-		case grade.Pass:
-			n.Pass++
-		case grade.Fail:
-			n.Fail++
-		default:
-			n.NotTested++
-		}
-	}
-	return n
-}
-
-func gradeJSON(w io.Writer, what string, r *grade.Report) error {
-	enc := json.NewEncoder(printable.Writer{W: w})
-	enc.SetEscapeHTML(false)
-	for _, l := range r.Lines {
-		o := gradeObject{Kind: "line", ID: l.ID, Group: l.Group, Title: l.Title, Outcome: string(l.Outcome), Grade: string(l.Grade), Reason: l.Reason}
-		for _, t := range l.Tests {
-			o.Tests = append(o.Tests, gradeTest{t.ID, t.Wrong, string(t.Outcome), t.Reason})
-		}
-		if err := enc.Encode(o); err != nil {
-			return err
-		}
-	}
-	counts := countLines(r)
-	return enc.Encode(gradeObject{Kind: "grade", Grade: string(r.Grade), Reason: r.Why, Proxy: what, Counts: &counts})
-}
-
-func gradeText(w io.Writer, what string, r *grade.Report, colors bool) error {
-	width := widthOf(w)
-	if width <= 0 || width > 100 {
-		width = 100
-	}
-	paint := func(s string, code string) string {
-		if !colors {
-			return s
-		}
-		return "\x1b[" + code + "m" + s + "\x1b[0m"
-	}
-	names := map[grade.Outcome][2]string{grade.Pass: {"pass", "32"}, grade.Fail: {"FAIL", "1;31"}, grade.NotTested: {"not tested", "2"}}
-	var b bytes.Buffer
-	group := ""
-	for _, l := range r.Lines {
-		if l.Group != group {
-			if group != "" {
-				b.WriteByte('\n')
-			}
-			group = l.Group
-			fmt.Fprintf(&b, "%s\n", strings.ToUpper(group[:1])+group[1:])
-		}
-		title := l.Title
-		if l.Grade != "" {
-			title += " (" + string(l.Grade) + " at best)"
-		}
-		n := names[l.Outcome]
-		fmt.Fprintf(&b, "  %s  %-3s  %s\n", paint(fmt.Sprintf("%-10s", n[0]), n[1]), l.ID, title)
-		for _, line := range text.Wrap(l.Reason, width-19) {
-			fmt.Fprintf(&b, "%19s%s\n", "", line)
-		}
-		for _, t := range l.Tests {
-			if t.Outcome != grade.Fail {
-				continue
-			}
-			for i, line := range text.Wrap(t.ID+": "+t.Wrong, width-21) {
-				lead := "- "
-				if i > 0 {
-					lead = "  "
-				}
-				fmt.Fprintf(&b, "%19s%s%s\n", "", lead, line)
-			}
-		}
-	}
-	counts := countLines(r)
-	code := "1;31"
-	if r.Grade == grade.A || r.Grade == grade.AStar {
-		code = "1;32"
-	}
-	letter := string(r.Grade)
-	if r.Grade == grade.None {
-		letter = "none"
-	}
-	fmt.Fprintf(&b, "\n%s  %s\n", paint("Grade "+letter, code), what)
-	for _, line := range text.Wrap(r.Why, width-2) {
-		fmt.Fprintf(&b, "  %s\n", line)
-	}
-	fmt.Fprintf(&b, "  %d lines passed, %d failed, %d not tested; %s\n", counts.Pass, counts.Fail, counts.NotTested, time.Now().Format(time.DateOnly))
-	_, err := w.Write(b.Bytes())
-	return err
 }

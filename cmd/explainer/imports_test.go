@@ -32,11 +32,12 @@ func TestImports(t *testing.T) {
 		"explainer/annotate/proof":      {"explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/words", "explainer/ca/verify", "explainer/capture"},
 		"explainer/annotate":            {"explainer/annotate/proof", "explainer/annotate/steps", "explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
 		"explainer/annotate/check":      {"explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/text", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
+		"explainer/annotate/score":      {"explainer/annotate/event", "explainer/annotate/text", "explainer/annotate/words", "explainer/capture/printable"},
 		"explainer/annotate/story":      {"explainer/annotate", "explainer/capture"},
 		"explainer/proxy":               {"explainer/annotate/event", "explainer/annotate/words", "explainer/ca", "explainer/capture"}, // words for its pages
 		"explainer/proxy/drive":         nil,                                                                                           // for tests
 		"explainer/proxy/origins":       nil,                                                                                           // tests alone
-		"explainer/proxy/grade":         {"explainer/ca", "explainer/capture"},
+		"explainer/proxy/grade":         {"explainer/annotate/event", "explainer/annotate/score", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
 		"explainer/cmd/explainer":       {"explainer/"},
 		"explainer/bench/captures":      {"explainer/capture"},
 		"explainer/bench/clients":       {"explainer/annotate/check", "explainer/ca"},

@@ -305,7 +305,7 @@ type Proxy struct {
 }
 
 // words makes what a proxy sent fit for a report: short, on one line, printable.
-func words(s string) string {
+func clean(s string) string {
 	if len(s) > 160 {
 		s = s[:160] + "..."
 	}

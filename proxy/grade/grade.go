@@ -4,37 +4,16 @@
 // A [Lab] runs origins on this machine's loopback, most of them bad in exactly one
 // way, and asks for each through the proxy, as a browser does that checks
 // certificates. What both ends saw is the [Evidence]; [Judge], which does nothing
-// but think, makes the [Report] of it.
+// but think, makes the [score.Report] of it.
 package grade
 
 import (
 	"crypto/x509"
 	"io/fs"
 
+	"explainer/annotate/event"
 	"explainer/ca/verify"
 	"explainer/capture/handshake"
-)
-
-// An Outcome is what came out of a line of the report.
-type Outcome string
-
-const (
-	Pass      Outcome = "pass"
-	Fail      Outcome = "fail"
-	NotTested Outcome = "not-tested"
-)
-
-// A Grade is that of Durumeric et al., The Security Impact of HTTPS Interception
-// (NDSS 2017), as docs/grade.md makes it exact.
-type Grade string
-
-const (
-	AStar Grade = "A*" // and offers origins no suite that the client does not offer
-	A     Grade = "A"  // as secure as without the proxy
-	B     Grade = "B"  // less than it could be, no known attack
-	C     Grade = "C"  // open to a known attack
-	F     Grade = "F"  // somebody on the path can read or change what passes
-	None  Grade = "-"  // what decides could not be tested
 )
 
 // Evidence is what was seen of a proxy.
@@ -61,8 +40,8 @@ type Trial struct {
 	Host   string // that was asked for
 	Client Client
 	Origin Origin
-	// Skipped says why the request was not made.
-	Skipped string
+	// Skipped says why the request was not made; empty if it was.
+	Skipped event.Text
 }
 
 // How the client's side of a trial ended.
@@ -128,33 +107,4 @@ type Own struct {
 	KeyMode, FolderMode fs.FileMode // of the CA's key file and of its folder
 	RefusesLoose        bool        // a key file that others may read is not used
 	RecordingMode       fs.FileMode // of the recording, with the keys inside
-}
-
-// A Line is one line of the report.
-type Line struct {
-	ID      string // permanent
-	Group   string
-	Title   string
-	Outcome Outcome
-	// Grade is the best that a proxy that fails like this can get; empty if the
-	// line did not fail or its failure does not lower the grade.
-	Grade  Grade
-	Reason string
-	Tests  []Test
-}
-
-// A Test is one of the trials that a line rests on.
-type Test struct {
-	ID      string
-	Wrong   string // what was wrong with the origin
-	Outcome Outcome
-	Reason  string
-}
-
-// A Report is the whole judgement.
-type Report struct {
-	Lines    []Line
-	Grade    Grade
-	Why      string
-	Untested []string // the lines without which there is no grade, and that were not tested
 }

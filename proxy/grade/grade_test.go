@@ -14,6 +14,8 @@ import (
 	"time"
 	"unicode"
 
+	"explainer/annotate/event"
+	"explainer/annotate/score"
 	"explainer/ca"
 	"explainer/proxy/grade"
 )
@@ -37,31 +39,31 @@ func newLab(t *testing.T) (lab *grade.Lab, file string) {
 }
 
 // run grades the proxy at addr.
-func run(t *testing.T, lab *grade.Lab, addr string, own *x509.Certificate) *grade.Report {
+func run(t *testing.T, lab *grade.Lab, addr string, own *x509.Certificate) *score.Report {
 	t.Helper()
 	evidence, err := lab.Run(context.Background(), &grade.Proxy{Addr: addr, CA: []*x509.Certificate{own}}, nil, false, func(int, int, string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := grade.Judge(evidence)
+	r := grade.Judge(event.Plain(addr), evidence)
 	for _, l := range r.Lines {
-		t.Logf("%-10s %-3s %s: %s", l.Outcome, l.ID, l.Title, l.Reason)
+		t.Logf("%-10s %-3s %s", l.Outcome, l.ID, l.Reason())
 	}
-	t.Logf("grade %s: %s", r.Grade, r.Why)
+	t.Logf("grade %s: %s", r.Grade, r.Why.English)
 	return r
 }
 
 // want compares outcomes, "V1 pass" each.
-func want(t *testing.T, r *grade.Report, lines ...string) {
+func want(t *testing.T, r *score.Report, lines ...string) {
 	t.Helper()
-	got := map[string]grade.Line{}
+	got := map[string]score.Line{}
 	for _, l := range r.Lines {
 		got[l.ID] = l
 	}
 	for _, w := range lines {
 		id, outcome, _ := strings.Cut(w, " ")
 		if l := got[id]; string(l.Outcome) != outcome {
-			t.Errorf("%s: %s, want %s: %s", id, l.Outcome, outcome, l.Reason)
+			t.Errorf("%s: %s, want %s: %s", id, l.Outcome, outcome, l.Reason())
 		}
 	}
 }
@@ -120,8 +122,8 @@ func TestMitmproxy(t *testing.T) {
 	want(t, r, "V1 pass", "V2 pass", "V3 pass", "V4 pass", "V5 pass", "V6 pass", "V7 pass", "V8 pass", "V9 fail", "V10 pass", "V11 pass", "V12 pass", "V14 not-tested", "V15 fail", "V16 pass",
 		"V18 fail", "V19 pass", "V20 fail", "V21 fail", "P1 pass", "P2 pass", "P3 fail", "P4 pass", "P6 pass", "P8 pass", "M1 fail", "M4 pass", "M6 pass", "M8 fail",
 		"K1 not-tested", "K2 fail", "K4 fail", "K7 not-tested")
-	if r.Grade != grade.B || !strings.Contains(r.Why, "K2") {
-		t.Errorf("grade %s: %s", r.Grade, r.Why)
+	if r.Grade != score.B || !strings.Contains(r.Why.English, "K2") {
+		t.Errorf("grade %s: %s", r.Grade, r.Why.English)
 	}
 }
 
@@ -143,12 +145,12 @@ func TestProxyThatVerifiesNothing(t *testing.T) {
 	r := run(t, lab, addr, own)
 	want(t, r, "V1 fail", "V2 fail", "V3 fail", "V4 fail", "V5 fail", "V7 fail", "V8 fail", "V9 fail", "V12 fail", "V15 fail", "V16 fail", "V18 fail", "V19 fail", "V20 fail", "V21 fail")
 	for _, l := range r.Lines {
-		if l.ID == "V1" && (l.Grade != grade.F || !strings.Contains(l.Reason, "a request reached the bad origin")) {
-			t.Errorf("V1: %s: %s", l.Grade, l.Reason)
+		if l.ID == "V1" && (l.Grade != score.F || !strings.Contains(l.Reason(), "a request reached the bad origin")) {
+			t.Errorf("V1: %s: %s", l.Grade, l.Reason())
 		}
 	}
-	if r.Grade != grade.F {
-		t.Errorf("grade %s: %s", r.Grade, r.Why)
+	if r.Grade != score.F {
+		t.Errorf("grade %s: %s", r.Grade, r.Why.English)
 	}
 }
 
@@ -185,16 +187,16 @@ func TestProxyThatAnswersAnything(t *testing.T) {
 	}
 	r := run(t, lab, l.Addr().String(), authority.Certificate())
 	for _, line := range r.Lines {
-		if line.Outcome == grade.Pass && line.ID != "K4" && line.ID != "K8" {
-			t.Errorf("%s passed: %s", line.ID, line.Reason)
+		if line.Outcome == score.Pass && line.ID != "K4" && line.ID != "K8" {
+			t.Errorf("%s passed: %s", line.ID, line.Reason())
 		}
 		for _, test := range line.Tests {
-			if strings.ContainsFunc(test.Reason+line.Reason, func(r rune) bool { return !unicode.IsPrint(r) }) {
-				t.Errorf("%s: %q", line.ID, test.Reason)
+			if strings.ContainsFunc(test.Reason.English+line.Reason(), func(r rune) bool { return !unicode.IsPrint(r) }) {
+				t.Errorf("%s: %q", line.ID, test.Reason.English)
 			}
 		}
 	}
-	if r.Grade != grade.None {
+	if r.Grade != score.None {
 		t.Errorf("grade %s", r.Grade)
 	}
 }

@@ -10,23 +10,27 @@ import (
 	"maps"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"explainer/annotate/event"
+	"explainer/annotate/score"
+	"explainer/annotate/words"
 	"explainer/ca"
 	"explainer/ca/verify"
 	"explainer/capture/handshake"
 )
 
-// Judge judges what was seen, and does nothing else.
-func Judge(e *Evidence) *Report {
-	r := &Report{}
+// Judge judges what was seen of a proxy, and does nothing else.
+func Judge(proxy event.Text, e *Evidence) *score.Report {
+	r := &score.Report{Proxy: proxy}
 	for _, l := range lines {
-		out := Line{ID: l.id, Group: l.group, Title: l.title}
+		out := score.Line{ID: l.id, Group: l.group}
 		v := verdict{line: l}
 		l.judge(e, &v)
-		out.Outcome, out.Reason, out.Tests = v.outcome, strings.Join(v.reasons, " "), v.tests
-		if v.outcome == Fail {
+		out.Outcome, out.Reasons, out.Tests = v.outcome, v.reasons, v.tests
+		if v.outcome == score.Fail {
 			out.Grade = l.grade
 			if v.grade != "" {
 				out.Grade = v.grade
@@ -34,22 +38,22 @@ func Judge(e *Evidence) *Report {
 		}
 		r.Lines = append(r.Lines, out)
 	}
-	r.score()
+	grade(r)
 	return r
 }
 
 // order is from the best grade to the worst.
-var order = []Grade{AStar, A, B, C, F}
+var order = []score.Grade{score.AStar, score.A, score.B, score.C, score.F}
 
 // score gives the worst grade that any line leaves.
-func (r *Report) score() {
-	r.Grade = A
+func grade(r *score.Report) {
+	r.Grade = score.A
 	var because []string
 	for i, l := range r.Lines {
 		switch {
-		case l.ID == "M5" && l.Outcome == Pass && r.Grade == A:
-			r.Grade = AStar
-		case l.Outcome == NotTested && lines[i].decides:
+		case l.ID == "M5" && l.Outcome == score.Pass && r.Grade == score.A:
+			r.Grade = score.AStar
+		case l.Outcome == score.NotTested && lines[i].decides:
 			r.Untested = append(r.Untested, l.ID)
 		}
 	}
@@ -62,37 +66,47 @@ func (r *Report) score() {
 		}
 	}
 	switch {
-	case len(r.Untested) > 0 && r.Grade != F:
-		r.Grade = None
-		r.Why = say("grade-none", "lines", strings.Join(r.Untested, ", "))
-	case len(because) > 0:
-		r.Why = say("grade-"+string(r.Grade), "lines", strings.Join(because, ", "))
+	case len(r.Untested) > 0 && r.Grade != score.F:
+		r.Grade = score.None
+		r.Why = words.Piece("grade-why/none", "lines", list(r.Untested))
+	case r.Grade == score.AStar:
+		r.Why = words.Piece("grade-why/a-star")
+	case len(because) == 0:
+		r.Why = words.Piece("grade-why/a")
+	case r.Grade == score.B:
+		r.Why = words.Piece("grade-why/b", "lines", list(because))
+	case r.Grade == score.C:
+		r.Why = words.Piece("grade-why/c", "lines", list(because))
 	default:
-		r.Why = say("grade-" + string(r.Grade))
+		r.Why = words.Piece("grade-why/f", "lines", list(because))
 	}
 }
+
+// list are names that stand as they are.
+func list(names []string) event.Text { return words.List(",", words.Names(names)...) }
 
 // A verdict is a line in the making.
 type verdict struct {
 	line    line
-	outcome Outcome
-	grade   Grade // in place of the line's
-	reasons []string
-	tests   []Test
+	outcome score.Outcome
+	grade   score.Grade // in place of the line's
+	reasons []event.Text
+	tests   []score.Test
 }
 
-func (v *verdict) is(o Outcome, id string, pairs ...string) {
+// is sets what came out, and a sentence on why.
+func (v *verdict) is(o score.Outcome, why event.Text) {
 	v.outcome = o
-	s := say(id, pairs...)
-	s = strings.ToUpper(s[:1]) + s[1:]
-	if !strings.HasSuffix(s, ".") {
-		s += "."
-	}
-	v.reasons = append(v.reasons, s)
+	v.reasons = append(v.reasons, why)
+}
+
+// because sets what came out, and why in words that are no sentence yet.
+func (v *verdict) because(o score.Outcome, why event.Text) {
+	v.is(o, words.Piece("grade/sentence", "text", why))
 }
 
 // worse sets the grade that a failure leaves.
-func (v *verdict) worse(g Grade) {
+func (v *verdict) worse(g score.Grade) {
 	if slices.Index(order, g) > slices.Index(order, v.grade) {
 		v.grade = g
 	}
@@ -102,21 +116,21 @@ func (v *verdict) worse(g Grade) {
 func (t *Trial) reached() bool { return t != nil && t.Client.End == EndAnswer }
 
 // ending tells what the client got.
-func (t *Trial) ending() string {
+func (t *Trial) ending() event.Text {
 	c := t.Client
 	switch c.End {
 	case EndConnect:
-		return say("end-connect", "detail", words(c.Detail))
+		return words.Piece("grade/end-connect", "detail", clean(c.Detail))
 	case EndCertificate:
-		return say("end-certificate", "detail", words(c.Detail))
+		return words.Piece("grade/end-certificate", "detail", clean(c.Detail))
 	case EndHandshake:
-		return say("end-handshake", "detail", words(c.Detail))
+		return words.Piece("grade/end-handshake", "detail", clean(c.Detail))
 	case EndClosed:
-		return say("end-closed")
+		return words.Piece("grade/end-closed")
 	case EndPage:
-		return say("end-page", "status", words(c.Detail))
+		return words.Piece("grade/end-page", "status", clean(c.Detail))
 	}
-	return say("end-answer")
+	return words.Piece("grade/end-answer")
 }
 
 // anyTrust are the faults that a proxy must refuse whatever roots it trusts.
@@ -154,113 +168,113 @@ func reasons(found []verify.Check, but []string) (out []string) {
 
 // otherwise tells in what the client was shown the origin's fault, and something
 // better or other beside it. A certificate that is bad in a way of its own, or a page, is neither.
-func (e *Evidence) otherwise(t *Trial) (said string, ok bool) {
+func (e *Evidence) otherwise(t *Trial) (said event.Text, ok bool) {
 	at, shown := reasons(t.Origin.Found, nil), reasons(t.Client.Found, usual(e, faultOf(t.ID)))
 	if len(shown) == 0 || slices.ContainsFunc(shown, func(r string) bool { return !slices.Contains(at, r) }) {
-		return "", false
+		return event.Text{}, false
 	}
 	for _, o := range t.Origin.Found {
 		i := slices.IndexFunc(t.Client.Found, func(c verify.Check) bool { return c.Reason == o.Reason })
 		if i < 0 {
-			return say("test-hidden", "reason", o.Reason, "shown", strings.Join(shown, ", ")), true
+			return words.Piece("grade/test-hidden", "reason", o.Reason, "shown", list(shown)), true
 		}
 		c := t.Client.Found[i]
 		for _, name := range asTheyWere[o.Reason] {
 			if got, want := c.Detail(name), o.Detail(name); got != want {
-				return say("test-otherwise", "reason", o.Reason, "what", name, "shown", words(got), "origin", want), true
+				return words.Piece("grade/test-otherwise", "reason", o.Reason, "what", words.Piece("grade-detail/"+name), "shown", clean(got), "origin", want), true
 			}
 		}
 	}
-	return "", false
+	return event.Text{}, false
 }
 
 // fault judges a trial with a bad origin.
-func (e *Evidence) fault(id string) Test {
+func (e *Evidence) fault(id string) score.Test {
 	f, t := faultOf(id), e.trial(id)
-	out := Test{ID: id, Outcome: NotTested}
+	out := score.Test{ID: id, Outcome: score.NotTested}
 	control := controlOf(f)
 	if f != nil {
 		out.Wrong = f.Wrong
 	}
 	switch {
 	case t == nil:
-		out.Reason = say("test-missing")
-	case t.Skipped != "":
+		out.Reason = words.Piece("grade/test-missing")
+	case !t.Skipped.Empty():
 		out.Reason = t.Skipped
 	case t.Origin.Bytes > 0:
-		out.Outcome = Fail
-		out.Reason = say("test-accepted", "bytes", fmt.Sprint(t.Origin.Bytes))
+		out.Outcome = score.Fail
+		out.Reason = words.Piece("grade/test-accepted", "bytes", strconv.Itoa(t.Origin.Bytes))
 	case !anyTrust[id] && !e.trial(control).reached():
-		out.Reason = say("test-no-control", "control", control, "end", e.trial(control).how())
+		out.Reason = words.Piece("grade/test-no-control", "control", control, "end", e.trial(control).how())
 	case t.Origin.Calls == 0:
-		out.Reason = say("test-not-called", "end", t.ending())
+		out.Reason = words.Piece("grade/test-not-called", "end", t.ending())
 	default:
-		out.Outcome = Pass
-		out.Reason = say("test-refused", "end", t.ending())
+		out.Outcome = score.Pass
+		out.Reason = words.Piece("grade/test-refused", "end", t.ending())
 		if said, ok := e.otherwise(t); ok {
-			out.Outcome, out.Reason = Fail, said
+			out.Outcome, out.Reason = score.Fail, said
 		}
 	}
 	return out
 }
 
-func (t *Trial) how() string {
+func (t *Trial) how() event.Text {
 	if t == nil {
-		return say("test-missing")
+		return words.Piece("grade/test-missing")
 	}
 	return t.ending()
 }
 
 // faults judges a line that rests on bad origins.
 func faults(e *Evidence, v *verdict) {
-	var accepted, otherwise, refused, untested []string
-	why := ""
+	var accepted, refused, untested []string
+	var otherwise []event.Text
+	var why event.Text
 	for _, id := range v.line.faults {
 		t := e.fault(id)
 		v.tests = append(v.tests, t)
 		switch t.Outcome {
-		case Pass:
+		case score.Pass:
 			refused = append(refused, id)
-		case NotTested:
+		case score.NotTested:
 			untested = append(untested, id)
-			if why == "" {
+			if why.Empty() {
 				why = t.Reason
 			}
-		case Fail:
+		case score.Fail:
 			f := faultOf(id)
 			if e.trial(id).Origin.Bytes == 0 {
-				otherwise = append(otherwise, id+" ("+t.Reason+")")
-				v.worse(B)
+				otherwise = append(otherwise, words.Piece("grade/fault-why", "fault", id, "why", t.Reason))
+				v.worse(score.B)
 				break
 			}
 			accepted = append(accepted, id)
 			if f != nil && f.Severity == ca.Low {
-				v.worse(B) // by itself no attack
+				v.worse(score.B) // by itself no attack
 			} else {
 				v.worse(v.line.grade)
 			}
 		}
 	}
-	list := func(ids []string) string { return strings.Join(ids, ", ") }
 	switch {
 	case len(accepted)+len(otherwise) > 0:
 		if len(accepted) > 0 {
-			v.is(Fail, "faults-accepted", "faults", list(accepted))
+			v.is(score.Fail, words.Piece("grade/faults-accepted", "faults", list(accepted)))
 		}
 		if len(otherwise) > 0 {
-			v.is(Fail, "faults-otherwise", "faults", list(otherwise))
+			v.is(score.Fail, words.Piece("grade/faults-otherwise", "faults", words.List(",", otherwise...)))
 		}
 		if len(refused) > 0 {
-			v.reasons = append(v.reasons, say("faults-but-refused", "faults", list(refused)))
+			v.reasons = append(v.reasons, words.Piece("grade/faults-but-refused", "faults", list(refused)))
 		}
 	case len(refused) > 0:
-		v.is(Pass, "faults-refused", "faults", list(refused))
+		v.is(score.Pass, words.Piece("grade/faults-refused", "faults", list(refused)))
 	default:
-		v.is(NotTested, "plain", "text", why)
+		v.because(score.NotTested, why)
 		return
 	}
 	if len(untested) > 0 {
-		v.reasons = append(v.reasons, say("faults-untested", "faults", list(untested), "why", why))
+		v.reasons = append(v.reasons, words.Piece("grade/faults-untested", "faults", list(untested), "why", why))
 	}
 }
 
@@ -314,22 +328,22 @@ func offered(hellos ...*handshake.ClientHello) []uint16 {
 	return slices.Sorted(maps.Keys(set))
 }
 
-func names(suites []uint16) string {
-	var out []string
+func names(suites []uint16) event.Text {
+	var out []event.Text
 	for i, s := range suites {
 		if i == 4 {
-			out = append(out, fmt.Sprintf("and %d more", len(suites)-i))
+			out = append(out, words.Piece("grade/and-more", "n", strconv.Itoa(len(suites)-i)))
 			break
 		}
-		out = append(out, handshake.SuiteName(s))
+		out = append(out, event.Plain(handshake.SuiteName(s)))
 	}
-	return strings.Join(out, ", ")
+	return words.List(",", out...)
 }
 
 // needHellos reports that the proxy called an origin.
 func needHellos(e *Evidence, v *verdict) bool {
 	if len(e.hellos()) == 0 {
-		v.is(NotTested, "no-hello")
+		v.is(score.NotTested, words.Piece("grade/no-hello"))
 		return false
 	}
 	return true
@@ -340,13 +354,13 @@ func versions(e *Evidence, v *verdict) {
 	for _, h := range e.hellos() {
 		for _, version := range h.Versions() {
 			if version < 0x0303 && !handshake.IsGREASE(version) {
-				if v.outcome == Pass { // nothing comes of the offer
-					v.worse(B)
-					v.is(Fail, "version-offered-only", "version", handshake.VersionName(version))
+				if v.outcome == score.Pass { // nothing comes of the offer
+					v.worse(score.B)
+					v.is(score.Fail, words.Piece("grade/version-offered-only", "version", handshake.VersionName(version)))
 					return
 				}
 				v.worse(v.line.grade)
-				v.is(Fail, "version-offered", "version", handshake.VersionName(version))
+				v.is(score.Fail, words.Piece("grade/version-offered", "version", handshake.VersionName(version)))
 				return
 			}
 		}
@@ -373,16 +387,16 @@ func weakSuites(e *Evidence, v *verdict) {
 	}
 	switch {
 	case len(none) > 0:
-		v.worse(F)
-		v.is(Fail, "suites-broken", "suites", names(none))
+		v.worse(score.F)
+		v.is(score.Fail, words.Piece("grade/suites-broken", "suites", names(none)))
 	case len(weak) > 0:
-		v.worse(C)
-		v.is(Fail, "suites-weak", "suites", names(weak))
-	case v.outcome != Fail:
-		if v.outcome == NotTested {
+		v.worse(score.C)
+		v.is(score.Fail, words.Piece("grade/suites-weak", "suites", names(weak)))
+	case v.outcome != score.Fail:
+		if v.outcome == score.NotTested {
 			v.reasons = nil // the ClientHello is enough
 		}
-		v.is(Pass, "suites-fine", "n", fmt.Sprint(len(offered(e.hellos()...))))
+		v.is(score.Pass, words.Piece("grade/suites-fine", "n", strconv.Itoa(len(offered(e.hellos()...)))))
 	}
 }
 
@@ -402,13 +416,13 @@ func keyTransport(e *Evidence, v *verdict) {
 	v.tests = append(v.tests, t)
 	switch {
 	case len(static) > 0:
-		v.is(Fail, "static-offered", "suites", names(static))
-	case t.Outcome == Fail:
-		v.is(Fail, "static-accepted")
+		v.is(score.Fail, words.Piece("grade/static-offered", "suites", names(static)))
+	case t.Outcome == score.Fail:
+		v.is(score.Fail, words.Piece("grade/static-accepted"))
 	case slices.ContainsFunc(offered(e.hellos()...), lasting):
-		v.is(Pass, "static-as-client")
+		v.is(score.Pass, words.Piece("grade/static-as-client"))
 	default:
-		v.is(Pass, "static-none")
+		v.is(score.Pass, words.Piece("grade/static-none"))
 	}
 }
 
@@ -419,12 +433,12 @@ func compression(e *Evidence, v *verdict) {
 	for _, h := range e.hellos() {
 		for _, m := range h.CompressionMethods {
 			if m != 0 {
-				v.is(Fail, "compression-offered", "method", handshake.CompressionMethodName(m))
+				v.is(score.Fail, words.Piece("grade/compression-offered", "method", handshake.CompressionMethodName(m)))
 				return
 			}
 		}
 	}
-	v.is(Pass, "compression-none")
+	v.is(score.Pass, words.Piece("grade/compression-none"))
 }
 
 func weakGroups(e *Evidence, v *verdict) {
@@ -433,16 +447,16 @@ func weakGroups(e *Evidence, v *verdict) {
 	}
 	for _, s := range offered(e.hellos()...) {
 		if k := handshake.SuiteKeyExchange(s); k == handshake.KeyExchangeDHE || k == handshake.KeyExchangeDHEPSK {
-			v.is(NotTested, "dhe-offered", "suite", handshake.SuiteName(s))
+			v.is(score.NotTested, words.Piece("grade/dhe-offered", "suite", handshake.SuiteName(s)))
 			return
 		}
 	}
-	v.is(Pass, "dhe-none")
+	v.is(score.Pass, words.Piece("grade/dhe-none"))
 }
 
 func sentinel(e *Evidence, v *verdict) {
 	if t := e.trial("downgrade-sentinel"); t != nil && len(t.Origin.Hellos) > 0 && !slices.Contains(t.Origin.Hellos[0].Versions(), 0x0304) {
-		v.is(NotTested, "sentinel-no-tls13")
+		v.is(score.NotTested, words.Piece("grade/sentinel-no-tls13"))
 		return
 	}
 	faults(e, v)
@@ -455,20 +469,20 @@ func postQuantum(e *Evidence, v *verdict) {
 	t := e.trial("good")
 	switch {
 	case t == nil || t.Client.Hello == nil || len(t.Origin.Hellos) == 0:
-		v.is(NotTested, "no-hello")
+		v.is(score.NotTested, words.Piece("grade/no-hello"))
 	case !slices.Contains(t.Client.Hello.Groups(), x25519mlkem768):
-		v.is(NotTested, "pq-client-not")
+		v.is(score.NotTested, words.Piece("grade/pq-client-not"))
 	case slices.Contains(t.Origin.Hellos[0].Groups(), x25519mlkem768):
-		v.is(Pass, "pq-offered")
+		v.is(score.Pass, words.Piece("grade/pq-offered"))
 	default:
-		v.is(Fail, "pq-dropped")
+		v.is(score.Fail, words.Piece("grade/pq-dropped"))
 	}
 }
 
 func renegotiation(e *Evidence, v *verdict) {
 	t := e.trial(trialAgain)
 	if t == nil || t.Origin.Ask == "" {
-		v.is(NotTested, "ask-not", "end", t.how())
+		v.is(score.NotTested, words.Piece("grade/ask-not", "end", t.how()))
 		return
 	}
 	switch t.Origin.Ask {
@@ -478,29 +492,29 @@ func renegotiation(e *Evidence, v *verdict) {
 			safe = safe && (h.Extension(0xff01) != nil || slices.Contains(h.CipherSuites, 0x00ff))
 		}
 		if !safe {
-			v.is(Fail, "ask-unsafe")
+			v.is(score.Fail, words.Piece("grade/ask-unsafe"))
 			return
 		}
 		switch t.Origin.Another {
 		case anotherTaken:
-			v.is(Fail, "ask-another")
+			v.is(score.Fail, words.Piece("grade/ask-another"))
 		case anotherRefused:
-			v.is(Pass, "ask-bound")
+			v.is(score.Pass, words.Piece("grade/ask-bound"))
 		default:
-			v.is(Pass, "ask-done")
+			v.is(score.Pass, words.Piece("grade/ask-done"))
 		}
 	case askedAlert:
-		v.is(Pass, "ask-alert")
+		v.is(score.Pass, words.Piece("grade/ask-alert"))
 	case askedClosed:
-		v.is(Pass, "ask-closed")
+		v.is(score.Pass, words.Piece("grade/ask-closed"))
 	case askedIgnored:
-		v.is(Pass, "ask-ignored")
+		v.is(score.Pass, words.Piece("grade/ask-ignored"))
 	}
 }
 
 func mirroredVersion(e *Evidence, v *verdict) {
 	if t := e.trial(trialTLS12); !t.reached() {
-		v.is(NotTested, "test-no-control", "control", trialTLS12, "end", t.how())
+		v.because(score.NotTested, words.Piece("grade/test-no-control", "control", trialTLS12, "end", t.how()))
 		return
 	}
 	n := 0
@@ -510,17 +524,17 @@ func mirroredVersion(e *Evidence, v *verdict) {
 		}
 		n++
 		if t.Client.Version > t.Origin.Version {
-			v.is(Fail, "version-upgraded", "client", handshake.VersionName(t.Client.Version), "origin", handshake.VersionName(t.Origin.Version))
+			v.is(score.Fail, words.Piece("grade/version-upgraded", "client", handshake.VersionName(t.Client.Version), "origin", handshake.VersionName(t.Origin.Version)))
 			return
 		}
 	}
-	v.is(Pass, "version-mirrored", "n", fmt.Sprint(n))
+	v.is(score.Pass, words.Piece("grade/version-mirrored", "n", strconv.Itoa(n)))
 }
 
 func mirroredALPN(e *Evidence, v *verdict) {
 	h1, h2 := e.trial("good"), e.trial(trialH2)
 	if !h1.reached() || !h2.reached() {
-		v.is(NotTested, "test-no-control", "control", trialH2, "end", h2.how())
+		v.because(score.NotTested, words.Piece("grade/test-no-control", "control", trialH2, "end", h2.how()))
 		return
 	}
 	same := func(t *Trial) bool {
@@ -538,56 +552,56 @@ func mirroredALPN(e *Evidence, v *verdict) {
 		if !same(h1) {
 			t = h1
 		}
-		v.is(Fail, "alpn-differs", "client", orNone(t.Client.ALPN), "origin", orNone(t.Origin.ALPN))
+		v.is(score.Fail, words.Piece("grade/alpn-differs", "client", orNone(t.Client.ALPN), "origin", orNone(t.Origin.ALPN)))
 	case h2.Client.ALPN != "h2":
-		v.is(Fail, "alpn-no-h2")
+		v.is(score.Fail, words.Piece("grade/alpn-no-h2"))
 	default:
-		v.is(Pass, "alpn-mirrored")
+		v.is(score.Pass, words.Piece("grade/alpn-mirrored"))
 	}
 }
 
-func orNone(s string) string {
+func orNone(s string) event.Text {
 	if s == "" {
-		return "none"
+		return words.Piece("grade/nothing")
 	}
-	return s
+	return event.Plain(s)
 }
 
 // keyKind is a public key as a report names it.
-func keyKind(public any) string {
+func keyKind(public any) event.Text {
 	switch k := public.(type) {
 	case *rsa.PublicKey:
-		return fmt.Sprintf("%d-bit RSA", k.N.BitLen())
+		return words.Piece("grade/rsa", "bits", strconv.Itoa(k.N.BitLen()))
 	case *ecdsa.PublicKey:
-		return "ECDSA " + k.Curve.Params().Name
+		return event.Plain("ECDSA " + k.Curve.Params().Name)
 	}
-	return fmt.Sprintf("%T", public)
+	return event.Plain(fmt.Sprintf("%T", public))
 }
 
 func mirroredLeaf(e *Evidence, v *verdict) {
 	ec, weak, two := e.trial("good"), e.trial("good-rsa"), e.trial(trialNames)
 	for _, t := range []*Trial{ec, weak, two} {
 		if !t.reached() || t.Client.Leaf == nil {
-			v.is(NotTested, "test-no-control", "control", "good", "end", t.how())
+			v.because(score.NotTested, words.Piece("grade/test-no-control", "control", "good", "end", t.how()))
 			return
 		}
 	}
 	bad := false
 	if ec.Client.Leaf.PublicKeyAlgorithm != x509.ECDSA {
 		bad = true
-		v.is(Fail, "leaf-key", "origin", "ECDSA P-256", "leaf", keyKind(ec.Client.Leaf.PublicKey))
+		v.is(score.Fail, words.Piece("grade/leaf-key", "origin", "ECDSA P-256", "leaf", keyKind(ec.Client.Leaf.PublicKey)))
 	}
 	if k, ok := weak.Client.Leaf.PublicKey.(*rsa.PublicKey); !ok || k.N.BitLen() != 2048 {
 		bad = true
-		v.is(Fail, "leaf-key", "origin", "2048-bit RSA", "leaf", keyKind(weak.Client.Leaf.PublicKey))
+		v.is(score.Fail, words.Piece("grade/leaf-key", "origin", words.Piece("grade/rsa", "bits", "2048"), "leaf", keyKind(weak.Client.Leaf.PublicKey)))
 	}
 	got := namesOf(two.Client.Leaf)
 	if want := []string{hostName, secondName}; !slices.Equal(got, want) {
 		bad = true
-		v.is(Fail, "leaf-names", "origin", strings.Join(want, ", "), "leaf", words(strings.Join(got, ", ")))
+		v.is(score.Fail, words.Piece("grade/leaf-names", "origin", strings.Join(want, ", "), "leaf", clean(strings.Join(got, ", "))))
 	}
 	if !bad {
-		v.is(Pass, "leaf-mirrored")
+		v.is(score.Pass, words.Piece("grade/leaf-mirrored"))
 	}
 }
 
@@ -606,9 +620,9 @@ var certificateWords = []string{"certificate", "x509", "tls", "ssl"}
 
 func conveyed(e *Evidence, v *verdict) {
 	var certificates, pages, refusals, silent int
-	example := ""
+	var example event.Text
 	for _, l := range lines {
-		if l.group != groupV {
+		if l.group != score.Certificates {
 			continue
 		}
 		for _, id := range l.faults {
@@ -626,20 +640,19 @@ func conveyed(e *Evidence, v *verdict) {
 				pages++
 			default:
 				silent++
-				if example == "" {
-					example = say("example", "id", id, "end", t.ending())
+				if example.Empty() {
+					example = words.Piece("grade/example", "id", id, "end", t.ending())
 				}
 			}
 		}
 	}
-	counts := []string{"certificates", fmt.Sprint(certificates), "pages", fmt.Sprint(pages), "refusals", fmt.Sprint(refusals)}
 	switch {
 	case certificates+pages+refusals+silent == 0:
-		v.is(NotTested, "conveyed-nothing")
+		v.is(score.NotTested, words.Piece("grade/conveyed-nothing"))
 	case silent > 0:
-		v.is(Fail, "conveyed-not", append(counts, "silent", fmt.Sprint(silent), "example", example)...)
+		v.is(score.Fail, words.Piece("grade/conveyed-not", "certificates", strconv.Itoa(certificates), "pages", strconv.Itoa(pages), "refusals", strconv.Itoa(refusals), "silent", strconv.Itoa(silent), "example", example))
 	default:
-		v.is(Pass, "conveyed", counts...)
+		v.is(score.Pass, words.Piece("grade/conveyed", "certificates", strconv.Itoa(certificates), "pages", strconv.Itoa(pages), "refusals", strconv.Itoa(refusals)))
 	}
 }
 
@@ -652,19 +665,19 @@ func mirroredSuites(e *Evidence, v *verdict) {
 		}
 		tested = true
 		if more := e.beyond(t); len(more) > 0 {
-			n := fmt.Sprintf("%d suites", len(offered(t.Client.Hello)))
-			if n == "1 suites" {
-				n = "one suite"
+			n := words.Piece("grade/one-suite")
+			if all := len(offered(t.Client.Hello)); all != 1 {
+				n = words.Piece("grade/suites", "n", strconv.Itoa(all))
 			}
-			v.is(Fail, "suites-more", "n", n, "more", names(more))
+			v.is(score.Fail, words.Piece("grade/suites-more", "n", n, "more", names(more)))
 			return
 		}
 	}
 	if !tested {
-		v.is(NotTested, "no-hello")
+		v.is(score.NotTested, words.Piece("grade/no-hello"))
 		return
 	}
-	v.is(Pass, "suites-mirrored")
+	v.is(score.Pass, words.Piece("grade/suites-mirrored"))
 }
 
 // strength is a suite's kind of key exchange and of cipher, better ones greater.
@@ -685,15 +698,15 @@ func strength(suite, group uint16) (exchange, cipher int) {
 
 func mirroredStrength(e *Evidence, v *verdict) {
 	if t := e.trial(trialCBC); !t.reached() {
-		v.is(NotTested, "test-no-control", "control", trialCBC, "end", t.how())
+		v.because(score.NotTested, words.Piece("grade/test-no-control", "control", trialCBC, "end", t.how()))
 		return
 	}
 	n := 0
-	words := func(suite, group uint16) string {
+	named := func(suite, group uint16) event.Text {
 		if group == 0 {
-			return handshake.SuiteName(suite)
+			return event.Plain(handshake.SuiteName(suite))
 		}
-		return handshake.SuiteName(suite) + " with " + handshake.GroupName(group)
+		return words.Piece("grade/suite-with", "suite", handshake.SuiteName(suite), "group", handshake.GroupName(group))
 	}
 	for _, t := range e.Trials {
 		if !t.reached() {
@@ -703,22 +716,22 @@ func mirroredStrength(e *Evidence, v *verdict) {
 		c, o := t.Client, t.Origin
 		exchange, cipher := strength(c.Suite, c.Group)
 		if most, best := strength(o.Suite, o.Group); exchange > most || cipher > best {
-			v.is(Fail, "strength-better", "client", words(c.Suite, c.Group), "origin", words(o.Suite, o.Group))
+			v.is(score.Fail, words.Piece("grade/strength-better", "client", named(c.Suite, c.Group), "origin", named(o.Suite, o.Group)))
 			return
 		}
 	}
-	v.is(Pass, "strength-same", "n", fmt.Sprint(n))
+	v.is(score.Pass, words.Piece("grade/strength-same", "n", strconv.Itoa(n)))
 }
 
 func hsts(e *Evidence, v *verdict) {
 	t := e.trial("good")
 	switch {
 	case !t.reached():
-		v.is(NotTested, "test-no-control", "control", "good", "end", t.how())
+		v.because(score.NotTested, words.Piece("grade/test-no-control", "control", "good", "end", t.how()))
 	case slices.Equal(t.Client.HSTS, []string{hstsValue}):
-		v.is(Pass, "hsts-same")
+		v.is(score.Pass, words.Piece("grade/hsts-same"))
 	default:
-		v.is(Fail, "hsts-changed", "sent", hstsValue, "got", orNone(words(strings.Join(t.Client.HSTS, ", "))))
+		v.is(score.Fail, words.Piece("grade/hsts-changed", "sent", hstsValue, "got", orNone(clean(strings.Join(t.Client.HSTS, ", ")))))
 	}
 }
 
@@ -726,11 +739,11 @@ func altSvc(e *Evidence, v *verdict) {
 	t := e.trial("good")
 	switch {
 	case !t.reached():
-		v.is(NotTested, "test-no-control", "control", "good", "end", t.how())
+		v.because(score.NotTested, words.Piece("grade/test-no-control", "control", "good", "end", t.how()))
 	case slices.Equal(t.Client.AltSvc, []string{altSvcValue}):
-		v.is(Pass, "alt-svc-same")
+		v.is(score.Pass, words.Piece("grade/alt-svc-same"))
 	default:
-		v.is(NotTested, "alt-svc-changed", "got", orNone(words(strings.Join(t.Client.AltSvc, ", "))))
+		v.is(score.NotTested, words.Piece("grade/alt-svc-changed", "got", orNone(clean(strings.Join(t.Client.AltSvc, ", ")))))
 	}
 }
 
@@ -745,23 +758,23 @@ func publishedKey(e *Evidence) (owner string, ok bool) {
 
 func uniqueCA(e *Evidence, v *verdict) {
 	if owner, ok := publishedKey(e); ok {
-		v.is(Fail, "ca-published", "owner", owner)
+		v.is(score.Fail, words.Piece("grade/ca-published", "owner", owner))
 		return
 	}
 	o := e.Own
 	if o == nil {
-		v.is(NotTested, "ca-unknown")
+		v.is(score.NotTested, words.Piece("grade/ca-unknown"))
 		return
 	}
 	switch {
 	case !o.SecondDiffers:
-		v.is(Fail, "ca-same")
+		v.is(score.Fail, words.Piece("grade/ca-same"))
 	case !o.HasModes:
-		v.is(NotTested, "ca-no-modes")
+		v.is(score.NotTested, words.Piece("grade/ca-no-modes"))
 	case o.KeyMode.Perm()&0o077 != 0 || o.FolderMode.Perm()&0o077 != 0 || !o.RefusesLoose:
-		v.is(Fail, "ca-readable", "key", fmt.Sprintf("%04o", o.KeyMode.Perm()), "folder", fmt.Sprintf("%04o", o.FolderMode.Perm()))
+		v.is(score.Fail, words.Piece("grade/ca-readable", "key", fmt.Sprintf("%04o", o.KeyMode.Perm()), "folder", fmt.Sprintf("%04o", o.FolderMode.Perm())))
 	default:
-		v.is(Pass, "ca-own", "key", fmt.Sprintf("%04o", o.KeyMode.Perm()), "folder", fmt.Sprintf("%04o", o.FolderMode.Perm()))
+		v.is(score.Pass, words.Piece("grade/ca-own", "key", fmt.Sprintf("%04o", o.KeyMode.Perm()), "folder", fmt.Sprintf("%04o", o.FolderMode.Perm())))
 	}
 }
 
@@ -778,18 +791,18 @@ func (e *Evidence) leaves() (all []*x509.Certificate) {
 func leafKeys(e *Evidence, v *verdict) {
 	all := e.leaves()
 	if len(all) == 0 {
-		v.is(NotTested, "leaf-none")
+		v.is(score.NotTested, words.Piece("grade/leaf-none"))
 		return
 	}
 	for _, l := range all {
 		for _, c := range e.CA {
 			if bytes.Equal(l.RawSubjectPublicKeyInfo, c.RawSubjectPublicKeyInfo) {
-				v.is(Fail, "leaf-has-ca-key", "names", words(strings.Join(namesOf(l), ", ")))
+				v.is(score.Fail, words.Piece("grade/leaf-has-ca-key", "names", clean(strings.Join(namesOf(l), ", "))))
 				return
 			}
 		}
 	}
-	v.is(Pass, "leaf-keys", "n", fmt.Sprint(len(all)))
+	v.is(score.Pass, words.Piece("grade/leaf-keys", "n", strconv.Itoa(len(all))))
 }
 
 // serialBits is what 64 random bits reach but once in 256 times.
@@ -798,7 +811,7 @@ const serialBits = 56
 func serials(e *Evidence, v *verdict) {
 	all := e.leaves()
 	if len(all) < 2 {
-		v.is(NotTested, "serial-few", "n", fmt.Sprint(len(all)))
+		v.is(score.NotTested, words.Piece("grade/serial-few", "n", strconv.Itoa(len(all))))
 		return
 	}
 	longest := 0
@@ -813,18 +826,18 @@ func serials(e *Evidence, v *verdict) {
 		gap := new(big.Int).Sub(sorted[i], sorted[i-1])
 		switch {
 		case gap.Sign() == 0:
-			v.is(Fail, "serial-twice", "serial", sorted[i].Text(16))
+			v.is(score.Fail, words.Piece("grade/serial-twice", "serial", sorted[i].Text(16)))
 			return
 		case gap.Cmp(near) < 0:
-			v.is(Fail, "serial-near", "a", sorted[i-1].Text(16), "b", sorted[i].Text(16))
+			v.is(score.Fail, words.Piece("grade/serial-near", "a", sorted[i-1].Text(16), "b", sorted[i].Text(16)))
 			return
 		}
 	}
 	if longest < serialBits {
-		v.is(Fail, "serial-short", "bits", fmt.Sprint(longest))
+		v.is(score.Fail, words.Piece("grade/serial-short", "bits", strconv.Itoa(longest)))
 		return
 	}
-	v.is(Pass, "serial-random", "n", fmt.Sprint(len(all)), "bits", fmt.Sprint(longest))
+	v.is(score.Pass, words.Piece("grade/serial-random", "n", strconv.Itoa(len(all)), "bits", strconv.Itoa(longest)))
 }
 
 // longestCA is what browsers allow a public leaf at most; a CA that is trusted on
@@ -833,65 +846,65 @@ const longestCA = 398 * 24 * time.Hour
 
 func lifetime(e *Evidence, v *verdict) {
 	if len(e.CA) == 0 {
-		v.is(NotTested, "ca-none")
+		v.is(score.NotTested, words.Piece("grade/ca-none"))
 		return
 	}
 	c := e.CA[0]
 	life := c.NotAfter.Sub(c.NotBefore)
-	days := fmt.Sprint(int(life.Hours() / 24))
+	days := strconv.Itoa(int(life.Hours() / 24))
 	if life > longestCA {
-		v.is(Fail, "ca-long", "days", days, "until", c.NotAfter.UTC().Format(time.DateOnly))
+		v.is(score.Fail, words.Piece("grade/ca-long", "days", days, "until", c.NotAfter.UTC().Format(time.DateOnly)))
 		return
 	}
-	v.is(Pass, "ca-short", "days", days, "until", c.NotAfter.UTC().Format(time.DateOnly))
+	v.is(score.Pass, words.Piece("grade/ca-short", "days", days, "until", c.NotAfter.UTC().Format(time.DateOnly)))
 }
 
 func constrained(e *Evidence, v *verdict) {
 	if len(e.CA) == 0 {
-		v.is(NotTested, "ca-none")
+		v.is(score.NotTested, words.Piece("grade/ca-none"))
 		return
 	}
 	c := e.CA[0]
 	if len(c.PermittedDNSDomains) > 0 {
-		v.is(Pass, "ca-constrained", "names", words(strings.Join(c.PermittedDNSDomains, ", ")))
+		v.is(score.Pass, words.Piece("grade/ca-constrained", "names", clean(strings.Join(c.PermittedDNSDomains, ", "))))
 		return
 	}
-	v.is(Fail, "ca-unconstrained")
+	v.is(score.Fail, words.Piece("grade/ca-unconstrained"))
 }
 
 func recordings(e *Evidence, v *verdict) {
 	switch o := e.Own; {
 	case o == nil:
-		v.is(NotTested, "recordings-unknown")
+		v.is(score.NotTested, words.Piece("grade/recordings-unknown"))
 	case !o.HasModes:
-		v.is(NotTested, "recording-no-modes")
+		v.is(score.NotTested, words.Piece("grade/recording-no-modes"))
 	case o.RecordingMode.Perm()&0o077 != 0:
-		v.is(Fail, "recording-readable", "mode", fmt.Sprintf("%04o", o.RecordingMode.Perm()))
+		v.is(score.Fail, words.Piece("grade/recording-readable", "mode", fmt.Sprintf("%04o", o.RecordingMode.Perm())))
 	default:
-		v.is(Pass, "recording-private", "mode", fmt.Sprintf("%04o", o.RecordingMode.Perm()))
+		v.is(score.Pass, words.Piece("grade/recording-private", "mode", fmt.Sprintf("%04o", o.RecordingMode.Perm())))
 	}
 }
 
 func loopback(e *Evidence, v *verdict) {
 	switch n := e.Network; {
 	case len(n.Opened) > 0:
-		v.is(Fail, "listens-open", "addrs", strings.Join(n.Opened, ", "))
+		v.is(score.Fail, words.Piece("grade/listens-open", "addrs", list(n.Opened)))
 	case len(n.Tried) == 0:
-		v.is(NotTested, "listens-no-address")
+		v.is(score.NotTested, words.Piece("grade/listens-no-address"))
 	default:
-		v.is(Pass, "listens-closed", "addrs", strings.Join(n.Tried, ", "))
+		v.is(score.Pass, words.Piece("grade/listens-closed", "addrs", list(n.Tried)))
 	}
 }
 
 func byAddress(e *Evidence, v *verdict) {
 	if t := e.trial("good-ip-san"); t != nil && !t.reached() && e.trial("good").reached() {
-		v.is(Fail, "address-refused", "end", t.ending())
-		v.worse(B)
+		v.is(score.Fail, words.Piece("grade/address-refused", "end", t.ending()))
+		v.worse(score.B)
 		return
 	}
 	faults(e, v)
 }
 
 func never(id string) func(*Evidence, *verdict) {
-	return func(_ *Evidence, v *verdict) { v.is(NotTested, id) }
+	return func(_ *Evidence, v *verdict) { v.is(score.NotTested, words.Piece(id)) }
 }

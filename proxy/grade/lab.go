@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"explainer/annotate/words"
 	"explainer/ca"
 	"explainer/ca/verify"
 	"explainer/capture/handshake"
@@ -178,10 +179,10 @@ func (l *Lab) Run(ctx context.Context, p *Proxy, own *ca.Authority, expiredTrust
 		e.Trials = append(e.Trials, out)
 		switch {
 		case t.id == trialOwnCA && own == nil:
-			out.Skipped = say("skip-own-ca")
+			out.Skipped = words.Piece("grade/skip-own-ca")
 			continue
 		case t.fault != nil && t.fault.Trust && !expiredTrusted:
-			out.Skipped = say("skip-expired")
+			out.Skipped = words.Piece("grade/skip-expired")
 			continue
 		}
 		config, err := l.config(t, own)
