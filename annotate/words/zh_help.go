@@ -18,8 +18,9 @@ var zhHelp = map[string]string{
 	"flag/version":              "显示版本",
 
 	"usage/explainer": "对照教科书的八个步骤，解释真实的 HTTPS 流量",
-	"help/explainer": `一个自带证书颁发机构（CA）的本地代理。让浏览器或程序使用它：它会录下客户端侧和源站侧的
-TLS 握手，逐条消息说明：它属于八个步骤中的哪一步，是否与书上一致，以及从录下的字节能证明什么。
+	"help/explainer": `一个自带证书颁发机构（CA）的本地代理。让浏览器或程序使用它：它会录下客户端侧
+和源站侧的 TLS 握手，逐条消息说明：它属于八个步骤中的哪一步，是否与书上一致，
+以及从录下的字节能证明什么。
 
 从这里开始，什么都不需要准备：
 
@@ -27,9 +28,10 @@ TLS 握手，逐条消息说明：它属于八个步骤中的哪一步，是否�
 	"usage/help": "列出所有命令，或显示某个命令的帮助",
 
 	"usage/demo": "几秒钟看完全部，不需要网络：代理、内置站点、客户端和讲述",
-	"help/demo": `不需要网络、浏览器、root 权限或任何配置。内置的客户端经过代理取三个网页：用 ECDHE 的 TLS 1.2，
-书上所讲的、用 RSA 密钥传输的 TLS 1.2，以及 TLS 1.3；全部用这台机器上真实的套接字。
-最后把书上的握手和 TLS 1.3 的握手放在一起对照，并把录制文件留在 demo.pcapng 中。
+	"help/demo": `不需要网络、浏览器、root 权限或任何配置。内置的客户端经过代理取得三个网页：用
+ECDHE 的 TLS 1.2，书上所讲的、用 RSA 密钥传输的 TLS 1.2，以及 TLS 1.3；全部用
+这台机器上真实的套接字。最后把书上的握手和 TLS 1.3 的握手放在一起对照，并把录
+制文件留在 demo.pcapng 中。
 
 示例：
 
@@ -39,8 +41,8 @@ TLS 握手，逐条消息说明：它属于八个步骤中的哪一步，是否�
 
 	"usage/proxy": "运行代理，直到按下 Ctrl-C，并解释经过的流量",
 	"help/proxy": `让浏览器或程序使用这个代理。它们必须信任代理的 CA：经过代理打开
-http://explainer.test/，那里说明怎样做，并可以测试。browse 和 run 会自己完成这两件事。
-按 Ctrl-C 后，已有的连接最多还有三秒可以结束；再按一次则立即结束。
+http://explainer.test/，那里说明怎样做，并可以测试。browse 和 run 会自己完成
+这两件事。按 Ctrl-C 后，已有的连接最多还有三秒可以结束；再按一次则立即结束。
 
 示例：
 
@@ -49,9 +51,9 @@ http://explainer.test/，那里说明怎样做，并可以测试。browse 和 ru
    explainer proxy --passthrough '*.bank.example' --format json`,
 
 	"usage/browse": "打开一个已经信任代理的浏览器，使用临时的配置目录",
-	"help/browse": `启动代理，并用一个新的、空的、信任 CA 的配置目录启动 Chromium 或 Firefox。
-这台机器上的其他东西都不改动；浏览器关闭后，配置目录会被删除。
-不给出 URL 时打开内置的网页 http://explainer.test/。
+	"help/browse": `启动代理，并用一个新的、空的、信任 CA 的配置目录启动 Chromium 或 Firefox。这
+台机器上的其他东西都不改动；浏览器关闭后，配置目录会被删除。不给出 URL 时打开
+内置的网页 http://explainer.test/。
 
 示例：
 
@@ -61,17 +63,19 @@ http://explainer.test/，那里说明怎样做，并可以测试。browse 和 ru
    explainer browse --headless https://tls13.explainer.test/ -- --dump-dom`,
 
 	"usage/run": "让一条命令经过代理运行",
-	"help/run": `启动代理，只为这一条命令设置所有与代理和 CA 有关的环境变量，并以它的退出码退出。
-对于不读这些变量的程序，它的参数中的 {proxy} 代表代理的 host:port，{ca} 代表它可以信任的证书文件，
-其中第一张是代理的 CA。标准输出属于这条命令；讲述写到标准错误，或 --story 指定的文件。
+	"help/run": `启动代理，只为这一条命令设置所有与代理和 CA 有关的环境变量，并以它的退出码退
+出。对于不读这些变量的程序，它的参数中的 {proxy} 代表代理的 host:port，{ca}
+代表它可以信任的证书文件，其中第一张是代理的 CA。标准输出属于这条命令；讲述写
+到标准错误，或 --story 指定的文件。
 
-被重新设置的变量（SSL_CERT_FILE、REQUESTS_CA_BUNDLE 等）原来指定的证书也仍然受信任；
-HTTPS_PROXY、HTTP_PROXY、ALL_PROXY 和 NO_PROXY 决定怎样到达源站。
-使用 --passthrough '*' 时，命令自己的信任设置保持不变。
+被重新设置的变量（SSL_CERT_FILE、REQUESTS_CA_BUNDLE 等）原来指定的证书也仍然
+受信任；HTTPS_PROXY、HTTP_PROXY、ALL_PROXY 和 NO_PROXY 决定怎样到达源站。使用
+--passthrough '*' 时，命令自己的信任设置保持不变。
 
-使用 --observe 时也是如此，而且什么都不拦截：没有 CA，也没有我们的证书。命令会被要求记录它的密钥
-（SSLKEYLOGFILE；Node.js 则用 NODE_OPTIONS），用这些密钥就能解密经过的内容：
-curl、wget、git、Python 和 Node.js 会记录；Go、Ruby 和 Perl 不会。
+使用 --observe 时也是如此，而且什么都不拦截：没有 CA，也没有我们的证书。命令
+会被要求记录它的密钥（SSLKEYLOGFILE；Node.js 则用 NODE_OPTIONS），用这些密钥
+就能解密经过的内容：curl、wget、git、Python 和 Node.js 会记录；Go、Ruby 和
+Perl 不会。
 
 示例：
 
@@ -82,15 +86,16 @@ curl、wget、git、Python 和 Node.js 会记录；Go、Ruby 和 Perl 不会。
    explainer run --textbook -- curl https://rsa.explainer.test/`,
 
 	"usage/read": "讲述抓包文件",
-	"help/read": `读取用 -w 录下的文件，以及别处抓取的 pcap 或 pcapng 文件（可以是 gzip 压缩的），并讲述其中发生了什么。
-"-" 是标准输入。录制文件自带密钥；其他抓包请给出客户端写下的密钥日志（SSLKEYLOGFILE）。
-服务器的私钥只能解密使用 RSA 密钥传输的 TLS 1.2 和更早的版本。
---as eavesdropper 讲述路径上没有密钥的人能看到什么。
+	"help/read": `读取用 -w 录下的文件，以及别处抓取的 pcap 或 pcapng 文件（可以是 gzip 压缩
+的），并讲述其中发生了什么。"-" 是标准输入。录制文件自带密钥；其他抓包请给出
+客户端写下的密钥日志（SSLKEYLOGFILE）。服务器的私钥只能解密使用 RSA 密钥传输
+的 TLS 1.2 和更早的版本。--as eavesdropper 讲述路径上没有密钥的人能看到什么。
 按 Ctrl-C 立即结束；到那时为止写出的 JSON 以完整的一行结尾。
 
-先说明这份抓包是什么、总共有什么，然后是每个连接（录制文件则是每个会话，含客户端侧和源站侧）的
-消息，每条一行，以及它的八个步骤。--overview 只讲第一部分；--messages 按时间顺序讲述每条消息，
-连同它的字段、说明和证明；--bytes 还显示它的字节。
+先说明这份抓包是什么、总共有什么，然后是每个连接（录制文件则是每个会话，含客
+户端侧和源站侧）的消息，每条一行，以及它的八个步骤。--overview 只讲第一部分；
+--messages 按时间顺序讲述每条消息，连同它的字段、说明和证明；--bytes 还显示它
+的字节。
 
 示例：
 
@@ -102,27 +107,28 @@ curl、wget、git、Python 和 Node.js 会记录；Go、Ruby 和 Perl 不会。
    explainer read -w for-wireshark.pcapng --keylog keys.txt capture.pcap`,
 
 	"usage/check": "逐一向客户端出示有缺陷的证书，看它接受哪些",
-	"help/check": `对每个用例和每个 TLS 版本运行一次命令：先是没有任何问题的对照用例，再是各有一个缺陷的证书和握手。
-命令怎样对待每个用例，是从录下的字节读出来的：发出了数据的客户端就是接受了，不管它自己怎么说。
-与 "explainer run" 一样，命令会得到所有与代理和 CA 有关的环境变量；其中的 CA 只为这次检测而生成。
-命令的参数中可以使用：
+	"help/check": `对每个用例和每个 TLS 版本运行一次命令：先是没有任何问题的对照用例，再是各有一
+个缺陷的证书和握手。命令怎样对待每个用例，是从录下的字节读出来的：发出了数据
+的客户端就是接受了，不管它自己怎么说。与 "explainer run" 一样，命令会得到所有
+与代理和 CA 有关的环境变量；其中的 CA 只为这次检测而生成。命令的参数中可以使
+用：
 
    {url} {host}   被测试的地址：https://www.bank.test/
    {proxy}        代理的 host:port，给不读环境变量的程序
    {addr} {port}  一开始就是 TLS 的 host:port，给不会用代理的程序
    {ca}           CA 的文件，PEM 格式
 
-没有 {url}、{host}、{addr} 或 {port} 时，拦截命令自己要访问的 URL。
-命令的标准输入是一个 HTTP 请求，给那些原样发送输入的程序。
+没有 {url}、{host}、{addr} 或 {port} 时，拦截命令自己要访问的 URL。命令的标准
+输入是一个 HTTP 请求，给那些原样发送输入的程序。
 
-使用 --host 时不运行命令：让应用使用这个代理；每个到匹配主机的新连接会遇到下一个用例，
-全部遇到之后，连接原样通过。按 Ctrl-C 结束，并说明看到了什么。
-应用必须信任 "explainer ca" 的 CA，或者使用 --trust none。
+使用 --host 时不运行命令：让应用使用这个代理；每个到匹配主机的新连接会遇到下
+一个用例，全部遇到之后，连接原样通过。按 Ctrl-C 结束，并说明看到了什么。应用
+必须信任 "explainer ca" 的 CA，或者使用 --trust none。
 
-评级：F、D 或 C 取决于泄露的用例中最坏的一个（严重、高危、中危），没有泄露则是 A；
-连对照用例也被拒绝，或者有本可以运行的严重或高危用例没有运行，则是 "-"。
-退出码：D 和 F 为 3，"-" 为 1。客户端自己的 hello 已经排除的用例不会降低评级；
-本身还不构成攻击的，只作为提示。
+评级：F、D 或 C 取决于泄露的用例中最坏的一个（严重、高危、中危），没有泄露则
+是 A；连对照用例也被拒绝，或者有本可以运行的严重或高危用例没有运行，则是
+"-"。退出码：D 和 F 为 3，"-" 为 1。客户端自己的 hello 已经排除的用例不会降低
+评级；本身还不构成攻击的，只作为提示。
 
 示例：
 
@@ -134,12 +140,13 @@ curl、wget、git、Python 和 Node.js 会记录；Go、Ruby 和 Perl 不会。
    explainer check --host 'api.*.example' -p 8080`,
 
 	"usage/grade": "为拦截代理评级：它对用户的安全有什么影响",
-	"help/grade": `经过这台机器上的一个代理，向本机回环地址上各有一个缺陷的源站发出请求，并查看两端各看到什么。
-不给出选项时，评的是本程序自己的代理，所用的 CA 为此临时生成。
-评级从 A* 到 F；低于 A 时退出码为 3。
+	"help/grade": `经过这台机器上的一个代理，向本机回环地址上各有一个缺陷的源站发出请求，并查看
+两端各看到什么。不给出选项时，评的是本程序自己的代理，所用的 CA 为此临时生
+成。评级从 A* 到 F；低于 A 时退出码为 3。
 
-其他代理必须像信任公共 CA 一样信任测试环境的 CA，大多数项目才能测试：第一次运行之后，
-这个 CA 在 DIR/ca.pem 中。它可以为任何网站担保，所以之后要让代理不再信任它。
+其他代理必须像信任公共 CA 一样信任测试环境的 CA，大多数项目才能测试：第一次运
+行之后，这个 CA 在 DIR/ca.pem 中。它可以为任何网站担保，所以之后要让代理不再
+信任它。
 
 示例：
 
@@ -148,9 +155,10 @@ curl、wget、git、Python 和 Node.js 会记录；Go、Ruby 和 Perl 不会。
    explainer grade --format json`,
 
 	"usage/ca": "显示或导出证书颁发机构（CA）",
-	"help/ca": `"explainer proxy" 的 CA 在第一次使用时生成。它的私钥留在它的文件夹中，只有您能读取：
-谁拿到它，谁就能对所有信任这个 CA 的程序冒充任何网站。run、browse 和 check 各自生成临时的 CA，
-用完即弃，除非 --home 或 EXPLAINER_HOME 指定了文件夹。
+	"help/ca": `"explainer proxy" 的 CA 在第一次使用时生成。它的私钥留在它的文件夹中，只有您
+能读取：谁拿到它，谁就能对所有信任这个 CA 的程序冒充任何网站。run、browse 和
+check 各自生成临时的 CA，用完即弃，除非 --home 或 EXPLAINER_HOME 指定了文件
+夹。
 
 示例：
 

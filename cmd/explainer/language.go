@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"explainer/annotate/text"
 	"explainer/annotate/words"
 
 	"github.com/urfave/cli/v2"
@@ -176,7 +177,7 @@ func flagWith(l words.Language, command string, f cli.Flag) cli.Flag {
 	panic(fmt.Sprintf("a %T has no help in another language", f))
 }
 
-// flagIn is a flag's line of the help.
+// flagIn is what the help shows of a flag, behind three spaces.
 func flagIn(l words.Language, f cli.Flag) string {
 	names, _, _ := strings.Cut(englishFlag(f), "\t")
 	d := f.(cli.DocGenerationFlag)
@@ -191,7 +192,14 @@ func flagIn(l words.Language, f cli.Flag) string {
 	if of := d.GetEnvVars(); len(of) > 0 {
 		usage += " [$" + strings.Join(of, ", $") + "]"
 	}
-	return names + "\t" + usage
+	// The library breaks lines at spaces, and counts bytes.
+	const indent, page = 28, 80
+	lines := text.Wrap(usage, page-indent)
+	margin := "\n" + strings.Repeat(" ", indent-6) // behind the six of the template
+	if len(names)+3 > indent-2 {
+		return names + margin + strings.Join(lines, margin)
+	}
+	return text.Pad(names, indent-3) + strings.Join(lines, margin)
 }
 
 // headings puts the headings of a template of the library's into a language.

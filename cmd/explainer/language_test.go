@@ -10,6 +10,7 @@ import (
 	"explainer/annotate/words"
 	"explainer/capture/pcap"
 
+	"github.com/mattn/go-runewidth"
 	"github.com/urfave/cli/v2"
 )
 
@@ -96,6 +97,25 @@ func sameHelp(t *testing.T, of, english, chinese string) {
 	for _, what := range []*regexp.Regexp{placesOfHelp, examplesOfHelp} {
 		if was, is := what.FindAllString(english, -1), what.FindAllString(chinese, -1); !slices.Equal(was, is) {
 			t.Errorf("%s: %q in English, %q in Chinese", of, was, is)
+		}
+	}
+}
+
+// TestHelpFits: the help in Chinese fits a terminal of 80 columns, in which a wide character takes two; commands that are typed may be longer.
+func TestHelpFits(t *testing.T) {
+	defer helpIn(&cli.App{}, words.English)
+	for _, args := range [][]string{{}, {"demo"}, {"proxy"}, {"browse"}, {"run"}, {"read"}, {"check"}, {"grade"}, {"ca"}, {"ca", "show"}, {"ca", "export"}, {"steps"}} {
+		var out strings.Builder
+		app := newApp(words.Chinese)
+		app.Writer = &out
+		if err := app.Run(append(append([]string{"explainer"}, args...), "--help")); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range strings.Split(out.String(), "\n") {
+			typed := strings.HasPrefix(line, "      explainer ") || !strings.ContainsFunc(line, func(r rune) bool { return unicode.Is(unicode.Han, r) })
+			if !typed && runewidth.StringWidth(line) > 80 {
+				t.Errorf("%v: %d columns: %s", args, runewidth.StringWidth(line), line)
+			}
 		}
 	}
 }
