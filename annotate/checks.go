@@ -22,6 +22,7 @@ import (
 type authorities struct {
 	own, sites, file [][]byte // DER: the proxy's own CA; that of its built-in sites; those of --origin-ca and of variables such as SSL_CERT_FILE
 	roots            map[string]*verify.Roots
+	names            map[string]event.Text // of these roots
 }
 
 // maxAuthorities bounds each list; a recording is a file that anybody can write.
@@ -43,30 +44,41 @@ func (x *Explainer) rootsFor(c *conn) *verify.Roots {
 	// In a tunnel that the proxy does not open the origin answers, on both legs.
 	origin := c.Leg == capture.LegOrigin || c.Pass != nil
 	site := c.session.host == "explainer.test" || strings.HasSuffix(c.session.host, ".explainer.test")
-	var name string
+	var name event.Text
 	var with func() *verify.Roots
 	switch {
 	case c.Leg == capture.LegBrowser && !origin && len(a.own) > 0:
-		name = "a list of nothing but this proxy's own CA (only a client that was made to trust it accepts what it signs)"
-		with = func() *verify.Roots { return verify.NewRoots(name, a.own...) }
+		name = words.Piece("roots-name/own")
+		with = func() *verify.Roots { return verify.NewRoots(name.English, a.own...) }
 	case origin && site && len(a.sites) > 0:
-		name = "a list of nothing but the authority of the proxy's built-in sites"
-		with = func() *verify.Roots { return verify.NewRoots(name, a.sites...) }
+		name = words.Piece("roots-name/sites")
+		with = func() *verify.Roots { return verify.NewRoots(name.English, a.sites...) }
 	case origin && len(a.file) > 0 && x.Roots != nil:
-		name = x.Roots.Name + ", and the roots given to the proxy with --origin-ca or in its environment"
-		with = func() *verify.Roots { return x.Roots.With(name, a.file...) }
+		name = words.Piece("roots-name/with-file", "roots", x.rootsName(x.Roots))
+		with = func() *verify.Roots { return x.Roots.With(name.English, a.file...) }
 	default:
 		return x.Roots
 	}
-	r := a.roots[name]
+	r := a.roots[name.English]
 	if r == nil {
 		r = with()
 		if a.roots == nil {
-			a.roots = make(map[string]*verify.Roots)
+			a.roots, a.names = make(map[string]*verify.Roots), make(map[string]event.Text)
 		}
-		a.roots[name] = r
+		a.roots[name.English], a.names[name.English] = r, name
 	}
 	return r
+}
+
+// rootsName is what roots are called.
+func (x *Explainer) rootsName(r *verify.Roots) event.Text {
+	switch {
+	case r == nil:
+		return event.Text{}
+	case r == x.Roots && !x.RootsName.Empty():
+		return x.RootsName
+	}
+	return cmp.Or(x.authorities.names[r.Name], event.Plain(r.Name))
 }
 
 // maxChecked bounds how many chains' checks are remembered: a proxy sees the same ones again and again.
@@ -104,7 +116,7 @@ func (x *Explainer) checks(in verify.Input) *proof.Checked {
 			return k
 		}
 	}
-	k := tellChecks(verify.Chain(in), in)
+	k := tellChecks(verify.Chain(in), in, x.rootsName(in.Roots))
 	if x.checked.by == nil {
 		x.checked.by = make(map[[32]byte][]*proof.Checked)
 	}
@@ -253,9 +265,9 @@ func (x *Explainer) nameAsked(c *conn, h *proof.Handshake) string {
 }
 
 // tellChecks puts the checks into words. Those that passed are told once for all certificates.
-func tellChecks(r *verify.Result, in verify.Input) *proof.Checked {
+func tellChecks(r *verify.Result, in verify.Input, roots event.Text) *proof.Checked {
 	k := &proof.Checked{Result: r}
-	base := words.Args{"roots": cmp.Or(event.Plain(r.Roots), words.Phrase(words.Roots, "none", ""))}
+	base := words.Args{"roots": cmp.Or(roots, words.Phrase(words.Roots, "none", ""))}
 	counts := map[verify.Outcome]int{}
 	for i := 0; i < len(r.Checks); {
 		id := r.Checks[i].ID

@@ -42,6 +42,8 @@ type Explainer struct {
 
 	// Roots are what servers' certificates are checked against, and ClientRoots clients'; nil if there are none.
 	Roots, ClientRoots *verify.Roots
+	// RootsName is what these Roots are called; empty: by their own name.
+	RootsName event.Text
 
 	authorities authorities
 	places      web.Places // where names have led

@@ -261,6 +261,14 @@ var commandPieces = map[string]string{
 	"error/option":             "{error}",
 	"hint/behind-command":      "options stand behind their command; see {command}",
 	"error/color":              "--color is auto, always or never, not {value}",
+	"roots-name/own":           "a list of nothing but this proxy's own CA (only a client that was made to trust it accepts what it signs)",
+	"roots-name/sites":         "a list of nothing but the authority of the proxy's built-in sites",
+	"roots-name/with-file":     "{roots}, and the roots given to the proxy with --origin-ca or in its environment",
+	"roots-name/system":        "the trust store of the machine that tells this, as it is today (not the client's)",
+	"roots-name/file":          "the roots in {file}",
+	"progress/of":              "{n} of {all}: {what}",
+	"progress/reading":         "reading [{bar}] {percent}%",
+	"progress/left":            "{reading}, about {time} left ",
 }
 
 // What the report of a check says, in pieces.

@@ -260,6 +260,14 @@ var zhCommand = map[string]string{
 	"error/option":             "选项有误：{error}",
 	"hint/behind-command":      "选项写在命令后面；请看 {command}",
 	"error/color":              "--color 只能是 auto、always 或 never，不能是 {value}",
+	"roots-name/own":           "只有本代理自己的 CA 的名单（只有被设置为信任它的客户端，才接受它签发的证书）",
+	"roots-name/sites":         "只有代理内置站点的证书颁发机构的名单",
+	"roots-name/with-file":     "{roots}，以及用 --origin-ca 或环境变量给代理的根证书",
+	"roots-name/system":        "讲述所用的这台机器今天的信任库（不是客户端的）",
+	"roots-name/file":          "{file} 中的根证书",
+	"progress/of":              "{all} 项中的第 {n} 项：{what}",
+	"progress/reading":         "正在读取 [{bar}] {percent}%",
+	"progress/left":            "{reading}，大约还需 {time}",
 }
 
 var zhCheck = map[string]string{

@@ -466,7 +466,7 @@ func newRunProgress(w io.Writer) *runProgress {
 func (p *runProgress) done(n, total int, what string) {
 	if p.w != nil {
 		p.told = true
-		fmt.Fprintf(p.w, "\r%d of %d: %s\x1b[K", n, total, what)
+		fmt.Fprintf(p.w, "\r%s\x1b[K", progressOf(n, total, what))
 	}
 }
 

@@ -257,7 +257,7 @@ func runLab(c *cli.Context, lab *grade.Lab, p *grade.Proxy, own *ca.Authority, e
 	progress := func(done, all int, id string) {}
 	if widthOf(c.App.ErrWriter) > 0 && os.Getenv("TERM") != "dumb" {
 		progress = func(done, all int, id string) {
-			fmt.Fprintf(c.App.ErrWriter, "\r\x1b[K%d of %d: %s", done+1, all, id)
+			fmt.Fprint(c.App.ErrWriter, "\r\x1b[K"+progressOf(done+1, all, id))
 		}
 		defer fmt.Fprint(c.App.ErrWriter, "\r\x1b[K")
 	}

@@ -36,6 +36,7 @@ import (
 	"explainer/annotate/event"
 	"explainer/annotate/story"
 	"explainer/annotate/text"
+	"explainer/annotate/words"
 	"explainer/ca"
 	"explainer/ca/roots"
 	"explainer/capture/pcap"
@@ -247,7 +248,7 @@ func retell(t *testing.T, recording string, out story.Renderer) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	store, err := roots.System(systemRoots)
+	store, err := roots.System(words.Piece("roots-name/system").English)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
+
+	"explainer/annotate/words"
 
 	"golang.org/x/term"
 )
@@ -72,11 +75,11 @@ func (p *progress) bar(now time.Time) string {
 	const width = 30
 	done := min(max(float64(p.done)/float64(p.total), 0), 1)
 	n := int(done * width)
-	line := fmt.Sprintf("reading [%s%s] %3.0f%%", strings.Repeat("#", n), strings.Repeat(".", width-n), done*100)
+	line := words.Piece("progress/reading", "bar", strings.Repeat("#", n)+strings.Repeat(".", width-n), "percent", fmt.Sprintf("%3.0f", done*100))
 	if spent := now.Sub(p.began); done > 0.02 {
-		line += fmt.Sprintf(", about %s left ", (time.Duration(float64(spent)/done) - spent).Round(time.Second))
+		line = words.Piece("progress/left", "reading", line, "time", (time.Duration(float64(spent)/done) - spent).Round(time.Second).String())
 	}
-	return line + "\x1b[K"
+	return language().In(line) + "\x1b[K"
 }
 
 // Skip counts bytes that are not read as often as was thought.
@@ -95,4 +98,9 @@ func (p *progress) Done() {
 	if p.leave != nil {
 		p.leave()
 	}
+}
+
+// progressOf is how far something has come that is done in parts.
+func progressOf(n, all int, what string) string {
+	return language().In(words.Piece("progress/of", "n", strconv.Itoa(n), "all", strconv.Itoa(all), "what", what))
 }
