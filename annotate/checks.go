@@ -388,7 +388,8 @@ func tellPassed(base words.Args, r *verify.Result, in verify.Input, passed []ver
 
 // detail is one of what a check found, which is for programs.
 func detail(name, value string) event.Field {
-	return event.Field{Name: event.Plain(name), Value: event.Plain(value)}
+	called, says := words.DetailText(name, value)
+	return event.Field{Name: called, Value: says}
 }
 
 func fieldsOf(details []verify.Detail) []event.Field {

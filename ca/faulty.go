@@ -60,6 +60,12 @@ func (o *others) key(bits, above int) (crypto.Signer, error) {
 	return key, nil
 }
 
+// What an authority that somebody brought may not be able to make.
+var (
+	ErrNoMoreCAs = errors.New("this CA was made to sign no further CA: make a new one")
+	ErrNotP256   = errors.New("fault curveball needs a CA with a key on P-256")
+)
+
 // Faulty makes a certificate for host, a name or an IP address, that is wrong
 // in all the ways of ids (see [Faults] and [Weaknesses]), with the chain to send, its key and
 // its staple. The certificate is good but for that, and made anew each time; RSA keys are not.
@@ -102,7 +108,7 @@ func (a *Authority) Faulty(host string, ids ...string) (*tls.Certificate, error)
 		return nil, d.err
 	}
 	if len(d.above) > 0 && a.cert.MaxPathLenZero {
-		return nil, errors.New("this CA was made to sign no further CA: make a new one")
+		return nil, ErrNoMoreCAs
 	}
 	return d.make(a)
 }
@@ -317,7 +323,7 @@ func (a *Authority) ExpiredTwin() (*x509.Certificate, error) {
 func (a *Authority) curveball() (root []byte, key crypto.Signer, err error) {
 	public, ok := a.cert.PublicKey.(*ecdsa.PublicKey)
 	if !ok || public.Curve != elliptic.P256() {
-		return nil, nil, errors.New("fault curveball needs a CA with a key on P-256")
+		return nil, nil, ErrNotP256
 	}
 	spki, err := curveballKey(public)
 	if err != nil {

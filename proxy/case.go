@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"explainer/annotate/words"
 	"explainer/ca"
 	"explainer/capture"
 )
@@ -113,9 +114,10 @@ func (p *Proxy) serveCase(t *Tap, c Case) {
 	t.atClose(func() { close(closed) })
 	handler := c.Handler
 	if handler == nil {
-		handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			l := languageOf(r.Header, p.Language)
 			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-			fmt.Fprintf(w, "This client accepted the case %s.\n%s\n", fault.ID, fault.Wrong)
+			fmt.Fprintf(w, "%s\n%s\n", l.In(words.Piece("page/case-accepted", "case", fault.ID)), l.In(sentenceOf("wrong", fault.ID, fault.Wrong)))
 		})
 	}
 	var speaks http.Protocols

@@ -3,6 +3,7 @@ package proxy
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -179,7 +180,7 @@ func indexOf(authority *ca.Authority) func() faultIndex {
 					continue
 				case !able:
 					if _, err := authority.Faulty(f.ID+"."+siteDomain, f.ID); err != nil {
-						row.Problem = event.Plain(err.Error())
+						row.Problem = unable(err)
 					}
 				}
 				g.Faults = append(g.Faults, row)
@@ -188,6 +189,17 @@ func indexOf(authority *ca.Authority) func() faultIndex {
 		}
 		return x
 	})
+}
+
+// unable says why an authority cannot make a case.
+func unable(err error) event.Text {
+	switch {
+	case errors.Is(err, ca.ErrNoMoreCAs):
+		return words.Piece("faults/no-more-cas")
+	case errors.Is(err, ca.ErrNotP256):
+		return words.Piece("faults/no-p256")
+	}
+	return event.Plain(err.Error())
 }
 
 // secureHandler sends a visitor in clear to the same host over https.

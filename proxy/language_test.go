@@ -74,7 +74,10 @@ func TestFailurePagesChinese(t *testing.T) {
 		for _, e := range []originError{
 			{Addr: "192.0.2.1:443", Detail: event.Plain("dial tcp")},
 			{Detail: detailOf(said("detail/upstream-unreachable", errLoop))},
-			{Detail: words.Piece("detail/own-ca"), Missing: "CN=Some CA", unmirrored: true, Certs: []*x509.Certificate{leaf}, failures: []verify.Check{{Reason: "expired"}, {Reason: "issuer-unknown"}}},
+			{Detail: words.Piece("detail/own-ca"), Missing: "CN=Some CA", unmirrored: true, Certs: []*x509.Certificate{leaf}, failures: []verify.Check{
+				{Reason: "wrong-ku", Details: []verify.Detail{{Name: "need", Value: "sign handshakes"}, {Name: "usage", Value: "keyCertSign"}}},
+				{Reason: "untrusted-root", Details: []verify.Detail{{Name: "root", Value: "CN=Some CA"}, {Name: "roots", Value: "the roots of this machine"}}},
+			}},
 			{Found: []string{"leaked-key"}, lacking: strings.Fields("a b c d e f g h i j k l m n"), replayed: &capture.Fact{Outcome: "answered", Addr: "X448", Detail: "TLS 1.2"}},
 			{lacking: []string{"a"}, replayed: &capture.Fact{Outcome: "answered", Detail: "TLS 1.2"}},
 			{replayed: &capture.Fact{Outcome: "refused", Detail: "handshake_failure"}},

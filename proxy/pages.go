@@ -207,7 +207,8 @@ func failurePage(e *originError) page {
 		var details []event.Text
 		for _, d := range c.Details {
 			if d.Name != "missing" {
-				details = append(details, event.Plain(d.Name+" "+d.Value))
+				called, says := words.DetailText(d.Name, d.Value)
+				details = append(details, words.Piece("page/detail", "name", called, "value", says))
 			}
 		}
 		if len(details) > 0 {

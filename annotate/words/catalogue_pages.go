@@ -221,6 +221,14 @@ var pagePieces = map[string]string{
 	"severity-title/low":          "Low",
 	"severity-what/low":           "A CA's or an owner's sloppiness, by itself no attack; many clients accept it.",
 	"severity-accepted/low":       "Accepted, as by many clients: by itself this is no attack.",
+	"page/detail":                 "{name} {value}",
+	"page/case-accepted":          "This client accepted the case {case}.",
+	"detail-value/need-open":      "open what a client encrypts to it",
+	"detail-value/need-sign":      "sign handshakes",
+	"roots-name/machine":          "the roots of this machine",
+	"roots-name/given":            "the roots given to the proxy",
+	"faults/no-more-cas":          "this CA was made to sign no further CA: make a new one",
+	"faults/no-p256":              "fault curveball needs a CA with a key on P-256",
 }
 
 const certificateAdvice = "This is step 4 of the textbook, and it failed: the proxy checked, stopped, and sent no byte of your request."

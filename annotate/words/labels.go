@@ -1,6 +1,7 @@
 package words
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -105,6 +106,20 @@ func WhereText(s event.Sentence, conns []int, n int) event.Text {
 	text := strings.TrimSuffix(s.Text, ".")
 	return Piece("where/says", "says", event.Text{English: text, Of: &event.Phrase{ID: clause + "/" + s.ID, Values: valuesOf(s)}}, "where", of)
 }
+
+// DetailText is a detail of a check of a certificate: what it is called, and its value.
+func DetailText(name, value string) (called, says event.Text) {
+	return Phrase(CheckDetail, name, nil), cmp.Or(detailValues[value], event.Plain(value))
+}
+
+// detailValues are the values of ours among those of details, by their English.
+var detailValues = func() map[string]event.Text {
+	m := make(map[string]event.Text)
+	for _, id := range []string{"detail-value/need-open", "detail-value/need-sign", "roots-name/machine", "roots-name/given"} {
+		m[everyPiece[id]] = Piece(id)
+	}
+	return m
+}()
 
 // FaultText is what the table of faults says of one: what is "wrong", which "check" catches
 // it, an "incident" of it.
