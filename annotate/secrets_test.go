@@ -86,7 +86,7 @@ func TestRFC8448(t *testing.T) {
 		if n.Value != want || (want == "") != (n.From == event.FromNobody) {
 			t.Errorf("%s: %s (%s), want %s", path, n.Value, n.From, want)
 		}
-		if n.From == event.FromNobody && n.Note == "" {
+		if n.From == event.FromNobody && n.Note.English == "" {
 			t.Errorf("%s: not known, and no reason why", path)
 		}
 	}
@@ -112,7 +112,7 @@ func TestSecrets12(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := legOf(t, withSecrets(messages(inputsOf(fx[name]))), conn).Secrets
 			digest := "SHA256"
-			if strings.Contains(s.Schedule, "SHA384") {
+			if strings.Contains(s.Schedule.English, "SHA384") {
 				digest = "SHA384"
 			}
 			path := "pre-master master "
@@ -169,7 +169,7 @@ func TestCapturesSecrets(t *testing.T) {
 				if l.Secrets == nil {
 					continue
 				}
-				if l.Secrets.Schedule == "" && l.Secrets.Note == "" {
+				if l.Secrets.Schedule.English == "" && l.Secrets.Note.English == "" {
 					t.Errorf("%s: connection %d: neither a schedule nor a reason", name, l.Conn)
 				}
 				var check func(list []event.Secret)
@@ -177,7 +177,7 @@ func TestCapturesSecrets(t *testing.T) {
 					for _, n := range list {
 						from[n.From]++
 						known := n.From != event.FromNobody && n.From != event.FromNothing
-						if !known && n.Note == "" || known != (n.Value != "") && n.ID != "key-block" && n.ID != "ticket-nonce" || n.State == event.Refuted {
+						if !known && n.Note.English == "" || known != (n.Value != "") && n.ID != "key-block" && n.ID != "ticket-nonce" || n.State == event.Refuted {
 							t.Errorf("%s: connection %d: %+v", name, l.Conn, n)
 						}
 						check(n.Made)

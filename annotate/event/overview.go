@@ -66,15 +66,16 @@ const MaxUnread = 4
 
 // A Count is how many there are of something.
 type Count struct {
-	Name string `json:"name"`
-	N    int    `json:"n"`
+	Name  string `json:"name"`
+	N     int    `json:"n"`
+	Words Text   `json:"-"` // the name, where it has words of ours
 }
 
 // Counts lists counts by name, the most frequent first.
 func Counts(by map[string]int) []Count {
 	var out []Count
 	for name, n := range by {
-		out = append(out, Count{name, n})
+		out = append(out, Count{Name: name, N: n})
 	}
 	slices.SortFunc(out, func(a, b Count) int { return cmp.Or(b.N-a.N, strings.Compare(a.Name, b.Name)) })
 	return out
@@ -109,7 +110,7 @@ type Line struct {
 	Server   string `json:"server"`
 	Protocol string `json:"protocol"`
 	Version  string `json:"version,omitempty"`
-	Exchange string `json:"key_exchange,omitempty"`
+	Exchange Text   `json:"key_exchange,omitzero"`
 	State    string `json:"state,omitempty"`
 	Resumed  bool   `json:"resumed,omitempty"`
 	Requests int    `json:"requests,omitempty"`

@@ -3,20 +3,20 @@ package event
 // Secrets is the key schedule of a connection's first handshake with its real
 // values. It is made only where it is asked for: it opens the connection.
 type Secrets struct {
-	Schedule string   `json:"schedule"` // in words: "TLS 1.3, HKDF with SHA-256"
-	Note     string   `json:"note,omitempty"`
+	Schedule Text     `json:"schedule"` // in words: "TLS 1.3, HKDF with SHA-256"
+	Note     Text     `json:"note,omitzero"`
 	Tree     []Secret `json:"tree,omitempty"`
 }
 
 // A Secret is one value of a key schedule, and what is made of it.
 type Secret struct {
 	ID    string `json:"id"` // permanent
-	Name  string `json:"name"`
-	How   string `json:"how,omitempty"`   // the formula
+	Name  Text   `json:"name"`
+	How   Text   `json:"how,omitzero"`    // the formula
 	Value string `json:"value,omitempty"` // hexadecimal; absent where it is not known
 	From  Source `json:"from"`
 	Label string `json:"label,omitempty"` // of the key log line
-	Note  string `json:"note,omitempty"`  // why it is not known, or what shows that it is right
+	Note  Text   `json:"note,omitzero"`   // why it is not known, or what shows that it is right
 	// State says whether the value was compared with what is on the wire, or with
 	// another that must be the same.
 	State ProofState `json:"state,omitempty"`
@@ -37,7 +37,7 @@ const (
 )
 
 // Because gives a node a note.
-func (s Secret) Because(note string) Secret { s.Note = note; return s }
+func (s Secret) Because(note Text) Secret { s.Note = note; return s }
 
 // MadeBy replaces a node's formula.
-func (s Secret) MadeBy(formula string) Secret { s.How = formula; return s }
+func (s Secret) MadeBy(formula Text) Secret { s.How = formula; return s }

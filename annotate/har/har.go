@@ -514,7 +514,7 @@ func (h *HAR) comment() string {
 	if o := h.overview; o != nil {
 		for _, s := range o.States {
 			if s.Name == event.StateSealed || s.Name == event.StatePartly {
-				parts = append(parts, words.Plural(s.N, "connection")+" "+words.StateWords(s.Name))
+				parts = append(parts, words.Plural(s.N, "connection")+" "+words.StateWords(s.Name).English)
 			}
 		}
 	}

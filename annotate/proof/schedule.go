@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,32 +95,36 @@ func (h *Handshake) Schedule(o Schedule) *event.Secrets {
 	case h.Hello == nil && h.ServerHello == nil:
 		return nil
 	case h.Hello == nil || h.ServerHello == nil:
-		return &event.Secrets{Note: "only one of the two hello messages is in the capture, and every key depends on both"}
+		return &event.Secrets{Note: words.Piece("schedule/one-hello")}
 	case o.Transport == capture.TransportDTLS:
-		return &event.Secrets{Note: "the key schedule of DTLS, whose labels and hashes differ from those of TLS, is not drawn here"}
+		return &event.Secrets{Note: words.Piece("schedule/not-dtls")}
 	case s == nil || s.Hash == 0:
-		return &event.Secrets{Note: "the cipher suite is not known well enough to draw its key schedule"}
+		return &event.Secrets{Note: words.Piece("schedule/not-suite")}
 	case h.Version() < 0x0301:
-		return &event.Secrets{Note: "SSL 3.0 makes its keys in another way, which is not drawn here"}
+		return &event.Secrets{Note: words.Piece("schedule/not-ssl3")}
 	}
 	h.KeepHashes()
 	out := &event.Secrets{}
 	if o.Later {
-		out.Note = "of the first handshake; later ones on this connection made new keys"
+		out.Note = words.Piece("schedule/first-handshake")
 	}
 	if h.Is13() {
-		out.Schedule = fmt.Sprintf("%s, HKDF with %s (%s)", handshake.VersionName(h.Version()), hashName(s.Hash), s.Name)
+		out.Schedule = words.Piece("schedule/hkdf", "version", handshake.VersionName(h.Version()), "hash", hashName(s.Hash), "suite", s.Name)
 		if o.overUDP() {
-			out.Note = strings.TrimPrefix(out.Note+"; the keys of QUIC's packets, which it makes of the traffic secrets with labels of its own, are not drawn", "; ")
+			quic := words.Piece("schedule/not-quic")
+			if o.Later {
+				quic = words.List(";", out.Note, quic)
+			}
+			out.Note = quic
 		}
 		out.Tree = h.tree13(o, s)
 		return out
 	}
-	prf := "P_" + strings.ReplaceAll(hashName(s.Hash), "-", "")
+	prf := event.Plain("P_" + strings.ReplaceAll(hashName(s.Hash), "-", ""))
 	if h.Version() < 0x0303 {
-		prf = "P_MD5 XOR P_SHA1, each over half of the secret"
+		prf = words.Piece("schedule/both-halves")
 	}
-	out.Schedule = fmt.Sprintf("%s, PRF = %s (%s)", handshake.VersionName(h.Version()), prf, s.Name)
+	out.Schedule = words.Piece("schedule/prf", "version", handshake.VersionName(h.Version()), "prf", prf, "suite", s.Name)
 	out.Tree = h.tree12(s)
 	return out
 }
@@ -152,9 +155,9 @@ func (h *Handshake) tree12(s *keys.Suite) []event.Secret {
 	var seed []event.Secret
 	switch {
 	case h.Resumed:
-		m.How = "taken over from the session that this connection takes up"
+		m.How = words.Piece("schedule/taken-over")
 	case h.EMS():
-		m.How = `PRF(pre-master secret, "extended master secret", session hash), 48 bytes`
+		m.How = words.Piece("schedule/extended-master")
 		m.Refs = words.CiteAll([]string{"7627 4"})
 		hash := h.hashes["through ClientKeyExchange"]
 		if hash == nil {
@@ -168,9 +171,9 @@ func (h *Handshake) tree12(s *keys.Suite) []event.Secret {
 	}
 	if master == nil {
 		m.Made = []event.Secret{
-			words.Secret("key-block", event.FromNobody, nil).Because("it needs the master secret"),
-			words.Secret("client-verify", event.FromNobody, nil).Because("it needs the master secret"),
-			words.Secret("server-verify", event.FromNobody, nil).Because("it needs the master secret"),
+			words.Secret("key-block", event.FromNobody, nil).Because(words.Piece("schedule/needs-master")),
+			words.Secret("client-verify", event.FromNobody, nil).Because(words.Piece("schedule/needs-master")),
+			words.Secret("server-verify", event.FromNobody, nil).Because(words.Piece("schedule/needs-master")),
 		}
 	} else {
 		m.Made = []event.Secret{h.keyBlock(s, master), h.verify12(s, master, 0), h.verify12(s, master, 1)}
@@ -181,61 +184,61 @@ func (h *Handshake) tree12(s *keys.Suite) []event.Secret {
 	}
 	out = append(out, seed...)
 	if h.Resumed {
-		return append(out, words.Secret("pre-master", event.FromNothing, nil).Because("a connection that takes up an earlier session makes none"), m)
+		return append(out, words.Secret("pre-master", event.FromNothing, nil).Because(words.Piece("schedule/earlier-session")), m)
 	}
 	p := words.Secret("pre-master", event.FromNobody, nil, m).Because(preMasterNote(h))
 	if h.PreMaster != nil {
 		p = words.Secret("pre-master", event.FromLog, h.PreMaster, m)
 		p.Label = "RSA"
 		if h.Block != nil {
-			p = words.Secret("pre-master", event.FromComputed, h.PreMaster, m).Because("the last 48 bytes of the block that the private key opened (step 6a)")
+			p = words.Secret("pre-master", event.FromComputed, h.PreMaster, m).Because(words.Piece("schedule/last-48"))
 		}
 	}
 	return append(out, p)
 }
 
 // gone says why a hash of messages is not known.
-func (h *Handshake) gone() string {
+func (h *Handshake) gone() event.Text {
 	if !h.Broken.Empty() {
-		return h.Broken.English
+		return h.Broken
 	}
-	return "not all of those messages were read"
+	return words.Piece("schedule/not-all-read")
 }
 
 // masterOf is the master secret of TLS 1.2 and older, and where it is known from.
-func (h *Handshake) masterOf() (master []byte, from event.Source, label, note string) {
+func (h *Handshake) masterOf() (master []byte, from event.Source, label string, note event.Text) {
 	logged := h.logged("CLIENT_RANDOM")
 	switch {
 	case logged != nil && h.Master != nil && bytes.Equal(logged, h.Master):
-		return logged, event.FromLog, "CLIENT_RANDOM", "and computed here from the pre-master secret: the same"
+		return logged, event.FromLog, "CLIENT_RANDOM", words.Piece("schedule/computed-same")
 	case logged != nil:
-		return logged, event.FromLog, "CLIENT_RANDOM", ""
+		return logged, event.FromLog, "CLIENT_RANDOM", event.Text{}
 	case h.Master != nil:
-		return h.Master, event.FromComputed, "", ""
+		return h.Master, event.FromComputed, "", event.Text{}
 	}
 	if i, ok := h.Link.One(); ok && i.Master() != nil && h.OldMaster != nil {
-		return i.Master(), event.FromEarlier, "", "that of connection " + strconv.Itoa(i.Conn) + ", as the Finished shows; there is no key log line for this connection"
+		return i.Master(), event.FromEarlier, "", words.Piece("schedule/of-connection", "conn", strconv.Itoa(i.Conn))
 	}
-	note = "no key log line holds it for this client random"
+	note = words.Piece("schedule/no-line")
 	if h.Link != nil {
-		note += ", and that of the session that it takes up is not known either"
+		note = words.Piece("schedule/no-line-nor-session")
 	}
 	return nil, event.FromNobody, "", note
 }
 
 // preMasterNote says why the pre-master secret is not known.
-func preMasterNote(h *Handshake) string {
+func preMasterNote(h *Handshake) event.Text {
 	switch handshake.SuiteKeyExchange(h.ServerHello.CipherSuite) {
 	case handshake.KeyExchangeRSA:
-		return "it crossed the network encrypted with the certificate's public key (step 5); only the private key opens it, or a key log line under the label RSA"
+		return words.Piece("schedule/crossed-rsa")
 	case handshake.KeyExchangePSK:
-		return "it is the pre-shared key with zeros, and that never crosses the network"
+		return words.Piece("schedule/psk-with-zeros")
 	case handshake.KeyExchangeRSAPSK, handshake.KeyExchangeDHEPSK, handshake.KeyExchangeECDHEPSK:
-		return "it is made of a fresh secret and the pre-shared key, and that never crosses the network"
+		return words.Piece("schedule/fresh-and-psk")
 	case handshake.KeyExchangeSRP:
-		return "it is made of the two public values and the password"
+		return words.Piece("schedule/of-password")
 	}
-	return "both sides compute it, each from its own private value and the other's public one; neither private value crosses the network, and no key log holds the result"
+	return words.Piece("schedule/shared-private")
 }
 
 // keyBlock is what the master secret is expanded to for the records.
@@ -243,7 +246,7 @@ func (h *Handshake) keyBlock(s *keys.Suite, master []byte) event.Secret {
 	b := keys.NewKeyBlock(h.Version(), s, master, h.Hello.Random[:], h.ServerHello.Random[:])
 	all := slices.Concat(b.ClientMAC, b.ServerMAC, b.ClientKey, b.ServerKey, b.ClientIV, b.ServerIV)
 	k := words.Secret("key-block", event.FromComputed, all)
-	k.How += fmt.Sprintf(", %d bytes", len(all))
+	k.How = words.Piece("schedule/sized", "how", k.How, "n", strconv.Itoa(len(all)))
 	for _, part := range []struct {
 		id    string
 		value []byte
@@ -253,19 +256,19 @@ func (h *Handshake) keyBlock(s *keys.Suite, master []byte) event.Secret {
 		{"client-iv", b.ClientIV}, {"server-iv", b.ServerIV},
 	} {
 		if len(part.value) > 0 {
-			k.Made = append(k.Made, words.Secret(part.id, event.FromComputed, part.value).MadeBy(fmt.Sprintf("the next %d bytes", len(part.value))))
+			k.Made = append(k.Made, words.Secret(part.id, event.FromComputed, part.value).MadeBy(words.Piece("schedule/next-bytes", "n", strconv.Itoa(len(part.value)))))
 		}
 	}
 	if len(k.Made) > 0 {
-		k.Made[0].How = fmt.Sprintf("the first %d bytes", len(k.Made[0].Value)/2)
+		k.Made[0].How = words.Piece("schedule/first-bytes", "n", strconv.Itoa(len(k.Made[0].Value)/2))
 	} else {
-		k.Note = "this suite needs none" // NULL with no MAC
+		k.Note = words.Piece("schedule/none-needed") // NULL with no MAC
 	}
 	for side, id := range []string{words.ProofClientFirst, words.ProofServerFirst} {
 		if st, _ := h.Proved(id); st == event.Proven {
 			for i := range k.Made {
 				if k.Made[i].ID == [2]string{"client-key", "server-key"}[side] {
-					k.Made[i].State, k.Made[i].Note = event.Proven, "it opened the first record of data, check included"
+					k.Made[i].State, k.Made[i].Note = event.Proven, words.Piece("schedule/opened-first")
 				}
 			}
 		}
@@ -290,18 +293,18 @@ func (h *Handshake) verify12(s *keys.Suite, master []byte, side int) event.Secre
 func (h *Handshake) compare(v *event.Secret, side int) {
 	switch {
 	case h.Sides[side].verify == nil:
-		v.Note = "the message stayed sealed, so there is nothing to compare it with"
+		v.Note = words.Piece("schedule/nothing-to-compare")
 	case hex.EncodeToString(h.Sides[side].verify) == v.Value:
-		v.State, v.Note = event.Proven, "the message holds the same"
+		v.State, v.Note = event.Proven, words.Piece("schedule/message-same")
 	default:
-		v.State, v.Note = event.Refuted, "the message holds "+hex.EncodeToString(h.Sides[side].verify)
+		v.State, v.Note = event.Refuted, words.Piece("schedule/message-holds", "hex", hex.EncodeToString(h.Sides[side].verify))
 	}
 }
 
 // tree13 is the schedule of TLS 1.3.
 func (h *Handshake) tree13(o Schedule, s *keys.Suite) []event.Secret {
 	none := keys.TranscriptHash(h.Version(), s.Hash)
-	logged := func(id, label, why string) event.Secret {
+	logged := func(id, label string, why event.Text) event.Secret {
 		v := h.logged(label)
 		if v == nil {
 			return words.Secret(id, event.FromNobody, nil).Because(why)
@@ -311,46 +314,46 @@ func (h *Handshake) tree13(o Schedule, s *keys.Suite) []event.Secret {
 		return n
 	}
 
-	early := words.Secret("early", event.FromNobody, nil).Because("it needs the pre-shared key")
-	derived := words.Secret("derived-early", event.FromNobody, nil).Because("it needs the early secret")
-	psk := words.Secret("psk", event.FromNothing, nil).Because("this handshake uses none: zeros stand in its place")
+	early := words.Secret("early", event.FromNobody, nil).Because(words.Piece("schedule/needs-psk"))
+	derived := words.Secret("derived-early", event.FromNobody, nil).Because(words.Piece("schedule/needs-early"))
+	psk := words.Secret("psk", event.FromNothing, nil).Because(words.Piece("schedule/uses-none"))
 	if _, ok := h.ServerHello.SelectedPSK(); ok {
 		psk = words.Secret("psk", event.FromNobody, nil)
 		switch {
 		case o.External:
-			psk.Note = "both sides had it before, set up outside of TLS, as its stated age of 0 and its readable name let one infer; it never crosses the network"
+			psk.Note = words.Piece("schedule/psk-external")
 		default:
-			psk.Note = "it is derived from the resumption master secret of the connection that gave out the ticket, and no key log line holds that"
+			psk.Note = words.Piece("schedule/psk-from-ticket")
 		}
-		early.Made = append(early.Made, words.Secret("binder", event.FromNobody, nil).Because("it needs the early secret; so the binder in the hello cannot be computed again"))
+		early.Made = append(early.Made, words.Secret("binder", event.FromNobody, nil).Because(words.Piece("schedule/needs-early-binder")))
 	} else {
 		value := keys.Extract(s.Hash, nil, nil)
-		early = words.Secret("early", event.FromComputed, value).Because("without a pre-shared key this is the same in every connection with this hash")
+		early = words.Secret("early", event.FromComputed, value).Because(words.Piece("schedule/same-everywhere"))
 		derived = words.Secret("derived-early", event.FromComputed, keys.DeriveSecret(s.Hash, value, "derived", none))
 	}
 	if h.FirstHello != nil && h.FirstHello.HasEarlyData() {
-		e := logged("client-early", "CLIENT_EARLY_TRAFFIC_SECRET", "no key log line holds it")
+		e := logged("client-early", "CLIENT_EARLY_TRAFFIC_SECRET", words.Piece("schedule/no-line-at-all"))
 		if e.Value != "" && h.TookEarly() && !o.overUDP() {
 			key, iv := keys.TrafficKeys(s, h.logged("CLIENT_EARLY_TRAFFIC_SECRET"))
 			e.Made = []event.Secret{words.Secret("key", event.FromComputed, key), words.Secret("iv", event.FromComputed, iv)}
 		} else if e.Value != "" && !o.overUDP() {
-			e.Note = "the server did not take the early data; the keys depend on the suite of the pre-shared key, which is not on the wire"
+			e.Note = words.Piece("schedule/early-not-taken")
 		}
 		early.Made = append(early.Made, e)
 	}
 	if h.logged("EARLY_EXPORTER_SECRET") != nil {
-		early.Made = append(early.Made, logged("early-exporter", "EARLY_EXPORTER_SECRET", ""))
+		early.Made = append(early.Made, logged("early-exporter", "EARLY_EXPORTER_SECRET", event.Text{}))
 	}
 
-	dhe := words.Secret("dhe", event.FromNobody, nil).Because("both sides compute it, each from its own private value and what the other sent; no private value crosses the network, and no key log holds the result")
+	dhe := words.Secret("dhe", event.FromNobody, nil).Because(words.Piece("schedule/shared"))
 	if h.ServerHello.KeyShare() == nil {
-		dhe = words.Secret("dhe", event.FromNothing, nil).Because("this handshake has none: zeros stand in its place")
+		dhe = words.Secret("dhe", event.FromNothing, nil).Because(words.Piece("schedule/has-none"))
 	}
-	hs := words.Secret("handshake", event.FromNobody, nil).Because("it needs the shared secret of the key exchange; key logs hold only what is derived from it")
+	hs := words.Secret("handshake", event.FromNobody, nil).Because(words.Piece("schedule/needs-shared-log"))
 	if dhe.From == event.FromNothing {
-		hs.Note = "it needs the early secret; key logs hold only what is derived from it"
+		hs.Note = words.Piece("schedule/needs-early-log")
 	}
-	missing := "no key log line holds it for this client random"
+	missing := words.Piece("schedule/no-line")
 	for side, label := range []string{"CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET"} {
 		n := logged([2]string{"client-handshake", "server-handshake"}[side], label, missing)
 		if v := h.logged(label); v != nil {
@@ -369,41 +372,41 @@ func (h *Handshake) tree13(o Schedule, s *keys.Suite) []event.Secret {
 			n.Made = append(n.Made, f)
 		}
 		if hash := h.hashes["through ServerHello"]; hash != nil && side == 0 {
-			hs.Made = append(hs.Made, words.Secret("messages-hash", event.FromComputed, hash).MadeBy("of ClientHello...ServerHello"))
+			hs.Made = append(hs.Made, words.Secret("messages-hash", event.FromComputed, hash).MadeBy(words.Piece("schedule/through-server-hello")))
 		}
 		hs.Made = append(hs.Made, n)
 	}
 
-	master := words.Secret("master13", event.FromNobody, nil).Because("it needs the handshake secret; key logs hold only what is derived from it")
+	master := words.Secret("master13", event.FromNobody, nil).Because(words.Piece("schedule/needs-handshake-log"))
 	if hash := h.hashes["through server Finished"]; hash != nil {
-		master.Made = append(master.Made, words.Secret("messages-hash", event.FromComputed, hash).MadeBy("of ClientHello...server Finished"))
+		master.Made = append(master.Made, words.Secret("messages-hash", event.FromComputed, hash).MadeBy(words.Piece("schedule/through-server-finished")))
 	}
 	for side, label := range []string{"CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"} {
 		n := logged([2]string{"client-application", "server-application"}[side], label, missing)
 		if v := h.logged(label); v != nil {
 			n.Made = o.traffic(s, v)
 			if st, _ := h.Proved([2]string{words.ProofClientFirst, words.ProofServerFirst}[side]); st == event.Proven {
-				n.State, n.Note = event.Proven, "it opened the first record of data, check included"
+				n.State, n.Note = event.Proven, words.Piece("schedule/opened-first")
 			}
 			n.Made = append(n.Made, o.keyUpdates(s, v, o.Updates[side], 1)...)
 		}
 		master.Made = append(master.Made, n)
 	}
-	master.Made = append(master.Made, logged("exporter", "EXPORTER_SECRET", missing+"; not every program logs it"))
-	r := words.Secret("resumption", event.FromNobody, nil).Because("it is in no key log line; so the pre-shared keys behind the tickets cannot be computed")
+	master.Made = append(master.Made, logged("exporter", "EXPORTER_SECRET", words.Piece("schedule/no-line-exporter")))
+	r := words.Secret("resumption", event.FromNobody, nil).Because(words.Piece("schedule/resumption"))
 	if hash := h.hashes["through client Finished"]; hash != nil {
-		r.Made = append(r.Made, words.Secret("messages-hash", event.FromComputed, hash).MadeBy("of ClientHello...client Finished"))
+		r.Made = append(r.Made, words.Secret("messages-hash", event.FromComputed, hash).MadeBy(words.Piece("schedule/through-client-finished")))
 	}
 	for _, nonce := range h.Nonces {
-		r.Made = append(r.Made, words.Secret("ticket-psk", event.FromNobody, nil, words.Secret("ticket-nonce", event.FromWire, nonce).Because("crossed the network encrypted")).Because("it needs the resumption master secret"))
+		r.Made = append(r.Made, words.Secret("ticket-psk", event.FromNobody, nil, words.Secret("ticket-nonce", event.FromWire, nonce).Because(words.Piece("schedule/crossed-encrypted"))).Because(words.Piece("schedule/needs-resumption")))
 	}
 	master.Made = append(master.Made, r)
 
-	hs.Made = append(hs.Made, words.Secret("derived-handshake", event.FromNobody, nil, master).Because("it needs the handshake secret"))
+	hs.Made = append(hs.Made, words.Secret("derived-handshake", event.FromNobody, nil, master).Because(words.Piece("schedule/needs-handshake")))
 	derived.Made = []event.Secret{dhe, hs}
 	early.Made = append(early.Made, derived)
 	return []event.Secret{
-		words.Secret("client-random", event.FromWire, h.Hello.Random[:]).Because("it finds the lines of the key log; the schedule takes it in with the messages"),
+		words.Secret("client-random", event.FromWire, h.Hello.Random[:]).Because(words.Piece("schedule/client-random")),
 		psk,
 		early,
 	}
@@ -428,9 +431,9 @@ func (o Schedule) keyUpdates(s *keys.Suite, v []byte, n, number int) []event.Sec
 	}
 	next := keys.NextTrafficSecret(s, v)
 	u := words.Secret("next-application", event.FromComputed, next, o.traffic(s, next)...)
-	u.Name += " " + strconv.Itoa(number)
+	u.Name = words.Piece("schedule/numbered", "name", u.Name, "n", strconv.Itoa(number))
 	if number == maxUpdates && n > 1 {
-		u.Note = fmt.Sprintf("%s more were made and are not shown", strconv.Itoa(n-1))
+		u.Note = words.Piece("schedule/more-made", "n", strconv.Itoa(n-1))
 		return []event.Secret{u}
 	}
 	u.Made = append(u.Made, o.keyUpdates(s, next, n-1, number+1)...)

@@ -37,6 +37,7 @@ type Survey struct {
 	chains    counts
 	alerts    counts
 	whyConns  counts
+	names     map[string]event.Text // of what is counted, where they have words of ours
 	why       map[string]event.Why
 	odd       map[string]*event.Odd
 	values    map[string]words.Args // of what is odd
@@ -147,7 +148,7 @@ func (s *Survey) Add(e *event.Event) {
 			s.o.Responses++
 		}
 	case e.Alert != nil:
-		s.alerts.add(words.AlertOf(e.Alert, e.From), 1)
+		s.alerts.add(s.named(words.AlertOf(e.Alert, e.From)), 1)
 	case e.Tally != nil:
 		s.ended(e, c)
 		delete(s.open, e.Conn)
@@ -244,7 +245,7 @@ func (s *Survey) ended(e *event.Event, c *surveyed) {
 	switch t.Protocol {
 	case event.ProtocolTLS, event.ProtocolQUIC, event.ProtocolDTLS:
 		line.Exchange = words.ExchangeOf(t)
-		s.secured(e.Conn, t, line.Exchange)
+		s.secured(e.Conn, t, s.named(line.Exchange))
 	}
 	if len(s.o.Lines) < event.MaxLines {
 		s.o.Lines = append(s.o.Lines, line)
@@ -271,7 +272,7 @@ func (s *Survey) secured(conn int, t *event.Tally, exchange string) {
 		s.o.Resumed++
 	}
 	if t.Version == "" {
-		s.versions.add(words.NoHello, 1)
+		s.versions.add(s.named(words.NoHello()), 1)
 		return
 	}
 	s.versions.add(t.Version, 1)
@@ -318,6 +319,26 @@ func oddSuite(name string) string {
 	return ""
 }
 
+// named keeps the words of a name by which something is counted.
+func (s *Survey) named(t event.Text) string {
+	if t.Of != nil && len(s.names) < maxCounted {
+		if s.names == nil {
+			s.names = make(map[string]event.Text)
+		}
+		s.names[t.English] = t
+	}
+	return t.English
+}
+
+// counted lists counts by name, with the names' words.
+func (s *Survey) counted(c counts) []event.Count {
+	list := event.Counts(c)
+	for i := range list {
+		list[i].Words = s.names[list[i].Name]
+	}
+	return list
+}
+
 // Overview returns what the events so far come to, as the event that ends the story.
 func (s *Survey) Overview(f event.File) *event.Event {
 	o := s.o
@@ -325,9 +346,9 @@ func (s *Survey) Overview(f event.File) *event.Event {
 	if !s.begin.IsZero() {
 		o.Begin, o.End = s.begin.Format(time.RFC3339Nano), s.end.Format(time.RFC3339Nano)
 	}
-	o.Protocols, o.Versions, o.Exchanges, o.Suites, o.ALPN = event.Counts(s.protocols), event.Counts(s.versions), event.Counts(s.exchanges), event.Counts(s.suites), event.Counts(s.alpn)
+	o.Protocols, o.Versions, o.Exchanges, o.Suites, o.ALPN = event.Counts(s.protocols), s.counted(s.versions), s.counted(s.exchanges), event.Counts(s.suites), event.Counts(s.alpn)
 	o.Chains = event.Counts(s.chains)
-	o.States, o.Alerts, o.WhyConns = event.Counts(s.states), event.Counts(s.alerts), event.Counts(s.whyConns)
+	o.States, o.Alerts, o.WhyConns = event.Counts(s.states), s.counted(s.alerts), event.Counts(s.whyConns)
 	o.Refutations = slices.Clone(o.Refutations)
 	slices.SortStableFunc(o.Refutations, func(a, b event.Refutation) int { return a.Conn - b.Conn })
 	if o.Connections > event.MaxLines {

@@ -2,7 +2,6 @@ package text
 
 import (
 	"bytes"
-	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -231,7 +230,7 @@ func (b *Blocks) line(e *event.Event, legs bool, since string) {
 		head.WriteByte(' ')
 	}
 	if legs {
-		fmt.Fprintf(&head, "%-7s ", e.Leg)
+		head.WriteString(t.legColumn(e.Leg))
 	}
 	head.WriteString(arrow(e) + " ")
 	name, style, _ := t.title(e, 19)

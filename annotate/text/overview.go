@@ -1,6 +1,7 @@
 package text
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -18,20 +19,20 @@ func (t *Text) Overview(o *event.Overview, name string) error {
 }
 
 func (t *Text) overview(o *event.Overview, name string) {
-	title := "Overview"
+	title := words.Piece("overview/title")
 	if name != "" {
-		title += " of " + Clean(name)
-		if t.Width > 0 && o.File.Files > 1 && columns.StringWidth(title) > t.Width-6 {
-			title = fmt.Sprintf("Overview of %d captures", o.File.Files)
+		title = words.Piece("overview/of", "name", name)
+		if t.Width > 0 && o.File.Files > 1 && columns.StringWidth(t.in(title)) > t.Width-6 {
+			title = words.Piece("overview/of-captures", "n", strconv.Itoa(o.File.Files))
 		}
 	}
-	t.Rule(title)
-	t.Paragraph("", "  ", headline(o), Plain)
+	t.Rule(t.in(title))
+	t.Paragraph("", "  ", t.in(headline(o)), Plain)
 	for _, r := range o.Refutations {
-		t.Paragraph("  ", "", fmt.Sprintf("REFUTED in connection %d: %s", r.Conn, t.in(words.NotSo(r.Claim, r.Reason))), alarm)
+		t.Paragraph("  ", "", t.in(words.Piece("overview/refuted", "conn", strconv.Itoa(r.Conn), "words", words.NotSo(r.Claim, r.Reason))), alarm)
 	}
 	if n := o.Refuted - len(o.Refutations); n > 0 {
-		t.Paragraph("  ", "", fmt.Sprintf("REFUTED: %d more", n), alarm)
+		t.Paragraph("  ", "", t.in(words.Piece("overview/refuted-more", "n", strconv.Itoa(n))), alarm)
 	}
 	several := o.Connections > 1 || t.Alone && o.Connections > 0
 	if several {
@@ -39,7 +40,7 @@ func (t *Text) overview(o *event.Overview, name string) {
 	}
 	if len(o.Odd) > 0 {
 		t.Line("")
-		t.Line("  " + t.Paint(Bold, "Look at"))
+		t.Line("  " + t.Paint(Bold, t.mark("overview/look-at")))
 		for _, odd := range o.Odd {
 			text := words.Whole(odd.Says)
 			if o.Connections > 1 && len(odd.Conns) > 0 {
@@ -55,140 +56,128 @@ func (t *Text) overview(o *event.Overview, name string) {
 }
 
 // headline says how much the capture is.
-func headline(o *event.Overview) string {
-	what := "Capture"
-	if o.File.Own {
-		what = "Recording of explainer's own"
+func headline(o *event.Overview) event.Text {
+	what := words.Piece("overview/capture")
+	switch {
+	case o.File.Files > 1:
+		what = words.Piece("overview/captures", "n", strconv.Itoa(o.File.Files))
+	case o.File.Own:
+		what = words.Piece("overview/recording")
 	}
-	if o.File.Files > 1 {
-		what = fmt.Sprintf("%d captures as one", o.File.Files)
-	}
-	text := fmt.Sprintf("%s: %s, %s", what, words.Plural(o.File.Packets, "packet"), words.Plural(o.Connections, "connection"))
+	size := words.List(",", words.Count(o.File.Packets, "packet"), words.Count(o.Connections, "connection"))
 	if o.Sessions != 0 && o.Sessions != o.Connections {
-		text += " in " + words.Plural(o.Sessions, "session") + " (the browser's leg and the origin's are one session)"
+		size = words.Piece("overview/sessions", "size", size, "sessions", words.Count(o.Sessions, "session"))
 	}
 	begin, err := time.Parse(time.RFC3339Nano, o.Begin)
 	end, _ := time.Parse(time.RFC3339Nano, o.End)
 	if err == nil {
-		text += ", " + begin.Format("2006-01-02 15:04:05") + " UTC"
+		size = words.Piece("overview/at", "size", size, "date", begin.Format("2006-01-02 15:04:05"))
 		if d := end.Sub(begin); d > 0 {
-			text += ", within " + lasting(d)
+			size = words.Piece("overview/within", "size", size, "span", lasting(d))
 		}
 	}
+	text := words.Piece("overview/headline", "what", what, "size", size)
 	if len(o.File.Skipped) > 0 {
-		var parts []string
+		var parts []event.Text
 		n := 0
 		for _, c := range o.File.Skipped {
-			parts = append(parts, fmt.Sprintf("%s %d%s", skippedWords(c.Name), c.N, unreadWords(c.Name, o.File.Unread)))
+			parts = append(parts, skippedWords(c, o.File.Unread))
 			n += c.N
 		}
-		text += fmt.Sprintf(". %s passed over: %s", words.Plural(n, "packet"), strings.Join(parts, ", "))
+		text = words.Piece("overview/headline-skipped", "what", what, "size", size, "count", words.Count(n, "packet"), "skipped", words.List(",", parts...))
 	}
-	text += "."
 	if o.File.Files > 1 {
-		text += " Packets are numbered through all files in the order of time, as mergecap would write them."
+		text = words.Piece("overview/headline-files", "headline", text)
 	}
 	return text
 }
 
 // lasting is a duration as people say it.
-func lasting(d time.Duration) string {
+func lasting(d time.Duration) event.Text {
 	switch {
 	case d < time.Second:
-		return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
+		return event.Plain(fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000))
 	case d < 2*time.Minute:
-		return fmt.Sprintf("%.1f s", d.Seconds())
+		return event.Plain(fmt.Sprintf("%.1f s", d.Seconds()))
 	case d < 48*time.Hour:
-		return d.Round(time.Second).String()
+		return event.Plain(d.Round(time.Second).String())
 	}
-	return fmt.Sprintf("%.1f days", d.Hours()/24)
+	return words.Piece("span/days", "n", fmt.Sprintf("%.1f", d.Hours()/24))
 }
 
-// skippedWords says why packets were passed over.
-func skippedWords(reason string) string {
-	if w, ok := map[string]string{
-		"arp": "ARP", "not-ip": "not IP", "icmp": "ICMP", "udp": "UDP without QUIC or DTLS", "not-tcp": "other IP", "fragment": "IP fragment without the rest", "unknown-link-type": "link type not read",
-		"unknown-interface": "interface not described", "headers-cut": "headers cut off", "malformed-header": "malformed header",
-		"after-close": "data after the close", "stray": "numbers far from their connection", "other-record": "no packet at all",
-		"malformed-fact": "malformed note of the proxy", "encrypted-link": "encrypted by Wi-Fi or MACsec", "aggregate": "several packets in one frame of Wi-Fi",
-		"exported-pdu": "exported by Wireshark without its IP header",
-	}[reason]; ok {
-		return w
-	}
-	return words.OfID(Clean(reason))
-}
-
-// unreadWords names by number what was passed over for a reason.
-func unreadWords(reason string, all []event.Unread) string {
-	var list []string
+// skippedWords says why packets were passed over, how many, and names by number what they
+// were, where a number says it.
+func skippedWords(c event.Count, all []event.Unread) event.Text {
+	var list []event.Text
 	for _, u := range all {
-		if u.Reason != reason {
+		if u.Reason != c.Name {
 			continue
 		}
-		switch name := words.NumberOf(reason, u.Number); {
-		case name != "":
-			list = append(list, name)
-		case reason == "not-ip":
-			list = append(list, fmt.Sprintf("0x%04x", u.Number))
+		name := words.NumberOf(u.Reason, u.Number)
+		switch {
+		case !name.Empty():
+		case u.Reason == "not-ip":
+			name = event.Plain(fmt.Sprintf("0x%04x", u.Number))
 		default:
-			list = append(list, strconv.Itoa(u.Number))
+			name = event.Plain(strconv.Itoa(u.Number))
 		}
+		list = append(list, name)
 	}
+	reason := words.Named("skipped", c.Name)
 	if len(list) == 0 {
-		return ""
+		return words.Piece("overview/skipped", "reason", reason, "n", strconv.Itoa(c.N))
 	}
-	kind := map[string]string{"unknown-link-type": "LINKTYPE", "not-ip": "EtherType", "not-tcp": "protocol", "udp": "port"}[reason]
 	if len(list) == event.MaxUnread {
-		list = append(list, "...")
+		list = append(list, event.Plain("..."))
 	}
-	return fmt.Sprintf(" (%s %s)", kind, strings.Join(list, ", "))
+	return words.Piece("overview/skipped-numbers", "reason", reason, "n", strconv.Itoa(c.N), "kind", words.Named("number-of", c.Name), "numbers", words.List(",", list...))
 }
 
 // totals writes the counts, each kind in a line.
 func (t *Text) totals(o *event.Overview) {
 	t.Line("")
-	row := func(name, text string) {
+	row := func(name event.Text, text event.Text) {
 		const width = 16
-		lead := "  " + t.Paint(Bold, Pad(name, width-2))
-		for _, line := range wrapList(text, t.Width-width) {
+		lead := "  " + t.Paint(Bold, Pad(t.in(name), width-2))
+		for _, line := range wrapList(t.in(text), t.Width-width) {
 			t.Line(lead + line)
 			lead = strings.Repeat(" ", width)
 		}
 	}
-	row("speak", listCounts(o.Protocols, words.ProtocolWords, 0))
-	row("versions", listCounts(o.Versions, Clean, 0))
-	row("key exchange", listCounts(o.Exchanges, Clean, 12))
-	row("suites", listCounts(o.Suites, Clean, 12))
-	row("inside", listCounts(o.ALPN, Clean, 8))
-	hosts := listCounts(o.Hosts, Clean, 0)
+	as := func(c event.Count) event.Text { return cmp.Or(c.Words, event.Plain(c.Name)) }
+	row(words.Piece("row/speak"), listCounts(o.Protocols, func(c event.Count) event.Text { return words.ProtocolWords(c.Name) }, 0))
+	row(words.Piece("row/versions"), listCounts(o.Versions, as, 0))
+	row(words.Piece("row/exchange"), listCounts(o.Exchanges, as, 12))
+	row(words.Piece("row/suites"), listCounts(o.Suites, as, 12))
+	row(words.Piece("row/inside"), listCounts(o.ALPN, as, 8))
+	hosts := listCounts(o.Hosts, as, 0)
 	if n := o.Names - len(o.Hosts); n > 0 {
-		hosts += ", and " + words.Plural(n, "more name")
+		hosts = words.Piece("overview/more-names", "hosts", hosts, "names", words.Count(n, "more name"))
 	}
-	if o.Nameless > 0 && hosts != "" {
-		hosts += fmt.Sprintf(", %d without a name", o.Nameless)
+	if o.Nameless > 0 && !hosts.Empty() {
+		hosts = words.Piece("overview/nameless", "hosts", hosts, "n", strconv.Itoa(o.Nameless))
 	}
-	row("hosts", hosts)
-	row("content", listCounts(o.States, words.StateWords, 0))
-	row("sealed for", t.sealedFor(o))
+	row(words.Piece("row/hosts"), hosts)
+	row(words.Piece("row/content"), listCounts(o.States, func(c event.Count) event.Text { return words.StateWords(c.Name) }, 0))
+	row(words.Piece("row/sealed-for"), sealedFor(o))
 	if o.Requests+o.Responses > 0 {
-		row("HTTP", words.Plural(o.Requests, "request")+", "+words.Plural(o.Responses, "response"))
+		row(words.Piece("row/http"), words.List(",", words.Count(o.Requests, "request"), words.Count(o.Responses, "response")))
 	}
-	row("certificates", listCounts(o.Chains, func(name string) string {
-		return map[string]string{"ok": "pass all checks made here", "warned": "pass with warnings", "failed": "fail"}[name]
-	}, 0))
+	row(words.Piece("row/certificates"), listCounts(o.Chains, func(c event.Count) event.Text { return words.Named("chain-of", c.Name) }, 0))
 	if o.Resumed > 0 {
-		row("resumed", words.Plural(o.Resumed, "connection"))
+		row(words.Piece("row/resumed"), words.Count(o.Resumed, "connection"))
 	}
-	var failed []string
+	var failed []event.Text
 	for _, c := range o.Failed {
-		failed = append(failed, fmt.Sprintf("%d at step %s (%s)", c.N, c.Name, words.TitleOf(event.Step(c.Name))))
+		failed = append(failed, words.Piece("overview/failed-at", "n", strconv.Itoa(c.N), "step", c.Name, "title", words.StepTitle(event.Step(c.Name))))
 	}
-	row("failed", strings.Join(failed, ", "))
+	row(words.Piece("row/failed"), words.List(",", failed...))
 	if o.GivenUp > 0 {
-		row("given up", words.Plural(o.GivenUp, "connection")+", by the client before the server had answered")
+		row(words.Piece("row/given-up"), words.Piece("overview/given-up", "count", words.Count(o.GivenUp, "connection")))
 	}
-	row("alerts", listCounts(o.Alerts, Clean, 12))
-	row("proofs", listCounts(slices.DeleteFunc([]event.Count{{Name: "REFUTED", N: o.Refuted}, {Name: "proven", N: o.Proven}, {Name: "not checkable", N: o.Unchecked}}, func(c event.Count) bool { return c.N == 0 }), Clean, 0))
+	row(words.Piece("row/alerts"), listCounts(o.Alerts, as, 12))
+	proofs := []event.Count{{Name: "REFUTED", N: o.Refuted, Words: words.Piece("overview/refuted-alone")}, {Name: "proven", N: o.Proven, Words: words.Piece("state/proven")}, {Name: "not checkable", N: o.Unchecked, Words: words.Piece("state/not-checkable")}}
+	row(words.Piece("row/proofs"), listCounts(slices.DeleteFunc(proofs, func(c event.Count) bool { return c.N == 0 }), as, 0))
 }
 
 // wrapList breaks a list behind its commas, and what is longer than a line between words.
@@ -198,7 +187,11 @@ func wrapList(text string, width int) []string {
 	}
 	var lines []string
 	line := ""
-	for _, item := range strings.SplitAfter(text, ", ") {
+	sep := ", "
+	if strings.Contains(text, "、") {
+		sep = "、"
+	}
+	for _, item := range strings.SplitAfter(text, sep) {
 		if line != "" && columns.StringWidth(line+strings.TrimSpace(item)) > width {
 			lines = append(lines, strings.TrimSpace(line))
 			line = ""
@@ -214,44 +207,43 @@ func wrapList(text string, width int) []string {
 }
 
 // sealedFor says why records stayed sealed.
-func (t *Text) sealedFor(o *event.Overview) string {
-	var why []string
+func sealedFor(o *event.Overview) event.Text {
+	var why []event.Text
 	for i, w := range o.Why {
-		why = append(why, fmt.Sprintf("%s (%s)", t.in(w.Words), words.Plural(o.WhyConns[i].N, "connection")))
+		why = append(why, words.Piece("label/with-reason", "text", w.Words, "reason", words.Count(o.WhyConns[i].N, "connection")))
 	}
-	return strings.Join(why, ", ")
+	return words.List(",", why...)
 }
 
 // listCounts is "9 TLS 1.3, 3 TLS 1.2"; of more than most, if that is not 0, the rest is counted.
-func listCounts(cs []event.Count, name func(string) string, most int) string {
-	var parts []string
+func listCounts(cs []event.Count, name func(event.Count) event.Text, most int) event.Text {
+	var parts []event.Text
 	for i, c := range cs {
 		if most > 0 && i == most {
 			rest := 0
 			for _, c := range cs[i:] {
 				rest += c.N
 			}
-			parts = append(parts, fmt.Sprintf("%d of %d other kinds", rest, len(cs)-i))
+			parts = append(parts, words.Piece("overview/other-kinds", "n", strconv.Itoa(rest), "kinds", strconv.Itoa(len(cs)-i)))
 			break
 		}
-		parts = append(parts, strconv.Itoa(c.N)+" "+name(c.Name))
+		parts = append(parts, words.Piece("overview/count", "n", strconv.Itoa(c.N), "name", name(c)))
 	}
-	return strings.Join(parts, ", ")
+	return words.List(",", parts...)
 }
 
 // lines writes the table of the connections.
 func (t *Text) lines(o *event.Overview) {
 	t.Line("")
 	if o.Connections > event.MaxLines {
-		text := "--connection, --host, --verdict and --only-failed choose among the connections."
-		if len(o.Lines) > 0 {
-			those := "Those"
-			if len(o.Lines) == event.MaxLines {
-				those = "The first of those"
-			}
-			text += " " + those + " that failed:"
+		text := words.Piece("overview/choose")
+		switch {
+		case len(o.Lines) == event.MaxLines:
+			text = words.Piece("overview/choose-first-failed")
+		case len(o.Lines) > 0:
+			text = words.Piece("overview/choose-failed")
 		}
-		t.Paragraph("", "  ", text, Dim)
+		t.Paragraph("", "  ", t.in(text), Dim)
 	}
 	var rows [][4]string
 	var width [3]int
@@ -285,9 +277,9 @@ func (t *Text) lines(o *event.Overview) {
 			lead += Pad(r[1], width[1]) + "  " + Pad(r[2], width[2]) + "  "
 		case columns.StringWidth(lead)+width[1]+2+30 <= room:
 			lead += Pad(r[1], width[1]) + "  "
-			text = joinWith(", ", r[2], r[3])
+			text = joinWith(t.mark("sign/comma"), r[2], r[3])
 		default:
-			text = joinWith(", ", r[1], r[2], r[3])
+			text = joinWith(t.mark("sign/comma"), r[1], r[2], r[3])
 		}
 		t.paragraphStyled(lead, columns.StringWidth(lead), text, style, nil)
 	}
@@ -308,7 +300,7 @@ func (t *Text) lineTo(l event.Line) string {
 		}
 	}
 	if l.Leg != "" {
-		to = Pad(l.Leg, 8) + to
+		to = Pad(t.in(words.Named("leg", l.Leg)), 8) + to
 	}
 	return to
 }
@@ -317,42 +309,45 @@ func (t *Text) lineTo(l event.Line) string {
 func (t *Text) lineHow(l event.Line) string {
 	switch {
 	case l.Version != "":
-		protocol := l.Version
+		how := []event.Text{event.Plain(l.Version)}
 		if l.Protocol == event.ProtocolQUIC {
-			protocol = "QUIC, " + protocol
+			how = []event.Text{event.Plain("QUIC"), event.Plain(l.Version)}
 		}
-		return strings.TrimSuffix(protocol+", "+l.Exchange, ", ")
+		if !l.Exchange.Empty() {
+			how = append(how, l.Exchange)
+		}
+		return t.in(words.List(",", how...))
 	case l.Protocol == event.ProtocolTLS:
-		return "TLS, no ServerHello"
+		return t.in(words.List(",", event.Plain("TLS"), words.NoHello()))
 	}
-	return words.ProtocolWords(l.Protocol)
+	return t.in(words.ProtocolWords(l.Protocol))
 }
 
 // lineOutcome is what came of the connection.
 func (t *Text) lineOutcome(l event.Line) string {
-	var parts []string
+	var parts []event.Text
 	if l.Refuted > 0 {
-		parts = append(parts, "REFUTED")
+		parts = append(parts, words.Piece("overview/refuted-alone"))
 	}
 	switch l.State {
 	case "", event.StateNothing:
 	case event.StateClear:
-		parts = append(parts, "not encrypted")
+		parts = append(parts, words.Piece("overview/not-encrypted"))
 	default:
 		parts = append(parts, words.StateWords(l.State))
 	}
 	if l.Requests > 0 {
-		parts = append(parts, words.Plural(l.Requests, "request"))
+		parts = append(parts, words.Count(l.Requests, "request"))
 	}
 	if l.GivenUp {
-		parts = append(parts, "given up by the client")
+		parts = append(parts, words.Piece("overview/given-up-by-client"))
 	}
 	if l.Failed != "" {
-		text := "failed at step " + string(l.Failed)
+		text := words.Piece("overview/failed-step", "step", string(l.Failed))
 		if !l.Cause.Empty() {
-			text += ": " + t.in(l.Cause)
+			text = words.Piece("overview/failed-step-why", "step", string(l.Failed), "cause", l.Cause)
 		}
 		parts = append(parts, text)
 	}
-	return strings.Join(parts, ", ")
+	return t.in(words.List(",", parts...))
 }

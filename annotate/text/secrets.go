@@ -13,11 +13,11 @@ func (t *Text) secrets(l event.Leg) {
 	t.Line("")
 	t.Paragraph("", "  ", t.in(ofLeg(l.Leg, words.Piece("head/secrets"))), Bold)
 	s := l.Secrets
-	if s.Schedule != "" {
-		t.Paragraph("", "    ", Clean(s.Schedule), Plain)
+	if !s.Schedule.Empty() {
+		t.Paragraph("", "    ", t.in(s.Schedule), Plain)
 	}
-	if s.Note != "" {
-		t.Paragraph("", "    ", Clean(s.Note), Plain)
+	if !s.Note.Empty() {
+		t.Paragraph("", "    ", t.in(s.Note), Plain)
 	}
 	for _, n := range s.Tree {
 		t.secret(n, "    ")
@@ -25,10 +25,9 @@ func (t *Text) secrets(l event.Leg) {
 }
 
 func (t *Text) secret(s event.Secret, indent string) {
-	name, how := words.SecretText(s)
-	head := t.in(name)
-	if s.How != "" {
-		head += " = " + t.in(how)
+	head := t.in(s.Name)
+	if !s.How.Empty() {
+		head += " = " + t.in(s.How)
 	}
 	mark := "[" + t.in(words.Named("from", string(s.From)))
 	if s.Label != "" {
@@ -49,8 +48,8 @@ func (t *Text) secret(s event.Secret, indent string) {
 	if s.Value != "" {
 		t.Paragraph("", indent+"    ", t.breakHex(s.Value, indent+"    "), cyan)
 	}
-	if s.Note != "" {
-		t.Paragraph("", indent+"    ", "("+Clean(s.Note)+")", Dim)
+	if !s.Note.Empty() {
+		t.Paragraph("", indent+"    ", t.in(words.Piece("label/secret-note", "note", s.Note)), Dim)
 	}
 	for _, n := range s.Made {
 		t.secret(n, indent+"  ")

@@ -225,7 +225,7 @@ func (t *Text) event(e *event.Event) {
 	} else {
 		fmt.Fprintf(&head, "%3s %9s ", "-", "")
 	}
-	fmt.Fprintf(&head, "%-7s %s ", e.Leg, arrow(e))
+	head.WriteString(t.legColumn(e.Leg) + arrow(e) + " ")
 	name, style, sentence := t.title(e, 20)
 	detail := t.in(e.Brief) + t.streamOf(e)
 	if e.Kind == event.KindStep && len(e.Steps) == 1 && detail == "" {
@@ -258,7 +258,7 @@ func (t *Text) event(e *event.Event) {
 			}
 		}
 		for _, f := range e.Fields {
-			text := t.in(f.Name) + t.mark("sign/colon") + brief(t.in(f.Value))
+			text := t.in(f.Name) + t.mark("sign/colon") + t.brief(t.in(f.Value))
 			if !f.Note.Empty() {
 				text += t.in(words.Piece("label/note", "note", f.Note))
 			}
@@ -272,7 +272,7 @@ func (t *Text) event(e *event.Event) {
 			case "warned":
 				style = Yellow
 			}
-			t.Paragraph("", "        ", t.in(words.Piece("label/check", "outcome", words.Named("outcome", c.Outcome), "check", words.OfID(c.ID), "says", words.Whole(c.Says)))+refs(c.Says.Refs), style)
+			t.Paragraph("", "        ", t.in(words.Piece("label/check", "outcome", words.Named("outcome", c.Outcome), "check", words.Named("check-of", c.ID), "says", words.Whole(c.Says)))+refs(c.Says.Refs), style)
 		}
 		for _, p := range e.Proofs {
 			t.proof(p)
@@ -294,7 +294,7 @@ func (t *Text) streamOf(e *event.Event) string {
 }
 
 // brief cuts a value that would fill the screen.
-func brief(s string) string {
+func (t *Text) brief(s string) string {
 	const n = 1000
 	if len(s) <= n {
 		return s
@@ -303,7 +303,7 @@ func brief(s string) string {
 	for !utf8.RuneStart(s[cut]) {
 		cut--
 	}
-	return s[:cut] + fmt.Sprintf("... (%d bytes)", len(s))
+	return t.Lang.In(words.Piece("label/cut", "text", s[:cut], "n", strconv.Itoa(len(s))))
 }
 
 func (t *Text) proof(p event.Proof) {
@@ -546,6 +546,14 @@ func (t *Text) since(e *event.Event) string {
 	default:
 		return fmt.Sprintf("+%.1fs", d.Seconds())
 	}
+}
+
+// legColumn is the leg in a column of its own.
+func (t *Text) legColumn(leg string) string {
+	if leg != "" {
+		leg = t.in(words.Named("leg", leg))
+	}
+	return Pad(leg, 7) + " "
 }
 
 func arrow(e *event.Event) string {

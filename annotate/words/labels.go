@@ -11,11 +11,10 @@ import (
 // Named is a permanent ID of a family in words, as a verdict or the name of a proof.
 // What is not known here stands as it is.
 func Named(family, id string) event.Text {
-	t := event.Plain(OfID(id))
 	if _, ok := everyPiece[family+"/"+id]; ok {
-		t.Of = &event.Phrase{ID: family + "/" + id}
+		return Piece(family + "/" + id)
 	}
-	return t
+	return event.Plain(OfID(id))
 }
 
 // FieldName is what we call a field of a message or of a proof, by its name in English.
@@ -58,18 +57,6 @@ func HowText(id, how string) event.Text {
 		return event.Plain(how)
 	}
 	return event.Text{English: how, Of: &event.Phrase{ID: "how/" + id}}
-}
-
-// SecretText is the name of a value of a key schedule and its formula.
-func SecretText(s event.Secret) (name, how event.Text) {
-	name, how = event.Plain(s.Name), event.Plain(s.How)
-	if k := secretKinds[s.ID]; k.name == s.Name {
-		name.Of = &event.Phrase{ID: "secret/" + s.ID}
-	}
-	if k := secretKinds[s.ID]; k.how == s.How {
-		how.Of = &event.Phrase{ID: "secret-how/" + s.ID}
-	}
-	return name, how
 }
 
 // NameByEnglish is a name of an event by what it is in English, as where they are counted.

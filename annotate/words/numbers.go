@@ -1,5 +1,11 @@
 package words
 
+import (
+	"strconv"
+
+	"explainer/annotate/event"
+)
+
 // numbers names what captures often hold beside what is read here, by the reason
 // for which it is passed over: LINKTYPE_ values, EtherTypes, protocols of IP, UDP ports.
 var numbers = map[string]map[int]string{
@@ -19,6 +25,12 @@ var numbers = map[string]map[int]string{
 	},
 }
 
-// NumberOf names a number of [event.Unread], or returns "" where it has no name
+// NumberOf names a number of [event.Unread], or returns nothing where it has no name
 // here. A port's name is that of its registration: what used it need not be that.
-func NumberOf(reason string, number int) string { return numbers[reason][number] }
+func NumberOf(reason string, number int) event.Text {
+	name := event.Plain(numbers[reason][number])
+	if id := "number/" + reason + "/" + strconv.Itoa(number); chinese[id] != nil {
+		name.Of = &event.Phrase{ID: id}
+	}
+	return name
+}

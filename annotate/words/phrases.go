@@ -66,52 +66,60 @@ func SessionOf(legs []event.Leg, tunnel bool) (line event.Text, id string) {
 // OwnGroup names a group of Diffie-Hellman that the server made up, by the bits of its modulus.
 func OwnGroup(bits int) string { return fmt.Sprintf("%d-bit Diffie-Hellman", bits) }
 
-// ExchangeOf names how two sides came to a common secret, "" where that is not known.
-func ExchangeOf(t *event.Tally) string {
-	group := t.Group
+// ExchangeOf names how two sides came to a common secret; nothing where that is not known.
+func ExchangeOf(t *event.Tally) event.Text {
+	group := event.Plain(t.Group)
 	switch {
 	case t.GroupBits != 0:
-		group = fmt.Sprintf("DHE %d-bit", t.GroupBits)
+		group = Piece("exchange/dhe-bits", "n", strconv.Itoa(t.GroupBits))
 	case t.GroupKind == event.GroupFinite:
-		group = "DHE " + group
+		group = event.Plain("DHE " + t.Group)
 	case t.GroupKind == event.GroupCurve:
-		group = "ECDHE " + group
+		group = event.Plain("ECDHE " + t.Group)
 	}
 	switch t.Flow {
 	case "tls12-rsa":
-		return "RSA key transport"
+		return Piece("exchange/rsa")
 	case "psk-rsa":
-		return "PSK and RSA key transport"
+		return Piece("exchange/psk-rsa")
 	case "tls12-resumed-id":
-		return "resumed by session id"
+		return Piece("exchange/session-id")
 	case "tls12-resumed-ticket":
-		return "resumed with a ticket"
+		return Piece("exchange/ticket")
 	case "tls13-psk", "psk":
-		return "PSK alone"
+		return Piece("exchange/psk")
 	case "tls13-psk-dhe", "psk-dhe", "tls13-0rtt":
-		if group == "" {
-			return "PSK alone"
+		if group.Empty() {
+			return Piece("exchange/psk")
 		}
-		return "PSK and " + group
+		return Piece("exchange/psk-group", "group", group)
 	case "tls12-anonymous":
-		return strings.TrimSpace("anonymous " + group)
+		if group.Empty() {
+			return Piece("exchange/anonymous")
+		}
+		return Piece("exchange/anonymous-group", "group", group)
 	case "tls12-dh":
-		return "static Diffie-Hellman"
+		return Piece("exchange/static")
 	case "tls12-dhe":
-		return cmp.Or(group, "DHE")
+		return cmp.Or(group, event.Plain("DHE"))
 	case "tls12-ecdhe":
-		return cmp.Or(group, "ECDHE")
+		return cmp.Or(group, event.Plain("ECDHE"))
 	case "unknown":
-		return ""
+		return event.Text{}
 	}
-	return cmp.Or(group, "another")
+	return cmp.Or(group, Piece("exchange/another"))
 }
 
 // NoHello stands for the version of connections without a ServerHello.
-const NoHello = "no ServerHello"
+func NoHello() event.Text { return Piece("overview/no-hello") }
 
 // AlertOf names an alert and whose it is.
-func AlertOf(a *event.Alert, from string) string { return a.Name + " of the " + from }
+func AlertOf(a *event.Alert, from string) event.Text {
+	if from == "server" {
+		return Piece("overview/alert-of-server", "alert", a.Name)
+	}
+	return Piece("overview/alert-of-client", "alert", a.Name)
+}
 
 // NotSo says that a claim does not hold, and why.
 func NotSo(claim, reason event.Text) event.Text {
@@ -134,31 +142,14 @@ func Ago(d time.Duration) event.Text {
 }
 
 // StateWords is what became of the encrypted part of a connection, one of event.State….
-func StateWords(state string) string {
-	switch state {
-	case event.StatePartly:
-		return "opened in part"
-	case event.StateClear:
-		return "not encrypted, by its suite"
-	case event.StateNothing:
-		return "with nothing sealed"
-	}
-	return state
-}
+func StateWords(state string) event.Text { return Named("state-of", state) }
 
 // ProtocolWords is what a connection speaks, one of event.Protocol….
-func ProtocolWords(p string) string {
-	switch p {
-	case event.ProtocolHTTP:
-		return "plain HTTP"
-	case event.ProtocolOther:
-		return "neither TLS nor HTTP"
-	case event.ProtocolTunnel:
-		return "passed through unread"
-	case event.ProtocolNone:
-		return "nothing whole"
+func ProtocolWords(p string) event.Text {
+	if _, ok := everyPiece["speaks/"+p]; ok {
+		return Piece("speaks/" + p)
 	}
-	return strings.ToUpper(p)
+	return event.Plain(strings.ToUpper(p))
 }
 
 // OfID turns a permanent ID into words: "as-told" into "as told".

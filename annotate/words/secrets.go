@@ -58,5 +58,9 @@ func Secret(id string, from event.Source, value []byte, made ...event.Secret) ev
 	if !ok {
 		panic("words: no secret " + id)
 	}
-	return event.Secret{ID: id, Name: k.name, How: k.how, Value: hex.EncodeToString(value), From: from, Refs: CiteAll(k.refs), Made: made}
+	s := event.Secret{ID: id, Name: event.Text{English: k.name, Of: &event.Phrase{ID: "secret/" + id}}, Value: hex.EncodeToString(value), From: from, Refs: CiteAll(k.refs), Made: made}
+	if k.how != "" {
+		s.How = event.Text{English: k.how, Of: &event.Phrase{ID: "secret-how/" + id}}
+	}
+	return s
 }

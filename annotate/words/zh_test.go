@@ -131,7 +131,7 @@ func chineseOf(t *testing.T) map[string]string {
 		reason string
 		number int
 	}{{"not-ip", 0x8863}, {"not-ip", 0x9000}} {
-		out[fmt.Sprintf("number/%s/%d", of.reason, of.number)] = NumberOf(of.reason, of.number)
+		out[fmt.Sprintf("number/%s/%d", of.reason, of.number)] = NumberOf(of.reason, of.number).English
 	}
 	for id, c := range claims {
 		out["claim/"+id], out["how/"+id] = c.claim, c.how
