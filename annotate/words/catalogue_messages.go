@@ -12,7 +12,7 @@ var connectionSentences = []entry{
 	{"closed-left-out", "This connection ended in a part of the recording that is left out here: how, and what else it carried, is not told.", nil},
 	{"closed-not-followed", "This connection is not followed any longer: too many are open at once in this capture, and of all it had been silent for longest. Its end, and what may still come of it, is not told as its own.", nil},
 	{"closed-ports-reused", "From here on the same addresses and ports are used with other sequence numbers, as those of another connection. So this one is not followed any longer; its end is not in the capture.", []string{"9293 3.4"}},
-	{"records-counted", "All records of data from {sender} that are in this capture ({count}, {bytes} bytes) were opened here, each in its place in the sequence and with a good check against changes: none was changed, and none is missing in between.", []string{"5246 6.2.3", "8446 5.3"}},
+	{"records-counted", "All records of data from {sender} that are in this capture ({count}, {bytes} bytes) were opened here, each in its place in the sequence and with a good check against changes: none was changed by anybody without the keys, and none is missing in between.", []string{"5246 6.2.3", "8446 5.3"}},
 	{"records-complete", "The close_notify of {sender} came in its place too, so nothing is missing at the end either.", []string{"5246 7.2.1", "8446 6.1"}},
 	{"records-counted-partly", "Of what {sender} sent, {count} with data opened here, and {sealed} stayed sealed.", nil},
 	{"records-counted-gap", "All records of data from {sender} that are whole in this capture ({count}, {bytes} bytes) were opened here, each with a good check against changes; but bytes of this connection are missing, so they are not all that was sent.", []string{"5246 6.2.3", "8446 5.3"}},
@@ -67,7 +67,7 @@ var messageSentences = []entry{
 	{"hello-retry-cookie", "{Server} asks {client} to say hello again before it keeps anything about it.", []string{"8446 4.1.4", "8446 4.2.2"}},
 	{"downgrade-sentinel", "The last eight bytes of the random number of {server} are not random: they say that it could speak a newer version than {version}. A client that offered one would know that somebody on the path had lowered it.", []string{"8446 4.1.3"}},
 	{"downgrade-sentinel-ignored", "WARNING: the last eight bytes of the random number of {server} say that it could speak a newer version, and {client} had offered one, but {version} was chosen. Somebody on the path may have lowered the version; the client must stop here.", []string{"8446 4.1.3"}},
-	{"extended-master-secret", "Both sides agree that the master secret depends on all messages up to the key exchange (extended master secret), so that it cannot belong to two connections at once.", []string{"7627 4", "7627 5.2"}},
+	{"extended-master-secret", "Both sides agree that the master secret depends on all messages up to the key exchange (extended master secret), so that two whole handshakes cannot come to the same one.", []string{"7627 4", "7627 5.2"}},
 	{"no-extended-master-secret", "The master secret will depend on the secret of the key exchange and the two random numbers, but not on the other messages (no extended master secret): an old weakness.", []string{"5246 8.1", "7627 1"}},
 
 	{"encrypted-extensions-client", "{Client} sends such a message, too, before its Finished. TLS 1.3 itself knows it from the server alone.", []string{"8446 4.3.1"}},
@@ -226,7 +226,7 @@ var factSentences = []entry{
 	{"fact-leaf-mirrored", "The proxy made a certificate with the subject, names, dates and extensions of the origin's, for {names}, and signed it with its own CA. It is as bad as the origin's: {faults}.", nil},
 	{"fact-leaf-mirrored-self-signed", "The proxy made a certificate with the subject, names, dates and extensions of the origin's, for {names}. It is as bad as the origin's, and nobody but itself vouches for it: {faults}.", nil},
 	{"fact-leaf-mirrored-unknown-ca", "The proxy made a certificate with the subject, names, dates and extensions of the origin's, for {names}, and signed it with a CA that is made for this, lives in memory alone and is trusted by nobody. It is as bad as the origin's: {faults}.", nil},
-	{"fact-leaf", "The proxy made a certificate for {names} and signed it with its own CA. A client that checks accepts it only if it trusts this CA.", nil},
+	{"fact-leaf", "The proxy made a certificate for {names} and signed it with its own CA. A client that checks accepts it only if it trusts this CA, or is told to go on.", nil},
 	{"fact-leaf-key-textbook", "Its key is not like that of the origin's certificate: textbook mode needs an RSA key.", nil},
 	{"fact-leaf-key-client", "Its key is not like that of the origin's certificate: by its hello, the client can take none of that kind.", []string{"8446 4.2.3"}},
 	{"fact-leaf-key-length", "Its RSA key is shorter than that of the origin's certificate: the proxy makes none of more than 4096 bits, and between 2048 and that only such of 3072.", nil},
@@ -255,7 +255,7 @@ var factSentences = []entry{
 // the colon is used alone where the sender is named already.
 var alertSentences = []entry{
 	{"alert-close-notify", "{Sender} sent {alert} ({number}), which says: it has sent everything.", []string{"5246 7.2.1", "8446 6.1"}},
-	{"alert-close-proven", "It was protected as all records are, so nobody else can have sent it. Only this shows that nothing is missing at the end.", []string{"5246 7.2.1", "8446 6.1"}},
+	{"alert-close-proven", "It was protected as all records are, so nobody without the keys can have sent it. Only this shows that nothing is missing at the end.", []string{"5246 7.2.1", "8446 6.1"}},
 	{"alert-bad-record-mac", "{Sender} sent {alert} ({number}), which says: a record did not fit its key, so either bytes were changed or the two sides do not have the same keys.", []string{"5246 7.2.2", "8446 6.2"}},
 	{"alert-handshake-failure-chosen", "{Sender} sent {alert} ({number}), which says: it will not go on with this handshake. It had itself chosen version and cipher suite before, so it is something that came later.", []string{"5246 7.2.2", "8446 6.2"}},
 	{"alert-handshake-failure-answered", "{Sender} sent {alert} ({number}), which says: it will not go on with this handshake, as the other side chose it, or will not say what it disliked.", []string{"5246 7.2.2", "8446 6.2"}},

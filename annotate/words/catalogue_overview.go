@@ -17,7 +17,7 @@ var overviewSentences = []entry{
 	{"odd-downgrade", "The version may have been lowered by somebody on the path: the server's random number says that it could do better.", []string{"8446 4.1.3"}},
 	{"odd-bad-tag", "Records do not fit the key that should open them.", nil},
 	{"odd-certificate", "The server's certificate fails a check that is made here: {what}.", nil},
-	{"odd-suite-null", "{what} does not encrypt: everybody on the path reads along.", []string{"5246 6.2.3.1"}},
+	{"odd-suite-null", "{what} does not encrypt: everybody on the path can read along.", []string{"5246 6.2.3.1"}},
 	{"odd-anonymous", "Nothing proves who the server is (anonymous key exchange).", []string{"5246 F.1.1.1"}},
 	{"odd-suite-export", "{what} is weak on purpose (export suites of the 1990s).", nil},
 	{"odd-ssl", "{what} is broken and must not be used.", []string{"6176 3", "7568 3"}},
@@ -35,7 +35,7 @@ var overviewSentences = []entry{
 	{"odd-gap", "Bytes were sent that are not in the capture.", nil},
 	{"odd-left-out", "Some of the recording is not read here. Connections that began there are told from where they go on.", nil},
 	{"odd-midstream", "A connection began before the capture did.", nil},
-	{"odd-plain-http", "Plain HTTP, without TLS: everybody on the path reads along.", []string{"9110 4.2.1"}},
+	{"odd-plain-http", "Plain HTTP, without TLS: everybody on the path can read along.", []string{"9110 4.2.1"}},
 	{"odd-quic", "QUIC, which has TLS 1.3 inside. Its hellos are told, as everybody can read them; the rest is not opened here.", []string{"9001 5.2"}},
 	{"odd-dtls", "DTLS, which is TLS over datagrams. What it has in clear is told; the rest is not opened here.", []string{"9147 1"}},
 }

@@ -38,19 +38,19 @@ var zhClaims = map[string]string{
 	"claim/rsa-master": "日志中的主密钥由{client}发送的 48 字节派生",
 	"how/rsa-master":   "由这 48 字节算出的主密钥，必须等于密钥日志中的主密钥",
 
-	"claim/server-first-record": "来自{server}的第一条数据记录，没有人改动过一个字节",
+	"claim/server-first-record": "来自{server}的第一条数据记录，没有密钥的人一个字节也没有改动过",
 	"how/server-first-record":   "这条记录用其方向的密钥、在序列中自己的位置上解密，防篡改校验（AEAD 认证标签或 MAC）通过",
 
-	"claim/client-first-record": "来自{client}的第一条数据记录，没有人改动过一个字节",
+	"claim/client-first-record": "来自{client}的第一条数据记录，没有密钥的人一个字节也没有改动过",
 	"how/client-first-record":   "这条记录用其方向的密钥、在序列中自己的位置上解密，防篡改校验（AEAD 认证标签或 MAC）通过",
 
-	"claim/server-records": "{server}发送的数据没有人改动过一个字节，中间也没有缺失任何记录",
+	"claim/server-records": "{server}发送的数据，没有密钥的人一个字节也没有改动过，中间也没有缺失任何记录",
 	"how/server-records":   "每条记录都必须用其方向的密钥、在序列中自己的位置上解密，防篡改校验（AEAD 认证标签或 MAC）通过；只要有一条被改动、缺失或被添加，下一条就会解密失败",
 
-	"claim/client-records": "{client}发送的数据没有人改动过一个字节，中间也没有缺失任何记录",
+	"claim/client-records": "{client}发送的数据，没有密钥的人一个字节也没有改动过，中间也没有缺失任何记录",
 	"how/client-records":   "每条记录都必须用其方向的密钥、在序列中自己的位置上解密，防篡改校验（AEAD 认证标签或 MAC）通过；只要有一条被改动、缺失或被添加，下一条就会解密失败",
 
-	"claim/early-first-record": "早期数据的第一条记录是用由日志中的早期流量秘密得到的密钥加密的，而且没有人改动过它",
+	"claim/early-first-record": "早期数据的第一条记录是用由日志中的早期流量秘密得到的密钥加密的，而且没有密钥的人没有改动过它",
 	"how/early-first-record":   "这条记录用那个秘密解密，防篡改校验通过",
 
 	"claim/resumed-master": "这个连接使用先前那个连接的主密钥",

@@ -12,7 +12,7 @@ var zhShown = map[string]string{
 
 	"step-4a-case-accepted":         "{client}接受了用例 {case} 的证书，并发送了数据。{wrong}。会检查的客户端会在这里停下：{check}。这个客户端是没有检查，还是检查了却仍然继续，看不到。",
 	"step-4a-case-accepted-low":     "{client}接受了用例 {case} 的证书，并发送了数据，许多客户端都这样做。{wrong}。{check}。",
-	"step-4a-case-control":          "{client}接受了对照用例 {case} 的证书，并发送了数据。这张证书没有任何问题。会检查的客户端接受它，只可能是因为信任代理的 CA；不检查的客户端也会接受。是哪一种情况，这里看不到。",
+	"step-4a-case-control":          "{client}接受了对照用例 {case} 的证书，并发送了数据。这张证书没有任何问题。会检查的客户端接受它，只可能是因为信任代理的 CA，或者有人让它继续；不检查的客户端也会接受。是哪一种情况，这里看不到。",
 	"step-4a-case-elsewhere":        "{client}接受了证书，并发送了数据。证书本身没有任何问题；用例 {case} 的问题是：{wrong}。",
 	"step-4a-case-finished":         "{client}完成了握手，之后没有发送数据。较晚才检查并拒绝证书的客户端看上去是这样，而用例 {case} 给了它这样做的理由：{wrong}。从未用上的备用连接看上去也是这样。",
 	"step-4a-case-finished-control": "{client}完成了握手，之后没有发送数据。对照用例 {case} 的证书没有任何问题：不信任代理的 CA、又较晚才检查的客户端看上去是这样，从未用上的备用连接也是这样。",
