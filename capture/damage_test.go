@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"explainer/capture"
+	"explainer/capture/pcap/pcaptest"
 )
 
 // TestDamagedCapture removes, delays, repeats, reorders and cuts packets of recorded
@@ -19,7 +20,7 @@ func TestDamagedCapture(t *testing.T) {
 		t.Fatalf("%d recordings, %v", len(files), err)
 	}
 	for i, path := range files {
-		packets, secrets := wireOf(t, path, 600)
+		packets, secrets := pcaptest.Of(t, path, 600)
 		if len(packets) > 300 {
 			continue
 		}
@@ -29,11 +30,11 @@ func TestDamagedCapture(t *testing.T) {
 			var lost [2]int64
 			lose := func(at int) {
 				side := 1
-				if left[at].fromClient() {
+				if left[at].FromClient() {
 					side = 0
 				}
-				lost[side] += int64(len(left[at].ip) - 40)
-				if left[at].ip[33]&1 != 0 {
+				lost[side] += int64(len(left[at].IP) - 40)
+				if left[at].IP[33]&1 != 0 {
 					lost[side]++ // its FIN has a number, too, as the byte behind it would have
 				}
 				left = slices.Delete(left, at, at+1)
@@ -47,9 +48,9 @@ func TestDamagedCapture(t *testing.T) {
 			}
 			switch rng.IntN(4) {
 			case 0:
-				left = shuffled(left, 4, rng)
+				left = pcaptest.Shuffled(left, 4, rng)
 			case 1:
-				left = oneFirst(left, rng.IntN(2) == 0)
+				left = pcaptest.OneFirst(left, rng.IntN(2) == 0)
 			}
 			snap := 0
 			if rng.IntN(4) == 0 {
@@ -61,7 +62,7 @@ func TestDamagedCapture(t *testing.T) {
 				}
 			}
 			var missing [2]int64
-			for _, m := range readWire(t, pcapOf(left, snap), secrets) {
+			for _, m := range pcaptest.Read(t, pcaptest.File(left, snap), secrets) {
 				switch b := m.Body.(type) {
 				case *capture.Malformed:
 					t.Errorf("%s, seed %d: packet %d of the %v breaks the protocol: %s: %s", filepath.Base(path), seed, m.Last, m.Side, b.Where, b.Err)

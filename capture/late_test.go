@@ -11,12 +11,8 @@ import (
 
 	"explainer/capture"
 	"explainer/capture/handshake"
+	"explainer/capture/pcap/pcaptest"
 )
-
-// fromClient tells whether the side sent a packet that has the higher port, as clients have in the project's recordings.
-func (p wirePacket) fromClient() bool {
-	return int(p.ip[20])<<8+int(p.ip[21]) > int(p.ip[22])<<8+int(p.ip[23])
-}
 
 // saidBySide is what each side said, in its order, without when.
 func saidBySide(messages []capture.Message) map[string][]string {
@@ -37,56 +33,6 @@ func saidBySide(messages []capture.Message) map[string][]string {
 	return said
 }
 
-// shuffled is a capture in which each packet stands at most as far from its place.
-func shuffled(packets []wirePacket, by int, rng *rand.Rand) []wirePacket {
-	type at struct {
-		p     wirePacket
-		place float64
-	}
-	var list []at
-	for i, p := range packets {
-		list = append(list, at{p, float64(i) + rng.Float64()*float64(by)})
-	}
-	slices.SortStableFunc(list, func(a, b at) int {
-		if a.place < b.place {
-			return -1
-		}
-		return 1
-	})
-	var out []wirePacket
-	for _, x := range list {
-		out = append(out, x.p)
-	}
-	return out
-}
-
-// skewed is a capture of two taps, one for each direction, of which the client's clock goes so much behind.
-func skewed(packets []wirePacket, by time.Duration) []wirePacket {
-	out := slices.Clone(packets)
-	for i := range out {
-		if out[i].fromClient() {
-			out[i].time += int64(by)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b wirePacket) int { return int(a.time - b.time) })
-	return out
-}
-
-// oneFirst is a capture in which one direction stands behind the other.
-func oneFirst(packets []wirePacket, client bool) []wirePacket {
-	out := slices.Clone(packets)
-	slices.SortStableFunc(out, func(a, b wirePacket) int {
-		switch {
-		case a.fromClient() == b.fromClient():
-			return 0
-		case a.fromClient() == client:
-			return -1
-		}
-		return 1
-	})
-	return out
-}
-
 // TestLate reads captures whose packets came late or early, as two taps, several queues
 // of a network card or merged files have them. All bytes are there, so the same is told.
 func TestLate(t *testing.T) {
@@ -96,11 +42,11 @@ func TestLate(t *testing.T) {
 	}
 	for i, path := range files {
 		rng := rand.New(rand.NewPCG(uint64(i), 1))
-		packets, secrets := wireOf(t, path, 100+rng.IntN(1400))
+		packets, secrets := pcaptest.Of(t, path, 100+rng.IntN(1400))
 		if packets = packets[:min(len(packets), 3000)]; len(packets) == 3000 {
 			continue
 		}
-		want := saidBySide(readWire(t, pcapOf(packets, 0), secrets))
+		want := saidBySide(pcaptest.Read(t, pcaptest.File(packets, 0), secrets))
 		again := slices.Clone(packets)
 		for range 10 {
 			i := rng.IntN(len(again) - 2)
@@ -109,20 +55,20 @@ func TestLate(t *testing.T) {
 		late := slices.Insert(slices.Delete(slices.Clone(packets), 1, 2), 3+rng.IntN(min(8, len(packets)-4)), packets[1])
 		for _, c := range []struct {
 			name    string
-			packets []wirePacket
+			packets []pcaptest.Packet
 		}{
-			{"the server's clock 5 ms early", skewed(packets, 5*time.Millisecond)},
-			{"the server's clock 20 ms early", skewed(packets, 20*time.Millisecond)},
-			{"the client's clock 5 ms early", skewed(packets, -5*time.Millisecond)},
-			{"the client's clock 20 ms early", skewed(packets, -20*time.Millisecond)},
-			{"the client first", oneFirst(packets, true)},
-			{"the server first", oneFirst(packets, false)},
-			{"shuffled", shuffled(packets, 8, rng)},
-			{"shuffled more", shuffled(packets, 24, rng)},
+			{"the server's clock 5 ms early", pcaptest.Skewed(packets, 5*time.Millisecond)},
+			{"the server's clock 20 ms early", pcaptest.Skewed(packets, 20*time.Millisecond)},
+			{"the client's clock 5 ms early", pcaptest.Skewed(packets, -5*time.Millisecond)},
+			{"the client's clock 20 ms early", pcaptest.Skewed(packets, -20*time.Millisecond)},
+			{"the client first", pcaptest.OneFirst(packets, true)},
+			{"the server first", pcaptest.OneFirst(packets, false)},
+			{"pcaptest.Shuffled", pcaptest.Shuffled(packets, 8, rng)},
+			{"pcaptest.Shuffled more", pcaptest.Shuffled(packets, 24, rng)},
 			{"the SYN-ACK late", late},
 			{"again, late", again},
 		} {
-			got := saidBySide(readWire(t, pcapOf(c.packets, 0), secrets))
+			got := saidBySide(pcaptest.Read(t, pcaptest.File(c.packets, 0), secrets))
 			for side := range want {
 				if !slices.Equal(got[side], want[side]) {
 					t.Errorf("%s, %s: %s says\n%q\nwant\n%q", filepath.Base(path), c.name, side, got[side], want[side])
@@ -134,7 +80,7 @@ func TestLate(t *testing.T) {
 
 // TestTooLate gives up a hole for what waits behind it, and says which packet had its bytes after that.
 func TestTooLate(t *testing.T) {
-	var b []wirePacket
+	var b []pcaptest.Packet
 	now := int64(1e9)
 	packet := func(client bool, flags byte, seq, ack uint32, n int) {
 		ip := make([]byte, 40+n)
@@ -153,7 +99,7 @@ func TestTooLate(t *testing.T) {
 		binary.BigEndian.PutUint32(ip[24:], seq)
 		binary.BigEndian.PutUint32(ip[28:], ack)
 		now += 1e6
-		b = append(b, wirePacket{now, ip})
+		b = append(b, pcaptest.Packet{Time: now, IP: ip})
 	}
 	const syn, ack, size = 2, 16, 1 << 15
 	packet(true, syn, 0, 0, 0)
@@ -165,7 +111,7 @@ func TestTooLate(t *testing.T) {
 	packet(true, ack, 1, 1, 1000)
 	var missing, late int64
 	last := 0
-	for _, m := range readWire(t, pcapOf(b, 0), nil) {
+	for _, m := range pcaptest.Read(t, pcaptest.File(b, 0), nil) {
 		switch body := m.Body.(type) {
 		case *capture.Missing:
 			missing += body.Len
@@ -184,17 +130,17 @@ func TestTooLate(t *testing.T) {
 // and the name as far as they are there.
 func TestCutHello(t *testing.T) {
 	for _, name := range []string{"tls12-ecdhe-no-ems", "tls12-rsa-aes128-gcm", "tls13-aes128-gcm", "http2"} {
-		packets, secrets := wireOf(t, "testdata/recordings/"+name+".pcapng", 1400)
+		packets, secrets := pcaptest.Of(t, "testdata/recordings/"+name+".pcapng", 1400)
 		var whole *handshake.ClientHello
-		for _, m := range readWire(t, pcapOf(packets, 0), secrets) {
+		for _, m := range pcaptest.Read(t, pcaptest.File(packets, 0), secrets) {
 			if h, ok := m.Body.(*handshake.ClientHello); ok && whole == nil {
 				whole = h
 			}
 		}
 		raw := 0
 		for _, p := range packets {
-			if len(p.ip) > 45 && p.ip[40] == 22 {
-				raw = len(p.ip)
+			if len(p.IP) > 45 && p.IP[40] == 22 {
+				raw = len(p.IP)
 				break
 			}
 		}
@@ -202,7 +148,7 @@ func TestCutHello(t *testing.T) {
 		for snap := 40; snap < raw; snap++ {
 			var cut *capture.CutHello
 			keyed := false
-			for _, m := range readWire(t, pcapOf(packets, snap), secrets) {
+			for _, m := range pcaptest.Read(t, pcaptest.File(packets, snap), secrets) {
 				switch b := m.Body.(type) {
 				case *capture.CutHello:
 					cut = b

@@ -14,6 +14,7 @@ import (
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/pcap"
+	"explainer/capture/pcap/pcaptest"
 )
 
 // TestTimes loses each packet of recorded connections in turn. Whatever is told has the
@@ -21,19 +22,19 @@ import (
 // connection did not end with has that of its last packet, however long the capture goes on.
 func TestTimes(t *testing.T) {
 	for _, name := range []string{"tls12-ecdhe-no-ems", "tls13-aes128-gcm", "tls12-renegotiation", "http1"} {
-		packets, secrets := wireOf(t, "testdata/recordings/"+name+".pcapng", 500)
+		packets, secrets := pcaptest.Of(t, "testdata/recordings/"+name+".pcapng", 500)
 		later := packets[0]
-		later.time += 3600e9
-		later.ip = bytes.Clone(later.ip)
-		later.ip[21]++ // another connection, an hour later
+		later.Time += 3600e9
+		later.IP = bytes.Clone(later.IP)
+		later.IP[21]++ // another connection, an hour later
 		for lost := -1; lost < len(packets); lost++ {
 			left := slices.Clone(packets)
 			if lost >= 0 {
 				left = slices.Delete(left, lost, lost+1)
 			}
-			latest := left[len(left)-1].time
+			latest := left[len(left)-1].Time
 			left = append(left, later)
-			for _, m := range readWire(t, pcapOf(left, 0), secrets) {
+			for _, m := range pcaptest.Read(t, pcaptest.File(left, 0), secrets) {
 				if m.Conn == nil || m.Conn.Number > 1 || m.Inner { // HTTP can be completed by what is behind it
 					continue
 				}
@@ -41,11 +42,11 @@ func TestTimes(t *testing.T) {
 				switch m.Body.(type) {
 				case *capture.Keyed:
 				case *capture.Opened:
-					want = left[m.First-1].time
+					want = left[m.First-1].Time
 				case *capture.Ended:
 					want = latest
 				default:
-					want = left[m.Last-1].time
+					want = left[m.Last-1].Time
 				}
 				if m.Time != want {
 					t.Errorf("%s without packet %d: %T of packet %d has the time %+d ns of it", name, lost+1, m.Body, m.Last, m.Time-want)
@@ -61,9 +62,9 @@ func TestTimesTshark(t *testing.T) {
 	dir := t.TempDir()
 	var paths []string
 	for name, lost := range map[string]int{"tls12-ecdhe-no-ems": 5, "tls12-client-certificate": 7} {
-		packets, _ := wireOf(t, "testdata/recordings/"+name+".pcapng", 500)
+		packets, _ := pcaptest.Of(t, "testdata/recordings/"+name+".pcapng", 500)
 		path := filepath.Join(dir, name+".pcap")
-		if err := os.WriteFile(path, pcapOf(slices.Delete(packets, lost, lost+1), 0), 0o600); err != nil {
+		if err := os.WriteFile(path, pcaptest.File(slices.Delete(packets, lost, lost+1), 0), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		paths = append(paths, path)
@@ -87,7 +88,7 @@ func TestTimesTshark(t *testing.T) {
 				t.Fatal(err)
 			}
 			ours := map[string]bool{}
-			for _, m := range readWire(t, file, nil) {
+			for _, m := range pcaptest.Read(t, file, nil) {
 				if h, ok := m.Body.(handshake.Message); ok && m.Conn.Transport == capture.TransportTCP {
 					ours[fmt.Sprintf("%d %d.%09d", h.Type(), m.Time/1e9, m.Time%1e9)] = true
 				}

@@ -11,37 +11,38 @@ import (
 // use, and where the three libraries that shape the rooms are known.
 func TestImports(t *testing.T) {
 	rooms := map[string][]string{
-		"explainer/ca/verify":           nil,
-		"explainer/ca/roots":            {"explainer/ca/verify"},
-		"explainer/ca":                  {"explainer/ca/verify"},
-		"explainer/capture/handshake":   nil,
-		"explainer/capture/fingerprint": {"explainer/capture/handshake"},
-		"explainer/capture/keys":        nil,
-		"explainer/capture/quic":        nil,
-		"explainer/capture/web":         nil,
-		"explainer/capture":             {"explainer/capture/"},
-		"explainer/capture/pcap":        {"explainer/capture"},
-		"explainer/capture/printable":   nil,
-		"explainer/annotate/mask":       nil,
-		"explainer/annotate/event":      {"explainer/capture/printable"},
-		"explainer/annotate/words":      {"explainer/annotate/event", "explainer/ca/verify"}, // whose reasons say what to cite
-		"explainer/annotate/survey":     {"explainer/annotate/event", "explainer/annotate/words"},
-		"explainer/annotate/text":       {"explainer/annotate/event", "explainer/annotate/words", "explainer/capture/printable"},
-		"explainer/annotate/har":        {"explainer/annotate/event", "explainer/annotate/words", "explainer/capture/printable"},
-		"explainer/annotate/steps":      {"explainer/annotate/event", "explainer/annotate/proof", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
-		"explainer/annotate/proof":      {"explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/words", "explainer/ca/verify", "explainer/capture"},
-		"explainer/annotate":            {"explainer/annotate/proof", "explainer/annotate/steps", "explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
-		"explainer/annotate/check":      {"explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/text", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
-		"explainer/annotate/score":      {"explainer/annotate/event", "explainer/annotate/text", "explainer/annotate/words", "explainer/capture/printable"},
-		"explainer/annotate/story":      {"explainer/annotate", "explainer/capture"},
-		"explainer/proxy":               {"explainer/annotate/event", "explainer/annotate/words", "explainer/ca", "explainer/capture"}, // words for its pages
-		"explainer/proxy/drive":         nil,                                                                                           // for tests
-		"explainer/proxy/origins":       nil,                                                                                           // tests alone
-		"explainer/proxy/grade":         {"explainer/annotate/event", "explainer/annotate/score", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
-		"explainer/cmd/explainer":       {"explainer/"},
-		"explainer/bench/captures":      {"explainer/capture"},
-		"explainer/bench/clients":       {"explainer/annotate/check", "explainer/ca"},
-		"explainer/bench/record":        nil,
+		"explainer/ca/verify":             nil,
+		"explainer/ca/roots":              {"explainer/ca/verify"},
+		"explainer/ca":                    {"explainer/ca/verify"},
+		"explainer/capture/handshake":     nil,
+		"explainer/capture/fingerprint":   {"explainer/capture/handshake"},
+		"explainer/capture/keys":          nil,
+		"explainer/capture/quic":          nil,
+		"explainer/capture/web":           nil,
+		"explainer/capture":               {"explainer/capture/"},
+		"explainer/capture/pcap":          {"explainer/capture"},
+		"explainer/capture/pcap/pcaptest": {"explainer/capture"}, // for tests
+		"explainer/capture/printable":     nil,
+		"explainer/annotate/mask":         nil,
+		"explainer/annotate/event":        {"explainer/capture/printable"},
+		"explainer/annotate/words":        {"explainer/annotate/event", "explainer/ca/verify"}, // whose reasons say what to cite
+		"explainer/annotate/survey":       {"explainer/annotate/event", "explainer/annotate/words"},
+		"explainer/annotate/text":         {"explainer/annotate/event", "explainer/annotate/words", "explainer/capture/printable"},
+		"explainer/annotate/har":          {"explainer/annotate/event", "explainer/annotate/words", "explainer/capture/printable"},
+		"explainer/annotate/steps":        {"explainer/annotate/event", "explainer/annotate/proof", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
+		"explainer/annotate/proof":        {"explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/words", "explainer/ca/verify", "explainer/capture"},
+		"explainer/annotate":              {"explainer/annotate/proof", "explainer/annotate/steps", "explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
+		"explainer/annotate/check":        {"explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/text", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
+		"explainer/annotate/score":        {"explainer/annotate/event", "explainer/annotate/text", "explainer/annotate/words", "explainer/capture/printable"},
+		"explainer/annotate/story":        {"explainer/annotate", "explainer/capture"},
+		"explainer/proxy":                 {"explainer/annotate/event", "explainer/annotate/words", "explainer/ca", "explainer/capture"}, // words for its pages
+		"explainer/proxy/drive":           nil,                                                                                           // for tests
+		"explainer/proxy/origins":         nil,                                                                                           // tests alone
+		"explainer/proxy/grade":           {"explainer/annotate/event", "explainer/annotate/score", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
+		"explainer/cmd/explainer":         {"explainer/"},
+		"explainer/bench/captures":        {"explainer/capture"},
+		"explainer/bench/clients":         {"explainer/annotate/check", "explainer/ca"},
+		"explainer/bench/record":          nil,
 	}
 	libraries := map[string]string{
 		"github.com/elazarl/goproxy": "explainer/proxy",
