@@ -107,10 +107,12 @@ type conn struct {
 	host     string // where it is not the session's, which has another since
 	upstream bool   // an origin's leg that leads to another proxy
 	httpHead bool
-	bled     [2]bool // by side: it sent a heartbeat that must not be answered
-	streams  streams // of HTTP/2
-	webGap   webGap
-	tally    tally
+	// perhapsTunnel tells that the latest response may be the answer to a CONNECT that is not here.
+	perhapsTunnel bool
+	bled          [2]bool // by side: it sent a heartbeat that must not be answered
+	streams       streams // of HTTP/2
+	webGap        webGap
+	tally         tally
 	telling
 
 	printed *handshake.ClientHello // of which prints are
@@ -164,6 +166,9 @@ func (x *Explainer) Explain(m *capture.Message) []event.Event {
 	c.Sides[m.Side&1].Opened = c.Sides[m.Side&1].Opened || m.Opened
 	if m.Span.End > m.Span.Start {
 		c.Sides[m.Side&1].Heard = true
+		if m.Opened {
+			c.Sides[m.Side&1].Torn = false
+		}
 	}
 	c.tally.note(c, m)
 	if c.OverUDP() {

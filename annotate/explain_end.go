@@ -61,8 +61,8 @@ func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
 	c.TLS = true
 	name := handshake.AlertName(b.Description)
 	al := steps.Alert{Side: side, Level: b.Level, Desc: b.Description, Protected: m.Opened, At: proof.Place{First: m.First, Last: m.Last}}
-	if !h.Is13() || h.Sides[1-side].Finished {
-		// Otherwise encrypted messages may stand before it that nobody can see.
+	if (!h.Is13() || h.Sides[1-side].Finished) && !c.Lost(1-side) {
+		// Otherwise messages may stand before it that nobody can see.
 		al.After = x.lastFrom(h, 1-side)
 	}
 	c.Alerts = append(c.Alerts, al)
@@ -132,7 +132,7 @@ func (x *Explainer) closed(c *conn, m *capture.Message, b *capture.Closed) {
 		rename(&e, "rst", "")
 		e.Brief = words.Piece("brief/connection-torn-down")
 		e.Says = append(e.Says, words.Say("closed-reset", event.Clear, a))
-	case c.TLS && !c.SaidGoodbye(side) && c.Main.ServerHello != nil && c.Sides[side].FirstData && c.Sides[side].Data > 0:
+	case c.TLS && !c.SaidGoodbye(side) && c.Main.ServerHello != nil && c.Sides[side].FirstData && c.Sides[side].Data > 0 && !c.Sides[side].Torn:
 		e.Brief = words.Piece("brief/no-more-truncated", "sender", c.Side(side))
 		e.Says = append(e.Says, words.Say("closed-truncated", event.Clear, a))
 	default:
@@ -287,7 +287,7 @@ func (x *Explainer) summarize(s *session, last bool) {
 		if lastConn == nil || c.now > lastConn.now {
 			lastConn = c
 		}
-		worth = worth || c.TLS || c.NoTLS != "" || c.Pass != nil || c.Failure != nil
+		worth = worth || c.TLS || c.NoTLS != "" || c.Pass != nil || c.Failure != nil || c.Lost(0) || c.Lost(1)
 	}
 	if !worth {
 		return

@@ -31,6 +31,10 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		}
 		c.Latest = new(proof.Handshake) // renegotiation, or another try
 	}
+	if sh, ok := b.(*handshake.ServerHello); ok && side == 1 && !sh.Retry && c.Latest.ServerHello != nil {
+		c.Handshakes = max(c.Handshakes, 1) + 1
+		c.Latest = &proof.Handshake{Holed: true, Missing: true} // another handshake, whose ClientHello is missing
+	}
 	h := c.Latest
 	if u, ok := b.(*handshake.Unknown); ok {
 		b = h.Reread(u, side)
@@ -929,7 +933,7 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 	if c.Spoke == 0 {
 		c.Spoke = 1 + side
 	}
-	c.Sides[side].DataAt = proof.Place{First: m.First, Last: m.Last}
+	c.Sides[side].DataAt, c.Sides[side].First = proof.Place{First: m.First, Last: m.Last}, c.HeardAll(side)
 	e := x.event(c, m, event.KindMessage, "application-data", "")
 	e.Brief = words.Piece("brief/in-record", "count", words.Count(b.Len, "byte"), "n", strconv.Itoa(b.Wire))
 	e.Size = &event.Size{Bytes: int64(b.Len), Wire: int64(b.Wire), Records: 1}
@@ -949,6 +953,8 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 		switch {
 		case null:
 			id = "data-client-null"
+		case c.Lost(0) || c.Lost(1) || !c.Begun():
+			id = "data-client-seen"
 		case c.Spoke == 2:
 			id = "data-client-after"
 		}
@@ -1011,6 +1017,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	h := c.Latest
 	c.TLS = true
 	c.Sides[side].Sealed += int64(b.Records)
+	c.Sides[side].Torn = true
 	w := proof.Place{First: m.First, Last: m.Last}
 	reason := words.Phrase(words.Sealed, b.Reason, "")
 	if x.Eavesdropper && b.Reason == capture.SealedNoKey {
@@ -1104,7 +1111,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	if c.Spoke == 0 {
 		c.Spoke = 1 + side
 	}
-	c.Sides[side].DataAt = w
+	c.Sides[side].DataAt, c.Sides[side].First = w, c.HeardAll(side)
 	if side == 0 {
 		x.emit(c, e)
 		x.sealedSteps(c)
@@ -1155,7 +1162,7 @@ func (x *Explainer) sealedSteps(c *conn) {
 
 func (x *Explainer) malformed(c *conn, m *capture.Message, b *capture.Malformed) {
 	c.Latest.Incomplete(words.Piece("brief/message-before-malformed"))
-	c.Sides[m.Side&1].Unread = true
+	c.Sides[m.Side&1].Unread, c.Sides[m.Side&1].Torn = true, true
 	e := x.event(c, m, event.KindMessage, "malformed", "malformed "+b.Where)
 	e.Brief = event.Plain(clip(b.Err))
 	e.Says = append(e.Says, words.Say("malformed", e.Evidence, x.args(c).With("sender", c.Side(int(m.Side)), "where", b.Where, "reason", clip(b.Err))))
@@ -1164,7 +1171,7 @@ func (x *Explainer) malformed(c *conn, m *capture.Message, b *capture.Malformed)
 
 func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
 	c.Missing = true
-	c.Sides[m.Side&1].Unread = true
+	c.Sides[m.Side&1].Unread, c.Sides[m.Side&1].Torn = true, true
 	id, where := "missing", "brief/not-captured"
 	if b.Left {
 		id, where = "missing-left-out", "brief/left-out"
@@ -1172,10 +1179,13 @@ func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
 	} else {
 		c.Latest.Incomplete(words.Piece("brief/bytes-missing-capture"))
 	}
-	c.Latest.Holed = c.Latest.Holed || !(c.Latest.Through())
+	c.Latest.Holed, c.Latest.Missing = c.Latest.Holed || !(c.Latest.Through()), true
 	side := int(m.Side)
 	if c.Sides[side].GapLen == 0 {
 		c.Sides[side].GapAt = m.Span.Start
+	}
+	if c.NoTLS == "opaque" && m.Span.Start < maxOpening {
+		c.NoTLS = "" // what is missing may say what this is
 	}
 	c.Sides[side].GapLen += b.Len
 	if c.Sides[side].Data > 0 && c.webGap == webWhole {
@@ -1192,14 +1202,17 @@ func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
 	x.emit(c, e)
 }
 
+// maxOpening bounds where in a direction's stream, in bytes, what protocol it is can still show.
+const maxOpening = 4 << 10
+
 func (x *Explainer) opaque(c *conn, m *capture.Message, b *capture.Opaque) {
-	if !c.TLS && c.NoTLS == "" && b.Why == capture.OpaqueUnknown {
+	if !c.TLS && c.NoTLS == "" && b.Why == capture.OpaqueUnknown && c.Conn.SYN && !c.Lost(0) && !c.Lost(1) {
 		c.NoTLS = "opaque"
 	}
 	if !c.TLS && c.NoTLS == "" && b.Why == capture.OpaqueCut && m.Side == capture.Client {
 		c.Cut += b.Len
 	}
-	c.Sides[m.Side&1].Unread = true
+	c.Sides[m.Side&1].Unread, c.Sides[m.Side&1].Torn = true, true
 	if h := c.Main; c.TLS && m.Side == capture.Server && h.Hello != nil && h.ServerHello == nil && b.Why == capture.OpaqueForeign {
 		c.Foreign, c.Clear = true, cmp.Or(c.Clear, inClear(b.Preview))
 	}

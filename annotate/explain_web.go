@@ -17,16 +17,26 @@ import (
 	"explainer/capture/web"
 )
 
+// mayTunnel tells whether a response whose request is not known can be the answer to a
+// CONNECT, behind which anything may follow: that has no length (RFC 9110 9.3.6).
+func mayTunnel(b *web.Head) bool {
+	return !b.Request && b.Method == "" && b.Status/100 == 2 && !slices.ContainsFunc(b.Fields, func(f web.Field) bool {
+		return strings.EqualFold(f.Name, "Content-Length") || strings.EqualFold(f.Name, "Transfer-Encoding")
+	})
+}
+
 // web tells a piece of HTTP, inside TLS or in clear.
 func (x *Explainer) web(c *conn, m *capture.Message) {
 	if !m.Inner && !c.TLS && c.NoTLS == "" {
 		switch b := m.Body.(type) {
 		case *web.Head:
-			if b.Method != "CONNECT" || !b.Request && b.Status/100 != 2 {
+			if c.perhapsTunnel = mayTunnel(b); !c.perhapsTunnel && (b.Method != "CONNECT" || !b.Request && b.Status/100 != 2) {
 				c.NoTLS = "plain"
 			}
 		case *web.Body, *web.Frame, *web.WebSocket:
-			c.NoTLS = "plain"
+			if !c.perhapsTunnel {
+				c.NoTLS = "plain"
+			}
 		}
 	}
 	var e event.Event

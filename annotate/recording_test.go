@@ -34,8 +34,9 @@ import (
 )
 
 var (
-	record = flag.Bool("record", false, "make the handshakes of testdata anew")
-	update = flag.Bool("update", false, "write the stories of testdata anew")
+	record  = flag.Bool("record", false, "make the handshakes of testdata anew")
+	update  = flag.Bool("update", false, "write the stories of testdata anew")
+	damages = flag.Int("damages", 6, "how often each recording is damaged, each time otherwise")
 )
 
 // A tape is what passed on one connection, and its keys: the inputs of a decoder.

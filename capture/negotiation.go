@@ -353,10 +353,14 @@ func (c *conn) clientHello(h *half, m *handshake.ClientHello, raw []byte) {
 
 func (c *conn) serverHello(h *half, m *handshake.ServerHello, raw []byte) (moved bool) {
 	n := c.last
-	if n == nil || n.answered {
+	switch {
+	case n == nil:
 		n = &negotiation{}
-		c.last = n
+	case n.answered: // another one, whose ClientHello is missing
+		n = &negotiation{}
+		c.halves[Client].tls.neg = n
 	}
+	c.last = n
 	t := &h.tls
 	t.neg = n
 	if n.answerSeq == 0 {

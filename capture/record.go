@@ -511,6 +511,9 @@ func (c *conn) webOf(h *half) *web.Conn {
 // seal counts a record that is not opened.
 func (c *conn) seal(h *half, typ uint8, end int64, reason string) {
 	c.twinSealed(h, end)
+	if reason == SealedBadTag && c.gaps[Client]+c.gaps[Server] > 0 {
+		reason = SealedPhase // what is missing, of either side, may have said that other keys are used
+	}
 	t := &h.tls
 	if r := &t.run; r.Records > 0 && (r.Type != typ || r.Reason != reason) {
 		c.flush(h)

@@ -82,9 +82,10 @@ type Handshake struct {
 	External  bool          // the pre-shared key that the server took was set up outside of TLS
 	Kin       *Kin          // for those that take it up
 
-	Holed  bool       // bytes were missing while it ran
-	Broken event.Text // why the transcript is not complete
-	proofs []settled
+	Holed   bool       // bytes were missing while it ran
+	Missing bool       // or since
+	Broken  event.Text // why the transcript is not complete
+	proofs  []settled
 
 	Secrets
 }
@@ -345,10 +346,15 @@ func (h *Handshake) MayBeCover() bool {
 }
 
 // overMessages is a check of a checksum or signature over the messages. Where the server may
-// have taken a hello that nobody here can read, one that does not come out refutes nothing.
+// have taken a hello that nobody here can read, or a message may be of another handshake
+// whose hellos are missing, one that does not come out refutes nothing.
 func (h *Handshake) overMessages(p event.Proof) event.Proof {
-	if p.State == event.Refuted && (h.Inner || h.MayBeCover()) {
+	switch {
+	case p.State != event.Refuted:
+	case h.Inner || h.MayBeCover():
 		p.State, p.Reason = event.NotCheckable, words.Piece("proof/inner-hello")
+	case h.Missing:
+		p.State, p.Reason = event.NotCheckable, words.Piece("brief/bytes-missing-capture")
 	}
 	return p
 }

@@ -41,6 +41,7 @@ type Kin struct {
 	CertOf   string // whom it is for; empty where nobody could read it
 	Lost     bool   // an ancestor is not known
 	Keyless  bool   // the first of the line sent no certificate
+	Holed    bool   // or its certificate may be among what is missing of it
 	Children []int
 }
 
@@ -75,7 +76,7 @@ func (k *Kin) Inherit(l *Link) {
 	if p == nil {
 		return
 	}
-	k.CertConn, k.CertAt, k.CertOf, k.Keyless, k.Lost = p.CertConn, p.CertAt, p.CertOf, p.Keyless, p.Lost
+	k.CertConn, k.CertAt, k.CertOf, k.Keyless, k.Holed, k.Lost = p.CertConn, p.CertAt, p.CertOf, p.Keyless, p.Holed, p.Lost
 	k.Path = append(k.Path, p.Path...)
 	k.More = p.More
 	if len(k.Path) > maxPath {

@@ -286,7 +286,7 @@ func (h *Handshake) CheckServerKey(m *handshake.ServerKeyExchange) event.Proof {
 	} else {
 		inputs = append(inputs, inputOf("algorithm", oldAlgorithm(h.Sides[1].Leaf.Key)))
 	}
-	return signature(words.ProofSKE, keys.VerifyHandshakeSignature(h.Version(), m.SignatureScheme, h.Sides[1].Leaf.Key, signed, m.Signature), inputs)
+	return h.overMessages(signature(words.ProofSKE, keys.VerifyHandshakeSignature(h.Version(), m.SignatureScheme, h.Sides[1].Leaf.Key, signed, m.Signature), inputs))
 }
 
 // oldAlgorithm names the fixed algorithm of TLS 1.0 and 1.1 (RFC 4346 7.4.3).
@@ -327,7 +327,7 @@ func (h *Handshake) CheckVerify(side int, msg *Message, m *handshake.Certificate
 			return words.NewProof(id, event.NotCheckable, noSSL3)
 		}
 		inputs = append(inputs, inputOf("master secret", show.Secret([]byte(master))), inputOf("signature", words.Hex(m.Signature)), keyField(leaf), inputOf("algorithm", oldAlgorithm(leaf.Key)))
-		return signature(id, keys.VerifyCertificateVerify30(leaf.Key, []byte(master), m.Signature, raw...), inputs)
+		return h.overMessages(signature(id, keys.VerifyCertificateVerify30(leaf.Key, []byte(master), m.Signature, raw...), inputs))
 	} else {
 		signed = bytes.Join(raw, nil)
 	}
@@ -461,11 +461,11 @@ func (h *Handshake) CheckBlock(show Show) []event.Proof {
 	}
 	switch {
 	case errors.Is(err, keys.ErrNotThisKey):
-		return []event.Proof{words.NewProof(id, event.Refuted, words.Piece("proof/block-encrypted-certificate-s"), inputs...)}
+		return []event.Proof{h.overMessages(words.NewProof(id, event.Refuted, words.Piece("proof/block-encrypted-certificate-s"), inputs...))}
 	case errors.Is(err, keys.ErrPadding):
-		return []event.Proof{words.NewProof(id, event.Refuted, words.Piece("proof/block-what-client-encrypted"), inputs...)}
+		return []event.Proof{h.overMessages(words.NewProof(id, event.Refuted, words.Piece("proof/block-what-client-encrypted"), inputs...))}
 	case errors.Is(err, keys.ErrLength):
-		return []event.Proof{words.NewProof(id, event.Refuted, words.Piece("proof/lengths-wrong", "error", err.Error()), inputs...)}
+		return []event.Proof{h.overMessages(words.NewProof(id, event.Refuted, words.Piece("proof/lengths-wrong", "error", err.Error()), inputs...))}
 	case err != nil:
 		return []event.Proof{words.NewProof(id, event.NotCheckable, event.Plain(err.Error()), inputs...)}
 	}
@@ -480,7 +480,7 @@ func (h *Handshake) CheckBlock(show Show) []event.Proof {
 		if have == want {
 			proofs = append(proofs, words.NewProof(words.ProofRSAVersion, event.Proven, event.Text{}, in...))
 		} else {
-			proofs = append(proofs, words.NewProof(words.ProofRSAVersion, event.Refuted, words.Piece("proof/two-versions-differ"), in...))
+			proofs = append(proofs, h.overMessages(words.NewProof(words.ProofRSAVersion, event.Refuted, words.Piece("proof/two-versions-differ"), in...)))
 		}
 	}
 	return append(proofs, h.CheckMaster(show)...)
@@ -534,12 +534,13 @@ func (h *Handshake) CheckMaster(show Show) []event.Proof {
 	if subtle.ConstantTimeCompare(h.Master, logged) == 1 {
 		return []event.Proof{words.NewProof(words.ProofRSAMaster, event.Proven, event.Text{}, inputs...)}
 	}
-	return []event.Proof{words.NewProof(words.ProofRSAMaster, event.Refuted, words.Piece("proof/computed-master-secret-not"), inputs...)}
+	return []event.Proof{h.overMessages(words.NewProof(words.ProofRSAMaster, event.Refuted, words.Piece("proof/computed-master-secret-not"), inputs...))}
 }
 
-// EMS tells whether both hellos have the extended master secret (RFC 7627).
+// EMS tells whether both hellos have the extended master secret (RFC 7627). Where the
+// ClientHello is not in the capture the ServerHello's has it by the rules only if that had.
 func (h *Handshake) EMS() bool {
-	return h.Hello != nil && h.ServerHello != nil && h.Hello.HasEMS() && h.ServerHello.HasEMS()
+	return h.ServerHello != nil && h.ServerHello.HasEMS() && (h.Hello == nil || h.Hello.HasEMS())
 }
 
 // unread is why a link was not checked.

@@ -98,6 +98,8 @@ func (c *View) reasonSealed(side int) (reason string, more []any) {
 		return words.NoVersion, nil
 	case code == capture.SealedGap:
 		return words.GapBefore, c.gapArgs(side)
+	case code == capture.SealedCut:
+		return words.CutRecords, nil
 	case code == capture.SealedTooMany:
 		return words.TooMany, nil
 	case code == capture.SealedDeflated:
@@ -114,6 +116,9 @@ func (c *View) reasonSealed(side int) (reason string, more []any) {
 			return words.EchInner, nil
 		case h.Is13() && !slices.ContainsFunc(have, func(l string) bool { return ofSide(l, side) }) && slices.ContainsFunc(have, func(l string) bool { return ofSide(l, 1-side) }):
 			return words.OtherDirection, []any{"label", strings.Join(have, ", ")}
+		}
+		if c.Lost(0) || c.Lost(1) {
+			return words.NoPhase, nil
 		}
 		return words.OtherLine, []any{"label", strings.Join(have, ", ")}
 	}

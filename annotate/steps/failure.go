@@ -70,6 +70,8 @@ func (c *View) FailByAlert(al Alert) *Failure {
 	f := c.Flow()
 	cause := c.causeOf(al)
 	switch {
+	case h.ServerHello == nil && (c.Lost(1) || !c.Begun() && h.FirstHello == nil):
+		// The server's hello may be among what is missing, so how far the two got is not known.
 	case h.ServerHello == nil && al.Side == 1 && c.Sides[0].Closed:
 		// The alert answers nobody: the client has hung up, and how that is told
 		// is settled when the connection is over.
@@ -79,6 +81,7 @@ func (c *View) FailByAlert(al Alert) *Failure {
 		return c.failByClient(al, cause)
 	case al.Side == 1 && (h.Requested || h.Sides[0].CertSeen) && (aboutCertificate(al.Desc) || al.Desc == 49 || al.Desc == 116 || al.Desc == 40):
 		return c.Failed(event.Step7, "step-7-failed", words.Piece("cause/check-of-client", "cause", cause), al.At)
+	case !c.HeardAll(0) || !c.HeardAll(1):
 	case al.Side == 1 && f.Transport && h.ClientKey != nil && !h.Sides[1].Finished:
 		return c.Failed(event.Step6a, "step-6a-failed", cause, al.At)
 	default:
@@ -119,8 +122,10 @@ func (c *View) failByClient(al Alert, cause event.Text) *Failure {
 			return c.failCertificate(al, words.Piece("cause/signature-holds", "cause", cause))
 		}
 		return c.Failed(event.Step2, "step-2-refused", cause, al.At)
-	case c.HasCertificate() && (aboutCertificate(al.Desc) || al.Desc == 49 || al.Desc == 80) && (h.Sides[1].CertSeen || h.Is13()):
+	case c.HasCertificate() && (aboutCertificate(al.Desc) || al.Desc == 49 || al.Desc == 80) && (h.Sides[1].CertSeen || h.Is13() || c.Lost(1) && aboutCertificate(al.Desc)):
 		return c.failCertificate(al, cause)
+	case !c.HeardAll(0) || !c.HeardAll(1):
+		return nil
 	}
 	return c.Failed(c.firstMissing(), "step-failed", cause, al.At)
 }
@@ -197,12 +202,10 @@ func (c *View) unseen() string {
 	case capture.EndReused:
 		return "step-ports-reused"
 	}
-	for _, s := range c.Sides {
-		if s.GapLen > 0 || s.Unread {
-			return "step-missing"
-		}
-	}
-	if c.Missing {
+	switch {
+	case !c.Begun() && c.Main.FirstHello == nil:
+		return "step-capture-begins"
+	case c.Lost(0) || c.Lost(1):
 		return "step-missing"
 	}
 	return "step-capture-ends"
@@ -232,6 +235,7 @@ func (c *View) SaidGoodbye(side int) bool {
 // client ended it before anything was said.
 func (c *View) NeverBegan() (f *Failure, givenUp bool) {
 	switch {
+	case c.Lost(0) || c.Lost(1):
 	case c.Cut > 0:
 		return c.Failed(event.Step1, "step-1-failed-cut", event.Text{}, c.Last), false
 	case c.Conn.Asked && c.Reset && c.Closer == 2 && c.Conn.Server.Port() == 443:

@@ -137,6 +137,9 @@ func (c *View) named() Flow {
 		return Flow{ID: "unknown", title: "flow/no-handshake"}
 	}
 	v := h.VersionName()
+	if h.Holed && !h.Is13() && !h.Resumed && !h.Sides[1].CertSeen && h.ServerKey == nil && h.ClientKey == nil && h.Find(1, handshake.TypeServerHelloDone) == nil {
+		return Flow{ID: "unknown", title: "flow/perhaps-resumed", version: v}
+	}
 	if c.Conn.Transport == capture.TransportQUIC {
 		v = c.transport() + ", " + v
 	}
@@ -144,6 +147,9 @@ func (c *View) named() Flow {
 		return named13(h, v)
 	}
 	if h.Resumed {
+		if h.Hello == nil {
+			return Flow{ID: "unknown", title: "flow/resumed-unseen", version: v}
+		}
 		if len(h.Ticket) > 0 {
 			return Flow{ID: "tls12-resumed-ticket", title: "flow/ticket", version: v}
 		}
@@ -288,15 +294,19 @@ func (c *View) unreached(f Flow, s event.Step, a Values, r *event.Row) bool {
 	}
 	switch {
 	case f.unread && c.Main.Hello == nil && c.TLS:
-		say(event.Unknown, "step-capture-begins", event.None)
+		say(event.Unknown, c.unseen(), event.None)
 	case s == event.Step4a && c.Failure != nil && (c.Main.Sides[0].Finished || c.Main.Sides[0].FinishedSealed):
 		say(event.Unseen, "step-4a-finished", event.Inferred)
 		r.Packets = c.Main.At[proof.AtClientFinished].Packets()
+	case c.Failure != nil && stepIndex(s) < stepIndex(c.Failure.Step) && (c.Lost(0) || c.Lost(1)):
+		say(event.Unknown, "step-hidden", event.None, "reason", c.lacking())
 	case c.Failure != nil:
 		say(event.NotReached, "step-not-reached", event.Inferred, "step", string(c.Failure.Step))
 		r.Proofs = c.stepProofs(f, s)
 	case s != event.Step1 && c.oneSided(1):
 		say(event.Unknown, "step-one-sided", event.None, "sender", c.Side(1))
+	case c.oneSided(0) && c.Sides[0].Heard:
+		say(event.Unknown, "step-hidden", event.None, "reason", c.lacking())
 	case c.oneSided(0):
 		say(event.Unknown, "step-one-sided", event.None, "sender", c.Side(0))
 	case s == event.Step4a && c.unreached4a(f, a, r):
@@ -327,6 +337,8 @@ func (c *View) unreached4a(f Flow, a Values, r *event.Row) bool {
 	case proxy:
 		c.row4a(f, a, r)
 		r.Packets, r.Proofs = nil, c.stepProofs(f, r.Step)
+	case (client.Finished || client.FinishedSealed) && sent && !c.HeardAll(0):
+		r.Verdict, r.Says = event.Unseen, words.Say("step-4a-finished", event.Inferred, a)
 	case (client.Finished || client.FinishedSealed) && sent:
 		id, fault := c.finishedOnly()
 		r.Verdict, r.Says = event.Unseen, words.Say(id, event.Inferred, a.With("fault", fault))
@@ -366,8 +378,15 @@ func (c *View) finishedOnly() (id string, fault event.Text) {
 	return id, fault
 }
 
+// behindHoles are sentences that say what came first, and what is said instead where
+// something may have come before that: in clear, or among what is missing.
+var behindHoles = map[string]string{
+	"step-4b-tls13": "step-4b-tls13-holed",
+	"step-5-tls13":  "step-5-tls13-holed",
+}
+
 func (c *View) rowSeen(s event.Step) event.Row {
-	f := c.Flow()
+	f, h := c.Flow(), c.Main
 	r := event.Row{Step: s, Verdict: f.verdict(s)}
 	a := c.Values()
 	if c.Failure != nil && c.Failure.Step == s {
@@ -397,7 +416,11 @@ func (c *View) rowSeen(s event.Step) event.Row {
 	}
 	switch cell, ok := f.cells[s]; {
 	case ok:
-		r.Says, r.Packets = words.Say(cell.says, cell.how, a), c.placed(cell.at)
+		id := cell.says
+		if behind := behindHoles[id]; behind != "" && (h.Holed || !c.Begun() || c.StartTLS != nil) {
+			id = behind
+		}
+		r.Says, r.Packets = words.Say(id, cell.how, a), c.placed(cell.at)
 	case s == event.Step1:
 		c.row1(f, a, &r)
 	case s == event.Step2:
@@ -459,9 +482,11 @@ func (c *View) sealedFrom(f Flow, s event.Step, a Values) (event.Sentence, bool)
 			break
 		}
 		switch {
+		case c.Sides[0].DarkAlert && !c.HeardAll(0):
+			return words.Say("step-4a-hidden", event.None, a.With("reason", c.lacking())), true
 		case c.Sides[0].DarkAlert:
 			return told("step-4a-sealed-alert", event.None)
-		case h.Is13() && c.Sides[0].Dark == 1 && c.Sides[0].Wire == 24 && !h.Sides[0].Finished:
+		case h.Is13() && c.Sides[0].Dark == 1 && c.Sides[0].Wire == 24 && !h.Sides[0].Finished && c.HeardAll(0):
 			return told("step-4a-failed-sealed-alert", event.None)
 		case h.Is13() && c.Sides[0].Dark > 0 && !h.Sides[0].Finished:
 			return told("step-4a-sealed", event.None)
@@ -481,7 +506,7 @@ func (c *View) sealedFrom(f Flow, s event.Step, a Values) (event.Sentence, bool)
 			ids = [2]string{"step-7-sealed13", "step-8-sealed13"}
 		case h.Suite() == nil && c.Sides[1].Dark > 0:
 			ids = [2]string{"step-hidden-suite", "step-hidden-suite"}
-		case c.Sides[1].FirstData || c.Failure != nil && c.Failure.Step == event.Step7:
+		case c.Sides[1].FirstData || !c.HeardAll(1) || c.Failure != nil && c.Failure.Step == event.Step7:
 		case h.Is13() && c.Sides[0].Dark > 0:
 			ids = [2]string{"step-7-sealed-client", "step-8-sealed-alert"}
 		case c.Sides[0].DarkAlert, c.Sides[1].DarkAlert:
@@ -494,20 +519,35 @@ func (c *View) sealedFrom(f Flow, s event.Step, a Values) (event.Sentence, bool)
 	return event.Sentence{}, false
 }
 
-// heardWhole tells whether all that a side sent, from its beginning, was read.
-func (c *View) heardWhole(side int) bool {
-	s := &c.Sides[side]
-	begun := c.Conn.SYN || c.Conn.Asked || c.Main.FirstHello != nil && side == 0
-	return begun && s.Heard && !s.Unread && s.GapLen == 0
+// Begun tells whether the capture has the beginning of the connection, which UDP has none of.
+func (c *View) Begun() bool { return c.Conn.SYN || c.Conn.Asked || c.OverUDP() }
+
+// Lost tells whether something that a side sent is missing or was not read.
+func (c *View) Lost(side int) bool { return c.Sides[side].GapLen > 0 || c.Sides[side].Unread }
+
+// HeardAll tells whether all that a side has sent, from its beginning, was read.
+func (c *View) HeardAll(side int) bool {
+	h := c.Main
+	begun := c.Begun() || h.FirstHello != nil && (side == 0 || h.ServerHello != nil)
+	return begun && c.Sides[side].Heard && !c.Lost(side)
 }
 
-// serverFirst tells whether the server's application data came before the client's.
-func (c *View) serverFirst() bool {
+// lacking is why something of a connection cannot be told that is not whole.
+func (c *View) lacking() event.Text {
+	return cmp.Or(c.Main.Broken, words.Piece("brief/bytes-missing-capture"))
+}
+
+// serverFirst tells whether the server's application data came before the client's. Where
+// it stands before it and was told behind it, as in a capture whose packets were put into
+// another order than they acknowledge one another, that is not known. Sealed records are
+// told by the run, and so not always in their order.
+func (c *View) serverFirst() (first, known bool) {
 	a, b := c.Sides[0].DataAt, c.Sides[1].DataAt
 	if a.First != 0 && b.First != 0 && a.First != b.First {
-		return b.First < a.First
+		first = b.First < a.First
+		return first, !first || c.Spoke == 2 || c.Sides[0].Data == 0 || c.Sides[1].Data == 0
 	}
-	return c.Spoke == 2
+	return c.Spoke == 2, true
 }
 
 // stepProofs are the proofs that carry a step.
@@ -694,12 +734,7 @@ func (c *View) rowOther(f Flow, a Values, r *event.Row) {
 	case "opaque":
 		r.Says = words.Say("step-unknown-opaque", event.None, a)
 	case "unknown":
-		switch {
-		case c.Main.Hello == nil:
-			r.Says = words.Say("step-capture-begins", event.None, a)
-		default:
-			r.Says = words.Say(c.unseen(), event.None, a)
-		}
+		r.Says = words.Say(c.unseen(), event.None, a)
 	case "tls12-dh":
 		c.rowStaticDH(a, r)
 	default:
@@ -708,7 +743,9 @@ func (c *View) rowOther(f Flow, a Values, r *event.Row) {
 			return
 		}
 		if c.oneSided(0) {
-			r.Says = words.Say("step-one-sided", event.None, a.With("sender", c.Side(0)))
+			if r.Says = words.Say("step-one-sided", event.None, a.With("sender", c.Side(0))); c.Sides[0].Heard {
+				r.Says = words.Say("step-hidden", event.None, a.With("reason", c.lacking()))
+			}
 			return
 		}
 		r.Says = words.Say("step-other", event.None, a)
@@ -885,12 +922,12 @@ func (c *View) row4b(f Flow, a Values, r *event.Row) {
 			id = "step-4b-psk-mlkem"
 		}
 		r.Says = words.Say(id, event.Inferred, a)
+	case f.Agreed && f.fresh && a.Value("group").Empty():
+		r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, a.With("reason", c.lacking()))
+	case f.Agreed && f.fresh:
+		r.Says = words.Say("step-4b-external-dhe", event.Inferred, a)
 	case f.Agreed:
-		id := "step-4b-external"
-		if !a.Value("group").Empty() {
-			id = "step-4b-external-dhe"
-		}
-		r.Says = words.Say(id, event.Inferred, a)
+		r.Says = words.Say("step-4b-external", event.Inferred, a)
 	default:
 		c.rowOther(f, a, r)
 	}
@@ -1018,7 +1055,7 @@ func (c *View) encrypted() event.Evidence {
 
 func (c *View) row7(f Flow, a Values, r *event.Row) {
 	r.Packets = c.Sides[1].DataAt.Packets()
-	serverFirst := c.serverFirst()
+	serverFirst, known := c.serverFirst()
 	switch {
 	case f.Plain && !c.Responded:
 		r.Says = words.Say("step-7-plain-none", event.Clear, a)
@@ -1028,12 +1065,19 @@ func (c *View) row7(f Flow, a Values, r *event.Row) {
 		c.rowOther(f, a, r)
 	case c.Null():
 		r.Verdict, r.Says = event.Differently, words.Say("step-7-null", event.Clear, a)
-	case serverFirst && !c.heardWhole(0):
-		id, how := "step-7-first-seen", event.Clear
+	case !c.Sides[1].First && c.Sides[1].Data > 0:
+		r.Says = words.Say("step-7-opened-seen", event.Decrypted, a)
+	case !c.Sides[1].First:
+		r.Says = words.Say("step-7-seen", event.Clear, a)
+	case serverFirst && !(known && c.HeardAll(0)):
+		id, how, reason := "step-7-first-seen", event.Clear, words.Piece("order/not-all")
 		if c.Sides[1].Data > 0 {
 			id, how = "step-7-opened-first-seen", event.Decrypted
 		}
-		r.Says = words.Say(id, how, a)
+		if !known {
+			reason = words.Piece("order/packets")
+		}
+		r.Says = words.Say(id, how, a.With("reason", reason))
 	case c.Sides[1].Data > 0 && serverFirst:
 		r.Says = words.Say("step-7-opened-server-first", event.Decrypted, a)
 	case c.Sides[1].Data > 0:

@@ -49,6 +49,7 @@ type View struct {
 // A side is what one side of a connection sent.
 type side struct {
 	DataAt    proof.Place // the first application data
+	First     bool        // nothing of this side is missing before that
 	Data      int64       // records of it that were opened
 	Bytes     int64       // in them
 	Wire      int64       // bytes of records that look like application data and stayed sealed
@@ -61,6 +62,7 @@ type side struct {
 	WhyCode   string // one of capture's Sealed constants
 	Heard     bool   // something that this side sent is in the capture
 	Unread    bool   // not all of it could be read
+	Torn      bool   // what stands last in it is missing or was not read
 	Heartbeat bool
 	Opened    bool // something encrypted was opened
 	FirstData bool // told

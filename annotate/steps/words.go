@@ -99,6 +99,8 @@ func (c *View) behind(a Values) event.Sentence {
 	switch {
 	case k.Keyless && !k.Lost:
 		return words.Say("step-4a-inherited-keyless", event.Inferred, a)
+	case k.Holed:
+		return words.Say("step-4a-inherited-holed", event.None, a)
 	case k.CertConn == 0:
 		if _, ok := h.Link.One(); ok {
 			return words.Say("step-4a-inherited-before", event.Inferred, a)

@@ -11,7 +11,7 @@ var OddOrder = func() []string {
 
 // overviewSentences tell what is odd in a capture, the worst first.
 var overviewSentences = []entry{
-	{"odd-no-tls", "There is no TLS in this capture.", nil},
+	{"odd-no-tls", "No TLS was found in this capture.", nil},
 	{"odd-heartbleed-answered", "A heartbeat message that had to be dropped in silence was answered: the fault Heartbleed, or one like it.", []string{"6520 4"}},
 	{"odd-heartbleed", "A heartbeat message claims more than it has, as one does that is to read the other side's memory (Heartbleed).", []string{"6520 4"}},
 	{"odd-downgrade", "The version may have been lowered by somebody on the path: the server's random number says that it could do better.", []string{"8446 4.1.3"}},

@@ -13,6 +13,7 @@ const (
 	OtherDirection    = "unopened-other-direction"             // only one for the other direction
 	OtherLine         = "unopened-other-line"                  // only ones that do not open these records
 	GapBefore         = "unopened-gap"                         // bytes are missing, and the sequence was not found again
+	CutRecords        = "unopened-cut"                         // no record of it is whole in the capture
 	NoParent          = "unopened-resumed"                     // it takes up a session whose master secret is not known
 	KeyAlone          = "unopened-private-key-other"           // no private key given is that of the certificate
 	KeyForwardSecrecy = "unopened-private-key-forward-secrecy" // the key only signs
@@ -43,6 +44,7 @@ var unopenedSentences = []entry{
 	{OtherDirection, "What {sender} sent is not opened: for this connection the key log has only lines for what {other} sent ({label}).", []string{"9850 2", "8446 7.1"}},
 	{OtherLine, "What {sender} sent is not all opened: for this connection the key log has {label}, and not the line that these records need.", []string{"9850 2", "8446 7.1"}},
 	{GapBefore, "Not all that {sender} sent is opened: {bytes} bytes that {gapsender} sent are missing, the first at offset {offset}, and the place in the sequence of the records behind them was not found again. Each record opens only in its place.", []string{"5246 6.2.3", "8446 5.3"}},
+	{CutRecords, "Not opened: of what {sender} sent encrypted no record is whole in the capture, and a record opens only whole.", []string{"5246 6.2.3", "8446 5.2"}},
 	{NoParent, "Not opened: this connection takes up an earlier session and has no line of its own in a key log. It would open with the master secret of that session, which is not in the capture or not known.", []string{"5246 7.3", "5246 F.1.4"}},
 	{KeyAlone, "Not opened: of the {keys} given none belongs to the certificate that {server} sent, so it does not open the secret of step 5.", []string{"5246 7.4.7.1"}},
 	{KeyForwardSecrecy, "Not opened, and no lasting private key opens it: the secret was made with {exchange}, from keys for this connection alone. By the rules both sides have thrown their halves away; that is forward secrecy. A key log would open it.", []string{"5246 F.1.1.3", "8422 2"}},
@@ -74,7 +76,7 @@ func UnopenedWords(reason string) event.Text {
 var unopenedWords = map[string]string{
 	NoClientHello: "the ClientHello is not in the capture", NoServer: "one direction is not in the capture", NoServerHello: "the ServerHello is among missing bytes",
 	NoKeyLog: "no keys were given", NoLine: "no line of the key log is for it", OtherDirection: "the key log has lines for the other direction alone",
-	OtherLine: "the key log has lines for it, but none that opens these records", GapBefore: "bytes before it are missing", NoParent: "it takes up a session whose secret is not known",
+	OtherLine: "the key log has lines for it, but none that opens these records", GapBefore: "bytes before it are missing", CutRecords: "none of its records is whole", NoParent: "it takes up a session whose secret is not known",
 	KeyAlone: "no private key given is the server's", KeyForwardSecrecy: "its key exchange has forward secrecy: a private key opens nothing",
 	KeyTLS13: "it is TLS 1.3: a private key opens nothing", KeyResumed: "it is resumed: a private key opens nothing", KeyPSK: "its pre-shared key is not known",
 	KeyPadding: "the private key given does not open its secret", KeyNoSessionHash: "messages are missing that its secret depends on", EchInner: "its encrypted ClientHello is not known",

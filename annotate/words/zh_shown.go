@@ -32,7 +32,7 @@ var zhShown = map[string]string{
 	"shown-blocked":          "也就是说，用例 {case} 没有展示给这个客户端：在任何证书之前，{cause}。它会怎样对待这个缺陷，没有看到。",
 	"shown-unknown":          "这个客户端怎样对待用例 {case}，从这份抓包看不出来。",
 
-	"odd-no-tls":              "这份抓包里没有 TLS。",
+	"odd-no-tls":              "在这份抓包里没有找到 TLS。",
 	"odd-heartbleed":          "一条心跳消息声称的内容比实际的多，想读取对方内存的消息就是这样（Heartbleed）。",
 	"odd-heartbleed-answered": "一条本应静默丢弃的心跳消息得到了回应：这就是 Heartbleed 缺陷，或者类似的缺陷。",
 	"odd-downgrade":           "版本可能遭到路径上的人压低：服务器的随机数表明，它本可以用更高的版本。",
