@@ -18,11 +18,17 @@ var languages = language.NewMatcher(func() (tags []language.Tag) {
 	return tags
 }())
 
+// longestAsked bounds what is read of the languages that a client asks for, in bytes: each costs time.
+const longestAsked = 1 << 10
+
 // languageOf returns the language in which to answer a request: of those that it asks
 // for the best that there is (RFC 9110 12.5.4), or otherwise another.
 func languageOf(asked http.Header, otherwise words.Language) words.Language {
-	tags, _, err := language.ParseAcceptLanguage(strings.Join(asked.Values("Accept-Language"), ","))
-	if err == nil {
+	field := strings.Join(asked.Values("Accept-Language"), ",")
+	if len(field) > longestAsked {
+		return cmp.Or(otherwise, words.English)
+	}
+	if tags, _, err := language.ParseAcceptLanguage(field); err == nil {
 		if _, i, sure := languages.Match(tags...); sure > language.No {
 			return words.Languages[i]
 		}

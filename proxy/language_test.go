@@ -45,6 +45,7 @@ func TestLanguageOf(t *testing.T) {
 		{"", "otherwise"}, // curl
 		{"-, ;;q=x", "otherwise"},
 		{strings.Repeat("a-", 5000), "otherwise"},
+		{strings.Repeat("zh,", 500), "otherwise"}, // of no browser
 	} {
 		asked := http.Header{"Accept-Language": {tt.asks}}
 		if got := languageOf(asked, "otherwise"); got != tt.want {

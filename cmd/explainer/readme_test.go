@@ -67,7 +67,7 @@ func TestReadmes(t *testing.T) {
 }
 
 // volatile is what differs between two runs, or is laid out otherwise: CAs' names, numbers, times, rules.
-var volatile = regexp.MustCompile(`\b[0-9a-f]{8}\b|[0-9][0-9.:-]*|=+|\s+`)
+var volatile = regexp.MustCompile(`\b[0-9a-f]{8}\b|[0-9][0-9.:-]*(?: m?s\b| 毫?秒)?|=+|\s+`)
 
 // ofEachRun is what an output has in each run.
 func ofEachRun(s string) string {
