@@ -2,15 +2,16 @@ package proxy
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 
+	"explainer/annotate/words"
 	"explainer/ca"
 )
 
@@ -65,18 +66,18 @@ func FindBrowser(name string) (*Browser, error) {
 	}
 	if b == nil {
 		if name == "" {
-			return nil, errors.New("no browser found: neither Chromium nor Firefox is installed")
+			return nil, &saidError{text: words.Piece("browser/none")}
 		}
-		return nil, fmt.Errorf("no browser %q found", name)
+		return nil, &saidError{text: words.Piece("browser/not-found", "value", strconv.Quote(name))}
 	}
 	return b, nil
 }
 
 // ErrNoCertutil tells that a browser cannot be made to trust the CA without touching the user's own stores.
-var ErrNoCertutil = errors.New("certutil is not installed: without it a throw-away profile cannot be made to trust the CA (Debian: libnss3-tools, Fedora: nss-tools, macOS: nss)")
+var ErrNoCertutil error = &saidError{text: words.Piece("browser/no-certutil")}
 
 // ErrNoDisplay tells that a browser could show nothing.
-var ErrNoDisplay = errors.New("there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set; --headless needs none")
+var ErrNoDisplay error = &saidError{text: words.Piece("browser/no-display")}
 
 // ChecksOff reports that this browser, on this system, takes its roots from the
 // user's own trust store, which stays as it is: it is started with its certificate

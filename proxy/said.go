@@ -25,6 +25,9 @@ func said(id string, cause error) error {
 func (e *saidError) Error() string { return e.text.English }
 func (e *saidError) Unwrap() error { return e.cause }
 
+// Text is what the error says, in every language.
+func (e *saidError) Text() event.Text { return e.text }
+
 // detailOf is what an error says: the system's words as they are, and ours, if it ends in them.
 func detailOf(err error) event.Text {
 	var ours *saidError

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"explainer/annotate/event"
@@ -22,9 +23,22 @@ func (f *Failure) Error() string { return f.What.English }
 func (f *Failure) Unwrap() error { return f.Err }
 
 // WordsOf are the words of an error: of ours in every language, of another as they are.
+// Rooms that make no text name their words by ID.
 func WordsOf(err error) event.Text {
-	if f, ok := err.(*Failure); ok {
-		return f.What
+	switch err := err.(type) {
+	case *Failure:
+		return err.What
+	case interface{ Text() event.Text }:
+		return err.Text()
+	case interface{ Words() (string, []any) }:
+		id, values := err.Words()
+		values = slices.Clone(values)
+		for i, v := range values {
+			if cause, ok := v.(error); ok {
+				values[i] = WordsOf(cause)
+			}
+		}
+		return words.Piece(id, values...)
 	}
 	return event.Plain(err.Error())
 }

@@ -52,10 +52,13 @@ func TestCalls(t *testing.T) {
 				}
 			}
 			at := files.Position(call.Pos())
+			if f, ok := call.Fun.(*ast.Ident); ok && f.Name == "worded" {
+				checkPiece(t, at, call.Args[1:])
+			}
 			switch name {
 			case "Piece":
 				calls++
-				checkPiece(t, at, call)
+				checkPiece(t, at, call.Args)
 			case "Count":
 				calls++
 				if noun, ok := literal(call.Args[1]); ok && !slices.Contains(nouns, noun) {
@@ -72,7 +75,7 @@ func TestCalls(t *testing.T) {
 	if calls < 100 {
 		t.Errorf("%d calls found", calls)
 	}
-	for _, table := range []map[string]string{commandPieces, checkPieces, gradePieces} {
+	for _, table := range []map[string]string{commandPieces, checkPieces, gradePieces, errorPieces} {
 		for id := range table {
 			family, _, _ := strings.Cut(id, "/")
 			if !named[id] && !named[family+"/"] {
@@ -82,8 +85,8 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-func checkPiece(t *testing.T, at token.Position, call *ast.CallExpr) {
-	id, ok := literal(call.Args[0])
+func checkPiece(t *testing.T, at token.Position, args []ast.Expr) {
+	id, ok := literal(args[0])
 	if !ok {
 		return
 	}
@@ -96,8 +99,8 @@ func checkPiece(t *testing.T, at token.Position, call *ast.CallExpr) {
 	for _, p := range piece.places {
 		want = append(want, p.key)
 	}
-	for i := 1; i < len(call.Args); i += 2 {
-		name, ok := literal(call.Args[i])
+	for i := 1; i < len(args); i += 2 {
+		name, ok := literal(args[i])
 		if !ok {
 			return // values that are made elsewhere
 		}
@@ -105,7 +108,7 @@ func checkPiece(t *testing.T, at token.Position, call *ast.CallExpr) {
 	}
 	slices.Sort(want)
 	slices.Sort(have)
-	if want, have = slices.Compact(want), slices.Compact(have); !slices.Equal(want, have) || len(call.Args)%2 == 0 {
+	if want, have = slices.Compact(want), slices.Compact(have); !slices.Equal(want, have) || len(args)%2 == 0 {
 		t.Errorf("%s: %s has the places %v, given are %v", at, id, want, have)
 	}
 }

@@ -48,7 +48,7 @@ func certificates(path, password string) ([]*x509.Certificate, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, fmt.Errorf("%s is no list of certificates", path)
+		return nil, worded(fmt.Errorf("%s is no list of certificates", path), "roots-file/no-list", "file", path)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -78,9 +78,9 @@ func certificates(path, password string) ([]*x509.Certificate, error) {
 		return found, nil
 	}
 	if errors.Is(err, pkcs12.ErrIncorrectPassword) {
-		return nil, fmt.Errorf("%s: the password is another one", path)
+		return nil, worded(fmt.Errorf("%s: the password is another one", path), "roots-file/password", "file", path)
 	}
-	return nil, fmt.Errorf("%s holds no certificate", path)
+	return nil, worded(fmt.Errorf("%s holds no certificate", path), "roots-file/none", "file", path)
 }
 
 // keyStore returns the trusted certificates of a key store in Java's older format

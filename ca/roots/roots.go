@@ -63,7 +63,7 @@ func System(name string) (*verify.Roots, error) {
 		}
 	}
 	if out.Len() == 0 && first != nil {
-		return nil, fmt.Errorf("the trust store of this machine cannot be read: %w", first)
+		return nil, worded(fmt.Errorf("the trust store of this machine cannot be read: %w", first), "roots-file/unreadable", "error", first)
 	}
 	return out, nil
 }
@@ -88,7 +88,7 @@ func File(name, path string) (*verify.Roots, error) {
 	}
 	out := verify.NewRoots(name)
 	if n := add(out, data); n == 0 {
-		return nil, fmt.Errorf("%s holds no certificate: it must be in PEM form (-----BEGIN CERTIFICATE-----)", path)
+		return nil, worded(fmt.Errorf("%s holds no certificate: it must be in PEM form (-----BEGIN CERTIFICATE-----)", path), "roots-file/not-pem", "file", path)
 	}
 	return out, nil
 }

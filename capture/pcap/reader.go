@@ -11,6 +11,7 @@ import (
 	"math"
 	"math/bits"
 	"net/netip"
+	"strconv"
 
 	"explainer/capture"
 	"explainer/capture/keys"
@@ -63,6 +64,11 @@ type Unread struct {
 	Number int
 }
 
+func notCapture(magic []byte) error {
+	begins := fmt.Sprintf("%x", magic)
+	return worded(fmt.Errorf("not a capture: starts with %s, expected pcap or pcapng", begins), "pcap/not-capture", "magic", begins)
+}
+
 // A CutError tells where a capture cannot be read further: it ends in the
 // middle of a block (Err is io.ErrUnexpectedEOF) or is damaged.
 type CutError struct {
@@ -75,6 +81,14 @@ func (e *CutError) Error() string {
 		return fmt.Sprintf("capture is cut off in the middle of the block at byte %d", e.Offset)
 	}
 	return fmt.Sprintf("capture is damaged at byte %d: %v", e.Offset, e.Err)
+}
+
+// Words name the words of the error, for who says it in another language.
+func (e *CutError) Words() (id string, values []any) {
+	if errors.Is(e.Err, io.ErrUnexpectedEOF) {
+		return "pcap/cut", []any{"offset", strconv.FormatInt(e.Offset, 10)}
+	}
+	return "pcap/damaged", []any{"offset", strconv.FormatInt(e.Offset, 10), "error", e.Err}
 }
 
 func (e *CutError) Unwrap() error { return e.Err }
@@ -211,7 +225,7 @@ func NewReader(r io.Reader) (*Reader, error) {
 		err = f.classic.header(&f.src)
 		rd.stats.Interfaces = 1
 	} else {
-		return nil, fmt.Errorf("not a capture: starts with %x, expected pcap or pcapng", magic)
+		return nil, notCapture(magic)
 	}
 	if err != nil {
 		return nil, f.cut(err)

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"io"
 	"math/bits"
 
@@ -70,7 +69,7 @@ func Rewrite(w io.Writer, r io.Reader, how Rewriting) (packets int, err error) {
 	} else if c.classic = classicFormat(magic); c.classic != nil {
 		err = c.records()
 	} else {
-		err = fmt.Errorf("not a capture: starts with %x, expected pcap or pcapng", magic)
+		err = notCapture(magic)
 	}
 	if e := c.out.Flush(); e != nil {
 		return c.frames, e

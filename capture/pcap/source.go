@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -104,11 +105,11 @@ func (s *source) open(r io.Reader) error {
 		magic, err := s.peek(4)
 		switch {
 		case err == io.EOF:
-			return errors.New("not a capture: it is empty")
+			return worded(errors.New("not a capture: it is empty"), "pcap/empty")
 		case errors.Is(err, io.ErrUnexpectedEOF) && depth > 0:
-			return errors.New("compressed capture is cut off before anything of it can be read")
+			return worded(errors.New("compressed capture is cut off before anything of it can be read"), "pcap/compressed-cut")
 		case errors.Is(err, io.ErrUnexpectedEOF):
-			return fmt.Errorf("not a capture: it ends after %d bytes", s.rest())
+			return worded(fmt.Errorf("not a capture: it ends after %d bytes", s.rest()), "pcap/short", "n", strconv.Itoa(s.rest()))
 		case err != nil:
 			return fmt.Errorf("read capture: %w", err)
 		}

@@ -56,7 +56,19 @@ func usageError(c *cli.Context, err error, _ bool) error {
 	if name == "explainer" {
 		hint = "hint/behind-command"
 	}
-	return usage(words.Piece("error/option", "error", err.Error()), words.Piece(hint, "command", name+" --help"))
+	return usage(optionText(err), words.Piece(hint, "command", name+" --help"))
+}
+
+// optionText is what the library says of options, in words of ours for what it says most.
+func optionText(err error) event.Text {
+	text := err.Error()
+	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
+		return words.Piece("error/no-option", "option", name)
+	}
+	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
+		return words.Piece("error/option-value", "option", name)
+	}
+	return words.Piece("error/option", "error", text)
 }
 
 // childExit carries the exit code of the program that run started.
