@@ -300,7 +300,8 @@ func (t *Text) lineTo(l event.Line) string {
 		}
 	}
 	if l.Leg != "" {
-		to = Pad(t.in(words.Named("leg", l.Leg)), 8) + to
+		width := max(7, columns.StringWidth(t.in(words.Named("leg", "browser")))) // in Chinese it is one wider
+		to = Pad(t.in(words.Named("leg", l.Leg)), width) + " " + to
 	}
 	return to
 }
