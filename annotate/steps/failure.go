@@ -60,7 +60,7 @@ func (c *View) causeOf(al Alert) event.Text {
 	if al.After != "" {
 		id += "-after"
 	}
-	text := words.Meaning(words.Say(AlertSentence(c.Latest, al.Desc, al.Side), event.None, words.Args{"sender": c.Side(al.Side), "alert": handshake.AlertName(al.Desc), "number": strconv.Itoa(int(al.Desc))}))
+	text := words.Meaning(AlertSentence(c.Latest, al.Desc, al.Side))
 	return words.Piece(id, "sender", c.Side(al.Side), "alert", handshake.AlertName(al.Desc), "number", strconv.Itoa(int(al.Desc)), "other", c.Side(1-al.Side), "after", al.After, "meaning", text)
 }
 

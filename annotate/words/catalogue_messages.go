@@ -252,45 +252,63 @@ var factSentences = []entry{
 	{"fact-unknown", "The proxy noted something that is not known here ({kind}): {detail}.", nil},
 }
 
-// alertSentences tell alerts: "who sent which: what it means." What stands after
-// the colon is used alone where the sender is named already.
-var alertSentences = []entry{
-	{"alert-close-notify", "{Sender} sent {alert} ({number}), which says: it has sent everything.", []string{"5246 7.2.1", "8446 6.1"}},
-	{"alert-close-proven", "It was protected as all records are, so nobody without the keys can have sent it. Only this shows that nothing is missing at the end.", []string{"5246 7.2.1", "8446 6.1"}},
-	{"alert-bad-record-mac", "{Sender} sent {alert} ({number}), which says: a record did not fit its key, so either bytes were changed or the two sides do not have the same keys.", []string{"5246 7.2.2", "8446 6.2"}},
-	{"alert-handshake-failure-chosen", "{Sender} sent {alert} ({number}), which says: it will not go on with this handshake. It had itself chosen version and cipher suite before, so it is something that came later.", []string{"5246 7.2.2", "8446 6.2"}},
-	{"alert-handshake-failure-answered", "{Sender} sent {alert} ({number}), which says: it will not go on with this handshake, as the other side chose it, or will not say what it disliked.", []string{"5246 7.2.2", "8446 6.2"}},
-	{"alert-handshake-failure", "{Sender} sent {alert} ({number}), which says: it found nothing among the offered versions, suites and groups that it also speaks, or will not say what it disliked.", []string{"5246 7.2.2", "8446 6.2"}},
-	{"alert-bad-certificate", "{Sender} sent {alert} ({number}), which says: something is wrong with the certificate (some programs send this for every fault, also for an unknown authority or a wrong name).", []string{"5246 7.2.2", "8446 6.2"}},
-	{"alert-unsupported-certificate", "{Sender} sent {alert} ({number}), which says: the certificate is of a kind or for a purpose that it does not take.", []string{"5246 7.2.2", "8446 6.2"}},
-	{"alert-certificate-revoked", "{Sender} sent {alert} ({number}), which says: the authority has called the certificate back.", []string{"5246 7.2.2", "8446 6.2"}},
-	{"alert-certificate-expired", "{Sender} sent {alert} ({number}), which says: the certificate has expired or is not valid yet.", []string{"5246 7.2.2", "8446 6.2"}},
-	{"alert-certificate-unknown", "{Sender} sent {alert} ({number}), which says: it did not accept the certificate, for a reason that it does not say (Chromium sends this for every fault).", []string{"5246 7.2.2", "8446 6.2"}},
-	{"alert-unknown-ca", "{Sender} sent {alert} ({number}), which says: it trusts no authority that vouches for this certificate.", []string{"5246 7.2.2", "8446 6.2"}},
-	{"alert-access-denied", "{Sender} sent {alert} ({number}), which says: the certificate or the common secret is valid, but its owner is not let in.", []string{"5246 7.2.2", "8446 6.2"}},
-	{"alert-decrypt-error", "{Sender} sent {alert} ({number}), which says: a signature, a Finished or a binder did not come out right.", []string{"5246 7.2.2", "8446 6.2"}},
-	{"alert-decode-error", "{Sender} sent {alert} ({number}), which says: it could not read a message.", []string{"5246 7.2.2", "8446 6.2"}},
-	{"alert-illegal-parameter", "{Sender} sent {alert} ({number}), which says: a value in a message is not allowed there.", []string{"5246 7.2.2", "8446 6.2"}},
-	{"alert-unexpected-message", "{Sender} sent {alert} ({number}), which says: a message came that has no place here.", []string{"5246 7.2.2", "8446 6.2"}},
-	{"alert-protocol-version", "{Sender} sent {alert} ({number}), which says: it takes no version of the protocol that the other side offered or chose.", []string{"5246 7.2.2", "8446 6.2"}},
-	{"alert-insufficient-security", "{Sender} sent {alert} ({number}), which says: what was offered is too weak for it.", []string{"5246 7.2.2", "8446 6.2"}},
-	{"alert-internal-error", "{Sender} sent {alert} ({number}), which says: something failed inside it (some programs send this when they do not like a certificate).", []string{"5246 7.2.2", "8446 6.2"}},
-	{"alert-inappropriate-fallback", "{Sender} sent {alert} ({number}), which says: the client tried again with a lower version although both could do better; somebody may have disturbed the first try.", []string{"7507 3"}},
-	{"alert-user-canceled", "{Sender} sent {alert} ({number}), which says: somebody broke this off, not a fault of the protocol.", []string{"5246 7.2.2", "8446 6.1"}},
-	{"alert-no-renegotiation", "{Sender} sent {alert} ({number}), which says: it will not begin another handshake on this connection.", []string{"5246 7.2.2"}},
-	{"alert-missing-extension", "{Sender} sent {alert} ({number}), which says: an extension that must be there is missing.", []string{"8446 6.2"}},
-	{"alert-unsupported-extension", "{Sender} sent {alert} ({number}), which says: an extension came that nobody had offered.", []string{"5246 7.2.2", "8446 6.2"}},
-	{"alert-unrecognized-name", "{Sender} sent {alert} ({number}), which says: it has no site of the name that the client asked for.", []string{"6066 3"}},
-	{"alert-bad-certificate-status-response", "{Sender} sent {alert} ({number}), which says: the statement about revocation that came with the certificate is not good.", []string{"6066 8"}},
-	{"alert-unknown-psk-identity", "{Sender} sent {alert} ({number}), which says: it does not know the common secret that was named.", []string{"4279 2", "8446 6.2"}},
-	{"alert-certificate-required", "{Sender} sent {alert} ({number}), which says: it wants a certificate of the client, and none came.", []string{"8446 6.2"}},
-	{"alert-no-application-protocol", "{Sender} sent {alert} ({number}), which says: it speaks none of the application protocols that were offered.", []string{"7301 3.2"}},
-	{"alert-record-overflow", "{Sender} sent {alert} ({number}), which says: a record was too long.", []string{"5246 7.2.2", "8446 6.2"}},
-	{"alert-no-certificate", "{Sender} sent {alert} ({number}), which says: it has no certificate of its own to show.", []string{"6101 5.4.2"}},
-	{"alert-general-error", "{Sender} sent {alert} ({number}), which says: something went wrong that no other alert is for.", []string{"9846 6.2"}},
-	{"alert-ech-required", "{Sender} sent {alert} ({number}), which says: it wants its encrypted hello (ECH) accepted, and the server did not accept it.", []string{"9849 6.1.6"}},
-	{"alert-other", "{Sender} sent {alert} ({number}): an alert whose meaning is not told here.", []string{"5246 7.2.2", "8446 6.2"}},
+// meaningSentences are what alerts say, without a stop, by the sentences about them.
+var meaningSentences = []entry{
+	{"alert-close-notify", "it has sent everything", []string{"5246 7.2.1", "8446 6.1"}},
+	{"alert-bad-record-mac", "a record did not fit its key, so either bytes were changed or the two sides do not have the same keys", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-handshake-failure-chosen", "it will not go on with this handshake. It had itself chosen version and cipher suite before, so it is something that came later", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-handshake-failure-answered", "it will not go on with this handshake, as the other side chose it, or will not say what it disliked", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-handshake-failure", "it found nothing among the offered versions, suites and groups that it also speaks, or will not say what it disliked", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-bad-certificate", "something is wrong with the certificate (some programs send this for every fault, also for an unknown authority or a wrong name)", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-unsupported-certificate", "the certificate is of a kind or for a purpose that it does not take", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-certificate-revoked", "the authority has called the certificate back", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-certificate-expired", "the certificate has expired or is not valid yet", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-certificate-unknown", "it did not accept the certificate, for a reason that it does not say (Chromium sends this for every fault)", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-unknown-ca", "it trusts no authority that vouches for this certificate", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-access-denied", "the certificate or the common secret is valid, but its owner is not let in", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-decrypt-error", "a signature, a Finished or a binder did not come out right", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-decode-error", "it could not read a message", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-illegal-parameter", "a value in a message is not allowed there", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-unexpected-message", "a message came that has no place here", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-protocol-version", "it takes no version of the protocol that the other side offered or chose", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-insufficient-security", "what was offered is too weak for it", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-internal-error", "something failed inside it (some programs send this when they do not like a certificate)", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-inappropriate-fallback", "the client tried again with a lower version although both could do better; somebody may have disturbed the first try", []string{"7507 3"}},
+	{"alert-user-canceled", "somebody broke this off, not a fault of the protocol", []string{"5246 7.2.2", "8446 6.1"}},
+	{"alert-no-renegotiation", "it will not begin another handshake on this connection", []string{"5246 7.2.2"}},
+	{"alert-missing-extension", "an extension that must be there is missing", []string{"8446 6.2"}},
+	{"alert-unsupported-extension", "an extension came that nobody had offered", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-unrecognized-name", "it has no site of the name that the client asked for", []string{"6066 3"}},
+	{"alert-bad-certificate-status-response", "the statement about revocation that came with the certificate is not good", []string{"6066 8"}},
+	{"alert-unknown-psk-identity", "it does not know the common secret that was named", []string{"4279 2", "8446 6.2"}},
+	{"alert-certificate-required", "it wants a certificate of the client, and none came", []string{"8446 6.2"}},
+	{"alert-no-application-protocol", "it speaks none of the application protocols that were offered", []string{"7301 3.2"}},
+	{"alert-record-overflow", "a record was too long", []string{"5246 7.2.2", "8446 6.2"}},
+	{"alert-no-certificate", "it has no certificate of its own to show", []string{"6101 5.4.2"}},
+	{"alert-general-error", "something went wrong that no other alert is for", []string{"9846 6.2"}},
+	{"alert-ech-required", "it wants its encrypted hello (ECH) accepted, and the server did not accept it", []string{"9849 6.1.6"}},
 }
+
+// alertSentences tell alerts: who sent which, and what it says.
+var alertSentences = append(func() []entry {
+	out := make([]entry, len(meaningSentences))
+	for i, e := range meaningSentences {
+		out[i] = entry{e.id, "{Sender} sent {alert} ({number}), which says: " + e.text + ".", e.refs}
+	}
+	return out
+}(), []entry{
+	{"alert-close-proven", "It was protected as all records are, so nobody without the keys can have sent it. Only this shows that nothing is missing at the end.", []string{"5246 7.2.1", "8446 6.1"}},
+	{"alert-other", "{Sender} sent {alert} ({number}): an alert whose meaning is not told here.", []string{"5246 7.2.2", "8446 6.2"}},
+}...)
+
+// meaningPieces are what alerts say, where the sender is named already.
+var meaningPieces = func() map[string]string {
+	m := map[string]string{"meaning/alert-other": "an alert whose meaning is not told here"}
+	for _, e := range meaningSentences {
+		m["meaning/"+e.id] = e.text
+	}
+	return m
+}()
 
 // delegatedSentences tell other things than certificates that carry a public key.
 var delegatedSentences = []entry{

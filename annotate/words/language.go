@@ -43,13 +43,6 @@ func (l Language) In(t event.Text) string {
 		if text, ok := l.fill(rest, of.Values, nil); ok {
 			return strings.TrimSuffix(text, "。")
 		}
-	case meaning:
-		if text, ok := l.fill(rest, of.Values, nil); ok {
-			if _, after, cut := strings.Cut(text, "\uff1a"); cut {
-				text = after
-			}
-			return strings.TrimSuffix(text, "。")
-		}
 	default:
 		if text, ok := l.fill(of.ID, of.Values, nil); ok {
 			return text

@@ -11,10 +11,9 @@ import (
 
 // What stands before the "/" of a text's ID, where it is not a family of phrases.
 const (
-	listed  = "list"
-	clause  = "clause"
-	meaning = "meaning"
-	count   = "count"
+	listed = "list"
+	clause = "clause"
+	count  = "count"
 )
 
 // Piece is a piece of a sentence by its permanent ID, with its values in name, value pairs.
@@ -106,14 +105,8 @@ func Clause(s event.Sentence) event.Text {
 	return event.Text{English: strings.TrimSuffix(Lower(s.Text), "."), Of: &event.Phrase{ID: clause + "/" + s.ID, Values: valuesOf(s)}}
 }
 
-// Meaning is what a sentence says of an alert behind its name, or all of it.
-func Meaning(s event.Sentence) event.Text {
-	text := s.Text
-	if _, meaning, ok := strings.Cut(text, ": "); ok {
-		text = meaning
-	}
-	return event.Text{English: strings.TrimSuffix(text, "."), Of: &event.Phrase{ID: meaning + "/" + s.ID, Values: valuesOf(s)}}
-}
+// Meaning is what an alert says, by the sentence about it.
+func Meaning(id string) event.Text { return Piece("meaning/" + id) }
 
 // Inside is a text that stands inside a sentence, and in English begins in small letters.
 func Inside(t event.Text) event.Text { return event.Text{English: Lower(t.English), Of: t.Of} }
@@ -556,7 +549,7 @@ var pieces = map[string]string{
 // everyPiece is what is in any table of pieces.
 var everyPiece = func() map[string]string {
 	m := make(map[string]string)
-	for _, table := range []map[string]string{pieces, pagePieces, fieldPieces, commandPieces, checkPieces, gradePieces, schedulePieces, overviewPieces, errorPieces} {
+	for _, table := range []map[string]string{pieces, pagePieces, fieldPieces, commandPieces, checkPieces, gradePieces, schedulePieces, overviewPieces, errorPieces, meaningPieces} {
 		for id, text := range table {
 			if _, twice := m[id]; twice {
 				panic("words: piece " + id + " stands twice in the catalogue")
