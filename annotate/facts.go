@@ -182,7 +182,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 	tell := func(topic event.Topic, id string) {
 		rename(&e, topic, "")
 		e.Says = []event.Sentence{words.Say(id, event.None, a)}
-		e.Brief, e.BriefID = event.Plain(e.Says[0].Text), id
+		e.Brief, e.BriefID = words.Whole(e.Says[0]), id
 	}
 	switch f.Kind {
 	case capture.FactRecording:

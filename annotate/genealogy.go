@@ -470,6 +470,6 @@ func (x *Explainer) genealogy() (e event.Event, ok bool) {
 	if x.kinMore > 0 {
 		e.Says = append(e.Says, words.Say("genealogy-more", event.None, a))
 	}
-	e.Brief, e.BriefID = event.Plain(e.Says[0].Text), e.Says[0].ID
+	e.Brief, e.BriefID = words.Whole(e.Says[0]), e.Says[0].ID
 	return e, true
 }
