@@ -57,4 +57,8 @@ var errorPieces = map[string]string{
 	"ca-store/certificate-damaged":        "{certificate} is damaged: {error}; put a good copy back",
 	"ca-store/certificate-damaged-remake": "{certificate} is damaged: {error}; put a good copy back, or remove {file}: it is made again from {key}",
 	"ca-store/two":                        "{certificate} and {key} hold two different CAs; put back the files that belong together, or remove {file}: it is made again from {from}",
+	"grade-error/unreached":               "the proxy at {address} cannot be reached: {error}",
+	"grade-error/loopback":                "cannot open an origin on loopback: {error}",
+	"grade-error/slow":                    "the proxy at {address} did not bring an answer within {time}",
+	"grade-error/other-ca":                "the proxy's certificate for {host}: {detail}: the client does not trust it",
 }

@@ -56,4 +56,8 @@ var zhErrors = map[string]string{
 	"ca-store/certificate-damaged":        "{certificate} 已损坏：{error}；请放回完好的副本",
 	"ca-store/certificate-damaged-remake": "{certificate} 已损坏：{error}；请放回完好的副本，或删除 {file}：它会由 {key} 重新生成",
 	"ca-store/two":                        "{certificate} 和 {key} 中是两个不同的 CA；请放回属于同一个 CA 的文件，或删除 {file}：它会由 {from} 重新生成",
+	"grade-error/unreached":               "无法连接 {address} 处的代理：{error}",
+	"grade-error/loopback":                "无法在本机回环地址上打开源站：{error}",
+	"grade-error/slow":                    "{address} 处的代理在 {time} 内没有应答",
+	"grade-error/other-ca":                "代理给 {host} 的证书：{detail}：客户端不信任它",
 }

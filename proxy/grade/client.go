@@ -18,6 +18,7 @@ import (
 	"time"
 	"unicode"
 
+	"explainer/annotate/words"
 	"explainer/ca"
 	"explainer/ca/verify"
 	"explainer/capture/handshake"
@@ -51,7 +52,7 @@ func (l *Lab) ask(ctx context.Context, p *Proxy, t *trial, usual []string) (c Cl
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", p.Addr)
 	if err != nil {
-		return c, fmt.Errorf("the proxy at %s cannot be reached: %w", p.Addr, err)
+		return c, said(err, words.Piece("grade-error/unreached", "address", p.Addr, "error", err.Error()))
 	}
 	defer conn.Close()
 	deadline, _ := ctx.Deadline()

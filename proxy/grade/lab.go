@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"explainer/annotate/event"
 	"explainer/annotate/words"
 	"explainer/ca"
 	"explainer/ca/verify"
@@ -95,7 +96,7 @@ func NewLab(authority *ca.Authority) (*Lab, error) {
 	l := &Lab{authority: authority, word: "explainer grade " + hex.EncodeToString(b[:])}
 	add := func(t *trial) (err error) {
 		if t.listener, err = net.Listen("tcp", hostAddress+":0"); err != nil {
-			return fmt.Errorf("cannot open an origin on loopback: %w", err)
+			return said(err, words.Piece("grade-error/loopback", "error", err.Error()))
 		}
 		l.trials = append(l.trials, t)
 		return nil
@@ -200,10 +201,10 @@ func (l *Lab) Run(ctx context.Context, p *Proxy, own *ca.Authority, expiredTrust
 			return nil, err
 		}
 		if t.id == "good" && time.Since(began) >= requestTime {
-			return nil, fmt.Errorf("the proxy at %s did not bring an answer within %v", p.Addr, requestTime)
+			return nil, said(nil, words.Piece("grade-error/slow", "address", p.Addr, "time", requestTime.String()))
 		}
 		if t.id == "good" && out.Client.End == EndCertificate {
-			return nil, fmt.Errorf("the proxy's certificate for %s: %s: %w", t.host, out.Client.Detail, ErrOtherCA)
+			return nil, said(ErrOtherCA, words.Piece("grade-error/other-ca", "host", t.host, "detail", out.Client.Detail))
 		}
 	}
 	l.Close()
@@ -561,3 +562,15 @@ func network(ctx context.Context, addr string) (n Network) {
 	}
 	return n
 }
+
+// A saidError is an error in words of ours.
+type saidError struct {
+	text  event.Text
+	cause error // may be nil
+}
+
+func said(cause error, text event.Text) error { return &saidError{text, cause} }
+
+func (e *saidError) Error() string    { return e.text.English }
+func (e *saidError) Text() event.Text { return e.text }
+func (e *saidError) Unwrap() error    { return e.cause }
