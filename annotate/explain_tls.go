@@ -21,6 +21,30 @@ import (
 	"explainer/capture/keys"
 )
 
+// A turn is the telling of one message of a handshake. A handler fills in its event, takes
+// in what the message says, and says which steps follow. What it tells itself, as steps that
+// the message shows to be over, stands before the message.
+type turn struct {
+	c    *conn
+	h    *proof.Handshake
+	m    *capture.Message
+	said *proof.Message // as it stands in the transcript
+	side int
+	at   proof.Place
+	args steps.Values // as they were before the message
+	e    event.Event
+	then func() // tells what stands behind it
+}
+
+// after leaves steps to be told behind the message.
+func (t *turn) after(x *Explainer, steps ...event.Step) {
+	t.then = func() {
+		for _, s := range steps {
+			x.step(t.c, s)
+		}
+	}
+}
+
 // handshake tells a handshake message.
 func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) {
 	side := int(m.Side)
@@ -39,42 +63,46 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 	if u, ok := b.(*handshake.Unknown); ok {
 		b = h.Reread(u, side)
 	}
-	w := proof.Place{First: m.First, Last: m.Last}
-	msg := h.Record(b, side, m.Raw)
+	t := &turn{c: c, h: h, m: m, side: side, at: proof.Place{First: m.First, Last: m.Last}, said: h.Record(b, side, m.Raw)}
 	c.agreed(h, b, side)
+	t.e = x.event(c, m, event.KindMessage, messageTopics[b.Type()], handshake.TypeName(b.Type()))
+	x.layout(&t.e, c, h, m, b)
+	t.args = x.args(c)
+	x.message(t, b)
+	x.retry(c, h, &t.e)
+	x.emit(c, t.e)
+	if t.then != nil {
+		t.then()
+	}
+}
 
-	e := x.event(c, m, event.KindMessage, messageTopics[b.Type()], handshake.TypeName(b.Type()))
-	x.layout(&e, c, h, m, b)
-	a := x.args(c)
+// message fills in a turn.
+func (x *Explainer) message(t *turn, b handshake.Message) {
+	c, h, e, a, side := t.c, t.h, &t.e, t.args, t.side
 	switch b := b.(type) {
 	case *handshake.ClientHello:
-		x.clientHello(c, h, &e, b, w)
+		x.clientHello(t, b)
 	case *handshake.ServerHello:
-		x.serverHello(c, h, &e, b, w)
-		return
+		x.serverHello(t, b)
 	case *handshake.EncryptedExtensions:
-		if x.encryptedExtensions(c, h, &e, a, b, side, w) {
-			x.emit(c, e)
-			x.pskSteps(c)
-			return
-		}
+		x.encryptedExtensions(t, b)
 	case *handshake.Certificate:
-		x.certificate(c, h, &e, b, m, side, w)
+		x.certificate(t, b)
 	case *handshake.CompressedCertificate:
-		rename(&e, "compressed-certificate", "CompressedCertificate")
+		rename(e, "compressed-certificate", "CompressedCertificate")
 		e.Fields = append(e.Fields, field("compressed with", handshake.CertificateCompressionName(b.Algorithm)),
 			fieldOf("size", words.Piece("value/compressed", "count", words.Count(int(b.CompressedLength), "byte"), "n", strconv.Itoa(int(b.UncompressedLength)))))
 		if b.Certificate == nil {
 			h.Sides[side].CertSeen = true
 			e.Brief = words.Piece("brief/cannot-undone")
 			e.Says = append(e.Says, words.Say("certificate-compressed-broken", e.Evidence, a.With("reason", cmp.Or(event.Plain(b.Err), words.Piece("error/damaged")))))
-			x.markMain(c, h, &e, event.Step3)
+			x.markMain(c, h, e, event.Step3)
 			break
 		}
 		e.Says = append(e.Says, words.Say("certificate-compressed", e.Evidence, a.With("from", strconv.Itoa(b.UncompressedLength), "to", strconv.Itoa(b.CompressedLength))))
-		x.certificate(c, h, &e, b.Certificate, m, side, w)
+		x.certificate(t, b.Certificate)
 	case *handshake.ServerKeyExchange:
-		x.tellServerKeyExchange(c, h, &e, b, w)
+		x.serverKeyExchange(t, b)
 	case *handshake.CertificateRequest:
 		h.Requested = true
 		e.Fields = append(e.Fields, requestFields(b)...)
@@ -87,24 +115,13 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 	case *handshake.HelloRequest:
 		e.Says = append(e.Says, words.Say("hello-request", e.Evidence, a))
 	case *handshake.CertificateVerify:
-		x.tellCertificateVerify(c, h, &e, a, b, msg, side, w)
-		if h == c.Main && side == 1 && !c.Flow().KEM {
-			x.emit(c, e)
-			x.step(c, event.Step6a)
-			x.retry(c, h, nil)
-			return
-		}
+		x.certificateVerify(t, b)
 	case *handshake.ClientKeyExchange:
-		if m.Block != nil && h.Block == nil {
-			h.Block, h.Keyed = m.Block, true
-		}
-		x.tellClientKeyExchange(c, h, e, b, w)
-		return
+		x.clientKeyExchange(t, b)
 	case *handshake.Finished:
-		x.tellFinished(c, h, e, a, side, w)
-		return
+		x.finished(t)
 	case *handshake.NewSessionTicket:
-		x.newSessionTicket(c, h, &e, a, b)
+		x.newSessionTicket(t, b)
 	case *handshake.EndOfEarlyData:
 		e.Says = append(e.Says, words.Say("end-of-early-data", e.Evidence, a))
 	case *handshake.CertificateStatus:
@@ -112,7 +129,7 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		e.Says = append(e.Says, words.Say("certificate-status", e.Evidence, a))
 		e.Fields = append(e.Fields, stapleFields(b.Response)...)
 		if side == 1 {
-			x.checkStaple(h, &e, b.Response)
+			x.checkStaple(h, e, b.Response)
 		}
 	case *handshake.KeyUpdate:
 		c.Sides[side].Updates++
@@ -127,20 +144,17 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		}
 		e.Says = append(e.Says, words.Say("unknown-handshake", e.Evidence, a.With("sender", c.Side(side), "number", strconv.Itoa(int(b.MessageType)))))
 	}
-	x.retry(c, h, &e)
-	x.emit(c, e)
 }
 
-// encryptedExtensions tells the message of that name; settled tells that with it the
-// steps are, which depend on early data.
-func (x *Explainer) encryptedExtensions(c *conn, h *proof.Handshake, e *event.Event, a steps.Values, b *handshake.EncryptedExtensions, side int, w proof.Place) (settled bool) {
-	if side == 0 {
+func (x *Explainer) encryptedExtensions(t *turn, b *handshake.EncryptedExtensions) {
+	c, h, e, a := t.c, t.h, &t.e, t.args
+	if t.side == 0 {
 		e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
 		e.Says = append(e.Says, words.Say("encrypted-extensions-client", e.Evidence, a))
 		if b.Extension(handshake.ExtALPSOld) != nil || b.Extension(handshake.ExtALPS) != nil {
 			e.Says = append(e.Says, words.Say("encrypted-extensions-alps", e.Evidence, a))
 		}
-		return false
+		return
 	}
 	open := h.EarlyUndecided()
 	h.Encrypted = b
@@ -161,9 +175,11 @@ func (x *Explainer) encryptedExtensions(c *conn, h *proof.Handshake, e *event.Ev
 	} else if h.OfferedEarly() {
 		e.Says = append(e.Says, words.Say("early-data-refused", e.Evidence, a))
 	}
-	h.Switch(w)
+	h.Switch(t.at)
 	x.markMain(c, h, e, event.Step6b)
-	return open && h == c.Main
+	if open && h == c.Main { // with it the steps are settled that depend on early data
+		t.then = func() { x.pskSteps(c) }
+	}
 }
 
 // againUnseen tells whether a hello is the second one of the same handshake, with
@@ -190,7 +206,8 @@ func clipText(t event.Text) event.Text {
 	return t
 }
 
-func (x *Explainer) clientHello(c *conn, h *proof.Handshake, e *event.Event, b *handshake.ClientHello, w proof.Place) {
+func (x *Explainer) clientHello(t *turn, b *handshake.ClientHello) {
+	c, h, e, w := t.c, t.h, &t.e, t.at
 	again := h.Retry != nil && h.FirstHello != nil
 	unseen := c.againUnseen(b)
 	renegotiation := h != c.Main
@@ -340,8 +357,8 @@ func bytesWords(b []byte) event.Text {
 	return words.Piece("value/hex", "hex", hex.EncodeToString(b), "count", words.Count(len(b), "byte"))
 }
 
-func (x *Explainer) serverHello(c *conn, h *proof.Handshake, e *event.Event, b *handshake.ServerHello, w proof.Place) {
-	a := x.args(c)
+func (x *Explainer) serverHello(t *turn, b *handshake.ServerHello) {
+	c, h, e, a := t.c, t.h, &t.e, t.args
 	if b.Retry {
 		h.Retry = b
 		rename(e, "hello-retry-request", "HelloRetryRequest")
@@ -354,12 +371,11 @@ func (x *Explainer) serverHello(c *conn, h *proof.Handshake, e *event.Event, b *
 		} else {
 			e.Says = append(e.Says, words.Say("hello-retry-cookie", e.Evidence, a))
 		}
-		x.emit(c, *e)
 		return
 	}
 	h.ServerHello = b
 	h.AnswerAt = c.now
-	h.At[proof.AtServerHello] = w
+	h.At[proof.AtServerHello] = t.at
 	a = x.args(c)
 	version := b.Version()
 	e.Fields = append(e.Fields, serverHelloFields(b)...)
@@ -396,12 +412,10 @@ func (x *Explainer) serverHello(c *conn, h *proof.Handshake, e *event.Event, b *
 	if version < 0x0304 {
 		if h.Hello != nil && len(b.SessionID) > 0 && string(b.SessionID) == string(h.Hello.SessionID) {
 			e.Says = append(e.Says, words.Say("server-hello-resumed", e.Evidence, a))
-			x.emit(c, *e)
 			return
 		}
 		if len(h.TicketOffered()) > 0 {
 			e.Says = append(e.Says, words.Say("server-hello-perhaps-resumed", e.Evidence, a))
-			x.emit(c, *e)
 			return
 		}
 		if h.EMS() {
@@ -415,7 +429,6 @@ func (x *Explainer) serverHello(c *conn, h *proof.Handshake, e *event.Event, b *
 		case handshake.KeyExchangeDHE, handshake.KeyExchangeECDHE:
 			e.Says = append(e.Says, words.Say("server-hello-dhe", e.Evidence, a))
 		}
-		x.emit(c, *e)
 		return
 	}
 	if _, ok := b.SelectedPSK(); ok {
@@ -424,7 +437,6 @@ func (x *Explainer) serverHello(c *conn, h *proof.Handshake, e *event.Event, b *
 		e.Says = append(e.Says, words.Say("server-hello-psk-refused", e.Evidence, a))
 	}
 	if h != c.Main {
-		x.emit(c, *e)
 		return
 	}
 	f := c.Flow()
@@ -440,17 +452,14 @@ func (x *Explainer) serverHello(c *conn, h *proof.Handshake, e *event.Event, b *
 			x.mark(c, e, event.Step3)
 		}
 	}
-	x.emit(c, *e)
 	switch {
 	case f.Odd:
 	case f.Resumed && !f.Early, f.Agreed:
 		if !h.EarlyUndecided() {
-			x.pskSteps(c)
+			t.then = func() { x.pskSteps(c) }
 		}
 	default:
-		x.step(c, event.Step4b)
-		x.step(c, event.Step5)
-		x.step(c, event.Step4c)
+		t.after(x, event.Step4b, event.Step5, event.Step4c)
 	}
 }
 
@@ -475,7 +484,8 @@ func offers13(ch *handshake.ClientHello) bool {
 	return false
 }
 
-func (x *Explainer) certificate(c *conn, h *proof.Handshake, e *event.Event, b *handshake.Certificate, m *capture.Message, side int, w proof.Place) {
+func (x *Explainer) certificate(t *turn, b *handshake.Certificate) {
+	c, h, e, m, side := t.c, t.h, &t.e, t.m, t.side
 	chain := x.certs.Chain(b)
 	h.Sides[side].CertSeen = true
 	h.Sides[side].Chain = chain
@@ -483,7 +493,7 @@ func (x *Explainer) certificate(c *conn, h *proof.Handshake, e *event.Event, b *
 		h.Sides[side].Leaf = chain[0]
 	}
 	if side == 1 {
-		h.At[proof.AtCertificate], h.CertAt = w, m.Time
+		h.At[proof.AtCertificate], h.CertAt = t.at, m.Time
 	}
 	a := x.args(c)
 	if len(chain) == 0 {
@@ -573,9 +583,10 @@ func (x *Explainer) nameCompared(h *proof.Handshake, a steps.Values) []event.Sen
 	return nil
 }
 
-func (x *Explainer) tellServerKeyExchange(c *conn, h *proof.Handshake, e *event.Event, b *handshake.ServerKeyExchange, w proof.Place) {
+func (x *Explainer) serverKeyExchange(t *turn, b *handshake.ServerKeyExchange) {
+	c, h, e := t.c, t.h, &t.e
 	h.ServerKey = b
-	h.At[proof.AtServerKey] = w
+	h.At[proof.AtServerKey] = t.at
 	x.reused(h, c, e, b.Public)
 	a := x.args(c)
 	switch {
@@ -625,9 +636,10 @@ func proven(id string, p event.Proof) string {
 	return id
 }
 
-func (x *Explainer) tellCertificateVerify(c *conn, h *proof.Handshake, e *event.Event, a steps.Values, b *handshake.CertificateVerify, msg *proof.Message, side int, w proof.Place) {
-	if side == 1 {
-		h.At[proof.AtVerify] = w
+func (x *Explainer) certificateVerify(t *turn, b *handshake.CertificateVerify) {
+	c, h, e, a := t.c, t.h, &t.e, t.args
+	if t.side == 1 {
+		h.At[proof.AtVerify] = t.at
 	}
 	if b.SignatureScheme != 0 {
 		scheme := handshake.SchemeName(b.SignatureScheme)
@@ -639,22 +651,29 @@ func (x *Explainer) tellCertificateVerify(c *conn, h *proof.Handshake, e *event.
 	if h.Through() {
 		p = words.NewProof(words.ProofClientCV, event.NotCheckable, words.Piece("brief/authentication-after-handshake-not"))
 	} else {
-		p = h.CheckVerify(side, msg, b, x.show())
+		p = h.CheckVerify(t.side, t.said, b, x.show())
 	}
 	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
-	if side == 0 {
+	if t.side == 0 {
 		e.Says = append(e.Says, words.Say("client-certificate-verify", e.Evidence, a))
 		return
 	}
 	e.Says = append(e.Says, words.Say(proven("certificate-verify", p), e.Evidence, a))
 	x.markMain(c, h, e, event.Step2)
+	if h == c.Main && !c.Flow().KEM {
+		t.after(x, event.Step6a)
+	}
 }
 
-func (x *Explainer) tellClientKeyExchange(c *conn, h *proof.Handshake, e event.Event, b *handshake.ClientKeyExchange, w proof.Place) {
+func (x *Explainer) clientKeyExchange(t *turn, b *handshake.ClientKeyExchange) {
+	c, h, e := t.c, t.h, &t.e
+	if t.m.Block != nil && h.Block == nil {
+		h.Block, h.Keyed = t.m.Block, true
+	}
 	h.ClientKey = b
-	h.At[proof.AtClientKey] = w
-	x.reused(h, c, &e, b.Public)
+	h.At[proof.AtClientKey] = t.at
+	x.reused(h, c, e, b.Public)
 	if b.KeyExchange == handshake.KeyExchangeRSA {
 		h.HashSession()
 	}
@@ -704,7 +723,6 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *proof.Handshake, e event.E
 		e.Says = append(e.Says, words.Say(id, event.Recomputed, a))
 	}
 	if h != c.Main {
-		x.emit(c, e)
 		return
 	}
 	if f.Agreed && !f.Transport {
@@ -716,21 +734,22 @@ func (x *Explainer) tellClientKeyExchange(c *conn, h *proof.Handshake, e event.E
 	if f.Transport {
 		x.step(c, event.Step4c)
 	}
-	x.mark(c, &e, event.Step5)
-	x.retry(c, h, &e)
-	x.emit(c, e)
-	if !f.Transport {
-		x.step(c, event.Step4c)
-	}
-	if !f.Lasting {
-		x.step(c, event.Step6a)
+	x.mark(c, e, event.Step5)
+	t.then = func() {
+		if !f.Transport {
+			x.step(c, event.Step4c)
+		}
+		if !f.Lasting {
+			x.step(c, event.Step6a)
+		}
 	}
 }
 
-func (x *Explainer) tellFinished(c *conn, h *proof.Handshake, e event.Event, a steps.Values, side int, w proof.Place) {
+func (x *Explainer) finished(t *turn) {
+	c, h, e, a, side := t.c, t.h, &t.e, t.args, t.side
 	again := h.Sides[side].Finished
 	h.Sides[side].Finished = true
-	h.At[proof.AtClientFinished+proof.Spot(side)] = w
+	h.At[proof.AtClientFinished+proof.Spot(side)] = t.at
 	if h.ServerHello != nil && !h.Is13() && !h.Resumed && len(h.ServerHello.SessionID) > 0 {
 		// Once more: the secret may have become known after the ServerHelloDone.
 		x.remember(c, h, 's', h.ServerHello.SessionID, proof.Issued{})
@@ -747,27 +766,25 @@ func (x *Explainer) tellFinished(c *conn, h *proof.Handshake, e event.Event, a s
 	}
 	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
-	x.takenUp(c, h, &e, p)
-	f := c.Flow()
-	if h == c.Main && f.KEM && side == 0 {
-	}
-	x.retry(c, h, &e)
-	x.emit(c, e)
+	x.takenUp(c, h, e, p)
 	if h != c.Main {
 		return
 	}
-	if side == 1 && f.Lasting {
-		x.step(c, event.Step2)
-		x.step(c, event.Step6a)
-	}
-	if side == 0 && f.KEM {
-		x.step(c, event.Step6a)
-	}
-	if h.Through() && h.Sides[0].FinishedTried && h.Sides[1].FinishedTried {
-		if x.Secrets {
-			h.KeepHashes()
+	f := c.Flow()
+	t.then = func() {
+		if side == 1 && f.Lasting {
+			x.step(c, event.Step2)
+			x.step(c, event.Step6a)
 		}
-		h.Free()
+		if side == 0 && f.KEM {
+			x.step(c, event.Step6a)
+		}
+		if h.Through() && h.Sides[0].FinishedTried && h.Sides[1].FinishedTried {
+			if x.Secrets {
+				h.KeepHashes()
+			}
+			h.Free()
+		}
 	}
 }
 
@@ -777,8 +794,7 @@ func (x *Explainer) checkFinished(h *proof.Handshake, side int) event.Proof {
 	return h.CheckFinished(side, x.show())
 }
 
-// retry checks what could not be checked before some message arrived. e takes
-// the proofs; without it they get an event of their own.
+// retry checks what could not be checked before some message arrived, whose event takes the proofs.
 func (x *Explainer) retry(c *conn, h *proof.Handshake, e *event.Event) {
 	for side := range h.Sides {
 		if !h.Sides[side].Finished || h.Sides[side].FinishedTried || !h.Broken.Empty() {
@@ -790,12 +806,6 @@ func (x *Explainer) retry(c *conn, h *proof.Handshake, e *event.Event) {
 		}
 		h.Sides[side].FinishedTried = true
 		h.Prove(p)
-		if e == nil {
-			ev := x.event(c, nil, event.KindStep, "proof-of-finished", "")
-			ev.Proofs = []event.Proof{p}
-			x.emit(c, ev)
-			continue
-		}
 		if !hasProof(e.Proofs, p.ID) {
 			e.Proofs = append(e.Proofs, p)
 		}
@@ -811,7 +821,8 @@ func hasProof(ps []event.Proof, id string) bool {
 	return false
 }
 
-func (x *Explainer) newSessionTicket(c *conn, h *proof.Handshake, e *event.Event, a steps.Values, b *handshake.NewSessionTicket) {
+func (x *Explainer) newSessionTicket(t *turn, b *handshake.NewSessionTicket) {
+	c, h, e, a := t.c, t.h, &t.e, t.args
 	if h.Is13() && len(b.Nonce) > 0 {
 		e.Fields = append(e.Fields, fieldOf("nonce", hexLen(b.Nonce)))
 	}

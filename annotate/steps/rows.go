@@ -118,23 +118,7 @@ func (c *View) named() Flow {
 		return c.udpFlow()
 	}
 	if h.ServerHello == nil {
-		hello := h.Hello != nil || c.CutHello != nil
-		if hello && c.oneSided(1) {
-			return Flow{ID: "unknown", title: "flow/one-side", hrr: h.Retry != nil}
-		}
-		if h.Hello != nil && c.Foreign {
-			return Flow{ID: "unknown", title: "flow/foreign", hrr: h.Retry != nil}
-		}
-		if c.GivenUp {
-			return Flow{ID: "unknown", title: "flow/given-up", hrr: h.Retry != nil}
-		}
-		if s := c.Sides[1]; hello && (s.GapLen > 0 || s.Unread) {
-			return Flow{ID: "unknown", title: "flow/answer-missing", hrr: h.Retry != nil}
-		}
-		if hello {
-			return Flow{ID: "unknown", title: "flow/no-answer", hrr: h.Retry != nil}
-		}
-		return Flow{ID: "unknown", title: "flow/no-handshake"}
+		return c.namedUnanswered()
 	}
 	v := h.VersionName()
 	if h.Holed && !h.Is13() && !h.Resumed && !h.Sides[1].CertSeen && h.ServerKey == nil && h.ClientKey == nil && h.Find(1, handshake.TypeServerHelloDone) == nil {
@@ -181,6 +165,28 @@ func (c *View) named() Flow {
 		return Flow{ID: "tls12-dhe", title: "flow/dhe-unregistered", version: v, suite: h.ServerHello.CipherSuite}
 	}
 	return Flow{ID: "other", title: "flow/other", version: v, suite: h.ServerHello.CipherSuite}
+}
+
+// namedUnanswered names a connection of TLS of which no ServerHello was read.
+func (c *View) namedUnanswered() Flow {
+	h := c.Main
+	hello := h.Hello != nil || c.CutHello != nil
+	if hello && c.oneSided(1) {
+		return Flow{ID: "unknown", title: "flow/one-side", hrr: h.Retry != nil}
+	}
+	if h.Hello != nil && c.Foreign {
+		return Flow{ID: "unknown", title: "flow/foreign", hrr: h.Retry != nil}
+	}
+	if c.GivenUp {
+		return Flow{ID: "unknown", title: "flow/given-up", hrr: h.Retry != nil}
+	}
+	if s := c.Sides[1]; hello && (s.GapLen > 0 || s.Unread) {
+		return Flow{ID: "unknown", title: "flow/answer-missing", hrr: h.Retry != nil}
+	}
+	if hello {
+		return Flow{ID: "unknown", title: "flow/no-answer", hrr: h.Retry != nil}
+	}
+	return Flow{ID: "unknown", title: "flow/no-handshake"}
 }
 
 // GroupOf is the group of the key exchange, its kind, and where the server made it up
@@ -499,24 +505,30 @@ func (c *View) sealedFrom(f Flow, s event.Step, a Values) (event.Sentence, bool)
 			return told("step-hidden-suite", event.None)
 		}
 	case event.Step7, event.Step8:
-		ids := [2]string{}
-		switch {
-		case c.Sides[1].Data > 0:
-		case h.Is13() && c.Sides[1].Dark > 0:
-			ids = [2]string{"step-7-sealed13", "step-8-sealed13"}
-		case h.Suite() == nil && c.Sides[1].Dark > 0:
-			ids = [2]string{"step-hidden-suite", "step-hidden-suite"}
-		case c.Sides[1].FirstData || !c.HeardAll(1) || c.Failure != nil && c.Failure.Step == event.Step7:
-		case h.Is13() && c.Sides[0].Dark > 0:
-			ids = [2]string{"step-7-sealed-client", "step-8-sealed-alert"}
-		case c.Sides[0].DarkAlert, c.Sides[1].DarkAlert:
-			ids = [2]string{"step-7-sealed-alert", "step-8-sealed-alert"}
-		}
-		if ids[0] != "" {
+		if ids := c.sealedData(); ids[0] != "" {
 			return told(ids[stepIndex(s)-stepIndex(event.Step7)], event.None)
 		}
 	}
 	return event.Sentence{}, false
+}
+
+// sealedData are the sentences of steps 7 and 8 where sealed records keep what became of
+// the data; "" where they do not.
+func (c *View) sealedData() (ids [2]string) {
+	h := c.Main
+	switch {
+	case c.Sides[1].Data > 0:
+	case h.Is13() && c.Sides[1].Dark > 0:
+		ids = [2]string{"step-7-sealed13", "step-8-sealed13"}
+	case h.Suite() == nil && c.Sides[1].Dark > 0:
+		ids = [2]string{"step-hidden-suite", "step-hidden-suite"}
+	case c.Sides[1].FirstData || !c.HeardAll(1) || c.Failure != nil && c.Failure.Step == event.Step7:
+	case h.Is13() && c.Sides[0].Dark > 0:
+		ids = [2]string{"step-7-sealed-client", "step-8-sealed-alert"}
+	case c.Sides[0].DarkAlert, c.Sides[1].DarkAlert:
+		ids = [2]string{"step-7-sealed-alert", "step-8-sealed-alert"}
+	}
+	return ids
 }
 
 // Begun tells whether the capture has the beginning of the connection, which UDP has none of.
