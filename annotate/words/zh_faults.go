@@ -72,7 +72,7 @@ var zhFaults = map[string]string{
 	"fault-wrong/any-eku":                     "证书可用于任何用途，却没有写明服务器",
 	"fault-wrong/issuer-any-eku":              "中间 CA 可以为任何用途签发证书，却没有写明服务器",
 	"fault-wrong/ocsp-signing-eku":            "证书用于服务器，也用于签署 OCSP 响应",
-	"fault-wrong/key-encipherment-only":       "证书的 RSA 密钥只许解密用它加密的内容，却在握手中签了名",
+	"fault-wrong/key-encipherment-only":       "证书的 RSA 密钥只能解密用它加密的内容，却在握手中签了名",
 	"fault-wrong/aki-mismatch":                "证书写着由另一个密钥签名，而不是它的签发者的",
 	"fault-wrong/must-staple-old":             "证书要求装订 OCSP 响应，而发来的那份在 23 天前已经失效",
 	"fault-wrong/issuer-must-staple":          "中间 CA 要求它签发的证书装订 OCSP 响应，却没有发来",

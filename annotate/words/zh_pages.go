@@ -70,7 +70,7 @@ var zhPages = map[string]string{
 	"http-fault/folded":           "有一行以空格开头：折行早已废弃，对它的理解并不一致（RFC 9112 5.2）",
 	"http-fault/no-colon":         "有一行没有冒号（RFC 9112 5）",
 	"http-fault/name-space":       "字段的名称和冒号之间有空格（RFC 9112 5.1）",
-	"http-fault/name-character":   "一个字段的名称含有名称中不许有的字符（RFC 9110 5.1）",
+	"http-fault/name-character":   "一个字段的名称含有名称中不得有的字符（RFC 9110 5.1）",
 	"http-fault/odd-name":         "有一行没有合格的名称（RFC 9112 5）",
 	"http-fault/perhaps-length":   "有一行可能写明了正文的长度，也可能没有（RFC 9112 5）",
 	"http-fault/value-control":    "一个字段的值含有控制字符（RFC 9110 5.5）",
