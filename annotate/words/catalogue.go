@@ -167,6 +167,7 @@ type filled struct {
 	text   string
 	used   map[string]string
 	typed  map[string]event.Value
+	piece  event.Text // of a piece
 }
 
 func newTemplate(text string) *template {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"explainer/annotate/event"
 )
@@ -25,11 +26,20 @@ func Piece(id string, pairs ...any) event.Text {
 	if len(t.places) == 0 {
 		return event.Text{English: t.parts[0], Of: t.phrase}
 	}
-	of := &event.Phrase{ID: id, Values: make(map[string]event.Text, len(t.places))}
-	n := len(t.parts[0])
+	var room [8]event.Text
+	values, n := room[:0], len(t.parts[0])
 	for i, p := range t.places {
-		of.Values[p.key] = pairOf(pairs, p.key)
-		n += len(of.Values[p.key].English) + len(t.parts[i+1])
+		values = append(values, pairOf(pairs, p.key))
+		n += len(values[i].English) + len(t.parts[i+1])
+	}
+	// What is said of one connection is said of the next, too.
+	last := &t.last[n%len(t.last)]
+	if f := last.Load(); f != nil && slices.EqualFunc(f.values, values, event.Text.Same) {
+		return f.piece
+	}
+	of := &event.Phrase{ID: id, Values: make(map[string]event.Text, len(t.places))}
+	for i, p := range t.places {
+		of.Values[p.key] = values[i]
 	}
 	var b strings.Builder
 	b.Grow(n)
@@ -42,7 +52,9 @@ func Piece(id string, pairs ...any) event.Text {
 		b.WriteString(value)
 		b.WriteString(t.parts[i+1])
 	}
-	return event.Text{English: b.String(), Of: of}
+	f := &filled{values: slices.Clone(values), piece: event.Text{English: b.String(), Of: of}}
+	last.Store(f)
+	return f.piece
 }
 
 // pairOf is the value of a name among name, value pairs.
@@ -58,12 +70,27 @@ func pairOf(pairs []any, name string) event.Text {
 // nouns is what [Count] counts.
 var nouns = []string{"binder", "bit", "byte", "case", "certificate", "connection", "day", "file", "hour", "Initial packet", "key log line", "line", "message", "minute", "more CA", "more name", "name", "other run", "packet", "private key", "promise", "record", "remark", "request", "response", "second", "session", "timestamp", "trial"}
 
+// counted are the last counts, by their number.
+var counted [256]atomic.Pointer[countedText]
+
+type countedText struct {
+	n    int
+	noun string
+	text event.Text
+}
+
 // Count counts: "1 packet", "2 packets".
 func Count(n int, noun string) event.Text {
 	if !slices.Contains(nouns, noun) {
 		panic("words: " + noun + " is not counted in every language")
 	}
-	return event.Text{English: Plural(n, noun), Of: &event.Phrase{ID: count + "/" + noun, Values: map[string]event.Text{"n": event.Plain(strconv.Itoa(n))}}}
+	last := &counted[uint(n)%uint(len(counted))]
+	if c := last.Load(); c != nil && c.n == n && c.noun == noun {
+		return c.text
+	}
+	c := &countedText{n, noun, event.Text{English: Plural(n, noun), Of: &event.Phrase{ID: count + "/" + noun, Values: map[string]event.Text{"n": event.Plain(strconv.Itoa(n))}}}}
+	last.Store(c)
+	return c.text
 }
 
 // List joins texts: with "and" or "or" before the last, with ";" or "," between them, or
@@ -72,7 +99,7 @@ func List(how string, items ...event.Text) event.Text {
 	if len(items) == 0 {
 		return event.Text{}
 	}
-	var of []string
+	of := make([]string, 0, len(items))
 	for _, t := range items {
 		of = append(of, t.English)
 	}
