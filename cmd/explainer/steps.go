@@ -60,10 +60,10 @@ func printSteps(w io.Writer, l words.Language) error {
 				if i > 0 {
 					lead = ""
 				}
-				fmt.Fprintf(w, "  %s  %s\n", text.Pad(lead, 14), line)
+				fmt.Fprintf(w, "  %s  %s\n", text.Pad(lead, 15), line)
 			}
 		}
-		if _, err := fmt.Fprintf(w, "  %s  %s\n\n", text.Pad(l.In(words.Piece("steps/see")), 14), strings.Join(s.Refs, "; ")); err != nil {
+		if _, err := fmt.Fprintf(w, "  %s  %s\n\n", text.Pad(l.In(words.Piece("steps/see")), 15), strings.Join(s.Refs, "; ")); err != nil {
 			return err
 		}
 	}
