@@ -343,7 +343,7 @@ func tellPassed(base words.Args, r *verify.Result, in verify.Input, passed []ver
 		if v := p.Detail("algorithm"); v != "" && !slices.Contains(algorithms, v) {
 			algorithms = append(algorithms, v)
 		}
-		if t, err := time.Parse(time.RFC3339, p.Detail("until")); err == nil && (until.IsZero() || t.Before(until)) {
+		if t, ok := moment(p.Detail("until")); ok && (until.IsZero() || t.Before(until)) {
 			until = t
 		}
 	}
@@ -356,7 +356,8 @@ func tellPassed(base words.Args, r *verify.Result, in verify.Input, passed []ver
 	case n > 1:
 		which = words.Piece("which/some", "n", strconv.Itoa(n), "of", strconv.Itoa(len(r.Path)))
 	}
-	a = a.With("which", which, "count", strconv.Itoa(len(passed)), "key", strings.Join(keys, ", "), "algorithm", strings.Join(algorithms, ", "))
+	a["which"], a["count"] = which, strconv.Itoa(len(passed))
+	a["key"], a["algorithm"] = strings.Join(keys, ", "), strings.Join(algorithms, ", ")
 	if !until.IsZero() {
 		a["until"] = date(until)
 	} else if first.ID == verify.IDStaple {
@@ -405,7 +406,7 @@ func checkArgs(base words.Args, r *verify.Result, in verify.Input, check verify.
 	a := base.With("whose", whose(r, in, check.Cert))
 	for _, d := range check.Details {
 		value := clip(d.Value)
-		if t, err := time.Parse(time.RFC3339, d.Value); err == nil {
+		if t, ok := moment(d.Value); ok {
 			value = date(t)
 		}
 		if _, have := a[d.Name]; !have || d.Name != "roots" {
@@ -437,6 +438,16 @@ func checkArgs(base words.Args, r *verify.Result, in verify.Input, check verify.
 		}
 	}
 	return a
+}
+
+// moment is the time that a detail of a check is, if it is one. Most are none, and an error
+// of package time costs more than all the rest.
+func moment(s string) (time.Time, bool) {
+	if len(s) < len("2006-01-02T15:04:05Z") || s[4] != '-' || s[10] != 'T' {
+		return time.Time{}, false
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	return t, err == nil
 }
 
 // whose names a certificate of the path.
