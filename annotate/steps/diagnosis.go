@@ -10,6 +10,7 @@ import (
 	"explainer/annotate/words"
 	"explainer/capture"
 	"explainer/capture/handshake"
+	"explainer/capture/keys"
 )
 
 // Unopened says why records of a connection stayed sealed, for each direction, or
@@ -48,13 +49,27 @@ func (c *View) sayUnopened(side int, reason string, more []any) event.Sentence {
 	a := c.Values().With("sender", sender, "other", other, "keys", words.Count(c.Conn.PrivateKeys, "private key"), "lines", words.Count(c.Lines, "line"))
 	if h.ServerHello != nil {
 		a = a.With("exchange", exchangeWords(h))
-		if s := h.Suite(); s != nil && s.Reason() != "" {
-			a = a.With("why", s.Reason())
-		} else {
-			a = a.With("why", words.Piece("suite/not-in-registry"))
-		}
+		a = a.With("why", lackWords(h.Suite()))
 	}
 	return words.Say(reason, event.None, a.With(more...))
+}
+
+// lackWords says why records of a suite cannot be opened; nil is one that is not known.
+func lackWords(s *keys.Suite) event.Text {
+	if s == nil {
+		return words.Piece("suite/not-in-registry")
+	}
+	switch s.Lack() {
+	case keys.LacksExport:
+		return words.Piece("suite/export")
+	case keys.LacksCipher:
+		return words.Piece("suite/cipher")
+	case keys.LacksNamedCipher:
+		return words.Piece("suite/named-cipher", "cipher", s.Cipher.String())
+	case keys.LacksMAC:
+		return words.Piece("suite/mac")
+	}
+	return words.Piece("suite/not-in-registry")
 }
 
 // exchangeWords names how a connection makes its secret.

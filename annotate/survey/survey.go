@@ -4,6 +4,7 @@ package survey
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -299,6 +300,9 @@ func (s *Survey) secured(conn int, t *event.Tally, exchange string) {
 		s.note("odd-rsa", conn, nil)
 	case "tls12-dhe":
 		s.note("odd-dhe", conn, nil)
+		if t.GroupBits > 0 && t.GroupBits < 2048 {
+			s.note("odd-dhe-small", conn, words.Args{"what": strconv.Itoa(t.GroupBits)})
+		}
 	case "tls12-anonymous":
 		s.note("odd-anonymous", conn, nil)
 	}

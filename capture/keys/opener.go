@@ -69,7 +69,7 @@ func NewTLS12(version uint16, s *Suite, master, clientRandom, serverRandom []byt
 	case s.TLS13:
 		return nil, nil, fmt.Errorf("%s is a suite of TLS 1.3", s.Name)
 	case !s.Openable():
-		return nil, nil, fmt.Errorf("cannot open records of %s: %s", s.Name, s.Reason())
+		return nil, nil, fmt.Errorf("cannot open records of %s", s.Name)
 	case s.Cipher.AEAD() && version < versionTLS12:
 		return nil, nil, fmt.Errorf("%s needs TLS 1.2", s.Name)
 	case len(master) != 48:
@@ -130,7 +130,7 @@ func NewTLS13(s *Suite, trafficSecret []byte) (*Opener, error) {
 	case !s.TLS13:
 		return nil, fmt.Errorf("%s is no suite of TLS 1.3", s.Name)
 	case !s.Openable():
-		return nil, fmt.Errorf("cannot open records of %s: %s", s.Name, s.Reason())
+		return nil, fmt.Errorf("cannot open records of %s", s.Name)
 	case len(trafficSecret) != s.hashLen():
 		return nil, fmt.Errorf("a traffic secret of %s is %d bytes, not %d", s.Name, s.hashLen(), len(trafficSecret))
 	}

@@ -81,22 +81,33 @@ type Suite struct {
 	TagLen     int         // of an AEAD's tag, else 0
 }
 
-// Openable tells whether this package can open the suite's records, given the keys.
-func (s *Suite) Openable() bool { return s.Reason() == "" }
+// A Lack is why records of a suite cannot be opened by this package.
+type Lack uint8
 
-// Reason says why records of this suite cannot be opened, and is empty if they can.
-func (s *Suite) Reason() string {
+const (
+	LacksNothing     Lack = iota
+	LacksExport           // it is an export suite
+	LacksCipher           // its cipher has no name here
+	LacksNamedCipher      // Suite.Cipher
+	LacksMAC
+)
+
+// Openable tells whether this package can open the suite's records, given the keys.
+func (s *Suite) Openable() bool { return s.Lack() == LacksNothing }
+
+// Lack is why records of this suite cannot be opened.
+func (s *Suite) Lack() Lack {
 	switch {
 	case s.Export:
-		return "export suites are not supported"
+		return LacksExport
 	case s.Cipher == OtherCipher:
-		return "this cipher is not supported"
+		return LacksCipher
 	case s.Cipher > NULL:
-		return s.Cipher.String() + " is not supported"
+		return LacksNamedCipher
 	case s.MAC == 0 && !s.Cipher.AEAD():
-		return "this suite's MAC is not supported"
+		return LacksMAC
 	}
-	return ""
+	return LacksNothing
 }
 
 // hashLen is the length of Hash in bytes, 0 where there is none.
