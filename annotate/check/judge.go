@@ -129,7 +129,8 @@ type run struct {
 	trial          Trial // once all was fed
 }
 
-// judged is one connection.
+// judged is one connection: what was seen of it, thing by thing, from which alone the
+// verdict is found at its end.
 type judged struct {
 	number int
 	run    *run

@@ -81,7 +81,8 @@ const (
 	KindGenealogy  Kind = "genealogy"  // which connections take up which, at the end
 )
 
-// An Event is one entry of the story. Its JSON form is one line.
+// An Event is one entry of the story. Its JSON form is one line, which is flat: so it has
+// a field for all that some kind of event can carry.
 type Event struct {
 	Schema  int    `json:"v"` // SchemaVersion
 	N       int    `json:"n"` // number in the story, from 1

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// An Overview is what a capture comes to: the last event of its story. All
-// numbers are of connections unless they say otherwise.
+// An Overview is what a capture comes to: the last event of its story, a field for each of
+// its rows. All numbers are of connections unless they say otherwise.
 type Overview struct {
 	File        File         `json:"file"`
 	Begin       string       `json:"begin,omitempty"` // RFC 3339, UTC: of the first event and the last
