@@ -235,9 +235,10 @@ func (c *View) SaidGoodbye(side int) bool {
 // client ended it before anything was said.
 func (c *View) NeverBegan() (f *Failure, givenUp bool) {
 	switch {
-	case c.Lost(0) || c.Lost(1):
+	case c.Sides[0].GapLen+c.Sides[1].GapLen > 0:
 	case c.Cut > 0:
 		return c.Failed(event.Step1, "step-1-failed-cut", event.Text{}, c.Last), false
+	case c.Lost(0) || c.Lost(1):
 	case c.Conn.Asked && c.Reset && c.Closer == 2 && c.Conn.Server.Port() == 443:
 		return c.Failed(event.Step1, "step-1-refused", event.Text{}, c.Last), false
 	case c.Closer == 1 && c.Conn.SYN:

@@ -248,11 +248,12 @@ func retell(t *testing.T, recording string, out story.Renderer) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	store, err := roots.System(words.Piece("roots-name/system").English)
+	name := words.Piece("roots-name/system")
+	store, err := roots.System(name.English)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := story.New(&annotate.Explainer{Roots: store}, out).Follow(f); err != nil {
+	if err := story.New(&annotate.Explainer{Roots: store, RootsName: name}, out).Follow(f); err != nil {
 		t.Error(err)
 	}
 }
