@@ -132,7 +132,7 @@ func (c *View) reasonSealed(side int) (reason string, more []any) {
 		case h.Is13() && !slices.ContainsFunc(have, func(l string) bool { return ofSide(l, side) }) && slices.ContainsFunc(have, func(l string) bool { return ofSide(l, 1-side) }):
 			return words.OtherDirection, []any{"label", strings.Join(have, ", ")}
 		}
-		if c.Lost(0) || c.Lost(1) {
+		if c.Sides[0].GapLen+c.Sides[1].GapLen > 0 {
 			return words.NoPhase, nil
 		}
 		return words.OtherLine, []any{"label", strings.Join(have, ", ")}

@@ -546,7 +546,10 @@ func (c *View) HeardAll(side int) bool {
 
 // lacking is why something of a connection cannot be told that is not whole.
 func (c *View) lacking() event.Text {
-	return cmp.Or(c.Main.Broken, words.Piece("brief/bytes-missing-capture"))
+	if c.Sides[0].GapLen+c.Sides[1].GapLen > 0 {
+		return cmp.Or(c.Main.Broken, words.Piece("brief/bytes-missing-capture"))
+	}
+	return cmp.Or(c.Main.Broken, words.Piece("unread/not-all"))
 }
 
 // serverFirst tells whether the server's application data came before the client's. Where

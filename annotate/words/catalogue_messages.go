@@ -126,7 +126,7 @@ var messageSentences = []entry{
 	{"resumed", "The two connections share one master secret: this one took up the secret of {earlier}.", []string{"5246 7.3", "5246 F.1.4"}},
 	{"data-client", "{Client} sends the first application data, before {server} has sent any. In the textbook the server is the first to encrypt data.", []string{"5246 10", "8446 5.2"}},
 	{"data-client-after", "{Client} sends its first application data; {server} had sent some before.", []string{"5246 10", "8446 5.2"}},
-	{"data-client-seen", "{Client} sends application data, the first of it that is read here. Whether {server} had sent some before cannot be told: not all of this connection is in the capture.", []string{"5246 10", "8446 5.2"}},
+	{"data-client-seen", "{Client} sends application data, the first of it that is read here. Whether {server} had sent some before cannot be told: not all of this connection is in the capture, or could be read.", []string{"5246 10", "8446 5.2"}},
 	{"data-client-null", "{Client} sends data that this suite does not encrypt.", []string{"5246 6.2.3.1"}},
 	{"data-server", "{Server} sends encrypted data.", []string{"5246 10", "8446 5.2"}},
 	{"data-server-null", "{Server} sends data that this suite does not encrypt.", []string{"5246 6.2.3.1"}},

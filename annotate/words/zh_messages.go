@@ -122,7 +122,7 @@ var zhMessages = map[string]string{
 	"genealogy":                             "这份抓包中有 {count}沿用了更早连接的秘密。",
 	"genealogy-more":                        "列表还略去了 {more}。",
 	"resumed":                               "这两个连接共用一个主密钥：这个连接沿用了{earlier}的秘密。",
-	"data-client-seen":                      "{client}发送应用数据，这是在这里读到的第一条。{server}此前是否发送过，无法得知：这个连接并不完整地在抓包中。",
+	"data-client-seen":                      "{client}发送应用数据，这是在这里读到的第一条。{server}此前是否发送过，无法得知：这个连接并非全部在抓包中，或有一部分读不出来。",
 	"data-client":                           "{client}发送最初的应用数据，此时{server}还没有发送过。在书上，首先加密数据的是服务器。",
 	"data-client-after":                     "{client}发送自己最初的应用数据；{server}在此之前已经发送过一些。",
 	"data-client-null":                      "{client}发送数据，这个密码套件不加密这些数据。",
