@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"software.sslmate.com/src/go-pkcs12"
+
+	"explainer/capture/worded"
 )
 
 // An Authority signs leaves. It is safe for concurrent use.
@@ -151,11 +153,11 @@ func check(cert *x509.Certificate, key crypto.Signer, now time.Time) error {
 	}
 	switch {
 	case !bytes.Equal(public, cert.RawSubjectPublicKeyInfo):
-		return worded(errors.New("the certificate belongs to another key"), "ca-store/other-key")
+		return worded.Error(errors.New("the certificate belongs to another key"), "ca-store/other-key")
 	case !cert.BasicConstraintsValid || !cert.IsCA:
-		return worded(errors.New("the certificate is not a CA's"), "ca-store/not-ca")
+		return worded.Error(errors.New("the certificate is not a CA's"), "ca-store/not-ca")
 	case cert.KeyUsage != 0 && cert.KeyUsage&x509.KeyUsageCertSign == 0:
-		return worded(errors.New("the certificate's key may not sign certificates"), "ca-store/no-certsign")
+		return worded.Error(errors.New("the certificate's key may not sign certificates"), "ca-store/no-certsign")
 	}
 	return checkDates(cert, now)
 }
@@ -166,9 +168,9 @@ var errExpired = errors.New("the CA certificate expired")
 func checkDates(cert *x509.Certificate, now time.Time) error {
 	switch {
 	case now.After(cert.NotAfter):
-		return worded(fmt.Errorf("%w on %s", errExpired, cert.NotAfter.Format(time.DateOnly)), "ca-store/expired", "day", cert.NotAfter.Format(time.DateOnly))
+		return worded.Error(fmt.Errorf("%w on %s", errExpired, cert.NotAfter.Format(time.DateOnly)), "ca-store/expired", "day", cert.NotAfter.Format(time.DateOnly))
 	case now.Before(cert.NotBefore):
-		return worded(fmt.Errorf("the CA certificate is not valid before %s: check this machine's clock", cert.NotBefore.Format(time.DateOnly)), "ca-store/not-yet", "day", cert.NotBefore.Format(time.DateOnly))
+		return worded.Error(fmt.Errorf("the CA certificate is not valid before %s: check this machine's clock", cert.NotBefore.Format(time.DateOnly)), "ca-store/not-yet", "day", cert.NotBefore.Format(time.DateOnly))
 	}
 	return nil
 }

@@ -18,6 +18,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"explainer/capture/worded"
 )
 
 // The files of an authority in its folder.
@@ -49,7 +51,7 @@ func Load(dir string) (*Authority, error) {
 	secret, err := readSecret(keyFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		if certErr == nil {
-			return nil, worded(fmt.Errorf("%s is here but its key %s is missing: put the key file back, or remove %s to make a new CA", certFile, keyFile, certFile), "ca-store/key-missing", "certificate", certFile, "key", keyFile)
+			return nil, worded.Error(fmt.Errorf("%s is here but its key %s is missing: put the key file back, or remove %s to make a new CA", certFile, keyFile, certFile), "ca-store/key-missing", "certificate", certFile, "key", keyFile)
 		}
 		if err := makeSecret(keyFile); err != nil {
 			return nil, err
@@ -61,7 +63,7 @@ func Load(dir string) (*Authority, error) {
 	}
 	key, inside, err := parseSecret(secret)
 	if err != nil {
-		return nil, worded(fmt.Errorf("%s is damaged: %w; put a good copy back, or remove it and %s to make a new CA", keyFile, err, certFile), "ca-store/key-damaged", "key", keyFile, "error", err, "certificate", certFile)
+		return nil, worded.Error(fmt.Errorf("%s is damaged: %w; put a good copy back, or remove it and %s to make a new CA", keyFile, err, certFile), "ca-store/key-damaged", "key", keyFile, "error", err, "certificate", certFile)
 	}
 
 	certPEM, err := os.ReadFile(certFile)
@@ -72,26 +74,26 @@ func Load(dir string) (*Authority, error) {
 		certPEM, err = os.ReadFile(certFile)
 	}
 	if err != nil {
-		return nil, worded(fmt.Errorf("cannot read the CA's certificate: %w", err), "ca-store/read-certificate", "error", err)
+		return nil, worded.Error(fmt.Errorf("cannot read the CA's certificate: %w", err), "ca-store/read-certificate", "error", err)
 	}
 	cert, err := parseCertificate(certPEM)
 	if err != nil {
 		text := fmt.Errorf("%s is damaged: %w; put a good copy back%s", certFile, err, orRemake(inside))
 		if inside != nil {
-			return nil, worded(text, "ca-store/certificate-damaged-remake", "certificate", certFile, "error", err, "file", CertFile, "key", KeyFile)
+			return nil, worded.Error(text, "ca-store/certificate-damaged-remake", "certificate", certFile, "error", err, "file", CertFile, "key", KeyFile)
 		}
-		return nil, worded(text, "ca-store/certificate-damaged", "certificate", certFile, "error", err)
+		return nil, worded.Error(text, "ca-store/certificate-damaged", "certificate", certFile, "error", err)
 	}
 	if inside != nil && !cert.Equal(inside) {
 		text := fmt.Errorf("%s and %s hold two different CAs; put back the files that belong together%s", certFile, keyFile, orRemake(inside))
-		return nil, worded(text, "ca-store/two", "certificate", certFile, "key", keyFile, "file", CertFile, "from", KeyFile)
+		return nil, worded.Error(text, "ca-store/two", "certificate", certFile, "key", keyFile, "file", CertFile, "from", KeyFile)
 	}
 	err = check(cert, key, time.Now())
 	if errors.Is(err, errExpired) {
-		return nil, worded(fmt.Errorf("%w: remove %s and %s to make a new CA, and the old one from every trust store that has it", err, certFile, keyFile), "ca-store/expired-remove", "error", err, "certificate", certFile, "key", keyFile)
+		return nil, worded.Error(fmt.Errorf("%w: remove %s and %s to make a new CA, and the old one from every trust store that has it", err, certFile, keyFile), "ca-store/expired-remove", "error", err, "certificate", certFile, "key", keyFile)
 	}
 	if err != nil {
-		return nil, worded(fmt.Errorf("%s with %s cannot serve as a CA: %w", certFile, keyFile, err), "ca-store/cannot-serve", "certificate", certFile, "key", keyFile, "error", err)
+		return nil, worded.Error(fmt.Errorf("%s with %s cannot serve as a CA: %w", certFile, keyFile, err), "ca-store/cannot-serve", "certificate", certFile, "key", keyFile, "error", err)
 	}
 	return newAuthority(cert, key), nil
 }
@@ -106,17 +108,17 @@ func orRemake(inside *x509.Certificate) string {
 
 func openFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return worded(fmt.Errorf("cannot make the CA's folder: %w", err), "ca-store/make-folder", "error", err)
+		return worded.Error(fmt.Errorf("cannot make the CA's folder: %w", err), "ca-store/make-folder", "error", err)
 	}
 	info, err := os.Stat(dir)
 	if err != nil {
-		return worded(fmt.Errorf("cannot open the CA's folder: %w", err), "ca-store/open-folder", "error", err)
+		return worded.Error(fmt.Errorf("cannot open the CA's folder: %w", err), "ca-store/open-folder", "error", err)
 	}
 	if loose(info) {
-		return worded(fmt.Errorf("others may use the CA's folder %s (mode %04o); run: chmod 700 %s", dir, info.Mode().Perm(), quote(dir)), "ca-store/folder-loose", "folder", dir, "mode", fmt.Sprintf("%04o", info.Mode().Perm()), "quoted", quote(dir))
+		return worded.Error(fmt.Errorf("others may use the CA's folder %s (mode %04o); run: chmod 700 %s", dir, info.Mode().Perm(), quote(dir)), "ca-store/folder-loose", "folder", dir, "mode", fmt.Sprintf("%04o", info.Mode().Perm()), "quoted", quote(dir))
 	}
 	if owner, foreign := foreignOwner(info); foreign {
-		return worded(fmt.Errorf("the CA's folder %s belongs to user %d, who may put a CA of their own there; name another folder, or run: chown -R %d %s", dir, owner, os.Geteuid(), quote(dir)), "ca-store/folder-foreign", "folder", dir, "owner", fmt.Sprint(owner), "user", fmt.Sprint(os.Geteuid()), "quoted", quote(dir))
+		return worded.Error(fmt.Errorf("the CA's folder %s belongs to user %d, who may put a CA of their own there; name another folder, or run: chown -R %d %s", dir, owner, os.Geteuid(), quote(dir)), "ca-store/folder-foreign", "folder", dir, "owner", fmt.Sprint(owner), "user", fmt.Sprint(os.Geteuid()), "quoted", quote(dir))
 	}
 	return nil
 }
@@ -128,7 +130,7 @@ func Stored(dir string) (*x509.Certificate, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err != nil:
-		return nil, worded(fmt.Errorf("cannot read the CA's certificate: %w", err), "ca-store/read-certificate", "error", err)
+		return nil, worded.Error(fmt.Errorf("cannot read the CA's certificate: %w", err), "ca-store/read-certificate", "error", err)
 	}
 	return parseCertificate(certPEM)
 }
@@ -137,22 +139,22 @@ func Stored(dir string) (*x509.Certificate, error) {
 func readSecret(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, worded(fmt.Errorf("cannot open the CA's key: %w", err), "ca-store/open-key", "error", err)
+		return nil, worded.Error(fmt.Errorf("cannot open the CA's key: %w", err), "ca-store/open-key", "error", err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, worded(fmt.Errorf("cannot open the CA's key: %w", err), "ca-store/open-key", "error", err)
+		return nil, worded.Error(fmt.Errorf("cannot open the CA's key: %w", err), "ca-store/open-key", "error", err)
 	}
 	if owner, foreign := foreignOwner(info); foreign {
-		return nil, worded(fmt.Errorf("the CA's key %s belongs to user %d, who can impersonate any site to whoever trusts it; make a new CA in a folder of your own", path, owner), "ca-store/key-foreign", "key", path, "owner", fmt.Sprint(owner))
+		return nil, worded.Error(fmt.Errorf("the CA's key %s belongs to user %d, who can impersonate any site to whoever trusts it; make a new CA in a folder of your own", path, owner), "ca-store/key-foreign", "key", path, "owner", fmt.Sprint(owner))
 	}
 	if loose(info) {
-		return nil, worded(fmt.Errorf("others may use the CA's key %s (mode %04o); run: chmod 600 %s (if others use this machine, make a new CA instead)", path, info.Mode().Perm(), quote(path)), "ca-store/key-loose", "key", path, "mode", fmt.Sprintf("%04o", info.Mode().Perm()), "quoted", quote(path))
+		return nil, worded.Error(fmt.Errorf("others may use the CA's key %s (mode %04o); run: chmod 600 %s (if others use this machine, make a new CA instead)", path, info.Mode().Perm(), quote(path)), "ca-store/key-loose", "key", path, "mode", fmt.Sprintf("%04o", info.Mode().Perm()), "quoted", quote(path))
 	}
 	secret, err := io.ReadAll(f)
 	if err != nil {
-		return nil, worded(fmt.Errorf("cannot read the CA's key: %w", err), "ca-store/read-key", "error", err)
+		return nil, worded.Error(fmt.Errorf("cannot read the CA's key: %w", err), "ca-store/read-key", "error", err)
 	}
 	return secret, nil
 }
@@ -205,7 +207,7 @@ func publish(path string, content []byte, mode fs.FileMode) error {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, filepath.Base(path)+".*.tmp") // mode 0600
 	if err != nil {
-		return worded(fmt.Errorf("cannot write %s: %w", path, err), "ca-store/write", "file", path, "error", err)
+		return worded.Error(fmt.Errorf("cannot write %s: %w", path, err), "ca-store/write", "file", path, "error", err)
 	}
 	defer os.Remove(f.Name())
 	_, err = f.Write(content)
@@ -219,14 +221,14 @@ func publish(path string, content []byte, mode fs.FileMode) error {
 		err = closeErr
 	}
 	if err != nil {
-		return worded(fmt.Errorf("cannot write %s: %w", path, err), "ca-store/write", "file", path, "error", err)
+		return worded.Error(fmt.Errorf("cannot write %s: %w", path, err), "ca-store/write", "file", path, "error", err)
 	}
 	err = os.Link(f.Name(), path)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
 	if err != nil {
-		return worded(fmt.Errorf("cannot make %s: %w; choose a folder on a file system with hard links", path, err), "ca-store/make-file", "file", path, "error", err)
+		return worded.Error(fmt.Errorf("cannot make %s: %w; choose a folder on a file system with hard links", path, err), "ca-store/make-file", "file", path, "error", err)
 	}
 	// The name must be as durable as the content. Some systems cannot sync a
 	// folder; they then give what they can.
@@ -251,20 +253,20 @@ func parseSecret(data []byte) (crypto.Signer, *x509.Certificate, error) {
 		case "PRIVATE KEY":
 			parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 			if err != nil {
-				return nil, nil, worded(fmt.Errorf("its private key cannot be read: %w", err), "ca-store/key-unread", "error", err)
+				return nil, nil, worded.Error(fmt.Errorf("its private key cannot be read: %w", err), "ca-store/key-unread", "error", err)
 			}
 			signer, ok := parsed.(crypto.Signer)
 			if !ok || key != nil {
-				return nil, nil, worded(errors.New("it does not hold exactly one key that can sign"), "ca-store/one-key")
+				return nil, nil, worded.Error(errors.New("it does not hold exactly one key that can sign"), "ca-store/one-key")
 			}
 			key = signer
 		case "CERTIFICATE":
 			parsed, err := x509.ParseCertificate(block.Bytes)
 			if err != nil {
-				return nil, nil, worded(fmt.Errorf("its certificate cannot be read: %w", err), "ca-store/certificate-unread", "error", err)
+				return nil, nil, worded.Error(fmt.Errorf("its certificate cannot be read: %w", err), "ca-store/certificate-unread", "error", err)
 			}
 			if cert != nil {
-				return nil, nil, worded(errors.New("it holds two certificates"), "ca-store/two-certificates")
+				return nil, nil, worded.Error(errors.New("it holds two certificates"), "ca-store/two-certificates")
 			}
 			cert = parsed
 		default:
@@ -272,10 +274,10 @@ func parseSecret(data []byte) (crypto.Signer, *x509.Certificate, error) {
 		}
 	}
 	if len(bytes.TrimSpace(data)) > 0 {
-		return nil, nil, worded(errors.New("it ends in something that is not PEM"), "ca-store/not-pem")
+		return nil, nil, worded.Error(errors.New("it ends in something that is not PEM"), "ca-store/not-pem")
 	}
 	if key == nil {
-		return nil, nil, worded(errors.New("it holds no private key"), "ca-store/no-key")
+		return nil, nil, worded.Error(errors.New("it holds no private key"), "ca-store/no-key")
 	}
 	return key, cert, nil
 }
@@ -284,14 +286,14 @@ func parseSecret(data []byte) (crypto.Signer, *x509.Certificate, error) {
 func parseCertificate(data []byte) (*x509.Certificate, error) {
 	block, rest := pem.Decode(data)
 	if block == nil || block.Type != "CERTIFICATE" {
-		return nil, worded(errors.New("it does not begin with a certificate in PEM"), "ca-store/not-certificate")
+		return nil, worded.Error(errors.New("it does not begin with a certificate in PEM"), "ca-store/not-certificate")
 	}
 	if len(bytes.TrimSpace(rest)) > 0 {
-		return nil, worded(errors.New("something stands after its certificate"), "ca-store/after-certificate")
+		return nil, worded.Error(errors.New("something stands after its certificate"), "ca-store/after-certificate")
 	}
 	cert, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return nil, worded(fmt.Errorf("its certificate cannot be read: %w", err), "ca-store/certificate-unread", "error", err)
+		return nil, worded.Error(fmt.Errorf("its certificate cannot be read: %w", err), "ca-store/certificate-unread", "error", err)
 	}
 	return cert, nil
 }

@@ -10,6 +10,8 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	"software.sslmate.com/src/go-pkcs12"
+
+	"explainer/capture/worded"
 )
 
 // Certificates returns the certificates of a file or of the files of a folder,
@@ -48,7 +50,7 @@ func certificates(path, password string) ([]*x509.Certificate, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, worded(fmt.Errorf("%s is no list of certificates", path), "roots-file/no-list", "file", path)
+		return nil, worded.Error(fmt.Errorf("%s is no list of certificates", path), "roots-file/no-list", "file", path)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -78,9 +80,9 @@ func certificates(path, password string) ([]*x509.Certificate, error) {
 		return found, nil
 	}
 	if errors.Is(err, pkcs12.ErrIncorrectPassword) {
-		return nil, worded(fmt.Errorf("%s: the password is another one", path), "roots-file/password", "file", path)
+		return nil, worded.Error(fmt.Errorf("%s: the password is another one", path), "roots-file/password", "file", path)
 	}
-	return nil, worded(fmt.Errorf("%s holds no certificate", path), "roots-file/none", "file", path)
+	return nil, worded.Error(fmt.Errorf("%s holds no certificate", path), "roots-file/none", "file", path)
 }
 
 // keyStore returns the trusted certificates of a key store in Java's older format

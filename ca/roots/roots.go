@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"explainer/ca/verify"
+	"explainer/capture/worded"
 )
 
 // System returns the trust store of this machine, as crypto/x509 finds it
@@ -63,7 +64,7 @@ func System(name string) (*verify.Roots, error) {
 		}
 	}
 	if out.Len() == 0 && first != nil {
-		return nil, worded(fmt.Errorf("the trust store of this machine cannot be read: %w", first), "roots-file/unreadable", "error", first)
+		return nil, worded.Error(fmt.Errorf("the trust store of this machine cannot be read: %w", first), "roots-file/unreadable", "error", first)
 	}
 	return out, nil
 }
@@ -88,7 +89,7 @@ func File(name, path string) (*verify.Roots, error) {
 	}
 	out := verify.NewRoots(name)
 	if n := add(out, data); n == 0 {
-		return nil, worded(fmt.Errorf("%s holds no certificate: it must be in PEM form (-----BEGIN CERTIFICATE-----)", path), "roots-file/not-pem", "file", path)
+		return nil, worded.Error(fmt.Errorf("%s holds no certificate: it must be in PEM form (-----BEGIN CERTIFICATE-----)", path), "roots-file/not-pem", "file", path)
 	}
 	return out, nil
 }

@@ -10,12 +10,14 @@ import (
 
 	"github.com/youmark/pkcs8"
 	"software.sslmate.com/src/go-pkcs12"
+
+	"explainer/capture/worded"
 )
 
 // What [ParsePrivateKeys] can find wrong.
 var (
-	ErrPassword = worded(errors.New("the password does not open it"), "private-key/password")
-	ErrNoRSAKey = worded(errors.New("there is no RSA private key in it"), "private-key/no-rsa")
+	ErrPassword = worded.Error(errors.New("the password does not open it"), "private-key/password")
+	ErrNoRSAKey = worded.Error(errors.New("there is no RSA private key in it"), "private-key/no-rsa")
 )
 
 // PrivateKey is a server's RSA key.
@@ -132,7 +134,7 @@ func (p *keyFile) encrypted(der []byte) {
 func openPKCS8(der, password []byte) (key any, err error) {
 	defer func() {
 		if recover() != nil { // ciphertext that is not whole blocks
-			err = worded(errors.New("it is damaged"), "private-key/damaged")
+			err = worded.Error(errors.New("it is damaged"), "private-key/damaged")
 		}
 	}()
 	return pkcs8.ParsePKCS8PrivateKey(der, password)
@@ -149,7 +151,7 @@ func (p *keyFile) der(file []byte) {
 		return
 	}
 	if len(file) < 2 || file[0] != 0x30 {
-		p.fail(worded(errors.New("it is neither PEM nor DER"), "private-key/neither"))
+		p.fail(worded.Error(errors.New("it is neither PEM nor DER"), "private-key/neither"))
 		return
 	}
 	// A PKCS#12 file begins with its version, 3 (RFC 7292 4); an
@@ -158,7 +160,7 @@ func (p *keyFile) der(file []byte) {
 		if bytes.Contains(file[:min(len(file), 64)], []byte{0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05}) {
 			p.encrypted(file)
 		} else {
-			p.fail(worded(errors.New("it is no private key"), "private-key/none"))
+			p.fail(worded.Error(errors.New("it is no private key"), "private-key/none"))
 		}
 		return
 	}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
+
+	"explainer/capture/worded"
 )
 
 // A registry is where the numbers are kept that say what comes next in a packet.
@@ -164,9 +166,9 @@ func (p Ports) Add(text string) error {
 	number, err := strconv.ParseUint(port, 10, 16)
 	switch {
 	case !ok || err != nil || number == 0:
-		return worded(fmt.Errorf("%q is not a UDP port and a tunnel, as in 8473=vxlan", text), "pcap/decode-as", "value", strconv.Quote(text))
+		return worded.Error(fmt.Errorf("%q is not a UDP port and a tunnel, as in 8473=vxlan", text), "pcap/decode-as", "value", strconv.Quote(text))
 	case tunnels[name] == nil:
-		return worded(fmt.Errorf("%q is no tunnel that is read here: %s are", name, strings.Join(Tunnels(), ", ")), "pcap/no-tunnel", "value", strconv.Quote(name), "tunnels", strings.Join(Tunnels(), ", "))
+		return worded.Error(fmt.Errorf("%q is no tunnel that is read here: %s are", name, strings.Join(Tunnels(), ", ")), "pcap/no-tunnel", "value", strconv.Quote(name), "tunnels", strings.Join(Tunnels(), ", "))
 	}
 	p[uint16(number)] = name
 	return nil

@@ -15,6 +15,7 @@ import (
 
 	"explainer/capture"
 	"explainer/capture/keys"
+	"explainer/capture/worded"
 )
 
 const (
@@ -66,7 +67,7 @@ type Unread struct {
 
 func notCapture(magic []byte) error {
 	begins := fmt.Sprintf("%x", magic)
-	return worded(fmt.Errorf("not a capture: starts with %s, expected pcap or pcapng", begins), "pcap/not-capture", "magic", begins)
+	return worded.Error(fmt.Errorf("not a capture: starts with %s, expected pcap or pcapng", begins), "pcap/not-capture", "magic", begins)
 }
 
 // A CutError tells where a capture cannot be read further: it ends in the

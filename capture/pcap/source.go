@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"github.com/klauspost/compress/zstd"
+
+	"explainer/capture/worded"
 )
 
 // firstSize is how much is read at first: of many files to be merged, most wait
@@ -105,11 +107,11 @@ func (s *source) open(r io.Reader) error {
 		magic, err := s.peek(4)
 		switch {
 		case err == io.EOF:
-			return worded(errors.New("not a capture: it is empty"), "pcap/empty")
+			return worded.Error(errors.New("not a capture: it is empty"), "pcap/empty")
 		case errors.Is(err, io.ErrUnexpectedEOF) && depth > 0:
-			return worded(errors.New("compressed capture is cut off before anything of it can be read"), "pcap/compressed-cut")
+			return worded.Error(errors.New("compressed capture is cut off before anything of it can be read"), "pcap/compressed-cut")
 		case errors.Is(err, io.ErrUnexpectedEOF):
-			return worded(fmt.Errorf("not a capture: it ends after %d bytes", s.rest()), "pcap/short", "n", strconv.Itoa(s.rest()))
+			return worded.Error(fmt.Errorf("not a capture: it ends after %d bytes", s.rest()), "pcap/short", "n", strconv.Itoa(s.rest()))
 		case err != nil:
 			return fmt.Errorf("read capture: %w", err)
 		}

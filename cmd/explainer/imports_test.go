@@ -12,16 +12,17 @@ import (
 func TestImports(t *testing.T) {
 	rooms := map[string][]string{
 		"explainer/ca/verify":             nil,
-		"explainer/ca/roots":              {"explainer/ca/verify"},
-		"explainer/ca":                    {"explainer/ca/verify"},
+		"explainer/ca/roots":              {"explainer/ca/verify", "explainer/capture/worded"},
+		"explainer/ca":                    {"explainer/ca/verify", "explainer/capture/worded"},
 		"explainer/capture/handshake":     nil,
 		"explainer/capture/fingerprint":   {"explainer/capture/handshake"},
-		"explainer/capture/keys":          nil,
+		"explainer/capture/keys":          {"explainer/capture/worded"},
 		"explainer/capture/quic":          nil,
 		"explainer/capture/web":           nil,
 		"explainer/capture":               {"explainer/capture/"},
 		"explainer/capture/pcap":          {"explainer/capture"},
 		"explainer/capture/pcap/pcaptest": {"explainer/capture"}, // for tests
+		"explainer/capture/worded":        nil,
 		"explainer/capture/printable":     nil,
 		"explainer/annotate/mask":         nil,
 		"explainer/annotate/event":        {"explainer/capture/printable"},
