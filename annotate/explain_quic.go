@@ -109,6 +109,7 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 	a := x.args(c).With("sender", c.Side(side))
 	switch b.Kind {
 	case quic.VersionNegotiation:
+		u.Negotiated = true
 		e.Brief = words.Piece("brief/offers", "versions", versionWords(b.Versions))
 		e.Says = append(e.Says, words.Say("quic-version-negotiation", e.Evidence, a.With("versions", versionWords(b.Versions))))
 	case quic.Retry:
@@ -261,15 +262,23 @@ func frameWords(frames []quic.Frame) event.Text {
 			out = append(out, words.Piece("value/more", "n", strconv.Itoa(len(frames)-i)))
 			break
 		}
+		name := ""
 		switch f.Type {
 		case quic.FramePing:
-			out = append(out, event.Plain("PING"))
+			name = "PING"
 		case quic.FrameAck:
-			out = append(out, event.Plain("ACK"))
+			name = "ACK"
 		case quic.FrameCrypto:
 			out = append(out, words.Piece("value/crypto-frame", "from", strconv.FormatUint(f.Offset, 10), "to", strconv.FormatUint(f.Offset+uint64(len(f.Data)), 10)))
 		case quic.FrameClose:
-			out = append(out, event.Plain("CONNECTION_CLOSE"))
+			name = "CONNECTION_CLOSE"
+		}
+		switch {
+		case name == "":
+		case f.More > 0:
+			out = append(out, words.Piece("value/frames-alike", "n", strconv.Itoa(f.More+1), "name", name))
+		default:
+			out = append(out, event.Plain(name))
 		}
 	}
 	if len(out) == 0 {

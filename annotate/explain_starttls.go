@@ -28,6 +28,6 @@ func (x *Explainer) startTLS(c *conn, m *capture.Message, b *capture.StartTLS) {
 	default:
 		e.Brief = words.Piece("brief/answered", "request", a.Value("request"), "answer", a.Value("answer"))
 	}
-	e.Says = []event.Sentence{words.Say(id, event.Clear, a)}
+	e.Says = []event.Sentence{words.SayStartTLS(id, b.Protocol, event.Clear, a)}
 	x.emit(c, e)
 }

@@ -1042,6 +1042,10 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		}
 		x.darkTickets(c)
 	}
+	if h.Is13() && c.Conn.Transport == capture.TransportDTLS && b.Epoch != 1 && b.Epoch != 2 {
+		k := &c.Sides[side].Ahead
+		k.Records, k.Bytes, k.At = k.Records+int64(b.Records), k.Bytes+b.Wire, steps.Joined(k.At, w)
+	}
 	e := x.event(c, m, event.KindMessage, event.TopicSealed, "")
 	e.Size = &event.Size{Bytes: b.Wire, Records: b.Records, Reason: b.Reason}
 	if b.Records == 1 {
@@ -1069,8 +1073,21 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	case h.ServerHello == nil && h.Hello == nil:
 		e.Says = append(e.Says, words.Say("sealed-midstream", e.Evidence, a))
 	case !h.Is13() && b.Type == 22:
+		if h.Sides[side].FinishedSealed {
+			id := "sealed-handshake"
+			if c.Lost(side) { // what was taken for the Finished need not be one
+				id = "sealed-finished"
+			}
+			e.Brief = words.Piece("brief/handshake-sealed", "brief", e.Brief)
+			e.Says = append(e.Says, words.Say(id, e.Evidence, a))
+			break
+		}
 		h.Sides[side].FinishedSealed = true
-		e.Brief = words.Piece("brief/finished-sealed", "brief", e.Brief)
+		if b.Records > 1 {
+			e.Brief = words.Piece("brief/finished-sealed-more", "brief", e.Brief)
+		} else {
+			e.Brief = words.Piece("brief/finished-sealed", "brief", e.Brief)
+		}
 		e.Says = append(e.Says, words.Say("sealed-finished", e.Evidence, a))
 		id := [2]string{words.ProofClientFin, words.ProofServerFin}[side]
 		p := words.NewProof(id, event.NotCheckable, words.Piece("proof/message-encrypted", "reason", reason))

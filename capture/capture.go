@@ -306,6 +306,7 @@ type Sealed struct {
 	Records int
 	Wire    int64  // bytes, headers included
 	Reason  string // one of the Sealed… constants
+	Epoch   uint16 // DTLS 1.3: the two lowest bits of it, all that its header shows (RFC 9147 4): of the first epochs 1 is early data, 2 the handshake, 3 application data
 }
 
 // Why records stayed sealed. The values stand in JSON; they are permanent.

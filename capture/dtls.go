@@ -165,8 +165,12 @@ func (u *udpConn) sealedDTLS(s *udpSide, in *Datagram, r *dtlsRecord) {
 		s.ccs = true
 		u.flushDTLS(s)
 	}
-	if run, ok := s.runBody().(*Sealed); !ok || run.Type != r.Type {
-		u.start(s, in, &Sealed{Type: r.Type, Reason: SealedDTLS})
+	var epoch uint16
+	if r.Version == 0xfefc {
+		epoch = r.Epoch
+	}
+	if run, ok := s.runBody().(*Sealed); !ok || run.Type != r.Type || run.Epoch != epoch {
+		u.start(s, in, &Sealed{Type: r.Type, Reason: SealedDTLS, Epoch: epoch})
 	}
 	run := s.run.Body.(*Sealed)
 	run.Records++

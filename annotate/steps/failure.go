@@ -29,8 +29,13 @@ func (f *Failure) how() event.Evidence {
 
 // Failed is a failure at a step, with the sentence that tells it.
 func (c *View) Failed(step event.Step, id string, cause event.Text, at proof.Place) *Failure {
-	if c.OverUDP() && id == "step-1-failed-hello" {
-		id = "step-1-failed-udp"
+	if id == "step-1-failed-hello" {
+		switch c.Conn.Transport {
+		case capture.TransportQUIC:
+			id = "step-1-failed-udp"
+		case capture.TransportDTLS:
+			id = "step-1-failed-dtls"
+		}
 	}
 	return &Failure{Step: step, id: id, Cause: cause, at: at}
 }

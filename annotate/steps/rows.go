@@ -423,8 +423,11 @@ func (c *View) rowSeen(s event.Step) event.Row {
 	switch cell, ok := f.cells[s]; {
 	case ok:
 		id := cell.says
-		if behind := behindHoles[id]; behind != "" && (h.Holed || !c.Begun() || c.StartTLS != nil) {
+		if behind := behindHoles[id]; behind != "" && (h.Holed || !c.Begun() || c.spokeBefore()) {
 			id = behind
+		}
+		if id == "step-5-hrr" && c.sharedAtOnce() {
+			id = "step-5-hrr-cookie"
 		}
 		r.Says, r.Packets = words.Say(id, cell.how, a), c.placed(cell.at)
 	case s == event.Step1:
@@ -465,6 +468,19 @@ func (c *View) rowSeen(s event.Step) event.Row {
 		}
 	}
 	return r
+}
+
+// spokeBefore tells whether the two sides had spoken with each other before the hello of
+// TLS: in another protocol, to open a tunnel, or to agree on a version of QUIC or a path.
+func (c *View) spokeBefore() bool {
+	return c.StartTLS != nil || c.ConnectHost != "" || c.UDP != nil && (c.UDP.Retry || c.UDP.Negotiated)
+}
+
+// sharedAtOnce tells whether the group of the key exchange is one for which the client's
+// first hello had a share, before a HelloRetryRequest: that one asked for something else.
+func (c *View) sharedAtOnce() bool {
+	h := c.Main
+	return h.ServerHello != nil && h.ServerHello.KeyShare() != nil && h.FirstHello != nil && shareOf(h.FirstHello, h.ServerHello.KeyShare().Group) != nil
 }
 
 // hidden tells what sealed records keep from whoever has no keys: there a step is
@@ -622,7 +638,7 @@ func (c *View) row1(f Flow, a Values, r *event.Row) {
 				id = "step-1-socks-other"
 			}
 		}
-		r.Says = words.Say(id, event.Clear, c.StartTLSArgs(s, a))
+		r.Says = words.SayStartTLS(id, s.Protocol, event.Clear, c.StartTLSArgs(s, a))
 		return
 	}
 	switch {
@@ -927,7 +943,7 @@ func (c *View) row4b(f Flow, a Values, r *event.Row) {
 	case f.ID == "tls13-hrr":
 		r.Packets = span(h.At[proof.AtFirstHello], h.At[proof.AtHello])
 		id := "step-4b-hrr"
-		if h.ServerHello != nil && h.ServerHello.KeyShare() != nil && shareOf(h.FirstHello, h.ServerHello.KeyShare().Group) != nil {
+		if c.sharedAtOnce() {
 			id = "step-4b-hrr-cookie"
 		}
 		r.Says = words.Say(id, event.Inferred, a)

@@ -68,7 +68,11 @@ func (c *View) udpRow(f Flow, s event.Step, a Values) (event.Row, bool) {
 		case c.Main.Hello == nil:
 			r.Says = words.Say("step-1-udp-midstream", event.Clear, a.With("protocol", c.transport()))
 		case isQUIC:
-			r.Says = words.Say("step-1-quic", event.Clear, a)
+			id := "step-1-quic"
+			if c.UDP != nil && c.UDP.Negotiated {
+				id, r.Packets = "step-1-quic-negotiated", Joined(c.Opening, c.Main.At[proof.AtHello]).Packets()
+			}
+			r.Says = words.Say(id, event.Clear, a)
 		default:
 			r.Says = words.Say("step-1-dtls", event.Clear, a)
 		}
@@ -96,7 +100,17 @@ func (c *View) udpRow(f Flow, s event.Step, a Values) (event.Row, bool) {
 		}
 	case event.Step7, event.Step8:
 		if !isQUIC {
-			break
+			k := c.Sides[1].Ahead
+			r.Packets = k.At.Packets()
+			switch {
+			case s == event.Step8:
+				r.Says = words.Say("step-8-dtls13", event.None, a)
+			case k.Records == 0:
+				r.Says = words.Say("step-7-dtls13-none", event.None, a)
+			default:
+				r.Says = words.Say("step-7-dtls13", event.None, a.With("count", words.Count(int(k.Records), what), "bytes", strconv.FormatInt(k.Bytes, 10)))
+			}
+			return r, true
 		}
 		var n, bytes int64
 		if u := c.UDP; u != nil {

@@ -57,7 +57,8 @@ type side struct {
 	Sealed    int64       // records that stayed sealed
 	Dark      int64       // of these, those that are not early data
 	DarkAt    proof.Place
-	DarkAlert bool // TLS 1.2 and older: one of them is an alert
+	DarkAlert bool  // TLS 1.2 and older: one of them is an alert
+	Ahead     Keyed // DTLS 1.3: of these, those under the keys for application data, which their headers show
 	Why       event.Text
 	WhyCode   string // one of capture's Sealed constants
 	Heard     bool   // something that this side sent is in the capture
@@ -72,6 +73,12 @@ type side struct {
 	GapAt     int64 // where its first missing bytes were, and how many there are in all
 	GapLen    int64
 	Updates   int // KeyUpdate messages
+}
+
+// Keyed are sealed records of which the key is known by name.
+type Keyed struct {
+	Records, Bytes int64
+	At             proof.Place
 }
 
 // noted is what the proxy noted of a connection.
@@ -128,4 +135,5 @@ type UDPState struct {
 	Bytes       [2]map[quic.Type]int64
 	At          [2]proof.Place // of packets with a short header
 	Retry       bool
+	Negotiated  bool // the server named the versions that it speaks
 }

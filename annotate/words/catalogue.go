@@ -144,6 +144,14 @@ func Say(id string, how event.Evidence, a Values) event.Sentence {
 	return event.Sentence{ID: id, Args: f.used, Values: f.typed, Text: f.text, Evidence: how, Refs: t.refs}
 }
 
+// SayStartTLS is Say for the sentences about a protocol that stands before TLS: what that
+// protocol says of it is cited first. MySQL, PostgreSQL, RDP, IRC and SOCKS4 are in no RFC.
+func SayStartTLS(id, protocol string, how event.Evidence, a Values) event.Sentence {
+	s := Say(id, how, a)
+	s.Refs = slices.Concat(CiteAll(startTLSRefs[protocol]), s.Refs)
+	return s
+}
+
 // A template is a text with {named} places.
 type template struct {
 	parts  []string // around the places: one more than these

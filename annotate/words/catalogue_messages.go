@@ -138,6 +138,7 @@ var messageSentences = []entry{
 	{"sealed-bad-tag", "WARNING: what {sender} sent here does not fit the key that is known for it. Either that key is a wrong one, or bytes were changed, or are missing in a way that does not show.", []string{"8446 5.2", "5246 6.2.3"}},
 	{"sealed-early", "{Sender} sent early data in {count}, {bytes} bytes; {reason}.", []string{"8446 4.2.10"}},
 	{"sealed-midstream", "{Sender} sent {count}, {bytes} bytes; the handshake that made its keys is not in the capture.", nil},
+	{"sealed-handshake", "More of the handshake of {sender}, encrypted, after the message that is its Finished by the rules: {count}, {bytes} bytes. So another handshake runs on this connection, or was asked for (renegotiation). It stays sealed: {reason}.", []string{"5246 7.4.1.1", "5746 3"}},
 	{"sealed-finished", "An encrypted handshake message, {bytes} bytes; the first in its direction is Finished. It stays sealed: {reason}.", []string{"5246 7.4.9"}},
 	{"sealed-alert", "An encrypted alert of {sender}; {reason}. At the end of a connection it mostly is close_notify.", []string{"5246 7.2"}},
 	{"http-request", "The request of {client}, taken out of the records: the text that all of this protects.", []string{"9110 9"}},
@@ -324,12 +325,25 @@ var delegatedSentences = []entry{
 	{"step-4a-raw", "There is no certificate to check, and nobody vouches for the key. {Client} can only compare it with one that it has from elsewhere; whether it did cannot be seen: this happens inside {client}.", []string{"7250 6"}},
 }
 
+// startTLSRefs are where the protocols that stand before TLS say how they turn to it.
+var startTLSRefs = map[string][]string{
+	"SMTP":        {"3207 4"},
+	"IMAP":        {"9051 6.2.1"},
+	"POP3":        {"2595 4"},
+	"FTP":         {"4217 4"},
+	"NNTP":        {"4642 2.2"},
+	"ManageSieve": {"5804 2.2"},
+	"XMPP":        {"6120 5.4.2"},
+	"LDAP":        {"4511 4.14"},
+	"SOCKS5":      {"1928 4"},
+}
+
 // startTLSSentences tell what stands before TLS.
 var startTLSSentences = []entry{
-	{"starttls", "Both sides spoke {protocol} in clear until here. Then {client} asked for TLS on this same connection ({request}), and {server} agreed ({answer}). Everybody on the path could read what came before, and could have taken the request out: a client that goes on without TLS then has none.", []string{"3207 4", "3207 6", "7457 2.1"}},
-	{"starttls-alone", "Both sides spoke {protocol} in clear until here. Then {client} asked for TLS on this same connection ({request}); TLS follows.", []string{"3207 4", "7457 2.1"}},
-	{"starttls-socks", "{Client} asked {server}, a {protocol} proxy, for a connection to {target}, and got it. What follows passes through {server}; TLS runs between {client} and {target}.", []string{"1928 4"}},
-	{"step-1-starttls", "{Client} opened a TCP connection to port {port} of {server}, not to 443, and spoke {protocol} on it in clear until it asked for TLS ({request}). From there on it is as with https.", []string{"9110 4.2.2", "3207 4"}},
-	{"step-1-socks", "{Client} opened a TCP connection to port {port} of {server} and asked it, by {protocol}, for a connection to {target}: the host and port that the textbook means stand in that request.", []string{"1928 4"}},
-	{"step-1-socks-other", "{Client} opened a TCP connection to port {port} of {server} and asked it, by {protocol}, for a connection to {target}, which is not port 443.", []string{"1928 4"}},
+	{"starttls", "Both sides spoke {protocol} in clear until here. Then {client} asked for TLS on this same connection ({request}), and {server} agreed ({answer}). Everybody on the path could read what came before, and could have taken the request out: a client that goes on without TLS then has none.", []string{"7457 2.1"}},
+	{"starttls-alone", "Both sides spoke {protocol} in clear until here. Then {client} asked for TLS on this same connection ({request}); TLS follows.", []string{"7457 2.1"}},
+	{"starttls-socks", "{Client} asked {server}, a {protocol} proxy, for a connection to {target}, and got it. What follows passes through {server}; TLS runs between {client} and {target}.", nil},
+	{"step-1-starttls", "{Client} opened a TCP connection to port {port} of {server}, not to 443, and spoke {protocol} on it in clear until it asked for TLS ({request}). From there on it is as with https.", []string{"9110 4.2.2"}},
+	{"step-1-socks", "{Client} opened a TCP connection to port {port} of {server} and asked it, by {protocol}, for a connection to {target}: the host and port that the textbook means stand in that request.", nil},
+	{"step-1-socks-other", "{Client} opened a TCP connection to port {port} of {server} and asked it, by {protocol}, for a connection to {target}, which is not port 443.", nil},
 }

@@ -136,6 +136,7 @@ var zhMessages = map[string]string{
 	"sealed-bad-tag":                        "警告：{sender}在这里发送的内容，与已知的密钥不符。要么这个密钥是错的，要么字节被改动过，或者以看不出来的方式缺失了。",
 	"sealed-early":                          "来自{sender}的早期数据：{count}，{bytes} 字节；{reason}。",
 	"sealed-midstream":                      "来自{sender}：{count}，{bytes} 字节；产生其密钥的握手不在抓包中。",
+	"sealed-handshake":                      "在按规则是 Finished 的那条消息之后，{sender}又发送了加密的握手消息：{count}，{bytes} 字节。可见这个连接上又在进行一次握手，或者请求了一次（重协商）。它没有解密：{reason}。",
 	"sealed-finished":                       "一条加密的握手消息，{bytes} 字节；这个方向上的第一条是 Finished。它没有解密：{reason}。",
 	"sealed-alert":                          "{sender}的一条加密的警报；{reason}。在连接末尾，它多半是 close_notify。",
 	"http-request":                          "{client}的请求，从记录中取出：这一切所保护的就是这段文字。",

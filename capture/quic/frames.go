@@ -6,6 +6,7 @@ type Frame struct {
 	// CRYPTO: where Data stands among the bytes of the handshake.
 	Offset uint64
 	Data   []byte // CRYPTO: bytes of the TLS handshake; CONNECTION_CLOSE: the reason in words
+	More   int    // further frames of this type directly behind it, or behind padding, other than CRYPTO
 	Code   uint64 // CONNECTION_CLOSE: 0x100 + n is the TLS alert n (RFC 9001 4.8)
 }
 
@@ -65,8 +66,9 @@ func Frames(version uint32, payload []byte) (frames []Frame, ok bool) {
 		if r.bad {
 			return frames, false
 		}
-		// Many frames that say nothing more, as PING, are told once.
+		// Many frames that say nothing more, as PING, are told once, with their number.
 		if n := len(frames); n > 0 && f.Type != FrameCrypto && frames[n-1].Type == f.Type {
+			frames[n-1].More++
 			continue
 		}
 		frames = append(frames, f)
