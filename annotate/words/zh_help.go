@@ -3,19 +3,20 @@ package words
 // zhHelp is the help of the commands. What stands in backquotes, the values of options and
 // the examples are the same in each language.
 var zhHelp = map[string]string{
-	"word/name":                 "名称：",
-	"word/usage":                "用法：",
-	"word/version-heading":      "版本：",
-	"word/description":          "说明：",
-	"word/commands":             "命令：",
-	"word/options":              "选项：",
-	"word/global-options":       "全局选项：",
-	"word/usage-global-options": "[全局选项]",
-	"word/usage-command":        " 命令 [命令选项]",
-	"word/default":              "（默认：{value}）",
-	"word/version":              "版本",
-	"flag/help":                 "显示帮助",
-	"flag/version":              "显示版本",
+	"word/name":        "名称：",
+	"word/usage":       "用法：",
+	"word/description": "说明：",
+	"word/commands":    "命令：",
+	"group/own":        "选项：",
+	"group/choose":     "选择的选项：",
+	"group/listen":     "监听的选项：",
+	"group/origins":    "源站的选项：",
+	"group/record":     "录制和密钥的选项：",
+	"group/story":      "讲述的选项：",
+	"group/general":    "通用选项：",
+	"word/default":     "（默认：{value}）",
+	"flag/help":        "显示帮助",
+	"flag/version":     "显示版本",
 
 	"usage/explainer": "对照教科书的八个步骤，解释真实的 HTTPS 流量",
 	"help/explainer": `一个自带证书颁发机构（CA）的本地代理。让浏览器或程序使用它：它会录下客户端侧
@@ -169,6 +170,21 @@ check 各自生成临时的 CA，用完即弃，除非 --home 或 EXPLAINER_HOME
 	"help/ca-show":    "示例：\n\n   explainer ca show",
 	"usage/ca-export": "写出 CA 的证书（从不写出它的私钥）",
 	"help/ca-export":  "示例：\n\n   explainer ca export --out explainer-ca.pem",
+
+	"usage/completion": "输出 shell 补全命令、选项及其值所用的脚本",
+	"help/completion": `shell 在启动时读取它。之后给出的候选来自本程序自己。
+
+示例：
+
+   source <(explainer completion bash)
+   explainer completion bash > ~/.local/share/bash-completion/completions/explainer
+   explainer completion zsh > "${fpath[1]}/_explainer"
+   explainer completion fish > ~/.config/fish/completions/explainer.fish`,
+	"usage/man": "输出手册页，由所有命令的帮助组成",
+	"help/man": `示例：
+
+   explainer man | man -l -
+   explainer man > ~/.local/share/man/man1/explainer.1`,
 
 	"usage/steps": "八个步骤，与 TLS 1.2 和 TLS 1.3 的实际做法对照",
 	"help/steps": `逐步列出书上所讲的 HTTPS，并在每一步旁边列出 TLS 1.2 用 RSA（书上的做法）、

@@ -37,9 +37,6 @@ Examples:
 		url := "http://explainer.test/"
 		if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 			url, args = args[0], args[1:]
-			if len(args) > 0 && args[0] != "--" && strings.HasPrefix(args[0], "-") {
-				return usage(words.Piece("error/behind-url", "value", quote(args[0])), words.Piece("hint/before-url"))
-			}
 		}
 		if len(args) > 0 && args[0] == "--" {
 			args = args[1:]

@@ -85,7 +85,7 @@ Examples:
    explainer ca export --as p12 --out explainer-ca.p12`,
 	Action: func(c *cli.Context) error {
 		if c.Args().Present() {
-			return usage(words.Piece("error/ca-no-command", "value", quote(c.Args().First())), words.Piece("hint/see", "command", "explainer ca --help"))
+			return noCommand("explainer ca", c.Args().First(), c.Command.Subcommands)
 		}
 		return usage(words.Piece("error/ca-needs-command"), words.Piece("hint/see", "command", "explainer ca --help"))
 	},

@@ -25,7 +25,6 @@ import (
 	"explainer/proxy"
 
 	"github.com/urfave/cli/v2"
-	"github.com/xrash/smetrics"
 	"golang.org/x/term"
 )
 
@@ -185,7 +184,7 @@ func casesOf(c *cli.Context, p *capture.CheckPlan) ([]string, error) {
 		f := ca.FaultOf(id)
 		if f == nil {
 			hint := words.Piece("hint/all-cases")
-			if near := nearest(id); len(near) > 0 {
+			if near := nearest(id, faultIDs()); len(near) > 0 {
 				hint = words.Piece("hint/perhaps", "cases", words.List(",", words.Names(near)...))
 			}
 			return nil, usage(words.Piece("error/no-case", "value", quote(id)), hint)
@@ -211,19 +210,12 @@ func listed(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// nearest are the IDs of at most four cases that are most like id.
-func nearest(id string) (ids []string) {
-	cost := map[string]int{}
+// faultIDs are the IDs of all cases.
+func faultIDs() (ids []string) {
 	for _, f := range ca.Faults {
-		if cost[f.ID] = smetrics.WagnerFischer(id, f.ID, 1, 1, 1); len(id) > 2 && strings.Contains(f.ID, id) {
-			cost[f.ID] = 0
-		}
-		if cost[f.ID] <= 2+len(id)/4 {
-			ids = append(ids, f.ID)
-		}
+		ids = append(ids, f.ID)
 	}
-	slices.SortStableFunc(ids, func(a, b string) int { return cost[a] - cost[b] })
-	return ids[:min(len(ids), 4)]
+	return ids
 }
 
 // A checking is a check that is under way.

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"explainer/annotate/text"
 	"explainer/annotate/words"
 
 	"github.com/urfave/cli/v2"
@@ -81,44 +80,20 @@ func speak(c *cli.Context) error {
 
 // helpIn puts the help of the app into a language other than English, which the commands hold themselves.
 func helpIn(app *cli.App, l words.Language) {
-	cli.FlagStringer, cli.VersionPrinter = englishFlag, englishVersion
 	if l == words.English {
 		return
 	}
-	cli.FlagStringer = func(f cli.Flag) string { return flagIn(l, f) }
-	cli.VersionPrinter = func(c *cli.Context) {
-		fmt.Fprintln(c.App.Writer, c.App.Name, l.Help("word/version"), c.App.Version)
-	}
 	app.Usage, app.Description = l.Help("usage/explainer"), l.Help("help/explainer")
-	app.CustomAppHelpTemplate = headings(l, cli.AppHelpTemplate)
 	for i, f := range app.Flags {
+		if f == cli.HelpFlag {
+			continue
+		}
 		app.Flags[i] = flagWith(l, "explainer", f)
 	}
 	for i, c := range app.Commands {
-		app.Commands[i] = commandIn(l, c, c.Name)
-	}
-	app.Commands, app.Flags = append(app.Commands, helpCommand(l)), append(app.Flags, cli.HelpFlag)
-}
-
-var (
-	englishFlag    = cli.FlagStringer
-	englishVersion = cli.VersionPrinter
-)
-
-// helpCommand is the library's own, in a language. Beside it the library adds no flag --help.
-func helpCommand(l words.Language) *cli.Command {
-	return &cli.Command{
-		Name: "help", Aliases: []string{"h"}, ArgsUsage: "[COMMAND]", Usage: l.Help("usage/help"), HideHelp: true, Flags: []cli.Flag{langFlag}, OnUsageError: usageError,
-		Action: func(c *cli.Context) error {
-			above := c.Lineage()[1]
-			if name := c.Args().First(); name != "" {
-				return cli.ShowCommandHelp(above, name)
-			}
-			if above.Command == nil || above.Command.Name == c.App.Name {
-				return cli.ShowAppHelp(c)
-			}
-			return cli.ShowSubcommandHelp(above)
-		},
+		if c.Name != "help" && !c.Hidden {
+			app.Commands[i] = commandIn(l, c, c.Name)
+		}
 	}
 }
 
@@ -127,18 +102,16 @@ func helpCommand(l words.Language) *cli.Command {
 func commandIn(l words.Language, c *cli.Command, id string) *cli.Command {
 	in := *c
 	in.Usage, in.Description = l.Help("usage/"+id), l.Help("help/"+id)
-	in.CustomHelpTemplate = headings(l, cli.CommandHelpTemplate)
 	in.Flags = nil
 	for _, f := range c.Flags {
 		in.Flags = append(in.Flags, flagWith(l, id, f))
 	}
 	in.Subcommands = nil
 	for _, s := range c.Subcommands {
-		in.Subcommands = append(in.Subcommands, commandIn(l, s, id+"-"+s.Name))
-	}
-	if len(in.Subcommands) > 0 {
-		in.CustomHelpTemplate = headings(l, cli.SubcommandHelpTemplate)
-		in.Subcommands, in.Flags = append(in.Subcommands, helpCommand(l)), append(in.Flags, cli.HelpFlag)
+		if s.Name != "help" {
+			s = commandIn(l, s, id+"-"+s.Name)
+		}
+		in.Subcommands = append(in.Subcommands, s)
 	}
 	return &in
 }
@@ -175,41 +148,4 @@ func flagWith(l words.Language, command string, f cli.Flag) cli.Flag {
 		return &in
 	}
 	panic(fmt.Sprintf("a %T has no help in another language", f))
-}
-
-// flagIn is what the help shows of a flag, behind three spaces.
-func flagIn(l words.Language, f cli.Flag) string {
-	names, _, _ := strings.Cut(englishFlag(f), "\t")
-	d := f.(cli.DocGenerationFlag)
-	usage := strings.Replace(d.GetUsage(), "`", "", 2)
-	switch f.Names()[0] {
-	case "help", "version": // the library's own
-		usage = l.Help("flag/" + f.Names()[0])
-	}
-	if value := d.GetDefaultText(); value != "" && d.TakesValue() {
-		usage += strings.ReplaceAll(l.Help("word/default"), "{value}", value)
-	}
-	if of := d.GetEnvVars(); len(of) > 0 {
-		usage += " [$" + strings.Join(of, ", $") + "]"
-	}
-	// The library breaks lines at spaces, and counts bytes.
-	const indent, page = 28, 80
-	lines := text.Wrap(usage, page-indent)
-	margin := "\n" + strings.Repeat(" ", indent-6) // behind the six of the template
-	if len(names)+3 > indent-2 {
-		return names + margin + strings.Join(lines, margin)
-	}
-	return text.Pad(names, indent-3) + strings.Join(lines, margin)
-}
-
-// headings puts the headings of a template of the library's into a language.
-func headings(l words.Language, template string) string {
-	for _, of := range [][2]string{
-		{"GLOBAL OPTIONS:", "word/global-options"}, {"OPTIONS:", "word/options"}, {"COMMANDS:", "word/commands"}, {"DESCRIPTION:", "word/description"},
-		{"VERSION:", "word/version-heading"}, {"USAGE:", "word/usage"}, {"NAME:", "word/name"},
-		{"[global options]", "word/usage-global-options"}, {" command [command options]", "word/usage-command"},
-	} {
-		template = strings.ReplaceAll(template, of[0], l.Help(of[1]))
-	}
-	return template
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -92,14 +91,16 @@ func endSignals() []os.Signal {
 func run(ctx context.Context, args []string) int {
 	l := argumentsLanguage(args)
 	inChinese.Store(l == words.Chinese)
-	return exitCode(os.Stderr, newApp(l).RunContext(ctx, args))
+	app := newApp(l)
+	return exitCode(os.Stderr, app.RunContext(ctx, arrange(app, args)))
 }
 
 // newApp is all commands, with their help in a language.
 func newApp(l words.Language) *cli.App {
 	app := &cli.App{
-		Name:  "explainer",
-		Usage: "explain real HTTPS traffic against the textbook's eight steps",
+		Name:      "explainer",
+		Usage:     "explain real HTTPS traffic against the textbook's eight steps",
+		UsageText: "explainer COMMAND [OPTION...] [ARGUMENT...]\n\nexplainer FILE...",
 		Description: `A local proxy with its own certificate authority. Point a browser or a program at
 it: it records the TLS handshake on both legs and tells, message by message, which
 of the eight steps each one is, whether it happened as the textbook tells it, and
@@ -109,21 +110,24 @@ Start here, it needs nothing:
 
    explainer demo`,
 		Version:        version(),
-		Commands:       []*cli.Command{demoCommand, proxyCommand, browseCommand, runCommand, readCommand, checkCommand, gradeCommand, caCommand, stepsCommand},
+		Commands:       []*cli.Command{demoCommand, proxyCommand, browseCommand, runCommand, readCommand, checkCommand, gradeCommand, caCommand, stepsCommand, completionCommand, manCommand, completeCommand, helpCommand(l)},
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usageError,
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return usage(words.Piece("error/no-command", "value", quote(c.Args().First())), words.Piece("hint/see", "command", "explainer --help"))
+				return noCommand("explainer", c.Args().First(), c.App.Commands)
 			}
 			return cli.ShowAppHelp(c)
 		},
-		Flags:  []cli.Flag{langFlag},
+		Flags:  []cli.Flag{langFlag, cli.HelpFlag},
 		Before: speak,
 	}
 	speaking := func(c *cli.Command) *cli.Command {
 		of := *c
-		of.OnUsageError, of.Before, of.Flags = usageError, speak, append(slices.Clip(c.Flags), langFlag)
+		of.OnUsageError, of.Before, of.HideHelpCommand = usageError, speak, true
+		if !c.SkipFlagParsing && c.Name != "help" {
+			of.Flags = append(slices.Clip(c.Flags), langFlag)
+		}
 		return &of
 	}
 	for i, c := range app.Commands {
@@ -132,16 +136,11 @@ Start here, it needs nothing:
 		for j, s := range c.Subcommands {
 			c.Subcommands[j] = speaking(s)
 		}
+		if len(c.Subcommands) > 0 {
+			c.Subcommands = append(c.Subcommands, helpCommand(l))
+		}
 		app.Commands[i] = c
 	}
 	helpIn(app, l)
 	return app
-}
-
-// version is what the build says of itself.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return "development"
 }

@@ -21,7 +21,7 @@ import (
 var readCommand = &cli.Command{
 	Name:      "read",
 	Usage:     "tell the story of a capture",
-	UsageText: "explainer read [--keylog FILE] [--key FILE] [--format text|json|har] FILE...",
+	UsageText: "explainer [read] FILE... [--keylog FILE] [--key FILE] [--format text|json|har]",
 	Description: `Reads recordings made with -w, and pcap or pcapng files made elsewhere, gzip'd or
 not, and tells their story. "-" is standard input. A recording holds its own keys;
 for other captures give the key log that the client wrote (SSLKEYLOGFILE). A server's
@@ -73,11 +73,6 @@ func read(c *cli.Context) error {
 	files := c.Args().Slice()
 	if len(files) == 0 {
 		return usage(words.Piece("error/read-needs"), words.Piece("hint/read-file"))
-	}
-	for _, name := range files {
-		if _, err := os.Stat(name); err != nil && strings.HasPrefix(name, "-") && name != "-" {
-			return usage(words.Piece("error/behind-file", "option", name), words.Piece("hint/before-files", "option", name, "file", files[0]))
-		}
 	}
 	tuneMemory()
 	err := asWhom(c)

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,6 +26,7 @@ import (
 	"explainer/capture/printable"
 
 	"github.com/urfave/cli/v2"
+	"github.com/xrash/smetrics"
 	"golang.org/x/term"
 )
 
@@ -48,9 +50,24 @@ func (m misuse) Unwrap() error { return m.error }
 func usage(what event.Text, hint ...event.Text) error { return misuse{fails(nil, what, hint...)} }
 
 func usageError(c *cli.Context, err error, _ bool) error {
-	name := "explainer"
+	name, flags := "explainer", c.App.Flags
 	if c.Command != nil && c.Command.Name != "" && c.Command.Name != "explainer" {
-		name += " " + c.Command.Name
+		name, flags = c.Command.HelpName, c.Command.Flags
+	}
+	option, unknown := strings.CutPrefix(err.Error(), noOption)
+	if unknown {
+		var names []string
+		for _, f := range flags {
+			if v, ok := f.(cli.VisibleFlag); !ok || v.IsVisible() {
+				names = append(names, "--"+f.Names()[0])
+			}
+		}
+		if near := nearest("--"+option, names); len(near) > 0 {
+			return usage(optionText(err), perhaps(near, name+" --help"))
+		}
+		if name == "explainer "+browseCommand.Name {
+			return usage(optionText(err), words.Piece("hint/browser-arguments"))
+		}
 	}
 	hint := "hint/see"
 	if name == "explainer" {
@@ -59,10 +76,36 @@ func usageError(c *cli.Context, err error, _ bool) error {
 	return usage(optionText(err), words.Piece(hint, "command", name+" --help"))
 }
 
+// noOption is how the library begins to say that there is no such option.
+const noOption = "flag provided but not defined: -"
+
+// perhaps hints at names that may be meant, and at the help.
+func perhaps(names []string, help string) event.Text {
+	if len(names) == 0 {
+		return words.Piece("hint/see", "command", help)
+	}
+	return words.Piece("hint/perhaps-see", "names", words.List("or", words.Names(names)...), "command", help)
+}
+
+// nearest are at most four of the names that are most like what was typed.
+func nearest(typed string, names []string) (near []string) {
+	cost := map[string]int{}
+	for _, name := range names {
+		if cost[name] = smetrics.WagnerFischer(typed, name, 1, 1, 1); len(strings.TrimLeft(typed, "-")) > 2 && strings.Contains(name, typed) {
+			cost[name] = 0
+		}
+		if cost[name] <= 1+len(typed)/4 {
+			near = append(near, name)
+		}
+	}
+	slices.SortStableFunc(near, func(a, b string) int { return cost[a] - cost[b] })
+	return near[:min(len(near), 4)]
+}
+
 // optionText is what the library says of options, in words of ours for what it says most.
 func optionText(err error) event.Text {
 	text := err.Error()
-	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
+	if name, ok := strings.CutPrefix(text, noOption); ok {
 		return words.Piece("error/no-option", "option", name)
 	}
 	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
