@@ -98,6 +98,21 @@ func Load(dir string) (*Authority, error) {
 	return newAuthority(cert, key), nil
 }
 
+// Renew makes a new authority in the folder dir in place of the one there, which may have
+// expired or be damaged.
+func Renew(dir string) (*Authority, error) {
+	if err := openFolder(dir); err != nil {
+		return nil, err
+	}
+	// The certificate first: a key without one is an authority, a certificate without its key is not.
+	for _, name := range []string{CertFile, KeyFile} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, worded.Error(fmt.Errorf("cannot remove the old CA: %w", err), "ca-store/remove", "error", err)
+		}
+	}
+	return Load(dir)
+}
+
 // orRemake is the end of a hint about CertFile where KeyFile can replace it.
 func orRemake(inside *x509.Certificate) string {
 	if inside == nil {

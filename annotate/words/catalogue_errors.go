@@ -28,6 +28,7 @@ var errorPieces = map[string]string{
 	"ca-store/read-key":                   "cannot read the CA's key: {error}",
 	"ca-store/key-foreign":                "the CA's key {key} belongs to user {owner}, who can impersonate any site to whoever trusts it; make a new CA in a folder of your own",
 	"ca-store/key-loose":                  "others may use the CA's key {key} (mode {mode}); run: chmod 600 {quoted} (if others use this machine, make a new CA instead)",
+	"ca-store/remove":                     "cannot remove the old CA: {error}",
 	"ca-store/write":                      "cannot write {file}: {error}",
 	"ca-store/make-file":                  "cannot make {file}: {error}; choose a folder on a file system with hard links",
 	"ca-store/key-unread":                 "its private key cannot be read: {error}",

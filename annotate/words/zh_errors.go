@@ -27,6 +27,7 @@ var zhErrors = map[string]string{
 	"ca-store/read-key":                   "无法读取 CA 的私钥：{error}",
 	"ca-store/key-foreign":                "CA 的私钥 {key} 属于用户 {owner}，对信任这个 CA 的人，这个用户可以冒充任何网站；请在自己的文件夹中生成新的 CA",
 	"ca-store/key-loose":                  "别人可以使用 CA 的私钥 {key}（权限 {mode}）；请运行：chmod 600 {quoted}（如果有别人使用这台机器，请改为生成新的 CA）",
+	"ca-store/remove":                     "无法删除旧的 CA：{error}",
 	"ca-store/write":                      "无法写入 {file}：{error}",
 	"ca-store/make-file":                  "无法建立 {file}：{error}；请选择支持硬链接的文件系统上的文件夹",
 	"ca-store/key-unread":                 "无法读取其中的私钥：{error}",

@@ -155,7 +155,7 @@ Perl 不会。
    explainer grade --proxy http://127.0.0.1:8080 --ca proxy-ca.pem --lab lab
    explainer grade --format json`,
 
-	"usage/ca": "显示或导出证书颁发机构（CA）",
+	"usage/ca": "显示、导出、安装、移除或更新证书颁发机构（CA）",
 	"help/ca": `"explainer proxy" 的 CA 在第一次使用时生成。它的私钥留在它的文件夹中，只有您
 能读取：谁拿到它，谁就能对所有信任这个 CA 的程序冒充任何网站。run、browse 和
 check 各自生成临时的 CA，用完即弃，除非 --home 或 EXPLAINER_HOME 指定了文件
@@ -165,7 +165,31 @@ check 各自生成临时的 CA，用完即弃，除非 --home 或 EXPLAINER_HOME
 
    explainer ca show
    explainer ca export --out explainer-ca.pem
-   explainer ca export --as p12 --out explainer-ca.p12`,
+   explainer ca export --as p12 --out explainer-ca.p12
+   explainer ca install --browser --dry-run
+   explainer ca uninstall`,
+	"usage/ca-install": "让这台机器、您的浏览器或 Java 信任这个 CA",
+	"help/ca-install": `运行系统自己的命令，并显示每一条。只有 "explainer proxy" 需要它：run、browse 和
+check 会告诉它们的程序信任谁。之后谁拿到这个 CA 的私钥，谁就能对这些程序冒充任何网站：用完后请移除。
+
+示例：
+
+   explainer ca install --browser --dry-run
+   explainer ca install --browser`,
+	"usage/ca-uninstall": "让这台机器上的一切不再信任这个 CA",
+	"help/ca-uninstall": `从所指定的信任库中移除这个 CA；不指定时，从含有它的所有信任库中移除。
+
+示例：
+
+   explainer ca uninstall --dry-run
+   explainer ca uninstall`,
+	"usage/ca-renew": "用新的私钥生成一个新的 CA，代替旧的",
+	"help/ca-renew": `用于 CA 已过期，或者别人可能见过它的私钥时。信任旧 CA 的程序必须改为信任新的。只要
+这台机器的某个信任库中还有旧的，就会拒绝更新，因为之后再也无法把它移除。
+
+示例：
+
+   explainer ca uninstall && explainer ca renew`,
 	"usage/ca-show":   "这个 CA 是什么、在哪里，以及它的指纹",
 	"help/ca-show":    "示例：\n\n   explainer ca show",
 	"usage/ca-export": "写出 CA 的证书（从不写出它的私钥）",
@@ -273,6 +297,10 @@ TLS 1.2 用 ECDHE 以及 TLS 1.3 中实际发生的事。
 	"flag/grade/lab":      "存放测试源站的 CA 的文件夹 `DIR`，供代理信任",
 	"flag/grade/format":   "报告的形式：`text|json`",
 
+	"flag/system":        "这台机器自己的信任库，对它的所有用户和大多数程序有效；不是 root 时使用 sudo",
+	"flag/browser":       "您的 Firefox 配置，在 Linux 上还有 Chromium",
+	"flag/java":          "JAVA_HOME 所指的 Java 的信任库，否则是 PATH 上的",
+	"flag/dry-run":       "只显示命令，不运行",
 	"flag/ca-export/as":  "文件的形式：`pem|der|p12`，p12 是 Java 的信任库，密码为 changeit",
 	"flag/ca-export/out": "要写的文件 `FILE`（默认：标准输出）",
 

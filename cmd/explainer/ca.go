@@ -71,8 +71,8 @@ func home(c *cli.Context) (string, error) {
 
 var caCommand = &cli.Command{
 	Name:      "ca",
-	Usage:     "show or export the certificate authority",
-	UsageText: "explainer ca show|export [--home DIR]",
+	Usage:     "show, export, install, uninstall or renew the certificate authority",
+	UsageText: "explainer ca show|export|install|uninstall|renew [--home DIR]",
 	Description: `The CA of "explainer proxy" is made on first use. Its key stays in its folder,
 readable by you alone: whoever holds it can impersonate any site to every program that
 trusts this CA. Run, browse and check make a CA for themselves that is gone with them,
@@ -82,7 +82,9 @@ Examples:
 
    explainer ca show
    explainer ca export --out explainer-ca.pem
-   explainer ca export --as p12 --out explainer-ca.p12`,
+   explainer ca export --as p12 --out explainer-ca.p12
+   explainer ca install --browser --dry-run
+   explainer ca uninstall`,
 	Action: func(c *cli.Context) error {
 		if c.Args().Present() {
 			return noCommand("explainer ca", c.Args().First(), c.Command.Subcommands)
@@ -110,6 +112,7 @@ Examples:
 			},
 			Action: caExport,
 		},
+		caInstallCommand, caUninstallCommand, caRenewCommand,
 	},
 }
 

@@ -13,6 +13,7 @@ func TestImports(t *testing.T) {
 	rooms := map[string][]string{
 		"explainer/ca/verify":             nil,
 		"explainer/ca/roots":              {"explainer/ca/verify", "explainer/capture/worded"},
+		"explainer/ca/install":            nil,
 		"explainer/ca":                    {"explainer/ca/verify", "explainer/capture/worded"},
 		"explainer/capture/handshake":     nil,
 		"explainer/capture/fingerprint":   {"explainer/capture/handshake"},
