@@ -424,7 +424,11 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 			if c.Failure != nil {
 				rest = words.Piece("rest/other") // perhaps it said nothing
 			}
-			out = append(out, words.Say("summary-sealed", event.None, a.With("seen", c.Overheard(), "rest", rest)))
+			id := "summary-sealed"
+			if len(h.Labels()) > 0 || c.Conn.PrivateKeys > 0 {
+				id = "summary-sealed-keys"
+			}
+			out = append(out, words.Say(id, event.None, a.With("seen", c.Overheard(), "rest", rest)))
 		}
 	}
 	for _, u := range c.Unopened() {

@@ -241,7 +241,7 @@ func (x *Explainer) clientHello(t *turn, b *handshake.ClientHello) {
 	e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
 	e.Fields = append(e.Fields, c.fingerprints(b)...)
 
-	e.TLS = &event.TLS{Version: highest(b.Versions()), SNI: clip(sni)}
+	e.TLS = &event.TLS{Version: highest(b.Offered()), SNI: clip(sni)}
 	brief := []event.Text{words.Piece("brief/no-version")}
 	if version, ok := strings.CutPrefix(e.TLS.Version, "up to "); ok {
 		brief[0] = words.Piece("brief/up-to", "version", version)
@@ -309,6 +309,13 @@ func highest(versions []uint16) string {
 	for _, v := range versions {
 		if !handshake.IsGREASE(v) && handshake.TLSVersion(v) > handshake.TLSVersion(best) && handshake.TLSVersion(v) <= 0x0304 {
 			best = v
+		}
+	}
+	if handshake.TLSVersion(best) < 0x0304 {
+		for _, v := range versions { // what was 1.3 before there was a standard
+			if handshake.IsDraft(v) && (v > best || !handshake.IsDraft(best)) {
+				best = v
+			}
 		}
 	}
 	if best == 0 {
@@ -380,7 +387,7 @@ func (x *Explainer) serverHello(t *turn, b *handshake.ServerHello) {
 	version := b.Version()
 	e.Fields = append(e.Fields, serverHelloFields(b)...)
 	e.Fields = append(e.Fields, serverFingerprint(b))
-	e.TLS = &event.TLS{Version: handshake.VersionName(version), Suite: handshake.SuiteName(b.CipherSuite)}
+	e.TLS = &event.TLS{Version: h.VersionName(), Suite: handshake.SuiteName(b.CipherSuite)}
 	brief := e.TLS.Version + ", " + e.TLS.Suite
 	version = handshake.TLSVersion(version)
 	if ks := b.KeyShare(); ks != nil {

@@ -156,3 +156,19 @@ func TestDTLS13(t *testing.T) {
 		}
 	}
 }
+
+// TestSealedWithKeys: where keys were given and the suite is none that is opened here, it
+// is not said that no keys are known.
+func TestSealedWithKeys(t *testing.T) {
+	for keyed, want := range map[bool]string{true: "summary-sealed-keys", false: "summary-sealed"} {
+		said := map[string]bool{}
+		for _, e := range story(t, filepath.Join(ownRecordings, "tls12-rsa-camellia-cbc.pcapng"), keyed) {
+			for _, s := range e.Says {
+				said[s.ID] = true
+			}
+		}
+		if !said[want] || said["summary-sealed"] && said["summary-sealed-keys"] {
+			t.Errorf("with keys %v: %v", keyed, said)
+		}
+	}
+}

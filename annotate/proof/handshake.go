@@ -331,10 +331,14 @@ func (h *Handshake) Labels() []string {
 
 // VersionName names the negotiated version: of DTLS as it stands on the wire.
 func (h *Handshake) VersionName() string {
-	if h.ServerHello != nil {
-		return handshake.VersionName(h.ServerHello.Version())
+	if h.ServerHello == nil {
+		return handshake.VersionName(h.Version())
 	}
-	return handshake.VersionName(h.Version())
+	v := h.ServerHello.Version()
+	if v == 0x0304 && h.ServerHello.LegacyVersion == v && h.Hello != nil { // an early draft; the server does not repeat which
+		v = h.Hello.Offered()[0]
+	}
+	return handshake.VersionName(v)
 }
 
 // MayBeCover tells whether the name in the hello may stand there in place of

@@ -270,8 +270,12 @@ func (h *Handshake) CheckServerKey(m *handshake.ServerKeyExchange) event.Proof {
 		return words.NewProof(words.ProofSKE, event.NotCheckable, words.Piece("proof/cipher-suite-signs-nothing"))
 	case h.Sides[1].Leaf == nil:
 		return words.NewProof(words.ProofSKE, event.NotCheckable, words.Piece("proof/server-s-certificate-not"))
-	case h.Hello == nil || h.ServerHello == nil:
+	case h.Hello == nil && h.ServerHello == nil:
 		return words.NewProof(words.ProofSKE, event.NotCheckable, words.Piece("proof/hello-messages-not-capture"))
+	case h.Hello == nil:
+		return words.NewProof(words.ProofSKE, event.NotCheckable, words.Piece("proof/client-hello-not-capture"))
+	case h.ServerHello == nil:
+		return words.NewProof(words.ProofSKE, event.NotCheckable, words.Piece("proof/server-hello-not-capture"))
 	}
 	signed := slices.Concat(h.Hello.Random[:], h.ServerHello.Random[:], m.Params)
 	inputs := []event.Field{

@@ -364,6 +364,9 @@ func (c *View) Overheard() event.Text {
 	if h.Sides[0].Leaf != nil {
 		seen = append(seen, words.Piece("seen/client-certificate"))
 	}
+	if !c.OverUDP() && h.ServerHello != nil && !h.Is13() { // there, only the hellos are
+		seen = append(seen, words.Piece("seen/handshake-messages"))
+	}
 	last := words.Piece("seen/every-record")
 	if c.OverUDP() {
 		last = words.Piece("seen/every-datagram")

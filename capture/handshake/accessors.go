@@ -55,6 +55,23 @@ func (m *ClientHello) Versions() []uint16 {
 	return []uint16{m.LegacyVersion}
 }
 
+// Offered is [ClientHello.Versions] with the number of the draft where the hello says in
+// another way that it is one of TLS 1.3: with the number that the standard kept for the
+// final version in the place of the old version, and the draft's in an extension of NSS.
+func (m *ClientHello) Offered() []uint16 {
+	e := m.Extension(extDraftVersion)
+	if m.LegacyVersion != 0x0304 || m.Extension(ExtSupportedVersions) != nil || e == nil || len(e.Data) != 2 || e.Data[0] != 0 || e.Data[1] == 0 {
+		return m.Versions()
+	}
+	return []uint16{0x7f00 | uint16(e.Data[1])}
+}
+
+// extDraftVersion is a number for private use, in which NSS sent the draft of TLS 1.3 up to draft 15.
+const extDraftVersion = 0xff02
+
+// IsDraft tells whether a version is the number of a draft of TLS 1.3, or of an experiment of its time.
+func IsDraft(v uint16) bool { return (v>>8 == 0x7f || v>>8 == 0xfb) && v&0xff != 0 }
+
 // KeyShares is the client's ephemeral public keys (RFC 8446 4.2.8), GREASE included.
 func (m *ClientHello) KeyShares() []KeyShare {
 	return keyShares(m.Extensions)

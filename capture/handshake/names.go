@@ -28,9 +28,9 @@ func name8(names map[uint8]string, v uint8) string {
 // VersionName is the name of a protocol version: "TLS 1.2", "TLS 1.3 (draft 28)".
 func VersionName(v uint16) string {
 	switch {
-	case v>>8 == 0x7f && v&0xff != 0:
+	case IsDraft(v) && v>>8 == 0x7f:
 		return fmt.Sprintf("TLS 1.3 (draft %d)", v&0xff)
-	case v>>8 == 0xfb && v&0xff != 0:
+	case IsDraft(v):
 		return fmt.Sprintf("TLS 1.3 (Facebook draft %d)", v&0xff)
 	}
 	return name16(versionNames, v)
