@@ -10,7 +10,8 @@ import (
 // its rows. All numbers are of connections unless they say otherwise.
 type Overview struct {
 	File        File         `json:"file"`
-	Begin       string       `json:"begin,omitempty"` // RFC 3339, UTC: of the first event and the last
+	Chosen      string       `json:"chosen,omitempty"` // the options that chose the connections of which all else tells; "": it tells of all
+	Begin       string       `json:"begin,omitempty"`  // RFC 3339, UTC: of the first event and the last
 	End         string       `json:"end,omitempty"`
 	Connections int          `json:"connections"`
 	Sessions    int          `json:"sessions"`            // less than Connections where the proxy's two legs are one session

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 
 	"explainer/annotate/event"
 	"explainer/annotate/har"
+	"explainer/annotate/survey"
 	"explainer/annotate/text"
 	"explainer/annotate/words"
 )
@@ -90,7 +92,7 @@ func NewView(w io.Writer, o ViewOptions) *View {
 	case o.Format == "har":
 		return &View{newHARView(p), p}
 	case o.Overview:
-		return &View{&overviewView{p, data}, p}
+		return &View{&overviewView{parts: p, data: data}, p}
 	case data || o.Messages:
 		l := &lineView{parts: p, data: data, keep: o.Selection.late() || !data && !o.Endless}
 		p.asItComes = !l.keep
@@ -288,17 +290,34 @@ func (l *lineView) Finish() error {
 	return l.spool.each(l.w, l.Selection.choose)
 }
 
-// overviewView tells what the capture comes to, and nothing else.
+// overviewView tells what the capture comes to, or what is chosen of it, and nothing else.
 type overviewView struct {
 	*parts
-	data bool
+	data    bool
+	chosen  survey.Survey          // of what is chosen
+	pending map[int][]*event.Event // of sessions of which it is not known yet
 }
 
 func (o *overviewView) Event(e *event.Event) error {
+	if o.Selection != nil {
+		o.Selection.see(e)
+		if e.Overview == nil {
+			o.gather(e)
+			return nil
+		}
+		o.overview = e.Overview
+		for _, session := range slices.Sorted(maps.Keys(o.pending)) {
+			o.settle(session)
+		}
+		e = o.chosen.Overview(e.Overview.File)
+		if n, _ := o.Selection.count(); n == 0 {
+			return nil
+		}
+		e.Overview.Chosen = o.Selection.Words
+	}
 	if e.Overview == nil {
 		return nil
 	}
-	o.overview = e.Overview
 	if o.data {
 		j := NewLines(o.w, o.ViewOptions)
 		if err := j.Event(e); err != nil {
@@ -306,8 +325,37 @@ func (o *overviewView) Event(e *event.Event) error {
 		}
 		return j.Finish()
 	}
+	if err := o.opening(); o.Selection != nil && err != nil {
+		return err
+	}
+	o.overview = e.Overview
 	o.text.Alone = true // no block with the same follows
 	return o.text.Overview(e.Overview, o.Name)
+}
+
+// gather takes in an event of a session that is chosen, or keeps it as long as that is not known.
+func (o *overviewView) gather(e *event.Event) {
+	if e.Session == 0 {
+		return
+	}
+	if o.pending == nil {
+		o.pending = map[int][]*event.Event{}
+	}
+	kept := *e
+	o.pending[e.Session] = append(o.pending[e.Session], &kept)
+	if o.Selection.choose(e.Session) || e.Kind == event.KindSummary {
+		o.settle(e.Session)
+	}
+}
+
+// settle takes in what was kept of a session, if it is chosen.
+func (o *overviewView) settle(session int) {
+	if o.Selection.choose(session) {
+		for _, e := range o.pending[session] {
+			o.chosen.Add(e)
+		}
+	}
+	delete(o.pending, session)
 }
 
 func (o *overviewView) Flush() error  { return nil }

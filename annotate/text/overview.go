@@ -65,6 +65,9 @@ func headline(o *event.Overview) event.Text {
 		what = words.Piece("overview/recording")
 	}
 	size := words.List(",", words.Count(o.File.Packets, "packet"), words.Count(o.Connections, "connection"))
+	if o.Chosen != "" { // the packets are those of the whole capture
+		what, size = words.Piece("overview/chosen"), words.Count(o.Connections, "connection")
+	}
 	if o.Sessions != 0 && o.Sessions != o.Connections {
 		size = words.Piece("overview/sessions", "size", size, "sessions", words.Count(o.Sessions, "session"))
 	}
@@ -77,7 +80,7 @@ func headline(o *event.Overview) event.Text {
 		}
 	}
 	text := words.Piece("overview/headline", "what", what, "size", size)
-	if len(o.File.Skipped) > 0 {
+	if len(o.File.Skipped) > 0 && o.Chosen == "" {
 		var parts []event.Text
 		n := 0
 		for _, c := range o.File.Skipped {

@@ -195,8 +195,6 @@ var commandPieces = map[string]string{
 	"error/decode-as":          "--decode-as {error}",
 	"error/read-needs":         "read needs a capture file",
 	"hint/read-file":           "as in \"explainer read session.pcapng\"; - is standard input",
-	"error/overview-chooses":   "--overview tells what the whole capture comes to, and chooses no connections",
-	"hint/overview-chooses":    "leave out --overview, or what chooses",
 	"error/har-shows":          "--format har holds requests and responses, and nothing that --{option} shows",
 	"hint/leave-out":           "leave out one of the two",
 	"error/keep-for":           "--keep is for the files of --rotate",

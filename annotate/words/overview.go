@@ -132,6 +132,7 @@ var overviewPieces = map[string]string{
 	"overview/refuted-more":        "REFUTED: {n} more",
 	"overview/refuted-alone":       "REFUTED",
 	"overview/look-at":             "Look at",
+	"overview/chosen":              "Chosen",
 	"overview/capture":             "Capture",
 	"overview/captures":            "{n} captures as one",
 	"overview/recording":           "Recording of explainer's own",

@@ -194,8 +194,6 @@ var zhCommand = map[string]string{
 	"error/decode-as":          "--decode-as：{error}",
 	"error/read-needs":         "read 需要一个抓包文件",
 	"hint/read-file":           "例如 \"explainer read session.pcapng\"；- 表示标准输入",
-	"error/overview-chooses":   "--overview 说明整份抓包总共有什么，不选择连接",
-	"hint/overview-chooses":    "请去掉 --overview，或去掉用来选择的选项",
 	"error/har-shows":          "--format har 只有请求和响应，没有 --{option} 所显示的内容",
 	"hint/leave-out":           "请去掉两者之一",
 	"error/keep-for":           "--keep 只用于 --rotate 的文件",

@@ -131,6 +131,7 @@ var zhOverview = map[string]string{
 	"overview/refuted-more":        "已证伪：另有 {n} 项",
 	"overview/refuted-alone":       "已证伪",
 	"overview/look-at":             "值得注意",
+	"overview/chosen":              "选中的",
 	"overview/capture":             "抓包文件",
 	"overview/captures":            "合在一起的 {n} 份抓包",
 	"overview/recording":           "explainer 自己的录制文件",

@@ -98,9 +98,6 @@ func read(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if selection != nil && c.Bool("overview") {
-		return usage(words.Piece("error/overview-chooses"), words.Piece("hint/overview-chooses"))
-	}
 	ports, err := decodeAs(c)
 	if err != nil {
 		return err
