@@ -432,6 +432,10 @@ func (x *Explainer) serverHello(t *turn, b *handshake.ServerHello) {
 		}
 		switch kx := handshake.SuiteKeyExchange(b.CipherSuite); kx {
 		case handshake.KeyExchangeRSA:
+			if most := handshake.ExportBits(b.CipherSuite); most > 0 {
+				e.Says = append(e.Says, words.Say("server-hello-rsa-export", e.Evidence, a.With("most", strconv.Itoa(most))))
+				break
+			}
 			e.Says = append(e.Says, words.Say("server-hello-rsa", e.Evidence, a))
 		case handshake.KeyExchangeDHE, handshake.KeyExchangeECDHE:
 			e.Says = append(e.Says, words.Say("server-hello-dhe", e.Evidence, a))
@@ -566,7 +570,9 @@ func (x *Explainer) certificate(t *turn, b *handshake.Certificate) {
 		x.checkMinted(c, h, e)
 	}
 	e.Says = append(e.Says, words.Say("certificate-proves-nothing", e.Evidence, a))
-	x.markMain(c, h, e, event.Step3)
+	if !h.Short() { // else the key that counts comes in the next message
+		x.markMain(c, h, e, event.Step3)
+	}
 }
 
 // nameCompared tells with which name the certificate's were compared, where the hello is known.
@@ -608,6 +614,9 @@ func (x *Explainer) serverKeyExchange(t *turn, b *handshake.ServerKeyExchange) {
 		if new(big.Int).SetBytes(b.P).BitLen() < 2048 {
 			e.Says = append(e.Says, words.Say("dhe-small", event.Clear, a.With("bits", strconv.Itoa(new(big.Int).SetBytes(b.P).BitLen()))))
 		}
+	}
+	if b.KeyExchange == handshake.KeyExchangeRSA {
+		e.Brief = words.Piece("brief/short-rsa", "bits", strconv.Itoa(new(big.Int).SetBytes(b.Public).BitLen()))
 	}
 	if len(b.Public) > 0 {
 		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("public value"), Value: hexLen(b.Public), Note: words.Piece("note/server-public-value")})
@@ -689,7 +698,11 @@ func (x *Explainer) clientKeyExchange(t *turn, b *handshake.ClientKeyExchange) {
 	switch {
 	case len(b.EncryptedPreMaster) > 0:
 		e.Brief = words.Piece("brief/encrypted", "n", strconv.Itoa(len(b.EncryptedPreMaster)))
-		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("encrypted premaster secret"), Value: hexLen(b.EncryptedPreMaster), Note: words.Piece("note/modulus-long")})
+		note := words.Piece("note/modulus-long")
+		if h.ServerKey != nil && b.PSKIdentity == nil {
+			note = words.Piece("note/modulus-short")
+		}
+		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("encrypted premaster secret"), Value: hexLen(b.EncryptedPreMaster), Note: note})
 	case len(b.Public) > 0:
 		e.Brief = words.Piece("brief/public-value", "n", strconv.Itoa(len(b.Public)))
 		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("public value"), Value: hexLen(b.Public), Note: words.Piece("note/client-public-value")})
@@ -712,6 +725,8 @@ func (x *Explainer) clientKeyExchange(t *turn, b *handshake.ClientKeyExchange) {
 	switch {
 	case len(b.EncryptedPreMaster) > 0 && b.PSKIdentity != nil:
 		id = "client-key-exchange-rsa-psk"
+	case len(b.EncryptedPreMaster) > 0 && h.ServerKey != nil:
+		id = "client-key-exchange-rsa-export"
 	case len(b.EncryptedPreMaster) > 0:
 		id = "client-key-exchange-rsa"
 	case b.PSKIdentity != nil && len(b.Public) > 0:

@@ -3,6 +3,7 @@
 package proof
 
 import (
+	"crypto/rsa"
 	"maps"
 	"net/netip"
 	"slices"
@@ -327,6 +328,17 @@ func (h *Handshake) VerifyData(side int) []byte {
 // Labels are the labels of the key log lines for this handshake.
 func (h *Handshake) Labels() []string {
 	return slices.Sorted(maps.Keys(h.Logged))
+}
+
+// Short tells whether the suite asks for an RSA key that is shorter than the one in the
+// server's certificate, so that the server must make one (RFC 2246 7.4.3).
+func (h *Handshake) Short() bool {
+	if h.ServerHello == nil || h.Sides[1].Leaf == nil || handshake.SuiteKeyExchange(h.ServerHello.CipherSuite) != handshake.KeyExchangeRSA {
+		return false
+	}
+	most := handshake.ExportBits(h.ServerHello.CipherSuite)
+	pub, ok := h.Sides[1].Leaf.Key.(*rsa.PublicKey)
+	return ok && most > 0 && pub.N.BitLen() > most
 }
 
 // VersionName names the negotiated version: of DTLS as it stands on the wire.

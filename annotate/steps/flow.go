@@ -77,6 +77,22 @@ var kinds = map[string]*kind{
 			event.Step5:  {"step-5-rsa-psk", event.Clear, []proof.Spot{proof.AtClientKey}},
 		},
 	},
+	// An export suite, whose RSA key may be no longer than 512 bits (or 1024): where that of
+	// the certificate is, the server makes a short one and signs it (RFC 2246 7.4.3).
+	"tls12-rsa-export": {
+		verdicts: [11]event.Verdict{told, unseen, other, unseen, other, other, told, unseen, other, told, unseen},
+		cert:     true, signed: true, exchange: true,
+		speaks: []string{words.ProofSKE}, seals: bothFinished,
+		hides: map[event.Step]string{event.Step4b: "hidden-4b-rsa", event.Step4c: "hidden-4c-rsa-export", event.Step5: "hidden-5-rsa-export", event.Step6a: "hidden-6a-inside"},
+		later: []string{"eavesdropper-later-rsa-export"},
+		cells: map[event.Step]cell{
+			event.Step3:  {"step-3-rsa-export", event.Clear, []proof.Spot{proof.AtCertificate, proof.AtServerKey}},
+			event.Step4b: {"step-4b-rsa", event.Inferred, []proof.Spot{proof.AtClientKey}},
+			event.Step4c: {"step-4c-rsa-export", event.Inferred, []proof.Spot{proof.AtClientKey}},
+			event.Step5:  {"step-5-rsa-export", event.Clear, []proof.Spot{proof.AtClientKey}},
+			event.Step6a: {"step-6a-rsa-export", event.Inferred, nil},
+		},
+	},
 	"tls12-dhe":   ephemeral12,
 	"tls12-ecdhe": ephemeral12,
 	"tls12-dh": {

@@ -141,6 +141,9 @@ func (c *View) named() Flow {
 	}
 	switch handshake.SuiteKeyExchange(h.ServerHello.CipherSuite) {
 	case handshake.KeyExchangeRSA:
+		if h.ServerKey != nil || h.Short() {
+			return Flow{ID: "tls12-rsa-export", title: "flow/rsa-export", version: v}
+		}
 		return Flow{ID: "tls12-rsa", title: "flow/rsa", version: v}
 	case handshake.KeyExchangeDHE:
 		return Flow{ID: "tls12-dhe", title: "flow/dhe", version: v}
@@ -421,6 +424,8 @@ func (c *View) rowSeen(s event.Step) event.Row {
 		return r
 	}
 	switch cell, ok := f.cells[s]; {
+	case ok && f.ID == "tls12-rsa-export" && h.ServerKey == nil && s != event.Step4b:
+		r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, a.With("reason", c.lacking()))
 	case ok:
 		id := cell.says
 		if behind := behindHoles[id]; behind != "" && (h.Holed || !c.Begun() || c.spokeBefore()) {

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"cmp"
+	"math/big"
 	"slices"
 	"strconv"
 
@@ -113,6 +114,10 @@ func (c *View) exchangeValue(name string) event.Text {
 			return event.Plain(handshake.SuiteName(h.ServerHello.CipherSuite))
 		}
 		return words.Piece("value/no-suite")
+	case "shortbits":
+		if h.ServerKey != nil && h.ServerKey.KeyExchange == handshake.KeyExchangeRSA {
+			return event.Plain(strconv.Itoa(new(big.Int).SetBytes(h.ServerKey.Public).BitLen()))
+		}
 	case "group":
 		group, _, _ := GroupOf(h)
 		return event.Plain(group)

@@ -56,6 +56,7 @@ var messageSentences = []entry{
 
 	{"server-hello", "{Server} chooses: {version} and {suite}, and adds its own random number.", []string{"5246 7.4.1.3", "8446 4.1.3"}},
 	{"server-hello-unregistered", "WARNING: {suite} is not in the registry of cipher suites as known here; drafts and private numbers are not in it either.", []string{"5246 A.5", "8446 B.4"}},
+	{"server-hello-rsa-export", "With this suite, made weak on purpose for export in the 1990s, {client} is to encrypt a secret with an RSA key of at most {most} bits: that in the certificate of {server}, or, if that is longer, one that {server} makes and signs for it.", []string{"2246 7.4.3", "2246 D.1"}},
 	{"server-hello-rsa", "With this suite {client} is to encrypt a secret with the public key in the certificate of {server}, as the textbook tells it.", []string{"5246 7.4.7.1"}},
 	{"server-hello-dhe", "With this suite no secret travels: each side makes a key pair for this connection, and both compute the same secret (ephemeral Diffie-Hellman).", []string{"5246 8.1.2", "8422 2"}},
 	{"server-hello-resumed", "{Server} echoes the session id that {client} sent: it takes up an earlier session. No certificate and no key exchange follow.", []string{"5246 7.4.1.3", "5077 3.4"}},
@@ -94,6 +95,7 @@ var messageSentences = []entry{
 	{"certificate-verify", "{Server} signs the hash of everything said so far with the private key of its certificate: step 2 is shown here, not by the certificate.", []string{"8446 4.4.3"}},
 	{"certificate-verify-unproven", "{Server} sends a signature over the hash of everything said so far. Only if it holds is step 2 shown.", []string{"8446 4.4.3"}},
 	{"client-certificate-verify", "{Client} signs what was said so far with the private key of its own certificate.", []string{"5246 7.4.8", "8446 4.4.3"}},
+	{"client-key-exchange-rsa-export", "{Client} sends the secret, encrypted with the short RSA key that {server} made and signed for this, not with the key in the certificate.", []string{"2246 7.4.7.1", "2246 D.1"}},
 	{"client-key-exchange-rsa", "{Client} sends the secret, encrypted with the public key in the certificate: the textbook's step 5.", []string{"5246 7.4.7.1"}},
 	{"client-key-exchange-opened", "The private key that was given opens it: 48 bytes, from which all keys of this connection are derived. Anybody with that key can do this at any time, years later too.", []string{"5246 7.4.7.1", "5246 8.1"}},
 	{"client-key-exchange-padding", "The private key that was given belongs to the certificate, but what {client} encrypted is not padded as it must be. A server then goes on with random bytes, so nothing can be opened with this key.", []string{"5246 7.4.7.1", "8017 7.2.2"}},

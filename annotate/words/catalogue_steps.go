@@ -51,6 +51,7 @@ var stepSentences = []entry{
 	{"step-3-rsa-unused", "{Server} sent its certificate in clear ({count}). With the {key} public key in it {client} would have had to encrypt; that it did is not seen. A certificate is more than the textbook's key: it says whose key it is and who vouches for that.", []string{"5246 7.4.2", "5280 4.1.2.7"}},
 	{"step-3-minted-rsa", "{Server} sent a certificate in clear that it had made itself, for {names}, with the proxy's own {key} public key, the one that {client} then encrypted with.", []string{"5246 7.4.2", "5280 4.1.2.7"}},
 	{"step-3-minted-rsa-unused", "{Server} sent a certificate in clear that it had made itself, for {names}, with the proxy's own {key} public key. With that {client} would have had to encrypt; that it did is not seen.", []string{"5246 7.4.2", "5280 4.1.2.7"}},
+	{"step-3-rsa-export", "{Server} sent two public keys, both in clear: the {key} key in its certificate, which only checks a signature here, and a shorter RSA key of {shortbits} bits, with that signature over it. The second is the one to encrypt with: the suite allows no longer one.", []string{"2246 7.4.3", "2246 D.1"}},
 	{"step-3-dhe", "{Server} sent two public keys, both in clear: the {key} key in its certificate, which only checks signatures, and a public {group} key of {servershare} bytes for this connection, by the rules a fresh one, with a signature over it.", []string{"5246 7.4.2", "5246 7.4.3", "8422 5.4"}},
 	{"step-3-minted-dhe", "{Server} sent two public keys, both in clear: the {key} key of a certificate that it had made itself for {names}, which only checks signatures, and a public {group} key of {servershare} bytes for this connection, by the rules a fresh one, with a signature over it.", []string{"5246 7.4.2", "5246 7.4.3", "8422 5.4"}},
 	{"step-3-dhe-half", "{Server} sent its certificate in clear, with the {key} key, which only checks signatures; the key for this connection is not seen yet.", []string{"5246 7.4.2"}},
@@ -141,6 +142,7 @@ var stepSentences = []entry{
 	{"step-4b-external", "{Client} made only a random number of 32 bytes, in its hello: the keys are derived from that, from that of {server}, and from the common secret that both sides had before.", []string{"4279 2"}},
 
 	// Step 4c: the client encrypts it with the server's public key.
+	{"step-4c-rsa-export", "{Client} pads the 48 bytes and encrypts them with the RSA key of {shortbits} bits that {server} made for this, not with that of the certificate (RSAES-PKCS1-v1_5). This happens inside {client}; the outcome is in step 5: {size} bytes, as long as the modulus of the short key.", []string{"2246 7.4.7.1", "8017 7.2"}},
 	{"step-4c-rsa", "{Client} pads the 48 bytes and encrypts them with the {key} public key of the certificate (RSAES-PKCS1-v1_5). This happens inside {client}; the outcome is in step 5: {size} bytes, as long as the modulus of that key.", []string{"5246 7.4.7.1", "8017 7.2"}},
 	{"step-4c-rsa-proven", "{Client} padded the 48 bytes and encrypted them with the {key} public key of the certificate (RSAES-PKCS1-v1_5): the recorded block, encrypted once more with that public key, gives exactly the {size} bytes of step 5.", []string{"5246 7.4.7.1", "8017 7.2"}},
 	{"step-4c-rsa-key", "{Client} padded the 48 bytes and encrypted them with the {key} public key of the certificate (RSAES-PKCS1-v1_5): the private key that was given turns the {size} bytes of step 5 back into them, padded as they must be.", []string{"5246 7.4.7.1", "8017 7.2"}},
@@ -153,6 +155,7 @@ var stepSentences = []entry{
 
 	// Step 5: the client sends the encrypted client key.
 	{"step-5-rsa", "{Client} sent the encrypted secret, {size} bytes, in its ClientKeyExchange message. Whoever gets the server's private key one day can open it in an old recording and read everything: that is one reason why this way is deprecated.", []string{"5246 7.4.7.1", "10015 4"}},
+	{"step-5-rsa-export", "{Client} sent the encrypted secret, {size} bytes, in its ClientKeyExchange message. Whoever factors the short key of {shortbits} bits, or gets its private half, can open it in an old recording and read everything.", []string{"2246 7.4.7.1", "2246 D.1"}},
 	{"step-5-dhe", "{Client} sent {clientshare} bytes in its ClientKeyExchange message, in clear: the public half of its {group} key. Nothing secret, nothing encrypted.", []string{"5246 7.4.7.2", "8422 5.7"}},
 	{"step-5-tls13-holed", "{Client} sent its {clientshare}-byte {group} share, a public value in clear, in its ClientHello, before it had seen any certificate.", []string{"8446 4.2.8"}},
 	{"step-5-tls13", "{Client} sent its {clientshare}-byte {group} share, a public value in clear, in its first message, before it had seen any certificate.", []string{"8446 4.2.8"}},
@@ -174,6 +177,7 @@ var stepSentences = []entry{
 	{"step-6a-rsa-key", "{Server} opened it with its private key. No message says so, but the private key that was given opens it here, too, and the Finished of {server}, recomputed from the 48 bytes inside and the recorded messages, comes out right.", []string{"5246 7.4.7.1", "5246 7.4.9"}},
 	{"step-6a-rsa-finished", "The Finished of {server}, recomputed, fits the logged master secret. By the rules that secret comes from the 48 bytes of step 5, which only the private key opens; that is not recomputed here, for they are not recorded.", []string{"5246 7.4.7.1", "5246 7.4.9"}},
 	{"step-6a-rsa-psk-finished", "The Finished of {server}, recomputed, fits the logged master secret. By the rules that secret comes from the common secret and from the 48 bytes of step 5, which only the private key opens; that is not recomputed here, for neither is recorded.", []string{"4279 4", "5246 7.4.9"}},
+	{"step-6a-rsa-export", "By the rules {server} opens it with the private half of the short key, inside; the private key of the certificate was used earlier, to sign that key (step 2).", []string{"2246 7.4.3", "2246 7.4.7.1"}},
 	{"step-6a-rsa-unchecked", "If this is honest TLS, {server} opened it with its private key. Its Finished, which would show that, cannot be recomputed here: {reason}.", []string{"5246 7.4.7.1", "5246 7.4.9"}},
 	{"step-6a-rsa-refuted", "REFUTED: the Finished message of {server} does not come out of the recorded secret and messages; nothing shows that it opened the secret.", []string{"5246 7.4.9"}},
 	{"step-6a-failed", "The handshake broke where {server} had to open the secret and use it: {cause}. A server must not say whether the decryption itself failed, or it would help an attacker to guess the secret.", []string{"5246 7.4.7.1"}},
@@ -265,6 +269,7 @@ var stepSentences = []entry{
 // hiddenSentences tell an eavesdropper what a step keeps from him.
 var hiddenSentences = []entry{
 	{"eavesdropper-sees", "What everybody on the path sees of this connection: {seen}. What the two sides said to each other is sealed.", []string{"8446 E.3", "8446 2"}},
+	{"eavesdropper-later-rsa-export", "Who records this and factors the short key, or gets its private half, can open it then: the secret is in the recording, encrypted with that key.", []string{"2246 D.1"}},
 	{"eavesdropper-later-rsa", "Who records this and gets the private key of {server} years later can open it then: the secret is in the recording, encrypted with one lasting key.", []string{"5246 F.1.1.2", "10015 4"}},
 	{"eavesdropper-later-dhe", "Who records this and gets a lasting private key of {server} later cannot open it with that alone: by the rules the secret comes from keys that are made for this connection and thrown away after the handshake (forward secrecy). How long it stays closed also depends on how hard the key exchange itself is to break.", []string{"5246 F.1.1.3", "8446 E.1"}},
 	{"eavesdropper-later-resumed", "Who records this and later gets the secret of the earlier session, or the key with which {server} had sealed it into a ticket, can open it then.", []string{"5077 5", "5246 F.1.4"}},
@@ -295,6 +300,8 @@ var hiddenSentences = []entry{
 	{"hidden-4b-old", "Hidden: the common secret, which both had before. Only its name is in clear.", []string{"8446 4.2.11", "4279 2"}},
 	{"hidden-4c-rsa", "Hidden: what was encrypted. The public key is known to everybody, but it only locks; only the private key of {server} opens.", []string{"5246 7.4.7.1", "8017 7.2"}},
 	{"hidden-4c-kem", "Hidden: what was encrypted. The key of {client} with which it was done is in clear, but it only locks.", []string{"10024"}},
+	{"hidden-4c-rsa-export", "Hidden: what was encrypted. The short public key is known to everybody, but it only locks; its private half opens, which {server} has and whoever factors it.", []string{"2246 D.1"}},
+	{"hidden-5-rsa-export", "Hidden: the secret inside. In clear is the message itself, {size} bytes; to open it takes the private half of the short key.", []string{"2246 7.4.7.1"}},
 	{"hidden-5-rsa", "Hidden: the secret inside. In clear is the message itself, {size} bytes; to open it takes the private key of {server}.", []string{"5246 7.4.7.1"}},
 	{"hidden-5-dhe", "Nothing of it is hidden: it is a public value. The secret is not in the two public values: it takes one of the private halves, too, or computing one.", []string{"5246 8.1.2", "8446 7.4"}},
 	{"hidden-5-kem", "Hidden: the secret inside the ciphertext. The message itself is in clear.", []string{"10024"}},

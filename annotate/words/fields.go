@@ -155,6 +155,7 @@ var fieldPieces = map[string]string{
 	"note/host-meant":                                    "the host that is meant",
 	"note/stream-carries":                                "what the stream is to carry (RFC 8441 4)",
 	"note/client-public-value":                           "the client's key for this connection",
+	"note/modulus-short":                                 "as long as the modulus of the short key that the server made for it",
 	"note/modulus-long":                                  "as long as the modulus of the certificate's key",
 	"note/server-public-value":                           "the server's key for this connection",
 	"note/name-in-clear":                                 "in clear: everybody on the path sees which host is meant",

@@ -67,6 +67,7 @@ var overviewPieces = map[string]string{
 	"label/secret-note":            "({note})",
 	"label/cut":                    "{text}... ({n} bytes)",
 	"exchange/dhe-bits":            "DHE {n}-bit",
+	"exchange/rsa-export":          "RSA key transport (short key)",
 	"exchange/rsa":                 "RSA key transport",
 	"exchange/psk-rsa":             "PSK and RSA key transport",
 	"exchange/session-id":          "resumed by session id",

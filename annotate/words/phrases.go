@@ -80,6 +80,8 @@ func ExchangeOf(t *event.Tally) event.Text {
 	switch t.Flow {
 	case "tls12-rsa":
 		return Piece("exchange/rsa")
+	case "tls12-rsa-export":
+		return Piece("exchange/rsa-export")
 	case "psk-rsa":
 		return Piece("exchange/psk-rsa")
 	case "tls12-resumed-id":

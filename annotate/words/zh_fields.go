@@ -154,6 +154,7 @@ var zhFields = map[string]string{
 	"note/host-meant":                                    "所指的主机",
 	"note/stream-carries":                                "这个流要承载的协议（RFC 8441 4）",
 	"note/client-public-value":                           "客户端用于这个连接的公开值",
+	"note/modulus-short":                                 "与服务器为此生成的短密钥的模数一样长",
 	"note/modulus-long":                                  "与证书密钥的模数一样长",
 	"note/server-public-value":                           "服务器用于这个连接的公开值",
 	"note/name-in-clear":                                 "明文：路径上的任何人都能看到所指的主机",

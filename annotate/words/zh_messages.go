@@ -54,6 +54,7 @@ var zhMessages = map[string]string{
 
 	"server-hello":                 "{server}选定 {version} 和 {suite}，并附上自己的随机数。",
 	"server-hello-unregistered":    "警告：{suite} 不在这里所知的密码套件注册表中；草案和私用编号也不在这个注册表中。",
+	"server-hello-rsa-export":      "这个套件在 20 世纪 90 年代为出口而有意做弱：{client}要用一个最多 {most} 位的 RSA 公钥加密一个秘密，可以是{server}证书中的公钥；如果那个公钥更长，就用{server}为此生成并签名的公钥。",
 	"server-hello-rsa":             "按照这个密码套件，{client}要用{server}的证书中的公钥加密一个秘密，正如书上所说。",
 	"server-hello-dhe":             "采用这个密码套件时，没有秘密在传输：双方各自为这个连接生成一对密钥，并算出同一个秘密（临时 Diffie-Hellman）。",
 	"server-hello-resumed":         "{server}原样返回了{client}发来的会话 ID：它沿用一个先前的会话。后面没有证书，也没有密钥交换。",
@@ -92,6 +93,7 @@ var zhMessages = map[string]string{
 	"certificate-verify":                    "{server}用与其证书配对的私钥，对此前全部消息的哈希值签名：步骤 2 是在这里表明的，不是由证书表明的。",
 	"certificate-verify-unproven":           "{server}发送一个签名，签的是此前全部消息的哈希值。只有这个签名成立，才算表明了步骤 2。",
 	"client-certificate-verify":             "{client}用与自己证书配对的私钥，对此前的消息签名。",
+	"client-key-exchange-rsa-export":        "{client}发送用{server}为此生成并签名的短 RSA 公钥加密的秘密，用的不是证书中的公钥。",
 	"client-key-exchange-rsa":               "{client}发送用证书中的公钥加密的秘密：书上的步骤 5。",
 	"client-key-exchange-opened":            "所给的私钥解开了它：48 字节，这个连接的所有密钥都由它派生。任何持有这个私钥的人随时都能这样做，多年以后也一样。",
 	"client-key-exchange-padding":           "所给的私钥与证书相符，但{client}加密的内容没有按规定填充。这时服务器会用随机字节继续，所以用这个私钥什么也解不开。",

@@ -66,6 +66,7 @@ var zhOverview = map[string]string{
 	"label/secret-note":            "（{note}）",
 	"label/cut":                    "{text}……（共 {n} 字节）",
 	"exchange/dhe-bits":            "DHE {n} 位",
+	"exchange/rsa-export":          "RSA 密钥传输（短密钥）",
 	"exchange/rsa":                 "RSA 密钥传输",
 	"exchange/psk-rsa":             "PSK 与 RSA 密钥传输",
 	"exchange/session-id":          "按会话 ID 恢复",

@@ -49,6 +49,7 @@ var zhSteps = map[string]string{
 	"step-3-rsa-unused":        "{server}以明文发送了证书（{count}）。{client}本应使用其中的公钥（{key}）来加密；但没有看到它这样做。证书不只是书上所说的公钥：它还说明公钥是谁的，以及由谁担保。",
 	"step-3-minted-rsa":        "{server}以明文发送了一张证书，是它为 {names} 自己制作的，其中是代理自己的公钥（{key}）；{client}随后加密时用的就是这个公钥。",
 	"step-3-minted-rsa-unused": "{server}以明文发送了一张证书，是它为 {names} 自己制作的，其中是代理自己的公钥（{key}）。{client}本应使用这个公钥来加密；但没有看到它这样做。",
+	"step-3-rsa-export":        "{server}发送了两个公钥，都是明文：一个是证书中的公钥（{key}），在这里只用于验证一个签名；另一个是较短的 RSA 公钥，{shortbits} 位，附有这个签名。要用来加密的是第二个：这个套件不允许更长的。",
 	"step-3-dhe":               "{server}发送了两个公钥，都是明文：一个是证书中的公钥（{key}），只用于验证签名；另一个是用于这个连接的 {group} 公钥，{servershare} 字节，按协议规定是新生成的，并附有签名。",
 	"step-3-minted-dhe":        "{server}发送了两个公钥，都是明文：一个在它为 {names} 自己制作的证书中（{key}），只用于验证签名；另一个是用于这个连接的 {group} 公钥，{servershare} 字节，按协议规定是新生成的，并附有签名。",
 	"step-3-dhe-half":          "{server}以明文发送了证书，其中的公钥（{key}）只用于验证签名；用于这个连接的公钥还没有看到。",
@@ -144,6 +145,7 @@ var zhSteps = map[string]string{
 	"step-4b-external":       "{client}只在它的 hello 里生成了一个 32 字节的随机数：各个密钥由它、{server}的随机数和双方事先就有的共享秘密派生而来。",
 
 	// Step 4c: the client encrypts it with the server's public key.
+	"step-4c-rsa-export":       "{client}给这 48 字节加上填充，再用{server}为此生成的 {shortbits} 位 RSA 公钥加密，用的不是证书中的公钥（RSAES-PKCS1-v1_5）。这发生在{client}内部；结果出现在步骤 5：{size} 字节，与短密钥的模数一样长。",
 	"step-4c-rsa":              "{client}给这 48 字节加上填充，再用证书中的公钥（{key}）加密（RSAES-PKCS1-v1_5）。这发生在{client}内部；结果出现在步骤 5：{size} 字节，与该公钥的模数一样长。",
 	"step-4c-rsa-proven":       "{client}给这 48 字节加上填充，并用证书中的公钥（{key}）加密了（RSAES-PKCS1-v1_5）：把录制的数据块用这个公钥再加密一次，得到的正是步骤 5 的 {size} 字节。",
 	"step-4c-rsa-key":          "{client}给这 48 字节加上填充，并用证书中的公钥（{key}）加密了（RSAES-PKCS1-v1_5）：用给定的私钥，步骤 5 的 {size} 字节又还原成它们，填充也符合要求。",
@@ -156,6 +158,7 @@ var zhSteps = map[string]string{
 
 	// Step 5: the client sends the encrypted client key.
 	"step-5-rsa":          "{client}在 ClientKeyExchange 消息中发送了加密后的秘密，{size} 字节。有朝一日谁得到服务器的私钥，谁就能在旧的录制中解开它，读到一切：这是这种做法被弃用的一个原因。",
+	"step-5-rsa-export":   "{client}在 ClientKeyExchange 消息中发送了加密的秘密，{size} 字节。谁分解了 {shortbits} 位的短密钥，或者得到了它的私钥，就能在旧录制中解开它，读到一切。",
 	"step-5-dhe":          "{client}在 ClientKeyExchange 消息中以明文发送了 {clientshare} 字节：它的 {group} 密钥的公开一半。没有任何秘密，也没有任何加密。",
 	"step-5-tls13-holed":  "{client}在 ClientHello 中以明文发送了它的 {group} 公开值（key_share），{clientshare} 字节，那时它还没有见过任何证书。",
 	"step-5-tls13":        "{client}在第一条消息中以明文发送了它的 {group} 公开值（key_share），{clientshare} 字节，那时它还没有见过任何证书。",
@@ -176,6 +179,7 @@ var zhSteps = map[string]string{
 	"step-6a-rsa-key":          "{server}用自己的私钥解开了它。没有消息这样说，但给定的私钥在这里也解开了它；用其中的 48 字节和录制的消息重新计算{server}的 Finished，结果正确。",
 	"step-6a-rsa-finished":     "{server}的 Finished 经重新计算，与密钥日志中的主密钥相符。按协议规定，主密钥来自步骤 5 的 48 字节，而它们只有私钥才能解开；这一点在这里没有重新计算，因为它们没有录制下来。",
 	"step-6a-rsa-psk-finished": "{server}的 Finished 经重新计算，与密钥日志中的主密钥相符。按协议规定，主密钥来自共享秘密和步骤 5 的 48 字节，后者只有私钥才能解开；这一点在这里没有重新计算，因为两者都没有录制下来。",
+	"step-6a-rsa-export":       "按协议规定，{server}在内部用短密钥的私钥解开它；证书的私钥已在前面用过，用于对那个短密钥签名（步骤 2）。",
 	"step-6a-rsa-unchecked":    "如果这是真正的 TLS，那么{server}用自己的私钥解开了它。它的 Finished 可以表明这一点，但在这里无法重新计算：{reason}。",
 	"step-6a-rsa-refuted":      "已证伪：用录制的秘密和消息算不出{server}的 Finished 消息；没有任何东西表明它解开了那个秘密。",
 	"step-6a-failed":           "握手在{server}必须解开秘密并使用它的地方中断了：{cause}。服务器不得说出失败的是不是解密本身，否则会帮助攻击者猜出秘密。",
@@ -261,6 +265,7 @@ var zhSteps = map[string]string{
 
 	// What a step keeps from an eavesdropper.
 	"eavesdropper-sees":                  "这个连接中，路径上的任何人都能看到的有：{seen}。双方彼此说的内容没有解密。",
+	"eavesdropper-later-rsa-export":      "谁现在录下这些，又分解了那个短密钥，或者得到了它的私钥，那时就能解开它：秘密就在录制里，用那个密钥加密。",
 	"eavesdropper-later-rsa":             "谁现在录下这些，多年以后又得到{server}的私钥，那时就能解开它：秘密就在录制里，只用一个长期密钥加密。",
 	"eavesdropper-later-dhe":             "谁现在录下这些，以后又得到{server}的长期私钥，仅凭它解不开录制：按协议规定，秘密来自只为这个连接生成、握手后就丢弃的密钥（前向保密）。录制能保密多久，还要看密钥交换本身有多难攻破。",
 	"eavesdropper-later-resumed":         "谁现在录下这些，以后又得到先前那个会话的秘密，或者得到{server}把这个秘密封进票据时所用的密钥，那时就能解开它。",
@@ -291,6 +296,8 @@ var zhSteps = map[string]string{
 	"hidden-4b-old":          "隐藏的是：双方事先就有的共享秘密。明文的只有它的名称。",
 	"hidden-4c-rsa":          "隐藏的是：加密了什么。公钥人人都知道，但它只能上锁；能打开的只有{server}的私钥。",
 	"hidden-4c-kem":          "隐藏的是：加密了什么。加密所用的{client}的公钥是明文，但它只能上锁。",
+	"hidden-4c-rsa-export":   "隐藏的是：加密了什么。短公钥人人都知道，但它只能上锁；能打开的是它的私钥，{server}有，分解了它的人也有。",
+	"hidden-5-rsa-export":    "隐藏的是：里面的秘密。消息本身是明文，{size} 字节；要解开它，需要短密钥的私钥。",
 	"hidden-5-rsa":           "隐藏的是：里面的秘密。消息本身是明文，{size} 字节；要解开它，需要{server}的私钥。",
 	"hidden-5-dhe":           "这一步什么都没有隐藏：这是一个公开值。秘密不在两个公开值里面：要得到秘密，还需要其中一方的私有一半，或者把那一半算出来。",
 	"hidden-5-kem":           "隐藏的是：密文里面的秘密。消息本身是明文。",

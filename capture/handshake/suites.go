@@ -548,3 +548,15 @@ func SuiteKeyExchange(id uint16) KeyExchange {
 	}
 	return KeyExchangeNone
 }
+
+// ExportBits is how long the RSA key of an export suite may be at most: 512 bits by RFC 2246 D.1,
+// 1024 in the suites that came after; 0 of other suites.
+func ExportBits(suite uint16) int {
+	switch name := suiteNames[suite]; {
+	case strings.Contains(name, "_EXPORT_"):
+		return 512
+	case strings.Contains(name, "_EXPORT1024_"):
+		return 1024
+	}
+	return 0
+}
