@@ -111,6 +111,15 @@ type half struct {
 	holes   []hole // given up, the latest last
 	strays  int    // segments in a row that are far from what is known
 	stray   uint32 // the sequence number after the last of them
+	zeros   zeros
+}
+
+// zeros stand behind what a segment carries, and are part of it or padding: what its sender
+// sends next, or the receiver has got, shows which.
+type zeros struct {
+	n     int // 0: there are none
+	seq   uint32
+	stamp stamp
 }
 
 // A hole is bytes that were given up, as half.pos.
@@ -238,9 +247,28 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 		fs.drain(f)
 	}
 	for side := range f.half {
+		fs.unpadded(f, side)
 		fs.giveUp(f, side)
 	}
+	if p.zeros > 0 {
+		h.zeros = zeros{p.zeros, p.seq + uint32(len(p.data)), fs.stamp}
+	}
 	fs.over(f)
+}
+
+// unpadded gives the zeros that end a direction, where they turn out to be part of it.
+func (fs *flows) unpadded(f *flow, from int) {
+	h := &f.half[from]
+	if h.zeros.n == 0 || f.starting || f.dead || h.done || h.next != h.zeros.seq {
+		return
+	}
+	end := h.pos + int64(h.zeros.n)
+	if !(h.hasAck && h.acked == end || len(h.waiting) > 0 && h.waiting[0].off == end || h.fin && h.end == end) {
+		return
+	}
+	fs.give(f, from, make([]byte, h.zeros.n), 0, 0, h.zeros.stamp)
+	h.zeros.n = 0
+	fs.drain(f)
 }
 
 // flowOf finds the connection of a segment, or begins it.

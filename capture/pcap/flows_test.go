@@ -126,6 +126,21 @@ func TestSegments(t *testing.T) {
 			p.send(s, fin, 32, 4, "")
 			p.send(c, ack, 4, 33, "")
 		}, "O40000>443 c4:abc s5:the server's number wraps here s6:on Fc7 Fs8"},
+		{"padding of frames in the length of the packet", func(p *script) {
+			p.handshake()
+			p.send(c, ack, 0, 0, "\x00\x00\x00\x00\x00\x00")
+			p.send(c, ack|flagPSH, 0, 0, "hello")
+			p.send(s, ack, 0, 5, "\x00\x00")
+			p.send(s, ack|flagPSH, 0, 5, "abc\x00\x00\x00")
+			p.send(c, ack, 5, 3, "\x00\x00")
+			p.send(s, ack|flagPSH, 3, 5, "defgh")
+			p.send(c, ack|flagPSH, 5, 8, "i\x00")
+			p.send(c, ack|flagPSH, 7, 8, "jk\x00\x00\x00\x00") // whose zeros are acknowledged
+			p.send(s, ack, 8, 13, "\x00\x00\x00\x00\x00\x00")
+			p.send(c, fin, 13, 8, "\x00\x00\x00\x00\x00\x00")
+			p.send(s, fin, 8, 14, "")
+			p.send(c, ack, 14, 9, "")
+		}, "O40000>443 c5:hello s7:abc s9:defgh c10:i c10:\x00 c11:jk c11:\x00\x00\x00\x00 Fc13 Fs14"},
 		{"out of order", func(p *script) {
 			p.handshake()
 			p.send(c, ack, 6, 0, "ghi")

@@ -1,6 +1,9 @@
 package pcap
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 const (
 	protoICMP   = 1
@@ -127,6 +130,7 @@ type segment struct {
 	flags            byte
 	data             []byte
 	missing          int // bytes of payload after data that the capture does not hold
+	zeros            int // that were behind data, and are part of it or padding
 }
 
 var mapped = [12]byte{10: 0xff, 11: 0xff}
@@ -151,6 +155,24 @@ func (p *segment) tcp(h *header) (reason string) {
 		data:  h.body[head:], missing: h.missing,
 	}
 	return ""
+}
+
+// unpad sets apart the zeros at the end of what a segment carries that may fill an Ethernet
+// frame to its least length (46 bytes of payload, 42 behind a VLAN tag: IEEE 802.3 3.2.8):
+// some devices count those in the length of the IP packet. Where it carries nothing else,
+// and its sender does not push it, they are.
+func (p *segment) unpad(h *header) {
+	if size := len(h.head) + len(h.body); size != 46 && size != 42 || p.missing > 0 {
+		return
+	}
+	data := bytes.TrimRight(p.data, "\x00")
+	n := len(p.data) - len(data)
+	switch {
+	case len(data) == 0 && p.flags&flagPSH == 0:
+		p.data = nil
+	case p.flags&(flagSYN|flagFIN|flagRST) == 0 && n < len(p.data):
+		p.data, p.zeros = data, n
+	}
 }
 
 // udp reads the UDP header in an IP packet. It tells false if it is not there.

@@ -446,6 +446,9 @@ func (r *Reader) ip(f *file, it *item, packet int, ip []byte, cut, depth int) (r
 	switch h.proto {
 	case protoTCP:
 		if reason = p.tcp(&h); reason == "" {
+			if !f.own {
+				p.unpad(&h)
+			}
 			r.flows.segment(f, it.leg, it.time, packet, &p)
 		}
 		return reason

@@ -212,6 +212,10 @@ func (c *copier) twinIP(ip []byte, cut int, p *place, depth int) error {
 			overwrite(h.body[min(tcpHead, len(h.body)):])
 			return nil
 		}
+		bare := s
+		if bare.unpad(&h); len(bare.data) == 0 {
+			return nil
+		}
 		old := checksum(s.data)
 		probe := len(s.data) == 1 && s.data[0] == 0
 		overwrite(s.data)
