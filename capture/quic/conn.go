@@ -8,6 +8,7 @@ type Conn struct {
 	keys     []initial // newest last
 	guess    *initial  // of a client's Initial that the capture does not hold whole: only an answer shows whether they are right
 	expected [2]uint64 // by side: one more than the highest packet number that was opened
+	ids      [2]int    // by side: bytes of the connection ID in what is sent to it, plus one; 0: not known
 	google   uint32    // Google's version without TLS, in whose packets nothing is read
 	out      []Packet
 }
@@ -42,9 +43,84 @@ type Packet struct {
 // Datagram reads the packets of a datagram, from the client (side 0) or the
 // server (side 1). The capture lacks its last cut bytes. The packets' lengths and
 // padding add up to the length of data. The slice is valid until the next call.
+//
+// Where a host captures what it sends itself, one "datagram" may be several: a sender can
+// hand many of the same size, and a shorter last one, to the system at once, and a
+// receiver can have them put together (Linux calls that UDP_SEGMENT and UDP_GRO).
 func (c *Conn) Datagram(side int, data []byte, cut int) []Packet {
 	clear(c.out)
-	out := c.out[:0]
+	c.out = c.out[:0]
+	for size := c.segment(side, data); len(data) > size; data = data[size:] {
+		c.one(side, data[:size], 0)
+	}
+	c.one(side, data, cut)
+	return c.out
+}
+
+// minSegment is the least size of the datagrams that are looked for in one.
+const minSegment = 64
+
+// segment returns the size of the datagrams that data is made of, which is all of it if it
+// is one. Each begins with a packet to the same connection ID.
+func (c *Conn) segment(side int, data []byte) int {
+	at := 0
+	first, ok := Parse(data, 0)
+	for h := first; ok && h.Type != OneRTT && h.Len < len(data)-at; {
+		at += h.Len
+		zeros := len(data[at:]) - len(bytes.TrimLeft(data[at:], "\x00"))
+		if at += zeros; at == len(data) {
+			break
+		}
+		if h, ok = Parse(data[at:], 0); ok && zeros > 0 {
+			// Zeros end a datagram; what comes behind them begins the next.
+			if h.Type == OneRTT && !toID(data[at:], first.DCID) || h.Type != OneRTT && !bytes.Equal(h.DCID, first.DCID) {
+				break
+			}
+			return at
+		}
+	}
+	id := first.DCID
+	if ok && first.Type == OneRTT {
+		n := c.ids[1-side] - 1
+		if n < 4 || len(data) <= n {
+			return len(data) // nothing names them
+		}
+		id = data[1 : 1+n]
+	}
+	if len(id) < 4 {
+		return len(data)
+	}
+	for from := max(at+1, minSegment); ; from++ {
+		k := bytes.Index(data[min(from+1, len(data)):], id)
+		if k < 0 {
+			return len(data)
+		}
+		from += k
+		if size := from; every(data, size, id) {
+			return size
+		}
+	}
+}
+
+// every tells whether a packet with a short header to this connection ID begins at each
+// multiple of size.
+func every(data []byte, size int, id []byte) bool {
+	for at := size; at < len(data); at += size {
+		if !toID(data[at:], id) {
+			return false
+		}
+	}
+	return true
+}
+
+// toID tells whether b begins like a packet with a short header to a connection ID.
+func toID(b, id []byte) bool {
+	return len(id) > 0 && b[0]&0xc0 == 0x40 && bytes.HasPrefix(b[1:], id)
+}
+
+// one reads the packets of one datagram, which are added to c.out.
+func (c *Conn) one(side int, data []byte, cut int) {
+	out := c.out
 	for at := 0; at < len(data); {
 		b := data[at:]
 		if at > 0 && len(bytes.Trim(b, "\x00")) == 0 {
@@ -70,6 +146,9 @@ func (c *Conn) Datagram(side int, data []byte, cut int) []Packet {
 		case h.Type == OneRTT && c.google != 0:
 			h.Type, h.Version = Other, c.google
 		}
+		if h.Version != 0 && h.Type >= Initial && h.Type <= Handshake {
+			c.ids[side] = len(h.SCID) + 1
+		}
 		p := Packet{Header: h}
 		switch h.Type {
 		case Initial:
@@ -87,7 +166,6 @@ func (c *Conn) Datagram(side int, data []byte, cut int) []Packet {
 		out = append(out, p)
 	}
 	c.out = out
-	return out
 }
 
 // first returns the connection ID that the newest keys come from.

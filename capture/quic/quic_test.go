@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/hex"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -189,6 +191,71 @@ func TestCoalesced(t *testing.T) {
 	}
 	if len(out) != 3 || kinds[0] != Initial || kinds[1] != Handshake || kinds[2] != OneRTT || n != len(server)+len(handshake)+len(short) {
 		t.Errorf("read as %v, %d bytes", kinds, n)
+	}
+}
+
+// TestJoined: datagrams that a sender handed to the system at once are captured as one, and
+// read as they are apart.
+func TestJoined(t *testing.T) {
+	id, mine := unhex(dcidHex), []byte{7, 6, 5, 4, 3, 2, 1, 0}
+	random := func(n int, seed byte) []byte {
+		return bytes.Repeat([]byte{0x9d ^ seed, 0x33, seed}, n)[:n]
+	}
+	short := func(to []byte, n int, seed byte) []byte {
+		return append(append([]byte{0x45}, to...), random(n-1-len(to), seed)...)
+	}
+	initial := func(number uint64) []byte {
+		// 1002 bytes, and padding to 1200 outside of the packet
+		head := append(append(append(append([]byte{0xc0, 0, 0, 0, 1, 8}, id...), 8), mine...), 0, 0x43, 0xd2, byte(number))
+		return append(seal(InitialKeys(Version1, id), 0, head, number, append(unhex(clientFrameHex), make([]byte, 961-len(clientFrameHex)/2)...)), make([]byte, 198)...)
+	}
+	answer := func(n int) []byte { // Initial, Handshake, and 1-RTT to the end
+		head := append(append([]byte{0xc0, 0, 0, 0, 1, 8}, mine...), 8, 0xf0, 0x67, 0xa5, 0x50, 0x2a, 0x42, 0x62, 0xb5, 0, 0x40, 0x75, 1)
+		out := seal(InitialKeys(Version1, id), 1, head, 1, append(unhex(serverPayloadHex), make([]byte, 0x75-17-len(serverPayloadHex)/2)...))
+		out = append(append(append(out, 0xe0, 0, 0, 0, 1, 8), mine...), 8, 0xf0, 0x67, 0xa5, 0x50, 0x2a, 0x42, 0x62, 0xb5, 0x40, 60)
+		out = append(out, random(60, 1)...)
+		return append(out, short(mine, n-len(out), 2)...)
+	}
+	for name, parts := range map[string][][]byte{
+		"hellos":     {initial(0), initial(1), initial(2)},
+		"answer":     {initial(0), nil, answer(1200), short(mine, 1200, 3), short(mine, 1200, 4), short(mine, 77, 5)},
+		"data":       {initial(0), nil, answer(1200), nil, short(mine, 1350, 3), short(mine, 1350, 4), short(mine, 1350, 5), short(mine, 1350, 6)},
+		"one larger": {initial(0), nil, answer(1200), nil, short(mine, 3000, 1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			read := func(joined bool) (out []string) {
+				var c Conn
+				side, before := 0, []byte(nil)
+				tell := func(data []byte) {
+					n := 0
+					for _, p := range c.Datagram(side, data, 0) {
+						out = append(out, fmt.Sprint(p.Type, " ", p.Len, " ", p.Padding, " ", p.Opened, " ", p.Number))
+						n += p.Len + p.Padding
+					}
+					if n != len(data) {
+						t.Errorf("%d of %d bytes are told", n, len(data))
+					}
+				}
+				for _, p := range append(parts, nil) {
+					switch {
+					case p == nil && len(before) > 0:
+						tell(before)
+						side, before = 1, nil
+					case p == nil:
+						side = 1
+					case joined:
+						before = append(before, p...)
+					default:
+						tell(p)
+					}
+				}
+				return out
+			}
+			apart, joined := read(false), read(true)
+			if !slices.Equal(apart, joined) || strings.Contains(strings.Join(apart, "\n"), "no packet") {
+				t.Errorf("apart\n%s\njoined\n%s", strings.Join(apart, "\n"), strings.Join(joined, "\n"))
+			}
+		})
 	}
 }
 
