@@ -41,6 +41,7 @@ type tlsHalf struct {
 	on       bool         // TLS 1.2 and older: records are protected
 	keys     *negotiation // by these keys
 	stage    stage        // TLS 1.3
+	early    bool         // TLS 1.3: application data came before the server had answered
 	opener   *keys.Opener // nil: not known, or lost
 	by       string       // label of the secret behind opener
 	bare     bool         // no secret is known, and none is needed: the suite does not encrypt
@@ -265,7 +266,10 @@ func (c *conn) whole(h *half, typ uint8, version uint16, rec []byte) status {
 		case typ == typeChangeCipherSpec && n.hello.HasEarlyData():
 			return c.content13(h, typ, body, end)
 		case typ == typeApplicationData && n.hello.HasEarlyData():
+			t.early = true
 			return c.protected(h, typ, version, body, end)
+		case typ == typeHandshake && t.early: // as it is read where the server's answer is known already
+			return c.content13(h, typ, body, end)
 		case typ != typeChangeCipherSpec && typ != typeApplicationData:
 		case c.mayReply():
 			return blocked

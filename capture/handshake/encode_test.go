@@ -57,7 +57,7 @@ func encode(m Message, ctx Context) ([]byte, bool) {
 	case *ServerHello:
 		b.AddUint16(m.LegacyVersion)
 		b.AddBytes(m.Random[:])
-		old := m.LegacyVersion > 0x7f00 && m.LegacyVersion <= 0x7f15 || m.LegacyVersion == 0x0304
+		old := m.LegacyVersion > 0x7f00 && m.LegacyVersion <= 0x7f15 || m.LegacyVersion == 0x0304 && m.SessionID == nil
 		if !old {
 			vec8(b, m.SessionID)
 		}
