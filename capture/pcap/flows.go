@@ -256,19 +256,30 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 	fs.over(f)
 }
 
-// unpadded gives the zeros that end a direction, where they turn out to be part of it.
+// unpadded gives the zeros that end a direction, unless what stands in their place shows that
+// they are no part of it.
 func (fs *flows) unpadded(f *flow, from int) {
 	h := &f.half[from]
-	if h.zeros.n == 0 || f.starting || f.dead || h.done || h.next != h.zeros.seq {
+	if h.zeros.n == 0 || f.starting || f.dead || h.done {
 		return
 	}
 	end := h.pos + int64(h.zeros.n)
-	if !(h.hasAck && h.acked == end || len(h.waiting) > 0 && h.waiting[0].off == end || h.fin && h.end == end) {
-		return
+	if h.hasAck && h.acked >= end || len(h.waiting) > 0 && h.waiting[0].off >= end || h.fin && h.end >= end {
+		fs.giveZeros(f, from)
+		fs.drain(f)
 	}
-	fs.give(f, from, make([]byte, h.zeros.n), 0, 0, h.zeros.stamp)
-	h.zeros.n = 0
-	fs.drain(f)
+}
+
+// giveZeros gives the zeros that stand where a direction has come to, if any do, and returns
+// how many they are.
+func (fs *flows) giveZeros(f *flow, from int) (n int) {
+	h := &f.half[from]
+	if h.next != h.zeros.seq {
+		return 0
+	}
+	n, h.zeros.n = h.zeros.n, 0
+	fs.give(f, from, make([]byte, n), 0, 0, h.zeros.stamp)
+	return n
 }
 
 // flowOf finds the connection of a segment, or begins it.
@@ -993,6 +1004,12 @@ func (fs *flows) fill(f *flow, from int) {
 func (fs *flows) gap(f *flow, from int, n int64, at stamp) {
 	fs.tell(f, from, nil)
 	h := &f.half[from]
+	if n >= int64(h.zeros.n) {
+		n -= int64(fs.giveZeros(f, from))
+	}
+	if n == 0 {
+		return
+	}
 	fs.push(&capture.Gap{Conn: f.number, Side: f.sideOf(from), Time: h.time(at), Packet: at.packet, Len: n})
 	if len(h.holes) == maxHoles {
 		h.holes = slices.Delete(h.holes, 0, 1)
@@ -1084,7 +1101,11 @@ func (fs *flows) fillAll(f *flow) {
 		}
 	}
 	for from := range f.half {
-		if h := &f.half[from]; h.fin && !h.done && h.pos == h.end {
+		h := &f.half[from]
+		if h.zeros.n > 0 && !h.fin {
+			fs.giveZeros(f, from) // nothing shows what they are; most such zeros are data
+		}
+		if h.fin && !h.done && h.pos == h.end {
 			fs.finish(f, from) // what it acknowledges is nowhere
 		}
 	}

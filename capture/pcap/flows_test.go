@@ -141,6 +141,12 @@ func TestSegments(t *testing.T) {
 			p.send(s, fin, 8, 14, "")
 			p.send(c, ack, 14, 9, "")
 		}, "O40000>443 c5:hello s7:abc s9:defgh c10:i c10:\x00 c11:jk c11:\x00\x00\x00\x00 Fc13 Fs14"},
+		{"zeros that are no padding", func(p *script) {
+			p.handshake()
+			p.send(c, ack|flagPSH, 0, 0, "a\x00") // as SOCKS answers
+			p.send(c, ack|flagPSH, 6, 0, "b")
+			p.send(s, ack|flagPSH, 0, 2, "c\x00")
+		}, "O40000>443 c4:a c4:\x00 s6:c c5[4] c5:b s6:\x00"},
 		{"out of order", func(p *script) {
 			p.handshake()
 			p.send(c, ack, 6, 0, "ghi")
