@@ -15,8 +15,10 @@ import (
 // FilesOptions say what there is beside captures that are read.
 type FilesOptions struct {
 	PrivateKeys []*keys.PrivateKey
-	// KeyLogs gives the lines of key logs, which are known before the first packet; nil: there are none.
-	KeyLogs  func(take func(keys.Secret)) error
+	// KeyLogs gives the lines of key logs that were added since it was last called; nil: there
+	// are none. Before the first packet all of them are known, unless a capture still grows:
+	// then more are asked for before each read, and last at its end.
+	KeyLogs  func(take func(keys.Secret), last bool) error
 	DecodeAs pcap.Ports       // tunnels that are not known by their ports
 	Progress Progress         // may be nil
 	Say      func(event.Text) // gets lines about the reading, which are no part of the story
@@ -34,14 +36,17 @@ func (t *Teller) Files(names []string, o FilesOptions) error {
 	}
 	defer done()
 	t.decoder.PrivateKeys = o.PrivateKeys
-	if o.KeyLogs != nil {
+	keyLines := func(last bool) error {
+		if o.KeyLogs == nil {
+			return nil
+		}
 		var feeding error
-		if err := o.KeyLogs(func(s keys.Secret) { feeding = cmp.Or(feeding, t.feed(&s)) }); err != nil {
-			return err
-		}
-		if feeding != nil {
-			return feeding
-		}
+		err := o.KeyLogs(func(s keys.Secret) { feeding = cmp.Or(feeding, t.feed(&s)) }, last)
+		return cmp.Or(err, feeding)
+	}
+	grows := slices.ContainsFunc(names, isStream)
+	if err := keyLines(!grows); err != nil {
+		return err
 	}
 	t.decoder.SecretsFirst = true
 	var sources []*Source
@@ -63,6 +68,9 @@ func (t *Teller) Files(names []string, o FilesOptions) error {
 		}
 		defer s.Close()
 		s.progress, s.DecodeAs = o.Progress, o.DecodeAs
+		if !s.Regular() {
+			s.before = func() error { return keyLines(false) }
+		}
 		packets, err := t.begin(s, o.Say)
 		if err != nil {
 			wrong(err)
@@ -88,6 +96,11 @@ func (t *Teller) Files(names []string, o FilesOptions) error {
 	}
 	told := tell(packets)
 	done()
+	if grows {
+		if err := keyLines(true); err != nil {
+			return err
+		}
+	}
 	if n := t.decoder.Forgotten(); n > 0 {
 		o.Say(words.Piece("say/forgotten", "count", words.Count(int(n), "key log line")))
 	}

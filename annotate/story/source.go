@@ -24,6 +24,7 @@ type Source struct {
 
 	progress Progress        // may be nil
 	ctx      context.Context // ends the reading; may be nil
+	before   func() error    // is called before each read, which may have to wait; may be nil
 }
 
 // A Progress is told how far the reading of captures has come.
@@ -60,6 +61,12 @@ func Open(name string) (*Source, error) {
 	return s, nil
 }
 
+// isStream tells whether a capture can be read only once, and may still grow.
+func isStream(name string) bool {
+	info, err := os.Stat(name)
+	return name == "-" || err == nil && !info.Mode().IsRegular() && !info.IsDir()
+}
+
 // named is the source's name in every language.
 func (s *Source) named() event.Text {
 	if s.file == os.Stdin {
@@ -94,6 +101,11 @@ func (s *Source) rewind() error {
 func (s *Source) Read(p []byte) (int, error) {
 	if s.ctx != nil && s.ctx.Err() != nil {
 		return 0, s.ctx.Err()
+	}
+	if s.before != nil {
+		if err := s.before(); err != nil {
+			return 0, err
+		}
 	}
 	return s.file.Read(p)
 }

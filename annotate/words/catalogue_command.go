@@ -131,6 +131,7 @@ var commandPieces = map[string]string{
 	"file/private-key":         "private key",
 	"error/key-log":            "key log {file}: {error}",
 	"say/key-log-empty":        "key log {file} holds no line that opens TLS: it is empty",
+	"say/key-log-waits":        "key log {file} holds no line yet: those that come are read while the capture is",
 	"say/key-log-none":         "key log {file} holds no line that opens TLS: {why}",
 	"say/key-log-skipped":      "key log {file}: {skipped} skipped that hold no key ({why}), {read} read",
 	"key-log/label":            "no label in it, such as CLIENT_RANDOM or CLIENT_TRAFFIC_SECRET_0",

@@ -130,6 +130,7 @@ var zhCommand = map[string]string{
 	"file/private-key":         "私钥",
 	"error/key-log":            "密钥日志 {file}：{error}",
 	"say/key-log-empty":        "密钥日志 {file} 中没有能解密 TLS 的行：它是空的",
+	"say/key-log-waits":        "密钥日志 {file} 中还没有任何行：读抓包期间写入的行也会读取",
 	"say/key-log-none":         "密钥日志 {file} 中没有能解密 TLS 的行：{why}",
 	"say/key-log-skipped":      "密钥日志 {file}：跳过了 {skipped}，其中没有密钥（{why}）；读取了 {read}",
 	"key-log/label":            "其中没有 CLIENT_RANDOM 或 CLIENT_TRAFFIC_SECRET_0 这样的标签",

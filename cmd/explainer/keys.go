@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 
 	"explainer/annotate/event"
@@ -28,40 +31,115 @@ var keyFlags = []cli.Flag{
 
 // keyLogs gives take each line of the key logs that the flags name.
 func keyLogs(c *cli.Context, take func(keys.Secret)) error {
-	logs := c.StringSlice("keylog")
-	if env := os.Getenv("SSLKEYLOGFILE"); env != "" && len(logs) == 0 {
+	return newKeyLogs(c).read(take, true)
+}
+
+// A logReader reads key logs, which may grow.
+type logReader struct {
+	logs []*keyLog
+	said io.Writer // gets what there is to say about them
+}
+
+// A keyLog is one of them.
+type keyLog struct {
+	name    string
+	file    *os.File // nil: it is not there yet
+	waiting bool     // that was said
+	rest    []byte   // of a line whose end was not there yet
+	lines   int
+	bad     map[keys.Bad]int
+}
+
+// newKeyLogs returns the key logs that the flags name.
+func newKeyLogs(c *cli.Context) *logReader {
+	names := c.StringSlice("keylog")
+	if env := os.Getenv("SSLKEYLOGFILE"); env != "" && len(names) == 0 {
 		// The variable is set for other programs; a file that is not there yet is no mistake.
 		if _, err := os.Stat(env); err == nil {
-			logs = []string{env}
+			names = []string{env}
 		}
 	}
-	for _, name := range logs {
-		n := 0
-		f, err := os.Open(name)
-		if err != nil {
-			return story.FileError(words.Piece("file/key-log"), err)
-		}
-		bad, err := keys.CheckLog(f, func(s keys.Secret) { n++; take(s) })
-		f.Close()
-		if err != nil {
-			return fails(err, words.Piece("error/key-log", "file", name, "error", story.WordsOf(err)))
-		}
-		lines, most := 0, keys.Bad("")
-		for why, n := range bad {
-			if lines += n; most == "" || n > bad[most] || n == bad[most] && why < most {
-				most = why
-			}
+	r := &logReader{said: c.App.ErrWriter}
+	for _, name := range names {
+		r.logs = append(r.logs, &keyLog{name: name, bad: map[keys.Bad]int{}})
+	}
+	return r
+}
+
+// read gives take the lines that were added since it was last called. Where more may come,
+// until last, a key log need not be there, and a line without an end is waited for.
+func (r *logReader) read(take func(keys.Secret), last bool) error {
+	for _, l := range r.logs {
+		if err := l.read(take, last); err != nil {
+			return err
 		}
 		switch {
-		case n == 0 && lines == 0:
-			say(c.App.ErrWriter, words.Piece("say/key-log-empty", "file", name))
-		case n == 0:
-			say(c.App.ErrWriter, words.Piece("say/key-log-none", "file", name, "why", badLine(most)))
-		case lines > 0:
-			say(c.App.ErrWriter, words.Piece("say/key-log-skipped", "file", name, "skipped", words.Count(lines, "line"), "why", badLine(most), "read", words.Count(n, "line")))
+		case last:
+			l.report(r.said)
+		case !l.waiting && l.lines == 0:
+			l.waiting = true
+			say(r.said, words.Piece("say/key-log-waits", "file", l.name))
 		}
 	}
 	return nil
+}
+
+func (l *keyLog) read(take func(keys.Secret), last bool) error {
+	if l.file == nil {
+		f, err := os.Open(l.name)
+		if errors.Is(err, fs.ErrNotExist) && !last {
+			return nil
+		}
+		if err != nil {
+			return story.FileError(words.Piece("file/key-log"), err)
+		}
+		l.file = f
+	}
+	var in io.Reader = io.MultiReader(bytes.NewReader(l.rest), l.file)
+	if last {
+		defer l.file.Close()
+	} else {
+		added, err := io.ReadAll(l.file)
+		if err != nil {
+			return l.fails(err)
+		}
+		if len(added) == 0 {
+			return nil
+		}
+		all := append(l.rest, added...)
+		n := bytes.LastIndexAny(all, "\r\n") + 1
+		in, l.rest = bytes.NewReader(all[:n]), bytes.Clone(all[n:])
+	}
+	bad, err := keys.CheckLog(in, func(s keys.Secret) { l.lines++; take(s) })
+	if err != nil {
+		return l.fails(err)
+	}
+	for why, n := range bad {
+		l.bad[why] += n
+	}
+	return nil
+}
+
+func (l *keyLog) fails(err error) error {
+	return fails(err, words.Piece("error/key-log", "file", l.name, "error", story.WordsOf(err)))
+}
+
+// report says what there is to say against a key log.
+func (l *keyLog) report(w io.Writer) {
+	lines, most := 0, keys.Bad("")
+	for why, n := range l.bad {
+		if lines += n; most == "" || n > l.bad[most] || n == l.bad[most] && why < most {
+			most = why
+		}
+	}
+	switch {
+	case l.lines == 0 && lines == 0:
+		say(w, words.Piece("say/key-log-empty", "file", l.name))
+	case l.lines == 0:
+		say(w, words.Piece("say/key-log-none", "file", l.name, "why", badLine(most)))
+	case lines > 0:
+		say(w, words.Piece("say/key-log-skipped", "file", l.name, "skipped", words.Count(lines, "line"), "why", badLine(most), "read", words.Count(l.lines, "line")))
+	}
 }
 
 // badLine says what is wrong with lines of a key log.

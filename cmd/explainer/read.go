@@ -128,7 +128,7 @@ func read(c *cli.Context) error {
 		},
 	}
 	if c.String(asFlag.Name) == "" {
-		o.KeyLogs = func(take func(keys.Secret)) error { return keyLogs(c, take) }
+		o.KeyLogs = newKeyLogs(c).read
 	}
 	return cmp.Or(t.Files(files, o), verdict, v.Verdict())
 }
