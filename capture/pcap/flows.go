@@ -111,6 +111,7 @@ type half struct {
 	holes   []hole // given up, the latest last
 	strays  int    // segments in a row that are far from what is known
 	stray   uint32 // the sequence number after the last of them
+	padded  bool   // a packet of this direction had padding in its length
 	zeros   zeros
 }
 
@@ -220,6 +221,9 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 	}
 	f.last = fs.stamp
 	f.seen++
+	if f.half[from].padded = f.half[from].padded || p.padded; !f.half[from].padded {
+		p.data, p.zeros = p.data[:len(p.data)+p.zeros], 0
+	}
 	if p.flags&flagSYN != 0 {
 		f.sync(from, p, packet)
 		p.seq++ // what a SYN carries comes after it (RFC 9293 3.4)

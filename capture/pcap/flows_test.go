@@ -144,9 +144,12 @@ func TestSegments(t *testing.T) {
 		{"zeros that are no padding", func(p *script) {
 			p.handshake()
 			p.send(c, ack|flagPSH, 0, 0, "a\x00") // as SOCKS answers
-			p.send(c, ack|flagPSH, 6, 0, "b")
-			p.send(s, ack|flagPSH, 0, 2, "c\x00")
-		}, "O40000>443 c4:a c4:\x00 s6:c c5[4] c5:b s6:\x00"},
+			p.send(s, ack|flagPSH, 0, 2, "b\x00")
+			p.send(c, ack, 2, 2, "\x00\x00")
+			p.send(c, ack|flagPSH, 2, 2, "c\x00") // and from here on it is not known at once
+			p.send(c, ack|flagPSH, 8, 2, "d")
+			p.send(s, ack|flagPSH, 2, 4, "e\x00")
+		}, "O40000>443 c4:a\x00 s5:b\x00 c7:c c7:\x00 s9:e\x00 c8[4] c8:d"},
 		{"out of order", func(p *script) {
 			p.handshake()
 			p.send(c, ack, 6, 0, "ghi")

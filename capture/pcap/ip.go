@@ -130,7 +130,8 @@ type segment struct {
 	flags            byte
 	data             []byte
 	missing          int // bytes of payload after data that the capture does not hold
-	zeros            int // that were behind data, and are part of it or padding
+	padded           bool // there was nothing in it but padding
+	zeros            int  // that stand behind data, and are part of it or padding
 }
 
 var mapped = [12]byte{10: 0xff, 11: 0xff}
@@ -169,7 +170,7 @@ func (p *segment) unpad(h *header) {
 	n := len(p.data) - len(data)
 	switch {
 	case len(data) == 0 && p.flags&flagPSH == 0:
-		p.data = nil
+		p.data, p.padded = nil, true
 	case p.flags&(flagSYN|flagFIN|flagRST) == 0 && n < len(p.data):
 		p.data, p.zeros = data, n
 	}
