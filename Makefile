@@ -26,9 +26,9 @@ node-libraries: $(NODE)/node_modules/.package-lock.json
 $(NODE)/node_modules/.package-lock.json: $(NODE)/package-lock.json
 	cd $(NODE) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 
-# Each fuzz target for a minute; FUZZTIME=10m for longer.
+# Each fuzz target for two minutes; FUZZTIME=10m for longer.
 fuzz:
-	bench/fuzz $(or $(FUZZTIME),1m)
+	bench/fuzz $(or $(FUZZTIME),2m)
 
 bench:
 	bench/run

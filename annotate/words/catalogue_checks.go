@@ -95,7 +95,7 @@ var checkSentences = []entry{
 	{"check-critical-by-mistake", "{Whose} marks an extension as critical that never may be ({extension}).", nil},
 	{"check-duplicate-san", "{Whose} has its list of names twice; programs may look at one or the other.", nil},
 	{"check-duplicate-extension", "{Whose} has an extension twice ({extension}).", nil},
-	{"check-explicit-ec-parameters", "{Whose} has a key whose curve is written out in place of named, which lets its maker choose it.", nil},
+	{"check-explicit-ec-parameters", "{Whose} has a key whose curve is written out in place of named, which lets its maker choose it: with one that was made to fit, Windows took forged certificates for good (CVE-2020-0601).", nil},
 	{"check-rsa-too-short", "The key of {whose} is too short: {key}.", nil},
 	{"check-rsa-short", "The key of {whose} is shorter than authorities may certify since 2014: {key}; some clients refuse it.", nil},
 	{"check-issuer-rsa-short", "The key of {whose} is shorter than is certified since 2014: {key}; some clients refuse it.", nil},

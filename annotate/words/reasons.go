@@ -115,7 +115,7 @@ var reasons = map[string]string{
 	"critical-by-mistake":             "an extension in the chain is marked as critical that may not be",
 	"duplicate-san":                   "it has two lists of names",
 	"duplicate-extension":             "an extension stands twice in a certificate of the chain",
-	"explicit-ec-parameters":          "a key in the chain spells out its curve, as none may",
+	"explicit-ec-parameters":          "a key in the chain spells out its curve, as none may (the way of CVE-2020-0601)",
 	"rsa-too-short":                   "an RSA key in the chain is so short that it can be broken",
 	"rsa-short":                       "its RSA key is short",
 	"issuer-rsa-short":                "an authority in the chain has a short RSA key",

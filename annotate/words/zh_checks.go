@@ -93,7 +93,7 @@ var zhChecks = map[string]string{
 	"check-critical-by-mistake":             "{whose}把一个绝不能标为关键的扩展标为了关键（{extension}）。",
 	"check-duplicate-san":                   "{whose}有两份名称列表；程序可能看这一份，也可能看那一份。",
 	"check-duplicate-extension":             "{whose}中同一个扩展出现了两次（{extension}）。",
-	"check-explicit-ec-parameters":          "{whose}的密钥没有指名曲线，而是把曲线写了出来，这就让制作者可以自选曲线。",
+	"check-explicit-ec-parameters":          "{whose}的密钥没有指名曲线，而是把曲线写了出来，这就让制作者可以自选曲线：曲线若是凑出来的，Windows 曾把伪造的证书当作真的（CVE-2020-0601）。",
 	"check-rsa-too-short":                   "{whose}的密钥太短：{key}。",
 	"check-rsa-short":                       "{whose}的密钥，比 2014 年以来机构可以签发的长度短：{key}；有些客户端会拒绝它。",
 	"check-issuer-rsa-short":                "{whose}的密钥，比 2014 年以来签发的长度短：{key}；有些客户端会拒绝它。",

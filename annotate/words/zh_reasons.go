@@ -73,7 +73,7 @@ var zhReasons = map[string]string{
 	"reason/critical-by-mistake":             "证书链中有一个扩展标为关键，而它不得标为关键",
 	"reason/duplicate-san":                   "它有两份名称列表",
 	"reason/duplicate-extension":             "证书链的一张证书中，同一个扩展出现了两次",
-	"reason/explicit-ec-parameters":          "证书链中有一个密钥把曲线写了出来，而这是不允许的",
+	"reason/explicit-ec-parameters":          "证书链中有一个密钥把曲线写了出来，而这是不允许的（CVE-2020-0601 的手法）",
 	"reason/rsa-too-short":                   "证书链中有一个 RSA 密钥太短，可以被攻破",
 	"reason/rsa-short":                       "它的 RSA 密钥偏短",
 	"reason/issuer-rsa-short":                "证书链中有一个机构的 RSA 密钥偏短",
