@@ -129,7 +129,7 @@ type segment struct {
 	seq, ack         uint32
 	flags            byte
 	data             []byte
-	missing          int // bytes of payload after data that the capture does not hold
+	missing          int  // bytes of payload after data that the capture does not hold
 	padded           bool // there was nothing in it but padding
 	zeros            int  // that stand behind data, and are part of it or padding
 }
