@@ -1,6 +1,7 @@
 package annotate
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/dsa" //lint:ignore SA1019 old captures have DSA certificates; they are only described
 	"crypto/ecdsa"
@@ -133,7 +134,7 @@ func serial(n *big.Int) string {
 	if n == nil {
 		return ""
 	}
-	return hex.EncodeToString(n.Bytes()) // whole bytes, as other tools print them
+	return cmp.Or(hex.EncodeToString(n.Bytes()), "00") // whole bytes, as other tools print them
 }
 
 func signatureWords(p *x509.Certificate) event.Text {

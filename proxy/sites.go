@@ -22,6 +22,7 @@ import (
 	"explainer/annotate/words"
 	"explainer/ca"
 
+	"github.com/boombuler/barcode/qr"
 	"github.com/coder/websocket"
 )
 
@@ -195,6 +196,24 @@ var sitePages = func() map[words.Language]*template.Template {
 	return pages
 }()
 
+// setUpQR leads a phone that uses the proxy to the set-up page, with four modules of quiet around it (ISO/IEC 18004).
+var setUpQR = func() template.HTML {
+	code, err := qr.Encode("http://"+siteDomain+"/", qr.M, qr.Auto)
+	if err != nil {
+		panic(err) // the text is ours
+	}
+	size := code.Bounds().Dx()
+	var dark strings.Builder
+	for y := range size {
+		for x := range size {
+			if r, _, _, _ := code.At(x, y).RGBA(); r == 0 {
+				fmt.Fprintf(&dark, "M%d %dh1v1h-1z", x+4, y+4)
+			}
+		}
+	}
+	return template.HTML(fmt.Sprintf(`<svg class="qr" viewBox="0 0 %d %[1]d" role="img" aria-label="http://%s/"><path fill="#fff" d="M0 0h%[1]dv%[1]dH0z"/><path fill="#000" d="%s"/></svg>`, size+8, siteDomain, dark.String()))
+}()
+
 // inCode is what stands in backticks.
 var inCode = regexp.MustCompile("`([^`]*)`")
 
@@ -211,7 +230,7 @@ func siteHandler(kind siteKind, authority *ca.Authority, install bool, otherwise
 		return func(w http.ResponseWriter, r *http.Request) {
 			showSite(w, r, otherwise, map[string]any{
 				"Page": page, "Title": title, "What": what, "Seen": seen(r, kind), "Kinds": siteKinds[1:], "Says": scripts[page],
-				"Install": install, "CA": authority.Certificate().Subject.CommonName, "Fingerprint": strings.ReplaceAll(fmt.Sprintf("% X", authority.Fingerprint()), " ", ":"),
+				"Install": install, "QR": setUpQR, "CA": authority.Certificate().Subject.CommonName, "Fingerprint": strings.ReplaceAll(fmt.Sprintf("% X", authority.Fingerprint()), " ", ":"),
 			})
 		}
 	}
