@@ -1262,7 +1262,9 @@ func (x *Explainer) opaque(c *conn, m *capture.Message, b *capture.Opaque) {
 	if !c.TLS && c.NoTLS == "" && b.Why == capture.OpaqueCut && m.Side == capture.Client {
 		c.Cut += b.Len
 	}
-	c.Sides[m.Side&1].Unread, c.Sides[m.Side&1].Torn = true, true
+	if b.Why != capture.OpaqueAfterTLS { // what is behind the end takes nothing from what stands before it
+		c.Sides[m.Side&1].Unread, c.Sides[m.Side&1].Torn = true, true
+	}
 	if h := c.Main; c.TLS && m.Side == capture.Server && h.Hello != nil && h.ServerHello == nil && b.Why == capture.OpaqueForeign {
 		c.Foreign, c.Clear = true, cmp.Or(c.Clear, inClear(b.Preview))
 	}

@@ -357,6 +357,7 @@ const (
 	OpaqueUnknown   = "unknown-protocol" // neither TLS nor HTTP
 	OpaqueForeign   = "not-tls"          // no TLS, where the client had begun it
 	OpaqueMalformed = "after-malformed"
+	OpaqueAfterTLS  = "after-tls" // no record of TLS, behind an alert that ended it (RFC 8446 6): FTP goes on in clear so (RFC 4217 6)
 	OpaqueGap       = "after-gap" // bytes before them are missing, and nothing behind those can be read
 	OpaqueSkipped   = "skipped"   // they stand between missing bytes and the next record that was found
 	OpaqueFragment  = "fragment"  // they are the rest of a handshake message whose beginning is missing

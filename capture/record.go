@@ -28,6 +28,7 @@ const (
 type tlsHalf struct {
 	neg   *negotiation // the one that this side's last Hello belongs to
 	begun bool         // a record was read
+	over  bool         // the last one was an alert that ends TLS, or an encrypted one
 
 	// message holds the beginning of a handshake message, or messages that wait.
 	// Its bytes from seg on are the content of the last record, which stood in
@@ -85,6 +86,7 @@ func (c *conn) record(h *half, p []byte) (int, status) {
 		if t.skip > 0 {
 			return n, more
 		}
+		t.over = t.skipType == typeAlert
 		c.seal(h, t.skipType, h.off+int64(n), t.lost)
 		return n, done
 	}
@@ -106,6 +108,10 @@ func (c *conn) record(h *half, p []byte) (int, status) {
 		if (c.found || h.side == Server && !t.begun && !isHeader(typ, version)) && (c.last == nil || !c.last.answered) {
 			// What was found is framed in something else, or the server speaks no TLS at all.
 			h.stop(OpaqueForeign)
+			return 0, done
+		}
+		if t.over && !isHeader(typ, version) {
+			h.stop(OpaqueAfterTLS)
 			return 0, done
 		}
 		c.malformed(h, h.off+headerLen, "record", err)
@@ -135,11 +141,13 @@ func (c *conn) record(h *half, p []byte) (int, status) {
 		h.want = n
 		return 0, more
 	}
+	t.over = false
 	if c.whole(h, typ, version, p[:n:n]) == blocked {
 		h.headSeq = h.at(h.off + int64(n) - 1).seq
 		return 0, blocked
 	}
 	t.begun = true
+	t.over = t.over || typ == typeAlert && n != headerLen+2
 	return n, done
 }
 
@@ -454,6 +462,7 @@ func (c *conn) content(h *half, typ uint8, plain []byte, start, end int64, opene
 			return
 		}
 		body = &Alert{Level: plain[0], Description: plain[1]}
+		t.over = plain[0] == 2 || plain[1] == 0
 	case typeApplicationData:
 		a := c.d.newAppData()
 		*a = AppData{Len: len(plain), Wire: int(end - h.off), Early: t.is13() && t.stage == stageEarly}

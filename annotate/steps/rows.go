@@ -500,7 +500,7 @@ func (c *View) sealedFrom(f Flow, s event.Step, a Values) (event.Sentence, bool)
 	}
 	switch s {
 	case event.Step3, event.Step4b:
-		if h.EarlyUndecided() && c.Sides[1].Dark > 0 {
+		if h.EarlyUndecided() && c.Sides[1].Dark > 0 && h.ServerHello.KeyShare() == nil {
 			return told("step-hidden-early", event.None)
 		}
 	case event.Step4a:
@@ -954,7 +954,10 @@ func (c *View) row4b(f Flow, a Values, r *event.Row) {
 		r.Says = words.Say(id, event.Inferred, a)
 	case f.Resumed:
 		id := "step-4b-psk-dhe"
-		if f.KEM {
+		switch {
+		case h.EarlyUndecided(): // whether or not the server takes it
+			id = "step-4b-early-dhe"
+		case f.KEM:
 			id = "step-4b-psk-mlkem"
 		}
 		r.Says = words.Say(id, event.Inferred, a)

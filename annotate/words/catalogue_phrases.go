@@ -93,6 +93,7 @@ var phrases = map[Family]map[string]string{
 		"unknown-protocol": "neither TLS nor HTTP",
 		"not-tls":          "not TLS, where TLS was to come",
 		"after-malformed":  "what comes before them is malformed",
+		"after-tls":        "TLS had ended before them, with an alert",
 		"after-gap":        "bytes before them are missing",
 		"cut":              "cut off",
 		"skipped":          "they are the rest of a record whose beginning is missing; the next record was found behind them",

@@ -36,6 +36,7 @@ var zhPhrases = map[string]string{
 	"unread/unknown-protocol": "既不是 TLS 也不是 HTTP",
 	"unread/not-tls":          "这里本该是 TLS，实际却不是",
 	"unread/after-malformed":  "它们前面的内容格式有误",
+	"unread/after-tls":        "在它们之前，TLS 已经以一个警报结束",
 	"unread/after-gap":        "它们前面有字节缺失",
 	"unread/cut":              "被截断",
 	"unread/skipped":          "它们是一条缺少开头的记录的剩余部分；下一条记录在它们后面找到了",
