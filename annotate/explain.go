@@ -62,6 +62,7 @@ type Explainer struct {
 	dark     []dark // connections whose tickets may have passed sealed
 	kinship  []relative
 	kinMore  int                     // connections that kinship has no room for
+	hellos   earlier                 // of connections, both sides' together
 	shares   earlier                 // public values of the key exchange
 	pending  map[int][]*capture.Fact // facts about connections that have not begun
 	last     int                     // the highest number of a connection that began
@@ -101,7 +102,9 @@ type conn struct {
 	session *session
 	held    *event.Event // the event of its beginning, until it is known to which session it belongs
 	began   time.Time
-	now     int64 // time of the last message
+	copyOf  int              // the number of the connection that this one is, captured once more; 0: none
+	twin    []event.Sentence // that it has the hellos of another one
+	now     int64            // time of the last message
 
 	alpn     string // what was chosen
 	host     string // where it is not the session's, which has another since
@@ -634,6 +637,37 @@ func (x *Explainer) reused(h *proof.Handshake, c *conn, e *event.Event, public [
 	} else if i := list[0]; i.Conn != c.n && i.Random != h.Hello.Random {
 		e.Says = append(e.Says, words.Say("key-reused", event.Recomputed, words.Args{"conn": strconv.Itoa(i.Conn)}))
 	}
+}
+
+// maxApart is how far the clocks of two places where a connection is captured may be apart, in nanoseconds.
+const maxApart = 60e9
+
+// elsewhere tells, behind both hellos, whether they are those of a connection before: both random
+// numbers and the server's share are the same, at about the same time. Where TCP's sequence
+// numbers are, too, it is that connection, captured at another place; where they are not,
+// somebody in between may have passed it on in one of his own. The two legs of a session are
+// known to be two, and test servers have fixed random numbers.
+func (x *Explainer) elsewhere(c *conn, h *proof.Handshake, b *handshake.ServerHello) (says []event.Sentence) {
+	if c.Leg != capture.LegNone || h != c.Main || h.Hello == nil {
+		return nil
+	}
+	name := slices.Concat(h.Hello.Random[:], b.Random[:])
+	if ks := b.KeyShare(); ks != nil {
+		name = append(name, ks.Exchange...)
+	}
+	k := handleOf('h', name)
+	for _, i := range x.hellos.by[k] {
+		if i.Conn == c.n || max(i.At-c.now, c.now-i.At) > maxApart {
+			continue
+		}
+		id := "connection-passed-on"
+		if c.OverUDP() || i.Starts == c.Conn.Starts && i.Starts[0] != 0 && i.Starts[1] != 0 {
+			id, c.copyOf = "connection-again", i.Conn
+		}
+		return []event.Sentence{words.Say(id, event.Inferred, words.Args{"conn": strconv.Itoa(i.Conn)})}
+	}
+	x.hellos.keep(k, proof.Issued{Conn: c.n, At: c.now, Starts: c.Conn.Starts})
+	return nil
 }
 
 func handleOf(kind byte, name []byte) [32]byte {

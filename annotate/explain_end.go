@@ -372,6 +372,7 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 	h := c.Main
 	a := x.args(c)
 	var out []event.Sentence
+	out = append(out, c.twin...)
 	if c.Handshakes > 1 {
 		out = append(out, words.Say("summary-renegotiated", event.Decrypted, a.With("count", strconv.Itoa(c.Handshakes))))
 		if h.Sides[0].Leaf == nil && c.Latest.Requested {

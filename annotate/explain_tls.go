@@ -399,6 +399,8 @@ func (x *Explainer) serverHello(t *turn, b *handshake.ServerHello) {
 		e.TLS.ALPN = []string{clip(p)}
 	}
 	e.Says = append(e.Says, words.Say("server-hello", e.Evidence, a))
+	c.twin = append(c.twin, x.elsewhere(c, h, b)...)
+	e.Says = append(e.Says, c.twin...)
 	if ks := b.KeyShare(); ks != nil {
 		x.reused(h, c, e, ks.Exchange)
 	}

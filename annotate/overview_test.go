@@ -119,7 +119,7 @@ func checkOverview(t *testing.T, name string, es []event.Event) {
 		what      string
 		got, want int
 	}{
-		{"connections", o.Connections, len(begun)},
+		{"connections", o.Connections + o.Copies, len(begun)},
 		{"protocols", sum(o.Protocols), o.Connections},
 		{"secured", o.Secured, secured},
 		{"versions", sum(o.Versions), o.Secured},

@@ -85,7 +85,7 @@ func (x *Explainer) tallyOf(c *conn) *event.Tally {
 	t := &event.Tally{
 		Client: c.Conn.Client.String(), Server: c.Conn.Server.String(), Protocol: c.protocol(), Flow: f.ID, Title: f.Title(),
 		Name: clip(h.ServerName()), ALPN: clip(c.alpn), Began: c.began.Format(time.RFC3339Nano),
-		Data: [2]int64{c.Sides[0].Bytes, c.Sides[1].Bytes}, Missing: c.tally.missing, Broken: c.tally.broken, Begun: c.Conn.SYN || c.Conn.Asked || c.OverUDP(), Continued: c.Conn.Continued,
+		Data: [2]int64{c.Sides[0].Bytes, c.Sides[1].Bytes}, Missing: c.tally.missing, Broken: c.tally.broken, Begun: c.Conn.SYN || c.Conn.Asked || c.OverUDP(), Continued: c.Conn.Continued, CopyOf: c.copyOf,
 	}
 	if h.ServerHello != nil {
 		t.Version, t.Suite = h.VersionName(), handshake.SuiteName(h.ServerHello.CipherSuite)

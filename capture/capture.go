@@ -79,6 +79,7 @@ type Open struct {
 	Asked          bool // it shows the client's SYN alone
 	// Packets of the SYN, the SYN-ACK and the ACK that answers it; 0 where the capture has none.
 	Handshake [3]int
+	Starts    [2]uint32 // by side: the sequence number of its first byte, as its SYN says; 0 where the capture has none
 }
 
 // Chunk is bytes of one direction, in stream order.
@@ -248,6 +249,7 @@ type Conn struct {
 	Client, Server netip.AddrPort
 	SYN, Asked     bool // as in Open
 	Continued      bool // the same
+	Starts         [2]uint32
 	PrivateKeys    int  // how many private keys the reader was given
 }
 

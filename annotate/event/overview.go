@@ -14,6 +14,7 @@ type Overview struct {
 	Begin       string       `json:"begin,omitempty"`  // RFC 3339, UTC: of the first event and the last
 	End         string       `json:"end,omitempty"`
 	Connections int          `json:"connections"`
+	Copies      int          `json:"copies,omitempty"`    // that are one of those, captured once more
 	Sessions    int          `json:"sessions"`            // less than Connections where the proxy's two legs are one session
 	Protocols   []Count      `json:"protocols,omitempty"` // adds up to Connections; see Tally.Protocol
 	Secured     int          `json:"secured"`             // those of TLS, QUIC and DTLS

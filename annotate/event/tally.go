@@ -37,6 +37,7 @@ type Tally struct {
 	Broken    bool     `json:"malformed,omitempty"` // some of it breaks the protocol
 	Begun     bool     `json:"begun"`               // its beginning is in the capture
 	Continued bool     `json:"continued,omitempty"` // it is in a part of the recording that is not read here
+	CopyOf    int      `json:"copy_of,omitempty"`   // the number of the connection that this one is, captured once more
 	End       string   `json:"end"`                 // "closed", "reset", "refused", or "open" when the capture ends
 }
 

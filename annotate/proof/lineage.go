@@ -11,9 +11,10 @@ type Issued struct {
 	Conn     int
 	Kind     byte // 's' for a session id, 't' for a ticket
 	At       int64
-	Lifetime uint32   // of a ticket, in seconds; 0 if not given
-	AgeAdd   uint32   // of a ticket of TLS 1.3 (RFC 8446 4.6.1)
-	Random   [32]byte // of the client's hello
+	Lifetime uint32    // of a ticket, in seconds; 0 if not given
+	AgeAdd   uint32    // of a ticket of TLS 1.3 (RFC 8446 4.6.1)
+	Random   [32]byte  // of the client's hello
+	Starts   [2]uint32 // TCP sequence numbers of the connection
 	Logged   map[string][]byte
 	Kin      *Kin
 }

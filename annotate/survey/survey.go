@@ -48,10 +48,13 @@ type Survey struct {
 
 // surveyed is what is known of an open connection.
 type surveyed struct {
-	requests int
-	refuted  int
-	tunnel   bool            // its last request was for a tunnel
-	noted    map[string]bool // what is odd about it
+	requests  int
+	proven    int
+	unchecked int
+	refuted   int
+	tunnel    bool            // its last request was for a tunnel
+	again     bool            // it is another connection, captured once more
+	noted     map[string]bool // what is odd about it
 }
 
 // counts counts by name, and names that it has no room for together.
@@ -90,20 +93,14 @@ func (s *Survey) Add(e *event.Event) {
 			s.end = at
 		}
 	}
-	for _, p := range e.Proofs {
-		switch p.State {
-		case event.Proven:
-			s.o.Proven++
-		case event.NotCheckable:
-			s.o.Unchecked++
-		case event.Refuted:
-			s.o.Refuted++
-			if len(s.o.Refutations) < maxRefutations {
-				s.o.Refutations = append(s.o.Refutations, event.Refutation{Conn: e.Conn, ID: p.ID, Claim: p.Claim, Reason: p.Reason})
-			}
+	if c := s.open[e.Conn]; c != nil && c.again {
+		if e.Tally != nil {
+			delete(s.open, e.Conn)
 		}
+		return
 	}
 	if e.Conn == 0 {
+		s.proofs(e, &surveyed{})
 		if e.Topic == event.TopicLeftOut {
 			s.note("odd-left-out", 0, nil)
 		}
@@ -112,6 +109,7 @@ func (s *Survey) Add(e *event.Event) {
 	c := s.open[e.Conn]
 	if c == nil {
 		if e.Kind != event.KindConnection {
+			s.proofs(e, &surveyed{})
 			return // what the proxy still had to say
 		}
 		if s.open == nil {
@@ -121,10 +119,16 @@ func (s *Survey) Add(e *event.Event) {
 		s.open[e.Conn] = c
 		s.o.Connections++
 	}
-	for _, p := range e.Proofs {
-		if p.State == event.Refuted {
-			c.refuted++
-		}
+	s.proofs(e, c)
+	if slices.ContainsFunc(e.Says, func(say event.Sentence) bool { return say.ID == "connection-again" }) {
+		c.again = true
+		s.o.Connections--
+		s.o.Copies++
+		s.o.Requests -= c.requests
+		s.o.Proven -= c.proven
+		s.o.Unchecked -= c.unchecked
+		s.note("odd-again", e.Conn, nil)
+		return
 	}
 	if len(e.Checks) > 0 && e.From == "server" {
 		s.chain(e)
@@ -153,6 +157,26 @@ func (s *Survey) Add(e *event.Event) {
 	case e.Tally != nil:
 		s.ended(e, c)
 		delete(s.open, e.Conn)
+	}
+}
+
+// proofs counts what an event shows of a connection.
+func (s *Survey) proofs(e *event.Event, c *surveyed) {
+	for _, p := range e.Proofs {
+		switch p.State {
+		case event.Proven:
+			s.o.Proven++
+			c.proven++
+		case event.NotCheckable:
+			s.o.Unchecked++
+			c.unchecked++
+		case event.Refuted:
+			s.o.Refuted++
+			c.refuted++
+			if len(s.o.Refutations) < maxRefutations {
+				s.o.Refutations = append(s.o.Refutations, event.Refutation{Conn: e.Conn, ID: p.ID, Claim: p.Claim, Reason: p.Reason})
+			}
+		}
 	}
 }
 

@@ -87,6 +87,8 @@ var messageSentences = []entry{
 	{"server-key-exchange", "{Server} sends a public key for this connection and signs it, together with both random numbers, with the private key of its certificate: step 2 is shown here, not by the certificate.", []string{"5246 7.4.3", "8422 5.4"}},
 	{"server-key-exchange-unproven", "{Server} sends a public key for this connection, with a signature over it and both random numbers. Only if that signature holds is step 2 shown.", []string{"5246 7.4.3", "8422 5.4"}},
 	{"server-key-exchange-unsigned", "{Server} sends its part of the key exchange, unsigned.", []string{"5246 7.4.3", "4279 2"}},
+	{"connection-again", "This is connection {conn}, captured once more, at another place or in front of or behind a translation of addresses: the random numbers of both hellos are the same, and so are TCP's sequence numbers where there are any. It is counted once.", nil},
+	{"connection-passed-on", "Both hellos have the random numbers of connection {conn}, which nobody can have made by chance. TCP's sequence numbers differ, or are not in the capture: somebody in between passed the TLS of one connection on in the other, as a proxy does that does not open it, or it is captured twice.", nil},
 	{"key-reused", "WARNING: this very public value was sent in connection {conn} already, so it is not fresh. In TLS 1.3 that is forbidden now.", []string{"9846 4.3.8"}},
 	{"dhe-small", "WARNING: a Diffie-Hellman modulus of {bits} bits is too small for today.", []string{"7919 1", "10015 3"}},
 	{"certificate-request", "{Server} wants a certificate of {client} too (mutual TLS).", []string{"5246 7.4.4", "8446 4.3.2"}},

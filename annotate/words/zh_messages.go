@@ -85,6 +85,8 @@ var zhMessages = map[string]string{
 	"server-key-exchange":                   "{server}发送一个用于这个连接的公钥，并用与其证书配对的私钥，对这个公钥和两个随机数一起签名：步骤 2 是在这里表明的，不是由证书表明的。",
 	"server-key-exchange-unproven":          "{server}发送一个用于这个连接的公钥，附有对它和两个随机数的签名。只有这个签名成立，才算表明了步骤 2。",
 	"server-key-exchange-unsigned":          "{server}发送自己那部分密钥交换内容，没有签名。",
+	"connection-again":                      "这就是连接 {conn}，在另一个位置或者在地址转换之前或之后又抓到了一次：两个 Hello 的随机数都相同，若有 TCP，它的序列号也相同。只计一次。",
+	"connection-passed-on":                  "两个 Hello 的随机数都是连接 {conn} 中的，不可能碰巧做出来。TCP 的序列号不同，或者不在抓包中：中间的某方把一个连接中的 TLS 在另一个连接中转发，不解密的代理就是这样；也可能是抓到了两次。",
 	"key-reused":                            "警告：这个公开值已经在连接 {conn} 中发送过，所以它不是新生成的。现在 TLS 1.3 禁止这样做。",
 	"dhe-small":                             "警告：{bits} 位的 Diffie-Hellman 模数，在今天太小了。",
 	"certificate-request":                   "{server}也要求{client}出示证书（双向 TLS）。",

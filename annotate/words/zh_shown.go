@@ -56,6 +56,7 @@ var zhShown = map[string]string{
 	"odd-malformed":           "连接中有内容违反协议；那个方向不再继续读取。",
 	"odd-gap":                 "发送过的一些字节不在抓包中。",
 	"odd-left-out":            "录制文件的一部分在这里没有读取。在那一部分开始的连接，从后续之处讲起。",
+	"odd-again":               "有一个连接抓到了不止一次，它的随机数和序列号说明了这一点；只计一次。这里是其余的。",
 	"odd-midstream":           "有一个连接在抓包开始之前就开始了。",
 	"odd-plain-http":          "明文 HTTP，没有 TLS：路径上的任何人都能读到内容。",
 	"odd-quic":                "QUIC，内含 TLS 1.3。它的 hello 会讲述，因为任何人都能读到；其余的在这里不解密。",

@@ -729,8 +729,14 @@ func (fs *flows) tell(f *flow, from int, data []byte) {
 		netip.AddrPortFrom(netip.AddrFrom16(f.tuple.a).Unmap(), f.tuple.ap),
 		netip.AddrPortFrom(netip.AddrFrom16(f.tuple.b).Unmap(), f.tuple.bp),
 	}
+	var starts [2]uint32
+	for from := range f.half {
+		if h := &f.half[from]; h.sure {
+			starts[f.sideOf(from)] = h.first()
+		}
+	}
 	fs.push(&capture.Open{
-		Conn: f.number, Leg: capture.Leg(f.tuple.leg), Time: f.first.now, Packet: f.first.packet,
+		Starts: starts, Conn: f.number, Leg: capture.Leg(f.tuple.leg), Time: f.first.now, Packet: f.first.packet,
 		Client: ends[f.caller], Server: ends[1-f.caller], SYN: f.syn && f.synAck, Asked: f.syn && !f.synAck,
 		Handshake: f.handshake,
 	})
