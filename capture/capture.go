@@ -250,7 +250,7 @@ type Conn struct {
 	SYN, Asked     bool // as in Open
 	Continued      bool // the same
 	Starts         [2]uint32
-	PrivateKeys    int  // how many private keys the reader was given
+	PrivateKeys    int // how many private keys the reader was given
 }
 
 // Keyed tells a key log line for a handshake of the connection: right behind its
