@@ -43,7 +43,7 @@ func (x *Explainer) rootsFor(c *conn) *verify.Roots {
 	a := &x.authorities
 	// In a tunnel that the proxy does not open the origin answers, on both legs.
 	origin := c.Leg == capture.LegOrigin || c.Pass != nil
-	site := c.session.host == "explainer.test" || strings.HasSuffix(c.session.host, ".explainer.test")
+	site := ownSite(c.session.host)
 	var name event.Text
 	var with func() *verify.Roots
 	switch {
@@ -315,6 +315,7 @@ func tellChecks(r *verify.Result, in verify.Input, roots event.Text) *proof.Chec
 		}
 	}
 	outcome := words.List(",", counted...)
+	k.Counts = outcome
 	base = base.With("counts", outcome, "failed", words.List(";", k.Failed...))
 	if len(k.Failed) > 0 {
 		outcome = words.Piece("checks/with-failed", "counts", outcome, "failed", base["failed"])

@@ -110,11 +110,13 @@ type conn struct {
 	host     string // where it is not the session's, which has another since
 	upstream bool   // an origin's leg that leads to another proxy
 	httpHead bool
+	httpSaid bool // a request in TLS was asked who its client is
 	// perhapsTunnel tells that the latest response may be the answer to a CONNECT that is not here.
 	perhapsTunnel bool
 	bled          [2]bool // by side: it sent a heartbeat that must not be answered
 	streams       streams // of HTTP/2
 	webGap        webGap
+	paging        paging
 	tally         tally
 	telling
 

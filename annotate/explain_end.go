@@ -334,9 +334,9 @@ func (x *Explainer) legReady(c *conn) bool {
 		return false // later messages can make more keys
 	}
 	if !c.Through() {
-		return c.NoTLS == "plain" && c.Responded
+		return c.NoTLS == "plain" && c.Answered
 	}
-	return c.Responded
+	return c.Answered
 }
 
 func (x *Explainer) leg(c *conn) event.Leg {
@@ -350,6 +350,7 @@ func (x *Explainer) leg(c *conn) event.Leg {
 		l.Rows = append(l.Rows, r)
 	}
 	l.Unopened = c.Unopened()
+	c.Shorten(&l)
 	if x.Secrets {
 		l.Secrets = x.schedule(c)
 	}
@@ -480,7 +481,7 @@ func (x *Explainer) legFacts(c *conn) []event.Field {
 	}
 	out = append(out, serverFingerprint(h.ServerHello))
 	if c.Leg == capture.LegOrigin && c.Verified != nil {
-		add("checked-by-proxy", words.Piece("fact/checked-against", "outcome", steps.VerifiedWords(c.Verified), "roots", words.Phrase(words.Roots, cmp.Or(clip(c.Verified.Addr), "none"), "")))
+		add(event.FactCheckedByProxy, words.Piece("fact/checked-against", "outcome", steps.VerifiedWords(c.Verified), "roots", words.Phrase(words.Roots, cmp.Or(clip(c.Verified.Addr), "none"), "")))
 	}
 	return out
 }

@@ -367,7 +367,7 @@ func bytesWords(b []byte) event.Text {
 func (x *Explainer) serverHello(t *turn, b *handshake.ServerHello) {
 	c, h, e, a := t.c, t.h, &t.e, t.args
 	if b.Retry {
-		h.Retry = b
+		h.Retry, h.At[proof.AtRetry] = b, t.at
 		rename(e, "hello-retry-request", "HelloRetryRequest")
 		e.Fields = append(e.Fields, serverHelloFields(b)...)
 		e.Fields = append(e.Fields, serverFingerprint(b))
@@ -956,11 +956,13 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 		return
 	}
 	x.webAfterGap(c, m)
+	c.carried(m, b)
 	c.Sides[side].Data++
 	c.Sides[side].Bytes += int64(b.Len)
 	if c.Sides[side].FirstData {
 		if side == 1 && c.Sides[1].Data >= 8 {
 			c.Responded = true
+			c.Answered = c.Answered || !c.httpHead
 		}
 		return
 	}

@@ -76,7 +76,7 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 			e.Fields = append(e.Fields, fieldOf("beginning", x.previewBytes(b.Preview)))
 		}
 		if m.Side == capture.Server {
-			c.Responded = true
+			c.Responded, c.Answered = true, true
 		}
 	default:
 		return
@@ -127,7 +127,7 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 		}
 	}
 	if !b.Request {
-		e.Brief = x.grpcStatus(b.Fields, e.Brief)
+		e.Brief, e.HTTP.GRPC = x.grpcStatus(b.Fields, e.Brief)
 	}
 	if plain || !m.Inner {
 		e.HTTP.Scheme = "http"
@@ -186,6 +186,17 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 		}
 		x.promises(c, &e, b, plain)
 	}
+	if b.Request && (c.Agent == "" || m.Inner && !c.httpSaid) {
+		c.httpSaid = m.Inner
+		for _, f := range b.Fields {
+			if strings.EqualFold(f.Name, "User-Agent") {
+				c.Agent = cmp.Or(agentOf(clip(x.header(f.Name, f.Value))), c.Agent)
+			}
+		}
+	}
+	if b.Request || b.Method != "CONNECT" || m.Inner {
+		c.begun(m, b, strings.TrimSpace(e.HTTP.Method+" "+clip(x.target(b.Target))))
+	}
 	return e
 }
 
@@ -207,7 +218,8 @@ func (x *Explainer) promises(c *conn, e *event.Event, b *web.Head, plain bool) {
 
 // anew has the steps of a connection told again that asks for a tunnel after requests in clear.
 func (x *Explainer) anew(c *conn) {
-	c.NoTLS, c.told, c.ready, c.Responded, c.httpHead = "", false, false, false, false
+	c.NoTLS, c.told, c.ready, c.Responded, c.Answered, c.httpHead = "", false, false, false, false, false
+	c.Page, c.paging = nil, paging{}
 	c.Sides[0].FirstData, c.Sides[1].FirstData = false, false
 	c.Sides[1].DataAt = proof.Place{}
 	s := c.session
@@ -295,17 +307,19 @@ func (s *streams) of(stream uint32, brief event.Text) event.Text {
 	return brief
 }
 
-// grpcStatus is what the last fields of a call of gRPC say of it, and "" of anything else.
-func (x *Explainer) grpcStatus(fields []web.Field, brief event.Text) event.Text {
+// grpcStatus adds to a line what the last fields of a call of gRPC say of it; status is ""
+// of anything else.
+func (x *Explainer) grpcStatus(fields []web.Field, brief event.Text) (_ event.Text, status string) {
 	for _, f := range fields {
 		switch strings.ToLower(f.Name) {
 		case "grpc-status":
-			brief = words.List(",", brief, event.Plain("grpc-status "+strings.TrimSpace(clip(x.header(f.Name, f.Value))+" "+grpcWords[f.Value])))
+			status = strings.TrimSpace(clip(x.header(f.Name, f.Value)) + " " + grpcWords[f.Value])
+			brief = words.List(",", brief, event.Plain("grpc-status "+status))
 		case "grpc-message":
 			brief = words.List(",", brief, event.Plain("grpc-message "+clip(x.header(f.Name, f.Value))))
 		}
 	}
-	return brief
+	return brief, status
 }
 
 // grpcWords are the names of the status codes of gRPC.
@@ -363,7 +377,7 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) event.Even
 		e.Brief = c.streams.of(b.Stream, e.Brief)
 		e.Fields = append(e.Fields, field("stream", strconv.Itoa(int(b.Stream))))
 	}
-	e.Brief = x.grpcStatus(b.Trailers, e.Brief)
+	e.Brief, e.HTTP.GRPC = x.grpcStatus(b.Trailers, e.Brief)
 	e.Fields = append(e.Fields, fieldOf("length", words.Piece("value/transferred", "count", words.Count(int(b.Len), "byte"))))
 	if b.Framing != "" {
 		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("framing"), Value: framingWords(b.Framing), Note: words.Piece("note/how-its-end-is-found")})
@@ -388,6 +402,11 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) event.Even
 		trailer.Name = words.Piece("field-name/trailer", "name", trailer.Name)
 		e.Fields = append(e.Fields, trailer)
 	}
+	shown := ""
+	if isText(b.Preview) && (x.ShowSecrets || ownSite(c.session.host)) {
+		shown = strings.ToValidUTF8(string(b.Preview), "")
+	}
+	c.ended(m, b, shown)
 	return e
 }
 
@@ -476,4 +495,9 @@ func (x *Explainer) webSocket(c *conn, m *capture.Message, b *web.WebSocket) eve
 		}
 	}
 	return e
+}
+
+// ownSite tells whether a host is one of the built-in sites.
+func ownSite(host string) bool {
+	return host == "explainer.test" || strings.HasSuffix(host, ".explainer.test")
 }

@@ -236,11 +236,11 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		case "refused", "timeout", "unreachable", "loop", "canceled", "near-name":
 			id = "fact-dial-" + f.Outcome
 		}
-		tell("origin-not-reached", id)
+		tell(event.TopicNotReached, id)
 	case capture.FactLookupFailed:
 		name, _, _ := steps.SplitHostPort(f.Host)
 		a = a.With("host", cmp.Or(event.Plain(clip(name)), a.Value("host")))
-		tell("name-not-found", "fact-lookup-failed")
+		tell(event.TopicNotFound, "fact-lookup-failed")
 	case capture.FactTLSFailed:
 		id := "fact-tls-failed"
 		switch f.Outcome {
@@ -257,7 +257,7 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		case "judged":
 			id = "fact-tls-judged"
 		}
-		tell("origin-handshake-failed", id)
+		tell(event.TopicOriginFailed, id)
 	case capture.FactReplayed:
 		a = a.With("lacking", cmp.Or(foundWords(f), "something"), "foreign", clip(f.Addr))
 		id := "fact-replayed-failed"
@@ -288,14 +288,14 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		case f.Outcome == "ok":
 			tell("origin-verified", "fact-origin-ok")
 		case f.Done == "mirrored":
-			tell("origin-not-verified", "fact-origin-mirrored")
+			tell(event.TopicNotVerified, "fact-origin-mirrored")
 		case f.Done == "blocked" && !which.Empty():
 			a = a.With("which", which)
-			tell("origin-not-verified", "fact-origin-blocked-unmirrored")
+			tell(event.TopicNotVerified, "fact-origin-blocked-unmirrored")
 		case f.Done == "blocked":
-			tell("origin-not-verified", "fact-origin-blocked")
+			tell(event.TopicNotVerified, "fact-origin-blocked")
 		default:
-			tell("origin-not-verified", "fact-origin-bad")
+			tell(event.TopicNotVerified, "fact-origin-bad")
 		}
 		for _, id := range f.Found {
 			e.Fields = append(e.Fields, field("found", clip(id)))

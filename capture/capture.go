@@ -293,6 +293,13 @@ type AppData struct {
 	Len   int  // bytes of plaintext, padding excluded
 	Wire  int  // bytes of the record, header included
 	Early bool // 0-RTT data
+	// Head is the record's header as it stood on the wire: its type, a version, and the
+	// length of what follows, big-endian (RFC 8446 5.1). Sealed is how what is encrypted
+	// begins, behind a nonce or IV that stands in clear; nothing where it never was.
+	Head   [5]byte
+	Sealed [8]byte
+	Begins int // how many bytes of Sealed are
+	Nonce  int // bytes in clear between the two
 }
 
 // Heartbeat is record type 24 (RFC 6520).

@@ -52,8 +52,9 @@ type tlsHalf struct {
 	lost     string // why records of this stage cannot be opened any more, one of the Sealed constants
 
 	// Behind missing bytes:
-	resync   bool  // the next record is searched for
-	gapped   bool  // how many records are missing is not known
+	resync   bool // the next record is searched for
+	gapped   bool // how many records are missing is not known
+	outer    outside
 	known    int64 // place in the stream up to which it is known
 	unopened int   // records since then that did not open
 	fragment bool  // a handshake message may go on whose beginning is missing
@@ -401,12 +402,30 @@ func (c *conn) protected(h *half, typ uint8, version uint16, body []byte, end in
 		return done
 	}
 	c.twinOpened(h, outer, version, body, end, plain, typ)
+	t.outer = outside{outer, version, body, explicit}
 	if in13 && (typ <= typeChangeCipherSpec || typ > typeHeartbeat) {
 		c.malformed(h, end, "record", fmt.Sprintf("content of type %d inside", typ))
 		return done
 	}
 	c.content(h, typ, plain, h.off+headerLen+int64(explicit), end, !t.bare)
 	return done
+}
+
+// An outside is an encrypted record as it stands on the wire; its body is valid while the
+// record is read.
+type outside struct {
+	typ      uint8
+	version  uint16
+	body     []byte
+	explicit int // bytes of a nonce or IV at its beginning
+}
+
+func (o *outside) onto(a *AppData) {
+	a.Head[0] = o.typ
+	binary.BigEndian.PutUint16(a.Head[1:], o.version)
+	binary.BigEndian.PutUint16(a.Head[3:], uint16(len(o.body)))
+	a.Nonce = o.explicit
+	a.Begins = copy(a.Sealed[:], o.body[min(o.explicit, len(o.body)):])
 }
 
 // interleaved stops the direction if a record of another type comes inside a
@@ -466,6 +485,9 @@ func (c *conn) content(h *half, typ uint8, plain []byte, start, end int64, opene
 	case typeApplicationData:
 		a := c.d.newAppData()
 		*a = AppData{Len: len(plain), Wire: int(end - h.off), Early: t.is13() && t.stage == stageEarly}
+		if opened {
+			t.outer.onto(a)
+		}
 		body = a
 	case typeHeartbeat:
 		if len(plain) < 3 {

@@ -173,6 +173,7 @@ type HTTP struct {
 	Authority string `json:"authority,omitempty"` // the host that is meant: Host or :authority
 	Connect   string `json:"connect,omitempty"`   // :protocol, what the stream is to carry (RFC 8441 4)
 	Status    int    `json:"status,omitempty"`    // of a response
+	GRPC      string `json:"grpc,omitempty"`      // of the end of a call of gRPC: the number of its status, and its name
 	Reason    string `json:"reason,omitempty"`    // the words beside it, as sent; else those of RFC 9110
 	Begins    string `json:"begins,omitempty"`    // of a body: what may be shown of its beginning; where Text is false, in hexadecimal or masked
 }
@@ -246,6 +247,10 @@ type Leg struct {
 	Rows  []Row   `json:"rows"`
 	// Unopened says why records stayed sealed.
 	Unopened []Unopened `json:"unopened,omitempty"`
+	Agent    string     `json:"agent,omitempty"` // what the client calls itself: "curl 7.88.1"
+	Aims     []Aim      `json:"aims,omitempty"`
+	Frame    *Frame     `json:"frame,omitempty"`
+	Trouble  *Trouble   `json:"trouble,omitempty"`
 
 	Secrets  *Secrets `json:"secrets,omitempty"`  // where the teller was asked for them
 	Parent   *Parent  `json:"parent,omitempty"`   // whose secret it takes up
@@ -260,6 +265,8 @@ type Row struct {
 	Proofs  []RowProof `json:"proofs,omitempty"`
 	Packets *Packets   `json:"packets,omitempty"`
 	Hidden  *Sentence  `json:"hidden,omitempty"` // to an eavesdropper: what of this step stays hidden, and why
+	Acts    []Act      `json:"acts,omitempty"`   // the short story: what passed or happened
+	Why     Text       `json:"why,omitzero"`     // and why its verdict is this, in few words
 }
 
 // RowProof points at a Proof told with a message of this connection.

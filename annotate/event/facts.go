@@ -25,7 +25,17 @@ const (
 	TopicPing              Topic = "http2-ping"
 	TopicLeftOut           Topic = "left-out"
 	TopicCase              Topic = "case"
+	TopicNotReached        Topic = "origin-not-reached"
+	TopicNotFound          Topic = "name-not-found"
+	TopicOriginFailed      Topic = "origin-handshake-failed"
+	TopicNotVerified       Topic = "origin-not-verified"
 )
+
+// Trouble tells whether a fact is about an origin that the proxy did not reach, or whose
+// certificate it did not find good.
+func (t Topic) Trouble() bool {
+	return t == TopicNotReached || t == TopicNotFound || t == TopicOriginFailed || t == TopicNotVerified
+}
 
 // Ends are the two ends of a connection, and how it comes into the capture.
 type Ends struct {
@@ -101,8 +111,9 @@ type Fact struct {
 
 // The IDs of facts of a Leg that whoever shows them treats in their own way.
 const (
-	FactCertificate = "certificate"
-	FactJA3         = "ja3"
-	FactJA3S        = "ja3s"
-	FactJA4         = "ja4"
+	FactCertificate    = "certificate"
+	FactCheckedByProxy = "checked-by-proxy"
+	FactJA3            = "ja3"
+	FactJA3S           = "ja3s"
+	FactJA4            = "ja4"
 )

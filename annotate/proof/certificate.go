@@ -269,5 +269,6 @@ type Checked struct {
 	Failed  []event.Text // what failed, in words
 	Says    event.Sentence
 	Brief   event.Text
-	Outcome event.Text // the counts of Brief, and what failed
+	Counts  event.Text // how many checks had which outcome
+	Outcome event.Text // these, and what failed
 }

@@ -32,6 +32,7 @@ type Spot uint8
 // The spots. What brings a side's part of the exchange depends on the version.
 const (
 	AtFirstHello Spot = iota // before a HelloRetryRequest
+	AtRetry
 	AtHello
 	AtServerHello
 	AtCertificate // the server's, as AtVerify

@@ -38,8 +38,11 @@ type View struct {
 	Early       bool                   // 0-RTT data was sent
 	EarlyOpened bool
 	Responded   bool // a response's head was told
-	Spoke       int  // 1 + side of the first application data
-	Missing     bool // bytes
+	Answered    bool // a response was told to its end, or what stands for one
+	Page        *Page
+	Agent       string // what the client calls itself, "" if it has not
+	Spoke       int    // 1 + side of the first application data
+	Missing     bool   // bytes
 	UDP         *UDPState
 	QUICVersion uint32 // that was told last
 	noted
@@ -107,6 +110,19 @@ type ending struct {
 	Cut     int64  // bytes of a first message of the client's that never became whole
 	Ended   bool   // the capture ended first, or it was not followed to its end
 	Left    string // why it was not: one of capture's End constants
+}
+
+// A Page is the first response that was told to its end, and what carried it.
+type Page struct {
+	Request  string // its method and target
+	AskedAt  proof.Place
+	Status   int
+	Body     bool // there is one
+	Length   int64
+	Type     string           // its media type
+	Begins   string           // what may be shown of its beginning; "" if nothing may
+	Record   *capture.AppData // the first with bytes of the body, or of the head where there is none; nil if it is not known
+	RecordAt proof.Place
 }
 
 // An Alert that was seen.

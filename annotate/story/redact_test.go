@@ -119,8 +119,10 @@ func (b *bothSides) take(m *capture.Message) {
 		return
 	case *capture.Sealed:
 		what += fmt.Sprint(*body)
-	case *capture.AppData:
-		what += fmt.Sprint(*body)
+	case *capture.AppData: // encrypted it is other bytes
+		same := *body
+		same.Sealed = [8]byte{}
+		what += fmt.Sprint(same)
 	case *capture.Opaque:
 		if body.Len > 64 { // what stays of the words that ask for TLS is shorter
 			b.say(body.Preview)

@@ -19,11 +19,21 @@ import (
 	"explainer/annotate/words"
 )
 
+// A Detail is how much of a story is told as text.
+type Detail int
+
+const (
+	InShort    Detail = iota // a block for each kind of connection, a line for the rest
+	BySteps                  // each connection with its messages, one line each, and the sentences of its steps
+	ByMessages               // message by message in the order of time, each with its fields, sentences and proofs
+)
+
 // ViewOptions say in which form a story is shown.
 type ViewOptions struct {
 	Format   string // one of [Formats]
 	Overview bool   // what the capture comes to, and nothing else
-	Messages bool   // message by message in the order of time, each with its fields, sentences and proofs
+	Detail   Detail // how much of it, as text
+	ASCII    bool   // the short story has no signs beyond ASCII of its own
 	All      bool   // a browser's own chatter too
 	Width    int    // of the terminal, in cells; 0 where there is none
 	Color    bool
@@ -46,12 +56,25 @@ var formats = []struct {
 	lines func(io.Writer, ViewOptions) Renderer // nil: it has to be read to its end first
 }{
 	{"text", func(w io.Writer, o ViewOptions) Renderer {
+		if o.Detail == InShort {
+			return NewShort(w, o)
+		}
 		t := text.New(w)
-		t.Width, t.Color, t.Messages, t.All, t.Lang = o.Width, o.Color, o.Messages, o.All, o.Lang
+		t.Width, t.Color, t.Messages, t.All, t.Lang = o.Width, o.Color, o.Detail == ByMessages, o.All, o.Lang
 		return t
 	}},
 	{"json", func(w io.Writer, _ ViewOptions) Renderer { return event.NewJSON(w) }},
 	{"har", nil},
+}
+
+// NewShort tells the short story on w.
+func NewShort(w io.Writer, o ViewOptions) *text.Short {
+	t := text.NewShort(w)
+	t.Width, t.Color, t.All, t.Lang, t.ASCII = o.Width, o.Color, o.All, o.Lang, o.ASCII
+	if o.Selection != nil {
+		t.Chosen = o.Selection.choose
+	}
+	return t
 }
 
 // Formats are the forms of a story, or those alone that suit a live one.
@@ -93,14 +116,17 @@ func NewView(w io.Writer, o ViewOptions) *View {
 		return &View{newHARView(p), p}
 	case o.Overview:
 		return &View{&overviewView{parts: p, data: data}, p}
-	case data || o.Messages:
+	case !data && o.Detail == InShort:
+		p.asItComes = true
+		return &View{&shortView{NewShort(w, o), p}, p}
+	case data || o.Detail == ByMessages:
 		l := &lineView{parts: p, data: data, keep: o.Selection.late() || !data && !o.Endless}
 		p.asItComes = !l.keep
 		to := w
 		if l.keep {
 			to = &l.buf
 		}
-		o.Messages = true
+		o.Detail = ByMessages
 		l.render = NewLines(to, o)
 		return &View{l, p}
 	}
@@ -152,6 +178,23 @@ func (v *parts) opening() error {
 	}
 	return v.text.Overview(v.overview, v.Name)
 }
+
+// shortView tells the short story as it comes.
+type shortView struct {
+	*text.Short
+	*parts
+}
+
+func (v *shortView) Event(e *event.Event) error {
+	v.Selection.see(e)
+	if e.Overview != nil {
+		v.overview = e.Overview
+	}
+	return v.Short.Event(e)
+}
+
+func (v *shortView) Flush() error  { return v.Short.Flush() }
+func (v *shortView) Finish() error { return v.Short.Finish() }
 
 // blockView tells what the capture comes to, and then each session in a block.
 type blockView struct {

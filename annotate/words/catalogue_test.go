@@ -202,7 +202,7 @@ func TestSteps(t *testing.T) {
 	if len(stepTable) != len(event.Steps) {
 		t.Fatalf("the table of steps has %d", len(stepTable))
 	}
-	for i, s := range StepTable() {
+	for i, s := range StepTable()[:len(stepTable)] {
 		if s.Step != event.Steps[i] || s.Title == "" || s.Textbook == "" || s.TLS12RSA == "" || s.TLS12ECDHE == "" || s.TLS13 == "" || len(s.Refs) == 0 {
 			t.Errorf("step %d of the table is %+v", i, s)
 		}

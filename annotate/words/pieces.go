@@ -68,7 +68,7 @@ func pairOf(pairs []any, name string) event.Text {
 }
 
 // nouns is what [Count] counts.
-var nouns = []string{"binder", "bit", "byte", "case", "certificate", "connection", "day", "file", "hour", "Initial packet", "key log line", "line", "message", "minute", "more CA", "more name", "name", "other run", "packet", "private key", "promise", "record", "remark", "request", "response", "second", "session", "timestamp", "trial"}
+var nouns = []string{"binder", "bit", "byte", "case", "certificate", "connection", "day", "file", "hour", "Initial packet", "key log line", "key pair", "line", "message", "minute", "more CA", "more name", "more request", "name", "other run", "packet", "private key", "promise", "record", "remark", "request", "response", "round trip", "second", "secret", "session", "timestamp", "trial"}
 
 // counted are the last counts, by their number.
 var counted [256]atomic.Pointer[countedText]
@@ -576,6 +576,7 @@ var pieces = map[string]string{
 	"field/not-value-own":                    "not a value of its own",
 	"field/yes":                              "yes",
 	"steps/step":                             "step {step}: {title}",
+	"steps/around":                           "the book says: {title}",
 	"steps/textbook":                         "textbook",
 	"steps/see":                              "see",
 	"comment/event":                          "{name}: {brief}",
@@ -588,7 +589,7 @@ var pieces = map[string]string{
 // everyPiece is what is in any table of pieces.
 var everyPiece = func() map[string]string {
 	m := make(map[string]string)
-	for _, table := range []map[string]string{pieces, pagePieces, fieldPieces, commandPieces, checkPieces, gradePieces, schedulePieces, overviewPieces, errorPieces, meaningPieces} {
+	for _, table := range []map[string]string{pieces, pagePieces, fieldPieces, commandPieces, checkPieces, gradePieces, schedulePieces, overviewPieces, errorPieces, meaningPieces, shortPieces} {
 		for id, text := range table {
 			if _, twice := m[id]; twice {
 				panic("words: piece " + id + " stands twice in the catalogue")

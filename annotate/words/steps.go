@@ -6,9 +6,10 @@ import (
 	"explainer/annotate/event"
 )
 
-// A StepInfo is one of the textbook's steps beside what TLS really does.
+// A StepInfo is one of the textbook's steps beside what TLS really does, or one of the claims
+// that it makes around them.
 type StepInfo struct {
-	Step       event.Step `json:"step"`
+	Step       event.Step `json:"step"` // or [AroundKeys], [AroundRequests]
 	Title      string     `json:"title"`
 	Textbook   string     `json:"textbook"`    // as the textbook tells it, in our words
 	TLS12RSA   string     `json:"tls12_rsa"`   // TLS 1.2 with RSA key transport, the textbook's own
@@ -16,6 +17,12 @@ type StepInfo struct {
 	TLS13      string     `json:"tls13"`
 	Refs       []string   `json:"refs"`
 }
+
+// What the textbook says around its steps, as rows of the table of the steps.
+const (
+	AroundKeys     event.Step = "keys"     // its three keys
+	AroundRequests event.Step = "requests" // its two HTTP requests
+)
 
 // TitleOf returns a step in the textbook's words, as short as they go.
 func TitleOf(s event.Step) string {
@@ -25,12 +32,11 @@ func TitleOf(s event.Step) string {
 	return ""
 }
 
-// StepTable returns the steps in order.
+// StepTable returns the steps in order, and what the textbook says around them.
 func StepTable() []StepInfo {
-	out := make([]StepInfo, len(stepTable))
-	for i, s := range stepTable {
-		out[i] = s
-		out[i].Refs = CiteAll(s.Refs)
+	out := slices.Concat(stepTable, aroundTable)
+	for i := range out {
+		out[i].Refs = CiteAll(out[i].Refs)
 	}
 	return out
 }
@@ -137,5 +143,26 @@ var stepTable = []StepInfo{
 		"The same.",
 		"The same.",
 		[]string{"5246 6.3", "8446 7.3"},
+	},
+}
+
+// aroundTable is what the textbook says around its steps. The counts are by RFC 5246 6.3 and
+// RFC 8446 7.1 to 7.3: IVs, nonces and secrets that only make others are no keys.
+var aroundTable = []StepInfo{
+	{
+		AroundKeys, "three keys: the server's pair and the client's random one",
+		"There are three keys: the server's public and private key, and the client key, which encrypts the data of both sides.",
+		"One key pair, the server's; one secret of 48 bytes; from it two keys that encrypt, one a direction, and with CBC suites two more that authenticate.",
+		"Three key pairs: the certificate's, which signs, and a fresh one on each side; one secret that never travels; the same two or four keys.",
+		"Three key pairs, and one more for each share that was offered and not used; with X25519MLKEM768 four, and two secrets joined into one. Four keys that encrypt: a direction's for the handshake, then for the data; KeyUpdate makes more.",
+		[]string{"5246 6.3", "8446 7.1", "8446 7.3"},
+	},
+	{
+		AroundRequests, "one HTTPS request is two HTTP requests",
+		"One HTTPS request is really two: steps 1 to 4 are the first, steps 5 to 8 the second.",
+		"No HTTP is spoken before both sides are ready: two round trips of handshake on one TCP connection, one where a session is resumed. Then follow as many requests as one likes, on the same keys.",
+		"The same.",
+		"One round trip of handshake, two with HelloRetryRequest; with early data the request comes along with the first hello.",
+		[]string{"5246 7.3", "8446 2", "8446 2.3"},
 	},
 }

@@ -29,15 +29,16 @@ var zhHelp = map[string]string{
 	"usage/help": "列出所有命令，或显示某个命令的帮助",
 
 	"usage/demo": "几秒钟看完全部，不需要网络：代理、内置站点、客户端和讲述",
-	"help/demo": `不需要网络、浏览器、root 权限或任何配置。内置的客户端经过代理取得三个网页：用
-ECDHE 的 TLS 1.2，书上所讲的、用 RSA 密钥传输的 TLS 1.2，以及 TLS 1.3；全部用
-这台机器上真实的套接字。最后把书上的握手和 TLS 1.3 的握手放在一起对照，并把录
+	"help/demo": `不需要网络、浏览器、root 权限或任何配置：代理、内置站点和客户端都在这里，使
+用这台机器的真实套接字。共三幕：一个经 TLS 1.3 的网页，大多数人见到的就是这样；
+一个用书上的 RSA 密钥传输、经 TLS 1.2 的网页；以及检查证书是为了什么，由一个做
+检查的客户端和一个不做检查的客户端来演示。--all 还加上使用 ECDHE 的 TLS 1.2。录
 制文件留在 demo.pcapng 中。
 
 示例：
 
    explainer demo
-   explainer demo --messages | less
+   explainer demo -vv | less
    explainer read demo.pcapng`,
 
 	"usage/proxy": "运行代理，直到按下 Ctrl-C，并解释经过的流量",
@@ -93,17 +94,19 @@ Perl 不会。
 的 TLS 1.2 和更早的版本。--as eavesdropper 讲述路径上没有密钥的人能看到什么。
 按 Ctrl-C 立即结束；到那时为止写出的 JSON 以完整的一行结尾。
 
-先说明这份抓包是什么、总共有什么，然后是每个连接（录制文件则是每个会话，含客
-户端侧和源站侧）的消息，每条一行，以及它的八个步骤。--overview 只讲第一部分；
---messages 按时间顺序讲述每条消息，连同它的字段、说明和证明；--bytes 还显示它
-的字节。
+客户端的每一种连接有一个块，其中八个步骤按书上的次序排列；与另一个连接做法相
+同的连接只占一行，每个连接的几个请求也各占一行；一次失败占三行。-v 先说明这份抓
+包总共有什么，然后讲述每个连接（录制文件则是每个会话，含客户端侧和源站侧）的消
+息，每条一行，以及每个步骤的一句话；-vv 按时间顺序讲述每条消息，连同它的字段、
+说明和证明；--bytes 还显示它的字节。--overview 只说明这份抓包总共有什么。--step、
+--secrets 和 --as 与 -v 一样详细。
 
 示例：
 
    explainer read session.pcapng
    explainer read --overview *.pcap
    explainer read --keylog keys.txt --host "*.example.org" --only-failed capture.pcap
-   explainer read --messages --connection 3-7 capture.pcap
+   explainer read -vv --connection 3-7 capture.pcap
    explainer read --format har session.pcapng > session.har
    explainer read -w for-wireshark.pcapng --keylog keys.txt capture.pcap`,
 
@@ -221,7 +224,9 @@ TLS 1.2 用 ECDHE 以及 TLS 1.3 中实际发生的事。
 	"flag/lang":         "文字的语言：`en|zh`",
 	"default/lang":      "由 LC_ALL、LC_MESSAGES 或 LANG 决定",
 	"flag/format":       "输出的形式：`text|json`，json 为每行一个对象；read 还有 har",
-	"flag/messages":     "在每条消息下面列出它的字段、说明和证明；也列出 HTTP/2 的流量控制",
+	"flag/verbose":      "讲述每个连接的消息，每条一行，以及每个步骤的一句话",
+	"flag/messages":     "逐条消息讲述，连同它的字段、说明和证明；也列出 HTTP/2 的流量控制",
+	"flag/ascii":        "简短的讲述里不用 ASCII 以外的符号",
 	"flag/all":          "浏览器自己的后台通信也逐条列出",
 	"flag/show-secrets": "不遮盖密码、Cookie、令牌和密钥",
 	"flag/color":        "是否使用颜色：`auto|always|never`",
@@ -251,6 +256,7 @@ TLS 1.2 用 ECDHE 以及 TLS 1.3 中实际发生的事。
 	"default/keep":           "全部",
 
 	"flag/demo/write":    "把录制内容保存到 `FILE`",
+	"flag/demo/all":      "也演示使用 ECDHE 的 TLS 1.2",
 	"flag/demo/textbook": "客户端侧对每个网站都使用书上所讲的、用 RSA 密钥传输的 TLS 1.2",
 
 	"flag/browse/browser":  "`chromium|firefox|PATH`（默认：已安装的第一个）",

@@ -152,7 +152,7 @@ func chineseOf(t *testing.T) map[string]string {
 			out["secret-how/"+id] = s.how
 		}
 	}
-	for _, s := range stepTable {
+	for _, s := range StepTable() {
 		for field, text := range map[string]string{"title": s.Title, "textbook": s.Textbook, "tls12-rsa": s.TLS12RSA, "tls12-ecdhe": s.TLS12ECDHE, "tls13": s.TLS13} {
 			out[field+"/"+string(s.Step)] = text
 		}

@@ -4,14 +4,19 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
+	"syscall"
 	"time"
 
 	"explainer/annotate/event"
 	"explainer/annotate/story"
+	"explainer/annotate/text"
 	"explainer/annotate/words"
 
 	"github.com/urfave/cli/v2"
@@ -20,92 +25,169 @@ import (
 var demoCommand = &cli.Command{
 	Name:      "demo",
 	Usage:     "everything in a few seconds, offline: proxy, built-in sites, a client, the story",
-	UsageText: "explainer demo [-w FILE] [--messages] [--format text|json]",
-	Description: `Needs no network, browser, root or configuration. A built-in client fetches a page
-through the proxy over TLS 1.2 with ECDHE, over the textbook's own TLS 1.2 with RSA
-key transport, and over TLS 1.3; all on real sockets of this machine. It ends with the
-textbook's handshake beside that of TLS 1.3 and leaves the recording in demo.pcapng.
+	UsageText: "explainer demo [-w FILE] [-v] [--format text|json]",
+	Description: `Needs no network, browser, root or configuration: proxy, built-in sites and clients
+are all here, on real sockets of this machine. Three acts: a page over TLS 1.3, as most
+people see it; one over the textbook's own TLS 1.2 with RSA key transport; and what the
+check of the certificate is for, with a client that makes it and one that does not.
+--all adds TLS 1.2 with ECDHE. The recording stays in demo.pcapng.
 
 Examples:
 
    explainer demo
-   explainer demo --messages | less
+   explainer demo -vv | less
    explainer read demo.pcapng`,
 	Flags: append([]cli.Flag{
 		&cli.StringFlag{Name: "write", Aliases: []string{"w"}, Value: "demo.pcapng", Usage: "keep the recording in `FILE`"},
 		forceFlag,
+		&cli.BoolFlag{Name: "all", Usage: "TLS 1.2 with ECDHE, too", DisableDefaultText: true},
 		&cli.BoolFlag{Name: "textbook", Usage: "the client's leg speaks the textbook's TLS 1.2 with RSA at every site", DisableDefaultText: true},
 		&cli.StringFlag{Name: "listen-host", Value: "127.0.0.1", Hidden: true},
 		&cli.IntFlag{Name: "listen-port", Hidden: true},
 		homeFlag,
-	}, storyFlags...),
+	}, slices.DeleteFunc(slices.Clone(storyFlags), func(f cli.Flag) bool { return f.Names()[0] == "all" })...),
 	Action: demo,
 }
 
-// demoSites are fetched in this order; the last two are compared at the end.
-var demoSites = []string{"tls12.explainer.test", "rsa.explainer.test", "tls13.explainer.test"}
+// The sites of the acts.
+const (
+	demoToday    = "tls13.explainer.test"
+	demoBook     = "rsa.explainer.test"
+	demoRest     = "tls12.explainer.test"
+	demoImpostor = "wrong-host.explainer.test"
+)
+
+// demoCookie is what the careless client gives away.
+const demoCookie = "session=let-me-in"
 
 func demo(c *cli.Context) error {
 	if c.Args().Present() {
 		return usage(words.Piece("error/no-arguments", "command", "demo"), words.Piece("hint/see", "command", "explainer demo --help"))
 	}
-	summaries := map[string]*event.Summary{}
-	l, err := start(c, c.App.Writer, func(e *event.Event) {
-		if e.Kind == event.KindSummary {
-			summaries[e.Host] = e.Summary
+	acts := c.String("format") == "text" && detailOf(c) == story.InShort
+	var events []event.Event
+	out := c.App.Writer
+	if acts {
+		out = io.Discard // it is told when the acts are over, each for itself
+	}
+	say(c.App.ErrWriter, words.Piece("say/demo-starts"))
+	l, err := start(c, out, func(e *event.Event) {
+		if acts {
+			events = append(events, *e)
 		}
 	})
 	if err != nil {
 		return err
 	}
-	var failures error
-	for _, host := range demoSites {
-		if err := fetch(c.Context, l, "https://"+host+"/"); err != nil {
-			failures = fails(err, words.Piece("error/demo-fetch", "host", host, "error", story.WordsOf(err)))
-			break
-		}
-	}
+	failures := demoFetches(c, l)
 	if err := l.stop(); err != nil {
 		return err
 	}
-	if failures != nil {
-		return failures
+	if acts {
+		err := tellActs(c, events)
+		switch {
+		case errors.Is(err, syscall.EPIPE):
+			say(c.App.ErrWriter, words.Piece("say/nobody-reads"))
+		case err != nil:
+			return err
+		}
 	}
-	book, today := legOf(summaries, "rsa.explainer.test"), legOf(summaries, "tls13.explainer.test")
-	if c.String("format") != "text" || book == nil || today == nil {
-		return nil
+	return failures
+}
+
+// demoFetches fetches the pages of all acts.
+func demoFetches(c *cli.Context, l *live) error {
+	hosts := []string{demoToday, demoBook}
+	if c.Bool("all") {
+		hosts = append(hosts, demoRest)
 	}
-	out, err := newRenderer(c, c.App.Writer)
+	for _, host := range hosts {
+		if err := fetch(c.Context, l, "https://"+host+"/", demoClient{agent: "explainer-demo"}); err != nil {
+			return fails(err, words.Piece("error/demo-fetch", "host", host, "error", story.WordsOf(err)))
+		}
+	}
+	// Whether a client goes on is what is shown here; that one fails is no error.
+	var refused *tls.CertificateVerificationError
+	if err := fetch(c.Context, l, "https://"+demoImpostor+"/", demoClient{agent: "careful"}); err != nil && !errors.As(err, &refused) {
+		return fails(err, words.Piece("error/demo-fetch", "host", demoImpostor, "error", story.WordsOf(err)))
+	}
+	if err := fetch(c.Context, l, "https://"+demoImpostor+"/", demoClient{agent: "careless", careless: true, cookie: demoCookie}); err != nil {
+		return fails(err, words.Piece("error/demo-fetch", "host", demoImpostor, "error", story.WordsOf(err)))
+	}
+	return nil
+}
+
+// tellActs tells the demo, act by act.
+func tellActs(c *cli.Context, events []event.Event) error {
+	o, err := viewOptions(c, c.App.Writer, true)
 	if err != nil {
 		return err
 	}
-	book.Leg, today.Leg = language().In(words.Piece("demo/textbook")), "TLS 1.3"
-	if err := out.Event(&event.Event{
-		Kind: event.KindSummary,
-		Name: language().In(words.Piece("demo/beside")),
-		Summary: &event.Summary{
-			Flow: words.Piece("demo/what"),
-			Legs: []event.Leg{*book, *today},
-		},
-	}); err != nil {
-		return err
-	}
-	return out.Finish()
-}
-
-// legOf returns the browser leg of the session for host.
-func legOf(summaries map[string]*event.Summary, host string) *event.Leg {
-	s := summaries[host]
-	if s == nil || len(s.Legs) == 0 {
+	t := story.NewShort(c.App.Writer, o)
+	act := func(heading event.Text, host string) error {
+		t.Heading(heading)
+		for i := range events {
+			if e := &events[i]; e.Host == host {
+				if err := t.Event(e); err != nil {
+					return err
+				}
+			}
+		}
+		t.Line("")
 		return nil
 	}
-	leg := s.Legs[0]
-	return &leg
+	if err := act(words.Piece("demo/act-today"), demoToday); err != nil {
+		return err
+	}
+	if err := act(words.Piece("demo/act-book"), demoBook); err != nil {
+		return err
+	}
+	if c.Bool("all") {
+		if err := act(words.Piece("demo/act-rest"), demoRest); err != nil {
+			return err
+		}
+	}
+	t.Heading(words.Piece("demo/act-check", "host", demoImpostor))
+	var leaked event.Text
+	for i := range events {
+		e := &events[i]
+		switch {
+		case e.Host != demoImpostor:
+		case e.Summary != nil:
+			if l := e.Summary.Legs[0]; l.Trouble != nil {
+				t.Paragraph("  ", "", t.In(l.Trouble.Says), text.Red)
+			} else if len(e.Says) > 0 {
+				t.Paragraph("  ", "", t.In(words.Piece("demo/careless", "says", words.Whole(e.Says[0]))), text.Plain)
+			}
+		case e.Topic == event.TopicRequest && e.HTTP.Scheme == "https":
+			for _, f := range e.Fields {
+				if strings.EqualFold(f.Name.English, "cookie") {
+					leaked = words.Piece("demo/leaked", "request", strings.TrimSpace(e.HTTP.Method+" "+e.HTTP.Target), "cookie", demoCookie)
+				}
+			}
+		}
+	}
+	if !leaked.Empty() {
+		t.Paragraph("  ", "", t.In(leaked), text.Plain)
+	}
+	t.Line("")
+	t.Heading(words.Piece("demo/next"))
+	for _, next := range []event.Text{words.Piece("demo/next-browse"), words.Piece("demo/next-run"), words.Piece("demo/next-closer", "file", c.String("write"))} {
+		t.Paragraph("  ", "", t.In(next), text.Plain)
+	}
+	return t.Flush()
+}
+
+// A demoClient is one of the built-in clients.
+type demoClient struct {
+	agent    string
+	careless bool // it does not check the certificate
+	cookie   string
 }
 
 // fetch is the built-in client: it trusts the CA, and offers the textbook's
 // suites beside its own, as browsers still do.
-func fetch(ctx context.Context, l *live, page string) error {
+func fetch(ctx context.Context, l *live, page string, client demoClient) error {
 	proxyURL, err := url.Parse(l.url)
 	if err != nil {
 		return err
@@ -119,8 +201,10 @@ func fetch(ctx context.Context, l *live, page string) error {
 	suites = append(suites, tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_GCM_SHA384)
 	transport := &http.Transport{
 		Proxy:             http.ProxyURL(proxyURL),
-		TLSClientConfig:   &tls.Config{RootCAs: roots, CipherSuites: suites},
+		TLSClientConfig:   &tls.Config{RootCAs: roots, CipherSuites: suites, InsecureSkipVerify: client.careless},
 		ForceAttemptHTTP2: true,
+		// The proxy learns from the tunnel's request who asks.
+		ProxyConnectHeader: http.Header{"User-Agent": {client.agent}},
 	}
 	defer transport.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
@@ -129,7 +213,10 @@ func fetch(ctx context.Context, l *live, page string) error {
 	if err != nil {
 		return err
 	}
-	req.Header.Set("User-Agent", "explainer-demo")
+	req.Header.Set("User-Agent", client.agent)
+	if client.cookie != "" {
+		req.Header.Set("Cookie", client.cookie)
+	}
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		return err

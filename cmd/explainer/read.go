@@ -29,24 +29,27 @@ private key opens TLS 1.2 and older with RSA key transport, and nothing else.
 --as eavesdropper tells what somebody on the path sees who has no keys. Ctrl-C ends it
 at once; JSON that was written by then ends with a whole line.
 
-First comes what the capture is and comes to, then each connection (of a recording:
-each session, with both legs) with its messages, one line each, and its eight steps.
---overview stops after the first; --messages tells every message in the order of time,
-with its fields, sentences and proofs; --bytes shows its bytes too.
+Each kind of connection of the client's has a block, with the eight steps in the
+book's order; one that went as another did has a line, as have a few requests of each;
+a failure has three. -v tells what the capture comes to and then each connection (of a
+recording: each session, with both legs) with its messages, one line each, and a
+sentence for each step; -vv every message in the order of time, with its fields,
+sentences and proofs; --bytes its bytes too. --overview tells what the capture comes
+to, and nothing else. --step, --secrets and --as tell as -v does.
 
 Examples:
 
    explainer read session.pcapng
    explainer read --overview *.pcap
    explainer read --keylog keys.txt --host "*.example.org" --only-failed capture.pcap
-   explainer read --messages --connection 3-7 capture.pcap
+   explainer read -vv --connection 3-7 capture.pcap
    explainer read --format har session.pcapng > session.har
    explainer read -w for-wireshark.pcapng --keylog keys.txt capture.pcap`,
 	Flags:  slices.Concat(keyFlags, copyFlags, selectFlags, []cli.Flag{overviewFlag, asFlag, secretsFlag, bytesFlag, rootsFlag, decodeAsFlag}, storyFlags),
 	Action: read,
 }
 
-// overviewFlag stops after what comes first.
+// overviewFlag leaves out the connections.
 var overviewFlag = &cli.BoolFlag{Name: "overview", Usage: "what the capture comes to, and nothing else", DisableDefaultText: true}
 
 // bytesFlag goes one step further than --messages.

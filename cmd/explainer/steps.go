@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"explainer/annotate/event"
 	"explainer/annotate/text"
 	"explainer/annotate/words"
 
@@ -52,8 +53,17 @@ func printSteps(w io.Writer, l words.Language) error {
 	if width <= 0 || width > 100 {
 		width = 100
 	}
+	aim := ""
 	for _, s := range l.StepTable() {
-		fmt.Fprintln(w, l.In(words.Piece("steps/step", "step", string(s.Step), "title", s.Title)))
+		head := words.Piece("steps/step", "step", string(s.Step), "title", s.Title)
+		switch of := event.AimOf(s.Step); {
+		case s.Step == words.AroundKeys || s.Step == words.AroundRequests:
+			head = words.Piece("steps/around", "title", s.Title)
+		case of != aim:
+			aim = of
+			fmt.Fprintf(w, "== %s\n\n", l.In(words.Named("aim-of", aim)))
+		}
+		fmt.Fprintln(w, l.In(head))
 		for _, part := range [][2]string{{l.In(words.Piece("steps/textbook")), s.Textbook}, {"TLS 1.2 RSA", s.TLS12RSA}, {"TLS 1.2 (EC)DHE", s.TLS12ECDHE}, {"TLS 1.3", s.TLS13}} {
 			for i, line := range text.Wrap(part[1], width-18) {
 				lead := part[0]

@@ -15,7 +15,9 @@ import (
 // storyFlags choose how the story is told.
 var storyFlags = []cli.Flag{
 	&cli.StringFlag{Name: "format", Value: "text", Usage: "form of the story: `" + strings.Join(story.Formats(true), "|") + "`, json is one object a line; of read also har"},
-	&cli.BoolFlag{Name: "messages", Usage: "below each message its fields, sentences and proofs; HTTP/2 flow control too", DisableDefaultText: true},
+	&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "each connection with its messages, one line each, and a sentence for each step", DisableDefaultText: true},
+	&cli.BoolFlag{Name: "messages", Aliases: []string{"vv"}, Usage: "message by message, each with its fields, sentences and proofs; HTTP/2 flow control too", DisableDefaultText: true},
+	&cli.BoolFlag{Name: "ascii", Usage: "no signs beyond ASCII in the short story", DisableDefaultText: true},
 	&cli.BoolFlag{Name: "all", Usage: "a browser's own chatter too, message by message", DisableDefaultText: true},
 	&cli.BoolFlag{Name: "show-secrets", Usage: "do not mask passwords, cookies, tokens and keys", DisableDefaultText: true},
 	&cli.StringFlag{Name: "color", Value: "auto", Usage: "use colours: `auto|always|never`"},
@@ -25,7 +27,7 @@ var storyFlags = []cli.Flag{
 // its forms suit a live one.
 func viewOptions(c *cli.Context, w io.Writer, live bool) (story.ViewOptions, error) {
 	o := story.ViewOptions{
-		Format: c.String("format"), Messages: c.Bool("messages") || c.Bool(bytesFlag.Name), All: c.Bool("all"), Overview: c.Bool("overview"),
+		Format: c.String("format"), Detail: detailOf(c), ASCII: c.Bool("ascii"), All: c.Bool("all"), Overview: c.Bool("overview"),
 		Width: widthOf(w), Lang: language(), Version: version(),
 	}
 	var err error
@@ -36,6 +38,18 @@ func viewOptions(c *cli.Context, w io.Writer, live bool) (story.ViewOptions, err
 		return o, usage(words.Piece("error/format", "forms", words.List("or", words.Names(forms)...), "value", quote(o.Format)))
 	}
 	return o, nil
+}
+
+// detailOf is how much is told. What an eavesdropper does not see, a connection's keys and
+// chosen steps stand in the sentences of the steps, which the short story has not.
+func detailOf(c *cli.Context) story.Detail {
+	switch {
+	case c.Bool("messages") || c.Bool(bytesFlag.Name):
+		return story.ByMessages
+	case c.Bool("verbose") || c.String(asFlag.Name) != "" || c.Bool(secretsFlag.Name) || len(c.StringSlice("step")) > 0:
+		return story.BySteps
+	}
+	return story.InShort
 }
 
 // newRenderer makes the renderer of a live story that the flags ask for.

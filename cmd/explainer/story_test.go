@@ -30,7 +30,7 @@ func readStory(t *testing.T, name string) []event.Event {
 // TestRefusedTunnel: a CONNECT that gets no tunnel is not told as a request for an http URL.
 func TestRefusedTunnel(t *testing.T) {
 	t.Parallel()
-	_, story, code := checkRun(t, "run", "--home", filepath.Join(t.TempDir(), "home"), "--", "curl", "-sS", "https://{proxy}/")
+	_, story, code := checkRun(t, "run", "-v", "--home", filepath.Join(t.TempDir(), "home"), "--", "curl", "-sS", "https://{proxy}/")
 	if code == 0 || !strings.Contains(story, "a request for a tunnel, which the proxy did not open") || strings.Contains(story, "needs no tunnel") {
 		t.Errorf("exit code %d:\n%s", code, story)
 	}

@@ -1,0 +1,911 @@
+package text
+
+import (
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"explainer/annotate/event"
+	"explainer/annotate/words"
+)
+
+// Short tells a story so that it can be taken in: one block for each kind of connection of
+// the client's, with the eight steps in the textbook's order; a line for each connection that
+// went as another did, and for each of a few requests; three lines for a failure. What it
+// writes is a function of the order of events alone.
+type Short struct {
+	*Text
+	Chosen func(session int) bool // whether a session is told, as far as it is known; nil: all are
+	ASCII  bool                   // no signs beyond ASCII of its own
+
+	sessions map[int]*shortSession
+	of       map[int]int // connection: session
+	kinds    map[string]int
+	order    []string // of kinds, the oldest first
+	blocks   int
+	total    shortTotal
+}
+
+// maxKinds bounds how many kinds of connections are remembered, to say that another went as one.
+const maxKinds = 256
+
+// maxLines is how many requests of a session have a line each, beside the one in its block.
+const maxLines = 5
+
+// maxTroubles bounds the failures that are told again at the end.
+const maxTroubles = 50
+
+// A shortSession is what is kept of a session that goes on.
+type shortSession struct {
+	n         int
+	began     time.Time
+	last      time.Time
+	host      string
+	noise     bool
+	conns     map[int]bool // that are open
+	summary   *event.Event // that waits to be chosen
+	told      bool
+	failed    bool
+	proven    map[provenKey]bool
+	exchanges map[uint32]*exchange
+	waiting   []*exchange // answered before the block
+	requests  int
+	lines     int
+	more      int // requests without a line
+	stream    string
+	frames    int
+	bytes     int64
+}
+
+type provenKey struct {
+	conn int
+	id   string
+}
+
+// An exchange is a request and what came of it.
+type exchange struct {
+	request string
+	target  string
+	scheme  string
+	host    string
+	answer  string
+	bad     bool
+	size    event.Text
+	at      time.Time
+	done    bool
+}
+
+// shortTotal is what all came to.
+type shortTotal struct {
+	sessions, requests, proven, refuted, unused int
+	first, last                                 time.Time
+	troubles                                    []trouble
+	more                                        int
+}
+
+// A trouble is a failure as it is told again at the end.
+type trouble struct {
+	n     int
+	host  string
+	lines []event.Text
+}
+
+// NewShort returns a renderer that writes to w.
+func NewShort(w io.Writer) *Short {
+	return &Short{Text: New(w), sessions: map[int]*shortSession{}, of: map[int]int{}, kinds: map[string]int{}}
+}
+
+// Heading writes a line over what follows.
+func (t *Short) Heading(text event.Text) { t.Paragraph("", "", t.in(text), Bold) }
+
+// Event takes the next event.
+func (t *Short) Event(e *event.Event) error {
+	if e.Overview != nil || e.Kind == event.KindGenealogy {
+		return nil
+	}
+	if t.Width <= 0 {
+		t.Width = 110 // who reads it later has no terminal to ask
+	}
+	if e.Session == 0 {
+		if e.Kind != event.KindFact || !e.BriefSays() || refuted(e) {
+			t.event(e)
+		}
+		return nil
+	}
+	s := t.at(e)
+	if at, err := time.Parse(time.RFC3339Nano, e.Time); err == nil {
+		if s.began.IsZero() || at.Before(s.began) {
+			s.began = at
+		}
+		if t.total.first.IsZero() || at.Before(t.total.first) {
+			t.total.first = at
+		}
+		if at.After(s.last) {
+			s.last = at
+		}
+		if at.After(t.total.last) {
+			t.total.last = at
+		}
+	}
+	if e.Host != "" {
+		s.host, s.noise = e.Host, e.Noise
+	}
+	for _, p := range e.Proofs {
+		switch p.State {
+		case event.Proven:
+			s.proven[provenKey{e.Conn, p.ID}] = true
+		case event.Refuted:
+			t.refuted(s, p)
+		}
+	}
+	switch {
+	case e.Kind == event.KindSummary:
+		kept := *e
+		s.summary = &kept
+		t.tell(s)
+	case e.Kind == event.KindFact:
+		t.fact(s, e)
+	case e.HTTP != nil && e.Repeats == 0 && e.Leg != "origin":
+		t.http(s, e)
+	case strings.HasPrefix(string(e.Topic), "websocket-") && e.Repeats == 0 && e.Leg != "origin":
+		s.stream = "WebSocket"
+		s.frames++
+		if e.Size != nil {
+			s.bytes += e.Size.Bytes
+		}
+	}
+	if e.Kind == event.KindEnd {
+		delete(s.conns, e.Conn)
+		delete(t.of, e.Conn)
+		if len(s.conns) == 0 {
+			t.end(s)
+		}
+	}
+	return nil
+}
+
+// at is the session of an event. A connection may turn out to be of another's.
+func (t *Short) at(e *event.Event) *shortSession {
+	s := t.sessions[e.Session]
+	if s == nil {
+		s = &shortSession{n: e.Session, conns: map[int]bool{}, proven: map[provenKey]bool{}}
+		t.sessions[e.Session] = s
+	}
+	if was, known := t.of[e.Conn]; e.Conn != 0 && e.Kind != event.KindEnd && (!known || was != e.Session) {
+		if old := t.sessions[was]; known && old != nil {
+			delete(old.conns, e.Conn)
+			if len(old.conns) == 0 && !old.told {
+				delete(t.sessions, was)
+			}
+		}
+		t.of[e.Conn] = e.Session
+		s.conns[e.Conn] = true
+	}
+	return s
+}
+
+// hidden tells that a session is not told: it is chatter, or not chosen.
+func (t *Short) hidden(s *shortSession) bool {
+	return s.noise && !t.All && !s.failed || t.Chosen != nil && !t.Chosen(s.n)
+}
+
+// fact tells what the proxy noted of an origin that it did not reach or take.
+func (t *Short) fact(s *shortSession, e *event.Event) {
+	if !e.Topic.Trouble() || len(e.Says) == 0 {
+		return
+	}
+	t.trouble(s, s.n, []event.Text{words.NameText(e.Topic, e.Name), words.Whole(e.Says[0])})
+}
+
+// refuted tells at once what was refuted.
+func (t *Short) refuted(s *shortSession, p event.Proof) {
+	t.total.refuted++
+	t.trouble(s, s.n, []event.Text{words.Piece("short/refuted", "claim", p.Claim), p.Reason})
+}
+
+// http follows requests and their answers.
+func (t *Short) http(s *shortSession, e *event.Event) {
+	h := e.HTTP
+	at, _ := time.Parse(time.RFC3339Nano, e.Time)
+	switch e.Topic {
+	case event.TopicRequest:
+		if h.Method == "CONNECT" && h.Scheme == "http" {
+			return
+		}
+		if s.exchanges == nil {
+			s.exchanges = map[uint32]*exchange{}
+		}
+		if len(s.exchanges) < 1024 {
+			s.exchanges[h.Exchange] = &exchange{request: Clean(h.Method), target: Clean(h.Target), scheme: h.Scheme, host: Clean(h.Authority), at: at}
+		}
+		s.requests++
+	case event.TopicResponse:
+		x := s.exchanges[h.Exchange]
+		if x == nil || h.Status < 200 && h.Status != 101 {
+			return
+		}
+		x.answer = Clean(strings.TrimSpace(strconv.Itoa(h.Status) + " " + h.Reason))
+		x.bad = h.Status >= 400
+		x.ended(h)
+		if h.Bodiless || h.Status == 101 {
+			t.answered(s, h.Exchange, at)
+		}
+	case event.TopicResponseBody:
+		x := s.exchanges[h.Exchange]
+		if x == nil {
+			return
+		}
+		x.size = words.Count(int(h.Length), "byte")
+		if kind, _, _ := strings.Cut(h.Type, ";"); kind != "" {
+			x.size = words.Piece("short/sized", "count", x.size, "type", strings.TrimSpace(kind))
+		}
+		x.ended(h)
+		t.answered(s, h.Exchange, at)
+	}
+}
+
+// ended notes how a call of gRPC ended.
+func (x *exchange) ended(h *event.HTTP) {
+	if h.GRPC != "" {
+		x.answer += ", grpc-status " + Clean(h.GRPC) + ", stream " + strconv.Itoa(int(h.Exchange))
+		x.bad = x.bad || h.GRPC[0] != '0'
+	}
+}
+
+// answered notes that an exchange is over; the first waits for its block.
+func (t *Short) answered(s *shortSession, n uint32, at time.Time) {
+	x := s.exchanges[n]
+	delete(s.exchanges, n)
+	x.at, x.done = at, true
+	if s.summary == nil && !s.told {
+		s.waiting = append(s.waiting[:min(len(s.waiting), 64)], x)
+		return
+	}
+	t.exchange(s, x)
+}
+
+// exchange writes the line of a request that was answered.
+func (t *Short) exchange(s *shortSession, x *exchange) {
+	if !s.told || t.hidden(s) {
+		return
+	}
+	if s.lines >= maxLines && !x.bad {
+		s.more++
+		return
+	}
+	s.lines++
+	t.Line(t.fit(t.number(s.n)+"  "+t.Paint(Dim, t.request(x)), x))
+}
+
+func (t *Short) request(x *exchange) string {
+	return x.request + " " + x.target
+}
+
+// fit puts what came of an exchange behind its line, which gives way where there is no room.
+func (t *Short) fit(head string, x *exchange) string {
+	tail := "  " + x.answer
+	if !x.size.Empty() {
+		tail += ", " + t.in(x.size)
+	}
+	if room := t.page() - columns.StringWidth(tail); room > 20 && columns.StringWidth(plain(head)) > room {
+		head = cutMiddle(plain(head), room)
+	}
+	style := Plain
+	if x.bad {
+		style = Red
+	}
+	return head + t.Paint(style, tail)
+}
+
+// plain is a line without its colours.
+func plain(s string) string {
+	for {
+		i := strings.Index(s, "\x1b[")
+		if i < 0 {
+			return s
+		}
+		j := strings.IndexByte(s[i:], 'm')
+		if j < 0 {
+			return s
+		}
+		s = s[:i] + s[i+j+1:]
+	}
+}
+
+func (t *Short) number(n int) string { return pad(strconv.Itoa(n), 4) }
+
+// pad puts spaces before s.
+func pad(s string, width int) string {
+	return strings.Repeat(" ", max(width-columns.StringWidth(s), 0)) + s
+}
+
+// page is how wide a block is.
+func (t *Short) page() int { return min(t.Width, 130) }
+
+// tell tells a session, once it is chosen.
+func (t *Short) tell(s *shortSession) {
+	if s.summary == nil || t.hidden(s) {
+		return
+	}
+	e := s.summary
+	s.summary = nil
+	first := !s.told
+	if first {
+		t.total.sessions++
+	}
+	for i := range e.Summary.Legs {
+		if l := &e.Summary.Legs[i]; l.Trouble != nil {
+			s.told, s.failed = true, true
+			t.trouble(s, l.Conn, []event.Text{l.Trouble.Says, l.Trouble.Why, l.Trouble.Mend})
+			t.waited(s)
+			return
+		}
+	}
+	s.told = true
+	l := &e.Summary.Legs[0]
+	switch {
+	case l.Flow == "http" && len(s.waiting) > 0:
+		x := s.waiting[0]
+		s.waiting = s.waiting[1:]
+		t.Line(t.fit(t.number(s.n)+"  "+t.Paint(Bold, t.where(s, x))+"  "+t.in(l.Title), x))
+	case l.Flow == "http" && s.failed:
+	case l.Flow == "http":
+		t.joined(t.number(s.n)+"  ", "      ", []string{t.Paint(Bold, t.where(s, nil)), t.in(l.Title), t.in(l.Rows[0].Why)})
+	case unused(l) && s.requests == 0 && (l.Leg != "" || t.kinds[kindOf(e.Summary)] != 0):
+		t.total.unused++
+	case len(l.Aims) == 0:
+		t.joined(t.number(s.n)+"  ", "      ", []string{t.Paint(Bold, t.where(s, nil)), t.in(l.Title)})
+	default:
+		t.connection(s, e)
+		return
+	}
+	t.waited(s)
+}
+
+// waited writes the requests that were answered before a session was told.
+func (t *Short) waited(s *shortSession) {
+	for _, x := range s.waiting {
+		t.exchange(s, x)
+	}
+	s.waiting = nil
+}
+
+// unused tells that a connection was opened and carried nothing.
+func unused(l *event.Leg) bool {
+	for _, r := range l.Rows {
+		if r.Step == event.Step7 {
+			return r.Verdict == event.NotReached
+		}
+	}
+	return false
+}
+
+// connection tells a session in a block, or in a line if another went the same way.
+func (t *Short) connection(s *shortSession, e *event.Event) {
+	var x *exchange
+	if len(s.waiting) > 0 {
+		x, s.waiting = s.waiting[0], s.waiting[1:]
+	}
+	kind := kindOf(e.Summary)
+	if was, known := t.kinds[kind]; known {
+		head := t.number(s.n) + "  " + t.Paint(Bold, t.where(s, x)) + "  " + t.mark("short/as", "n", strconv.Itoa(was))
+		if x != nil {
+			head = t.fit(head, x)
+		}
+		t.Line(head + "  " + t.took(s))
+	} else {
+		if len(t.order) >= maxKinds {
+			delete(t.kinds, t.order[0])
+			t.order = t.order[1:]
+		}
+		t.kinds[kind], t.order = s.n, append(t.order, kind)
+		t.block(s, e, x)
+	}
+	t.waited(s)
+}
+
+// kindOf is what makes two sessions go the same way: the sentences of their steps and what is
+// proven of them, leg by leg.
+func kindOf(s *event.Summary) string {
+	var b strings.Builder
+	for _, l := range s.Legs {
+		b.WriteString(l.Title.English)
+		for _, r := range l.Rows {
+			b.WriteString("|" + r.Says.ID)
+			for _, p := range r.Proofs {
+				b.WriteString("," + string(p.State))
+			}
+		}
+	}
+	return b.String()
+}
+
+// where is the address that a session is about, with the first thing asked for.
+func (t *Short) where(s *shortSession, x *exchange) string {
+	host := Clean(s.host)
+	if x != nil {
+		if host == "" {
+			host = x.host
+		}
+		target := x.target
+		if !strings.HasPrefix(target, "/") {
+			_, target, _ = strings.Cut(target, "://")
+			_, path, ok := strings.Cut(target, "/")
+			if target = ""; ok {
+				target = "/" + path
+			}
+		}
+		return cutMiddle(x.scheme+"://"+host+target, max(t.page()*2/3, 24))
+	}
+	if host == "" {
+		host = t.mark("short/no-name")
+	}
+	return cutMiddle(host, max(t.page()*2/3, 24))
+}
+
+// took is how long a session has gone on.
+func (t *Short) took(s *shortSession) string {
+	if s.began.IsZero() {
+		return ""
+	}
+	return t.Paint(Dim, t.in(lasting(s.last.Sub(s.began))))
+}
+
+// Of a block: what stands left of its acts, how wide these are, and how wide a verdict is.
+const (
+	leftWidth    = 5
+	actWidth     = 48
+	packetsWidth = 9
+)
+
+// verdictWidth is that of the widest verdict and a gap.
+func (t *Short) verdictWidth() int {
+	n := 0
+	for v := range verdictStyles {
+		n = max(n, columns.StringWidth(t.verdict(v)))
+	}
+	return n + 2
+}
+
+// block writes a connection: the eleven rows of the eight steps under the three questions.
+func (t *Short) block(s *shortSession, e *event.Event, x *exchange) {
+	if t.blocks == 0 {
+		t.Paragraph("", "  ", t.mark("short/legend"), Dim)
+	}
+	t.Line("")
+	l := &e.Summary.Legs[0]
+	head := []string{t.Paint(Bold, t.where(s, x))}
+	if l.Agent != "" {
+		head = append(head, Clean(l.Agent))
+	}
+	head = append(head, t.took(s), t.in(l.Title))
+	t.joined(t.number(s.n)+"  ", "      ", head)
+	t.ends(l, e.Summary.Tunnel)
+	aim := ""
+	for i := range l.Rows {
+		r := &l.Rows[i]
+		if of := event.AimOf(r.Step); of != aim {
+			aim = of
+			for _, a := range l.Aims {
+				if a.ID == aim {
+					question := t.in(words.Named("aim-of", a.ID)) + "  "
+					t.paragraphAt(leftWidth+2, t.spaces(leftWidth)+t.Paint(Bold, question), leftWidth+columns.StringWidth(question), t.in(a.Says), Plain)
+				}
+			}
+		}
+		t.rowShort(r)
+	}
+	if f := l.Frame; f != nil {
+		t.Paragraph("", t.spaces(leftWidth), t.in(f.KeysSay), Plain)
+		if !f.TripsSay.Empty() {
+			t.Paragraph("", t.spaces(leftWidth), t.in(f.TripsSay), Plain)
+		}
+	}
+	var foot []string
+	if other := t.otherLeg(e.Summary); other != "" {
+		foot = append(foot, other)
+	}
+	if n := len(s.proven); n > 0 {
+		foot = append(foot, t.Paint(Green, t.mark("short/proven", "n", strconv.Itoa(n))))
+	}
+	t.joined(t.spaces(leftWidth), t.spaces(leftWidth), foot)
+	for _, says := range t.notes(e, l, s.failed) {
+		t.Paragraph("", t.spaces(leftWidth), t.says(says), Yellow)
+	}
+	t.blocks++
+}
+
+// notes are what a block says beside its rows: why it was not opened, or else the first of what
+// there is to say of it.
+func (t *Short) notes(e *event.Event, l *event.Leg, failed bool) []event.Sentence {
+	var out []event.Sentence
+	for _, u := range l.Unopened {
+		out = append(out, u.Says)
+	}
+	if len(out) == 0 && len(e.Says) > 0 && !failed {
+		out = e.Says[:1]
+	}
+	return out[:min(len(out), 1)]
+}
+
+func (t *Short) spaces(n int) string { return strings.Repeat(" ", n) }
+
+// joined writes parts in one line, or in more where they do not fit.
+func (t *Short) joined(first, rest string, parts []string) {
+	line, width, any := first, columns.StringWidth(first), false
+	for _, p := range parts {
+		n := columns.StringWidth(plain(p))
+		if n == 0 {
+			continue
+		}
+		if any && width+3+n > t.page() {
+			t.Line(line)
+			line, width, any = rest, columns.StringWidth(rest), false
+		}
+		if !any && width+n > t.page() {
+			t.Paragraph(line, "", plain(p), Plain)
+			line = rest
+			continue
+		}
+		if any {
+			line, width = line+"   ", width+3
+		}
+		line, width, any = line+p, width+n, true
+	}
+	if any {
+		t.Line(line)
+	}
+}
+
+// ends names the two sides over their columns.
+func (t *Short) ends(l *event.Leg, tunnel bool) {
+	client, server := t.mark("short/client"), t.mark("short/server")
+	if l.Leg == "browser" && !tunnel {
+		server = t.mark("short/explainer")
+	}
+	gap := max(t.acts()-columns.StringWidth(client+server), 2)
+	t.Line(t.Paint(Dim, t.spaces(leftWidth)+client+t.spaces(gap)+server))
+}
+
+// acts is how wide the column of acts is.
+func (t *Short) acts() int {
+	return max(min(actWidth, t.page()-leftWidth-t.verdictWidth()), 20)
+}
+
+// rowShort writes a step.
+func (t *Short) rowShort(r *event.Row) {
+	width, verdicts := t.acts(), t.verdictWidth()
+	room := t.page() - leftWidth - width - 1 - verdicts
+	packets := t.page() >= 100
+	if packets {
+		room -= packetsWidth
+	}
+	lines := t.actLines(r, width)
+	whys := []string{}
+	proofs := t.proofMark(r.Proofs)
+	if proofs == holds && (r.Step == event.Step4a || r.Step == event.Step6b) {
+		proofs = "" // of links and Finished: not what is said there
+	}
+	if room >= 24 {
+		why := t.in(r.Why)
+		if mark := proofs; mark != "" {
+			why = strings.TrimSpace(mark + " " + why)
+		}
+		if why != "" {
+			whys = Wrap(why, room)
+		}
+	} else if proofs != "" && room >= 1 {
+		whys = []string{proofs}
+	}
+	// The verdict stands beside the last message of the step, and on the first line where there are none.
+	at := 0
+	for i, l := range lines {
+		if l.main {
+			at = i
+		}
+	}
+	if r.Step == event.Step1 {
+		at = 0 // the hellos behind it are no part of the book's
+	}
+	if at < len(lines) && columns.StringWidth(lines[at].text) > width {
+		lines = slices.Insert(lines, at+1, actLine{})
+		at++
+	}
+	for i := 0; i < max(len(lines), at+len(whys)); i++ {
+		var b strings.Builder
+		step := ""
+		if i == 0 {
+			step = string(r.Step)
+		}
+		b.WriteString(t.Paint(Bold, pad(step, leftWidth-1)) + " ")
+		act, style, p := "", Plain, ""
+		if i < len(lines) {
+			act, style, p = lines[i].text, lines[i].style, lines[i].packets
+		}
+		b.WriteString(t.Paint(style, Pad(act, width)) + " ")
+		if i == at {
+			b.WriteString(t.Paint(verdictStyles[r.Verdict], Pad(t.verdict(r.Verdict), verdicts)))
+		} else {
+			b.WriteString(t.spaces(verdicts))
+		}
+		why := ""
+		if i >= at && i-at < len(whys) {
+			why = whys[i-at]
+		}
+		b.WriteString(t.Paint(markStyle(why), Pad(why, max(room, 0))))
+		if packets && p != "" {
+			b.WriteString(t.Paint(Dim, pad(p, packetsWidth)))
+		}
+		t.Line(t.signs(strings.TrimRight(b.String(), " ")))
+	}
+}
+
+func markStyle(s string) Style {
+	switch {
+	case strings.HasPrefix(s, holds):
+		return Green
+	case strings.HasPrefix(s, fails):
+		return alarm
+	}
+	return Plain
+}
+
+// The signs of a proof that holds and of one that does not, and the ends of arrows: one
+// column wide each, whatever the locale.
+const (
+	holds = "\u2713"
+	fails = "\u2717"
+	right = "\u25ba"
+	left  = "\u25c4"
+	shaft = "\u2500"
+)
+
+// asciiSigns stand in for them where a terminal has no others.
+var asciiSigns = strings.NewReplacer(holds, "+", fails, "x", right, ">", left, "<", shaft, "-", "\u00b7", ".")
+
+func (t *Short) signs(s string) string {
+	if t.ASCII {
+		return asciiSigns.Replace(s)
+	}
+	return s
+}
+
+// proofMark is the sign of a step's proofs: that all of them hold, or that one does not.
+func (t *Short) proofMark(proofs []event.RowProof) string {
+	mark := ""
+	for _, p := range proofs {
+		switch p.State {
+		case event.Refuted:
+			return fails
+		case event.Proven:
+			mark = holds
+		}
+	}
+	return mark
+}
+
+// An actLine is one line of the acts of a step.
+type actLine struct {
+	text    string
+	style   Style
+	packets string
+	main    bool // the verdict stands beside it
+}
+
+// actLines draws the acts of a step: a message as an arrow, and what happens inside one side
+// on that side. Two short messages stand in one line.
+func (t *Short) actLines(r *event.Row, width int) []actLine {
+	acts := r.Acts
+	var out []actLine
+	for i := 0; i < len(acts); i++ {
+		a := acts[i]
+		if !a.Sent {
+			text := t.in(a.Says)
+			if a.By == "server" {
+				text = pad(text, width)
+			}
+			style := Plain
+			if a.By == "" {
+				style = Dim
+			}
+			if columns.StringWidth(text) > width {
+				for _, line := range Wrap(text, width) {
+					out = append(out, actLine{text: line, style: style, main: len(out) == 0})
+				}
+				continue
+			}
+			out = append(out, actLine{text: text, style: style, main: len(out) == 0})
+			continue
+		}
+		if i+1 < len(acts) && acts[i+1].Sent && (r.Step != event.Step1 || i > 0) {
+			b := acts[i+1]
+			if n, m := t.least(a), t.least(b); n+m+2 <= width {
+				half := max(n, width/2-1)
+				if m > width-half-2 {
+					half = width - m - 2
+				}
+				out = append(out, actLine{text: t.arrow(a, half) + "  " + t.arrow(b, width-half-2), packets: packetsOf(a.Packets, b.Packets)})
+				i++
+				continue
+			}
+		}
+		out = append(out, actLine{text: t.arrow(a, width), packets: packetsOf(a.Packets, a.Packets)})
+	}
+	// The verdict is that of the message, where a step has one, else of what happens inside.
+	if len(acts) > 0 && acts[0].Sent && len(out) > 0 {
+		out[len(out)-1].main = true
+	}
+	return out
+}
+
+// name is the place of a message in time.
+func placeName(a event.Act) string {
+	if a.Place == 0 {
+		return ""
+	}
+	return "m" + strconv.Itoa(a.Place) + " "
+}
+
+// saying is what an act says, and whether it is proved.
+func (t *Short) saying(a event.Act) string {
+	return strings.TrimSpace(t.in(a.Says) + " " + t.proofMark(a.Proofs))
+}
+
+// least is the least width of an arrow.
+func (t *Short) least(a event.Act) int {
+	return columns.StringWidth(placeName(a)+t.saying(a)) + 4
+}
+
+// arrow draws a message.
+func (t *Short) arrow(a event.Act, width int) string {
+	name, says := placeName(a), t.saying(a)
+	fill := width - columns.StringWidth(name+says) - 4
+	if fill < 0 {
+		if a.By == "server" {
+			return name + left + " " + says
+		}
+		return name + says + " " + right
+	}
+	if a.By == "server" {
+		return name + left + shaft + " " + says + " " + strings.Repeat(shaft, fill)
+	}
+	lead := min(fill, 1)
+	return name + strings.Repeat(shaft, lead+1) + " " + says + " " + strings.Repeat(shaft, fill-lead) + right
+}
+
+// packetsOf is the packets from one to another.
+func packetsOf(a, b *event.Packets) string {
+	if a == nil || b == nil {
+		return ""
+	}
+	first, last := min(a.First, b.First), max(a.Last, b.Last)
+	if first == last {
+		return "p" + strconv.Itoa(last)
+	}
+	return "p" + strconv.Itoa(first) + "-" + strconv.Itoa(last)
+}
+
+// otherLeg says of the origin's leg what differs from the client's.
+func (t *Short) otherLeg(s *event.Summary) string {
+	if len(s.Legs) < 2 {
+		return ""
+	}
+	if s.Tunnel {
+		return t.mark("short/tunnel")
+	}
+	a, b := &s.Legs[0], &s.Legs[1]
+	var differ []event.Text
+	for i := range b.Rows {
+		if i < len(a.Rows) && b.Rows[i].Verdict != a.Rows[i].Verdict {
+			differ = append(differ, words.Piece("short/step-verdict", "step", string(b.Rows[i].Step), "verdict", words.Named("verdict", string(b.Rows[i].Verdict))))
+		}
+	}
+	says := words.Piece("short/origin-same")
+	switch {
+	case a.Title.English != b.Title.English:
+		says = words.Piece("short/origin-other", "title", b.Title)
+	case len(differ) > 0:
+		says = words.Piece("short/origin-differs", "steps", words.List(",", differ...))
+	}
+	for _, r := range b.Rows {
+		if r.Step == event.Step4a && r.Verdict == event.Unseen && !r.Why.Empty() {
+			says = words.Piece("short/origin-checked", "says", says, "checked", words.First(r.Why))
+		}
+	}
+	return t.in(says)
+}
+
+// trouble writes why a connection failed, and keeps it for the end.
+func (t *Short) trouble(s *shortSession, n int, lines []event.Text) {
+	lines = slices.DeleteFunc(lines, event.Text.Empty)
+	if t.Chosen != nil && !t.Chosen(s.n) || len(lines) == 0 {
+		return
+	}
+	s.failed = true
+	x := trouble{s.n, s.host, lines}
+	t.troubled(x)
+	if len(t.total.troubles) < maxTroubles {
+		t.total.troubles = append(t.total.troubles, x)
+	} else {
+		t.total.more++
+	}
+}
+
+func (t *Short) troubled(x trouble) {
+	host := Clean(x.host)
+	if host == "" {
+		host = t.mark("short/no-name")
+	}
+	head := t.number(x.n) + "  " + t.Paint(Bold, host) + "  "
+	t.paragraphAt(6, head, columns.StringWidth(plain(head)), t.in(x.lines[0]), Red)
+	for _, l := range x.lines[1:] {
+		t.Paragraph("", "      ", t.in(l), Plain)
+	}
+}
+
+// end is told when a session is over.
+func (t *Short) end(s *shortSession) {
+	delete(t.sessions, s.n)
+	t.tell(s)
+	if !s.told && s.summary == nil && !t.hidden(s) {
+		t.total.sessions++
+		if s.requests == 0 && !s.failed {
+			t.total.unused++
+		} else if s.requests > 0 {
+			s.told = true
+			t.waited(s)
+		}
+	}
+	if s.noise && !t.All && !s.failed {
+		t.left.add(s.host)
+		return
+	}
+	if t.Chosen != nil && !t.Chosen(s.n) {
+		return
+	}
+	t.total.requests += s.requests
+	t.total.proven += len(s.proven)
+	if s.more > 0 {
+		t.Line(t.number(s.n) + "  " + t.Paint(Dim, t.mark("short/more", "count", words.Count(s.more, "more request"))))
+	}
+	if s.frames > 0 {
+		t.Line(t.number(s.n) + "  " + t.mark("short/stream", "name", s.stream, "count", words.Count(s.frames, "message"), "bytes", words.Count(int(s.bytes), "byte")))
+	}
+}
+
+// Finish ends the story: what is left is told, and what all came to.
+func (t *Short) Finish() error {
+	for _, n := range slices.Sorted(maps.Keys(t.sessions)) {
+		t.end(t.sessions[n])
+	}
+	c := &t.total
+	if c.sessions > 0 {
+		t.Line("")
+		parts := []event.Text{words.Count(c.sessions, "connection"), words.Count(c.requests, "request")}
+		if d := c.last.Sub(c.first); d > 0 {
+			parts = append(parts, words.Piece("short/within", "span", lasting(d)))
+		}
+		parts = append(parts, words.Piece("short/proven", "n", strconv.Itoa(c.proven)))
+		if c.unused > 0 {
+			parts = append(parts, words.Piece("short/unused", "count", words.Count(c.unused, "connection")))
+		}
+		t.Paragraph("", "  ", t.in(words.List(";", parts...)), Bold)
+		if t.blocks > 0 {
+			t.Paragraph("", "  ", t.mark("short/closer"), Dim)
+		}
+	}
+	if len(c.troubles) > 0 && c.sessions > 1 { // else it stands right above
+		t.Line("")
+		t.Paragraph("", "  ", t.mark("short/failed", "n", strconv.Itoa(len(c.troubles)+c.more)), Red)
+		for _, x := range c.troubles {
+			t.troubled(x)
+		}
+		if c.more > 0 {
+			t.Paragraph("", "  ", t.mark("short/failed-more", "n", strconv.Itoa(c.more)), Red)
+		}
+	}
+	return t.Text.Finish()
+}
