@@ -211,7 +211,7 @@ var setUpQR = func() template.HTML {
 			}
 		}
 	}
-	return template.HTML(fmt.Sprintf(`<svg class="qr" viewBox="0 0 %d %[1]d" role="img" aria-label="http://%s/"><path fill="#fff" d="M0 0h%[1]dv%[1]dH0z"/><path fill="#000" d="%s"/></svg>`, size+8, siteDomain, dark.String()))
+	return template.HTML(fmt.Sprintf(`<svg class="qr" viewBox="0 0 %[1]d %[1]d" role="img" aria-label="http://%[2]s/"><path fill="#fff" d="M0 0h%[1]dv%[1]dH0z"/><path fill="#000" d="%[3]s"/></svg>`, size+8, siteDomain, dark.String()))
 }()
 
 // inCode is what stands in backticks.

@@ -161,7 +161,7 @@ func TestSitesServe(t *testing.T) {
 			}
 			want := []string{"<h1>" + k.Title.English + "</h1>", "This site sees " + map[bool]string{true: "TLS 1.2", false: "TLS 1.3"}[k.Name == "rsa" || k.Name == "tls12"], proto}
 			if home {
-				want = []string{"<h1>explainer</h1>", "sites test", fmt.Sprintf(">%02X:%02X:%02X:", sum[0], sum[1], sum[2]), `fetch("https://explainer.test/trusted"`, `href="https://hrr.explainer.test/"`}
+				want = []string{"<h1>explainer</h1>", "sites test", fmt.Sprintf(">%02X:%02X:%02X:", sum[0], sum[1], sum[2]), `fetch("https://explainer.test/trusted"`, `href="https://hrr.explainer.test/"`, `<path fill="#000" d="M4 4h1v1h-1zM5 4h1v1h-1z`, "ca install --browser"}
 			}
 			resp, page := get("/", nil)
 			for _, w := range want {
