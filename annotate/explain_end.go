@@ -29,6 +29,8 @@ func (x *Explainer) connectionEvent(c *conn, m *capture.Message) event.Event {
 	case c.Conn.SYN:
 	case c.Conn.Asked:
 		id, e.Ends.Begins = "connection-asked", event.BeginsAsked
+	case c.Conn.Answered:
+		id, e.Ends.Begins = "connection-answered", event.BeginsMidstream
 	case c.Conn.Continued:
 		id, e.Ends.Begins = "connection-continued", event.BeginsContinued
 	default:

@@ -602,7 +602,9 @@ func (x *Explainer) serverKeyExchange(t *turn, b *handshake.ServerKeyExchange) {
 	c, h, e := t.c, t.h, &t.e
 	h.ServerKey = b
 	h.At[proof.AtServerKey] = t.at
-	x.reused(h, c, e, b.Public)
+	if b.KeyExchange != handshake.KeyExchangeRSA { // a short key of an export suite may serve many connections (RFC 2246 D.1)
+		x.reused(h, c, e, b.Public)
+	}
 	a := x.args(c)
 	switch {
 	case b.Group != 0:

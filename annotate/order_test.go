@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"explainer/annotate/event"
+	"explainer/capture/pcap/pcaptest"
 )
 
 // rowOf is what a story's only summary says of a step.
@@ -170,5 +171,17 @@ func TestSealedWithKeys(t *testing.T) {
 		if !said[want] || said["summary-sealed"] && said["summary-sealed-keys"] {
 			t.Errorf("with keys %v: %v", keyed, said)
 		}
+	}
+}
+
+// TestAnswered: a SYN-ACK without its SYN shows who opened the connection, and is in the capture.
+func TestAnswered(t *testing.T) {
+	packets, secrets := pcaptest.Of(t, filepath.Join(ownRecordings, "tls12-dhe-rsa.pcapng"), 100)
+	events := tellWire(t, pcaptest.File(packets[1:], 0), secrets)
+	if s := events[0].Says[0]; s.ID != "connection-answered" {
+		t.Errorf("the connection begins with %s: %s", s.ID, s.Text)
+	}
+	if r := rowOf(t, events, event.Step1); r.Says.ID != "step-1-answered" || r.Verdict != event.AsTold {
+		t.Errorf("step 1 is %s: %s", r.Verdict, r.Says.Text)
 	}
 }

@@ -77,6 +77,7 @@ type Open struct {
 	Continued      bool // it began in a part of the recording that is not read here
 	SYN            bool // the capture shows the client's SYN and the server's SYN-ACK
 	Asked          bool // it shows the client's SYN alone
+	Answered       bool // it shows the server's SYN-ACK alone
 	// Packets of the SYN, the SYN-ACK and the ACK that answers it; 0 where the capture has none.
 	Handshake [3]int
 	Starts    [2]uint32 // by side: the sequence number of its first byte, as its SYN says; 0 where the capture has none
@@ -248,6 +249,7 @@ type Conn struct {
 	Leg            Leg
 	Client, Server netip.AddrPort
 	SYN, Asked     bool // as in Open
+	Answered       bool // the same
 	Continued      bool // the same
 	Starts         [2]uint32
 	PrivateKeys    int // how many private keys the reader was given

@@ -216,7 +216,7 @@ func (d *Decoder) Forgotten() int { return d.secrets.lines.lost }
 func (d *Decoder) open(in *Open) {
 	d.secrets.begin()
 	c := &conn{d: d, pub: &Conn{
-		Number: in.Conn, Leg: in.Leg, Client: in.Client, Server: in.Server, SYN: in.SYN, Asked: in.Asked, Continued: in.Continued, Starts: in.Starts, PrivateKeys: len(d.PrivateKeys),
+		Number: in.Conn, Leg: in.Leg, Client: in.Client, Server: in.Server, SYN: in.SYN, Asked: in.Asked, Answered: in.Answered, Continued: in.Continued, Starts: in.Starts, PrivateKeys: len(d.PrivateKeys),
 	}}
 	c.halves[Client].first.off = -1
 	c.halves[Server] = half{side: Server, first: piece{off: -1}}

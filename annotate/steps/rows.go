@@ -3,6 +3,7 @@ package steps
 import (
 	"cmp"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -185,6 +186,9 @@ func (c *View) namedUnanswered() Flow {
 	}
 	if s := c.Sides[1]; hello && (s.GapLen > 0 || s.Unread) {
 		return Flow{ID: "unknown", title: "flow/answer-missing", hrr: h.Retry != nil}
+	}
+	if hello && slices.ContainsFunc(c.Alerts, func(a Alert) bool { return a.Side == 1 }) {
+		return Flow{ID: "unknown", title: "flow/refused", version: "TLS", hrr: h.Retry != nil}
 	}
 	if hello {
 		return Flow{ID: "unknown", title: "flow/no-answer", hrr: h.Retry != nil}
@@ -659,6 +663,8 @@ func (c *View) row1(f Flow, a Values, r *event.Row) {
 		r.Says = words.Say(id, event.Clear, a)
 	case f.Plain && (c.Leg == capture.LegBrowser && c.Asked != ""):
 		r.Says = words.Say("step-1-plain-proxy", event.Clear, a)
+	case f.Plain && !c.Conn.SYN && !c.Conn.Asked && !c.Conn.Answered:
+		r.Says = words.Say("step-1-plain-no-syn", event.Clear, a)
 	case f.Plain && c.Conn.Server.Port() == 443:
 		r.Says = words.Say("step-1-plain-443", event.Clear, a)
 	case f.Plain:
@@ -668,7 +674,9 @@ func (c *View) row1(f Flow, a Values, r *event.Row) {
 			r.Verdict = event.Unknown
 		}
 		r.Says = words.Say("step-1-asked", event.Clear, a)
-	case c.Conn.Server.Port() != 443 && !c.Conn.SYN:
+	case c.Conn.Answered && c.Conn.Server.Port() == 443:
+		r.Verdict, r.Says = event.AsTold, words.Say("step-1-answered", event.Clear, a)
+	case c.Conn.Server.Port() != 443 && !c.Conn.SYN && !c.Conn.Answered:
 		r.Says = words.Say("step-1-other-port-no-syn", event.Clear, a)
 	case c.Conn.Server.Port() != 443:
 		r.Says = words.Say("step-1-other-port", event.Clear, a)

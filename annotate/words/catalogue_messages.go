@@ -4,6 +4,7 @@ package words
 var connectionSentences = []entry{
 	{"connection-opened", "A TCP connection from {from} to {to}: SYN, SYN-ACK.", []string{"9293 3.5"}},
 	{"connection-asked", "{from} asks {to} for a TCP connection (SYN); no SYN-ACK that accepts it is in the capture.", []string{"9293 3.5"}},
+	{"connection-answered", "A TCP connection from {from} to {to}: the SYN-ACK that {to} answered with; the SYN is not in the capture.", []string{"9293 3.5"}},
 	{"connection-midstream", "A TCP connection from {from} to {to}; its beginning (SYN, SYN-ACK) is not in the capture, so which of the two opened it is inferred.", []string{"9293 3.5"}},
 	{"closed", "{Sender} sends no more on this connection (FIN).", []string{"9293 3.6"}},
 	{"closed-truncated", "{Sender} ended the connection (FIN) without the close_notify alert of TLS. So nothing proves that its data is complete: FIN can be forged by anybody on the path.", []string{"5246 7.2.1", "8446 6.1"}},

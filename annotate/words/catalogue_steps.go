@@ -14,6 +14,8 @@ var stepSentences = []entry{
 	{"step-1-connect-refused", "{Client} opened a TCP connection to port {port} of {server} and sent it CONNECT {asked}: a request for a tunnel, which {server} did not open.", []string{"9110 9.3.6"}},
 	{"step-1-connect-other", "{Client} opened a TCP connection to port {port} of {server} and sent it CONNECT {asked}: a request for a tunnel to that host, and not to port 443.", []string{"9110 9.3.6"}},
 	{"step-1-no-syn", "The connection goes to port 443, but its beginning (SYN, SYN-ACK) is not in the capture: the packets do not show who opened it.", []string{"9293 3.5"}},
+	{"step-1-answered", "{Client} opened a TCP connection to port 443 of {server}, the default port of https: the packets show the SYN-ACK that answered it, not its SYN.", []string{"9293 3.5", "9110 4.2.2"}},
+	{"step-1-plain-no-syn", "{Client} spoke plain HTTP on a TCP connection to port {port} of {server}; its beginning (SYN, SYN-ACK) is not in the capture. TLS belongs to https alone.", []string{"9110 4.2.1"}},
 	{"step-1-plain", "{Client} opened a TCP connection to port {port} of {server} and spoke plain HTTP on it: port 443 and TLS belong to https alone.", []string{"9110 4.2.1"}},
 	{"step-1-plain-443", "{Client} opened a TCP connection to port 443 of {server}, the port of https, but spoke plain HTTP on it.", []string{"9110 4.2.1"}},
 	{"step-1-plain-proxy", "{Client} opened a TCP connection to port {port} of {server} and sent a plain HTTP request for {asked} to it: an http URL needs no tunnel, no port 443 and no TLS.", []string{"9112 3.2.2"}},

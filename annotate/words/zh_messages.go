@@ -5,6 +5,7 @@ package words
 var zhMessages = map[string]string{
 	"connection-opened":                "从 {from} 到 {to} 的 TCP 连接：SYN、SYN-ACK。",
 	"connection-asked":                 "{from} 向 {to} 请求建立 TCP 连接（SYN）；抓包中没有接受这个请求的 SYN-ACK。",
+	"connection-answered":              "从 {from} 到 {to} 的 TCP 连接：有 {to} 应答的 SYN-ACK；SYN 不在抓包中。",
 	"connection-midstream":             "从 {from} 到 {to} 的 TCP 连接；它的开头（SYN、SYN-ACK）不在抓包中，所以双方中由谁发起连接，是推断出来的。",
 	"closed":                           "{sender}在这个连接上不再发送数据（FIN）。",
 	"closed-truncated":                 "{sender}结束了连接（FIN），却没有发送 TLS 的 close_notify 警报。因此没有任何东西能证明它的数据是完整的：路径上的任何人都能伪造 FIN。",

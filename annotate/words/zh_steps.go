@@ -12,6 +12,8 @@ var zhSteps = map[string]string{
 	"step-1-connect-refused":   "{client}与{server}的 {port} 端口建立了 TCP 连接，并向对方发送 CONNECT {asked}：请求建立一条隧道，而{server}没有建立。",
 	"step-1-connect-other":     "{client}与{server}的 {port} 端口建立了 TCP 连接，并向对方发送 CONNECT {asked}：请求建立一条通往那个主机的隧道，但目的端口不是 443。",
 	"step-1-no-syn":            "这个连接通往 443 端口，但它的开头（SYN、SYN-ACK）不在抓包中：从数据包看不出是谁发起的。",
+	"step-1-answered":          "{client}与{server}的 443 端口（https 的默认端口）建立了 TCP 连接：数据包显示了应答它的 SYN-ACK，没有它的 SYN。",
+	"step-1-plain-no-syn":      "{client}在与{server}的 {port} 端口的 TCP 连接上使用明文 HTTP；连接的开头（SYN、SYN-ACK）不在抓包中。TLS 只属于 https。",
 	"step-1-plain":             "{client}与{server}的 {port} 端口建立了 TCP 连接，在上面使用明文 HTTP：443 端口和 TLS 只属于 https。",
 	"step-1-plain-443":         "{client}与{server}的 443 端口（https 的端口）建立了 TCP 连接，在上面使用的却是明文 HTTP。",
 	"step-1-plain-proxy":       "{client}与{server}的 {port} 端口建立了 TCP 连接，并向对方发送了访问 {asked} 的明文 HTTP 请求：http 网址不需要隧道，不需要 443 端口，也不需要 TLS。",

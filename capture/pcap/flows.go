@@ -737,7 +737,7 @@ func (fs *flows) tell(f *flow, from int, data []byte) {
 	}
 	fs.push(&capture.Open{
 		Starts: starts, Conn: f.number, Leg: capture.Leg(f.tuple.leg), Time: f.first.now, Packet: f.first.packet,
-		Client: ends[f.caller], Server: ends[1-f.caller], SYN: f.syn && f.synAck, Asked: f.syn && !f.synAck,
+		Client: ends[f.caller], Server: ends[1-f.caller], SYN: f.syn && f.synAck, Asked: f.syn && !f.synAck, Answered: !f.syn && f.handshake[1] > 0,
 		Handshake: f.handshake,
 	})
 }
