@@ -111,7 +111,7 @@ func (c *conn) record(h *half, p []byte) (int, status) {
 			h.stop(OpaqueForeign)
 			return 0, done
 		}
-		if t.over && !isHeader(typ, version) {
+		if t.over && t.neg != nil && t.neg.answered && !isHeader(typ, version) {
 			h.stop(OpaqueAfterTLS)
 			return 0, done
 		}

@@ -33,7 +33,7 @@ Each kind of connection of the client's has a block, with the eight steps in the
 book's order; one that went as another did has a line, as have a few requests of each;
 a failure has three. -v tells what the capture comes to and then each connection (of a
 recording: each session, with both legs) with its messages, one line each, and a
-sentence for each step; -vv every message in the order of time, with its fields,
+sentence for each step; -vv every message, what stays sealed at the end, with fields,
 sentences and proofs; --bytes its bytes too. --overview tells what the capture comes
 to, and nothing else. --step, --secrets and --as tell as -v does.
 
