@@ -164,6 +164,10 @@ func (x *Explainer) Explain(m *capture.Message) []event.Event {
 	if c == nil {
 		c = x.begin(m)
 	}
+	if b, ok := m.Body.(*capture.InnerHello); ok {
+		x.innerHello(c, m, b)
+		return x.out
+	}
 	c.now = m.Time
 	if _, ok := m.Body.(*capture.Opened); !ok {
 		x.release(c)
@@ -597,7 +601,7 @@ func (c *conn) keyed(k *capture.Keyed) {
 		return
 	}
 	for _, h := range []*proof.Handshake{c.Latest, c.Main} {
-		if h.FirstHello != nil && h.FirstHello.Random == k.ClientRandom {
+		if h.FirstHello != nil && h.FirstHello.Random == k.ClientRandom || len(h.Inners) > 0 && h.Inners[0].Hello != nil && h.Inners[0].Hello.Random == k.ClientRandom {
 			h.Logged[k.Label] = k.Secret
 			return
 		}

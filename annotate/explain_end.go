@@ -405,6 +405,7 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 	} else if h.Requested {
 		out = append(out, words.Say("mutual-tls-unseen", event.None, a))
 	}
+	out = append(out, x.echNote(c)...)
 	if c.Shown != nil {
 		out = append(out, c.CaseNote())
 	}

@@ -150,6 +150,9 @@ func extensionValue(e handshake.Extension) (value, note event.Text) {
 	case handshake.ECPointFormats:
 		return event.Plain(hex.EncodeToString(v[:min(len(v), 16)])), event.Text{}
 	case handshake.ECH:
+		if v.Inner {
+			return event.Plain("inner"), words.Piece("note/ech-inner")
+		}
 		return words.Piece("brief/encrypted", "n", strconv.Itoa(len(v.Payload))), words.Piece("note/ech")
 	case handshake.ECHConfirmation:
 		return hexLen(v), words.Piece("note/ech-confirmation")

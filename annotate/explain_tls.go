@@ -164,7 +164,7 @@ func (x *Explainer) encryptedExtensions(t *turn, b *handshake.EncryptedExtension
 		e.TLS = &event.TLS{ALPN: []string{clip(p)}}
 	}
 	e.Says = append(e.Says, words.Say("encrypted-extensions", e.Evidence, a))
-	if h.Inner {
+	if h.Inner && h.InnerHello() == nil {
 		e.Says = append(e.Says, words.Say("ech-accepted", event.Recomputed, a))
 		p := words.NewProof(words.ProofECH, event.Proven, event.Text{})
 		h.Prove(p)
@@ -229,33 +229,9 @@ func (x *Explainer) clientHello(t *turn, b *handshake.ClientHello) {
 	if b.Extension(handshake.ExtSupportedVersions) != nil {
 		legacy.Name, legacy.Note = words.FieldName("legacy version"), words.Piece("note/legacy-stays")
 	}
-	e.Fields = append(e.Fields,
-		legacy,
-		event.Field{Name: words.FieldName("random"), Value: event.Plain(hex.EncodeToString(b.Random[:])), Note: words.Piece("note/enters-every-key")},
-		event.Field{Name: words.FieldName("session id"), Value: bytesWords(b.SessionID)},
-		event.Field{Name: words.FieldName("cipher suites"), Value: list(b.CipherSuites, handshake.SuiteName), Note: words.Piece("note/n-offered", "n", strconv.Itoa(countReal(b.CipherSuites)))},
-	)
-	if sni != "" {
-		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("server name"), Value: event.Plain(clip(sni)), Note: words.Piece("note/name-in-clear")})
-	}
-	e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
+	e.Fields = append(e.Fields, legacy)
+	x.helloFields(c, e, b)
 	e.Fields = append(e.Fields, c.fingerprints(b)...)
-
-	e.TLS = &event.TLS{Version: highest(b.Offered()), SNI: clip(sni)}
-	brief := []event.Text{words.Piece("brief/no-version")}
-	if version, ok := strings.CutPrefix(e.TLS.Version, "up to "); ok {
-		brief[0] = words.Piece("brief/up-to", "version", version)
-	}
-	if sni != "" {
-		brief = append(brief, words.Piece("brief/for", "host", clip(sni)))
-	}
-	if p := b.ALPN(); len(p) > 0 {
-		brief = append(brief, event.Plain("ALPN "+clip(strings.Join(p, " "))))
-		for _, p := range p[:min(len(p), maxExtensions)] {
-			e.TLS.ALPN = append(e.TLS.ALPN, clip(p))
-		}
-	}
-	e.Brief = words.List(",", brief...)
 
 	switch {
 	case again:
@@ -368,6 +344,7 @@ func (x *Explainer) serverHello(t *turn, b *handshake.ServerHello) {
 	c, h, e, a := t.c, t.h, &t.e, t.args
 	if b.Retry {
 		h.Retry, h.At[proof.AtRetry] = b, t.at
+		ech := x.tellECH(c, h, e)
 		rename(e, "hello-retry-request", "HelloRetryRequest")
 		e.Fields = append(e.Fields, serverHelloFields(b)...)
 		e.Fields = append(e.Fields, serverFingerprint(b))
@@ -378,11 +355,13 @@ func (x *Explainer) serverHello(t *turn, b *handshake.ServerHello) {
 		} else {
 			e.Says = append(e.Says, words.Say("hello-retry-cookie", e.Evidence, a))
 		}
+		e.Says = append(e.Says, ech...)
 		return
 	}
 	h.ServerHello = b
 	h.AnswerAt = c.now
 	h.At[proof.AtServerHello] = t.at
+	ech := x.tellECH(c, h, e)
 	a = x.args(c)
 	version := b.Version()
 	e.Fields = append(e.Fields, serverHelloFields(b)...)
@@ -401,6 +380,7 @@ func (x *Explainer) serverHello(t *turn, b *handshake.ServerHello) {
 	e.Says = append(e.Says, words.Say("server-hello", e.Evidence, a))
 	c.twin = append(c.twin, x.elsewhere(c, h, b)...)
 	e.Says = append(e.Says, c.twin...)
+	e.Says = append(e.Says, ech...)
 	if ks := b.KeyShare(); ks != nil {
 		x.reused(h, c, e, ks.Exchange)
 	}
@@ -587,8 +567,12 @@ func (x *Explainer) nameCompared(h *proof.Handshake, a steps.Values) []event.Sen
 	for _, check := range k.Result.Checks {
 		switch named := h.Hello.ServerName() != ""; {
 		case check.ID != verify.IDName:
+		case check.Outcome == verify.OK && h.Cover != nil:
+			return []event.Sentence{words.Say("certificate-name-inner", event.Recomputed, a)}
 		case check.Outcome == verify.OK && named:
 			return []event.Sentence{words.Say("certificate-name-good", event.Recomputed, a)}
+		case check.Reason == "no-name-asked" && named && h.ECH() == proof.ECHTaken:
+			return []event.Sentence{words.Say("certificate-name-behind", event.None, a)}
 		case check.Reason == "no-name-asked" && named:
 			return []event.Sentence{words.Say("certificate-name-cover", event.None, a)}
 		case check.Reason == "no-name-asked":

@@ -212,7 +212,7 @@ type Message struct {
 	Conn  *Conn // nil of KeyLine, and of a Fact about no connection over TCP that is followed
 	Side  Side
 	Time  int64 // of the packet that completed it; 0 of Keyed and KeyLine, since lines of a key log have none
-	Span  Span  // where it was read from; empty for Opened, Closed, Late, Keyed, KeyLine and Fact
+	Span  Span  // where it was read from; empty for Opened, Closed, Late, Keyed, KeyLine, InnerHello and Fact
 	First int   // packet that carried its first byte, 0 if none; of Opened, the SYN's or the first there is
 	Last  int   // packet that carried its last byte; of Opened, that of the handshake's last
 	Inner bool
@@ -223,8 +223,8 @@ type Message struct {
 	Opened bool
 	By     string
 	// Raw is the handshake message as it enters the transcript, 4-byte header
-	// included; in DTLS the header has 12 bytes (RFC 6347 4.2.6). It is nil for
-	// all other bodies. It stays valid.
+	// included; in DTLS the header has 12 bytes (RFC 6347 4.2.6). Of InnerHello it is
+	// the inner one, nil if that is bad. It is nil for all other bodies. It stays valid.
 	Raw []byte
 	// Block is what a private key of [Decoder.PrivateKeys] makes of the encrypted
 	// pre-master secret in a ClientKeyExchange: the padded block c^d mod n, as long
@@ -235,7 +235,7 @@ type Message struct {
 	// handshake; *ChangeCipherSpec, *Alert, *AppData, *Heartbeat, *Sealed,
 	// *Malformed, *CutHello, *Missing, *Late, *Again, *StartTLS, *Opaque; *web.Head, *web.Body, *web.Frame,
 	// *web.WebSocket, *web.Switched, *web.Unparsed; *QUICPacket, *DTLSRecord;
-	// *Opened, *Closed, *Ended, *Keyed, *KeyLine, *Fact.
+	// *Opened, *Closed, *Ended, *Keyed, *KeyLine, *InnerHello, *Fact.
 	Body any
 }
 
@@ -263,6 +263,16 @@ type Keyed struct {
 	ClientRandom [32]byte // that of the handshake's first ClientHello, also with a Label of another key
 	Label        string
 	Secret       []byte
+}
+
+// InnerHello tells the ClientHello that another one carries encrypted (RFC 9849): right behind
+// that one, or as soon as the key log lines come that open it. Time and packets are the outer
+// one's. It tells nothing of whether the server took it.
+type InnerHello struct {
+	Hello  *handshake.ClientHello // nil if it is bad
+	Bad    handshake.BadInner
+	Second bool // it was in the ClientHello behind a HelloRetryRequest
+	Config handshake.ECHConfig
 }
 
 // KeyLine tells that a key log line was fed, for whatever connection.

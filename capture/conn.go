@@ -489,6 +489,9 @@ func (c *conn) randoms() *[][32]byte { return &c.tied }
 // secret takes a key log line for one of its handshakes.
 func (c *conn) secret(e *entry, label string, secret []byte) {
 	c.d.keyed(c, e, label, secret)
+	if n := c.last; n != nil && n.ech.outer == e {
+		c.d.openHellos(c, n)
+	}
 	c.d.retry(c)
 }
 

@@ -76,7 +76,12 @@ func (u *udpConn) randoms() *[][32]byte { return &u.tied }
 
 // secret takes a key log line for one of its handshakes. Nothing waits for it: what
 // it would open is not opened.
-func (u *udpConn) secret(e *entry, label string, secret []byte) { u.d.keyed(u, e, label, secret) }
+func (u *udpConn) secret(e *entry, label string, secret []byte) {
+	u.d.keyed(u, e, label, secret)
+	if n := u.neg; n != nil && n.ech.outer == e {
+		u.d.openHellos(u, n)
+	}
+}
 
 // udpSide is one direction.
 type udpSide struct {
@@ -418,6 +423,9 @@ func (u *udpConn) parse(s *udpSide, m Message, typ handshake.Type, read func(han
 				u.neg.secrets = u.d.secrets.use(u, b.Random)
 			}
 			u.d.keyedSoFar(u, u.neg.secrets)
+			if m.Raw != nil && u.pub.Transport == TransportQUIC {
+				u.d.sealedHello(u, u.neg, m.Raw)
+			}
 		}
 	case *handshake.ServerHello:
 		if s.side == Server && !b.Retry {

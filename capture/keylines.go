@@ -16,7 +16,8 @@ const (
 // connections that are not in the capture. A line stands in one of the blocks:
 //
 //	before  8 bytes: the place of the line before it that has the same client random, 0 if none
-//	        1 byte each: length of the client random, of the label (0x80 + n: the n-th of labels), of the secret
+//	        1 byte each: length of the client random, of the label (0x80 + n: the n-th of labels)
+//	2 bytes: length of the secret
 //	        client random, label if it is none of labels, secret
 //
 // A place is 1 + the number of the block times lineBlock + the offset in it.
@@ -29,7 +30,7 @@ type keyLines struct {
 	lost   int // lines that were forgotten because there were too many
 }
 
-const lineHead = 8 + 3
+const lineHead = 8 + 2 + 2
 
 // labels are those that are not spelled out.
 var labels = []string{
@@ -37,6 +38,7 @@ var labels = []string{
 	labels13[Client][stageEarly], labels13[Client][stageHandshake], labels13[Client][stageApplication],
 	labels13[Server][stageHandshake], labels13[Server][stageApplication],
 	"EXPORTER_SECRET", "EARLY_EXPORTER_SECRET",
+	labelECHSecret, labelECHConfig,
 }
 
 // A keyLine is one of them.
@@ -56,7 +58,7 @@ func (l *keyLines) at(place uint64) (line keyLine, before uint64, ok bool) {
 	}
 	b := l.blocks[n-l.first][(place-1)%lineBlock:]
 	before = binary.LittleEndian.Uint64(b)
-	random, label, secret := int(b[8]), int(b[9]), int(b[10])
+	random, label, secret := int(b[8]), int(b[9]), int(binary.LittleEndian.Uint16(b[10:]))
 	b = b[lineHead:]
 	line.random, b = b[:random:random], b[random:]
 	if label < 0x80 {
@@ -111,7 +113,7 @@ func (l *keyLines) size(n, at int, line keyLine) int {
 }
 
 // add keeps a line, whether it is known or not, and forgets the oldest ones
-// beyond the bound. Nothing of it may be longer than maxSecretLen.
+// beyond the bound. Nothing of it may be longer than its bound.
 func (l *keyLines) add(line keyLine) {
 	if l.last == nil {
 		l.last, l.seed = make(map[uint64]uint64), maphash.MakeSeed()
@@ -141,7 +143,8 @@ func (l *keyLines) add(line keyLine) {
 	b := l.blocks[n]
 	place := l.end()
 	b = binary.LittleEndian.AppendUint64(b, l.last[h])
-	b = append(b, byte(len(line.random)), byte(label), byte(len(line.secret)))
+	b = append(b, byte(len(line.random)), byte(label))
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(line.secret)))
 	b = append(b, line.random...)
 	b = append(b, spelled...)
 	l.blocks[n] = append(b, line.secret...)

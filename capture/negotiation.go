@@ -58,8 +58,9 @@ type negotiation struct {
 	serverRandom []byte
 	sessionID    []byte // in the ServerHello
 	alpn         string // what the server chose
-	secrets      *entry // of clientRandom, or where inner says so of the hello inside it
+	secrets      *entry // of clientRandom, or of the hello inside that one's
 	inner        bool   // lines of another client random were looked for
+	ech          ech
 
 	// For the label RSA: the messages up to ClientKeyExchange, each side's in
 	// order, and that message's ciphertext.
@@ -178,6 +179,7 @@ func (c *conn) handshake(h *half, typ handshake.Type, raw []byte, end int64) {
 	}
 	if typ == handshake.TypeClientHello && c.last != nil {
 		c.d.keyedSoFar(c, c.last.secrets)
+		c.d.sealedHello(c, c.last, raw)
 	}
 	if moved && len(t.message) > 0 {
 		c.malformed(h, t.segEnd, "record", "more content after the message that changes the keys (RFC 8446 5.1)")
@@ -250,10 +252,10 @@ func (n *negotiation) answer(m *handshake.ServerHello, raw []byte) {
 	n.version = m.Version()
 	n.suite, _ = keys.SuiteByID(m.CipherSuite)
 	if m.Retry {
-		n.retry = true
+		n.retry, n.ech.retry = true, raw
 		return
 	}
-	n.answered = true
+	n.answered, n.ech.answer = true, raw
 	n.serverRandom = m.Random[:]
 	n.sessionID = m.SessionID
 	n.note(Server, raw)
@@ -367,6 +369,7 @@ func (c *conn) serverHello(h *half, m *handshake.ServerHello, raw []byte) (moved
 		n.answerSeq = t.segSeq
 	}
 	n.hear(Server, m, raw)
+	n.chooseHello()
 	if m.Retry {
 		c.decideEarly(n, earlyRejected)
 		return false
@@ -722,42 +725,6 @@ func (c *conn) open13(h *half, version uint16, body []byte) ([]byte, uint8, stat
 	}
 	t.opener, t.lost = nil, failed
 	return nil, typeApplicationData, more
-}
-
-// maxInner bounds the lines that are tried for one connection.
-const maxInner = 1 << 14
-
-// findInner looks, where a ClientHello carries another one encrypted (ECH) and no line is
-// known for its own random, for a line that opens the server's first record: programs log
-// under the random of the encrypted hello (RFC 9850 2.3), which nobody else can read. The
-// tag (AEAD) decides. The lines of that random are this handshake's then. Only files that were
-// not recorded here are searched: a live story cannot wait for lines of other connections.
-func (c *conn) findInner(h *half, version uint16, body []byte) bool {
-	n := h.tls.neg
-	if n.inner || h.side != Server || c.pub.Leg != LegNone || !c.keysForced() || !n.answered || !n.openable() || n.secrets == nil || len(n.secrets.values) > 0 || n.hello.Extension(handshake.ExtECH) == nil {
-		return false
-	}
-	n.inner = true
-	label, tried := labels13[Server][stageHandshake], 0
-	var found []byte
-	c.d.secrets.lines.all(func(l keyLine) bool {
-		if l.label != label || len(l.random) != 32 || c.d.secrets.used[[32]byte(l.random)] != nil {
-			return true
-		}
-		tried++
-		if o, err := n.opener13(n.suite, l.secret); err == nil {
-			if _, _, err := o.Open(nil, typeApplicationData, version, body); err == nil {
-				found = l.random
-			}
-		}
-		return found == nil && tried < maxInner
-	})
-	if found == nil {
-		return false
-	}
-	n.secrets = c.d.secrets.use(c, [32]byte(found))
-	c.d.keyedSoFar(c, n.secrets)
-	return true
 }
 
 // sealedReason is why the record in hand, which ends at end, stays sealed. What a

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"slices"
+	"strings"
 
 	"explainer/capture/keys"
 )
@@ -12,6 +13,8 @@ import (
 const (
 	labelClientRandom = "CLIENT_RANDOM"
 	labelRSA          = "RSA"
+	labelECHSecret    = "ECH_SECRET"
+	labelECHConfig    = "ECH_CONFIG"
 )
 
 // labels13 are the labels of TLS 1.3 by side and stage.
@@ -28,9 +31,10 @@ var labels13 = [2][stages]string{
 }
 
 const (
-	maxSecretLen = 127 // bytes of a secret or of a label
-	maxLabels    = 32  // per client random
-	maxValues    = 8   // per client random and label
+	maxSecretLen = 127     // bytes of a secret or of a label
+	maxConfigLen = 1 << 12 // bytes of an ECHConfig
+	maxLabels    = 32      // per client random
+	maxValues    = 8       // per client random and label
 )
 
 // secrets holds the key log. A client random can stand for several connections,
@@ -94,11 +98,14 @@ func (s *secrets) valuesOf(random []byte) map[string][][]byte {
 // add keeps a secret. If that is news for connections that are followed, it returns
 // their entry and a copy of the secret.
 func (s *secrets) add(in *keys.Secret) (*entry, []byte) {
-	n := 32
-	if in.Label == labelRSA {
+	n, most := 32, maxSecretLen
+	switch in.Label {
+	case labelRSA:
 		n = 8
+	case labelECHConfig:
+		most = maxConfigLen
 	}
-	if len(in.Secret) > maxSecretLen || len(in.Label) > maxSecretLen || len(in.ClientRandom) != n {
+	if len(in.Secret) > most || len(in.Label) > maxSecretLen || len(in.ClientRandom) != n {
 		return nil, nil
 	}
 	var e *entry
@@ -201,6 +208,16 @@ func (d *Decoder) keyed(w waiter, e *entry, label string, secret []byte) {
 		told[label] = secret
 	}
 	d.messages = append(d.messages, Message{Conn: w.conn(), Body: &Keyed{e.random, label, secret}})
+}
+
+// traffic tells whether a line is known that opens records of TLS 1.3.
+func (e *entry) traffic() bool {
+	for label := range e.values {
+		if strings.Contains(label, "_TRAFFIC_SECRET") {
+			return true
+		}
+	}
+	return false
 }
 
 // forget unties a connection that is over.

@@ -12,6 +12,7 @@ const (
 	TopicStep              Topic = "step"
 	TopicSealed            Topic = "sealed-records"
 	TopicClientHello       Topic = "client-hello"
+	TopicInnerHello        Topic = "inner-hello"
 	TopicServerHello       Topic = "server-hello"
 	TopicCertificate       Topic = "certificate"
 	TopicCertificateStatus Topic = "certificate-status"

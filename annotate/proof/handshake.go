@@ -11,6 +11,7 @@ import (
 	"explainer/annotate/event"
 	"explainer/annotate/words"
 	"explainer/ca/verify"
+	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
 )
@@ -69,6 +70,12 @@ type Handshake struct {
 	ClientKey          *handshake.ClientKeyExchange
 	Sides              [2]Side // client, server
 
+	// Of an encrypted hello (RFC 9849): what was opened, around a HelloRetryRequest two; what the
+	// answer says of it; and where the server took it, and so Hello is inside it, the one in clear.
+	Inners []Inner
+	Answer *capture.ECHAnswer
+	Cover  *handshake.ClientHello
+
 	At       [spots]Place
 	Switched bool  // the server encrypts; At says from where on
 	HelloAt  int64 // when the hellos came
@@ -90,6 +97,12 @@ type Handshake struct {
 	proofs  []settled
 
 	Secrets
+}
+
+// An Inner is a hello that another one carried encrypted; both are nil where it is not known.
+type Inner struct {
+	Hello *handshake.ClientHello
+	Raw   []byte
 }
 
 // A Side is what one side of a handshake sent.
@@ -200,6 +213,9 @@ func (h *Handshake) Free() {
 			m := &h.Sides[side].Messages[i]
 			m.Raw, m.Body = nil, nil
 		}
+	}
+	for i := range h.Inners {
+		h.Inners[i].Raw = nil
 	}
 	h.Incomplete(words.Piece("proof/handshake-over-messages-let"))
 }
@@ -355,11 +371,13 @@ func (h *Handshake) VersionName() string {
 }
 
 // MayBeCover tells whether the name in the hello may stand there in place of
-// another one, which the server took from the encrypted hello (ECH). That is
-// out where TLS 1.2 was chosen, or keys for another try came: then the client
-// must check the certificate against the name in clear (RFC 9849 6.1.4, 6.1.6, 7.1).
+// another one, which the server took from the encrypted hello (ECH).
 func (h *Handshake) MayBeCover() bool {
-	return h.Hello != nil && h.Hello.Extension(handshake.ExtECH) != nil && h.ServerHello != nil && h.Is13() && (h.Encrypted == nil || h.Encrypted.Extension(handshake.ExtECH) == nil)
+	if h.ServerHello == nil {
+		return false
+	}
+	e := h.ECH()
+	return e == ECHUnknown || e == ECHTaken && h.Cover == nil
 }
 
 // overMessages is a check of a checksum or signature over the messages. Where the server may
@@ -368,7 +386,9 @@ func (h *Handshake) MayBeCover() bool {
 func (h *Handshake) overMessages(p event.Proof) event.Proof {
 	switch {
 	case p.State != event.Refuted:
-	case h.Inner || h.MayBeCover():
+	case h.ECH() == ECHTaken && h.Cover == nil:
+		p.State, p.Reason = event.NotCheckable, words.Piece("proof/inner-hello-taken")
+	case h.MayBeCover():
 		p.State, p.Reason = event.NotCheckable, words.Piece("proof/inner-hello")
 	case h.Missing:
 		p.State, p.Reason = event.NotCheckable, words.Piece("brief/bytes-missing-capture")

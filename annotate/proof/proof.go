@@ -102,11 +102,17 @@ func (h *Handshake) order(s *keys.Suite) []*Message {
 		return out
 	}
 	if h.Is13() {
+		out[0] = h.counts(out[0], 0)
 		if h.Retry != nil {
-			out[0] = &Message{Type: handshake.TypeMessageHash, Raw: keys.MessageHash(s, out[0].Raw), Side: 0, index: -1}
+			first := &Message{Type: handshake.TypeMessageHash, Side: 0, index: -1}
+			if out[0].Raw != nil {
+				first.Raw = keys.MessageHash(s, out[0].Raw)
+			}
+			out[0] = first
 			if !take(1, &v, handshake.TypeServerHello) || !take(0, &c, handshake.TypeClientHello) {
 				return out
 			}
+			out[2] = h.counts(out[2], 1)
 		}
 		if take(1, &v, handshake.TypeFinished) {
 			take(0, &c, handshake.TypeFinished)
@@ -131,6 +137,9 @@ func (h *Handshake) before(s *keys.Suite, side, index int) (raw [][]byte, reason
 	for _, m := range h.order(s) {
 		if m.Side == side && m.index == index {
 			return raw, event.Text{}
+		}
+		if m.Raw == nil { // a hello inside another one
+			return nil, words.Piece("proof/inner-hello-taken")
 		}
 		raw = append(raw, m.Raw)
 	}

@@ -60,6 +60,9 @@ func (h *Handshake) KeepHashes() {
 	}
 	var raw [][]byte
 	for _, m := range h.order(s) {
+		if m.Raw == nil {
+			return
+		}
 		if m.Type == handshake.TypeFinished {
 			put([2]string{"before client Finished", "before server Finished"}[m.Side], raw)
 		}

@@ -127,6 +127,8 @@ func (c *View) reasonSealed(side int) (reason string, more []any) {
 	// No key.
 	if have := h.Labels(); len(have) > 0 {
 		switch {
+		case h.InnerHello() != nil && !slices.ContainsFunc(have, func(l string) bool { return ofSide(l, side) }):
+			return words.EchLines, nil
 		case slices.Contains(have, "ECH_SECRET") || slices.Contains(have, "ECH_CONFIG"):
 			return words.EchInner, nil
 		case h.Is13() && !slices.ContainsFunc(have, func(l string) bool { return ofSide(l, side) }) && slices.ContainsFunc(have, func(l string) bool { return ofSide(l, 1-side) }):

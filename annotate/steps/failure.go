@@ -349,11 +349,12 @@ func (c *View) Overheard() event.Text {
 	if host := c.askedInClear(); host != "" {
 		seen = append(seen, words.Piece("seen/asked", "host", event.Clip(host)))
 	}
-	if s := h.ServerName(); s != "" {
-		seen = append(seen, words.Piece("seen/name", "name", event.Clip(s)))
+	clear := h.ClearHello()
+	if clear != nil && clear.ServerName() != "" {
+		seen = append(seen, words.Piece("seen/name", "name", event.Clip(clear.ServerName())))
 	}
-	if h.Hello != nil && len(h.Hello.ALPN()) > 0 {
-		seen = append(seen, words.Piece("seen/protocols", "protocols", event.Clip(strings.Join(h.Hello.ALPN(), ", "))))
+	if clear != nil && len(clear.ALPN()) > 0 {
+		seen = append(seen, words.Piece("seen/protocols", "protocols", event.Clip(strings.Join(clear.ALPN(), ", "))))
 	}
 	if h.ServerHello != nil {
 		seen = append(seen, words.Piece("seen/version-suite"))

@@ -161,6 +161,8 @@ func (x *storied) know(k *keys.Secret) {
 func (x *storied) message(m *capture.Message) {
 	x.told.count(m)
 	switch b := m.Body.(type) {
+	case *capture.Keyed: // also under the random number of an encrypted hello
+		x.randoms[string(b.ClientRandom[:])] = true
 	case *handshake.ClientHello:
 		if m.Side == capture.Client {
 			x.randoms[string(b.Random[:])] = true

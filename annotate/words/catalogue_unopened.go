@@ -23,6 +23,7 @@ const (
 	KeyPadding        = "unopened-private-key-padding"
 	KeyNoSessionHash  = "unopened-private-key-session-hash"
 	EchInner          = "unopened-ech"
+	EchLines          = "unopened-ech-lines" // the inner hello is known
 	NoSuite           = "unopened-suite"
 	NoVersion         = "unopened-version"
 	WrongKey          = "unopened-wrong-key"
@@ -54,6 +55,7 @@ var unopenedSentences = []entry{
 	{KeyPadding, "Not opened: the private key given is that of the certificate, but what {client} encrypted is not padded as it must be, so there is no secret in it. {Server} must go on with random bytes, which nobody knows.", []string{"5246 7.4.7.1"}},
 	{KeyNoSessionHash, "Not opened, although the private key given opens the secret of step 5: the keys also depend on messages of the handshake that are not all in the capture (extended master secret).", []string{"7627 4"}},
 	{EchInner, "Not opened: the hello carries encrypted client hello (ECH), and the key log has no line that opens what follows. If {server} accepted it, the lines are named by the random number of the inner hello, which is encrypted; whether it did cannot be told.", []string{"9849 7.2", "9850 2.3"}},
+	{EchLines, "What {sender} sent is not opened: the key log opens the encrypted hello (ECH), but it has no line for what {sender} sent behind it, neither under the random number inside that hello nor under that of the one in clear.", []string{"9849 7.2", "9850 2.3"}},
 	{NoSuite, "Not opened, with or without keys: {suite} cannot be opened here ({why}).", []string{"5246 A.5", "8446 B.4"}},
 	{NoVersion, "Not opened, with or without keys: records of {version} with {suite} cannot be opened here.", []string{"5246 E.1", "8446 4.2.1"}},
 	{WrongKey, "Not all that {sender} sent is opened: there is a key for this connection, and these records do not fit it. Either it is a wrong key, or bytes were changed or are missing in a way that does not show.", []string{"5246 6.2.3", "8446 5.2"}},
@@ -79,7 +81,7 @@ var unopenedWords = map[string]string{
 	OtherLine: "the key log has lines for it, but none that opens these records", GapBefore: "bytes before it are missing", CutRecords: "none of its records is whole", NoParent: "it takes up a session whose secret is not known",
 	KeyAlone: "no private key given is the server's", KeyForwardSecrecy: "its key exchange has forward secrecy: a private key opens nothing",
 	KeyTLS13: "it is TLS 1.3: a private key opens nothing", KeyResumed: "it is resumed: a private key opens nothing", KeyPSK: "its pre-shared key is not known",
-	KeyPadding: "the private key given does not open its secret", KeyNoSessionHash: "messages are missing that its secret depends on", EchInner: "its encrypted ClientHello is not known",
+	KeyPadding: "the private key given does not open its secret", KeyNoSessionHash: "messages are missing that its secret depends on", EchInner: "its encrypted ClientHello is not known", EchLines: "the key log opens its encrypted ClientHello, and has no line for what follows",
 	NoSuite: "its cipher suite cannot be opened here", NoVersion: "its version cannot be opened here", WrongKey: "the key that was given does not fit",
 	TooMany: "the key came too late", Deflated: "it is compressed", NoPhase: "the keys of this part are not known", OwnKeys: "the program wrote no key for it", PassedOn: "the proxy passed it on as it was", Eavesdropping: "told as to somebody without keys",
 }

@@ -39,6 +39,9 @@ const (
 	ProofDelegated     = "delegated-credential"
 	ProofQUICRetry     = "quic-retry-tag"
 	ProofECH           = "ech-accepted"
+	ProofECHOpened     = "ech-opened"
+	ProofECHTaken      = "ech-confirmed"
+	ProofECHNotTaken   = "ech-not-confirmed"
 )
 
 var claims = func() map[string]claim {
@@ -113,6 +116,15 @@ var claims = func() map[string]claim {
 		{ProofECH, "The keys of this record are made of another hello than the one in clear, as where {server} takes the encrypted one (ECH)",
 			"the record's tag (AEAD) must be good under a secret that the key log names by another random number than that of the ClientHello in clear",
 			[]string{"9849 7.2", "9850 2.3"}},
+		{ProofECHOpened, "What is encrypted in this hello opens with the logged secret, and nobody without that secret changed it or the hello around it",
+			"the keys are made of ECH_SECRET and ECH_CONFIG of the key log (HPKE); with them the tag (AEAD) over what is encrypted and the rest of the ClientHello must be good",
+			[]string{"9849 5.2", "9180 5.1", "9850 2.3"}},
+		{ProofECHTaken, "{Server} had opened the encrypted hello and took it",
+			"the 8 bytes of the answer that stand for it (the last of the random number of a ServerHello, the extension of a HelloRetryRequest) must be those that HKDF makes of the random number of the encrypted hello and the hash of the messages so far, with zeros in their place",
+			[]string{"9849 7.2", "9849 7.2.1"}},
+		{ProofECHNotTaken, "{Server} did not take the encrypted hello",
+			"the 8 bytes of the answer that stand for it (the last of the random number of a ServerHello, the extension of a HelloRetryRequest) must be others than those that HKDF makes of the random number of the encrypted hello and the hash of the messages so far, with zeros in their place",
+			[]string{"9849 7.2", "9849 7.2.1"}},
 		{ProofQUICRetry, "This Retry answers the first packet of {client}: whoever sent it had seen its connection ID",
 			"the tag at its end must be that of AES-128-GCM, with a key that stands in the standard, over that ID and the Retry",
 			[]string{"9001 5.8"}},

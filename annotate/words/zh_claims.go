@@ -6,7 +6,7 @@ var zhClaims = map[string]string{
 	"how/server-key-exchange-signature":   "对客户端随机数、服务器随机数及其新密钥的参数所作的签名，用第一张证书的公钥验证时必须成立",
 
 	"claim/server-certificate-verify": "这条消息由与{server}的证书配对的私钥生成，而且就是为这个连接生成的",
-	"how/server-certificate-verify":   "对 64 个空格、文字「TLS 1.3, server CertificateVerify」、一个零字节和此前全部握手消息的哈希值所作的签名，用第一张证书的公钥验证时必须成立",
+	"how/server-certificate-verify":   "对 64 个空格、文字「TLS 1.3，server CertificateVerify」、一个零字节和此前全部握手消息的哈希值所作的签名，用第一张证书的公钥验证时必须成立",
 
 	"claim/client-certificate-verify": "这条消息由与{client}的证书配对的私钥生成，而且就是为这个连接生成的",
 	"how/client-certificate-verify":   "对此前全部握手消息所作的签名（在 TLS 1.3 中，是对它们的哈希值、前面加一段固定文字所作的签名），用客户端第一张证书的公钥验证时必须成立",
@@ -27,7 +27,7 @@ var zhClaims = map[string]string{
 	"how/rsa-block":   "把这个数据块以公开指数求幂，再对证书的模数取模，结果必须是 ClientKeyExchange 中的字节；它必须以 00 02 开头，接着至少 8 个非零字节，一个零字节，最后以 48 字节结束",
 
 	"claim/delegated-credential": "与证书配对的私钥，为随证书而来的委托凭证签了名",
-	"how/delegated-credential":   "对 64 个空格、文字「TLS, server delegated credentials」（或 client）、一个零字节、证书、凭证和算法所作的签名，用第一张证书的公钥验证时必须成立",
+	"how/delegated-credential":   "对 64 个空格、文字「TLS，server delegated credentials」（或 client）、一个零字节、证书、凭证和算法所作的签名，用第一张证书的公钥验证时必须成立",
 
 	"claim/rsa-private-key": "所给的私钥能解开{client}发送的内容，而且其中已按规定填充",
 	"how/rsa-private-key":   "把 ClientKeyExchange 中的字节以私有指数求幂，再对模数取模，得到的数据块必须以 00 02 开头，接着至少 8 个非零字节，一个零字节，最后以 48 字节结束；把这个数据块以证书的公开指数求幂，必须重新得到所发送的字节",
@@ -68,8 +68,14 @@ var zhClaims = map[string]string{
 	"claim/quic-server-initial": "这个 Initial 数据包的密钥，来自以明文传输过的连接 ID：发送它的人看到过这个 ID",
 	"how/quic-server-initial":   "密钥由那个 ID 和标准中的一个数字用 HKDF 派生；使用它们，数据包的认证标签（AEAD）必须正确",
 
-	"claim/ech-accepted":   "这条记录的密钥来自另一个 ClientHello，而不是明文的那一个；{server}采用加密的 ClientHello（ECH）时就是这样",
-	"how/ech-accepted":     "密钥日志中有一个秘密，写的随机数不是明文 ClientHello 的；用它解密这条记录，认证标签（AEAD）必须正确",
-	"claim/quic-retry-tag": "这个 Retry 回应的是{client}的第一个数据包：发送它的人看到过其中的连接 ID",
-	"how/quic-retry-tag":   "它末尾的认证标签，必须等于用标准中写明的密钥、以 AES-128-GCM 对那个 ID 和这个 Retry 计算的标签",
+	"claim/ech-accepted":      "这条记录的密钥来自另一个 ClientHello，而不是明文的那一个；{server}采用加密的 ClientHello（ECH）时就是这样",
+	"how/ech-accepted":        "密钥日志中有一个秘密，写的随机数不是明文 ClientHello 的；用它解密这条记录，认证标签（AEAD）必须正确",
+	"claim/ech-opened":        "用日志中的秘密能解开这个 ClientHello 中加密的内容，而且没有那个秘密的人，没有改动过它和它外面的 ClientHello",
+	"how/ech-opened":          "密钥由密钥日志中的 ECH_SECRET 和 ECH_CONFIG 得出（HPKE）；使用它们，对加密的内容和 ClientHello 其余部分的认证标签（AEAD）必须正确",
+	"claim/ech-confirmed":     "{server}解开了加密的 ClientHello，并采用了它",
+	"how/ech-confirmed":       "回答中表示这一点的 8 个字节（ServerHello 的随机数的最后 8 个，或 HelloRetryRequest 的扩展），必须等于用 HKDF 由加密的 ClientHello 的随机数和到此为止各条消息的散列得出的字节，计算时这 8 个字节的位置上是零",
+	"claim/ech-not-confirmed": "{server}没有采用加密的 ClientHello",
+	"how/ech-not-confirmed":   "回答中表示这一点的 8 个字节（ServerHello 的随机数的最后 8 个，或 HelloRetryRequest 的扩展），必须不同于用 HKDF 由加密的 ClientHello 的随机数和到此为止各条消息的散列得出的字节，计算时这 8 个字节的位置上是零",
+	"claim/quic-retry-tag":    "这个 Retry 回应的是{client}的第一个数据包：发送它的人看到过其中的连接 ID",
+	"how/quic-retry-tag":      "它末尾的认证标签，必须等于用标准中写明的密钥、以 AES-128-GCM 对那个 ID 和这个 Retry 计算的标签",
 }
