@@ -369,6 +369,9 @@ func (t *Text) summary(e *event.Event) {
 	t.about(e)
 	for i := 0; i < len(event.Steps); i++ {
 		rows := rowsOf(s, i)
+		if len(rows) == 0 {
+			continue // it is not asked for
+		}
 		t.Line("")
 		// What was not reached is one story for all the steps that are left.
 		last := sameUntil(s, i)
@@ -470,8 +473,8 @@ func alike(rows []event.Row) bool {
 func rowsOf(s *event.Summary, step int) []event.Row {
 	var rows []event.Row
 	for _, l := range s.Legs {
-		if step < len(l.Rows) {
-			rows = append(rows, l.Rows[step])
+		if i := slices.IndexFunc(l.Rows, func(r event.Row) bool { return r.Step == event.Steps[step] }); i >= 0 { // those of other steps may be left out
+			rows = append(rows, l.Rows[i])
 		}
 	}
 	return rows
