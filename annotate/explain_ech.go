@@ -36,6 +36,8 @@ func (x *Explainer) innerHello(c *conn, m *capture.Message, b *capture.InnerHell
 		id = "inner-hello-again"
 	} else if b.Hello.ServerName() == "" {
 		id = "inner-hello-no-name"
+	} else if !strings.EqualFold(h.ClearHello().ServerName(), b.Config.PublicName) {
+		id = "inner-hello-other-cover"
 	}
 	x.helloFields(c, &e, b.Hello)
 	e.Says = append(e.Says, words.Say(id, event.Decrypted, a.With("inner", namedOr(b.Hello))))
@@ -50,20 +52,30 @@ func namedOr(b *handshake.ClientHello) event.Text {
 	return cmp.Or(event.Plain(clip(b.ServerName())), words.Piece("brief/none"))
 }
 
+// outer tells whether a hello carries an encrypted one, or random filling.
+func outer(b *handshake.ClientHello) bool {
+	_, ok := b.OuterECH()
+	return ok
+}
+
 // helloFields tells what stands in a ClientHello.
 func (x *Explainer) helloFields(c *conn, e *event.Event, b *handshake.ClientHello) {
 	sni := b.ServerName()
+	enters, named := words.Piece("note/enters-every-key"), words.Piece("note/name-in-clear")
+	switch {
+	case b.Extension(handshake.ExtECH) == nil:
+	case outer(b): // whether this one enters the keys or the one inside it is not known yet
+		enters, named = event.Text{}, words.Piece("note/a-name-in-clear")
+	default:
+		enters, named = event.Text{}, event.Text{}
+	}
 	e.Fields = append(e.Fields,
-		event.Field{Name: words.FieldName("random"), Value: event.Plain(hex.EncodeToString(b.Random[:])), Note: words.Piece("note/enters-every-key")},
+		event.Field{Name: words.FieldName("random"), Value: event.Plain(hex.EncodeToString(b.Random[:])), Note: enters},
 		event.Field{Name: words.FieldName("session id"), Value: bytesWords(b.SessionID)},
 		event.Field{Name: words.FieldName("cipher suites"), Value: list(b.CipherSuites, handshake.SuiteName), Note: words.Piece("note/n-offered", "n", strconv.Itoa(countReal(b.CipherSuites)))},
 	)
 	if sni != "" {
-		note := words.Piece("note/name-in-clear")
-		if e.Evidence == event.Decrypted {
-			note = event.Text{}
-		}
-		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("server name"), Value: event.Plain(clip(sni)), Note: note})
+		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("server name"), Value: event.Plain(clip(sni)), Note: named})
 	}
 	e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
 	e.TLS = &event.TLS{Version: highest(b.Offered()), SNI: clip(sni)}

@@ -244,6 +244,8 @@ func (x *Explainer) clientHello(t *turn, b *handshake.ClientHello) {
 		e.Says = append(e.Says, words.Say("client-hello-misplaced", e.Evidence, a))
 	case renegotiation:
 		e.Says = append(e.Says, words.Say("client-hello-renegotiation", e.Evidence, a))
+	case sni != "" && outer(b):
+		e.Says = append(e.Says, words.Say("client-hello-cover", e.Evidence, a.With("sni", clip(sni))))
 	case sni != "":
 		e.Says = append(e.Says, words.Say("client-hello", e.Evidence, a.With("sni", clip(sni))))
 	default:

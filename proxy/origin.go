@@ -390,9 +390,14 @@ func (p *Proxy) secure(ctx context.Context, t, o *Tap, to asking, site Site) (*u
 		config.MaxVersion = tls.VersionTLS12
 		config.CipherSuites = textbookSuites
 	}
+	var conn net.Conn = u.heard
+	if site.ECH != nil && config.MaxVersion == tls.VersionTLS13 {
+		config.MinVersion, config.EncryptedClientHelloConfigList = tls.VersionTLS13, site.ECH.list()
+		conn = &echLogger{u.heard, site.ECH, config.KeyLogWriter}
+	}
 	u.config = config
 	o.hold()
-	u.conn = tls.Client(u.heard, config)
+	u.conn = tls.Client(conn, config)
 	go func() {
 		err := u.conn.HandshakeContext(ctx)
 		o.unhold()

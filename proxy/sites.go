@@ -35,6 +35,8 @@ type Site struct {
 	Roots *x509.CertPool // what its certificate is verified against; nil for plain HTTP
 	// Textbook asks for TLS 1.2 with RSA key transport on both legs.
 	Textbook bool
+	// ECH is the key under which it takes encrypted hellos; nil where it takes none.
+	ECH *siteECH
 }
 
 // Sites are the built-in sites: real TLS servers on loopback, reachable by name
@@ -52,28 +54,32 @@ type siteKind struct {
 	Title, What event.Text
 	tls         func(*tls.Config)
 	textbook    bool
+	ech         bool
 }
 
 var siteKinds = []siteKind{
-	{"", event.Plain("explainer"), words.Piece("site/home"), func(*tls.Config) {}, false},
+	{"", event.Plain("explainer"), words.Piece("site/home"), func(*tls.Config) {}, false, false},
 	{"tls13", event.Plain("TLS 1.3"), words.Piece("site/tls13"), func(c *tls.Config) {
 		c.MinVersion = tls.VersionTLS13
-	}, false},
+	}, false, false},
 	{"tls12", words.Piece("site/tls12-title"), words.Piece("site/tls12"), func(c *tls.Config) {
 		c.MaxVersion = tls.VersionTLS12
-	}, false},
+	}, false, false},
 	{"rsa", words.Piece("site/rsa-title"), words.Piece("site/rsa"), func(c *tls.Config) {
 		c.MaxVersion = tls.VersionTLS12
 		c.CipherSuites = textbookSuites
 		c.NextProtos = []string{"http/1.1"}
-	}, true},
+	}, true, false},
 	{"hrr", words.Piece("site/hrr-title"), words.Piece("site/hrr"), func(c *tls.Config) {
 		c.MinVersion = tls.VersionTLS13
 		c.CurvePreferences = []tls.CurveID{tls.CurveP521}
-	}, false},
+	}, false, false},
 	{"mtls", words.Piece("site/mtls-title"), words.Piece("site/mtls"), func(c *tls.Config) {
 		c.ClientAuth = tls.RequestClientCert
-	}, false},
+	}, false, false},
+	{"ech", words.Piece("site/ech-title"), words.Piece("site/ech", "cover", siteCover, "host", "ech."+siteDomain), func(c *tls.Config) {
+		c.MinVersion = tls.VersionTLS13
+	}, false, true},
 }
 
 // StartSites starts the built-in sites. If install is true the set-up page offers the
@@ -101,13 +107,21 @@ func StartSites(authority *ca.Authority, install bool, otherwise words.Language)
 			}
 			return own.Leaf(context.Background(), spec)
 		}
+		var ech *siteECH
+		if k.ech {
+			if ech, err = newSiteECH(); err != nil {
+				s.Close()
+				return nil, err
+			}
+			config.EncryptedClientHelloKeys = ech.keys()
+		}
 		handler := siteHandler(k, authority, install, otherwise)
 		addr, err := s.serve(handler, config)
 		if err != nil {
 			s.Close()
 			return nil, err
 		}
-		s.byHost[net.JoinHostPort(host, "443")] = Site{addr, roots, k.textbook}
+		s.byHost[net.JoinHostPort(host, "443")] = Site{addr, roots, k.textbook, ech}
 		if k.Name == "" {
 			if addr, err = s.serve(handler, nil); err != nil {
 				s.Close()

@@ -66,6 +66,7 @@ func TestSitesTLS(t *testing.T) {
 		{"rsa.explainer.test", tls.VersionTLS12, "http/1.1", true, false, false},
 		{"hrr.explainer.test", tls.VersionTLS13, "h2", false, true, false},
 		{"mtls.explainer.test", tls.VersionTLS13, "h2", false, false, true},
+		{"ech.explainer.test", tls.VersionTLS13, "h2", false, false, false},
 	} {
 		site := lookup(t, sites, tt.host, 443)
 		asked := false
@@ -86,6 +87,14 @@ func TestSitesTLS(t *testing.T) {
 		}
 		if names := s.PeerCertificates[0].DNSNames; !slices.Equal(names, []string{tt.host}) {
 			t.Errorf("%s: the certificate names %v", tt.host, names)
+		}
+		if site.ECH != nil {
+			conn, err := tls.Dial("tcp", site.Addr, &tls.Config{ServerName: tt.host, RootCAs: site.Roots, EncryptedClientHelloConfigList: site.ECH.list()})
+			if err != nil || !conn.ConnectionState().ECHAccepted {
+				t.Errorf("%s: %v, its encrypted hello not taken", tt.host, err)
+			} else {
+				conn.Close()
+			}
 		}
 		if site.Textbook != tt.rsa {
 			t.Errorf("%s: Textbook %v", tt.host, site.Textbook)
@@ -471,6 +480,9 @@ func TestSitesThroughProxy(t *testing.T) {
 	for _, k := range siteKinds {
 		for _, leg := range []string{"browser", "origin"} {
 			on := strings.TrimPrefix(k.Name+"."+siteDomain, ".") + " " + leg
+			if k.ech && leg == "origin" {
+				on = siteCover + " origin" // that is what the path sees
+			}
 			want := map[string][]string{"rsa": {"0x009c", "0x009d"}, "tls12": {"0xc02b", "0xc02c", "0xcca9"}}[k.Name]
 			if want == nil {
 				want = []string{"0x1301", "0x1302", "0x1303"}

@@ -438,6 +438,9 @@ func (c *View) rowSeen(s event.Step) event.Row {
 		if id == "step-5-hrr" && c.sharedAtOnce() {
 			id = "step-5-hrr-cookie"
 		}
+		if s == event.Step5 && h.Is13() && c.sharedInside() {
+			id = "step-5-inner"
+		}
 		r.Says, r.Packets = words.Say(id, cell.how, a), c.placed(cell.at)
 	case s == event.Step1:
 		c.row1(f, a, &r)

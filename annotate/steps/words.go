@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"bytes"
 	"cmp"
 	"net/netip"
 	"slices"
@@ -228,6 +229,18 @@ func ShareWords(shares []handshake.KeyShare) event.Text {
 		out = out[:8]
 	}
 	return words.List(",", out...)
+}
+
+// sharedInside tells whether the client's share was encrypted: it stands in the hello inside
+// another one that the server took, and that one has another.
+func (c *View) sharedInside() bool {
+	h := c.Main
+	if h.Cover == nil || h.ServerHello.KeyShare() == nil {
+		return false
+	}
+	group := h.ServerHello.KeyShare().Group
+	inner, outer := shareOf(h.Hello, group), shareOf(h.Cover, group)
+	return inner != nil && (outer == nil || !bytes.Equal(inner.Exchange, outer.Exchange))
 }
 
 // shareOf finds the client's share for a group.

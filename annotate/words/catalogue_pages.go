@@ -125,6 +125,8 @@ var pagePieces = map[string]string{
 	"site/rsa":                    "The textbook's own handshake: the client encrypts a secret with the server's public key and sends it.",
 	"site/hrr-title":              "TLS 1.3 with a HelloRetryRequest",
 	"site/hrr":                    "This server takes only P-521, so the first key share is refused and the client says hello twice.",
+	"site/ech-title":              "Encrypted Client Hello (ECH)",
+	"site/ech":                    "This server takes encrypted hellos. The hello that the proxy sends it names {cover}, which is all that the path sees; the one encrypted inside names {host}.",
 	"site/mtls-title":             "Mutual TLS",
 	"site/mtls":                   "This server asks the client for a certificate too, and goes on without one.",
 	"site/try-title":              "More to try",

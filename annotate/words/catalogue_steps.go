@@ -161,6 +161,7 @@ var stepSentences = []entry{
 	{"step-5-dhe", "{Client} sent {clientshare} bytes in its ClientKeyExchange message, in clear: the public half of its {group} key. Nothing secret, nothing encrypted.", []string{"5246 7.4.7.2", "8422 5.7"}},
 	{"step-5-tls13-holed", "{Client} sent its {clientshare}-byte {group} share, a public value in clear, in its ClientHello, before it had seen any certificate.", []string{"8446 4.2.8"}},
 	{"step-5-tls13", "{Client} sent its {clientshare}-byte {group} share, a public value in clear, in its first message, before it had seen any certificate.", []string{"8446 4.2.8"}},
+	{"step-5-inner", "{Client} sent its {clientshare}-byte {group} share, a public value, inside its encrypted hello (ECH), before it had seen any certificate.", []string{"8446 4.2.8", "9849 5.1"}},
 	{"step-5-hrr", "{Client} sent {clientshare} bytes of {group}, a public value in clear, in its second hello, because {server} had asked for it; still before it had seen any certificate.", []string{"8446 4.1.4", "8446 4.2.8"}},
 	{"step-5-hrr-cookie", "{Client} sent its {clientshare}-byte {group} share, a public value in clear, in its first hello, and again in its second one, for which {server} had asked; before it had seen any certificate.", []string{"8446 4.1.4", "8446 4.2.8"}},
 	{"step-5-mlkem", "Reversed: {server} sent {part}, encrypted in {ciphertext} bytes, in its ServerHello. For that {client} had sent its {clientshare}-byte {group} share in {whichhello} hello, before it had seen any certificate.", []string{"10024", "8446 4.2.8"}},

@@ -160,6 +160,7 @@ var fieldPieces = map[string]string{
 	"note/modulus-long":                                  "as long as the modulus of the certificate's key",
 	"note/server-public-value":                           "the server's key for this connection",
 	"note/name-in-clear":                                 "in clear: everybody on the path sees which host is meant",
+	"note/a-name-in-clear":                               "in clear: everybody on the path reads it",
 	"note/enters-every-key":                              "32 bytes that enter every later key",
 	"note/legacy-stays":                                  "stays at TLS 1.2 in TLS 1.3; the real offer stands in supported_versions",
 	"note/highest-offered":                               "the highest offered",

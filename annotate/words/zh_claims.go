@@ -6,7 +6,7 @@ var zhClaims = map[string]string{
 	"how/server-key-exchange-signature":   "对客户端随机数、服务器随机数及其新密钥的参数所作的签名，用第一张证书的公钥验证时必须成立",
 
 	"claim/server-certificate-verify": "这条消息由与{server}的证书配对的私钥生成，而且就是为这个连接生成的",
-	"how/server-certificate-verify":   "对 64 个空格、文字「TLS 1.3，server CertificateVerify」、一个零字节和此前全部握手消息的哈希值所作的签名，用第一张证书的公钥验证时必须成立",
+	"how/server-certificate-verify":   "对 64 个空格、文字「TLS 1.3, server CertificateVerify」、一个零字节和此前全部握手消息的哈希值所作的签名，用第一张证书的公钥验证时必须成立",
 
 	"claim/client-certificate-verify": "这条消息由与{client}的证书配对的私钥生成，而且就是为这个连接生成的",
 	"how/client-certificate-verify":   "对此前全部握手消息所作的签名（在 TLS 1.3 中，是对它们的哈希值、前面加一段固定文字所作的签名），用客户端第一张证书的公钥验证时必须成立",
@@ -27,7 +27,7 @@ var zhClaims = map[string]string{
 	"how/rsa-block":   "把这个数据块以公开指数求幂，再对证书的模数取模，结果必须是 ClientKeyExchange 中的字节；它必须以 00 02 开头，接着至少 8 个非零字节，一个零字节，最后以 48 字节结束",
 
 	"claim/delegated-credential": "与证书配对的私钥，为随证书而来的委托凭证签了名",
-	"how/delegated-credential":   "对 64 个空格、文字「TLS，server delegated credentials」（或 client）、一个零字节、证书、凭证和算法所作的签名，用第一张证书的公钥验证时必须成立",
+	"how/delegated-credential":   "对 64 个空格、文字「TLS, server delegated credentials」（或 client）、一个零字节、证书、凭证和算法所作的签名，用第一张证书的公钥验证时必须成立",
 
 	"claim/rsa-private-key": "所给的私钥能解开{client}发送的内容，而且其中已按规定填充",
 	"how/rsa-private-key":   "把 ClientKeyExchange 中的字节以私有指数求幂，再对模数取模，得到的数据块必须以 00 02 开头，接着至少 8 个非零字节，一个零字节，最后以 48 字节结束；把这个数据块以证书的公开指数求幂，必须重新得到所发送的字节",

@@ -159,6 +159,7 @@ var zhFields = map[string]string{
 	"note/modulus-long":                                  "与证书密钥的模数一样长",
 	"note/server-public-value":                           "服务器用于这个连接的公开值",
 	"note/name-in-clear":                                 "明文：路径上的任何人都能看到所指的主机",
+	"note/a-name-in-clear":                               "明文：路径上的任何人都能读到",
 	"note/enters-every-key":                              "32 字节，此后的每个密钥都取决于它",
 	"note/legacy-stays":                                  "在 TLS 1.3 中固定为 TLS 1.2；真正提供的版本在 supported_versions 中",
 	"note/highest-offered":                               "所提供的最高版本",

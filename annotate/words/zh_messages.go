@@ -42,6 +42,7 @@ var zhMessages = map[string]string{
 
 	"client-hello":               "{client}发出 hello 消息：它支持哪些版本和密码套件，一个随机数，以及它想访问的主机名（{sni}）。路径上的任何人都能读到这些。",
 	"client-hello-no-name":       "{client}发出 hello 消息：它支持哪些版本和密码套件，以及一个随机数。它没有指明主机名。",
+	"client-hello-cover":         "{client}发出 hello 消息：它支持哪些版本和密码套件，一个随机数，以及一个主机名（{sni}）。路径上的任何人都能读到这些。",
 	"client-hello-again":         "在{server}的 HelloRetryRequest 之后，{client}再次发出 hello 消息。",
 	"client-hello-renegotiation": "{client}在同一个连接内开始另一次握手（重新协商）。",
 	"client-hello-again-unseen":  "{client}用同一个随机数再次发出 hello 消息，正如收到 HelloRetryRequest 之后会做的那样；{server}对第一次的回答不在抓包中。",
@@ -51,7 +52,8 @@ var zhMessages = map[string]string{
 	"client-hello-early":         "它指明一个与{server}已经共有的秘密（来自先前的连接，或以其他方式约定），并宣布要发送早期数据：紧跟在这个 ClientHello 之后的加密数据，那时{server}还一句话都没有说。",
 	"client-hello-ticket":        "它交回一张先前连接的票据，{ticket} 字节：如果{server}接受，步骤 2 到 6a 就省去了。",
 	"client-hello-ech":           "它带有加密的 ClientHello（ECH）的扩展。没有密钥就无法分辨这是真正的 ECH，还是随机填充（GREASE）；因此明文中的主机名可能是掩护。",
-	"inner-hello":                "密钥日志解开了加密的 ClientHello（ECH）：在其中，{client}要访问的是 {inner}。明文的 ClientHello 指明的是 {outer}；加密所用的密钥，对应的掩护名称是 {publicname}。服务器采用这两个 ClientHello 中的哪一个，只有从它的回答才看得出来。",
+	"inner-hello":                "密钥日志解开了加密的 ClientHello（ECH）：在其中，{client}要访问的是 {inner}。明文的 ClientHello 指明的是 {outer}，那是加密所用的密钥所对应的掩护名称。服务器采用这两个 ClientHello 中的哪一个，只有从它的回答才看得出来。",
+	"inner-hello-other-cover":    "密钥日志解开了加密的 ClientHello（ECH）：在其中，{client}要访问的是 {inner}。明文的 ClientHello 指明的是 {outer}；加密所用的密钥，对应的掩护名称是 {publicname}。服务器采用这两个 ClientHello 中的哪一个，只有从它的回答才看得出来。",
 	"inner-hello-no-name":        "密钥日志解开了加密的 ClientHello（ECH）：在其中，{client}没有指明主机名。明文的 ClientHello 指明的是 {outer}；加密所用的密钥，对应的掩护名称是 {publicname}。服务器采用这两个 ClientHello 中的哪一个，只有从它的回答才看得出来。",
 	"inner-hello-again":          "第二个 ClientHello 里也有一个加密的，用同样的密钥加密：在其中，{client}再次要求访问 {inner}。",
 	"inner-hello-bad":            "密钥日志解开了 ClientHello 中加密的内容，但按协议规定，它不是有效的 ClientHello：{reason}。解开它的服务器必须结束连接。",

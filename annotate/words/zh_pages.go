@@ -124,6 +124,8 @@ var zhPages = map[string]string{
 	"site/rsa":                    "书上的握手：客户端用服务器的公钥加密一个秘密，然后发送出去。",
 	"site/hrr-title":              "TLS 1.3，带有 HelloRetryRequest",
 	"site/hrr":                    "这个服务器只接受 P-521，所以第一次的 key_share 不被采用，客户端要说两次 hello。",
+	"site/ech-title":              "加密的 ClientHello（ECH）",
+	"site/ech":                    "这个服务器接受加密的 ClientHello。代理发给它的 ClientHello 指明的是 {cover}，路径上看到的只有这个；加密在其中的那一个指明的是 {host}。",
 	"site/mtls-title":             "双向 TLS",
 	"site/mtls":                   "这个服务器也要求客户端出示证书，没有也会继续。",
 	"site/try-title":              "还可以试的",

@@ -164,6 +164,7 @@ var zhSteps = map[string]string{
 	"step-5-dhe":          "{client}在 ClientKeyExchange 消息中以明文发送了 {clientshare} 字节：它的 {group} 密钥的公开一半。没有任何秘密，也没有任何加密。",
 	"step-5-tls13-holed":  "{client}在 ClientHello 中以明文发送了它的 {group} 公开值（key_share），{clientshare} 字节，那时它还没有见过任何证书。",
 	"step-5-tls13":        "{client}在第一条消息中以明文发送了它的 {group} 公开值（key_share），{clientshare} 字节，那时它还没有见过任何证书。",
+	"step-5-inner":        "{client}在它的加密的 ClientHello（ECH）里发送了 {clientshare} 字节的 {group} 公开值，那时它还没有看到任何证书。",
 	"step-5-hrr":          "{client}应{server}的要求，在第二个 hello 中以明文发送了 {clientshare} 字节的 {group} 公开值；那时它仍然没有见过任何证书。",
 	"step-5-hrr-cookie":   "{client}在第一条 ClientHello 中发送了 {clientshare} 字节的 {group} 公开值，以明文，并在{server}所要求的第二条中再发送了一次；那时它还没有看到任何证书。",
 	"step-5-mlkem":        "反过来了：{server}在 ServerHello 中发送了{part}，加密在 {ciphertext} 字节里。为此，{client}已在{whichhello} ClientHello 中发送了它的 {group} 公开值（key_share），{clientshare} 字节，那时它还没有见过任何证书。",
