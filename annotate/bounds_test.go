@@ -76,11 +76,12 @@ func TestHalfOpen(t *testing.T) {
 	var explainer annotate.Explainer
 	plain := text.New(io.Discard)
 	blocks := text.NewBlocks(func(int, []byte) error { return nil })
+	short := text.NewShort(io.Discard)
 	lines := event.NewJSON(io.Discard)
 	feed := func(in capture.Input) {
 		for _, m := range decoder.Feed(in) {
 			for _, e := range explainer.Explain(&m) {
-				for _, to := range []interface{ Event(*event.Event) error }{plain, blocks, lines} {
+				for _, to := range []interface{ Event(*event.Event) error }{plain, blocks, short, lines} {
 					if err := to.Event(&e); err != nil {
 						t.Fatal(err)
 					}
@@ -88,7 +89,7 @@ func TestHalfOpen(t *testing.T) {
 			}
 		}
 	}
-	parts := map[string]any{"decoder": &decoder, "explainer": &explainer, "text": plain, "blocks": blocks, "JSON": lines}
+	parts := map[string]any{"decoder": &decoder, "explainer": &explainer, "text": plain, "blocks": blocks, "short": short, "JSON": lines}
 	before := map[string]int{}
 	for i := 1; i <= last; i++ {
 		if i > followed {

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"cmp"
 	"io"
 	"maps"
 	"slices"
@@ -477,12 +478,7 @@ func (t *Short) block(s *shortSession, e *event.Event, x *exchange) {
 	}
 	t.Line("")
 	l := &e.Summary.Legs[0]
-	head := []string{t.Paint(Bold, t.where(s, x))}
-	if l.Agent != "" {
-		head = append(head, Clean(l.Agent))
-	}
-	head = append(head, t.took(s), t.in(l.Title))
-	t.joined(t.number(s.n)+"  ", "      ", head)
+	t.joined(t.number(s.n)+"  ", "      ", []string{t.Paint(Bold, t.where(s, x)), t.took(s), t.in(l.Title)})
 	t.ends(l, e.Summary.Tunnel)
 	aim := ""
 	for i := range l.Rows {
@@ -562,7 +558,7 @@ func (t *Short) joined(first, rest string, parts []string) {
 
 // ends names the two sides over their columns.
 func (t *Short) ends(l *event.Leg, tunnel bool) {
-	client, server := t.mark("short/client"), t.mark("short/server")
+	client, server := cmp.Or(Clean(l.Agent), t.mark("short/client")), t.mark("short/server")
 	if l.Leg == "browser" && !tunnel {
 		server = t.mark("short/explainer")
 	}
