@@ -21,6 +21,7 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 
+	"explainer/annotate"
 	"explainer/annotate/event"
 	"explainer/capture"
 	"explainer/capture/handshake"
@@ -180,6 +181,63 @@ func TestECH(t *testing.T) {
 				t.Errorf("opened %v, %d hellos inside, host %s, want %v, %d, %s\ntold %s\nwant %s", opened, inners, host, c.opened, c.inner, c.host, got, c.says)
 			}
 		})
+	}
+}
+
+// TestECHLateKeys: wherever among the packets the key log comes, the hello inside is told once, all opens, and
+// nothing is refuted; the random number of either hello may name the lines.
+func TestECHLateKeys(t *testing.T) {
+	s := newSite(t, newECDSA(t), func(c *x509.Certificate) { c.DNSNames = []string{"secret.test"} })
+	config, private := echConfig(t, 1)
+	server := &tls.Config{Certificates: []tls.Certificate{s.cert}, MinVersion: tls.VersionTLS13, CurvePreferences: []tls.CurveID{tls.CurveP521},
+		EncryptedClientHelloKeys: []tls.EncryptedClientHelloKey{{Config: config, PrivateKey: private}}}
+	client := &tls.Config{RootCAs: s.roots, ServerName: "secret.test", MinVersion: tls.VersionTLS13, CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP521},
+		EncryptedClientHelloConfigList: append([]byte{byte(len(config) >> 8), byte(len(config))}, config...)}
+	tp := converse(t, client, server)
+	ech, traffic, hello := echLines(t, tp, config, private), tp.keys.String(), outerHello(t, tp)
+	for name, log := range map[string]string{
+		"first the hello's": ech + traffic, "last the hello's": traffic + ech,
+		"under the outer's random": ech + strings.ReplaceAll(traffic, lineRandom(traffic), hex.EncodeToString(hello.Random[:])),
+	} {
+		tp.keys = *bytes.NewBufferString(log)
+		in := tp.inputs(0, capture.LegNone)
+		lines := strings.Count(log, "\n")
+		for at := 0; at <= len(in)-lines; at++ {
+			for _, size := range []int{0, 1} {
+				moved := slices.Insert(slices.Clone(in[lines:]), at, in[:lines]...)
+				var d capture.Decoder
+				var x annotate.Explainer
+				inner, sealed, bad := 0, 0, []string(nil)
+				tell := func(ms []capture.Message) {
+					for i := range ms {
+						switch ms[i].Body.(type) {
+						case *capture.InnerHello:
+							inner++
+						case *capture.Sealed:
+							sealed++
+						}
+						bad = append(bad, refuted(x.Explain(&ms[i]))...)
+					}
+				}
+				for _, i := range moved {
+					if c, ok := i.(*capture.Chunk); ok && size > 0 {
+						for n := range c.Data {
+							one := *c
+							one.Data = c.Data[n : n+1]
+							tell(d.Feed(&one))
+						}
+						continue
+					}
+					tell(d.Feed(i))
+				}
+				tell(d.Finish())
+				bad = append(bad, refuted(x.Finish())...)
+				// What comes behind the last packet finds the records given up.
+				if inner != 2 || len(bad) > 0 || sealed > 0 && at < len(moved)-lines-1 {
+					t.Errorf("%s, keys at %d, size %d: %d hellos inside, %d runs sealed, refuted %q", name, at, size, inner, sealed, bad)
+				}
+			}
+		}
 	}
 }
 

@@ -160,6 +160,9 @@ func (x *Explainer) echNote(c *conn) []event.Sentence {
 				return []event.Sentence{out, words.Say("summary-ech-required", event.Inferred, a)}
 			}
 		}
+		if c.Leg == capture.LegBrowser {
+			return nil // the proxy takes none, and browsers send one with every hello
+		}
 		return []event.Sentence{out, words.Say("summary-ech-grease", event.None, a)}
 	case proof.ECHUnknown:
 		s, _ := h.Proved(words.ProofServerFin)
