@@ -387,7 +387,11 @@ func (b *Blocks) title(n int, s *block) {
 func whyWords(why []event.Why) event.Text {
 	var parts []event.Text
 	for _, w := range why {
-		parts = append(parts, words.Piece("head/sealed", "count", words.Count(int(w.Records), "record"), "why", w.Words))
+		count := words.Count(int(w.Records), "record")
+		if w.Records == 0 {
+			count = words.Piece("head/parts-of-records")
+		}
+		parts = append(parts, words.Piece("head/sealed", "count", count, "why", w.Words))
 	}
 	return words.List(";", parts...)
 }

@@ -562,6 +562,7 @@ var pieces = map[string]string{
 	"head/of-leg":                            "{leg} leg, {text}",
 	"head/for":                               "{when}, for {span}",
 	"head/in-part":                           "opened in part: {why}",
+	"head/parts-of-records":                  "parts of records",
 	"head/sealed":                            "{count} sealed, {why}",
 	"head/genealogy":                         "Genealogy",
 	"head/secrets":                           "key schedule of this connection, with its real values: whoever has them reads everything in it",

@@ -84,6 +84,7 @@ var zhLabels = map[string]string{
 	"head/of-leg":                            "{leg}，{text}",
 	"head/for":                               "{when}，持续 {span}",
 	"head/in-part":                           "部分已解密：{why}",
+	"head/parts-of-records":                  "记录的一部分",
 	"head/sealed":                            "{count}未解密，{why}",
 	"head/genealogy":                         "连接谱系",
 	"head/secrets":                           "这个连接的密钥派生过程，带有真实的值：谁有了它们，谁就能读到其中的一切",
