@@ -1260,6 +1260,7 @@ func (x *Explainer) opaque(c *conn, m *capture.Message, b *capture.Opaque) {
 	if h := c.Main; c.TLS && m.Side == capture.Server && h.Hello != nil && h.ServerHello == nil && b.Why == capture.OpaqueForeign {
 		c.Foreign, c.Clear = true, cmp.Or(c.Clear, inClear(b.Preview))
 	}
+	c.Framed = c.Framed || b.Why == capture.OpaqueTDS
 	e := x.event(c, m, event.KindMessage, "bytes-not-read", "")
 	e.Size = &event.Size{Bytes: b.Len, Reason: b.Why}
 	e.Brief = words.Piece("brief/bytes-why", "count", words.Count(int(b.Len), "byte"), "reason", words.Phrase(words.Unread, b.Why, ""))

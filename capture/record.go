@@ -108,7 +108,11 @@ func (c *conn) record(h *half, p []byte) (int, status) {
 	if err := c.headerFault(h, typ, version, n); err != "" {
 		if (c.found || h.side == Server && !t.begun && !isHeader(typ, version)) && (c.last == nil || !c.last.answered) {
 			// What was found is framed in something else, or the server speaks no TLS at all.
-			h.stop(OpaqueForeign)
+			if c.found && isTDS(p) {
+				h.stop(OpaqueTDS)
+			} else {
+				h.stop(OpaqueForeign)
+			}
 			return 0, done
 		}
 		if t.over && t.neg != nil && t.neg.answered && !isHeader(typ, version) {
@@ -184,6 +188,13 @@ func (c *conn) after(h *half, n int) bool {
 
 // waitsAt tells that a side waits with what came at headSeq, or may.
 func (c *conn) waitsAt(h *half) bool { return h.blocked || h.searching && c.forced == "" }
+
+// isTDS tells whether a packet of TDS begins here, as the messages of a handshake are in:
+// type PRELOGIN or, of old servers, a result; at most the bit that says it is the last; a
+// length with these 8 bytes in it; no session yet (MS-TDS 2.2.3.1).
+func isTDS(p []byte) bool {
+	return (p[0] == 0x12 || p[0] == 0x04) && p[1] <= 1 && binary.BigEndian.Uint16(p[2:]) > 8 && p[4] == 0
+}
 
 // isHeader tells whether a record can begin so (RFC 8446 5.1).
 func isHeader(typ uint8, version uint16) bool {

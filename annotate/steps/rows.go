@@ -178,6 +178,9 @@ func (c *View) namedUnanswered() Flow {
 	if hello && c.oneSided(1) {
 		return Flow{ID: "unknown", title: "flow/one-side", hrr: h.Retry != nil}
 	}
+	if h.Hello != nil && c.Framed {
+		return Flow{ID: "unknown", title: "flow/framed", hrr: h.Retry != nil}
+	}
 	if h.Hello != nil && c.Foreign {
 		return Flow{ID: "unknown", title: "flow/foreign", hrr: h.Retry != nil}
 	}

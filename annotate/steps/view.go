@@ -105,6 +105,7 @@ type ending struct {
 	Over    bool
 	Failure *Failure
 	GivenUp bool   // its client ended it before the server had answered
+	Framed  bool   // the hello was found in packets of another protocol, and the rest is in them
 	Foreign bool   // the server answered the client's hello with something that is no TLS
 	Clear   string // what that is, if it is text
 	Cut     int64  // bytes of a first message of the client's that never became whole
