@@ -291,8 +291,8 @@ func (d *Decoder) secret(s *keys.Secret) {
 	for _, w := range e.inOrder() {
 		w.secret(e, s.Label, secret)
 	}
-	if s.Label == labelRSA {
-		// Which connection it belongs to shows when its ClientKeyExchange is looked up.
+	if s.Label == labelRSA || s.Label == keys.LabelSession {
+		// Which connection it belongs to shows when its messages are looked up.
 		for _, c := range slices.Clone(d.queue) {
 			d.retry(c)
 		}

@@ -467,12 +467,25 @@ func (c *conn) learnMasters(n *negotiation) {
 	for _, m := range n.secrets.values[labelClientRandom] {
 		n.addMaster(m, labelClientRandom)
 	}
+	for _, m := range c.keyedSession(n) {
+		n.addMaster(m, labelClientRandom)
+	}
 	for _, pre := range c.keyedRSA(n) {
 		n.addPreMaster(pre, labelRSA)
 	}
 	if n.preMaster != nil && n.derivable() {
 		n.addPreMaster(n.preMaster, OpenedByPrivateKey)
 	}
+}
+
+// keyedSession returns the master secrets that key log lines give for the session ID in the
+// server's hello, and tells the last, which says the same as one for the client random.
+func (c *conn) keyedSession(n *negotiation) [][]byte {
+	list := c.d.secrets.session(n.sessionID)
+	if len(list) > 0 && n.secrets != nil {
+		c.d.keyed(c, n.secrets, labelClientRandom, list[len(list)-1])
+	}
+	return list
 }
 
 // keyedRSA returns the pre-master secrets that key log lines give for the one that

@@ -104,12 +104,16 @@ func (s *secrets) add(in *keys.Secret) (*entry, []byte) {
 		n = 8
 	case labelECHConfig:
 		most = maxConfigLen
+	case keys.LabelSession:
+		if n = len(in.ClientRandom); n == 0 || n > 32 {
+			return nil, nil
+		}
 	}
 	if len(in.Secret) > most || len(in.Label) > maxSecretLen || len(in.ClientRandom) != n {
 		return nil, nil
 	}
 	var e *entry
-	if n == 32 {
+	if n == 32 && in.Label != keys.LabelSession {
 		e = s.used[[32]byte(in.ClientRandom)]
 	}
 	if e == nil {
@@ -153,6 +157,14 @@ func contains(values [][]byte, v []byte) bool {
 
 // rsa returns the pre-master secrets of a ciphertext, which has 8 bytes or more.
 func (s *secrets) rsa(ciphertext []byte) [][]byte { return s.valuesOf(ciphertext[:8])[labelRSA] }
+
+// session returns the master secrets that lines give for a session, by its ID.
+func (s *secrets) session(id []byte) [][]byte {
+	if len(id) == 0 {
+		return nil
+	}
+	return s.valuesOf(id)[keys.LabelSession]
+}
 
 // use ties a connection to the secrets of a client random. Only the last few
 // are held: each renegotiation brings a new one.

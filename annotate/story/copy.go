@@ -167,6 +167,8 @@ func (x *storied) message(m *capture.Message) {
 		if m.Side == capture.Client {
 			x.randoms[string(b.Random[:])] = true
 		}
+	case *handshake.ServerHello:
+		x.randoms[string(b.SessionID)] = true // as some lines name it
 	case *handshake.ClientKeyExchange:
 		if len(b.EncryptedPreMaster) >= 8 {
 			x.randoms[string(b.EncryptedPreMaster[:8])] = true

@@ -147,7 +147,7 @@ var commandPieces = map[string]string{
 	"key-log/random":           "a client random has 32 bytes, 64 digits; behind RSA stand the first 8 of the encrypted pre-master secret",
 	"key-log/secret":           "the secret has not the length that its label asks for",
 	"key-log/parts":            "behind the label stand a random and a secret, and one is missing",
-	"key-log/id":               "it names sessions by their ID, which is not read here; lines with CLIENT_RANDOM are",
+	"key-log/id":               "it names a session by its ID, and has no ID and master key behind that as there should be",
 	"key-log/long":             "it is longer than any key",
 	"key-log/key":              "this is a private key or a certificate; a server's RSA key is given with --key",
 	"key-log/gzip":             "it is compressed: gunzip it first",

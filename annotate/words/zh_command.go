@@ -146,7 +146,7 @@ var zhCommand = map[string]string{
 	"key-log/random":           "客户端随机数有 32 字节，即 64 个数字；RSA 后面是加密的预主密钥的前 8 字节",
 	"key-log/secret":           "秘密的长度与它的标签不符",
 	"key-log/parts":            "标签后面应有一个随机数和一个秘密，缺了其中一个",
-	"key-log/id":               "它用 ID 指明会话，这里不读取；带 CLIENT_RANDOM 的行才读取",
+	"key-log/id":               "它用 ID 指明会话，后面却没有应有的 ID 和主密钥",
 	"key-log/long":             "它比任何密钥都长",
 	"key-log/key":              "这是私钥或证书；服务器的 RSA 私钥用 --key 给出",
 	"key-log/gzip":             "它是压缩的：请先用 gunzip 解压",

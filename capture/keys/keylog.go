@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/hex"
+	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -15,6 +17,9 @@ const maxLine = 1 << 18
 
 // String returns the key log line, without a newline.
 func (s Secret) String() string {
+	if s.Label == LabelSession {
+		return fmt.Sprintf("%s:%x Master-Key:%x", s.Label, s.ClientRandom, s.Secret)
+	}
 	b := make([]byte, 0, len(s.Label)+2+2*(len(s.ClientRandom)+len(s.Secret)))
 	b = append(b, s.Label...)
 	b = append(b, ' ')
@@ -88,6 +93,25 @@ var known = map[string]bool{
 	"CLIENT_EARLY_TRAFFIC_SECRET": true, "CLIENT_HANDSHAKE_TRAFFIC_SECRET": true, "SERVER_HANDSHAKE_TRAFFIC_SECRET": true,
 	"CLIENT_TRAFFIC_SECRET_0": true, "SERVER_TRAFFIC_SECRET_0": true, "EXPORTER_SECRET": true, "EARLY_EXPORTER_SECRET": true,
 	"ECH_SECRET": true, "ECH_CONFIG": true,
+}
+
+// LabelSession is the Label of a line that names a session of TLS 1.2 or older by its ID in
+// place of the client random: "RSA Session-ID:… Master-Key:…", as some programs write them.
+// The ID, of 1 to 32 bytes, stands in ClientRandom, and the master secret in Secret.
+const LabelSession = "RSA Session-ID"
+
+var sessionLine = regexp.MustCompile(`(?i)\bRSA +Session-ID: *([0-9a-f]{2,64}) +Master-Key: *([0-9a-f]{96})(?:[^0-9a-f]|$)`)
+
+// parseSession reads such a line.
+func parseSession(line []byte) (Secret, bool) {
+	m := sessionLine.FindSubmatch(line)
+	if m == nil || len(m[1])%2 != 0 {
+		return Secret{}, false
+	}
+	s := Secret{Label: LabelSession, ClientRandom: make([]byte, len(m[1])/2), Secret: make([]byte, 48)}
+	hex.Decode(s.ClientRandom, m[1]) // both are hexadecimal
+	hex.Decode(s.Secret, m[2])
+	return s, true
 }
 
 // findLine reads a key log line as it looks after a copy: in UTF-16 or behind a byte
@@ -214,6 +238,8 @@ func CheckLog(r io.Reader, yield func(Secret)) (bad map[Bad]int, err error) {
 		if s, ok := ParseLine(line); ok {
 			yield(s)
 		} else if s, ok := findLine(line); ok {
+			yield(s)
+		} else if s, ok := parseSession(plain(line)); ok {
 			yield(s)
 		} else if text := plain(line); len(text) > 0 && text[0] != '#' {
 			bad[why(line)]++

@@ -137,21 +137,21 @@ func TestCopiedLog(t *testing.T) {
 // TestBadLines says what is wrong with a line.
 func TestBadLines(t *testing.T) {
 	for line, want := range map[string]keys.Bad{
-		"nonsense":                                    keys.BadLabel,
-		"CLIENT_RANDOM " + random32:                   keys.BadParts,
-		"CLIENT_RANDOM 00 " + secret48:                keys.BadRandom,
-		goodLine + "00":                               keys.BadSecret,
-		"client_random " + random32 + " zz":           keys.BadHex,
-		"RSA " + random32 + " " + secret48:            keys.BadRandom,
-		"RSA Session-ID:00 Master-Key:" + secret48:    keys.BadID,
-		"-----BEGIN RSA PRIVATE KEY-----":             keys.BadKey,
-		"\x1f\x8b\x08\x00\x00":                        keys.BadGzip,
-		"\xd4\xc3\xb2\xa1\x02\x00\x04\x00":            keys.BadPcap,
-		strings.Repeat("0", 3<<18):                    keys.BadLong,
-		"A_LABEL_OF_TOMORROW " + random32 + " 0":      keys.BadLabel,
-		"\xff\xfen\x00o\x00n\x00e\x00":                keys.BadLabel,
-		"CLIENT_TRAFFIC_SECRET_0 0123 " + secret48:    keys.BadRandom,
-		"  CLIENT_RANDOM\t" + random32 + "\t" + "b1b": keys.BadHex,
+		"nonsense":                                     keys.BadLabel,
+		"CLIENT_RANDOM " + random32:                    keys.BadParts,
+		"CLIENT_RANDOM 00 " + secret48:                 keys.BadRandom,
+		goodLine + "00":                                keys.BadSecret,
+		"client_random " + random32 + " zz":            keys.BadHex,
+		"RSA " + random32 + " " + secret48:             keys.BadRandom,
+		"RSA Session-ID:00 Master-Key:" + secret48[2:]: keys.BadID,
+		"-----BEGIN RSA PRIVATE KEY-----":              keys.BadKey,
+		"\x1f\x8b\x08\x00\x00":                         keys.BadGzip,
+		"\xd4\xc3\xb2\xa1\x02\x00\x04\x00":             keys.BadPcap,
+		strings.Repeat("0", 3<<18):                     keys.BadLong,
+		"A_LABEL_OF_TOMORROW " + random32 + " 0":       keys.BadLabel,
+		"\xff\xfen\x00o\x00n\x00e\x00":                 keys.BadLabel,
+		"CLIENT_TRAFFIC_SECRET_0 0123 " + secret48:     keys.BadRandom,
+		"  CLIENT_RANDOM\t" + random32 + "\t" + "b1b":  keys.BadHex,
 	} {
 		bad, err := keys.CheckLog(strings.NewReader(line), func(s keys.Secret) { t.Errorf("%.80q is read as %q", line, s) })
 		if err != nil || len(bad) != 1 || bad[want] != 1 {
