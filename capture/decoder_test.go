@@ -357,7 +357,7 @@ func TestMalformed(t *testing.T) {
 		where, err     string
 	}{
 		{"type", record(25, 1), nil, "", ""}, // not TLS at all
-		{"type of the second", append(record(21, 1, 0), 99, 3, 3, 0, 1), nil, "record", "content type 99 does not exist"},
+		{"type of the second", append(record(21, 1, 90), 99, 3, 3, 0, 1), nil, "record", "content type 99 does not exist"},
 		{"length", append(record(21, 1, 0), 22, 3, 3, 0x40, 1), nil, "record", "length 16385 is over the limit of 16384"},
 		{"empty handshake record", append(bytes.Clone(hello), record(22)...), record(22, serverHello...), "record", "a handshake record without content"},
 		{"alert", append(bytes.Clone(hello), record(21, 1, 0, 0)...), nil, "Alert", "it has 3 bytes, not 2"},
