@@ -239,7 +239,12 @@ func (c *View) lines4b(f Flow, r *event.Row) []line {
 func (c *View) lines5(f Flow) []line {
 	h := c.Main
 	a := c.Values()
-	hello := func(id string) line { return c.sent(0, h.At[proof.AtHello], rankHello, id) }
+	hello := func(id string) line {
+		if id == "line/hello-share" && c.sharedInside() {
+			id = "line/hello-share-inner"
+		}
+		return c.sent(0, h.At[proof.AtHello], rankHello, id)
+	}
 	key := func(id string) line { return c.sent(0, h.At[proof.AtClientKey], rankClientKey, id) }
 	switch {
 	case h.Hello == nil && h.ClientKey == nil, h.ServerHello == nil:
@@ -309,10 +314,13 @@ func (c *View) lines7() []line {
 	case s.FirstData && s.DataAt.Last != 0:
 		return []line{c.sent(1, s.DataAt, rankData, "line/data")}
 	case s.Dark > 0 && s.DarkAt.Last != 0:
-		return []line{c.sent(1, s.DarkAt, rankData, "line/sealed", "count", words.Count(int(s.Dark), "record"))}
+		return []line{c.sent(1, s.DarkAt, rankData, "line/sealed", "count", words.Count(int(s.Dark), carriers[c.Conn.Transport]))}
 	}
 	return nil
 }
+
+// carriers are what carries data over a transport.
+var carriers = map[capture.Transport]string{capture.TransportTCP: "record", capture.TransportDTLS: "record", capture.TransportQUIC: "packet"}
 
 // spaced is bytes in hexadecimal with spaces between them.
 func spaced(b []byte) string { return fmt.Sprintf("% x", b) }
@@ -402,7 +410,7 @@ var shortWhys = map[string]string{
 	"step-4c-mlkem": "because/reversed-encrypts",
 
 	"step-5-rsa": "because/later-opened", "step-5-rsa-psk": "because/later-opened", "step-5-dhe": "because/nothing-secret", "step-5-dh": "because/nothing-secret", "step-5-dh-certificate": "because/in-certificate",
-	"step-5-tls13": "because/earlier-clear", "step-5-tls13-holed": "because/earlier-clear", "step-5-hrr": "because/earlier-clear", "step-5-mlkem": "because/reversed-sends",
+	"step-5-tls13": "because/earlier-clear", "step-5-inner": "because/earlier-sealed", "step-5-hrr-cookie": "because/earlier-clear", "step-5-tls13-holed": "because/earlier-clear", "step-5-hrr": "because/earlier-clear", "step-5-mlkem": "because/reversed-sends",
 	"step-5-absent-id": "because/only-id", "step-5-ticket": "because/name-of-old", "step-5-psk": "because/name-of-old", "step-5-psk-dhe": "because/name-of-old", "step-5-early": "because/name-and-data", "step-5-early-dhe": "because/name-and-data",
 	"step-5-external": "because/name-of-common", "step-5-external-dhe": "because/name-of-common",
 
