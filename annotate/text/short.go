@@ -575,7 +575,7 @@ func (t *Short) acts() int {
 func (t *Short) rowShort(r *event.Row) {
 	width, verdicts := t.acts(), t.verdictWidth()
 	room := t.page() - leftWidth - width - 1 - verdicts
-	packets := t.page() >= 100
+	packets := t.page() >= 100 && room-packetsWidth >= 30 // why comes before where
 	if packets {
 		room -= packetsWidth
 	}

@@ -208,8 +208,8 @@ var zhShort = map[string]string{
 	"frame/keys-13":        "{n} 个加密的密钥，按方向和阶段",
 	"frame/three":          "书上说三个密钥：这里有{pairs}、{secrets}、{keys}。",
 	"frame/no-trip":        "没有往返",
-	"frame/two":            "书上说两次请求：这里任何请求之前，握手有{trips}。",
-	"frame/two-connect":    "书上说两次请求：这里先有一个明文的 CONNECT，其他请求之前，握手有{trips}。",
+	"frame/two":            "书上说两次请求：这里任何请求之前，握手{trips}。",
+	"frame/two-connect":    "书上说两次请求：这里先有一个明文的 CONNECT，其他请求之前，握手{trips}。",
 
 	"trouble/certificate-clear":  "{sender}拒绝了证书：步骤 {step}，警报 {alert}（{number}），明文",
 	"trouble/certificate-sealed": "{sender}拒绝了证书：步骤 {step}，警报 {alert}（{number}），已加密",
