@@ -173,6 +173,10 @@ func recording(t testing.TB, seed uint64, steps int) ([]byte, []capture.Input) {
 func compareInputs(t *testing.T, got, want []capture.Input) {
 	t.Helper()
 	for i := range min(len(got), len(want)) {
+		if o, ok := got[i].(capture.Open); ok {
+			o.Starts = [2]uint32{} // sequence numbers are the writer's own to choose
+			got[i] = o
+		}
 		if !reflect.DeepEqual(got[i], want[i]) {
 			t.Fatalf("input %d:\n got %.300s\nwant %.300s", i, fmt.Sprintf("%T%+v", got[i], got[i]), fmt.Sprintf("%T%+v", want[i], want[i]))
 		}
