@@ -116,7 +116,8 @@ func (c *conn) paged(page steps.Page) {
 const maxAgent = 24
 
 // agentOf is what a client calls itself in a User-Agent (RFC 9110 10.1.5): of browsers, which
-// all begin with the same words, the name and the version that tell them apart.
+// all begin with the same words, the name and the version that tell them apart; empty where
+// these are not known.
 func agentOf(s string) string {
 	if s == "" {
 		return ""
@@ -135,6 +136,7 @@ func agentOf(s string) string {
 				}
 			}
 		}
+		return ""
 	}
 	pick = strings.Replace(pick, "/", " ", 1)
 	if len(pick) > maxAgent {
