@@ -278,27 +278,37 @@ func (t *Short) exchange(s *shortSession, x *exchange) {
 		return
 	}
 	s.lines++
-	t.Line(t.fit(t.number(s.n)+"  "+t.Paint(Dim, t.request(x)), x))
+	t.Line(t.fit(t.number(s.n)+"  "+t.Paint(Dim, t.request(x)), x, ""))
 }
 
 func (t *Short) request(x *exchange) string {
 	return x.request + " " + x.target
 }
 
-// fit puts what came of an exchange behind its line, which gives way where there is no room.
-func (t *Short) fit(head string, x *exchange) string {
-	tail := "  " + x.answer
+// fit puts what came of an exchange behind its line, which gives way where there is no room,
+// and the rest behind that.
+func (t *Short) fit(head string, x *exchange, rest string) string {
+	tail := x.answer
 	if !x.size.Empty() {
 		tail += ", " + t.in(x.size)
-	}
-	if room := t.page() - columns.StringWidth(tail); room > 20 && columns.StringWidth(plain(head)) > room {
-		head = cutMiddle(plain(head), room)
 	}
 	style := Plain
 	if x.bad {
 		style = Red
 	}
-	return head + t.Paint(style, tail)
+	width := t.page() - columns.StringWidth(plain(rest))
+	room := width - 2 - columns.StringWidth(tail)
+	if columns.StringWidth(plain(head)) > room {
+		if room <= 30 { // the answer has lines of its own
+			lines := Wrap(tail, max(width-6, 20))
+			for i := range lines {
+				lines[i] = "      " + t.Paint(style, lines[i])
+			}
+			return cutMiddle(plain(head), t.page()) + "\n" + strings.Join(lines, "\n") + rest
+		}
+		head = cutMiddle(plain(head), room)
+	}
+	return head + "  " + t.Paint(style, tail) + rest
 }
 
 // plain is a line without its colours.
@@ -351,7 +361,7 @@ func (t *Short) tell(s *shortSession) {
 	case l.Flow == "http" && len(s.waiting) > 0:
 		x := s.waiting[0]
 		s.waiting = s.waiting[1:]
-		t.Line(t.fit(t.number(s.n)+"  "+t.Paint(Bold, t.where(s, x))+"  "+t.in(l.Title), x))
+		t.Line(t.fit(t.number(s.n)+"  "+t.Paint(Bold, t.where(s, x))+"  "+t.in(l.Title), x, ""))
 	case l.Flow == "http" && s.failed:
 	case l.Flow == "http":
 		t.joined(t.number(s.n)+"  ", "      ", []string{t.Paint(Bold, t.where(s, nil)), t.in(l.Title), t.in(l.Rows[0].Why)})
@@ -394,9 +404,10 @@ func (t *Short) connection(s *shortSession, e *event.Event) {
 	if was, known := t.kinds[kind]; known {
 		head := t.number(s.n) + "  " + t.Paint(Bold, t.where(s, x)) + "  " + t.mark("short/as", "n", strconv.Itoa(was))
 		if x != nil {
-			head = t.fit(head, x)
+			t.Line(t.fit(head, x, "  "+t.took(s)))
+		} else {
+			t.Line(head + "  " + t.took(s))
 		}
-		t.Line(head + "  " + t.took(s))
 	} else {
 		if len(t.order) >= maxKinds {
 			delete(t.kinds, t.order[0])
@@ -438,6 +449,9 @@ func (t *Short) where(s *shortSession, x *exchange) string {
 			if target = ""; ok {
 				target = "/" + path
 			}
+		}
+		if host == "" {
+			host = t.mark("short/no-name")
 		}
 		return cutMiddle(x.scheme+"://"+host+target, max(t.page()*2/3, 24))
 	}
@@ -576,14 +590,17 @@ func (t *Short) rowShort(r *event.Row) {
 	width, verdicts := t.acts(), t.verdictWidth()
 	room := t.page() - leftWidth - width - 1 - verdicts
 	packets := t.page() >= 100 && room-packetsWidth >= 30 // why comes before where
+	lines, wide := t.actLines(r, width), packetsWidth
 	if packets {
-		room -= packetsWidth
+		for _, l := range lines {
+			wide = max(wide, columns.StringWidth(l.packets)+1)
+		}
+		room -= wide
 	}
-	lines := t.actLines(r, width)
 	whys := []string{}
 	proofs := t.proofMark(r.Proofs)
-	if proofs == holds && (r.Step == event.Step4a || r.Step == event.Step6b) {
-		proofs = "" // of links and Finished: not what is said there
+	if proofs == holds && provesOther(r) {
+		proofs = ""
 	}
 	if room >= 24 {
 		why := t.in(r.Why)
@@ -633,10 +650,22 @@ func (t *Short) rowShort(r *event.Row) {
 		}
 		b.WriteString(t.Paint(markStyle(why), Pad(why, max(room, 0))))
 		if packets && p != "" {
-			b.WriteString(t.Paint(Dim, pad(p, packetsWidth)))
+			b.WriteString(t.Paint(Dim, pad(p, wide)))
 		}
 		t.Line(t.signs(strings.TrimRight(b.String(), " ")))
 	}
+}
+
+// provesOther tells whether what is proven of a step is another thing than what is said there:
+// links of certificates, Finished messages, binders, or a keyed checksum.
+func provesOther(r *event.Row) bool {
+	switch r.Step {
+	case event.Step4a, event.Step5, event.Step6b:
+		return true
+	case event.Step6a, event.Step7:
+		return r.Verdict == event.Differently
+	}
+	return false
 }
 
 func markStyle(s string) Style {
