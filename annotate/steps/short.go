@@ -186,11 +186,14 @@ func (c *View) lines1(f Flow, r *event.Row) []line {
 	if h.Hello != nil && !c.helloIn5(f) {
 		out = append(out, c.sent(0, h.At[proof.AtHello], rankHello, "line/hello"))
 	}
-	if h.ServerHello != nil && !(h.Is13() && f.share) {
+	if h.ServerHello != nil && !c.shares(f) {
 		out = append(out, c.sent(1, h.At[proof.AtServerHello], rankServerHello, "line/server-hello"))
 	}
 	return out
 }
+
+// shares tells whether both hellos of a TLS 1.3 handshake carry a key share.
+func (c *View) shares(f Flow) bool { return c.Main.Is13() && (f.share || f.fresh) }
 
 // helloIn5 tells whether step 5 has the ClientHello among its lines.
 func (c *View) helloIn5(f Flow) bool {
@@ -200,7 +203,7 @@ func (c *View) helloIn5(f Flow) bool {
 func (c *View) lines3(f Flow) []line {
 	h := c.Main
 	var out []line
-	if h.Is13() && f.share && !f.KEM && h.ServerHello != nil {
+	if c.shares(f) && !f.KEM && h.ServerHello != nil {
 		out = append(out, c.sent(1, h.At[proof.AtServerHello], rankServerHello, "line/server-share"))
 	}
 	if leaf := h.Sides[1].Leaf; leaf != nil && h.At[proof.AtCertificate].Last != 0 {
@@ -266,7 +269,7 @@ func (c *View) lines5(f Flow) []line {
 	case h.Is13() && f.Agreed && h.Hello != nil:
 		return []line{hello("line/hello-identity")}
 	case h.ClientKey == nil:
-	case f.Transport && len(h.ClientKey.EncryptedPreMaster) > 0:
+	case len(h.ClientKey.EncryptedPreMaster) > 0:
 		return []line{key("line/client-key-encrypted")}
 	case len(h.ClientKey.Public) > 0:
 		return []line{key("line/client-key-public")}
@@ -313,7 +316,7 @@ func (c *View) lines7() []line {
 		return append(out, c.sent(1, p.RecordAt, rankData, id, "head", spaced(p.Record.Head[:]), "sealed", spaced(p.Record.Sealed[:min(p.Record.Begins, 3)]), "count", words.Count(p.Record.Wire-len(p.Record.Head), "byte")))
 	case s.FirstData && s.DataAt.Last != 0:
 		return []line{c.sent(1, s.DataAt, rankData, "line/data")}
-	case s.Dark > 0 && s.DarkAt.Last != 0:
+	case s.Dark > 0 && s.DarkAt.Last != 0 && (c.Main.Is13() || c.Conn.Transport == capture.TransportQUIC): // before TLS 1.3 it is no data
 		return []line{c.sent(1, s.DarkAt, rankData, "line/sealed", "count", words.Count(int(s.Dark), carriers[c.Conn.Transport]))}
 	}
 	return nil
@@ -363,12 +366,12 @@ func firstWords(s string) string {
 
 // shortWhys say in a few words why a row's verdict is as it is, by the row's sentence.
 var shortWhys = map[string]string{
-	"step-1-as-told": "because/port-443", "step-1-only": "because/port-443",
+	"step-1-as-told": "because/port-443", "step-1-only": "because/port-443", "step-1-answered": "because/port-443",
 	"step-1-other-port": "because/other-port", "step-1-other-port-no-syn": "because/other-port-unseen", "step-1-no-syn": "because/beginning-unseen",
 	"step-1-connect": "because/proxy", "step-1-connect-other": "because/proxy-other", "step-1-connect-refused": "because/proxy-refused",
-	"step-1-plain": "because/plain", "step-1-plain-443": "because/plain-443", "step-1-plain-proxy": "because/plain-proxy",
+	"step-1-plain": "because/plain", "step-1-plain-no-syn": "because/plain", "step-1-plain-443": "because/plain-443", "step-1-plain-proxy": "because/plain-proxy",
 	"step-1-socks": "because/socks", "step-1-socks-other": "because/socks", "step-1-starttls": "because/starttls",
-	"step-1-asked": "because/asked", "step-1-opaque": "because/opaque", "step-1-quic": "because/udp", "step-1-dtls": "because/udp", "step-1-udp-midstream": "because/udp",
+	"step-1-asked": "because/asked", "step-1-opaque": "because/opaque", "step-1-quic": "because/udp", "step-1-quic-negotiated": "because/udp", "step-1-dtls": "because/udp", "step-1-udp-midstream": "because/udp",
 
 	"step-2-ske-proven": "because/signature", "step-2-cv-proven": "because/signature", "step-2-raw-proven": "because/signature",
 	"step-2-minted-ske-proven": "because/signature-own", "step-2-minted-cv-proven": "because/signature-own",
@@ -384,6 +387,7 @@ var shortWhys = map[string]string{
 	"step-3-minted-dhe": "because/signs-only-own", "step-3-minted-tls13": "because/signs-only-own", "step-3-minted-mlkem": "because/signs-only-own",
 	"step-3-dhe-half": "because/half", "step-3-dhe-half-only": "because/half", "step-3-tls13-sealed": "because/rest-sealed", "step-3-mlkem-sealed": "because/rest-sealed",
 	"step-3-tls13-first": "because/certificate-follows", "step-3-mlkem-first": "because/certificate-follows", "step-3-tls13-only": "because/certificate-missing", "step-3-mlkem-only": "because/certificate-missing",
+	"step-3-rsa-export": "because/signs-only", "step-3-raw": "because/no-certificate", "step-3-raw-only": "because/no-certificate", "step-3-psk-external": "because/no-certificate",
 	"step-3-anonymous": "because/unsigned", "step-3-dh": "because/half-of-secret", "step-3-psk-dhe": "because/no-certificate", "step-3-psk-mlkem": "because/no-certificate", "step-3-early-dhe": "because/no-certificate",
 	"step-3-absent-resumed": "because/old-again", "step-3-absent-psk": "because/common", "step-3-absent-early": "because/old-again",
 
@@ -405,7 +409,7 @@ var shortWhys = map[string]string{
 	"step-4b-mlkem": "because/reversed-makes", "step-4b-psk-mlkem": "because/reversed-makes", "step-4b-psk-dhe": "because/mixed", "step-4b-early-dhe": "because/mixed", "step-4b-external-dhe": "because/mixed-common", "step-4b-external": "because/common",
 	"step-4b-absent-resumed": "because/old-again", "step-4b-absent-early": "because/old-again",
 
-	"step-4c-rsa-proven": "because/same-block", "step-4c-rsa-key": "because/opened-with-key", "step-4c-rsa": "because/inside-client", "step-4c-rsa-refuted": "because/refuted",
+	"step-4c-rsa-proven": "because/same-block", "step-4c-rsa-key": "because/opened-with-key", "step-4c-rsa": "because/inside-client", "step-4c-rsa-export": "because/inside-client", "step-4c-rsa-refuted": "because/refuted",
 	"step-4c-absent-dhe": "because/no-secret-travels", "step-4c-absent-dh": "because/no-secret-travels", "step-4c-absent-anonymous": "because/no-secret-travels", "step-4c-absent-resumed": "because/both-have-it", "step-4c-absent-psk": "because/both-have-it",
 	"step-4c-mlkem": "because/reversed-encrypts",
 
@@ -415,7 +419,7 @@ var shortWhys = map[string]string{
 	"step-5-external": "because/name-of-common", "step-5-external-dhe": "because/name-of-common",
 
 	"step-6a-rsa-proven": "because/finished", "step-6a-rsa-key": "because/finished", "step-6a-rsa-finished": "because/finished-rules", "step-6a-rsa-psk-finished": "because/finished-rules", "step-6a-rsa-unchecked": "because/not-checkable", "step-6a-rsa-refuted": "because/refuted-finished",
-	"step-6a-dh-finished": "because/combines", "step-6a-dh-unchecked": "because/combines",
+	"step-6a-dh-finished": "because/combines", "step-6a-dh-unchecked": "because/not-checkable",
 	"step-6a-mlkem": "because/reversed-opens", "step-6a-mlkem-proven": "because/reversed-opens", "step-6a-mlkem-sealed": "because/reversed-opens",
 	"step-6a-absent-dhe": "because/signed-instead", "step-6a-absent-unproven": "because/nothing-to-decrypt", "step-6a-absent-anonymous": "because/nothing-to-decrypt", "step-6a-absent-resumed": "because/nothing-to-decrypt", "step-6a-absent-ticket13": "because/nothing-to-decrypt", "step-6a-absent-psk": "because/nothing-to-decrypt",
 	"step-6a-ticket": "because/own-ticket-key",
@@ -462,6 +466,13 @@ func (c *View) aims(f Flow) []event.Aim {
 func (c *View) aimWho(f Flow) event.Text {
 	h := c.Main
 	leaf := h.Sides[1].Leaf
+	names := func() event.Text {
+		if leaf.Parsed == nil {
+			return words.Piece("aim/unreadable")
+		}
+		return cmp.Or(event.Plain(event.Clip(leaf.For())), words.Piece("aim/nobody"))
+	}
+	delegated, _ := h.Proved(words.ProofDelegated)
 	holds := slices.ContainsFunc(h.Picked(f.speaks...), func(p event.RowProof) bool { return p.State == event.Proven })
 	refuted := slices.ContainsFunc(h.Picked(f.speaks...), func(p event.RowProof) bool { return p.State == event.Refuted })
 	switch {
@@ -473,12 +484,14 @@ func (c *View) aimWho(f Flow) event.Text {
 		return words.Piece("aim/who-minted")
 	case f.cert && holds && leaf != nil && leaf.Raw:
 		return words.Piece("aim/who-raw")
-	case f.cert && holds && leaf != nil && f.Transport && !h.Linked():
-		return words.Piece("aim/who-rules", "names", cmp.Or(event.Plain(event.Clip(leaf.For())), words.Piece("aim/nobody")))
+	case f.cert && holds && leaf != nil && h.Sides[1].Delegated != nil && delegated == event.Proven:
+		return words.Piece("aim/who-delegated", "names", names())
+	case f.cert && holds && leaf != nil && f.Lasting && !h.Linked():
+		return words.Piece("aim/who-rules", "names", names())
 	case f.cert && holds && leaf != nil:
-		return words.Piece("aim/who-holder", "names", cmp.Or(event.Plain(event.Clip(leaf.For())), words.Piece("aim/nobody")))
+		return words.Piece("aim/who-holder", "names", names())
 	case f.cert && leaf != nil:
-		return words.Piece("aim/who-claims", "names", cmp.Or(event.Plain(event.Clip(leaf.For())), words.Piece("aim/nobody")))
+		return words.Piece("aim/who-claims", "names", names())
 	case f.cert && h.Is13() && c.Sides[1].Dark > 0:
 		return words.Piece("aim/who-sealed")
 	case f.Resumed && holds:
@@ -507,7 +520,9 @@ func (c *View) aimSecret(f Flow) event.Text {
 		return words.Piece("aim/secret-refuted")
 	case c.Failure != nil && !h.Through():
 		return words.Piece("aim/secret-not-reached")
-	case states[event.Proven] == 2 && f.KEM && handshake.KindOf(f.group) == handshake.GroupKEM && f.group&0xfff0 != 0x0200:
+	case states[event.Proven] == 2 && c.secrets(f) > 2:
+		return words.Piece("aim/secret-more", "count", words.Count(c.secrets(f), "secret"))
+	case states[event.Proven] == 2 && c.secrets(f) == 2:
 		return words.Piece("aim/secret-two")
 	case states[event.Proven] == 2:
 		return words.Piece("aim/secret-one")
@@ -536,9 +551,9 @@ func (c *View) aimOthers(f Flow) event.Text {
 	}
 	id := "aim/others-12"
 	switch {
-	case h.Is13() && name:
+	case h.Is13() && f.cert && name:
 		id = "aim/others-13-name"
-	case h.Is13():
+	case h.Is13() && f.cert:
 		id = "aim/others-13"
 	case h.Sides[1].Leaf != nil && name:
 		id = "aim/others-12-name-certificate"
@@ -548,7 +563,7 @@ func (c *View) aimOthers(f Flow) event.Text {
 		id = "aim/others-12-name"
 	}
 	says := words.Short(id, c.Values())
-	if f.Transport || f.ID == "tls12-dh" {
+	if f.Lasting && !f.Agreed || f.ID == "tls12-rsa-export" {
 		says = words.Piece("aim/others-until", "seen", says)
 	}
 	return says
@@ -569,24 +584,24 @@ func (c *View) frame(f Flow) *event.Frame {
 	if f.cert {
 		out.Pairs = 1
 	}
+	if h.Sides[0].Leaf != nil {
+		out.Pairs++ // the client's lasting one
+	}
+	out.Secrets = c.secrets(f)
 	secret := "frame/secret"
-	out.Secrets = 1
+	if out.Secrets > 1 {
+		secret = "frame/secrets-joined"
+	}
 	switch {
-	case h.Is13() && f.share:
-		pairs, hybrid := freshPairs(h)
+	case c.shares(f):
+		pairs, _ := freshPairs(h)
 		out.Pairs += pairs
-		if hybrid {
-			out.Secrets, secret = 2, "frame/secrets-joined"
-		}
 	case f.fresh:
 		out.Pairs += 2
-	case f.ID == "tls12-dh":
+	case f.ID == "tls12-rsa-export" && h.ServerKey != nil:
+		out.Pairs++ // the short one
+	case f.ID == "tls12-dh" && h.ClientKey != nil && len(h.ClientKey.Public) > 0:
 		out.Pairs++ // the client's
-	}
-	if h.Is13() && f.share && (f.Resumed || f.Agreed) {
-		out.Secrets, secret = out.Secrets+1, "frame/secrets-joined"
-	} else if f.Agreed && (f.fresh || f.Transport) {
-		out.Secrets, secret = 2, "frame/secrets-joined"
 	}
 	s := h.Suite()
 	switch {
@@ -613,7 +628,11 @@ func (c *View) frame(f Flow) *event.Frame {
 	case h.Is13():
 		keys = "frame/keys-13"
 	}
-	out.KeysSay = words.Short("frame/three", words.Args{"pairs": words.Count(out.Pairs, "key pair"), "secrets": words.Short(secret, words.Args{"count": words.Count(out.Secrets, "secret")}), "keys": words.Short(keys, words.Args{"n": strconv.Itoa(out.Keys)})})
+	three := "frame/three"
+	if h.Is13() && !c.Sides[0].FirstData {
+		three = "frame/three-least" // a client's certificate and KeyUpdates would be sealed
+	}
+	out.KeysSay = words.Short(three, words.Args{"pairs": words.Count(out.Pairs, "key pair"), "secrets": words.Short(secret, words.Args{"count": words.Count(out.Secrets, "secret")}), "keys": words.Short(keys, words.Args{"n": strconv.Itoa(out.Keys)})})
 	trips, ok := c.roundTrips(f)
 	if !ok {
 		return &out
@@ -631,19 +650,41 @@ func (c *View) frame(f Flow) *event.Frame {
 	return &out
 }
 
+// secrets counts the secrets that the keys come from.
+func (c *View) secrets(f Flow) int {
+	h, n := c.Main, 1
+	switch {
+	case h.ServerHello == nil || h.Hello == nil:
+	case c.shares(f):
+		if _, hybrid := freshPairs(h); hybrid {
+			n++
+		}
+		if f.Resumed || f.Agreed {
+			n++
+		}
+	case f.Agreed && (f.fresh || f.Transport):
+		n++
+	}
+	return n
+}
+
 // freshPairs counts the key pairs of both sides for this handshake of TLS 1.3: all that the
-// client offered, the last time, and what the server made. A key that the client put into two
+// client offered, before a HelloRetryRequest too, and what the server made. A key that the client put into two
 // of its shares, as X25519 beside X25519MLKEM768, is one. hybrid tells that two secrets come of it.
 func freshPairs(h *proof.Handshake) (pairs int, hybrid bool) {
 	seen := map[string]bool{}
-	for _, s := range h.Hello.KeyShares() {
+	shares := h.Hello.KeyShares()
+	if h.FirstHello != nil && h.Retry != nil {
+		shares = append(slices.Clone(h.FirstHello.KeyShares()), shares...)
+	}
+	for _, s := range shares {
 		switch {
 		case handshake.IsGREASE(s.Group):
 		case s.Group == hybridX25519 && len(s.Exchange) > x25519Len:
 			seen[string(s.Exchange[:len(s.Exchange)-x25519Len])] = true
 			seen[string(s.Exchange[len(s.Exchange)-x25519Len:])] = true
 		case handshake.KindOf(s.Group) == handshake.GroupKEM && s.Group&0xfff0 != 0x0200:
-			pairs++ // beside the other
+			seen["other"+string(s.Exchange)] = true // beside the KEM's
 			seen[string(s.Exchange)] = true
 		default:
 			seen[string(s.Exchange)] = true
@@ -718,7 +759,7 @@ func (c *View) troubleAt(r *event.Row) *event.Trouble {
 		}
 		alert = &c.Alerts[i]
 		id := "trouble/alert"
-		if r.Step == event.Step4a {
+		if r.Step == event.Step4a && !strings.Contains(c.Failure.id, "perhaps") && c.Failure.id != "step-4a-proxy-ok-failed" {
 			id = "trouble/certificate"
 		}
 		id += [2]string{"-clear", "-sealed"}[btoi(al.Protected)]
