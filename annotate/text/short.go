@@ -406,7 +406,7 @@ func (t *Short) connection(s *shortSession, e *event.Event) {
 		if x != nil {
 			t.Line(t.fit(head, x, "  "+t.took(s)))
 		} else {
-			t.Line(head + "  " + t.took(s))
+			t.joined("", "      ", []string{head, t.took(s)})
 		}
 	} else {
 		if len(t.order) >= maxKinds {
@@ -757,7 +757,14 @@ func (t *Short) actLines(r *event.Row, width int) []actLine {
 				continue
 			}
 		}
-		out = append(out, actLine{text: t.arrow(a, width), packets: packetsOf(a.Packets, a.Packets)})
+		lines := []string{t.arrow(a, width)}
+		if columns.StringWidth(lines[0]) > t.page()-leftWidth {
+			lines = Wrap(lines[0], width)
+		}
+		for _, line := range lines {
+			out = append(out, actLine{text: line})
+		}
+		out[len(out)-1].packets = packetsOf(a.Packets, a.Packets)
 	}
 	// The verdict is that of the message, where a step has one, else of what happens inside.
 	if len(acts) > 0 && acts[0].Sent && len(out) > 0 {
