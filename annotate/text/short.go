@@ -453,7 +453,11 @@ func (t *Short) where(s *shortSession, x *exchange) string {
 		if host == "" {
 			host = t.mark("short/no-name")
 		}
-		return cutMiddle(x.scheme+"://"+host+target, max(t.page()*2/3, 24))
+		method := ""
+		if x.request != "GET" {
+			method = x.request + " "
+		}
+		return cutMiddle(method+x.scheme+"://"+host+target, max(t.page()*2/3, 24))
 	}
 	if host == "" {
 		host = t.mark("short/no-name")
@@ -859,6 +863,14 @@ func (t *Short) trouble(s *shortSession, n int, lines []event.Text) {
 	s.failed = true
 	x := trouble{s.n, s.host, lines}
 	t.troubled(x)
+	for i := range t.total.troubles { // at the end a connection has failed once
+		if was := &t.total.troubles[i]; was.n == s.n {
+			if len(was.lines) < maxLines {
+				was.lines = slices.Concat(was.lines, lines)
+			}
+			return
+		}
+	}
 	if len(t.total.troubles) < maxTroubles {
 		t.total.troubles = append(t.total.troubles, x)
 	} else {
