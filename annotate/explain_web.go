@@ -406,7 +406,7 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) event.Even
 	if isText(b.Preview) && (x.ShowSecrets || ownSite(c.session.host)) {
 		shown = strings.ToValidUTF8(string(b.Preview), "")
 	}
-	c.ended(m, b, shown)
+	c.ended(m, b, kind, shown)
 	return e
 }
 

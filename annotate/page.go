@@ -55,7 +55,7 @@ func (c *conn) begun(m *capture.Message, b *web.Head, told string) {
 			p.asked = map[uint32]steps.Page{}
 		}
 		if len(p.asked) < maxAsked {
-			p.asked[b.Stream] = steps.Page{Request: told, AskedAt: proof.Place{First: m.First, Last: m.Last}}
+			p.asked[b.Stream] = steps.Page{Request: strings.ToValidUTF8(told, "\uFFFD"), AskedAt: proof.Place{First: m.First, Last: m.Last}}
 		}
 		return
 	}
@@ -85,13 +85,13 @@ func endless(b *web.Head) bool {
 	return false
 }
 
-// ended notes the end of a response's body; shown is what may be shown of its beginning.
-func (c *conn) ended(m *capture.Message, b *web.Body, shown string) {
+// ended notes the end of a response's body, of this media type; shown is what may be shown of its beginning.
+func (c *conn) ended(m *capture.Message, b *web.Body, kind, shown string) {
 	if c.Answered || b.Request || !m.Inner && c.TLS {
 		return
 	}
 	page := c.paging.asked[b.Stream]
-	page.Body, page.Length, page.Type, page.Begins = true, b.Len, clip(b.Type), shown
+	page.Body, page.Length, page.Type, page.Begins = true, b.Len, strings.ToValidUTF8(kind, "\uFFFD"), shown
 	c.record(&page, m)
 	c.paged(page)
 }
@@ -119,30 +119,27 @@ const maxAgent = 24
 // all begin with the same words, the name and the version that tell them apart; empty where
 // these are not known.
 func agentOf(s string) string {
-	if s == "" {
+	s = strings.ToValidUTF8(s, "")
+	products := strings.Fields(s)
+	switch {
+	case len(products) == 0:
 		return ""
-	}
-	if strings.HasPrefix(s, "Go-http-client/") {
+	case strings.HasPrefix(s, "Go-http-client/"):
 		return "Go"
 	}
-	products := strings.Fields(s)
-	pick := products[0]
 	if strings.HasPrefix(s, "Mozilla/") {
 		for _, name := range []string{"Edg/", "OPR/", "Firefox/", "HeadlessChrome/", "Chrome/", "Version/"} {
 			for _, p := range products {
 				if strings.HasPrefix(p, name) {
 					version, _, _ := strings.Cut(p[len(name):], ".")
-					return browserNames[name] + " " + version
+					return strings.TrimSpace(browserNames[name] + " " + strings.ToValidUTF8(version[:min(len(version), 4)], ""))
 				}
 			}
 		}
 		return ""
 	}
-	pick = strings.Replace(pick, "/", " ", 1)
-	if len(pick) > maxAgent {
-		pick = pick[:maxAgent]
-	}
-	return strings.ToValidUTF8(pick, "")
+	pick := strings.Replace(products[0], "/", " ", 1)
+	return strings.ToValidUTF8(pick[:min(len(pick), maxAgent)], "")
 }
 
 var browserNames = map[string]string{"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "HeadlessChrome/": "Chrome", "Chrome/": "Chrome", "Version/": "Safari"}

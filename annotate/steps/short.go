@@ -31,7 +31,6 @@ const (
 	rankServerHello
 	rankCertificate
 	rankServerKey
-	rankVerify
 	rankClientKey
 	rankFinished
 	rankFinishedLate
@@ -106,7 +105,6 @@ func (c *View) book(s event.Step) []line {
 
 // lines are what a row consists of.
 func (c *View) lines(f Flow, r *event.Row) []line {
-	h := c.Main
 	var out []line
 	switch s := r.Step; s {
 	case event.Step1:
@@ -139,7 +137,7 @@ func (c *View) lines(f Flow, r *event.Row) []line {
 	if len(out) == 0 {
 		out = c.book(r.Step)
 	}
-	if c.Failure != nil && c.Failure.Step == r.Step && h != nil {
+	if c.Failure != nil && c.Failure.Step == r.Step {
 		for _, al := range c.Alerts {
 			if al.At == c.Failure.at {
 				out = append(out, c.sent(al.Side, al.At, rankAlert, "line/alert", "alert", handshake.AlertName(al.Desc), "number", strconv.Itoa(int(al.Desc))))

@@ -75,16 +75,14 @@ type exchange struct {
 	answer  string
 	bad     bool
 	size    event.Text
-	at      time.Time
-	done    bool
 }
 
 // shortTotal is what all came to.
 type shortTotal struct {
-	sessions, requests, proven, refuted, unused int
-	first, last                                 time.Time
-	troubles                                    []trouble
-	more                                        int
+	sessions, requests, proven, unused int
+	first, last                        time.Time
+	troubles                           []trouble
+	more                               int
 }
 
 // A trouble is a failure as it is told again at the end.
@@ -203,14 +201,12 @@ func (t *Short) fact(s *shortSession, e *event.Event) {
 
 // refuted tells at once what was refuted.
 func (t *Short) refuted(s *shortSession, p event.Proof) {
-	t.total.refuted++
 	t.trouble(s, s.n, []event.Text{words.Piece("short/refuted", "claim", p.Claim), p.Reason})
 }
 
 // http follows requests and their answers.
 func (t *Short) http(s *shortSession, e *event.Event) {
 	h := e.HTTP
-	at, _ := time.Parse(time.RFC3339Nano, e.Time)
 	switch e.Topic {
 	case event.TopicRequest:
 		if h.Method == "CONNECT" && h.Scheme == "http" {
@@ -220,7 +216,7 @@ func (t *Short) http(s *shortSession, e *event.Event) {
 			s.exchanges = map[uint32]*exchange{}
 		}
 		if len(s.exchanges) < 1024 {
-			s.exchanges[h.Exchange] = &exchange{request: Clean(h.Method), target: Clean(h.Target), scheme: h.Scheme, host: Clean(h.Authority), at: at}
+			s.exchanges[h.Exchange] = &exchange{request: Clean(h.Method), target: Clean(h.Target), scheme: h.Scheme, host: Clean(h.Authority)}
 		}
 		s.requests++
 	case event.TopicResponse:
@@ -232,7 +228,7 @@ func (t *Short) http(s *shortSession, e *event.Event) {
 		x.bad = h.Status >= 400
 		x.ended(h)
 		if h.Bodiless || h.Status == 101 {
-			t.answered(s, h.Exchange, at)
+			t.answered(s, h.Exchange)
 		}
 	case event.TopicResponseBody:
 		x := s.exchanges[h.Exchange]
@@ -244,7 +240,7 @@ func (t *Short) http(s *shortSession, e *event.Event) {
 			x.size = words.Piece("short/sized", "count", x.size, "type", strings.TrimSpace(kind))
 		}
 		x.ended(h)
-		t.answered(s, h.Exchange, at)
+		t.answered(s, h.Exchange)
 	}
 }
 
@@ -257,12 +253,15 @@ func (x *exchange) ended(h *event.HTTP) {
 }
 
 // answered notes that an exchange is over; the first waits for its block.
-func (t *Short) answered(s *shortSession, n uint32, at time.Time) {
+func (t *Short) answered(s *shortSession, n uint32) {
 	x := s.exchanges[n]
 	delete(s.exchanges, n)
-	x.at, x.done = at, true
 	if s.summary == nil && !s.told {
-		s.waiting = append(s.waiting[:min(len(s.waiting), 64)], x)
+		if len(s.waiting) < 64 {
+			s.waiting = append(s.waiting, x)
+		} else {
+			s.more++
+		}
 		return
 	}
 	t.exchange(s, x)

@@ -756,7 +756,7 @@ func Pad(s string, width int) string {
 
 // Clean makes text from the wire harmless on a terminal, and what it says no mark of ours.
 func Clean(s string) string {
-	if strings.IndexByte(s, '[') >= 0 {
+	if strings.IndexByte(s, '[') >= 0 || strings.Contains(s, holds) || strings.Contains(s, fails) {
 		s = marks.Replace(s)
 	}
 	return printable.Text(s)
@@ -764,7 +764,7 @@ func Clean(s string) string {
 
 // marks are what only we may write: a header with one in it must not look proven.
 var marks = func() *strings.Replacer {
-	var pairs []string
+	pairs := []string{holds, `\` + "v", fails, `\` + "x"}
 	for _, l := range words.Languages {
 		for _, id := range []string{"mark/proven", "mark/refuted", "mark/not-checkable", "mark/step"} {
 			// The value is what stands in it; what comes before is the mark.
