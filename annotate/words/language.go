@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -64,7 +65,7 @@ func (l Language) Says(s event.Sentence) string {
 
 // fill finds the words of an ID, with the values given or those of a sentence.
 func (l Language) fill(id string, values map[string]event.Text, s *event.Sentence) (string, bool) {
-	t, ok := chinese[id]
+	t, ok := chinese()[id]
 	if !ok {
 		return "", false
 	}
@@ -143,8 +144,9 @@ func (l Language) list(how string, items []event.Text) string {
 	return strings.Join(of, "、")
 }
 
-// chinese has every text in parts, by its ID.
-var chinese = func() map[string]*template {
+// chinese has every text in parts, by its ID. It is made when it is first asked for: most
+// runs of the program never do.
+var chinese = sync.OnceValue(func() map[string]*template {
 	m := make(map[string]*template)
 	for _, table := range chineseTables {
 		for id, text := range table {
@@ -152,7 +154,7 @@ var chinese = func() map[string]*template {
 		}
 	}
 	return m
-}()
+})
 
 // Help is what the help of the commands says in a language, by "usage/COMMAND",
 // "help/COMMAND", "flag/COMMAND/NAME" or "flag/NAME"; "" where it says nothing of it. The

@@ -29,7 +29,7 @@ var numbers = map[string]map[int]string{
 // here. A port's name is that of its registration: what used it need not be that.
 func NumberOf(reason string, number int) event.Text {
 	name := event.Plain(numbers[reason][number])
-	if id := "number/" + reason + "/" + strconv.Itoa(number); chinese[id] != nil {
+	if id := "number/" + reason + "/" + strconv.Itoa(number); chinese()[id] != nil {
 		name.Of = &event.Phrase{ID: id}
 	}
 	return name

@@ -15,6 +15,8 @@ var update = flag.Bool("update", false, "rewrite the golden files of testdata/*.
 func TestMain(m *testing.M) {
 	if name := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe"); name != "explainer" {
 		os.Setenv("LC_ALL", "C") // what tests read is English, whatever is spoken here
+		// Built with the race detector, each program that the tests start would sleep for a second at its end.
+		os.Setenv("GORACE", strings.TrimSpace(os.Getenv("GORACE")+" atexit_sleep_ms=0"))
 	}
 	testscript.Main(m, map[string]func(){
 		"explainer": func() { os.Exit(runMain()) },
@@ -31,6 +33,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("EXPLAINER_HOME", e.WorkDir+"/home")
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("LC_ALL", "C")
+			e.Setenv("GORACE", os.Getenv("GORACE"))
 			for _, name := range []string{"SSLKEYLOGFILE", "NO_COLOR", "HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"} {
 				e.Setenv(name, "")
 			}
