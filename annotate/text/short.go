@@ -715,6 +715,17 @@ func (t *Short) proofMark(proofs []event.RowProof) string {
 	return mark
 }
 
+// Proof is the sign of a proof and a space, or nothing where there is none.
+func (t *Short) Proof(state event.ProofState) string {
+	switch state {
+	case event.Proven:
+		return t.signs(holds) + " "
+	case event.Refuted:
+		return t.signs(fails) + " "
+	}
+	return ""
+}
+
 // An actLine is one line of the acts of a step.
 type actLine struct {
 	text    string

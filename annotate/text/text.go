@@ -650,6 +650,33 @@ func (t *Text) paragraphStyled(lead string, width int, text string, s Style, mar
 	}
 }
 
+// Beside writes two texts beside each other behind a lead, in columns of one width; where
+// there is no room for that, one below the other.
+func (t *Text) Beside(lead string, s Style, left, right string) {
+	indent, gap := columns.StringWidth(lead), 2
+	room := (t.Width - indent - gap) / 2
+	if room < 20 {
+		t.paragraphStyled(lead, indent, left, s, nil)
+		t.paragraphStyled(strings.Repeat(" ", indent), indent, right, s, nil)
+		return
+	}
+	l, r := Wrap(left, room), Wrap(right, room)
+	for i := range max(len(l), len(r)) {
+		var a, b string
+		if i < len(l) {
+			a = l[i]
+		}
+		if i < len(r) {
+			b = r[i]
+		}
+		t.Line(strings.TrimRight(lead+t.Paint(s, Pad(a, room))+strings.Repeat(" ", gap)+t.Paint(s, b), " "))
+		lead = strings.Repeat(" ", indent)
+	}
+}
+
+// Columns is how many a text takes.
+func Columns(s string) int { return columns.StringWidth(s) }
+
 // columns measures text, whatever the language of the environment.
 var columns = &runewidth.Condition{StrictEmojiNeutral: true}
 

@@ -32,8 +32,9 @@ var zhHelp = map[string]string{
 	"help/demo": `不需要网络、浏览器、root 权限或任何配置：代理、内置站点和客户端都在这里，使
 用这台机器的真实套接字。共三幕：一个经 TLS 1.3 的网页，大多数人见到的就是这样；
 一个用书上的 RSA 密钥传输、经 TLS 1.2 的网页；以及检查证书是为了什么，由一个做
-检查的客户端和一个不做检查的客户端来演示。--all 还加上使用 ECDHE 的 TLS 1.2。录
-制文件留在 demo.pcapng 中。
+检查的客户端和一个不做检查的客户端来演示。--all 还加上使用 ECDHE 的 TLS 1.2。--ech
+则只有一幕：一个加密的 ClientHello，路径上看到的与服务器得到的。录制文件留在
+demo.pcapng 中。
 
 示例：
 
@@ -257,6 +258,7 @@ TLS 1.2 用 ECDHE 以及 TLS 1.3 中实际发生的事。
 
 	"flag/demo/write":    "把录制内容保存到 `FILE`",
 	"flag/demo/all":      "也演示使用 ECDHE 的 TLS 1.2",
+	"flag/demo/ech":      "代替三幕：一个加密的 ClientHello（ECH），路径上看到的与服务器得到的并排展示",
 	"flag/demo/textbook": "客户端侧对每个网站都使用书上所讲的、用 RSA 密钥传输的 TLS 1.2",
 
 	"flag/browse/browser":  "`chromium|firefox|PATH`（默认：已安装的第一个）",

@@ -30,7 +30,8 @@ var demoCommand = &cli.Command{
 are all here, on real sockets of this machine. Three acts: a page over TLS 1.3, as most
 people see it; one over the textbook's own TLS 1.2 with RSA key transport; and what the
 check of the certificate is for, with a client that makes it and one that does not.
---all adds TLS 1.2 with ECDHE. The recording stays in demo.pcapng.
+--all adds TLS 1.2 with ECDHE. --ech has one act instead: a hello that is encrypted, as
+the path sees it and as the server got it. The recording stays in demo.pcapng.
 
 Examples:
 
@@ -41,6 +42,7 @@ Examples:
 		&cli.StringFlag{Name: "write", Aliases: []string{"w"}, Value: "demo.pcapng", Usage: "keep the recording in `FILE`"},
 		forceFlag,
 		&cli.BoolFlag{Name: "all", Usage: "TLS 1.2 with ECDHE, too", DisableDefaultText: true},
+		&cli.BoolFlag{Name: "ech", Usage: "in place of the acts: an encrypted hello (ECH), what the path sees of it, beside what the server got", DisableDefaultText: true},
 		&cli.BoolFlag{Name: "textbook", Usage: "the client's leg speaks the textbook's TLS 1.2 with RSA at every site", DisableDefaultText: true},
 		&cli.StringFlag{Name: "listen-host", Value: "127.0.0.1", Hidden: true},
 		&cli.IntFlag{Name: "listen-port", Hidden: true},
@@ -70,7 +72,12 @@ func demo(c *cli.Context) error {
 	if acts {
 		out = io.Discard // it is told when the acts are over, each for itself
 	}
-	say(c.App.ErrWriter, words.Piece("say/demo-starts"))
+	fetches, tells := demoFetches, tellActs
+	if c.Bool("ech") {
+		fetches, tells = fetchECH, tellECH
+	} else {
+		say(c.App.ErrWriter, words.Piece("say/demo-starts"))
+	}
 	l, err := start(c, out, func(e *event.Event) {
 		if acts {
 			events = append(events, *e)
@@ -79,12 +86,12 @@ func demo(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	failures := demoFetches(c, l)
+	failures := fetches(c, l)
 	if err := l.stop(); err != nil {
 		return err
 	}
-	if acts {
-		err := tellActs(c, events)
+	if acts && (failures == nil || !c.Bool("ech")) {
+		err := tells(c, events)
 		switch {
 		case errors.Is(err, syscall.EPIPE):
 			say(c.App.ErrWriter, words.Piece("say/nobody-reads"))
