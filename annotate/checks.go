@@ -465,3 +465,12 @@ func whose(r *verify.Result, in verify.Input, place int) event.Text {
 	}
 	return words.Piece("whose/issuer", "subject", clip(r.Path[place-1].Subject))
 }
+
+// CheckAlert names the alert that the rules have for what a check of certificates found, by
+// the ID of its reason; empty where they have none of its own.
+func CheckAlert(reason string) string {
+	if alerts := verify.ReasonOf(reason).Alerts; len(alerts) > 0 {
+		return handshake.AlertName(alerts[0])
+	}
+	return ""
+}

@@ -79,6 +79,10 @@ type Decoder struct {
 	// it, whatever the field. It may be nil.
 	Hide web.Hide
 
+	// Opened, if set before the first Feed, is told each record of a TCP connection that
+	// was opened, before its content is.
+	Opened func(*OpenedRecord)
+
 	conns    map[int]*conn
 	udp      map[int]*udpConn
 	udpHeld  int64 // bytes of udp's messages that are not complete

@@ -413,6 +413,9 @@ func (c *conn) protected(h *half, typ uint8, version uint16, body []byte, end in
 		return done
 	}
 	c.twinOpened(h, outer, version, body, end, plain, typ)
+	if c.d.Opened != nil {
+		c.tellOpened(h, outer, version, body, end, plain, typ)
+	}
 	t.outer = outside{outer, version, body, explicit}
 	if in13 && (typ <= typeChangeCipherSpec || typ > typeHeartbeat) {
 		c.malformed(h, end, "record", fmt.Sprintf("content of type %d inside", typ))
@@ -420,6 +423,37 @@ func (c *conn) protected(h *half, typ uint8, version uint16, body []byte, end in
 	}
 	c.content(h, typ, plain, h.off+headerLen+int64(explicit), end, !t.bare)
 	return done
+}
+
+// An OpenedRecord is an encrypted record that was opened, and what it takes to seal it again.
+type OpenedRecord struct {
+	Conn    int
+	Side    Side
+	Span    Span   // of the whole record in its side's stream, header included
+	Content int64  // place in the stream that its first byte of content stands at
+	Type    uint8  // of the content
+	Plain   []byte // the content, without TLS 1.3's type and padding
+	// Sealing is nil where the record cannot be sealed again: it is compressed.
+	Sealing *keys.Sealing
+}
+
+func (c *conn) tellOpened(h *half, typ uint8, version uint16, body []byte, end int64, plain []byte, inner uint8) {
+	t := &h.tls
+	if t.bare {
+		return
+	}
+	explicit := 0
+	if !t.is13() {
+		explicit = t.explicitLen()
+	}
+	r := &OpenedRecord{
+		Conn: c.pub.Number, Side: h.side, Span: Span{h.off, end}, Content: h.off + headerLen + int64(explicit),
+		Type: inner, Plain: bytes.Clone(plain),
+	}
+	if t.is13() || t.keys.compression == 0 {
+		r.Sealing = t.opener.Sealing(typ, version, bytes.Clone(body), r.Plain, inner)
+	}
+	c.d.Opened(r)
 }
 
 // An outside is an encrypted record as it stands on the wire; its body is valid while the

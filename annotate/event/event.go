@@ -79,6 +79,7 @@ const (
 	KindSummary    Kind = "summary"    // the eight steps of a session, both legs
 	KindEnd        Kind = "end"        // a connection is over, or the capture ends first: what it came to
 	KindGenealogy  Kind = "genealogy"  // which connections take up which, at the end
+	KindComparison Kind = "comparison" // a changed copy beside the connection as it was recorded
 )
 
 // An Event is one entry of the story. Its JSON form is one line, which is flat: so it has
@@ -125,6 +126,7 @@ type Event struct {
 	Certificates []Certificate `json:"certificates,omitempty"`
 	Tally        *Tally        `json:"tally,omitempty"`    // of an end
 	Overview     *Overview     `json:"overview,omitempty"` // of the file "overview", which is the last event
+	Comparison   *Comparison   `json:"comparison,omitempty"`
 }
 
 // Span is a half-open range of byte offsets in one side's TCP stream.

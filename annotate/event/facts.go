@@ -25,6 +25,7 @@ const (
 	TopicWindowUpdate      Topic = "http2-window-update"
 	TopicPing              Topic = "http2-ping"
 	TopicLeftOut           Topic = "left-out"
+	TopicComparison        Topic = "comparison"
 	TopicCase              Topic = "case"
 	TopicNotReached        Topic = "origin-not-reached"
 	TopicNotFound          Topic = "name-not-found"

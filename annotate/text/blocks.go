@@ -87,6 +87,9 @@ func (b *Blocks) Event(e *event.Event) error {
 	case e.Kind == event.KindGenealogy:
 		b.text.genealogy(e)
 		return b.flush(BlockAfter)
+	case e.Comparison != nil:
+		b.text.comparison(e.Comparison)
+		return b.flush(BlockAfter)
 	case e.Kind == event.KindFile:
 		return nil // the overview counts them
 	case e.Session == 0:

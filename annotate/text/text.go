@@ -214,8 +214,12 @@ func (t *Text) event(e *event.Event) {
 	case e.Kind == event.KindEnd || e.Overview != nil:
 		return // the live story has told it all
 	}
-	if e.Kind == event.KindGenealogy {
+	switch {
+	case e.Kind == event.KindGenealogy:
 		t.genealogy(e)
+		return
+	case e.Comparison != nil:
+		t.comparison(e.Comparison)
 		return
 	}
 	// Columns: session, time since it began, leg, who sends to whom, name, steps, detail.

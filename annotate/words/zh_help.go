@@ -7,6 +7,7 @@ var zhHelp = map[string]string{
 	"word/usage":       "用法：",
 	"word/description": "说明：",
 	"word/commands":    "命令：",
+	"group/change":     "改动选项",
 	"group/own":        "选项：",
 	"group/choose":     "选择的选项：",
 	"group/listen":     "监听的选项：",
@@ -280,6 +281,10 @@ TLS 1.2 用 ECDHE 以及 TLS 1.3 中实际发生的事。
 	"flag/read/secrets":     "用真实的值画出每个连接的密钥派生过程：这会把能解密它的密钥显示出来",
 	"flag/read/bytes":       "与 --messages 相同，并在每条握手消息下面逐个字段显示它的字节",
 	"flag/read/roots":       "用 `FILE`（PEM）中的根证书检查证书，代替这台机器的信任库",
+	"flag/read/flip":        "在一个连接的副本里改动一个字节，`PACKET:OFFSET=XX`（XX 为十六进制），并讲述哪些证明因此不成立、按协议规定哪项检查会发现",
+	"flag/read/inside":      "与 --flip 一起：改动加密的内容，OFFSET 在其中计数，再用录下的密钥重新封装",
+	"flag/read/without":     "同上，但改为去掉标签为 `LABEL` 的密钥日志行；PRIVATE_KEY 指 --key 的私钥",
+	"flag/read/chain-of":    "同上，但改为换上连接 `N` 的服务器的证书",
 	"flag/read/decode-as":   "在自己的端口上的 UDP 隧道，`PORT=TUNNEL`（可重复）：eth、geneve、gre、gtp、gue、ip、l2tp、mpls、teredo、tzsp、vxlan、vxlan-gpe",
 
 	"flag/check/host":           "不运行命令：应用到匹配 `GLOB` 的主机的连接会遇到各个用例",

@@ -34,6 +34,7 @@ var zhNames = map[string]string{
 	"topic/connection-over": "连接结束",
 	"topic/capture-over":    "抓包结束",
 	"topic/genealogy":       "连接谱系",
+	"topic/comparison":      "对比",
 
 	"topic/recording":               "录制",
 	"topic/left-out":                "略去",

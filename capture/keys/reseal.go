@@ -43,6 +43,10 @@ func (o *Opener) Sealing(typ byte, version uint16, fragment, plain []byte, inner
 // because it is encrypted with the record before it (RFC 2246 6.2.3.2).
 func (s *Sealing) Moves() bool { return s.o.Chained() && s.o.seq > 0 }
 
+// Chained tells that the record's IV is the end of the record before it, so that the next
+// one cannot be opened where its own content is changed (RFC 2246 6.2.3.2).
+func (s *Sealing) Chained() bool { return s.o.Chained() }
+
 // Content returns the content that the record had, if Moves.
 func (s *Sealing) Content() []byte { return s.plain }
 
@@ -75,6 +79,25 @@ func (s *Sealing) Seal(plain, before []byte) (fragment []byte, ok bool) {
 }
 
 func (s *Sealing) sealAEAD(plain []byte) ([]byte, bool) {
+	room := 0
+	if s.o.tls13 {
+		room = len(s.fragment) - s.o.aead.Overhead()
+	}
+	fragment := s.sealTo(plain, room)
+	return fragment, len(fragment) == len(s.fragment)
+}
+
+// SealAnew is Seal for content of another length, without padding. Only records of AEAD
+// suites can have one. The record's header must then say the fragment's length.
+func (s *Sealing) SealAnew(plain []byte) (fragment []byte, ok bool) {
+	if s.o.aead == nil {
+		return nil, false
+	}
+	return s.sealTo(plain, 0), true
+}
+
+// sealTo seals content for an AEAD, in TLS 1.3 padded to at least room bytes with its type.
+func (s *Sealing) sealTo(plain []byte, room int) []byte {
 	o := &s.o
 	var fragment []byte
 	nonce := o.nonce[:]
@@ -86,13 +109,13 @@ func (s *Sealing) sealAEAD(plain []byte) ([]byte, bool) {
 		o.setNonce()
 	}
 	if o.tls13 {
-		padded := make([]byte, max(len(plain)+1, len(s.fragment)-o.aead.Overhead()))
+		padded := make([]byte, max(len(plain)+1, room))
 		copy(padded, plain)
 		padded[len(plain)] = s.inner
 		plain = padded
 	}
-	fragment = o.aead.Seal(fragment, nonce, plain, o.additional(s.typ, s.version, len(plain), len(s.fragment)))
-	return fragment, len(fragment) == len(s.fragment)
+	length := len(fragment) + len(plain) + o.aead.Overhead()
+	return o.aead.Seal(fragment, nonce, plain, o.additional(s.typ, s.version, len(plain), length))
 }
 
 func (s *Sealing) sealCBC(plain, content, before []byte) ([]byte, bool) {

@@ -34,6 +34,7 @@ type flagGroup struct {
 var flagGroups = []flagGroup{
 	{"own", "OPTIONS", nil},
 	{"choose", "SELECTION OPTIONS", []string{"connection", "read/host", "step", "verdict", "only-failed"}},
+	{"change", "CHANGE OPTIONS", []string{"flip", "inside", "without", "chain-of"}},
 	{"listen", "LISTENING OPTIONS", []string{"listen-port", "listen-host", "allow"}},
 	{"origins", "ORIGIN OPTIONS", []string{"passthrough", "map", "origin-ca", "client-cert", "on-bad-origin", "on-unsupported", "on-local-request", "upstream-proxy"}},
 	{"record", "RECORDING AND KEY OPTIONS", []string{"write", "force", "rotate", "keep", "spool", "strip-keys", "redact", "keylog", "key"}},

@@ -45,7 +45,7 @@ Examples:
    explainer read -vv --connection 3-7 capture.pcap
    explainer read --format har session.pcapng > session.har
    explainer read -w for-wireshark.pcapng --keylog keys.txt capture.pcap`,
-	Flags:  slices.Concat(keyFlags, copyFlags, selectFlags, []cli.Flag{overviewFlag, asFlag, secretsFlag, bytesFlag, rootsFlag, decodeAsFlag}, storyFlags),
+	Flags:  slices.Concat(keyFlags, copyFlags, selectFlags, breakFlags, []cli.Flag{overviewFlag, asFlag, secretsFlag, bytesFlag, rootsFlag, decodeAsFlag}, storyFlags),
 	Action: read,
 }
 
@@ -88,12 +88,15 @@ func read(c *cli.Context) error {
 			return err
 		}
 	}
-	if copying(c) {
+	if copying(c) || breaking(c) {
 		var secrets []keys.Secret
 		if c.String(asFlag.Name) == "" {
 			if err := keyLogs(c, func(s keys.Secret) { secrets = append(secrets, s) }); err != nil {
 				return err
 			}
+		}
+		if breaking(c) {
+			return tellBroken(c, files, secrets, private)
 		}
 		return copyCapture(c, files, secrets, private)
 	}

@@ -60,6 +60,11 @@ func newRenderer(c *cli.Context, w io.Writer) (story.Renderer, error) {
 
 // newTeller tells the story that the flags ask for.
 func newTeller(c *cli.Context, out story.Renderer) (*story.Teller, error) {
-	x := &annotate.Explainer{ShowSecrets: c.Bool("show-secrets"), Secrets: c.Bool(secretsFlag.Name), Bytes: c.Bool(bytesFlag.Name), Eavesdropper: c.String(asFlag.Name) == eavesdropper}
+	x := newExplainer(c)
 	return story.New(x, out), trust(c, x)
+}
+
+// newExplainer makes the explainer that the flags ask for, without roots.
+func newExplainer(c *cli.Context) *annotate.Explainer {
+	return &annotate.Explainer{ShowSecrets: c.Bool("show-secrets"), Secrets: c.Bool(secretsFlag.Name), Bytes: c.Bool(bytesFlag.Name), Eavesdropper: c.String(asFlag.Name) == eavesdropper}
 }
