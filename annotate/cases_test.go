@@ -48,7 +48,7 @@ func TestReportedCases(t *testing.T) {
 		{"reading/skew_5ms.pcap", "reading/curl13.keys", []string{both}, whole},
 		{"reading/snap256.pcap", "reading/curl13.keys", []string{`ClientHello +cut off`, `GET / `}, []string{"the ClientHello is not in the capture", "nobody can tell", " 0 records sealed"}},
 		{"reading/h2x.pcapng", "reading/h2x.keys", []string{`PUSH_PROMISE`, `token=\*\*\*\*`}, append([]string{"PUSHSECRET", "CKSECRET", "AKSECRET", "YXV0aFNFQ1JFVA"}, whole...)},
-		{"reading/tds.pcap", "reading/curl12.keys", []string{"inside the packets of TDS"}, []string{"without an answer", "answer is not TLS", "not TLS, where", "step 1, failed", "failed at", "closed the connection without an alert"}},
+		{"reading/tds.pcap", "reading/curl12.keys", []string{"TDS asks for TLS", `GET /big.txt`}, []string{"without an answer", "answer is not TLS", "not TLS, where", "step 1, failed", "failed at", "closed the connection without an alert"}},
 		{"reading/ech.pcapng", "reading/ech.keys", []string{"GET /secret"}, append([]string{"REFUTED", "has no line"}, whole...)},
 		{"reading/ff_quic_gso.pcapng", "reading/ff_h3.keys", []string{`ClientHello +up to TLS 1\.3, for www\.example\.test`}, append([]string{"no packet", "version of QUIC is not read"}, whole...)},
 		{"quic/firefox153-h3-gso.pcapng", "", []string{`ClientHello +up to TLS 1\.3, for h3\.test, ALPN h3`}, append([]string{"no packet"}, whole...)},

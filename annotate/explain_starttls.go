@@ -29,5 +29,8 @@ func (x *Explainer) startTLS(c *conn, m *capture.Message, b *capture.StartTLS) {
 		e.Brief = words.Piece("brief/answered", "request", a.Value("request"), "answer", a.Value("answer"))
 	}
 	e.Says = []event.Sentence{words.SayStartTLS(id, b.Protocol, event.Clear, a)}
+	if b.Protocol == "TDS" {
+		e.Says = append(e.Says, words.Say("starttls-tds", event.Clear, a))
+	}
 	x.emit(c, e)
 }

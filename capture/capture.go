@@ -377,7 +377,8 @@ type Opaque struct {
 const (
 	OpaqueUnknown   = "unknown-protocol" // neither TLS nor HTTP
 	OpaqueForeign   = "not-tls"          // no TLS, where the client had begun it
-	OpaqueTDS       = "tds"              // TLS in the packets of TDS, SQL Server's protocol
+	OpaqueTDS       = "tds"              // TLS in the packets of TDS, SQL Server's protocol, whose beginning is not known
+	OpaqueTDSClear  = "tds-clear"        // packets of TDS in clear, behind a login that was encrypted
 	OpaqueMalformed = "after-malformed"
 	OpaqueAfterTLS  = "after-tls" // no record of TLS, behind an alert that ended it (RFC 8446 6): FTP goes on in clear so (RFC 4217 6)
 	OpaqueGap       = "after-gap" // bytes before them are missing, and nothing behind those can be read

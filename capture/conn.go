@@ -43,6 +43,8 @@ type conn struct {
 	// read apart from what follows (RFC 8446 4.2.10).
 	rejected *web.Conn
 
+	tds *[2]tdsHalf // of one that may begin with SQL Server's protocol
+
 	queued  bool  // stands in Decoder.queue
 	waiting int64 // what it counts in Decoder.waiting
 }
@@ -106,12 +108,26 @@ func (c *conn) chunk(in *Chunk) {
 		return
 	}
 	c.seq++
-	h.pieces = append(h.pieces, piece{h.next, in.Packet, in.Time, c.seq})
-	h.next += int64(len(in.Data))
-	if c.d.Twin != nil {
-		h.twin.raw = append(h.twin.raw, in.Data...)
+	from := piece{h.next, in.Packet, in.Time, c.seq}
+	if h.next == 0 && h.side == Client && in.Data[0] == tdsPrelogin {
+		c.tds = new([2]tdsHalf)
 	}
-	c.push(h, in.Data)
+	if c.tds != nil {
+		c.tdsFrom(h, in.Data, from)
+		return
+	}
+	c.take(h, in.Data, from)
+}
+
+// take takes the next bytes of a direction.
+func (c *conn) take(h *half, data []byte, from piece) {
+	from.off = h.next
+	h.pieces = append(h.pieces, from)
+	h.next += int64(len(data))
+	if c.d.Twin != nil {
+		h.twin.raw = append(h.twin.raw, data...)
+	}
+	c.push(h, data)
 	h.trim()
 	if c.halves[h.side.Other()].blocked {
 		c.pump()
@@ -304,6 +320,7 @@ func (c *conn) event(h *half, e event) {
 	if c.closes[h.side] {
 		return
 	}
+	c.tdsOver(h)
 	c.seq++
 	e.seq = c.seq
 	c.closes[h.side] = e.close
@@ -511,6 +528,9 @@ func (c *conn) giveUp(why string) {
 
 // finish tells what is left at the end of the input.
 func (c *conn) finish() {
+	for i := range c.halves {
+		c.tdsOver(&c.halves[i])
+	}
 	c.giveUp(SealedNoKey)
 	if c.mode == modeSniffing {
 		c.mode = modeOpaque
@@ -596,7 +616,7 @@ func (c *conn) tell(h *half, end int64, body any) *Message {
 func (c *conn) add(h *half, end int64, m Message) *Message {
 	m.Conn = c.pub
 	m.Side = h.side
-	m.Span = Span{h.told, end}
+	m.Span = Span{c.place(h.side, h.told, false), c.place(h.side, end, false)}
 	c.twinTold(h, h.told, end, m.Body)
 	h.told = end
 	h.first.off = -1

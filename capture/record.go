@@ -106,6 +106,10 @@ func (c *conn) record(h *half, p []byte) (int, status) {
 	}
 	typ, version, n := p[0], binary.BigEndian.Uint16(p[1:]), int(binary.BigEndian.Uint16(p[3:]))
 	if err := c.headerFault(h, typ, version, n); err != "" {
+		if c.tds != nil && t.on && isClearTDS(p) {
+			h.stop(OpaqueTDSClear)
+			return 0, done
+		}
 		if (c.found || h.side == Server && !t.begun && !isHeader(typ, version)) && (c.last == nil || !c.last.answered) {
 			// What was found is framed in something else, or the server speaks no TLS at all.
 			if c.found && isTDS(p) {
@@ -188,13 +192,6 @@ func (c *conn) after(h *half, n int) bool {
 
 // waitsAt tells that a side waits with what came at headSeq, or may.
 func (c *conn) waitsAt(h *half) bool { return h.blocked || h.searching && c.forced == "" }
-
-// isTDS tells whether a packet of TDS begins here, as the messages of a handshake are in:
-// type PRELOGIN or, of old servers, a result; at most the bit that says it is the last; a
-// length with these 8 bytes in it; no session yet (MS-TDS 2.2.3.1).
-func isTDS(p []byte) bool {
-	return (p[0] == 0x12 || p[0] == 0x04) && p[1] <= 1 && binary.BigEndian.Uint16(p[2:]) > 8 && p[4] == 0
-}
 
 // isHeader tells whether a record can begin so (RFC 8446 5.1).
 func isHeader(typ uint8, version uint16) bool {

@@ -15,7 +15,7 @@ import (
 // words that protocol asked for TLS, or for the connection that TLS runs in.
 type StartTLS struct {
 	// Protocol is "SMTP", "IMAP", "POP3", "FTP", "NNTP", "ManageSieve", "IRC", "XMPP",
-	// "LDAP", "PostgreSQL", "MySQL", "RDP", "SOCKS4" or "SOCKS5".
+	// "LDAP", "PostgreSQL", "MySQL", "RDP", "TDS", "SOCKS4" or "SOCKS5".
 	Protocol string
 	Request  string // as it was sent, or in words where it is no text
 	Answer   string // the same of the server's; "" if there is none
@@ -87,6 +87,13 @@ func startTLSOf(client, server *before) *StartTLS {
 	}
 	if bytes.HasSuffix(client.tail, []byte{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f}) && bytes.HasSuffix(server.tail, []byte("S")) {
 		return &StartTLS{Protocol: "PostgreSQL", Request: "SSLRequest (80877103)", Answer: "S"}
+	}
+	if asks, _ := tdsAsks(client.head); asks != "" {
+		s := &StartTLS{Protocol: "TDS", Request: "PRELOGIN, " + asks}
+		if agrees, _ := tdsAsks(server.head); agrees != "" {
+			s.Answer = agrees
+		}
+		return s
 	}
 	if s := mysql(client, server); s != nil {
 		return s

@@ -330,7 +330,7 @@ func (c *conn) twinGive(h *half) {
 		if b == nil {
 			b = p.seal(t.tail)
 		}
-		c.d.Twin(c.pub.Number, h.side, p.start, b)
+		c.twinOut(h, p.start, b)
 		if len(b) >= keys.ChainTail {
 			t.tail = append(t.tail[:0], b[len(b)-keys.ChainTail:]...)
 		} else {

@@ -72,6 +72,14 @@ func beforeTwin(protocol string, side Side, p []byte) []byte {
 		stays(len(p)-[]int{8, 1}[side], len(p))
 	case "MySQL":
 		stays(0, []int{13, 5}[side]) // flags, and the version of the protocol
+	case "TDS":
+		stays(0, tdsHeader)
+		for at := tdsHeader; at+5 <= len(p) && p[at] != tdsLast; at += 5 { // its options
+			stays(at, at+6)
+		}
+		if _, at := tdsAsks(p); at > 0 {
+			stays(at, at+1)
+		}
 	case "RDP":
 		if side == Client {
 			stays(0, 1)

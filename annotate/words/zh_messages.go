@@ -288,6 +288,7 @@ var zhMessages = map[string]string{
 
 	"starttls":           "在此之前，双方一直以明文使用 {protocol}。然后{client}在同一个连接上请求使用 TLS（{request}），{server}同意了（{answer}）。路径上的任何人都能读到此前的内容，也本可以把这个请求去掉：没有 TLS 也继续下去的客户端，那时就没有 TLS 了。",
 	"starttls-alone":     "在此之前，双方一直以明文使用 {protocol}。然后{client}在同一个连接上请求使用 TLS（{request}）；接下来是 TLS。",
+	"starttls-tds":       "{client}与{server}把握手消息放在 TDS 的数据包里发送。每个数据包前面的 8 个字节在这里略过；计算字节位置时，它们算在后面的内容里。",
 	"starttls-socks":     "{client}请求{server}（一个 {protocol} 代理）建立通往 {target} 的连接，{server}照办了。接下来的内容经过{server}；TLS 运行在{client}与 {target} 之间。",
 	"step-1-starttls":    "{client}与{server}的 {port} 端口（不是 443）建立了 TCP 连接，先在上面以明文使用 {protocol}，然后请求使用 TLS（{request}）。从那里起，就和 https 一样。",
 	"step-1-socks":       "{client}与{server}的 {port} 端口建立了 TCP 连接，并用 {protocol} 请求对方建立通往 {target} 的连接：书上所说的主机和端口写在那个请求中。",
