@@ -17,7 +17,7 @@ import (
 func TestECHOffered(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(p *Proxy) {
-		sites, err := StartSites(p.Authority, true, words.English)
+		sites, err := StartSites(p.Authority, true, words.English, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -115,7 +115,7 @@ func (p *Proxy) faultSite(to target) (Case, bool) {
 func faultHandler(f *ca.Fault, otherwise words.Language) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, r *http.Request) {
-		showSite(w, r, otherwise, map[string]any{
+		showSite(w, r, otherwise, http.StatusOK, map[string]any{
 			"Page": "fault", "Title": event.Plain(f.ID), "What": sentenceOf("wrong", f.ID, f.Wrong), "Fault": f, "Control": f.Severity == ca.Control,
 			"Accepted": words.Piece("severity-accepted/" + string(f.Severity)), "Check": sentenceOf("check", f.ID, f.Check),
 			"Level": words.Piece("level/" + string(f.Severity)), "Incident": words.FaultText("incident", f.ID, f.Incident),

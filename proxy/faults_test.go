@@ -35,7 +35,7 @@ func withSites(t *testing.T) *rig {
 	var sites *Sites
 	r := newRig(t, func(p *Proxy) {
 		var err error
-		if sites, err = StartSites(p.Authority, true, words.English); err != nil {
+		if sites, err = StartSites(p.Authority, true, words.English, nil); err != nil {
 			t.Fatal(err)
 		}
 		p.Sites = sites

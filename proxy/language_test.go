@@ -137,8 +137,8 @@ func TestSitesChinese(t *testing.T) {
 	}
 	handlers := map[string]http.Handler{}
 	for _, k := range siteKinds {
-		handlers[k.Name+" to install"] = siteHandler(k, authority, true, words.English)
-		handlers[k.Name+" of one run"] = siteHandler(k, authority, false, words.English)
+		handlers[k.Name+" to install"] = (&Sites{}).handler(k, authority, true, words.English)
+		handlers[k.Name+" of one run"] = (&Sites{}).handler(k, authority, false, words.English)
 	}
 	for i := range ca.Faults {
 		handlers[ca.Faults[i].ID] = faultHandler(&ca.Faults[i], words.English)

@@ -236,7 +236,7 @@ func TestBrowserProfile(t *testing.T) {
 func TestChecksOff(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(p *Proxy) {
-		sites, err := StartSites(p.Authority, true, words.English)
+		sites, err := StartSites(p.Authority, true, words.English, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

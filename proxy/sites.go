@@ -26,8 +26,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// siteDomain is reserved by RFC 6761: no public host has such a name.
-const siteDomain = "explainer.test"
+const siteDomain = event.SiteDomain
 
 // A Site is where a built-in site is served.
 type Site struct {
@@ -46,6 +45,19 @@ type Sites struct {
 	byHost  map[string]Site
 	servers []*http.Server
 	root    []byte // DER of their CA
+	stories Stories
+	key     []byte // under which a page names its connection
+}
+
+// Stories are what is told of the connections of the built-in sites, for the pages that they
+// brought. The proxy knows nothing of it itself.
+type Stories interface {
+	// Steps is the eight steps of the connection between the proxy and a built-in site whose ends
+	// have these addresses, as HTML in a language. It waits for them until ctx is done, and returns
+	// what there is to show until then, and false.
+	Steps(ctx context.Context, client, server string, l words.Language) (steps template.HTML, told bool)
+	// Style is the style sheet that goes with them.
+	Style() template.CSS
 }
 
 // A siteKind is one built-in site: its name below explainer.test and what its TLS is like.
@@ -84,15 +96,16 @@ var siteKinds = []siteKind{
 
 // StartSites starts the built-in sites. If install is true the set-up page offers the
 // certificate of authority for installing; one that is gone after this run is not to be.
-// otherwise is the language for browsers that ask for none that there is.
-func StartSites(authority *ca.Authority, install bool, otherwise words.Language) (*Sites, error) {
+// otherwise is the language for browsers that ask for none that there is. With stories, which
+// may be nil, each page shows the steps of its own connection.
+func StartSites(authority *ca.Authority, install bool, otherwise words.Language, stories Stories) (*Sites, error) {
 	own, err := ca.NewEphemeral("explainer built-in sites")
 	if err != nil {
 		return nil, err
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(own.Certificate())
-	s := &Sites{byHost: map[string]Site{}, root: own.Certificate().Raw}
+	s := &Sites{byHost: map[string]Site{}, root: own.Certificate().Raw, stories: stories, key: []byte(rand.Text())}
 	for _, k := range siteKinds {
 		host := siteDomain
 		if k.Name != "" {
@@ -115,7 +128,7 @@ func StartSites(authority *ca.Authority, install bool, otherwise words.Language)
 			}
 			config.EncryptedClientHelloKeys = ech.keys()
 		}
-		handler := siteHandler(k, authority, install, otherwise)
+		handler := s.handler(k, authority, install, otherwise)
 		addr, err := s.serve(handler, config)
 		if err != nil {
 			s.Close()
@@ -237,14 +250,14 @@ func markup(s string) template.HTML {
 	return template.HTML(inCode.ReplaceAllString(s, "<code>$1</code>"))
 }
 
-// siteHandler serves one built-in site: its page and a few paths to try things with.
-func siteHandler(kind siteKind, authority *ca.Authority, install bool, otherwise words.Language) http.Handler {
+// handler serves one built-in site: its page and a few paths to try things with.
+func (s *Sites) handler(kind siteKind, authority *ca.Authority, install bool, otherwise words.Language) http.Handler {
 	mux := http.NewServeMux()
 	show := func(page string, title, what event.Text) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			showSite(w, r, otherwise, map[string]any{
+			showSite(w, r, otherwise, http.StatusOK, map[string]any{
 				"Page": page, "Title": title, "What": what, "Seen": seen(r, kind), "Kinds": siteKinds[1:], "Says": scripts[page],
-				"Install": install, "QR": setUpQR, "CA": authority.Certificate().Subject.CommonName, "Fingerprint": strings.ReplaceAll(fmt.Sprintf("% X", authority.Fingerprint()), " ", ":"),
+				"Story": s.ownStory(r, otherwise), "TLS": r.TLS != nil, "Install": install, "QR": setUpQR, "CA": authority.Certificate().Subject.CommonName, "Fingerprint": strings.ReplaceAll(fmt.Sprintf("% X", authority.Fingerprint()), " ", ":"),
 			})
 		}
 	}
@@ -256,10 +269,13 @@ func siteHandler(kind siteKind, authority *ca.Authority, install bool, otherwise
 	if kind.Name == "" {
 		index := indexOf(authority)
 		mux.HandleFunc("/faults", func(w http.ResponseWriter, r *http.Request) {
-			showSite(w, r, otherwise, map[string]any{
+			showSite(w, r, otherwise, http.StatusOK, map[string]any{
 				"Page": "faults", "Title": words.Piece("site/faults-title"), "What": words.Piece("site/faults"), "Index": index(), "Says": scripts["faults"],
 			})
 		})
+	}
+	if s.stories != nil {
+		mux.HandleFunc(event.StoryPath, s.serveStory(otherwise))
 	}
 	mux.HandleFunc("/try", show("try", words.Piece("site/try-title"), words.Piece("site/try")))
 	if install {
@@ -333,7 +349,7 @@ var scripts = map[string]map[string]event.Text{
 
 // showSite writes a page of the built-in sites. Only the scripts and styles of the
 // template run in it: they have a nonce that differs for each answer.
-func showSite(w http.ResponseWriter, r *http.Request, otherwise words.Language, data map[string]any) {
+func showSite(w http.ResponseWriter, r *http.Request, otherwise words.Language, status int, data map[string]any) {
 	l := languageOf(r.Header, otherwise)
 	nonce := rand.Text()
 	data["Nonce"], data["Domain"] = nonce, siteDomain
@@ -351,6 +367,7 @@ func showSite(w http.ResponseWriter, r *http.Request, otherwise words.Language, 
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", fmt.Sprintf("default-src 'none'; script-src 'nonce-%[1]s'; style-src 'nonce-%[1]s'; img-src data:; "+
 		"connect-src 'self' https://%[2]s https://*.%[2]s wss://%[2]s wss://*.%[2]s; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", nonce, siteDomain))
+	w.WriteHeader(status)
 	sitePages[l].Execute(w, data)
 }
 

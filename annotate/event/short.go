@@ -1,5 +1,22 @@
 package event
 
+import (
+	"strconv"
+	"strings"
+)
+
+// The built-in sites, whose pages show what is told of their own connections.
+const (
+	SiteDomain = "explainer.test" // reserved by RFC 6761: no public host has such a name
+	StoryPath  = "/story"         // where a page fetches what is told of its connection
+)
+
+// OwnStory tells whether a request is that of a built-in page for its own story.
+func OwnStory(host, target string) bool {
+	path, _, _ := strings.Cut(target, "?")
+	return path == StoryPath && strings.HasSuffix("."+host, "."+SiteDomain)
+}
+
 // An Act is one thing of which a step consists in the short story: a message, or what
 // happens inside one side.
 type Act struct {
@@ -52,4 +69,45 @@ type Trouble struct {
 	Says Text `json:"says"`          // who refused whom, at which step, with which alert
 	Why  Text `json:"why,omitzero"`  // most likely
 	Mend Text `json:"mend,omitzero"` // the command that mends it, or shows more
+}
+
+// MarkOf is what a mark beside a text says of its proofs: that one is refuted, or that one
+// holds; empty where neither is so.
+func MarkOf(proofs []RowProof) ProofState {
+	var mark ProofState
+	for _, p := range proofs {
+		switch p.State {
+		case Refuted:
+			return Refuted
+		case Proven:
+			mark = Proven
+		}
+	}
+	return mark
+}
+
+// Mark is that beside what a row says in few words. None says that a proof holds where what is
+// proven of the step is another thing than what is said there: links of certificates, Finished
+// messages, binders, or a keyed checksum.
+func (r *Row) Mark() ProofState {
+	mark := MarkOf(r.Proofs)
+	if mark == Proven {
+		switch r.Step {
+		case Step4a, Step5, Step6b:
+			return ""
+		case Step6a, Step7:
+			if r.Verdict == Differently {
+				return ""
+			}
+		}
+	}
+	return mark
+}
+
+// Short names packets as the short story does: "p4", or "p4-7".
+func (p Packets) Short() string {
+	if p.First == p.Last {
+		return "p" + strconv.Itoa(p.Last)
+	}
+	return "p" + strconv.Itoa(p.First) + "-" + strconv.Itoa(p.Last)
 }

@@ -272,7 +272,7 @@ func (t *Short) exchange(s *shortSession, x *exchange) {
 	if !s.told || t.hidden(s) {
 		return
 	}
-	if s.lines >= maxLines && !x.bad {
+	if (s.lines >= maxLines || event.OwnStory(x.host, x.target)) && !x.bad {
 		s.more++
 		return
 	}
@@ -518,8 +518,8 @@ func (t *Short) block(s *shortSession, e *event.Event, x *exchange) {
 		}
 	}
 	var foot []string
-	if other := t.otherLeg(e.Summary); other != "" {
-		foot = append(foot, other)
+	if other := words.OtherLeg(e.Summary); !other.Empty() {
+		foot = append(foot, t.in(other))
 	}
 	if n := len(s.proven); n > 0 {
 		foot = append(foot, t.Paint(Green, t.mark("short/proven", "n", strconv.Itoa(n))))
@@ -601,10 +601,7 @@ func (t *Short) rowShort(r *event.Row) {
 		room -= wide
 	}
 	whys := []string{}
-	proofs := t.proofMark(r.Proofs)
-	if proofs == holds && provesOther(r) {
-		proofs = ""
-	}
+	proofs := signsOf[r.Mark()]
 	if room >= 24 {
 		why := t.in(r.Why)
 		if mark := proofs; mark != "" {
@@ -659,18 +656,6 @@ func (t *Short) rowShort(r *event.Row) {
 	}
 }
 
-// provesOther tells whether what is proven of a step is another thing than what is said there:
-// links of certificates, Finished messages, binders, or a keyed checksum.
-func provesOther(r *event.Row) bool {
-	switch r.Step {
-	case event.Step4a, event.Step5, event.Step6b:
-		return true
-	case event.Step6a, event.Step7:
-		return r.Verdict == event.Differently
-	}
-	return false
-}
-
 func markStyle(s string) Style {
 	switch {
 	case strings.HasPrefix(s, holds):
@@ -691,6 +676,8 @@ const (
 	shaft = "\u2500"
 )
 
+var signsOf = map[event.ProofState]string{event.Proven: holds, event.Refuted: fails}
+
 // asciiSigns stand in for them where a terminal has no others.
 var asciiSigns = strings.NewReplacer(holds, "+", fails, "x", right, ">", left, "<", shaft, "-", "\u00b7", ".")
 
@@ -701,27 +688,10 @@ func (t *Short) signs(s string) string {
 	return s
 }
 
-// proofMark is the sign of a step's proofs: that all of them hold, or that one does not.
-func (t *Short) proofMark(proofs []event.RowProof) string {
-	mark := ""
-	for _, p := range proofs {
-		switch p.State {
-		case event.Refuted:
-			return fails
-		case event.Proven:
-			mark = holds
-		}
-	}
-	return mark
-}
-
 // Proof is the sign of a proof and a space, or nothing where there is none.
 func (t *Short) Proof(state event.ProofState) string {
-	switch state {
-	case event.Proven:
-		return t.signs(holds) + " "
-	case event.Refuted:
-		return t.signs(fails) + " "
+	if sign := signsOf[state]; sign != "" {
+		return t.signs(sign) + " "
 	}
 	return ""
 }
@@ -797,7 +767,7 @@ func placeName(a event.Act) string {
 
 // saying is what an act says, and whether it is proved.
 func (t *Short) saying(a event.Act) string {
-	return strings.TrimSpace(t.in(a.Says) + " " + t.proofMark(a.Proofs))
+	return strings.TrimSpace(t.in(a.Says) + " " + signsOf[event.MarkOf(a.Proofs)])
 }
 
 // least is the least width of an arrow.
@@ -827,41 +797,7 @@ func packetsOf(a, b *event.Packets) string {
 	if a == nil || b == nil {
 		return ""
 	}
-	first, last := min(a.First, b.First), max(a.Last, b.Last)
-	if first == last {
-		return "p" + strconv.Itoa(last)
-	}
-	return "p" + strconv.Itoa(first) + "-" + strconv.Itoa(last)
-}
-
-// otherLeg says of the origin's leg what differs from the client's.
-func (t *Short) otherLeg(s *event.Summary) string {
-	if len(s.Legs) < 2 {
-		return ""
-	}
-	if s.Tunnel {
-		return t.mark("short/tunnel")
-	}
-	a, b := &s.Legs[0], &s.Legs[1]
-	var differ []event.Text
-	for i := range b.Rows {
-		if i < len(a.Rows) && b.Rows[i].Verdict != a.Rows[i].Verdict {
-			differ = append(differ, words.Piece("short/step-verdict", "step", string(b.Rows[i].Step), "verdict", words.Named("verdict", string(b.Rows[i].Verdict))))
-		}
-	}
-	says := words.Piece("short/origin-same")
-	switch {
-	case a.Title.English != b.Title.English:
-		says = words.Piece("short/origin-other", "title", b.Title)
-	case len(differ) > 0:
-		says = words.Piece("short/origin-differs", "steps", words.List(",", differ...))
-	}
-	for _, r := range b.Rows {
-		if r.Step == event.Step4a && r.Verdict == event.Unseen && !r.Why.Empty() {
-			says = words.Piece("short/origin-checked", "says", says, "checked", words.First(r.Why))
-		}
-	}
-	return t.in(says)
+	return event.Packets{First: min(a.First, b.First), Last: max(a.Last, b.Last)}.Short()
 }
 
 // trouble writes why a connection failed, and keeps it for the end.

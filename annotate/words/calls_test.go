@@ -102,6 +102,7 @@ var madeUp = map[string][]string{
 	"proxy.said":           nil,
 	"proxy.Says":           nil,
 	"proxy.":               nil, // the templates of the pages
+	"page.":                nil, // and of those that show the story
 	"grade.never":          nil,
 	"words.":               nil, // tables by the English
 	"words.Named":          nil,

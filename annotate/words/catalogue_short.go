@@ -266,3 +266,33 @@ func Short(id string, a Values) event.Text {
 	}
 	return Piece(id, pairs...)
 }
+
+// OtherLeg says of the origin's leg what differs from the client's; nothing where there is but one leg.
+func OtherLeg(s *event.Summary) event.Text {
+	if len(s.Legs) < 2 {
+		return event.Text{}
+	}
+	if s.Tunnel {
+		return Piece("short/tunnel")
+	}
+	a, b := &s.Legs[0], &s.Legs[1]
+	var differ []event.Text
+	for i := range b.Rows {
+		if i < len(a.Rows) && b.Rows[i].Verdict != a.Rows[i].Verdict {
+			differ = append(differ, Piece("short/step-verdict", "step", string(b.Rows[i].Step), "verdict", Named("verdict", string(b.Rows[i].Verdict))))
+		}
+	}
+	says := Piece("short/origin-same")
+	switch {
+	case a.Title.English != b.Title.English:
+		says = Piece("short/origin-other", "title", b.Title)
+	case len(differ) > 0:
+		says = Piece("short/origin-differs", "steps", List(",", differ...))
+	}
+	for _, r := range b.Rows {
+		if r.Step == event.Step4a && r.Verdict == event.Unseen && !r.Why.Empty() {
+			says = Piece("short/origin-checked", "says", says, "checked", First(r.Why))
+		}
+	}
+	return says
+}

@@ -57,7 +57,7 @@ http://explainer.test/，那里说明怎样做，并可以测试。browse 和 ru
 	"usage/browse": "打开一个已经信任代理的浏览器，使用临时的配置目录",
 	"help/browse": `启动代理，并用一个新的、空的、信任 CA 的配置目录启动 Chromium 或 Firefox。这
 台机器上的其他东西都不改动；浏览器关闭后，配置目录会被删除。不给出 URL 时打开
-内置的网页 http://explainer.test/。
+内置的网页 https://explainer.test/，它显示自己那个连接的八个步骤。
 
 示例：
 

@@ -20,7 +20,8 @@ var browseCommand = &cli.Command{
 	UsageText: "explainer browse [OPTION...] [URL] [-- BROWSER-ARG...]",
 	Description: `Starts the proxy and Chromium or Firefox with a new, empty profile that trusts the CA.
 Nothing else is changed on this machine, and the profile is removed when the browser
-ends. Without a URL it opens the built-in page http://explainer.test/.
+ends. Without a URL it opens the built-in page https://explainer.test/, which shows the
+eight steps of its own connection.
 
 Examples:
 
@@ -34,7 +35,7 @@ Examples:
 	}, proxyFlags...),
 	Action: func(c *cli.Context) error {
 		args := c.Args().Slice()
-		url := "http://explainer.test/"
+		url := "https://explainer.test/"
 		if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 			url, args = args[0], args[1:]
 		}

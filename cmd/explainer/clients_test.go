@@ -609,10 +609,11 @@ func TestBrowseChromium(t *testing.T) {
 		browser, origin string
 		dom             []string
 	}{
-		{"tls13", nil, "https://tls13.explainer.test/", "tls13.explainer.test", mlkem, mlkem, []string{"<h1>TLS 1.3</h1>", "HTTP/2.0"}},
+		{"tls13", nil, "https://tls13.explainer.test/", "tls13.explainer.test", mlkem, mlkem, []string{"<h1>TLS 1.3</h1>", "HTTP/2.0", `<h2>Connection `, `href="#step-4b"><b>4b</b> <span>differently</span>`, `</svg>`}},
 		{"tls12", nil, "https://tls12.explainer.test/", "tls12.explainer.test", ecdhe, ecdhe, []string{"<h1>TLS 1.2 with ECDHE</h1>", "HTTP/2.0"}},
-		{"textbook", []string{"--textbook"}, "https://rsa.explainer.test/", "rsa.explainer.test", rsa, rsa, []string{"<h1>TLS 1.2 with RSA key transport</h1>", "TLS_RSA_WITH_AES"}},
-		{"set-up", nil, "", "explainer.test", "", "", []string{`<p class="said yes" id="trust">This browser trusts the proxy`}},
+		{"textbook", []string{"--textbook"}, "https://rsa.explainer.test/", "rsa.explainer.test", rsa, rsa, []string{"<h1>TLS 1.2 with RSA key transport</h1>", "TLS_RSA_WITH_AES", `href="#step-4c"><b>4c</b> <span>as told</span> <i>✓</i>`}},
+		{"home", nil, "", "explainer.test", mlkem, mlkem, []string{`<h2>Connection `, `href="#step-4b"><b>4b</b> <span>differently</span>`, "ca.pem"}},
+		{"set-up", nil, "http://explainer.test/", "explainer.test", "", "", []string{`<p class="said yes" id="trust">This browser trusts the proxy`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -687,7 +688,7 @@ func TestBrowseFirefox(t *testing.T) {
 		browser, origin string
 	}{
 		{"textbook", []string{"--textbook", "https://rsa.explainer.test/"}, "<title>TLS 1.2 with RSA", "rsa.explainer.test", rsa, rsa},
-		{"set-up", nil, "trusted", "explainer.test", "", ""},
+		{"set-up", []string{"http://explainer.test/"}, "trusted", "explainer.test", "", ""},
 		{"try", []string{"https://tls12.explainer.test/try"}, tried, "tls12.explainer.test", ecdhe, ecdhe},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

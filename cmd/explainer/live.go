@@ -97,7 +97,8 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*event.Event)) (*live, 
 	if err != nil {
 		return nil, err
 	}
-	p, err := newProxy(c)
+	told := newStories()
+	p, err := newProxy(c, told)
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +119,7 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*event.Event)) (*live, 
 	if err != nil {
 		return nil, err
 	}
+	out = watching{out, told.see}
 	if watch != nil {
 		out = watching{out, watch}
 	}
@@ -390,7 +392,7 @@ func reachable(l net.Listener) string {
 }
 
 // newProxy makes the proxy that the flags ask for, with the built-in sites running.
-func newProxy(c *cli.Context) (*proxy.Proxy, error) {
+func newProxy(c *cli.Context, told proxy.Stories) (*proxy.Proxy, error) {
 	p := &proxy.Proxy{Language: language(), Textbook: c.Bool("textbook"), PassThrough: c.StringSlice("passthrough"), Map: map[string]string{}}
 	for _, m := range c.StringSlice("map") {
 		from, to, ok := strings.Cut(m, "=")
@@ -458,7 +460,7 @@ func newProxy(c *cli.Context) (*proxy.Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	sites, err := proxy.StartSites(p.Authority, !own, language())
+	sites, err := proxy.StartSites(p.Authority, !own, language(), told)
 	if err != nil {
 		return nil, fails(err, words.Piece("error/built-in-sites", "error", story.WordsOf(err)))
 	}
