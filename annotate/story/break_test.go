@@ -185,3 +185,40 @@ func TestBreakRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestChain: another chain in its place, in clear and sealed again, is read as that chain, is
+// refuted by who signs, and fits into the records whatever its length.
+func TestChain(t *testing.T) {
+	t.Parallel()
+	for _, of := range []struct {
+		file, other string
+		refuted     []string
+	}{
+		{"tls12-ecdhe-chacha20", "tls13-rsapss", []string{"server-finished"}},
+		{"tls12-ecdhe-chacha20", "tls13-client-certificate", []string{"server-finished"}},
+		{"tls13-aes128-gcm", "tls12-client-certificate", []string{"server-certificate-verify", "server-finished"}},
+		{"tls13-hrr", "tls12-rsa-aes128-gcm", []string{"server-finished"}},
+	} {
+		s := specimen(t, filepath.Join(recordings, of.file+".pcapng"), 1, 0)
+		other := specimen(t, filepath.Join(recordings, of.other+".pcapng"), 1, 0)
+		s.chains[99] = other.chains[1]
+		b, err := s.Break(Chain{Of: 99})
+		if err != nil {
+			t.Fatalf("%s: %v", of.file, err)
+		}
+		have := states(b.Comparison)
+		for _, id := range of.refuted {
+			if have[id] != event.Refuted {
+				t.Errorf("%s with the chain of %s: %s is %q", of.file, of.other, id, have[id])
+			}
+		}
+		i := slices.IndexFunc(b.Events, func(e event.Event) bool { return e.Topic == event.TopicCertificate && e.From == "server" })
+		j := slices.IndexFunc(other.Events(), func(e event.Event) bool { return e.Topic == event.TopicCertificate && e.From == "server" })
+		if i < 0 || b.Events[i].Certificates[0].SHA256 != other.Events()[j].Certificates[0].SHA256 {
+			t.Errorf("%s: the other chain is not there", of.file)
+		}
+		if _, broken := have["server-records"]; broken {
+			t.Errorf("%s: records behind it do not open", of.file)
+		}
+	}
+}

@@ -100,10 +100,11 @@ func (j *judgement) claims(but ...string) {
 	}
 }
 
-// certificates notices what the checks of a chain come to now.
+// certificates notices what the checks of a chain come to now, where it was changed. A check
+// asks for what the hello in clear says too, and who sent that knows what he said.
 func (j *judgement) certificates() {
 	for _, c := range j.Checks {
-		if c.Conn != j.Specimen.Conn || c.Is != "failed" {
+		if c.Conn != j.Specimen.Conn || c.Is != "failed" || j.Place != nil && (j.Place.Topic != event.TopicCertificate || j.Place.From != c.From) {
 			continue
 		}
 		by, alert := "client", annotate.CheckAlert(c.Reason)
@@ -234,12 +235,11 @@ func (j *judgement) inside(to string) {
 		j.say("break-inside")
 		return
 	}
-	if j.form(to) {
-		return
+	if !j.form(to) {
+		j.certificates()
+		j.claims()
 	}
-	j.certificates()
-	j.claims()
-	if len(j.Notices) == 0 {
+	if !j.broken() {
 		j.say("break-inside-after")
 	}
 }

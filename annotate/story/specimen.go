@@ -89,7 +89,7 @@ func TakeSpecimen(r Recording, conn, packet int, o SpecimenOptions) (*Specimen, 
 	if o.Explainer == nil {
 		o.Explainer = func() *annotate.Explainer { return new(annotate.Explainer) }
 	}
-	k, err := kin(r, o)
+	k, err := kin(r, packet, o)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func TakeSpecimen(r Recording, conn, packet int, o SpecimenOptions) (*Specimen, 
 		return nil, fails(nil, words.Piece("error/no-such-connection", "n", strconv.Itoa(conn)))
 	case conn != 0:
 	case packet != 0:
-		if conn = k.packets[packet]; conn == 0 {
+		if conn = k.carried; conn == 0 {
 			return nil, fails(nil, words.Piece("error/no-such-packet", "n", strconv.Itoa(packet)))
 		}
 	case len(k.began) == 1:
@@ -193,17 +193,17 @@ func connOf(in capture.Input) (n int, about bool) {
 // kindred is who depends on whom in a recording.
 type kindred struct {
 	began    map[int]bool
-	packets  map[int]int // with bytes: their connections
+	carried  int // the connection of the packet that was asked for
 	sessions map[int]int
 	parents  map[int][]int
 	names    map[int][]string // what key log lines name a connection's secrets by
 	chains   map[int][][]byte
 }
 
-// kin tells a recording to find that out.
-func kin(r Recording, o SpecimenOptions) (*kindred, error) {
+// kin tells a recording to find that out, and which connection a packet is of.
+func kin(r Recording, packet int, o SpecimenOptions) (*kindred, error) {
 	k := &kindred{
-		began: map[int]bool{}, packets: map[int]int{}, sessions: map[int]int{}, parents: map[int][]int{}, names: map[int][]string{}, chains: map[int][][]byte{},
+		began: map[int]bool{}, sessions: map[int]int{}, parents: map[int][]int{}, names: map[int][]string{}, chains: map[int][][]byte{},
 	}
 	d := capture.Decoder{PrivateKeys: o.PrivateKeys, SecretsFirst: true}
 	x := o.Explainer()
@@ -213,9 +213,13 @@ func kin(r Recording, o SpecimenOptions) (*kindred, error) {
 			case *capture.Open:
 				k.began[in.Conn] = true
 			case *capture.Chunk:
-				k.packets[in.Packet] = in.Conn
+				if in.Packet == packet {
+					k.carried = in.Conn
+				}
 			case *capture.Datagram:
-				k.packets[in.Packet] = in.Conn
+				if in.Packet == packet {
+					k.carried = in.Conn
+				}
 			}
 			if !yield(in, err) {
 				return

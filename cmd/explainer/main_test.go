@@ -33,6 +33,11 @@ func TestScripts(t *testing.T) {
 			e.Setenv("EXPLAINER_HOME", e.WorkDir+"/home")
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("LC_ALL", "C")
+			recordings, err := filepath.Abs("../../capture/testdata/recordings")
+			if err != nil {
+				return err
+			}
+			e.Setenv("RECORDINGS", recordings)
 			e.Setenv("GORACE", os.Getenv("GORACE"))
 			for _, name := range []string{"SSLKEYLOGFILE", "NO_COLOR", "HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"} {
 				e.Setenv(name, "")
