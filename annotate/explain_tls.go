@@ -106,7 +106,14 @@ func (x *Explainer) message(t *turn, b handshake.Message) {
 	case *handshake.CertificateRequest:
 		h.Requested = true
 		e.Fields = append(e.Fields, requestFields(b)...)
-		e.Says = append(e.Says, words.Say("certificate-request", e.Evidence, a))
+		id := "certificate-request"
+		if h.IsLater(side, t.m.By) {
+			id = "certificate-request-later"
+			if !h.Ask(b, t.m.Raw) {
+				id = "certificate-request-later-unoffered"
+			}
+		}
+		e.Says = append(e.Says, words.Say(id, e.Evidence, a))
 	case *handshake.ServerHelloDone:
 		if h.ServerHello != nil && len(h.ServerHello.SessionID) > 0 {
 			x.remember(c, h, 's', h.ServerHello.SessionID, proof.Issued{})
@@ -482,6 +489,9 @@ func offers13(ch *handshake.ClientHello) bool {
 func (x *Explainer) certificate(t *turn, b *handshake.Certificate) {
 	c, h, e, m, side := t.c, t.h, &t.e, t.m, t.side
 	chain := x.certs.Chain(b)
+	if side == 0 && h.IsLater(0, m.By) {
+		h.AnswerWith(b, m.Raw)
+	}
 	h.Sides[side].CertSeen = true
 	h.Sides[side].Chain = chain
 	if len(chain) > 0 {
@@ -654,14 +664,19 @@ func (x *Explainer) certificateVerify(t *turn, b *handshake.CertificateVerify) {
 	}
 	e.Fields = append(e.Fields, fieldOf("signature", hexLen(b.Signature)))
 	var p event.Proof
-	if h.Through() {
-		p = words.NewProof(words.ProofClientCV, event.NotCheckable, words.Piece("brief/authentication-after-handshake-not"))
+	later := t.side == 0 && h.IsLater(0, t.m.By)
+	if later {
+		p = h.CheckLaterVerify(b, t.m.Raw)
 	} else {
 		p = h.CheckVerify(t.side, t.said, b, x.show())
 	}
 	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
-	if t.side == 0 {
+	switch {
+	case later:
+		e.Says = append(e.Says, words.Say("client-certificate-verify-later", e.Evidence, a))
+		return
+	case t.side == 0:
 		e.Says = append(e.Says, words.Say("client-certificate-verify", e.Evidence, a))
 		return
 	}
@@ -759,6 +774,15 @@ func (x *Explainer) clientKeyExchange(t *turn, b *handshake.ClientKeyExchange) {
 
 func (x *Explainer) finished(t *turn) {
 	c, h, e, a, side := t.c, t.h, &t.e, t.args, t.side
+	if b, ok := t.said.Body.(*handshake.Finished); ok && side == 0 && h.IsLater(0, t.m.By) {
+		e.Fields = append(e.Fields, event.Field{Name: event.Plain("verify_data"), Value: event.Plain(hex.EncodeToString(b.VerifyData[:min(len(b.VerifyData), 64)]))})
+		e.Brief = words.Piece("brief/keyed-checksum-later")
+		e.Says = append(e.Says, words.Say("finished-client-later", e.Evidence, a))
+		p := h.CheckLaterFinished(b, c.Sides[0].Updates, x.show())
+		h.Prove(p)
+		e.Proofs = append(e.Proofs, p)
+		return
+	}
 	again := h.Sides[side].Finished
 	h.Sides[side].Finished = true
 	h.At[proof.AtClientFinished+proof.Spot(side)] = t.at
@@ -771,7 +795,7 @@ func (x *Explainer) finished(t *turn) {
 	}
 	e.Brief = words.Piece("brief/keyed-checksum-over-everything")
 	e.Says = append(e.Says, words.Say([2]string{"finished-client", "finished-server"}[side], e.Evidence, a))
-	p := words.NewProof([2]string{words.ProofClientFin, words.ProofServerFin}[side], event.NotCheckable, words.Piece("brief/authentication-after-handshake-not"))
+	p := words.NewProof([2]string{words.ProofClientFin, words.ProofServerFin}[side], event.NotCheckable, words.Piece("proof/finished-before"))
 	if !again {
 		p = x.checkFinished(h, side)
 		h.Sides[side].FinishedTried = p.State != event.NotCheckable

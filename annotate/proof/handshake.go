@@ -96,6 +96,11 @@ type Handshake struct {
 	Broken  event.Text // why the transcript is not complete
 	proofs  []settled
 
+	// Of a client that may be asked after the handshake who it is (RFC 8446 4.2.6).
+	whole    [][]byte // all messages, kept for that
+	later    []*Later // the requests
+	answered *Later   // the one that the client answers now
+
 	Secrets
 }
 
@@ -208,6 +213,9 @@ func (h *Handshake) Incomplete(reason event.Text) {
 
 // Free lets go of what only the proofs of a handshake needed.
 func (h *Handshake) Free() {
+	if s := h.Suite(); s != nil && h.Is13() && h.Hello != nil && h.Hello.Extension(handshake.ExtPostHandshakeAuth) != nil {
+		h.whole, _ = h.all(s)
+	}
 	for side := range h.Sides {
 		for i := range h.Sides[side].Messages {
 			m := &h.Sides[side].Messages[i]

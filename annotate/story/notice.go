@@ -85,6 +85,7 @@ var noticedBy = []struct{ claim, id13, id12, by, alert string }{
 	{words.ProofClientCV, "notice-certificate-verify-13", "notice-certificate-verify-12", "server", "decrypt_error"},
 	{words.ProofServerFin, "notice-finished-13", "notice-finished-12", "client", "decrypt_error"},
 	{words.ProofClientFin, "notice-finished-13", "notice-finished-12", "server", "decrypt_error"},
+	{words.ProofLaterFin, "notice-finished-13", "notice-finished-13", "server", "decrypt_error"},
 }
 
 // claims notices what was refuted.

@@ -20,6 +20,7 @@ const (
 	ProofClientCV      = "client-certificate-verify"
 	ProofServerFin     = "server-finished"
 	ProofClientFin     = "client-finished"
+	ProofLaterFin      = "client-later-finished"
 	ProofServerLinks   = "certificate-links"
 	ProofClientLinks   = "client-certificate-links"
 	ProofRSABlock      = "rsa-block"
@@ -62,6 +63,9 @@ var claims = func() map[string]claim {
 		{ProofClientFin, "The Finished of {client} belongs to exactly these handshake messages and to this secret",
 			"a keyed checksum (HMAC) of the hash of all handshake messages so far, keyed with a key derived from the logged secret, must equal the message's verify_data",
 			[]string{"5246 7.4.9", "8446 4.4.4"}},
+		{ProofLaterFin, "The Finished of {client} after the handshake belongs to exactly that handshake, the request and what answered it, and to the secret of its data",
+			"a keyed checksum (HMAC) of the hash of the whole handshake, the CertificateRequest, and what the client sent in answer, keyed with a key derived from the secret of the data it sends then, must equal the message's verify_data",
+			[]string{"8446 4.4.4", "8446 4.6.2"}},
 		{ProofServerLinks, "Every certificate whose issuer's certificate was also sent is signed with that issuer's key",
 			"each certificate's signature must hold under the public key of the certificate whose subject is its issuer, a root's under its own",
 			[]string{"5280 6.1", "5246 7.4.2", "8446 4.4.2"}},

@@ -14,8 +14,10 @@ var zhClaims = map[string]string{
 	"claim/server-finished": "{server}的 Finished 恰好属于这些握手消息和这个秘密",
 	"how/server-finished":   "用日志中的秘密派生出密钥，以它对此前全部握手消息的哈希值计算带密钥的校验值（HMAC），结果必须等于消息中的 verify_data",
 
-	"claim/client-finished": "{client}的 Finished 恰好属于这些握手消息和这个秘密",
-	"how/client-finished":   "用日志中的秘密派生出密钥，以它对此前全部握手消息的哈希值计算带密钥的校验值（HMAC），结果必须等于消息中的 verify_data",
+	"claim/client-later-finished": "{client}在握手之后的 Finished 恰好属于那次握手、这个请求和对它的回答，以及它的数据所用的秘密",
+	"how/client-later-finished":   "用客户端此时发送数据所用的秘密派生出密钥，以它对整个握手、CertificateRequest 以及客户端的回答的哈希值计算带密钥的校验值（HMAC），结果必须等于消息中的 verify_data",
+	"claim/client-finished":       "{client}的 Finished 恰好属于这些握手消息和这个秘密",
+	"how/client-finished":         "用日志中的秘密派生出密钥，以它对此前全部握手消息的哈希值计算带密钥的校验值（HMAC），结果必须等于消息中的 verify_data",
 
 	"claim/certificate-links": "凡是签发者的证书也一起发来的证书，都由那个签发者的密钥签名",
 	"how/certificate-links":   "每张证书的签名，用以其签发者为主题的那张证书的公钥验证时必须成立；根证书的签名则用它自己的公钥验证",

@@ -34,6 +34,7 @@ var zhLabels = map[string]string{
 	"proof-of/client-certificate-verify":     "客户端的 CertificateVerify",
 	"proof-of/server-finished":               "服务器的 Finished",
 	"proof-of/client-finished":               "客户端的 Finished",
+	"proof-of/client-later-finished":         "客户端在握手之后的 Finished",
 	"proof-of/certificate-links":             "证书链的签名",
 	"proof-of/client-certificate-links":      "客户端证书链的签名",
 	"proof-of/rsa-block":                     "RSA 加密块",

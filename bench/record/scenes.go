@@ -200,6 +200,13 @@ var scenes = []scene{
 		server: chat("ecdsa", "-tls1_3 -CAfile {keys}/root.pem"),
 		clients: []client{talker("-tls1_3 -enable_pha -cert {keys}/client.pem -key {keys}/client.key",
 			say{false, "one\n"}, say{true, "c\n"}, say{false, "two\n"}, say{true, "three\n"}, say{false, "Q\n"})}},
+	{name: "tls13-post-handshake-auth-twice", about: "TLS 1.3, the client asked twice after the handshake, with new keys of its own in between",
+		server: chat("ecdsa", "-tls1_3 -CAfile {keys}/root.pem"),
+		clients: []client{talker("-tls1_3 -enable_pha -cert {keys}/client.pem -key {keys}/client.key",
+			say{false, "one\n"}, say{true, "c\n"}, say{false, "k\n"}, say{false, "two\n"}, say{true, "c\n"}, say{false, "three\n"}, say{false, "Q\n"})}},
+	{name: "tls13-post-handshake-auth-none", about: "TLS 1.3, the client asked after the handshake, which has no certificate",
+		server:  chat("ecdsa", "-tls1_3 -CAfile {keys}/root.pem"),
+		clients: []client{talker("-tls1_3 -enable_pha", say{false, "one\n"}, say{true, "c\n"}, say{false, "two\n"}, say{false, "Q\n"})}},
 	{name: "tls13-0rtt", about: "TLS 1.3, early data that the server takes",
 		server: chat("ecdsa", "-tls1_3 -early_data -ciphersuites TLS_AES_128_GCM_SHA256"),
 		clients: []client{
