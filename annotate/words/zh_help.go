@@ -215,6 +215,23 @@ check 会告诉它们的程序信任谁。之后谁拿到这个 CA 的私钥，�
    explainer man | man -l -
    explainer man > ~/.local/share/man/man1/explainer.1`,
 
+	"usage/exam": "关于一份录制文件的试题、正确答案和评分",
+	"help/exam": `生成一张可以打印或寄出的页面（HTML，不依赖别的文件），内容是关于一份真实录制文件的
+问题：demo 的一份，或者 FILE。正确与否由其中的字节决定；正确答案和理由只写在 --key-file
+的文件里。同样的种子、录制文件和程序版本生成同样的问题。
+
+例子：
+
+   explainer exam --seed 7 --key-file key.txt > sheet.html
+   explainer exam --seed 7 --key-file key.txt session.pcapng > sheet.html
+   explainer exam mark key.txt answers.txt`,
+	"usage/exam-mark": "把作答与正确答案比较",
+	"help/exam-mark": `两个文件都是每行一个问题：题号，然后是答案的字母，或者顺序题的全部字母，例如
+「3 B」或「1 CADB」。# 之后的内容不读。每答对一题得一分。「-」是标准输入。
+
+例子：
+
+   explainer exam mark key.txt answers.txt`,
 	"usage/steps": "八个步骤，与 TLS 1.2 和 TLS 1.3 的实际做法对照",
 	"help/steps": `逐步列出书上所讲的 HTTPS，并在每一步旁边列出 TLS 1.2 用 RSA（书上的做法）、
 TLS 1.2 用 ECDHE 以及 TLS 1.3 中实际发生的事。
@@ -317,5 +334,9 @@ TLS 1.2 用 ECDHE 以及 TLS 1.3 中实际发生的事。
 	"flag/ca-export/as":  "文件的形式：`pem|der|p12`，p12 是 Java 的信任库，密码为 changeit",
 	"flag/ca-export/out": "要写的文件 `FILE`（默认：标准输出）",
 
-	"flag/steps/format": "表格的形式：`text|json`",
+	"flag/exam/seed":      "同样的 `N` 生成同样的问题",
+	"flag/exam/questions": "最多 `N` 个问题",
+	"flag/exam/key":       "`FILE` 中有服务器的 RSA 私钥（PEM、DER 或 PKCS#12），它能解密使用 RSA 密钥传输的 TLS 1.2 和更早的版本（可重复）；密码会当场询问，或取自 EXPLAINER_KEY_PASSWORD",
+	"flag/exam/key-file":  "把正确答案和理由写到 `FILE`",
+	"flag/steps/format":   "表格的形式：`text|json`",
 }
