@@ -104,7 +104,9 @@ type conn struct {
 	began   time.Time
 	copyOf  int              // the number of the connection that this one is, captured once more; 0: none
 	twin    []event.Sentence // that it has the hellos of another one
-	now     int64            // time of the last message
+
+	tlsInside bool  // data in it began as TLS does
+	now       int64 // time of the last message
 
 	alpn     string // what was chosen
 	host     string // where it is not the session's, which has another since

@@ -406,6 +406,9 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 		out = append(out, words.Say("mutual-tls-unseen", event.None, a))
 	}
 	out = append(out, x.echNote(c)...)
+	if c.tlsInside {
+		out = append(out, words.Say("tls-inside", event.Inferred, a))
+	}
 	if c.Shown != nil {
 		out = append(out, c.CaseNote())
 	}

@@ -20,8 +20,11 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 	c.TLS = true
 	side := int(m.Side & 1)
 	switch b := m.Body.(type) {
-	case *capture.Opened, *capture.DTLSRecord:
-		// A record of DTLS is told by the messages in it.
+	case *capture.Opened:
+	case *capture.DTLSRecord: // it is told by the messages in it
+		if b.Repeated {
+			c.Sides[side].Repeats++
+		}
 	case *capture.Ended:
 		// No packet shows that it is over, only that no more is known of it.
 		if b.Why == "" {

@@ -40,11 +40,12 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 		}
 	}
 	var e event.Event
+	var begins []byte
 	switch b := m.Body.(type) {
 	case *web.Head:
 		e = x.head(c, m, b)
 	case *web.Body:
-		e = x.webBody(c, m, b)
+		e, begins = x.webBody(c, m, b), b.Preview
 	case *web.Frame:
 		e = x.event(c, m, event.KindMessage, topicOf("http2-", clip(b.Type)), "HTTP/2 "+clip(b.Type))
 		for _, f := range b.Detail {
@@ -52,7 +53,7 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 		}
 		e.Brief = frameBrief(b, e.Fields)
 	case *web.WebSocket:
-		e = x.webSocket(c, m, b)
+		e, begins = x.webSocket(c, m, b), b.Preview
 	case *web.Switched:
 		e = x.event(c, m, event.KindMessage, "protocol-switched", "")
 		protocol := clip(x.text(b.Protocol))
@@ -65,7 +66,11 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 			}
 		}
 		e.Says = append(e.Says, words.Say(id, e.Evidence, c.Values().With("protocol", protocol)))
+		if b.Protocol == "tunnel" && m.Inner {
+			e.Says = append(e.Says, words.Say("tunnel-unread", event.None, c.Values()))
+		}
 	case *web.Unparsed:
+		begins = b.Preview
 		e = x.event(c, m, event.KindMessage, "not-http", "")
 		e.Size = &event.Size{Bytes: b.Len, Reason: clip(b.Why)}
 		e.Brief = words.Count(int(b.Len), "byte")
@@ -81,7 +86,16 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 	default:
 		return
 	}
+	if beginsTLS(begins) {
+		c.tlsInside = true
+		e.Says = append(e.Says, words.Say("tls-inside", e.Evidence, c.Values()))
+	}
 	x.emit(c, e)
+}
+
+// beginsTLS tells whether bytes begin as a record with a hello does (RFC 8446 5.1 and 4).
+func beginsTLS(b []byte) bool {
+	return len(b) > 9 && b[0] == 22 && b[1] == 3 && b[2] <= 4 && (b[5] == 1 || b[5] == 2) && b[6] == 0 && b[9] == 3
 }
 
 func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {

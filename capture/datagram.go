@@ -100,8 +100,9 @@ type udpSide struct {
 	msgs  map[uint16]*partial
 	begun bool
 	next  uint16
-	ccs   bool // ChangeCipherSpec, or a record with a higher epoch, has come
-	cid   int  // bytes of the connection ID in records to this side; -1: none
+	seen  map[uint16]bool // those that were told
+	ccs   bool            // ChangeCipherSpec, or a record with a higher epoch, has come
+	cid   int             // bytes of the connection ID in records to this side; -1: none
 }
 
 // A partial is a message of DTLS of which not all fragments were told.

@@ -15,6 +15,9 @@ const (
 	dtlsCID     = 25 // record type of DTLS 1.2 with connection IDs (RFC 9146 4)
 )
 
+// maxSeen bounds the messages of a side that are known when they come again.
+const maxSeen = 256
+
 // A dtlsRecord is one record as it lies in a datagram.
 type dtlsRecord struct {
 	DTLSRecord
@@ -201,7 +204,11 @@ func (u *udpConn) handshakeDTLS(s *udpSide, in *Datagram, r *dtlsRecord) {
 		if !s.begun {
 			s.begun, s.next = true, seq
 		}
-		if seq < s.next && s.msgs[seq] == nil || length > maxDTLS {
+		switch {
+		case length > maxDTLS:
+			body.Repeated = false
+			continue
+		case s.seen[seq]:
 			continue
 		}
 		if int(seq)-int(s.next) > maxAhead {
@@ -254,6 +261,10 @@ func (u *udpConn) messageDTLS(s *udpSide, seq uint16) bool {
 	u.d.udpHeld -= int64(msg.size())
 	delete(s.msgs, seq)
 	s.next = max(s.next, seq+1)
+	if s.seen == nil || len(s.seen) > maxSeen {
+		s.seen = map[uint16]bool{}
+	}
+	s.seen[seq] = true
 	if s.bad {
 		return true
 	}
@@ -294,7 +305,7 @@ func (u *udpConn) again() {
 	for i := range u.sides {
 		s := &u.sides[i]
 		u.dropDTLS(s)
-		s.begun, s.next, s.ccs, s.bad, s.cid = false, 0, false, false, -1
+		s.begun, s.next, s.seen, s.ccs, s.bad, s.cid = false, 0, nil, false, false, -1
 	}
 	u.neg = nil
 }

@@ -134,10 +134,20 @@ func (c *View) udpRow(f Flow, s event.Step, a Values) (event.Row, bool) {
 func (c *View) UdpNotes() []event.Sentence {
 	a := c.Values().With("seen", c.Overheard())
 	if c.Conn.Transport == capture.TransportDTLS {
-		if c.Sides[0].Dark+c.Sides[1].Dark == 0 {
-			return nil
+		var out []event.Sentence
+		var again []event.Text
+		for side := range c.Sides {
+			if n := c.Sides[side].Repeats; n > 0 {
+				again = append(again, words.Piece("dtls/repeats", "count", words.Count(n, "record"), "sender", c.Side(side)))
+			}
 		}
-		return []event.Sentence{words.Say("summary-dtls", event.None, a.With("count", words.Count(int(c.Sides[0].Dark+c.Sides[1].Dark), "record")))}
+		if len(again) > 0 {
+			out = append(out, words.Say("summary-dtls-repeated", event.Clear, a.With("again", words.List("and", again...))))
+		}
+		if n := int(c.Sides[0].Dark + c.Sides[1].Dark); n > 0 {
+			out = append(out, words.Say("summary-dtls", event.None, a.With("count", words.Count(n, "record"))))
+		}
+		return out
 	}
 	u := c.UDP
 	if u == nil {

@@ -76,6 +76,7 @@ type side struct {
 	GapAt     int64 // where its first missing bytes were, and how many there are in all
 	GapLen    int64
 	Updates   int // KeyUpdate messages
+	Repeats   int // DTLS: records in clear of which all had come before
 }
 
 // Keyed are sealed records of which the key is known by name.

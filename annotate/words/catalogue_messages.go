@@ -193,6 +193,8 @@ var messageSentences = []entry{
 	{"http-alt-svc", "{Server} offers to go on over HTTP/3 (QUIC, over UDP), which does not pass through an HTTP proxy.", []string{"7838 3"}},
 	{"http-body-cut", "The end of this body is not in the capture, or was not opened.", []string{"9110 6.1"}},
 	{"switched", "From here on the connection speaks {protocol}.", []string{"9110 7.8"}},
+	{"tunnel-unread", "What passes in it is not read here. TLS of its own may run in it.", nil},
+	{"tls-inside", "Data in this connection begins as TLS does: another connection with TLS may run inside. None is looked for there.", nil},
 	{"switched-tunnel", "From here on the connection is a tunnel.", []string{"9110 9.3.6"}},
 }
 

@@ -45,5 +45,6 @@ var quicSentences = []entry{
 	{"step-udp-no-answer", "Cannot be told: no hello of {server} that can be read here is in the capture.", nil},
 	{"summary-quic", "QUIC's Initial packets are open to everybody, so this is what everybody on the path sees: {seen}. The rest stays sealed: {sealed}.", []string{"9001 5.2"}},
 	{"summary-quic-sealed", "Nothing of this connection was opened here. What everybody on the path sees of it: {seen}. What passed: {sealed}.", nil},
+	{"summary-dtls-repeated", "Of this handshake came again, after all of it had come before: {again}. Where no answer comes in time, DTLS sends a flight again; the network, or the place of the capture, can also bring a datagram twice.", []string{"6347 4.2.4", "9147 5.8.1"}},
 	{"summary-dtls", "DTLS is not opened here, so this is what everybody on the path sees of it: {seen}; and whatever else of the handshake is not encrypted. {Count} stayed sealed.", nil},
 }

@@ -225,6 +225,7 @@ var pieces = map[string]string{
 	"suite/not-in-registry":                  "it is not in the registry of cipher suites as known here",
 	"quic/other-version":                     "of a version that is not read",
 	"quic/none":                              "no QUIC",
+	"dtls/repeats":                           "{count} of {sender}",
 	"quic/packets":                           "{count} of {sender} ({what}, {bytes} bytes)",
 	"finding/nothing":                        "nothing",
 	"finding/own-ca":                         "the certificate is signed by this proxy's own CA, which no origin may use",

@@ -191,6 +191,8 @@ var zhMessages = map[string]string{
 	"http-alt-svc":                          "{server}提议改用 HTTP/3（QUIC，基于 UDP）继续，而 HTTP/3 不经过 HTTP 代理。",
 	"http-body-cut":                         "这个正文的末尾不在抓包中，或者没有解密。",
 	"switched":                              "从这里起，这个连接使用 {protocol}。",
+	"tunnel-unread":                         "隧道里经过的内容这里不读；其中可能另有 TLS。",
+	"tls-inside":                            "这个连接里有数据的开头像 TLS：里面可能还有另一个 TLS 连接。这里不在其中寻找。",
 	"switched-tunnel":                       "从这里起，这个连接是一条隧道。",
 
 	"certificate-words":        "它说：{issuer} 担保，其中的公钥（{key}）属于 {names}，有效期从 {from} 到 {until}。",

@@ -54,6 +54,7 @@ var zhPieces = map[string]string{
 	"suite/not-in-registry":                  "这里的密码套件注册表中没有它",
 	"quic/other-version":                     "属于这里不读取的版本",
 	"quic/none":                              "不是 QUIC",
+	"dtls/repeats":                           "{sender}的 {count}",
 	"quic/packets":                           "{sender}的 {count}（{what}，{bytes} 字节）",
 	"finding/nothing":                        "没有问题",
 	"finding/own-ca":                         "证书由本代理自己的 CA 签发，而这个 CA 的证书任何源站都不得使用",

@@ -45,5 +45,6 @@ var zhQUIC = map[string]string{
 	"step-udp-no-answer":     "无法判断：抓包中没有这里能读取的{server}的 hello 消息。",
 	"summary-quic":           "QUIC 的 Initial 数据包任何人都能解密，所以下面就是路径上的任何人能看到的：{seen}。其余仍未解密：{sealed}。",
 	"summary-quic-sealed":    "这个连接在这里什么也没有解密。路径上的任何人能看到的是：{seen}。传输过的有：{sealed}。",
+	"summary-dtls-repeated":  "这次握手中有内容在全部到过之后又来了一次：{again}。没有及时得到回答时，DTLS 会重发一组消息；网络或抓包的位置也可能让同一个数据报到达两次。",
 	"summary-dtls":           "DTLS 在这里不解密，所以下面就是路径上的任何人能看到的：{seen}；以及握手中其他未加密的内容。仍未解密的有 {count}。",
 }
