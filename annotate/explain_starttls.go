@@ -9,7 +9,7 @@ import (
 // startTLS tells which protocol stood before TLS and how it asked for it.
 func (x *Explainer) startTLS(c *conn, m *capture.Message, b *capture.StartTLS) {
 	if c.Main.Hello == nil {
-		c.StartTLS = b
+		c.StartTLS, c.Greeted = b, ""
 		for i := range c.Sides { // what was said in clear before it is accounted for
 			c.Sides[i].Unread, c.Sides[i].Torn = c.Sides[i].GapLen > 0, false
 		}

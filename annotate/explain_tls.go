@@ -1281,8 +1281,13 @@ func (x *Explainer) opaque(c *conn, m *capture.Message, b *capture.Opaque) {
 	if b.Why != capture.OpaqueAfterTLS { // what is behind the end takes nothing from what stands before it
 		c.Sides[m.Side&1].Unread, c.Sides[m.Side&1].Torn = true, true
 	}
-	if h := c.Main; c.TLS && m.Side == capture.Server && h.Hello != nil && h.ServerHello == nil && b.Why == capture.OpaqueForeign {
-		c.Foreign, c.Clear = true, cmp.Or(c.Clear, inClear(b.Preview))
+	if h := c.Main; m.Side == capture.Server && h.ServerHello == nil {
+		switch {
+		case h.Hello == nil && b.Why == capture.OpaqueUnknown && c.Conn.SYN && c.Sides[1].GapLen == 0:
+			c.Greeted = cmp.Or(c.Greeted, inClear(b.Preview))
+		case h.Hello != nil && c.TLS && (b.Why == capture.OpaqueForeign || b.Why == capture.OpaqueCut && !beginsRecord(b.Preview) && c.Sides[1].GapLen == 0):
+			c.Foreign, c.Clear = true, cmp.Or(c.Clear, inClear(b.Preview))
+		}
 	}
 	c.Framed = c.Framed || b.Why == capture.OpaqueTDS
 	e := x.event(c, m, event.KindMessage, "bytes-not-read", "")
@@ -1302,22 +1307,44 @@ var clearText = []struct {
 }{
 	{regexp.MustCompile(`^HTTP/1\.[01] [0-9]{3}\b`), "HTTP"},
 	{regexp.MustCompile(`^SSH-[0-9.]{1,8}`), "SSH"},
-	{regexp.MustCompile(`^[1-5][0-9]{2}[ -]`), "SMTP, FTP or the like"},
-	{regexp.MustCompile(`^(\+OK|-ERR)\b`), "POP3"},
+	{regexp.MustCompile(`^[1-5][0-9]{2}[ \r\n-]`), "SMTP, FTP or the like"},
+	{regexp.MustCompile(`^(\+OK|-ERR)\b`), "POP3 or the like"},
 	{regexp.MustCompile(`^(\*|[A-Za-z0-9.]{1,8}) (OK|NO|BAD|BYE)\b`), "IMAP"},
 	{regexp.MustCompile(`^RFB [0-9.]{1,8}`), "VNC"},
+	{regexp.MustCompile(`(?i)^<(!doctype|html)`), "HTML"},
+	{regexp.MustCompile(`^:[A-Za-z0-9.-]{1,40} (NOTICE|[0-9]{3})`), "IRC"},
+}
+
+// clearBinary are the same, of which nothing can be quoted.
+var clearBinary = []struct {
+	begins *regexp.Regexp
+	name   string
+}{
+	{regexp.MustCompile(`(?s)^...\x00\x0a[0-9]+\.[0-9]`), "MySQL"},
+	{regexp.MustCompile(`(?s)^E\x00\x00..S(FATAL|ERROR)`), "PostgreSQL"},
+}
+
+// beginsRecord tells whether a record of TLS may begin so.
+func beginsRecord(b []byte) bool {
+	return len(b) == 0 || b[0] >= 20 && b[0] <= 24 && (len(b) == 1 || b[1] == 3)
 }
 
 // inClear says what text bytes begin with, if it is text. Twelve random bytes are all
-// letters, signs and spaces less than once in a hundred thousand times.
+// letters, signs and spaces, or four of them and the end of a line behind that, less than
+// once in ten thousand times.
 func inClear(b []byte) string {
 	for _, p := range clearText {
 		if begins := p.begins.Find(b); begins != nil {
-			return p.name + ", " + strconv.Quote(strings.TrimRight(string(begins), " -"))
+			return p.name + ", " + strconv.Quote(strings.TrimRight(string(begins), " -\r\n"))
 		}
 	}
-	line, _, _ := bytes.Cut(b, []byte{'\n'})
-	if line = bytes.TrimSuffix(line, []byte{'\r'}); len(line) >= 12 && !bytes.ContainsFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) {
+	for _, p := range clearBinary {
+		if p.begins.Match(b) {
+			return p.name
+		}
+	}
+	line, _, whole := bytes.Cut(b, []byte{'\n'})
+	if line = bytes.TrimSuffix(line, []byte{'\r'}); (len(line) >= 12 || whole && len(line) >= 4) && !bytes.ContainsFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return "text"
 	}
 	return ""

@@ -264,6 +264,8 @@ func (c *View) BrokeOff() (f *Failure, givenUp bool) {
 		// What the other side did is not in the capture.
 	case h.ServerHello == nil && c.Clear != "" && closed:
 		return c.Failed(event.Step1, "step-1-failed-clear", words.Piece("cause/answered-in-clear", "sender", c.Side(1), "protocol", c.Clear), c.Last), false
+	case h.Hello != nil && h.ServerHello == nil && c.Greeted != "" && closed:
+		return c.Failed(event.Step1, "step-1-failed-clear", words.Piece("cause/greeted-in-clear", "sender", c.Side(1), "protocol", c.Greeted), c.Last), false
 	case h.ServerHello == nil && (c.Foreign || c.Framed):
 		// It may be TLS inside something else.
 	case h.Hello != nil && h.ServerHello == nil && closed:

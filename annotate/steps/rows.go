@@ -184,6 +184,9 @@ func (c *View) namedUnanswered() Flow {
 	if h.Hello != nil && c.Foreign {
 		return Flow{ID: "unknown", title: "flow/foreign", hrr: h.Retry != nil}
 	}
+	if h.Hello != nil && c.Greeted != "" {
+		return Flow{ID: "unknown", title: "flow/greeted", hrr: h.Retry != nil}
+	}
 	if c.GivenUp {
 		return Flow{ID: "unknown", title: "flow/given-up", hrr: h.Retry != nil}
 	}

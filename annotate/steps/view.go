@@ -109,6 +109,7 @@ type ending struct {
 	Framed  bool   // the hello was found in packets of another protocol, and the rest is in them
 	Foreign bool   // the server answered the client's hello with something that is no TLS
 	Clear   string // what that is, if it is text
+	Greeted string // what the server had begun with before the client's hello, where nothing asked for TLS
 	Cut     int64  // bytes of a first message of the client's that never became whole
 	Ended   bool   // the capture ended first, or it was not followed to its end
 	Left    string // why it was not: one of capture's End constants

@@ -203,6 +203,8 @@ var pieces = map[string]string{
 	"cause/check-of-client":                  "{cause}; this is the server's own check of the client's certificate, step 4a the other way round",
 	"cause/signature-holds":                  "{cause}; the server's signature in the handshake holds when checked here, so it may be one on the certificates",
 	"cause/textbook-no-suite":                "the client offers no cipher suite with RSA key transport, which textbook mode needs",
+	"cause/greeted-in-clear":                 "{sender} had begun in clear before that ({protocol}), and sent nothing that is TLS",
+	"flow/greeted":                           "a TLS hello to a server that had begun in clear",
 	"cause/answered-in-clear":                "{sender} answered in clear ({protocol})",
 	"cause/closed":                           "{sender} closed the connection without an alert",
 	"cause/reset":                            "{sender} reset the connection",

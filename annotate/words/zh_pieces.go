@@ -32,6 +32,8 @@ var zhPieces = map[string]string{
 	"cause/check-of-client":                  "{cause}；这是服务器自己对客户端证书的检查，也就是反方向的步骤 4a",
 	"cause/signature-holds":                  "{cause}；服务器在握手中的签名经这里验证成立，所以问题可能出在证书上的某个签名",
 	"cause/textbook-no-suite":                "客户端没有提供教科书模式所需的 RSA 密钥传输密码套件",
+	"cause/greeted-in-clear":                 "{sender}在此之前已经以明文开始（{protocol}），没有发送任何 TLS 的内容",
+	"flow/greeted":                           "一条 TLS hello，发给了已经以明文开始的服务器",
 	"cause/answered-in-clear":                "{sender}以明文作答（{protocol}）",
 	"cause/closed":                           "{sender}没有发出警报就关闭了连接",
 	"cause/reset":                            "{sender}重置了连接",

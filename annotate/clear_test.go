@@ -1,0 +1,80 @@
+package annotate_test
+
+import (
+	"encoding/hex"
+	"strings"
+	"testing"
+
+	"explainer/annotate"
+	"explainer/capture"
+)
+
+// TestAnsweredInClear: a client that begins TLS with a server that speaks something else is
+// told that, whoever spoke first, and a protocol is named only where it shows.
+func TestAnsweredInClear(t *testing.T) {
+	bytes, _ := hex.DecodeString("160301002d010000" + "290303" + strings.Repeat("00", 32) + "00" + "0002" + "1301" + "0100")
+	hello := string(bytes)
+	for _, test := range []struct {
+		name, before, after string
+		cause               string // in the failure; "": none is claimed
+		title               string
+	}{
+		{"SMTP first", "220 mx.test ESMTP\r\n", "", `the server had begun in clear before that (SMTP, FTP or the like, "220")`, "a TLS hello to a server that had begun in clear"},
+		{"SMTP first, and after", "220 mx.test ESMTP\r\n", "500 what\r\n", `answered in clear (SMTP, FTP or the like, "500")`, "a TLS hello whose answer is not TLS"},
+		{"SMTP after", "", "220 mx.test ESMTP\r\n", `answered in clear (SMTP, FTP or the like, "220")`, "a TLS hello whose answer is not TLS"},
+		{"a code alone", "", "220\r\n", `answered in clear (SMTP, FTP or the like, "220")`, "a TLS hello whose answer is not TLS"},
+		{"HTTP", "", "HTTP/1.1 400 Bad Request\r\n\r\n", `answered in clear (HTTP, "HTTP/1.1 400")`, "a TLS hello whose answer is not TLS"},
+		{"HTML", "", "<html><body>no", `answered in clear (HTML, "<html")`, "a TLS hello whose answer is not TLS"},
+		{"SSH first", "SSH-2.0-OpenSSH_9.2p1\r\n", "", `had begun in clear before that (SSH, "SSH-2.0")`, "a TLS hello to a server that had begun in clear"},
+		{"SSH after", "", "SSH-2.0-OpenSSH_9.2p1\r\n", `answered in clear (SSH, "SSH-2.0")`, "a TLS hello whose answer is not TLS"},
+		{"POP3", "+OK ready\r\n", "-ERR what\r\n", `answered in clear (POP3 or the like, "-ERR")`, "a TLS hello whose answer is not TLS"},
+		{"IMAP", "* OK [CAPABILITY IMAP4rev1] ready\r\n", "* BAD what\r\n", `answered in clear (IMAP, "* BAD")`, "a TLS hello whose answer is not TLS"},
+		{"VNC", "RFB 003.008\n", "", `had begun in clear before that (VNC, "RFB 003.008")`, "a TLS hello to a server that had begun in clear"},
+		{"MySQL", "J\x00\x00\x00\n8.0.33\x00\x09\x00\x00\x00abcdefgh\x00", "", "had begun in clear before that (MySQL)", "a TLS hello to a server that had begun in clear"},
+		{"PostgreSQL", "", "E\x00\x00\x00\x2dSFATAL\x00C0A000\x00", "answered in clear (PostgreSQL)", "a TLS hello whose answer is not TLS"},
+		{"IRC", ":irc.test NOTICE * :*** Looking\r\n", "ERROR :Closing link\r\n", "answered in clear (text)", "a TLS hello whose answer is not TLS"},
+		{"memcached", "", "ERROR\r\n", "answered in clear (text)", "a TLS hello whose answer is not TLS"},
+		{"binary", "", "\x05\xff\x00\x01\x02\x03\x09\x08", "", "a TLS hello whose answer is not TLS"},
+		{"SOCKS", "", "\x05\xff", "", "a TLS hello whose answer is not TLS"},
+		{"nothing", "", "", "", "a connection that the client gave up before the server answered"},
+		{"the beginning of a record", "", "\x16\x03\x03", "", "a connection that the client gave up before the server answered"},
+	} {
+		d, x := capture.Decoder{}, annotate.Explainer{}
+		failed, title := "", ""
+		take := func(ms []capture.Message) {
+			for i := range ms {
+				for _, e := range x.Explain(&ms[i]) {
+					if e.Summary == nil {
+						continue
+					}
+					title = e.Summary.Legs[0].Title.English
+					for _, r := range e.Summary.Legs[0].Rows {
+						if r.Verdict == "failed" {
+							failed = r.Says.Text
+						}
+					}
+				}
+			}
+		}
+		now := int64(1e18)
+		feed := func(in capture.Input) { take(d.Feed(in)) }
+		feed(&capture.Open{Conn: 1, SYN: true, Asked: true, Answered: true, Time: now})
+		for _, part := range []struct {
+			side capture.Side
+			data string
+		}{{capture.Server, test.before}, {capture.Client, hello}, {capture.Server, test.after}} {
+			if now++; part.data != "" {
+				feed(&capture.Chunk{Conn: 1, Side: part.side, Time: now, Data: []byte(part.data)})
+			}
+		}
+		feed(&capture.Close{Conn: 1, Side: capture.Client, Time: now + 1})
+		feed(&capture.Close{Conn: 1, Side: capture.Server, Time: now + 2})
+		take(d.Finish())
+		if (failed == "") != (test.cause == "") || !strings.Contains(failed, test.cause) {
+			t.Errorf("%s: %q, not %q", test.name, failed, test.cause)
+		}
+		if title != test.title {
+			t.Errorf("%s: %q, not %q", test.name, title, test.title)
+		}
+	}
+}
