@@ -27,6 +27,8 @@ type Short struct {
 	kinds    map[string]int
 	order    []string // of kinds, the oldest first
 	blocks   int
+	chatter  []*shortSession // a browser's own that are over, while nothing else is told
+	cases    bool            // a browser tries all faults by itself: each has a line
 	total    shortTotal
 }
 
@@ -39,6 +41,9 @@ const maxLines = 5
 // maxTroubles bounds the failures that are told again at the end.
 const maxTroubles = 50
 
+// maxChatter bounds the browser's own connections that are kept, for a story of nothing else.
+const maxChatter = 16
+
 // A shortSession is what is kept of a session that goes on.
 type shortSession struct {
 	n         int
@@ -50,6 +55,10 @@ type shortSession struct {
 	summary   *event.Event // that waits to be chosen
 	told      bool
 	failed    bool
+	refuted   bool
+	held      [][]event.Text // why it failed, of chatter
+	http2     bool           // its frames are read
+	as        bool           // it went as another
 	proven    map[provenKey]bool
 	exchanges map[uint32]*exchange
 	waiting   []*exchange // answered before the block
@@ -149,6 +158,8 @@ func (t *Short) Event(e *event.Event) error {
 		t.fact(s, e)
 	case e.HTTP != nil && e.Repeats == 0 && e.Leg != "origin":
 		t.http(s, e)
+	case strings.HasPrefix(string(e.Topic), "http2-") && e.Leg != "origin":
+		s.http2 = true
 	case strings.HasPrefix(string(e.Topic), "websocket-") && e.Repeats == 0 && e.Leg != "origin":
 		s.stream = "WebSocket"
 		s.frames++
@@ -188,7 +199,12 @@ func (t *Short) at(e *event.Event) *shortSession {
 
 // hidden tells that a session is not told: it is chatter, or not chosen.
 func (t *Short) hidden(s *shortSession) bool {
-	return s.noise && !t.All && !s.failed || t.Chosen != nil && !t.Chosen(s.n)
+	return t.folded(s) || t.Chosen != nil && !t.Chosen(s.n)
+}
+
+// folded tells that a session is a browser's own chatter, which is counted, whatever comes of it.
+func (t *Short) folded(s *shortSession) bool {
+	return s.noise && !t.All && !s.refuted
 }
 
 // fact tells what the proxy noted of an origin that it did not reach or take.
@@ -201,6 +217,10 @@ func (t *Short) fact(s *shortSession, e *event.Event) {
 
 // refuted tells at once what was refuted.
 func (t *Short) refuted(s *shortSession, p event.Proof) {
+	s.refuted = true
+	if t.cases && strings.HasSuffix(s.host, "."+event.SiteDomain) {
+		return // that is the fault which is tried
+	}
 	t.trouble(s, s.n, []event.Text{words.Piece("short/refuted", "claim", p.Claim), p.Reason})
 }
 
@@ -219,6 +239,9 @@ func (t *Short) http(s *shortSession, e *event.Event) {
 			s.exchanges[h.Exchange] = &exchange{request: Clean(h.Method), target: Clean(h.Target), scheme: h.Scheme, host: Clean(h.Authority)}
 		}
 		s.requests++
+		if h.Target == "/faults" && s.host == event.SiteDomain {
+			t.cases = true
+		}
 	case event.TopicResponse:
 		x := s.exchanges[h.Exchange]
 		if x == nil || h.Status < 200 && h.Status != 101 {
@@ -272,7 +295,7 @@ func (t *Short) exchange(s *shortSession, x *exchange) {
 	if !s.told || t.hidden(s) {
 		return
 	}
-	if (s.lines >= maxLines || event.OwnStory(x.host, x.target)) && !x.bad {
+	if (s.lines >= maxLines || s.as || event.OwnStory(x.host, x.target)) && !x.bad {
 		s.more++
 		return
 	}
@@ -346,6 +369,10 @@ func (t *Short) tell(s *shortSession) {
 	if first {
 		t.total.sessions++
 	}
+	if t.cases && len(e.Says) > 0 && strings.HasPrefix(e.Says[0].ID, "shown-") {
+		t.caseLine(s, e)
+		return
+	}
 	for i := range e.Summary.Legs {
 		if l := &e.Summary.Legs[i]; l.Trouble != nil {
 			s.told, s.failed = true, true
@@ -356,6 +383,7 @@ func (t *Short) tell(s *shortSession) {
 	}
 	s.told = true
 	l := &e.Summary.Legs[0]
+	kind := kindOf(e.Summary)
 	switch {
 	case l.Flow == "http" && len(s.waiting) > 0:
 		x := s.waiting[0]
@@ -364,12 +392,12 @@ func (t *Short) tell(s *shortSession) {
 	case l.Flow == "http" && s.failed:
 	case l.Flow == "http":
 		t.joined(t.number(s.n)+"  ", "      ", []string{t.Paint(Bold, t.where(s, nil)), t.in(l.Title), t.in(l.Rows[0].Why)})
-	case unused(l) && s.requests == 0 && (l.Leg != "" || t.kinds[kindOf(e.Summary)] != 0):
+	case s.requests == 0 && (unused(l) && (l.Leg != "" || t.kinds[kind] != 0) || s.http2 && t.blocks > 0):
 		t.total.unused++
 	case len(l.Aims) == 0:
 		t.joined(t.number(s.n)+"  ", "      ", []string{t.Paint(Bold, t.where(s, nil)), t.in(l.Title)})
 	default:
-		t.connection(s, e)
+		t.connection(s, e, kind)
 		return
 	}
 	t.waited(s)
@@ -394,13 +422,13 @@ func unused(l *event.Leg) bool {
 }
 
 // connection tells a session in a block, or in a line if another went the same way.
-func (t *Short) connection(s *shortSession, e *event.Event) {
+func (t *Short) connection(s *shortSession, e *event.Event, kind string) {
 	var x *exchange
 	if len(s.waiting) > 0 {
 		x, s.waiting = s.waiting[0], s.waiting[1:]
 	}
-	kind := kindOf(e.Summary)
 	if was, known := t.kinds[kind]; known {
+		s.as = true
 		head := t.number(s.n) + "  " + t.Paint(Bold, t.where(s, x)) + "  " + t.mark("short/as", "n", strconv.Itoa(was))
 		if x != nil {
 			t.Line(t.fit(head, x, "  "+t.took(s)))
@@ -416,6 +444,36 @@ func (t *Short) connection(s *shortSession, e *event.Event) {
 		t.block(s, e, x)
 	}
 	t.waited(s)
+}
+
+// caseLine tells in a line what a client made of a fault that it tries among all.
+func (t *Short) caseLine(s *shortSession, e *event.Event) {
+	s.told, s.as = true, true
+	style, says := Plain, event.Text{}
+	l := &e.Summary.Legs[0]
+	for _, r := range l.Rows {
+		switch {
+		case l.Trouble != nil && r.Step == l.Trouble.Step:
+			style, says = Red, l.Trouble.Says
+			if n := len(r.Acts); n > 0 && r.Acts[n-1].Sent && r.Verdict == event.Failed {
+				who := words.Piece("short/client")
+				if r.Acts[n-1].By == "server" {
+					who = event.Plain("explainer")
+				} else if l.Agent != "" {
+					who = event.Plain(Clean(l.Agent))
+				}
+				says = words.Piece("short/case-stopped", "who", who, "step", string(r.Step), "alert", r.Acts[n-1].Says)
+			}
+		case l.Trouble == nil && r.Step == event.Step4a:
+			says = words.First(r.Why)
+		}
+	}
+	if says.Empty() && strings.HasPrefix(e.Says[0].ID, "shown-accepted") {
+		says = words.Piece("because/went-on-bad")
+	}
+	t.joined(t.number(s.n)+"  ", "      ", []string{t.Paint(Bold, Clean(strings.TrimSuffix(s.host, "."+event.SiteDomain))), t.Paint(style, t.in(says))})
+	t.waited(s)
+	s.more = 0
 }
 
 // kindOf is what makes two sessions go the same way: the sentences of their steps and what is
@@ -742,6 +800,9 @@ func (t *Short) actLines(r *event.Row, width int) []actLine {
 			}
 		}
 		lines := []string{t.arrow(a, width)}
+		if r.Step == event.Step7 && a.By == "client" { // its request may be of any length
+			lines[0] = cutMiddle(lines[0], width)
+		}
 		if columns.StringWidth(lines[0]) > t.page()-leftWidth {
 			lines = Wrap(lines[0], width)
 		}
@@ -807,6 +868,12 @@ func (t *Short) trouble(s *shortSession, n int, lines []event.Text) {
 		return
 	}
 	s.failed = true
+	if t.folded(s) {
+		if len(s.held) < maxLines {
+			s.held = append(s.held, lines)
+		}
+		return
+	}
 	x := trouble{s.n, s.host, lines}
 	t.troubled(x)
 	for i := range t.total.troubles { // at the end a connection has failed once
@@ -849,8 +916,12 @@ func (t *Short) end(s *shortSession) {
 			t.waited(s)
 		}
 	}
-	if s.noise && !t.All && !s.failed {
-		t.left.add(s.host)
+	if t.folded(s) {
+		if t.total.sessions == 0 && len(t.chatter) < maxChatter {
+			t.chatter = append(t.chatter, s)
+		} else {
+			t.left.add(s.host)
+		}
 		return
 	}
 	if t.Chosen != nil && !t.Chosen(s.n) {
@@ -870,6 +941,19 @@ func (t *Short) end(s *shortSession) {
 func (t *Short) Finish() error {
 	for _, n := range slices.Sorted(maps.Keys(t.sessions)) {
 		t.end(t.sessions[n])
+	}
+	// A capture may be of nothing else than a browser's own.
+	alone := t.total.sessions == 0
+	t.All = t.All || alone
+	for _, s := range t.chatter {
+		if !alone {
+			t.left.add(s.host)
+			continue
+		}
+		for _, lines := range s.held {
+			t.trouble(s, s.n, lines)
+		}
+		t.end(s)
 	}
 	c := &t.total
 	if c.sessions > 0 {

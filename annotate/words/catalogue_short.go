@@ -246,6 +246,7 @@ var shortPieces = map[string]string{
 	"short/origin-checked": "{says}; step 4a {checked}",
 	"short/proven":         "{n} proven",
 	"short/more":           "{count}",
+	"short/case-stopped":   "{who} stopped it at step {step}: {alert}",
 	"short/stream":         "{name}: {count}, {bytes}",
 	"short/within":         "within {span}",
 	"short/unused":         "{count} opened and not used",

@@ -243,6 +243,7 @@ var zhShort = map[string]string{
 	"short/origin-checked": "{says}；步骤 4a {checked}",
 	"short/proven":         "已证明 {n} 项",
 	"short/more":           "{count}",
+	"short/case-stopped":   "{who}在步骤 {step} 停止：{alert}",
 	"short/stream":         "{name}：{count}，{bytes}",
 	"short/within":         "{span}之内",
 	"short/unused":         "{count}打开后没有使用",

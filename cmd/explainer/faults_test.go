@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"explainer/annotate/event"
+	"explainer/annotate/text"
 	"explainer/ca"
 )
 
@@ -73,6 +74,9 @@ func (r *told) checkFaults(text string, want verdicts) {
 		r.t.Errorf("the browser accepts %q, want %q", took, want.accepts)
 	}
 	controls, faults := visited()
+	if strings.Contains(r.short(), "REFUTED") {
+		r.t.Errorf("the short story takes a fault for a fault of its own\n%s", r.short())
+	}
 	notes := map[string][]string{}
 	for _, e := range r.events {
 		if e.Kind != event.KindSummary {
@@ -95,12 +99,28 @@ func (r *told) checkFaults(text string, want verdicts) {
 			}
 		}
 	}
+	short := r.short()
 	for _, id := range append(controls, faults...) {
+		if n := len(regexp.MustCompile(`(?m)^ +[0-9]+  `+id+`   [^ ].*$`).FindAllString(short, -1)); n != len(notes[id]) {
+			r.t.Errorf("%s: %d lines of the short story for %d connections\n%s", id, n, len(notes[id]), short)
+		}
 		accepted := slices.ContainsFunc(notes[id], func(note string) bool { return strings.HasPrefix(note, "shown-accepted") })
 		if should := slices.Contains(controls, id) || slices.Contains(want.accepts, id); len(notes[id]) == 0 || accepted != should {
 			r.t.Errorf("%s: the story comes to %q, want it accepted: %v", id, notes[id], should)
 		}
 	}
+}
+
+// short is the short story, 110 columns wide, of the events.
+func (r *told) short() string {
+	var b strings.Builder
+	s := text.NewShort(&b)
+	s.Width = 110
+	for i := range r.events {
+		s.Event(&r.events[i])
+	}
+	s.Finish()
+	return b.String()
 }
 
 // TestFaultsChromium has Chromium try all cases from the index page.
