@@ -1,4 +1,3 @@
-// Package page shows the story in a browser.
 package page
 
 import (

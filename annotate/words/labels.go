@@ -2,6 +2,7 @@ package words
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -112,4 +113,29 @@ var detailValues = func() map[string]event.Text {
 // it, an "incident" of it.
 func FaultText(what, id, text string) event.Text {
 	return event.Text{English: strings.TrimSuffix(text, "."), Of: &event.Phrase{ID: "fault-" + what + "/" + id}}
+}
+
+// Places are the names of the values that a piece has, in order; nil where there is no such piece.
+func Places(id string) []string {
+	t, ok := pieceTemplates[id]
+	if !ok {
+		return nil
+	}
+	names := []string{}
+	for _, p := range t.places {
+		names = append(names, p.key)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// FamilyIDs are the pieces of a family, in order, without its name.
+func FamilyIDs(family string) (ids []string) {
+	for id := range everyPiece {
+		if of, name, _ := strings.Cut(id, "/"); of == family {
+			ids = append(ids, name)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }

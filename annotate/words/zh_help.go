@@ -257,6 +257,10 @@ TLS 1.2 用 ECDHE 以及 TLS 1.3 中实际发生的事。
 	"flag/listen-port":  "监听的端口 `PORT`；0 表示选一个空闲的，run 和 browse 自己就这样做",
 	"flag/listen-host":  "监听的地址 `ADDRESS`；其他机器也能到达时，它们需要所显示的口令",
 
+	"flag/web":               "`ADDR|off`：也在浏览器里显示讲述，页面只供这台机器使用",
+	"default/web":            "proxy 和 browse 为 127.0.0.1:8081，其余为 off",
+	"flag/web-keep":          "页面最多保留 `SIZE` 的细节，存放在临时文件中；最早的先删除",
+	"flag/html":              "把讲述写成一个网页 `FILE`，不用网络就能打开",
 	"flag/spool":             "不用 -w 时：等待讲述的内容最多占用 `SIZE` 的磁盘，存放在 TMPDIR 所指之处没有名称的文件中，那里若是内存则在 /var/tmp 中；超出之后从最新的内容继续讲述",
 	"flag/keylog":            "把客户端侧和源站侧的密钥也追加到 `FILE`",
 	"flag/passthrough":       "只录制 `HOST` 而不解密；* 匹配任意部分（可重复）",

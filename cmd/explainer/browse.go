@@ -71,6 +71,7 @@ Examples:
 		if browser.ChecksOff() {
 			say(l.errw, words.Piece("say/browser-checks-off", "browser", browser.Name))
 		}
+		l.sayPage()
 		ran := proxy.RunChild(cmd)
 		if err := l.stop(); err != nil {
 			return err

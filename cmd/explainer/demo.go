@@ -47,6 +47,7 @@ Examples:
 		&cli.StringFlag{Name: "listen-host", Value: "127.0.0.1", Hidden: true},
 		&cli.IntFlag{Name: "listen-port", Hidden: true},
 		homeFlag,
+		htmlFlag,
 	}, slices.DeleteFunc(slices.Clone(storyFlags), func(f cli.Flag) bool { return f.Names()[0] == "all" })...),
 	Action: demo,
 }

@@ -81,7 +81,7 @@ func makeExam(c *cli.Context) error {
 		return usage(words.Piece("error/exam-questions"))
 	}
 	var events collected
-	t, err := newTeller(c, &events)
+	t, err := newTeller(c, &events, false)
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ var proxyFlags = append([]cli.Flag{
 	&cli.StringFlag{Name: "upstream-proxy", Usage: "reach origins through the proxy at `URL` (http or socks5); none calls them directly", DefaultText: "what HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say"},
 	&cli.StringFlag{Name: "story", Usage: "tell the story in `FILE`", DefaultText: "standard output; with run, standard error"},
 	homeFlag,
-}, slices.Concat(rotateFlags, storyFlags)...)
+}, slices.Concat(webFlags, rotateFlags, storyFlags)...)
 
 // A live is a running proxy whose story is being told.
 type live struct {
@@ -82,6 +82,8 @@ type live struct {
 	told       chan error
 	saidBehind bool
 	errw       io.Writer
+	web        *web            // the page, or nil
+	staying    context.Context // where the page outlives the proxy: until this is done
 	keylog     *os.File
 	keysOf     *os.File // what the child logs its keys to, with --observe; in a folder of its own
 }
@@ -122,6 +124,12 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*event.Event)) (*live, 
 	out = watching{out, told.see}
 	if watch != nil {
 		out = watching{out, watch}
+	}
+	if l.web, err = newWeb(c, c.Command.Name == "proxy" || c.Command.Name == "browse", ""); err != nil {
+		return nil, err
+	}
+	if l.web != nil {
+		out = tee{l.web, out}
 	}
 	if l.listener, err = listen(c); err != nil {
 		return nil, err
@@ -184,7 +192,7 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*event.Event)) (*live, 
 	}
 	go func() { l.served <- p.Serve(l.listener) }()
 	go func() {
-		err := follow(c, l.follower, out)
+		err := follow(c, l.follower, out, l.web != nil)
 		switch {
 		case errors.Is(err, syscall.EPIPE):
 			say(l.errw, words.Piece("say/nobody-reads"))
@@ -199,6 +207,13 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*event.Event)) (*live, 
 	}
 	ok = true
 	return l, nil
+}
+
+// sayPage says where the page is, where there is one.
+func (l *live) sayPage() {
+	if l.web != nil && l.web.url != "" {
+		say(l.errw, words.Piece("say/page", "url", l.web.url))
+	}
 }
 
 // observe makes the key log that a child writes to, and has the proxy read it.
@@ -237,9 +252,9 @@ func (w watching) Event(e *event.Event) error {
 }
 
 // follow tells the story of the recording while it grows.
-func follow(c *cli.Context, recording io.ReadCloser, out story.Renderer) error {
+func follow(c *cli.Context, recording io.ReadCloser, out story.Renderer, pages bool) error {
 	defer recording.Close()
-	t, err := newTeller(c, out)
+	t, err := newTeller(c, out, pages)
 	if err != nil {
 		return err
 	}
@@ -308,6 +323,10 @@ func (l *live) stop() error {
 			say(l.errw, words.Piece("say/recording-in", "file", in, "read", read))
 		}
 	}
+	if l.staying != nil && l.staying.Err() == nil && l.web != nil && l.web.url != "" {
+		say(l.errw, words.Piece("say/page-stays", "url", l.web.url))
+		<-l.staying.Done()
+	}
 	l.discard()
 	return err
 }
@@ -353,6 +372,7 @@ func (l *live) discard() {
 	if l.proxy.Sites != nil {
 		l.proxy.Sites.Close()
 	}
+	l.web.close()
 }
 
 // openRecording opens the file of -w, if there is one.

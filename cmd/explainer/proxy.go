@@ -37,6 +37,7 @@ Examples:
 		}
 		say(l.errw, words.Piece("say/listening", "url", l.url, "file", filepath.Join(dir, ca.CertFile)))
 		say(l.errw, words.Piece("say/try", "url", l.url, "file", filepath.Join(dir, ca.CertFile)))
+		l.sayPage()
 		select {
 		case <-c.Context.Done():
 		case err := <-l.served:

@@ -45,7 +45,7 @@ Examples:
    explainer read -vv --connection 3-7 capture.pcap
    explainer read --format har session.pcapng > session.har
    explainer read -w for-wireshark.pcapng --keylog keys.txt capture.pcap`,
-	Flags:  slices.Concat(keyFlags, copyFlags, selectFlags, breakFlags, []cli.Flag{overviewFlag, asFlag, secretsFlag, bytesFlag, rootsFlag, decodeAsFlag}, storyFlags),
+	Flags:  slices.Concat(keyFlags, copyFlags, selectFlags, breakFlags, []cli.Flag{overviewFlag, asFlag, secretsFlag, bytesFlag, rootsFlag, decodeAsFlag}, webFlags, storyFlags),
 	Action: read,
 }
 
@@ -113,7 +113,16 @@ func read(c *cli.Context) error {
 		return err
 	}
 	defer v.Close()
-	t, err := newTeller(c, v)
+	w, err := newWeb(c, false, nameOf(files))
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	var out story.Renderer = v
+	if w != nil {
+		out = tee{w, v}
+	}
+	t, err := newTeller(c, out, w != nil)
 	defer beforeLeaving(t.Leave)()
 	if err != nil {
 		return err
@@ -136,7 +145,12 @@ func read(c *cli.Context) error {
 	if c.String(asFlag.Name) == "" {
 		o.KeyLogs = newKeyLogs(c).read
 	}
-	return cmp.Or(t.Files(files, o), verdict, v.Verdict())
+	err = cmp.Or(t.Files(files, o), verdict, v.Verdict())
+	if err == nil && w != nil && w.url != "" {
+		say(c.App.ErrWriter, words.Piece("say/page-stays", "url", w.url))
+		<-c.Context.Done()
+	}
+	return err
 }
 
 // nameOf names captures that are read as one.

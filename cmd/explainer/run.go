@@ -86,7 +86,9 @@ Examples:
 		cmd := exec.Command(path, child.Args(argv[1:])...)
 		cmd.Args[0] = argv[0]
 		cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = child.Env, os.Stdin, c.App.Writer, os.Stderr
+		l.sayPage()
 		ran := proxy.RunChild(cmd)
+		l.staying = c.Context
 		stopped := l.stop()
 		if o := l.proxy.Observe; o != nil {
 			if hellos, lines := o.Seen(); hellos > 0 && lines == 0 {

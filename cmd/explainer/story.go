@@ -59,8 +59,9 @@ func newRenderer(c *cli.Context, w io.Writer) (story.Renderer, error) {
 }
 
 // newTeller tells the story that the flags ask for.
-func newTeller(c *cli.Context, out story.Renderer) (*story.Teller, error) {
+func newTeller(c *cli.Context, out story.Renderer, pages bool) (*story.Teller, error) {
 	x := newExplainer(c)
+	x.Bytes = x.Bytes || pages
 	return story.New(x, out), trust(c, x)
 }
 

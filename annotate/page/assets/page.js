@@ -1,0 +1,129 @@
+"use strict";
+(() => {
+  const root = document.documentElement, base = root.dataset.base || "/";
+  const $ = (s, of = document) => of.querySelector(s), $$ = (s, of = document) => [...of.querySelectorAll(s)];
+  const live = !document.body.classList.contains("file");
+
+  // Shade and size are this browser's own; a file has nowhere to keep them.
+  const keep = (k, v) => { try { v === undefined ? 0 : localStorage.setItem(k, v); return localStorage.getItem(k) } catch { return null } };
+  const shade = $("#shade"), larger = $("#larger"), help = $("#help"), keys = $("#keys");
+  const dark = () => root.dataset.shade ? root.dataset.shade === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const shadeTo = v => { root.dataset.shade = v; shade.setAttribute("aria-pressed", v === "dark") };
+  const sizeTo = on => { root.toggleAttribute("data-larger", on); larger.setAttribute("aria-pressed", on) };
+  if (keep("shade")) shadeTo(keep("shade"));
+  if (keep("larger") === "1") sizeTo(true);
+  for (const b of [shade, larger, keys]) b.hidden = false;
+  const toggleShade = () => { shadeTo(dark() ? "light" : "dark"); keep("shade", root.dataset.shade) };
+  const toggleSize = () => { sizeTo(!root.hasAttribute("data-larger")); keep("larger", root.hasAttribute("data-larger") ? "1" : "0") };
+  const toggleHelp = () => { help.hidden = !help.hidden; keys.setAttribute("aria-expanded", !help.hidden) };
+  shade.onclick = toggleShade; larger.onclick = toggleSize; keys.onclick = toggleHelp;
+
+  // Pointing at a byte shows its field, and the other way round.
+  const point = (e, on) => {
+    const at = e.target.closest && e.target.closest("[data-p]");
+    if (!at) return;
+    const dump = at.closest(".dump");
+    for (const x of $$(`[data-p="${at.dataset.p}"]`, dump)) x.classList.toggle("on", on);
+    if (on && at.parentElement.classList.contains("hex")) {
+      const li = $(`.parts [data-p="${at.dataset.p}"]`, dump);
+      if (li && (li.offsetTop < dump.scrollTop || li.offsetTop > dump.scrollTop + dump.clientHeight)) li.scrollIntoView({block: "nearest"});
+    }
+  };
+  document.addEventListener("mouseover", e => point(e, true));
+  document.addEventListener("mouseout", e => point(e, false));
+
+  // Steps are played in the book's order.
+  let article = null, step = -1;
+  const tilesOf = a => $$(".tile", a);
+  const play = (a, n) => {
+    article = a; step = n;
+    for (const x of $$(".now")) x.classList.remove("now");
+    const tiles = tilesOf(a);
+    if (n < 0 || n >= tiles.length) { step = -1; return }
+    const tile = tiles[n];
+    tile.classList.add("now");
+    for (const l of $$(".line", a)) if (l.dataset.steps.split(" ").includes(tile.dataset.step)) l.classList.add("now");
+    const first = $(".line.now", a);
+    tile.scrollIntoView({block: "nearest"});
+    if (first && first.getBoundingClientRect().top > innerHeight) first.scrollIntoView({block: "center"});
+  };
+  const current = () => article && article.isConnected ? article : $(".session:target") || $(".session");
+  document.addEventListener("click", e => {
+    const h = e.target.closest && e.target.closest(".tile h4");
+    if (h) { const a = h.closest(".session"); play(a, tilesOf(a).indexOf(h.closest(".tile"))) }
+    const link = e.target.closest && e.target.closest("a.play");
+    if (link) { const l = document.getElementById(link.hash.slice(1)); if (l) $("details", l).open = true }
+  });
+  document.addEventListener("keydown", e => {
+    if (e.ctrlKey || e.metaKey || e.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(e.target.tagName) && e.key !== "Escape") return;
+    const a = current();
+    switch (e.key) {
+      case "ArrowRight": if (a) play(a, Math.min(step + 1, tilesOf(a).length - 1)); else return; break;
+      case "ArrowLeft": if (a) play(a, Math.max(step - 1, 0)); else return; break;
+      case "Escape": if (a) play(a, -1); if (!help.hidden) toggleHelp(); document.activeElement.blur(); break;
+      case "p": toggleSize(); break;
+      case "d": toggleShade(); break;
+      case "?": toggleHelp(); break;
+      case "/": { const f = $("#filter"); if (!f) return; f.focus(); break }
+      default: return;
+    }
+    e.preventDefault();
+  });
+  // A link to a message opens it.
+  const opened = () => { const l = location.hash.length > 1 && document.getElementById(location.hash.slice(1)); const d = l && $("details", l); if (d && l.classList.contains("line")) d.open = true };
+  addEventListener("hashchange", opened); opened();
+  if (!live) return;
+
+  const html = text => { const t = document.createElement("template"); t.innerHTML = text; return t.content };
+  const rows = $("#rows"), story = $("#story");
+  let version = +root.dataset.version, source = null, paused = false;
+
+  const older = () => { const b = $(".older", rows); if (b) seen.observe(b) };
+  const fetchOlder = async b => {
+    const r = await fetch(`${base}rows?before=${b.dataset.before}&q=${encodeURIComponent(query())}`);
+    if (!r.ok) return;
+    b.replaceWith(html(await r.text())); older();
+  };
+  const seen = new IntersectionObserver(es => { for (const e of es) if (e.isIntersecting) { seen.unobserve(e.target); fetchOlder(e.target) } }, {rootMargin: "400px"});
+  const query = () => { const f = $("#filter"); return f ? f.value : "" };
+
+  const took = text => {
+    for (const r of $$(".row", html(text))) {
+      const old = document.getElementById(r.id);
+      if (old) { if (old.contains(document.activeElement)) { const a = $("a", r); old.replaceWith(r); if (a) a.focus({preventScroll: true}) } else old.replaceWith(r) }
+      else {
+        const next = [...rows.children].find(x => !x.dataset.n || +x.dataset.n < +r.dataset.n);
+        rows.insertBefore(r, next || null);
+      }
+    }
+    $("#none").hidden = rows.children.length > 0;
+  };
+  const redraw = text => {
+    const open = $$("details[open]", story).map(d => d.closest("[id]").id), checked = $$("input:checked", story).map(i => i.id), now = step, focus = document.activeElement && document.activeElement.id;
+    story.replaceChildren(html(text));
+    for (const id of open) { const x = document.getElementById(id), d = x && $("details", x); if (d) d.open = true }
+    for (const id of checked) { const i = document.getElementById(id); if (i) i.checked = true }
+    if (now >= 0) { step = now; const t = tilesOf($(".session"))[now]; if (t) t.classList.add("now") }
+    if (focus) { const x = document.getElementById(focus); if (x) x.focus({preventScroll: true}) }
+  };
+  const listen = () => {
+    if (source) source.close();
+    source = new EventSource(`${base}events?v=${version}&q=${encodeURIComponent(query())}${story ? "&session=" + story.dataset.session : ""}`);
+    source.addEventListener("rows", e => { version = +e.lastEventId; if (rows) took(e.data) });
+    source.addEventListener("story", e => { version = +e.lastEventId; if (story) redraw(e.data) });
+  };
+  if (rows || story) listen();
+  if (rows) {
+    older();
+    const f = $("#filter"), pause = $("#pause");
+    pause.hidden = false;
+    let timer = 0, asked = 0;
+    f.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(async () => {
+      const mine = ++asked, r = await fetch(`${base}rows?q=${encodeURIComponent(f.value)}`);
+      if (!r.ok || mine !== asked) return;
+      version = +r.headers.get("Book-Version"); rows.replaceChildren(html(await r.text())); $("#none").hidden = rows.children.length > 0;
+      older(); if (!paused) listen();
+    }, 150) });
+    pause.onclick = () => { paused = !paused; pause.setAttribute("aria-pressed", paused); if (paused) source.close(); else listen() };
+  }
+})();

@@ -1,0 +1,326 @@
+package page
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"errors"
+	"html/template"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"explainer/annotate/event"
+	"explainer/annotate/words"
+	"explainer/capture/printable"
+)
+
+//go:embed assets
+var assets embed.FS
+
+// Asset is a style sheet, a script or an icon by its name, with its type.
+func Asset(name string) (data []byte, mediaType string, ok bool) {
+	data, err := assets.ReadFile("assets/" + name)
+	if err != nil || strings.HasSuffix(name, ".html") {
+		return nil, "", false
+	}
+	switch {
+	case strings.HasSuffix(name, ".css"):
+		mediaType = "text/css; charset=utf-8"
+	case strings.HasSuffix(name, ".js"):
+		mediaType = "text/javascript; charset=utf-8"
+	}
+	return data, mediaType, true
+}
+
+// A View is a book in a language, for one who looks at it.
+type View struct {
+	*Book
+	Lang words.Language
+	Base string // what the paths of the book's pages begin with
+}
+
+// templates has each page in each language: the functions of a template know theirs.
+var templates = func() map[words.Language]*template.Template {
+	out := map[words.Language]*template.Template{}
+	for _, l := range words.Languages {
+		out[l] = template.Must(template.New("").Funcs(functions(l)).ParseFS(assets, "assets/*.html"))
+	}
+	return out
+}()
+
+func functions(l words.Language) template.FuncMap {
+	in := func(t event.Text) string { return printable.Text(l.In(t)) }
+	return template.FuncMap{
+		"in":     in,
+		"clean":  printable.Text,
+		"says":   func(s event.Sentence) string { return printable.Text(l.Says(s)) },
+		"t":      func(id string, pairs ...any) string { return in(words.Piece("web/"+id, pairs...)) },
+		"named":  func(family string, id any) string { return in(words.Named(family, text(id))) },
+		"name":   func(e *event.Event) string { return in(words.NameText(e.Topic, e.Name)) },
+		"how":    func(p event.Proof) string { return in(words.HowText(p.ID, p.How)) },
+		"detail": detail(in),
+		"step":   func(i int) event.Step { return event.Steps[i] },
+		"info":   info(l),
+		"whose":  func(leg, side string) string { return in(whose(leg, side)) },
+		"legend": func() []event.Verdict { return verdicts },
+		"arrow":  arrowOf,
+		"sign":   sign,
+		"number": func(n int64) string { return strconv.FormatInt(n, 10) },
+		"tag":    l.Tag,
+		"dict":   dict,
+	}
+}
+
+// whose names one side of a leg.
+func whose(leg, side string) event.Text {
+	switch {
+	case leg == "browser" && side == "server", leg == "origin" && side == "client":
+		return event.Plain("explainer")
+	case leg == "origin":
+		return words.Named("end", "origin-server")
+	}
+	return words.Named("end", side)
+}
+
+// text is the string of whatever permanent name a template has.
+func text(id any) string {
+	switch id := id.(type) {
+	case string:
+		return id
+	case event.Verdict:
+		return string(id)
+	case event.Evidence:
+		return string(id)
+	case event.ProofState:
+		return string(id)
+	case event.Topic:
+		return string(id)
+	}
+	return ""
+}
+
+// verdicts are those of the legend.
+var verdicts = []event.Verdict{event.AsTold, event.Differently, event.Unseen, event.Inherited, event.Absent, event.Failed, event.NotReached, event.Unknown}
+
+// info finds what the book and TLS say of a step.
+func info(l words.Language) func(event.Step) words.StepInfo {
+	table := l.StepTable()
+	return func(s event.Step) words.StepInfo { return table[slices.Index(event.Steps, s)] }
+}
+
+func detail(in func(event.Text) string) func(event.Field) [2]string {
+	return func(f event.Field) [2]string { return [2]string{in(f.Name), in(f.Value)} }
+}
+
+// sign is a verdict in one sign, told apart without colour.
+func sign(v event.Verdict) string {
+	switch v {
+	case event.AsTold:
+		return "●"
+	case event.Differently:
+		return "◐"
+	case event.Unseen:
+		return "◌"
+	case event.Inherited:
+		return "↩"
+	case event.Absent:
+		return "–"
+	case event.Failed:
+		return "✕"
+	case event.NotReached:
+		return "·"
+	case event.Unknown:
+		return "?"
+	}
+	return " "
+}
+
+// dict hands a template several values.
+func dict(pairs ...any) map[string]any {
+	m := map[string]any{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		m[pairs[i].(string)] = pairs[i+1]
+	}
+	return m
+}
+
+// ErrNoSession says that there is no such session.
+var ErrNoSession = errors.New("no such session")
+
+// A pageOf is what a template renders.
+type pageOf struct {
+	View
+	Title   string
+	Rows    []*row
+	Older   int // number of the session before which older rows stand, or 0
+	Query   string
+	Version int
+	Over    bool
+	About   []event.Event
+	Session *session
+	Whole   []*session // of a file: those that are shown with their steps
+	Static  bool
+	Policy  string
+	Style   template.CSS
+	Script  template.JS
+	Empty   bool
+	Wrong   error
+}
+
+// rowsAtOnce is how many rows are handed over at a time.
+const rowsAtOnce = 200
+
+// page begins what a template renders.
+func (v View) page(title string) *pageOf {
+	return &pageOf{View: v, Title: title, Version: v.Book.version, Over: v.Book.over, Empty: len(v.Book.rows) == 0, Wrong: v.Book.wrong}
+}
+
+// Sessions renders the table: the latest sessions, or the latest before one.
+func (v View) Sessions(w io.Writer, query string, before int) error {
+	p := v.table(query, before)
+	return templates[v.Lang].ExecuteTemplate(w, "sessions", p)
+}
+
+// Rows renders rows alone: those before a session, the latest first.
+func (v View) Rows(w io.Writer, query string, before int) error {
+	return templates[v.Lang].ExecuteTemplate(w, "rows", v.table(query, before))
+}
+
+func (v View) table(query string, before int) *pageOf {
+	b := v.Book
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := v.page("")
+	p.Query = query
+	p.About = slices.Clone(b.about)
+	q := NewQuery(query)
+	end := len(b.order)
+	if before > 0 {
+		if i := slices.Index(b.order, before); i >= 0 {
+			end = i
+		} else {
+			end = 0
+		}
+	}
+	for i := end - 1; i >= 0; i-- {
+		r := b.rows[b.order[i]]
+		if !q.fits(r) {
+			continue
+		}
+		if len(p.Rows) == rowsAtOnce {
+			p.Older = p.Rows[len(p.Rows)-1].N
+			break
+		}
+		kept := *r
+		p.Rows = append(p.Rows, &kept)
+	}
+	return p
+}
+
+// Since renders the rows that have changed since a version of the book, and says which it is now.
+func (v View) Since(w io.Writer, query string, version int) (int, error) {
+	b := v.Book
+	b.mu.Lock()
+	p := v.page("")
+	q := NewQuery(query)
+	for _, n := range b.order {
+		if r := b.rows[n]; r.version > version && q.fits(r) {
+			kept := *r
+			p.Rows = append(p.Rows, &kept)
+		}
+	}
+	b.mu.Unlock()
+	if len(p.Rows) == 0 {
+		return p.Version, nil
+	}
+	return p.Version, templates[v.Lang].ExecuteTemplate(w, "rows", p)
+}
+
+// Session renders a session: its whole page, or what changes of it while it goes on.
+func (v View) Session(w io.Writer, n int, whole bool) error {
+	b := v.Book
+	b.mu.Lock()
+	r := b.rows[n]
+	if r == nil {
+		b.mu.Unlock()
+		return ErrNoSession
+	}
+	p := v.page("")
+	c := b.chapter(r)
+	b.mu.Unlock()
+	p.Session = b.session(c)
+	p.Session.Full = true
+	name := "session"
+	if !whole {
+		name = "story"
+	}
+	p.Title = p.Session.Host
+	return templates[v.Lang].ExecuteTemplate(w, name, p)
+}
+
+// Version is when a session changed last; 0 where there is none.
+func (b *Book) Version(session int) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if r := b.rows[session]; r != nil {
+		return r.version
+	}
+	return 0
+}
+
+// maxWhole bounds how many sessions of one kind stand in a file with all their messages.
+const maxWhole = 1
+
+// File renders the book as one file that opens without a network: every session's row and
+// steps; and with its messages each that failed, each of which something is refuted, and the
+// first of each kind.
+func (v View) File(w io.Writer, title string) error {
+	b := v.Book
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := v.page(title)
+	p.Static = true
+	p.About = slices.Clone(b.about)
+	style, _ := assets.ReadFile("assets/page.css")
+	script, _ := assets.ReadFile("assets/page.js")
+	p.Style, p.Script = template.CSS(style), template.JS(script)
+	p.Policy = "default-src 'none'; style-src " + digest(style) + "; script-src " + digest(script)
+	for _, n := range b.order {
+		p.Rows = append(p.Rows, b.rows[n])
+	}
+	kinds := map[string]int{}
+	t := templates[v.Lang]
+	if err := t.ExecuteTemplate(w, "file-head", p); err != nil {
+		return err
+	}
+	for _, r := range p.Rows {
+		p.Session = b.session(b.chapter(r))
+		kind := p.Session.kind()
+		kinds[kind]++
+		p.Session.Full = r.Failed() || kinds[kind] <= maxWhole
+		if err := t.ExecuteTemplate(w, "file-session", p); err != nil {
+			return err
+		}
+	}
+	return t.ExecuteTemplate(w, "file-foot", p)
+}
+
+// digest names what stands in a file, as its policy does (CSP Level 3, 2.3.1).
+func digest(of []byte) string {
+	sum := sha256.Sum256(of)
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// kind is what makes two sessions alike: the sentences of their steps.
+func (s *session) kind() string {
+	var b strings.Builder
+	for _, l := range s.Legs {
+		b.WriteString(l.Flow)
+		for _, r := range l.Rows {
+			b.WriteString("|" + r.Says.ID)
+		}
+	}
+	return b.String()
+}

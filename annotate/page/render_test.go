@@ -1,0 +1,109 @@
+package page
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"explainer/annotate/event"
+	"explainer/annotate/words"
+)
+
+// told is a book of what a recorded story tells.
+func told(t *testing.T, events []event.Event) *Book {
+	t.Helper()
+	b := New(Options{Scratch: scratch(t), Keep: 64 << 20})
+	t.Cleanup(func() { b.Close() })
+	for i := range events {
+		if err := b.Event(&events[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.Finish()
+	return b
+}
+
+// call is a call of words in a template.
+var call = regexp.MustCompile(`\bt "([a-z0-9-]+)"((?: "[a-z]+" (?:\([^()]*\)|[.$\w]+))*)`)
+
+// TestTemplates: the templates ask for pieces that there are, each with exactly its values, and for
+// each that there is. The words themselves are known to the catalogue's tests.
+func TestTemplates(t *testing.T) {
+	files, err := filepath.Glob("assets/*.html")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	used := map[string]bool{}
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, m := len(call.FindAllString(string(data), -1)), len(regexp.MustCompile(`(\{\{|\()(else )?(if )?(or [^{}]*\()?t "`).FindAllString(string(data), -1)); n < m {
+			t.Errorf("%s: %d calls are understood of %d", f, n, m)
+		}
+		for _, m := range call.FindAllStringSubmatch(string(data), -1) {
+			used[m[1]] = true
+			var keys []string
+			for _, k := range regexp.MustCompile(` "([a-z]+)" `).FindAllStringSubmatch(m[2], -1) {
+				keys = append(keys, k[1])
+			}
+			slices.Sort(keys)
+			places := words.Places("web/" + m[1])
+			if places == nil {
+				t.Errorf("%s: web/%s is not in the catalogue", f, m[1])
+			} else if !slices.Equal(keys, places) {
+				t.Errorf("%s: web/%s is given %v, and has places for %v", f, m[1], keys, places)
+			}
+		}
+	}
+	for _, id := range words.FamilyIDs("web") {
+		if !used[id] {
+			t.Errorf("no template shows web/%s", id)
+		}
+	}
+}
+
+// TestMarkup: whatever comes from the wire is text on the page, and none of it does anything.
+func TestMarkup(t *testing.T) {
+	const bad = `<img src=x onerror="alert(1)">'"&{{.}}</script><!--` + "\u202e"
+	plain := event.Plain(bad)
+	s := event.Sentence{ID: "x", Text: bad, Refs: []string{bad}}
+	row := event.Row{Step: event.Step1, Verdict: event.AsTold, Says: s, Acts: []event.Act{{By: "client", Sent: true, Says: plain}}, Why: plain}
+	leg := event.Leg{Conn: 1, Title: plain, Rows: []event.Row{row}, Agent: bad, Aims: []event.Aim{{ID: event.AimWho, Says: plain}}, Frame: &event.Frame{KeysSay: plain, TripsSay: plain},
+		Trouble: &event.Trouble{Step: event.Step1, Says: plain, Why: plain, Mend: plain}, Facts: []event.Field{{ID: "version", Name: plain, Value: plain}}}
+	events := []event.Event{
+		{N: 1, Kind: event.KindConnection, Session: 1, Conn: 1, Time: "2026-01-02T03:04:05Z", Host: bad},
+		{N: 2, Kind: event.KindMessage, Session: 1, Conn: 1, From: "client", Time: "2026-01-02T03:04:05Z", Host: bad, Topic: event.TopicRequest, Name: bad, Brief: plain, Evidence: event.Decrypted,
+			HTTP: &event.HTTP{Method: bad, Target: bad}, Says: []event.Sentence{s}, Fields: []event.Field{{Name: plain, Value: plain, Note: plain}},
+			Proofs: []event.Proof{{ID: bad, Claim: plain, State: event.Proven, How: bad, Reason: plain, Refs: []string{bad}, Inputs: []event.Field{{Name: plain, Value: plain}}}},
+			Checks: []event.Check{{ID: bad, Outcome: "ok", Says: s}}, Raw: "0102", Layout: []event.Part{{Name: bad, At: 0, Len: 1, Is: bad}}},
+		{N: 3, Kind: event.KindSummary, Session: 1, Host: bad, Time: "2026-01-02T03:04:05Z", Summary: &event.Summary{Flow: plain, Legs: []event.Leg{leg}}},
+	}
+	v := View{Book: told(t, events), Lang: words.English, Base: "/"}
+	var out bytes.Buffer
+	for name, render := range map[string]func() error{
+		"sessions": func() error { return v.Sessions(&out, bad, 0) },
+		"rows":     func() error { return v.Rows(&out, "", 0) },
+		"session":  func() error { return v.Session(&out, 1, true) },
+		"file":     func() error { return v.File(&out, bad) },
+	} {
+		out.Reset()
+		if err := render(); err != nil {
+			t.Fatal(name, err)
+		}
+		page := out.String()
+		for _, no := range []string{"<img", "\u202e", "onerror=\"", "<!--"} {
+			if i := strings.Index(page, no); i >= 0 {
+				t.Errorf("%s: the wire writes %q on the page: %q", name, no, page[max(i-100, 0):min(i+60, len(page))])
+			}
+		}
+		if !strings.Contains(page, "&lt;img") {
+			t.Errorf("%s: what came from the wire is not shown", name)
+		}
+	}
+}

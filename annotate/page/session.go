@@ -1,0 +1,331 @@
+package page
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"explainer/annotate/event"
+	"explainer/annotate/words"
+)
+
+// A session is what is shown of one.
+type session struct {
+	*row
+	Legs    []event.Leg // the client's first; none before the summary
+	Flow    event.Text
+	Notes   []event.Sentence
+	Tunnel  bool
+	Aims    []aim
+	Frame   *event.Frame
+	Lanes   int // lifelines: 3 with the proxy between client and origin, else 2
+	Lines   []line
+	Minor   int // lines that are folded: HTTP/2's housekeeping, acknowledgements
+	Lacks   bool
+	Cut     int // events that are not shown, for there are too many
+	Secrets []event.Leg
+	Full    bool // its messages are shown with fields, proofs and bytes
+}
+
+// An aim is one of the three questions, with the steps that are for it.
+type aim struct {
+	ID    string
+	Says  event.Text
+	Tiles []tile
+}
+
+// A tile is one of the eight steps.
+type tile struct {
+	Step    event.Step
+	Book    event.Text
+	Row     *event.Row // nil: not told yet
+	Verdict event.Verdict
+	Origin  *event.Row // of the other leg
+	Event   int        // the first event that is about it, or 0
+	Leg     string     // whose step it is
+}
+
+// A line is an event in the ladder.
+type line struct {
+	*event.Event
+	Since  string // time since the session began
+	Gap    string // silence before it, where it is worth a word
+	From   int    // lifelines, from the left
+	To     int    // the same as From for what happens inside
+	Sealed bool   // who has no key sees that something passes, and not what
+	Minor  bool
+	Parts  []part
+	Hex    []piece
+}
+
+// A piece is some bytes of a message, and the innermost part that they are of.
+type piece struct {
+	Hex  string
+	Part int // index in Parts, or -1
+}
+
+// A part is a field of a message as it stands in its bytes.
+type part struct {
+	event.Part
+	Deep int // fields around it
+}
+
+// gapWorth is the silence that is told.
+const gapWorth = 100 * time.Millisecond
+
+// session makes what is shown of a chapter.
+func (b *Book) session(c chapter) *session {
+	events := b.events(&c)
+	r := &c.row
+	s := &session{row: r, Lacks: c.lacks, Lanes: 2}
+	if n := len(events) - maxEvents; n > 0 {
+		s.Cut = n
+		events = slices.Concat(events[:maxEvents/2], events[len(events)-maxEvents/2:])
+	}
+	for i := range events {
+		if events[i].Leg == "origin" {
+			s.Lanes = 3
+		}
+		if sum := events[i].Summary; sum != nil {
+			s.Legs, s.Flow, s.Notes, s.Tunnel = sum.Legs, sum.Flow, events[i].Says, sum.Tunnel
+		}
+	}
+	if r.Noted.Empty() && s.Lanes == 2 && len(s.Legs) > 0 && s.Legs[0].Leg != "" {
+		s.Lanes = 3 // its origin was not reached
+	}
+	s.tiles(events)
+	s.lines(events)
+	for _, l := range s.Legs {
+		if l.Secrets != nil {
+			s.Secrets = append(s.Secrets, l)
+		}
+	}
+	return s
+}
+
+func (s *session) tiles(events []event.Event) {
+	first := map[event.Step]int{}
+	for i := range events {
+		if events[i].Leg == "origin" {
+			continue
+		}
+		for _, m := range events[i].Steps {
+			if first[m.Step] == 0 {
+				first[m.Step] = events[i].N
+			}
+		}
+	}
+	var leg, origin *event.Leg
+	if len(s.Legs) > 0 {
+		leg = &s.Legs[0]
+		s.Frame = leg.Frame
+	}
+	if len(s.Legs) > 1 {
+		origin = &s.Legs[1]
+	}
+	for i, step := range event.Steps {
+		t := tile{Step: step, Book: words.StepTitle(step), Verdict: s.Strip[i], Event: first[step], Row: rowOf(leg, step), Origin: rowOf(origin, step)}
+		if leg != nil {
+			t.Leg = leg.Leg
+		}
+		id := event.AimOf(step)
+		if n := len(s.Aims); n == 0 || s.Aims[n-1].ID != id {
+			a := aim{ID: id}
+			if leg != nil {
+				for _, of := range leg.Aims {
+					if of.ID == id {
+						a.Says = of.Says
+					}
+				}
+			}
+			s.Aims = append(s.Aims, a)
+		}
+		a := &s.Aims[len(s.Aims)-1]
+		a.Tiles = append(a.Tiles, t)
+	}
+}
+
+func rowOf(l *event.Leg, step event.Step) *event.Row {
+	if l == nil {
+		return nil
+	}
+	for i := range l.Rows {
+		if l.Rows[i].Step == step {
+			return &l.Rows[i]
+		}
+	}
+	return nil
+}
+
+// inside is who does what has no message, as the rows of the summary have it, else as the book has it.
+func (s *session) inside(e *event.Event) string {
+	if len(e.Steps) == 0 {
+		return ""
+	}
+	step := e.Steps[0].Step
+	for i := range s.Legs {
+		if s.Legs[i].Conn != e.Conn {
+			continue
+		}
+		if r := rowOf(&s.Legs[i], step); r != nil {
+			for _, a := range r.Acts {
+				if !a.Sent && a.By != "" {
+					return a.By
+				}
+			}
+		}
+	}
+	switch step {
+	case event.Step2, event.Step6a, event.Step6b:
+		return "server"
+	}
+	return "client"
+}
+
+// lane is the lifeline of one side of a leg.
+func (s *session) lane(leg, side string) int {
+	n := 0
+	if side == "server" {
+		n = 1
+	}
+	if leg == "origin" {
+		n++
+	}
+	return n
+}
+
+func (s *session) lines(events []event.Event) {
+	var before time.Time
+	for i := range events {
+		e := &events[i]
+		switch e.Kind {
+		case event.KindSummary, event.KindEnd, event.KindGenealogy, event.KindFile:
+			continue
+		}
+		l := line{Event: e}
+		if at := timeOf(e.Time); !at.IsZero() {
+			l.Since = since(at.Sub(s.began))
+			if gap := at.Sub(before); !before.IsZero() && gap >= gapWorth {
+				l.Gap = since(gap)
+			}
+			if at.After(before) {
+				before = at
+			}
+		}
+		switch {
+		case e.Kind == event.KindFact:
+			l.From = s.Lanes / 2
+			l.To = l.From
+		case e.Kind == event.KindStep:
+			l.From = s.lane(e.Leg, s.inside(e))
+			l.To = l.From
+		case e.From != "":
+			l.From = s.lane(e.Leg, e.From)
+			l.To = s.lane(e.Leg, map[string]string{"client": "server", "server": "client"}[e.From])
+		default: // of both: a connection begins
+			l.From, l.To = s.lane(e.Leg, "client"), s.lane(e.Leg, "server")
+		}
+		l.Sealed = e.Evidence == event.Decrypted
+		l.Minor = minor(e)
+		if l.Minor {
+			s.Minor++
+		}
+		if e.Raw != "" {
+			l.Parts, l.Hex = layout(e.Raw, e.Layout)
+		}
+		s.Lines = append(s.Lines, l)
+	}
+}
+
+// minor tells what is housekeeping: it says nothing about the steps.
+func minor(e *event.Event) bool {
+	if len(e.Steps) > 0 || len(e.Says) > 0 && !strings.HasPrefix(string(e.Topic), "http2-") {
+		return e.Topic == "application-data" && len(e.Steps) == 0
+	}
+	return strings.HasPrefix(string(e.Topic), "http2-")
+}
+
+// since is a time in words that are the same in every language.
+func since(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "-" + since(-d)
+	case d < 10*time.Second:
+		return strconv.FormatFloat(float64(d)/1e6, 'f', 1, 64) + " ms"
+	default:
+		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
+	}
+}
+
+// layout cuts bytes, in hexadecimal, where the innermost part changes.
+func layout(raw string, of []event.Part) (parts []part, hex []piece) {
+	n := len(raw) / 2
+	owner := make([]int, n)
+	for i := range owner {
+		owner[i] = -1
+	}
+	var open []int // the ends of the parts around
+	for i, p := range of {
+		for len(open) > 0 && p.At >= open[len(open)-1] {
+			open = open[:len(open)-1]
+		}
+		parts = append(parts, part{p, len(open)})
+		if p.Len > 0 {
+			open = append(open, p.At+p.Len)
+		}
+		for j := max(p.At, 0); j < min(p.At+p.Len, n); j++ {
+			owner[j] = i
+		}
+	}
+	for i := 0; i < n; {
+		j := i + 1
+		for j < n && owner[j] == owner[i] {
+			j++
+		}
+		var b strings.Builder
+		for k := i; k < j; k++ {
+			b.WriteString(raw[2*k : 2*k+2])
+			if k+1 < n {
+				b.WriteByte(' ')
+			}
+		}
+		hex = append(hex, piece{b.String(), owner[i]})
+		i = j
+	}
+	return parts, hex
+}
+
+// A drawing is how a line is drawn: 300 wide, 26 high.
+type drawing struct {
+	Lanes []int  // where the lifelines stand
+	Line  string // a path
+	Head  string
+	Box   int // where what happens inside is drawn, if not 0
+}
+
+// arrowOf draws a line. It falls from who sends to who gets, for what is sent is there later;
+// by how much is not known.
+func arrowOf(l line, lanes int) drawing {
+	at := []int{12, 150, 288}
+	if lanes == 2 {
+		at = []int{12, 288}
+	}
+	a := drawing{Lanes: at}
+	from, to := at[min(l.From, lanes-1)], at[min(l.To, lanes-1)]
+	p := strconv.Itoa
+	switch {
+	case from == to:
+		a.Box = from - 6
+	case l.Event.From == "":
+		a.Line = "M" + p(from) + " 13H" + p(to)
+	default:
+		back := 9
+		if to > from {
+			back = -9
+		}
+		a.Line = "M" + p(from) + " 6L" + p(to) + " 20"
+		a.Head = "M" + p(to) + " 20L" + p(to+back) + " 14.5L" + p(to+back) + " 24Z"
+	}
+	return a
+}

@@ -1,0 +1,356 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"explainer/annotate/event"
+	"explainer/annotate/page"
+	"explainer/annotate/story"
+	"explainer/annotate/words"
+	"explainer/proxy"
+
+	"github.com/urfave/cli/v2"
+)
+
+// webFlags are those of the page.
+var webFlags = []cli.Flag{
+	&cli.StringFlag{Name: "web", Usage: "`ADDR|off`: show the story in a browser too, on a page of this machine alone", DefaultText: "127.0.0.1:8081 of proxy and browse, else off"},
+	&cli.StringFlag{Name: "web-keep", Value: "1G", Usage: "how much of the story's details the page keeps, as `SIZE`, in a temporary file; the oldest are dropped first"},
+	htmlFlag,
+}
+
+// htmlFlag writes the page as a file.
+var htmlFlag = &cli.StringFlag{Name: "html", Usage: "write the story as one page to `FILE`, which opens without a network"}
+
+// webDefault is where the page is, if nobody says otherwise.
+const webDefault = "127.0.0.1:8081"
+
+// A web shows a story in a browser.
+type web struct {
+	book   *page.Book
+	bytes  bool // the bytes of messages were asked for elsewhere too
+	lang   words.Language
+	html   *os.File // of --html, or nil
+	name   string   // of the story
+	server *http.Server
+	url    string // with the token, or "" where it is not served
+	token  string
+	hosts  []string // that a browser may call it by
+	cookie string
+}
+
+// newWeb makes the page that the flags ask for, nil if they ask for none; always tells that
+// the command has one unless it is off.
+func newWeb(c *cli.Context, always bool, name string) (*web, error) {
+	addr := c.String("web")
+	if addr == "" && always {
+		addr = webDefault
+	}
+	if addr == "off" {
+		addr = ""
+	}
+	file := c.String(htmlFlag.Name)
+	if addr == "" && file == "" {
+		return nil, nil
+	}
+	keep, err := size(c, "web-keep", 1<<20)
+	if err != nil {
+		return nil, err
+	}
+	w := &web{lang: language(), name: name, bytes: c.Bool(bytesFlag.Name)}
+	w.book = page.New(page.Options{Keep: keep, Scratch: func() (*os.File, error) {
+		dir := proxy.SpoolFolder()
+		proxy.SweepSpool(dir)
+		return proxy.SpoolFile(dir)
+	}})
+	if file != "" {
+		if w.html, err = openOutput(words.Piece("file/page"), file, outputReplace, false); err != nil {
+			return nil, err
+		}
+	}
+	if addr == "" {
+		return w, nil
+	}
+	return w, w.serve(addr, c.String("web") == "")
+}
+
+// serve begins to serve the page at an address of this machine; at another port where that is
+// taken, if anyPort.
+func (w *web) serve(addr string, anyPort bool) error {
+	if !strings.Contains(addr, ":") {
+		addr = net.JoinHostPort("127.0.0.1", addr)
+	}
+	host, port, err := net.SplitHostPort(addr)
+	ip, bad := netip.ParseAddr(cmp.Or(host, "127.0.0.1"))
+	if n, e := strconv.Atoi(port); err != nil || host != "localhost" && bad != nil || e != nil || n < 0 || n > 65535 {
+		return usage(words.Piece("error/web-address", "value", quote(addr)), words.Piece("hint/as-in", "example", "--web 127.0.0.1:8081"))
+	}
+	if host == "localhost" {
+		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	if !ip.IsLoopback() {
+		return usage(words.Piece("error/web-loopback", "value", quote(addr)), words.Piece("hint/web-tunnel"))
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(ip.String(), port))
+	if errors.Is(err, syscall.EADDRINUSE) && anyPort {
+		l, err = net.Listen("tcp", net.JoinHostPort(ip.String(), "0"))
+	}
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fails(err, words.Piece("error/port-taken", "address", addr), words.Piece("hint/web-port"))
+	case err != nil:
+		return failed(err)
+	}
+	_, port, _ = net.SplitHostPort(l.Addr().String())
+	w.token = rand.Text()
+	w.cookie = "explainer-" + port // cookies are shared by the ports of a host
+	for _, h := range []string{ip.String(), "localhost"} {
+		w.hosts = append(w.hosts, net.JoinHostPort(h, port))
+	}
+	w.url = "http://" + w.hosts[0] + "/?t=" + w.token
+	w.server = &http.Server{Handler: w.guarded(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+	go w.server.Serve(l)
+	return nil
+}
+
+// tee hands the story to the page and to another renderer, which gets no more than it would without.
+type tee struct {
+	*web
+	out story.Renderer
+}
+
+func (t tee) Event(e *event.Event) error {
+	t.book.Event(e)
+	if e.Raw != "" && !t.bytes {
+		other := *e
+		other.Raw, other.Layout = "", nil
+		e = &other
+	}
+	return t.out.Event(e)
+}
+
+func (t tee) Flush() error { return t.out.Flush() }
+
+func (t tee) Finish() error {
+	t.book.Finish()
+	err := t.out.Finish()
+	return cmp.Or(err, t.write())
+}
+
+// write writes the page as a file, where that was asked for.
+func (w *web) write() error {
+	if w.html == nil {
+		return nil
+	}
+	err := page.View{Book: w.book, Lang: w.lang}.File(w.html, w.name)
+	if e := w.html.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return story.WriteError(words.Piece("file/page"), err)
+	}
+	return nil
+}
+
+// close ends the page.
+func (w *web) close() {
+	if w == nil {
+		return
+	}
+	if w.server != nil {
+		w.server.Close()
+	}
+	w.book.Close()
+}
+
+// policy is what the page may do in a browser: nothing that is not its own (CSP Level 3).
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// guarded lets in who has the token, at an address of ours, from no other site.
+func (w *web) guarded() http.Handler {
+	mux := w.routes()
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		h := rw.Header()
+		for name, value := range map[string]string{
+			"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
+			"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "X-Frame-Options": "DENY",
+		} {
+			h.Set(name, value)
+		}
+		if !slices.Contains(w.hosts, strings.ToLower(r.Host)) { // a name that leads here is another's (DNS rebinding)
+			http.Error(rw, "This page has another address.", http.StatusMisdirectedRequest)
+			return
+		}
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			h.Set("Allow", "GET, HEAD")
+			http.Error(rw, "This page is read, and nothing else.", http.StatusMethodNotAllowed)
+			return
+		}
+		query := r.URL.Query()
+		if t := query.Get("t"); t != "" && r.Header.Get("Sec-Fetch-Dest") != "iframe" && w.knows(t) {
+			http.SetCookie(rw, &http.Cookie{Name: w.cookie, Value: t, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
+			query.Del("t")
+			to := *r.URL
+			to.RawQuery = query.Encode()
+			http.Redirect(rw, r, to.RequestURI(), http.StatusSeeOther)
+			return
+		}
+		c, err := r.Cookie(w.cookie)
+		from := r.Header.Get("Sec-Fetch-Site")
+		if err != nil || !w.knows(c.Value) || from != "" && from != "same-origin" && from != "none" {
+			http.Error(rw, "Open the address that explainer printed when it started: it has the token of this run.", http.StatusForbidden)
+			return
+		}
+		mux.ServeHTTP(rw, r)
+	})
+}
+
+func (w *web) knows(token string) bool {
+	return subtle.ConstantTimeCompare([]byte(token), []byte(w.token)) == 1
+}
+
+func (w *web) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, r *http.Request) {
+		v, ok := w.view(rw, r)
+		if !ok {
+			return
+		}
+		before, _ := strconv.Atoi(r.URL.Query().Get("before"))
+		w.show(rw, func(b *bytes.Buffer) error { return v.Sessions(b, r.URL.Query().Get("q"), before) })
+	})
+	mux.HandleFunc("GET /rows", func(rw http.ResponseWriter, r *http.Request) {
+		v, _ := w.view(nil, r)
+		before, _ := strconv.Atoi(r.URL.Query().Get("before"))
+		version, _ := w.book.Changed()
+		rw.Header().Set("Book-Version", strconv.Itoa(version))
+		w.show(rw, func(b *bytes.Buffer) error { return v.Rows(b, r.URL.Query().Get("q"), before) })
+	})
+	mux.HandleFunc("GET /s/{n}", func(rw http.ResponseWriter, r *http.Request) {
+		v, ok := w.view(rw, r)
+		if !ok {
+			return
+		}
+		n, _ := strconv.Atoi(r.PathValue("n"))
+		w.show(rw, func(b *bytes.Buffer) error { return v.Session(b, n, true) })
+	})
+	mux.HandleFunc("GET /events", w.events)
+	mux.HandleFunc("GET /{name}", func(rw http.ResponseWriter, r *http.Request) {
+		data, mediaType, ok := page.Asset(r.PathValue("name"))
+		if !ok {
+			http.NotFound(rw, r)
+			return
+		}
+		rw.Header().Set("Content-Type", mediaType)
+		rw.Write(data)
+	})
+	return mux
+}
+
+// view is the book in the language of who asks. Where a language is chosen it is kept, and
+// the request answered.
+func (w *web) view(rw http.ResponseWriter, r *http.Request) (page.View, bool) {
+	v := page.View{Book: w.book, Lang: w.lang, Base: "/"}
+	cookie := w.cookie + "-lang"
+	chosen := r.URL.Query().Get("lang")
+	if rw != nil && slices.Contains(words.Languages, words.Language(chosen)) {
+		http.SetCookie(rw, &http.Cookie{Name: cookie, Value: chosen, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
+		query, to := r.URL.Query(), *r.URL
+		query.Del("lang")
+		to.RawQuery = query.Encode()
+		http.Redirect(rw, r, to.RequestURI(), http.StatusSeeOther)
+		return v, false
+	}
+	if c, err := r.Cookie(cookie); err == nil && slices.Contains(words.Languages, words.Language(c.Value)) {
+		v.Lang = words.Language(c.Value)
+	}
+	return v, true
+}
+
+// show hands over what is rendered, once it is whole.
+func (w *web) show(rw http.ResponseWriter, render func(*bytes.Buffer) error) {
+	var b bytes.Buffer
+	switch err := render(&b); {
+	case errors.Is(err, page.ErrNoSession):
+		http.Error(rw, "There is no such session.", http.StatusNotFound)
+	case err != nil:
+		http.Error(rw, "This could not be shown: "+err.Error(), http.StatusInternalServerError)
+	default:
+		rw.Header().Set("Content-Type", "text/html; charset=utf-8")
+		rw.Write(b.Bytes())
+	}
+}
+
+// Between two updates of a page passes at least this time, and several times what the last one took.
+const (
+	updateTime   = 40 * time.Millisecond
+	updateFactor = 4
+)
+
+// events tells a page what has changed, as server-sent events whose ID is the version of the
+// book (HTML 9.2): the rows of its table, or the session that it shows. Whoever does not read
+// gets less often what there is by then, and nothing waits for him.
+func (w *web) events(rw http.ResponseWriter, r *http.Request) {
+	v, _ := w.view(nil, r)
+	q := r.URL.Query()
+	version, _ := strconv.Atoi(cmp.Or(r.Header.Get("Last-Event-ID"), q.Get("v")))
+	session, _ := strconv.Atoi(q.Get("session"))
+	rw.Header().Set("Content-Type", "text/event-stream")
+	control := http.NewResponseController(rw)
+	fmt.Fprint(rw, "retry: 1000\n\n")
+	control.Flush()
+	for {
+		now, next := w.book.Changed()
+		if now > version {
+			began := time.Now()
+			var b bytes.Buffer
+			name := "rows"
+			var err error
+			if session == 0 {
+				now, err = v.Since(&b, q.Get("q"), version)
+			} else if name = "story"; w.book.Version(session) > version {
+				err = v.Session(&b, session, false)
+			}
+			if err != nil {
+				return
+			}
+			version = now
+			if b.Len() > 0 {
+				fmt.Fprintf(rw, "id: %d\nevent: %s\n", version, name)
+				for line := range strings.SplitSeq(b.String(), "\n") {
+					fmt.Fprintf(rw, "data: %s\n", line)
+				}
+				fmt.Fprint(rw, "\n")
+				control.SetWriteDeadline(time.Now().Add(time.Minute))
+				if control.Flush() != nil {
+					return
+				}
+			}
+			select {
+			case <-time.After(max(updateTime, updateFactor*time.Since(began))):
+			case <-r.Context().Done():
+				return
+			}
+			continue
+		}
+		select {
+		case <-next:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
