@@ -264,11 +264,16 @@ func (x *Explainer) nameAsked(c *conn, h *proof.Handshake) string {
 	return ""
 }
 
+// maxWhy is how many reasons the line about a certificate has; the sentence has them all.
+const maxWhy = 2
+
 // tellChecks puts the checks into words. Those that passed are told once for all certificates.
 func tellChecks(r *verify.Result, in verify.Input, roots event.Text) *proof.Checked {
 	k := &proof.Checked{Result: r}
 	base := words.Args{"roots": cmp.Or(roots, words.Phrase(words.Roots, "none", ""))}
 	counts := map[verify.Outcome]int{}
+	var why []event.Text // of those that failed, in a few words
+	var reasons []string
 	for i := 0; i < len(r.Checks); {
 		id := r.Checks[i].ID
 		end := i
@@ -288,7 +293,13 @@ func tellChecks(r *verify.Result, in verify.Input, roots event.Text) *proof.Chec
 			out.Says = words.Say("check-"+check.Reason, event.Recomputed, checkArgs(base, r, in, check))
 			counts[check.Outcome]++
 			if check.Outcome == verify.Failed {
-				k.Failed = append(k.Failed, words.Clause(out.Says))
+				if says := words.Clause(out.Says); !slices.ContainsFunc(k.Failed, says.Same) {
+					k.Failed = append(k.Failed, says)
+				}
+				if !slices.Contains(reasons, check.Reason) {
+					reasons = append(reasons, check.Reason)
+					why = append(why, words.Reason(check.Reason, clip(in.Name), clip(check.Detail("missing"))))
+				}
 			}
 			k.Checks = append(k.Checks, out)
 		}
@@ -317,13 +328,20 @@ func tellChecks(r *verify.Result, in verify.Input, roots event.Text) *proof.Chec
 	outcome := words.List(",", counted...)
 	k.Counts = outcome
 	base = base.With("counts", outcome, "failed", words.List(";", k.Failed...))
+	brief := outcome
 	if len(k.Failed) > 0 {
-		outcome = words.Piece("checks/with-failed", "counts", outcome, "failed", base["failed"])
+		brief = words.Piece("checks/failed", "n", strconv.Itoa(counts[verify.Failed]))
+		rest := words.List(",", slices.Delete(slices.Clone(counted), 1, 2)...)
+		if len(why) <= maxWhy {
+			outcome = words.Piece("checks/failed-why", "failed", brief, "why", words.List(";", why...), "rest", rest)
+		} else {
+			outcome = words.Piece("checks/failed-why-more", "failed", brief, "why", words.List(";", why[:maxWhy]...), "rest", rest)
+		}
 		k.Says = words.Say("certificate-checks-failed", event.Recomputed, base)
 	} else {
 		k.Says = words.Say("certificate-checks", event.Recomputed, base)
 	}
-	k.Brief, k.Outcome = words.Piece("checks/brief", "outcome", outcome), outcome
+	k.Brief, k.Outcome = words.Piece("checks/brief", "outcome", brief), outcome
 	return k
 }
 

@@ -50,7 +50,10 @@ func TestOneJudge(t *testing.T) {
 				if e.Topic != event.TopicCertificate {
 					continue
 				}
-				line = e.Brief.English
+				line = saysOf(e)
+				if _, checks, _ := strings.Cut(e.Brief.English, "; checks: "); checks == "" || len(checks) > 40 {
+					t.Errorf("the line is not short: %s", e.Brief)
+				}
 				for _, c := range e.Checks {
 					if c.Outcome == string(verify.Failed) {
 						failed, told = append(failed, c.Reason), append(told, strings.TrimSuffix(c.Says.Text, "."))
@@ -72,7 +75,7 @@ func TestOneJudge(t *testing.T) {
 				seen[failed[i]] = true
 				text = strings.ToLower(text[:1]) + text[1:]
 				if !strings.Contains(line, text) || went && !strings.Contains(row.Text, text) {
-					t.Errorf("the line and step 4a do not both say %q:\n%s\n%s", text, line, row.Text)
+					t.Errorf("the message and step 4a do not both say %q:\n%s\n%s", text, line, row.Text)
 				}
 			}
 			// The overview.
