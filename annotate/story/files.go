@@ -160,6 +160,9 @@ func hintUnread(stats pcap.Stats) event.Text {
 		if what.Reason == pcap.SkippedLinkType {
 			return words.Piece("hint/link-type", "n", strconv.Itoa(int(what.Number)))
 		}
+		if name := words.Carrier(what.Reason, what.Number); name != "" {
+			return words.Piece("hint/carrier", "what", name)
+		}
 	}
 	switch {
 	case stats.Skipped[pcap.SkippedSealed] > 0:

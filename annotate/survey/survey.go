@@ -409,6 +409,13 @@ func (s *Survey) Overview(f event.File) *event.Event {
 	if o.Connections > 0 && o.Secured == 0 {
 		o.Odd = append(o.Odd, event.Odd{Says: words.Say("odd-no-tls", event.Clear, nil)})
 	}
+	var carriers []string
+	for _, u := range o.File.Unread {
+		if name := words.Carrier(u.Reason, u.Number); name != "" && !slices.Contains(carriers, name) {
+			carriers = append(carriers, name)
+			o.Odd = append(o.Odd, event.Odd{Says: words.Say("odd-carrier", event.Clear, words.Args{"what": name})})
+		}
+	}
 	slices.SortFunc(o.Odd, func(a, b event.Odd) int {
 		return cmp.Or(slices.Index(words.OddOrder, a.Says.ID)-slices.Index(words.OddOrder, b.Says.ID), b.N-a.N, strings.Compare(a.Says.Text, b.Says.Text))
 	})

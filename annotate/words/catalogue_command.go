@@ -304,6 +304,7 @@ var commandPieces = map[string]string{
 	"say/ends-before":          "{file} ends before {count} in it did: {why}",
 	"error/no-connection":      "{file}: no connection over TCP, QUIC or DTLS in {count}",
 	"say/read-once":            "standard input is read once: keys that stand far behind the bytes they open may come too late",
+	"hint/carrier":             "{what} can carry TLS inside its packets, where none is looked for here; tshark -r FILE -Y tls reads that",
 	"hint/link-type":           "link type {n} is not read here; where its header has a fixed length of N bytes: editcap -C N -T rawip FILE OUT",
 	"hint/wifi":                "packets are encrypted by Wi-Fi or MACsec: decrypt them where their key is (airdecap-ng, Wireshark)",
 	"hint/exported":            "Wireshark exported pieces without their IP headers: read the capture that they came from",

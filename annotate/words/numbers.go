@@ -20,7 +20,7 @@ var numbers = map[string]map[int]string{
 	"not-tcp": {2: "2 IGMP", 50: "50 ESP", 88: "88 EIGRP", 89: "89 OSPF", 103: "103 PIM", 112: "112 VRRP", 115: "115 L2TP", 132: "132 SCTP"},
 	"udp": {
 		53: "53 DNS", 67: "67 DHCP", 69: "69 TFTP", 123: "123 NTP", 137: "137 NetBIOS", 138: "138 NetBIOS", 161: "161 SNMP", 443: "443 HTTPS", 500: "500 IKE", 514: "514 syslog",
-		546: "546 DHCPv6", 1194: "1194 OpenVPN", 1812: "1812 RADIUS", 1813: "1813 RADIUS", 1900: "1900 SSDP", 3478: "3478 STUN", 4500: "4500 IPsec", 5004: "5004 RTP",
+		546: "546 DHCPv6", 1194: "1194 OpenVPN", 1645: "1645 RADIUS", 1812: "1812 RADIUS", 1813: "1813 RADIUS", 1900: "1900 SSDP", 3478: "3478 STUN", 4500: "4500 IPsec", 5004: "5004 RTP",
 		5060: "5060 SIP", 5353: "5353 mDNS", 5355: "5355 LLMNR", 51820: "51820 WireGuard",
 	},
 }
@@ -34,3 +34,13 @@ func NumberOf(reason string, number int) event.Text {
 	}
 	return name
 }
+
+// carriers are those of these that can carry TLS inside their packets, as EAP-TLS, PEAP and
+// TTLS (RFC 5216), or in a channel of their own.
+var carriers = map[string]map[int]string{
+	"not-ip": {0x888e: "EAPOL"},
+	"udp":    {1194: "OpenVPN", 1645: "RADIUS", 1812: "RADIUS"},
+}
+
+// Carrier names what can carry TLS and is not read, of an [event.Unread]; "" if it is none.
+func Carrier(reason string, number int) string { return carriers[reason][number] }

@@ -303,6 +303,7 @@ var zhCommand = map[string]string{
 	"say/ends-before":          "{file} 结束时，其中还有 {count}没有结束：{why}",
 	"error/no-connection":      "{file}：在 {count}中没有 TCP、QUIC 或 DTLS 的连接",
 	"say/read-once":            "标准输入只读一遍：远在它们所解密的字节之后的密钥，可能来得太晚",
+	"hint/carrier":             "{what} 的数据包里可能带有 TLS，这里不在其中寻找；tshark -r FILE -Y tls 可以读取",
 	"hint/link-type":           "这里不读取链路类型 {n}；如果它的头部固定为 N 字节：editcap -C N -T rawip FILE OUT",
 	"hint/wifi":                "数据包由 Wi-Fi 或 MACsec 加密：请在有密钥的地方解密（airdecap-ng、Wireshark）",
 	"hint/exported":            "Wireshark 导出的片段没有 IP 头部：请读取它们所来自的抓包",

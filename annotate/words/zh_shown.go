@@ -32,6 +32,7 @@ var zhShown = map[string]string{
 	"shown-blocked":          "也就是说，用例 {case} 没有展示给这个客户端：在任何证书之前，{cause}。它会怎样对待这个缺陷，没有看到。",
 	"shown-unknown":          "这个客户端怎样对待用例 {case}，从这份抓包看不出来。",
 
+	"odd-carrier":             "{what} 被略过。它的数据包里可能带有 TLS，这里不在其中寻找；Wireshark 和 tshark（-Y tls）可以读取。",
 	"odd-no-tls":              "在这份抓包里没有找到 TLS。",
 	"odd-heartbleed":          "一条心跳消息声称的内容比实际的多，想读取对方内存的消息就是这样（Heartbleed）。",
 	"odd-heartbleed-answered": "一条本应静默丢弃的心跳消息得到了回应：这就是 Heartbleed 缺陷，或者类似的缺陷。",
