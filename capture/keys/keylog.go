@@ -32,7 +32,7 @@ func (s Secret) String() string {
 // ParseLine reads one key log line (RFC 9850 2): label, client random and secret,
 // with one space between. Hexadecimal may be of either case; white space at the
 // end is dropped. It returns false for empty lines, comments and whatever is no
-// such line: a label of more than 64 bytes, a client random that is not 32 bytes
+// such line: a label of more than 64 bytes or with anything in it but letters, digits, _ and -, a client random that is not 32 bytes
 // (8 for the label RSA, which an older format has), or a secret that is empty or,
 // under CLIENT_RANDOM and RSA, not 48 bytes. Unknown labels are kept.
 func ParseLine(line []byte) (Secret, bool) {
@@ -42,7 +42,9 @@ func ParseLine(line []byte) (Secret, bool) {
 	}
 	label, rest, _ := bytes.Cut(line, []byte{' '})
 	random, secret, _ := bytes.Cut(rest, []byte{' '})
-	if len(label) == 0 || len(label) > 64 || bytes.ContainsFunc(label, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if len(label) == 0 || len(label) > 64 || bytes.ContainsFunc(label, func(r rune) bool {
+		return r != '_' && r != '-' && (r > '~' || !unicode.IsLetter(r) && !unicode.IsDigit(r))
+	}) {
 		return Secret{}, false
 	}
 	s := Secret{
@@ -125,7 +127,7 @@ func findLine(line []byte) (Secret, bool) {
 	words := bytes.FieldsFunc(line, func(r rune) bool { return r != '_' && r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	for i := 0; i+2 < len(words); i++ {
 		if label := bytes.ToUpper(words[i]); known[string(label)] {
-			if s, ok := ParseLine(bytes.Join([][]byte{label, words[i+1], words[i+2]}, []byte{' '})); ok {
+			if s, ok := ParseLine(bytes.Join([][]byte{label, bytes.TrimPrefix(words[i+1], []byte("0x")), bytes.TrimPrefix(words[i+2], []byte("0x"))}, []byte{' '})); ok {
 				return s, true
 			}
 		}

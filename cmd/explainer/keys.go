@@ -132,6 +132,11 @@ func (l *keyLog) report(w io.Writer) {
 			most = why
 		}
 	}
+	for _, begins := range []keys.Bad{keys.BadGzip, keys.BadPcap, keys.BadKey} { // the other lines are what follows that
+		if l.bad[begins] > 0 {
+			most = begins
+		}
+	}
 	switch {
 	case l.lines == 0 && lines == 0:
 		say(w, words.Piece("say/key-log-empty", "file", l.name))
