@@ -299,7 +299,7 @@ func (s *Specimen) locate(p *event.Place, side capture.Side) {
 		}
 		end := begin + recordHeader + int64(binary.BigEndian.Uint16(head[3:]))
 		if p.At < end {
-			if p.Part = cmp.Or(headerPart(p.At-begin), partOf(head[0])); p.Part == "data" || e.Topic == event.TopicSealed && p.At >= begin+recordHeader {
+			if p.Part = cmp.Or(headerPart(p.At-begin), partOf(head[0])); p.Part == "data" || slices.Contains([]event.Topic{event.TopicSealed, "sealed-record", "sealed-alert"}, e.Topic) && p.At >= begin+recordHeader {
 				p.Part = "sealed"
 			}
 			return
@@ -416,7 +416,7 @@ func certificateMessage(was *handshake.Certificate, chain [][]byte, is13 bool) [
 }
 
 // is13 tells whether the connection is of TLS 1.3.
-func (s *Specimen) is13() bool { return is13(flowOf(s.unchanged().events, s.Conn)) }
+func (s *Specimen) is13() bool { return is13(s.unchanged().version) }
 
 // replace puts a handshake message of another length in the place of one of the server's:
 // in as many records as it had.

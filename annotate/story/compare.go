@@ -2,7 +2,6 @@ package story
 
 import (
 	"slices"
-	"strings"
 
 	"explainer/annotate/event"
 )
@@ -22,7 +21,8 @@ func flowOf(es []event.Event, conn int) (flow string) {
 	return flow
 }
 
-func is13(flow string) bool { return strings.HasPrefix(flow, "tls13") }
+// is13 tells whether a version is TLS 1.3 or a draft of it.
+func is13(version uint16) bool { return version == 0x0304 || version>>8 == 0x7f }
 
 // compare says what of the story became another.
 func compare(c *event.Comparison, before, after []event.Event) {

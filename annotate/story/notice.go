@@ -26,8 +26,21 @@ func (s *Specimen) judge(out *event.Comparison, c Change, after *telling) {
 	before := s.unchanged()
 	flow := flowOf(before.events, s.Conn)
 	j := &judgement{
-		Comparison: out, Specimen: s, before: before, after: after, is13: is13(flow),
+		Comparison: out, Specimen: s, before: before, after: after, is13: is13(before.version),
 		resumed: strings.Contains(flow, "resumed"), psk: strings.HasPrefix(flow, "tls13-psk"), rsa: flow == "tls12-rsa",
+	}
+	switch _, is := c.(Without); {
+	case s.Part:
+		j.say("break-part")
+	case !is && before.version == 0 && (j.Place == nil || j.Place.Part != "packet"):
+		// Whose rules hold is not known.
+		j.say("break-version-open")
+		j.say("break-behind")
+		return
+	case !is && before.version == 0x0300:
+		j.say("break-ssl30")
+		j.say("break-behind")
+		return
 	}
 	switch c.(type) {
 	case Without:
@@ -41,7 +54,7 @@ func (s *Specimen) judge(out *event.Comparison, c Change, after *telling) {
 	if _, is := c.(Without); is {
 		return
 	}
-	if len(j.Says) == 0 && !j.broken() {
+	if !j.broken() && !slices.ContainsFunc(j.Says, func(s event.Sentence) bool { return s.ID != "break-part" }) {
 		j.say("break-nothing")
 	}
 	j.say("break-behind")
@@ -171,7 +184,7 @@ func (j *judgement) length(to string, sealed bool) {
 	switch {
 	case sealed && j.is13:
 		limit += 256
-	case sealed:
+	case !j.is13:
 		limit += 2048
 	}
 	var was, is int64

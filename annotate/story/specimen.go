@@ -19,6 +19,7 @@ import (
 
 // A Recording gives the inputs of a capture from its beginning, each time that it is
 // called. Of a capture that may hold keys behind the bytes that they open, keys come first.
+// One that is cut off ends with a [pcap.CutError]: what stands before is used.
 type Recording func() iter.Seq2[capture.Input, error]
 
 // Recording is the capture with the lines of key logs. It must be [Source.Regular].
@@ -41,10 +42,7 @@ func (s *Source) Recording(log []keys.Secret) Recording {
 					continue // it came first
 				}
 				if err != nil {
-					if err = s.verdict(err); errors.As(err, new(*pcap.CutError)) {
-						return // what stands before the cut is there
-					}
-					yield(nil, err)
+					yield(nil, s.verdict(err))
 					return
 				}
 				if !yield(in, nil) {
@@ -58,7 +56,7 @@ func (s *Source) Recording(log []keys.Secret) Recording {
 // Bounds of what is copied of a recording.
 const (
 	maxSpecimen = 16 << 20 // bytes of the connections; more of their data is left out
-	maxChains   = 1024     // connections whose chains are remembered
+	maxChains   = 16 << 20 // bytes of the chains that are remembered
 )
 
 // A Specimen is a copy of one connection of a recording and of those that its story
@@ -67,6 +65,8 @@ const (
 type Specimen struct {
 	Conn   int
 	Copied []int // the others, in order
+	Cut    error // the recording is cut off here; nil: it is not
+	Part   bool  // there is more of the connections than is copied
 
 	private   []*keys.PrivateKey
 	explainer func() *annotate.Explainer
@@ -120,6 +120,10 @@ func TakeSpecimen(r Recording, conn, packet int, o SpecimenOptions) (*Specimen, 
 	size := 0
 	known := map[string]bool{}
 	for in, err := range r() {
+		if errors.As(err, new(*pcap.CutError)) {
+			s.Cut = err
+			break
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -137,13 +141,15 @@ func TakeSpecimen(r Recording, conn, packet int, o SpecimenOptions) (*Specimen, 
 		switch in := in.(type) {
 		case *capture.Chunk:
 			if size += len(in.Data); size > maxSpecimen {
-				return s, nil // the capture ends here for it
+				s.Part = true
+				return s, nil
 			}
 			c := *in
 			c.Data = bytes.Clone(c.Data)
 			s.inputs = append(s.inputs, &c)
 		case *capture.Datagram:
 			if size += len(in.Data); size > maxSpecimen {
+				s.Part = true
 				return s, nil
 			}
 			c := *in
@@ -198,6 +204,7 @@ type kindred struct {
 	parents  map[int][]int
 	names    map[int][]string // what key log lines name a connection's secrets by
 	chains   map[int][][]byte
+	held     int // bytes of messages with chains
 }
 
 // kin tells a recording to find that out, and which connection a packet is of.
@@ -227,6 +234,9 @@ func kin(r Recording, packet int, o SpecimenOptions) (*kindred, error) {
 		}
 	}
 	for m, err := range d.All(inputs) {
+		if errors.As(err, new(*pcap.CutError)) {
+			break
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -263,7 +273,7 @@ func (k *kindred) message(m *capture.Message) {
 			name(b.EncryptedPreMaster[:8])
 		}
 	case *handshake.Certificate:
-		if m.Side == capture.Server && k.chains[n] == nil && len(k.chains) < maxChains {
+		if k.held += len(m.Raw); m.Side == capture.Server && k.chains[n] == nil && k.held < maxChains {
 			for _, e := range b.Entries {
 				k.chains[n] = append(k.chains[n], e.Data)
 			}
@@ -318,6 +328,7 @@ type telling struct {
 	events  []event.Event
 	records []*capture.OpenedRecord // of the connection itself
 	ems     bool                    // both hellos have the extended master secret
+	version uint16                  // that the server chose; 0: its hello is not here
 	server  *handshake.Certificate  // the server's, of the first handshake
 	at      capture.Message         // that message
 	faults  [2]int                  // by side: messages that break the protocol
@@ -353,6 +364,9 @@ func (s *Specimen) tell(inputs []capture.Input, secrets []keys.Secret, private [
 				ems[0] = b.HasEMS()
 			case *handshake.ServerHello:
 				ems[1] = b.HasEMS()
+				if t.version == 0 {
+					t.version = b.Version()
+				}
 			case *handshake.Certificate:
 				if m.Side == capture.Server && t.server == nil {
 					t.server, t.at = b, *m

@@ -94,6 +94,7 @@ var examPieces = map[string]string{
 	"exam/result":       "{points} of {of} points",
 
 	"error/exam-one-file":  "the questions are about one capture; these are several",
+	"error/exam-same-file": "the key would be written over the capture: give --key-file another name",
 	"error/exam-questions": "--questions takes a number from 1 on",
 	"error/exam-nothing":   "{file} has no connection that can be asked about",
 	"hint/exam-nothing":    "it needs a TLS handshake; give its keys with --keylog to ask about what is encrypted",

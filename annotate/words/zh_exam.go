@@ -94,6 +94,7 @@ var zhExam = map[string]string{
 	"exam/result":       "{points} / {of} 分",
 
 	"error/exam-one-file":  "问题只针对一个抓包文件，这里有好几个",
+	"error/exam-same-file": "正确答案会覆盖抓包文件：给 --key-file 换一个名称",
 	"error/exam-questions": "--questions 要一个从 1 起的数",
 	"error/exam-nothing":   "{file} 中没有可以提问的连接",
 	"hint/exam-nothing":    "需要有一次 TLS 握手；要针对加密的内容提问，用 --keylog 给出密钥",

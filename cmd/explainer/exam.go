@@ -79,6 +79,8 @@ func makeExam(c *cli.Context) error {
 		return usage(words.Piece("error/exam-one-file"))
 	case n < 1:
 		return usage(words.Piece("error/exam-questions"))
+	case len(names) == 1 && sameFile(names[0], c.String("key-file")):
+		return usage(words.Piece("error/exam-same-file"))
 	}
 	var events collected
 	t, err := newTeller(c, &events, false)
@@ -109,6 +111,13 @@ func makeExam(c *cli.Context) error {
 		}
 	}
 	return paper.HTML(c.App.Writer, language())
+}
+
+// sameFile tells whether two names are of one file, which is there.
+func sameFile(a, b string) bool {
+	x, err1 := os.Stat(a)
+	y, err2 := os.Stat(b)
+	return err1 == nil && err2 == nil && os.SameFile(x, y)
 }
 
 // tellFile tells a capture, with the keys of the flags; of one that is cut off, what is there.
