@@ -2,12 +2,16 @@ package story
 
 import (
 	"bytes"
+	"errors"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
+	"explainer/capture"
 )
 
 // recordings of ours by their folder.
@@ -221,4 +225,62 @@ func TestChain(t *testing.T) {
 			t.Errorf("%s: records behind it do not open", of.file)
 		}
 	}
+}
+
+// TestBreakAnything: bytes of every recording, of whatever protocol, on the wire and inside,
+// and each key: what is told of it has all its values in every language.
+func TestBreakAnything(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(recordings, "*.pcapng"))
+	more, err2 := filepath.Glob("../testdata/*.pcap")
+	if err != nil || err2 != nil || len(files) < 50 || len(more) < 5 {
+		t.Fatal("no recordings", err, err2)
+	}
+	random := rand.New(rand.NewPCG(2, 3))
+	told := map[string]int{}
+	for _, file := range append(files, more...) {
+		s := specimen(t, file, 1, 0)
+		var changes []Change
+		for _, label := range s.Labels() {
+			changes = append(changes, Without{label})
+		}
+		for range 6 {
+			in := s.inputs[random.IntN(len(s.inputs))]
+			packet, size := 0, 0
+			switch in := in.(type) {
+			case *capture.Chunk:
+				packet, size = in.Packet, len(in.Data)
+			case *capture.Datagram:
+				packet, size = in.Packet, len(in.Data)
+			}
+			if size > 0 {
+				offset, to := random.IntN(size), byte(random.IntN(256))
+				changes = append(changes, Flip{packet, offset, to, false}, Flip{packet, offset / 2, to, true})
+			}
+		}
+		for _, change := range changes {
+			b, err := s.Break(change)
+			if err != nil {
+				if !errors.As(err, new(*Failure)) {
+					t.Errorf("%s, %+v: %v", file, change, err)
+				}
+				continue
+			}
+			c := b.Comparison
+			sentences := append([]event.Sentence{c.Change}, c.Says...)
+			for _, n := range c.Notices {
+				sentences = append(sentences, n.Says)
+			}
+			for _, says := range sentences {
+				told[says.ID]++
+				for _, l := range words.Languages {
+					if text := l.Says(says); strings.Contains(text, words.Missing) || strings.Contains(text, "{") {
+						t.Errorf("%s, %+v: %s", file, change, text)
+					}
+				}
+			}
+			retold(t, []event.Event{*ComparisonEvent(c, len(b.Events))})
+		}
+	}
+	t.Log(told)
 }
