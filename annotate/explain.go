@@ -175,12 +175,7 @@ func (x *Explainer) Explain(m *capture.Message) []event.Event {
 		x.release(c)
 	}
 	c.Sides[m.Side&1].Opened = c.Sides[m.Side&1].Opened || m.Opened
-	if m.Span.End > m.Span.Start {
-		c.Sides[m.Side&1].Heard = true
-		if m.Opened {
-			c.Sides[m.Side&1].Torn = false
-		}
-	}
+	c.Sides[m.Side&1].Take(m)
 	c.tally.note(c, m)
 	if c.OverUDP() {
 		x.udp(c, m)
@@ -283,7 +278,7 @@ func (x *Explainer) Finish() []event.Event {
 		for _, c := range s.conns {
 			x.release(c)
 			if !c.Over {
-				c.Ended = true
+				c.endsHere("")
 				x.settleEnd(c)
 			}
 		}
@@ -306,7 +301,10 @@ func (x *Explainer) begin(m *capture.Message) *conn {
 	if o, ok := m.Body.(*capture.Opened); ok {
 		c.QUICVersion = o.QUICVersion
 	}
-	c.Latest = new(proof.Handshake)
+	for i := range c.Sides {
+		c.Sides[i].Start = m.Conn.Begins[i]
+	}
+	c.Latest = c.begin()
 	c.Main = c.Latest
 	x.conns[c.n] = c
 	c.Opening = proof.Place{First: m.First, Last: m.Last}

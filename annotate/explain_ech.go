@@ -166,7 +166,7 @@ func (x *Explainer) echNote(c *conn) []event.Sentence {
 		return []event.Sentence{out, words.Say("summary-ech-grease", event.None, a)}
 	case proof.ECHUnknown:
 		s, _ := h.Proved(words.ProofServerFin)
-		if opened && s == event.NotCheckable && h.Broken.Empty() && !h.Missing {
+		if opened && s == event.NotCheckable && h.Broken.Empty() && !h.HoledSince() {
 			return []event.Sentence{words.Say("summary-ech-open", event.None, a)}
 		}
 	}

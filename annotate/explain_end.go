@@ -63,7 +63,7 @@ func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
 	c.TLS = true
 	name := handshake.AlertName(b.Description)
 	al := steps.Alert{Side: side, Level: b.Level, Desc: b.Description, Protected: m.Opened, At: proof.Place{First: m.First, Last: m.Last}}
-	if (!h.Is13() || h.Sides[1-side].Finished) && !c.Lost(1-side) {
+	if (!h.Is13() || h.Sides[1-side].Finished) && c.Sides[1-side].Whole() {
 		// Otherwise messages may stand before it that nobody can see.
 		al.After = x.lastFrom(h, 1-side)
 	}
@@ -167,9 +167,16 @@ func (x *Explainer) left(c *conn, m *capture.Message, b *capture.Ended) {
 	x.settleLeft(c, b.Why)
 }
 
+// endsHere tells that nothing more is told of both directions: why as in [proof.Stream].
+func (c *conn) endsHere(why string) {
+	for i := range c.Sides {
+		c.Sides[i].Ended, c.Sides[i].Left = true, why
+	}
+}
+
 // settleLeft settles what is left of a connection whose end was not seen.
 func (x *Explainer) settleLeft(c *conn, why string) {
-	c.Ended, c.Left = true, why
+	c.endsHere(why)
 	x.settleEnd(c)
 	x.summarize(c.session, false)
 	c.Over = true
@@ -188,13 +195,13 @@ func (x *Explainer) end(c *conn, e *event.Event) {
 		switch {
 		case c.Sides[s].BadTag:
 			continue // told where it happened
-		case c.Missing:
+		case c.Holed():
 			p.State, p.Reason = event.NotCheckable, words.Piece("brief/bytes-missing-capture")
 		case c.Sides[s].Sealed > 0:
 			p.State, p.Reason = event.NotCheckable, words.Piece("proof/stayed-sealed", "count", words.Count(int(c.Sides[s].Sealed), "record"))
 		}
 		switch {
-		case c.Missing && c.Sides[s].Sealed == 0:
+		case c.Holed() && c.Sides[s].Sealed == 0:
 			e.Says = append(e.Says, words.Say("records-counted-gap", event.Recomputed, a))
 		case p.State != event.Proven:
 			e.Says = append(e.Says, words.Say("records-counted-partly", event.Recomputed, a))
@@ -289,7 +296,7 @@ func (x *Explainer) summarize(s *session, last bool) {
 		if lastConn == nil || c.now > lastConn.now {
 			lastConn = c
 		}
-		worth = worth || c.TLS || c.NoTLS != "" || c.Pass != nil || c.Failure != nil || c.Lost(0) || c.Lost(1)
+		worth = worth || c.TLS || c.NoTLS != "" || c.Pass != nil || c.Failure != nil || !c.Entire()
 	}
 	if !worth {
 		return

@@ -89,7 +89,7 @@ func (x *Explainer) webAfterGap(c *conn, m *capture.Message) {
 	}
 	e := x.event(c, m, event.KindMessage, "http-behind-missing-bytes", "")
 	e.Evidence = event.None
-	e.Says = []event.Sentence{words.Say(id, event.None, x.args(c).With("sender", c.Side(int(m.Side)), "bytes", strconv.FormatInt(c.Sides[m.Side&1].GapLen, 10)))}
+	e.Says = []event.Sentence{words.Say(id, event.None, x.args(c).With("sender", c.Side(int(m.Side)), "bytes", strconv.FormatInt(c.Sides[m.Side&1].Gone, 10)))}
 	e.Brief = words.Piece("brief/" + id)
 	x.emit(c, e)
 }

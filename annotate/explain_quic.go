@@ -59,7 +59,7 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 		if _, hello := b.(*handshake.ClientHello); hello && side == 0 && c.Main.Hello != nil && c.Main.ServerHello == nil && c.Main.Retry == nil {
 			// After a HelloVerifyRequest, a Retry or a Version Negotiation the
 			// handshake begins anew, and what was said before counts no more.
-			c.Latest = new(proof.Handshake)
+			c.Latest = c.begin()
 			c.Main = c.Latest
 		}
 		x.handshake(c, m, b)

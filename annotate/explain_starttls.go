@@ -11,7 +11,7 @@ func (x *Explainer) startTLS(c *conn, m *capture.Message, b *capture.StartTLS) {
 	if c.Main.Hello == nil {
 		c.StartTLS, c.Greeted = b, ""
 		for i := range c.Sides { // what was said in clear before it is accounted for
-			c.Sides[i].Unread, c.Sides[i].Torn = c.Sides[i].GapLen > 0, false
+			c.Sides[i].Account()
 		}
 	}
 	e := x.event(c, m, event.KindMessage, "starttls", b.Protocol+" asks for TLS")

@@ -53,11 +53,11 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		if m.Opened || c.Latest.Through() {
 			c.Handshakes = max(c.Handshakes, 1) + 1
 		}
-		c.Latest = new(proof.Handshake) // renegotiation, or another try
+		c.Latest = c.begin() // renegotiation, or another try
 	}
 	if sh, ok := b.(*handshake.ServerHello); ok && side == 1 && !sh.Retry && c.Latest.ServerHello != nil {
 		c.Handshakes = max(c.Handshakes, 1) + 1
-		c.Latest = &proof.Handshake{Holed: true, Missing: true} // another handshake, whose ClientHello is missing
+		c.Latest = proof.BeginTorn(&c.Sides[0].Stream, &c.Sides[1].Stream) // another handshake, whose ClientHello is missing
 	}
 	h := c.Latest
 	if u, ok := b.(*handshake.Unknown); ok {
@@ -75,6 +75,9 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 		t.then()
 	}
 }
+
+// begin begins a handshake behind all that was told.
+func (c *conn) begin() *proof.Handshake { return proof.Begin(&c.Sides[0].Stream, &c.Sides[1].Stream) }
 
 // message fills in a turn.
 func (x *Explainer) message(t *turn, b handshake.Message) {
@@ -192,7 +195,7 @@ func (x *Explainer) encryptedExtensions(t *turn, b *handshake.EncryptedExtension
 // againUnseen tells whether a hello is the second one of the same handshake, with
 // nothing of the server in the capture: it has the random of the first.
 func (c *conn) againUnseen(b *handshake.ClientHello) bool {
-	return (!c.Sides[1].Heard || c.Sides[1].GapLen > 0) && c.Latest.Hello != nil && c.Latest.Hello == c.Latest.FirstHello && b != c.Latest.Hello && b.Random == c.Latest.Hello.Random
+	return (!c.Sides[1].Heard || c.Sides[1].Gone > 0) && c.Latest.Hello != nil && c.Latest.Hello == c.Latest.FirstHello && b != c.Latest.Hello && b.Random == c.Latest.Hello.Random
 }
 
 // markMain marks steps if this is the handshake whose steps are told.
@@ -785,6 +788,7 @@ func (x *Explainer) finished(t *turn) {
 	}
 	again := h.Sides[side].Finished
 	h.Sides[side].Finished = true
+	h.Ends(side, t.m.Span.End)
 	h.At[proof.AtClientFinished+proof.Spot(side)] = t.at
 	if h.ServerHello != nil && !h.Is13() && !h.Resumed && len(h.ServerHello.SessionID) > 0 {
 		// Once more: the secret may have become known after the ServerHelloDone.
@@ -901,7 +905,7 @@ func seconds(s uint32) event.Text {
 // resumedNow notes that TLS 1.2's abbreviated handshake is on, once, and tells
 // the steps that fall away.
 func (x *Explainer) resumedNow(c *conn, h *proof.Handshake) {
-	if h.Holed && h.ServerHello != nil && (h.Hello == nil || len(h.ServerHello.SessionID) == 0 || string(h.ServerHello.SessionID) != string(h.Hello.SessionID)) {
+	if h.Holed() && h.ServerHello != nil && (h.Hello == nil || len(h.ServerHello.SessionID) == 0 || string(h.ServerHello.SessionID) != string(h.Hello.SessionID)) {
 		return // what a full handshake has can be among what is missing
 	}
 	if h.Resumed || h.ServerHello == nil || h.Is13() || h.Find(1, handshake.TypeServerHelloDone) != nil || h.ServerKey != nil || h.Sides[1].CertSeen {
@@ -982,7 +986,7 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 	if c.Spoke == 0 {
 		c.Spoke = 1 + side
 	}
-	c.Sides[side].DataAt, c.Sides[side].First = proof.Place{First: m.First, Last: m.Last}, c.HeardAll(side)
+	c.Sides[side].DataAt, c.Sides[side].First = proof.Place{First: m.First, Last: m.Last}, c.Sides[side].All()
 	e := x.event(c, m, event.KindMessage, "application-data", "")
 	e.Brief = words.Piece("brief/in-record", "count", words.Count(b.Len, "byte"), "n", strconv.Itoa(b.Wire))
 	e.Size = &event.Size{Bytes: int64(b.Len), Wire: int64(b.Wire), Records: 1}
@@ -1002,7 +1006,7 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 		switch {
 		case null:
 			id = "data-client-null"
-		case c.Lost(0) || c.Lost(1) || !c.Begun():
+		case !c.Entire() || !c.Begun():
 			id = "data-client-seen"
 		case c.Spoke == 2:
 			id = "data-client-after"
@@ -1066,7 +1070,6 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	h := c.Latest
 	c.TLS = true
 	c.Sides[side].Sealed += int64(b.Records)
-	c.Sides[side].Torn = true
 	w := proof.Place{First: m.First, Last: m.Last}
 	reason := words.Phrase(words.Sealed, b.Reason, "")
 	if x.Eavesdropper && b.Reason == capture.SealedNoKey {
@@ -1113,7 +1116,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	case !h.Is13() && b.Type == 22:
 		if h.Sides[side].FinishedSealed {
 			id := "sealed-handshake"
-			if c.Lost(side) { // what was taken for the Finished need not be one
+			if !c.Sides[side].Whole() { // what was taken for the Finished need not be one
 				id = "sealed-finished"
 			}
 			e.Brief = words.Piece("brief/handshake-sealed", "brief", e.Brief)
@@ -1177,7 +1180,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	if c.Spoke == 0 {
 		c.Spoke = 1 + side
 	}
-	c.Sides[side].DataAt, c.Sides[side].First = w, c.HeardAll(side)
+	c.Sides[side].DataAt, c.Sides[side].First = w, c.Sides[side].All()
 	if side == 0 {
 		x.emit(c, e)
 		x.sealedSteps(c)
@@ -1193,7 +1196,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 
 // wrongRecord adds, to a record that does not fit its key, that those before it did.
 func (c *conn) wrongRecord(e *event.Event, side int) {
-	if c.Sides[side].Data > 0 && c.Latest == c.Main && !c.Missing {
+	if c.Sides[side].Data > 0 && c.Latest == c.Main && !c.Holed() {
 		// Records before it opened with the same key, so the key is the right one.
 		p := words.NewProof([2]string{words.ProofClientRecords, words.ProofServerRecords}[side], event.Refuted,
 			words.Piece("proof/next-does-not-fit", "count", words.Count(int(c.Sides[side].Data), "record")),
@@ -1228,7 +1231,6 @@ func (x *Explainer) sealedSteps(c *conn) {
 
 func (x *Explainer) malformed(c *conn, m *capture.Message, b *capture.Malformed) {
 	c.Latest.Incomplete(words.Piece("brief/message-before-malformed"))
-	c.Sides[m.Side&1].Unread, c.Sides[m.Side&1].Torn = true, true
 	e := x.event(c, m, event.KindMessage, "malformed", "malformed "+b.Where)
 	e.Brief = event.Plain(clip(b.Err))
 	e.Says = append(e.Says, words.Say("malformed", e.Evidence, x.args(c).With("sender", c.Side(int(m.Side)), "where", b.Where, "reason", clip(b.Err))))
@@ -1236,8 +1238,6 @@ func (x *Explainer) malformed(c *conn, m *capture.Message, b *capture.Malformed)
 }
 
 func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
-	c.Missing = true
-	c.Sides[m.Side&1].Unread, c.Sides[m.Side&1].Torn = true, true
 	id, where := "missing", "brief/not-captured"
 	if b.Left {
 		id, where = "missing-left-out", "brief/left-out"
@@ -1245,15 +1245,10 @@ func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
 	} else {
 		c.Latest.Incomplete(words.Piece("brief/bytes-missing-capture"))
 	}
-	c.Latest.Holed, c.Latest.Missing = c.Latest.Holed || !(c.Latest.Through()), true
 	side := int(m.Side)
-	if c.Sides[side].GapLen == 0 {
-		c.Sides[side].GapAt = m.Span.Start
-	}
 	if c.NoTLS == "opaque" && m.Span.Start < maxOpening {
 		c.NoTLS = "" // what is missing may say what this is
 	}
-	c.Sides[side].GapLen += b.Len
 	if c.Sides[side].Data > 0 && c.webGap == webWhole {
 		c.webGap = webBroken
 	}
@@ -1272,24 +1267,20 @@ func (x *Explainer) missing(c *conn, m *capture.Message, b *capture.Missing) {
 const maxOpening = 4 << 10
 
 func (x *Explainer) opaque(c *conn, m *capture.Message, b *capture.Opaque) {
-	if !c.TLS && c.NoTLS == "" && b.Why == capture.OpaqueUnknown && c.Conn.SYN && !c.Lost(0) && !c.Lost(1) {
+	if !c.TLS && c.NoTLS == "" && b.Why == capture.OpaqueUnknown && c.Conn.SYN && c.Sides[0].Only(b.Why) && c.Sides[1].Only(b.Why) {
 		c.NoTLS = "opaque"
 	}
 	if !c.TLS && c.NoTLS == "" && b.Why == capture.OpaqueCut && m.Side == capture.Client {
 		c.Cut += b.Len
 	}
-	if b.Why != capture.OpaqueAfterTLS { // what is behind the end takes nothing from what stands before it
-		c.Sides[m.Side&1].Unread, c.Sides[m.Side&1].Torn = true, true
-	}
 	if h := c.Main; m.Side == capture.Server && h.ServerHello == nil {
 		switch {
-		case h.Hello == nil && b.Why == capture.OpaqueUnknown && c.Conn.SYN && c.Sides[1].GapLen == 0:
+		case h.Hello == nil && b.Why == capture.OpaqueUnknown && c.Conn.SYN && c.Sides[1].Gone == 0:
 			c.Greeted = cmp.Or(c.Greeted, inClear(b.Preview))
-		case h.Hello != nil && c.TLS && (b.Why == capture.OpaqueForeign || b.Why == capture.OpaqueCut && !beginsRecord(b.Preview) && c.Sides[1].GapLen == 0):
+		case h.Hello != nil && c.TLS && (b.Why == capture.OpaqueForeign || b.Why == capture.OpaqueCut && !beginsRecord(b.Preview) && c.Sides[1].Gone == 0):
 			c.Foreign, c.Clear = true, cmp.Or(c.Clear, inClear(b.Preview))
 		}
 	}
-	c.Framed = c.Framed || b.Why == capture.OpaqueTDS
 	e := x.event(c, m, event.KindMessage, "bytes-not-read", "")
 	e.Size = &event.Size{Bytes: b.Len, Reason: b.Why}
 	e.Brief = words.Piece("brief/bytes-why", "count", words.Count(int(b.Len), "byte"), "reason", words.Phrase(words.Unread, b.Why, ""))

@@ -86,7 +86,7 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 	default:
 		return
 	}
-	if beginsTLS(begins) && !c.Lost(0) && !c.Lost(1) {
+	if beginsTLS(begins) && c.Entire() {
 		c.tlsInside = true
 		e.Says = append(e.Says, words.Say("tls-inside", e.Evidence, c.Values()))
 	}

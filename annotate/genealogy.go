@@ -100,7 +100,7 @@ func (x *Explainer) kinOf(c *conn, h *proof.Handshake) *proof.Kin {
 	case h.ServerHello != nil && h.Is13():
 		// Encrypted, and nobody could read it.
 		k.CertConn, k.CertAt = c.n, h.AnswerAt
-	case h.ServerHello == nil, h.Holed:
+	case h.ServerHello == nil, h.Holed():
 		k.Holed = true
 	case h.ServerHello != nil:
 		k.Keyless = true

@@ -63,14 +63,14 @@ func (x *Explainer) balance(c *conn, last bool) {
 	if c.Leg != capture.LegNone {
 		over = c.tally.closed
 	}
-	if !over && !last && c.Left == "" {
+	if !over && !last && c.Left() == "" {
 		return
 	}
 	c.tally.told = true
 	e := x.event(c, nil, event.KindEnd, "connection-over", "")
 	switch {
 	case over:
-	case c.Left != "":
+	case c.Left() != "":
 		rename(&e, "not-followed", "")
 	default:
 		rename(&e, "capture-over", "")

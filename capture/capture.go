@@ -81,7 +81,19 @@ type Open struct {
 	// Packets of the SYN, the SYN-ACK and the ACK that answers it; 0 where the capture has none.
 	Handshake [3]int
 	Starts    [2]uint32 // by side: the sequence number of its first byte, as its SYN says; 0 where the capture has none
+	Begins    [2]Start  // by side: how it is known where its stream begins
 }
+
+// A Start is how it is known where one direction of a connection begins.
+type Start uint8
+
+const (
+	StartUnknown  Start = iota // it is not: bytes can stand before the first that is here
+	StartHello                 // it has the hello with which TLS begins
+	StartAcked                 // the other side, with its first byte, acknowledged what stands before the first that is here
+	StartSYN                   // its SYN says it, or the SYN-ACK that acknowledges that (RFC 9293 3.5)
+	StartDatagram              // it has no stream that could begin earlier: UDP
+)
 
 // Chunk is bytes of one direction, in stream order.
 type Chunk struct {
@@ -252,6 +264,7 @@ type Conn struct {
 	Answered       bool // the same
 	Continued      bool // the same
 	Starts         [2]uint32
+	Begins         [2]Start
 	PrivateKeys    int // how many private keys the reader was given
 }
 

@@ -202,6 +202,7 @@ func (p *pieces) size() int {
 
 func (d *Decoder) openUDP(in *Open) {
 	u := &udpConn{d: d, pub: &Conn{
+		Begins: in.begins(),
 		Number: in.Conn, Transport: in.Transport, Leg: in.Leg, Client: in.Client, Server: in.Server,
 	}}
 	u.sides[Server].side = Server

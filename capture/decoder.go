@@ -220,7 +220,7 @@ func (d *Decoder) Forgotten() int { return d.secrets.lines.lost }
 func (d *Decoder) open(in *Open) {
 	d.secrets.begin()
 	c := &conn{d: d, pub: &Conn{
-		Number: in.Conn, Leg: in.Leg, Client: in.Client, Server: in.Server, SYN: in.SYN, Asked: in.Asked, Answered: in.Answered, Continued: in.Continued, Starts: in.Starts, PrivateKeys: len(d.PrivateKeys),
+		Number: in.Conn, Leg: in.Leg, Client: in.Client, Server: in.Server, SYN: in.SYN, Asked: in.Asked, Answered: in.Answered, Continued: in.Continued, Starts: in.Starts, Begins: in.begins(), PrivateKeys: len(d.PrivateKeys),
 	}}
 	c.halves[Client].first.off = -1
 	c.halves[Server] = half{side: Server, first: piece{off: -1}}
@@ -231,6 +231,20 @@ func (d *Decoder) open(in *Open) {
 	d.messages = append(d.messages, Message{
 		Conn: c.pub, Time: in.Time, First: in.Packet, Last: max(in.Packet, slices.Max(in.Handshake[:])), Body: &Opened{},
 	})
+}
+
+// begins is Begins with what the SYNs say.
+func (in *Open) begins() [2]Start {
+	b := in.Begins
+	switch {
+	case in.Transport != TransportTCP:
+		b = [2]Start{StartDatagram, StartDatagram}
+	case in.SYN:
+		b = [2]Start{StartSYN, StartSYN}
+	case in.Asked:
+		b[Client] = StartSYN
+	}
+	return b
 }
 
 // after keeps the bounds once c has moved.

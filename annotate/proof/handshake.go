@@ -91,10 +91,12 @@ type Handshake struct {
 	External  bool          // the pre-shared key that the server took was set up outside of TLS
 	Kin       *Kin          // for those that take it up
 
-	Holed   bool       // bytes were missing while it ran
-	Missing bool       // or since
-	Broken  event.Text // why the transcript is not complete
-	proofs  []settled
+	Broken event.Text // why the transcript is not complete
+	proofs []settled
+
+	streams [2]*Stream // it stands in, and
+	from    [2]int64   // from where on, at the earliest
+	torn    bool       // its beginning is among what is missing
 
 	// Of a client that may be asked after the handshake who it is (RFC 8446 4.2.6).
 	whole    [][]byte // all messages, kept for that
@@ -123,6 +125,7 @@ type Side struct {
 	FinishedSealed bool   // a handshake record behind ChangeCipherSpec that stayed sealed
 	FinishedTried  bool   // it was recomputed
 	verify         []byte // what stands in the Finished message
+	end            int64  // where that ends in the stream; 0: it is not known
 }
 
 // Secrets are what is known of the secrets of a handshake, and what they are made of.
@@ -144,6 +147,40 @@ type Secrets struct {
 type settled struct {
 	event.RowProof
 	reason event.Text
+}
+
+// Begin returns a handshake that begins behind what was told of both directions.
+func Begin(client, server *Stream) *Handshake {
+	return &Handshake{streams: [2]*Stream{client, server}, from: [2]int64{client.To, server.To}}
+}
+
+// BeginTorn returns one that began among what is missing.
+func BeginTorn(client, server *Stream) *Handshake {
+	h := Begin(client, server)
+	h.torn = true
+	return h
+}
+
+// Ends notes where the Finished message of a side ends in its stream.
+func (h *Handshake) Ends(side int, at int64) {
+	if h.Sides[side].end == 0 {
+		h.Sides[side].end = at
+	}
+}
+
+// Holed tells whether bytes are missing of what the two sides sent while it ran.
+func (h *Handshake) Holed() bool { return h.torn || h.lacks(h.Sides[0].end, h.Sides[1].end) }
+
+// HoledSince tells whether bytes are missing of what they sent since it began.
+func (h *Handshake) HoledSince() bool { return h.torn || h.lacks(0, 0) }
+
+func (h *Handshake) lacks(client, server int64) bool {
+	for side, to := range [2]int64{client, server} {
+		if s := h.streams[side]; s != nil && s.gone(h.from[side], to) {
+			return true
+		}
+	}
+	return false
 }
 
 // Switch notes from where on the server encrypts.
@@ -398,7 +435,7 @@ func (h *Handshake) overMessages(p event.Proof) event.Proof {
 		p.State, p.Reason = event.NotCheckable, words.Piece("proof/inner-hello-taken")
 	case h.MayBeCover():
 		p.State, p.Reason = event.NotCheckable, words.Piece("proof/inner-hello")
-	case h.Missing:
+	case h.HoledSince():
 		p.State, p.Reason = event.NotCheckable, words.Piece("brief/bytes-missing-capture")
 	}
 	return p

@@ -112,7 +112,7 @@ func (c *View) CaseNote() event.Sentence {
 	case h.ServerHello == nil && ours != nil:
 		a = a.With("cause", c.causeOf(*ours))
 		return words.Say("shown-blocked", event.Clear, a)
-	case h.ServerHello != nil && c.Sides[0].Dark == 0 && !c.Missing && (c.Closer == 1 || c.SaidGoodbye(0)):
+	case h.ServerHello != nil && c.Sides[0].Dark == 0 && !c.Holed() && (c.Closer == 1 || c.SaidGoodbye(0)):
 		return words.Say("shown-left", event.Inferred, a)
 	}
 	return words.Say("shown-unknown", event.None, a)

@@ -101,7 +101,7 @@ func (c *View) reasonSealed(side int) (reason string, more []any) {
 		return words.NoClientHello, nil
 	case h.ServerHello == nil && !c.Sides[1].Heard:
 		return words.NoServer, nil
-	case h.ServerHello == nil && c.Sides[1].GapLen > 0:
+	case h.ServerHello == nil && c.Sides[1].Gone > 0:
 		return words.NoServerHello, c.gapArgs(1)
 	case h.ServerHello == nil:
 		return words.NoPhase, nil
@@ -134,7 +134,7 @@ func (c *View) reasonSealed(side int) (reason string, more []any) {
 		case h.Is13() && !slices.ContainsFunc(have, func(l string) bool { return ofSide(l, side) }) && slices.ContainsFunc(have, func(l string) bool { return ofSide(l, 1-side) }):
 			return words.OtherDirection, []any{"label", strings.Join(have, ", ")}
 		}
-		if c.Sides[0].GapLen+c.Sides[1].GapLen > 0 {
+		if c.Holed() {
 			return words.NoPhase, nil
 		}
 		return words.OtherLine, []any{"label", strings.Join(have, ", ")}
@@ -190,10 +190,10 @@ func (c *View) keyReason() string {
 }
 
 func (c *View) gapArgs(side int) []any {
-	if c.Sides[side].GapLen == 0 {
+	if c.Sides[side].Gone == 0 {
 		side = 1 - side
 	}
-	return []any{"bytes", strconv.FormatInt(c.Sides[side].GapLen, 10), "offset", strconv.FormatInt(c.Sides[side].GapAt, 10), "gapsender", c.Side(side)}
+	return []any{"bytes", strconv.FormatInt(c.Sides[side].Gone, 10), "offset", strconv.FormatInt(c.Sides[side].GoneAt, 10), "gapsender", c.Side(side)}
 }
 
 // ofSide tells whether a key log line is about what one side sends.

@@ -75,7 +75,7 @@ func (c *View) FailByAlert(al Alert) *Failure {
 	f := c.Flow()
 	cause := c.causeOf(al)
 	switch {
-	case h.ServerHello == nil && (c.Lost(1) || !c.Begun() && h.FirstHello == nil):
+	case h.ServerHello == nil && (!c.Sides[1].Whole() || !c.Begun() && h.FirstHello == nil):
 		// The server's hello may be among what is missing, so how far the two got is not known.
 	case h.ServerHello == nil && al.Side == 1 && c.Sides[0].Closed:
 		// The alert answers nobody: the client has hung up, and how that is told
@@ -86,7 +86,7 @@ func (c *View) FailByAlert(al Alert) *Failure {
 		return c.failByClient(al, cause)
 	case al.Side == 1 && (h.Requested || h.Sides[0].CertSeen) && (aboutCertificate(al.Desc) || al.Desc == 49 || al.Desc == 116 || al.Desc == 40):
 		return c.Failed(event.Step7, "step-7-failed", words.Piece("cause/check-of-client", "cause", cause), al.At)
-	case !c.HeardAll(0) || !c.HeardAll(1):
+	case !c.Sides[0].All() || !c.Sides[1].All():
 	case al.Side == 1 && f.Transport && h.ClientKey != nil && !h.Sides[1].Finished:
 		return c.Failed(event.Step6a, "step-6a-failed", cause, al.At)
 	default:
@@ -127,9 +127,9 @@ func (c *View) failByClient(al Alert, cause event.Text) *Failure {
 			return c.failCertificate(al, words.Piece("cause/signature-holds", "cause", cause))
 		}
 		return c.Failed(event.Step2, "step-2-refused", cause, al.At)
-	case c.HasCertificate() && (aboutCertificate(al.Desc) || al.Desc == 49 || al.Desc == 80) && (h.Sides[1].CertSeen || h.Is13() || c.Lost(1) && aboutCertificate(al.Desc)):
+	case c.HasCertificate() && (aboutCertificate(al.Desc) || al.Desc == 49 || al.Desc == 80) && (h.Sides[1].CertSeen || h.Is13() || !c.Sides[1].Whole() && aboutCertificate(al.Desc)):
 		return c.failCertificate(al, cause)
-	case !c.HeardAll(0) || !c.HeardAll(1):
+	case !c.Sides[0].All() || !c.Sides[1].All():
 		return nil
 	}
 	return c.Failed(c.firstMissing(), "step-failed", cause, al.At)
@@ -199,7 +199,7 @@ func (c *View) firstMissing() event.Step {
 
 // unseen is the sentence about a step that the capture, as far as it was followed, ends before.
 func (c *View) unseen() string {
-	switch c.Left {
+	switch c.Left() {
 	case capture.EndTooMany:
 		return "step-not-followed"
 	case capture.EndLeftOut:
@@ -210,7 +210,7 @@ func (c *View) unseen() string {
 	switch {
 	case !c.Begun() && c.Main.FirstHello == nil:
 		return "step-capture-begins"
-	case c.Lost(0) || c.Lost(1):
+	case !c.Entire():
 		return "step-missing"
 	}
 	return "step-capture-ends"
@@ -240,10 +240,10 @@ func (c *View) SaidGoodbye(side int) bool {
 // client ended it before anything was said.
 func (c *View) NeverBegan() (f *Failure, givenUp bool) {
 	switch {
-	case c.Sides[0].GapLen+c.Sides[1].GapLen > 0:
+	case c.Holed():
 	case c.Cut > 0:
 		return c.Failed(event.Step1, "step-1-failed-cut", event.Text{}, c.Last), false
-	case c.Lost(0) || c.Lost(1):
+	case !c.Entire():
 	case c.Conn.Asked && c.Reset && c.Closer == 2 && c.Conn.Server.Port() == 443:
 		return c.Failed(event.Step1, "step-1-refused", event.Text{}, c.Last), false
 	case c.Closer == 1 && c.Conn.SYN:
@@ -260,13 +260,13 @@ func (c *View) NeverBegan() (f *Failure, givenUp bool) {
 func (c *View) BrokeOff() (f *Failure, givenUp bool) {
 	h, closed, byClient := c.Main, c.Closer != 0, c.Closer == 1
 	switch {
-	case c.oneSided(0) || c.oneSided(1) || h.ServerHello == nil && (c.Sides[1].Dark > 0 || c.Missing):
+	case c.oneSided(0) || c.oneSided(1) || h.ServerHello == nil && (c.Sides[1].Dark > 0 || c.Holed()):
 		// What the other side did is not in the capture.
 	case h.ServerHello == nil && c.Clear != "" && closed:
 		return c.Failed(event.Step1, "step-1-failed-clear", words.Piece("cause/answered-in-clear", "sender", c.Side(1), "protocol", c.Clear), c.Last), false
 	case h.Hello != nil && h.ServerHello == nil && c.Greeted != "" && closed:
 		return c.Failed(event.Step1, "step-1-failed-clear", words.Piece("cause/greeted-in-clear", "sender", c.Side(1), "protocol", c.Greeted), c.Last), false
-	case h.ServerHello == nil && (c.Foreign || c.Framed):
+	case h.ServerHello == nil && (c.Foreign || c.framed()):
 		// It may be TLS inside something else.
 	case h.Hello != nil && h.ServerHello == nil && closed:
 		return c.unanswered()
@@ -277,7 +277,7 @@ func (c *View) BrokeOff() (f *Failure, givenUp bool) {
 		if c.Verified.Outcome != "ok" && c.WentOnTo == nil {
 			return c.Failed(event.Step4a, "step-4a-proxy-bad", event.Text{}, c.Last), false
 		}
-	case c.wentOn() || !closed || c.Sides[0].Unread || c.Sides[1].Unread:
+	case c.wentOn() || !closed || !c.Entire():
 	case byClient && c.Sides[0].Dark == 0 && !h.Sides[0].Finished && !h.Sides[0].ChangedCipher:
 		return c.leftByClient(), false // its Finished never came, so the handshake was not over
 	case !byClient && c.Sides[1].Dark == 0 && !h.Sides[1].Finished && !h.Sides[1].ChangedCipher:

@@ -122,7 +122,7 @@ func (c *View) named() Flow {
 		return c.namedUnanswered()
 	}
 	v := h.VersionName()
-	if h.Holed && !h.Is13() && !h.Resumed && !h.Sides[1].CertSeen && h.ServerKey == nil && h.ClientKey == nil && h.Find(1, handshake.TypeServerHelloDone) == nil {
+	if h.Holed() && !h.Is13() && !h.Resumed && !h.Sides[1].CertSeen && h.ServerKey == nil && h.ClientKey == nil && h.Find(1, handshake.TypeServerHelloDone) == nil {
 		return Flow{ID: "unknown", title: "flow/perhaps-resumed", version: v}
 	}
 	if c.Conn.Transport == capture.TransportQUIC {
@@ -178,7 +178,7 @@ func (c *View) namedUnanswered() Flow {
 	if hello && c.oneSided(1) {
 		return Flow{ID: "unknown", title: "flow/one-side", hrr: h.Retry != nil}
 	}
-	if h.Hello != nil && c.Framed {
+	if h.Hello != nil && c.framed() {
 		return Flow{ID: "unknown", title: "flow/framed", hrr: h.Retry != nil}
 	}
 	if h.Hello != nil && c.Foreign {
@@ -190,7 +190,7 @@ func (c *View) namedUnanswered() Flow {
 	if c.GivenUp {
 		return Flow{ID: "unknown", title: "flow/given-up", hrr: h.Retry != nil}
 	}
-	if s := c.Sides[1]; hello && (s.GapLen > 0 || s.Unread) {
+	if s := c.Sides[1]; hello && !s.Whole() {
 		return Flow{ID: "unknown", title: "flow/answer-missing", hrr: h.Retry != nil}
 	}
 	if hello && slices.ContainsFunc(c.Alerts, func(a Alert) bool { return a.Side == 1 }) {
@@ -317,7 +317,7 @@ func (c *View) unreached(f Flow, s event.Step, a Values, r *event.Row) bool {
 	case s == event.Step4a && c.Failure != nil && (c.Main.Sides[0].Finished || c.Main.Sides[0].FinishedSealed):
 		say(event.Unseen, "step-4a-finished", event.Inferred)
 		r.Packets = c.Main.At[proof.AtClientFinished].Packets()
-	case c.Failure != nil && stepIndex(s) < stepIndex(c.Failure.Step) && (c.Lost(0) || c.Lost(1)):
+	case c.Failure != nil && stepIndex(s) < stepIndex(c.Failure.Step) && !c.Entire():
 		say(event.Unknown, "step-hidden", event.None, "reason", c.lacking())
 	case c.Failure != nil:
 		say(event.NotReached, "step-not-reached", event.Inferred, "step", string(c.Failure.Step))
@@ -332,11 +332,11 @@ func (c *View) unreached(f Flow, s event.Step, a Values, r *event.Row) bool {
 	case c.Sides[1].FirstData && s != event.Step4a || c.Through():
 		// It must have taken place, or what came later could not have.
 		say(event.Unknown, "step-hidden", event.None, "reason", cmp.Or(c.Main.Broken, words.Piece("value/message-shows-not-capture")))
-	case c.Over && (c.Sides[0].Unread || c.Sides[1].Unread || c.Main.ServerHello == nil && c.Sides[1].Dark > 0):
+	case c.Over && (!c.Entire() || c.Main.ServerHello == nil && c.Sides[1].Dark > 0):
 		say(event.Unknown, "step-hidden", event.None, "reason", words.Piece("unread/not-all"))
 	case c.Over:
 		say(event.NotReached, "step-not-reached-closed", event.Inferred)
-	case c.Ended:
+	case c.Ended():
 		say(event.Unknown, c.unseen(), event.None)
 	default:
 		return false
@@ -356,7 +356,7 @@ func (c *View) unreached4a(f Flow, a Values, r *event.Row) bool {
 	case proxy:
 		c.row4a(f, a, r)
 		r.Packets, r.Proofs = nil, c.stepProofs(f, r.Step)
-	case (client.Finished || client.FinishedSealed) && sent && !c.HeardAll(0):
+	case (client.Finished || client.FinishedSealed) && sent && !c.Sides[0].All():
 		r.Verdict, r.Says = event.Unseen, words.Say("step-4a-finished", event.Inferred, a)
 	case (client.Finished || client.FinishedSealed) && sent:
 		id, fault := c.finishedOnly()
@@ -385,7 +385,7 @@ func (c *View) finishedOnly() (id string, fault event.Text) {
 		id = "step-4a-finished-open"
 	case c.Leg == capture.LegBrowser && c.Minted != nil:
 		id = "step-4a-finished-only-minted"
-	case !c.Over && c.Left != "":
+	case !c.Over && c.Left() != "":
 		id = "step-4a-finished-left"
 	case !c.Over:
 		id = "step-4a-finished-open"
@@ -438,7 +438,7 @@ func (c *View) rowSeen(s event.Step) event.Row {
 		r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, a.With("reason", c.lacking()))
 	case ok:
 		id := cell.says
-		if behind := behindHoles[id]; behind != "" && (h.Holed || !c.Begun() || c.spokeBefore()) {
+		if behind := behindHoles[id]; behind != "" && (h.Holed() || !c.Begun() || c.spokeBefore()) {
 			id = behind
 		}
 		if id == "step-5-hrr" && c.sharedAtOnce() {
@@ -522,11 +522,11 @@ func (c *View) sealedFrom(f Flow, s event.Step, a Values) (event.Sentence, bool)
 			break
 		}
 		switch {
-		case c.Sides[0].DarkAlert && !c.HeardAll(0):
+		case c.Sides[0].DarkAlert && !c.Sides[0].All():
 			return words.Say("step-4a-hidden", event.None, a.With("reason", c.lacking())), true
 		case c.Sides[0].DarkAlert:
 			return told("step-4a-sealed-alert", event.None)
-		case h.Is13() && c.Sides[0].Dark == 1 && c.Sides[0].Wire == 24 && !h.Sides[0].Finished && c.HeardAll(0):
+		case h.Is13() && c.Sides[0].Dark == 1 && c.Sides[0].Wire == 24 && !h.Sides[0].Finished && c.Sides[0].All():
 			return told("step-4a-failed-sealed-alert", event.None)
 		case h.Is13() && c.Sides[0].Dark > 0 && !h.Sides[0].Finished:
 			return told("step-4a-sealed", event.None)
@@ -556,7 +556,7 @@ func (c *View) sealedData() (ids [2]string) {
 		ids = [2]string{"step-7-sealed13", "step-8-sealed13"}
 	case h.Suite() == nil && c.Sides[1].Dark > 0:
 		ids = [2]string{"step-hidden-suite", "step-hidden-suite"}
-	case c.Sides[1].FirstData || !c.HeardAll(1) || c.Failure != nil && c.Failure.Step == event.Step7:
+	case c.Sides[1].FirstData || !c.Sides[1].All() || c.Failure != nil && c.Failure.Step == event.Step7:
 	case h.Is13() && c.Sides[0].Dark > 0:
 		ids = [2]string{"step-7-sealed-client", "step-8-sealed-alert"}
 	case c.Sides[0].DarkAlert, c.Sides[1].DarkAlert:
@@ -565,22 +565,29 @@ func (c *View) sealedData() (ids [2]string) {
 	return ids
 }
 
-// Begun tells whether the capture has the beginning of the connection, which UDP has none of.
-func (c *View) Begun() bool { return c.Conn.SYN || c.Conn.Asked || c.OverUDP() }
+// Begun tells whether it is known where the connection begins, which over UDP needs nothing.
+func (c *View) Begun() bool { return c.Sides[0].Start > capture.StartHello }
 
-// Lost tells whether something that a side sent is missing or was not read.
-func (c *View) Lost(side int) bool { return c.Sides[side].GapLen > 0 || c.Sides[side].Unread }
+// Entire tells whether nothing is missing between what was told of both sides, and all of it was read.
+func (c *View) Entire() bool { return c.Sides[0].Whole() && c.Sides[1].Whole() }
 
-// HeardAll tells whether all that a side has sent, from its beginning, was read.
-func (c *View) HeardAll(side int) bool {
-	h := c.Main
-	begun := c.Begun() || h.FirstHello != nil && (side == 0 || h.ServerHello != nil)
-	return begun && c.Sides[side].Heard && !c.Lost(side)
+// Holed tells whether bytes of either side are missing.
+func (c *View) Holed() bool { return c.Sides[0].Gone+c.Sides[1].Gone > 0 }
+
+// framed tells whether the hello was found in packets of another protocol, and the rest is in them.
+func (c *View) framed() bool {
+	return c.Sides[0].Unread(capture.OpaqueTDS)+c.Sides[1].Unread(capture.OpaqueTDS) > 0
 }
+
+// Ended tells whether the capture ended before the connection did, or it was not followed to its end.
+func (c *View) Ended() bool { return c.Sides[0].Ended }
+
+// Left is why it was not followed to its end, "" if that is not so.
+func (c *View) Left() string { return c.Sides[0].Left }
 
 // lacking is why something of a connection cannot be told that is not whole.
 func (c *View) lacking() event.Text {
-	if c.Sides[0].GapLen+c.Sides[1].GapLen > 0 {
+	if c.Holed() {
 		return cmp.Or(c.Main.Broken, words.Piece("brief/bytes-missing-capture"))
 	}
 	return cmp.Or(c.Main.Broken, words.Piece("unread/not-all"))
@@ -836,7 +843,7 @@ func (c *View) row3(f Flow, a Values, r *event.Row) {
 			id = "step-3-minted-dhe"
 		}
 		switch {
-		case h.ServerKey == nil && (c.Over || c.Ended):
+		case h.ServerKey == nil && (c.Over || c.Ended()):
 			id = "step-3-dhe-half-only"
 		case h.ServerKey == nil:
 			id = "step-3-dhe-half"
@@ -851,7 +858,7 @@ func (c *View) row3(f Flow, a Values, r *event.Row) {
 		switch {
 		case h.Sides[1].Leaf == nil && c.Sides[1].Dark > 0:
 			r.Says = words.Say("step-3-"+stem+"-sealed", event.Clear, a)
-		case h.Sides[1].Leaf == nil && (c.Ended || c.Over):
+		case h.Sides[1].Leaf == nil && (c.Ended() || c.Over):
 			r.Says = words.Say("step-3-"+stem+"-only", event.Clear, a)
 		case h.Sides[1].Leaf == nil:
 			r.Says = words.Say("step-3-"+stem+"-first", event.Clear, a)
@@ -1125,7 +1132,7 @@ func (c *View) row7(f Flow, a Values, r *event.Row) {
 		r.Says = words.Say("step-7-opened-seen", event.Decrypted, a)
 	case !c.Sides[1].First:
 		r.Says = words.Say("step-7-seen", event.Clear, a)
-	case serverFirst && !(known && c.HeardAll(0)):
+	case serverFirst && !(known && c.Sides[0].All()):
 		id, how, reason := "step-7-first-seen", event.Clear, words.Piece("order/not-all")
 		if c.Sides[1].Data > 0 {
 			id, how = "step-7-opened-first-seen", event.Decrypted

@@ -572,7 +572,7 @@ func (c *View) aimOthers(f Flow) event.Text {
 // secrets that only make others are no keys.
 func (c *View) frame(f Flow) *event.Frame {
 	h := c.Main
-	if f.bare || f.Odd || h.ServerHello == nil || h.Hello == nil || c.Failure != nil || c.OverUDP() || h.Holed || !c.Begun() {
+	if f.bare || f.Odd || h.ServerHello == nil || h.Hello == nil || c.Failure != nil || c.OverUDP() || h.Holed() || !c.Begun() {
 		return nil
 	}
 	if !c.Sides[0].FirstData && c.Sides[0].Dark == 0 {
@@ -709,7 +709,7 @@ const (
 func (c *View) roundTrips(f Flow) (n int, ok bool) {
 	h := c.Main
 	switch {
-	case !c.HeardAll(0) || !c.HeardAll(1):
+	case !c.Sides[0].All() || !c.Sides[1].All():
 		return 0, false
 	case f.Early:
 		return 0, true

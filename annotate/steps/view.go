@@ -42,7 +42,6 @@ type View struct {
 	Page        *Page
 	Agent       string // what the client calls itself, "" if it has not
 	Spoke       int    // 1 + side of the first application data
-	Missing     bool   // bytes
 	UDP         *UDPState
 	QUICVersion uint32 // that was told last
 	noted
@@ -51,6 +50,7 @@ type View struct {
 
 // A side is what one side of a connection sent.
 type side struct {
+	proof.Stream
 	DataAt    proof.Place // the first application data
 	First     bool        // nothing of this side is missing before that
 	Data      int64       // records of it that were opened
@@ -64,17 +64,10 @@ type side struct {
 	Ahead     Keyed // DTLS 1.3: of these, those under the keys for application data, which their headers show
 	Why       event.Text
 	WhyCode   string // one of capture's Sealed constants
-	Heard     bool   // something that this side sent is in the capture
-	Unread    bool   // not all of it could be read
-	Torn      bool   // what stands last in it is missing or was not read
 	Heartbeat bool
 	Opened    bool // something encrypted was opened
 	FirstData bool // told
 	BadTag    bool
-	Closed    bool
-	ClosedAt  proof.Place
-	GapAt     int64 // where its first missing bytes were, and how many there are in all
-	GapLen    int64
 	Updates   int // KeyUpdate messages
 	Repeats   int // DTLS: records in clear of which all had come before
 }
@@ -106,13 +99,10 @@ type ending struct {
 	Over    bool
 	Failure *Failure
 	GivenUp bool   // its client ended it before the server had answered
-	Framed  bool   // the hello was found in packets of another protocol, and the rest is in them
 	Foreign bool   // the server answered the client's hello with something that is no TLS
 	Clear   string // what that is, if it is text
 	Greeted string // what the server had begun with before the client's hello, where nothing asked for TLS
 	Cut     int64  // bytes of a first message of the client's that never became whole
-	Ended   bool   // the capture ended first, or it was not followed to its end
-	Left    string // why it was not: one of capture's End constants
 }
 
 // A Page is the first response that was told to its end, and what carried it.

@@ -90,6 +90,8 @@ type flow struct {
 type half struct {
 	known   bool   // next is
 	sure    bool   // a SYN says so
+	got     uint32 // the sequence number that the other half acknowledged with its first byte
+	hasGot  bool
 	isn     uint32 // of the SYN
 	hasISN  bool
 	rivals  []uint32 // ISNs of SYN-ACKs that contradict it; one of them may be the one that counts
@@ -337,6 +339,9 @@ func (fs *flows) numbered(f *flow, from int, p *segment) int {
 	}
 	if ack && f.starting && (f.syn || begins(p.data) == 0) && !o.sure {
 		f.startAt(1-from, p.ack) // what it has got so far is nothing, or was sent before all that is here
+		if f.syn && h.sure && p.seq == h.first() {
+			o.got, o.hasGot = p.ack, true
+		}
 	}
 	if ack && o.known {
 		f.acknowledge(from, p, fs.stamp)
@@ -730,13 +735,20 @@ func (fs *flows) tell(f *flow, from int, data []byte) {
 		netip.AddrPortFrom(netip.AddrFrom16(f.tuple.b).Unmap(), f.tuple.bp),
 	}
 	var starts [2]uint32
+	var begins [2]capture.Start
 	for from := range f.half {
-		if h := &f.half[from]; h.sure {
-			starts[f.sideOf(from)] = h.first()
+		h, side := &f.half[from], f.sideOf(from)
+		switch {
+		case h.sure:
+			starts[side], begins[side] = h.first(), capture.StartSYN
+		case h.known && from == f.caller && f.handshake[1] > 0 && f.answered == h.first():
+			begins[side] = capture.StartSYN
+		case h.known && h.hasGot && h.got == h.first():
+			begins[side] = capture.StartAcked
 		}
 	}
 	fs.push(&capture.Open{
-		Starts: starts, Conn: f.number, Leg: capture.Leg(f.tuple.leg), Time: f.first.now, Packet: f.first.packet,
+		Starts: starts, Begins: begins, Conn: f.number, Leg: capture.Leg(f.tuple.leg), Time: f.first.now, Packet: f.first.packet,
 		Client: ends[f.caller], Server: ends[1-f.caller], SYN: f.syn && f.synAck, Asked: f.syn && !f.synAck, Answered: !f.syn && f.handshake[1] > 0,
 		Handshake: f.handshake,
 	})

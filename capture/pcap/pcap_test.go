@@ -187,11 +187,11 @@ func compareInputs(t *testing.T, got, want []capture.Input) {
 func withoutStarts(in capture.Input) capture.Input {
 	switch o := in.(type) {
 	case capture.Open:
-		o.Starts = [2]uint32{}
+		o.Starts, o.Begins = [2]uint32{}, [2]capture.Start{}
 		return o
 	case *capture.Open:
 		same := *o
-		same.Starts = [2]uint32{}
+		same.Starts, same.Begins = [2]uint32{}, [2]capture.Start{}
 		return &same
 	}
 	return in
