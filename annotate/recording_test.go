@@ -34,9 +34,10 @@ import (
 )
 
 var (
-	record  = flag.Bool("record", false, "make the handshakes of testdata anew")
-	update  = flag.Bool("update", false, "write the stories of testdata anew")
-	damages = flag.Int("damages", 6, "how often each recording is damaged, each time otherwise")
+	record       = flag.Bool("record", false, "make the handshakes of testdata anew")
+	update       = flag.Bool("update", false, "write the stories of testdata anew")
+	damages      = flag.Int("damages", 6, "how often each recording is damaged, each time otherwise")
+	damagesWhole = flag.Bool("damages-whole", false, "leave out each packet and each pair of packets of every small recording")
 )
 
 // A tape is what passed on one connection, and its keys: the inputs of a decoder.
