@@ -266,6 +266,7 @@ Change a byte of a recorded connection, leave a key away or show another certifi
 
 ## Try it
 
+    # not run: packets of your own capture
     explainer read --flip 4:60=ff capture.pcapng             a byte on the wire: byte 60 of packet 4, counted from 0
     explainer read --flip 5:480=ff --inside capture.pcapng   a byte of what is encrypted there, sealed again with the recorded key
     explainer read --without SERVER_HANDSHAKE_TRAFFIC_SECRET capture.pcapng
