@@ -46,6 +46,7 @@ func TestImports(t *testing.T) {
 		"explainer/cmd/explainer":         {"explainer/"},
 		"explainer/bench/captures":        {"explainer/capture"},
 		"explainer/bench/clients":         {"explainer/annotate/check", "explainer/ca"},
+		"explainer/bench/picture":         nil,
 		"explainer/bench/record":          nil,
 	}
 	libraries := map[string]string{
