@@ -17,6 +17,7 @@ import (
 // A faultGroup is the cases of one severity, as the index page lists them.
 type faultGroup struct {
 	Title, What event.Text
+	Controls    bool // with which nothing is wrong
 	Faults      []faultRow
 }
 
@@ -47,11 +48,11 @@ var severities = []struct {
 	severity ca.Severity
 	expected event.Text
 }{
-	{ca.Control, words.Piece("faults/accepted")},
 	{ca.Critical, words.Piece("faults/refused")},
 	{ca.High, words.Piece("faults/refused")},
 	{ca.Medium, words.Piece("faults/refused")},
 	{ca.Low, words.Piece("faults/either")},
+	{ca.Control, words.Piece("faults/accepted")},
 }
 
 // faultScript are the sentences of the script of the index page.
@@ -167,7 +168,7 @@ func indexOf(authority *ca.Authority) func() faultIndex {
 		able := p256 && key.Curve == elliptic.P256() && !root.MaxPathLenZero
 		var x faultIndex
 		for _, s := range severities {
-			g := faultGroup{Title: words.Piece("severity-title/" + string(s.severity)), What: words.Piece("severity-what/" + string(s.severity))}
+			g := faultGroup{Controls: s.severity == ca.Control, Title: words.Piece("severity-title/" + string(s.severity)), What: words.Piece("severity-what/" + string(s.severity))}
 			for i := range ca.Faults {
 				f := &ca.Faults[i]
 				row := faultRow{Fault: f, Expected: s.expected}

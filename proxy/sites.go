@@ -56,6 +56,9 @@ type Stories interface {
 	// have these addresses, as HTML in a language. It waits for them until ctx is done, and returns
 	// what there is to show until then, and false.
 	Steps(ctx context.Context, client, server string, l words.Language) (steps template.HTML, told bool)
+	// Refusal is why the newest connection with a built-in host failed that began no earlier than
+	// since (RFC 3339), in a line. It waits for one until ctx is done; then it is empty.
+	Refusal(ctx context.Context, host, since string, l words.Language) string
 	// Style is the style sheet that goes with them.
 	Style() template.CSS
 }
@@ -271,6 +274,7 @@ func (s *Sites) handler(kind siteKind, authority *ca.Authority, install bool, ot
 		mux.HandleFunc("/faults", func(w http.ResponseWriter, r *http.Request) {
 			showSite(w, r, otherwise, http.StatusOK, map[string]any{
 				"Page": "faults", "Title": words.Piece("site/faults-title"), "What": words.Piece("site/faults"), "Index": index(), "Says": scripts["faults"],
+				"Told": s.stories != nil, "StoryPath": event.StoryPath, "Now": time.Now().UTC().Format(time.RFC3339Nano),
 			})
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"html/template"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 
 	"explainer/annotate/event"
 	"explainer/annotate/words"
+	"explainer/ca"
 )
 
 // storyTime is how long an answer to that waits for the story, which follows the traffic.
@@ -43,9 +45,21 @@ func (s *Sites) nameOf(client string) string {
 	return hex.EncodeToString(mac.Sum(nil)[:16])
 }
 
-// serveStory answers with the steps of the connection that a page names.
+// serveStory answers with the steps of the connection that a page names, or with why a case was refused.
 func (s *Sites) serveStory(otherwise words.Language) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), storyTime)
+		defer cancel()
+		if f := ca.FaultOf(r.FormValue("case")); f != nil {
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			w.Header().Set("Cache-Control", "no-store")
+			says := s.stories.Refusal(ctx, f.ID+"."+siteDomain, r.FormValue("since"), languageOf(r.Header, otherwise))
+			if says == "" {
+				w.WriteHeader(http.StatusAccepted)
+			}
+			io.WriteString(w, says)
+			return
+		}
 		client := r.FormValue("of")
 		server, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 		data := map[string]any{"Page": "story", "Title": words.Piece("site/story-title"), "What": words.Piece("site/story")}
@@ -54,8 +68,6 @@ func (s *Sites) serveStory(otherwise words.Language) http.HandlerFunc {
 			showSite(w, r, otherwise, http.StatusNotFound, data)
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), storyTime)
-		defer cancel()
 		steps, told := s.stories.Steps(ctx, client, server.String(), languageOf(r.Header, otherwise))
 		data["Story"] = &ownStory{Steps: steps, Style: s.stories.Style()}
 		status := http.StatusOK

@@ -175,6 +175,7 @@ var pagePieces = map[string]string{
 	"site/from-itself":          "This page came from explainer itself, over real TLS on this machine.",
 	"site/more":                 "More to try here",
 	"site/set-up-page":          "the set-up page",
+	"faults/told":               "connection {n}: {says}",
 	"site/story-title":          "The steps of one connection",
 	"site/story":                "What explainer tells of the connection that brought the page.",
 	"site/story-read":           "The eight steps of this connection",

@@ -174,6 +174,7 @@ var zhPages = map[string]string{
 	"site/from-itself":          "本页来自 explainer 自己，经过本机上真正的 TLS 传来。",
 	"site/more":                 "这里还可以试的",
 	"site/set-up-page":          "设置页",
+	"faults/told":               "连接 {n}：{says}",
 	"site/story-title":          "一个连接的各个步骤",
 	"site/story":                "explainer 对带来该页面的连接所讲述的内容。",
 	"site/story-read":           "这个连接的八个步骤",

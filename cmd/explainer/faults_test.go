@@ -141,6 +141,15 @@ func TestFaultsChromium(t *testing.T) {
 			t.Errorf("%s: the table says %q, want %q", id, cells[id], want)
 		}
 	}
+	for id, says := range map[string]string{"expired": "REFUSED the certificate: step 4a, alert certificate_unknown (46), encrypted", "no-private-key": "stopped it: step 2, alert decrypt_error (51), encrypted"} {
+		row := regexp.MustCompile(`(?s)<tr id="` + id + `".*?</tr>`).FindString(r.stderr)
+		if !regexp.MustCompile(`<br>connection [0-9]+: Chrome [0-9]+ ` + regexp.QuoteMeta(says)).MatchString(row) {
+			t.Errorf("%s: the row does not say %q: %s", id, says, row)
+		}
+	}
+	if strings.Index(r.stderr, "<details>") < strings.Index(r.stderr, `<tr id="must-staple-missing"`) {
+		t.Error("the controls stand before the faults, or open")
+	}
 	sum := regexp.MustCompile(`id="sum">([^<]*)`).FindStringSubmatch(r.stderr)
 	if sum == nil {
 		t.Fatalf("no sum: %s", r.stderr)

@@ -87,6 +87,39 @@ func TestReplayOfManyConnections(t *testing.T) {
 	}
 }
 
+// TestReplayOfAThousand holds live == replay of the short story, with the same language, for a thousand connections,
+// a tenth of them with TLS, up to a hundred at once.
+func TestReplayOfAThousand(t *testing.T) {
+	dir := t.TempDir()
+	recording, live := filepath.Join(dir, "session.pcapng"), filepath.Join(dir, "live.txt")
+	explainer := func(args ...string) string {
+		cmd := explainerCmd(t, args...)
+		var out, errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("%v: %s", err, &errs)
+		}
+		return out.String()
+	}
+	explainer("run", "--lang", "zh", "--story", live, "-w", recording, "--", "curl", "-sS", "--http1.1", "-H", "Connection: close", "-Z", "--parallel-immediate", "--parallel-max", "100",
+		"-o", filepath.Join(dir, "got"), "https://tls13.explainer.test/trusted?[1-100]", "http://explainer.test/trusted?[1-900]")
+	told, err := os.ReadFile(live)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read := explainer("read", "--lang", "zh", recording); read != string(told) {
+		was, is := strings.Split(string(told), "\n"), strings.Split(read, "\n")
+		i := 0
+		for i < len(was)-1 && i < len(is)-1 && was[i] == is[i] {
+			i++
+		}
+		t.Errorf("the live story and that of the recording differ, first in line %d:\n%s\n%s", i+1, was[i], is[i])
+	}
+	if !strings.Contains(string(told), "1000 个连接") {
+		t.Errorf("not all connections are told: %.2000s", told)
+	}
+}
+
 // replay writes the JSON story of a recording to a file.
 func replay(t *testing.T, recording, to string) {
 	t.Helper()
