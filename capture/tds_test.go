@@ -173,3 +173,28 @@ func TestTDS(t *testing.T) {
 		}
 	}
 }
+
+// TestTDSInClear: where only the login was to be encrypted, what follows in clear is no breach of TLS.
+func TestTDSInClear(t *testing.T) {
+	secrets, one := inputsOf(t, "testdata/recordings/tls12-rsa-aes128-gcm.pcapng", "")
+	bare := decode(t, &capture.Decoder{}, append(slices.Clone(secrets), one...))
+	in := slices.Clone(secrets)
+	for _, i := range inTDS(one, bare, 4088) {
+		switch i := i.(type) {
+		case *capture.Close:
+			continue
+		case *capture.Chunk:
+			if i.Side == capture.Server && i.Data[0] == 0x17 {
+				continue // the server's data are in clear
+			}
+		}
+		in = append(in, i)
+	}
+	in = append(in, &capture.Chunk{Conn: 1, Side: capture.Server, Data: tdsPacket(0x04, 1, []byte{0xad, 1, 2, 3, 4, 5})},
+		&capture.Chunk{Conn: 1, Side: capture.Client, Data: tdsPacket(0x01, 1, []byte("s\x00e\x00l\x00"))},
+		&capture.Close{Conn: 1, Side: capture.Client}, &capture.Close{Conn: 1, Side: capture.Server})
+	all := decode(t, &capture.Decoder{}, in)
+	count(t, all, 2, func(o *capture.Opaque) bool { return o.Why == capture.OpaqueTDSClear })
+	count(t, all, 0, func(*capture.Malformed) bool { return true })
+	same(t, "chunks of 3", all, decode(t, &capture.Decoder{}, rechunk(in, 3)))
+}

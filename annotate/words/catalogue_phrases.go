@@ -92,7 +92,7 @@ var phrases = map[Family]map[string]string{
 	Unread: {
 		"unknown-protocol": "neither TLS nor HTTP",
 		"tds":              "TLS may be in them, inside packets of TDS (SQL Server), which are taken apart only where their beginning is known",
-		"tds-clear":        "packets of TDS (SQL Server) in clear: only the login before them was encrypted",
+		"tds-clear":        "packets of TDS (SQL Server) in clear, behind what was encrypted",
 		"not-tls":          "not TLS, where TLS was to come",
 		"after-malformed":  "what comes before them is malformed",
 		"after-tls":        "TLS had ended before them, with an alert",

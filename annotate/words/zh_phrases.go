@@ -35,7 +35,7 @@ var zhPhrases = map[string]string{
 
 	"unread/unknown-protocol": "既不是 TLS 也不是 HTTP",
 	"unread/tds":              "其中可能有 TLS，包在 TDS（SQL Server）的数据包里；只有知道开头时才能拆开",
-	"unread/tds-clear":        "明文的 TDS（SQL Server）数据包：只有前面的登录是加密的",
+	"unread/tds-clear":        "明文的 TDS（SQL Server）数据包，位于加密内容之后",
 	"unread/not-tls":          "这里本该是 TLS，实际却不是",
 	"unread/after-malformed":  "它们前面的内容格式有误",
 	"unread/after-tls":        "在它们之前，TLS 已经以一个警报结束",
