@@ -1,0 +1,332 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"explainer/proxy/drive"
+)
+
+// A shown is a proxy with its page.
+type shown struct {
+	t     *testing.T
+	proxy string // http://host:port
+	page  string // with the token
+	base  string // http://host:port/
+	ca    string
+}
+
+// showing starts a proxy with its page.
+func showing(t *testing.T, args ...string) *shown {
+	t.Helper()
+	cmd := explainerCmd(t, append([]string{"proxy", "-p", "0", "--web", "127.0.0.1:0"}, args...)...)
+	home := filepath.Join(t.TempDir(), "home")
+	cmd.Env = append(cmd.Env, "EXPLAINER_HOME="+home)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Signal(os.Interrupt)
+		cmd.Wait()
+	})
+	s := &shown{t: t, ca: filepath.Join(home, "ca.pem")}
+	lines := bufio.NewScanner(stderr)
+	for s.page == "" && lines.Scan() {
+		if url := regexp.MustCompile(`listening on (\S+);`).FindStringSubmatch(lines.Text()); url != nil {
+			s.proxy = url[1]
+		}
+		if url := regexp.MustCompile(`page: (\S+)`).FindStringSubmatch(lines.Text()); url != nil {
+			s.page = url[1]
+		}
+	}
+	go io.Copy(io.Discard, stderr)
+	if s.base, _, _ = strings.Cut(s.page, "?"); s.proxy == "" || s.base == "" {
+		t.Fatal("the proxy does not say where it is and its page")
+	}
+	return s
+}
+
+// fetch fetches a built-in page through the proxy with curl, whatever comes of it.
+func (s *shown) fetch(url string, args ...string) {
+	s.t.Helper()
+	exec.Command("curl", append([]string{"-s", "-o", os.DevNull, "-x", s.proxy, "--cacert", s.ca, url}, args...)...).Run()
+}
+
+// TestWebGuard: the page is for who has the token, by an address of ours, from no other site, and
+// only to read.
+func TestWebGuard(t *testing.T) {
+	t.Parallel()
+	s := showing(t)
+	jar, _ := cookiejar.New(nil)
+	in := &http.Client{Jar: jar}
+	if r, err := in.Get(s.page); err != nil || r.StatusCode != 200 || strings.Contains(r.Request.URL.String(), "t=") {
+		t.Fatalf("with the token: %v, %v", r, err)
+	}
+	for _, c := range []struct {
+		name   string
+		client *http.Client
+		method string
+		path   string
+		change func(*http.Request)
+		want   int
+	}{
+		{"without a token", http.DefaultClient, "GET", "", nil, 403},
+		{"another token", http.DefaultClient, "GET", "?t=AAAA", nil, 403},
+		{"rows without a token", http.DefaultClient, "GET", "rows", nil, 403},
+		{"the script without a token", http.DefaultClient, "GET", "page.js", nil, 403},
+		{"another name that leads here", in, "GET", "", func(r *http.Request) { r.Host = "evil.test" }, 421},
+		{"another port", in, "GET", "", func(r *http.Request) { r.Host = "127.0.0.1:1" }, 421},
+		{"from another site", in, "GET", "rows", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }, 403},
+		{"from another port", in, "GET", "events", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "same-site") }, 403},
+		{"something written", in, "POST", "", nil, 405},
+		{"no session", in, "GET", "s/77", nil, 404},
+		{"no number", in, "GET", "s/x", nil, 404},
+		{"no file", in, "GET", "session.html", nil, 404},
+		{"up", in, "GET", "%2e%2e%2fbook.go", nil, 404},
+		{"the page", in, "GET", "", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "none") }, 200},
+		{"the style", in, "GET", "page.css", nil, 200},
+	} {
+		req, _ := http.NewRequest(c.method, s.base+c.path, nil)
+		if c.change != nil {
+			c.change(req)
+		}
+		r, err := c.client.Do(req)
+		if err != nil {
+			t.Fatal(c.name, err)
+		}
+		r.Body.Close()
+		if r.StatusCode != c.want {
+			t.Errorf("%s: %d, want %d", c.name, r.StatusCode, c.want)
+		}
+		if got := r.Header.Get("Content-Security-Policy"); !strings.HasPrefix(got, "default-src 'none'") {
+			t.Errorf("%s: policy %q", c.name, got)
+		}
+	}
+}
+
+// TestWebAddress: the page is of this machine alone.
+func TestWebAddress(t *testing.T) {
+	t.Parallel()
+	for _, addr := range []string{"0.0.0.0:0", "192.0.2.1:80", "example.org:80", "127.0.0.1:x", "[::]:0"} {
+		out, err := explainerCmd(t, "proxy", "-p", "0", "--web", addr).CombinedOutput()
+		if code := err.(*exec.ExitError).ExitCode(); code != 2 || !strings.Contains(string(out), "--web") {
+			t.Errorf("%s: exit %d: %s", addr, code, out)
+		}
+	}
+}
+
+// A webPage is a page in Chromium.
+type webPage struct {
+	t *testing.T
+	*drive.Chromium
+}
+
+// headless starts a Chromium, and notes what a page reports: errors and violations of its policy.
+func headless(t *testing.T) webPage {
+	t.Helper()
+	profile, err := os.MkdirTemp("", "web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+		"--user-data-dir="+profile, "--remote-debugging-port=0", "--window-size=1400,900", "about:blank")
+	t.Cleanup(func() { os.RemoveAll(profile) })
+	c, err := drive.Listening(drive.Start(t, cmd, profile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	p, err := c.NewPage("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	b := webPage{t, p}
+	b.call("Page.enable", nil)
+	b.call("Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": `window.reports = [];
+		addEventListener("error", e => reports.push("error: " + e.message));
+		addEventListener("unhandledrejection", e => reports.push("rejection: " + e.reason));
+		document.addEventListener("securitypolicyviolation", e => reports.push("policy: " + e.violatedDirective + " " + e.blockedURI));`})
+	return b
+}
+
+func (b webPage) call(method string, params map[string]any) {
+	b.t.Helper()
+	if err := b.Call(method, params, new(struct{})); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// js is what an expression comes to, as a string.
+func (b webPage) js(expression string) string {
+	b.t.Helper()
+	var seen struct {
+		Result           struct{ Value any }
+		ExceptionDetails *struct{ Exception struct{ Description string } }
+	}
+	if err := b.Call("Runtime.evaluate", map[string]any{"expression": expression, "awaitPromise": true, "returnByValue": true}, &seen); err != nil {
+		b.t.Fatal(err)
+	}
+	if seen.ExceptionDetails != nil {
+		b.t.Fatalf("%s: %s", expression, seen.ExceptionDetails.Exception.Description)
+	}
+	return fmt.Sprint(seen.Result.Value)
+}
+
+// until waits until an expression comes to something.
+func (b webPage) until(want, expression string) {
+	b.t.Helper()
+	got := ""
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
+		if got = b.js(expression); got == want {
+			return
+		}
+	}
+	b.t.Fatalf("%s: %s, want %s", expression, got, want)
+}
+
+// visit opens a page and waits until it stands.
+func (b webPage) visit(url string) {
+	b.t.Helper()
+	if code, err := b.Open(url); code != "" || err != nil {
+		b.t.Fatalf("%s: %q, %v", url, code, err)
+	}
+	b.until("complete", "document.readyState")
+}
+
+// clean fails for what the page has reported.
+func (b webPage) clean(of string) {
+	b.t.Helper()
+	if r := b.js("reports.join('; ')"); r != "" {
+		b.t.Errorf("%s: %s", of, r)
+	}
+}
+
+// key presses a key.
+func (b webPage) key(key string) {
+	b.t.Helper()
+	b.call("Input.dispatchKeyEvent", map[string]any{"type": "keyDown", "key": key})
+	b.call("Input.dispatchKeyEvent", map[string]any{"type": "keyUp", "key": key})
+}
+
+// TestWeb: in Chromium the table fills while curl fetches, a session shows its steps and messages,
+// a byte its field and the other way round, what an eavesdropper does not see is blanked, and
+// nothing is reported; an open page adds nothing to the story.
+func TestWeb(t *testing.T) {
+	t.Parallel()
+	s := showing(t)
+	b := headless(t)
+	b.visit(s.page)
+	b.until("0", `document.querySelectorAll("#rows .row").length`)
+	b.until("false", `document.querySelector("#none").hidden`)
+
+	s.fetch("https://tls12.explainer.test/")
+	b.until("1", `document.querySelectorAll("#rows .row").length`)
+	b.until("11", `[...document.querySelectorAll("#r1 .strip b")].filter(x => x.textContent.trim()).length`)
+	s.fetch("https://expired.explainer.test/")
+	s.fetch("https://rsa.explainer.test/", "--ciphers", "AES128-GCM-SHA256", "--tls-max", "1.2")
+	b.until("3", `document.querySelectorAll("#rows .row").length`)
+	b.until("true", `document.querySelector(".row.failed .trouble") !== null && document.querySelector(".row.failed .trouble").textContent.includes("expired")`)
+	b.js(`(() => { const f = document.querySelector("#filter"); f.value = "failed"; f.dispatchEvent(new Event("input")) })()`)
+	b.until("1", `document.querySelectorAll("#rows .row").length`)
+	b.clean("the table")
+
+	b.visit(s.base + "s/1")
+	b.until("11", `document.querySelectorAll(".tile").length`)
+	b.js(`new Promise(r => setTimeout(r))`)
+	if n := b.js(`document.querySelectorAll(".line.leg-browser").length > 8 && document.querySelectorAll(".line.leg-origin").length > 8`); n != "true" {
+		t.Error("the ladder lacks a leg")
+	}
+	b.key("ArrowRight")
+	b.key("ArrowRight")
+	b.key("ArrowRight")
+	if got := b.js(`document.querySelector(".tile.now").dataset.step + [...document.querySelectorAll(".line.now .what > b:first-child")].map(x => x.textContent).includes("Certificate")`); got != "3true" {
+		t.Errorf("three keys to the right: %s", got)
+	}
+	hello := `[...document.querySelectorAll(".line")].find(l => l.querySelector(".what b").textContent === "ServerHello")`
+	b.js(hello + `.querySelector("details").open = true`)
+	point := func(of string) string {
+		return b.js(`(() => { const l = ` + hello + `, li = [...l.querySelectorAll(".parts li")].find(x => x.querySelector("b").textContent === "cipher_suite"),
+			byte = l.querySelector('.hex [data-p="' + li.dataset.p + '"]'), from = ` + of + `, to = from === li ? byte : li;
+			from.dispatchEvent(new MouseEvent("mouseover", {bubbles: true})); const on = to.classList.contains("on"); from.dispatchEvent(new MouseEvent("mouseout", {bubbles: true}));
+			return on + " " + to.classList.contains("on") + " " + byte.textContent.trim() })()`)
+	}
+	for _, of := range []string{"li", "byte"} {
+		if got := point(of); !strings.HasPrefix(got, "true false c0") && !strings.HasPrefix(got, "true false cc") {
+			t.Errorf("pointing at a %s: %s", of, got)
+		}
+	}
+	request := `[...document.querySelectorAll(".line.sealed")].find(l => l.querySelector(".what b").textContent === "HTTP request")`
+	see := `getComputedStyle(` + request + `.querySelector(".brief")).display + " " + getComputedStyle(` + request + `.querySelector(".noise")).display`
+	if got := b.js(see); got != "inline none" {
+		t.Errorf("in the middle: %s", got)
+	}
+	b.js(`document.querySelector(".eyes-path").click()`)
+	if got := b.js(see); got != "none inline-block" {
+		t.Errorf("on the path: %s", got)
+	}
+	b.clean("a session")
+
+	// What the page does is none of the story's.
+	before := b.js(`fetch("/rows").then(r => r.headers.get("Book-Version"))`)
+	b.visit(s.base)
+	b.visit(s.base + "s/3")
+	if after := b.js(`fetch("/rows").then(r => r.headers.get("Book-Version"))`); after != before {
+		t.Errorf("the story went from %s to %s while the page was looked at", before, after)
+	}
+	b.clean("another session")
+}
+
+// TestWebFile: the file opens from a disk without a network, and its steps and sentences stand in
+// it as text.
+func TestWebFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "story.html")
+	if out, err := explainerCmd(t, "demo", "-w", filepath.Join(dir, "demo.pcapng"), "--html", file).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(data); n > 2<<20 {
+		t.Errorf("the file has %d bytes", n)
+	}
+	for _, outside := range regexp.MustCompile(`(?:src|href)="(?:https?:)?//[^"]*"`).FindAllString(string(data), -1) {
+		t.Errorf("the file fetches %s", outside)
+	}
+	b := headless(t)
+	for _, scripts := range []bool{true, false} {
+		b.call("Emulation.setScriptExecutionDisabled", map[string]any{"value": !scripts})
+		b.visit("file://" + file)
+		var tree struct {
+			Result struct{ Value string }
+		}
+		if err := b.Call("Runtime.evaluate", map[string]any{"expression": "document.body.innerText", "returnByValue": true}, &tree); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"tls13.explainer.test", "Who is it?", "ClientHello", "the client sends the encrypted client key", "as told"} {
+			if !strings.Contains(tree.Result.Value, want) {
+				t.Errorf("scripts %t: the file does not show %q", scripts, want)
+			}
+		}
+		if scripts {
+			b.clean("the file")
+		}
+	}
+}
