@@ -87,10 +87,11 @@ func (b *Browser) ChecksOff() bool { return b.checksOff }
 
 // Command makes a new profile in dir that trusts the CA and uses the proxy, and
 // returns the command that opens pageURL with it, for [RunChild]. dir may be
-// removed when the browser has ended. Chromium reads the trust from the NSS
+// removed when the browser has ended. What listens at direct, host:port or "", it calls
+// without the proxy. Chromium reads the trust from the NSS
 // database of its HOME, so that certificate errors stay errors, wherever it can
 // (see [Browser.ChecksOff]).
-func (b *Browser) Command(dir string, authority *ca.Authority, proxyURL, pageURL string, headless bool, args []string) (*exec.Cmd, error) {
+func (b *Browser) Command(dir string, authority *ca.Authority, proxyURL, direct, pageURL string, headless bool, args []string) (*exec.Cmd, error) {
 	u, err := url.Parse(proxyURL)
 	if err != nil {
 		return nil, err
@@ -113,7 +114,7 @@ func (b *Browser) Command(dir string, authority *ca.Authority, proxyURL, pageURL
 	}
 	var argv []string
 	if b.firefox {
-		prefs := fmt.Sprintf(firefoxPrefs, u.Hostname(), u.Port())
+		prefs := fmt.Sprintf(firefoxPrefs, u.Hostname(), u.Port(), direct)
 		if err := os.WriteFile(filepath.Join(profile, "user.js"), []byte(prefs), 0o600); err != nil {
 			return nil, err
 		}
@@ -122,7 +123,7 @@ func (b *Browser) Command(dir string, authority *ca.Authority, proxyURL, pageURL
 			argv = append(argv, "--headless")
 		}
 	} else {
-		argv = b.chromiumArgs(profile, u, authority, headless)
+		argv = b.chromiumArgs(profile, u, direct, authority, headless)
 	}
 	cmd := exec.Command(b.path, append(append(argv, args...), pageURL)...)
 	cmd.Env = browserEnv(os.Environ(), dir)
@@ -195,12 +196,12 @@ func exists(name string) bool {
 // https page where an http page was asked for.
 const chromiumFeatures = "OptimizationHints,OptimizationGuideModelDownloading,MediaRouter,Translate,CertificateTransparencyComponentUpdater,NetworkTimeServiceQuerying,HttpsUpgrades,HttpsFirstBalancedModeAutoEnable"
 
-func (b *Browser) chromiumArgs(profile string, proxy *url.URL, authority *ca.Authority, headless bool) []string {
+func (b *Browser) chromiumArgs(profile string, proxy *url.URL, direct string, authority *ca.Authority, headless bool) []string {
 	argv := []string{
 		"--user-data-dir=" + profile,
 		"--proxy-server=" + proxy.Host,
 		// Without this, loopback names would go past the proxy.
-		"--proxy-bypass-list=<-loopback>",
+		"--proxy-bypass-list=<-loopback>;" + direct,
 		"--no-first-run", "--no-default-browser-check", "--disable-default-apps", "--disable-sync",
 		// HTTP/3 would go past an HTTP proxy unseen.
 		"--disable-quic",
@@ -229,7 +230,7 @@ user_pref("network.proxy.http", %[1]q);
 user_pref("network.proxy.http_port", %[2]s);
 user_pref("network.proxy.ssl", %[1]q);
 user_pref("network.proxy.ssl_port", %[2]s);
-user_pref("network.proxy.no_proxies_on", "");
+user_pref("network.proxy.no_proxies_on", %[3]q);
 user_pref("network.proxy.allow_hijacking_localhost", true);
 user_pref("network.captive-portal-service.enabled", false);
 user_pref("network.connectivity-service.enabled", false);

@@ -57,8 +57,16 @@ func (e *originError) Error() string {
 	return fmt.Sprintf("%s: %s: %s", e.Host, e.ID, e.Detail.English)
 }
 
-// errLoop is a connection to the proxy itself.
+// errLoop is a connection to the proxy itself, or to another listener of this process.
 var errLoop = said("detail/loop", nil)
+
+// NotThrough tells the proxy of an address of this process that is not reached through it:
+// what would be told there of the request would be another one.
+func (p *Proxy) NotThrough(addr net.Addr) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.own = append(p.own, addrPort(addr))
+}
 
 // isLoop reports whether the target is the proxy itself, under any name or spelling.
 func (p *Proxy) isLoop(ctx context.Context, to target) bool {

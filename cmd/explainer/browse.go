@@ -61,7 +61,7 @@ Examples:
 			return failed(err)
 		}
 		defer os.RemoveAll(profile)
-		cmd, err := browser.Command(profile, l.authority, l.url, url, c.Bool("headless"), args)
+		cmd, err := browser.Command(profile, l.authority, l.url, l.web.address(), url, c.Bool("headless"), args)
 		if err != nil {
 			l.stop()
 			return failed(err)

@@ -130,6 +130,9 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*event.Event)) (*live, 
 	}
 	if l.web != nil {
 		out = tee{l.web, out}
+		if l.web.listener != nil {
+			p.NotThrough(l.web.listener.Addr())
+		}
 	}
 	if l.listener, err = listen(c); err != nil {
 		return nil, err

@@ -41,16 +41,17 @@ const webDefault = "127.0.0.1:8081"
 
 // A web shows a story in a browser.
 type web struct {
-	book   *page.Book
-	bytes  bool // the bytes of messages were asked for elsewhere too
-	lang   words.Language
-	html   *os.File // of --html, or nil
-	name   string   // of the story
-	server *http.Server
-	url    string // with the token, or "" where it is not served
-	token  string
-	hosts  []string // that a browser may call it by
-	cookie string
+	book     *page.Book
+	bytes    bool // the bytes of messages were asked for elsewhere too
+	lang     words.Language
+	html     *os.File // of --html, or nil
+	name     string   // of the story
+	server   *http.Server
+	listener net.Listener // nil where it is not served
+	url      string       // with the token, or "" where it is not served
+	token    string
+	hosts    []string // that a browser may call it by
+	cookie   string
 }
 
 // newWeb makes the page that the flags ask for, nil if they ask for none; always tells that
@@ -123,6 +124,7 @@ func (w *web) serve(addr string, anyPort bool) error {
 	}
 	w.url = "http://" + w.hosts[0] + "/?t=" + w.token
 	w.server = &http.Server{Handler: w.guarded(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+	w.listener = l
 	go w.server.Serve(l)
 	return nil
 }
@@ -164,6 +166,14 @@ func (w *web) write() error {
 		return story.WriteError(words.Piece("file/page"), err)
 	}
 	return nil
+}
+
+// address is where the page is, host:port, or "".
+func (w *web) address() string {
+	if w == nil || w.listener == nil {
+		return ""
+	}
+	return w.listener.Addr().String()
 }
 
 // close ends the page.

@@ -289,6 +289,12 @@ func TestWeb(t *testing.T) {
 		t.Errorf("the story went from %s to %s while the page was looked at", before, after)
 	}
 	b.clean("another session")
+
+	// It is not reached through the proxy.
+	if out, err := exec.Command("curl", "-s", "-o", os.DevNull, "-w", "%{http_code}", "--noproxy", "", "-x", s.proxy, s.page).Output(); err != nil || string(out) == "200" || string(out) == "303" {
+		t.Errorf("through the proxy: %s, %v", out, err)
+	}
+	b.until("4", `fetch("/rows").then(r => r.text()).then(t => t.split('role="row"').length - 1)`)
 }
 
 // TestWebFile: the file opens from a disk without a network, and its steps and sentences stand in
