@@ -144,6 +144,8 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 			id := "quic-token-earlier"
 			if u.Retry {
 				id = "quic-token"
+			} else {
+				u.Token = true
 			}
 			e.Says = append(e.Says, words.Say(id, e.Evidence, a.With("size", strconv.Itoa(len(b.Token)))))
 		}

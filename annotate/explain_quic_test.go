@@ -285,3 +285,19 @@ func TestUDPMutated(t *testing.T) {
 		}
 	}
 }
+
+// TestRetryUnseen loses the packets before the hello that comes with a token: then a Retry
+// may have come before it, and it is not said that the client had heard nothing.
+func TestRetryUnseen(t *testing.T) {
+	file, err := os.ReadFile(filepath.Join("testdata", "quic-retry.hex"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[string]bool{}
+	sentences(udpStory(t, quicFile(strings.Split(strings.TrimSpace(string(file)), "\n")[2:])), func(id, _ string) { said[id] = true })
+	for _, id := range []string{"quic-token-earlier", "step-4b-tls13-holed", "step-5-tls13-holed"} {
+		if !said[id] {
+			t.Error("does not say", id)
+		}
+	}
+}

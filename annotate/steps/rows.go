@@ -489,9 +489,10 @@ func (c *View) rowSeen(s event.Step) event.Row {
 }
 
 // spokeBefore tells whether the two sides had spoken with each other before the hello of
-// TLS: in another protocol, to open a tunnel, or to agree on a version of QUIC or a path.
+// TLS: in another protocol, to open a tunnel, or to agree on a version of QUIC or a path;
+// or may have, where a token can come from a Retry that is not in the capture.
 func (c *View) spokeBefore() bool {
-	return c.StartTLS != nil || c.ConnectHost != "" || c.UDP != nil && (c.UDP.Retry || c.UDP.Negotiated)
+	return c.StartTLS != nil || c.ConnectHost != "" || c.UDP != nil && (c.UDP.Retry || c.UDP.Token || c.UDP.Negotiated)
 }
 
 // sharedAtOnce tells whether the group of the key exchange is one for which the client's

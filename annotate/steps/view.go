@@ -144,5 +144,6 @@ type UDPState struct {
 	Bytes       [2]map[quic.Type]int64
 	At          [2]proof.Place // of packets with a short header
 	Retry       bool
+	Token       bool // the client handed one in, and no Retry that gave it is in the capture
 	Negotiated  bool // the server named the versions that it speaks
 }
