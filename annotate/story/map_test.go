@@ -18,7 +18,7 @@ import (
 
 var (
 	update    = flag.Bool("update", false, "write what the tests compare with anew")
-	everyByte = flag.Bool("every-byte", false, "flip every byte of the map of broken bytes, not a twentieth of them")
+	everyByte = flag.Bool("every-byte", false, "flip every byte of the map of broken bytes, not a fortieth of them")
 )
 
 // mapped are the kinds of connection whose handshakes are flipped.
@@ -190,7 +190,7 @@ func TestMap(t *testing.T) {
 				t.Errorf("the page has %d bytes, the handshake %d", len(said[m.file]), len(all))
 			}
 			for _, f := range all {
-				if !*everyByte && random.IntN(20) != 0 {
+				if !*everyByte && random.IntN(40) != 0 {
 					continue
 				}
 				have, want := rowOf(t, s, f), said[m.file][byteName{f.inside, f.packet, f.offset}]
