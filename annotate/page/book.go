@@ -27,22 +27,27 @@ type Options struct {
 // A Book keeps a story so that it can be looked at while it is told: of each session a row
 // in memory, the events in a file. It may be read while events come.
 type Book struct {
-	mu       sync.Mutex
-	ring     ring
-	coding   coding
-	wrong    error // why events are not kept any more
-	rows     map[int]*row
-	order    []int // of rows, as they began
-	of       map[int]int
-	about    []event.Event // of no session: files, facts about the capture
-	overview *event.Overview
-	version  int // counts what has changed
-	changed  chan struct{}
-	over     bool
+	mu     sync.Mutex
+	ring   ring
+	coding coding
+	wrong  error // why events are not kept any more
+	rows   map[int]*row
+	order  []int // of rows, as they began
+	// forgotten is how many sessions are not among them any more.
+	forgotten int
+	of        map[int]int
+	about     []event.Event // of no session: files, facts about the capture
+	overview  *event.Overview
+	version   int // counts what has changed
+	changed   chan struct{}
+	over      bool
 }
 
 // maxAbout bounds the events that belong to no session.
 const maxAbout = 200
+
+// maxRows bounds the sessions that are remembered; beyond, the oldest is forgotten.
+const maxRows = 20_000
 
 // maxEvents bounds the events of a session that are shown.
 const maxEvents = 4000
@@ -93,6 +98,11 @@ func (b *Book) Event(e *event.Event) error {
 func (b *Book) row(e *event.Event) *row {
 	r := b.rows[e.Session]
 	if r == nil {
+		if len(b.order) >= maxRows {
+			delete(b.rows, b.order[0])
+			b.order = b.order[1:]
+			b.forgotten++
+		}
 		r = &row{N: e.Session}
 		b.rows[e.Session] = r
 		b.order = append(b.order, e.Session)

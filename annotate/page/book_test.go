@@ -1,12 +1,17 @@
 package page
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
+	"strings"
 	"testing"
 
 	"explainer/annotate/event"
+	"explainer/annotate/words"
 )
 
 func scratch(t *testing.T) func() (*os.File, error) {
@@ -64,5 +69,87 @@ func TestCoding(t *testing.T) {
 		if err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], want) {
 			t.Errorf("%+v, %v, want %+v", got, err, want)
 		}
+	}
+}
+
+// many tells of n sessions, each in some events, at most 30.
+func many(b *Book, n, events int) {
+	verdicts := []event.Verdict{event.AsTold, event.Unseen, event.Differently}
+	number := 0
+	for s := 1; s <= n; s++ {
+		host := fmt.Sprintf("host-%d.example.test", s)
+		for i := 30 - events; i < 30; i++ {
+			number++
+			e := event.Event{N: number, Kind: event.KindMessage, Session: s, Conn: s, From: "client", Host: host, Topic: event.TopicClientHello, Name: "ClientHello", Time: "2026-01-02T03:04:05.123456789Z",
+				Says: []event.Sentence{{ID: "client-hello", Args: map[string]string{"version": "TLS 1.3"}, Text: "The client says hello."}}, Raw: strings.Repeat("01", 500),
+				Steps: []event.StepMark{{Step: event.Steps[i%11], Verdict: verdicts[i%3]}}, Proofs: []event.Proof{{ID: fmt.Sprint("proof-", i%12), State: event.Proven}}}
+			switch i {
+			case 0:
+				e.Kind = event.KindConnection
+			case 28:
+				e.Kind, e.Summary = event.KindSummary, &event.Summary{Legs: []event.Leg{{Conn: s, Title: event.Plain("TLS 1.3"), Agent: "curl"}}}
+			case 29:
+				e.Kind, e.Tally = event.KindEnd, &event.Tally{}
+			}
+			b.Event(&e)
+		}
+	}
+}
+
+// TestMany: two thousand sessions take little memory, their table comes in parts that lead on to each
+// other, and beyond a bound the oldest are forgotten, which is said.
+func TestMany(t *testing.T) {
+	b := New(Options{Scratch: scratch(t), Keep: 16 << 20})
+	defer b.Close()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	many(b, 2000, 30)
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if n := (int64(after.HeapAlloc) - int64(before.HeapAlloc)) / 2000; n > 4<<10 {
+		t.Errorf("a session takes %d bytes", n)
+	}
+	v := View{Book: b, Lang: words.English, Base: "/"}
+	seen, last := 0, 0
+	for older := 0; ; {
+		p := v.table("", older)
+		for _, r := range p.Rows {
+			if last != 0 && r.N != last-1 {
+				t.Fatalf("session %d follows %d", r.N, last)
+			}
+			last = r.N
+			seen++
+		}
+		if older = p.Older; older == 0 {
+			break
+		}
+	}
+	if seen != 2000 {
+		t.Errorf("%d sessions are shown", seen)
+	}
+	if p := v.table("host:host-77.", 0); len(p.Rows) != 1 || p.Rows[0].N != 77 {
+		t.Errorf("%d rows fit", len(p.Rows))
+	}
+	if s := b.session(b.chapter(b.rows[2000])); len(s.Lines) != 28 || s.Lacks {
+		t.Errorf("the last session has %d lines, lacks %t", len(s.Lines), s.Lacks)
+	}
+	if s := b.session(b.chapter(b.rows[1])); !s.Lacks {
+		t.Error("the details of the first session gave way, and that is not said")
+	}
+	many(b, maxRows+10, 1)
+	var out bytes.Buffer
+	if err := v.Sessions(&out, "", 0); err != nil || len(b.rows) > maxRows || !strings.Contains(out.String(), "Older sessions are not in this table any more") {
+		t.Errorf("%d rows, %v", len(b.rows), err)
+	}
+}
+
+// BenchmarkBook: an event of a busy proxy.
+func BenchmarkBook(b *testing.B) {
+	book := New(Options{Scratch: func() (*os.File, error) { return os.CreateTemp(b.TempDir(), "") }, Keep: 64 << 20})
+	defer book.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		many(book, 1, 30)
 	}
 }

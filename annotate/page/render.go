@@ -152,21 +152,21 @@ var ErrNoSession = errors.New("no such session")
 // A pageOf is what a template renders.
 type pageOf struct {
 	View
-	Title   string
-	Rows    []*row
-	Older   int // number of the session before which older rows stand, or 0
-	Query   string
-	Version int
-	Over    bool
-	About   []event.Event
-	Session *session
-	Whole   []*session // of a file: those that are shown with their steps
-	Static  bool
-	Policy  string
-	Style   template.CSS
-	Script  template.JS
-	Empty   bool
-	Wrong   error
+	Title     string
+	Rows      []*row
+	Older     int // number of the session before which older rows stand, or 0
+	Query     string
+	Version   int
+	Over      bool
+	About     []event.Event
+	Session   *session
+	Whole     []*session // of a file: those that are shown with their steps
+	Static    bool
+	Policy    string
+	Style     template.CSS
+	Script    template.JS
+	Forgotten int // sessions that are not in the table any more
+	Wrong     error
 }
 
 // rowsAtOnce is how many rows are handed over at a time.
@@ -174,7 +174,7 @@ const rowsAtOnce = 200
 
 // page begins what a template renders.
 func (v View) page(title string) *pageOf {
-	return &pageOf{View: v, Title: title, Version: v.Book.version, Over: v.Book.over, Empty: len(v.Book.rows) == 0, Wrong: v.Book.wrong}
+	return &pageOf{View: v, Title: title, Version: v.Book.version, Over: v.Book.over, Forgotten: v.Book.forgotten, Wrong: v.Book.wrong}
 }
 
 // Sessions renders the table: the latest sessions, or the latest before one.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"explainer/annotate/event"
+	"explainer/annotate/exam"
 	"explainer/annotate/words"
 )
 
@@ -23,6 +24,7 @@ type session struct {
 	Lines   []line
 	Minor   int // lines that are folded: HTTP/2's housekeeping, acknowledgements
 	Lacks   bool
+	Asked   int // questions about what comes next
 	Cut     int // events that are not shown, for there are too many
 	Secrets []event.Leg
 	Full    bool // its messages are shown with fields, proofs and bytes
@@ -57,6 +59,7 @@ type line struct {
 	Minor  bool
 	Parts  []part
 	Hex    []piece
+	Ask    *exam.Question // what comes here, asked before it is shown
 }
 
 // A piece is some bytes of a message, and the innermost part that they are of.
@@ -96,6 +99,7 @@ func (b *Book) session(c chapter) *session {
 	}
 	s.tiles(events)
 	s.lines(events)
+	s.ask(events)
 	for _, l := range s.Legs {
 		if l.Secrets != nil {
 			s.Secrets = append(s.Secrets, l)
@@ -235,6 +239,29 @@ func (s *session) lines(events []event.Event) {
 			l.Parts, l.Hex = layout(e.Raw, e.Layout)
 		}
 		s.Lines = append(s.Lines, l)
+	}
+}
+
+// maxAsked bounds the questions about a session: those of its handshake are the ones that teach.
+const maxAsked = 16
+
+// ask puts before messages of the client's leg the question what comes next.
+func (s *session) ask(events []event.Event) {
+	if len(s.Legs) == 0 {
+		return
+	}
+	conn := s.Legs[0].Conn
+	by := map[int]*exam.Question{}
+	for k := range min(len(exam.Messages(events, conn)), maxAsked) {
+		if q, ok := exam.Predict(events, conn, k, uint64(s.N)); ok {
+			by[q.Event] = &q
+		}
+	}
+	for i := range s.Lines {
+		if q := by[s.Lines[i].N]; q != nil {
+			s.Lines[i].Ask = q
+			s.Asked++
+		}
 	}
 }
 

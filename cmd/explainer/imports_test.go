@@ -32,7 +32,7 @@ func TestImports(t *testing.T) {
 		"explainer/annotate/text":         {"explainer/annotate/event", "explainer/annotate/words", "explainer/capture/printable"},
 		"explainer/annotate/exam":         {"explainer/annotate/event", "explainer/annotate/words"},
 		"explainer/annotate/har":          {"explainer/annotate/event", "explainer/annotate/words", "explainer/capture/printable"},
-		"explainer/annotate/page":         {"explainer/annotate/event", "explainer/annotate/words", "explainer/capture/printable"},
+		"explainer/annotate/page":         {"explainer/annotate/event", "explainer/annotate/exam", "explainer/annotate/words", "explainer/capture/printable"},
 		"explainer/annotate/steps":        {"explainer/annotate/event", "explainer/annotate/proof", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
 		"explainer/annotate/proof":        {"explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/words", "explainer/ca/verify", "explainer/capture"},
 		"explainer/annotate":              {"explainer/annotate/proof", "explainer/annotate/steps", "explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/words", "explainer/ca", "explainer/capture"},

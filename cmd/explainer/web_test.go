@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -216,6 +217,22 @@ func (b webPage) clean(of string) {
 	}
 }
 
+// axe looks for what keeps people out (the rules of axe-core, which Node's libraries bring along).
+var axe = sync.OnceValues(func() ([]byte, error) { return os.ReadFile("testdata/node/node_modules/axe-core/axe.min.js") })
+
+// accessible fails for what is seriously wrong with a page for those who cannot see or point.
+func (b webPage) accessible(of string) {
+	b.t.Helper()
+	script, err := axe()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.js(string(script) + "; 0")
+	if found := b.js(`axe.run().then(r => r.violations.filter(v => v.impact === "serious" || v.impact === "critical").map(v => v.id + ": " + v.nodes.slice(0, 3).map(n => n.html + " " + n.failureSummary).join(" | ")).join("\n"))`); found != "" {
+		b.t.Errorf("%s:\n%s", of, found)
+	}
+}
+
 // key presses a key.
 func (b webPage) key(key string) {
 	b.t.Helper()
@@ -244,6 +261,7 @@ func TestWeb(t *testing.T) {
 	b.js(`(() => { const f = document.querySelector("#filter"); f.value = "failed"; f.dispatchEvent(new Event("input")) })()`)
 	b.until("1", `document.querySelectorAll("#rows .row").length`)
 	b.clean("the table")
+	b.accessible("the table")
 
 	b.visit(s.base + "s/1")
 	b.until("11", `document.querySelectorAll(".tile").length`)
@@ -279,7 +297,21 @@ func TestWeb(t *testing.T) {
 	if got := b.js(see); got != "none inline-block" {
 		t.Errorf("on the path: %s", got)
 	}
+	b.js(`document.querySelector(".eyes-all").click()`)
 	b.clean("a session")
+	b.accessible("a session")
+	b.js(`document.querySelector(".show-predict").click()`)
+	first := `[...document.querySelectorAll(".line")].find(l => l.querySelector(".what b").textContent === "ClientHello")`
+	if d := b.js(`getComputedStyle(` + first + `).display`); d != "none" {
+		t.Errorf("the answer is shown before it is given: %s", d)
+	}
+	b.js(`document.querySelector(".ask .right").click()`)
+	if n := b.js(`getComputedStyle(` + first + `).display !== "none" && getComputedStyle(document.querySelectorAll(".ask")[1]).display === "block"`); n != "true" {
+		t.Error("an answer does not lead on to the next question")
+	}
+	b.js(`document.querySelectorAll(".ask .right").forEach(x => x.click()); document.querySelector(".show-predict").click()`)
+	b.js(`document.querySelector("#shade").click()`)
+	b.accessible("a session, the other shade")
 
 	// What the page does is none of the story's.
 	before := b.js(`fetch("/rows").then(r => r.headers.get("Book-Version"))`)
@@ -333,6 +365,7 @@ func TestWebFile(t *testing.T) {
 		}
 		if scripts {
 			b.clean("the file")
+			b.accessible("the file")
 		}
 	}
 }
