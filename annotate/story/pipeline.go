@@ -150,26 +150,39 @@ func (b *inputBatch) add(in capture.Input) {
 		}
 		b.chunks = append(b.chunks, c)
 		in = &b.chunks[len(b.chunks)-1]
+	default:
+		in = cloned(in)
+	}
+	b.list = append(b.list, in)
+}
+
+// cloned is an input that stays valid.
+func cloned(in capture.Input) capture.Input {
+	switch i := in.(type) {
+	case *capture.Chunk:
+		c := *i
+		c.Data = bytes.Clone(c.Data)
+		return &c
 	case *capture.Datagram:
 		c := *i
 		c.Data = bytes.Clone(c.Data)
-		in = &c
+		return &c
 	case *capture.Open:
-		in = copied(i)
+		return copied(i)
 	case *capture.Gap:
-		in = copied(i)
+		return copied(i)
 	case *capture.Late:
-		in = copied(i)
+		return copied(i)
 	case *capture.Close:
-		in = copied(i)
+		return copied(i)
 	case *capture.End:
-		in = copied(i)
+		return copied(i)
 	case *capture.Secret:
-		in = copied(i)
+		return copied(i)
 	case *capture.Fact:
-		in = copied(i)
+		return copied(i)
 	}
-	b.list = append(b.list, in)
+	return in
 }
 
 func copied[T any](p *T) *T {

@@ -1,7 +1,6 @@
 package story
 
 import (
-	"bytes"
 	"errors"
 	"iter"
 	"maps"
@@ -140,34 +139,15 @@ func TakeSpecimen(r Recording, conn, packet int, o SpecimenOptions) (*Specimen, 
 		}
 		switch in := in.(type) {
 		case *capture.Chunk:
-			if size += len(in.Data); size > maxSpecimen {
-				s.Part = true
-				return s, nil
-			}
-			c := *in
-			c.Data = bytes.Clone(c.Data)
-			s.inputs = append(s.inputs, &c)
+			size += len(in.Data)
 		case *capture.Datagram:
-			if size += len(in.Data); size > maxSpecimen {
-				s.Part = true
-				return s, nil
-			}
-			c := *in
-			c.Data = bytes.Clone(c.Data)
-			s.inputs = append(s.inputs, &c)
-		case *capture.Open:
-			s.inputs = append(s.inputs, copied(in))
-		case *capture.Gap:
-			s.inputs = append(s.inputs, copied(in))
-		case *capture.Late:
-			s.inputs = append(s.inputs, copied(in))
-		case *capture.Close:
-			s.inputs = append(s.inputs, copied(in))
-		case *capture.End:
-			s.inputs = append(s.inputs, copied(in))
-		case *capture.Fact:
-			s.inputs = append(s.inputs, copied(in))
+			size += len(in.Data)
 		}
+		if size > maxSpecimen {
+			s.Part = true
+			return s, nil
+		}
+		s.inputs = append(s.inputs, cloned(in))
 	}
 	return s, nil
 }
