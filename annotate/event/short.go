@@ -111,3 +111,19 @@ func (p Packets) Short() string {
 	}
 	return "p" + strconv.Itoa(p.First) + "-" + strconv.Itoa(p.Last)
 }
+
+// Kind is what makes two sessions go the same way: the sentences of their steps and what is
+// proven of them, leg by leg.
+func (s *Summary) Kind() string {
+	var b strings.Builder
+	for _, l := range s.Legs {
+		b.WriteString(l.Title.English)
+		for _, r := range l.Rows {
+			b.WriteString("|" + r.Says.ID)
+			for _, p := range r.Proofs {
+				b.WriteString("," + string(p.State))
+			}
+		}
+	}
+	return b.String()
+}

@@ -36,15 +36,9 @@ type Book struct {
 	// forgotten is how many sessions are not among them any more.
 	forgotten int
 	of        map[int]int
-	about     []event.Event // of no session: files, facts about the capture
-	overview  *event.Overview
 	version   int // counts what has changed
 	changed   chan struct{}
-	over      bool
 }
-
-// maxAbout bounds the events that belong to no session.
-const maxAbout = 200
 
 // maxRows bounds the sessions that are remembered; beyond, the oldest is forgotten.
 const maxRows = 20_000
@@ -65,15 +59,7 @@ func (b *Book) Event(e *event.Event) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.version++
-	switch {
-	case e.Overview != nil:
-		b.overview = e.Overview
-	case e.Session == 0:
-		if len(b.about) < maxAbout {
-			kept := *e
-			b.about = append(b.about, kept)
-		}
-	default:
+	if e.Session != 0 {
 		r := b.row(e)
 		r.take(e)
 		r.version = b.version
@@ -135,7 +121,6 @@ func (b *Book) Flush() error { return nil }
 func (b *Book) Finish() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.over = true
 	b.version++
 	close(b.changed)
 	b.changed = make(chan struct{})

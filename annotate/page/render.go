@@ -63,7 +63,7 @@ func functions(l words.Language) template.FuncMap {
 		"detail": detail(in),
 		"step":   func(i int) event.Step { return event.Steps[i] },
 		"info":   info(l),
-		"whose":  func(leg, side string) string { return in(whose(leg, side)) },
+		"whose":  func(t tile, side string) string { return in(whose(t, side)) },
 		"legend": func() []event.Verdict { return verdicts },
 		"arrow":  arrowOf,
 		"sign":   sign,
@@ -73,13 +73,10 @@ func functions(l words.Language) template.FuncMap {
 	}
 }
 
-// whose names one side of a leg.
-func whose(leg, side string) event.Text {
-	switch {
-	case leg == "browser" && side == "server", leg == "origin" && side == "client":
+// whose names one side of the leg of a step.
+func whose(t tile, side string) event.Text {
+	if t.Explainer && side == "server" {
 		return event.Plain("explainer")
-	case leg == "origin":
-		return words.Named("end", "origin-server")
 	}
 	return words.Named("end", side)
 }
@@ -157,10 +154,7 @@ type pageOf struct {
 	Older     int // number of the session before which older rows stand, or 0
 	Query     string
 	Version   int
-	Over      bool
-	About     []event.Event
 	Session   *session
-	Whole     []*session // of a file: those that are shown with their steps
 	Static    bool
 	Policy    string
 	Style     template.CSS
@@ -174,7 +168,7 @@ const rowsAtOnce = 200
 
 // page begins what a template renders.
 func (v View) page(title string) *pageOf {
-	return &pageOf{View: v, Title: title, Version: v.Book.version, Over: v.Book.over, Forgotten: v.Book.forgotten, Wrong: v.Book.wrong}
+	return &pageOf{View: v, Title: title, Version: v.Book.version, Forgotten: v.Book.forgotten, Wrong: v.Book.wrong}
 }
 
 // Sessions renders the table: the latest sessions, or the latest before one.
@@ -194,7 +188,6 @@ func (v View) table(query string, before int) *pageOf {
 	defer b.mu.Unlock()
 	p := v.page("")
 	p.Query = query
-	p.About = slices.Clone(b.about)
 	q := NewQuery(query)
 	end := len(b.order)
 	if before > 0 {
@@ -270,9 +263,6 @@ func (b *Book) Version(session int) int {
 	return 0
 }
 
-// maxWhole bounds how many sessions of one kind stand in a file with all their messages.
-const maxWhole = 1
-
 // File renders the book as one file that opens without a network: every session's row and
 // steps; and with its messages each that failed, each of which something is refuted, and the
 // first of each kind.
@@ -282,7 +272,6 @@ func (v View) File(w io.Writer, title string) error {
 	defer b.mu.Unlock()
 	p := v.page(title)
 	p.Static = true
-	p.About = slices.Clone(b.about)
 	style, _ := assets.ReadFile("assets/page.css")
 	script, _ := assets.ReadFile("assets/page.js")
 	p.Style, p.Script = template.CSS(style), template.JS(script)
@@ -290,16 +279,15 @@ func (v View) File(w io.Writer, title string) error {
 	for _, n := range b.order {
 		p.Rows = append(p.Rows, b.rows[n])
 	}
-	kinds := map[string]int{}
+	kinds := map[string]bool{}
 	t := templates[v.Lang]
 	if err := t.ExecuteTemplate(w, "file-head", p); err != nil {
 		return err
 	}
 	for _, r := range p.Rows {
 		p.Session = b.session(b.chapter(r))
-		kind := p.Session.kind()
-		kinds[kind]++
-		p.Session.Full = r.Failed() || kinds[kind] <= maxWhole
+		p.Session.Full = r.Failed() || !kinds[p.Session.Kind]
+		kinds[p.Session.Kind] = true
 		if err := t.ExecuteTemplate(w, "file-session", p); err != nil {
 			return err
 		}
@@ -311,16 +299,4 @@ func (v View) File(w io.Writer, title string) error {
 func digest(of []byte) string {
 	sum := sha256.Sum256(of)
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
-}
-
-// kind is what makes two sessions alike: the sentences of their steps.
-func (s *session) kind() string {
-	var b strings.Builder
-	for _, l := range s.Legs {
-		b.WriteString(l.Flow)
-		for _, r := range l.Rows {
-			b.WriteString("|" + r.Says.ID)
-		}
-	}
-	return b.String()
 }

@@ -107,3 +107,25 @@ func TestMarkup(t *testing.T) {
 		}
 	}
 }
+
+// TestTunnel: where the proxy passed the bytes on, the server of the client's connection is not
+// explainer, and the origin gets all that passes.
+func TestTunnel(t *testing.T) {
+	for _, tunnel := range []bool{false, true} {
+		row := event.Row{Step: event.Step2, Verdict: event.Unseen, Acts: []event.Act{{By: "server", Says: event.Plain("has a key pair")}}}
+		events := []event.Event{
+			{N: 1, Kind: event.KindConnection, Session: 1, Conn: 1, Leg: "browser"},
+			{N: 2, Kind: event.KindConnection, Session: 1, Conn: 2, Leg: "origin"},
+			{N: 3, Kind: event.KindSummary, Session: 1, Summary: &event.Summary{Tunnel: tunnel, Legs: []event.Leg{{Conn: 1, Leg: "browser", Rows: []event.Row{row}}, {Conn: 2, Leg: "origin"}}}},
+		}
+		var out bytes.Buffer
+		if err := (View{Book: told(t, events), Lang: words.English, Base: "/"}).Session(&out, 1, true); err != nil {
+			t.Fatal(err)
+		}
+		for _, ours := range []string{"<i>explainer</i> has a key pair", "The origin server has its own connection", "explainer, in the middle"} {
+			if strings.Contains(out.String(), ours) == tunnel {
+				t.Errorf("tunnel %t: %q", tunnel, ours)
+			}
+		}
+	}
+}

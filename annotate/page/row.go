@@ -26,15 +26,12 @@ type row struct {
 	Asked    string // the first request
 	Answer   string
 	Answered int // requests that were answered
-	Bad      int // of them, with an error
 	Trouble  *event.Trouble
 	Alert    string
 	Noted    event.Text // what the proxy noted of an origin that it did not reach or take
-	Ended    bool
 
 	began, latest time.Time
 	proofs        []proofOf
-	conns         int // that are open
 	version       int // of the book, when it changed last
 	last          place
 	joins         []place // of connections that turned out to be of this session
@@ -82,8 +79,6 @@ func (r *row) take(e *event.Event) {
 	switch {
 	case e.Kind == event.KindSummary:
 		r.summary(e.Summary)
-	case e.Kind == event.KindConnection:
-		r.conns++
 	case e.Kind == event.KindEnd:
 		if e.Leg != "origin" {
 			r.ended(e.Tally)
@@ -137,7 +132,6 @@ func (r *row) summary(s *event.Summary) {
 }
 
 func (r *row) ended(t *event.Tally) {
-	r.Ended = true
 	if t == nil {
 		return
 	}
@@ -167,9 +161,6 @@ func (r *row) http(e *event.Event) {
 			r.Answer = strings.TrimSpace(strconv.Itoa(h.Status) + " " + h.Reason)
 		}
 		r.Answered++
-		if h.Status >= 400 {
-			r.Bad++
-		}
 	}
 }
 

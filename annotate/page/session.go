@@ -14,20 +14,20 @@ import (
 // A session is what is shown of one.
 type session struct {
 	*row
-	Legs    []event.Leg // the client's first; none before the summary
-	Flow    event.Text
-	Notes   []event.Sentence
-	Tunnel  bool
-	Aims    []aim
-	Frame   *event.Frame
-	Lanes   int // lifelines: 3 with the proxy between client and origin, else 2
-	Lines   []line
-	Minor   int // lines that are folded: HTTP/2's housekeeping, acknowledgements
-	Lacks   bool
-	Asked   int // questions about what comes next
-	Cut     int // events that are not shown, for there are too many
-	Secrets []event.Leg
-	Full    bool // its messages are shown with fields, proofs and bytes
+	Legs   []event.Leg // the client's first; none before the summary
+	Flow   event.Text
+	Kind   string // what makes two sessions alike
+	Notes  []event.Sentence
+	Tunnel bool
+	Aims   []aim
+	Frame  *event.Frame
+	Lanes  int // lifelines: 3 with the proxy between client and origin, else 2
+	Lines  []line
+	Minor  int // lines that are folded: HTTP/2's housekeeping, acknowledgements
+	Lacks  bool
+	Asked  int  // questions about what comes next
+	Cut    int  // events that are not shown, for there are too many
+	Full   bool // its messages are shown with fields, proofs and bytes
 }
 
 // An aim is one of the three questions, with the steps that are for it.
@@ -43,9 +43,9 @@ type tile struct {
 	Book    event.Text
 	Row     *event.Row // nil: not told yet
 	Verdict event.Verdict
-	Origin  *event.Row // of the other leg
-	Event   int        // the first event that is about it, or 0
-	Leg     string     // whose step it is
+	Event   int // the first event that is about it, or 0
+	// Explainer tells that the server of this leg is explainer itself, and not whom it passes the bytes on to.
+	Explainer bool
 }
 
 // A line is an event in the ladder.
@@ -92,6 +92,7 @@ func (b *Book) session(c chapter) *session {
 		}
 		if sum := events[i].Summary; sum != nil {
 			s.Legs, s.Flow, s.Notes, s.Tunnel = sum.Legs, sum.Flow, events[i].Says, sum.Tunnel
+			s.Kind = sum.Kind()
 		}
 	}
 	if r.Noted.Empty() && s.Lanes == 2 && len(s.Legs) > 0 && s.Legs[0].Leg != "" {
@@ -100,11 +101,6 @@ func (b *Book) session(c chapter) *session {
 	s.tiles(events)
 	s.lines(events)
 	s.ask(events)
-	for _, l := range s.Legs {
-		if l.Secrets != nil {
-			s.Secrets = append(s.Secrets, l)
-		}
-	}
 	return s
 }
 
@@ -120,18 +116,15 @@ func (s *session) tiles(events []event.Event) {
 			}
 		}
 	}
-	var leg, origin *event.Leg
+	var leg *event.Leg
 	if len(s.Legs) > 0 {
 		leg = &s.Legs[0]
 		s.Frame = leg.Frame
 	}
-	if len(s.Legs) > 1 {
-		origin = &s.Legs[1]
-	}
 	for i, step := range event.Steps {
-		t := tile{Step: step, Book: words.StepTitle(step), Verdict: s.Strip[i], Event: first[step], Row: rowOf(leg, step), Origin: rowOf(origin, step)}
+		t := tile{Step: step, Book: words.StepTitle(step), Verdict: s.Strip[i], Event: first[step], Row: rowOf(leg, step)}
 		if leg != nil {
-			t.Leg = leg.Leg
+			t.Explainer = leg.Leg == "browser" && !s.Tunnel
 		}
 		id := event.AimOf(step)
 		if n := len(s.Aims); n == 0 || s.Aims[n-1].ID != id {

@@ -383,7 +383,7 @@ func (t *Short) tell(s *shortSession) {
 	}
 	s.told = true
 	l := &e.Summary.Legs[0]
-	kind := kindOf(e.Summary)
+	kind := e.Summary.Kind()
 	switch {
 	case l.Flow == "http" && len(s.waiting) > 0:
 		x := s.waiting[0]
@@ -474,22 +474,6 @@ func (t *Short) caseLine(s *shortSession, e *event.Event) {
 	t.joined(t.number(s.n)+"  ", "      ", []string{t.Paint(Bold, Clean(strings.TrimSuffix(s.host, "."+event.SiteDomain))), t.Paint(style, t.in(says))})
 	t.waited(s)
 	s.more = 0
-}
-
-// kindOf is what makes two sessions go the same way: the sentences of their steps and what is
-// proven of them, leg by leg.
-func kindOf(s *event.Summary) string {
-	var b strings.Builder
-	for _, l := range s.Legs {
-		b.WriteString(l.Title.English)
-		for _, r := range l.Rows {
-			b.WriteString("|" + r.Says.ID)
-			for _, p := range r.Proofs {
-				b.WriteString("," + string(p.State))
-			}
-		}
-	}
-	return b.String()
 }
 
 // where is the address that a session is about, with the first thing asked for.
