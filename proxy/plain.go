@@ -181,6 +181,8 @@ func (c *plainConn) rest() {
 			c.how = [2]string{"proxy", "the origin said something that no request had asked for"}
 		case o.peerEnd.Load() == endReset:
 			c.how = [2]string{"origin", "connection reset"}
+		case c.t.peerEnd.Load() == endFin: // the client's end came first, and was passed on
+			c.how = [2]string{"client", ""}
 		default:
 			c.how = [2]string{"origin", ""}
 		}
