@@ -19,19 +19,41 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// Asset is a style sheet, a script or an icon by its name, with its type.
+// style and script are the files of all features, joined: the page's own come first, the
+// others by their names. Each script is a function of its own.
+var style, script = joined(".css"), joined(".js")
+
+func joined(ending string) []byte {
+	files, err := assets.ReadDir("assets")
+	if err != nil {
+		panic(err) // they are ours
+	}
+	names := []string{"page" + ending}
+	for _, f := range files {
+		if n := f.Name(); strings.HasSuffix(n, ending) && n != names[0] {
+			names = append(names, n)
+		}
+	}
+	var all []byte
+	for _, n := range names {
+		data, err := assets.ReadFile("assets/" + n)
+		if err != nil {
+			panic(err)
+		}
+		all = append(all, data...)
+	}
+	return all
+}
+
+// Asset is the style sheet or the script of the page, by its name, with its type.
 func Asset(name string) (data []byte, mediaType string, ok bool) {
-	data, err := assets.ReadFile("assets/" + name)
-	if err != nil || strings.HasSuffix(name, ".html") {
-		return nil, "", false
+	switch name {
+	case "page.css":
+		return style, "text/css; charset=utf-8", true
+	case "page.js":
+		return script, "text/javascript; charset=utf-8", true
 	}
-	switch {
-	case strings.HasSuffix(name, ".css"):
-		mediaType = "text/css; charset=utf-8"
-	case strings.HasSuffix(name, ".js"):
-		mediaType = "text/javascript; charset=utf-8"
-	}
-	return data, mediaType, true
+	return nil, "", false
 }
 
 // A View is a book in a language, for one who looks at it.
@@ -272,8 +294,6 @@ func (v View) File(w io.Writer, title string) error {
 	defer b.mu.Unlock()
 	p := v.page(title)
 	p.Static = true
-	style, _ := assets.ReadFile("assets/page.css")
-	script, _ := assets.ReadFile("assets/page.js")
 	p.Style, p.Script = template.CSS(style), template.JS(script)
 	p.Policy = "default-src 'none'; style-src " + digest(style) + "; script-src " + digest(script)
 	for _, n := range b.order {
