@@ -36,13 +36,17 @@ func joined(ending string) []byte {
 	}
 	var all []byte
 	for _, n := range names {
-		data, err := assets.ReadFile("assets/" + n)
-		if err != nil {
-			panic(err)
-		}
-		all = append(all, data...)
+		all = append(all, asset(n)...)
 	}
 	return all
+}
+
+func asset(name string) []byte {
+	data, err := assets.ReadFile("assets/" + name)
+	if err != nil {
+		panic(err)
+	}
+	return data
 }
 
 // Asset is the style sheet or the script of the page, by its name, with its type.

@@ -90,10 +90,7 @@ func (b *Book) session(c chapter) *session {
 		if events[i].Leg == "origin" {
 			s.Lanes = 3
 		}
-		if sum := events[i].Summary; sum != nil {
-			s.Legs, s.Flow, s.Notes, s.Tunnel = sum.Legs, sum.Flow, events[i].Says, sum.Tunnel
-			s.Kind = sum.Kind()
-		}
+		s.sum(&events[i])
 	}
 	if r.Noted.Empty() && s.Lanes == 2 && len(s.Legs) > 0 && s.Legs[0].Leg != "" {
 		s.Lanes = 3 // its origin was not reached
@@ -102,6 +99,13 @@ func (b *Book) session(c chapter) *session {
 	s.lines(events)
 	s.ask(events)
 	return s
+}
+
+// sum takes what an event sums up, if it does.
+func (s *session) sum(e *event.Event) {
+	if sum := e.Summary; sum != nil {
+		s.Legs, s.Flow, s.Notes, s.Tunnel, s.Kind = sum.Legs, sum.Flow, e.Says, sum.Tunnel, sum.Kind()
+	}
 }
 
 func (s *session) tiles(events []event.Event) {
@@ -217,11 +221,8 @@ func (s *session) lines(events []event.Event) {
 		case e.Kind == event.KindStep:
 			l.From = s.lane(e.Leg, s.inside(e))
 			l.To = l.From
-		case e.From != "":
-			l.From = s.lane(e.Leg, e.From)
-			l.To = s.lane(e.Leg, map[string]string{"client": "server", "server": "client"}[e.From])
-		default: // of both: a connection begins
-			l.From, l.To = s.lane(e.Leg, "client"), s.lane(e.Leg, "server")
+		default:
+			s.between(&l)
 		}
 		l.Sealed = e.Evidence == event.Decrypted
 		l.Minor = minor(e)
@@ -232,6 +233,14 @@ func (s *session) lines(events []event.Event) {
 			l.Parts, l.Hex = layout(e.Raw, e.Layout)
 		}
 		s.Lines = append(s.Lines, l)
+	}
+}
+
+// between says from where to where a line is drawn: who sent it is known, or it is of both, as where a connection begins.
+func (s *session) between(l *line) {
+	l.From, l.To = s.lane(l.Leg, "client"), s.lane(l.Leg, "server")
+	if l.Event.From == "server" {
+		l.From, l.To = l.To, l.From
 	}
 }
 

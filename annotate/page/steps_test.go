@@ -35,13 +35,13 @@ func TestSteps(t *testing.T) {
 		for _, l := range words.Languages {
 			var e *event.Event
 			if summary != nil {
-				e = &event.Event{Session: 7, Host: hostile, Summary: summary}
+				e = &event.Event{Kind: event.KindSummary, Session: 7, Host: hostile, Summary: summary}
 			}
 			got := string(Steps(e, l))
 			if strings.Contains(got, "<script") || strings.Contains(got, `"onload`) {
 				t.Errorf("%s: markup from the wire:\n%s", name, got)
 			}
-			if n := strings.Count(got, `class="tile `); n != len(event.Steps) || strings.Count(got, `<div class="step `) != n {
+			if n := strings.Count(got, `class="tile `); n != len(event.Steps) {
 				t.Errorf("%s: %d tiles\n%s", name, n, got)
 			}
 			arrows := len(event.Steps)
@@ -51,10 +51,10 @@ func TestSteps(t *testing.T) {
 			case "not told":
 				arrows = 0
 			}
-			if n := strings.Count(got, `class="arrow"`); n != arrows {
+			if n := strings.Count(got, `class="stroke"`); n != arrows {
 				t.Errorf("%s: %d arrows, want %d", name, n, arrows)
 			}
-			if told := !strings.Contains(got, l.In(words.Piece("page-steps/not-yet"))); told != (e != nil) {
+			if told := !strings.Contains(got, l.In(words.Piece("web/not-told"))); told != (e != nil) {
 				t.Errorf("%s: told %v\n%s", name, told, got)
 			}
 		}

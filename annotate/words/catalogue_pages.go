@@ -183,13 +183,6 @@ var pagePieces = map[string]string{
 	"site/story-gone":           "This is no connection of this site's, or its story is no longer kept.",
 	"site/own-steps":            "Once the CA is trusted, this page shows the eight steps of its own connection:",
 
-	"page-steps/title":            "The eight steps of this connection",
-	"page-steps/wait":             "The story of this connection is told when the page has come whole: the rows below change then.",
-	"page-steps/connection":       "Connection {n}",
-	"page-steps/not-yet":          "not told yet",
-	"page-steps/legend":           "m1, m2 .. in the order of time; p, the packets; ✓ proven, ✗ refuted. As told: as in the book. Differently: same aim, other means. Unseen: inside one side. Inherited: from an earlier connection. Absent: not at all. Failed: stopped here.",
-	"page-steps/picture":          "Its messages, each with its step",
-	"page-steps/closer":           "It is connection {n} in the terminal. In a recording made with -w, explainer read -vv --connection {n} FILE tells each of its messages, with fields and proofs.",
 	"faults/check":                "The check that catches it",
 	"faults/step":                 "Step of the textbook",
 	"faults/step-4a":              "4a: the client checks the certificate",

@@ -182,13 +182,6 @@ var zhPages = map[string]string{
 	"site/story-gone":           "这不是本站点的连接，或者它的讲述已不再保留。",
 	"site/own-steps":            "信任 CA 之后，这个页面会显示它自己那个连接的八个步骤：",
 
-	"page-steps/title":            "这个连接的八个步骤",
-	"page-steps/wait":             "页面完整到达之后，才讲述这个连接：届时下面各行会改变。",
-	"page-steps/connection":       "连接 {n}",
-	"page-steps/not-yet":          "尚未讲述",
-	"page-steps/legend":           "m1、m2 …… 按时间次序；p 是数据包；✓ 已证明，✗ 已证伪。与书上一致：和书上一样。做法不同：目的相同，方法不同。不可见：在一方内部。沿用先前连接：取自先前的连接。没有发生：根本没有。在此失败：连接停在这里。",
-	"page-steps/picture":          "它的各条消息，以及各自所属的步骤",
-	"page-steps/closer":           "它是终端里的连接 {n}。对于用 -w 做的记录，explainer read -vv --connection {n} FILE 讲述它的每条消息，包括字段和证明。",
 	"faults/check":                "能发现它的检查",
 	"faults/step":                 "书上的步骤",
 	"faults/step-4a":              "4a：客户端检查证书",

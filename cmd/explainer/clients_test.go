@@ -609,10 +609,10 @@ func TestBrowseChromium(t *testing.T) {
 		browser, origin string
 		dom             []string
 	}{
-		{"tls13", nil, "https://tls13.explainer.test/", "tls13.explainer.test", mlkem, mlkem, []string{"<h1>TLS 1.3</h1>", "HTTP/2.0", `<h2>Connection `, `href="#step-4b"><b>4b</b> <span>differently</span>`, `</svg>`}},
+		{"tls13", nil, "https://tls13.explainer.test/", "tls13.explainer.test", mlkem, mlkem, []string{"<h1>TLS 1.3</h1>", "HTTP/2.0", `<h2>Session `, `<li class="tile v-differently" data-step="4b"`, `</svg>`}},
 		{"tls12", nil, "https://tls12.explainer.test/", "tls12.explainer.test", ecdhe, ecdhe, []string{"<h1>TLS 1.2 with ECDHE</h1>", "HTTP/2.0"}},
-		{"textbook", []string{"--textbook"}, "https://rsa.explainer.test/", "rsa.explainer.test", rsa, rsa, []string{"<h1>TLS 1.2 with RSA key transport</h1>", "TLS_RSA_WITH_AES", `href="#step-4c"><b>4c</b> <span>as told</span> <i>✓</i>`}},
-		{"home", nil, "", "explainer.test", mlkem, mlkem, []string{`<h2>Connection `, `href="#step-4b"><b>4b</b> <span>differently</span>`, "ca.pem"}},
+		{"textbook", []string{"--textbook"}, "https://rsa.explainer.test/", "rsa.explainer.test", rsa, rsa, []string{"<h1>TLS 1.2 with RSA key transport</h1>", "TLS_RSA_WITH_AES", `<li class="tile v-as-told" data-step="4c"`, `as told <span class="proof p-proven">proven</span>`}},
+		{"home", nil, "", "explainer.test", mlkem, mlkem, []string{`<h2>Session `, `<li class="tile v-differently" data-step="4b"`, "ca.pem"}},
 		{"set-up", nil, "http://explainer.test/", "explainer.test", "", "", []string{`<p class="said yes" id="trust">This browser trusts the proxy`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
