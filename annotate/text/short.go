@@ -30,6 +30,7 @@ type Short struct {
 	chatter  []*shortSession // a browser's own that are over, while nothing else is told
 	cases    bool            // a browser tries all faults by itself: each has a line
 	total    shortTotal
+	spare    func() // tells the first session that carried nothing, where the story has no other
 }
 
 // maxKinds bounds how many kinds of connections are remembered, to say that another went as one.
@@ -392,8 +393,11 @@ func (t *Short) tell(s *shortSession) {
 	case l.Flow == "http" && s.failed:
 	case l.Flow == "http":
 		t.joined(t.number(s.n)+"  ", "      ", []string{t.Paint(Bold, t.where(s, nil)), t.in(l.Title), t.in(l.Rows[0].Why)})
-	case s.requests == 0 && (unused(l) && (l.Leg != "" || t.kinds[kind] != 0) || s.http2 && t.blocks > 0):
+	case s.requests == 0 && !mayHaveRefused(l) && (unused(l) && (l.Leg != "" || t.kinds[kind] != 0) || s.http2 && (l.Leg != "" || t.blocks > 0)):
 		t.total.unused++
+		if t.spare == nil {
+			t.spare = func() { t.connection(s, e, kind) }
+		}
 	case len(l.Aims) == 0:
 		t.joined(t.number(s.n)+"  ", "      ", []string{t.Paint(Bold, t.where(s, nil)), t.in(l.Title)})
 	default:
@@ -416,6 +420,18 @@ func unused(l *event.Leg) bool {
 	for _, r := range l.Rows {
 		if r.Step == event.Step7 {
 			return r.Verdict == event.NotReached
+		}
+	}
+	return false
+}
+
+// mayHaveRefused tells that a client which sent no data had a reason to refuse: the certificate
+// fails a check. Some clients look at the name after the handshake, and leave without an alert.
+func mayHaveRefused(l *event.Leg) bool {
+	for _, r := range l.Rows {
+		switch r.Says.ID {
+		case "step-4a-failed-late", "step-4a-finished-only-mirrored", "step-4a-case-finished":
+			return true
 		}
 	}
 	return false
@@ -940,6 +956,10 @@ func (t *Short) Finish() error {
 		t.end(s)
 	}
 	c := &t.total
+	if t.spare != nil && c.sessions == c.unused { // nothing else was told
+		c.unused--
+		t.spare()
+	}
 	if c.sessions > 0 {
 		t.Line("")
 		parts := []event.Text{words.Count(c.sessions, "connection"), words.Count(c.requests, "request")}
