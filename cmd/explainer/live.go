@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -81,6 +82,7 @@ type live struct {
 	served     chan error
 	told       chan error
 	saidBehind bool
+	saidEnd    sync.Once
 	errw       io.Writer
 	web        *web            // the page, or nil
 	staying    context.Context // where the page outlives the proxy: until this is done
@@ -129,7 +131,7 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*event.Event)) (*live, 
 		return nil, err
 	}
 	if l.web != nil {
-		out = tee{l.web, out}
+		out = &tee{web: l.web, out: out, says: func(err error) { l.storyEnds(err) }}
 		if l.web.listener != nil {
 			p.NotThrough(l.web.listener.Addr())
 		}
@@ -195,15 +197,7 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*event.Event)) (*live, 
 	}
 	go func() { l.served <- p.Serve(l.listener) }()
 	go func() {
-		err := follow(c, l.follower, out, l.web != nil)
-		switch {
-		case errors.Is(err, syscall.EPIPE):
-			say(l.errw, words.Piece("say/nobody-reads"))
-			err = nil
-		case err != nil:
-			say(l.errw, words.Piece("say/story-ends", "error", story.WordsOf(err)))
-		}
-		l.told <- err
+		l.told <- l.storyEnds(follow(c, l.follower, out, l.web != nil))
 	}()
 	if l.recording != nil && (!opensNothing(c) || c.Bool("observe")) {
 		say(l.errw, words.Piece("say/keys-inside", "file", l.recording.Name()))
@@ -217,6 +211,19 @@ func (l *live) sayPage() {
 	if l.web != nil && l.web.url != "" {
 		say(l.errw, words.Piece("say/page", "url", l.web.url))
 	}
+}
+
+// storyEnds says why the story ends before it is over, if it does, once; that nobody reads it is no error.
+func (l *live) storyEnds(err error) error {
+	if err == nil {
+		return nil
+	}
+	what := words.Piece("say/story-ends", "error", story.WordsOf(err))
+	if errors.Is(err, syscall.EPIPE) {
+		err, what = nil, words.Piece("say/nobody-reads")
+	}
+	l.saidEnd.Do(func() { say(l.errw, what) })
+	return err
 }
 
 // observe makes the key log that a child writes to, and has the proxy read it.
@@ -315,6 +322,9 @@ func (l *live) stop() error {
 			hurried, late = nil, time.After(hurriedTime)
 		case <-late:
 			waiting = false
+			if e := l.web.write(); err == nil && e != nil { // of what was told by then
+				err = e
+			}
 		}
 	}
 	if l.recording != nil {

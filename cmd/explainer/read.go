@@ -120,10 +120,15 @@ func read(c *cli.Context) error {
 	defer w.close()
 	var out story.Renderer = v
 	if w != nil {
-		out = tee{w, v}
+		out = &tee{web: w, out: v}
 	}
 	t, err := newTeller(c, out, w != nil)
-	defer beforeLeaving(t.Leave)()
+	defer beforeLeaving(func() {
+		t.Leave()
+		if err := w.write(); err != nil {
+			exitCode(c.App.ErrWriter, err)
+		}
+	})()
 	if err != nil {
 		return err
 	}
@@ -145,7 +150,8 @@ func read(c *cli.Context) error {
 	if c.String(asFlag.Name) == "" {
 		o.KeyLogs = newKeyLogs(c).read
 	}
-	err = cmp.Or(t.Files(files, o), verdict, v.Verdict())
+	err = t.Files(files, o)
+	err = cmp.Or(w.write(), err, verdict, v.Verdict()) // of what could not be read to its end, too
 	if err == nil && w != nil && w.url != "" {
 		say(c.App.ErrWriter, words.Piece("say/page-stays", "url", w.url))
 		<-c.Context.Done()

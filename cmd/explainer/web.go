@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -45,7 +46,9 @@ type web struct {
 	bytes    bool // the bytes of messages were asked for elsewhere too
 	lang     words.Language
 	html     *os.File // of --html, or nil
-	name     string   // of the story
+	once     sync.Once
+	wrote    error  // of html, once it is written
+	name     string // of the story
 	server   *http.Server
 	listener net.Listener // nil where it is not served
 	url      string       // with the token, or "" where it is not served
@@ -130,42 +133,64 @@ func (w *web) serve(addr string, anyPort bool) error {
 }
 
 // tee hands the story to the page and to another renderer, which gets no more than it would without.
+// Where that one cannot go on, the page does.
 type tee struct {
 	*web
-	out story.Renderer
+	out   story.Renderer
+	says  func(error) // is told when that is, if not nil
+	ended error       // why the other does not go on
 }
 
-func (t tee) Event(e *event.Event) error {
+func (t *tee) Event(e *event.Event) error {
 	t.book.Event(e)
+	if t.ended != nil {
+		return nil
+	}
 	if e.Raw != "" && !t.bytes {
 		other := *e
 		other.Raw, other.Layout = "", nil
 		e = &other
 	}
-	return t.out.Event(e)
+	t.end(t.out.Event(e))
+	return nil
 }
 
-func (t tee) Flush() error { return t.out.Flush() }
-
-func (t tee) Finish() error {
-	t.book.Finish()
-	err := t.out.Finish()
-	return cmp.Or(err, t.write())
-}
-
-// write writes the page as a file, where that was asked for.
-func (w *web) write() error {
-	if w.html == nil {
-		return nil
-	}
-	err := page.View{Book: w.book, Lang: w.lang}.File(w.html, w.name)
-	if e := w.html.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return story.WriteError(words.Piece("file/page"), err)
+func (t *tee) Flush() error {
+	if t.ended == nil {
+		t.end(t.out.Flush())
 	}
 	return nil
+}
+
+func (t *tee) Finish() error {
+	t.book.Finish()
+	if t.ended == nil {
+		t.end(t.out.Finish())
+	}
+	return cmp.Or(t.write(), t.ended)
+}
+
+func (t *tee) end(err error) {
+	if t.ended = err; err != nil && t.says != nil {
+		t.says(err)
+	}
+}
+
+// write writes the page as a file, once, where that was asked for.
+func (w *web) write() error {
+	if w == nil || w.html == nil {
+		return nil
+	}
+	w.once.Do(func() {
+		w.wrote = page.View{Book: w.book, Lang: w.lang}.File(w.html, w.name)
+		if err := w.html.Close(); w.wrote == nil {
+			w.wrote = err
+		}
+		if w.wrote != nil {
+			w.wrote = story.WriteError(words.Piece("file/page"), w.wrote)
+		}
+	})
+	return w.wrote
 }
 
 // address is where the page is, host:port, or "".

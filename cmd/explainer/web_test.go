@@ -369,3 +369,31 @@ func TestWebFile(t *testing.T) {
 		}
 	}
 }
+
+// TestWebFileWhole: the file is whole though nobody reads the story to its end, and there is one
+// of what could not be read.
+func TestWebFileWhole(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "story.html")
+	read := explainerCmd(t, "read", "-vv", "--html", file, "../../annotate/story/testdata/demo.pcapng")
+	out, err := read.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := read.Start(); err != nil {
+		t.Fatal(err)
+	}
+	out.Close()
+	if err := read.Wait(); err != nil {
+		t.Error(err)
+	}
+	if data, err := os.ReadFile(file); err != nil || !strings.HasSuffix(string(data), "</html>\n") || !strings.Contains(string(data), "tls13.explainer.test") {
+		t.Errorf("%v, %d bytes that end with %q", err, len(data), data[max(0, len(data)-100):])
+	}
+	if out, err := explainerCmd(t, "read", "--html", file, "/nowhere.pcapng").CombinedOutput(); err == nil {
+		t.Errorf("no file is read: %s", out)
+	}
+	if data, err := os.ReadFile(file); err != nil || !strings.HasSuffix(string(data), "</html>\n") {
+		t.Errorf("%v, %d bytes", err, len(data))
+	}
+}
