@@ -2,7 +2,10 @@ package main
 
 import (
 	"bufio"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -84,4 +87,36 @@ func hasPrefixOf(s string, prefixes []string) bool {
 		}
 	}
 	return false
+}
+
+// TestPure holds that what make test runs without the race detector has nothing for it
+// to find: no goroutine, and nothing that is made to be shared by them.
+func TestPure(t *testing.T) {
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := regexp.MustCompile(`(?m)^PURE = ((?:.*\\\n)*.*)`).FindSubmatch(makefile)
+	if list == nil {
+		t.Fatal("the Makefile does not say what is pure")
+	}
+	shared := regexp.MustCompile(`"sync(?:/atomic)?"|"context"|\bchan\b|(?m:^\s*go )`)
+	for _, pkg := range strings.Fields(strings.ReplaceAll(string(list[1]), "\\", "")) {
+		files, _ := filepath.Glob("../../" + strings.TrimPrefix(pkg, "explainer/") + "/*.go")
+		if len(files) == 0 {
+			t.Errorf("%s has no files", pkg)
+		}
+		for _, f := range files {
+			if strings.HasSuffix(f, "_test.go") {
+				continue
+			}
+			src, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found := shared.Find(src); found != nil {
+				t.Errorf("%s: %q: test %s with the race detector", f, found, pkg)
+			}
+		}
+	}
 }
