@@ -107,6 +107,7 @@ type conn struct {
 
 	tlsInside bool  // data in it began as TLS does
 	now       int64 // time of the last message
+	latest    int64 // of the latest packet of those so far
 
 	alpn     string // what was chosen
 	host     string // where it is not the session's, which has another since
@@ -170,7 +171,7 @@ func (x *Explainer) Explain(m *capture.Message) []event.Event {
 		x.innerHello(c, m, b)
 		return x.out
 	}
-	c.now = m.Time
+	c.now, c.latest = m.Time, max(c.latest, m.Time, m.Until)
 	if _, ok := m.Body.(*capture.Opened); !ok {
 		x.release(c)
 	}
@@ -408,6 +409,9 @@ func (x *Explainer) event(c *conn, m *capture.Message, kind event.Kind, topic ev
 	rename(&e, topic, own)
 	if m != nil {
 		e.Time = at(m.Time).Format(time.RFC3339Nano)
+		if m.Until > m.Time {
+			e.Until = at(m.Until).Format(time.RFC3339Nano)
+		}
 		if m.First != 0 {
 			e.Packets = &event.Packets{First: m.First, Last: m.Last}
 		}

@@ -68,6 +68,9 @@ func (x *Explainer) balance(c *conn, last bool) {
 	}
 	c.tally.told = true
 	e := x.event(c, nil, event.KindEnd, "connection-over", "")
+	if c.latest != 0 {
+		e.Time = at(c.latest).Format(time.RFC3339Nano)
+	}
 	switch {
 	case over:
 	case c.Left() != "":

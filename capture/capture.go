@@ -223,7 +223,8 @@ type Span struct{ Start, End int64 }
 type Message struct {
 	Conn  *Conn // nil of KeyLine, and of a Fact about no connection over TCP that is followed
 	Side  Side
-	Time  int64 // of the packet that completed it; 0 of Keyed and KeyLine, since lines of a key log have none
+	Time  int64 // of the packet that completed it, or the first of several; 0 of Keyed and KeyLine, since lines of a key log have none
+	Until int64 // of several sealed records or packets in a row, of the packet that completed the last; else 0
 	Span  Span  // where it was read from; empty for Opened, Closed, Late, Keyed, KeyLine, InnerHello and Fact
 	First int   // packet that carried its first byte, 0 if none; of Opened, the SYN's or the first there is
 	Last  int   // packet that carried its last byte; of Opened, that of the handshake's last

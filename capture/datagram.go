@@ -299,8 +299,13 @@ func (u *udpConn) start(s *udpSide, in *Datagram, body any) {
 
 // extend adds n bytes of a datagram to it.
 func (u *udpConn) extend(s *udpSide, in *Datagram, n int) {
+	if s.run.Span.Start == s.run.Span.End {
+		s.run.Time = in.Time
+	} else {
+		s.run.Until = in.Time
+	}
 	s.off += int64(n)
-	s.run.Span.End, s.run.Last, s.run.Time = s.off, in.Packet, in.Time
+	s.run.Span.End, s.run.Last = s.off, in.Packet
 }
 
 // packet tells one packet of QUIC.

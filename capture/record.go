@@ -66,10 +66,10 @@ type tlsHalf struct {
 }
 
 // sealedRun is records in a row that were not opened and not told yet. It begins
-// at told.
+// at told, and its first record was complete at time.
 type sealedRun struct {
 	Sealed
-	end int64
+	end, time int64
 }
 
 // is13 tells that this direction's encrypted records are those of TLS 1.3. 0-RTT
@@ -596,6 +596,9 @@ func (c *conn) seal(h *half, typ uint8, end int64, reason string) {
 		c.flush(h)
 	}
 	r := &t.run
+	if r.Records == 0 {
+		r.time = h.at(end - 1).time
+	}
 	r.Type, r.Reason = typ, reason
 	r.Records++
 	r.Wire = end - h.told
@@ -610,7 +613,11 @@ func (c *conn) flush(h *half) {
 	r := h.tls.run
 	h.tls.run = sealedRun{}
 	last := h.at(r.end - 1)
-	c.add(h, r.end, Message{Time: last.time, First: h.begin().packet, Last: last.packet, Body: &r.Sealed})
+	m := Message{Time: r.time, First: h.begin().packet, Last: last.packet, Body: &r.Sealed}
+	if r.Records > 1 {
+		m.Until = last.time
+	}
+	c.add(h, r.end, m)
 }
 
 // breakOff tells the beginning of a handshake message whose rest cannot be opened.

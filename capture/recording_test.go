@@ -2,6 +2,7 @@ package capture_test
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -285,7 +286,7 @@ func tiles(t testing.TB, in []capture.Input, all []capture.Message) {
 			first, last := carrier(d, m.Span.Start), carrier(d, m.Span.End-1)
 			// What package web says may be completed by another packet than its last byte's.
 			fromWeb := strings.HasPrefix(fmt.Sprintf("%T", m.Body), "*web.")
-			if m.First != first.packet || m.Last != last.packet || m.Time != last.time && !fromWeb {
+			if m.First != first.packet || m.Last != last.packet || cmp.Or(m.Until, m.Time) != last.time && !fromWeb {
 				t.Errorf("%v: carried by packets %d to %d at %d, not %s", d, first.packet, last.packet, last.time, show(m))
 			}
 		}

@@ -89,6 +89,7 @@ type Event struct {
 	N       int    `json:"n"` // number in the story, from 1
 	Kind    Kind   `json:"kind"`
 	Time    string `json:"time,omitempty"`    // RFC 3339, UTC, nanoseconds
+	Until   string `json:"until,omitempty"`   // the same, of the last, where Time is of the first of several
 	Session int    `json:"session,omitempty"` // the browser leg's connection number, for both legs of a session; else the connection's own
 	Conn    int    `json:"conn,omitempty"`    // connection number in the capture
 	Leg     string `json:"leg,omitempty"`     // "browser", "origin", or absent

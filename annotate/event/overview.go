@@ -11,7 +11,7 @@ import (
 type Overview struct {
 	File        File         `json:"file"`
 	Chosen      string       `json:"chosen,omitempty"` // the options that chose the connections of which all else tells; "": it tells of all
-	Begin       string       `json:"begin,omitempty"`  // RFC 3339, UTC: of the first event and the last
+	Begin       string       `json:"begin,omitempty"`  // RFC 3339, UTC: of the earliest packet and the latest
 	End         string       `json:"end,omitempty"`
 	Connections int          `json:"connections"`
 	Copies      int          `json:"copies,omitempty"`    // that are one of those, captured once more
@@ -49,7 +49,9 @@ type File struct {
 	Own     bool     `json:"recording,omitempty"` // made by explainer
 	Files   int      `json:"files"`
 	Packets int      `json:"packets"`
-	Bytes   int64    `json:"bytes"`             // uncompressed
+	Bytes   int64    `json:"bytes"` // uncompressed
+	Begin   int64    `json:"-"`     // nanoseconds since the Unix epoch: of the earliest packet and the latest; 0 where it is not known
+	End     int64    `json:"-"`
 	Skipped []Count  `json:"skipped,omitempty"` // packets that say nothing about a connection, by reason
 	Unread  []Unread `json:"unread,omitempty"`  // those of them of which a number says what they are: the most frequent of each reason
 }

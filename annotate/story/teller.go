@@ -159,7 +159,7 @@ func (t *Teller) finish(r *pcap.Reader) error {
 		return err
 	}
 	stats := r.Stats()
-	file := event.File{Files: max(t.files, 1), Own: r.Own(), Packets: stats.Packets, Bytes: stats.Bytes, Skipped: event.Counts(stats.Skipped), Unread: mostUnread(stats.Unread)}
+	file := event.File{Files: max(t.files, 1), Own: r.Own(), Packets: stats.Packets, Bytes: stats.Bytes, Begin: stats.Begin, End: stats.End, Skipped: event.Counts(stats.Skipped), Unread: mostUnread(stats.Unread)}
 	if err := t.out.Event(t.survey.Overview(file)); err != nil {
 		return err
 	}

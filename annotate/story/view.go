@@ -352,7 +352,9 @@ func (o *overviewView) Event(e *event.Event) error {
 		for _, session := range slices.Sorted(maps.Keys(o.pending)) {
 			o.settle(session)
 		}
-		e = o.chosen.Overview(e.Overview.File)
+		file := e.Overview.File
+		file.Begin, file.End = 0, 0 // of the packets of what is chosen
+		e = o.chosen.Overview(file)
 		if n, _ := o.Selection.count(); n == 0 {
 			return nil
 		}

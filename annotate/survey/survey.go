@@ -85,7 +85,7 @@ var oddOf = map[string]string{
 // Add takes in the next event of the story.
 func (s *Survey) Add(e *event.Event) {
 	s.n = max(s.n, e.N)
-	if at, err := time.Parse(time.RFC3339Nano, e.Time); err == nil {
+	if at, err := time.Parse(time.RFC3339Nano, e.Time); err == nil && (e.Packets != nil || e.Kind == event.KindEnd) {
 		if s.begin.IsZero() || at.Before(s.begin) {
 			s.begin = at
 		}
@@ -371,8 +371,12 @@ func (s *Survey) counted(c counts) []event.Count {
 func (s *Survey) Overview(f event.File) *event.Event {
 	o := s.o
 	o.File = f
-	if !s.begin.IsZero() {
-		o.Begin, o.End = s.begin.Format(time.RFC3339Nano), s.end.Format(time.RFC3339Nano)
+	begin, end := s.begin, s.end
+	if f.End != 0 { // packets before the first connection, between them and behind the last count, too
+		begin, end = time.Unix(0, f.Begin).UTC(), time.Unix(0, f.End).UTC()
+	}
+	if !begin.IsZero() {
+		o.Begin, o.End = begin.Format(time.RFC3339Nano), end.Format(time.RFC3339Nano)
 	}
 	o.Protocols, o.Versions, o.Exchanges, o.Suites, o.ALPN = event.Counts(s.protocols), s.counted(s.versions), s.counted(s.exchanges), event.Counts(s.suites), event.Counts(s.alpn)
 	o.Chains = event.Counts(s.chains)

@@ -93,7 +93,7 @@ func (b *Blocks) Event(e *event.Event) error {
 	case e.Kind == event.KindFile:
 		return nil // the overview counts them
 	case e.Session == 0:
-		b.line(e, false, "")
+		b.line(e, false, "", "")
 		return b.flush(BlockBefore)
 	}
 	s := b.open[e.Session]
@@ -141,7 +141,8 @@ func (b *Blocks) Event(e *event.Event) error {
 		delete(b.of, e.Conn)
 	default:
 		if b.worth(e) {
-			b.line(e, s.legs, sinceWords(at, s.began))
+			until, _ := time.Parse(time.RFC3339Nano, e.Until)
+			b.line(e, s.legs, sinceWords(at, s.began), sinceWords(until, s.began))
 			s.add(blockLine{at, e.Name, b.take()})
 		}
 	}
@@ -222,8 +223,9 @@ func (s *block) add(l blockLine) {
 	}
 }
 
-// line writes the line of an event, which came since its session began.
-func (b *Blocks) line(e *event.Event, legs bool, since string) {
+// line writes the line of an event, which came since its session began, and the last of
+// several records in a row until then.
+func (b *Blocks) line(e *event.Event, legs bool, since, until string) {
 	t := b.text
 	var head strings.Builder
 	head.WriteString("  ")
@@ -237,7 +239,7 @@ func (b *Blocks) line(e *event.Event, legs bool, since string) {
 	}
 	head.WriteString(arrow(e) + " ")
 	name, style, _ := t.title(e, 19)
-	detail := t.in(e.Brief)
+	detail := t.brieflyUntil(e, until)
 	if e.Kind == event.KindConnection {
 		detail = "" // stands above
 	}

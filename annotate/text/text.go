@@ -231,7 +231,7 @@ func (t *Text) event(e *event.Event) {
 	}
 	head.WriteString(t.legColumn(e.Leg) + arrow(e) + " ")
 	name, style, sentence := t.title(e, 20)
-	detail := t.in(e.Brief) + t.streamOf(e)
+	detail := t.brieflyUntil(e, t.sinceBegun(e, e.Until)) + t.streamOf(e)
 	if e.Kind == event.KindStep && len(e.Steps) == 1 && detail == "" {
 		detail = t.in(words.StepTitle(e.Steps[0].Step))
 	}
@@ -537,9 +537,19 @@ func ofLeg(leg string, text event.Text) event.Text {
 	return words.Piece("head/of-leg", "leg", words.Named("leg", leg), "text", text)
 }
 
+// brieflyUntil is an event's detail, and of several records in a row when the last came.
+func (t *Text) brieflyUntil(e *event.Event, until string) string {
+	if e.Until == "" {
+		return t.in(e.Brief)
+	}
+	return t.in(words.Piece("label/last-at", "text", e.Brief, "at", until))
+}
+
 // since is the time from the beginning of the session to the event.
-func (t *Text) since(e *event.Event) string {
-	at, err := time.Parse(time.RFC3339Nano, e.Time)
+func (t *Text) since(e *event.Event) string { return t.sinceBegun(e, e.Time) }
+
+func (t *Text) sinceBegun(e *event.Event, when string) string {
+	at, err := time.Parse(time.RFC3339Nano, when)
 	if err != nil {
 		return ""
 	}

@@ -547,6 +547,7 @@ var pieces = map[string]string{
 	"label/left-out":                         "{count} of the browser's own ({hosts}) left out; --all shows them.",
 	"label/left-out-more":                    "{count} of the browser's own ({hosts} and {n} more) left out; --all shows them.",
 	"label/check":                            "{outcome}: {check}: {says}",
+	"label/last-at":                          "{text}, the last at {at}",
 	"label/stream":                           " (stream {n})",
 	"label/proof":                            "{state}: {claim}",
 	"label/with-reason":                      "{text} ({reason})",

@@ -62,6 +62,7 @@ var zhLabels = map[string]string{
 	"label/left-out":                         "略去了浏览器自身的 {count}（{hosts}）；用 --all 显示它们。",
 	"label/left-out-more":                    "略去了浏览器自身的 {count}（{hosts}，以及另外 {n} 个）；用 --all 显示它们。",
 	"label/check":                            "{outcome}：{check}：{says}",
+	"label/last-at":                          "{text}，最后一个在 {at}",
 	"label/stream":                           "（流 {n}）",
 	"label/proof":                            "{state}：{claim}",
 	"label/with-reason":                      "{text}（{reason}）",

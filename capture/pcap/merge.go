@@ -135,6 +135,12 @@ type run struct{ packet, file, frame uint32 }
 // count numbers the latest packet of a file.
 func (r *Reader) count(f *file) {
 	r.stats.Packets++
+	if t := f.next.time; t != 0 {
+		if r.stats.Begin == 0 || t < r.stats.Begin {
+			r.stats.Begin = t
+		}
+		r.stats.End = max(r.stats.End, t)
+	}
 	n := len(r.runs)
 	if len(r.errs) == 1 || n > 0 && r.runs[n-1].file == uint32(f.index) && r.stats.Packets-int(r.runs[n-1].packet) == f.frames-int(r.runs[n-1].frame) || n == maxRuns {
 		return

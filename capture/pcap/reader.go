@@ -48,6 +48,7 @@ const (
 // Stats counts what has been read so far.
 type Stats struct {
 	Packets     int            // Wireshark's frames
+	Begin, End  int64          // nanoseconds since the Unix epoch: of the earliest of them and the latest; 0 where none has a time
 	Bytes       int64          // of the capture, uncompressed
 	Skipped     map[string]int // packets that say nothing about a connection, by reason
 	Unread      map[Unread]int // those of them of which a number says what they are

@@ -432,15 +432,21 @@ func (u *unparsed) tell(c *Conn, from int) {
 	if !u.on || u.told || !u.more {
 		return
 	}
-	u.told, u.more = true, false
-	c.emit(from, u.first, u.last, &Unparsed{Len: u.len, Preview: u.preview, Why: u.why})
+	u.told = true
+	u.emit(c, from)
 }
 
 // end reports the total length if more came than was told.
 func (u *unparsed) end(c *Conn, from int) {
 	u.tell(c, from)
 	if u.more {
-		u.more = false
-		c.emit(from, u.first, u.last, &Unparsed{Len: u.len, Preview: u.preview, Why: u.why})
+		u.emit(c, from)
 	}
+}
+
+// emit tells what came with the time of its last byte: what follows does not complete it.
+func (u *unparsed) emit(c *Conn, from int) {
+	u.more = false
+	c.emit(from, u.first, u.last, &Unparsed{Len: u.len, Preview: u.preview, Why: u.why})
+	c.items[len(c.items)-1].Last.Time = u.last.Time
 }
