@@ -65,6 +65,10 @@ type View struct {
 	*Book
 	Lang words.Language
 	Base string // what the paths of the book's pages begin with
+
+	// Of a file: which sessions are in it, nil for all, and whether a browser's own chatter is.
+	Chosen  func(session int) bool
+	Chatter bool
 }
 
 // templates has each page in each language: the functions of a template know theirs.
@@ -300,8 +304,18 @@ func (v View) File(w io.Writer, title string) error {
 	p.Static = true
 	p.Style, p.Script = template.CSS(style), template.JS(script)
 	p.Policy = "default-src 'none'; style-src " + digest(style) + "; script-src " + digest(script)
+	var chatter []*row
 	for _, n := range b.order {
-		p.Rows = append(p.Rows, b.rows[n])
+		switch r := b.rows[n]; {
+		case v.Chosen != nil && !v.Chosen(n):
+		case r.Noise && !v.Chatter:
+			chatter = append(chatter, r)
+		default:
+			p.Rows = append(p.Rows, r)
+		}
+	}
+	if len(p.Rows) == 0 { // a capture may be of nothing else
+		p.Rows = chatter
 	}
 	kinds := map[string]bool{}
 	t := templates[v.Lang]

@@ -36,8 +36,8 @@ func (s *Selection) late() bool {
 	return s != nil && (len(s.Connections)+len(s.Hosts) > 0 || s.Verdict != "" || s.Failed)
 }
 
-// see takes in an event.
-func (s *Selection) see(e *event.Event) {
+// See takes in an event.
+func (s *Selection) See(e *event.Event) {
 	if s == nil || e.Session == 0 || e.Conn == 0 && e.Summary == nil {
 		return
 	}
@@ -83,9 +83,9 @@ func (s *Selection) matches(host string) bool {
 	})
 }
 
-// choose tells whether a session is told, as far as it is known. What belongs to
+// Chooses tells whether a session is told, as far as it is known. What belongs to
 // no session is told if any is.
-func (s *Selection) choose(session int) bool {
+func (s *Selection) Chooses(session int) bool {
 	if s == nil {
 		return true
 	}
@@ -127,7 +127,7 @@ func (s *Selection) reduce(e *event.Event) *event.Event {
 // count counts the sessions that are chosen, and all of them.
 func (s *Selection) count() (chosen, all int) {
 	for n := range s.sessions {
-		if s.choose(n) {
+		if s.Chooses(n) {
 			chosen++
 		}
 	}

@@ -72,7 +72,7 @@ func NewShort(w io.Writer, o ViewOptions) *text.Short {
 	t := text.NewShort(w)
 	t.Width, t.Color, t.All, t.Lang, t.ASCII = o.Width, o.Color, o.All, o.Lang, o.ASCII
 	if o.Selection != nil {
-		t.Chosen = o.Selection.choose
+		t.Chosen = o.Selection.Chooses
 	}
 	return t
 }
@@ -186,7 +186,7 @@ type shortView struct {
 }
 
 func (v *shortView) Event(e *event.Event) error {
-	v.Selection.see(e)
+	v.Selection.See(e)
 	if e.Overview != nil {
 		v.overview = e.Overview
 	}
@@ -211,7 +211,7 @@ type kept struct {
 }
 
 func (b *blockView) Event(e *event.Event) error {
-	b.Selection.see(e)
+	b.Selection.See(e)
 	if e.Overview != nil {
 		b.overview = e.Overview
 		return nil
@@ -225,7 +225,7 @@ func (b *blockView) take(session int, block []byte) error {
 		return nil // about the whole capture
 	}
 	if b.Endless {
-		if !b.Selection.choose(session) {
+		if !b.Selection.Chooses(session) {
 			return nil
 		}
 		_, err := b.w.Write(block)
@@ -257,7 +257,7 @@ func (v *parts) release(texts []kept, separator string) error {
 	w := bufio.NewWriterSize(v.w, 64<<10)
 	first := true
 	for _, k := range texts {
-		if !v.Selection.choose(k.session) {
+		if !v.Selection.Chooses(k.session) {
 			continue
 		}
 		if !first {
@@ -283,7 +283,7 @@ type lineView struct {
 }
 
 func (l *lineView) Event(e *event.Event) error {
-	l.Selection.see(e)
+	l.Selection.See(e)
 	if e.Overview != nil {
 		l.overview = e.Overview
 		if !l.data {
@@ -330,7 +330,7 @@ func (l *lineView) Finish() error {
 			return err
 		}
 	}
-	return l.spool.each(l.w, l.Selection.choose)
+	return l.spool.each(l.w, l.Selection.Chooses)
 }
 
 // overviewView tells what the capture comes to, or what is chosen of it, and nothing else.
@@ -343,7 +343,7 @@ type overviewView struct {
 
 func (o *overviewView) Event(e *event.Event) error {
 	if o.Selection != nil {
-		o.Selection.see(e)
+		o.Selection.See(e)
 		if e.Overview == nil {
 			o.gather(e)
 			return nil
@@ -388,14 +388,14 @@ func (o *overviewView) gather(e *event.Event) {
 	}
 	kept := *e
 	o.pending[e.Session] = append(o.pending[e.Session], &kept)
-	if o.Selection.choose(e.Session) || e.Kind == event.KindSummary {
+	if o.Selection.Chooses(e.Session) || e.Kind == event.KindSummary {
 		o.settle(e.Session)
 	}
 }
 
 // settle takes in what was kept of a session, if it is chosen.
 func (o *overviewView) settle(session int) {
-	if o.Selection.choose(session) {
+	if o.Selection.Chooses(session) {
 		for _, e := range o.pending[session] {
 			o.chosen.Add(e)
 		}
@@ -424,7 +424,7 @@ func newHARView(p *parts) *harView {
 }
 
 func (h *harView) Event(e *event.Event) error {
-	h.Selection.see(e)
+	h.Selection.See(e)
 	if e.Overview != nil {
 		h.overview = e.Overview
 	}

@@ -120,6 +120,9 @@ func read(c *cli.Context) error {
 	defer w.close()
 	var out story.Renderer = v
 	if w != nil {
+		if w.chosen.of, err = newSelection(c); err != nil {
+			return err
+		}
 		out = &tee{web: w, out: v}
 	}
 	t, err := newTeller(c, out, w != nil)

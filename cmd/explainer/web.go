@@ -47,7 +47,9 @@ type web struct {
 	lang     words.Language
 	html     *os.File // of --html, or nil
 	once     sync.Once
-	wrote    error  // of html, once it is written
+	wrote    error // of html, once it is written
+	chosen   chosen
+	chatter  bool   // a browser's own chatter is in html too
 	name     string // of the story
 	server   *http.Server
 	listener net.Listener // nil where it is not served
@@ -75,7 +77,7 @@ func newWeb(c *cli.Context, always bool, name string) (*web, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &web{lang: language(), name: name, bytes: c.Bool(bytesFlag.Name)}
+	w := &web{lang: language(), name: name, bytes: c.Bool(bytesFlag.Name), chatter: c.Bool("all")}
 	w.book = page.New(page.Options{Keep: keep, Scratch: func() (*os.File, error) {
 		dir := proxy.SpoolFolder()
 		proxy.SweepSpool(dir)
@@ -132,6 +134,24 @@ func (w *web) serve(addr string, anyPort bool) error {
 	return nil
 }
 
+// chosen are the sessions that the page's file has. It is written where the program is made to leave, too.
+type chosen struct {
+	mu sync.Mutex
+	of *story.Selection
+}
+
+func (c *chosen) see(e *event.Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.of.See(e)
+}
+
+func (c *chosen) is(session int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.of.Chooses(session)
+}
+
 // tee hands the story to the page and to another renderer, which gets no more than it would without.
 // Where that one cannot go on, the page does.
 type tee struct {
@@ -143,6 +163,7 @@ type tee struct {
 
 func (t *tee) Event(e *event.Event) error {
 	t.book.Event(e)
+	t.chosen.see(e)
 	if t.ended != nil {
 		return nil
 	}
@@ -182,7 +203,7 @@ func (w *web) write() error {
 		return nil
 	}
 	w.once.Do(func() {
-		w.wrote = page.View{Book: w.book, Lang: w.lang}.File(w.html, w.name)
+		w.wrote = page.View{Book: w.book, Lang: w.lang, Chosen: w.chosen.is, Chatter: w.chatter}.File(w.html, w.name)
 		if err := w.html.Close(); w.wrote == nil {
 			w.wrote = err
 		}
