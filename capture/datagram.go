@@ -29,7 +29,7 @@ type QUICPacket struct {
 	Versions []uint32 // of Version Negotiation
 
 	Packets int
-	Wire    int64  // bytes, as far as the capture has them; with the padding that ends a datagram
+	Wire    int64  // bytes, those too that the capture lacks; with the padding that ends a datagram
 	Reason  string // why they stay sealed, one of the Sealed… constants; "" if there is nothing to open, or it was opened
 
 	// Of an Initial that was opened:
@@ -330,12 +330,12 @@ func (u *udpConn) packet(s *udpSide, in *Datagram, p *quic.Packet) {
 		}
 		run := s.run.Body.(*QUICPacket)
 		run.Packets++
-		run.Wire += int64(n)
+		run.Wire += int64(n + p.Lacking)
 		u.extend(s, in, n)
 		return
 	}
 	m := u.tell(s, in, n, &QUICPacket{
-		Kind: p.Type, Version: p.Version, Packets: 1, Wire: int64(n),
+		Kind: p.Type, Version: p.Version, Packets: 1, Wire: int64(n + p.Lacking),
 		DCID: bytes.Clone(p.DCID), SCID: bytes.Clone(p.SCID), Token: bytes.Clone(p.Token), Versions: p.Versions,
 		From: p.From, Number: p.Number, Frames: p.Frames, Broken: p.Broken, Checked: p.Checked, Good: p.Good,
 	})

@@ -24,6 +24,7 @@ type dtlsRecord struct {
 	sealed  bool
 	content []byte
 	size    int // bytes of the whole record that are there
+	lacking int // and those that the capture lacks
 	cut     bool
 }
 
@@ -57,6 +58,7 @@ func readDTLS(b []byte, cut, cid int) (r dtlsRecord, ok bool) {
 			return r, false
 		}
 		r.Len, r.size = n, min(at+n, len(b))
+		r.lacking = at + n - r.size
 		return r, true
 	case b[0] < 20 || b[0] > 26 || len(b) < dtlsHead:
 		return r, false
@@ -83,6 +85,7 @@ func readDTLS(b []byte, cut, cid int) (r dtlsRecord, ok bool) {
 	}
 	r.cut = r.Len > len(b)-head
 	r.size = min(head+r.Len, len(b))
+	r.lacking = head + r.Len - r.size
 	r.content = b[head:r.size]
 	return r, true
 }
@@ -177,7 +180,7 @@ func (u *udpConn) sealedDTLS(s *udpSide, in *Datagram, r *dtlsRecord) {
 	}
 	run := s.run.Body.(*Sealed)
 	run.Records++
-	run.Wire += int64(r.size)
+	run.Wire += int64(r.size + r.lacking)
 	u.extend(s, in, r.size)
 }
 

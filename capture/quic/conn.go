@@ -38,6 +38,7 @@ type Packet struct {
 	Checked, Good bool
 	Keyless       bool // an Initial, and nothing is known from which its keys could come
 	Padding       int  // zero bytes behind it, to the end of the datagram
+	Lacking       int  // bytes at its end that the capture lacks; Len is without them
 }
 
 // Datagram reads the packets of a datagram, from the client (side 0) or the
@@ -161,6 +162,7 @@ func (c *Conn) one(side int, data []byte, cut int) {
 				}
 			}
 		}
+		p.Lacking = max(p.Len-len(b), 0)
 		p.Len = min(p.Len, len(b))
 		at += p.Len
 		out = append(out, p)

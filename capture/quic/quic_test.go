@@ -192,6 +192,16 @@ func TestCoalesced(t *testing.T) {
 	if len(out) != 3 || kinds[0] != Initial || kinds[1] != Handshake || kinds[2] != OneRTT || n != len(server)+len(handshake)+len(short) {
 		t.Errorf("read as %v, %d bytes", kinds, n)
 	}
+	// What the capture lacks of a datagram belongs to its last packet.
+	whole := bytes.Join([][]byte{server, handshake, short}, nil)
+	out = c.Datagram(1, whole[:len(whole)-10], 10)
+	if p := out[len(out)-1]; len(out) != 3 || p.Type != OneRTT || p.Len != len(short)-10 || p.Lacking != 10 {
+		t.Errorf("cut: %d packets, the last of %d bytes and %d more", len(out), p.Len, p.Lacking)
+	}
+	out = c.Datagram(1, whole[:len(server)+20], len(whole)-len(server)-20)
+	if p := out[len(out)-1]; len(out) != 2 || p.Type != Handshake || p.Len != 20 || p.Lacking != len(handshake)-20 {
+		t.Errorf("cut: %d packets, the last of %d bytes and %d more", len(out), p.Len, p.Lacking)
+	}
 }
 
 // TestJoined: datagrams that a sender handed to the system at once are captured as one, and
