@@ -71,7 +71,12 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 		}
 	case *web.Unparsed:
 		begins = b.Preview
-		e = x.event(c, m, event.KindMessage, "not-http", "")
+		topic := event.Topic("not-http")
+		switch b.Why {
+		case "ended-early", "head-too-long", "too-many-streams", "tunnel": // it may well be HTTP
+			topic = "http-unread"
+		}
+		e = x.event(c, m, event.KindMessage, topic, "")
 		e.Size = &event.Size{Bytes: b.Len, Reason: clip(b.Why)}
 		e.Brief = words.Count(int(b.Len), "byte")
 		if b.Why != "not-http" {

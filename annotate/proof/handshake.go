@@ -442,8 +442,14 @@ func (h *Handshake) overMessages(p event.Proof) event.Proof {
 }
 
 // Linked tells whether the master secret with which the Finished messages were
-// recomputed is shown to come from the 48 bytes of step 5.
-func (h *Handshake) Linked() bool {
+// recomputed is shown to come from the 48 bytes of step 5, which are shown to be in what was sent.
+func (h *Handshake) Linked() bool { return h.Proven(h.BlockProof()) && h.derived() }
+
+// LinkedByLog tells whether it comes from 48 bytes of which only a line of the key log says that
+// they are those of step 5: the padding around them is random, so nothing shows that they are.
+func (h *Handshake) LinkedByLog() bool { return h.Block == nil && h.PreMaster != nil && h.derived() }
+
+func (h *Handshake) derived() bool {
 	return h.Proven(words.ProofRSAMaster) || h.Master != nil && h.Logged["CLIENT_RANDOM"] == nil
 }
 

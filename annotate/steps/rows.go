@@ -111,6 +111,8 @@ func (c *View) named() Flow {
 		return Flow{ID: "unknown", title: "flow/continued"}
 	case !c.TLS && (c.Sides[0].Heard || c.Sides[1].Heard):
 		return Flow{ID: "unknown", title: "flow/unread"}
+	case !c.TLS && c.Leg == capture.LegNone && (!c.Conn.SYN && !c.Conn.Asked || c.open()): // it may have carried something before, or will
+		return Flow{ID: "unknown", title: "flow/no-data"}
 	case !c.TLS:
 		return Flow{ID: "unknown", title: "flow/nothing"}
 	}
@@ -195,6 +197,9 @@ func (c *View) namedUnanswered() Flow {
 	}
 	if hello && slices.ContainsFunc(c.Alerts, func(a Alert) bool { return a.Side == 1 }) {
 		return Flow{ID: "unknown", title: "flow/refused", version: "TLS", hrr: h.Retry != nil}
+	}
+	if hello && c.Leg == capture.LegNone && c.open() {
+		return Flow{ID: "unknown", title: "flow/no-answer-here", hrr: h.Retry != nil}
 	}
 	if hello {
 		return Flow{ID: "unknown", title: "flow/no-answer", hrr: h.Retry != nil}
@@ -569,6 +574,9 @@ func (c *View) sealedData() (ids [2]string) {
 // Begun tells whether it is known where the connection begins, which over UDP needs nothing.
 func (c *View) Begun() bool { return c.Sides[0].Start > capture.StartHello }
 
+// open tells that neither side was seen to close.
+func (c *View) open() bool { return c.Closer == 0 && !c.Reset }
+
 // Entire tells whether nothing is missing between what was told of both sides, and all of it was read.
 func (c *View) Entire() bool { return c.Sides[0].Whole() && c.Sides[1].Whole() }
 
@@ -736,8 +744,11 @@ func (c *View) row2(f Flow, a Values, r *event.Row) {
 		case event.Proven:
 			if !h.Linked() {
 				id := "step-2-rsa-finished"
-				if f.Agreed {
+				switch {
+				case f.Agreed:
 					id = "step-2-rsa-psk-finished"
+				case h.LinkedByLog():
+					id = "step-2-rsa-logged"
 				}
 				r.Says = words.Say(id, event.Inferred, a)
 				return
@@ -966,6 +977,9 @@ func (c *View) row4b(f Flow, a Values, r *event.Row) {
 	switch {
 	case f.Transport:
 		id, how := "step-4b-rsa", event.Inferred
+		if h.Block == nil && h.PreMaster != nil {
+			id = "step-4b-rsa-logged"
+		}
 		if s, _ := h.Proved(h.BlockProof()); s == event.Proven {
 			id, how = keyedID(h, "step-4b-rsa-proven", "step-4b-rsa-key"), event.Recomputed
 		}
@@ -1035,8 +1049,11 @@ func (c *View) row6a(f Flow, a Values, r *event.Row) {
 		case event.Proven:
 			if !h.Linked() {
 				id := "step-6a-rsa-finished"
-				if f.Agreed {
+				switch {
+				case f.Agreed:
 					id = "step-6a-rsa-psk-finished"
+				case h.LinkedByLog():
+					id = "step-6a-rsa-logged"
 				}
 				r.Says = words.Say(id, event.Inferred, a)
 				return

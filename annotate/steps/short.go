@@ -373,7 +373,7 @@ var shortWhys = map[string]string{
 
 	"step-2-ske-proven": "because/signature", "step-2-cv-proven": "because/signature", "step-2-raw-proven": "because/signature",
 	"step-2-minted-ske-proven": "because/signature-own", "step-2-minted-cv-proven": "because/signature-own",
-	"step-2-rsa-proven": "because/finished", "step-2-minted-rsa-proven": "because/finished-own", "step-2-rsa-finished": "because/finished-rules", "step-2-rsa-psk-finished": "because/finished-rules",
+	"step-2-rsa-proven": "because/finished", "step-2-minted-rsa-proven": "because/finished-own", "step-2-rsa-finished": "because/finished-rules", "step-2-rsa-logged": "because/finished-rules", "step-2-rsa-psk-finished": "because/finished-rules",
 	"step-2-dh-finished": "because/finished-rules", "step-2-dh-unchecked": "because/not-checkable", "step-2-rsa-unchecked": "because/not-checkable", "step-2-signature-unchecked": "because/not-checkable",
 	"step-2-delegated-proven": "because/signature-delegated", "step-2-hidden": "because/sealed",
 	"step-2-inherited-proven": "because/finished-old", "step-2-inherited-finished": "because/finished-old-rules", "step-2-inherited": "because/old",
@@ -403,7 +403,7 @@ var shortWhys = map[string]string{
 	"step-4a-psk": "because/no-certificate", "step-4a-anonymous": "because/no-certificate", "step-4a-sealed": "because/sealed", "step-4a-sealed-alert": "because/sealed", "step-4a-sealed-rest": "because/sealed", "step-4a-udp": "because/sealed",
 	"step-4a-refuted-went-on": "because/went-on-refuted",
 
-	"step-4b-rsa": "because/derived", "step-4b-rsa-proven": "because/derived", "step-4b-rsa-key": "because/derived", "step-4b-rsa-psk": "because/derived",
+	"step-4b-rsa": "because/derived", "step-4b-rsa-logged": "because/derived", "step-4b-rsa-proven": "because/derived", "step-4b-rsa-key": "because/derived", "step-4b-rsa-psk": "because/derived",
 	"step-4b-dhe": "because/half-of-secret", "step-4b-dh": "because/half-of-secret", "step-4b-dh-certificate": "because/half-of-secret", "step-4b-tls13": "because/before-step-3", "step-4b-tls13-holed": "because/before-step-3", "step-4b-hrr": "because/twice", "step-4b-hrr-cookie": "because/before-step-3",
 	"step-4b-mlkem": "because/reversed-makes", "step-4b-psk-mlkem": "because/reversed-makes", "step-4b-psk-dhe": "because/mixed", "step-4b-early-dhe": "because/mixed", "step-4b-external-dhe": "because/mixed-common", "step-4b-external": "because/common",
 	"step-4b-absent-resumed": "because/old-again", "step-4b-absent-early": "because/old-again",
@@ -417,7 +417,7 @@ var shortWhys = map[string]string{
 	"step-5-absent-id": "because/only-id", "step-5-ticket": "because/name-of-old", "step-5-psk": "because/name-of-old", "step-5-psk-dhe": "because/name-of-old", "step-5-early": "because/name-and-data", "step-5-early-dhe": "because/name-and-data",
 	"step-5-external": "because/name-of-common", "step-5-external-dhe": "because/name-of-common",
 
-	"step-6a-rsa-proven": "because/finished", "step-6a-rsa-key": "because/finished", "step-6a-rsa-finished": "because/finished-rules", "step-6a-rsa-psk-finished": "because/finished-rules", "step-6a-rsa-unchecked": "because/not-checkable", "step-6a-rsa-refuted": "because/refuted-finished",
+	"step-6a-rsa-proven": "because/finished", "step-6a-rsa-key": "because/finished", "step-6a-rsa-finished": "because/finished-rules", "step-6a-rsa-logged": "because/finished-rules", "step-6a-rsa-psk-finished": "because/finished-rules", "step-6a-rsa-unchecked": "because/not-checkable", "step-6a-rsa-refuted": "because/refuted-finished",
 	"step-6a-dh-finished": "because/combines", "step-6a-dh-unchecked": "because/not-checkable",
 	"step-6a-mlkem": "because/reversed-opens", "step-6a-mlkem-proven": "because/reversed-opens", "step-6a-mlkem-sealed": "because/reversed-opens",
 	"step-6a-absent-dhe": "because/signed-instead", "step-6a-absent-unproven": "because/nothing-to-decrypt", "step-6a-absent-anonymous": "because/nothing-to-decrypt", "step-6a-absent-resumed": "because/nothing-to-decrypt", "step-6a-absent-ticket13": "because/nothing-to-decrypt", "step-6a-absent-psk": "because/nothing-to-decrypt",

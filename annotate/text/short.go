@@ -59,6 +59,9 @@ type shortSession struct {
 	refuted   bool
 	held      [][]event.Text // why it failed, of chatter
 	http2     bool           // its frames are read
+	data      bool           // one side sent more than a handshake
+	unseen    bool           // not all of it is in the capture: it began before, or goes on
+	title     event.Text     // of its last connection that is over
 	as        bool           // it went as another
 	proven    map[provenKey]bool
 	exchanges map[uint32]*exchange
@@ -89,10 +92,10 @@ type exchange struct {
 
 // shortTotal is what all came to.
 type shortTotal struct {
-	sessions, requests, proven, unused int
-	first, last                        time.Time
-	troubles                           []trouble
-	more                               int
+	sessions, requests, proven, unused, bare int
+	first, last                              time.Time
+	troubles                                 []trouble
+	more                                     int
 }
 
 // A trouble is a failure as it is told again at the end.
@@ -168,7 +171,17 @@ func (t *Short) Event(e *event.Event) error {
 			s.bytes += e.Size.Bytes
 		}
 	}
+	if e.Kind == event.KindMessage && saysData(e) {
+		s.data = true
+	}
+	if e.Ends != nil && e.Ends.Begins == event.BeginsMidstream {
+		s.unseen = true
+	}
 	if e.Kind == event.KindEnd {
+		if e.Tally != nil {
+			s.title = e.Tally.Title
+			s.unseen = s.unseen || e.Tally.End == "open" && e.Leg == ""
+		}
 		delete(s.conns, e.Conn)
 		delete(t.of, e.Conn)
 		if len(s.conns) == 0 {
@@ -393,7 +406,7 @@ func (t *Short) tell(s *shortSession) {
 	case l.Flow == "http" && s.failed:
 	case l.Flow == "http":
 		t.joined(t.number(s.n)+"  ", "      ", []string{t.Paint(Bold, t.where(s, nil)), t.in(l.Title), t.in(l.Rows[0].Why)})
-	case s.requests == 0 && !mayHaveRefused(l) && (unused(l) && (l.Leg != "" || t.kinds[kind] != 0) || s.http2 && (l.Leg != "" || t.blocks > 0)):
+	case s.requests == 0 && !mayHaveRefused(l) && (unused(l) && (!s.data || s.http2) && (l.Leg != "" || t.kinds[kind] != 0) || s.http2 && (l.Leg != "" || t.blocks > 0)):
 		t.total.unused++
 		if t.spare == nil {
 			t.spare = func() { t.connection(s, e, kind) }
@@ -413,6 +426,17 @@ func (t *Short) waited(s *shortSession) {
 		t.exchange(s, x)
 	}
 	s.waiting = nil
+}
+
+// saysData tells that a message is data of one side, or bytes that are not known to be none.
+func saysData(e *event.Event) bool {
+	switch e.Topic {
+	case "application-data", "early-data", "not-http", "http-unread", "bytes-not-read", "late-bytes", "missing-bytes", "records-again":
+		return true
+	case event.TopicSealed, "sealed-record":
+		return len(e.Says) > 0 && e.Says[0].ID == "sealed"
+	}
+	return false
 }
 
 // unused tells that a connection was opened and carried nothing.
@@ -909,9 +933,15 @@ func (t *Short) end(s *shortSession) {
 	t.tell(s)
 	if !s.told && s.summary == nil && !t.hidden(s) {
 		t.total.sessions++
-		if s.requests == 0 && !s.failed {
+		switch {
+		case s.requests == 0 && s.failed:
+		case s.requests == 0 && s.data:
+			t.joined(t.number(s.n)+"  ", "      ", []string{t.Paint(Bold, t.where(s, nil)), t.in(s.title)})
+		case s.requests == 0 && s.unseen:
+			t.total.bare++
+		case s.requests == 0:
 			t.total.unused++
-		} else if s.requests > 0 {
+		default:
 			s.told = true
 			t.waited(s)
 		}
@@ -969,6 +999,9 @@ func (t *Short) Finish() error {
 		parts = append(parts, words.Piece("short/proven", "n", strconv.Itoa(c.proven)))
 		if c.unused > 0 {
 			parts = append(parts, words.Piece("short/unused", "count", words.Count(c.unused, "connection")))
+		}
+		if c.bare > 0 {
+			parts = append(parts, words.Piece("short/bare", "count", words.Count(c.bare, "connection")))
 		}
 		t.Paragraph("", "  ", t.in(words.List(";", parts...)), Bold)
 		if t.blocks > 0 {

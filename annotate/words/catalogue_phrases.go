@@ -105,7 +105,7 @@ var phrases = map[Family]map[string]string{
 		"not-http":                          "no head of a request or answer",
 		"switched":                          "another protocol, which is not read here",
 		"tunnel":                            "what passes in a tunnel",
-		"ended-early":                       "it ended inside a head or a frame",
+		"ended-early":                       "what is here begins as HTTP does, and ends inside a head or a frame",
 		"malformed-request-line":            "its request line breaks the rules",
 		"malformed-status-line":             "its status line breaks the rules",
 		"malformed-field-line":              "a header field in it breaks the rules",

@@ -84,7 +84,7 @@ var claims = func() map[string]claim {
 		{ProofRSAVersion, "The secret begins with the version that {client} offered in its hello",
 			"the first two of the 48 bytes must equal the version field of the ClientHello: whoever had lowered the version on the way would be found out here",
 			[]string{"5246 7.4.7.1"}},
-		{ProofRSAMaster, "The logged master secret is derived from the 48 bytes that {client} sent",
+		{ProofRSAMaster, "The logged master secret is derived from the 48 bytes that are recorded, opened or logged as those of step 5",
 			"the master secret computed from the 48 bytes must equal the one in the key log",
 			[]string{"5246 8.1", "7627 4"}},
 		{ProofServerFirst, "Nobody without the keys changed a byte of the first record of data from {server}",

@@ -35,6 +35,7 @@ var topics = map[event.Topic]string{
 	event.TopicResponseBody: "response body",
 	"protocol-switched":     "protocol switched",
 	"not-http":              "data that is not HTTP",
+	"http-unread":           "data not read as HTTP",
 
 	"resumption":          "resumption",
 	"fin":                 "FIN",

@@ -37,7 +37,7 @@ var zhClaims = map[string]string{
 	"claim/rsa-premaster-version": "秘密以{client}在 ClientHello 中提供的版本开头",
 	"how/rsa-premaster-version":   "48 字节中的前两个必须等于 ClientHello 的版本字段：如果有人在途中降低了版本，在这里就会被发现",
 
-	"claim/rsa-master": "日志中的主密钥由{client}发送的 48 字节派生",
+	"claim/rsa-master": "日志中的主密钥由录制的、解开的或日志中记为步骤 5 的那 48 字节派生",
 	"how/rsa-master":   "由这 48 字节算出的主密钥，必须等于密钥日志中的主密钥",
 
 	"claim/server-first-record": "来自{server}的第一条数据记录，没有密钥的人一个字节也没有改动过",

@@ -25,6 +25,7 @@ var zhNames = map[string]string{
 	"topic/response-body":     "响应正文",
 	"topic/protocol-switched": "协议已切换",
 	"topic/not-http":          "不是 HTTP 的数据",
+	"topic/http-unread":       "没有作为 HTTP 读取的数据",
 
 	"topic/resumption":      "会话恢复",
 	"topic/fin":             "FIN",

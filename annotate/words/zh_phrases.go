@@ -5,7 +5,7 @@ var zhPhrases = map[string]string{
 	"not-http/not-http":                          "没有请求或响应的头部",
 	"not-http/switched":                          "另一种协议，这里不读取",
 	"not-http/tunnel":                            "隧道中通过的内容",
-	"not-http/ended-early":                       "在头部或帧的中途就结束了",
+	"not-http/ended-early":                       "这里有的部分开头像 HTTP，在头部或帧的中途就没有了",
 	"not-http/malformed-request-line":            "请求行不合规则",
 	"not-http/malformed-status-line":             "状态行不合规则",
 	"not-http/malformed-field-line":              "其中一个头字段不合规则",

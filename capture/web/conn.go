@@ -269,7 +269,9 @@ func (h *half) at(i int) Mark {
 }
 
 func (c *Conn) emit(from int, first, last Mark, body any) {
-	last.Time = c.now
+	if _, unread := body.(*Unparsed); !unread { // nothing completes what is given up
+		last.Time = c.now
+	}
 	c.items = append(c.items, Item{From: from, First: first, Last: last, Body: body})
 }
 

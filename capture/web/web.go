@@ -16,7 +16,7 @@ type Mark struct {
 // An Item is one piece of a web protocol: Body is *Head, *Body, *Frame, *WebSocket, *Switched or *Unparsed.
 type Item struct {
 	From        int  // 0: sent by the TCP client, 1: by the server
-	First, Last Mark // where its first and its last byte stood; Last.Time is when it was complete, which may be later
+	First, Last Mark // where its first and its last byte stood; Last.Time is when it was complete, which may be later; of Unparsed when that byte came
 	Body        any
 }
 
