@@ -422,7 +422,7 @@ func tellCheck(c *cli.Context, r *check.Report) error {
 		err = r.JUnit(w)
 	default:
 		t := text.New(w)
-		t.Width, t.Lang = widthOf(w), language()
+		t.Width, t.Lang = columnsOf(w), language()
 		if t.Color, err = colorOf(c.String("color"), w); err == nil {
 			err = r.Text(t, c.Bool("all"))
 		}

@@ -79,7 +79,7 @@ func gradeProxy(c *cli.Context) error {
 		err = report.JSON(c.App.Writer)
 	} else {
 		t := text.New(c.App.Writer)
-		t.Width, t.Color, t.Lang = widthOf(c.App.Writer), colors, language()
+		t.Width, t.Color, t.Lang = columnsOf(c.App.Writer), colors, language()
 		err = report.Text(t, time.Now())
 	}
 	if err != nil {

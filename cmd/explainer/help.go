@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -142,10 +140,7 @@ func placeOf(f cli.Flag) (place string, values []string) {
 
 // helpWidth is how wide the help is on w: as its terminal, and no wider than is easily read.
 func helpWidth(w io.Writer) int {
-	width := widthOf(w)
-	if width == 0 {
-		width, _ = strconv.Atoi(os.Getenv("COLUMNS"))
-	}
+	width := columnsOf(w)
 	if width == 0 {
 		width = 80
 	}

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"explainer/annotate/event"
@@ -190,9 +189,6 @@ func newView(c *cli.Context, s *story.Selection, files []string) (*story.View, e
 				return nil, usage(words.Piece("error/har-shows", "option", flag), words.Piece("hint/leave-out"))
 			}
 		}
-	}
-	if o.Width == 0 {
-		o.Width, _ = strconv.Atoi(os.Getenv("COLUMNS")) // for those who export it
 	}
 	o.Selection, o.Name, o.Endless = s, nameOf(files), slices.Contains(files, "-")
 	o.Scratch = func() (*os.File, error) {

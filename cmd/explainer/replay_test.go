@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"explainer/annotate/event"
+
+	"github.com/mattn/go-runewidth"
 )
 
 // TestReplayOfManyConnections holds live == replay, byte for byte, for dozens of
@@ -87,13 +89,14 @@ func TestReplayOfManyConnections(t *testing.T) {
 	}
 }
 
-// TestReplayOfAThousand holds live == replay of the short story, with the same language, for a thousand connections,
-// a tenth of them with TLS, up to a hundred at once.
+// TestReplayOfAThousand holds live == replay of the short story, with the same language and width, for a thousand
+// connections, a tenth of them with TLS, up to a hundred at once.
 func TestReplayOfAThousand(t *testing.T) {
 	dir := t.TempDir()
 	recording, live := filepath.Join(dir, "session.pcapng"), filepath.Join(dir, "live.txt")
 	explainer := func(args ...string) string {
 		cmd := explainerCmd(t, args...)
+		cmd.Env = append(cmd.Env, "COLUMNS=72")
 		var out, errs bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &errs
 		if err := cmd.Run(); err != nil {
@@ -117,6 +120,11 @@ func TestReplayOfAThousand(t *testing.T) {
 	}
 	if !strings.Contains(string(told), "1000 个连接") {
 		t.Errorf("not all connections are told: %.2000s", told)
+	}
+	for line := range strings.Lines(string(told)) {
+		if n := runewidth.StringWidth(strings.TrimSuffix(line, "\n")); n > 72 {
+			t.Errorf("a line of %d columns, where 72 are asked for: %s", n, line)
+		}
 	}
 }
 

@@ -49,9 +49,9 @@ Example:
 }
 
 func printSteps(w io.Writer, l words.Language) error {
-	width := widthOf(w)
-	if width <= 0 || width > 100 {
-		width = 100
+	width := 100
+	if n := columnsOf(w); n > 0 {
+		width = min(max(n, 40), width)
 	}
 	aim := ""
 	for _, s := range l.StepTable() {

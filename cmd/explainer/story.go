@@ -28,7 +28,7 @@ var storyFlags = []cli.Flag{
 func viewOptions(c *cli.Context, w io.Writer, live bool) (story.ViewOptions, error) {
 	o := story.ViewOptions{
 		Format: c.String("format"), Detail: detailOf(c), ASCII: c.Bool("ascii"), All: c.Bool("all"), Overview: c.Bool("overview"),
-		Width: widthOf(w), Lang: language(), Version: version(),
+		Width: columnsOf(w), Lang: language(), Version: version(),
 	}
 	var err error
 	if o.Color, err = colorOf(c.String("color"), w); err != nil {

@@ -168,6 +168,16 @@ func colorOf(mode string, w io.Writer) (bool, error) {
 	return false, usage(words.Piece("error/color", "value", quote(mode)))
 }
 
+// columnsOf is how wide what goes to w is to be: as its terminal, or where it is none as
+// COLUMNS says, for those who export it; 0 where nobody says.
+func columnsOf(w io.Writer) int {
+	width := widthOf(w)
+	if width == 0 {
+		width, _ = strconv.Atoi(os.Getenv("COLUMNS"))
+	}
+	return max(width, 0)
+}
+
 // widthOf is the width of the terminal that w is, or 0.
 func widthOf(w io.Writer) int {
 	f, ok := w.(*os.File)
