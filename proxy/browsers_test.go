@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"bytes"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +13,10 @@ import (
 	"strings"
 	"testing"
 
+	"explainer/annotate"
+	"explainer/annotate/event"
+	"explainer/annotate/story"
+	"explainer/annotate/text"
 	"explainer/proxy/drive"
 )
 
@@ -46,10 +52,12 @@ func TestCrossSiteWrite(t *testing.T) {
 	}
 }
 
-// TestEventSourceInClear: Chromium has the head of an answer before the first byte
-// of its body, which the origin holds back until the page says that it has.
-func TestEventSourceInClear(t *testing.T) {
+// TestPagesInChromium: Chromium has the head of an answer before the first byte of its body, which the
+// origin holds back until the page says that it has; and the short story of a page takes few lines.
+func TestPagesInChromium(t *testing.T) {
 	r := newRig(t, nil)
+	r.shop("h2", "h2", "http/1.1")
+	r.shop("h1", "http/1.1")
 	opened := make(chan struct{})
 	r.plainOrigin("events-proxied.shop.test", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch req.URL.Path {
@@ -80,6 +88,72 @@ func TestEventSourceInClear(t *testing.T) {
 			t.Errorf("%q, %v, want %q", seen.Result.Value, err, want)
 		}
 	}
+
+	for _, name := range []string{"h2", "h1"} {
+		var seen struct{ Result struct{ Value string } }
+		if code, err := b.Open("https://www." + name + ".test/"); code != "" || err != nil {
+			t.Fatalf("%s: %q, %v", name, code, err)
+		}
+		if err := b.Call("Runtime.evaluate", map[string]any{"expression": "document.readyState === 'complete' ? loaded : new Promise(done => addEventListener('load', () => loaded.then(done)))", "awaitPromise": true}, &seen); err != nil || seen.Result.Value != "loaded" {
+			t.Fatalf("%s: %q, %v", name, seen.Result.Value, err)
+		}
+	}
+	r.finish()
+	for _, name := range []string{"h2", "h1"} {
+		told := r.told("." + name + ".test")
+		// A page of 22 resources over 3 hosts is taken in at one look.
+		if n := strings.Count(told, "\n"); n > 45 || !strings.Contains(told, "https://api."+name+".test/") {
+			t.Errorf("%s: %d lines\n%s", name, n, told)
+		}
+	}
+}
+
+// shop is a page with 22 resources on the hosts www, cdn and api under NAME.test.
+func (r *rig) shop(name string, protocols ...string) {
+	page := "<!doctype html><link rel=stylesheet href=/a.css><script src=https://cdn.NAME.test/b.js></script>"
+	for i := range 9 {
+		page += fmt.Sprintf("<img src=/%d.svg><img src=https://cdn.NAME.test/%d.svg>", i, i)
+	}
+	page += "<script>loaded = Promise.all([fetch('https://api.NAME.test/user'), fetch('https://api.NAME.test/cart')]).then(() => 'loaded')</script>"
+	types := map[string]string{".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+	for _, host := range []string{"www", "cdn", "api"} {
+		r.origin(host+"."+name+".test", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			w.Header().Set("Access-Control-Allow-Origin", "*")
+			if kind := types[filepath.Ext(req.URL.Path)]; kind != "" {
+				w.Header().Set("Content-Type", kind)
+			} else if req.URL.Path == "/" {
+				w.Header().Set("Content-Type", "text/html")
+				io.WriteString(w, strings.ReplaceAll(page, "NAME", name))
+			}
+		}), func(c *tls.Config) { c.NextProtos = protocols })
+	}
+}
+
+// told is the short story of the sessions with hosts under a name.
+func (r *rig) told(suffix string) string {
+	r.t.Helper()
+	var out bytes.Buffer
+	chosen := map[int]bool{}
+	short := text.NewShort(&out)
+	short.Chosen = func(session int) bool { return chosen[session] }
+	if err := story.New(&annotate.Explainer{}, choosing{short, suffix, chosen}).Follow(io.NewSectionReader(r.recording, 0, 1<<30)); err != nil {
+		r.t.Fatal(err)
+	}
+	return out.String()
+}
+
+// A choosing notes which sessions are with hosts under a name.
+type choosing struct {
+	*text.Short
+	suffix string
+	chosen map[int]bool
+}
+
+func (c choosing) Event(e *event.Event) error {
+	if strings.HasSuffix(e.Host, c.suffix) {
+		c.chosen[e.Session] = true
+	}
+	return c.Short.Event(e)
 }
 
 // chromium is a page of a Chromium that uses the proxy and trusts its CA.

@@ -113,13 +113,18 @@ func (p Packets) Short() string {
 }
 
 // Kind is what makes two sessions go the same way: the sentences of their steps and what is
-// proven of them, leg by leg.
+// proven of them, leg by leg. Of step 7 it is the verdict: whose data came first is chance
+// where both may begin, as in HTTP/2.
 func (s *Summary) Kind() string {
 	var b strings.Builder
 	for _, l := range s.Legs {
 		b.WriteString(l.Title.English)
 		for _, r := range l.Rows {
-			b.WriteString("|" + r.Says.ID)
+			if r.Step == Step7 {
+				b.WriteString("|" + string(r.Verdict))
+			} else {
+				b.WriteString("|" + r.Says.ID)
+			}
 			for _, p := range r.Proofs {
 				b.WriteString("," + string(p.State))
 			}

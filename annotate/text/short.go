@@ -25,7 +25,8 @@ type Short struct {
 	sessions map[int]*shortSession
 	of       map[int]int // connection: session
 	kinds    map[string]int
-	order    []string // of kinds, the oldest first
+	order    []string          // of kinds, the oldest first
+	groups   map[string]*group // that are open, by kind and host
 	blocks   int
 	chatter  []*shortSession // a browser's own that are over, while nothing else is told
 	cases    bool            // a browser tries all faults by itself: each has a line
@@ -67,11 +68,22 @@ type shortSession struct {
 	exchanges map[uint32]*exchange
 	waiting   []*exchange // answered before the block
 	requests  int
-	lines     int
-	more      int // requests without a line
+	group     *group
 	stream    string
 	frames    int
 	bytes     int64
+}
+
+// A group is a session and those that went as it beside it, to the same host, as a browser
+// opens them for a page: they share the lines that one session has.
+type group struct {
+	n      int    // of the first
+	key    string // among the groups that are open; "" where nobody joins it
+	open   int    // sessions of it
+	as     bool   // the first went as another
+	lines  int
+	more   int   // requests without a line
+	others []int // sessions without a line
 }
 
 type provenKey struct {
@@ -107,7 +119,7 @@ type trouble struct {
 
 // NewShort returns a renderer that writes to w.
 func NewShort(w io.Writer) *Short {
-	return &Short{Text: New(w), sessions: map[int]*shortSession{}, of: map[int]int{}, kinds: map[string]int{}}
+	return &Short{Text: New(w), sessions: map[int]*shortSession{}, of: map[int]int{}, kinds: map[string]int{}, groups: map[string]*group{}}
 }
 
 // Heading writes a line over what follows.
@@ -195,7 +207,7 @@ func (t *Short) Event(e *event.Event) error {
 func (t *Short) at(e *event.Event) *shortSession {
 	s := t.sessions[e.Session]
 	if s == nil {
-		s = &shortSession{n: e.Session, conns: map[int]bool{}, proven: map[provenKey]bool{}}
+		s = &shortSession{n: e.Session, conns: map[int]bool{}, proven: map[provenKey]bool{}, group: &group{n: e.Session, open: 1}}
 		t.sessions[e.Session] = s
 	}
 	if was, known := t.of[e.Conn]; e.Conn != 0 && e.Kind != event.KindEnd && (!known || was != e.Session) {
@@ -223,10 +235,21 @@ func (t *Short) folded(s *shortSession) bool {
 
 // fact tells what the proxy noted of an origin that it did not reach or take.
 func (t *Short) fact(s *shortSession, e *event.Event) {
-	if !e.Topic.Trouble() || len(e.Says) == 0 {
+	if !e.Topic.Trouble() || len(e.Says) == 0 || e.Fact != nil && e.Fact.Outcome == "canceled" && t.beside(s) {
 		return
 	}
 	t.trouble(s, s.n, []event.Text{words.NameText(e.Topic, e.Name), words.Whole(e.Says[0])})
+}
+
+// beside tells that another session with the same host goes on: a browser opens more than it
+// needs, and hangs up what it does not.
+func (t *Short) beside(s *shortSession) bool {
+	for _, o := range t.sessions {
+		if o != s && o.host == s.host && !o.failed {
+			return true
+		}
+	}
+	return false
 }
 
 // refuted tells at once what was refuted.
@@ -297,7 +320,7 @@ func (t *Short) answered(s *shortSession, n uint32) {
 		if len(s.waiting) < 64 {
 			s.waiting = append(s.waiting, x)
 		} else {
-			s.more++
+			s.group.more++
 		}
 		return
 	}
@@ -309,11 +332,11 @@ func (t *Short) exchange(s *shortSession, x *exchange) {
 	if !s.told || t.hidden(s) {
 		return
 	}
-	if (s.lines >= maxLines || s.as || event.OwnStory(x.host, x.target)) && !x.bad {
-		s.more++
+	if (s.group.lines >= maxLines || s.as || event.OwnStory(x.host, x.target)) && !x.bad {
+		s.group.more++
 		return
 	}
-	s.lines++
+	s.group.lines++
 	t.Line(t.fit(t.number(s.n)+"  "+t.Paint(Dim, t.request(x)), x, ""))
 }
 
@@ -406,7 +429,7 @@ func (t *Short) tell(s *shortSession) {
 	case l.Flow == "http" && s.failed:
 	case l.Flow == "http":
 		t.joined(t.number(s.n)+"  ", "      ", []string{t.Paint(Bold, t.where(s, nil)), t.in(l.Title), t.in(l.Rows[0].Why)})
-	case s.requests == 0 && !mayHaveRefused(l) && (unused(l) && (!s.data || s.http2) && (l.Leg != "" || t.kinds[kind] != 0) || s.http2 && (l.Leg != "" || t.blocks > 0)):
+	case s.requests == 0 && !mayHaveRefused(l) && (unused(l) && (!s.data || s.http2) && (l.Leg != "" || t.kinds[kind] != 0) || s.http2):
 		t.total.unused++
 		if t.spare == nil {
 			t.spare = func() { t.connection(s, e, kind) }
@@ -467,8 +490,26 @@ func (t *Short) connection(s *shortSession, e *event.Event, kind string) {
 	if len(s.waiting) > 0 {
 		x, s.waiting = s.waiting[0], s.waiting[1:]
 	}
+	if key := kind + "|" + s.host; s.group.key == "" && s.host != "" {
+		if g := t.groups[key]; g == nil {
+			s.group.key, t.groups[key] = key, s.group
+		} else {
+			s.group = g
+			if g.open++; (g.as || g.lines >= maxLines) && (x == nil || !x.bad) {
+				s.as = true
+				g.others = append(g.others, s.n)
+				if x != nil {
+					g.more++
+				}
+				t.waited(s)
+				return
+			}
+			g.lines++
+		}
+	}
 	if was, known := t.kinds[kind]; known {
 		s.as = true
+		s.group.as = s.group.as || s.group.n == s.n
 		head := t.number(s.n) + "  " + t.Paint(Bold, t.where(s, x)) + "  " + t.mark("short/as", "n", strconv.Itoa(was))
 		if x != nil {
 			t.Line(t.fit(head, x, "  "+t.took(s)))
@@ -513,7 +554,7 @@ func (t *Short) caseLine(s *shortSession, e *event.Event) {
 	}
 	t.joined(t.number(s.n)+"  ", "      ", []string{t.Paint(Bold, Clean(strings.TrimSuffix(s.host, "."+event.SiteDomain))), t.Paint(style, t.in(says))})
 	t.waited(s)
-	s.more = 0
+	s.group.more = 0
 }
 
 // where is the address that a session is about, with the first thing asked for.
@@ -959,11 +1000,39 @@ func (t *Short) end(s *shortSession) {
 	}
 	t.total.requests += s.requests
 	t.total.proven += len(s.proven)
-	if s.more > 0 {
-		t.Line(t.number(s.n) + "  " + t.Paint(Dim, t.mark("short/more", "count", words.Count(s.more, "more request"))))
+	if g := s.group; g.open == 1 {
+		t.groupEnd(g)
+	} else {
+		g.open--
 	}
 	if s.frames > 0 {
 		t.Line(t.number(s.n) + "  " + t.mark("short/stream", "name", s.stream, "count", words.Count(s.frames, "message"), "bytes", words.Count(int(s.bytes), "byte")))
+	}
+}
+
+// maxOthers is how many sessions of a group are named.
+const maxOthers = 8
+
+// groupEnd counts what of a group has no line.
+func (t *Short) groupEnd(g *group) {
+	delete(t.groups, g.key)
+	var parts []event.Text
+	if g.more > 0 {
+		parts = append(parts, words.Count(g.more, "more request"))
+	}
+	if n := len(g.others); n > 0 {
+		var names []event.Text
+		slices.Sort(g.others)
+		for _, n := range g.others[:min(n, maxOthers)] {
+			names = append(names, event.Plain(strconv.Itoa(n)))
+		}
+		if n > maxOthers {
+			names = append(names, words.Piece("conn/more"))
+		}
+		parts = append(parts, words.Piece("short/others", "count", words.Count(n, "more connection"), "n", strconv.Itoa(g.n), "numbers", words.List("and", names...)))
+	}
+	if len(parts) > 0 {
+		t.Paragraph(t.number(g.n)+"  ", "", t.in(words.List(";", parts...)), Dim)
 	}
 }
 

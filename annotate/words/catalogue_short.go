@@ -230,7 +230,7 @@ var shortPieces = map[string]string{
 	"trouble/why-seen":           "{meaning}; seen here: {fault}",
 	"trouble/mend-ca":            "explainer run -- COMMAND, which tells most programs; or install it: explainer ca export",
 
-	"short/legend":         "The book's eight steps in its order; m1, m2 .. in the order of time; p, the packets. As told: as in the book. Differently: same aim, other means. Unseen: inside one side. Inherited: from an earlier connection. Absent: not at all. Failed: stopped here.",
+	"short/legend":         "The book's eight steps; m1, m2 .. in the order of time; p, packets. As told: as in the book. Differently: by other means. Unseen: inside one side. Inherited: from before. Absent: not at all. Failed: stopped here.",
 	"short/no-name":        "(no name)",
 	"short/as":             "as {n}",
 	"short/sized":          "{count} of {type}",
@@ -246,12 +246,13 @@ var shortPieces = map[string]string{
 	"short/origin-checked": "{says}; step 4a {checked}",
 	"short/proven":         "{n} proven",
 	"short/more":           "{count}",
+	"short/others":         "{count} to the same host, as {n}: {numbers}",
 	"short/case-stopped":   "{who} stopped it at step {step}: {alert}",
 	"short/stream":         "{name}: {count}, {bytes}",
 	"short/within":         "within {span}",
 	"short/unused":         "{count} opened and not used",
 	"short/bare":           "{count} of which this capture has no data",
-	"short/closer":         "Closer: explainer read -v tells each connection with its messages and sentences, -vv each message with its fields and proofs; --connection N chooses one.",
+	"short/closer":         "Closer: explainer read -v tells messages and sentences, -vv fields and proofs; --connection N chooses one.",
 	"short/failed":         "Failed: {n}",
 	"short/failed-more":    "and {n} more",
 }

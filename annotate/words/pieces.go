@@ -68,7 +68,7 @@ func pairOf(pairs []any, name string) event.Text {
 }
 
 // nouns is what [Count] counts.
-var nouns = []string{"binder", "bit", "byte", "case", "certificate", "connection", "day", "file", "hour", "Initial packet", "key log line", "key pair", "line", "message", "minute", "more CA", "more name", "more request", "name", "other run", "packet", "private key", "promise", "record", "remark", "request", "response", "round trip", "second", "secret", "session", "timestamp", "trial"}
+var nouns = []string{"binder", "bit", "byte", "case", "certificate", "connection", "day", "file", "hour", "Initial packet", "key log line", "key pair", "line", "message", "minute", "more CA", "more connection", "more name", "more request", "name", "other run", "packet", "private key", "promise", "record", "remark", "request", "response", "round trip", "second", "secret", "session", "timestamp", "trial"}
 
 // counted are the last counts, by their number.
 var counted [256]atomic.Pointer[countedText]

@@ -325,6 +325,7 @@ var zhPieces = map[string]string{
 	"count/private key":                      "{n} 个私钥",
 	"count/promise":                          "{n} 份",
 	"count/more request":                     "另外 {n} 个请求",
+	"count/more connection":                  "另外 {n} 个连接",
 	"count/secret":                           "{n} 个秘密",
 	"count/key pair":                         "{n} 对密钥",
 	"count/round trip":                       "{n} 次往返",

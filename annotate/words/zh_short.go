@@ -227,7 +227,7 @@ var zhShort = map[string]string{
 	"trouble/why-seen":           "{meaning}；这里看到：{fault}",
 	"trouble/mend-ca":            "explainer run -- COMMAND，它会告诉大多数程序；或者安装它：explainer ca export",
 
-	"short/legend":         "书上的八个步骤，按书上的次序；m1、m2 …… 按时间次序；p 是数据包。与书上一致：和书上一样。做法不同：目的相同，方法不同。不可见：在一方内部。沿用先前连接：取自先前的连接。没有发生：根本没有。在此失败：连接停在这里。",
+	"short/legend":         "书上的八个步骤；m1、m2 …… 按时间次序；p，数据包。与书上一致：和书上一样。做法不同：用别的方法。不可见：在一方内部。沿用先前连接：来自先前的连接。没有发生：根本没有。在此失败：停在这里。",
 	"short/no-name":        "（没有名称）",
 	"short/as":             "与 {n} 相同",
 	"short/sized":          "{count}，{type}",
@@ -243,12 +243,13 @@ var zhShort = map[string]string{
 	"short/origin-checked": "{says}；步骤 4a {checked}",
 	"short/proven":         "已证明 {n} 项",
 	"short/more":           "{count}",
+	"short/others":         "到同一台主机的{count}，与 {n} 相同：{numbers}",
 	"short/case-stopped":   "{who}在步骤 {step} 停止：{alert}",
 	"short/stream":         "{name}：{count}，{bytes}",
 	"short/within":         "{span}之内",
 	"short/unused":         "{count}打开后没有使用",
 	"short/bare":           "{count}在本抓包中没有数据",
-	"short/closer":         "更详细：explainer read -v 逐个连接讲述消息和句子，-vv 逐条消息讲述字段和证明；--connection N 选择一个连接。",
+	"short/closer":         "更详细：explainer read -v 讲述消息和句子，-vv 讲述字段和证明；--connection N 选择一个连接。",
 	"short/failed":         "失败：{n}",
 	"short/failed-more":    "另有 {n} 个",
 }
