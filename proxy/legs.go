@@ -467,6 +467,8 @@ func (s *session) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if s.fail == nil {
 			if !s.textbook {
 				s.ceiling(config)
+				site, _ := p.site(s.to)
+				site.Resume.browser(config, hello)
 			}
 			leaf = s.mirror(hello, config, to)
 		}

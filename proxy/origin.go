@@ -398,6 +398,7 @@ func (p *Proxy) secure(ctx context.Context, t, o *Tap, to asking, site Site) (*u
 		config.MaxVersion = tls.VersionTLS12
 		config.CipherSuites = textbookSuites
 	}
+	site.Resume.origin(config, to.hello)
 	var conn net.Conn = u.heard
 	if site.ECH != nil && config.MaxVersion == tls.VersionTLS13 {
 		config.MinVersion, config.EncryptedClientHelloConfigList = tls.VersionTLS13, site.ECH.list()
@@ -435,7 +436,9 @@ func (p *Proxy) secure(ctx context.Context, t, o *Tap, to asking, site Site) (*u
 			p.tellBad(t, o, u.store, &told, "not-asked")
 			return u, nil
 		}
-		p.Recorder.Fact(capture.Fact{Kind: capture.FactOriginVerified, Conn: t.number(), Peer: o.number(), Host: name, Addr: u.store, Outcome: "ok"})
+		if !u.state.DidResume { // else no certificate came: the one of before was found good when it did
+			p.Recorder.Fact(capture.Fact{Kind: capture.FactOriginVerified, Conn: t.number(), Peer: o.number(), Host: name, Addr: u.store, Outcome: "ok"})
+		}
 		return u, nil
 	case fail != nil:
 		fail.unmirrored = !p.BlockBadOrigins && fail.ID != "own-ca"

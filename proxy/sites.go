@@ -36,6 +36,8 @@ type Site struct {
 	Textbook bool
 	// ECH is the key under which it takes encrypted hellos; nil where it takes none.
 	ECH *siteECH
+	// Resume is what resumes connections to it, on both legs; nil where nothing does.
+	Resume *siteResume
 }
 
 // Sites are the built-in sites: real TLS servers on loopback, reachable by name
@@ -70,31 +72,36 @@ type siteKind struct {
 	tls         func(*tls.Config)
 	textbook    bool
 	ech         bool
+	resume      bool
 }
 
 var siteKinds = []siteKind{
-	{"", event.Plain("explainer"), words.Piece("site/home"), func(*tls.Config) {}, false, false},
+	{"", event.Plain("explainer"), words.Piece("site/home"), func(*tls.Config) {}, false, false, false},
 	{"tls13", event.Plain("TLS 1.3"), words.Piece("site/tls13"), func(c *tls.Config) {
 		c.MinVersion = tls.VersionTLS13
-	}, false, false},
+	}, false, false, false},
 	{"tls12", words.Piece("site/tls12-title"), words.Piece("site/tls12"), func(c *tls.Config) {
 		c.MaxVersion = tls.VersionTLS12
-	}, false, false},
+	}, false, false, false},
 	{"rsa", words.Piece("site/rsa-title"), words.Piece("site/rsa"), func(c *tls.Config) {
 		c.MaxVersion = tls.VersionTLS12
 		c.CipherSuites = textbookSuites
 		c.NextProtos = []string{"http/1.1"}
-	}, true, false},
+	}, true, false, false},
 	{"hrr", words.Piece("site/hrr-title"), words.Piece("site/hrr"), func(c *tls.Config) {
 		c.MinVersion = tls.VersionTLS13
 		c.CurvePreferences = []tls.CurveID{tls.CurveP521}
-	}, false, false},
+	}, false, false, false},
 	{"mtls", words.Piece("site/mtls-title"), words.Piece("site/mtls"), func(c *tls.Config) {
 		c.ClientAuth = tls.RequestClientCert
-	}, false, false},
+	}, false, false, false},
 	{"ech", words.Piece("site/ech-title"), words.Piece("site/ech", "cover", siteCover, "host", "ech."+siteDomain), func(c *tls.Config) {
 		c.MinVersion = tls.VersionTLS13
-	}, false, true},
+	}, false, true, false},
+	{"resume", words.Piece("site/resume-title"), words.Piece("site/resume"), func(c *tls.Config) {
+		c.MinVersion = tls.VersionTLS13
+		c.NextProtos = []string{"http/1.1"}
+	}, false, false, true},
 }
 
 // StartSites starts the built-in sites. If install is true the set-up page offers the
@@ -131,13 +138,20 @@ func StartSites(authority *ca.Authority, install bool, otherwise words.Language,
 			}
 			config.EncryptedClientHelloKeys = ech.keys()
 		}
+		var resume *siteResume
+		if k.resume {
+			resume = newSiteResume()
+		}
 		handler := s.handler(k, authority, install, otherwise)
 		addr, err := s.serve(handler, config)
 		if err != nil {
 			s.Close()
 			return nil, err
 		}
-		s.byHost[net.JoinHostPort(host, "443")] = Site{addr, roots, k.textbook, ech}
+		if k.resume {
+			s.servers[len(s.servers)-1].SetKeepAlivesEnabled(false) // the next request comes with a connection of its own
+		}
+		s.byHost[net.JoinHostPort(host, "443")] = Site{addr, roots, k.textbook, ech, resume}
 		if k.Name == "" {
 			if addr, err = s.serve(handler, nil); err != nil {
 				s.Close()
@@ -387,6 +401,10 @@ func seen(r *http.Request, kind siteKind) event.Text {
 		return words.Sentences(s, words.Piece("site/seen-certificate", "subject", r.TLS.PeerCertificates[0].Subject.String()))
 	case kind.Name == "mtls":
 		return words.Sentences(s, words.Piece("site/seen-no-certificate"))
+	case r.TLS.DidResume:
+		return words.Sentences(s, words.Piece("site/seen-resumed"))
+	case kind.resume:
+		return words.Sentences(s, words.Piece("site/seen-first"))
 	}
 	return s
 }

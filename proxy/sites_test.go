@@ -67,6 +67,7 @@ func TestSitesTLS(t *testing.T) {
 		{"hrr.explainer.test", tls.VersionTLS13, "h2", false, true, false},
 		{"mtls.explainer.test", tls.VersionTLS13, "h2", false, false, true},
 		{"ech.explainer.test", tls.VersionTLS13, "h2", false, false, false},
+		{"resume.explainer.test", tls.VersionTLS13, "http/1.1", false, false, false},
 	} {
 		site := lookup(t, sites, tt.host, 443)
 		asked := false
@@ -138,7 +139,7 @@ func TestSitesServe(t *testing.T) {
 			host = siteDomain
 		case "plain":
 			host, port, scheme, home, protos = siteDomain, 80, "http", true, protos[:1]
-		case "rsa":
+		case "rsa", "resume":
 			protos = protos[:1]
 		}
 		site := lookup(t, sites, host, port)

@@ -399,7 +399,7 @@ var shortWhys = map[string]string{
 	"step-4a-finished": "because/finished-so-far", "step-4a-finished-open": "because/finished-so-far", "step-4a-finished-left": "because/finished-so-far", "step-4a-failed-late": "because/finished-silent", "step-4a-finished-only": "because/finished-silent",
 	"step-4a-finished-only-minted": "because/finished-silent", "step-4a-finished-only-mirrored": "because/finished-silent",
 	"step-4a-case-finished": "because/finished-silent", "step-4a-case-finished-control": "because/finished-silent", "step-4a-case-silent": "because/hung-up", "step-4a-case-elsewhere": "because/went-on",
-	"step-4a-inherited": "because/checked-earlier", "step-4a-inherited-sent": "because/checked-earlier", "step-4a-inherited-sealed": "because/checked-earlier", "step-4a-inherited-before": "because/checked-earlier", "step-4a-inherited-holed": "because/checked-earlier", "step-4a-inherited-keyless": "because/none-ever",
+	"step-4a-inherited": "because/checked-earlier", "step-4a-inherited-sent": "because/checked-earlier", "step-4a-inherited-noted": "because/noted-earlier", "step-4a-inherited-sealed": "because/checked-earlier", "step-4a-inherited-before": "because/checked-earlier", "step-4a-inherited-holed": "because/checked-earlier", "step-4a-inherited-keyless": "because/none-ever",
 	"step-4a-psk": "because/no-certificate", "step-4a-anonymous": "because/no-certificate", "step-4a-sealed": "because/sealed", "step-4a-sealed-alert": "because/sealed", "step-4a-sealed-rest": "because/sealed", "step-4a-udp": "because/sealed",
 	"step-4a-refuted-went-on": "because/went-on-refuted",
 

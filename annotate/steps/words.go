@@ -128,8 +128,11 @@ func (c *View) behind(a Values) event.Sentence {
 		origin = words.Piece(word, "conn", strconv.Itoa(k.CertConn), "conns", words.List("and", conns...))
 	}
 	id := "step-4a-inherited-sent"
-	if k.CertOf == "" {
+	switch {
+	case k.CertOf == "":
 		id = "step-4a-inherited-sealed"
+	case c.Leg == capture.LegOrigin:
+		id = "step-4a-inherited-noted"
 	}
 	certified := words.Piece("name/unknown")
 	if k.CertOf != "" {

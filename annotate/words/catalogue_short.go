@@ -116,6 +116,7 @@ var shortPieces = map[string]string{
 	"because/finished-so-far":     "not refused so far",
 	"because/finished-silent":     "finished, then sent no data",
 	"because/checked-earlier":     "if ever, in an earlier one",
+	"because/noted-earlier":       "noted in an earlier one",
 	"because/none-ever":           "nor in the first of this line",
 	"because/went-on-refuted":     "went on all the same",
 	"because/derived":             "keys are derived from it",

@@ -113,6 +113,7 @@ var zhShort = map[string]string{
 	"because/finished-so-far":     "到此为止没有拒绝",
 	"because/finished-silent":     "完成握手后没有发送数据",
 	"because/checked-earlier":     "如果检查过，在先前的连接里",
+	"because/noted-earlier":       "记录在先前的连接里",
 	"because/none-ever":           "这一系列的第一个连接也没有",
 	"because/went-on-refuted":     "仍然继续了",
 	"because/derived":             "密钥由它派生",

@@ -105,6 +105,7 @@ var zhSteps = map[string]string{
 	"step-4a-finished-only-mirrored": "{client}完成了握手，之后没有发送数据。较晚才检查并拒绝证书的客户端看上去是这样，它也可能有理由，因为证书和源站的一样有问题（{fault}）；从未用上的备用连接看上去也是这样。",
 	"step-4a-finished":               "{client}完成了自己那部分握手，所以到那时为止它没有拒绝证书。它检查了什么，看不到。",
 	"step-4a-inherited":              "没有证书可检查；如果证书曾经检查过，那就是在{earlier}里。",
+	"step-4a-inherited-noted":        "没有证书可检查。支撑这个连接的那张证书是给 {certified} 的，{when}发送（{origin}）；{client}当时的检查结果，记录在那里。",
 	"step-4a-inherited-sent":         "没有证书可检查。支撑这个连接的那张证书是给 {certified} 的，{when}发送（{origin}）；{client}当时是否检查过，任何抓包都看不出来。",
 	"step-4a-inherited-sealed":       "没有证书可检查。支撑这个连接的那张证书，{when}以加密方式发送（{origin}）；{client}当时是否检查过，任何抓包都看不出来。",
 	"step-4a-inherited-before":       "没有证书可检查。{earlier}本身也沿用了更早的连接；这一系列连接的证书是在哪里发送的，从这份抓包看不出来。",

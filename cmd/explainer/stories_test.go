@@ -13,10 +13,10 @@ import (
 	"explainer/annotate/words"
 )
 
-// ownSteps fetches the pages of built-in sites, then what each names as the story of its own
+// ownSteps fetches the pages of built-in sites, twice, then what each names as the story of its own
 // connection, in English and in Chinese, and the same with a name that is not its own.
 const ownSteps = `cd "$0"; for host in "$@"; do
-curl -sS "https://$host/" -o "$host.html"
+curl -sS "https://$host/" "https://$host/" -o /dev/null -o "$host.html"
 at=$(grep -o '/story?[^"]*' "$host.html" | head -n 1 | sed 's/&amp;/\&/g')
 curl -sS "https://$host$at" -o "$host.en.html"
 curl -sS -H 'Accept-Language: zh' "https://$host$at" -o "$host.zh.html"
@@ -28,7 +28,7 @@ done`
 func TestOwnSteps(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	hosts := []string{"explainer.test", "tls13.explainer.test", "tls12.explainer.test", "rsa.explainer.test", "hrr.explainer.test", "mtls.explainer.test", "ech.explainer.test"}
+	hosts := []string{"explainer.test", "tls13.explainer.test", "tls12.explainer.test", "rsa.explainer.test", "hrr.explainer.test", "mtls.explainer.test", "ech.explainer.test", "resume.explainer.test"}
 	r := explain(t, append([]string{"run", "--", "sh", "-c", ownSteps, dir}, hosts...)...)
 	if want := strings.Repeat("404\n", len(hosts)); r.code != 0 || r.stdout != want {
 		t.Errorf("exit code %d, asked for another's story: %q\n%s", r.code, r.stdout, r.stderr)
@@ -60,6 +60,9 @@ func TestOwnSteps(t *testing.T) {
 		}
 		if e == nil {
 			t.Fatalf("%s: the story has no connection of the page's", host)
+		}
+		if resumed := e.Summary.Legs[0].Flow == "tls13-psk-dhe" && e.Summary.Legs[1].Flow == "tls13-psk-dhe"; resumed != (host == "resume.explainer.test") {
+			t.Errorf("%s: %s and %s", host, e.Summary.Legs[0].Title, e.Summary.Legs[1].Title)
 		}
 		want := checked.ReplaceAllString(strings.TrimSpace(string(page.Steps(e, words.English))), "$1")
 		if got := section.FindString(read(host + ".en.html")); got != want {
