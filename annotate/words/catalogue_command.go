@@ -218,6 +218,7 @@ var commandPieces = map[string]string{
 	"error/built-in-sites":     "built-in sites: {error}",
 	"error/no-certificate":     "no certificate in it",
 	"error/no-command":         "there is no command {value}",
+	"error/no-command-or-file": "there is neither a command nor a file {value}",
 	"say/signal":               "ended by a signal ({signal}) before it was done",
 	"error/no-recording":       "{file} exists and is no recording of explainer's",
 	"hint/force":               "name another file, or write over it with --force",

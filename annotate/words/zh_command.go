@@ -217,6 +217,7 @@ var zhCommand = map[string]string{
 	"error/built-in-sites":     "内置站点：{error}",
 	"error/no-certificate":     "其中没有证书",
 	"error/no-command":         "没有 {value} 这个命令",
+	"error/no-command-or-file": "没有 {value} 这个命令，也没有这个文件",
 	"say/signal":               "还没有完成就被信号（{signal}）结束了",
 	"error/no-recording":       "{file} 已经存在，而且不是 explainer 的录制文件",
 	"hint/force":               "请指定另一个文件，或用 --force 覆盖它",

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"unicode"
@@ -263,6 +265,14 @@ func noCommand(of, arg string, commands []*cli.Command) error {
 	what := words.Piece("error/no-command", "value", quote(arg))
 	if name, ok := strings.CutPrefix(of, "explainer "); ok {
 		what = words.Piece("error/no-subcommand", "command", name, "value", quote(arg))
+	} else if strings.ContainsAny(arg, `./\`) { // the name of a capture, mistyped
+		what, names = words.Piece("error/no-command-or-file", "value", quote(arg)), nil
+		files, _ := os.ReadDir(filepath.Dir(arg))
+		for _, f := range files {
+			if path := filepath.Join(filepath.Dir(arg), f.Name()); isCapture(path) && text.Clean(path) == path {
+				names = append(names, path)
+			}
+		}
 	}
 	return usage(what, perhaps(nearest(arg, names), of+" --help"))
 }
