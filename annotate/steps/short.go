@@ -10,6 +10,7 @@ import (
 	"explainer/annotate/event"
 	"explainer/annotate/proof"
 	"explainer/annotate/words"
+	"explainer/ca/verify"
 	"explainer/capture"
 	"explainer/capture/handshake"
 )
@@ -791,7 +792,18 @@ func (c *View) troubleAt(r *event.Row) *event.Trouble {
 	default:
 		t.Why = words.Whole(r.Says)
 	}
+	if r.Step == event.Step4a && t.Mend.Empty() && c.mirrorsTrust() {
+		t.Mend = words.Piece("trouble/mend-origin-ca")
+	}
 	return t
+}
+
+// mirrorsTrust tells that nothing is wrong with the certificate that the proxy made but that nobody
+// vouches for the origin's who is known here.
+func (c *View) mirrorsTrust() bool {
+	return !c.mirroredFaults().Empty() && !slices.ContainsFunc(c.Minted.Found, func(id string) bool {
+		return verify.ReasonOf(id).Class != verify.ClassTrust
+	})
 }
 
 // agent is a side by what it calls itself, if it is the client and did.
