@@ -14,23 +14,8 @@ import (
 // Text writes the report of a check: what it came to, what leaked, what could not be told; with all, every case.
 func (r *Report) Text(t *text.Text, all bool) error {
 	t.Rule(t.In(words.Piece("check/of", "client", r.Client)))
-	if len(r.Command) > 0 {
-		t.Paragraph("", "  ", t.In(words.Piece("check/command", "command", strings.Join(r.Command, " "))), text.Plain)
-	}
-	trust := words.Piece("check/trust-root")
-	if r.Trust == "none" {
-		trust = words.Piece("check/trust-none")
-	}
-	tries := words.Piece("check/one-try")
-	if r.Tries != 1 {
-		tries = words.Piece("check/tries", "n", strconv.Itoa(r.Tries))
-	}
-	t.Paragraph("", "  ", t.In(words.Piece("check/how", "tls", words.List("and", words.Names(r.TLS)...), "tries", tries, "trust", trust)), text.Plain)
-	switch {
-	case len(r.Hosts) == 1:
-		t.Paragraph("", "  ", t.In(words.Piece("check/host", "host", r.Hosts[0])), text.Plain)
-	case len(r.Hosts) > 1:
-		t.Paragraph("", "  ", t.In(words.Piece("check/hosts", "hosts", words.List(",", words.Names(r.Hosts)...))), text.Plain)
+	for _, how := range r.how() {
+		t.Paragraph("", "  ", t.In(how), text.Plain)
 	}
 	t.Line("")
 	diagnosis(t, r)
@@ -57,6 +42,29 @@ func (r *Report) Text(t *text.Text, all bool) error {
 	return t.Flush()
 }
 
+// how says how it was tested.
+func (r *Report) how() (out []event.Text) {
+	if len(r.Command) > 0 {
+		out = append(out, words.Piece("check/command", "command", strings.Join(r.Command, " ")))
+	}
+	trust := words.Piece("check/trust-root")
+	if r.Trust == "none" {
+		trust = words.Piece("check/trust-none")
+	}
+	tries := words.Piece("check/one-try")
+	if r.Tries != 1 {
+		tries = words.Piece("check/tries", "n", strconv.Itoa(r.Tries))
+	}
+	out = append(out, words.Piece("check/how", "tls", words.List("and", words.Names(r.TLS)...), "tries", tries, "trust", trust))
+	switch {
+	case len(r.Hosts) == 1:
+		out = append(out, words.Piece("check/host", "host", r.Hosts[0]))
+	case len(r.Hosts) > 1:
+		out = append(out, words.Piece("check/hosts", "hosts", words.List(",", words.Names(r.Hosts)...)))
+	}
+	return out
+}
+
 // diagnosis tells the grade, and what the client checks and what not.
 func diagnosis(t *text.Text, r *Report) {
 	for i, s := range r.Says {
@@ -66,6 +74,20 @@ func diagnosis(t *text.Text, r *Report) {
 		}
 		t.Paragraph(lead, "", t.In(words.Whole(s)), text.Plain)
 	}
+	for _, line := range r.found() {
+		t.Paragraph("     "+t.In(line.title), "", t.In(words.Piece("check/list", "list", words.List(";", line.list...))), line.style)
+	}
+}
+
+// A foundLine is what the client does about the checks that it treats alike.
+type foundLine struct {
+	title event.Text
+	list  []event.Text
+	style text.Style
+}
+
+// found says what the client checks and what not, the worst first.
+func (r *Report) found() (out []foundLine) {
 	for _, line := range []struct {
 		state State
 		title event.Text
@@ -86,9 +108,10 @@ func diagnosis(t *text.Text, r *Report) {
 			list = append(list, what)
 		}
 		if len(list) > 0 {
-			t.Paragraph("     "+t.In(line.title), "", t.In(words.Piece("check/list", "list", words.List(";", list...))), line.s)
+			out = append(out, foundLine{line.title, list, line.s})
 		}
 	}
+	return out
 }
 
 // checkTable is every case with what became of it, in each version.
@@ -183,15 +206,16 @@ func checkFixes(t *text.Text, r *Report) {
 	}
 }
 
-func gradeWord(t *text.Text, grade string) string {
-	s := text.Green
+func gradeWord(t *text.Text, grade string) string { return t.Paint(gradeStyle(grade), grade) }
+
+func gradeStyle(grade string) text.Style {
 	switch grade {
 	case "B", "C", "-":
-		s = text.Yellow
+		return text.Yellow
 	case "D", "F":
-		s = text.Red
+		return text.Red
 	}
-	return t.Paint(s, grade)
+	return text.Green
 }
 
 // cell is an outcome in a table.

@@ -185,12 +185,21 @@ type pageOf struct {
 	Query     string
 	Version   int
 	Session   *session
+	Matrix    *Matrix
 	Static    bool
 	Policy    string
 	Style     template.CSS
 	Script    template.JS
 	Forgotten int // sessions that are not in the table any more
 	Wrong     error
+}
+
+// static makes it a file that opens without a network.
+func (p *pageOf) static() *pageOf {
+	p.Static = true
+	p.Style, p.Script = template.CSS(style), template.JS(script)
+	p.Policy = "default-src 'none'; style-src " + digest(style) + "; script-src " + digest(script)
+	return p
 }
 
 // rowsAtOnce is how many rows are handed over at a time.
@@ -300,10 +309,7 @@ func (v View) File(w io.Writer, title string) error {
 	b := v.Book
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	p := v.page(title)
-	p.Static = true
-	p.Style, p.Script = template.CSS(style), template.JS(script)
-	p.Policy = "default-src 'none'; style-src " + digest(style) + "; script-src " + digest(script)
+	p := v.page(title).static()
 	var chatter []*row
 	for _, n := range b.order {
 		switch r := b.rows[n]; {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,6 +82,7 @@ Examples:
 		&cli.StringFlag{Name: "write", Aliases: []string{"w"}, Usage: "keep the recording in `FILE` (pcapng, with the keys inside)"},
 		forceFlag,
 		&cli.StringFlag{Name: "format", Value: "text", Usage: "form of the report: `text|json|junit`"},
+		htmlFlag,
 		&cli.BoolFlag{Name: "show-secrets", Usage: "do not mask what the client gave away", DisableDefaultText: true},
 		&cli.StringFlag{Name: "color", Value: "auto", Usage: "use colours: `auto|always|never`"},
 		&cli.IntFlag{Name: "listen-port", Aliases: []string{"p"}, Value: 8080, Usage: "with --host: `PORT` to listen on; 0 picks a free one"},
@@ -110,8 +112,15 @@ func checkClient(c *cli.Context) error {
 	default:
 		return usage(words.Piece("error/format-check", "value", quote(f)))
 	}
+	html, err := openHTML(c)
+	if err != nil {
+		return err
+	}
+	if html != nil {
+		defer html.Close()
+	}
 	if name := c.String("from"); name != "" {
-		return checkAgain(c, name)
+		return checkAgain(c, name, html)
 	}
 	plan, err := newPlan(c, command)
 	if err != nil {
@@ -138,7 +147,7 @@ func checkClient(c *cli.Context) error {
 	if report == nil || err != nil {
 		return err
 	}
-	return tellCheck(c, report)
+	return tellCheck(c, report, html)
 }
 
 // newPlan is what the flags ask for.
@@ -390,7 +399,7 @@ func (k *checking) wait(c *cli.Context) error {
 }
 
 // checkAgain judges a recording.
-func checkAgain(c *cli.Context, name string) error {
+func checkAgain(c *cli.Context, name string, html *os.File) error {
 	s, err := story.Open(name)
 	if err != nil {
 		return err
@@ -408,11 +417,16 @@ func checkAgain(c *cli.Context, name string) error {
 	if err != nil {
 		say(c.App.ErrWriter, words.Piece("say/judged-before", "file", s.Name, "error", story.WordsOf(err)))
 	}
-	return tellCheck(c, r)
+	return tellCheck(c, r, html)
 }
 
 // tellCheck writes the report, and returns the exit code that its grade asks for.
-func tellCheck(c *cli.Context, r *check.Report) error {
+func tellCheck(c *cli.Context, r *check.Report, html *os.File) error {
+	if html != nil { // first: whoever reads the rest may stop
+		if err := cmp.Or(r.HTML(html, language()), html.Close()); err != nil {
+			return story.WriteError(words.Piece("file/page"), err)
+		}
+	}
 	var err error
 	w := c.App.Writer
 	switch c.String("format") {

@@ -39,7 +39,7 @@ func TestImports(t *testing.T) {
 		"explainer/annotate/steps":        {"explainer/annotate/event", "explainer/annotate/proof", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
 		"explainer/annotate/proof":        {"explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/words", "explainer/ca/verify", "explainer/capture"},
 		"explainer/annotate":              {"explainer/annotate/proof", "explainer/annotate/steps", "explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
-		"explainer/annotate/check":        {"explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/text", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
+		"explainer/annotate/check":        {"explainer/annotate/event", "explainer/annotate/mask", "explainer/annotate/page", "explainer/annotate/text", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
 		"explainer/annotate/score":        {"explainer/annotate/event", "explainer/annotate/text", "explainer/annotate/words", "explainer/capture/printable"},
 		"explainer/annotate/story":        {"explainer/annotate", "explainer/capture"},
 		"explainer/proxy":                 {"explainer/annotate/event", "explainer/annotate/words", "explainer/ca", "explainer/capture"}, // words for its pages

@@ -69,8 +69,7 @@ func newWeb(c *cli.Context, always bool, name string) (*web, error) {
 	if addr == "off" {
 		addr = ""
 	}
-	file := c.String(htmlFlag.Name)
-	if addr == "" && file == "" {
+	if addr == "" && c.String(htmlFlag.Name) == "" {
 		return nil, nil
 	}
 	keep, err := size(c, "web-keep", 1<<20)
@@ -83,15 +82,22 @@ func newWeb(c *cli.Context, always bool, name string) (*web, error) {
 		proxy.SweepSpool(dir)
 		return proxy.SpoolFile(dir)
 	}})
-	if file != "" {
-		if w.html, err = openOutput(words.Piece("file/page"), file, outputReplace, false); err != nil {
-			return nil, err
-		}
+	if w.html, err = openHTML(c); err != nil {
+		return nil, err
 	}
 	if addr == "" {
 		return w, nil
 	}
 	return w, w.serve(addr, c.String("web") == "")
+}
+
+// openHTML opens the file that the page is to be written to, nil where none is asked for.
+func openHTML(c *cli.Context) (*os.File, error) {
+	name := c.String(htmlFlag.Name)
+	if name == "" {
+		return nil, nil
+	}
+	return openOutput(words.Piece("file/page"), name, outputReplace, false)
 }
 
 // serve begins to serve the page at an address of this machine; at another port where that is
