@@ -10,6 +10,7 @@ import (
 
 	"explainer/annotate/check"
 	"explainer/annotate/text"
+	"explainer/annotate/words"
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/web"
@@ -237,7 +238,11 @@ func TestJudgeRead(t *testing.T) {
 			t.Error(err)
 		}
 		checkJUnit(t, junit.Bytes())
-		for name, out := range map[string]string{"text": out.String(), "JSON": lines.String(), "JUnit": junit.String()} {
+		var html bytes.Buffer
+		if err := r.HTML(&html, words.English); err != nil {
+			t.Error(err)
+		}
+		for name, out := range map[string]string{"text": out.String(), "JSON": lines.String(), "JUnit": junit.String(), "page": html.String()} {
 			for _, secret := range []string{"SECRET", "abc", "geheim"} {
 				if strings.Contains(out, secret) != show {
 					t.Errorf("%s, secrets %v: %s in\n%s", name, show, secret, out)
@@ -326,6 +331,10 @@ func TestJudgeWhole(t *testing.T) {
 		if leaked := r.Leaked["critical"]+r.Leaked["high"]+r.Leaked["medium"] > 0; strings.Contains(out.String(), "LEAKED") != leaked {
 			t.Errorf("%s:\n%s", test.what, out.String())
 		}
+		var html bytes.Buffer
+		if err := r.HTML(&html, words.Chinese); err != nil || html.Len() > 1<<20 || strings.Count(html.String(), `<li class="fault `) != len(r.Cases) || strings.Contains(html.String(), `<li class="fault g-bad`) != strings.Contains(out.String(), "LEAKED") {
+			t.Errorf("%s: %v\n%s", test.what, err, html.String())
+		}
 		if err := r.JUnit(&junit); err != nil {
 			t.Error(err)
 		}
@@ -363,6 +372,9 @@ func TestJudgeAdvice(t *testing.T) {
 	}
 }
 
+// hostile is what a client may call itself, and say.
+const hostile = `<img src=x onerror="alert(1)">'"&{{.}}</script>`
+
 // FuzzJudge feeds facts that say anything to a judge, around a connection.
 func FuzzJudge(f *testing.F) {
 	for _, data := range []string{`{}`, `{"tls":"TLS 1.3","listen":["127.0.0.1:7000"]}`, `{"mode":"run","cases":["good","expired","expired"],"tls":["TLS 1.3","x"],"command":[""]}`} {
@@ -389,6 +401,16 @@ func FuzzJudge(f *testing.F) {
 		}
 		if err := r.JUnit(&out); err != nil {
 			t.Fatal(err)
+		}
+		out.Reset()
+		r.Client, r.Command = hostile, []string{hostile}
+		for i := range r.Cases {
+			for k := range r.Cases[i].Outcomes {
+				r.Cases[i].Outcomes[k].Said = hostile
+			}
+		}
+		if err := r.HTML(&out, words.English); err != nil || strings.Contains(out.String(), "<img") {
+			t.Fatalf("%v: %s", err, out.String())
 		}
 	})
 }
