@@ -41,16 +41,16 @@ func (r *Report) HTML(w io.Writer, l words.Language) error {
 func (c *Case) tile() page.MatrixFault {
 	f := page.MatrixFault{ID: c.ID, State: page.MatrixNone, Lines: []page.MatrixLine{
 		{Text: wrong(c)},
-		{Lead: leading("check/check"), Text: words.Piece("check/at-step", "check", words.FaultText("check", c.ID, c.Check), "step", string(c.Step), "title", words.StepTitle(c.Step))},
+		{Lead: leading(words.Piece("check/check")), Text: words.Piece("check/at-step", "check", words.FaultText("check", c.ID, c.Check), "step", string(c.Step), "title", words.StepTitle(c.Step))},
 	}}
 	if c.Severity != ca.Control {
-		f.Lines = append(f.Lines, page.MatrixLine{Lead: leading("check/why"), Text: words.FaultText("incident", c.ID, c.Incident)})
+		f.Lines = append(f.Lines, page.MatrixLine{Lead: leading(words.Piece("check/why")), Text: words.FaultText("incident", c.ID, c.Incident)})
 	}
 	if len(c.Suggested) > 0 {
-		f.Lines = append(f.Lines, page.MatrixLine{Lead: leading("check/alert-fits"), Text: words.List("or", words.Names(c.Suggested)...)})
+		f.Lines = append(f.Lines, page.MatrixLine{Lead: leading(words.Piece("check/alert-fits")), Text: words.List("or", words.Names(c.Suggested)...)})
 	}
 	if c.Fix != nil {
-		f.Lines = append(f.Lines, page.MatrixLine{Lead: leading("check/how-to-mend-it"), Text: words.Whole(*c.Fix)})
+		f.Lines = append(f.Lines, page.MatrixLine{Lead: leading(words.Piece("check/how-to-mend-it")), Text: words.Whole(*c.Fix)})
 	}
 	for i := range c.Outcomes {
 		o := &c.Outcomes[i]
@@ -60,9 +60,9 @@ func (c *Case) tile() page.MatrixFault {
 			tells, _ := o.words(c.Severity)
 			out.Lines = append(out.Lines, page.MatrixLine{Text: tells})
 		}
-		reads := leading("check/attacker-reads")
+		reads := leading(words.Piece("check/attacker-reads"))
 		if o.Verdict != Leaked {
-			reads = leading("check/it-sent")
+			reads = leading(words.Piece("check/it-sent"))
 		}
 		for j := range o.Read {
 			if c.Severity != ca.Control {
@@ -81,8 +81,8 @@ func (c *Case) tile() page.MatrixFault {
 var worse = []page.MatrixState{page.MatrixNone, page.MatrixGood, page.MatrixOpen, page.MatrixBad}
 
 // leading is what a line is about, before it.
-func leading(what string) event.Text {
-	return words.Piece("check/lead", "what", words.Piece(what))
+func leading(what event.Text) event.Text {
+	return words.Piece("check/lead", "what", what)
 }
 
 // stateOf is what the terminal says by a colour.

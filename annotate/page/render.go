@@ -186,6 +186,9 @@ type pageOf struct {
 	Version   int
 	Session   *session
 	Matrix    *Matrix
+	Shares    []share
+	Loads     []load
+	Live      bool // it changes while it is looked at
 	Static    bool
 	Policy    string
 	Style     template.CSS
@@ -213,6 +216,9 @@ func (v View) page(title string) *pageOf {
 // Sessions renders the table: the latest sessions, or the latest before one.
 func (v View) Sessions(w io.Writer, query string, before int) error {
 	p := v.table(query, before)
+	v.Book.mu.Lock()
+	p.Shares = sharesOf(v.Book.chosen(NewQuery(query)))
+	v.Book.mu.Unlock()
 	return templates[v.Lang].ExecuteTemplate(w, "sessions", p)
 }
 
@@ -246,6 +252,7 @@ func (v View) table(query string, before int) *pageOf {
 			break
 		}
 		kept := *r
+		kept.times.calls = slices.Clone(r.times.calls) // they change, and are shown when the book goes on
 		p.Rows = append(p.Rows, &kept)
 	}
 	return p
@@ -263,11 +270,14 @@ func (v View) Since(w io.Writer, query string, version int) (int, error) {
 			p.Rows = append(p.Rows, &kept)
 		}
 	}
+	if len(p.Rows) > 0 {
+		p.Shares = sharesOf(b.chosen(q))
+	}
 	b.mu.Unlock()
 	if len(p.Rows) == 0 {
 		return p.Version, nil
 	}
-	return p.Version, templates[v.Lang].ExecuteTemplate(w, "rows", p)
+	return p.Version, templates[v.Lang].ExecuteTemplate(w, "since", p)
 }
 
 // Session renders a session: its whole page, or what changes of it while it goes on.
@@ -323,6 +333,7 @@ func (v View) File(w io.Writer, title string) error {
 	if len(p.Rows) == 0 { // a capture may be of nothing else
 		p.Rows = chatter
 	}
+	p.Shares, p.Loads = sharesOf(p.Rows), loads(p.Rows[max(0, len(p.Rows)-rowsAtOnce):])
 	kinds := map[string]bool{}
 	t := templates[v.Lang]
 	if err := t.ExecuteTemplate(w, "file-head", p); err != nil {

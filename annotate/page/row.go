@@ -19,6 +19,7 @@ type row struct {
 	Title    event.Text // what kind of handshake
 	Version  string
 	Group    string
+	Suite    string
 	Strip    [11]event.Verdict // of the client's leg; "" where nothing is told yet
 	Settled  bool              // Strip is that of the summary
 	Proven   int
@@ -31,6 +32,8 @@ type row struct {
 	Noted    event.Text // what the proxy noted of an origin that it did not reach or take
 
 	began, latest time.Time
+	over          bool // its connection is
+	times         clocked
 	proofs        []proofOf
 	version       int // of the book, when it changed last
 	last          place
@@ -76,11 +79,13 @@ func (r *row) take(e *event.Event) {
 	if e.Leg == "origin" && e.Kind != event.KindEnd {
 		return
 	}
+	r.times.take(e)
 	switch {
 	case e.Kind == event.KindSummary:
 		r.summary(e.Summary)
 	case e.Kind == event.KindEnd:
 		if e.Leg != "origin" {
+			r.over = true
 			r.ended(e.Tally)
 		}
 	case e.Kind == event.KindFact && e.Topic.Trouble() && len(e.Says) > 0:
@@ -89,7 +94,7 @@ func (r *row) take(e *event.Event) {
 		r.http(e)
 	}
 	if t := e.TLS; t != nil && e.Topic == event.TopicServerHello {
-		r.Version, r.Group = t.Version, t.Group
+		r.Version, r.Group, r.Suite = t.Version, t.Group, t.Suite
 	}
 	if !r.Settled {
 		for _, m := range e.Steps {
@@ -120,6 +125,8 @@ func (r *row) summary(s *event.Summary) {
 			r.Version = f.Value.English
 		case "group":
 			r.Group = f.Value.English
+		case "suite":
+			r.Suite = f.Value.English
 		}
 	}
 	for i := range s.Legs {
@@ -201,7 +208,7 @@ func (q Query) fits(r *row) bool {
 			i := slices.Index(event.Steps, event.Step(step))
 			ok = i >= 0 && r.Strip[i] != "" && (verdict == "" || string(r.Strip[i]) == verdict)
 		default:
-			ok = contains(r.Host+" "+r.Title.English+" "+r.Version+" "+r.Group+" "+r.Agent+" "+r.Asked+" "+r.Answer+" "+r.Alert, t)
+			ok = contains(r.Host+" "+r.Title.English+" "+r.Version+" "+r.Group+" "+r.Suite+" "+r.Agent+" "+r.Asked+" "+r.Answer+" "+r.Alert, t)
 		}
 		if !ok {
 			return false

@@ -295,6 +295,14 @@ func (w *web) routes() http.Handler {
 		before, _ := strconv.Atoi(r.URL.Query().Get("before"))
 		w.show(rw, func(b *bytes.Buffer) error { return v.Sessions(b, r.URL.Query().Get("q"), before) })
 	})
+	mux.HandleFunc("GET /times", func(rw http.ResponseWriter, r *http.Request) {
+		v, ok := w.view(rw, r)
+		if !ok {
+			return
+		}
+		before, _ := strconv.Atoi(r.URL.Query().Get("before"))
+		w.show(rw, func(b *bytes.Buffer) error { return v.Times(b, r.URL.Query().Get("q"), before, true) })
+	})
 	mux.HandleFunc("GET /rows", func(rw http.ResponseWriter, r *http.Request) {
 		v, _ := w.view(nil, r)
 		before, _ := strconv.Atoi(r.URL.Query().Get("before"))
@@ -382,7 +390,9 @@ func (w *web) events(rw http.ResponseWriter, r *http.Request) {
 			var b bytes.Buffer
 			name := "rows"
 			var err error
-			if session == 0 {
+			if q.Get("session") == "times" {
+				name, err = "story", v.Times(&b, q.Get("q"), 0, false)
+			} else if session == 0 {
 				now, err = v.Since(&b, q.Get("q"), version)
 			} else if name = "story"; w.book.Version(session) > version {
 				err = v.Session(&b, session, false)

@@ -263,6 +263,15 @@ func TestWeb(t *testing.T) {
 	b.clean("the table")
 	b.accessible("the table")
 
+	b.until("3", `[...document.querySelectorAll("#shares .share:first-child b")].reduce((n, x) => n + +x.textContent, 0)`)
+	b.visit(s.base + "times")
+	b.until("3", `document.querySelectorAll(".strand").length`)
+	if n := b.js(`[...document.querySelectorAll(".strand")].filter(s => s.querySelector("rect.p-handshake") && s.querySelector("a").href.includes("/s/")).length`); n != "3" {
+		t.Errorf("%s of 3 sessions show their handshake over time", n)
+	}
+	b.clean("the times")
+	b.accessible("the times")
+
 	b.visit(s.base + "s/1")
 	b.until("11", `document.querySelectorAll(".tile").length`)
 	b.js(`new Promise(r => setTimeout(r))`)

@@ -88,7 +88,9 @@
   const query = () => { const f = $("#filter"); return f ? f.value : "" };
 
   const took = text => {
-    for (const r of $$(".row", html(text))) {
+    const now = html(text), shares = $("#shares", now);
+    if (shares) $("#shares").replaceWith(shares);
+    for (const r of $$(".row", now)) {
       const old = document.getElementById(r.id);
       if (old) { if (old.contains(document.activeElement)) { const a = $("a", r); old.replaceWith(r); if (a) a.focus({preventScroll: true}) } else old.replaceWith(r) }
       else {
