@@ -65,6 +65,8 @@ type View struct {
 	*Book
 	Lang words.Language
 	Base string // what the paths of the book's pages begin with
+	// Recording is the name of the file that the story was read from, or kept in; "" where it is not known.
+	Recording string
 
 	// Of a file: which sessions are in it, nil for all, and whether a browser's own chatter is.
 	Chosen  func(session int) bool
@@ -99,6 +101,7 @@ func functions(l words.Language) template.FuncMap {
 		"sign":   sign,
 		"number": func(n int64) string { return strconv.FormatInt(n, 10) },
 		"tag":    l.Tag,
+		"sealed": func(e *event.Event) bool { return e.Evidence == event.Decrypted },
 		"dict":   dict,
 	}
 }
@@ -179,22 +182,23 @@ var ErrNoSession = errors.New("no such session")
 // A pageOf is what a template renders.
 type pageOf struct {
 	View
-	Title     string
-	Rows      []*row
-	Older     int // number of the session before which older rows stand, or 0
-	Query     string
-	Version   int
-	Session   *session
-	Matrix    *Matrix
-	Shares    []share
-	Loads     []load
-	Live      bool // it changes while it is looked at
-	Static    bool
-	Policy    string
-	Style     template.CSS
-	Script    template.JS
-	Forgotten int // sessions that are not in the table any more
-	Wrong     error
+	Title      string
+	Rows       []*row
+	Older      int // number of the session before which older rows stand, or 0
+	Query      string
+	Version    int
+	Session    *session
+	Experiment *trial // what is broken of the session
+	Matrix     *Matrix
+	Shares     []share
+	Loads      []load
+	Live       bool // it changes while it is looked at
+	Static     bool
+	Policy     string
+	Style      template.CSS
+	Script     template.JS
+	Forgotten  int // sessions that are not in the table any more
+	Wrong      error
 }
 
 // static makes it a file that opens without a network.
@@ -294,6 +298,7 @@ func (v View) Session(w io.Writer, n int, whole bool) error {
 	b.mu.Unlock()
 	p.Session = b.session(c)
 	p.Session.Full = true
+	p.Session.breaks(v.Base)
 	name := "session"
 	if !whole {
 		name = "story"
@@ -343,6 +348,7 @@ func (v View) File(w io.Writer, title string) error {
 		p.Session = b.session(b.chapter(r))
 		p.Session.Full = r.Failed() || !kinds[p.Session.Kind]
 		kinds[p.Session.Kind] = true
+		p.Session.BreakCommand = breakCommand(p.Session, v.Recording)
 		if err := t.ExecuteTemplate(w, "file-session", p); err != nil {
 			return err
 		}

@@ -79,7 +79,7 @@ func TestMarkup(t *testing.T) {
 	events := []event.Event{
 		{N: 1, Kind: event.KindConnection, Session: 1, Conn: 1, Time: "2026-01-02T03:04:05Z", Host: bad},
 		{N: 2, Kind: event.KindMessage, Session: 1, Conn: 1, From: "client", Time: "2026-01-02T03:04:05Z", Host: bad, Topic: event.TopicRequest, Name: bad, Brief: plain, Evidence: event.Decrypted,
-			HTTP: &event.HTTP{Method: bad, Target: bad}, Says: []event.Sentence{s}, Fields: []event.Field{{Name: plain, Value: plain, Note: plain}},
+			HTTP: &event.HTTP{Method: bad, Target: bad}, Bytes: &event.Span{End: 2}, Says: []event.Sentence{s}, Fields: []event.Field{{Name: plain, Value: plain, Note: plain}},
 			Proofs: []event.Proof{{ID: bad, Claim: plain, State: event.Proven, How: bad, Reason: plain, Refs: []string{bad}, Inputs: []event.Field{{Name: plain, Value: plain}}}},
 			Checks: []event.Check{{ID: bad, Outcome: "ok", Says: s}}, Raw: "0102", Layout: []event.Part{{Name: bad, At: 0, Len: 1, Is: bad}}},
 		{N: 3, Kind: event.KindSummary, Session: 1, Host: bad, Time: "2026-01-02T03:04:05Z", Summary: &event.Summary{Flow: plain, Legs: []event.Leg{leg}}},
@@ -92,6 +92,12 @@ func TestMarkup(t *testing.T) {
 		"times":    func() error { return v.Times(&out, "", 0, true) },
 		"session":  func() error { return v.Session(&out, 1, true) },
 		"file":     func() error { return v.File(&out, bad) },
+		"break": func() error {
+			return v.Experiment(&out, 1, &Experiment{Conn: 1, Events: events, Labels: []string{bad}, Chosen: &events[1], Ways: []Way{{Place: bad}}, Change: bad, Command: bad, Wrong: plain,
+				Comparison: &event.Comparison{Conn: 1, Change: s, Notices: []event.Notice{{By: "client", Says: s, Alert: bad}}, Says: []event.Sentence{s},
+					Proofs: []event.ProofChange{{Conn: 2, ID: bad, Was: event.Proven, Is: event.Refuted, Reason: plain}},
+					Checks: []event.CheckChange{{Conn: 2, ID: bad, Is: "failed", Says: s}}}})
+		},
 	} {
 		out.Reset()
 		if err := render(); err != nil {

@@ -28,6 +28,8 @@ type session struct {
 	Asked  int  // questions about what comes next
 	Cut    int  // events that are not shown, for there are too many
 	Full   bool // its messages are shown with fields, proofs and bytes
+	// BreakCommand is how it is broken on the command line; "" where it cannot be.
+	BreakCommand string
 }
 
 // An aim is one of the three questions, with the steps that are for it.
@@ -60,6 +62,7 @@ type line struct {
 	Parts  []part
 	Hex    []piece
 	Ask    *exam.Question // what comes here, asked before it is shown
+	Breaks string         // where a byte of it can be changed, or ""
 }
 
 // A piece is some bytes of a message, and the innermost part that they are of.

@@ -69,6 +69,10 @@ var breakPieces = map[string]string{
 	"place/clear":              "what is not TLS: {name}",
 	"place/packet":             "a packet over UDP: {name}",
 
+	"error/break-no-recording": "the recording of this connection is not kept here: start with -w FILE, and break it in that file; of several captures, read one",
+	"error/break-busy":         "another copy is being made: try again",
+	"error/break-slow":         "the recording is too long to copy a connection out of it while the page waits: do it on the command line",
+
 	"break/title":        "A changed copy of connection {n}",
 	"break/copied":       "Copied with it, for its story depends on them: {conns}.",
 	"break/proofs":       "Proofs",

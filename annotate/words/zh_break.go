@@ -65,6 +65,10 @@ var zhBreak = map[string]string{
 	"place/clear":              "不是 TLS 的内容：{name}",
 	"place/packet":             "一个 UDP 数据包：{name}",
 
+	"error/break-no-recording": "这里没有留下这个连接的录制：请用 -w FILE 启动，再在那个文件里改动；有几个抓包文件时，只读其中一个",
+	"error/break-busy":         "正在制作另一份副本：请再试一次",
+	"error/break-slow":         "录制太长，页面等不到从中复制出一个连接：请在命令行上做",
+
 	"break/title":        "连接 {n} 的一份改动过的副本",
 	"break/copied":       "一并复制的还有它的讲述所依赖的连接：{conns}。",
 	"break/proofs":       "证明",

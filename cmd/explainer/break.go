@@ -57,16 +57,22 @@ func changeOf(c *cli.Context) (change story.Change, conn int, err error) {
 	case c.IsSet("chain-of"):
 		return story.Chain{Of: c.Int("chain-of")}, conn, nil
 	}
-	text := c.String("flip")
+	f, err := flipOf(c.String("flip"))
+	f.Inside = c.Bool("inside")
+	return f, conn, err
+}
+
+// flipOf reads PACKET:OFFSET=XX.
+func flipOf(text string) (story.Flip, error) {
 	place, value, ok := strings.Cut(text, "=")
 	packet, offset, colon := strings.Cut(place, ":")
 	p, err1 := strconv.Atoi(packet)
 	o, err2 := strconv.Atoi(offset)
 	to, err3 := strconv.ParseUint(value, 16, 8)
 	if !ok || !colon || err1 != nil || err2 != nil || err3 != nil || p < 1 || o < 0 {
-		return nil, 0, usage(words.Piece("error/flip", "value", quote(text)), words.Piece("hint/flip"))
+		return story.Flip{}, usage(words.Piece("error/flip", "value", quote(text)), words.Piece("hint/flip"))
 	}
-	return story.Flip{Packet: p, Offset: o, To: byte(to), Inside: c.Bool("inside")}, conn, nil
+	return story.Flip{Packet: p, Offset: o, To: byte(to)}, nil
 }
 
 // tellBroken tells a changed copy of one connection of a capture: what became of it and, where

@@ -190,6 +190,18 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*event.Event)) (*live, 
 	p.Recorder = l.recorder
 	tuneMemory()
 	l.follower = l.recorder.Follow()
+	var recording io.ReadCloser = l.follower
+	if l.web != nil && l.rotation == nil { // the parts of a rotated one come and go
+		b := newBreaker(c)
+		if l.recording != nil {
+			b.ofRecording(l.recording, nil)
+		} else if l.web.listener != nil {
+			k := new(kept)
+			b.ofRecording(nil, k)
+			recording = keeping{recording, k}
+		}
+		l.web.breaks.Store(b)
+	}
 	if c.Bool("observe") {
 		if err := l.observe(); err != nil {
 			return nil, err
@@ -197,7 +209,7 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*event.Event)) (*live, 
 	}
 	go func() { l.served <- p.Serve(l.listener) }()
 	go func() {
-		l.told <- l.storyEnds(follow(c, l.follower, out, l.web != nil))
+		l.told <- l.storyEnds(follow(c, recording, out, l.web != nil))
 	}()
 	if l.recording != nil && (!opensNothing(c) || c.Bool("observe")) {
 		say(l.errw, words.Piece("say/keys-inside", "file", l.recording.Name()))

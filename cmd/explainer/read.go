@@ -123,6 +123,9 @@ func read(c *cli.Context) error {
 			return err
 		}
 		out = &tee{web: w, out: v}
+		if len(files) == 1 && files[0] != "-" {
+			w.breaks.Store(newBreaker(c).ofFile(c, files[0], private))
+		}
 	}
 	t, err := newTeller(c, out, w != nil)
 	defer beforeLeaving(func() {

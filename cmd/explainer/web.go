@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -57,6 +58,7 @@ type web struct {
 	token    string
 	hosts    []string // that a browser may call it by
 	cookie   string
+	breaks   atomic.Pointer[breaker] // copies connections; nil where there is no recording to copy from
 }
 
 // newWeb makes the page that the flags ask for, nil if they ask for none; always tells that
@@ -209,7 +211,11 @@ func (w *web) write() error {
 		return nil
 	}
 	w.once.Do(func() {
-		w.wrote = page.View{Book: w.book, Lang: w.lang, Chosen: w.chosen.is, Chatter: w.chatter}.File(w.html, w.name)
+		v := page.View{Book: w.book, Lang: w.lang, Chosen: w.chosen.is, Chatter: w.chatter}
+		if b := w.breaks.Load(); b != nil {
+			v.Recording = b.name
+		}
+		w.wrote = v.File(w.html, w.name)
 		if err := w.html.Close(); w.wrote == nil {
 			w.wrote = err
 		}
@@ -235,6 +241,9 @@ func (w *web) close() {
 	}
 	if w.server != nil {
 		w.server.Close()
+	}
+	if b := w.breaks.Load(); b != nil {
+		b.kept.close()
 	}
 	w.book.Close()
 }
@@ -318,6 +327,7 @@ func (w *web) routes() http.Handler {
 		n, _ := strconv.Atoi(r.PathValue("n"))
 		w.show(rw, func(b *bytes.Buffer) error { return v.Session(b, n, true) })
 	})
+	mux.HandleFunc("GET /s/{n}/break", w.broken)
 	mux.HandleFunc("GET /events", w.events)
 	mux.HandleFunc("GET /{name}", func(rw http.ResponseWriter, r *http.Request) {
 		data, mediaType, ok := page.Asset(r.PathValue("name"))

@@ -95,6 +95,10 @@ func TestWebGuard(t *testing.T) {
 		{"from another port", in, "GET", "events", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "same-site") }, 403},
 		{"something written", in, "POST", "", nil, 405},
 		{"no session", in, "GET", "s/77", nil, 404},
+		{"a copy without a token", http.DefaultClient, "GET", "s/1/break", nil, 403},
+		{"a copy from another site", in, "GET", "s/1/break?without=X", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }, 403},
+		{"a copy of no session", in, "GET", "s/77/break", nil, 404},
+		{"a copy changed by what is written", in, "POST", "s/1/break", nil, 405},
 		{"no number", in, "GET", "s/x", nil, 404},
 		{"no file", in, "GET", "session.html", nil, 404},
 		{"up", in, "GET", "%2e%2e%2fbook.go", nil, 404},
@@ -321,6 +325,20 @@ func TestWeb(t *testing.T) {
 	b.js(`document.querySelectorAll(".ask .right").forEach(x => x.click()); document.querySelector(".show-predict").click()`)
 	b.js(`document.querySelector("#shade").click()`)
 	b.accessible("a session, the other shade")
+
+	// A byte that is clicked leads to its bits, and a bit to what becomes of the proofs.
+	b.visit(s.base + "s/1")
+	b.js(hello + `.querySelector("details").open = true`)
+	b.js(`(() => { const of = ` + hello + `.querySelector('.hex [data-p="2"]'); of.scrollIntoView({block: "center", behavior: "instant"}); const at = of.getBoundingClientRect();
+		of.dispatchEvent(new MouseEvent("click", {bubbles: true, clientX: at.left + 4, clientY: at.top + 8})) })()`)
+	b.until("1", `document.querySelectorAll(".way").length`)
+	if at := b.js(`new URL(location).searchParams.get("b")`); at != "4" {
+		t.Errorf("clicking byte 4 leads to byte %s", at)
+	}
+	b.js(`document.querySelector(".bits a").click()`)
+	b.until("true", `document.querySelector("#result .changes .p-refuted") !== null || document.querySelector("#result .notices li") !== null`)
+	b.clean("a changed copy")
+	b.accessible("a changed copy")
 
 	// What the page does is none of the story's.
 	before := b.js(`fetch("/rows").then(r => r.headers.get("Book-Version"))`)
