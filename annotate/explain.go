@@ -420,6 +420,7 @@ func (x *Explainer) event(c *conn, m *capture.Message, kind event.Kind, topic ev
 			e.Evidence = event.Clear
 			if m.Opened && !c.Null() {
 				e.Evidence = event.Decrypted
+				e.Early = m.By == "CLIENT_EARLY_TRAFFIC_SECRET"
 			}
 			if m.Span.End > m.Span.Start {
 				e.Bytes = &event.Span{Start: m.Span.Start, End: m.Span.End}

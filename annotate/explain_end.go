@@ -360,6 +360,7 @@ func (x *Explainer) leg(c *conn) event.Leg {
 	}
 	l.Unopened = c.Unopened()
 	c.Shorten(&l)
+	l.Eyes = c.Eyes(f)
 	if x.Secrets {
 		l.Secrets = x.schedule(c)
 	}

@@ -82,6 +82,7 @@ func (x *Explainer) kinOf(c *conn, h *proof.Handshake) *proof.Kin {
 	if k.Master == nil && h.Master != nil {
 		k.Master = h.Master
 	}
+	k.Rest = h.Rest()
 	if l := x.linkOf(h); l != nil {
 		k.Inherit(l)
 		return k

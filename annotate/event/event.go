@@ -103,6 +103,7 @@ type Event struct {
 	Brief    Text       `json:"brief,omitzero"`     // the one-line detail beside the name
 	BriefID  string     `json:"brief_id,omitempty"` // where Brief is a sentence of the catalogue: its ID
 	Evidence Evidence   `json:"evidence,omitempty"` // how the message itself was seen
+	Early    bool       `json:"early,omitempty"`    // sealed with the keys of early data, which come from an earlier secret alone (RFC 8446 7.1)
 	Bytes    *Span      `json:"bytes,omitempty"`    // where in this side's stream
 	Packets  *Packets   `json:"packets,omitempty"`
 	Steps    []StepMark `json:"steps,omitempty"`
@@ -254,6 +255,7 @@ type Leg struct {
 	Aims     []Aim      `json:"aims,omitempty"`
 	Frame    *Frame     `json:"frame,omitempty"`
 	Trouble  *Trouble   `json:"trouble,omitempty"`
+	Eyes     []Eye      `json:"eyes,omitempty"` // of who has the packets, and later more
 
 	Secrets  *Secrets `json:"secrets,omitempty"`  // where the teller was asked for them
 	Parent   *Parent  `json:"parent,omitempty"`   // whose secret it takes up

@@ -58,6 +58,7 @@ type line struct {
 	From   int    // lifelines, from the left
 	To     int    // the same as From for what happens inside
 	Sealed bool   // who has no key sees that something passes, and not what
+	Shut   string // classes of those for whom it stays so
 	Minor  bool
 	Parts  []part
 	Hex    []piece
@@ -228,6 +229,7 @@ func (s *session) lines(events []event.Event) {
 			s.between(&l)
 		}
 		l.Sealed = e.Evidence == event.Decrypted
+		l.Shut = s.shut(e)
 		l.Minor = minor(e)
 		if l.Minor {
 			s.Minor++

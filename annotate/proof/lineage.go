@@ -1,5 +1,7 @@
 package proof
 
+import "explainer/capture/handshake"
+
 // Bounds of what a line of connections is known for.
 const (
 	maxPath     = 8  // generations that are named
@@ -42,6 +44,7 @@ type Kin struct {
 	CertOf   string // whom it is for; empty where nobody could read it
 	Lost     bool   // an ancestor is not known
 	Keyless  bool   // the first of the line sent no certificate
+	Rest     Rest   // what its secret rests on, and those of all that it takes up
 	Holed    bool   // or its certificate may be among what is missing of it
 	Children []int
 }
@@ -77,6 +80,9 @@ func (k *Kin) Inherit(l *Link) {
 	if p == nil {
 		return
 	}
+	if k.Rest != RestsOnLattice {
+		k.Rest = p.Rest
+	}
 	k.CertConn, k.CertAt, k.CertOf, k.Keyless, k.Holed, k.Lost = p.CertConn, p.CertAt, p.CertOf, p.Keyless, p.Holed, p.Lost
 	k.Path = append(k.Path, p.Path...)
 	k.More = p.More
@@ -90,4 +96,51 @@ func (i Issued) Child(conn int) {
 	if i.Kin != nil && len(i.Kin.Children) < maxChildren {
 		i.Kin.Children = append(i.Kin.Children, conn)
 	}
+}
+
+// A Rest is what keeps a common secret from who has recorded the handshake.
+type Rest uint8
+
+const (
+	RestsUnknown    Rest = iota
+	RestsOnKey           // a lasting private key of the server: RSA key transport, Diffie-Hellman with the certificate's key
+	RestsOnExchange      // a fresh exchange by RSA, Diffie-Hellman or elliptic curves
+	RestsOnLattice       // one that has a key encapsulation by ML-KEM or its forerunners in it
+	RestsOnShared        // a secret that both were given otherwise
+)
+
+// Rest is what the secret of this handshake rests on, beside one that it takes up. Of TLS 1.2
+// resumed, the one that is taken up: its suite is the same (RFC 5246 7.4.1.3).
+func (h *Handshake) Rest() Rest {
+	if h.ServerHello == nil || h.Holed() {
+		return RestsUnknown
+	}
+	if h.Is13() {
+		switch share := h.ServerHello.KeyShare(); {
+		case h.External:
+			return RestsOnShared
+		case share == nil:
+			return RestsUnknown
+		case handshake.KindOf(share.Group) == handshake.GroupKEM:
+			return RestsOnLattice
+		}
+		return RestsOnExchange
+	}
+	switch kx := handshake.SuiteKeyExchange(h.ServerHello.CipherSuite); kx {
+	case handshake.KeyExchangeRSA:
+		switch export := handshake.ExportBits(h.ServerHello.CipherSuite) > 0; {
+		case h.ServerKey != nil || h.Short():
+			return RestsOnExchange
+		case export && h.Resumed:
+			return RestsUnknown
+		}
+		return RestsOnKey
+	case handshake.KeyExchangeDH, handshake.KeyExchangeECDH:
+		return RestsOnKey
+	case handshake.KeyExchangeDHE, handshake.KeyExchangeECDHE, handshake.KeyExchangeDHAnon, handshake.KeyExchangeECDHAnon:
+		return RestsOnExchange
+	case handshake.KeyExchangePSK, handshake.KeyExchangeDHEPSK, handshake.KeyExchangeECDHEPSK, handshake.KeyExchangeRSAPSK:
+		return RestsOnShared
+	}
+	return RestsUnknown
 }

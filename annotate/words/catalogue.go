@@ -67,7 +67,7 @@ func CiteAll(refs []string) []string {
 // catalogue holds every sentence by its ID.
 var catalogue = func() map[string]entry {
 	m := make(map[string]entry)
-	for _, table := range [][]entry{connectionSentences, messageSentences, certificateSentences, stepSentences, factSentences, unopenedSentences, hiddenSentences, startTLSSentences, delegatedSentences, alertSentences, quicSentences, overviewSentences, checkSentences, caseSentences, shownSentences, staticDHSentences, breakSentences} {
+	for _, table := range [][]entry{connectionSentences, messageSentences, certificateSentences, stepSentences, factSentences, unopenedSentences, hiddenSentences, eyeSentences, startTLSSentences, delegatedSentences, alertSentences, quicSentences, overviewSentences, checkSentences, caseSentences, shownSentences, staticDHSentences, breakSentences} {
 		for _, e := range table {
 			if _, twice := m[e.id]; twice {
 				panic("words: sentence " + e.id + " stands twice in the catalogue")

@@ -2,6 +2,6 @@ package words
 
 // chineseTables are the texts in Simplified Chinese, by the IDs of the English.
 var chineseTables = []map[string]string{
-	zhSteps, zhTitles, zhCases, zhChecks, zhShown, zhReasons, zhMessages, zhUnopened, zhUnopenedWords, zhQUIC,
+	zhSteps, zhEyes, zhTitles, zhCases, zhChecks, zhShown, zhReasons, zhMessages, zhUnopened, zhUnopenedWords, zhQUIC,
 	zhClaims, zhPhrases, zhNames, zhNumbers, zhSecrets, zhPieces, zhLabels, zhFaults, zhPages, zhFailures, zhCommand, zhCheck, zhFields, zhGrade, zhSchedule, zhOverview, zhErrors, zhShort, zhMeanings, zhAlerts, zhBreak, zhExam, zhWeb,
 }

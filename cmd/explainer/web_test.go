@@ -310,6 +310,12 @@ func TestWeb(t *testing.T) {
 	if got := b.js(see); got != "none inline-block" {
 		t.Errorf("on the path: %s", got)
 	}
+	for _, c := range []struct{ who, want string }{{".eyes-key", "none inline-block"}, {".eyes-quantum", "inline none"}} {
+		b.js(`document.querySelector("` + c.who + `").click()`)
+		if got := b.js(see); got != c.want {
+			t.Errorf("%s: %s", c.who, got)
+		}
+	}
 	b.js(`document.querySelector(".eyes-all").click()`)
 	b.clean("a session")
 	b.accessible("a session")
@@ -343,7 +349,11 @@ func TestWeb(t *testing.T) {
 	// What the page does is none of the story's.
 	before := b.js(`fetch("/rows").then(r => r.headers.get("Book-Version"))`)
 	b.visit(s.base)
-	b.visit(s.base + "s/3")
+	b.visit(s.base + "s/" + b.js(`[...document.querySelectorAll("#rows .row")].find(r => r.textContent.includes("rsa.explainer.test")).dataset.n`))
+	b.js(`document.querySelector(".eyes-key").click()`)
+	if got := b.js(see); got != "inline none" {
+		t.Errorf("the key of the textbook's server: %s", got)
+	}
 	if after := b.js(`fetch("/rows").then(r => r.headers.get("Book-Version"))`); after != before {
 		t.Errorf("the story went from %s to %s while the page was looked at", before, after)
 	}
