@@ -146,6 +146,12 @@ func (x *Explainer) Explain(m *capture.Message) []event.Event {
 		x.sessions = make(map[int]*session)
 		x.pending = make(map[int][]*capture.Fact)
 		x.whole.Eavesdropper, x.whole.Text = x.Eavesdropper, x.text
+		switch {
+		case x.Bytes && (x.Secrets || x.ShowSecrets):
+			x.whole.Redo = proof.RedoAll
+		case x.Bytes:
+			x.whole.Redo = proof.RedoOpen
+		}
 	}
 	if f, ok := m.Body.(*capture.Fact); ok {
 		x.fact(m, f)

@@ -77,7 +77,11 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 }
 
 // begin begins a handshake behind all that was told.
-func (c *conn) begin() *proof.Handshake { return proof.Begin(&c.Sides[0].Stream, &c.Sides[1].Stream) }
+func (c *conn) begin() *proof.Handshake {
+	h := proof.Begin(&c.Sides[0].Stream, &c.Sides[1].Stream)
+	h.Redo = c.Whole.Redo
+	return h
+}
 
 // message fills in a turn.
 func (x *Explainer) message(t *turn, b handshake.Message) {
@@ -557,6 +561,9 @@ func (x *Explainer) certificate(t *turn, b *handshake.Certificate) {
 	}
 	linksID := [2]string{words.ProofClientLinks, words.ProofServerLinks}[side]
 	p := x.certs.Links(linksID, chain)
+	if p.State == event.Proven {
+		p.Redo = h.RedoLinks(&x.certs, chain)
+	}
 	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	if side == 0 {
@@ -999,6 +1006,9 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 		id := [2]string{words.ProofClientFirst, words.ProofServerFirst}[side]
 		p := words.NewProof(id, event.Proven, event.Text{}, field("opened with", m.By), fieldOf("first record", words.Piece("value/record", "count", words.Count(b.Wire, "byte"), "n", strconv.Itoa(b.Len))))
 		c.Main.Prove(p)
+		if c.Latest == c.Main && c.Sides[side].Updates == 0 {
+			p.Redo = c.Main.RedoRecord(side, m.By, b)
+		}
 		e.Proofs = append(e.Proofs, p)
 	}
 	if side == 0 {

@@ -326,7 +326,15 @@ type AppData struct {
 	Sealed [8]byte
 	Begins int // how many bytes of Sealed are
 	Nonce  int // bytes in clear between the two
+	// Record is the whole record as it stood on the wire, if it is the first with data of its
+	// direction that was opened and has at most [MaxRecord] bytes; Number is its sequence
+	// number, from 0.
+	Record []byte
+	Number uint64
 }
+
+// MaxRecord bounds the records that are handed over whole, in bytes.
+const MaxRecord = 4 << 10
 
 // Heartbeat is record type 24 (RFC 6520).
 type Heartbeat struct {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
@@ -55,6 +56,7 @@ type tlsHalf struct {
 	resync   bool // the next record is searched for
 	gapped   bool // how many records are missing is not known
 	outer    outside
+	handed   bool  // a record with data was opened
 	known    int64 // place in the stream up to which it is known
 	unopened int   // records since then that did not open
 	fragment bool  // a handshake message may go on whose beginning is missing
@@ -529,6 +531,10 @@ func (c *conn) content(h *half, typ uint8, plain []byte, start, end int64, opene
 		*a = AppData{Len: len(plain), Wire: int(end - h.off), Early: t.is13() && t.stage == stageEarly}
 		if opened {
 			t.outer.onto(a)
+			if !t.handed && t.opener != nil && headerLen+len(t.outer.body) <= MaxRecord {
+				a.Record, a.Number = append(slices.Clone(a.Head[:]), t.outer.body...), t.opener.Seq()-1
+			}
+			t.handed = true
 		}
 		body = a
 	case typeHeartbeat:

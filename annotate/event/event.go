@@ -211,6 +211,7 @@ type Proof struct {
 	Inputs []Field    `json:"inputs,omitempty"` // what went in and what came out; secrets masked
 	Reason Text       `json:"reason,omitzero"`  // why refuted or not checkable
 	Refs   []string   `json:"refs,omitempty"`
+	Redo   *Redo      `json:"redo,omitempty"` // where the teller was asked for bytes
 }
 
 // Check is one check of a certificate chain, made here; see docs/checks.md.

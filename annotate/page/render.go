@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/redo"
 	"explainer/annotate/words"
 	"explainer/capture/printable"
 )
@@ -85,24 +86,26 @@ var templates = func() map[words.Language]*template.Template {
 func functions(l words.Language) template.FuncMap {
 	in := func(t event.Text) string { return printable.Text(l.In(t)) }
 	return template.FuncMap{
-		"in":     in,
-		"clean":  printable.Text,
-		"says":   func(s event.Sentence) string { return printable.Text(l.Says(s)) },
-		"t":      func(id string, pairs ...any) string { return in(words.Piece("web/"+id, pairs...)) },
-		"named":  func(family string, id any) string { return in(words.Named(family, text(id))) },
-		"name":   func(e *event.Event) string { return in(words.NameText(e.Topic, e.Name)) },
-		"how":    func(p event.Proof) string { return in(words.HowText(p.ID, p.How)) },
-		"detail": detail(in),
-		"step":   func(i int) event.Step { return event.Steps[i] },
-		"info":   info(l),
-		"whose":  func(t tile, side string) string { return in(whose(t, side)) },
-		"legend": func() []event.Verdict { return verdicts },
-		"arrow":  arrowOf,
-		"sign":   sign,
-		"number": func(n int64) string { return strconv.FormatInt(n, 10) },
-		"tag":    l.Tag,
-		"sealed": func(e *event.Event) bool { return e.Evidence == event.Decrypted },
-		"dict":   dict,
+		"in":      in,
+		"clean":   printable.Text,
+		"says":    func(s event.Sentence) string { return printable.Text(l.Says(s)) },
+		"t":       func(id string, pairs ...any) string { return in(words.Piece("web/"+id, pairs...)) },
+		"named":   func(family string, id any) string { return in(words.Named(family, text(id))) },
+		"name":    func(e *event.Event) string { return in(words.NameText(e.Topic, e.Name)) },
+		"how":     func(p event.Proof) string { return in(words.HowText(p.ID, p.How)) },
+		"detail":  detail(in),
+		"command": redo.Command,
+		"join":    func(of []string) string { return strings.Join(of, ", ") },
+		"step":    func(i int) event.Step { return event.Steps[i] },
+		"info":    info(l),
+		"whose":   func(t tile, side string) string { return in(whose(t, side)) },
+		"legend":  func() []event.Verdict { return verdicts },
+		"arrow":   arrowOf,
+		"sign":    sign,
+		"number":  func(n int64) string { return strconv.FormatInt(n, 10) },
+		"tag":     l.Tag,
+		"dict":    dict,
+		"sealed":  func(e *event.Event) bool { return e.Evidence == event.Decrypted },
 	}
 }
 

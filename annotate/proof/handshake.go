@@ -63,6 +63,7 @@ type Message struct {
 // several (renegotiation). Whoever reads the messages fills it in; nothing here changes
 // what was filled in, but for the proofs and what they found.
 type Handshake struct {
+	Redo               Redoing
 	FirstHello, Hello  *handshake.ClientHello // before a HelloRetryRequest, and the one that counts
 	Retry, ServerHello *handshake.ServerHello
 	Encrypted          *handshake.EncryptedExtensions

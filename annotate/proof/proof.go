@@ -229,7 +229,9 @@ func (h *Handshake) CheckFinished(side int, show Show) event.Proof {
 			case bytes.Equal(secret, h.Logged["CLIENT_RANDOM"]):
 				h.KeepSecret("CLIENT_RANDOM", secret)
 			}
-			return words.NewProof(id, event.Proven, event.Text{}, append(inputs, event.Field{Name: name, Value: show.Secret(secret)}, input("computed", hex.EncodeToString(want)), input("in the message", hex.EncodeToString(fin.VerifyData)))...)
+			p := words.NewProof(id, event.Proven, event.Text{}, append(inputs, event.Field{Name: name, Value: show.Secret(secret)}, input("computed", hex.EncodeToString(want)), input("in the message", hex.EncodeToString(fin.VerifyData)))...)
+			p.Redo = h.redoFinished(s, side, raw, secret, fin.VerifyData)
+			return p
 		}
 	}
 	if want == nil {
@@ -238,8 +240,10 @@ func (h *Handshake) CheckFinished(side int, show Show) event.Proof {
 	if old {
 		return words.NewProof(id, event.NotCheckable, words.Piece("proof/there-no-key-log"), inputs...)
 	}
-	return h.overMessages(words.NewProof(id, event.Refuted, words.Piece("proof/computed-checksum-not-one"),
-		append(inputs, event.Field{Name: name, Value: show.Secret(secrets[0])}, input("computed", hex.EncodeToString(want)), input("in the message", hex.EncodeToString(fin.VerifyData)))...))
+	p := words.NewProof(id, event.Refuted, words.Piece("proof/computed-checksum-not-one"),
+		append(inputs, event.Field{Name: name, Value: show.Secret(secrets[0])}, input("computed", hex.EncodeToString(want)), input("in the message", hex.EncodeToString(fin.VerifyData)))...)
+	p.Redo = h.redoFinished(s, side, raw, secrets[0], fin.VerifyData)
+	return h.overMessages(p)
 }
 
 // messagesField is how many handshake messages went into a hash.
@@ -299,7 +303,9 @@ func (h *Handshake) CheckServerKey(m *handshake.ServerKeyExchange) event.Proof {
 	} else {
 		inputs = append(inputs, inputOf("algorithm", oldAlgorithm(h.Sides[1].Leaf.Key)))
 	}
-	return h.overMessages(signature(words.ProofSKE, keys.VerifyHandshakeSignature(h.Version(), m.SignatureScheme, h.Sides[1].Leaf.Key, signed, m.Signature), inputs))
+	p := signature(words.ProofSKE, keys.VerifyHandshakeSignature(h.Version(), m.SignatureScheme, h.Sides[1].Leaf.Key, signed, m.Signature), inputs)
+	p.Redo = h.redoSignature(m.SignatureScheme, h.Sides[1].Leaf.Key, signed, m.Signature)
+	return h.overMessages(p)
 }
 
 // oldAlgorithm names the fixed algorithm of TLS 1.0 and 1.1 (RFC 4346 7.4.3).
@@ -350,7 +356,9 @@ func (h *Handshake) CheckVerify(side int, msg *Message, m *handshake.Certificate
 	}
 	pub, key := h.signer(side)
 	inputs = append(inputs, inputOf("signature", words.Hex(m.Signature)), key, inputOf("algorithm", algorithm))
-	return h.overMessages(signature(id, keys.VerifyHandshakeSignature(h.Version(), m.SignatureScheme, pub, signed, m.Signature), inputs))
+	p := signature(id, keys.VerifyHandshakeSignature(h.Version(), m.SignatureScheme, pub, signed, m.Signature), inputs)
+	p.Redo = h.redoSignature(m.SignatureScheme, pub, signed, m.Signature)
+	return h.overMessages(p)
 }
 
 // Links checks that each certificate of a chain is signed by the one that its
@@ -486,6 +494,9 @@ func (h *Handshake) CheckBlock(show Show) []event.Proof {
 	if h.Keyed {
 		proofs[0].Inputs = append(proofs[0].Inputs, event.Field{Name: words.FieldName("private exponent"), Value: words.Piece("field/kept-back"), Note: words.Piece("note/of-the-private-key")})
 	}
+	if h.Sides[1].Leaf != nil {
+		proofs[0].Redo = h.redoBlock(h.Sides[1].Leaf.Key.(*rsa.PublicKey), h.ClientKey.EncryptedPreMaster, h.Block)
+	}
 	h.PreMaster = pre
 	if h.Hello != nil {
 		have, want := uint16(pre[0])<<8|uint16(pre[1]), h.Hello.LegacyVersion
@@ -545,7 +556,13 @@ func (h *Handshake) CheckMaster(show Show) []event.Proof {
 	}
 	inputs = append(inputs, inputOf("logged master secret", show.Secret(logged)))
 	if subtle.ConstantTimeCompare(h.Master, logged) == 1 {
-		return []event.Proof{words.NewProof(words.ProofRSAMaster, event.Proven, event.Text{}, inputs...)}
+		p := words.NewProof(words.ProofRSAMaster, event.Proven, event.Text{}, inputs...)
+		label, seed := "master secret", slices.Concat(h.Hello.Random[:], h.ServerHello.Random[:])
+		if h.EMS() {
+			label, seed = "extended master secret", h.sessionHash
+		}
+		p.Redo = h.redoMaster(s, label, seed, h.PreMaster, logged)
+		return []event.Proof{p}
 	}
 	return []event.Proof{h.overMessages(words.NewProof(words.ProofRSAMaster, event.Refuted, words.Piece("proof/computed-master-secret-not"), inputs...))}
 }

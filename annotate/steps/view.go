@@ -12,6 +12,7 @@ import (
 type Whole struct {
 	Eavesdropper bool                // what somebody on the path without any key sees is told
 	Textbook     bool                // the recording says that the proxy ran in textbook mode
+	Redo         proof.Redoing       // whether what proofs are computed from is told
 	Lines        int                 // key log lines that are known, for any connection
 	Text         func(string) string // hides what is secret in what was said to people
 }

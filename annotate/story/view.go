@@ -14,6 +14,7 @@ import (
 
 	"explainer/annotate/event"
 	"explainer/annotate/har"
+	"explainer/annotate/redo"
 	"explainer/annotate/survey"
 	"explainer/annotate/text"
 	"explainer/annotate/words"
@@ -64,6 +65,7 @@ var formats = []struct {
 		return t
 	}},
 	{"json", func(w io.Writer, _ ViewOptions) Renderer { return event.NewJSON(w) }},
+	{"commands", func(w io.Writer, _ ViewOptions) Renderer { return redo.NewCommands(w) }},
 	{"har", nil},
 }
 

@@ -33,5 +33,8 @@ var eyesPieces = map[string]string{
 	"web/eyes-opens-part":    "A part opens.",
 	"web/eyes-opens-none":    "Stays closed.",
 	"web/eyes-not-known":     "Not known.",
+	"web/redo":               "Check it yourself",
+	"web/redo-lacks":         "Left out of this command, for it opens something: {names}. Put it in between the quotation marks, in hexadecimal; or let explainer read --format commands --show-secrets FILE write it.",
+	"web/copy":               "Copy",
 	"web/eyes-late":          "opens",
 }

@@ -30,5 +30,8 @@ var zhEyes = map[string]string{
 	"web/eyes-opens-part":    "一部分会被解开。",
 	"web/eyes-opens-none":    "解不开。",
 	"web/eyes-not-known":     "无法得知。",
+	"web/redo":               "亲自验证",
+	"web/redo-lacks":         "这条命令里略去了能解开内容的值：{names}。请以十六进制填入引号之间；或者用 explainer read --format commands --show-secrets FILE 写出完整的命令。",
+	"web/copy":               "复制",
 	"web/eyes-late":          "会被解开",
 }

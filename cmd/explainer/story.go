@@ -67,5 +67,5 @@ func newTeller(c *cli.Context, out story.Renderer, pages bool) (*story.Teller, e
 
 // newExplainer makes the explainer that the flags ask for, without roots.
 func newExplainer(c *cli.Context) *annotate.Explainer {
-	return &annotate.Explainer{ShowSecrets: c.Bool("show-secrets"), Secrets: c.Bool(secretsFlag.Name), Bytes: c.Bool(bytesFlag.Name), Eavesdropper: c.String(asFlag.Name) == eavesdropper}
+	return &annotate.Explainer{ShowSecrets: c.Bool("show-secrets"), Secrets: c.Bool(secretsFlag.Name), Bytes: c.Bool(bytesFlag.Name) || c.String("format") == "commands", Eavesdropper: c.String(asFlag.Name) == eavesdropper}
 }

@@ -317,6 +317,8 @@ func TestWeb(t *testing.T) {
 		}
 	}
 	b.js(`document.querySelector(".eyes-all").click()`)
+	b.js(`(() => { const r = [...document.querySelectorAll(".redo")].find(r => r.textContent.includes("openssl dgst")); r.closest(".line").querySelector("details").open = true; r.open = true })()`)
+	b.until("1 true", `document.querySelectorAll(".command .copy").length + " " + (document.querySelector(".redo[open] pre").textContent.endsWith("signed)\n"))`)
 	b.clean("a session")
 	b.accessible("a session")
 	b.js(`document.querySelector(".show-predict").click()`)
