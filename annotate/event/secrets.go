@@ -17,6 +17,7 @@ type Secret struct {
 	From  Source `json:"from"`
 	Label string `json:"label,omitempty"` // of the key log line
 	Note  Text   `json:"note,omitzero"`   // why it is not known, or what shows that it is right
+	Opens Text   `json:"opens,omitzero"`  // what it opens, or is for
 	// State says whether the value was compared with what is on the wire, or with
 	// another that must be the same.
 	State ProofState `json:"state,omitempty"`

@@ -124,6 +124,8 @@ func text(id any) string {
 		return id
 	case event.Verdict:
 		return string(id)
+	case event.Source:
+		return string(id)
 	case event.Evidence:
 		return string(id)
 	case event.ProofState:
@@ -191,7 +193,9 @@ type pageOf struct {
 	Query      string
 	Version    int
 	Session    *session
-	Experiment *trial // what is broken of the session
+	Experiment *trial    // what is broken of the session
+	Pair       *pair     // two sessions side by side
+	Schedule   *Schedule // the keys of one connection
 	Matrix     *Matrix
 	Shares     []share
 	Loads      []load
@@ -302,6 +306,7 @@ func (v View) Session(w io.Writer, n int, whole bool) error {
 	p.Session = b.session(c)
 	p.Session.Full = true
 	p.Session.breaks(v.Base)
+	p.Session.Near = b.near(p.Session)
 	name := "session"
 	if !whole {
 		name = "story"

@@ -82,6 +82,7 @@ func TestMarkup(t *testing.T) {
 			HTTP: &event.HTTP{Method: bad, Target: bad}, Bytes: &event.Span{End: 2}, Says: []event.Sentence{s}, Fields: []event.Field{{Name: plain, Value: plain, Note: plain}},
 			Proofs: []event.Proof{{ID: bad, Claim: plain, State: event.Proven, How: bad, Reason: plain, Refs: []string{bad}, Inputs: []event.Field{{Name: plain, Value: plain}}}},
 			Checks: []event.Check{{ID: bad, Outcome: "ok", Says: s}}, Raw: "0102", Layout: []event.Part{{Name: bad, At: 0, Len: 1, Is: bad}}},
+		{N: 4, Kind: event.KindMessage, Session: 1, Conn: 1, From: "server", Topic: event.TopicCertificate, Certificates: []event.Certificate{{Subject: bad, Issuer: bad + "x", Names: []string{bad}}}, Checks: []event.Check{{ID: bad, Outcome: "failed", Says: s}}},
 		{N: 3, Kind: event.KindSummary, Session: 1, Host: bad, Time: "2026-01-02T03:04:05Z", Summary: &event.Summary{Flow: plain, Legs: []event.Leg{leg}}},
 	}
 	v := View{Book: told(t, events), Lang: words.English, Base: "/"}
@@ -92,6 +93,10 @@ func TestMarkup(t *testing.T) {
 		"times":    func() error { return v.Times(&out, "", 0, true) },
 		"session":  func() error { return v.Session(&out, 1, true) },
 		"file":     func() error { return v.File(&out, bad) },
+		"pair":     func() error { return v.Pair(&out, 1, 1) },
+		"keys": func() error {
+			return v.Schedule(&out, 1, &Schedule{Conn: 1, Wrong: plain, Secrets: &event.Secrets{Schedule: plain, Tree: []event.Secret{{Name: plain, How: plain, Label: bad, Note: plain, Opens: plain, Refs: []string{bad}}}}})
+		},
 		"break": func() error {
 			return v.Experiment(&out, 1, &Experiment{Conn: 1, Events: events, Labels: []string{bad}, Chosen: &events[1], Ways: []Way{{Place: bad}}, Change: bad, Command: bad, Wrong: plain,
 				Comparison: &event.Comparison{Conn: 1, Change: s, Notices: []event.Notice{{By: "client", Says: s, Alert: bad}}, Says: []event.Sentence{s},
@@ -132,6 +137,73 @@ func TestTunnel(t *testing.T) {
 		for _, ours := range []string{"<i>explainer</i> has a key pair", "The origin server has its own connection", "explainer, in the middle"} {
 			if strings.Contains(out.String(), ours) == tunnel {
 				t.Errorf("tunnel %t: %q", tunnel, ours)
+			}
+		}
+	}
+}
+
+// TestAligned: messages of one name stand beside each other, in their order, and what only one has stands alone.
+func TestAligned(t *testing.T) {
+	lines := func(names ...string) (out []*line) {
+		for _, n := range names {
+			out = append(out, &line{Event: &event.Event{Name: n, From: "server"}})
+		}
+		return out
+	}
+	var got []string
+	for _, l := range aligned(lines("a", "b", "c", "e"), lines("a", "c", "d", "e", "f")) {
+		name := func(l *line) string {
+			if l == nil {
+				return "-"
+			}
+			return l.Event.Name
+		}
+		got = append(got, name(l.A)+name(l.B))
+	}
+	if want := []string{"aa", "b-", "cc", "-d", "ee", "-f"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// TestLeaves: the proxy's certificate and the site's stand side by side, what differs is marked, and
+// who vouches for each is named. Of a tunnel there is but one.
+func TestLeaves(t *testing.T) {
+	for _, tunnel := range []bool{false, true} {
+		of := func(n int, leg, issuer string) event.Event {
+			return event.Event{N: n, Kind: event.KindMessage, Session: 1, Conn: n, Leg: leg, From: "server", Topic: event.TopicCertificate,
+				Certificates: []event.Certificate{{Subject: "CN=site.test", Issuer: issuer, SHA256: leg}}, Checks: []event.Check{{ID: "name", Outcome: "failed"}, {ID: "dates", Outcome: "ok"}}}
+		}
+		events := []event.Event{of(1, "browser", "CN=ours"), of(2, "origin", "CN=theirs"),
+			{N: 3, Kind: event.KindSummary, Session: 1, Summary: &event.Summary{Tunnel: tunnel, Legs: []event.Leg{{Conn: 1, Leg: "browser"}, {Conn: 2, Leg: "origin"}}}}}
+		var out bytes.Buffer
+		if err := (View{Book: told(t, events), Lang: words.English, Base: "/"}).Session(&out, 1, true); err != nil {
+			t.Fatal(err)
+		}
+		for want, also := range map[string]bool{
+			`<tr class="differs"><th scope="row">Issuer</th><td>CN=ours</td><td>CN=theirs</td></tr>`: false,
+			`<tr><th scope="row">Subject</th><td>CN=site.test</td>`:                                  false,
+			"names CN=ours as the last issuer":                                                       true,
+			`<li class="c-ok">`:                                                                      true,
+		} {
+			if strings.Contains(out.String(), want) != (also || !tunnel) {
+				t.Errorf("tunnel %t: %q", tunnel, want)
+			}
+		}
+	}
+}
+
+// TestMaskedKeys: the values of a key schedule are hidden unless they are asked for, but for what crossed the network in clear.
+func TestMaskedKeys(t *testing.T) {
+	v := View{Book: told(t, []event.Event{{N: 1, Kind: event.KindConnection, Session: 1, Conn: 1}}), Lang: words.English, Base: "/"}
+	tree := []event.Secret{{ID: "client-random", From: event.FromWire, Value: "aabb"}, {ID: "key-block", From: event.FromComputed, Value: "ccdd", Made: []event.Secret{{ID: "client-key", From: event.FromLog, Value: "eeff"}}}}
+	for _, show := range []bool{false, true} {
+		var out bytes.Buffer
+		if err := v.Schedule(&out, 1, &Schedule{Conn: 1, Secrets: &event.Secrets{Tree: tree}, Show: show}); err != nil {
+			t.Fatal(err)
+		}
+		for value, shown := range map[string]bool{"aabb": true, "ccdd": show, "eeff": show} {
+			if strings.Contains(out.String(), "<code>"+value+"</code>") != shown {
+				t.Errorf("show %t: %s", show, value)
 			}
 		}
 	}

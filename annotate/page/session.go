@@ -25,9 +25,12 @@ type session struct {
 	Lines  []line
 	Minor  int // lines that are folded: HTTP/2's housekeeping, acknowledgements
 	Lacks  bool
-	Asked  int  // questions about what comes next
-	Cut    int  // events that are not shown, for there are too many
-	Full   bool // its messages are shown with fields, proofs and bytes
+	Asked  int     // questions about what comes next
+	Cut    int     // events that are not shown, for there are too many
+	Full   bool    // its messages are shown with fields, proofs and bytes
+	Chains []chain // the certificates that the servers sent
+	Leaves []fact  // the proxy's certificate beside the site's
+	Near   []near  // sessions to compare it with
 	// BreakCommand is how it is broken on the command line; "" where it cannot be.
 	BreakCommand string
 }
@@ -100,6 +103,7 @@ func (b *Book) session(c chapter) *session {
 		s.Lanes = 3 // its origin was not reached
 	}
 	s.tiles(events)
+	s.chains(events)
 	s.lines(events)
 	s.ask(events)
 	return s

@@ -70,6 +70,7 @@ var breakPieces = map[string]string{
 	"place/packet":             "a packet over UDP: {name}",
 
 	"error/break-no-recording": "the recording of this connection is not kept here: start with -w FILE, and break it in that file; of several captures, read one",
+	"error/no-schedule":        "no key schedule is known of this connection: it is no TLS, or its hellos are not here",
 	"error/break-busy":         "another copy is being made: try again",
 	"error/break-slow":         "the recording is too long to copy a connection out of it while the page waits: do it on the command line",
 

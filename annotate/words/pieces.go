@@ -613,7 +613,7 @@ var pieces = map[string]string{
 // everyPiece is what is in any table of pieces.
 var everyPiece = func() map[string]string {
 	m := make(map[string]string)
-	for _, table := range []map[string]string{pieces, pagePieces, fieldPieces, commandPieces, checkPieces, gradePieces, schedulePieces, overviewPieces, errorPieces, meaningPieces, shortPieces, breakPieces, examPieces, webPieces, eyesPieces} {
+	for _, table := range []map[string]string{pieces, pagePieces, fieldPieces, commandPieces, checkPieces, gradePieces, schedulePieces, overviewPieces, errorPieces, meaningPieces, shortPieces, breakPieces, examPieces, webPieces, secretPieces, eyesPieces} {
 		for id, text := range table {
 			if _, twice := m[id]; twice {
 				panic("words: piece " + id + " stands twice in the catalogue")

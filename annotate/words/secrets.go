@@ -62,5 +62,30 @@ func Secret(id string, from event.Source, value []byte, made ...event.Secret) ev
 	if k.how != "" {
 		s.How = event.Text{English: k.how, Of: &event.Phrase{ID: "secret-how/" + id}}
 	}
+	if _, ok := secretPieces["secret-opens/"+id]; ok {
+		s.Opens = Named("secret-opens", id)
+	}
 	return s
+}
+
+// secretPieces say what a value opens, or what it is for.
+var secretPieces = map[string]string{
+	"secret-opens/pre-master":         "all of this connection, by way of the master secret",
+	"secret-opens/master":             "all of this connection: its keys are made of it",
+	"secret-opens/client-mac":         "no record: it shows that what the client sent was not changed",
+	"secret-opens/server-mac":         "no record: it shows that what the server sent was not changed",
+	"secret-opens/client-key":         "what the client encrypts behind its ChangeCipherSpec",
+	"secret-opens/server-key":         "what the server encrypts behind its ChangeCipherSpec",
+	"secret-opens/binder":             "no record: it makes the checksum by which a client shows that it has the pre-shared key",
+	"secret-opens/client-early":       "early data, which a client sends before it has heard anything",
+	"secret-opens/early-exporter":     "nothing on the wire: it is for the programs above TLS",
+	"secret-opens/client-handshake":   "what the client encrypts up to its Finished",
+	"secret-opens/server-handshake":   "what the server encrypts up to its Finished: its certificates too",
+	"secret-opens/client-application": "what the client encrypts behind its Finished",
+	"secret-opens/server-application": "what the server encrypts behind its Finished",
+	"secret-opens/next-application":   "what its side encrypts behind its KeyUpdate",
+	"secret-opens/exporter":           "nothing on the wire: it is for the programs above TLS",
+	"secret-opens/resumption":         "nothing of this connection: the pre-shared keys of later ones are made of it",
+	"secret-opens/ticket-psk":         "nothing of this connection: a later one may begin with it",
+	"secret-opens/finished-key":       "no record: it makes the checksum of the Finished",
 }

@@ -2,6 +2,25 @@ package words
 
 // zhSecrets are the values of the two key schedules and their formulas, in Simplified Chinese.
 var zhSecrets = map[string]string{
+	"secret-opens/pre-master":         "通过主密钥打开这个连接的全部内容",
+	"secret-opens/master":             "这个连接的全部内容：它的密钥都由此派生",
+	"secret-opens/client-mac":         "不打开记录：它用来证明客户端发送的内容没有被改动",
+	"secret-opens/server-mac":         "不打开记录：它用来证明服务器发送的内容没有被改动",
+	"secret-opens/client-key":         "客户端在它的 ChangeCipherSpec 之后加密的内容",
+	"secret-opens/server-key":         "服务器在它的 ChangeCipherSpec 之后加密的内容",
+	"secret-opens/binder":             "不打开记录：它用来生成校验值，客户端以此证明自己持有预共享密钥",
+	"secret-opens/client-early":       "早期数据，即客户端在听到任何回音之前发送的数据",
+	"secret-opens/early-exporter":     "线路上的任何内容都不靠它：它供 TLS 之上的程序使用",
+	"secret-opens/client-handshake":   "客户端直到它的 Finished 为止加密的内容",
+	"secret-opens/server-handshake":   "服务器直到它的 Finished 为止加密的内容，包括它的证书",
+	"secret-opens/client-application": "客户端在它的 Finished 之后加密的内容",
+	"secret-opens/server-application": "服务器在它的 Finished 之后加密的内容",
+	"secret-opens/next-application":   "该方在它的 KeyUpdate 之后加密的内容",
+	"secret-opens/exporter":           "线路上的任何内容都不靠它：它供 TLS 之上的程序使用",
+	"secret-opens/resumption":         "这个连接的内容都不靠它：后来连接的预共享密钥由此派生",
+	"secret-opens/ticket-psk":         "这个连接的内容都不靠它：后来的连接可以由它开始",
+	"secret-opens/finished-key":       "不打开记录：它用来生成 Finished 的校验值",
+
 	"secret/client-random":     "客户端随机数",
 	"secret/server-random":     "服务器随机数",
 	"secret/pre-master":        "预主密钥",

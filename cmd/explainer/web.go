@@ -324,10 +324,15 @@ func (w *web) routes() http.Handler {
 		if !ok {
 			return
 		}
+		if a, other, err := page.Two(r.PathValue("n")); err == nil {
+			w.show(rw, func(b *bytes.Buffer) error { return v.Pair(b, a, other) })
+			return
+		}
 		n, _ := strconv.Atoi(r.PathValue("n"))
 		w.show(rw, func(b *bytes.Buffer) error { return v.Session(b, n, true) })
 	})
 	mux.HandleFunc("GET /s/{n}/break", w.broken)
+	mux.HandleFunc("GET /s/{n}/keys", w.schedule)
 	mux.HandleFunc("GET /events", w.events)
 	mux.HandleFunc("GET /{name}", func(rw http.ResponseWriter, r *http.Request) {
 		data, mediaType, ok := page.Asset(r.PathValue("name"))

@@ -115,6 +115,7 @@ func fileAgain(name string) (*story.Source, error) {
 var (
 	errNoRecording = fails(nil, words.Piece("error/break-no-recording"))
 	errCopyBusy    = fails(nil, words.Piece("error/break-busy"))
+	errNoSchedule  = fails(nil, words.Piece("error/no-schedule"))
 	errCopySlow    = fails(nil, words.Piece("error/break-slow"))
 )
 
@@ -277,6 +278,56 @@ func (w *web) experiment(ctx context.Context, session int, q url.Values, x *page
 		return err
 	}
 	x.Change, x.Comparison, x.Command = written, broken.Comparison, b.command(x.Conn, args...)
+	return nil
+}
+
+// schedule answers with the key schedule of a connection of a session.
+func (w *web) schedule(rw http.ResponseWriter, r *http.Request) {
+	v, ok := w.view(rw, r)
+	if !ok {
+		return
+	}
+	n, _ := strconv.Atoi(r.PathValue("n"))
+	conns := w.book.Conns(n)
+	if len(conns) == 0 {
+		http.Error(rw, "There is no such session.", http.StatusNotFound)
+		return
+	}
+	s := &page.Schedule{Conn: conns[0]}
+	if c, _ := strconv.Atoi(r.URL.Query().Get("c")); slices.Contains(conns, c) {
+		s.Conn = c
+	}
+	if err := w.secretsOf(r.Context(), n, s); err != nil {
+		s.Wrong = story.WordsOf(err)
+	}
+	w.show(rw, func(b *bytes.Buffer) error { return v.Schedule(b, n, s) })
+}
+
+// secretsOf finds the key schedule in a copy of the connection.
+func (w *web) secretsOf(ctx context.Context, session int, s *page.Schedule) error {
+	b := w.breaks.Load()
+	if b == nil {
+		return errNoRecording
+	}
+	of, done, err := b.take(ctx, s.Conn, w.book.Version(session))
+	if err != nil {
+		return b.kept.because(err)
+	}
+	defer done()
+	s.Show = b.secrets
+	for _, e := range of.Events() {
+		if e.Summary == nil {
+			continue
+		}
+		for _, l := range e.Summary.Legs {
+			if l.Conn == s.Conn && l.Secrets != nil {
+				s.Secrets = l.Secrets
+			}
+		}
+	}
+	if s.Secrets == nil {
+		return errNoSchedule
+	}
 	return nil
 }
 

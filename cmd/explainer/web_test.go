@@ -348,6 +348,23 @@ func TestWeb(t *testing.T) {
 	b.clean("a changed copy")
 	b.accessible("a changed copy")
 
+	// Two sessions side by side, chosen in the table; and the keys, which are masked.
+	b.visit(s.base)
+	rsa := b.js(`[...document.querySelectorAll(".row")].find(r => r.textContent.includes("rsa.explainer.test")).dataset.n`)
+	b.js(`document.querySelectorAll('.choose[value="1"], .choose[value="' + ` + rsa + ` + '"]').forEach(c => c.click())`)
+	b.until("true", `(() => { const a = document.querySelector("#pairs:not([hidden]) a"); if (a && location.pathname === "/") a.click(); return location.pathname.includes("~") && document.readyState === "complete" })()`)
+	if n := b.js(`location.pathname + " " + (document.querySelectorAll(".pair .differs").length > 3)`); n != "/s/1~"+rsa+" true" {
+		t.Errorf("side by side: %s", n)
+	}
+	b.clean("two sessions")
+	b.accessible("two sessions")
+	b.visit(s.base + "s/" + rsa + "/keys")
+	if n := b.js(`document.querySelectorAll(".tree li").length > 8 && document.querySelectorAll(".tree .value code").length`); n != "2" {
+		t.Errorf("of the keys %s values are shown, want the two random numbers", n)
+	}
+	b.clean("the keys")
+	b.accessible("the keys")
+
 	// What the page does is none of the story's.
 	before := b.js(`fetch("/rows").then(r => r.headers.get("Book-Version"))`)
 	b.visit(s.base)
