@@ -21,7 +21,7 @@ func OpenFile(name string, f *os.File) (*Source, error) {
 	if err != nil {
 		return nil, FileError(event.Text{}, err)
 	}
-	s := &Source{Name: name, file: f, size: -1}
+	s := &Source{Name: name, file: f, foreign: true, size: -1}
 	if info.Mode().IsRegular() {
 		s.size = info.Size()
 	}

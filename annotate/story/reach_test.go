@@ -3,11 +3,31 @@ package story
 import (
 	"encoding/hex"
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 
 	"explainer/annotate"
 )
+
+// TestOpenFile: a file that is another's stays open, and can be read again.
+func TestOpenFile(t *testing.T) {
+	f, err := os.Open(filepath.Join(recordings, "tls13-aes128-gcm.pcapng"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for range 2 {
+		src, err := OpenFile("recording", f)
+		if err != nil || !src.Regular() {
+			t.Fatal(err)
+		}
+		if _, err := TakeSpecimen(src.Recording(nil), 1, 0, SpecimenOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		src.Close()
+	}
+}
 
 // TestReach: a byte of a message is found where it crossed the network and inside what is encrypted:
 // what is changed there is that byte of that message.

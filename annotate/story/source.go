@@ -20,6 +20,7 @@ type Source struct {
 	Name     string     // as it is told
 	DecodeAs pcap.Ports // tunnels that are not known by their ports
 	file     *os.File
+	foreign  bool  // the file is the caller's to close
 	size     int64 // of a regular file, else -1
 
 	progress Progress        // may be nil
@@ -76,7 +77,7 @@ func (s *Source) named() event.Text {
 }
 
 func (s *Source) Close() error {
-	if s.file == os.Stdin {
+	if s.file == os.Stdin || s.foreign {
 		return nil
 	}
 	return s.file.Close()

@@ -123,7 +123,7 @@ func read(c *cli.Context) error {
 			return err
 		}
 		out = &tee{web: w, out: v}
-		if len(files) == 1 && files[0] != "-" {
+		if len(files) == 1 && files[0] != "-" && c.String(asFlag.Name) == "" {
 			w.breaks.Store(newBreaker(c).ofFile(c, files[0], private))
 		}
 	}

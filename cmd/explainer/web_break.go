@@ -61,7 +61,7 @@ func newBreaker(c *cli.Context) *breaker {
 			model = x
 		}
 		x := *model
-		x.Bytes, x.Secrets = true, !x.Eavesdropper
+		x.Bytes, x.Secrets = true, true
 		return &x, nil
 	}
 	return b
@@ -77,18 +77,14 @@ func (b *breaker) ofFile(c *cli.Context, name string, private []*keys.PrivateKey
 		}
 		return s, err
 	}
-	if c.String(asFlag.Name) == "" {
-		b.keyLog = func(take func(keys.Secret)) error { return keyLogs(c, take) }
-	}
+	b.keyLog = func(take func(keys.Secret)) error { return keyLogs(c, take) }
 	for _, option := range []string{"keylog", "key", decodeAsFlag.Name} {
 		for _, value := range c.StringSlice(option) {
 			b.options = append(b.options, "--"+option, value)
 		}
 	}
-	for _, option := range []string{rootsFlag.Name, asFlag.Name} {
-		if value := c.String(option); value != "" {
-			b.options = append(b.options, "--"+option, value)
-		}
+	if value := c.String(rootsFlag.Name); value != "" {
+		b.options = append(b.options, "--"+rootsFlag.Name, value)
 	}
 	return b
 }
