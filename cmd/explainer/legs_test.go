@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/tls"
 	"encoding/binary"
 	"fmt"
@@ -207,4 +208,15 @@ func TestRunBehindSOCKS(t *testing.T) {
 	if !strings.Contains(r.stdout, "502") || !strings.Contains(r.stdout, "The upstream proxy did not help") || strings.Contains(r.stdout+r.stderr, "wrong@") {
 		t.Errorf("%s %s", r.stdout, r.stderr)
 	}
+}
+
+// flood is an origin that sends without end.
+func flood(t *testing.T) string {
+	return origin(t, func(c *net.TCPConn) {
+		for block := bytes.Repeat([]byte("all work and no play "), 3000); ; {
+			if _, err := c.Write(block); err != nil {
+				return
+			}
+		}
+	})
 }

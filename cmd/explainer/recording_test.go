@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -99,17 +98,6 @@ func TestRotation(t *testing.T) {
 	if len(parts) != 2 || parts[0] <= filepath.Join(dir, fmt.Sprintf("session-%05d.pcapng", before)) {
 		t.Errorf("kept: %v; there were %d", parts, before)
 	}
-}
-
-// flood is an origin that sends without end.
-func flood(t *testing.T) string {
-	return origin(t, func(c *net.TCPConn) {
-		for block := bytes.Repeat([]byte("all work and no play "), 3000); ; {
-			if _, err := c.Write(block); err != nil {
-				return
-			}
-		}
-	})
 }
 
 // TestKilled: of what was written before a SIGKILL all but the last block is
