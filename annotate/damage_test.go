@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"explainer/annotate"
 	"explainer/annotate/event"
@@ -53,8 +54,8 @@ func legsOf(es []event.Event) map[string]event.Leg {
 	return out
 }
 
-// damage is what a tap can do to packets: lose, repeat and reorder some, begin late or end
-// early, cut each, and see one direction only. what says what was done, by the numbers
+// damage is what a tap can do to packets: lose, repeat and reorder some, have one clock for each
+// direction, begin late or end early, cut each, and see one direction only. what says what was done, by the numbers
 // that the packets had.
 func damage(packets []pcaptest.Packet, rng *rand.Rand) (left []pcaptest.Packet, snap int, what string) {
 	left = slices.Clone(packets)
@@ -75,9 +76,24 @@ func damage(packets []pcaptest.Packet, rng *rand.Rand) (left []pcaptest.Packet, 
 			what += map[bool]string{true: " only the server's", false: " only the client's"}[client]
 		}
 	}
-	if rng.IntN(4) == 0 {
+	switch rng.IntN(10) {
+	case 0, 1:
 		left = pcaptest.Shuffled(left, 4, rng)
 		what += " shuffled"
+	case 2, 3: // two taps, one for each direction
+		by := time.Duration([]int{-20, -5, 5, 20}[rng.IntN(4)]) * time.Millisecond
+		left = pcaptest.Skewed(left, by)
+		what += fmt.Sprintf(" clocks %v apart", by)
+	case 4:
+		client := rng.IntN(2) == 0
+		left = pcaptest.OneFirst(left, client)
+		what += map[bool]string{true: " the client's first", false: " the server's first"}[client]
+	case 5: // the SYN-ACK stands behind data
+		if at := slices.IndexFunc(left, func(p pcaptest.Packet) bool { return p.IP[33]&0x12 == 0x12 }); at >= 0 {
+			p, to := left[at], min(len(left)-1, at+2+rng.IntN(6))
+			left = slices.Insert(slices.Delete(left, at, at+1), to, p)
+			what += " SYN-ACK later"
+		}
 	}
 	if rng.IntN(5) == 0 {
 		n := rng.IntN(min(6, len(left)))

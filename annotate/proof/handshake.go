@@ -184,6 +184,17 @@ func (h *Handshake) lacks(client, server int64) bool {
 	return false
 }
 
+// Crossed tells that what answers a message stands before it in the capture: the clocks of two
+// taps are apart, or its packets stand in another order for another reason.
+func (h *Handshake) Crossed() bool {
+	before := func(answer, asked Spot) bool {
+		a, b := h.At[answer], h.At[asked]
+		return a.First != 0 && b.First != 0 && a.First < b.First
+	}
+	return before(AtServerHello, AtHello) || before(AtClientKey, AtServerHello) || before(AtHello, AtRetry) ||
+		h.Is13() && before(AtClientFinished, AtServerHello)
+}
+
 // Switch notes from where on the server encrypts.
 func (h *Handshake) Switch(w Place) { h.At[AtSwitch], h.Switched = w, true }
 

@@ -604,13 +604,14 @@ func (c *View) lacking() event.Text {
 
 // serverFirst tells whether the server's application data came before the client's. Where
 // it stands before it and was told behind it, as in a capture whose packets were put into
-// another order than they acknowledge one another, that is not known. Sealed records are
+// another order than they acknowledge one another, that is not known, nor where messages
+// of the handshake stand before what they answer. Sealed records are
 // told by the run, and so not always in their order.
 func (c *View) serverFirst() (first, known bool) {
 	a, b := c.Sides[0].DataAt, c.Sides[1].DataAt
 	if a.First != 0 && b.First != 0 && a.First != b.First {
 		first = b.First < a.First
-		return first, !first || c.Spoke == 2 || c.Sides[0].Data == 0 || c.Sides[1].Data == 0
+		return first, !c.Main.Crossed() && (!first || c.Spoke == 2 || c.Sides[0].Data == 0 || c.Sides[1].Data == 0)
 	}
 	return c.Spoke == 2, true
 }
@@ -1150,7 +1151,7 @@ func (c *View) row7(f Flow, a Values, r *event.Row) {
 		r.Says = words.Say("step-7-opened-seen", event.Decrypted, a)
 	case !c.Sides[1].First:
 		r.Says = words.Say("step-7-seen", event.Clear, a)
-	case serverFirst && !(known && c.Sides[0].All()):
+	case !known || serverFirst && !c.Sides[0].All():
 		id, how, reason := "step-7-first-seen", event.Clear, words.Piece("order/not-all")
 		if c.Sides[1].Data > 0 {
 			id, how = "step-7-opened-first-seen", event.Decrypted
