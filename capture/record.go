@@ -205,6 +205,7 @@ func (c *conn) headerFault(h *half, typ uint8, version uint16, n int) string {
 	switch {
 	case typ < typeChangeCipherSpec || typ > typeHeartbeat:
 		return fmt.Sprintf("content type %d does not exist", typ)
+	case h.tls.is13() && h.tls.neg.replied() && !h.tls.over: // the version is ignored for all purposes (RFC 8446 5.1)
 	case version>>8 != 3 || version&0xff > 4:
 		return fmt.Sprintf("version %#04x does not exist", version)
 	}
