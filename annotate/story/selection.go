@@ -108,10 +108,14 @@ func (s *Selection) reduce(e *event.Event) *event.Event {
 		return e
 	}
 	switch e.Kind {
-	case event.KindMessage, event.KindStep:
-		if !slices.ContainsFunc(e.Steps, func(m event.StepMark) bool { return s.Steps[m.Step] }) {
+	case event.KindMessage, event.KindStep, event.KindConnection, event.KindFact, event.KindClosed:
+		about := slices.ContainsFunc(e.Steps, func(m event.StepMark) bool { return s.Steps[m.Step] })
+		loud := slices.ContainsFunc(e.Proofs, func(p event.Proof) bool { return p.State == event.Refuted })
+		if !about && !loud && !e.Topic.Trouble() && e.Session != 0 {
 			return nil
 		}
+	case event.KindGenealogy:
+		return nil
 	case event.KindSummary:
 		less, sum := *e, *e.Summary
 		sum.Legs = slices.Clone(sum.Legs)

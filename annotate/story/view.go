@@ -292,6 +292,9 @@ func (l *lineView) Event(e *event.Event) error {
 			return nil
 		}
 	}
+	if t, ok := l.render.(*text.Text); ok {
+		t.Begins(e) // what is told of it may come later
+	}
 	if e = l.Selection.reduce(e); e == nil {
 		return nil
 	}

@@ -64,6 +64,17 @@ func New(w io.Writer) *Text {
 	return &Text{w: bufio.NewWriterSize(w, 16<<10), sessions: map[int]*textSession{}, of: map[int]int{}}
 }
 
+// Begins notes when the session of an event began, of which nothing may be told.
+func (t *Text) Begins(e *event.Event) {
+	if e.Session == 0 {
+		return
+	}
+	s := t.session(e)
+	if at, err := time.Parse(time.RFC3339Nano, e.Time); err == nil && s.begun.IsZero() {
+		s.begun = at
+	}
+}
+
 // Event writes one event.
 func (t *Text) Event(e *event.Event) error {
 	if e.Session != 0 {
@@ -71,9 +82,7 @@ func (t *Text) Event(e *event.Event) error {
 		if e.Kind == event.KindEnd {
 			defer t.leave(e.Conn)
 		}
-		if at, err := time.Parse(time.RFC3339Nano, e.Time); err == nil && s.begun.IsZero() {
-			s.begun = at
-		}
+		t.Begins(e)
 		if !t.All {
 			// A capture made elsewhere may be of nothing else.
 			if e.Noise && (e.Leg != "" || s.noise) {
