@@ -31,8 +31,13 @@ func TLSVersion(version uint16) uint16 {
 // ParseDTLS is [Parse] for the messages of DTLS: body is the message without
 // its header of 12 bytes (RFC 6347 4.2.2), put together from its fragments.
 func ParseDTLS(typ Type, body []byte, ctx Context) (Message, error) {
+	first := ctx.Version == 0x0100
 	ctx.Version = TLSVersion(ctx.Version)
 	switch typ {
+	case TypeClientKeyExchange:
+		if first { // OpenSSL before 0.9.8f took its own DTLS for less than SSL 3.0, which sends no length
+			ctx.Version = 0x0300
+		}
 	case TypeHelloVerifyRequest:
 		r := reader{s: body}
 		m := &HelloVerifyRequest{Version: r.u16("server_version")}

@@ -685,3 +685,13 @@ func BenchmarkParseClientHello(b *testing.B) {
 		}
 	}
 }
+
+// TestFirstDTLS: OpenSSL before 0.9.8f sent the encrypted secret without its length.
+func TestFirstDTLS(t *testing.T) {
+	for version, body := range map[uint16][]byte{0x0100: fill(128, 1), 0xfeff: append([]byte{0, 128}, fill(128, 1)...)} {
+		m, err := ParseDTLS(TypeClientKeyExchange, body, Context{Version: version, KeyExchange: KeyExchangeRSA, FromClient: true})
+		if k, ok := m.(*ClientKeyExchange); err != nil || !ok || !bytes.Equal(k.EncryptedPreMaster, fill(128, 1)) {
+			t.Errorf("version %04x: %v, %v", version, m, err)
+		}
+	}
+}
