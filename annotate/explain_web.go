@@ -79,6 +79,9 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 		e = x.event(c, m, event.KindMessage, topic, "")
 		e.Size = &event.Size{Bytes: b.Len, Reason: clip(b.Why)}
 		e.Brief = words.Count(int(b.Len), "byte")
+		if b.Total {
+			e.Brief = words.Piece("brief/in-all", "count", e.Brief)
+		}
 		if b.Why != "not-http" {
 			e.Brief = words.Piece("brief/bytes-why", "count", e.Brief, "reason", words.Phrase(words.NotHTTP, clip(b.Why), ""))
 		}

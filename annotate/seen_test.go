@@ -1,10 +1,13 @@
 package annotate_test
 
 import (
+	"bytes"
 	"crypto/rsa"
+	"encoding/binary"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,17 +53,25 @@ func TestNotSeenWhole(t *testing.T) {
 		open(2, true),
 		open(3, true), &capture.Chunk{Conn: 3, Side: capture.Client, Time: at(1), Packet: 10, Data: []byte("GET / HTTP/1.1\r\nHos")}, shut(3, capture.Client), shut(3, capture.Server),
 		open(4, true), shut(4, capture.Client), shut(4, capture.Server),
+		open(5, true), &capture.Chunk{Conn: 5, Side: capture.Client, Time: at(1), Packet: 11, Data: []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n" + strings.Repeat("\x01", 70))},
+		&capture.Chunk{Conn: 5, Side: capture.Client, Time: at(2), Packet: 12, Data: []byte("\x01\x01\x01\x01")}, shut(5, capture.Client), shut(5, capture.Server),
 	)
+	var odd []string
 	titles := map[int]string{}
 	for _, e := range es {
 		switch {
 		case e.Tally != nil:
 			titles[e.Conn] = e.Tally.Title.English
+		case e.Topic == "not-http" && e.Conn == 5:
+			odd = append(odd, e.Brief.English)
 		case e.Topic == "not-http":
 			t.Errorf("%s %s", e.Name, e.Brief)
 		case e.Topic == "http-unread" && e.Time != start.Add(time.Second).Format(time.RFC3339Nano):
 			t.Errorf("the packet of 1 s is told at %s", e.Time)
 		}
+	}
+	if len(odd) != 2 || !strings.HasPrefix(odd[0], "64 bytes: ") || !strings.HasPrefix(odd[1], "74 bytes in all: ") {
+		t.Errorf("not HTTP: %q", odd)
 	}
 	for n, want := range map[int]string{1: "this capture has no data", 2: "this capture has no data", 3: "nothing could be read", 4: "carried nothing"} {
 		if !strings.Contains(titles[n], want) {
@@ -134,10 +145,48 @@ func TestLoggedPremaster(t *testing.T) {
 	}
 	for name, log := range map[string][]capture.Input{"premaster": log[:1], "premaster and master": log} {
 		es := toldOf(append(log[:len(log):len(log)], inputs...)...)
-		for step, want := range map[event.Step]string{event.Step2: "step-2-rsa-logged", event.Step4b: "step-4b-rsa-logged", event.Step6a: "step-6a-rsa-logged"} {
+		for step, want := range map[event.Step]string{event.Step2: "step-2-rsa-logged", event.Step6a: "step-6a-rsa-logged"} {
 			if r := rowOf(t, es, step); r.Says.ID != want || r.Says.Evidence == event.Recomputed {
 				t.Errorf("%s: step %s says %s (%s), not %s", name, step, r.Says.ID, r.Says.Evidence, want)
 			}
+		}
+	}
+}
+
+// TestNoShareAtFirst: a client whose first hello has no public key made its only one for the second.
+func TestNoShareAtFirst(t *testing.T) {
+	t.Parallel()
+	tp := fixtures(t)["tls13-hrr"][0]
+	hello := tp.chunks[0].data
+	at := bytes.Index(hello, []byte{0, 51, 0}) // key_share, of fewer than 256 bytes
+	n := int(hello[at+3]) - 2
+	hello = append(bytes.Clone(hello[:at]), append([]byte{0, 51, 0, 2, 0, 0}, hello[at+6+n:]...)...)
+	extensions := 5 + 4 + 2 + 32
+	extensions += 1 + int(hello[extensions])
+	extensions += 2 + int(binary.BigEndian.Uint16(hello[extensions:]))
+	extensions += 1 + int(hello[extensions])
+	for _, length := range []int{3, 7, extensions} { // of the record, of the message and of all extensions
+		binary.BigEndian.PutUint16(hello[length:], binary.BigEndian.Uint16(hello[length:])-uint16(n))
+	}
+	tp.chunks[0].data = hello
+	tp.keys.Reset()
+	if r := rowOf(t, toldOf(tp.inputs(0, capture.LegNone)...), event.Step4b); r.Says.ID != "step-4b-hrr-none" {
+		t.Errorf("step 4b says %s: %s", r.Says.ID, r.Says.Text)
+	}
+}
+
+// TestEarlyOverQUIC: who sent 0-RTT packets encrypted data before the server did.
+func TestEarlyOverQUIC(t *testing.T) {
+	t.Parallel()
+	file, err := os.ReadFile(filepath.Join("testdata", "quic-v1.hex"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(file)), "\n")
+	early := "c d000000001088394c8f03e515708001e" + strings.Repeat("5a", 30)
+	for id, lines := range map[string][]string{"step-6b-tls13": lines, "step-6b-tls13-after-early": slices.Insert(slices.Clone(lines), 1, early)} {
+		if r := rowOf(t, udpStory(t, quicFile(lines)), event.Step6b); r.Says.ID != id {
+			t.Errorf("step 6b says %s, not %s: %s", r.Says.ID, id, r.Says.Text)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"explainer/ca/verify"
 	"explainer/capture"
 	"explainer/capture/handshake"
+	"explainer/capture/quic"
 )
 
 // A Flow is what kind of connection this is: the row of the truth table, and what it is called here.
@@ -988,8 +989,11 @@ func (c *View) row4b(f Flow, a Values, r *event.Row) {
 	case f.ID == "tls13-hrr":
 		r.Packets = span(h.At[proof.AtFirstHello], h.At[proof.AtHello])
 		id := "step-4b-hrr"
-		if c.sharedAtOnce() {
+		switch {
+		case c.sharedAtOnce():
 			id = "step-4b-hrr-cookie"
+		case h.FirstHello != nil && ShareWords(h.FirstHello.KeyShares()).English == "":
+			id = "step-4b-hrr-none"
 		}
 		r.Says = words.Say(id, event.Inferred, a)
 	case f.Resumed:
@@ -1104,7 +1108,7 @@ func (c *View) row6b(f Flow, a Values, r *event.Row) {
 		r.Says = words.Say("step-6b-unknown-suite", event.Inferred, a)
 	case f.Early:
 		r.Says = words.Say("step-6b-early", c.encrypted(), a)
-	case h.Is13() && c.Early:
+	case h.Is13() && (c.Early || c.sentEarly() && !h.EarlyUndecided()):
 		r.Says = words.Say("step-6b-tls13-after-early", c.encrypted(), a)
 	case h.Is13() && h.EarlyUndecided():
 		r.Says = words.Say("step-6b-tls13-early-open", c.encrypted(), a)
@@ -1125,6 +1129,11 @@ func (c *View) seen() event.Evidence {
 		return event.Decrypted
 	}
 	return event.Clear
+}
+
+// sentEarly tells whether data of the client is here that it encrypted before it had an answer.
+func (c *View) sentEarly() bool {
+	return c.Early || c.UDP != nil && c.UDP.Packets[0][quic.ZeroRTT] > 0
 }
 
 // encrypted is how it is known that the server's records are encrypted.

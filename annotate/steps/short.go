@@ -404,8 +404,8 @@ var shortWhys = map[string]string{
 	"step-4a-psk": "because/no-certificate", "step-4a-anonymous": "because/no-certificate", "step-4a-sealed": "because/sealed", "step-4a-sealed-alert": "because/sealed", "step-4a-sealed-rest": "because/sealed", "step-4a-udp": "because/sealed",
 	"step-4a-refuted-went-on": "because/went-on-refuted",
 
-	"step-4b-rsa": "because/derived", "step-4b-rsa-logged": "because/derived", "step-4b-rsa-proven": "because/derived", "step-4b-rsa-key": "because/derived", "step-4b-rsa-psk": "because/derived",
-	"step-4b-dhe": "because/half-of-secret", "step-4b-dh": "because/half-of-secret", "step-4b-dh-certificate": "because/half-of-secret", "step-4b-tls13": "because/before-step-3", "step-4b-tls13-holed": "because/before-step-3", "step-4b-hrr": "because/twice", "step-4b-hrr-cookie": "because/before-step-3",
+	"step-4b-rsa": "because/derived", "step-4b-rsa-proven": "because/derived", "step-4b-rsa-key": "because/derived", "step-4b-rsa-psk": "because/derived",
+	"step-4b-dhe": "because/half-of-secret", "step-4b-dh": "because/half-of-secret", "step-4b-dh-certificate": "because/half-of-secret", "step-4b-tls13": "because/before-step-3", "step-4b-tls13-holed": "because/before-step-3", "step-4b-hrr": "because/twice", "step-4b-hrr-none": "because/half-of-secret", "step-4b-hrr-cookie": "because/before-step-3",
 	"step-4b-mlkem": "because/reversed-makes", "step-4b-psk-mlkem": "because/reversed-makes", "step-4b-psk-dhe": "because/mixed", "step-4b-early-dhe": "because/mixed", "step-4b-external-dhe": "because/mixed-common", "step-4b-external": "because/common",
 	"step-4b-absent-resumed": "because/old-again", "step-4b-absent-early": "because/old-again",
 
@@ -607,7 +607,7 @@ func (c *View) frame(f Flow) *event.Frame {
 	switch {
 	case h.Is13():
 		out.Keys = 4 + c.Sides[0].Updates + c.Sides[1].Updates
-		if c.Early {
+		if c.sentEarly() {
 			out.Keys++
 		}
 	case s == nil:

@@ -340,6 +340,7 @@ var pieces = map[string]string{
 	"proof/message-encrypted":                "the message is encrypted and {reason}",
 	"broken/before-encrypted":                "a handshake message before it is encrypted and {reason}",
 	"brief/bytes-why":                        "{count}: {reason}",
+	"brief/in-all":                           "{count} in all",
 	"brief/of-request":                       "{brief}, of {request}",
 	"brief/close-code":                       "{count}, code {code}",
 	"brief/leaf":                             "the proxy made a certificate for {names}",

@@ -169,6 +169,7 @@ var zhPieces = map[string]string{
 	"proof/message-encrypted":                "这条消息是加密的；{reason}",
 	"broken/before-encrypted":                "它之前的一条握手消息是加密的；{reason}",
 	"brief/bytes-why":                        "{count}：{reason}",
+	"brief/in-all":                           "一共 {count}",
 	"brief/of-request":                       "{brief}，对应 {request}",
 	"brief/close-code":                       "{count}，代码 {code}",
 	"brief/leaf":                             "代理制作了一张证书：{names}",

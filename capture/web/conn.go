@@ -435,20 +435,20 @@ func (u *unparsed) tell(c *Conn, from int) {
 		return
 	}
 	u.told = true
-	u.emit(c, from)
+	u.emit(c, from, false)
 }
 
 // end reports the total length if more came than was told.
 func (u *unparsed) end(c *Conn, from int) {
 	u.tell(c, from)
 	if u.more {
-		u.emit(c, from)
+		u.emit(c, from, true)
 	}
 }
 
 // emit tells what came with the time of its last byte: what follows does not complete it.
-func (u *unparsed) emit(c *Conn, from int) {
+func (u *unparsed) emit(c *Conn, from int, total bool) {
 	u.more = false
-	c.emit(from, u.first, u.last, &Unparsed{Len: u.len, Preview: u.preview, Why: u.why})
+	c.emit(from, u.first, u.last, &Unparsed{Len: u.len, Preview: u.preview, Why: u.why, Total: total})
 	c.items[len(c.items)-1].Last.Time = u.last.Time
 }

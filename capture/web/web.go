@@ -112,7 +112,8 @@ type Unparsed struct {
 	// "malformed-trailers", "transfer-encoding-without-chunked" (in a request, RFC
 	// 9112 6.3); "malformed-preface", "malformed-frame" (HTTP/2, WebSocket),
 	// "malformed-hpack"; beyond the bounds of this reader: "head-too-long" (256 KiB), "too-many-streams" (1,024).
-	Why string
+	Why   string
+	Total bool // the second, whose Len counts all
 }
 
 func get(fields []Field, name string) string {
