@@ -979,9 +979,6 @@ func (c *View) row4b(f Flow, a Values, r *event.Row) {
 	switch {
 	case f.Transport:
 		id, how := "step-4b-rsa", event.Inferred
-		if h.Block == nil && h.PreMaster != nil {
-			id = "step-4b-rsa-logged"
-		}
 		if s, _ := h.Proved(h.BlockProof()); s == event.Proven {
 			id, how = keyedID(h, "step-4b-rsa-proven", "step-4b-rsa-key"), event.Recomputed
 		}

@@ -74,11 +74,7 @@ func headline(o *event.Overview) event.Text {
 	begin, err := time.Parse(time.RFC3339Nano, o.Begin)
 	end, _ := time.Parse(time.RFC3339Nano, o.End)
 	if err == nil {
-		id := "overview/at"
-		if len(o.File.Skipped) > 0 && o.Chosen == "" {
-			id = "overview/at-told" // what was passed over has its own times
-		}
-		size = words.Piece(id, "size", size, "date", begin.Format("2006-01-02 15:04:05"))
+		size = words.Piece("overview/at", "size", size, "date", begin.Format("2006-01-02 15:04:05"))
 		if d := end.Sub(begin); d > 0 {
 			size = words.Piece("overview/within", "size", size, "span", lasting(d))
 		}

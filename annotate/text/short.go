@@ -429,7 +429,7 @@ func (t *Short) tell(s *shortSession) {
 	case l.Flow == "http" && s.failed:
 	case l.Flow == "http":
 		t.joined(t.number(s.n)+"  ", "      ", []string{t.Paint(Bold, t.where(s, nil)), t.in(l.Title), t.in(l.Rows[0].Why)})
-	case s.requests == 0 && !mayHaveRefused(l) && (unused(l) && (!s.data || s.http2) && (l.Leg != "" || t.kinds[kind] != 0) || s.http2 && (l.Leg != "" || t.blocks > 0)):
+	case s.requests == 0 && !mayHaveRefused(l) && (unused(l) && (!s.data || s.http2) && (l.Leg != "" || t.kinds[kind] != 0) || s.http2):
 		t.total.unused++
 		if t.spare == nil {
 			t.spare = func() { t.connection(s, e, kind) }

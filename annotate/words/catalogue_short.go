@@ -253,7 +253,7 @@ var shortPieces = map[string]string{
 	"short/within":         "within {span}",
 	"short/unused":         "{count} opened and not used",
 	"short/bare":           "{count} of which this capture has no data",
-	"short/closer":         "Closer: explainer read -v tells each connection with its messages and sentences, -vv each message with its fields and proofs; --connection N chooses one.",
+	"short/closer":         "Closer: explainer read -v tells messages and sentences, -vv fields and proofs; --connection N chooses one.",
 	"short/failed":         "Failed: {n}",
 	"short/failed-more":    "and {n} more",
 }

@@ -139,7 +139,6 @@ var overviewPieces = map[string]string{
 	"overview/recording":           "Recording of explainer's own",
 	"overview/sessions":            "{size} in {sessions} (the browser's leg and the origin's are one session)",
 	"overview/at":                  "{size}, {date} UTC",
-	"overview/at-told":             "{size}; those told from {date} UTC",
 	"overview/within":              "{size}, within {span}",
 	"overview/headline":            "{what}: {size}.",
 	"overview/headline-skipped":    "{what}: {size}. {count} passed over: {skipped}.",

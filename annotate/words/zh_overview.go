@@ -138,7 +138,6 @@ var zhOverview = map[string]string{
 	"overview/recording":           "explainer 自己的录制文件",
 	"overview/sessions":            "{size}，共 {sessions}（客户端侧和源站侧合为一个会话）",
 	"overview/at":                  "{size}，{date} UTC",
-	"overview/at-told":             "{size}；讲述的部分始于 {date} UTC",
 	"overview/within":              "{size}，历时 {span}",
 	"overview/headline":            "{what}：{size}。",
 	"overview/headline-skipped":    "{what}：{size}。略过了 {count}：{skipped}。",

@@ -250,7 +250,7 @@ var zhShort = map[string]string{
 	"short/within":         "{span}之内",
 	"short/unused":         "{count}打开后没有使用",
 	"short/bare":           "{count}在本抓包中没有数据",
-	"short/closer":         "更详细：explainer read -v 逐个连接讲述消息和句子，-vv 逐条消息讲述字段和证明；--connection N 选择一个连接。",
+	"short/closer":         "更详细：explainer read -v 讲述消息和句子，-vv 讲述字段和证明；--connection N 选择一个连接。",
 	"short/failed":         "失败：{n}",
 	"short/failed-more":    "另有 {n} 个",
 }
