@@ -36,5 +36,10 @@ var eyesPieces = map[string]string{
 	"web/redo":               "Check it yourself",
 	"web/redo-lacks":         "Left out of this command, for it opens something: {names}. Put it in between the quotation marks, in hexadecimal; or let explainer read --format commands --show-secrets FILE write it.",
 	"web/copy":               "Copy",
+	"web/elsewhere":          "Take it elsewhere",
+	"web/elsewhere-packet":   "Open the recording in Wireshark at its first packet. A recording of explainer has the keys inside; of another capture, add -o tls.keylog_file:KEYLOG.",
+	"web/elsewhere-request":  "Make this request again, without its body. What is masked in the story is masked here.",
+	"web/elsewhere-session":  "Take this session elsewhere: HTTP Archive, JSON, its checks, a redacted copy",
+	"web/elsewhere-file":     "FILE is the recording, as -w wrote it.",
 	"web/eyes-late":          "opens",
 }

@@ -33,5 +33,10 @@ var zhEyes = map[string]string{
 	"web/redo":               "亲自验证",
 	"web/redo-lacks":         "这条命令里略去了能解开内容的值：{names}。请以十六进制填入引号之间；或者用 explainer read --format commands --show-secrets FILE 写出完整的命令。",
 	"web/copy":               "复制",
+	"web/elsewhere":          "带到别处",
+	"web/elsewhere-packet":   "在 Wireshark 中打开录制文件，停在它的第一个数据包。explainer 的录制文件里已有密钥；其他抓包请加上 -o tls.keylog_file:KEYLOG。",
+	"web/elsewhere-request":  "重新发出这个请求，不带正文。故事里脱敏的内容，这里也已脱敏。",
+	"web/elsewhere-session":  "把这个会话带到别处：HTTP Archive、JSON、各项验证、涂改过的副本",
+	"web/elsewhere-file":     "FILE 是 -w 写出的录制文件。",
 	"web/eyes-late":          "会被解开",
 }
