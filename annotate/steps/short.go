@@ -182,7 +182,7 @@ func (c *View) lines1(f Flow, r *event.Row) []line {
 		out = append(out, c.sent(1, h.At[proof.AtRetry], rankRetry, "line/retry"))
 	}
 	// The hello of TLS 1.3, or with a ticket, carries step 5.
-	if h.Hello != nil && !c.helloIn5(f) {
+	if of := c.lines5(f); h.Hello != nil && (len(of) == 0 || of[0].rank != rankHello) {
 		out = append(out, c.sent(0, h.At[proof.AtHello], rankHello, "line/hello"))
 	}
 	if h.ServerHello != nil && !c.shares(f) {
@@ -193,11 +193,6 @@ func (c *View) lines1(f Flow, r *event.Row) []line {
 
 // shares tells whether both hellos of a TLS 1.3 handshake carry a key share.
 func (c *View) shares(f Flow) bool { return c.Main.Is13() && (f.share || f.fresh) }
-
-// helloIn5 tells whether step 5 has the ClientHello among its lines.
-func (c *View) helloIn5(f Flow) bool {
-	return len(c.lines5(f)) > 0 && c.lines5(f)[0].rank == rankHello
-}
 
 func (c *View) lines3(f Flow) []line {
 	h := c.Main
@@ -563,10 +558,24 @@ func (c *View) aimOthers(f Flow) event.Text {
 		id = "aim/others-12-name"
 	}
 	says := words.Short(id, c.Values())
-	if f.Lasting && !f.Agreed || f.ID == "tls12-rsa-export" {
-		says = words.Piece("aim/others-until", "seen", says)
+	if h.Sides[0].Leaf != nil && !h.Is13() {
+		says = words.Piece("aim/others-client", "seen", says)
+	}
+	for _, later := range f.later {
+		if until := untilWhen[later]; until != "" {
+			return words.Piece(until, "seen", says)
+		}
 	}
 	return says
+}
+
+// untilWhen says what opens a recording later, by the sentence that tells an eavesdropper of it;
+// nothing where that is no one secret.
+var untilWhen = map[string]string{
+	"eavesdropper-later-rsa": "aim/others-until", "eavesdropper-later-rsa-export": "aim/others-until", "eavesdropper-later-dh": "aim/others-until",
+	"eavesdropper-later-rsa-psk": "aim/others-until-both",
+	"eavesdropper-later-resumed": "aim/others-until-secret", "eavesdropper-later-psk": "aim/others-until-secret",
+	"eavesdropper-later-early": "aim/others-until-early",
 }
 
 // frame counts what the textbook counts around its steps; nil where the handshake is not seen

@@ -202,6 +202,10 @@ var shortPieces = map[string]string{
 	"aim/others-13":                  "sizes and times; not the certificate, not the content",
 	"aim/others-13-name":             "name, sizes and times; not the certificate, not the content",
 	"aim/others-until":               "{seen}, until the private key leaks",
+	"aim/others-until-both":          "{seen}, until the private key and the common secret leak",
+	"aim/others-until-secret":        "{seen}, until the secret that both had leaks",
+	"aim/others-until-early":         "{seen}; the early data until the old secret leaks",
+	"aim/others-client":              "the client's certificate, {seen}",
 
 	"aim-of/who":    "Who is it?",
 	"aim-of/secret": "What do only the two know?",

@@ -199,6 +199,10 @@ var zhShort = map[string]string{
 	"aim/others-13":                  "大小和时间；看不到证书，也看不到内容",
 	"aim/others-13-name":             "名称、大小和时间；看不到证书，也看不到内容",
 	"aim/others-until":               "{seen}，直到私钥泄露",
+	"aim/others-until-both":          "{seen}，直到私钥和共同的秘密泄露",
+	"aim/others-until-secret":        "{seen}，直到原有的秘密泄露",
+	"aim/others-until-early":         "{seen}；早期数据直到原有的秘密泄露",
+	"aim/others-client":              "客户端证书、{seen}",
 
 	"aim-of/who":    "对方是谁？",
 	"aim-of/secret": "什么只有双方知道？",
