@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,6 +36,8 @@ func (s *session) chains(events []event.Event) {
 		c.Last, c.Self = last.Issuer, last.Issuer == last.Subject
 		s.Chains = append(s.Chains, c)
 	}
+	// The site sends its own first: the proxy asks it before it answers the client.
+	slices.SortStableFunc(s.Chains, func(a, b chain) int { return cmp.Compare(legOrder(a.Leg), legOrder(b.Leg)) })
 	if s.Tunnel || len(s.Chains) != 2 || s.Chains[0].Leg != "browser" || s.Chains[1].Leg != "origin" {
 		return
 	}
@@ -53,4 +56,12 @@ func (s *session) chains(events []event.Event) {
 	add("key", key(ours), key(theirs))
 	add("serial", ours.Serial, theirs.Serial)
 	add("sha256", ours.SHA256, theirs.SHA256)
+}
+
+// legOrder puts the client's leg before the origin's.
+func legOrder(leg string) int {
+	if leg == "origin" {
+		return 1
+	}
+	return 0
 }

@@ -173,8 +173,8 @@ func TestLeaves(t *testing.T) {
 			return event.Event{N: n, Kind: event.KindMessage, Session: 1, Conn: n, Leg: leg, From: "server", Topic: event.TopicCertificate,
 				Certificates: []event.Certificate{{Subject: "CN=site.test", Issuer: issuer, SHA256: leg}}, Checks: []event.Check{{ID: "name", Outcome: "failed"}, {ID: "dates", Outcome: "ok"}}}
 		}
-		events := []event.Event{of(1, "browser", "CN=ours"), of(2, "origin", "CN=theirs"),
-			{N: 3, Kind: event.KindSummary, Session: 1, Summary: &event.Summary{Tunnel: tunnel, Legs: []event.Leg{{Conn: 1, Leg: "browser"}, {Conn: 2, Leg: "origin"}}}}}
+		events := []event.Event{of(1, "origin", "CN=theirs"), of(2, "browser", "CN=ours"),
+			{N: 3, Kind: event.KindSummary, Session: 1, Summary: &event.Summary{Tunnel: tunnel, Legs: []event.Leg{{Conn: 2, Leg: "browser"}, {Conn: 1, Leg: "origin"}}}}}
 		var out bytes.Buffer
 		if err := (View{Book: told(t, events), Lang: words.English, Base: "/"}).Session(&out, 1, true); err != nil {
 			t.Fatal(err)
