@@ -563,7 +563,7 @@ func (c *View) aimOthers(f Flow) event.Text {
 	}
 	for _, later := range f.later {
 		if until := untilWhen[later]; until != "" {
-			return words.Piece(until, "seen", says)
+			return words.Short(until, c.Values().With("seen", says))
 		}
 	}
 	return says
