@@ -132,6 +132,7 @@ func TestLoggedPremaster(t *testing.T) {
 	for _, in := range inputs {
 		for _, m := range d.Feed(in) {
 			if b, ok := m.Body.(*handshake.ClientKeyExchange); ok {
+				//lint:ignore SA1019 it is what the server does with it (RFC 5246 7.4.7.1)
 				premaster, err := rsa.DecryptPKCS1v15(nil, private[0], b.EncryptedPreMaster)
 				if err != nil {
 					t.Fatal(err)

@@ -2,7 +2,7 @@ package proof
 
 import (
 	"crypto"
-	"crypto/dsa"
+	"crypto/dsa" //lint:ignore SA1019 old certificates have DSA keys
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
