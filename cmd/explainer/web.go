@@ -78,7 +78,7 @@ func newWeb(c *cli.Context, always bool, name string) (*web, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &web{lang: language(), name: name, bytes: c.Bool(bytesFlag.Name), chatter: c.Bool("all")}
+	w := &web{lang: language(), name: name, bytes: c.Bool(bytesFlag.Name) || c.String("format") == "commands", chatter: c.Bool("all")}
 	w.book = page.New(page.Options{Keep: keep, Scratch: func() (*os.File, error) {
 		dir := proxy.SpoolFolder()
 		proxy.SweepSpool(dir)
@@ -175,9 +175,14 @@ func (t *tee) Event(e *event.Event) error {
 	if t.ended != nil {
 		return nil
 	}
-	if e.Raw != "" && !t.bytes {
+	if !t.bytes {
 		other := *e
 		other.Raw, other.Layout = "", nil
+		if other.Proofs = slices.Clone(e.Proofs); len(other.Proofs) > 0 {
+			for i := range other.Proofs {
+				other.Proofs[i].Redo = nil
+			}
+		}
 		e = &other
 	}
 	t.end(t.out.Event(e))
