@@ -144,6 +144,43 @@ func TestMany(t *testing.T) {
 	}
 }
 
+// TestFileOfMany: a file of a thousand sessions is small, has a row for each, and each row leads to
+// a session that is there.
+func TestFileOfMany(t *testing.T) {
+	b := New(Options{Scratch: scratch(t), Keep: 1 << 30})
+	defer b.Close()
+	many(b, 1000, 30)
+	for _, n := range []int{3, 500, 900} { // a kind of their own
+		b.rows[n].kind = "other"
+	}
+	for n := 100; n < 200; n++ {
+		b.rows[n].kind, b.rows[n].Trouble = "failed", &event.Trouble{}
+	}
+	var out bytes.Buffer
+	if err := (View{Book: b, Lang: words.English}).File(&out, "many"); err != nil || out.Len() > 10<<20 {
+		t.Fatalf("%v, %d bytes", err, out.Len())
+	}
+	file := out.String()
+	for n := 1; n <= 1000; n++ {
+		to := 1
+		switch {
+		case n == 3 || n == 500 || n == 900:
+			to = 3
+		case n >= 100 && n <= 100+fileFailures: // the first of its kind, and as many more
+			to = n
+		case n >= 100 && n < 200:
+			to = 100
+		}
+		_, row, ok := strings.Cut(file, fmt.Sprintf(`id="r%d"`, n))
+		if link := fmt.Sprintf(`href="#s%d"`, to); !ok || !strings.Contains(row[:min(2000, len(row))], link) {
+			t.Errorf("the row of session %d does not lead to %s", n, link)
+		}
+		if there := strings.Contains(file, fmt.Sprintf(`id="s%d"`, n)); there != (to == n) {
+			t.Errorf("session %d has its story here: %t", n, there)
+		}
+	}
+}
+
 // BenchmarkBook: an event of a busy proxy.
 func BenchmarkBook(b *testing.B) {
 	book := New(Options{Scratch: func() (*os.File, error) { return os.CreateTemp(b.TempDir(), "") }, Keep: 64 << 20})

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -204,6 +205,7 @@ type pageOf struct {
 	Loads      []load
 	Live       bool // it changes while it is looked at
 	Static     bool
+	Alone      map[int]int // sessions of a file that have their row alone, and the one that tells of them
 	Policy     string
 	Style      template.CSS
 	Script     template.JS
@@ -350,15 +352,17 @@ func (v View) File(w io.Writer, title string) error {
 		p.Rows = chatter
 	}
 	p.Shares, p.Loads = sharesOf(p.Rows), loads(p.Rows[max(0, len(p.Rows)-rowsAtOnce):])
-	kinds := map[string]bool{}
+	full := p.choose()
 	t := templates[v.Lang]
 	if err := t.ExecuteTemplate(w, "file-head", p); err != nil {
 		return err
 	}
 	for _, r := range p.Rows {
+		if p.Alone[r.N] != 0 {
+			continue
+		}
 		p.Session = b.session(b.chapter(r))
-		p.Session.Full = r.Failed() || !kinds[p.Session.Kind]
-		kinds[p.Session.Kind] = true
+		p.Session.Full = full[r.N]
 		p.Session.BreakCommand = breakCommand(p.Session, v.Recording)
 		if err := t.ExecuteTemplate(w, "file-session", p); err != nil {
 			return err
@@ -366,6 +370,36 @@ func (v View) File(w io.Writer, title string) error {
 	}
 	return t.ExecuteTemplate(w, "file-foot", p)
 }
+
+// Bounds of a file: some 10 MB, whatever is in it.
+const (
+	fileSessions = 100 // of more, those that went as an earlier one did have their row alone
+	fileFailures = 50  // that are told in full though an earlier session failed in the same way
+)
+
+// choose says which sessions of a file are told in full, the first of each kind and those
+// that failed, and for those that have their row alone which earlier one tells of them.
+func (p *pageOf) choose() (full map[int]bool) {
+	full, p.Alone = map[int]bool{}, map[int]int{}
+	first, failures := map[string]int{}, 0
+	for _, r := range p.Rows {
+		switch {
+		case first[r.kind] == 0:
+			first[r.kind] = r.N
+			full[r.N] = true
+		case r.kind == "": // how it went is not told
+		case r.Failed() && failures < fileFailures:
+			failures++
+			full[r.N] = true
+		case len(p.Rows) > fileSessions:
+			p.Alone[r.N] = first[r.kind]
+		}
+	}
+	return full
+}
+
+// Told is the session in this file that tells of session n: n itself, or one before it that went the same way.
+func (p *pageOf) Told(n int) int { return cmp.Or(p.Alone[n], n) }
 
 // digest names what stands in a file, as its policy does (CSP Level 3, 2.3.1).
 func digest(of []byte) string {

@@ -32,7 +32,8 @@ type row struct {
 	Noted    event.Text // what the proxy noted of an origin that it did not reach or take
 
 	began, latest time.Time
-	over          bool // its connection is
+	over          bool   // its connection is
+	kind          string // what makes two sessions alike
 	times         clocked
 	proofs        []proofOf
 	version       int // of the book, when it changed last
@@ -110,7 +111,7 @@ func (r *row) summary(s *event.Summary) {
 		return
 	}
 	l := &s.Legs[0]
-	r.Title, r.Settled = l.Title, true
+	r.Title, r.Settled, r.kind = l.Title, true, s.Kind()
 	if l.Agent != "" {
 		r.Agent = l.Agent
 	}

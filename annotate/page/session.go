@@ -16,7 +16,6 @@ type session struct {
 	*row
 	Legs   []event.Leg // the client's first; none before the summary
 	Flow   event.Text
-	Kind   string // what makes two sessions alike
 	Notes  []event.Sentence
 	Tunnel bool
 	Aims   []aim
@@ -112,7 +111,7 @@ func (b *Book) session(c chapter) *session {
 // sum takes what an event sums up, if it does.
 func (s *session) sum(e *event.Event) {
 	if sum := e.Summary; sum != nil {
-		s.Legs, s.Flow, s.Notes, s.Tunnel, s.Kind = sum.Legs, sum.Flow, e.Says, sum.Tunnel, sum.Kind()
+		s.Legs, s.Flow, s.Notes, s.Tunnel = sum.Legs, sum.Flow, e.Says, sum.Tunnel
 	}
 }
 

@@ -86,6 +86,7 @@ var webPieces = map[string]string{
 	"web/sealed":           "sealed",
 	"web/bytes-of":         "bytes {start} to {end} of its direction",
 	"web/bytes":            "Its bytes, field by field",
+	"web/file-alone":       "There are so many here that it has its row in the table alone, with a link to that one.",
 	"web/file-says":        "A session that went as an earlier one did stands here without the fields and bytes of its messages.",
 
 	"web/break":              "Break it",

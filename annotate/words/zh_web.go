@@ -86,6 +86,7 @@ var zhWeb = map[string]string{
 	"web/sealed":           "已加密",
 	"web/bytes-of":         "本方向的第 {start} 至 {end} 字节",
 	"web/bytes":            "逐字段的字节",
+	"web/file-alone":       "这里的会话太多，所以它只在表中占一行，链接指向先前的那一个。",
 	"web/file-says":        "与先前某个会话过程相同的会话，在这里不列出其消息的字段和字节。",
 
 	"web/break":              "改动试验",
