@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -393,6 +394,8 @@ func TestWebFile(t *testing.T) {
 	file := filepath.Join(dir, "story.html")
 	if out, err := explainerCmd(t, "demo", "-w", filepath.Join(dir, "demo.pcapng"), "--html", file).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
+	} else if n := bytes.Count(out, []byte("\n")); n > 75 { // what a first-time reader takes in
+		t.Errorf("the demo has %d lines", n)
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
