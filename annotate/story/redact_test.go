@@ -121,7 +121,7 @@ func (b *bothSides) take(m *capture.Message) {
 		what += fmt.Sprint(*body)
 	case *capture.AppData: // encrypted it is other bytes
 		same := *body
-		same.Sealed = [8]byte{}
+		same.Sealed, same.Record = [8]byte{}, nil
 		what += fmt.Sprint(same)
 	case *capture.Opaque:
 		if body.Len > 64 { // what stays of the words that ask for TLS is shorter
