@@ -40,32 +40,20 @@ type Way struct {
 
 // Experiment renders the page on which a session is broken.
 func (v View) Experiment(w io.Writer, n int, x *Experiment) error {
-	b := v.Book
-	b.mu.Lock()
-	r := b.rows[n]
-	if r == nil {
-		b.mu.Unlock()
-		return ErrNoSession
+	p, err := v.of(n)
+	if err != nil {
+		return err
 	}
-	p := v.page("")
-	c := b.chapter(r)
-	b.mu.Unlock()
-	p.Session = b.session(c)
-	p.Title = p.Session.Host
 	p.Experiment = newTrial(x, p.Session, v.Base)
 	return templates[v.Lang].ExecuteTemplate(w, "break", p)
 }
 
 // Conns are the connections of a session, its client's first; none where it is not known.
 func (b *Book) Conns(session int) []int {
-	b.mu.Lock()
-	r := b.rows[session]
-	if r == nil {
-		b.mu.Unlock()
+	c, ok := b.chapterOf(session)
+	if !ok {
 		return nil
 	}
-	c := b.chapter(r)
-	b.mu.Unlock()
 	var out []int
 	for _, l := range b.session(c).Legs {
 		out = append(out, l.Conn)

@@ -16,13 +16,10 @@ type Schedule struct {
 
 // Schedule renders the key schedule of a connection of a session.
 func (v View) Schedule(w io.Writer, n int, s *Schedule) error {
-	c, ok := v.chapterOf(n)
-	if !ok {
-		return ErrNoSession
+	p, err := v.of(n)
+	if err != nil {
+		return err
 	}
-	p := v.page("")
-	p.Session = v.Book.session(c)
-	p.Title = p.Session.Host
 	p.Schedule = s
 	return templates[v.Lang].ExecuteTemplate(w, "schedule", p)
 }

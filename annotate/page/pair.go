@@ -43,17 +43,15 @@ const maxPaired = 120
 
 // Pair renders two sessions side by side.
 func (v View) Pair(w io.Writer, a, b int) error {
-	p := v.page("")
-	both := [2]*session{}
-	for i, n := range []int{a, b} {
-		c, ok := v.chapterOf(n)
-		if !ok {
-			return ErrNoSession
-		}
-		both[i] = v.Book.session(c)
+	p, err := v.of(a)
+	if err != nil {
+		return err
 	}
-	p.Pair = pairOf(both[0], both[1])
-	p.Session = both[0]
+	other, err := v.of(b)
+	if err != nil {
+		return err
+	}
+	p.Pair = pairOf(p.Session, other.Session)
 	p.Title = strconv.Itoa(a) + " ~ " + strconv.Itoa(b)
 	return templates[v.Lang].ExecuteTemplate(w, "pair", p)
 }

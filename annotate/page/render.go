@@ -298,26 +298,35 @@ func (v View) Since(w io.Writer, query string, version int) (int, error) {
 
 // Session renders a session: its whole page, or what changes of it while it goes on.
 func (v View) Session(w io.Writer, n int, whole bool) error {
+	p, err := v.of(n)
+	if err != nil {
+		return err
+	}
+	p.Session.Full = true
+	p.Session.breaks(v.Base)
+	p.Session.Near = v.Book.near(p.Session)
+	name := "session"
+	if !whole {
+		name = "story"
+	}
+	return templates[v.Lang].ExecuteTemplate(w, name, p)
+}
+
+// of is a page of one session.
+func (v View) of(n int) (*pageOf, error) {
 	b := v.Book
 	b.mu.Lock()
 	r := b.rows[n]
 	if r == nil {
 		b.mu.Unlock()
-		return ErrNoSession
+		return nil, ErrNoSession
 	}
 	p := v.page("")
 	c := b.chapter(r)
 	b.mu.Unlock()
 	p.Session = b.session(c)
-	p.Session.Full = true
-	p.Session.breaks(v.Base)
-	p.Session.Near = b.near(p.Session)
-	name := "session"
-	if !whole {
-		name = "story"
-	}
 	p.Title = p.Session.Host
-	return templates[v.Lang].ExecuteTemplate(w, name, p)
+	return p, nil
 }
 
 // Version is when a session changed last; 0 where there is none.
