@@ -13,8 +13,11 @@ import (
 
 const (
 	// keyPatience is how long the recording of a connection waits for its keys after
-	// the client has used them: Node.js writes them while it goes on.
-	keyPatience = time.Second
+	// the client has used them: Node.js writes them while it goes on. A client that
+	// has written keys before is waited for longer, since it will, if it is given the
+	// processor: one that never did costs a second each time.
+	keyPatience   = time.Second
+	writePatience = 10 * time.Second
 	// keyLook is how often the key log is looked at meanwhile.
 	keyLook = 5 * time.Millisecond
 	// gateLimit bounds the bytes of one connection that wait for its keys, gatesLimit those of all.
@@ -270,7 +273,11 @@ func (g *gate) went() {
 	case g.complete():
 		g.release()
 	case g.until.IsZero():
-		g.until = time.Now().Add(keyPatience)
+		patience := keyPatience
+		if g.o.lines > 0 {
+			patience = writePatience
+		}
+		g.until = time.Now().Add(patience)
 		if g.o.timer == nil {
 			g.o.timer = time.AfterFunc(keyLook, g.o.again)
 		}
