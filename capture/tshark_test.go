@@ -112,14 +112,21 @@ var columns = []struct {
 	{"serials", []string{"x509af.serialNumber"}},
 	{"JA3", []string{"tls.handshake.ja3"}},
 	{"JA3S", []string{"tls.handshake.ja3s"}},
+	{"alerts", []string{"tls.alert_message.desc"}}, // in clear or opened
+	{"alert levels", []string{"tls.alert_message.level"}},
 	{"method", []string{"http.request.method", "http2.headers.method"}},
 	{"target", []string{"http.request.uri", "http2.headers.path"}},
 	{"host", []string{"http.host", "http2.headers.authority"}},
 	{"status", []string{"http.response.code", "http2.headers.status"}},
 }
 
+// timed are the columns of which the times are compared too, where their values are equal.
+var timed = []string{"messages", "alerts", "method", "status"}
+
+const timesOf = "times of "
+
 const (
-	tsharkFilter = "tls.handshake.type || dtls.handshake.type || quic.version || tls.handshake.ja3 || tls.handshake.ja3s || x509af.serialNumber" +
+	tsharkFilter = "tls.handshake.type || tls.alert_message.desc || dtls.handshake.type || quic.version || tls.handshake.ja3 || tls.handshake.ja3s || x509af.serialNumber" +
 		" || http.request || http.response || http2.headers.method || http2.headers.status"
 	unitSeparator = "\x1f"
 )
@@ -133,7 +140,7 @@ type keysOf struct {
 // tsharkReading is what tshark finds in a capture.
 func tsharkReading(t *testing.T, path string, k keysOf) reading {
 	t.Helper()
-	fields := []string{"_ws.col.Source", "_ws.col.Destination", "tcp.srcport", "tcp.dstport", "quic.version"} // each once: tshark fills the last of two
+	fields := []string{"_ws.col.Source", "_ws.col.Destination", "tcp.srcport", "tcp.dstport", "quic.version", "frame.time_epoch"} // each once: tshark fills the last of two
 	for _, c := range columns {
 		fields = append(fields, c.fields...)
 	}
@@ -190,6 +197,9 @@ func tsharkReading(t *testing.T, path string, k keysOf) reading {
 		for _, c := range columns {
 			for _, f := range c.fields {
 				r.add(direction, c.name, row[f]...)
+				if slices.Contains(timed, c.name) {
+					r.add(direction, timesOf+c.name, slices.Repeat(row["frame.time_epoch"], len(row[f]))...)
+				}
 			}
 		}
 	}
@@ -241,6 +251,7 @@ func ourReading(t *testing.T, path string, k keysOf, private []*rsa.PrivateKey) 
 	t.Helper()
 	r := reading{}
 	d := capture.Decoder{SecretsFirst: true, PrivateKeys: private}
+	streams := map[[2]int]*stream{}
 	take := func(ms []capture.Message) {
 		for i := range ms {
 			m := &ms[i]
@@ -251,7 +262,7 @@ func ourReading(t *testing.T, path string, k keysOf, private []*rsa.PrivateKey) 
 				if m.Side == capture.Server {
 					from, to = to, from
 				}
-				add(r, fmt.Sprintf("%s > %s", endpoint(from), endpoint(to)), m)
+				add(r, fmt.Sprintf("%s > %s", endpoint(from), endpoint(to)), m, streams[[2]int{m.Conn.Number, int(m.Side)}])
 			default:
 				addUDP(r, m)
 			}
@@ -289,9 +300,16 @@ func ourReading(t *testing.T, path string, k keysOf, private []*rsa.PrivateKey) 
 				}
 				break
 			}
-			if _, ok := in.(*capture.Secret); ok == secrets {
-				take(d.Feed(in))
+			if _, ok := in.(*capture.Secret); ok != secrets {
+				continue
 			}
+			switch in := in.(type) {
+			case *capture.Chunk:
+				of(streams, in.Conn, in.Side).take(in)
+			case *capture.Gap:
+				of(streams, in.Conn, in.Side).next += in.Len
+			}
+			take(d.Feed(in))
 		}
 	}
 	take(d.Finish())
@@ -303,8 +321,73 @@ func endpoint(a netip.AddrPort) string {
 	return address(a.Addr().String(), strconv.Itoa(int(a.Port())))
 }
 
-func add(r reading, direction string, m *capture.Message) {
-	put := func(column string, values ...string) { r.add(direction, column, values...) }
+// A stream is what came of one direction, to see where its records end: tshark lists what
+// a record holds with the packet that ends it, we with the one that has its last byte.
+type stream struct {
+	chunks []chunk
+	next   int64 // place of the next byte to come
+	record int64 // where the record ends that was looked up last
+}
+
+type chunk struct {
+	off, time int64
+	data      []byte
+}
+
+func of(streams map[[2]int]*stream, conn int, side capture.Side) *stream {
+	at := [2]int{conn, int(side)}
+	if streams[at] == nil {
+		streams[at] = &stream{}
+	}
+	return streams[at]
+}
+
+func (s *stream) take(in *capture.Chunk) {
+	s.chunks = append(s.chunks, chunk{s.next, in.Time, bytes.Clone(in.Data)})
+	s.next += int64(len(in.Data))
+}
+
+// at returns the byte at off and when it came, false if it did not.
+func (s *stream) at(off int64) (b byte, time int64, ok bool) {
+	i, found := slices.BinarySearchFunc(s.chunks, off, func(c chunk, off int64) int { return cmp.Compare(c.off, off) })
+	if !found {
+		i--
+	}
+	if i < 0 || off-s.chunks[i].off >= int64(len(s.chunks[i].data)) {
+		return 0, 0, false
+	}
+	return s.chunks[i].data[off-s.chunks[i].off], s.chunks[i].time, true
+}
+
+// whole returns when the record was whole in which a span ends, which begins in one or with one.
+func (s *stream) whole(span capture.Span) (int64, bool) {
+	s.record = max(s.record, span.Start)
+	for s.record < span.End {
+		high, _, ok := s.at(s.record + 3)
+		low, _, ok2 := s.at(s.record + 4)
+		if !ok || !ok2 {
+			return 0, false
+		}
+		s.record += 5 + int64(high)<<8 + int64(low)
+	}
+	_, time, ok := s.at(s.record - 1)
+	return time, ok
+}
+
+func add(r reading, direction string, m *capture.Message, s *stream) {
+	put := func(column string, values ...string) {
+		r.add(direction, column, values...)
+		if !slices.Contains(timed, column) {
+			return
+		}
+		at := m.Time
+		if !m.Inner && column != "method" && column != "status" {
+			if whole, ok := s.whole(m.Span); ok {
+				at = whole
+			}
+		}
+		r.add(direction, timesOf+column, fmt.Sprintf("%d.%09d", at/1e9, at%1e9))
+	}
 	four := func(list []uint16) (out []string) {
 		for _, n := range list {
 			out = append(out, fmt.Sprintf("%04x", n))
@@ -322,6 +405,9 @@ func add(r reading, direction string, m *capture.Message) {
 		}
 	}
 	switch b := m.Body.(type) {
+	case *capture.Alert:
+		put("alerts", strconv.Itoa(int(b.Description)))
+		put("alert levels", strconv.Itoa(int(b.Level)))
 	case *handshake.ClientHello:
 		put("versions", four([]uint16{b.LegacyVersion})...)
 		if e := b.Extension(43); e != nil {
@@ -430,7 +516,8 @@ func difference(ours, theirs reading) (found, shown map[string]string) {
 		maps.Copy(names, theirs[d])
 		for _, column := range slices.Sorted(maps.Keys(names)) {
 			a, b := ours[d][column], theirs[d][column]
-			if slices.Equal(a, b) {
+			of, isTime := strings.CutPrefix(column, timesOf)
+			if slices.Equal(a, b) || isTime && !slices.Equal(ours[d][of], theirs[d][of]) {
 				continue
 			}
 			more, less := without(a, b), without(b, a)
@@ -505,7 +592,7 @@ func readListed(t *testing.T) (listed, map[string]string) {
 
 // TestTshark compares what we and tshark list of every capture that there is:
 // handshake messages, versions, cipher suites, server names, ALPN, certificates,
-// fingerprints, and heads of HTTP. Where they differ, testdata/tshark.differences says why;
+// fingerprints, alerts and heads of HTTP, and when messages, alerts and heads were complete. Where they differ, testdata/tshark.differences says why;
 // what it says and what is found must be the same.
 //
 // tshark runs where anything has changed since it was compared last, and for one
