@@ -993,7 +993,7 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 	if c.Spoke == 0 {
 		c.Spoke = 1 + side
 	}
-	c.Sides[side].DataAt, c.Sides[side].First = proof.Place{First: m.First, Last: m.Last}, c.Sides[side].All()
+	c.Sides[side].DataAt, c.Sides[side].DataTime, c.Sides[side].First = proof.Place{First: m.First, Last: m.Last}, m.Time, c.Sides[side].All()
 	e := x.event(c, m, event.KindMessage, "application-data", "")
 	e.Brief = words.Piece("brief/in-record", "count", words.Count(b.Len, "byte"), "n", strconv.Itoa(b.Wire))
 	e.Size = &event.Size{Bytes: int64(b.Len), Wire: int64(b.Wire), Records: 1}
@@ -1190,7 +1190,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	if c.Spoke == 0 {
 		c.Spoke = 1 + side
 	}
-	c.Sides[side].DataAt, c.Sides[side].First = w, c.Sides[side].All()
+	c.Sides[side].DataAt, c.Sides[side].DataTime, c.Sides[side].First = w, m.Time, c.Sides[side].All()
 	if side == 0 {
 		x.emit(c, e)
 		x.sealedSteps(c)

@@ -444,7 +444,7 @@ func (c *View) rowSeen(s event.Step) event.Row {
 		r.Verdict, r.Says = event.Unknown, words.Say("step-hidden", event.None, a.With("reason", c.lacking()))
 	case ok:
 		id := cell.says
-		if behind := behindHoles[id]; behind != "" && (h.Holed() || !c.Begun() || c.spokeBefore()) {
+		if behind := behindHoles[id]; behind != "" && (h.Holed() || !c.Begun() || c.Sides[1].Start < capture.StartSYN || c.spokeBefore()) {
 			id = behind
 		}
 		if id == "step-5-hrr" && c.sharedAtOnce() {
@@ -606,15 +606,23 @@ func (c *View) lacking() event.Text {
 // serverFirst tells whether the server's application data came before the client's. Where
 // it stands before it and was told behind it, as in a capture whose packets were put into
 // another order than they acknowledge one another, that is not known, nor where messages
-// of the handshake stand before what they answer. Sealed records are
-// told by the run, and so not always in their order.
+// of the handshake stand before what they answer, or the times put the packets in another
+// order than the one in which they stand. Sealed records are told by the run, and so not
+// always in their order.
 func (c *View) serverFirst() (first, known bool) {
 	a, b := c.Sides[0].DataAt, c.Sides[1].DataAt
 	if a.First != 0 && b.First != 0 && a.First != b.First {
 		first = b.First < a.First
-		return first, !c.Main.Crossed() && (!first || c.Spoke == 2 || c.Sides[0].Data == 0 || c.Sides[1].Data == 0)
+		return first, !c.Main.Crossed() && !c.timesCross() && (!first || c.Spoke == 2 || c.Sides[0].Data == 0 || c.Sides[1].Data == 0)
 	}
 	return c.Spoke == 2, true
+}
+
+// timesCross tells that by their times the sides' first application data was sent in another
+// order than its packets stand in.
+func (c *View) timesCross() bool {
+	a, b := &c.Sides[0], &c.Sides[1]
+	return a.DataTime != b.DataTime && a.DataAt.First < b.DataAt.First != (a.DataTime < b.DataTime)
 }
 
 // stepProofs are the proofs that carry a step.
@@ -1162,7 +1170,11 @@ func (c *View) row7(f Flow, a Values, r *event.Row) {
 		if c.Sides[1].Data > 0 {
 			id, how = "step-7-opened-first-seen", event.Decrypted
 		}
-		if !known {
+		switch {
+		case known:
+		case c.timesCross():
+			reason = words.Piece("order/times")
+		default:
 			reason = words.Piece("order/packets")
 		}
 		r.Says = words.Say(id, how, a.With("reason", reason))

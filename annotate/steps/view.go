@@ -53,6 +53,7 @@ type View struct {
 type side struct {
 	proof.Stream
 	DataAt    proof.Place // the first application data
+	DataTime  int64       // of that, as a Message has it
 	First     bool        // nothing of this side is missing before that
 	Data      int64       // records of it that were opened
 	Bytes     int64       // in them

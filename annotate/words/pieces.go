@@ -242,6 +242,7 @@ var pieces = map[string]string{
 	"unread/no-keys":                         "no keys for it are known here",
 	"order/not-all":                          "not all that it sent is here",
 	"order/packets":                          "the packets stand in the capture in another order than they acknowledge one another",
+	"order/times":                            "by their times the packets were sent in another order than they stand in the capture",
 	"flow/psk-either":                        "{version} with a secret that both sides had: of an earlier connection, or one agreed on otherwise",
 	"flow/psk-told":                          "{version} with a pre-shared key (told by its age of 0 and its readable name)",
 	"flow/early-data":                        "{version} resumed, with early data (0-RTT)",

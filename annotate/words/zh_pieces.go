@@ -71,6 +71,7 @@ var zhPieces = map[string]string{
 	"unread/no-keys":                         "这里没有它的密钥",
 	"order/not-all":                          "它发送的内容并非全部在这里",
 	"order/packets":                          "抓包中数据包的先后，与它们互相确认的先后不一致",
+	"order/times":                            "按各包的时间，它们发送的先后与在抓包中的先后不一致",
 	"flow/psk-either":                        "{version}，使用双方事先就有的秘密：来自先前的连接，或以其他方式约定",
 	"flow/psk-told":                          "{version}，使用预共享密钥（依据：它的年龄为 0，名称可读）",
 	"flow/early-data":                        "{version}，会话恢复，带早期数据（0-RTT）",
