@@ -326,7 +326,7 @@ func tellChecks(r *verify.Result, in verify.Input, roots event.Text) *proof.Chec
 		}
 	}
 	outcome := words.List(",", counted...)
-	k.Counts = outcome
+	k.Counts, k.Why = outcome, why
 	base = base.With("counts", outcome, "failed", words.List(";", k.Failed...))
 	brief := outcome
 	if len(k.Failed) > 0 {

@@ -420,6 +420,9 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 	if c.Shown != nil {
 		out = append(out, c.CaseNote())
 	}
+	if h.ServerHello != nil && h.ServerHello.Extension(handshake.ExtUseSRTP) != nil {
+		out = append(out, words.Say("summary-srtp", event.Clear, a))
+	}
 	if c.OverUDP() {
 		out = append(out, c.UdpNotes()...)
 	} else if c.Pass != nil && c.Pass.Kind == capture.FactPassThrough {
@@ -436,15 +439,11 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 		if x.Eavesdropper {
 			out = append(out, c.Lesson()...)
 		} else {
-			rest := words.Piece("rest/application")
-			if c.Failure != nil {
-				rest = words.Piece("rest/other") // perhaps it said nothing
-			}
 			id := "summary-sealed"
 			if len(h.Labels()) > 0 || c.Conn.PrivateKeys > 0 {
 				id = "summary-sealed-keys"
 			}
-			out = append(out, words.Say(id, event.None, a.With("seen", c.Overheard(), "rest", rest)))
+			out = append(out, words.Say(id, event.None, a.With("seen", c.Overheard(), "rest", c.SealedRest())))
 		}
 	}
 	for _, u := range c.Unopened() {

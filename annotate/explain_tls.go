@@ -1128,6 +1128,8 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 			id := "sealed-handshake"
 			if !c.Sides[side].Whole() { // what was taken for the Finished need not be one
 				id = "sealed-finished"
+			} else {
+				c.Sides[side].DarkAgain = true
 			}
 			e.Brief = words.Piece("brief/handshake-sealed", "brief", e.Brief)
 			e.Says = append(e.Says, words.Say(id, e.Evidence, a))
@@ -1135,6 +1137,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		}
 		h.Sides[side].FinishedSealed = true
 		if b.Records > 1 {
+			c.Sides[side].DarkAgain = true
 			e.Brief = words.Piece("brief/finished-sealed-more", "brief", e.Brief)
 		} else {
 			e.Brief = words.Piece("brief/finished-sealed", "brief", e.Brief)

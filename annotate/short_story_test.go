@@ -2,7 +2,11 @@ package annotate_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
+	"io"
+	"net"
+	"net/netip"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -11,6 +15,7 @@ import (
 	"explainer/annotate/event"
 	"explainer/annotate/text"
 	"explainer/annotate/words"
+	"explainer/capture"
 
 	"github.com/mattn/go-runewidth"
 )
@@ -100,4 +105,96 @@ func shortly(t *testing.T, es []event.Event, l words.Language, width int) string
 		}
 	}
 	return got.String()
+}
+
+// TestShortSpan: the last line counts and spans the sessions that are told, and no others.
+func TestShortSpan(t *testing.T) {
+	es := story(t, ownRecordings+"/tls12-resumed-id.pcapng", true)
+	spans := map[int]string{}
+	for _, chosen := range []int{1, 2} {
+		var got bytes.Buffer
+		s := text.NewShort(&got)
+		s.Width, s.Chosen = 110, func(n int) bool { return n == chosen }
+		for i := range es {
+			if err := s.Event(&es[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Finish(); err != nil {
+			t.Fatal(err)
+		}
+		found := lastLine.FindStringSubmatch(got.String())
+		if found == nil {
+			t.Fatalf("no last line:\n%s", got.String())
+		}
+		spans[chosen] = found[1]
+	}
+	whole := lastLine.FindStringSubmatch(shortly(t, es, words.English, 110))
+	if whole != nil || spans[1] == spans[2] {
+		t.Errorf("the spans of sessions 1 and 2 alone: %v; one connection told of two: %v", spans, whole)
+	}
+}
+
+// lastLine counts one connection.
+var lastLine = regexp.MustCompile(`(?m)^  1 connection; .* within ([^;]*);`)
+
+// TestShortWarns: what the short story answers says so where something else is behind it.
+func TestShortWarns(t *testing.T) {
+	for name, c := range map[string]struct {
+		path   string
+		keys   bool
+		want   string
+		refuse string
+	}{
+		"a certificate for another name": {"testdata/dtls12.pcap", true, "that certificate fails a check here: it is not for explainer.test", "and 1 more"},
+		"a second handshake, sealed":     {ownRecordings + "/tls12-renegotiation.pcapng", false, "here at least", ""},
+		"a second handshake, opened":     {ownRecordings + "/tls12-renegotiation.pcapng", true, "here at least", ""},
+		"words before TLS":               {ownRecordings + "/starttls-smtp.pcapng", false, "What do the others see? what was said before TLS", ""},
+		"words of SOCKS are told":        {ownRecordings + "/socks5.pcapng", false, "What do the others see? name", "before TLS"},
+		"nobody behind the Finished":     {ownRecordings + "/tls12-anonymous-dhe.pcapng", true, "has a key pair absent this suite", "absent ✓ this suite"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := strings.Join(strings.Fields(shortly(t, story(t, c.path, c.keys), words.English, 110)), " ")
+			if !strings.Contains(got, c.want) || c.refuse != "" && strings.Contains(got, c.refuse) {
+				t.Errorf("want %q and not %q in\n%s", c.want, c.refuse, got)
+			}
+		})
+	}
+}
+
+// TestListens: a client that only listens is no spare connection, and one whose certificate
+// fails a check may have had a reason to say nothing.
+func TestListens(t *testing.T) {
+	for want, name := range map[string]string{"step-4a-finished-listens": "shop.test", "step-4a-finished-listens-fault": "other.test"} {
+		s := newSite(t, newECDSA(t), nil)
+		tp := &tape{client: netip.MustParseAddrPort("192.0.2.1:50000"), server: netip.MustParseAddrPort("198.51.100.7:443")}
+		a, b := net.Pipe()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			c := tls.Server(&taped{b, tp, capture.Server}, &tls.Config{Certificates: []tls.Certificate{s.cert}, MaxVersion: tls.VersionTLS12})
+			io.WriteString(c, "220 hello\r\n")
+			c.Close()
+		}()
+		c := tls.Client(&taped{a, tp, capture.Client}, &tls.Config{ServerName: name, InsecureSkipVerify: true, KeyLogWriter: tp})
+		if got, err := io.ReadAll(c); err != nil || len(got) != 11 {
+			t.Fatal(len(got), err)
+		}
+		a.Close()
+		<-ended
+		tp.add(capture.Client, nil, true)
+		got := ""
+		for _, e := range events(messages(tp.inputs(0, capture.LegNone))) {
+			if e.Summary != nil {
+				for _, r := range e.Summary.Legs[0].Rows {
+					if r.Step == event.Step4a {
+						got = r.Says.ID
+					}
+				}
+			}
+		}
+		if got != want {
+			t.Errorf("step 4a of a client that only listens to %s: %q, want %q", name, got, want)
+		}
+	}
 }

@@ -267,6 +267,7 @@ type Checked struct {
 	Result  *verify.Result
 	Checks  []event.Check
 	Failed  []event.Text // what failed, in words
+	Why     []event.Text // the same in a few
 	Says    event.Sentence
 	Brief   event.Text
 	Counts  event.Text // how many checks had which outcome

@@ -128,7 +128,7 @@ func (c *View) whatIsHidden(f Flow, s event.Step) string {
 func (c *View) Lesson() []event.Sentence {
 	h := c.Main
 	a, f := c.Values(), c.Flow()
-	out := []event.Sentence{words.Say("eavesdropper-sees", event.Clear, a.With("seen", c.Overheard()))}
+	out := []event.Sentence{words.Say("eavesdropper-sees", event.Clear, a.With("seen", c.Overheard(), "rest", c.SealedRest()))}
 	for _, id := range f.later {
 		out = append(out, words.Say(id, event.Inferred, a))
 	}

@@ -358,6 +358,9 @@ func (c *View) Overheard() event.Text {
 	if clear != nil && len(clear.ALPN()) > 0 {
 		seen = append(seen, words.Piece("seen/protocols", "protocols", event.Clip(strings.Join(clear.ALPN(), ", "))))
 	}
+	if c.clearWords() {
+		seen = append(seen, words.Piece("seen/words", "protocol", c.StartTLS.Protocol))
+	}
 	if h.ServerHello != nil {
 		seen = append(seen, words.Piece("seen/version-suite"))
 	}
@@ -375,6 +378,21 @@ func (c *View) Overheard() event.Text {
 		last = words.Piece("seen/every-datagram")
 	}
 	return words.List(",", append(seen, last)...)
+}
+
+// clearWords tells that another protocol was spoken in clear before TLS. What a SOCKS
+// proxy was asked for is told by itself.
+func (c *View) clearWords() bool { return c.StartTLS != nil && c.StartTLS.Target == "" }
+
+// SealedRest is what of both sides' words nobody on the path can read.
+func (c *View) SealedRest() event.Text {
+	switch {
+	case c.Failure != nil:
+		return words.Piece("rest/other") // perhaps they said nothing
+	case c.clearWords():
+		return words.Piece("rest/application-later")
+	}
+	return words.Piece("rest/application")
 }
 
 // AlertSentence finds the sentence of an alert that a side sent in a handshake.

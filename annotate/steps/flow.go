@@ -105,7 +105,7 @@ var kinds = map[string]*kind{
 	"tls12-anonymous": {
 		verdicts: [11]event.Verdict{told, absent, other, absent, other, absent, other, absent, other, told, unseen},
 		fresh:    true, exchange: true,
-		speaks: []string{words.ProofServerFin, words.ProofResumed}, seals: bothFinished,
+		seals: bothFinished, // a Finished says nothing about who made it
 		hides: map[event.Step]string{event.Step4b: "hidden-4b-dhe", event.Step5: "hidden-5-dhe"},
 		later: []string{"eavesdropper-later-dhe"},
 		cells: map[event.Step]cell{

@@ -391,10 +391,16 @@ func (c *View) finishedOnly() (id string, fault event.Text) {
 		id = "step-4a-finished-open"
 	case c.Leg == capture.LegBrowser && c.Minted != nil:
 		id = "step-4a-finished-only-minted"
+	case c.Conn.Transport == capture.TransportDTLS:
+		id = "step-4a-finished-dtls" // whose end no message need show
 	case !c.Over && c.Left() != "":
 		id = "step-4a-finished-left"
 	case !c.Over:
 		id = "step-4a-finished-open"
+	case c.Sides[1].FirstData && !fault.Empty():
+		id = "step-4a-finished-listens-fault"
+	case c.Sides[1].FirstData:
+		id = "step-4a-finished-listens"
 	case !fault.Empty():
 		id = "step-4a-failed-late"
 	default:

@@ -392,7 +392,7 @@ var shortWhys = map[string]string{
 	"step-4a-failed-alert": "because/refused", "step-4a-failed-minted": "because/refused", "step-4a-failed-mirrored": "because/refused", "step-4a-case-refused": "because/refused", "step-4a-case-refused-control": "because/refused",
 	"step-4a-failed-perhaps": "because/refused-perhaps", "step-4a-case-perhaps": "because/refused-perhaps", "step-4a-failed-sealed-alert": "because/refused-sealed",
 	"step-4a-failed-silent": "because/hung-up", "step-4a-failed-silent-minted": "because/hung-up", "step-4a-failed-silent-mirrored": "because/hung-up", "step-4a-failed-silent-sealed": "because/hung-up", "step-4a-failed-early": "because/hung-up-early",
-	"step-4a-finished": "because/finished-so-far", "step-4a-finished-open": "because/finished-so-far", "step-4a-finished-left": "because/finished-so-far", "step-4a-failed-late": "because/finished-silent", "step-4a-finished-only": "because/finished-silent",
+	"step-4a-finished": "because/finished-so-far", "step-4a-finished-open": "because/finished-so-far", "step-4a-finished-left": "because/finished-so-far", "step-4a-failed-late": "because/finished-silent", "step-4a-finished-only": "because/finished-silent", "step-4a-finished-listens": "because/finished-silent", "step-4a-finished-listens-fault": "because/finished-silent", "step-4a-finished-dtls": "because/finished-so-far",
 	"step-4a-finished-only-minted": "because/finished-silent", "step-4a-finished-only-mirrored": "because/finished-silent",
 	"step-4a-case-finished": "because/finished-silent", "step-4a-case-finished-control": "because/finished-silent", "step-4a-case-silent": "because/hung-up", "step-4a-case-elsewhere": "because/went-on",
 	"step-4a-inherited": "because/checked-earlier", "step-4a-inherited-sent": "because/checked-earlier", "step-4a-inherited-noted": "because/noted-earlier", "step-4a-inherited-sealed": "because/checked-earlier", "step-4a-inherited-before": "because/checked-earlier", "step-4a-inherited-holed": "because/checked-earlier", "step-4a-inherited-keyless": "because/none-ever",
@@ -467,7 +467,6 @@ func (c *View) aimWho(f Flow) event.Text {
 		}
 		return cmp.Or(event.Plain(event.Clip(leaf.For())), words.Piece("aim/nobody"))
 	}
-	delegated, _ := h.Proved(words.ProofDelegated)
 	holds := slices.ContainsFunc(h.Picked(f.speaks...), func(p event.RowProof) bool { return p.State == event.Proven })
 	refuted := slices.ContainsFunc(h.Picked(f.speaks...), func(p event.RowProof) bool { return p.State == event.Refuted })
 	switch {
@@ -477,16 +476,12 @@ func (c *View) aimWho(f Flow) event.Text {
 		return words.Piece("aim/who-refuted")
 	case c.Leg == capture.LegBrowser && c.Minted != nil && f.cert && holds && leaf != nil:
 		return words.Piece("aim/who-minted")
-	case f.cert && holds && leaf != nil && leaf.Raw:
+	case f.cert && leaf != nil && !leaf.Raw:
+		return c.certified(c.holder(f, holds, names()))
+	case f.cert && leaf != nil && holds:
 		return words.Piece("aim/who-raw")
-	case f.cert && holds && leaf != nil && h.Sides[1].Delegated != nil && delegated == event.Proven:
-		return words.Piece("aim/who-delegated", "names", names())
-	case f.cert && holds && leaf != nil && f.Lasting && !h.Linked():
-		return words.Piece("aim/who-rules", "names", names())
-	case f.cert && holds && leaf != nil:
-		return words.Piece("aim/who-holder", "names", names())
 	case f.cert && leaf != nil:
-		return words.Piece("aim/who-claims", "names", names())
+		return words.Piece("aim/who-raw-claims")
 	case f.cert && h.Is13() && c.Sides[1].Dark > 0:
 		return words.Piece("aim/who-sealed")
 	case f.Resumed && holds:
@@ -499,6 +494,33 @@ func (c *View) aimWho(f Flow) event.Text {
 		return words.Piece("aim/who-anonymous")
 	}
 	return words.Piece("aim/not-seen")
+}
+
+// holder says who answers with a certificate for names, as far as that is shown.
+func (c *View) holder(f Flow, holds bool, names event.Text) event.Text {
+	delegated, _ := c.Main.Proved(words.ProofDelegated)
+	id := "aim/who-holder"
+	switch {
+	case !holds:
+		id = "aim/who-claims"
+	case c.Main.Sides[1].Delegated != nil && delegated == event.Proven:
+		id = "aim/who-delegated"
+	case f.Lasting && !c.Main.Linked():
+		id = "aim/who-rules"
+	}
+	return words.Piece(id, "names", names)
+}
+
+// certified adds to who answers what speaks against the certificate, where it is checked here.
+func (c *View) certified(who event.Text) event.Text {
+	k := c.Main.Sides[1].Checked
+	switch {
+	case k == nil || len(k.Why) == 0:
+		return who
+	case len(k.Why) == 1:
+		return words.Piece("aim/failing", "who", who, "why", k.Why[0])
+	}
+	return words.Piece("aim/failing-more", "who", who, "why", k.Why[0], "n", strconv.Itoa(len(k.Why)-1))
 }
 
 func (c *View) aimSecret(f Flow) event.Text {
@@ -550,6 +572,10 @@ func (c *View) aimOthers(f Flow) event.Text {
 		id = "aim/others-13-name"
 	case h.Is13() && f.cert:
 		id = "aim/others-13"
+	case h.Sides[1].Leaf != nil && h.Sides[0].Leaf != nil && name:
+		id = "aim/others-12-name-certificates"
+	case h.Sides[1].Leaf != nil && h.Sides[0].Leaf != nil:
+		id = "aim/others-12-certificates"
 	case h.Sides[1].Leaf != nil && name:
 		id = "aim/others-12-name-certificate"
 	case h.Sides[1].Leaf != nil:
@@ -558,8 +584,11 @@ func (c *View) aimOthers(f Flow) event.Text {
 		id = "aim/others-12-name"
 	}
 	says := words.Short(id, c.Values())
-	if h.Sides[0].Leaf != nil && !h.Is13() {
+	if h.Sides[0].Leaf != nil && h.Sides[1].Leaf == nil && !h.Is13() {
 		says = words.Piece("aim/others-client", "seen", says)
+	}
+	if c.clearWords() {
+		says = words.Piece("aim/others-words", "seen", says)
 	}
 	for _, later := range f.later {
 		if until := untilWhen[later]; until != "" {
@@ -638,8 +667,9 @@ func (c *View) frame(f Flow) *event.Frame {
 		keys = "frame/keys-13"
 	}
 	three := "frame/three"
-	if h.Is13() && !c.Sides[0].FirstData {
-		three = "frame/three-least" // a client's certificate and KeyUpdates would be sealed
+	if h.Is13() && !c.Sides[0].FirstData || c.Handshakes > 1 || c.Sides[0].DarkAgain || c.Sides[1].DarkAgain {
+		// A client's certificate and KeyUpdates would be sealed; and what is counted is the first handshake.
+		three = "frame/three-least"
 	}
 	out.KeysSay = words.Short(three, words.Args{"pairs": words.Count(out.Pairs, "key pair"), "secrets": words.Short(secret, words.Args{"count": words.Count(out.Secrets, "secret")}), "keys": words.Short(keys, words.Args{"n": strconv.Itoa(out.Keys)})})
 	trips, ok := c.roundTrips(f)

@@ -63,6 +63,7 @@ type side struct {
 	Dark      int64       // of these, those that are not early data
 	DarkAt    proof.Place
 	DarkAlert bool  // TLS 1.2 and older: one of them is an alert
+	DarkAgain bool  // TLS 1.2 and older: some are of another handshake, or ask for one
 	Ahead     Keyed // DTLS 1.3: of these, those under the keys for application data, which their headers show
 	Why       event.Text
 	WhyCode   string // one of capture's Sealed constants

@@ -110,6 +110,16 @@ type shortTotal struct {
 	more                                     int
 }
 
+// spans takes in when a session that counts began and ended.
+func (c *shortTotal) spans(s *shortSession) {
+	if !s.began.IsZero() && (c.first.IsZero() || s.began.Before(c.first)) {
+		c.first = s.began
+	}
+	if s.last.After(c.last) {
+		c.last = s.last
+	}
+}
+
 // A trouble is a failure as it is told again at the end.
 type trouble struct {
 	n     int
@@ -144,14 +154,8 @@ func (t *Short) Event(e *event.Event) error {
 		if s.began.IsZero() || at.Before(s.began) {
 			s.began = at
 		}
-		if t.total.first.IsZero() || at.Before(t.total.first) {
-			t.total.first = at
-		}
 		if at.After(s.last) {
 			s.last = at
-		}
-		if at.After(t.total.last) {
-			t.total.last = at
 		}
 	}
 	if e.Host != "" {
@@ -493,7 +497,7 @@ func unused(l *event.Leg) bool {
 func mayHaveRefused(l *event.Leg) bool {
 	for _, r := range l.Rows {
 		switch r.Says.ID {
-		case "step-4a-failed-late", "step-4a-finished-only-mirrored", "step-4a-case-finished":
+		case "step-4a-failed-late", "step-4a-finished-listens-fault", "step-4a-finished-only-mirrored", "step-4a-case-finished":
 			return true
 		}
 	}
@@ -661,7 +665,11 @@ func (t *Short) block(s *shortSession, e *event.Event, x *exchange) {
 		foot = append(foot, t.in(other))
 	}
 	if n := len(s.proven); n > 0 {
-		foot = append(foot, t.Paint(Green, t.mark("short/proven", "n", strconv.Itoa(n))))
+		id := "short/proven"
+		if len(s.conns) > 0 { // it goes on, and what comes may prove more
+			id = "short/proven-so-far"
+		}
+		foot = append(foot, t.Paint(Green, t.mark(id, "n", strconv.Itoa(n))))
 	}
 	t.joined(t.spaces(leftWidth), t.spaces(leftWidth), foot)
 	for _, says := range t.notes(e, l, s.failed) {
@@ -1016,6 +1024,7 @@ func (t *Short) end(s *shortSession) {
 	}
 	t.total.requests += s.requests
 	t.total.proven += len(s.proven)
+	t.total.spans(s)
 	if g := s.group; g.open == 1 {
 		t.groupEnd(g)
 	} else {

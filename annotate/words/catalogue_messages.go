@@ -36,6 +36,7 @@ var connectionSentences = []entry{
 	{"summary-pass-through-certificate", "The proxy passed these bytes on without decrypting them: it made no certificate, and the two ends have one TLS connection between them. The certificate that the client was shown is for {names}, and names {issuer} as its issuer: it is that of whoever answered, the server itself or somebody between the proxy and it, such as a company's proxy or a virus scanner.", nil},
 	{"summary-passed-on", "The proxy passed these bytes on as they came.", nil},
 	{"summary-renegotiated", "This connection had {count} handshakes, one inside the other's encryption (renegotiation); the steps tell of the first.", []string{"5746 3"}},
+	{"summary-srtp", "{Server} agreed to SRTP (use_srtp): by the rules sound and pictures then pass beside DTLS, between the same ports, under keys that come from this handshake. They are not read here, so what is told of data is of records of DTLS alone.", []string{"5764 4.1", "5764 4.2"}},
 	{"summary-null", "This suite does not encrypt: everybody on the path could read what was sent, and only changes would have been noticed.", []string{"5246 6.2.3.1"}},
 	{"summary-early-rejected", "{Client} sent early data (0-RTT) and {server} rejected it: by the rules it is thrown away unread. {Client} may send it again after the handshake.", []string{"8446 4.2.10"}},
 }

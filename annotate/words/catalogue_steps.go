@@ -95,6 +95,9 @@ var stepSentences = []entry{
 	{"step-4a-proxy-bad-went-on", "The client here is the proxy itself, which noted what it found: {finding}. It went on all the same and left the decision to the client: the certificate that it made for {asked} has the same fault.", []string{"5280 6", "9525 6"}},
 	{"step-4a-proxy-bad", "The client here is the proxy itself, which noted what it found: {finding}. It went no further.", []string{"5280 6", "9525 6"}},
 	{"step-4a-finished-only", "{Client} finished the handshake and then sent no data. A client that checks late and refuses looks like this, and so does a spare connection that was never needed.", []string{"5280 6"}},
+	{"step-4a-finished-listens", "{Client} finished the handshake and sent no data then, while {server} did. A client that only listens looks like this, and so does one that checks late and refuses.", []string{"5280 6"}},
+	{"step-4a-finished-listens-fault", "{Client} finished the handshake and sent no data then, while {server} did. A client that only listens looks like this, and so does one that checks late and refuses, which could have a reason: {fault}.", []string{"5280 6", "9525 6"}},
+	{"step-4a-finished-dtls", "{Client} finished the handshake, and no data of {client} is seen in records of DTLS after that. Whether it went on or refused the certificate late is not seen.", []string{"5280 6"}},
 	{"step-4a-finished-open", "{Client} finished the handshake, and the capture ends before the connection does, with no data of {client} in it. Whether it went on or refused the certificate late is not seen.", []string{"5280 6"}},
 	{"step-4a-finished-left", "{Client} finished the handshake, and the connection is not followed to its end, with no data of {client} up to there. Whether it went on or refused the certificate late is not seen.", []string{"5280 6"}},
 	{"step-4a-finished-only-minted", "{Client} finished the handshake and then sent no data. A client that checks late and refuses the certificate that the proxy had made looks like this, and so does a spare connection that was never needed. If the client complains, most likely it does not trust the proxy's CA: http://explainer.test/, opened through the proxy, shows how to install it.", []string{"5280 6"}},
@@ -190,7 +193,7 @@ var stepSentences = []entry{
 	{"step-6a-failed", "The handshake broke where {server} had to open the secret and use it: {cause}. A server must not say whether the decryption itself failed, or it would help an attacker to guess the secret.", []string{"5246 7.4.7.1"}},
 	{"step-6a-absent-dhe", "There is nothing to decrypt. The private key of the certificate was used earlier, to sign (step 2).", []string{"5246 7.4.3", "8446 4.4.3"}},
 	{"step-6a-absent-unproven", "There is nothing to decrypt: no secret was encrypted with the server's public key.", []string{"5246 7.4.3", "8446 1.2"}},
-	{"step-6a-mlkem", "Reversed: {client} had to open the ciphertext of {server} with its own private key. What both sent afterwards is opened here with the logged keys; that these come out of the ciphertext cannot be recomputed from a capture.", []string{"10024", "8446 7.4"}},
+	{"step-6a-mlkem", "Reversed: {client} had to open the ciphertext of {server} with its own private key. What followed is opened here as far as the logged keys reach; that these come out of the ciphertext cannot be recomputed from a capture.", []string{"10024", "8446 7.4"}},
 	{"step-6a-mlkem-proven", "Reversed: {client} had to open the ciphertext of {server} with its own private key. Its Finished, recomputed, shows that it has the logged handshake secret; that this came out of the ciphertext cannot be recomputed from a capture.", []string{"10024", "8446 7.4"}},
 	{"step-6a-mlkem-sealed", "Reversed: to go on, {client} had to open the ciphertext of {server} with its own private key. Without the keys this cannot be checked here.", []string{"10024", "8446 7.4"}},
 	{"step-6a-absent-anonymous", "There is nothing to decrypt: no secret was encrypted, and {server} showed no lasting key.", []string{"5246 F.1.1.1"}},
@@ -275,7 +278,7 @@ var stepSentences = []entry{
 
 // hiddenSentences tell an eavesdropper what a step keeps from him.
 var hiddenSentences = []entry{
-	{"eavesdropper-sees", "What everybody on the path sees of this connection: {seen}. What the two sides said to each other is sealed.", []string{"8446 E.3", "8446 2"}},
+	{"eavesdropper-sees", "What everybody on the path sees of this connection: {seen}. {Rest} is sealed.", []string{"8446 E.3", "8446 2"}},
 	{"eavesdropper-later-rsa-export", "Whoever records this and factors the short key, or gets its private half, can open it then: the secret is in the recording, encrypted with that key.", []string{"2246 D.1"}},
 	{"eavesdropper-later-rsa", "Whoever records this and gets the private key of {server} years later can open it then: the secret is in the recording, encrypted with one lasting key.", []string{"5246 F.1.1.2", "10015 4"}},
 	{"eavesdropper-later-dhe", "Whoever records this and gets a lasting private key of {server} later cannot open it with that alone: by the rules the secret comes from keys that are made for this connection and thrown away after the handshake (forward secrecy). How long it stays closed also depends on how hard the key exchange itself is to break.", []string{"5246 F.1.1.3", "8446 E.1"}},

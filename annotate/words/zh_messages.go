@@ -37,6 +37,7 @@ var zhMessages = map[string]string{
 	"summary-pass-through-certificate": "代理转发了这些字节，没有解密：它没有制作证书，两端之间是同一个 TLS 连接。客户端看到的证书是给 {names} 的，写明的签发者是 {issuer}：它来自实际应答的一方，那可能是服务器本身，也可能是代理与服务器之间的某一方，例如公司的代理或杀毒软件。",
 	"summary-passed-on":                "代理原样转发了这些字节。",
 	"summary-renegotiated":             "这个连接有 {count} 次握手，后一次在前一次的加密之内进行（重新协商）；各步骤讲的是第一次。",
+	"summary-srtp":                     "{server}同意了使用 SRTP（use_srtp）：按规则，声音和图像此后在同样的端口之间与 DTLS 并行传送，所用的密钥来自这次握手。这里不读取它们，所以关于数据所说的只涉及 DTLS 记录。",
 	"summary-null":                     "这个密码套件不加密：路径上的任何人都能读到所发送的内容，只有改动才会被发现。",
 	"summary-early-rejected":           "{client}发送了早期数据（0-RTT），{server}拒绝了它：按协议规定，这些数据未经读取即被丢弃。握手之后，{client}可以再次发送。",
 

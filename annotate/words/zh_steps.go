@@ -98,6 +98,9 @@ var zhSteps = map[string]string{
 	"step-4a-proxy-ok":               "这里的客户端就是代理自己，它记下了自己做的事：它检查了名称 {checked}、日期和证书链，对照的是：{roots}；结果都没有问题。",
 	"step-4a-proxy-bad-went-on":      "这里的客户端就是代理自己，它记下了自己的发现：{finding}。它仍然继续，把决定权留给客户端：它为 {asked} 制作的证书有同样的问题。",
 	"step-4a-proxy-bad":              "这里的客户端就是代理自己，它记下了自己的发现：{finding}。它没有再继续。",
+	"step-4a-finished-listens":       "{client}完成了握手，之后没有发送数据，而{server}发送了。只听不说的客户端看上去是这样，较晚才检查并拒绝证书的客户端也是这样。",
+	"step-4a-finished-listens-fault": "{client}完成了握手，之后没有发送数据，而{server}发送了。只听不说的客户端看上去是这样，较晚才检查并拒绝证书的客户端也是这样，它可能有理由：{fault}。",
+	"step-4a-finished-dtls":          "{client}完成了握手，此后在 DTLS 记录中看不到{client}的数据。它是继续了，还是较晚才拒绝证书，看不到。",
 	"step-4a-finished-only":          "{client}完成了握手，之后没有发送数据。较晚才检查并拒绝证书的客户端看上去是这样，从未用上的备用连接也是这样。",
 	"step-4a-finished-open":          "{client}完成了握手；连接还没有结束，抓包就结束了，其中没有{client}的数据。它是继续了，还是稍晚拒绝了证书，看不到。",
 	"step-4a-finished-left":          "{client}完成了握手；这里没有把连接跟踪到底，到停止跟踪时为止没有{client}的数据。它是继续了，还是稍晚拒绝了证书，看不到。",
@@ -192,7 +195,7 @@ var zhSteps = map[string]string{
 	"step-6a-failed":           "握手在{server}必须解开秘密并使用它的地方中断了：{cause}。服务器不得说出失败的是不是解密本身，否则会帮助攻击者猜出秘密。",
 	"step-6a-absent-dhe":       "没有什么需要解密。与证书配对的私钥在此之前就用过了，用来签名（步骤 2）。",
 	"step-6a-absent-unproven":  "没有什么需要解密：没有用服务器的公钥加密过任何秘密。",
-	"step-6a-mlkem":            "反过来了：{client}必须用自己的私钥解开{server}的密文。双方此后发送的内容，在这里用密钥日志中的密钥解密了；这些密钥出自那段密文，这一点无法从抓包重新计算。",
+	"step-6a-mlkem":            "反过来了：{client}必须用自己的私钥解开{server}的密文。此后的内容，凡是密钥日志中的密钥能解密的，这里都解密了；这些密钥出自那段密文，这一点无法从抓包重新计算。",
 	"step-6a-mlkem-proven":     "反过来了：{client}必须用自己的私钥解开{server}的密文。它的 Finished 经重新计算，表明它有密钥日志中的握手秘密；这个秘密出自那段密文，这一点无法从抓包重新计算。",
 	"step-6a-mlkem-sealed":     "反过来了：要继续下去，{client}必须用自己的私钥解开{server}的密文。没有密钥，这里无法检查这一点。",
 	"step-6a-absent-anonymous": "没有什么需要解密：没有加密过任何秘密，{server}也没有出示长期密钥。",
@@ -271,7 +274,7 @@ var zhSteps = map[string]string{
 	"mutual-tls-forwarded": "{server}索要了证书，而代理没有可发送的证书：它无法转交浏览器的证书。要使用证书，就需要它的私钥（--client-cert）。",
 
 	// What a step keeps from an eavesdropper.
-	"eavesdropper-sees":                  "这个连接中，路径上的任何人都能看到的有：{seen}。双方彼此说的内容没有解密。",
+	"eavesdropper-sees":                  "这个连接中，路径上的任何人都能看到的有：{seen}。{rest}没有解密。",
 	"eavesdropper-later-rsa-export":      "谁现在录下这些，又分解了那个短密钥，或者得到了它的私钥，那时就能解开它：秘密就在录制里，用那个密钥加密。",
 	"eavesdropper-later-rsa":             "谁现在录下这些，多年以后又得到{server}的私钥，那时就能解开它：秘密就在录制里，只用一个长期密钥加密。",
 	"eavesdropper-later-dhe":             "谁现在录下这些，以后又得到{server}的长期私钥，仅凭它解不开录制：按协议规定，秘密来自只为这个连接生成、握手后就丢弃的密钥（前向保密）。录制能保密多久，还要看密钥交换本身有多难攻破。",

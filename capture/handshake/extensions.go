@@ -153,6 +153,7 @@ const (
 	ExtSupportedGroups        = 10
 	ExtECPointFormats         = 11
 	ExtSignatureAlgorithms    = 13
+	ExtUseSRTP                = 14
 	ExtHeartbeat              = 15
 	ExtALPN                   = 16
 	ExtStatusRequestV2        = 17
@@ -224,7 +225,7 @@ var registry = []extension{
 	{ExtECPointFormats, "ec_point_formats", inClientHello | inServerHello, readPointFormats},                                           // RFC 8422 5.1.2
 	{12, "srp", anywhere, opaque},                                                                                                      // RFC 5054
 	{ExtSignatureAlgorithms, "signature_algorithms", inClientHello | inCertificateRequest, readSchemes},                                // RFC 8446 4.2.3
-	{14, "use_srtp", anywhere, opaque},                                                                                                 // RFC 5764
+	{ExtUseSRTP, "use_srtp", anywhere, opaque},                                                                                         // RFC 5764
 	{ExtHeartbeat, "heartbeat", inClientHello | inServerHello | inEncryptedExtensions, readHeartbeat},                                  // RFC 6520 2
 	{ExtALPN, "application_layer_protocol_negotiation", inClientHello | inServerHello | inEncryptedExtensions, readALPN},               // RFC 7301 3.1
 	{ExtStatusRequestV2, "status_request_v2", anywhere, opaque},                                                                        // RFC 6961 2.2
