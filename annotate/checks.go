@@ -331,6 +331,10 @@ func tellChecks(r *verify.Result, in verify.Input, roots event.Text) *proof.Chec
 	brief := outcome
 	if len(k.Failed) > 0 {
 		brief = words.Piece("checks/failed", "n", strconv.Itoa(counts[verify.Failed]))
+		k.Counts = words.Piece("checks/failed-one", "failed", brief, "why", why[0])
+		if len(why) > 1 {
+			k.Counts = words.Piece("checks/failed-first", "failed", brief, "why", why[0])
+		}
 		rest := words.List(",", slices.Delete(slices.Clone(counted), 1, 2)...)
 		if len(why) <= maxWhy {
 			outcome = words.Piece("checks/failed-why", "failed", brief, "why", words.List(";", why...), "rest", rest)

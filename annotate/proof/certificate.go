@@ -270,6 +270,6 @@ type Checked struct {
 	Why     []event.Text // the same in a few
 	Says    event.Sentence
 	Brief   event.Text
-	Counts  event.Text // how many checks had which outcome
-	Outcome event.Text // these, and what failed
+	Counts  event.Text // how many checks had which outcome; if some failed, how many, and why the first
+	Outcome event.Text // how many had which, and why those that failed
 }

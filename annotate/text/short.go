@@ -620,6 +620,7 @@ const (
 	leftWidth    = 5
 	actWidth     = 48
 	packetsWidth = 9
+	whyWidth     = 24 // the least that a column of reasons is worth
 )
 
 // verdictWidth is that of the widest verdict and a gap.
@@ -749,7 +750,7 @@ func (t *Short) rowShort(r *event.Row) {
 	}
 	whys := []string{}
 	proofs := signsOf[r.Mark()]
-	if room >= 24 {
+	if room >= whyWidth {
 		why := t.in(r.Why)
 		if mark := proofs; mark != "" {
 			why = strings.TrimSpace(mark + " " + why)
@@ -800,6 +801,10 @@ func (t *Short) rowShort(r *event.Row) {
 			b.WriteString(t.Paint(Dim, pad(p, wide)))
 		}
 		t.Line(t.signs(strings.TrimRight(b.String(), " ")))
+	}
+	// What the check of the certificate came to is told at any width.
+	if why := t.in(r.Why); r.Step == event.Step4a && room < whyWidth && why != "" {
+		t.Paragraph(t.spaces(leftWidth+2), "", why, Plain)
 	}
 }
 

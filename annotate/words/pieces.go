@@ -314,6 +314,8 @@ var pieces = map[string]string{
 	"checks/not-checked":                     "{n} not checked",
 	"checks/failed-why":                      "{failed}: {why} ({rest})",
 	"checks/failed-why-more":                 "{failed}: {why}, and more ({rest})",
+	"checks/failed-one":                      "{failed}: {why}",
+	"checks/failed-first":                    "{failed}, the first: {why}",
 	"checks/brief":                           "checks: {outcome}",
 	"which/both":                             "both certificates",
 	"which/all":                              "all {n} certificates",

@@ -143,6 +143,8 @@ var zhPieces = map[string]string{
 	"checks/not-checked":                     "{n} 项未检查",
 	"checks/failed-why":                      "{failed}：{why}（{rest}）",
 	"checks/failed-why-more":                 "{failed}：{why}，等等（{rest}）",
+	"checks/failed-one":                      "{failed}：{why}",
+	"checks/failed-first":                    "{failed}，第一项：{why}",
 	"checks/brief":                           "检查：{outcome}",
 	"which/both":                             "两张证书",
 	"which/all":                              "全部 {n} 张证书",

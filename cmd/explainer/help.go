@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"unicode"
@@ -266,13 +264,8 @@ func noCommand(of, arg string, commands []*cli.Command) error {
 	if name, ok := strings.CutPrefix(of, "explainer "); ok {
 		what = words.Piece("error/no-subcommand", "command", name, "value", quote(arg))
 	} else if strings.ContainsAny(arg, `./\`) { // the name of a capture, mistyped
-		what, names = words.Piece("error/no-command-or-file", "value", quote(arg)), nil
-		files, _ := os.ReadDir(filepath.Dir(arg))
-		for _, f := range files {
-			if path := filepath.Join(filepath.Dir(arg), f.Name()); isCapture(path) && text.Clean(path) == path {
-				names = append(names, path)
-			}
-		}
+		what = words.Piece("error/no-command-or-file", "value", quote(arg))
+		names = slices.DeleteFunc(beside(arg), func(path string) bool { return !isCapture(path) })
 	}
 	return usage(what, perhaps(nearest(arg, names), of+" --help"))
 }

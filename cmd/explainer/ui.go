@@ -14,7 +14,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +24,7 @@ import (
 
 	"explainer/annotate/event"
 	"explainer/annotate/story"
+	"explainer/annotate/text"
 	"explainer/annotate/words"
 	"explainer/capture/printable"
 
@@ -102,6 +105,30 @@ func nearest(typed string, names []string) (near []string) {
 	return near[:min(len(near), 4)]
 }
 
+// likeFile hints at the files beside one that is not there that have a name like its.
+func likeFile(err error) event.Text {
+	var path *fs.PathError
+	if !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &path) {
+		return event.Text{}
+	}
+	near := nearest(filepath.Clean(path.Path), beside(path.Path))
+	if len(near) == 0 {
+		return event.Text{}
+	}
+	return words.Piece("hint/perhaps", "cases", words.List("or", words.Names(near)...))
+}
+
+// beside are the files in the folder of path, by paths that begin as it does.
+func beside(path string) (files []string) {
+	entries, _ := os.ReadDir(filepath.Dir(path)) // no folder, no hint
+	for _, e := range entries {
+		if near := filepath.Join(filepath.Dir(path), e.Name()); !e.IsDir() && text.Clean(near) == near {
+			files = append(files, near)
+		}
+	}
+	return files
+}
+
 // optionText is what the library says of options, in words of ours for what it says most.
 func optionText(err error) event.Text {
 	text := err.Error()
@@ -136,6 +163,9 @@ func exitCode(w io.Writer, err error) int {
 		f = &story.Failure{What: event.Plain(err.Error())}
 	}
 	say(w, f.What)
+	if f.Hint.Empty() {
+		f.Hint = likeFile(f.Err)
+	}
 	if !f.Hint.Empty() {
 		say(w, hinted(f.Hint))
 	}
