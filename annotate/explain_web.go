@@ -47,7 +47,7 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 	case *web.Body:
 		e, begins = x.webBody(c, m, b), b.Preview
 	case *web.Frame:
-		e = x.event(c, m, event.KindMessage, topicOf("http2-", clip(b.Type)), "HTTP/2 "+clip(b.Type))
+		e = x.event(c, m, event.KindMessage, topicOf(strings.ToLower(strings.ReplaceAll(b.Protocol, "/", ""))+"-", clip(b.Type)), b.Protocol+" "+clip(b.Type))
 		for _, f := range b.Detail {
 			e.Fields = append(e.Fields, x.headerField(f.Name, f.Value))
 		}
@@ -73,7 +73,7 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 		begins = b.Preview
 		topic := event.Topic("not-http")
 		switch b.Why {
-		case "ended-early", "head-too-long", "too-many-streams", "tunnel": // it may well be HTTP
+		case "ended-early", "head-too-long", "too-many-streams", "tunnel", "unknown-stream", "webtransport", "table-too-large", "too-much-at-once": // it may well be HTTP
 			topic = "http-unread"
 		}
 		e = x.event(c, m, event.KindMessage, topic, "")
@@ -81,6 +81,9 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 		e.Brief = words.Count(int(b.Len), "byte")
 		if b.Total {
 			e.Brief = words.Piece("brief/in-all", "count", e.Brief)
+		}
+		if b.Protocol == "HTTP/3" {
+			e.Fields = append(e.Fields, field("stream", strconv.FormatUint(b.Stream, 10)))
 		}
 		if b.Why != "not-http" {
 			e.Brief = words.Piece("brief/bytes-why", "count", e.Brief, "reason", words.Phrase(words.NotHTTP, clip(b.Why), ""))
@@ -140,8 +143,8 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 		e.Brief = event.Plain(strings.TrimSpace(fmt.Sprintf("%d %s", b.Status, e.HTTP.Reason)))
 		e.Fields = append(e.Fields, field("status", strconv.Itoa(b.Status)), field("protocol", b.Protocol))
 	}
-	if b.Protocol == "HTTP/2" {
-		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("stream"), Value: event.Plain(strconv.Itoa(int(b.Stream))), Note: words.Piece("note/one-exchange")})
+	if b.Protocol == "HTTP/2" || b.Protocol == "HTTP/3" {
+		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("stream"), Value: event.Plain(strconv.FormatUint(b.Stream, 10)), Note: words.Piece("note/one-exchange")})
 		if b.Request {
 			c.streams.begin(b.Stream, e.Brief.English)
 		} else {
@@ -298,18 +301,18 @@ var nearIDs = map[asking]string{
 // maxStreams bounds the requests that are remembered to name what belongs to them.
 const maxStreams = 256
 
-// streams are the requests of a connection of HTTP/2. While there was but one,
+// streams are the requests of a connection of HTTP/2 or HTTP/3. While there was but one,
 // what passes needs no name.
 type streams struct {
-	asked map[uint32]string
-	order []uint32
+	asked map[uint64]string
+	order []uint64
 	count int
 }
 
-func (s *streams) begin(stream uint32, request string) {
+func (s *streams) begin(stream uint64, request string) {
 	s.count++
 	if s.asked == nil {
-		s.asked = map[uint32]string{}
+		s.asked = map[uint64]string{}
 	}
 	if _, again := s.asked[stream]; !again {
 		s.order = append(s.order, stream)
@@ -322,7 +325,7 @@ func (s *streams) begin(stream uint32, request string) {
 }
 
 // of names the request that something belongs to, where there are several.
-func (s *streams) of(stream uint32, brief event.Text) event.Text {
+func (s *streams) of(stream uint64, brief event.Text) event.Text {
 	if request, known := s.asked[stream]; known && s.count > 1 {
 		return words.Piece("brief/of-request", "brief", brief, "request", request)
 	}
@@ -395,9 +398,9 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) event.Even
 		e.Says = append(e.Says, words.Say("http-body-cut", e.Evidence, c.Values()))
 	}
 	e.Brief = words.List(",", parts...)
-	if b.Protocol == "HTTP/2" {
+	if b.Protocol == "HTTP/2" || b.Protocol == "HTTP/3" {
 		e.Brief = c.streams.of(b.Stream, e.Brief)
-		e.Fields = append(e.Fields, field("stream", strconv.Itoa(int(b.Stream))))
+		e.Fields = append(e.Fields, field("stream", strconv.FormatUint(b.Stream, 10)))
 	}
 	e.Brief, e.HTTP.GRPC = x.grpcStatus(b.Trailers, e.Brief)
 	e.Fields = append(e.Fields, fieldOf("length", words.Piece("value/transferred", "count", words.Count(int(b.Len), "byte"))))
@@ -475,8 +478,8 @@ func frameBrief(b *web.Frame, fields []event.Field) event.Text {
 	if b.Ack {
 		parts = append(parts, words.Piece("brief/acknowledged"))
 	}
-	if b.Stream != 0 {
-		parts = append(parts, words.Piece("brief/stream", "n", strconv.Itoa(int(b.Stream))))
+	if b.Stream != 0 || b.Protocol == "HTTP/3" {
+		parts = append(parts, words.Piece("brief/stream", "n", strconv.FormatUint(b.Stream, 10)))
 	}
 	for i, f := range fields {
 		if i == 8 {

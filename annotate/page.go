@@ -11,7 +11,7 @@ import (
 
 // A paging looks for the first response that is told to its end.
 type paging struct {
-	asked   map[uint32]steps.Page // by exchange
+	asked   map[uint64]steps.Page // by exchange
 	records []carrier             // the server's latest before its first response, and the first behind that
 	began   bool                  // a response has
 }
@@ -52,7 +52,7 @@ func (c *conn) begun(m *capture.Message, b *web.Head, told string) {
 	p := &c.paging
 	if b.Request {
 		if p.asked == nil {
-			p.asked = map[uint32]steps.Page{}
+			p.asked = map[uint64]steps.Page{}
 		}
 		if len(p.asked) < maxAsked {
 			p.asked[b.Stream] = steps.Page{Request: strings.ToValidUTF8(told, "\uFFFD"), AskedAt: proof.Place{First: m.First, Last: m.Last}}

@@ -17,7 +17,7 @@ import (
 // belongs; how a call of gRPC ended is told, and what an extended CONNECT asks for.
 func TestStreams(t *testing.T) {
 	c := &capture.Conn{Number: 1, Client: netip.MustParseAddrPort("192.0.2.1:1"), Server: netip.MustParseAddrPort("192.0.2.2:443"), SYN: true}
-	head := func(stream uint32, method, target, connect string) *web.Head {
+	head := func(stream uint64, method, target, connect string) *web.Head {
 		return &web.Head{Protocol: "HTTP/2", Stream: stream, Request: true, Method: method, Target: target, Connect: connect}
 	}
 	status := func(code string) []web.Field { return []web.Field{{Name: "grpc-status", Value: code}} }

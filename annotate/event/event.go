@@ -160,7 +160,7 @@ type Field struct {
 // HTTP says what a head or body belongs to, so that the two halves of an exchange
 // can be found, and which of the event's fields stood on the wire as header fields.
 type HTTP struct {
-	Exchange uint32 `json:"exchange"`           // number of the exchange on its connection, from 1; of HTTP/2 the stream
+	Exchange uint64 `json:"exchange"`           // number of the exchange on its connection, from 1; of HTTP/2 and HTTP/3 the stream
 	Scheme   string `json:"scheme,omitempty"`   // "https" or "http"
 	Headers  int    `json:"headers,omitempty"`  // of a head: how many of the last fields are header fields
 	Cut      int    `json:"cut,omitempty"`      // header fields that are not told

@@ -46,7 +46,7 @@ type harConn struct {
 	tls    bool
 	secure *harSecurity
 	first  bool // an entry has told how it began
-	open   map[uint32]*harOpen
+	open   map[uint64]*harOpen
 }
 
 // harOpen is an exchange that is going on.
@@ -72,7 +72,7 @@ type harEntry struct {
 	Comment         string         `json:"comment,omitempty"`
 	Security        *harSecurity   `json:"_securityDetails,omitempty"`
 	Packets         *event.Packets `json:"_packets,omitempty"`
-	Exchange        uint32         `json:"_exchange,omitempty"`
+	Exchange        uint64         `json:"_exchange,omitempty"`
 }
 
 type harRequest struct {
@@ -157,7 +157,7 @@ func (h *HAR) Event(e *event.Event) error {
 	at, _ := time.Parse(time.RFC3339Nano, e.Time)
 	c := h.conns[e.Conn]
 	if e.Kind == event.KindConnection {
-		c = &harConn{began: at, open: map[uint32]*harOpen{}}
+		c = &harConn{began: at, open: map[uint64]*harOpen{}}
 		if e.Ends != nil {
 			c.server, _, _ = net.SplitHostPort(e.Ends.Server)
 			c.whole = e.Ends.Transport == "tcp" && e.Ends.Begins == event.BeginsOpened
@@ -343,7 +343,7 @@ func (h *HAR) response(e *event.Event) harResponse {
 		Status: e.HTTP.Status, HTTPVersion: e.HTTP.Protocol, Headers: pairs(e), HeadersSize: -1, BodySize: -1,
 		Cookies: []harCookie{}, Content: harContent{MimeType: "x-unknown"},
 	}
-	if !strings.HasPrefix(r.HTTPVersion, "HTTP/2") { // which sends none (RFC 9113 8.3.2)
+	if r.HTTPVersion != "HTTP/2" && r.HTTPVersion != "HTTP/3" { // which send none (RFC 9113 8.3.2, 9114 4.3.2)
 		r.StatusText = e.HTTP.Reason
 	}
 	if e.HTTP.Bodiless {
@@ -420,7 +420,7 @@ func unescape(s string) string {
 }
 
 // done hands on an exchange.
-func (h *HAR) done(e *event.Event, c *harConn, n uint32) error {
+func (h *HAR) done(e *event.Event, c *harConn, n uint64) error {
 	x := c.open[n]
 	delete(c.open, n)
 	if origin := h.origins[x.session]; origin != "" {

@@ -104,7 +104,7 @@ type clocked struct {
 // An exchange is a request and its answer.
 type exchange struct {
 	conn            int
-	number          uint32
+	number          uint64
 	asked, answered int64
 	end             int64
 	what            string

@@ -14,7 +14,7 @@ import (
 // begins it to what ends it, requests lie on their session, and a silence is drawn short.
 func TestTimes(t *testing.T) {
 	at := func(ms int) string { return fmt.Sprintf("2026-01-02T03:04:%02d.%03dZ", ms/1000, ms%1000) }
-	http := func(n uint32, method string, status int) *event.HTTP {
+	http := func(n uint64, method string, status int) *event.HTTP {
 		return &event.HTTP{Exchange: n, Scheme: "https", Method: method, Target: "/<b>", Status: status}
 	}
 	events := []event.Event{

@@ -277,10 +277,11 @@ func (s *session) ask(events []event.Event) {
 
 // minor tells what is housekeeping: it says nothing about the steps.
 func minor(e *event.Event) bool {
-	if len(e.Steps) > 0 || len(e.Says) > 0 && !strings.HasPrefix(string(e.Topic), "http2-") {
+	frame := strings.HasPrefix(string(e.Topic), "http2-") || strings.HasPrefix(string(e.Topic), "http3-")
+	if len(e.Steps) > 0 || len(e.Says) > 0 && !frame {
 		return e.Topic == "application-data" && len(e.Steps) == 0
 	}
-	return strings.HasPrefix(string(e.Topic), "http2-")
+	return frame
 }
 
 // since is a time in words that are the same in every language.

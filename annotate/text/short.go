@@ -59,13 +59,13 @@ type shortSession struct {
 	failed    bool
 	refuted   bool
 	held      [][]event.Text // why it failed, of chatter
-	http2     bool           // its frames are read
+	framed    bool           // its frames are read
 	data      bool           // one side sent more than a handshake
 	unseen    bool           // not all of it is in the capture: it began before, or goes on
 	title     event.Text     // of its last connection that is over
 	as        bool           // it went as another
 	proven    map[provenKey]bool
-	exchanges map[uint32]*exchange
+	exchanges map[uint64]*exchange
 	waiting   []*exchange // answered before the block
 	requests  int
 	group     *group
@@ -178,8 +178,8 @@ func (t *Short) Event(e *event.Event) error {
 		t.fact(s, e)
 	case e.HTTP != nil && e.Repeats == 0 && e.Leg != "origin":
 		t.http(s, e)
-	case strings.HasPrefix(string(e.Topic), "http2-") && e.Leg != "origin":
-		s.http2 = true
+	case (strings.HasPrefix(string(e.Topic), "http2-") || strings.HasPrefix(string(e.Topic), "http3-")) && e.Leg != "origin":
+		s.framed = true
 	case strings.HasPrefix(string(e.Topic), "websocket-") && e.Repeats == 0 && e.Leg != "origin":
 		s.stream = "WebSocket"
 		s.frames++
@@ -274,7 +274,7 @@ func (t *Short) http(s *shortSession, e *event.Event) {
 			return
 		}
 		if s.exchanges == nil {
-			s.exchanges = map[uint32]*exchange{}
+			s.exchanges = map[uint64]*exchange{}
 		}
 		if len(s.exchanges) < 1024 {
 			s.exchanges[h.Exchange] = &exchange{request: Clean(h.Method), target: Clean(h.Target), scheme: h.Scheme, host: Clean(h.Authority)}
@@ -311,13 +311,13 @@ func (t *Short) http(s *shortSession, e *event.Event) {
 // ended notes how a call of gRPC ended.
 func (x *exchange) ended(h *event.HTTP) {
 	if h.GRPC != "" {
-		x.answer += ", grpc-status " + Clean(h.GRPC) + ", stream " + strconv.Itoa(int(h.Exchange))
+		x.answer += ", grpc-status " + Clean(h.GRPC) + ", stream " + strconv.FormatUint(h.Exchange, 10)
 		x.bad = x.bad || h.GRPC[0] != '0'
 	}
 }
 
 // answered notes that an exchange is over; the first waits for its block.
-func (t *Short) answered(s *shortSession, n uint32) {
+func (t *Short) answered(s *shortSession, n uint64) {
 	x := s.exchanges[n]
 	delete(s.exchanges, n)
 	if s.summary == nil && !s.told {
@@ -438,7 +438,7 @@ func (t *Short) tell(s *shortSession) {
 	case l.Flow == "http" && s.failed:
 	case l.Flow == "http":
 		t.joined(t.number(s.n)+"  ", "      ", []string{t.Paint(Bold, t.where(s, nil)), t.in(l.Title), t.in(l.Rows[0].Why)})
-	case s.requests == 0 && !mayHaveRefused(l) && (unused(l) && (!s.data || s.http2) && (l.Leg != "" || t.kinds[kind] != 0) || s.http2):
+	case s.requests == 0 && !mayHaveRefused(l) && (unused(l) && (!s.data || s.framed) && (l.Leg != "" || t.kinds[kind] != 0) || s.framed):
 		t.total.unused++
 		if t.spare == nil {
 			t.spare = func() { t.connection(s, e, kind) }

@@ -300,10 +300,10 @@ func (t *Text) event(e *event.Event) {
 
 // streamOf names the stream of a piece of HTTP/2.
 func (t *Text) streamOf(e *event.Event) string {
-	if e.HTTP == nil || e.HTTP.Protocol != "HTTP/2" {
+	if e.HTTP == nil || e.HTTP.Protocol != "HTTP/2" && e.HTTP.Protocol != "HTTP/3" {
 		return ""
 	}
-	return t.mark("label/stream", "n", strconv.FormatInt(int64(e.HTTP.Exchange), 10))
+	return t.mark("label/stream", "n", strconv.FormatUint(e.HTTP.Exchange, 10))
 }
 
 // brief cuts a value that would fill the screen.

@@ -118,6 +118,13 @@ var phrases = map[Family]map[string]string{
 		"malformed-hpack":                   "its header fields cannot be unpacked (HPACK)",
 		"head-too-long":                     "its head is longer than is read here",
 		"too-many-streams":                  "more streams at once than are read here",
+		"malformed-qpack":                   "its header fields, or the table that they are in, cannot be unpacked (QPACK)",
+		"malformed-stream":                  "a stream that may not be begun, or not twice",
+		"malformed-datagram":                "a datagram that names no stream",
+		"unknown-stream":                    "a stream of a type that is unknown here or reserved to mean nothing",
+		"webtransport":                      "what passes on a stream of a WebTransport session",
+		"table-too-large":                   "the table of its header fields is larger than is kept here",
+		"too-much-at-once":                  "more unfinished heads at once than are kept here",
 	},
 	Ended: {
 		"own-ca":          "the origin's certificate is signed by this proxy's own CA",

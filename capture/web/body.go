@@ -13,7 +13,7 @@ type body struct {
 }
 
 // openBody begins the body that follows head, which ended at the mark.
-func (c *Conn) openBody(b *body, head *Head, framing string, at Mark) {
+func (o *output) openBody(b *body, head *Head, framing string, at Mark) {
 	// Cloned, because a substring would keep the whole head.
 	coding := strings.Clone(joined(head.Fields, "Content-Encoding"))
 	*b = body{first: at, last: at, out: &Body{
@@ -42,47 +42,47 @@ func (b *body) over(first, last Mark) {
 }
 
 // addBody takes content. It neither keeps data nor allocates once the preview is made.
-func (c *Conn) addBody(b *body, data []byte) {
+func (o *output) addBody(b *body, data []byte) {
 	if b.out == nil {
 		return
 	}
 	b.out.Len += int64(len(data))
 	for b.want > 0 && len(data) > 0 {
-		n := min(len(data), b.want-len(b.enc), maxPreviews-c.previews)
+		n := min(len(data), b.want-len(b.enc), maxPreviews-o.previews)
 		b.enc = append(b.enc, data[:n]...)
 		data = data[n:]
-		c.previews += n
+		o.previews += n
 		b.want = max(b.want, wanted(b.codings, b.enc))
-		if len(b.enc) >= b.want || c.previews >= maxPreviews {
-			c.preview(b, false)
+		if len(b.enc) >= b.want || o.previews >= maxPreviews {
+			o.preview(b, false)
 		}
 	}
 }
 
 // preview undoes the codings of what was collected, and lets go of it. ended
 // says that no more comes.
-func (c *Conn) preview(b *body, ended bool) {
+func (o *output) preview(b *body, ended bool) {
 	if b.want == 0 {
 		return
 	}
 	preview, short, why := decode(b.codings, b.enc)
-	if short && !ended && b.want < maxTables && c.previews < maxPreviews {
+	if short && !ended && b.want < maxTables && o.previews < maxPreviews {
 		b.want = maxTables
 		return
 	}
 	b.out.Preview, b.out.PreviewErr = preview, why
-	c.previews -= len(b.enc)
+	o.previews -= len(b.enc)
 	b.enc, b.want = nil, 0
 }
 
 // endBody reports the body, if there is one. One without a byte stands where its head ended.
-func (c *Conn) endBody(from int, b *body, trailers []Field, complete bool) {
+func (o *output) endBody(from int, b *body, trailers []Field, complete bool) {
 	if b.out == nil {
 		return
 	}
-	c.preview(b, true)
+	o.preview(b, true)
 	b.out.Trailers = trailers
 	b.out.Complete = complete
-	c.emit(from, b.first, b.last, b.out)
+	o.emit(from, b.first, b.last, b.out)
 	*b = body{}
 }

@@ -42,15 +42,14 @@ const (
 //
 // and keeps later data to itself.
 type Conn struct {
+	output
 	halves [2]half
-	items  []Item
-	now    int64 // time of the call in hand
 	alpn   string
 	cut    bool // the direction that is ending was cut off
 
 	asked    []asked // requests without a final response, oldest first
-	requests uint32  // request heads read
-	answered uint32  // final response heads read
+	requests uint64  // request heads read
+	answered uint64  // final response heads read
 	sw       change
 	held     []Piece // client's bytes that wait for sw
 	heldLen  int
@@ -61,8 +60,6 @@ type Conn struct {
 	streams    map[uint32]*stream // those that are open
 	lastStream uint32             // highest one of the client's
 	table      [2]uint32          // largest HPACK table that each side's encoder was allowed
-
-	previews int // bytes collected for previews in all bodies
 
 	give func(from int, at int64, twin []byte) // nil: no twin is asked for
 }
@@ -77,13 +74,13 @@ type Piece struct {
 
 // asked is a request that waits for its response.
 type asked struct {
-	number uint32
+	number uint64
 	method string
 }
 
 // change is a request that may end HTTP/1 on the connection: CONNECT or Upgrade.
 type change struct {
-	number   uint32
+	number   uint64
 	state    uint8
 	target   string // of CONNECT
 	token    string // the request's Upgrade field
@@ -100,24 +97,50 @@ const (
 // A step reads at least one byte of h.in from h.pos on, or sets another step.
 type step func(c *Conn, h *half)
 
-// half is one direction.
-type half struct {
-	from  int
-	step  step
+// output is what a reader gives out, and what its bodies share.
+type output struct {
+	items    []Item
+	now      int64 // time of the call in hand
+	previews int   // bytes collected for previews in all bodies
+}
+
+// reset begins a call.
+func (o *output) reset(now int64) {
+	clear(o.items)
+	o.items = o.items[:0]
+	o.now = now
+}
+
+func (o *output) emit(from int, first, last Mark, body any) {
+	if _, unread := body.(*Unparsed); !unread { // nothing completes what is given up
+		last.Time = o.now
+	}
+	o.items = append(o.items, Item{From: from, First: first, Last: last, Body: body})
+}
+
+// A cursor is a place in bytes that come in order, and the element there that is being read.
+type cursor struct {
 	in    []byte // the data in hand, during a Feed only
 	pos   int
 	start int64 // where in stands in the plaintext
-	fed   int64 // bytes of plaintext so far
 	mark  Mark
 	seen  Mark // last byte of the data before
-	ended bool // End was called
-	final bool // and everything before it was read
 
 	begun   bool   // an element (head, trailers, frame) is being collected
 	first   Mark   // its first byte
 	firstAt int64  // where in the plaintext that is
 	count   int64  // its bytes so far
 	buf     []byte // and those of them that are kept
+}
+
+// half is one direction.
+type half struct {
+	cursor
+	from  int
+	step  step
+	fed   int64 // bytes of plaintext so far
+	ended bool  // End was called
+	final bool  // and everything before it was read
 
 	// HTTP/1
 	used    bool // a head was read before
@@ -129,7 +152,7 @@ type half struct {
 	holding bool // client: waits for the answer to CONNECT or Upgrade
 
 	// client: a request whose body waits for the answer to Expect (RFC 9110 10.1.1)
-	expects uint32  // its number, 0 if there is none
+	expects uint64  // its number, 0 if there is none
 	waits   []Piece // what came behind a 417
 	line0   []byte  // and how it begins
 	then    step    // how the body would be read
@@ -178,14 +201,12 @@ func (c *Conn) Rest() []Piece {
 // are in data, as in plain TCP, the items' marks are narrowed to their own
 // first and last byte; otherwise they are those of the whole record.
 func (c *Conn) Feed(from int, data []byte, mark Mark) []Item {
-	clear(c.items)
-	c.items = c.items[:0]
-	c.now = mark.Time
+	c.reset(mark.Time)
 	h := &c.halves[from&1]
 	if h.ended || len(data) == 0 {
 		return nil
 	}
-	c.halves[1-h.from].un.tell(c, 1-h.from)
+	c.halves[1-h.from].un.tell(&c.output, 1-h.from)
 	h.cover(len(data))
 	h.fed += int64(len(data))
 	c.run(h, data, mark, h.fed-int64(len(data)))
@@ -203,16 +224,14 @@ func (c *Conn) End(from int, mark Mark) []Item { return c.end(from, mark, false)
 func (c *Conn) Abort(from int, mark Mark) []Item { return c.end(from, mark, true) }
 
 func (c *Conn) end(from int, mark Mark, cut bool) []Item {
-	clear(c.items)
-	c.items = c.items[:0]
-	c.now = mark.Time
+	c.reset(mark.Time)
 	h := &c.halves[from&1]
 	if h.ended {
 		return nil
 	}
 	h.ended = true
 	c.cut = cut
-	c.halves[1-h.from].un.tell(c, 1-h.from)
+	c.halves[1-h.from].un.tell(&c.output, 1-h.from)
 	if h.from == 1 && c.sw.state == changePending {
 		c.settle(readHead) // no answer will come
 	}
@@ -243,7 +262,7 @@ func (c *Conn) finish(h *half) {
 	} else if h.frames != nil {
 		c.endStreams(h.from)
 	}
-	h.un.end(c, h.from)
+	h.un.end(&c.output, h.from)
 	h.buf = nil
 }
 
@@ -259,52 +278,54 @@ func (c *Conn) run(h *half, data []byte, mark Mark, at int64) {
 }
 
 // at returns the mark of byte i of the data in hand.
-func (h *half) at(i int) Mark {
-	m := h.mark
-	if m.End-m.Start == int64(len(h.in)) {
+func (r *cursor) at(i int) Mark {
+	m := r.mark
+	if m.End-m.Start == int64(len(r.in)) {
 		m.Start += int64(i)
 		m.End = m.Start + 1
 	}
 	return m
 }
 
-func (c *Conn) emit(from int, first, last Mark, body any) {
-	if _, unread := body.(*Unparsed); !unread { // nothing completes what is given up
-		last.Time = c.now
-	}
-	c.items = append(c.items, Item{From: from, First: first, Last: last, Body: body})
-}
+// here is where in the plaintext the next byte to read stands.
+func (r *cursor) here() int64 { return r.start + int64(r.pos) }
 
 // take moves n bytes of the data in hand to buf; the first of them begins an
 // element if none was begun.
-func (h *half) take(n int) {
-	h.begin()
-	h.buf = append(h.buf, h.in[h.pos:h.pos+n]...)
-	h.skip(n)
+func (r *cursor) take(n int) {
+	r.begin()
+	r.buf = append(r.buf, r.in[r.pos:r.pos+n]...)
+	r.skip(n)
 }
 
 // begin notes the next byte as the first of an element, unless one was begun.
-func (h *half) begin() {
-	if !h.begun {
-		h.begun = true
-		h.first = h.at(h.pos)
-		h.firstAt = h.here()
+func (r *cursor) begin() {
+	if !r.begun {
+		r.begun = true
+		r.first = r.at(r.pos)
+		r.firstAt = r.here()
 	}
 }
 
 // skip passes over n bytes of an element that was begun.
-func (h *half) skip(n int) {
-	h.count += int64(n)
-	h.pos += n
+func (r *cursor) skip(n int) {
+	r.count += int64(n)
+	r.pos += n
+}
+
+// done ends the element that was being collected.
+func (r *cursor) done() {
+	r.count, r.begun = 0, false
+	if cap(r.buf) > 16<<10 {
+		r.buf = nil
+	}
+	r.buf = r.buf[:0]
 }
 
 // done ends the element that was being collected.
 func (h *half) done() {
-	h.count, h.line, h.begun, h.sure = 0, 0, false, false
-	if cap(h.buf) > 16<<10 {
-		h.buf = nil
-	}
-	h.buf = h.buf[:0]
+	h.line, h.sure = 0, false
+	h.cursor.done()
 }
 
 // detect decides from the first bytes of a direction what it speaks.
@@ -336,7 +357,7 @@ func (c *Conn) settle(to step) {
 	for _, p := range held {
 		c.run(h, p.Data, p.Mark, p.at)
 	}
-	h.un.tell(c, 0) // for the other side speaks
+	h.un.tell(&c.output, 0) // for the other side speaks
 	if h.ended {
 		c.finish(h)
 	}
@@ -379,6 +400,9 @@ type unparsed struct {
 	len         int64
 	first, last Mark // of what was not told yet
 	more        bool // something was not told yet
+
+	protocol string // as in Unparsed
+	stream   uint64
 }
 
 // fail gives up on a direction, from the first byte of the element in hand on.
@@ -387,68 +411,74 @@ func (c *Conn) fail(h *half, why string) {
 	if h.frames != nil {
 		c.endStreams(h.from)
 	}
-	u := &h.un
-	u.on, u.why = true, why
-	u.len = h.count
-	u.preview = make([]byte, 0, unparsedPreview)
-	u.preview = append(u.preview, h.buf[:min(len(h.buf), unparsedPreview)]...)
-	if h.count > 0 {
-		u.more = true
-		u.first = h.first
-		u.last = h.seen
-		if h.pos > 0 {
-			u.last = h.at(h.pos - 1)
-		}
-	}
+	h.un.begin(&h.cursor, why)
 	h.brokenTwin()
 	h.done()
 	h.buf = nil
 	h.step = readUnparsed
-	if u.len >= unparsedPreview {
-		u.tell(c, h.from)
+	if h.un.len >= unparsedPreview {
+		h.un.tell(&c.output, h.from)
 	}
 }
 
-func readUnparsed(c *Conn, h *half) {
-	u := &h.un
+func readUnparsed(c *Conn, h *half) { h.un.read(&c.output, &h.cursor, h.from) }
+
+// begin gives up from the first byte of the element in hand on.
+func (u *unparsed) begin(r *cursor, why string) {
+	u.on, u.why = true, why
+	u.len = r.count
+	u.preview = make([]byte, 0, unparsedPreview)
+	u.preview = append(u.preview, r.buf[:min(len(r.buf), unparsedPreview)]...)
+	if r.count > 0 {
+		u.more = true
+		u.first = r.first
+		u.last = r.seen
+		if r.pos > 0 {
+			u.last = r.at(r.pos - 1)
+		}
+	}
+}
+
+// read passes over data in hand.
+func (u *unparsed) read(o *output, r *cursor, from int) {
 	if !u.more {
 		u.more = true
-		u.first = h.at(h.pos)
+		u.first = r.at(r.pos)
 	}
-	n := len(h.in) - h.pos
+	n := len(r.in) - r.pos
 	if !u.told {
 		n = min(n, unparsedPreview-int(u.len))
-		u.preview = append(u.preview, h.in[h.pos:h.pos+n]...)
+		u.preview = append(u.preview, r.in[r.pos:r.pos+n]...)
 	}
-	h.pos += n
+	r.pos += n
 	u.len += int64(n)
-	u.last = h.at(h.pos - 1)
+	u.last = r.at(r.pos - 1)
 	if u.len >= unparsedPreview {
-		u.tell(c, h.from)
+		u.tell(o, from)
 	}
 }
 
 // tell reports the first bytes of an unparsed direction, once: when there are
 // enough for a preview, when the other side speaks, or at the end.
-func (u *unparsed) tell(c *Conn, from int) {
+func (u *unparsed) tell(o *output, from int) {
 	if !u.on || u.told || !u.more {
 		return
 	}
 	u.told = true
-	u.emit(c, from, false)
+	u.emit(o, from, false)
 }
 
 // end reports the total length if more came than was told.
-func (u *unparsed) end(c *Conn, from int) {
-	u.tell(c, from)
+func (u *unparsed) end(o *output, from int) {
+	u.tell(o, from)
 	if u.more {
-		u.emit(c, from, true)
+		u.emit(o, from, true)
 	}
 }
 
 // emit tells what came with the time of its last byte: what follows does not complete it.
-func (u *unparsed) emit(c *Conn, from int, total bool) {
+func (u *unparsed) emit(o *output, from int, total bool) {
 	u.more = false
-	c.emit(from, u.first, u.last, &Unparsed{Len: u.len, Preview: u.preview, Why: u.why, Total: total})
-	c.items[len(c.items)-1].Last.Time = u.last.Time
+	o.emit(from, u.first, u.last, &Unparsed{Len: u.len, Preview: u.preview, Why: u.why, Total: total, Protocol: u.protocol, Stream: u.stream})
+	o.items[len(o.items)-1].Last.Time = u.last.Time
 }

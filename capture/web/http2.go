@@ -177,7 +177,7 @@ func readPreface(c *Conn, h *half) {
 	case !strings.HasPrefix(preface, string(h.buf)):
 		c.fail(h, "malformed-preface")
 	case len(h.buf) == len(preface):
-		c.emit(h.from, h.first, h.at(h.pos-1), &Frame{Type: "PREFACE", Len: len(preface)})
+		c.emit(h.from, h.first, h.at(h.pos-1), &Frame{Protocol: "HTTP/2", Type: "PREFACE", Len: len(preface)})
 		h.stays([]byte(preface))
 		h.done()
 		h.step = readFrameHeader
@@ -335,7 +335,7 @@ func (c *Conn) frameEnds(h *half) {
 			return
 		}
 	default:
-		out := &Frame{Type: frameNames[f.typ], Stream: f.stream, Flags: f.flags, Len: f.length}
+		out := &Frame{Protocol: "HTTP/2", Type: frameNames[f.typ], Stream: uint64(f.stream), Flags: f.flags, Len: f.length}
 		if out.Type == "" {
 			out.Type = fmt.Sprintf("0x%02x", f.typ)
 		}
@@ -348,7 +348,7 @@ func (c *Conn) frameEnds(h *half) {
 	h.done()
 }
 
-func number(name string, n uint32) Field {
+func number[T uint32 | uint64](name string, n T) Field {
 	return Field{name, strconv.FormatUint(uint64(n), 10)}
 }
 
@@ -546,7 +546,7 @@ func (c *Conn) headersDone(h *half, id uint32) (why string) {
 	head := f.head
 	f.head = Head{}
 	head.Protocol = "HTTP/2"
-	head.Stream = id
+	head.Stream = uint64(id)
 	if head.Authority == "" {
 		head.Authority = head.Get("Host")
 	}
@@ -556,7 +556,7 @@ func (c *Conn) headersDone(h *half, id uint32) (why string) {
 	if f.promised != 0 {
 		detail := []Field{number("promised-stream", f.promised),
 			{":method", head.Method}, {":scheme", head.Scheme}, {":authority", head.Authority}, {":path", head.Target}}
-		c.emit(h.from, first, last, &Frame{Type: "PUSH_PROMISE", Stream: id, Flags: f.blockFlags, Len: f.blockLen,
+		c.emit(h.from, first, last, &Frame{Protocol: "HTTP/2", Type: "PUSH_PROMISE", Stream: uint64(id), Flags: f.blockFlags, Len: f.blockLen,
 			Detail: append(detail, head.Fields...)})
 		s, why := c.openStream(f.promised)
 		if s != nil {

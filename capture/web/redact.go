@@ -50,9 +50,6 @@ func (h *half) cover(n int) {
 	}
 }
 
-// here is where in the plaintext the next byte to read stands.
-func (h *half) here() int64 { return h.start + int64(h.pos) }
-
 // stays puts twin, which ends before the next byte to read, in place of what stood there.
 func (h *half) stays(twin []byte) { h.staysAt(h.here()-int64(len(twin)), twin) }
 

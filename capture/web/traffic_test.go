@@ -292,9 +292,9 @@ func TestRealTraffic(t *testing.T) {
 			if len(scripts) != 1 {
 				t.Fatalf("%d connections", len(scripts))
 			}
-			requests, responses := map[uint32]*Head{}, map[uint32]*Head{}
-			bodies, posted := map[uint32]*Body{}, map[uint32]*Body{}
-			var order []uint32
+			requests, responses := map[uint64]*Head{}, map[uint64]*Head{}
+			bodies, posted := map[uint64]*Body{}, map[uint64]*Body{}
+			var order []uint64
 			interim := 0
 			for _, i := range collect(scripts[0]) {
 				switch b := i.Body.(type) {
