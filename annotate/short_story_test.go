@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -195,6 +196,35 @@ func TestListens(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("step 4a of a client that only listens to %s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestShortUnanswered: a request without an answer is told as that, one whose answer is not
+// seen to its end too, and an address gives way to what is said about it.
+func TestShortUnanswered(t *testing.T) {
+	es := story(t, ownRecordings+"/connect.pcapng", true)
+	for want, lacks := range map[string][]event.Topic{
+		"no answer is seen":      {event.TopicResponse, event.TopicResponseBody},
+		"200 ok, not to its end": {event.TopicResponseBody},
+	} {
+		var kept []event.Event
+		for _, e := range es {
+			if e.HTTP == nil || e.HTTP.Method == "CONNECT" || !slices.Contains(lacks, e.Topic) {
+				kept = append(kept, e)
+			}
+		}
+		if got := shortly(t, kept, words.English, 80); !strings.Contains(got, want) {
+			t.Errorf("without %v: no %q in\n%s", lacks, want, got)
+		}
+	}
+	tp := &tape{client: netip.MustParseAddrPort("192.0.2.1:50000"), server: netip.MustParseAddrPort("198.51.100.7:80")}
+	tp.add(capture.Client, []byte("GET /"+strings.Repeat("long/", 30)+" HTTP/1.1\r\nHost: shop.test\r\n\r\n"), false)
+	tp.add(capture.Server, []byte("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 1\r\n\r\n!"), false)
+	plain := events(messages(tp.inputs(0, capture.LegNone)))
+	for _, width := range []int{60, 80, 110} {
+		if got := shortly(t, plain, words.English, width); !strings.Contains(got, "plain HTTP, no TLS") {
+			t.Errorf("%d columns: what it is has no room in\n%s", width, got)
 		}
 	}
 }

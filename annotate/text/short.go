@@ -52,6 +52,7 @@ type shortSession struct {
 	began     time.Time
 	last      time.Time
 	host      string
+	to        string // address and port that its last leg goes to
 	noise     bool
 	conns     map[int]bool // that are open
 	summary   *event.Event // that waits to be chosen
@@ -172,7 +173,7 @@ func (t *Short) Event(e *event.Event) error {
 	switch {
 	case e.Kind == event.KindSummary:
 		kept := *e
-		s.summary = &kept
+		s.summary, s.to = &kept, e.Summary.Legs[len(e.Summary.Legs)-1].To
 		t.tell(s)
 	case e.Kind == event.KindFact:
 		t.fact(s, e)
@@ -195,7 +196,7 @@ func (t *Short) Event(e *event.Event) error {
 	}
 	if e.Kind == event.KindEnd {
 		if e.Tally != nil {
-			s.title = e.Tally.Title
+			s.title, s.to = e.Tally.Title, cmp.Or(s.to, e.Tally.Server)
 			s.unseen = s.unseen || e.Tally.End == "open" && e.Leg == ""
 		}
 		delete(s.conns, e.Conn)
@@ -348,13 +349,18 @@ func (t *Short) request(x *exchange) string {
 	return x.request + " " + x.target
 }
 
+// outcome is what came of an exchange.
+func (t *Short) outcome(x *exchange) string {
+	if x.size.Empty() {
+		return x.answer
+	}
+	return x.answer + ", " + t.in(x.size)
+}
+
 // fit puts what came of an exchange behind its line, which gives way where there is no room,
 // and the rest behind that.
 func (t *Short) fit(head string, x *exchange, rest string) string {
-	tail := x.answer
-	if !x.size.Empty() {
-		tail += ", " + t.in(x.size)
-	}
+	tail := t.outcome(x)
 	style := Plain
 	if x.bad {
 		style = Red
@@ -363,11 +369,7 @@ func (t *Short) fit(head string, x *exchange, rest string) string {
 	room := width - 2 - columns.StringWidth(tail)
 	if columns.StringWidth(plain(head)) > room {
 		if room <= 30 { // the answer has lines of its own
-			lines := Wrap(tail, max(width-6, 20))
-			for i := range lines {
-				lines[i] = "      " + t.Paint(style, lines[i])
-			}
-			return cutMiddle(plain(head), t.page()) + "\n" + strings.Join(lines, "\n") + rest
+			return cutMiddle(plain(head), width) + rest + t.below(x)
 		}
 		head = cutMiddle(plain(head), room)
 	}
@@ -434,7 +436,7 @@ func (t *Short) tell(s *shortSession) {
 	case l.Flow == "http" && len(s.waiting) > 0:
 		x := s.waiting[0]
 		s.waiting = s.waiting[1:]
-		t.Line(t.fit(t.number(s.n)+"  "+t.Paint(Bold, t.where(s, x))+"  "+t.in(l.Title), x, ""))
+		t.Line(t.headline(s, x, t.in(l.Title), ""))
 	case l.Flow == "http" && s.failed:
 	case l.Flow == "http":
 		t.joined(t.number(s.n)+"  ", "      ", []string{t.Paint(Bold, t.where(s, nil)), t.in(l.Title), t.in(l.Rows[0].Why)})
@@ -530,11 +532,11 @@ func (t *Short) connection(s *shortSession, e *event.Event, kind string) {
 	if was, known := t.kinds[kind]; known {
 		s.as = true
 		s.group.as = s.group.as || s.group.n == s.n
-		head := t.number(s.n) + "  " + t.Paint(Bold, t.where(s, x)) + "  " + t.mark("short/as", "n", strconv.Itoa(was))
+		as := t.mark("short/as", "n", strconv.Itoa(was))
 		if x != nil {
-			t.Line(t.fit(head, x, "  "+t.took(s)))
+			t.Line(t.headline(s, x, as, "  "+t.took(s)))
 		} else {
-			t.joined("", "      ", []string{head, t.took(s)})
+			t.joined("", "      ", []string{t.number(s.n) + "  " + t.Paint(Bold, t.where(s, nil)) + "  " + as, t.took(s)})
 		}
 	} else {
 		if len(t.order) >= maxKinds {
@@ -577,11 +579,41 @@ func (t *Short) caseLine(s *shortSession, e *event.Event) {
 	s.group.more = 0
 }
 
-// where is the address that a session is about, with the first thing asked for.
+// where is the address that a session is about, with the first thing asked for, cut where it is long.
 func (t *Short) where(s *shortSession, x *exchange) string {
-	host := Clean(s.host)
+	return cutMiddle(t.address(s, x), max(t.page()*2/3, 24))
+}
+
+// headline is a session in a line: its address, which gives way where there is no room, how it went,
+// and what came of its first request.
+func (t *Short) headline(s *shortSession, x *exchange, how, rest string) string {
+	const least = 24 // columns of an address
+	head, says := t.number(s.n)+"  ", t.outcome(x)
+	room := t.page() - columns.StringWidth(head+"  "+how+"  "+says+plain(rest))
+	if room >= least {
+		return t.fit(head+t.Paint(Bold, cutMiddle(t.address(s, x), room))+"  "+how, x, rest)
+	}
+	where := cutMiddle(t.address(s, x), max(t.page()-columns.StringWidth(head+"  "+how+plain(rest)), least))
+	return head + t.Paint(Bold, where) + "  " + how + rest + t.below(x)
+}
+
+// below is what came of an exchange in lines of its own.
+func (t *Short) below(x *exchange) string {
+	style := Plain
+	if x.bad {
+		style = Red
+	}
+	var b strings.Builder
+	for _, line := range Wrap(t.outcome(x), max(t.page()-6, 20)) {
+		b.WriteString("\n      " + t.Paint(style, line))
+	}
+	return b.String()
+}
+
+func (t *Short) address(s *shortSession, x *exchange) string {
+	host := Clean(cmp.Or(s.host, s.to))
 	if x != nil {
-		if host == "" {
+		if s.host == "" && x.host != "" {
 			host = x.host
 		}
 		target := x.target
@@ -599,12 +631,9 @@ func (t *Short) where(s *shortSession, x *exchange) string {
 		if x.request != "GET" {
 			method = x.request + " "
 		}
-		return cutMiddle(method+x.scheme+"://"+host+target, max(t.page()*2/3, 24))
+		return method + x.scheme + "://" + host + target
 	}
-	if host == "" {
-		host = t.mark("short/no-name")
-	}
-	return cutMiddle(host, max(t.page()*2/3, 24))
+	return cmp.Or(host, t.mark("short/no-name"))
 }
 
 // took is how long a session has gone on.
@@ -968,7 +997,7 @@ func (t *Short) trouble(s *shortSession, n int, lines []event.Text) {
 		}
 		return
 	}
-	x := trouble{s.n, s.host, lines}
+	x := trouble{s.n, cmp.Or(s.host, s.to), lines}
 	t.troubled(x)
 	for i := range t.total.troubles { // at the end a connection has failed once
 		if was := &t.total.troubles[i]; was.n == s.n {
@@ -1027,6 +1056,7 @@ func (t *Short) end(s *shortSession) {
 	if t.Chosen != nil && !t.Chosen(s.n) {
 		return
 	}
+	t.unanswered(s)
 	t.total.requests += s.requests
 	t.total.proven += len(s.proven)
 	t.total.spans(s)
@@ -1037,6 +1067,19 @@ func (t *Short) end(s *shortSession) {
 	}
 	if s.frames > 0 {
 		t.Line(t.number(s.n) + "  " + t.mark("short/stream", "name", s.stream, "count", words.Count(s.frames, "message"), "bytes", words.Count(int(s.bytes), "byte")))
+	}
+}
+
+// unanswered writes the requests of a session that is over to which no answer was seen to its end.
+func (t *Short) unanswered(s *shortSession) {
+	for _, n := range slices.Sorted(maps.Keys(s.exchanges)) {
+		x := s.exchanges[n]
+		if x.answer == "" {
+			x.answer = t.mark("short/unanswered")
+		} else {
+			x.answer = t.mark("short/unfinished", "answer", x.answer)
+		}
+		t.exchange(s, x)
 	}
 }
 
