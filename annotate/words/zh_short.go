@@ -216,10 +216,10 @@ var zhShort = map[string]string{
 
 	"frame/secret":         "{count}",
 	"frame/secrets-joined": "{count}合在一起",
-	"frame/keys":           "{n} 个加密的密钥，每个方向一个",
+	"frame/keys":           "{n} 个用来加密的密钥，每个方向一个",
 	"frame/keys-null":      "{n} 个密钥，只用于认证",
 	"frame/keys-mac":       "{n} 个密钥：每个方向一个加密、一个认证",
-	"frame/keys-13":        "{n} 个加密的密钥，按方向和阶段",
+	"frame/keys-13":        "{n} 个用来加密的密钥，按方向和阶段",
 	"frame/three":          "书上说三个密钥：这里有{pairs}、{secrets}、{keys}。",
 	"frame/three-least":    "书上说三个密钥：这里至少有{pairs}、{secrets}、{keys}。",
 	"frame/no-trip":        "没有往返",
