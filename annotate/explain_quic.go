@@ -27,11 +27,14 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 		}
 	case *capture.Ended:
 		// No packet shows that it is over, only that no more is known of it.
+		x.quicCounted(c, m)
 		if b.Why == "" {
 			x.settleLeft(c, b.Why)
 		} else {
 			x.left(c, m, b)
 		}
+	case *capture.AppData:
+		x.appData(c, m, b)
 	case *capture.QUICPacket:
 		if b.Version != 0 {
 			c.QUICVersion = b.Version
@@ -63,6 +66,8 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 			c.Main = c.Latest
 		}
 		x.handshake(c, m, b)
+	default:
+		x.web(c, m)
 	}
 }
 
@@ -98,11 +103,16 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 	if c.UDP == nil {
 		c.UDP = &steps.UDPState{}
 		for i := range c.UDP.Packets {
-			c.UDP.Packets[i], c.UDP.Bytes[i] = map[quic.Type]int64{}, map[quic.Type]int64{}
+			c.UDP.Packets[i], c.UDP.Bytes[i], c.UDP.Unsealed[i] = map[quic.Type]int64{}, map[quic.Type]int64{}, map[quic.Type]int64{}
 		}
 	}
-	if b.Reason != "" {
+	c.UDP.Join(side, b.Joined, m.First)
+	switch {
+	case b.Reason != "":
 		x.quicSealed(c, m, b, side)
+		return
+	case b.Kind == quic.ZeroRTT, b.Kind == quic.Handshake, b.Kind == quic.OneRTT:
+		x.quicOpened(c, m, b, side)
 		return
 	}
 	u := c.UDP
@@ -128,6 +138,8 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 		c.Main.Prove(p)
 		e.Proofs = append(e.Proofs, p)
 		u.Retry = true
+	case quic.Reset:
+		e.Says = append(e.Says, words.Say("quic-reset", e.Evidence, a))
 	case quic.Initial:
 		e.Brief = words.Piece("brief/initial", "number", strconv.FormatUint(b.Number, 10), "count", words.Count(int(b.Wire), "byte"), "frames", frameWords(b.Frames))
 		if !u.FirstOpened[side] {
@@ -153,10 +165,10 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 			e.Says = append(e.Says, words.Say("quic-frames-broken", e.Evidence, a))
 		}
 		for _, f := range b.Frames {
-			if f.Type != quic.FrameClose {
+			if f.Type != quic.FrameClose && f.Type != quic.FrameCloseApp {
 				continue
 			}
-			cause := closeWords(f)
+			cause := c.closeWords(f)
 			e.Brief = words.Piece("brief/close", "brief", e.Brief, "cause", cause)
 			e.Says = append(e.Says, words.Say("quic-close", e.Evidence, a.With("cause", cause)))
 			if c.Main.ServerHello == nil && f.Code != 0 {
@@ -165,6 +177,90 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 		}
 	}
 	x.emit(c, e)
+}
+
+// quicOpened tells a packet that was opened with a secret of TLS: the first of its kind, and
+// those that do more than carry data and acknowledge. The others are counted.
+func (x *Explainer) quicOpened(c *conn, m *capture.Message, b *capture.QUICPacket, side int) {
+	u := c.UDP
+	u.Unsealed[side][b.Kind]++
+	e := x.event(c, m, event.KindMessage, topicOf("quic-", b.Kind.String()), "QUIC "+b.Kind.String())
+	a := x.args(c).With("sender", c.Side(side))
+	say := func(id string, a steps.Values) { e.Says = append(e.Says, words.Say(id, e.Evidence, a)) }
+	if u.Unsealed[side][b.Kind] == 1 {
+		say(map[quic.Type]string{quic.ZeroRTT: "quic-0rtt-opened", quic.Handshake: "quic-handshake-opened", quic.OneRTT: "quic-1rtt-opened"}[b.Kind], a)
+	}
+	if b.Updated {
+		c.Sides[side].Updates = b.Updates
+		say("quic-key-update", a.With("n", strconv.Itoa(b.Updates)))
+	}
+	ids := 0
+	for _, f := range b.Frames {
+		switch f.Type {
+		case quic.FrameNewID:
+			if ids++; ids == 1 {
+				say("quic-new-id", a)
+			}
+		case quic.FrameNewToken:
+			say("quic-new-token", a.With("size", strconv.Itoa(f.Len)))
+		case quic.FramePathChallenge:
+			say("quic-path-challenge", a)
+		case quic.FramePathResponse:
+			say("quic-path-response", a)
+		case quic.FrameHandshakeDone:
+			if !u.Done {
+				u.Done = true
+				say("quic-handshake-done", a)
+			}
+		case quic.FrameClose, quic.FrameCloseApp:
+			if !u.Closing[side] {
+				u.Closing[side] = true
+				say("quic-close-sealed", a.With("cause", c.closeWords(f)))
+				x.quicClosed(c, m, f, side)
+			}
+		}
+	}
+	if n := len(b.Frames); b.Broken && n > 0 && quic.FrameName(b.Frames[n-1].Type) == "" {
+		say("quic-frame-unknown", a.With("type", fmt.Sprintf("%#x", b.Frames[n-1].Type)))
+	} else if b.Broken {
+		say("quic-frame-broken", a)
+	}
+	if len(e.Says) == 0 {
+		return
+	}
+	e.Size = &event.Size{Bytes: b.Wire, Records: 1}
+	e.Brief = words.Piece("brief/initial", "number", strconv.FormatUint(b.Number, 10), "count", words.Count(int(b.Wire), "byte"), "frames", frameWords(b.Frames))
+	e.Fields = quicFields(b)
+	x.emit(c, e)
+}
+
+// quicCounted tells, where a connection is over, what its packets came to.
+func (x *Explainer) quicCounted(c *conn, m *capture.Message) {
+	says := c.Counted()
+	if len(says) == 0 {
+		return
+	}
+	e := x.event(c, m, event.KindClosed, "quic-packets", "")
+	e.Evidence = event.Recomputed
+	e.Says = says
+	x.emit(c, e)
+}
+
+// quicClosed takes in that a side closes the connection, in a packet that only the two ends could make.
+func (x *Explainer) quicClosed(c *conn, m *capture.Message, f quic.Frame, side int) {
+	at := proof.Place{First: m.First, Last: m.Last}
+	if c.Closer == 0 {
+		c.Closer, c.Last = 1+side, at
+	}
+	if f.Type != quic.FrameClose || f.Code>>8 != 1 || c.Through() {
+		return
+	}
+	al := steps.Alert{Side: side, Level: 2, Desc: uint8(f.Code), Protected: true, At: at}
+	c.Alerts = append(c.Alerts, al)
+	c.fail(c.FailByAlert(al))
+	if c.Failure != nil {
+		c.Failure.Protected = true
+	}
 }
 
 // quicSealed tells packets that stay sealed.
@@ -238,7 +334,11 @@ func quicFields(b *capture.QUICPacket) []event.Field {
 	if len(b.Token) > 0 {
 		out = append(out, fieldOf("token", hexLen(b.Token)))
 	}
-	if b.Kind == quic.Initial && b.Reason == "" {
+	switch b.Kind {
+	case quic.Initial, quic.ZeroRTT, quic.Handshake, quic.OneRTT:
+		if b.Reason != "" {
+			break
+		}
 		out = append(out, field("packet number", strconv.FormatUint(b.Number, 10)), fieldOf("frames", frameWords(b.Frames)))
 	}
 	if len(b.Versions) > 0 {
@@ -259,7 +359,7 @@ func versionWords(versions []uint32) event.Text {
 	return words.List(",", out...)
 }
 
-// frameWords lists the frames of an Initial packet.
+// frameWords lists the frames of a packet.
 func frameWords(frames []quic.Frame) event.Text {
 	var out []event.Text
 	for i, f := range frames {
@@ -267,19 +367,17 @@ func frameWords(frames []quic.Frame) event.Text {
 			out = append(out, words.Piece("value/more", "n", strconv.Itoa(len(frames)-i)))
 			break
 		}
-		name := ""
-		switch f.Type {
-		case quic.FramePing:
-			name = "PING"
-		case quic.FrameAck:
-			name = "ACK"
-		case quic.FrameCrypto:
-			out = append(out, words.Piece("value/crypto-frame", "from", strconv.FormatUint(f.Offset, 10), "to", strconv.FormatUint(f.Offset+uint64(len(f.Data)), 10)))
-		case quic.FrameClose:
-			name = "CONNECTION_CLOSE"
-		}
+		name := quic.FrameName(f.Type)
+		from, to := strconv.FormatUint(f.Offset, 10), strconv.FormatUint(f.Offset+uint64(f.Len), 10)
 		switch {
+		case f.Type == quic.FrameCrypto:
+			out = append(out, words.Piece("value/crypto-frame", "from", from, "to", to))
+		case f.Type == quic.FrameStream && f.Fin:
+			out = append(out, words.Piece("value/stream-frame-end", "stream", strconv.FormatUint(f.Stream, 10), "from", from, "to", to))
+		case f.Type == quic.FrameStream:
+			out = append(out, words.Piece("value/stream-frame", "stream", strconv.FormatUint(f.Stream, 10), "from", from, "to", to))
 		case name == "":
+			out = append(out, words.Piece("value/unknown-frame", "type", fmt.Sprintf("%#x", f.Type)))
 		case f.More > 0:
 			out = append(out, words.Piece("value/frames-alike", "n", strconv.Itoa(f.More+1), "name", name))
 		default:
@@ -301,12 +399,30 @@ var closeCodes = map[uint64]string{
 	0x11: "VERSION_NEGOTIATION_ERROR",
 }
 
+// http3Codes are the error codes of HTTP/3 (RFC 9114 8.1, RFC 9204 6).
+var http3Codes = map[uint64]string{
+	0x100: "H3_NO_ERROR", 0x101: "H3_GENERAL_PROTOCOL_ERROR", 0x102: "H3_INTERNAL_ERROR", 0x103: "H3_STREAM_CREATION_ERROR",
+	0x104: "H3_CLOSED_CRITICAL_STREAM", 0x105: "H3_FRAME_UNEXPECTED", 0x106: "H3_FRAME_ERROR", 0x107: "H3_EXCESSIVE_LOAD",
+	0x108: "H3_ID_ERROR", 0x109: "H3_SETTINGS_ERROR", 0x10a: "H3_MISSING_SETTINGS", 0x10b: "H3_REQUEST_REJECTED",
+	0x10c: "H3_REQUEST_CANCELLED", 0x10d: "H3_REQUEST_INCOMPLETE", 0x10e: "H3_MESSAGE_ERROR", 0x10f: "H3_CONNECT_ERROR",
+	0x110: "H3_VERSION_FALLBACK", 0x200: "QPACK_DECOMPRESSION_FAILED", 0x201: "QPACK_ENCODER_STREAM_ERROR", 0x202: "QPACK_DECODER_STREAM_ERROR",
+}
+
 // closeWords is a CONNECTION_CLOSE in words.
-func closeWords(f quic.Frame) event.Text {
+func (c *conn) closeWords(f quic.Frame) event.Text {
+	app := f.Type == quic.FrameCloseApp
 	code, ok := closeCodes[f.Code]
+	if app {
+		code, ok = "", false
+		if strings.HasPrefix(c.alpn, "h3") {
+			code, ok = http3Codes[f.Code]
+		}
+	}
 	text := event.Plain(code)
 	switch {
 	case ok:
+	case app:
+		text = words.Piece("value/application-code", "code", fmt.Sprintf("%#x", f.Code))
 	case f.Code>>8 == 1:
 		text = words.Piece("value/tls-alert", "alert", handshake.AlertName(uint8(f.Code)), "number", strconv.FormatUint(f.Code&0xff, 10))
 	default:

@@ -995,7 +995,11 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 	}
 	c.Sides[side].DataAt, c.Sides[side].DataTime, c.Sides[side].First = proof.Place{First: m.First, Last: m.Last}, m.Time, c.Sides[side].All()
 	e := x.event(c, m, event.KindMessage, "application-data", "")
+	isQUIC := c.Conn.Transport == capture.TransportQUIC
 	e.Brief = words.Piece("brief/in-record", "count", words.Count(b.Len, "byte"), "n", strconv.Itoa(b.Wire))
+	if isQUIC {
+		e.Brief = words.Piece("brief/in-packet", "count", words.Count(b.Len, "byte"), "n", strconv.Itoa(b.Wire))
+	}
 	e.Size = &event.Size{Bytes: int64(b.Len), Wire: int64(b.Wire), Records: 1}
 	a := x.args(c).With("wire", strconv.Itoa(b.Wire), "len", strconv.Itoa(b.Len))
 	null := c.Null()
@@ -1004,9 +1008,15 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 			c.Main.KeepSecret(m.By, c.Main.Logged[m.By])
 		}
 		id := [2]string{words.ProofClientFirst, words.ProofServerFirst}[side]
-		p := words.NewProof(id, event.Proven, event.Text{}, field("opened with", m.By), fieldOf("first record", words.Piece("value/record", "count", words.Count(b.Wire, "byte"), "n", strconv.Itoa(b.Len))))
+		first := fieldOf("first record", words.Piece("value/record", "count", words.Count(b.Wire, "byte"), "n", strconv.Itoa(b.Len)))
+		if isQUIC {
+			id = [2]string{words.ProofClientPacket, words.ProofServerPacket}[side]
+			first = fieldOf("first packet", words.Piece("value/record", "count", words.Count(b.Wire, "byte"), "n", strconv.Itoa(b.Len)))
+		}
+		p := words.NewProof(id, event.Proven, event.Text{}, field("opened with", m.By), first)
 		c.Main.Prove(p)
-		if c.Latest == c.Main && c.Sides[side].Updates == 0 {
+		if isQUIC {
+		} else if c.Latest == c.Main && c.Sides[side].Updates == 0 {
 			p.Redo = c.Main.RedoRecord(side, m.By, b)
 		}
 		e.Proofs = append(e.Proofs, p)
@@ -1046,7 +1056,11 @@ func (x *Explainer) earlyData(c *conn, m *capture.Message, b *capture.AppData) {
 	e := x.event(c, m, event.KindMessage, "early-data", "")
 	e.Brief = words.Piece("brief/early", "count", words.Count(b.Len, "byte"))
 	e.Size = &event.Size{Bytes: int64(b.Len), Wire: int64(b.Wire), Records: 1}
-	p := words.NewProof(words.ProofEarlyFirst, event.Proven, event.Text{}, field("opened with", m.By))
+	id := words.ProofEarlyFirst
+	if c.Conn.Transport == capture.TransportQUIC {
+		id = words.ProofEarlyPacket
+	}
+	p := words.NewProof(id, event.Proven, event.Text{}, field("opened with", m.By))
 	c.Main.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	e.Says = append(e.Says, words.Say("early-data", e.Evidence, x.args(c)))

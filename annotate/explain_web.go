@@ -179,6 +179,8 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 		}
 		if !c.httpHead && plain {
 			e.Says = append(e.Says, words.Say("http-plain", e.Evidence, a))
+		} else if !c.httpHead && c.OverUDP() {
+			e.Says = append(e.Says, words.Say("http-request-quic", e.Evidence, a))
 		} else if !c.httpHead {
 			e.Says = append(e.Says, words.Say("http-request", e.Evidence, a))
 		}
@@ -200,7 +202,9 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 		}
 	default:
 		if b.Status >= 200 || b.Status == 101 {
-			if !c.Responded && !plain {
+			if !c.Responded && c.OverUDP() {
+				e.Says = append(e.Says, words.Say("http-response-quic", e.Evidence, a))
+			} else if !c.Responded && !plain {
 				e.Says = append(e.Says, words.Say("http-response", e.Evidence, a))
 			}
 			c.Responded = true

@@ -362,7 +362,6 @@ const (
 	SealedGap      = "gap"                 // bytes before them are missing, so their place in the sequence is not known
 	SealedTooMany  = "too-many-waiting"    // more bytes waited for a secret than are kept
 	SealedCut      = "cut"                 // the connection or the capture ends inside this record
-	SealedQUIC     = "quic"                // a packet of QUIC other than Initial: these are not opened here
 	SealedInitial  = "no-first-initial"    // an Initial packet whose keys come from a packet that is not in the capture
 	SealedDTLS     = "dtls"                // a record of DTLS: these are not opened here
 	SealedDeflated = "compressed"          // opened, but the content is compressed and could not be inflated (RFC 3749)

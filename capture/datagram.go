@@ -12,11 +12,12 @@ import (
 
 // Bounds of what is kept of connections over UDP, in bytes.
 const (
-	maxCrypto  = 64 << 10 // of one side's handshake in QUIC's Initial packets
-	maxDTLS    = 128 << 10
-	maxUDPHeld = 64 << 20 // of messages that are not complete, of all connections
-	maxAhead   = 16       // messages of a DTLS handshake that wait for an earlier one
-	maxPieces  = 512      // parts of one side's handshake, or of one message, that wait for others
+	maxCrypto    = 64 << 10 // of one side's handshake in packets of QUIC of one level that wait for earlier ones, or of one message
+	maxCryptoEnd = 1 << 30  // of one side's handshake in packets of QUIC of one level
+	maxDTLS      = 128 << 10
+	maxUDPHeld   = 64 << 20 // of messages that are not complete, of all connections
+	maxAhead     = 16       // messages of a DTLS handshake that wait for an earlier one
+	maxPieces    = 512      // parts of one side's handshake, or of one message, that wait for others
 )
 
 // QUICPacket is one packet of QUIC, or several in a row that stay sealed.
@@ -32,11 +33,17 @@ type QUICPacket struct {
 	Wire    int64  // bytes, those too that the capture lacks; with the padding that ends a datagram
 	Reason  string // why they stay sealed, one of the Sealed… constants; "" if there is nothing to open, or it was opened
 
-	// Of an Initial that was opened:
-	From   []byte // the connection ID that the keys come from
-	Number uint64 // packet number
-	Frames []quic.Frame
-	Broken bool // the frames break off
+	// Of one that was opened:
+	From    []byte // of an Initial: the connection ID that the keys come from
+	Number  uint64 // packet number
+	Frames  []quic.Frame
+	Broken  bool // the frames break off
+	Updates int  // of 1-RTT: how often its sender's keys had been updated (RFC 9001 6)
+	Updated bool // it is the first under these keys
+
+	// How many of them begin a datagram that the capture has as one with the one before it, as
+	// where a host captures what it sends itself.
+	Joined int
 
 	// Of a Retry: whether its tag could be checked against the client's first
 	// connection ID, and whether it fits (RFC 9001 5.8).
@@ -68,18 +75,29 @@ type udpConn struct {
 	neg    *negotiation // nil before a Hello
 	tied   [][32]byte   // client randoms whose secrets this connection is told
 	random []byte       // of the first ClientHello of DTLS
+
+	// QUIC:
+	entry     *entry            // secrets of the latest ClientHello, nil before one
+	by        [2][stages][]byte // secrets that have opened packets
+	tookEarly bool              // the server took 0-RTT data
+	queue     []heldPacket      // packets that wait
+	queued    int64             // their bytes
+	forced    string            // nothing waits any more; why a secret was not waited for: SealedNoKey or SealedTooMany
 }
 
 func (u *udpConn) conn() *Conn { return u.pub }
 
 func (u *udpConn) randoms() *[][32]byte { return &u.tied }
 
-// secret takes a key log line for one of its handshakes. Nothing waits for it: what
-// it would open is not opened.
+// secret takes a key log line for one of its handshakes.
 func (u *udpConn) secret(e *entry, label string, secret []byte) {
 	u.d.keyed(u, e, label, secret)
 	if n := u.neg; n != nil && n.ech.outer == e {
 		u.d.openHellos(u, n)
+	}
+	if e == u.entry {
+		u.learnLine(label, secret)
+		u.drain()
 	}
 }
 
@@ -90,11 +108,14 @@ type udpSide struct {
 	off  int64    // bytes so far
 	run  *Message // of sealed packets or records, which goes on
 
-	// QUIC: the handshake in the CRYPTO frames.
-	crypto pieces
-	bad    bool              // it is not read any more
-	told   uint64            // place in the stream up to which messages were told
-	hello  [sha256.Size]byte // hash of the ClientHello before a Retry
+	bad bool // its handshake is not read any more
+
+	// QUIC: the handshake in the CRYPTO frames, by level.
+	crypto  [stages]pieces
+	told    [stages]uint64    // place up to which messages were told
+	hello   [sha256.Size]byte // hash of the ClientHello before a Retry
+	streams quicStreams
+	joined  int // datagrams that were captured as one with the one before
 
 	// DTLS: messages by their number.
 	msgs  map[uint16]*partial
@@ -230,9 +251,7 @@ func (u *udpConn) datagram(in *Datagram) {
 		}
 	}
 	u.begin(version)
-	for i := range packets {
-		u.packet(s, in, &packets[i])
-	}
+	u.packets(s, in, in.Data, packets)
 }
 
 func (u *udpConn) begin(version uint32) {
@@ -246,11 +265,20 @@ func (u *udpConn) begin(version uint32) {
 // end tells what is left and frees the connection.
 func (u *udpConn) end(why string) {
 	u.begin(0)
+	u.force(SealedNoKey)
 	a, b := &u.sides[Client], &u.sides[Server]
 	u.dropDTLS(a)
 	u.dropDTLS(b)
 	u.flushBoth()
-	u.d.udpHeld -= int64(a.crypto.size() + b.crypto.size())
+	for i := range u.sides {
+		s := &u.sides[i]
+		for level := range s.crypto {
+			u.d.udpHeld -= int64(s.crypto[level].size())
+		}
+		for _, st := range s.streams.open {
+			u.d.udpHeld -= int64(st.pieces.size())
+		}
+	}
 	u.d.secrets.forget(u)
 	u.d.messages = append(u.d.messages, Message{Conn: u.pub, Time: max(a.time, b.time), Body: &Ended{why}})
 	delete(u.d.udp, u.pub.Number)
@@ -308,86 +336,29 @@ func (u *udpConn) extend(s *udpSide, in *Datagram, n int) {
 	s.run.Span.End, s.run.Last = s.off, in.Packet
 }
 
-// packet tells one packet of QUIC.
-func (u *udpConn) packet(s *udpSide, in *Datagram, p *quic.Packet) {
-	n, reason := p.Len+p.Padding, ""
-	switch {
-	case p.Opened, p.Type == quic.Retry, p.Type == quic.VersionNegotiation:
-	case p.Type == quic.Initial && p.Cut > 0:
-		reason = SealedCut
-	case p.Type == quic.Other, p.Type == quic.Rest:
-		reason = SealedNoSuite
-	case p.Type == quic.Initial && p.Keyless:
-		reason = SealedInitial
-	case p.Type == quic.Initial:
-		reason = SealedBadTag
-	default:
-		reason = SealedQUIC
-	}
-	if reason != "" {
-		if run, ok := s.runBody().(*QUICPacket); !ok || run.Kind != p.Type || run.Reason != reason || run.Version != p.Version {
-			u.start(s, in, &QUICPacket{Kind: p.Type, Version: p.Version, Reason: reason, DCID: bytes.Clone(p.DCID), SCID: bytes.Clone(p.SCID)})
-		}
-		run := s.run.Body.(*QUICPacket)
-		run.Packets++
-		run.Wire += int64(n + p.Lacking)
-		u.extend(s, in, n)
-		return
-	}
-	m := u.tell(s, in, n, &QUICPacket{
-		Kind: p.Type, Version: p.Version, Packets: 1, Wire: int64(n + p.Lacking),
-		DCID: bytes.Clone(p.DCID), SCID: bytes.Clone(p.SCID), Token: bytes.Clone(p.Token), Versions: p.Versions,
-		From: p.From, Number: p.Number, Frames: p.Frames, Broken: p.Broken, Checked: p.Checked, Good: p.Good,
-	})
-	m.Opened = p.Opened
-	if !p.Opened {
-		return
-	}
-	m.By = ByInitial
-	span := m.Span
-	if p.Fresh { // after a Retry or a Version Negotiation, all begins again
-		for i := range u.sides {
-			t := &u.sides[i]
-			u.d.udpHeld -= int64(t.crypto.size())
-			t.crypto, t.told, t.bad = pieces{}, 0, false
-		}
-	}
-	for _, f := range p.Frames {
-		if f.Type != quic.FrameCrypto || s.bad || u.d.udpHeld+int64(len(f.Data)) > maxUDPHeld {
-			continue
-		}
-		if f.Offset < s.told { // repeated
-			skip := min(s.told-f.Offset, uint64(len(f.Data)))
-			f.Offset, f.Data = f.Offset+skip, f.Data[skip:]
-		}
-		u.d.udpHeld += int64(s.crypto.add(f.Offset, f.Data, span, in.Packet, maxCrypto))
-	}
-	for u.cryptoMessage(s, in) {
-	}
-}
-
-// cryptoMessage tells the next handshake message of the CRYPTO frames, if it is complete.
-func (u *udpConn) cryptoMessage(s *udpSide, in *Datagram) bool {
-	head, span, first, last := s.crypto.take(s.told, s.told+4)
+// cryptoMessage tells the next handshake message of the CRYPTO frames of a level, if it is complete.
+func (u *udpConn) cryptoMessage(s *udpSide, in *Datagram, level stage, by string) bool {
+	crypto, told := &s.crypto[level], &s.told[level]
+	head, span, first, last := crypto.take(*told, *told+4)
 	if head == nil || s.bad {
 		return false
 	}
 	n := uint64(head[1])<<16 | uint64(head[2])<<8 | uint64(head[3])
 	typ := handshake.Type(head[0])
-	m := Message{Conn: u.pub, Side: s.side, Time: in.Time, Span: span, First: first, Last: last, Inner: true, Opened: true, By: ByInitial}
-	end := s.told + 4 + n
-	if end > maxCrypto {
+	m := Message{Conn: u.pub, Side: s.side, Time: in.Time, Span: span, First: first, Last: last, Inner: true, Opened: true, By: by}
+	end := *told + 4 + n
+	if n+4 > maxCrypto {
 		s.bad = true
 		m.Body = &Malformed{Where: handshake.TypeName(typ), Err: "it claims to be longer than is read"}
 		u.d.messages = append(u.d.messages, m)
 		return false
 	}
-	m.Raw, m.Span, m.First, m.Last = s.crypto.take(s.told, end)
+	m.Raw, m.Span, m.First, m.Last = crypto.take(*told, end)
 	if m.Raw == nil {
 		return false
 	}
-	u.d.udpHeld -= int64(s.crypto.drop(end))
-	s.told = end
+	u.d.udpHeld -= int64(crypto.drop(end))
+	*told = end
 	if typ == handshake.TypeClientHello && s.side == Client {
 		if hash := sha256.Sum256(m.Raw); hash != s.hello {
 			s.hello = hash
@@ -426,9 +397,8 @@ func (u *udpConn) parse(s *udpSide, m Message, typ handshake.Type, read func(han
 	case *handshake.ClientHello:
 		if s.side == Client {
 			s.hearCID(b.Extension(handshake.ExtConnectionID))
-			if !slices.Contains(u.tied, b.Random) {
-				u.neg.secrets = u.d.secrets.use(u, b.Random)
-			}
+			u.tie(b.Random)
+			u.neg.secrets = u.entry
 			u.d.keyedSoFar(u, u.neg.secrets)
 			if m.Raw != nil && u.pub.Transport == TransportQUIC {
 				u.d.sealedHello(u, u.neg, m.Raw)
@@ -437,6 +407,20 @@ func (u *udpConn) parse(s *udpSide, m Message, typ handshake.Type, read func(han
 	case *handshake.ServerHello:
 		if s.side == Server && !b.Retry {
 			s.hearCID(b.Extension(handshake.ExtConnectionID))
+			u.quic.Agree(b.CipherSuite)
+		}
+	case *handshake.EncryptedExtensions:
+		if s.side != Server {
+			break
+		}
+		u.tookEarly = b.HasEarlyData()
+		if e := b.Extension(handshake.ExtQUICParameters); e != nil {
+			list, _ := quic.Parameters(e.Data)
+			for _, p := range list {
+				if p.ID == quic.ParameterResetToken {
+					u.quic.ResetToken(int(Server), p.Value)
+				}
+			}
 		}
 	}
 }

@@ -83,15 +83,16 @@ type Decoder struct {
 	// was opened, before its content is.
 	Opened func(*OpenedRecord)
 
-	conns    map[int]*conn
-	udp      map[int]*udpConn
-	udpHeld  int64 // bytes of udp's messages that are not complete
-	secrets  secrets
-	sessions sessions
-	messages []Message
-	plain    []byte    // of the record in hand
-	spares   [][]byte  // buffers that no connection has bytes in
-	data     []AppData // to take the bodies of messages from, many per allocation
+	conns     map[int]*conn
+	udp       map[int]*udpConn
+	udpHeld   int64 // bytes of udp's messages and streams that are not complete
+	udpQueued int64 // bytes of its packets that wait
+	secrets   secrets
+	sessions  sessions
+	messages  []Message
+	plain     []byte    // of the record in hand
+	spares    [][]byte  // buffers that no connection has bytes in
+	data      []AppData // to take the bodies of messages from, many per allocation
 
 	lines   int     // key log lines that were fed
 	trials  int64   // bytes that were decrypted to find the way back behind gaps

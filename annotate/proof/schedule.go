@@ -388,7 +388,11 @@ func (h *Handshake) tree13(o Schedule, s *keys.Suite) []event.Secret {
 		n := logged([2]string{"client-application", "server-application"}[side], label, missing)
 		if v := h.logged(label); v != nil {
 			n.Made = o.traffic(s, v)
-			if st, _ := h.Proved([2]string{words.ProofClientFirst, words.ProofServerFirst}[side]); st == event.Proven {
+			first := [2]string{words.ProofClientFirst, words.ProofServerFirst}
+			if o.overUDP() {
+				first = [2]string{words.ProofClientPacket, words.ProofServerPacket}
+			}
+			if st, _ := h.Proved(first[side]); st == event.Proven {
 				n.State, n.Note = event.Proven, words.Piece("schedule/opened-first")
 			}
 			n.Made = append(n.Made, o.keyUpdates(s, v, o.Updates[side], 1)...)

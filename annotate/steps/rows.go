@@ -654,7 +654,7 @@ func (c *View) stepProofs(f Flow, s event.Step) []event.RowProof {
 			return h.Picked(h.BlockProof(), words.ProofClientFin)
 		}
 		if f.Early {
-			return h.Picked(words.ProofEarlyFirst)
+			return h.Picked(words.ProofEarlyFirst, words.ProofEarlyPacket)
 		}
 	case event.Step6a:
 		if f.Lasting {
@@ -666,6 +666,9 @@ func (c *View) stepProofs(f Flow, s event.Step) []event.RowProof {
 	case event.Step6b:
 		return h.Picked(f.seals...)
 	case event.Step7:
+		if h.Tried(words.ProofServerPacket) {
+			return h.Picked(words.ProofServerPacket)
+		}
 		if h.Tried(words.ProofServerRecords) {
 			return h.Picked(words.ProofServerRecords)
 		}

@@ -11,6 +11,23 @@ import (
 	"explainer/capture/quic"
 )
 
+// Join counts datagrams that packets of the capture hold behind their first.
+func (u *UDPState) Join(side, n, packet int) {
+	if n == 0 {
+		return
+	}
+	u.Joined[side] += int64(n)
+	if packet != u.joinedLast[side] {
+		u.JoinedIn[side]++
+	}
+	u.joinedLast[side] = packet
+}
+
+// Opened tells whether a packet was opened whose keys are not public.
+func (u *UDPState) Opened() bool {
+	return u != nil && len(u.Unsealed[0])+len(u.Unsealed[1]) > 0
+}
+
 // OverUDP tells whether the connection is one of QUIC or DTLS.
 func (c *View) OverUDP() bool { return c.Conn.Transport != capture.TransportTCP }
 
@@ -113,6 +130,18 @@ func (c *View) udpRow(f Flow, s event.Step, a Values) (event.Row, bool) {
 			return r, true
 		}
 		var n, bytes int64
+		if c.Sides[1].FirstData {
+			c.quicData(f, s, a, &r)
+			return r, true
+		}
+		if u := c.UDP; u != nil && u.Packets[1][quic.OneRTT] == 0 && u.Unsealed[1][quic.OneRTT] > 0 {
+			id := "step-7-quic-no-data"
+			if s == event.Step8 {
+				id = "step-8-quic-no-data"
+			}
+			r.Says = words.Say(id, event.Decrypted, a.With("count", words.Count(int(u.Unsealed[1][quic.OneRTT]), what)))
+			return r, true
+		}
 		if u := c.UDP; u != nil {
 			n, bytes = u.Packets[1][quic.OneRTT], u.Bytes[1][quic.OneRTT]
 			r.Packets = u.At[1].Packets()
@@ -128,6 +157,23 @@ func (c *View) udpRow(f Flow, s event.Step, a Values) (event.Row, bool) {
 		return r, true
 	}
 	return r, false
+}
+
+// quicData tells steps 7 and 8 where data of the server was opened.
+func (c *View) quicData(f Flow, s event.Step, a Values, r *event.Row) {
+	r.Verdict, r.Packets = f.verdict(s), c.Sides[1].DataAt.Packets()
+	if s == event.Step8 {
+		r.Says = words.Say("step-8-quic-opened", event.Recomputed, a)
+		return
+	}
+	id := "step-7-quic-opened"
+	switch first, known := c.serverFirst(); {
+	case !known || c.Sides[0].DataAt.First == 0:
+		id = "step-7-quic-opened-only"
+	case first:
+		id = "step-7-quic-opened-first"
+	}
+	r.Says = words.Say(id, event.Decrypted, a)
 }
 
 // UdpNotes are what the summary adds about a connection over UDP: how much of it stayed sealed.
@@ -153,6 +199,10 @@ func (c *View) UdpNotes() []event.Sentence {
 	if u == nil {
 		return nil
 	}
+	var out []event.Sentence
+	if c.Over || c.Sides[0].Ended {
+		out = c.Counted()
+	}
 	var parts []event.Text
 	for _, k := range []quic.Type{quic.Initial, quic.ZeroRTT, quic.Handshake, quic.OneRTT, quic.Other, quic.Rest} {
 		for side := range u.Packets {
@@ -169,13 +219,43 @@ func (c *View) UdpNotes() []event.Sentence {
 		}
 	}
 	if len(parts) == 0 {
-		return nil
+		return out
 	}
 	id := "summary-quic"
-	if !u.FirstOpened[0] && !u.FirstOpened[1] {
+	if u.Opened() {
+		id = "summary-quic-partly"
+	} else if !u.FirstOpened[0] && !u.FirstOpened[1] {
 		id = "summary-quic-sealed"
 	}
-	return []event.Sentence{words.Say(id, event.None, a.With("sealed", words.List(",", parts...)))}
+	return append(out, words.Say(id, event.None, a.With("sealed", words.List(",", parts...))))
+}
+
+// Counted is what the packets of QUIC that were opened came to, and how many datagrams the
+// capture had put together.
+func (c *View) Counted() (out []event.Sentence) {
+	u, a := c.UDP, c.Values()
+	if u == nil {
+		return nil
+	}
+	if u.Opened() {
+		var opened []event.Text
+		for side := range u.Unsealed {
+			n := int64(0)
+			for _, k := range u.Unsealed[side] {
+				n += k
+			}
+			if n > 0 {
+				opened = append(opened, words.Piece("quic/opened", "count", words.Count(int(n), "packet"), "sender", c.Side(side)))
+			}
+		}
+		out = append(out, words.Say("summary-quic-opened", event.Recomputed, a.With("opened", words.List("and", opened...))))
+	}
+	for side := range u.Joined {
+		if n := u.Joined[side]; n > 0 {
+			out = append(out, words.Say("summary-quic-joined", event.Inferred, a.With("count", words.Count(int(n+u.JoinedIn[side]), "datagram"), "sender", c.Side(side), "n", words.Count(int(u.JoinedIn[side]), "packet"))))
+		}
+	}
+	return out
 }
 
 // StartTLSArgs are the values of the sentences about what stood before TLS.

@@ -142,9 +142,15 @@ type Failure struct {
 
 // udpState is what is kept of a connection over UDP.
 type UDPState struct {
-	FirstOpened [2]bool // the first Initial that was opened
-	Packets     [2]map[quic.Type]int64
-	Bytes       [2]map[quic.Type]int64
+	FirstOpened [2]bool                // the first Initial that was opened
+	Packets     [2]map[quic.Type]int64 // that stayed sealed
+	Bytes       [2]map[quic.Type]int64 // of these
+	Unsealed    [2]map[quic.Type]int64 // packets that were opened with secrets of TLS
+	Joined      [2]int64               // datagrams that were captured as one with the one before
+	JoinedIn    [2]int64               // packets of the capture that hold these
+	joinedLast  [2]int
+	Done        bool // the server has confirmed the handshake
+	Closing     [2]bool
 	At          [2]proof.Place // of packets with a short header
 	Retry       bool
 	Token       bool // the client handed one in, and no Retry that gave it is in the capture

@@ -172,6 +172,8 @@ var messageSentences = []entry{
 	{"sealed-handshake", "More of the handshake of {sender}, encrypted, after the message that is its Finished by the rules: {count}, {bytes} bytes. So another handshake runs on this connection, or was asked for (renegotiation). It stays sealed: {reason}.", []string{"5246 7.4.1.1", "5746 3"}},
 	{"sealed-finished", "An encrypted handshake message, {bytes} bytes; the first in its direction is Finished. It stays sealed: {reason}.", []string{"5246 7.4.9"}},
 	{"sealed-alert", "An encrypted alert of {sender}; {reason}. At the end of a connection it mostly is close_notify.", []string{"5246 7.2"}},
+	{"http-request-quic", "The request of {client}, taken out of the packets: the text that all of this protects.", []string{"9110 9", "9114 4.1"}},
+	{"http-response-quic", "The answer of {server}, taken out of the packets.", []string{"9110 15", "9114 4.1"}},
 	{"http-request", "The request of {client}, taken out of the records: the text that all of this protects.", []string{"9110 9"}},
 	{"http-response", "The answer of {server}, taken out of the records.", []string{"9110 15"}},
 	{"http-plain", "A request in clear: no TLS. None of the steps 2 to 8 happens, and everybody on the path can read and change what passes.", []string{"9110 4.2.1"}},

@@ -39,6 +39,6 @@ var overviewSentences = []entry{
 	{"odd-again", "A connection is captured more than once, as its random and sequence numbers show; it is counted once. This is one of the others.", nil},
 	{"odd-midstream", "A connection began before the capture did.", nil},
 	{"odd-plain-http", "Plain HTTP, without TLS: everybody on the path can read along.", []string{"9110 4.2.1"}},
-	{"odd-quic", "QUIC, which has TLS 1.3 inside. Its hellos are told, as everybody can read them; the rest is not opened here.", []string{"9001 5.2"}},
+	{"odd-quic", "QUIC, which has TLS 1.3 inside. Its hellos are told, as everybody can read them; the rest is opened where its keys are known.", []string{"9001 5.2"}},
 	{"odd-dtls", "DTLS, which is TLS over datagrams. What it has in clear is told; the rest is not opened here.", []string{"9147 1"}},
 }

@@ -32,6 +32,9 @@ const (
 	ProofServerFirst   = "server-first-record"
 	ProofClientFirst   = "client-first-record"
 	ProofEarlyFirst    = "early-first-record"
+	ProofServerPacket  = "server-first-packet" // QUIC
+	ProofClientPacket  = "client-first-packet"
+	ProofEarlyPacket   = "early-first-packet"
 	ProofResumed       = "resumed-master"
 	ProofPSK           = "psk-binder"
 	ProofLeaf          = "minted-leaf"
@@ -102,6 +105,15 @@ var claims = func() map[string]claim {
 		{ProofEarlyFirst, "The first record of early data was encrypted under the logged early traffic secret, and nobody without the keys changed it",
 			"the record was opened with that secret, its check against changes good",
 			[]string{"8446 4.2.10", "8446 5.2"}},
+		{ProofServerPacket, "Nobody without the keys changed a byte of the first packet with data from {server}",
+			"the packet was opened with the key of its direction and its own number, and its check against changes (AEAD tag) is good",
+			[]string{"9001 5.3"}},
+		{ProofClientPacket, "Nobody without the keys changed a byte of the first packet with data from {client}",
+			"the packet was opened with the key of its direction and its own number, and its check against changes (AEAD tag) is good",
+			[]string{"9001 5.3"}},
+		{ProofEarlyPacket, "The first packet of early data was encrypted under the logged early traffic secret, and nobody without the keys changed it",
+			"the packet was opened with that secret, its check against changes good",
+			[]string{"9001 4.6", "9001 5.3"}},
 		{ProofResumed, "This connection uses the master secret of the earlier one",
 			"the logged master secrets of both connections must be equal; where only the earlier one is logged, the Finished computed with it must be the one in the message",
 			[]string{"5246 7.3", "5246 F.1.4", "5077 3.4"}},

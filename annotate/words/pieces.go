@@ -68,7 +68,7 @@ func pairOf(pairs []any, name string) event.Text {
 }
 
 // nouns is what [Count] counts.
-var nouns = []string{"binder", "bit", "byte", "case", "certificate", "connection", "day", "file", "hour", "Initial packet", "key log line", "key pair", "line", "message", "minute", "more CA", "more connection", "more name", "more request", "name", "other run", "packet", "private key", "promise", "record", "remark", "request", "response", "round trip", "second", "secret", "session", "timestamp", "trial"}
+var nouns = []string{"binder", "bit", "byte", "case", "certificate", "connection", "datagram", "day", "file", "hour", "Initial packet", "key log line", "key pair", "line", "message", "minute", "more CA", "more connection", "more name", "more request", "name", "other run", "packet", "private key", "promise", "record", "remark", "request", "response", "round trip", "second", "secret", "session", "timestamp", "trial"}
 
 // counted are the last counts, by their number.
 var counted [256]atomic.Pointer[countedText]
@@ -229,6 +229,7 @@ var pieces = map[string]string{
 	"quic/other-version":                     "of a version that is not read",
 	"quic/none":                              "no QUIC",
 	"dtls/repeats":                           "{count} of {sender}",
+	"quic/opened":                            "{count} of {sender}",
 	"quic/packets":                           "{count} of {sender} ({what}, {bytes} bytes)",
 	"finding/nothing":                        "nothing",
 	"finding/own-ca":                         "the certificate is signed by this proxy's own CA, which no origin may use",
@@ -391,6 +392,7 @@ var pieces = map[string]string{
 	"brief/dh-bytes":                         "{bits}-bit Diffie-Hellman, {n} bytes",
 	"brief/encrypted":                        "{n} encrypted bytes",
 	"brief/public-value":                     "public value, {n} bytes",
+	"brief/in-packet":                        "{count} in a packet of {n}",
 	"brief/in-record":                        "{count} in a record of {n}",
 	"brief/early":                            "{count}, before the server has spoken",
 	"brief/heartbeat":                        "claims {claimed} bytes, has {have}",
@@ -536,6 +538,9 @@ var pieces = map[string]string{
 	"proof-of/rsa-master":                    "rsa master",
 	"proof-of/server-records":                "server records",
 	"proof-of/client-records":                "client records",
+	"proof-of/server-first-packet":           "server first packet",
+	"proof-of/client-first-packet":           "client first packet",
+	"proof-of/early-first-packet":            "early first packet",
 	"proof-of/server-first-record":           "server first record",
 	"proof-of/client-first-record":           "client first record",
 	"proof-of/early-first-record":            "early first record",

@@ -46,6 +46,15 @@ var zhClaims = map[string]string{
 	"claim/client-first-record": "来自{client}的第一条数据记录，没有密钥的人一个字节也没有改动过",
 	"how/client-first-record":   "这条记录用其方向的密钥、在序列中自己的位置上解密，防篡改校验（AEAD 认证标签或 MAC）通过",
 
+	"claim/server-first-packet": "来自{server}的第一个带有数据的数据包，没有密钥的人一个字节也没有改动过",
+	"how/server-first-packet":   "这个数据包用其方向的密钥和它自己的编号解密，防篡改校验（AEAD 认证标签）通过",
+
+	"claim/client-first-packet": "来自{client}的第一个带有数据的数据包，没有密钥的人一个字节也没有改动过",
+	"how/client-first-packet":   "这个数据包用其方向的密钥和它自己的编号解密，防篡改校验（AEAD 认证标签）通过",
+
+	"claim/early-first-packet": "早期数据的第一个数据包是用由日志中的早期流量秘密得到的密钥加密的，而且没有密钥的人没有改动过它",
+	"how/early-first-packet":   "这个数据包用那个秘密解密，防篡改校验通过",
+
 	"claim/server-records": "{server}发送的数据，没有密钥的人一个字节也没有改动过，中间也没有缺失任何记录",
 	"how/server-records":   "每条记录都必须用其方向的密钥、在序列中自己的位置上解密，防篡改校验（AEAD 认证标签或 MAC）通过；只要有一条被改动、缺失或被添加，下一条就会解密失败",
 

@@ -170,6 +170,8 @@ var zhMessages = map[string]string{
 	"sealed-handshake":                      "在按规则是 Finished 的那条消息之后，{sender}又发送了加密的握手消息：{count}，{bytes} 字节。可见这个连接上又在进行一次握手，或者请求了一次（重协商）。它没有解密：{reason}。",
 	"sealed-finished":                       "一条加密的握手消息，{bytes} 字节；这个方向上的第一条是 Finished。它没有解密：{reason}。",
 	"sealed-alert":                          "{sender}的一条加密的警报；{reason}。在连接末尾，它多半是 close_notify。",
+	"http-request-quic":                     "{client}的请求，从数据包中取出：这一切所保护的就是这段文字。",
+	"http-response-quic":                    "{server}的响应，从数据包中取出。",
 	"http-request":                          "{client}的请求，从记录中取出：这一切所保护的就是这段文字。",
 	"http-response":                         "{server}的响应，从记录中取出。",
 	"http-plain":                            "明文的请求：没有 TLS。步骤 2 到 8 都没有发生，路径上的任何人都能读取和改动所传输的内容。",

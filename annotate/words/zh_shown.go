@@ -60,6 +60,6 @@ var zhShown = map[string]string{
 	"odd-again":               "有一个连接抓到了不止一次，它的随机数和序列号说明了这一点；只计一次。这里是其余的。",
 	"odd-midstream":           "有一个连接在抓包开始之前就开始了。",
 	"odd-plain-http":          "明文 HTTP，没有 TLS：路径上的任何人都能读到内容。",
-	"odd-quic":                "QUIC，内含 TLS 1.3。它的 hello 会讲述，因为任何人都能读到；其余的在这里不解密。",
+	"odd-quic":                "QUIC，内含 TLS 1.3。它的 hello 会讲述，因为任何人都能读到；其余的在知道密钥时解密。",
 	"odd-dtls":                "DTLS，即在数据报上运行的 TLS。其中的明文部分会讲述；其余的在这里不解密。",
 }

@@ -103,7 +103,7 @@ func newOpener12(version uint16, s *Suite, macKey, key, iv []byte, etm bool) (*O
 	default:
 		o.explicit = s.Cipher != ChaCha20Poly1305
 		copy(o.iv[:], iv)
-		o.aead, err = newAEAD(s, key)
+		o.aead, err = NewAEAD(s, key)
 		return o, err
 	}
 	if err != nil {
@@ -138,7 +138,7 @@ func NewTLS13(s *Suite, trafficSecret []byte) (*Opener, error) {
 	o := &Opener{tls13: true}
 	copy(o.iv[:], iv)
 	var err error
-	if o.aead, err = newAEAD(s, key); err != nil {
+	if o.aead, err = NewAEAD(s, key); err != nil {
 		return nil, err
 	}
 	return o, nil
@@ -148,7 +148,8 @@ func NewTLS13(s *Suite, trafficSecret []byte) (*Opener, error) {
 // record's header was not authenticated.
 func (o *Opener) Bare() { o.bare = true }
 
-func newAEAD(s *Suite, key []byte) (cipher.AEAD, error) {
+// NewAEAD makes the AEAD of a suite that has one, from a key of KeyLen bytes.
+func NewAEAD(s *Suite, key []byte) (cipher.AEAD, error) {
 	if s.Cipher == ChaCha20Poly1305 {
 		return chacha20poly1305.New(key)
 	}

@@ -1,16 +1,31 @@
 package quic
 
-import "bytes"
+import (
+	"bytes"
+
+	"explainer/capture/keys"
+)
 
 // A Conn follows the packets of one QUIC connection, on the path: it keeps what
-// opens its Initial packets. Its zero value is ready for use.
+// opens its packets. Its zero value is ready for use.
 type Conn struct {
-	keys     []initial // newest last
-	guess    *initial  // of a client's Initial that the capture does not hold whole: only an answer shows whether they are right
-	expected [2]uint64 // by side: one more than the highest packet number that was opened
-	ids      [2]int    // by side: bytes of the connection ID in what is sent to it, plus one; 0: not known
-	google   uint32    // Google's version without TLS, in whose packets nothing is read
+	keys     []initial         // newest last
+	guess    *initial          // of a client's Initial that the capture does not hold whole: only an answer shows whether they are right
+	expected [2][spaces]uint64 // by side: one more than the highest packet number that was opened, or is known to have been sent
+	lengths  [2][]int          // by side: bytes of the connection IDs in what is sent to it
+	google   uint32            // Google's version without TLS, in whose packets nothing is read
 	out      []Packet
+
+	version uint32      // of the handshake; 0: not known
+	suite   *keys.Suite // that was agreed
+	open    [2][levels]opening
+	resets  [2][][16]byte // tokens of stateless resets, by the side that sends them
+	size    [2]int        // by side: of the datagrams that were found in one
+	tried   int           // bytes that were decrypted in vain
+
+	head   [maxHead]byte
+	plain  []byte
+	frames []Frame
 }
 
 // initial is the keys that come from one connection ID.
@@ -28,9 +43,10 @@ const maxKeys = 3
 // Frames, which alias what was decrypted.
 type Packet struct {
 	Header
-	Opened bool   // an Initial whose tag fits
-	From   []byte // the connection ID that its keys come from
-	Number uint64 // of an Initial that was opened
+	Opened bool   // its tag fits
+	From   []byte // of an Initial: the connection ID that its keys come from
+	Secret []byte // of another: the secret that its keys come from, of 1-RTT behind the updates so far
+	Number uint64 // packet number
 	Frames []Frame
 	Broken bool // its frames break off
 	Fresh  bool // the first packet that these keys opened, and others had opened some before: the client begins again
@@ -39,6 +55,10 @@ type Packet struct {
 	Keyless       bool // an Initial, and nothing is known from which its keys could come
 	Padding       int  // zero bytes behind it, to the end of the datagram
 	Lacking       int  // bytes at its end that the capture lacks; Len is without them
+	Updates       int  // of 1-RTT: how often its sender's keys had been updated (RFC 9001 6)
+	Updated       bool // it is the first under these keys
+	Joined        bool // it begins a datagram that was captured as one with the one before
+	at            int  // where it stands in its datagram
 }
 
 // Datagram reads the packets of a datagram, from the client (side 0) or the
@@ -51,10 +71,12 @@ type Packet struct {
 func (c *Conn) Datagram(side int, data []byte, cut int) []Packet {
 	clear(c.out)
 	c.out = c.out[:0]
+	joined := false
 	for size := c.segment(side, data); len(data) > size; data = data[size:] {
-		c.one(side, data[:size], 0)
+		c.one(side, data[:size], 0, joined)
+		joined = true
 	}
-	c.one(side, data, cut)
+	c.one(side, data, cut, joined)
 	return c.out
 }
 
@@ -82,7 +104,10 @@ func (c *Conn) segment(side int, data []byte) int {
 	}
 	id := first.DCID
 	if ok && first.Type == OneRTT {
-		n := c.ids[1-side] - 1
+		if len(c.lengths[1-side]) == 0 {
+			return len(data)
+		}
+		n := c.lengths[1-side][0]
 		if n < 4 || len(data) <= n {
 			return len(data) // nothing names them
 		}
@@ -120,7 +145,7 @@ func toID(b, id []byte) bool {
 }
 
 // one reads the packets of one datagram, which are added to c.out.
-func (c *Conn) one(side int, data []byte, cut int) {
+func (c *Conn) one(side int, data []byte, cut int, joined bool) {
 	out := c.out
 	for at := 0; at < len(data); {
 		b := data[at:]
@@ -148,12 +173,15 @@ func (c *Conn) one(side int, data []byte, cut int) {
 			h.Type, h.Version = Other, c.google
 		}
 		if h.Version != 0 && h.Type >= Initial && h.Type <= Handshake {
-			c.ids[side] = len(h.SCID) + 1
+			c.length(side, len(h.SCID))
 		}
-		p := Packet{Header: h}
+		if h.Type == Handshake && readable(h.Version) {
+			c.version = h.Version
+		}
+		p := Packet{Header: h, at: at, Joined: joined && at == 0}
 		switch h.Type {
 		case Initial:
-			c.open(side, b, &p)
+			c.openInitial(side, b, &p)
 		case Retry:
 			// It can answer any of the client's Initials that are under way.
 			for i := range c.keys {
@@ -178,17 +206,25 @@ func (c *Conn) first() []byte {
 	return c.keys[len(c.keys)-1].dcid
 }
 
-// open opens an Initial packet.
-func (c *Conn) open(side int, b []byte, p *Packet) {
+// openInitial opens an Initial packet.
+func (c *Conn) openInitial(side int, b []byte, p *Packet) {
 	try := func(k *initial) bool {
-		number, payload, ok := k.keys.Open(side, b, &p.Header, c.expected[side])
+		number, payload, ok := k.keys.Open(side, b, &p.Header, c.expected[side][spaceInitial])
 		if !ok {
 			return false
 		}
 		p.Opened, p.Number, p.From = true, number, k.dcid
-		c.expected[side] = max(c.expected[side], number+1)
-		p.Frames, ok = Frames(p.Version, payload)
+		c.expected[side][spaceInitial] = max(c.expected[side][spaceInitial], number+1)
+		p.Frames, ok = Frames(Initial, p.Version, payload)
 		p.Broken = !ok
+		for i := range p.Frames {
+			if p.Frames[i].Type == FrameAck {
+				c.acked(side, spaceInitial, p.Frames[i].Number)
+			}
+		}
+		if side == 1 || c.version == 0 {
+			c.version = p.Version
+		}
 		return true
 	}
 	for i := len(c.keys) - 1; i >= 0; i-- {
@@ -217,7 +253,7 @@ func (c *Conn) open(side int, b []byte, p *Packet) {
 	if side == 0 {
 		if k := (initial{p.Version, bytes.Clone(p.DCID), InitialKeys(p.Version, p.DCID)}); k.keys != nil {
 			before := c.expected
-			c.expected = [2]uint64{}
+			c.expected[0][spaceInitial], c.expected[1][spaceInitial] = 0, 0
 			if try(&k) {
 				p.Fresh = fresh
 				c.add(k)

@@ -1,74 +1,110 @@
 package quic
 
-// A Frame is a frame of an Initial packet (RFC 9000 19).
+// A Frame is a frame (RFC 9000 19). Which of the fields it has is said by its type.
 type Frame struct {
-	Type uint64 // one of the Frame… constants
-	// CRYPTO: where Data stands among the bytes of the handshake.
+	Type   uint64 // one of the Frame… constants, or a type that is not known
+	Stream uint64 // STREAM, RESET_STREAM, STOP_SENDING, MAX_STREAM_DATA, STREAM_DATA_BLOCKED
+	// CRYPTO and STREAM: where the data stands among the bytes of the handshake or of the
+	// stream, and how many they are.
 	Offset uint64
-	Data   []byte // CRYPTO: bytes of the TLS handshake; CONNECTION_CLOSE: the reason in words
-	More   int    // further frames of this type directly behind it, or behind padding, other than CRYPTO
-	Code   uint64 // CONNECTION_CLOSE: 0x100 + n is the TLS alert n (RFC 9001 4.8)
+	Len    int
+	Data   []byte // CRYPTO, STREAM, DATAGRAM: the bytes; CONNECTION_CLOSE: the reason in words; NEW_CONNECTION_ID: the ID; NEW_TOKEN: the token; PATH_CHALLENGE and PATH_RESPONSE: 8 bytes
+	Fin    bool   // STREAM: the stream ends with it
+	More   int    // further frames of this type directly behind it, or behind padding; never of those with Data
+	Code   uint64 // an error code: CONNECTION_CLOSE, where 0x100 + n is the TLS alert n (RFC 9001 4.8); RESET_STREAM and STOP_SENDING, the application's
+	// ACK: the highest packet number that is acknowledged; MAX_… and …_BLOCKED: the limit;
+	// NEW_CONNECTION_ID and RETIRE_CONNECTION_ID: the sequence number; RESET_STREAM: the stream's final size.
+	Number uint64
+	Reset  []byte // NEW_CONNECTION_ID: the token of a stateless reset, 16 bytes
 }
 
-// The frames that may stand in an Initial packet (RFC 9000 12.4). Padding is not given.
+// The types of frames. Padding is not given.
 const (
-	FramePing   = 0x01
-	FrameAck    = 0x02
-	FrameCrypto = 0x06
-	FrameClose  = 0x1c
+	FramePing              = 0x01
+	FrameAck               = 0x02 // and 0x03, with ECN counts
+	FrameResetStream       = 0x04
+	FrameStopSending       = 0x05
+	FrameCrypto            = 0x06
+	FrameNewToken          = 0x07
+	FrameStream            = 0x08 // to 0x0f
+	FrameMaxData           = 0x10
+	FrameMaxStreamData     = 0x11
+	FrameMaxStreams        = 0x12 // bidirectional
+	FrameMaxStreamsUni     = 0x13
+	FrameDataBlocked       = 0x14
+	FrameStreamDataBlocked = 0x15
+	FrameStreamsBlocked    = 0x16 // bidirectional
+	FrameStreamsBlockedUni = 0x17
+	FrameNewID             = 0x18
+	FrameRetireID          = 0x19
+	FramePathChallenge     = 0x1a
+	FramePathResponse      = 0x1b
+	FrameClose             = 0x1c
+	FrameCloseApp          = 0x1d // CONNECTION_CLOSE with an error code of the application
+	FrameHandshakeDone     = 0x1e
+	FrameImmediateAck      = 0x1f // draft-ietf-quic-ack-frequency
+	FrameResetStreamAt     = 0x24 // draft-ietf-quic-reliable-stream-reset
+	FrameDatagram          = 0x30 // and 0x31, with a length (RFC 9221)
+	FrameAckFrequency      = 0xaf // draft-ietf-quic-ack-frequency
 )
 
-// Frames reads the frames of the content of an Initial packet of a version. It
-// tells false where they break off: at a type that may not stand there, or at a
-// false length.
-func Frames(version uint32, payload []byte) (frames []Frame, ok bool) {
+var frameNames = map[uint64]string{
+	FramePing: "PING", FrameAck: "ACK", FrameResetStream: "RESET_STREAM", FrameStopSending: "STOP_SENDING", FrameCrypto: "CRYPTO",
+	FrameNewToken: "NEW_TOKEN", FrameStream: "STREAM", FrameMaxData: "MAX_DATA", FrameMaxStreamData: "MAX_STREAM_DATA",
+	FrameMaxStreams: "MAX_STREAMS", FrameMaxStreamsUni: "MAX_STREAMS", FrameDataBlocked: "DATA_BLOCKED",
+	FrameStreamDataBlocked: "STREAM_DATA_BLOCKED", FrameStreamsBlocked: "STREAMS_BLOCKED", FrameStreamsBlockedUni: "STREAMS_BLOCKED",
+	FrameNewID: "NEW_CONNECTION_ID", FrameRetireID: "RETIRE_CONNECTION_ID", FramePathChallenge: "PATH_CHALLENGE",
+	FramePathResponse: "PATH_RESPONSE", FrameClose: "CONNECTION_CLOSE", FrameCloseApp: "CONNECTION_CLOSE",
+	FrameHandshakeDone: "HANDSHAKE_DONE", FrameImmediateAck: "IMMEDIATE_ACK", FrameResetStreamAt: "RESET_STREAM_AT",
+	FrameDatagram: "DATAGRAM", FrameAckFrequency: "ACK_FREQUENCY",
+}
+
+// FrameName is the name of a type of frame, "" if it is not known.
+func FrameName(typ uint64) string { return frameNames[typ] }
+
+// Frames reads the frames of the content of a packet of a kind and version; the data in them
+// aliases it. It tells false where they break off: at a type that may not stand there (RFC
+// 9000 12.4) or is not known, which then is the last, or at a false length.
+func Frames(kind Type, version uint32, payload []byte) (frames []Frame, ok bool) {
+	return appendFrames(nil, kind, version, payload)
+}
+
+func appendFrames(frames []Frame, kind Type, version uint32, payload []byte) ([]Frame, bool) {
 	r := reader{b: payload}
-	crypto := uint64(FrameCrypto)
-	if google(version) {
-		crypto = 0x08
-	}
+	old := google(version) && kind != OneRTT && kind != ZeroRTT
+	before := len(frames)
 	for r.at < len(payload) {
 		if payload[r.at] == 0 { // PADDING
 			r.at++
 			continue
 		}
 		var f Frame
-		if google(version) && payload[r.at]&0xc0 == 0x40 {
+		switch {
+		case old && payload[r.at]&0xc0 == 0x40:
 			r.googleAck()
 			f.Type = FrameAck
-		} else {
+		default:
 			f.Type = r.varint()
 			switch {
-			case f.Type == crypto:
-				f.Type = FrameCrypto
-			case f.Type == FrameCrypto:
+			case old && f.Type == FrameCrypto:
 				return frames, false
-			case f.Type == FrameAck || f.Type == FrameAck+1:
-				r.ack(f.Type != FrameAck)
-				f.Type = FrameAck
+			case old && f.Type == FrameStream:
+				f.Type = FrameCrypto
 			}
-		}
-		switch f.Type {
-		case FramePing, FrameAck:
-		case FrameCrypto:
-			f.Offset = r.varint()
-			f.Data = r.bytes(r.varint())
-		case FrameClose, FrameClose + 1:
-			f.Code = r.varint()
-			if f.Type == FrameClose {
-				r.varint() // the frame that it was about
+			if (kind == Initial || kind == Handshake) && f.Type > FrameAck+1 && f.Type != FrameCrypto && f.Type != FrameClose && f.Type != FrameCloseApp {
+				return frames, false
 			}
-			f.Data = r.bytes(r.varint())
-			f.Type = FrameClose
-		default:
-			return frames, false
+			if !r.frame(&f) {
+				return append(frames, Frame{Type: f.Type}), false
+			}
 		}
 		if r.bad {
 			return frames, false
 		}
-		// Many frames that say nothing more, as PING, are told once, with their number.
-		if n := len(frames); n > 0 && f.Type != FrameCrypto && frames[n-1].Type == f.Type {
+		// Many frames that say little more, as PING, are told once, with their number.
+		if n := len(frames); n > before && f.Data == nil && f.Type != FrameStream && frames[n-1].Type == f.Type && frames[n-1].Stream == f.Stream && f.Type != FrameRetireID {
 			frames[n-1].More++
+			frames[n-1].Number = max(frames[n-1].Number, f.Number)
 			continue
 		}
 		frames = append(frames, f)
@@ -76,9 +112,75 @@ func Frames(version uint32, payload []byte) (frames []Frame, ok bool) {
 	return frames, true
 }
 
+// frame reads what follows a frame's type. It tells false where the type is not known.
+func (r *reader) frame(f *Frame) bool {
+	switch f.Type {
+	case FramePing, FrameHandshakeDone, FrameImmediateAck:
+	case FrameAck, FrameAck + 1:
+		f.Number = r.ack(f.Type != FrameAck)
+		f.Type = FrameAck
+	case FrameResetStream, FrameResetStreamAt:
+		f.Stream, f.Code, f.Number = r.varint(), r.varint(), r.varint()
+		if f.Type == FrameResetStreamAt {
+			r.varint() // what of it is delivered nevertheless
+		}
+	case FrameStopSending:
+		f.Stream, f.Code = r.varint(), r.varint()
+	case FrameCrypto:
+		f.Offset = r.varint()
+		f.Data = r.bytes(r.varint())
+	case FrameNewToken:
+		f.Data = r.bytes(r.varint())
+	case FrameMaxData, FrameMaxStreams, FrameMaxStreamsUni, FrameDataBlocked, FrameStreamsBlocked, FrameStreamsBlockedUni, FrameRetireID:
+		f.Number = r.varint()
+	case FrameMaxStreamData, FrameStreamDataBlocked:
+		f.Stream, f.Number = r.varint(), r.varint()
+	case FrameNewID:
+		f.Number = r.varint()
+		r.varint() // those before are to be retired
+		f.Data = r.bytes(uint64(r.u8()))
+		f.Reset = r.bytes(16)
+	case FramePathChallenge, FramePathResponse:
+		f.Data = r.bytes(8)
+	case FrameClose, FrameCloseApp:
+		f.Code = r.varint()
+		if f.Type == FrameClose {
+			r.varint() // the frame that it was about
+		}
+		f.Data = r.bytes(r.varint())
+	case FrameDatagram:
+		f.Data = r.bytes(uint64(len(r.b) - r.at))
+	case FrameDatagram + 1:
+		f.Type = FrameDatagram
+		f.Data = r.bytes(r.varint())
+	case FrameAckFrequency:
+		r.varint()
+		r.varint()
+		r.varint()
+		r.varint()
+	default:
+		if f.Type < FrameStream || f.Type > FrameStream+7 {
+			return false
+		}
+		bits := f.Type
+		f.Type, f.Fin = FrameStream, bits&1 != 0
+		f.Stream = r.varint()
+		if bits&4 != 0 {
+			f.Offset = r.varint()
+		}
+		n := uint64(len(r.b) - r.at)
+		if bits&2 != 0 {
+			n = r.varint()
+		}
+		f.Data = r.bytes(n)
+	}
+	f.Len = len(f.Data)
+	return true
+}
+
 // ack takes in an acknowledgement (RFC 9000 19.3).
-func (r *reader) ack(ecn bool) {
-	r.varint() // largest
+func (r *reader) ack(ecn bool) (largest uint64) {
+	largest = r.varint()
 	r.varint() // delay
 	more := r.varint()
 	r.varint()
@@ -91,6 +193,7 @@ func (r *reader) ack(ecn bool) {
 		r.varint()
 		r.varint()
 	}
+	return largest
 }
 
 // googleAck takes in an acknowledgement as Google's own versions have it: flags
@@ -115,6 +218,9 @@ type Parameter struct {
 	ID    uint64
 	Value []byte
 }
+
+// ParameterResetToken is stateless_reset_token: 16 bytes, of the server's alone.
+const ParameterResetToken = 0x02
 
 // Number reads a parameter's value where it is one integer.
 func (p Parameter) Number() (uint64, bool) {

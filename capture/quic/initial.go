@@ -1,12 +1,13 @@
 package quic
 
 import (
-	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/hex"
+
+	"explainer/capture/keys"
 )
 
 // salt returns the salt from which a version's Initial keys are derived, nil if
@@ -86,26 +87,20 @@ func unhex(s string) []byte {
 
 // Keys open the Initial packets of both directions.
 type Keys struct {
-	dir [2]direction // the client's packets, the server's
+	dir [2]*protection // the client's packets, the server's
 }
 
-type direction struct {
-	aead cipher.AEAD
-	iv   []byte       // 12 bytes
-	hp   cipher.Block // for header protection
-}
+// suiteInitial protects Initial packets whatever is agreed later (RFC 9001 5.2).
+const suiteInitial = 0x1301 // TLS_AES_128_GCM_SHA256
 
 // InitialKeys derives the keys of the Initial packets from the destination
 // connection ID of the client's first one (RFC 9001 5.2). It tells nil where the
 // version's salt is not known.
 func InitialKeys(version uint32, dcid []byte) *Keys {
 	s := salt(version)
-	if s == nil {
+	suite, ok := keys.SuiteByID(suiteInitial)
+	if s == nil || !ok {
 		return nil
-	}
-	prefix := "quic "
-	if version == Version2 || version == draftV2 {
-		prefix = "quicv2 " // RFC 9369 3.3.2
 	}
 	secret, err := hkdf.Extract(sha256.New, dcid, s)
 	if err != nil {
@@ -113,31 +108,9 @@ func InitialKeys(version uint32, dcid []byte) *Keys {
 	}
 	k := new(Keys)
 	for i, label := range [2]string{"client in", "server in"} {
-		secret := expand(secret, label, 32)
-		d := &k.dir[i]
-		d.iv = expand(secret, prefix+"iv", 12)
-		block, err := aes.NewCipher(expand(secret, prefix+"key", 16))
-		if err != nil {
-			return nil // never: 16 bytes are a key
-		}
-		if d.aead, err = cipher.NewGCM(block); err != nil {
-			return nil
-		}
-		if d.hp, err = aes.NewCipher(expand(secret, prefix+"hp", 16)); err != nil {
-			return nil
-		}
+		k.dir[i] = newProtection(prefixOf(version), suite, keys.ExpandLabel(suite.Hash, secret, label, nil, suite.Hash.Size()))
 	}
 	return k
-}
-
-// expand is HKDF-Expand-Label without a context (RFC 8446 7.1).
-func expand(secret []byte, label string, n int) []byte {
-	info := append([]byte{0, byte(n), byte(6 + len(label))}, "tls13 "+label...)
-	out, err := hkdf.Expand(sha256.New, secret, string(append(info, 0)), n)
-	if err != nil {
-		panic(err) // only for more than 255 hashes
-	}
-	return out
 }
 
 // Open takes the header protection off an Initial packet and decrypts it. side
@@ -148,27 +121,12 @@ func (k *Keys) Open(side int, packet []byte, h *Header, expected uint64) (number
 	if h.Type != Initial || h.Cut > 0 || h.Len > len(packet) || h.number+4+tagLen > h.Len {
 		return 0, nil, false
 	}
-	d := &k.dir[side&1]
+	d := k.dir[side&1]
 	packet = packet[:h.Len]
-	// RFC 9001 5.4.1: the sample stands as if the packet number had 4 bytes.
-	var mask [16]byte
-	d.hp.Encrypt(mask[:], packet[h.number+4:h.number+4+16])
-	head := bytes.Clone(packet[:h.number+4])
-	head[0] ^= mask[0] & 0x0f
-	n := int(head[0]&3) + 1
-	head = head[:h.number+n]
-	truncated := uint64(0)
-	for i := 0; i < n; i++ {
-		head[h.number+i] ^= mask[1+i]
-		truncated = truncated<<8 | uint64(head[h.number+i])
-	}
+	head, truncated, n := d.unmask(nil, packet, h.number)
 	number = packetNumber(expected, truncated, n)
-	nonce := bytes.Clone(d.iv)
-	for i := 0; i < 8; i++ {
-		nonce[4+i] ^= byte(number >> (56 - 8*i))
-	}
-	payload, err := d.aead.Open(nil, nonce, packet[h.number+n:], head)
-	return number, payload, err == nil
+	payload, ok = d.open(nil, number, head, packet[h.number+n:])
+	return number, payload, ok
 }
 
 // packetNumber completes a packet number of which n bytes were sent (RFC 9000 A.3).

@@ -1,5 +1,6 @@
-// Package quic reads of QUIC what everybody on the path can read: the headers
-// of its packets, and the Initial packets, whose keys are public (RFC 9001 5.2).
+// Package quic reads the packets of QUIC: what everybody on the path can read, which is
+// their headers and the Initial packets, whose keys are public (RFC 9001 5.2), and, with
+// the secrets of TLS, all others.
 package quic
 
 import (
@@ -19,6 +20,7 @@ const (
 	OneRTT                  // a short header: everything after the handshake
 	Other                   // a long header of a version whose packets are not read
 	Rest                    // bytes that are no packet of QUIC
+	Reset                   // a stateless reset: looks like a short header, and ends with a token that was announced (RFC 9000 10.3)
 )
 
 func (t Type) String() string {
@@ -37,6 +39,8 @@ func (t Type) String() string {
 		return "1-RTT"
 	case Other:
 		return "packet"
+	case Reset:
+		return "Stateless Reset"
 	}
 	return "bytes that are no packet"
 }
@@ -129,7 +133,7 @@ func Google(version uint32) bool { return google(version) }
 type Header struct {
 	Type       Type
 	Version    uint32 // 0 in a short header and in Version Negotiation
-	DCID, SCID []byte // connection IDs, of the receiver's and the sender's choice; nil in a short header, where the length of the first is not told
+	DCID, SCID []byte // connection IDs, of the receiver's and the sender's choice; nil in a short header, where the length of the first is not told, until it is opened
 	Token      []byte // of Initial and Retry
 	Versions   []uint32
 	Tag        []byte // of Retry: 16 bytes (RFC 9001 5.8); nil in drafts before 25, which had none

@@ -59,16 +59,15 @@ var vectors = []struct {
 // seal protects an Initial packet as its sender does: head is its header with
 // the packet number, of which the last two bits of the first byte tell the length.
 func seal(k *Keys, side int, head []byte, number uint64, payload []byte) []byte {
-	d := &k.dir[side]
+	d := k.dir[side]
 	n := int(head[0]&3) + 1
-	nonce := bytes.Clone(d.iv)
+	nonce := bytes.Clone(d.iv[:])
 	for i := 0; i < 8; i++ {
 		nonce[4+i] ^= byte(number >> (56 - 8*i))
 	}
 	packet := append(bytes.Clone(head), d.aead.Seal(nil, nonce, payload, head)...)
 	at := len(head) - n
-	var mask [16]byte
-	d.hp.Encrypt(mask[:], packet[at+4:at+20])
+	mask := d.mask(packet[at+4 : at+20])
 	packet[0] ^= mask[0] & 0x0f
 	for i := range n {
 		packet[at+i] ^= mask[1+i]
@@ -312,8 +311,10 @@ func FuzzFrames(f *testing.F) {
 	f.Add(unhex(serverPayloadHex))
 	f.Add(unhex("0408ffffffffffffffff05048000ffff07048000ffff0801100104800075300901100f088394c8f03e51570806048000ffff"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		Frames(Version1, data)
-		Frames(0x54303531, data)
+		for _, kind := range []Type{Initial, ZeroRTT, Handshake, OneRTT} {
+			Frames(kind, Version1, data)
+			Frames(kind, 0x54303531, data)
+		}
 		list, _ := Parameters(data)
 		for _, p := range list {
 			p.Number()

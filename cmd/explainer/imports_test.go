@@ -21,7 +21,7 @@ func TestImports(t *testing.T) {
 		"explainer/capture/handshake":     nil,
 		"explainer/capture/fingerprint":   {"explainer/capture/handshake"},
 		"explainer/capture/keys":          {"explainer/capture/worded"},
-		"explainer/capture/quic":          nil,
+		"explainer/capture/quic":          {"explainer/capture/keys"},
 		"explainer/capture/web":           nil,
 		"explainer/capture":               {"explainer/capture/"},
 		"explainer/capture/pcap":          {"explainer/capture"},
