@@ -75,7 +75,7 @@ func (c *View) FailByAlert(al Alert) *Failure {
 	f := c.Flow()
 	cause := c.causeOf(al)
 	switch {
-	case h.ServerHello == nil && (!c.Sides[1].Whole() || !c.Begun() && h.FirstHello == nil):
+	case h.ServerHello == nil && (!c.Sides[1].Whole() || h.FirstHello == nil && !(c.Begun() && c.Sides[0].Gone == 0)):
 		// The server's hello may be among what is missing, so how far the two got is not known.
 	case h.ServerHello == nil && al.Side == 1 && c.Sides[0].Closed:
 		// The alert answers nobody: the client has hung up, and how that is told

@@ -435,6 +435,9 @@ func (fs *flows) start(f *flow) {
 				f.acknowledge(from, &segment{ack: w.got.ack, data: w.data}, w.stamp) // the other direction was not known then
 			}
 		}
+		if h := &f.half[from]; h.fin && h.finGot.known && f.half[1-from].known {
+			f.acknowledge(from, &segment{ack: h.finGot.ack}, h.finAt)
+		}
 	}
 	fs.drain(f)
 }
@@ -1118,7 +1121,12 @@ func (fs *flows) fillAll(f *flow) {
 	}
 	first := max(f.caller, 0)
 	for _, from := range [2]int{first, 1 - first} {
-		if n := f.half[from].lost(); n > 0 {
+		h := &f.half[from]
+		n := h.lost()
+		if h.fin && !h.done {
+			n = h.end - h.pos // its own number says that they were sent, though nobody acknowledged them
+		}
+		if n > 0 {
 			fs.lose(f, from, n)
 		}
 	}
