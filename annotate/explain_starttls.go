@@ -22,6 +22,9 @@ func (x *Explainer) startTLS(c *conn, m *capture.Message, b *capture.StartTLS) {
 		rename(&e, "starttls-tunnel", b.Protocol+" tunnel")
 		e.Brief = words.Piece("brief/to", "target", clip(b.Target))
 		id = "starttls-socks"
+	case b.Refused:
+		e.Brief = words.Piece("brief/answered", "request", a.Value("request"), "answer", a.Value("answer"))
+		id = "starttls-refused"
 	case b.Answer == "":
 		e.Brief = a.Value("request")
 		id = "starttls-alone"

@@ -20,6 +20,7 @@ type StartTLS struct {
 	Request  string // as it was sent, or in words where it is no text
 	Answer   string // the same of the server's; "" if there is none
 	Target   string // "host:port" that a SOCKS proxy was asked for
+	Refused  bool   // Answer says no, and TLS was begun all the same
 }
 
 // Bytes of the protocol before TLS that are kept of a side.
@@ -54,19 +55,31 @@ func startTLSOf(client, server *before) *StartTLS {
 	word := strings.ToUpper(strings.TrimSpace(asked))
 	greeting := string(server.head)
 	named := func(protocol string) *StartTLS { return &StartTLS{Protocol: protocol, Request: asked, Answer: answer} }
+	no := func(protocol string) *StartTLS {
+		return &StartTLS{Protocol: protocol, Request: asked, Answer: answer, Refused: true}
+	}
+	refused := len(answer) > 3 && (answer[0] == '4' || answer[0] == '5')
 	switch {
 	case word == "STLS" && strings.HasPrefix(answer, "+OK"):
 		return named("POP3") // RFC 2595 4
+	case word == "STLS" && strings.HasPrefix(answer, "-ERR"):
+		return no("POP3")
 	case (word == "AUTH TLS" || word == "AUTH SSL" || word == "AUTH TLS-C") && strings.HasPrefix(answer, "234"):
 		return named("FTP") // RFC 4217 4
+	case (word == "AUTH TLS" || word == "AUTH SSL" || word == "AUTH TLS-C") && refused:
+		return no("FTP")
 	case word == "STARTTLS" && strings.HasPrefix(answer, "220"):
 		return named("SMTP") // RFC 3207 4
+	case word == "STARTTLS" && refused && strings.HasPrefix(greeting, "220"):
+		return no("SMTP")
 	case word == "STARTTLS" && strings.HasPrefix(answer, "382"):
 		return named("NNTP") // RFC 4642 2.2
 	case word == "STARTTLS" && strings.HasPrefix(answer, "OK"):
 		return named("ManageSieve") // RFC 5804 2.2
 	case word == "STARTTLS" && strings.Contains(answer, " 670 "):
 		return named("IRC")
+	case strings.HasSuffix(word, " STARTTLS") && strings.HasPrefix(greeting, "* ") && imapRefused.MatchString(answer):
+		return no("IMAP")
 	case strings.HasSuffix(word, " STARTTLS") && strings.HasPrefix(greeting, "* "):
 		return named("IMAP") // RFC 9051 6.2.1
 	}
@@ -81,12 +94,14 @@ func startTLSOf(client, server *before) *StartTLS {
 	if bytes.Contains(client.tail, []byte(oid)) {
 		s := &StartTLS{Protocol: "LDAP", Request: "ExtendedRequest " + oid} // RFC 4511 4.14
 		if code, ok := ldapResult(server.tail); ok {
-			s.Answer = "ExtendedResponse, result code " + strconv.Itoa(code)
+			s.Answer, s.Refused = "ExtendedResponse, result code "+strconv.Itoa(code), code != 0
 		}
 		return s
 	}
-	if bytes.HasSuffix(client.tail, []byte{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f}) && bytes.HasSuffix(server.tail, []byte("S")) {
-		return &StartTLS{Protocol: "PostgreSQL", Request: "SSLRequest (80877103)", Answer: "S"}
+	if bytes.HasSuffix(client.tail, []byte{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f}) && (bytes.HasSuffix(server.tail, []byte("S")) || bytes.HasSuffix(server.tail, []byte("N"))) {
+		s := &StartTLS{Protocol: "PostgreSQL", Request: "SSLRequest (80877103)", Answer: string(server.tail[len(server.tail)-1:])}
+		s.Refused = s.Answer == "N"
+		return s
 	}
 	if asks, _ := tdsAsks(client.head); asks != "" {
 		s := &StartTLS{Protocol: "TDS", Request: "PRELOGIN, " + asks}
@@ -107,6 +122,9 @@ func startTLSOf(client, server *before) *StartTLS {
 	}
 	return nil
 }
+
+// imapRefused is a tagged answer that says no (RFC 9051 7.1).
+var imapRefused = regexp.MustCompile(`(?i)^\S+ (NO|BAD)\b`)
 
 // ldapResult finds the result code in an ExtendedResponse (RFC 4511 4.12): [APPLICATION 24], then an enumerated.
 var ldapResponse = regexp.MustCompile(`(?s)\x78.{1,5}?\x0a\x01(.)`)

@@ -2,6 +2,7 @@ package capture_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/binary"
 	"fmt"
 	"reflect"
@@ -197,4 +198,35 @@ func TestTDSInClear(t *testing.T) {
 	count(t, all, 2, func(o *capture.Opaque) bool { return o.Why == capture.OpaqueTDSClear })
 	count(t, all, 0, func(*capture.Malformed) bool { return true })
 	same(t, "chunks of 3", all, decode(t, &capture.Decoder{}, rechunk(in, 3)))
+}
+
+// TestTDS8: TDS 8.0 begins with TLS, so nothing is taken out of it, though what is inside
+// begins as a PRELOGIN of older versions does (MS-TDS 2.2.6.5).
+func TestTDS8(t *testing.T) {
+	var r tape
+	r.converse(t, &tls.Config{NextProtos: []string{"tds/8.0"}}, &tls.Config{NextProtos: []string{"tds/8.0"}}, func(client, server *tls.Conn) error {
+		failed := make(chan error, 1)
+		go func() {
+			failed <- func() error {
+				if _, err := readUntil(server, string(tdsPrelogin(0x12, 2))); err != nil {
+					return err
+				}
+				server.Write(tdsPrelogin(0x04, 2))
+				return server.Close()
+			}()
+		}()
+		client.Write(tdsPrelogin(0x12, 2))
+		if _, err := readUntil(client, string(tdsPrelogin(0x04, 2))); err != nil {
+			return err
+		}
+		client.Close()
+		return <-failed
+	})
+	all := decode(t, &capture.Decoder{}, r.inputs(0))
+	count(t, all, 0, func(*capture.StartTLS) bool { return true })
+	count(t, all, 0, func(*capture.Malformed) bool { return true })
+	count(t, all, 0, func(*capture.Opaque) bool { return true })
+	count(t, all, 2, func(*handshake.Finished) bool { return true })
+	count(t, all, 2, func(a *capture.AppData) bool { return a.Len == len(tdsPrelogin(0x12, 2)) })
+	properties(t, &r)
 }

@@ -52,7 +52,7 @@ const (
 	BeginsOpened    = "opened"    // with its whole beginning; over UDP, always
 	BeginsAsked     = "asked"     // with the client's SYN, which nobody is seen to answer
 	BeginsContinued = "continued" // it began in what is not read here of the recording
-	BeginsMidstream = "midstream" // it began before the capture did
+	BeginsMidstream = "midstream" // the capture does not hold its beginning
 )
 
 // TLS is what a handshake message offers or agrees on; of each what the message itself says.

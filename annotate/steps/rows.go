@@ -685,6 +685,9 @@ func (c *View) row1(f Flow, a Values, r *event.Row) {
 	r.Verdict = event.Differently
 	if s := c.StartTLS; s != nil && !connect && c.Conn.SYN && (s.Target != "" || c.Conn.Server.Port() != 443) {
 		id := "step-1-starttls"
+		if s.Refused {
+			id = "step-1-starttls-refused"
+		}
 		if s.Target != "" {
 			id = "step-1-socks"
 			if !strings.HasSuffix(s.Target, ":443") {

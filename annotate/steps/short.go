@@ -364,7 +364,7 @@ var shortWhys = map[string]string{
 	"step-1-other-port": "because/other-port", "step-1-other-port-no-syn": "because/other-port-unseen", "step-1-no-syn": "because/beginning-unseen",
 	"step-1-connect": "because/proxy", "step-1-connect-other": "because/proxy-other", "step-1-connect-refused": "because/proxy-refused",
 	"step-1-plain": "because/plain", "step-1-plain-no-syn": "because/plain", "step-1-plain-443": "because/plain-443", "step-1-plain-proxy": "because/plain-proxy",
-	"step-1-socks": "because/socks", "step-1-socks-other": "because/socks", "step-1-starttls": "because/starttls",
+	"step-1-socks": "because/socks", "step-1-socks-other": "because/socks", "step-1-starttls": "because/starttls", "step-1-starttls-refused": "because/starttls",
 	"step-1-asked": "because/asked", "step-1-opaque": "because/opaque", "step-1-quic": "because/udp", "step-1-quic-negotiated": "because/udp", "step-1-dtls": "because/udp", "step-1-udp-midstream": "because/udp",
 
 	"step-2-ske-proven": "because/signature", "step-2-cv-proven": "because/signature", "step-2-raw-proven": "because/signature",

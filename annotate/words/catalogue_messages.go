@@ -379,8 +379,10 @@ var startTLSRefs = map[string][]string{
 var startTLSSentences = []entry{
 	{"starttls", "Both sides spoke {protocol} in clear until here. Then {client} asked for TLS on this same connection ({request}), and {server} agreed ({answer}). Everybody on the path could read what came before, and could have taken the request out: a client that goes on without TLS then has none.", []string{"7457 2.1"}},
 	{"starttls-alone", "Both sides spoke {protocol} in clear until here. Then {client} asked for TLS on this same connection ({request}); TLS follows.", []string{"7457 2.1"}},
+	{"starttls-refused", "Both sides spoke {protocol} in clear until here. {Client} asked for TLS on this same connection ({request}) and {server} refused ({answer}); {client} begins TLS all the same.", []string{"7457 2.1"}},
 	{"starttls-tds", "{Client} and {server} send the messages of the handshake inside packets of TDS. The 8 bytes in front of each packet are passed over here; where bytes are counted, they count to what stands behind them.", nil},
 	{"starttls-socks", "{Client} asked {server}, a {protocol} proxy, for a connection to {target}, and got it. What follows passes through {server}; TLS runs between {client} and {target}.", nil},
+	{"step-1-starttls-refused", "{Client} opened a TCP connection to port {port} of {server}, not to 443, and spoke {protocol} on it in clear. It asked for TLS ({request}), {server} refused ({answer}), and it began TLS all the same.", []string{"9110 4.2.2"}},
 	{"step-1-starttls", "{Client} opened a TCP connection to port {port} of {server}, not to 443, and spoke {protocol} on it in clear until it asked for TLS ({request}). From there on it is as with https.", []string{"9110 4.2.2"}},
 	{"step-1-socks", "{Client} opened a TCP connection to port {port} of {server} and asked it, by {protocol}, for a connection to {target}: the host and port that the textbook means stand in that request.", nil},
 	{"step-1-socks-other", "{Client} opened a TCP connection to port {port} of {server} and asked it, by {protocol}, for a connection to {target}, which is not port 443.", nil},

@@ -37,7 +37,7 @@ var overviewSentences = []entry{
 	{"odd-gap", "Bytes were sent that are not in the capture.", nil},
 	{"odd-left-out", "Some of the recording is not read here. Connections that began there are told from where they go on.", nil},
 	{"odd-again", "A connection is captured more than once, as its random and sequence numbers show; it is counted once. This is one of the others.", nil},
-	{"odd-midstream", "A connection began before the capture did.", nil},
+	{"odd-midstream", "The capture does not hold the beginning of a connection, which may be older than it.", nil},
 	{"odd-plain-http", "Plain HTTP, without TLS: everybody on the path can read along.", []string{"9110 4.2.1"}},
 	{"odd-quic", "QUIC, which has TLS 1.3 inside. Its hellos are told, as everybody can read them; the rest is opened where its keys are known.", []string{"9001 5.2"}},
 	{"odd-dtls", "DTLS, which is TLS over datagrams. What it has in clear is told; the rest is not opened here.", []string{"9147 1"}},
