@@ -32,13 +32,7 @@ var notRun = map[string]string{
 // and looks for what they say that it prints. What a page in Chinese shows otherwise is run once more, in Chinese.
 func TestDocs(t *testing.T) {
 	t.Parallel()
-	// Without the race detector it starts in a third of the time.
-	dir := t.TempDir()
-	build := exec.Command("bash", "-c", strings.Replace(makeProgram, "-o explainer", "-o "+dir+"/explainer", 1))
-	build.Dir = "../.."
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatal(err, string(out))
-	}
+	dir := built(t)
 	left := maps.Clone(notRun)
 	for _, page := range pages(t) {
 		commands, reason := pageCommands(t, page)
@@ -208,6 +202,18 @@ func pageCommands(t *testing.T, page string) (commands []pageCommand, reason str
 
 // makeProgram is how the README says that the program is made; the pages run what it makes.
 const makeProgram = "go build -o explainer ./cmd/explainer"
+
+// built makes the program as the README says and returns the folder that it is in. Without
+// the race detector it takes a third of the time.
+func built(t *testing.T) (dir string) {
+	dir = t.TempDir()
+	build := exec.Command("bash", "-c", strings.Replace(makeProgram, "-o explainer", "-o "+dir+"/explainer", 1))
+	build.Dir = "../.."
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatal(err, string(out))
+	}
+	return dir
+}
 
 func runPage(t *testing.T, dir string, commands, chinese []pageCommand) {
 	// Of an own network and what names networks: ports and addresses are as the page has them.

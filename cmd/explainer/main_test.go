@@ -25,6 +25,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the command as its users do, one file a behaviour.
 func TestScripts(t *testing.T) {
+	program := built(t)
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata",
 		UpdateScripts: *update,
@@ -33,12 +34,12 @@ func TestScripts(t *testing.T) {
 			e.Setenv("EXPLAINER_HOME", e.WorkDir+"/home")
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("LC_ALL", "C")
+			e.Setenv("PATH", program+string(filepath.ListSeparator)+e.Getenv("PATH"))
 			recordings, err := filepath.Abs("../../capture/testdata/recordings")
 			if err != nil {
 				return err
 			}
 			e.Setenv("RECORDINGS", recordings)
-			e.Setenv("GORACE", os.Getenv("GORACE"))
 			for _, name := range []string{"SSLKEYLOGFILE", "NO_COLOR", "HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"} {
 				e.Setenv(name, "")
 			}
