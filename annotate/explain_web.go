@@ -73,7 +73,7 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 		begins = b.Preview
 		topic := event.Topic("not-http")
 		switch b.Why {
-		case "ended-early", "head-too-long", "too-many-streams", "tunnel", "unknown-stream", "webtransport", "table-too-large", "too-much-at-once": // it may well be HTTP
+		case "ended-early", "head-too-long", "too-many-streams", "tunnel", "unknown-stream", "webtransport", "table-too-large", "too-much-at-once", "after-gap": // it may well be HTTP
 			topic = "http-unread"
 		}
 		e = x.event(c, m, event.KindMessage, topic, "")

@@ -122,6 +122,7 @@ var phrases = map[Family]map[string]string{
 		"malformed-stream":                  "a stream that may not be begun, or not twice",
 		"malformed-datagram":                "a datagram that names no stream",
 		"unknown-stream":                    "a stream of a type that is unknown here or reserved to mean nothing",
+		"after-gap":                         "bytes before them are missing",
 		"webtransport":                      "what passes on a stream of a WebTransport session",
 		"table-too-large":                   "the table of its header fields is larger than is kept here",
 		"too-much-at-once":                  "more unfinished heads at once than are kept here",

@@ -22,6 +22,7 @@ var zhPhrases = map[string]string{
 	"not-http/malformed-stream":                  "一个不该打开或不该再次打开的流",
 	"not-http/malformed-datagram":                "一个没有指明流的数据报",
 	"not-http/unknown-stream":                    "一个流，其类型在这里不认识，或是保留的无意义类型",
+	"not-http/after-gap":                         "它们前面的字节缺失",
 	"not-http/webtransport":                      "WebTransport 会话的一个流上的内容",
 	"not-http/table-too-large":                   "头字段的表超出了这里保留的大小",
 	"not-http/too-much-at-once":                  "同时未完成的头部超出了这里保留的数量",

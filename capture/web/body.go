@@ -59,6 +59,15 @@ func (o *output) addBody(b *body, data []byte) {
 	}
 }
 
+// missing counts content that is not in the capture. The preview ends before it.
+func (o *output) missing(b *body, n int64) {
+	if b.out != nil {
+		o.preview(b, true)
+		b.out.Len += n
+		b.out.Missing += n
+	}
+}
+
 // preview undoes the codings of what was collected, and lets go of it. ended
 // says that no more comes.
 func (o *output) preview(b *body, ended bool) {

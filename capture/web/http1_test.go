@@ -45,12 +45,21 @@ func describe(i Item) string {
 	case *Head:
 		return at + fmt.Sprintf("%s #%d %s %s %s %d %s %q odd=%v ends=%v", b.Protocol, b.Stream, b.Method, b.Target, b.Authority, b.Status, b.Reason, b.Fields, b.Odd, b.EndsHere)
 	case *Body:
+		if b.Missing > 0 {
+			at += fmt.Sprintf("missing=%d ", b.Missing)
+		}
 		return at + fmt.Sprintf("body #%d req=%v len=%d %s %s %s %q err=%q trailers=%q complete=%v", b.Stream, b.Request, b.Len, b.Framing, b.Coding, b.Type, b.Preview, b.PreviewErr, b.Trailers, b.Complete)
 	case *Switched:
 		return at + "switched " + b.Protocol
 	case *Unparsed:
+		if b.Protocol == "HTTP/3" {
+			return at + fmt.Sprintf("unparsed #%d %d %q %s total=%v", b.Stream, b.Len, b.Preview, b.Why, b.Total)
+		}
 		return at + fmt.Sprintf("unparsed %d %q %s", b.Len, b.Preview, b.Why)
 	case *Frame:
+		if b.Protocol == "HTTP/3" {
+			return at + fmt.Sprintf("%s #%d len=%d %q %s", b.Type, b.Stream, b.Len, b.Detail, b.Unread)
+		}
 		return at + fmt.Sprintf("%s #%d flags=%x ack=%v len=%d %q", b.Type, b.Stream, b.Flags, b.Ack, b.Len, b.Detail)
 	case *WebSocket:
 		return at + fmt.Sprintf("ws op=%d fin=%v masked=%v compressed=%v len=%d code=%d %q", b.Opcode, b.Fin, b.Masked, b.Compressed, b.Len, b.Code, b.Preview)

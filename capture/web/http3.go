@@ -12,6 +12,7 @@ import (
 const (
 	maxCollected = 2 << 20 // bytes of frames that are collected and of streams that wait, at one time
 	maxPromises  = 256     // pushes whose request is remembered
+	maxH3Streams = 4096    // open at one time
 	pieceCost    = 64      // what a held piece of data takes beside its bytes
 )
 
@@ -130,6 +131,15 @@ type h3Side struct {
 	// stuck says that no more of its encoder's stream can be read. Then nobody knows how many
 	// inserts there were, and the same Required Insert Count may mean another one (RFC 9204 4.5.1.1).
 	stuck bool
+	ahead uint64 // bytes of that stream that were seen, but not read since others before them have not come
+	acked uint64 // inserts that the other side's decoder said to have got, at least
+}
+
+// lags tells whether so many inserts may have been missed that a Required Insert Count
+// could mean another one than it seems to: an insert takes a byte at least, and the
+// encoder may be ahead of its decoder by as many entries as the table may have.
+func (side *h3Side) lags(allowed uint64) bool {
+	return side.stuck || side.ahead > allowed/32 || side.acked > side.table.inserts()
 }
 
 // h3Stream is one open stream of QUIC.
@@ -216,6 +226,67 @@ func (h *H3) Feed(from int, stream uint64, data []byte, fin bool, mark Mark) []I
 		return h.items
 	}
 	s.fin = fin
+	h.read(s, data, mark)
+	if s.encoder {
+		h.caughtUp(s, uint64(len(data)))
+	}
+	h.finish(s)
+	return h.items
+}
+
+// Gap says that the next n bytes of one direction of a stream are not in the capture.
+// Those of a DATA frame are counted; else no more of that direction is read.
+func (h *H3) Gap(from int, stream uint64, n uint64, mark Mark) []Item {
+	h.reset(mark.Time)
+	if s := h.half(from&1, stream, mark, nil); s != nil && !s.ended && n > 0 {
+		if s.waits {
+			s.held = append(s.held, heldData{gap: n, mark: mark})
+		} else {
+			h.gap(s, n)
+		}
+		h.finish(s)
+	}
+	return h.items
+}
+
+// Ahead says that n bytes of one direction of a stream, from the next one to be fed to the last
+// one that was seen, are not fed yet since the first of them have not come. It matters
+// for QPACK: how many inserts there were is not known then.
+func (h *H3) Ahead(from int, stream uint64, n uint64) {
+	if st := h.streams[stream]; st != nil && st.halves[from&1] != nil && st.halves[from&1].encoder {
+		h.sides[from&1].ahead = n
+	}
+}
+
+// caughtUp notes that bytes of an encoder's stream came.
+func (h *H3) caughtUp(s *h3Half, n uint64) {
+	side := &h.sides[s.from]
+	if side.ahead > 0 {
+		side.ahead -= min(side.ahead, n)
+		h.wake(s.from, true)
+	}
+}
+
+// gap passes over bytes that are missing.
+func (h *H3) gap(s *h3Half, n uint64) {
+	switch {
+	case s.un.on:
+	case s.count == 0 && s.left >= n: // inside a DATA frame
+		h.missing(&s.body, int64(n))
+		if s.left -= n; s.left == 0 {
+			s.step = readH3Frame
+		}
+	default:
+		h.fail(s, "after-gap")
+		if s.encoder {
+			h.stuck(s.from)
+		}
+	}
+}
+
+// read reads data, or holds it behind a section that waits.
+func (h *H3) read(s *h3Half, data []byte, mark Mark) {
+	fin := s.fin
 	for len(data) > 0 {
 		if !s.waits {
 			n := h.run(s, data, mark, fin)
@@ -230,8 +301,6 @@ func (h *H3) Feed(from int, stream uint64, data []byte, fin bool, mark Mark) []I
 	if h.sides[s.from].stuck {
 		h.giveUp(s, "missing-insert")
 	}
-	h.finish(s)
-	return h.items
 }
 
 // Reset says that a side gave up sending on a stream, with an error code of HTTP/3 (RESET_STREAM, RFC 9000 19.4).
@@ -289,7 +358,7 @@ func (h *H3) half(from int, id uint64, mark Mark, data []byte) *h3Half {
 		if h.full || !h.mayCarry(from, id) {
 			return nil
 		}
-		if len(h.streams) >= maxStreams {
+		if len(h.streams) >= maxH3Streams {
 			h.full = true
 			h.emit(from, mark, mark, &Unparsed{Len: int64(len(data)), Preview: bytes.Clone(data[:min(len(data), unparsedPreview)]), Why: "too-many-streams", Protocol: "HTTP/3", Stream: id})
 			return nil
@@ -338,7 +407,8 @@ func behind(mark Mark, all, n int) Mark {
 type heldData struct {
 	data []byte
 	mark Mark
-	cost int // towards maxCollected
+	cost int    // towards maxCollected
+	gap  uint64 // or as many bytes that are missing
 }
 
 // hold keeps data behind a section that waits, and tells false if there is no room for it.
@@ -347,7 +417,7 @@ func (h *H3) hold(s *h3Half, data []byte, mark Mark) bool {
 	if !h.collect(s, cost) {
 		return false
 	}
-	s.held = append(s.held, heldData{bytes.Clone(data), mark, cost})
+	s.held = append(s.held, heldData{data: bytes.Clone(data), mark: mark, cost: cost})
 	return true
 }
 
@@ -356,6 +426,11 @@ func (h *H3) resume(s *h3Half) {
 	s.waits = false
 	for len(s.held) > 0 && !s.waits {
 		p := &s.held[0]
+		if p.gap > 0 {
+			h.gap(s, p.gap)
+			s.held = s.held[1:]
+			continue
+		}
 		n := h.run(s, p.data, p.mark, s.fin && len(s.held) == 1)
 		if n < len(p.data) {
 			p.data, p.mark = p.data[n:], behind(p.mark, len(p.data), n)
@@ -757,6 +832,7 @@ func (h *H3) sectionCame(s *h3Half, p []byte) (why string) {
 	if ready {
 		return h.sectionRead(s)
 	}
+	// It has its frame's room until it is read.
 	s.section.frame = bytes.Clone(s.buf)
 	s.section.lines = s.section.frame[len(s.buf)-len(sec.lines):]
 	s.done()
@@ -778,7 +854,7 @@ func (h *H3) ready(s *h3Half) (ready bool, why string) {
 	sec := &s.section
 	table, other := &h.sides[s.from].table, &h.sides[1-s.from]
 	if !sec.known {
-		if sec.encoded != 0 && (!other.settings || h.sides[s.from].stuck) {
+		if sec.encoded != 0 && (!other.settings || h.sides[s.from].lags(other.allows)) {
 			return false, ""
 		}
 		if sec.required, sec.known = table.requiredInserts(sec.encoded, other.allows); !sec.known {
@@ -970,7 +1046,7 @@ func readEncoder(h *H3, s *h3Half) {
 		out.Detail = []Field{number("index", side.table.inserts()-1), f}
 	}
 	h.tell(s, out)
-	h.wake(s.from, false)
+	h.wake(s.from, side.acked == side.table.inserts())
 }
 
 // stuck notes that no more of a side's encoder stream can be read.
@@ -998,6 +1074,8 @@ func readDecoder(h *H3, s *h3Half) {
 		name := "stream"
 		if in.name == "INSERT_COUNT_INCREMENT" {
 			name = "increment"
+			side := &h.sides[1-s.from]
+			side.acked += min(in.number, math.MaxUint64-side.acked)
 		}
 		h.tell(s, &Frame{Type: in.name, Len: in.len, Detail: []Field{{name, strconv.FormatUint(in.number, 10)}}})
 	}

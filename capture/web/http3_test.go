@@ -12,6 +12,8 @@ type streamed struct {
 	stream uint64
 	data   string
 	fin    bool
+	gap    uint64 // instead of data: bytes that are missing
+	reset  bool   // instead of data: RESET_STREAM with H3_REQUEST_CANCELLED
 }
 
 // readH3 feeds a script in pieces of at most size bytes, ends it, and writes the items
@@ -30,7 +32,12 @@ func readH3(h *H3, script []streamed, size int) []string {
 	at := map[direction]int64{}
 	for _, s := range script {
 		d := direction{s.from, s.stream}
-		if s.data == "" {
+		switch {
+		case s.reset:
+			note(h.Reset(s.from, s.stream, 0x10c, Mark{Start: at[d], End: at[d]}))
+		case s.gap > 0:
+			note(h.Gap(s.from, s.stream, s.gap, Mark{Start: at[d], End: at[d]}))
+		case s.data == "":
 			note(h.Feed(s.from, s.stream, nil, s.fin, Mark{Start: at[d], End: at[d]}))
 		}
 		for left := s.data; left != ""; {
@@ -84,23 +91,179 @@ var http3Cases = []struct {
 	want   []string
 }{
 	{"a request and its answer with trailers", []streamed{
-		{0, 2, settings(1, 4096, 7, 16, 0x33, 1, 0x21+0x1f*5, 9), false},
-		{1, 3, settings(6, 16384) + frame(h3GoAway, "\x04"), false},
-		{0, 0, frame(h3Headers, getRoot), true},
-		{1, 0, frame(h3Headers, block(":status", "103", "link", "</a>")) + frame(h3Headers, block(":status", "200", "content-type", "text/plain")), false},
-		{1, 0, frame(h3Data, "hel") + frame(0x21+0x1f*7, "grease") + frame(h3Data, "") + frame(h3Data, "lo"), false},
-		{1, 0, frame(h3Headers, block("x-sum", "42")), true},
+		{from: 0, stream: 2, data: settings(1, 4096, 7, 16, 0x33, 1, 0x21+0x1f*5, 9)},
+		{from: 1, stream: 3, data: settings(6, 16384) + frame(h3GoAway, "\x04")},
+		{from: 0, stream: 0, data: frame(h3Headers, getRoot), fin: true},
+		{from: 1, stream: 0, data: frame(h3Headers, block(":status", "103", "link", "</a>")) + frame(h3Headers, block(":status", "200", "content-type", "text/plain"))},
+		{from: 1, stream: 0, data: frame(h3Data, "hel") + frame(0x21+0x1f*7, "grease") + frame(h3Data, "") + frame(h3Data, "lo")},
+		{from: 1, stream: 0, data: frame(h3Headers, block("x-sum", "42")), fin: true},
 	}, []string{
-		`0[0,1) STREAM #2 flags=0 ack=false len=1 [{"type" "control"}]`,
-		`0[1,13) SETTINGS #2 flags=0 ack=false len=10 [{"QPACK_MAX_TABLE_CAPACITY" "4096"} {"QPACK_BLOCKED_STREAMS" "16"} {"H3_DATAGRAM" "1"} {"reserved 0xbc" "9"}]`,
-		`1[0,1) STREAM #3 flags=0 ack=false len=1 [{"type" "control"}]`,
-		`1[1,8) SETTINGS #3 flags=0 ack=false len=5 [{"MAX_FIELD_SECTION_SIZE" "16384"}]`,
-		`1[8,11) GOAWAY #3 flags=0 ack=false len=1 [{"stream" "4"}]`,
+		`0[0,1) STREAM #2 len=1 [{"type" "control"}] `,
+		`0[1,13) SETTINGS #2 len=10 [{"QPACK_MAX_TABLE_CAPACITY" "4096"} {"QPACK_BLOCKED_STREAMS" "16"} {"H3_DATAGRAM" "1"} {"reserved 0xbc" "9"}] `,
+		`1[0,1) STREAM #3 len=1 [{"type" "control"}] `,
+		`1[1,8) SETTINGS #3 len=5 [{"MAX_FIELD_SECTION_SIZE" "16384"}] `,
+		`1[8,11) GOAWAY #3 len=1 [{"stream" "4"}] `,
 		`0[0,15) HTTP/3 #0 GET / x.test 0  [] odd=[] ends=true`,
 		`1[0,25) HTTP/3 #0 GET   103  [{"link" "</a>"}] odd=[] ends=true`,
 		`1[25,61) HTTP/3 #0 GET   200  [{"content-type" "text/plain"}] odd=[] ends=false`,
-		`1[66,75) reserved 0xfa #0 flags=0 ack=false len=6 []`,
+		`1[66,75) reserved 0xfa #0 len=6 [] `,
 		`1[61,93) body #0 req=false len=5 frames  text/plain "hello" err="" trailers=[{"x-sum" "42"}] complete=true`,
+	}},
+	{"pushed", []streamed{
+		{from: 0, stream: 2, data: settings() + frame(h3MaxPushID, "\x08") + frame(h3CancelPush, "\x01")},
+		{from: 0, stream: 0, data: frame(h3Headers, getRoot), fin: true},
+		{from: 1, stream: 0, data: frame(h3Push, "\x03"+getRoot) + frame(h3Headers, "\x00\x00\xd9"), fin: true},
+		{from: 1, stream: 7, data: "\x01\x03" + frame(h3Headers, "\x00\x00\xd9") + frame(h3Data, "style"), fin: true},
+		{from: 0, stream: 6, data: "\x01\x04no"},
+	}, []string{
+		`0[0,1) STREAM #2 len=1 [{"type" "control"}] `,
+		`0[1,3) SETTINGS #2 len=0 [] `,
+		`0[3,6) MAX_PUSH_ID #2 len=1 [{"push" "8"}] `,
+		`0[6,9) CANCEL_PUSH #2 len=1 [{"push" "1"}] `,
+		`0[0,15) HTTP/3 #0 GET / x.test 0  [] odd=[] ends=true`,
+		`1[0,16) PUSH_PROMISE #0 len=14 [{"push" "3"} {":method" "GET"} {":scheme" "https"} {":authority" "x.test"} {":path" "/"}] `,
+		`1[16,21) HTTP/3 #0 GET   200  [] odd=[] ends=true`,
+		`1[0,2) STREAM #7 len=2 [{"type" "push"} {"push" "3"}] `,
+		`1[2,7) HTTP/3 #7 GET   200  [] odd=[] ends=false`,
+		`1[7,14) body #7 req=false len=5 frames   "style" err="" trailers=[] complete=true`,
+		`0[0,4) unparsed #6 4 "\x01\x04no" malformed-stream total=false`,
+	}},
+	{"tunnels and WebTransport", []streamed{
+		{from: 0, stream: 0, data: frame(h3Headers, block(":method", "CONNECT", ":authority", "x.test:443"))},
+		{from: 0, stream: 4, data: frame(h3Headers, block(":method", "CONNECT", ":protocol", "webtransport", ":scheme", "https", ":path", "/wt", ":authority", "x.test"))},
+		{from: 1, stream: 4, data: frame(h3Headers, "\x00\x00\xd9")},
+		{from: 0, stream: 8, data: "\x40\x41\x04hello", fin: true},
+		{from: 1, stream: 8, data: "echo", fin: true},
+		{from: 1, stream: 1, data: "\x40\x41\x04from the server"},
+		{from: 1, stream: 5, data: frame(h3Headers, getRoot)},
+		{from: 0, stream: 6, data: "\x40\x54\x04one way", fin: true},
+		{from: 0, stream: 10, data: "\x21nothing", fin: true},
+		{from: 0, stream: 14, data: "\x21", fin: true},
+	}, []string{
+		`0[0,39) HTTP/3 #0 CONNECT x.test:443 x.test:443 0  [] odd=[] ends=false`,
+		`0[0,79) HTTP/3 #4 CONNECT /wt x.test 0  [] odd=[] ends=false`,
+		`1[0,5) HTTP/3 #4 CONNECT   200  [] odd=[] ends=false`,
+		`0[0,3) WEBTRANSPORT_STREAM #8 len=3 [{"session" "4"}] `,
+		`0[3,8) unparsed #8 5 "hello" webtransport total=false`,
+		`1[0,4) unparsed #8 4 "echo" webtransport total=false`,
+		`1[0,3) WEBTRANSPORT_STREAM #1 len=3 [{"session" "4"}] `,
+		`0[0,3) STREAM #6 len=3 [{"type" "WebTransport"} {"session" "4"}] `,
+		`0[3,10) unparsed #6 7 "one way" webtransport total=false`,
+		`0[0,1) STREAM #10 len=1 [{"type" "reserved 0x21"}] `,
+		`0[1,8) unparsed #10 7 "nothing" unknown-stream total=false`,
+		`0[0,1) STREAM #14 len=1 [{"type" "reserved 0x21"}] `,
+		`0[38,39) body #0 req=true len=0 frames   "" err="" trailers=[] complete=false`,
+		`1[3,18) unparsed #1 15 "from the server" webtransport total=false`,
+		`0[78,79) body #4 req=true len=0 frames   "" err="" trailers=[] complete=false`,
+		`1[4,5) body #4 req=false len=0 frames   "" err="" trailers=[] complete=false`,
+		`1[0,15) unparsed #5 15 "\x01\r\x00\x00\xd1\xd7P\x06x.test\xc1" malformed-frame total=false`,
+	}},
+	{"priorities and origins", []streamed{
+		{from: 0, stream: 2, data: settings(8, 1) + frame(h3PriorityRequest, "\x08u=1, i") + frame(h3PriorityPush, "\x01u=7")},
+		{from: 1, stream: 3, data: settings() + frame(h3Origin, "\x00\x0ehttps://x.test\x00\x0ehttps://y.test") + frame(0x21, "") + frame(0x2f, strings.Repeat("x", 100))},
+	}, []string{
+		`0[0,1) STREAM #2 len=1 [{"type" "control"}] `,
+		`0[1,5) SETTINGS #2 len=2 [{"ENABLE_CONNECT_PROTOCOL" "1"}] `,
+		`0[5,17) PRIORITY_UPDATE #2 len=7 [{"stream" "8"} {"priority" "u=1, i"}] `,
+		`0[17,26) PRIORITY_UPDATE #2 len=4 [{"push" "1"} {"priority" "u=7"}] `,
+		`1[0,1) STREAM #3 len=1 [{"type" "control"}] `,
+		`1[1,3) SETTINGS #3 len=0 [] `,
+		`1[3,37) ORIGIN #3 len=32 [{"origin" "https://x.test"} {"origin" "https://y.test"}] `,
+		`1[37,39) reserved 0x21 #3 len=0 [] `,
+		`1[39,142) 0x2f #3 len=100 [] `,
+	}},
+	{"a section that waits for an insert, and what comes behind it", []streamed{
+		{from: 1, stream: 3, data: settings(1, 220)},
+		{from: 0, stream: 2, data: settings(1, 220)},
+		{from: 1, stream: 7, data: "\x02\x3f\xbd\x01"},
+		{from: 0, stream: 0, data: frame(h3Headers, getRoot), fin: true},
+		{from: 1, stream: 0, data: frame(h3Headers, "\x03\x81\xd9\x10\x11") + frame(h3Data, "body") + frame(h3Headers, "\x04\x00\x80"), fin: true},
+		{from: 1, stream: 7, data: "\x4a" + "custom-key" + "\x0c" + "custom-value"},
+		{from: 1, stream: 7, data: "\x80\x01z" + "\x01"},
+		{from: 0, stream: 6, data: "\x03\x80\x44\x01", fin: true},
+	}, []string{
+		`1[0,1) STREAM #3 len=1 [{"type" "control"}] `,
+		`1[1,6) SETTINGS #3 len=3 [{"QPACK_MAX_TABLE_CAPACITY" "220"}] `,
+		`0[0,1) STREAM #2 len=1 [{"type" "control"}] `,
+		`0[1,6) SETTINGS #2 len=3 [{"QPACK_MAX_TABLE_CAPACITY" "220"}] `,
+		`1[0,1) STREAM #7 len=1 [{"type" "QPACK encoder"}] `,
+		`1[1,4) SET_DYNAMIC_TABLE_CAPACITY #7 len=3 [{"capacity" "220"}] `,
+		`0[0,15) HTTP/3 #0 GET / x.test 0  [] odd=[] ends=true`,
+		`1[4,28) INSERT_WITH_LITERAL_NAME #7 len=24 [{"index" "0"} {"custom-key" "custom-value"}] `,
+		`1[28,31) INSERT_WITH_NAME_REFERENCE #7 len=3 [{"index" "1"} {"custom-key" "z"}] `,
+		`1[0,7) HTTP/3 #0 GET   200  [{"custom-key" "custom-value"} {"custom-key" "z"}] odd=[] ends=false`,
+		`1[31,32) DUPLICATE #7 len=1 [{"index" "2"} {"custom-key" "custom-value"}] `,
+		`1[7,18) body #0 req=false len=4 frames   "body" err="" trailers=[{"custom-key" "custom-value"}] complete=true`,
+		`0[0,1) STREAM #6 len=1 [{"type" "QPACK decoder"}] `,
+		`0[1,2) SECTION_ACKNOWLEDGMENT #6 len=1 [{"stream" "0"}] `,
+		`0[2,3) STREAM_CANCELLATION #6 len=1 [{"stream" "4"}] `,
+		`0[3,4) INSERT_COUNT_INCREMENT #6 len=1 [{"increment" "1"}] `,
+	}},
+	{"inserts that never come", []streamed{
+		{from: 0, stream: 2, data: settings(1, 220)},
+		{from: 0, stream: 0, data: frame(h3Headers, "\x02\x00\x80"), fin: true},
+		{from: 1, stream: 0, data: frame(h3Headers, "\x02\x00\x80") + frame(h3Data, "body") + frame(h3Headers, block("a", "b")), fin: true},
+		{from: 1, stream: 4, data: frame(h3Headers, "\x02\x00\x80") + frame(h3Headers, "\x00\x00\xd9")},
+		{from: 1, stream: 8, data: frame(h3Headers, "\x02\x00\x80"), fin: true},
+		{from: 1, stream: 12, data: frame(h3Push, "\x00\x02\x00\x80")},
+	}, []string{
+		`0[0,1) STREAM #2 len=1 [{"type" "control"}] `,
+		`0[1,6) SETTINGS #2 len=3 [{"QPACK_MAX_TABLE_CAPACITY" "220"}] `,
+		`0[0,5) HEADERS #0 len=3 [] missing-settings`,
+		`1[0,5) HEADERS #0 len=3 [{"required-insert-count" "1"} {"insert-count" "0"}] missing-insert`,
+		`1[5,19) body #0 req=false len=4 frames   "" err="its head could not be read" trailers=[{"a" "b"}] complete=true`,
+		`1[0,5) HEADERS #4 len=3 [{"required-insert-count" "1"} {"insert-count" "0"}] missing-insert`,
+		`1[5,10) HTTP/3 #4    200  [] odd=[] ends=false`,
+		`1[9,10) body #4 req=false len=0 frames   "" err="" trailers=[] complete=false`,
+		`1[0,5) HEADERS #8 len=3 [{"required-insert-count" "1"} {"insert-count" "0"}] missing-insert`,
+		`1[0,6) PUSH_PROMISE #12 len=4 [{"push" "0"} {"required-insert-count" "1"} {"insert-count" "0"}] missing-insert`,
+	}},
+	{"bytes that are missing", []streamed{
+		{from: 0, stream: 2, data: settings(1, 220)},
+		{from: 1, stream: 7, data: "\x02\x3f\xbd\x01\x4a" + "custom-key" + "\x0c" + "custom-value"},
+		{from: 1, stream: 0, data: frame(h3Headers, "\x02\x00\xd9\x80") + "\x00\x06ab"},
+		{from: 1, stream: 0, gap: 3},
+		{from: 1, stream: 0, data: "z" + frame(h3Data, "!"), fin: true},
+		{from: 0, stream: 4, data: "\x01\x20ab"},
+		{from: 0, stream: 4, gap: 3},
+		{from: 0, stream: 4, data: "never read", fin: true},
+		{from: 1, stream: 7, gap: 1},
+		{from: 1, stream: 8, data: frame(h3Headers, "\x02\x00\xd9\x80"), fin: true},
+		{from: 1, stream: 12, data: frame(h3Headers, "\x00\x00\xd9"), fin: true},
+	}, []string{
+		`0[0,1) STREAM #2 len=1 [{"type" "control"}] `,
+		`0[1,6) SETTINGS #2 len=3 [{"QPACK_MAX_TABLE_CAPACITY" "220"}] `,
+		`1[0,1) STREAM #7 len=1 [{"type" "QPACK encoder"}] `,
+		`1[1,4) SET_DYNAMIC_TABLE_CAPACITY #7 len=3 [{"capacity" "220"}] `,
+		`1[4,28) INSERT_WITH_LITERAL_NAME #7 len=24 [{"index" "0"} {"custom-key" "custom-value"}] `,
+		`1[0,6) HTTP/3 #0    200  [{"custom-key" "custom-value"}] odd=[] ends=false`,
+		`1[6,14) missing=3 body #0 req=false len=7 frames   "ab" err="" trailers=[] complete=true`,
+		`0[0,14) unparsed #4 14 "\x01 abnever read" after-gap total=false`,
+		`1[0,6) HEADERS #8 len=4 [] missing-insert`,
+		`1[0,5) HTTP/3 #12    200  [] odd=[] ends=true`,
+	}},
+	{"given up", []streamed{
+		{from: 0, stream: 0, data: frame(h3Headers, getRoot), fin: true},
+		{from: 1, stream: 0, data: frame(h3Headers, "\x00\x00\xd9") + "\x00\x06ab"},
+		{from: 1, stream: 0, reset: true},
+		{from: 0, stream: 4, data: "\x01"},
+		{from: 0, stream: 4, reset: true},
+		{from: 1, stream: 4, reset: true},
+		{from: 0, stream: 8, data: frame(h3Headers, getRoot) + "\x00\x05ab", fin: true},
+		{from: 0, stream: 12, data: frame(h3Headers, getRoot)},
+		{from: 0, stream: 12, fin: true},
+	}, []string{
+		`0[0,15) HTTP/3 #0 GET / x.test 0  [] odd=[] ends=true`,
+		`1[0,5) HTTP/3 #0 GET   200  [] odd=[] ends=false`,
+		`1[5,9) body #0 req=false len=2 frames   "ab" err="" trailers=[] complete=false`,
+		`1[9,9) RESET #0 len=0 [{"error" "H3_REQUEST_CANCELLED"}] `,
+		`0[0,1) unparsed #4 1 "\x01" ended-early total=false`,
+		`0[1,1) RESET #4 len=0 [{"error" "H3_REQUEST_CANCELLED"}] `,
+		`1[0,0) RESET #4 len=0 [{"error" "H3_REQUEST_CANCELLED"}] `,
+		`0[0,15) HTTP/3 #8 GET / x.test 0  [] odd=[] ends=false`,
+		`0[15,19) body #8 req=true len=2 frames   "ab" err="" trailers=[] complete=false`,
+		`0[0,15) HTTP/3 #12 GET / x.test 0  [] odd=[] ends=false`,
+		`0[14,15) body #12 req=true len=0 frames   "" err="" trailers=[] complete=true`,
 	}},
 }
 

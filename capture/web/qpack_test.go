@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path"
@@ -216,5 +217,193 @@ func TestQPACKInterop(t *testing.T) {
 	t.Logf("%d files, %d with dynamic entries, %d sections", encoded, dynamic, sections)
 	if encoded != 528 || dynamic < 300 {
 		t.Errorf("%d files, %d with dynamic entries", encoded, dynamic)
+	}
+}
+
+// encoder is an encoder of QPACK that chooses among all that the rules allow.
+type encoder struct {
+	rnd     *rand.Rand
+	table   qpackTable
+	allowed uint64
+	stream  []byte // instructions that were not taken
+}
+
+func (e *encoder) coin() bool { return e.rnd.IntN(2) == 0 }
+
+func (e *encoder) capacity() {
+	n := e.rnd.Uint64N(e.allowed + 1)
+	e.stream = prefixed(e.stream, 0x20, 5, n)
+	e.table.shrink(n)
+	e.table.capacity = n
+}
+
+// insert puts a field into the table in one of the ways there are.
+func (e *encoder) insert(f Field) {
+	if entrySize(f) > e.table.capacity {
+		return
+	}
+	inserts := e.table.inserts()
+	var ways []func()
+	for i, have := range qpackStatic {
+		if have.Name == f.Name {
+			ways = append(ways, func() {
+				e.stream = literal(prefixed(e.stream, 0xc0, 6, uint64(i)), 0, 7, f.Value, e.coin())
+			})
+		}
+	}
+	for i, have := range e.table.entries {
+		back := inserts - 1 - (e.table.evicted + uint64(i))
+		if have == f {
+			ways = append(ways, func() { e.stream = prefixed(e.stream, 0, 5, back) })
+		}
+		if have.Name == f.Name {
+			ways = append(ways, func() {
+				e.stream = literal(prefixed(e.stream, 0x80, 6, back), 0, 7, f.Value, e.coin())
+			})
+		}
+	}
+	ways = append(ways, func() {
+		e.stream = literal(literal(e.stream, 0x40, 5, f.Name, e.coin()), 0, 7, f.Value, e.coin())
+	})
+	ways[e.rnd.IntN(len(ways))]()
+	e.table.insert(f)
+}
+
+// section encodes a list. The Base is anywhere that it may be.
+func (e *encoder) section(list []Field) []byte {
+	inserts := e.table.inserts()
+	base := inserts
+	if e.coin() {
+		base = e.rnd.Uint64N(inserts + 20)
+	}
+	required := uint64(0)
+	uses := func(index uint64) { required = max(required, index+1) }
+	var lines []byte
+	never := func(bit byte) byte { return bit * byte(e.rnd.IntN(2)) }
+	for _, f := range list {
+		var ways []func()
+		for i, have := range qpackStatic {
+			if have == f {
+				ways = append(ways, func() { lines = prefixed(lines, 0xc0, 6, uint64(i)) })
+			}
+			if have.Name == f.Name {
+				ways = append(ways, func() {
+					lines = literal(prefixed(lines, 0x50|never(0x20), 4, uint64(i)), 0, 7, f.Value, e.coin())
+				})
+			}
+		}
+		for i, have := range e.table.entries {
+			index := e.table.evicted + uint64(i)
+			if have.Name != f.Name {
+				continue
+			}
+			if have == f {
+				ways = append(ways, func() {
+					if uses(index); index < base {
+						lines = prefixed(lines, 0x80, 6, base-1-index)
+					} else {
+						lines = prefixed(lines, 0x10, 4, index-base)
+					}
+				})
+			}
+			ways = append(ways, func() {
+				if uses(index); index < base {
+					lines = prefixed(lines, 0x40|never(0x20), 4, base-1-index)
+				} else {
+					lines = prefixed(lines, 0x00|never(0x08), 3, index-base)
+				}
+				lines = literal(lines, 0, 7, f.Value, e.coin())
+			})
+		}
+		if len(ways) == 0 || e.rnd.IntN(4) == 0 {
+			ways = []func(){func() {
+				lines = literal(literal(lines, 0x20|never(0x10), 3, f.Name, e.coin()), 0, 7, f.Value, e.coin())
+			}}
+		}
+		ways[e.rnd.IntN(len(ways))]()
+	}
+	if required == 0 {
+		return append([]byte{0, 0}, lines...)
+	}
+	p := prefixed(nil, 0, 8, required%(2*(e.allowed/32))+1)
+	if base >= required {
+		p = prefixed(p, 0, 7, base-required)
+	} else {
+		p = prefixed(p, 0x80, 7, required-base-1)
+	}
+	return append(p, lines...)
+}
+
+// Whatever an encoder chooses, and however late its instructions come, the lists are read as they were.
+func TestQPACKDynamic(t *testing.T) {
+	names := []string{"cookie", "x-a", "x-b", "etag", "user-agent", "accept"}
+	waited := 0
+	for seed := range uint64(60) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		e := &encoder{rnd: rnd, allowed: uint64(32 + rnd.IntN(600))}
+		h := NewH3()
+		h.Feed(1, 3, []byte(settings(settingCapacity, e.allowed)), false, Mark{})
+		h.Feed(0, 2, []byte{streamEncoder}, false, Mark{})
+		got, want := map[uint64]string{}, map[uint64]string{}
+		take := func(items []Item) {
+			for _, i := range items {
+				switch b := i.Body.(type) {
+				case *Head:
+					got[b.Stream] = fieldList(b)
+				case *Unparsed:
+					t.Fatalf("seed %d: %+v", seed, b)
+				case *Frame:
+					if b.Unread != "" {
+						t.Fatalf("seed %d: %+v", seed, b)
+					}
+				}
+			}
+		}
+		flush := func() {
+			for len(e.stream) > 0 {
+				n := 1 + rnd.IntN(len(e.stream))
+				take(h.Feed(0, 2, e.stream[:n], false, Mark{}))
+				e.stream = e.stream[n:]
+			}
+		}
+		e.capacity()
+		for stream := uint64(0); stream < 4*120; stream += 4 {
+			var list []Field
+			for range rnd.IntN(8) {
+				list = append(list, Field{names[rnd.IntN(len(names))], strings.Repeat(string(rune('a'+rnd.IntN(3))), rnd.IntN(30))})
+			}
+			for _, f := range list {
+				if rnd.IntN(3) == 0 {
+					e.insert(f)
+				}
+				if h.sides[0].table.inserts()+e.allowed/32 <= e.table.inserts()+1 {
+					flush() // an encoder does not run ahead of what it knows to have come
+				}
+			}
+			want[stream] = fieldList(&Head{Fields: list})
+			take(h.Feed(0, stream, h3Frame(h3Headers, e.section(list)), true, Mark{}))
+			if _, ok := got[stream]; !ok {
+				waited++
+			}
+			switch rnd.IntN(4) {
+			case 0:
+				flush()
+			case 1:
+				flush()
+				e.capacity()
+			}
+		}
+		flush()
+		for id, w := range want {
+			if got[id] != w {
+				t.Fatalf("seed %d: stream %d is\n%swhere it should be\n%s", seed, id, got[id], w)
+			}
+		}
+		for _, i := range h.End(Mark{}) {
+			t.Fatalf("seed %d: at the end %s", seed, describe(i))
+		}
+	}
+	if waited < 500 {
+		t.Errorf("%d sections waited", waited)
 	}
 }

@@ -55,6 +55,7 @@ type Body struct {
 	Stream   uint64
 	Request  bool
 	Len      int64  // bytes as transferred, chunk framing excluded, content coding still on
+	Missing  int64  // bytes of Len that are not in the capture (HTTP/3)
 	Framing  string // "content-length", "chunked", "close", "frames"
 	Coding   string // Content-Encoding, "" if none
 	Type     string // Content-Type
@@ -124,7 +125,7 @@ type Unparsed struct {
 	// "malformed-trailers", "transfer-encoding-without-chunked" (in a request, RFC
 	// 9112 6.3); "malformed-preface", "malformed-frame" (HTTP/2, WebSocket),
 	// "malformed-hpack"; beyond the bounds of this reader: "head-too-long" (256 KiB), "too-many-streams" (1,024).
-	// Of HTTP/3 also "malformed-stream" (a second control stream, or one that this side may not begin, RFC 9114 6.2),
+	// Of HTTP/3 also "after-gap" (bytes before are not in the capture), "malformed-stream" (a second control stream, or one that this side may not begin, RFC 9114 6.2),
 	// "malformed-qpack", "malformed-datagram" (RFC 9297 2.1); "unknown-stream", of a type that is not
 	// known or means nothing; "webtransport", a stream of a WebTransport session; beyond
 	// the bounds: "table-too-large" (1 MiB), "too-much-at-once" (2 MiB of heads that are not whole).
