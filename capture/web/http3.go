@@ -135,12 +135,14 @@ type h3Side struct {
 	acked uint64 // inserts that the other side's decoder said to have got, at least
 }
 
-// lags tells whether so many inserts may have been missed that a Required Insert Count
-// could mean another one than it seems to: an insert takes a byte at least, and the
-// encoder may be ahead of its decoder by as many entries as the table may have.
-func (side *h3Side) lags(allowed uint64) bool {
-	return side.stuck || side.ahead > allowed/32 || side.acked > side.table.inserts()
-}
+// lags tells whether inserts were missed that the decoder has got: then a Required
+// Insert Count cannot be told (RFC 9204 4.5.1.1).
+func (side *h3Side) lags() bool { return side.stuck || side.acked > side.table.inserts() }
+
+// mayLag tells whether so many of them may have been missed that the count could mean
+// another one than it seems to: an insert takes a byte at least. It means what it seems to
+// if the bytes come, for the decoder has not got them either then.
+func (side *h3Side) mayLag(allowed uint64) bool { return side.ahead > allowed/32 }
 
 // h3Stream is one open stream of QUIC.
 type h3Stream struct {
@@ -343,6 +345,7 @@ func (h *H3) End(mark Mark) []Item {
 			}
 		}
 	}
+	clear(h.streams)
 	return h.items
 }
 
@@ -852,16 +855,19 @@ func (side *h3Side) wait(s *h3Half) {
 // ready tells whether the section in hand can be read now.
 func (h *H3) ready(s *h3Half) (ready bool, why string) {
 	sec := &s.section
-	table, other := &h.sides[s.from].table, &h.sides[1-s.from]
+	side, other := &h.sides[s.from], &h.sides[1-s.from]
+	if sec.encoded == 0 {
+		return true, ""
+	}
 	if !sec.known {
-		if sec.encoded != 0 && (!other.settings || h.sides[s.from].lags(other.allows)) {
+		if !other.settings || side.lags() {
 			return false, ""
 		}
-		if sec.required, sec.known = table.requiredInserts(sec.encoded, other.allows); !sec.known {
+		if sec.required, sec.known = side.table.requiredInserts(sec.encoded, other.allows); !sec.known {
 			return false, "malformed-qpack"
 		}
 	}
-	return sec.required <= table.inserts(), ""
+	return sec.required <= side.table.inserts() && !side.mayLag(other.allows), ""
 }
 
 // sectionRead reads the section in hand and reports what it is.

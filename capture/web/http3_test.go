@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -276,4 +277,318 @@ func TestHTTP3(t *testing.T) {
 			sameH3InPieces(t, tt.script)
 		})
 	}
+}
+
+// What breaks the rules stops one direction of its stream, and nothing else.
+func TestHTTP3Malformed(t *testing.T) {
+	plain := "\x00\x00\xd9"
+	for _, tt := range []struct {
+		name   string
+		from   int
+		stream uint64
+		data   string
+		why    string
+	}{
+		{"DATA before HEADERS", 0, 8, frame(h3Data, "x"), "malformed-frame"},
+		{"HEADERS behind trailers", 0, 8, frame(h3Headers, getRoot) + frame(h3Headers, block("a", "b")) + frame(h3Headers, block("a", "b")), "malformed-frame"},
+		{"SETTINGS on a request's stream", 0, 8, frame(h3Settings, ""), "malformed-frame"},
+		{"a frame of HTTP/2", 0, 8, frame(0x08, "\x00\x00\x00\x01"), "malformed-frame"},
+		{"a promise of the client", 0, 8, frame(h3Push, "\x00"+getRoot), "malformed-frame"},
+		{"a promise without a number", 1, 0, frame(h3Push, ""), "malformed-frame"},
+		{"a control stream without SETTINGS", 1, 3, "\x00" + frame(h3GoAway, "\x00"), "malformed-frame"},
+		{"SETTINGS twice", 1, 3, settings() + frame(h3Settings, ""), "malformed-frame"},
+		{"SETTINGS of HTTP/2", 1, 3, settings(2, 1), "malformed-frame"},
+		{"SETTINGS cut", 1, 3, "\x00" + frame(h3Settings, "\x01"), "malformed-frame"},
+		{"HEADERS on a control stream", 1, 3, settings() + frame(h3Headers, plain), "malformed-frame"},
+		{"MAX_PUSH_ID of the server", 1, 3, settings() + frame(h3MaxPushID, "\x00"), "malformed-frame"},
+		{"GOAWAY with more behind", 1, 3, settings() + frame(h3GoAway, "\x00\x00"), "malformed-frame"},
+		{"ORIGIN cut", 1, 3, settings() + frame(h3Origin, "\x00\x05abc"), "malformed-frame"},
+		{"a second control stream", 0, 6, settings(), "malformed-stream"},
+		{"a second encoder stream", 0, 14, "\x02", "malformed-stream"},
+		{"a pushed stream of the client", 0, 18, "\x01\x00", "malformed-stream"},
+		{"a section without a Base", 0, 8, frame(h3Headers, "\x00"), "malformed-qpack"},
+		{"no entry of the static table", 0, 8, frame(h3Headers, "\x00\x00\xff\x24"), "malformed-qpack"},
+		{"an entry behind those required", 0, 8, frame(h3Headers, "\x02\x00\x10"), "malformed-qpack"},
+		{"an entry that is not required", 0, 8, frame(h3Headers, "\x00\x00\x80"), "malformed-qpack"},
+		{"an entry that was evicted", 0, 8, frame(h3Headers, "\x02\x00\x80"), "malformed-qpack"},
+		{"a Base below zero", 0, 8, frame(h3Headers, "\x02\x83\xd1"), "malformed-qpack"},
+		{"more inserts than there can be", 0, 8, frame(h3Headers, "\x0e\x00\xd1"), "malformed-qpack"},
+		{"a string that is cut", 0, 8, frame(h3Headers, "\x00\x00\x50\x06x"), "malformed-qpack"},
+		{"no Huffman code", 0, 8, frame(h3Headers, "\x00\x00\x50\x81\x00"), "malformed-qpack"},
+		{"an integer of more than 62 bits", 0, 8, frame(h3Headers, "\x00\x00\x3f"+strings.Repeat("\xff", 12)), "malformed-qpack"},
+		{"an entry that the table has not", 0, 10, "\x02\x05", ""}, // see below
+		{"a capacity beyond what is allowed", 0, 10, "\x02\x3f\xff\x01", ""},
+		{"an increment of nothing", 0, 22, "\x03\x00", "malformed-qpack"},
+		{"a head that is too long", 0, 8, string(varints(nil, h3Headers, maxHead+1)), "head-too-long"},
+		{"a list that is too long", 0, 8, frame(h3Headers, "\x00\x00"+strings.Repeat("\xd1", 8000)), "head-too-long"},
+		{"cut inside a head", 0, 8, "\x01\x05\x00", "ended-early"},
+	} {
+		h := NewH3()
+		var items []Item
+		feed := func(from int, stream uint64, data string, fin bool) {
+			items = append(items, h.Feed(from, stream, []byte(data), fin, Mark{})...)
+		}
+		if tt.stream != 3 {
+			feed(1, 3, settings(settingCapacity, 220), false)
+		}
+		feed(0, 2, settings(), false)
+		// The table has 1 entry, and had another.
+		encoder := uint64(10)
+		if tt.why != "" {
+			feed(0, encoder, "\x02\x3f\x0d"+"\x41a\x01b"+"\x41c\x01d", false)
+		}
+		items = nil
+		feed(tt.from, tt.stream, tt.data, true)
+		why := tt.why
+		if why == "" {
+			why = "malformed-qpack"
+		}
+		found := 0
+		for _, i := range items {
+			if u, ok := i.Body.(*Unparsed); ok {
+				if found++; u.Why != why || u.Stream != tt.stream || i.From != tt.from {
+					t.Errorf("%s: %+v", tt.name, u)
+				}
+			}
+		}
+		if found != 1 {
+			t.Errorf("%s: %d observations", tt.name, found)
+		}
+		items = nil
+		feed(0, 40, frame(h3Headers, getRoot), true)
+		feed(1, 40, frame(h3Headers, plain), true)
+		if len(items) != 2 {
+			t.Errorf("%s: of another stream %d items", tt.name, len(items))
+		}
+	}
+}
+
+func TestHTTP3Datagrams(t *testing.T) {
+	h := NewH3()
+	for _, tt := range []struct{ data, want string }{
+		{"\x02\x00payload", `0[0,0) DATAGRAM #8 len=8 [] `},
+		{"\x40\x02", `0[0,0) DATAGRAM #8 len=0 [] `},
+		{"", `0[0,0) unparsed #0 0 "" malformed-datagram total=false`},
+		{"\xc0\x00", `0[0,0) unparsed #0 2 "\xc0\x00" malformed-datagram total=false`},
+		{"\xff\xff\xff\xff\xff\xff\xff\xff", `0[0,0) unparsed #0 8 "\xff\xff\xff\xff\xff\xff\xff\xff" malformed-datagram total=false`},
+	} {
+		items := h.Datagram(0, []byte(tt.data), Mark{})
+		if len(items) != 1 || describe(items[0]) != tt.want {
+			t.Errorf("%q: %s", tt.data, describe(items[0]))
+		}
+	}
+}
+
+// Where inserts may have been missed, the same section could mean other entries. It waits until none can be.
+func TestQPACKNeverGuesses(t *testing.T) {
+	begin := func() *H3 {
+		h := NewH3()
+		h.Feed(1, 3, []byte(settings(settingCapacity, 64)), false, Mark{}) // 2 entries at most, so 4 values of the count
+		h.Feed(0, 2, []byte("\x02\x3f\x21\x40\x00\x40\x00"), false, Mark{})
+		return h
+	}
+	request := []byte(frame(h3Headers, "\x02\x00\xd1\x80")) // the entry 0, 4, 8, ...
+	heads := func(items []Item) (n int) {
+		for _, i := range items {
+			if head, ok := i.Body.(*Head); ok && head.Method == "GET" {
+				n++
+			}
+		}
+		return n
+	}
+	for _, tt := range []struct {
+		name string
+		hint func(h *H3)
+		then []byte // further inserts
+		want int    // heads, once these came
+	}{
+		{"nothing missed", func(h *H3) {}, nil, 1},
+		{"as many bytes ahead as may be", func(h *H3) { h.Ahead(0, 2, 2) }, nil, 1},
+		{"more bytes ahead", func(h *H3) { h.Ahead(0, 2, 4) }, []byte("\x3f\x21\x3f\x21"), 1},
+		{"more acknowledged than came", func(h *H3) { h.Feed(1, 7, []byte("\x03\x05"), false, Mark{}) }, []byte("\x40\x00\x00\x00"), 1},
+		{"never", func(h *H3) { h.Ahead(0, 2, 3) }, nil, 0},
+		{"a gap", func(h *H3) { h.Gap(0, 2, 1, Mark{}) }, []byte("\x00\x00\x00"), 0},
+	} {
+		h := begin()
+		tt.hint(h)
+		n := heads(h.Feed(0, 0, request, true, Mark{}))
+		if n == 1 && tt.then != nil {
+			t.Errorf("%s: guessed", tt.name)
+		}
+		n += heads(h.Feed(0, 2, tt.then, false, Mark{}))
+		if n != tt.want {
+			t.Errorf("%s: %d heads", tt.name, n)
+		}
+		unread := 0
+		for _, i := range h.End(Mark{}) {
+			if f, ok := i.Body.(*Frame); ok && f.Unread != "" {
+				unread++
+			}
+		}
+		if n+unread != 1 && tt.name != "a gap" { // which is told at once
+			t.Errorf("%s: %d heads and %d unread", tt.name, n, unread)
+		}
+	}
+}
+
+// What one connection makes us hold is bounded.
+func TestHTTP3Memory(t *testing.T) {
+	h := NewH3()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for from := range 2 {
+		h.Feed(from, uint64(2+from), []byte(settings(settingCapacity, 1<<60)), false, Mark{})
+		h.Feed(from, uint64(6+from), append([]byte{streamEncoder}, prefixed(nil, 0x20, 5, maxTable)...), false, Mark{})
+		// A full table, with an instruction that does not end.
+		for range maxTable / 32 {
+			h.Feed(from, uint64(6+from), []byte("\x40\x00"), false, Mark{})
+		}
+		h.Feed(from, uint64(6+from), prefixed(nil, 0x40, 5, maxTable-100), false, Mark{})
+		h.Feed(from, uint64(6+from), make([]byte, maxTable-200), false, Mark{})
+	}
+	head := []byte(frame(h3Headers, block(":method", "POST", "content-encoding", "br")) + frame(h3Data, strings.Repeat("x", 8000)))
+	wait := append(h3Frame(h3Headers, prefixed(nil, 0, 8, 40000)), 0)
+	full := 0
+	for id := uint64(0); id < 4*2*maxH3Streams; id += 4 {
+		data := head
+		switch id / 4 % 4 {
+		case 1: // a head that does not end
+			data = append(varints(nil, h3Headers, maxHead), make([]byte, 10_000)...)
+		case 2: // a section that waits, and data behind it
+			data = append(append(h3Frame(h3Headers, append(prefixed(nil, 0, 8, 40000), 0)), h3Frame(h3Data, nil)...), make([]byte, 5000)...)
+		case 3:
+			data = wait
+		}
+		for _, i := range h.Feed(0, id, data, false, Mark{}) {
+			if u, ok := i.Body.(*Unparsed); ok && u.Why == "too-many-streams" {
+				full++
+			}
+		}
+	}
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	n := max(after.HeapAlloc, before.HeapAlloc) - before.HeapAlloc
+	if runtime.KeepAlive(h); n > 20<<20 || n < 4<<20 || full != 1 {
+		t.Errorf("%d bytes held, %d times too many streams", n, full)
+	}
+	t.Logf("%d bytes held", n)
+	h.End(Mark{})
+	if len(h.streams) != 0 || h.collected != 0 || h.previews != 0 {
+		t.Errorf("%d streams are left, %d bytes collected, %d for previews", len(h.streams), h.collected, h.previews)
+	}
+}
+
+// The middle of a large body costs no allocation.
+func TestHTTP3NoAllocations(t *testing.T) {
+	h := NewH3()
+	h.Feed(0, 0, []byte(frame(h3Headers, getRoot)+frame(h3Data, strings.Repeat("x", 1000))), false, Mark{})
+	data := h3Frame(h3Data, make([]byte, 1200))
+	if n := testing.AllocsPerRun(100, func() { h.Feed(0, 0, data, false, Mark{}) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// scripted makes a script of bytes that may be anything: a line of a few bits says which
+// stream, and how many bytes of the rest are its.
+func scripted(b []byte) (script []streamed) {
+	for len(b) >= 2 {
+		s := streamed{from: int(b[0] & 1), stream: uint64(b[0]>>1&3)*4 | uint64(b[0]>>3&3), fin: b[0]&0x20 != 0}
+		if s.stream&2 != 0 { // a stream of one direction is its sender's
+			s.stream = s.stream&^1 | uint64(s.from)
+		}
+		n := min(int(b[1]), len(b)-2)
+		switch {
+		case b[0]&0xc0 == 0xc0:
+			s.reset, s.fin = true, false
+			n = 0
+		case b[0]&0x80 != 0:
+			s.gap, s.fin = uint64(b[1])+1, false
+			n = 0
+		default:
+			s.data = string(b[2 : 2+n])
+		}
+		b = b[2+n:]
+		script = append(script, s)
+	}
+	// Nothing is fed after the end of a direction.
+	over := map[streamed]bool{}
+	kept := script[:0]
+	for _, s := range script {
+		d := streamed{from: s.from, stream: s.stream}
+		if over[d] {
+			continue
+		}
+		over[d] = s.fin || s.reset
+		kept = append(kept, s)
+	}
+	return kept
+}
+
+// unscripted is the script as bytes.
+func unscripted(script []streamed) (b []byte) {
+	for _, s := range script {
+		first := byte(s.from) | byte(s.stream>>2&3)<<1 | byte(s.stream&3)<<3
+		if s.reset {
+			b = append(b, first|0xc0, 0)
+			continue
+		}
+		for data := s.data; data != "" || s.fin; {
+			n := min(len(data), 255)
+			if n == len(data) && s.fin {
+				first |= 0x20
+			}
+			b = append(append(b, first, byte(n)), data[:n]...)
+			if data = data[n:]; data == "" {
+				break
+			}
+		}
+		if s.gap > 0 {
+			b = append(b, first|0x80, byte(s.gap-1))
+		}
+	}
+	return b
+}
+
+func FuzzHTTP3(f *testing.F) {
+	for _, tt := range http3Cases {
+		f.Add(unscripted(tt.script))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		script := scripted(b)
+		want := readH3(NewH3(), script, 1<<20)
+		got := readH3(NewH3(), script, 1+len(b)%7)
+		if g, w := strings.Join(got, "\n"), strings.Join(want, "\n"); g != w || strings.Contains(w, "still collected") {
+			t.Fatalf("in pieces\n%s\nat once\n%s", g, w)
+		}
+	})
+}
+
+// FuzzQPACK reads anything as the instructions of an encoder and as sections that follow.
+func FuzzQPACK(f *testing.F) {
+	f.Add([]byte("\x3f\xbd\x01\xc0\x0fwww.example.com\xc1\x0c/sample/path"), []byte("\x03\x81\x10\x11"), uint16(220))
+	f.Add([]byte("\x3f\xbd\x01\x4acustom-key\x0ccustom-value\x00\x80\x01z"), []byte("\x04\x00\x80\xc1\x81\x40\x01a\x23abc\x01d"), uint16(220))
+	f.Add([]byte("\x20\x3f\x01\x40\x00\x40\x00"), []byte("\x00\x00\x51\x84\xff\xff\xff\xff"), uint16(64))
+	f.Fuzz(func(t *testing.T, instructions, lines []byte, capacity uint16) {
+		script := []streamed{
+			{from: 1, stream: 3, data: settings(settingCapacity, uint64(capacity))},
+			{from: 0, stream: 0, data: string(h3Frame(h3Headers, lines)), fin: true},
+			{from: 0, stream: 2, data: "\x02" + string(instructions)},
+			{from: 0, stream: 4, data: string(h3Frame(h3Headers, lines)), fin: true},
+		}
+		h := NewH3()
+		want := readH3(h, script, 1<<20)
+		table := &h.sides[0].table
+		size := uint64(0)
+		for _, e := range table.entries {
+			size += entrySize(e)
+		}
+		if size != table.size || size > table.capacity || table.capacity > uint64(capacity) {
+			t.Fatalf("a table of %d bytes, %d counted, of %d", size, table.size, table.capacity)
+		}
+		if got := readH3(NewH3(), script, 1); strings.Join(got, "\n") != strings.Join(want, "\n") {
+			t.Fatalf("in pieces\n%s\nat once\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	})
 }
