@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -113,7 +114,7 @@ func TestMany(t *testing.T) {
 	v := View{Book: b, Lang: words.English, Base: "/"}
 	seen, last := 0, 0
 	for older := 0; ; {
-		p := v.table("", older)
+		p := v.table("", older, 0)
 		for _, r := range p.Rows {
 			if last != 0 && r.N != last-1 {
 				t.Fatalf("session %d follows %d", r.N, last)
@@ -128,7 +129,26 @@ func TestMany(t *testing.T) {
 	if seen != 2000 {
 		t.Errorf("%d sessions are shown", seen)
 	}
-	if p := v.table("host:host-77.", 0); len(p.Rows) != 1 || p.Rows[0].N != 77 {
+	for after := 1; after < 2000; {
+		p := v.table("", 0, after)
+		if len(p.Rows) == 0 || len(p.Rows) > rowsAtOnce || p.Rows[len(p.Rows)-1].N != after+1 {
+			t.Fatalf("%d rows come after %d", len(p.Rows), after)
+		}
+		after = p.Rows[0].N
+	}
+	told := map[string]bool{}
+	for version, rounds := 0, 0; len(told) < 2000; rounds++ {
+		var out bytes.Buffer
+		now, err := v.Since(&out, "", version)
+		if err != nil || now <= version || rounds > 20 {
+			t.Fatalf("since %d: %d, %v", version, now, err)
+		}
+		version = now
+		for _, r := range regexp.MustCompile(`data-n="(\d+)"`).FindAllString(out.String(), -1) {
+			told[r] = true
+		}
+	}
+	if p := v.table("host:host-77.", 0, 0); len(p.Rows) != 1 || p.Rows[0].N != 77 {
 		t.Errorf("%d rows fit", len(p.Rows))
 	}
 	if s := b.session(b.chapter(b.rows[2000])); len(s.Lines) != 28 || s.Lacks {

@@ -319,7 +319,7 @@ func loadOf(rows []*row) load {
 
 // Times renders the sessions over time: the latest, or the latest before one; the whole page, or what changes of it.
 func (v View) Times(w io.Writer, query string, before int, whole bool) error {
-	p := v.table(query, before)
+	p := v.table(query, before, 0)
 	p.Loads, p.Live = loads(p.Rows), query == "" && before == 0
 	name := "times"
 	if !whole {

@@ -38,7 +38,7 @@ func TestTimes(t *testing.T) {
 	}
 	b := told(t, events)
 	v := View{Book: b, Lang: words.English, Base: "/"}
-	got := loads(v.table("", 0).Rows)
+	got := loads(v.table("", 0, 0).Rows)
 	if len(got) != 2 || got[0].N != 1 || got[1].N != 2 || got[1].Spans != "2000.0 ms" || got[1].Calls != 2 || len(got[1].Folds) != 1 || got[1].Folds[0].Spans != "1500.0 ms" {
 		t.Fatalf("%+v", got)
 	}

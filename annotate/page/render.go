@@ -70,9 +70,21 @@ type View struct {
 	// Recording is the name of the file that the story was read from, or kept in; "" where it is not known.
 	Recording string
 
+	// Of a page that is served.
+	Notes     []event.Text // what there is to say about how the story was read
+	Authority []event.Text // and about the CA, where nothing has passed yet
+	Sources   []Source     // stories that are shown beside each other; none where no capture can be dropped
+
 	// Of a file: which sessions are in it, nil for all, and whether a browser's own chatter is.
 	Chosen  func(session int) bool
 	Chatter bool
+}
+
+// A Source is one of the stories that are shown.
+type Source struct {
+	Name string // "" of the one that is told live
+	URL  string
+	Here bool
 }
 
 // templates has each page in each language: the functions of a template know theirs.
@@ -231,25 +243,34 @@ func (v View) page(title string) *pageOf {
 
 // Sessions renders the table: the latest sessions, or the latest before one.
 func (v View) Sessions(w io.Writer, query string, before int) error {
-	p := v.table(query, before)
+	p := v.table(query, before, 0)
 	v.Book.mu.Lock()
 	p.Shares = sharesOf(v.Book.chosen(NewQuery(query)))
 	v.Book.mu.Unlock()
 	return templates[v.Lang].ExecuteTemplate(w, "sessions", p)
 }
 
-// Rows renders rows alone: those before a session, the latest first.
-func (v View) Rows(w io.Writer, query string, before int) error {
-	return templates[v.Lang].ExecuteTemplate(w, "rows", v.table(query, before))
+// Rows renders rows alone, the latest first: those before a session or, where that is 0, those after one.
+func (v View) Rows(w io.Writer, query string, before, after int) error {
+	return templates[v.Lang].ExecuteTemplate(w, "rows", v.table(query, before, after))
 }
 
-func (v View) table(query string, before int) *pageOf {
+func (v View) table(query string, before, after int) *pageOf {
 	b := v.Book
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p := v.page("")
 	p.Query = query
 	q := NewQuery(query)
+	if i := slices.Index(b.order, after); before == 0 && i >= 0 {
+		for _, n := range b.order[i+1:] {
+			if r := b.rows[n]; q.fits(r) && len(p.Rows) < rowsAtOnce {
+				p.Rows = append(p.Rows, r.shown())
+			}
+		}
+		slices.Reverse(p.Rows)
+		return p
+	}
 	end := len(b.order)
 	if before > 0 {
 		if i := slices.Index(b.order, before); i >= 0 {
@@ -267,14 +288,13 @@ func (v View) table(query string, before int) *pageOf {
 			p.Older = p.Rows[len(p.Rows)-1].N
 			break
 		}
-		kept := *r
-		kept.times.calls = slices.Clone(r.times.calls) // they change, and are shown when the book goes on
-		p.Rows = append(p.Rows, &kept)
+		p.Rows = append(p.Rows, r.shown())
 	}
 	return p
 }
 
-// Since renders the rows that have changed since a version of the book, and says which it is now.
+// Since renders rows that have changed since a version of the book, those first that changed
+// first, and says up to which version: where many have changed, some are left for the next time.
 func (v View) Since(w io.Writer, query string, version int) (int, error) {
 	b := v.Book
 	b.mu.Lock()
@@ -282,9 +302,16 @@ func (v View) Since(w io.Writer, query string, version int) (int, error) {
 	q := NewQuery(query)
 	for _, n := range b.order {
 		if r := b.rows[n]; r.version > version && q.fits(r) {
-			kept := *r
-			p.Rows = append(p.Rows, &kept)
+			p.Rows = append(p.Rows, r)
 		}
+	}
+	if len(p.Rows) > rowsAtOnce {
+		slices.SortFunc(p.Rows, func(a, b *row) int { return a.version - b.version })
+		p.Rows = p.Rows[:rowsAtOnce]
+		p.Version = p.Rows[rowsAtOnce-1].version
+	}
+	for i, r := range p.Rows {
+		p.Rows[i] = r.shown()
 	}
 	if len(p.Rows) > 0 {
 		p.Shares = sharesOf(b.chosen(q))

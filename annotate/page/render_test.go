@@ -89,7 +89,7 @@ func TestMarkup(t *testing.T) {
 	var out bytes.Buffer
 	for name, render := range map[string]func() error{
 		"sessions": func() error { return v.Sessions(&out, bad, 0) },
-		"rows":     func() error { return v.Rows(&out, "", 0) },
+		"rows":     func() error { return v.Rows(&out, "", 0, 0) },
 		"times":    func() error { return v.Times(&out, "", 0, true) },
 		"session":  func() error { return v.Session(&out, 1, true) },
 		"file":     func() error { return v.File(&out, bad) },

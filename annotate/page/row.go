@@ -42,6 +42,13 @@ type row struct {
 	lacks         bool
 }
 
+// shown is a copy to be shown while the book goes on.
+func (r *row) shown() *row {
+	kept := *r
+	kept.times.calls = slices.Clone(r.times.calls) // they change in place
+	return &kept
+}
+
 type proofOf struct {
 	conn int
 	id   string

@@ -18,7 +18,9 @@ type FilesOptions struct {
 	// KeyLogs gives the lines of key logs that were added since it was last called; nil: there
 	// are none. Before the first packet all of them are known, unless a capture still grows:
 	// then more are asked for before each read, and last at its end.
-	KeyLogs  func(take func(keys.Secret), last bool) error
+	KeyLogs func(take func(keys.Secret), last bool) error
+	// Open opens a capture by its name, in place of [Open]: a file that is whole.
+	Open     func(name string) (*Source, error)
 	DecodeAs pcap.Ports       // tunnels that are not known by their ports
 	Progress Progress         // may be nil
 	Say      func(event.Text) // gets lines about the reading, which are no part of the story
@@ -44,7 +46,11 @@ func (t *Teller) Files(names []string, o FilesOptions) error {
 		err := o.KeyLogs(func(s keys.Secret) { feeding = cmp.Or(feeding, t.feed(&s)) }, last)
 		return cmp.Or(err, feeding)
 	}
-	grows := slices.ContainsFunc(names, isStream)
+	open := o.Open
+	grows := open == nil && slices.ContainsFunc(names, isStream)
+	if open == nil {
+		open = Open
+	}
 	if err := keyLines(!grows); err != nil {
 		return err
 	}
@@ -58,7 +64,7 @@ func (t *Teller) Files(names []string, o FilesOptions) error {
 		o.Wrong(err)
 	}
 	for _, name := range names {
-		s, err := Open(name)
+		s, err := open(name)
 		if errors.Is(err, errTooManyFiles) {
 			return err
 		}

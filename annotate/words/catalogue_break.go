@@ -72,6 +72,9 @@ var breakPieces = map[string]string{
 	"error/break-no-recording": "the recording of this connection is not kept here: start with -w FILE, and break it in that file; of several captures, read one",
 	"error/no-schedule":        "no key schedule is known of this connection: it is no TLS, or its hellos are not here",
 	"error/break-busy":         "another copy is being made: try again",
+	"error/drop-size":          "more than {most} at once: read it with explainer read --web 127.0.0.1:0 FILE",
+	"error/drop-files":         "more than {most} files at once",
+	"hint/drop":                "a capture is needed, as tcpdump -w and Wireshark write it, and beside it the key log if there is one",
 	"error/break-slow":         "the recording is too long to copy a connection out of it while the page waits: do it on the command line",
 
 	"break/title":        "A changed copy of connection {n}",

@@ -68,6 +68,9 @@ var zhBreak = map[string]string{
 	"error/break-no-recording": "这里没有留下这个连接的录制：请用 -w FILE 启动，再在那个文件里改动；有几个抓包文件时，只读其中一个",
 	"error/no-schedule":        "不知道这个连接的密钥派生过程：它不是 TLS，或者这里没有它的 hello 消息",
 	"error/break-busy":         "正在制作另一份副本：请再试一次",
+	"error/drop-size":          "一次超过 {most}：请用 explainer read --web 127.0.0.1:0 FILE 读取",
+	"error/drop-files":         "一次超过 {most} 个文件",
+	"hint/drop":                "需要一个抓包文件，即 tcpdump -w 和 Wireshark 写出的那种；有密钥日志就一并给出",
 	"error/break-slow":         "录制太长，页面等不到从中复制出一个连接：请在命令行上做",
 
 	"break/title":        "连接 {n} 的一份改动过的副本",

@@ -50,6 +50,7 @@ func TestImports(t *testing.T) {
 		"explainer/cmd/explainer":         {"explainer/"},
 		"explainer/bench/captures":        {"explainer/capture"},
 		"explainer/bench/clients":         {"explainer/annotate/check", "explainer/ca"},
+		"explainer/bench/page":            {"explainer/proxy/drive"},
 		"explainer/bench/picture":         nil,
 		"explainer/bench/record":          nil,
 	}

@@ -126,6 +126,12 @@ func (l *keyLog) fails(err error) error {
 
 // report says what there is to say against a key log.
 func (l *keyLog) report(w io.Writer) {
+	if what := l.against(); !what.Empty() {
+		say(w, what)
+	}
+}
+
+func (l *keyLog) against() event.Text {
 	lines, most := 0, keys.Bad("")
 	for why, n := range l.bad {
 		if lines += n; most == "" || n > l.bad[most] || n == l.bad[most] && why < most {
@@ -139,12 +145,13 @@ func (l *keyLog) report(w io.Writer) {
 	}
 	switch {
 	case l.lines == 0 && lines == 0:
-		say(w, words.Piece("say/key-log-empty", "file", l.name))
+		return words.Piece("say/key-log-empty", "file", l.name)
 	case l.lines == 0:
-		say(w, words.Piece("say/key-log-none", "file", l.name, "why", badLine(most)))
+		return words.Piece("say/key-log-none", "file", l.name, "why", badLine(most))
 	case lines > 0:
-		say(w, words.Piece("say/key-log-skipped", "file", l.name, "skipped", words.Count(lines, "line"), "why", badLine(most), "read", words.Count(l.lines, "line")))
+		return words.Piece("say/key-log-skipped", "file", l.name, "skipped", words.Count(lines, "line"), "why", badLine(most), "read", words.Count(l.lines, "line"))
 	}
+	return event.Text{}
 }
 
 // badLine says what is wrong with lines of a key log.

@@ -134,6 +134,7 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*event.Event)) (*live, 
 		out = &tee{web: l.web, out: out, says: func(err error) { l.storyEnds(err) }}
 		if l.web.listener != nil {
 			p.NotThrough(l.web.listener.Addr())
+			l.web.ca = authorityWords(l.authority)
 		}
 	}
 	if l.listener, err = listen(c); err != nil {

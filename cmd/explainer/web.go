@@ -41,24 +41,34 @@ var htmlFlag = &cli.StringFlag{Name: "html", Usage: "write the story as one page
 // webDefault is where the page is, if nobody says otherwise.
 const webDefault = "127.0.0.1:8081"
 
-// A web shows a story in a browser.
+// A shelf is one story that a web shows, at paths of its own.
+type shelf struct {
+	web    *web
+	base   string // what its paths begin with
+	name   string // of the story
+	book   *page.Book
+	notes  []event.Text            // what there was to say about the reading
+	breaks atomic.Pointer[breaker] // copies connections; nil where there is no recording to copy from
+}
+
+// A web shows a story in a browser, and beside it captures that are dropped on it.
 type web struct {
-	book     *page.Book
+	shelf
 	bytes    bool // the bytes of messages were asked for elsewhere too
 	lang     words.Language
 	html     *os.File // of --html, or nil
 	once     sync.Once
 	wrote    error // of html, once it is written
 	chosen   chosen
-	chatter  bool   // a browser's own chatter is in html too
-	name     string // of the story
+	chatter  bool // a browser's own chatter is in html too
 	server   *http.Server
 	listener net.Listener // nil where it is not served
 	url      string       // with the token, or "" where it is not served
 	token    string
 	hosts    []string // that a browser may call it by
 	cookie   string
-	breaks   atomic.Pointer[breaker] // copies connections; nil where there is no recording to copy from
+	drops    drops
+	ca       []event.Text // what there is to say of the CA
 }
 
 // newWeb makes the page that the flags ask for, nil if they ask for none; always tells that
@@ -78,12 +88,10 @@ func newWeb(c *cli.Context, always bool, name string) (*web, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &web{lang: language(), name: name, bytes: c.Bool(bytesFlag.Name) || c.String("format") == "commands", chatter: c.Bool("all")}
-	w.book = page.New(page.Options{Keep: keep, Scratch: func() (*os.File, error) {
-		dir := proxy.SpoolFolder()
-		proxy.SweepSpool(dir)
-		return proxy.SpoolFile(dir)
-	}})
+	w := &web{shelf: shelf{base: "/", name: name}, lang: language(), bytes: c.Bool(bytesFlag.Name) || c.String("format") == "commands", chatter: c.Bool("all")}
+	w.web = w
+	w.book = page.New(page.Options{Keep: keep, Scratch: scratchFile})
+	w.drops = newDrops(c, min(keep, dropSize))
 	if w.html, err = openHTML(c); err != nil {
 		return nil, err
 	}
@@ -91,6 +99,13 @@ func newWeb(c *cli.Context, always bool, name string) (*web, error) {
 		return w, nil
 	}
 	return w, w.serve(addr, c.String("web") == "")
+}
+
+// scratchFile makes a temporary file that is gone with the program.
+func scratchFile() (*os.File, error) {
+	dir := proxy.SpoolFolder()
+	proxy.SweepSpool(dir)
+	return proxy.SpoolFile(dir)
 }
 
 // openHTML opens the file that the page is to be written to, nil where none is asked for.
@@ -251,6 +266,7 @@ func (w *web) close() {
 		b.kept.close()
 	}
 	w.book.Close()
+	w.drops.close()
 }
 
 // policy is what the page may do in a browser: nothing that is not its own (CSP Level 3).
@@ -258,7 +274,10 @@ const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect
 
 // guarded lets in who has the token, at an address of ours, from no other site.
 func (w *web) guarded() http.Handler {
-	mux := w.routes()
+	mux := http.NewServeMux()
+	mux.Handle("/", w.shelf.routes())
+	mux.HandleFunc("POST /read", w.drop)
+	mux.HandleFunc("/r/{id}/", w.dropped)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		h := rw.Header()
 		for name, value := range map[string]string{
@@ -271,9 +290,9 @@ func (w *web) guarded() http.Handler {
 			http.Error(rw, "This page has another address.", http.StatusMisdirectedRequest)
 			return
 		}
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead && !isDrop(r) {
 			h.Set("Allow", "GET, HEAD")
-			http.Error(rw, "This page is read, and nothing else.", http.StatusMethodNotAllowed)
+			http.Error(rw, "This page is read, and captures are dropped on it: nothing else.", http.StatusMethodNotAllowed)
 			return
 		}
 		query := r.URL.Query()
@@ -299,7 +318,8 @@ func (w *web) knows(token string) bool {
 	return subtle.ConstantTimeCompare([]byte(token), []byte(w.token)) == 1
 }
 
-func (w *web) routes() http.Handler {
+// routes are the pages of a story.
+func (w *shelf) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, r *http.Request) {
 		v, ok := w.view(rw, r)
@@ -319,10 +339,12 @@ func (w *web) routes() http.Handler {
 	})
 	mux.HandleFunc("GET /rows", func(rw http.ResponseWriter, r *http.Request) {
 		v, _ := w.view(nil, r)
-		before, _ := strconv.Atoi(r.URL.Query().Get("before"))
+		q := r.URL.Query()
+		before, _ := strconv.Atoi(q.Get("before"))
+		after, _ := strconv.Atoi(q.Get("after"))
 		version, _ := w.book.Changed()
 		rw.Header().Set("Book-Version", strconv.Itoa(version))
-		w.show(rw, func(b *bytes.Buffer) error { return v.Rows(b, r.URL.Query().Get("q"), before) })
+		w.show(rw, func(b *bytes.Buffer) error { return v.Rows(b, q.Get("q"), before, after) })
 	})
 	mux.HandleFunc("GET /s/{n}", func(rw http.ResponseWriter, r *http.Request) {
 		v, ok := w.view(rw, r)
@@ -353,16 +375,19 @@ func (w *web) routes() http.Handler {
 
 // view is the book in the language of who asks. Where a language is chosen it is kept, and
 // the request answered.
-func (w *web) view(rw http.ResponseWriter, r *http.Request) (page.View, bool) {
-	v := page.View{Book: w.book, Lang: w.lang, Base: "/"}
-	cookie := w.cookie + "-lang"
+func (w *shelf) view(rw http.ResponseWriter, r *http.Request) (page.View, bool) {
+	v := page.View{Book: w.book, Lang: w.web.lang, Base: w.base, Notes: w.notes, Sources: w.web.sources(w)}
+	if w == &w.web.shelf {
+		v.Authority = w.web.ca
+	}
+	cookie := w.web.cookie + "-lang"
 	chosen := r.URL.Query().Get("lang")
 	if rw != nil && slices.Contains(words.Languages, words.Language(chosen)) {
 		http.SetCookie(rw, &http.Cookie{Name: cookie, Value: chosen, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
 		query, to := r.URL.Query(), *r.URL
 		query.Del("lang")
 		to.RawQuery = query.Encode()
-		http.Redirect(rw, r, to.RequestURI(), http.StatusSeeOther)
+		http.Redirect(rw, r, w.base+strings.TrimPrefix(to.RequestURI(), "/"), http.StatusSeeOther)
 		return v, false
 	}
 	if c, err := r.Cookie(cookie); err == nil && slices.Contains(words.Languages, words.Language(c.Value)) {
@@ -372,17 +397,21 @@ func (w *web) view(rw http.ResponseWriter, r *http.Request) (page.View, bool) {
 }
 
 // show hands over what is rendered, once it is whole.
-func (w *web) show(rw http.ResponseWriter, render func(*bytes.Buffer) error) {
+func (w *shelf) show(rw http.ResponseWriter, render func(*bytes.Buffer) error) {
 	var b bytes.Buffer
 	switch err := render(&b); {
 	case errors.Is(err, page.ErrNoSession):
-		http.Error(rw, "There is no such session.", http.StatusNotFound)
+		noSession(rw)
 	case err != nil:
 		http.Error(rw, "This could not be shown: "+err.Error(), http.StatusInternalServerError)
 	default:
 		rw.Header().Set("Content-Type", "text/html; charset=utf-8")
 		rw.Write(b.Bytes())
 	}
+}
+
+func noSession(rw http.ResponseWriter) {
+	http.Error(rw, "There is no such session.", http.StatusNotFound)
 }
 
 // Between two updates of a page passes at least this time, and several times what the last one took.
@@ -394,7 +423,7 @@ const (
 // events tells a page what has changed, as server-sent events whose ID is the version of the
 // book (HTML 9.2): the rows of its table, or the session that it shows. Whoever does not read
 // gets less often what there is by then, and nothing waits for him.
-func (w *web) events(rw http.ResponseWriter, r *http.Request) {
+func (w *shelf) events(rw http.ResponseWriter, r *http.Request) {
 	v, _ := w.view(nil, r)
 	q := r.URL.Query()
 	version, _ := strconv.Atoi(cmp.Or(r.Header.Get("Last-Event-ID"), q.Get("v")))

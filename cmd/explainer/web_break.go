@@ -20,7 +20,6 @@ import (
 	"explainer/annotate/story"
 	"explainer/annotate/words"
 	"explainer/capture/keys"
-	"explainer/proxy"
 
 	"github.com/urfave/cli/v2"
 )
@@ -213,7 +212,7 @@ func change(q url.Values) (c story.Change, written string, args []string, err er
 }
 
 // broken answers with the page on which a session is broken.
-func (w *web) broken(rw http.ResponseWriter, r *http.Request) {
+func (w *shelf) broken(rw http.ResponseWriter, r *http.Request) {
 	v, ok := w.view(rw, r)
 	if !ok {
 		return
@@ -222,7 +221,7 @@ func (w *web) broken(rw http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	conns := w.book.Conns(n)
 	if len(conns) == 0 {
-		http.Error(rw, "There is no such session.", http.StatusNotFound)
+		noSession(rw)
 		return
 	}
 	x := &page.Experiment{Conn: conns[0], At: -1}
@@ -236,7 +235,7 @@ func (w *web) broken(rw http.ResponseWriter, r *http.Request) {
 }
 
 // experiment makes a copy of the connection, and the change that is asked for.
-func (w *web) experiment(ctx context.Context, session int, q url.Values, x *page.Experiment) error {
+func (w *shelf) experiment(ctx context.Context, session int, q url.Values, x *page.Experiment) error {
 	b := w.breaks.Load()
 	if b == nil {
 		return errNoRecording
@@ -278,7 +277,7 @@ func (w *web) experiment(ctx context.Context, session int, q url.Values, x *page
 }
 
 // schedule answers with the key schedule of a connection of a session.
-func (w *web) schedule(rw http.ResponseWriter, r *http.Request) {
+func (w *shelf) schedule(rw http.ResponseWriter, r *http.Request) {
 	v, ok := w.view(rw, r)
 	if !ok {
 		return
@@ -286,7 +285,7 @@ func (w *web) schedule(rw http.ResponseWriter, r *http.Request) {
 	n, _ := strconv.Atoi(r.PathValue("n"))
 	conns := w.book.Conns(n)
 	if len(conns) == 0 {
-		http.Error(rw, "There is no such session.", http.StatusNotFound)
+		noSession(rw)
 		return
 	}
 	s := &page.Schedule{Conn: conns[0]}
@@ -300,7 +299,7 @@ func (w *web) schedule(rw http.ResponseWriter, r *http.Request) {
 }
 
 // secretsOf finds the key schedule in a copy of the connection.
-func (w *web) secretsOf(ctx context.Context, session int, s *page.Schedule) error {
+func (w *shelf) secretsOf(ctx context.Context, session int, s *page.Schedule) error {
 	b := w.breaks.Load()
 	if b == nil {
 		return errNoRecording
@@ -353,9 +352,7 @@ func (k *kept) keep(p []byte, err error) {
 	defer k.mu.Unlock()
 	if len(p) > 0 && !k.over {
 		if k.file == nil {
-			dir := proxy.SpoolFolder()
-			proxy.SweepSpool(dir)
-			if k.file, err = proxy.SpoolFile(dir); err != nil {
+			if k.file, err = scratchFile(); err != nil {
 				k.over = true
 				return
 			}

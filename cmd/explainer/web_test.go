@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -78,6 +79,7 @@ func TestWebGuard(t *testing.T) {
 	if r, err := in.Get(s.page); err != nil || r.StatusCode != 200 || strings.Contains(r.Request.URL.String(), "t=") {
 		t.Fatalf("with the token: %v, %v", r, err)
 	}
+	own := func(r *http.Request) { r.Header.Set("Origin", strings.TrimSuffix(s.base, "/")) }
 	for _, c := range []struct {
 		name   string
 		client *http.Client
@@ -100,6 +102,13 @@ func TestWebGuard(t *testing.T) {
 		{"a copy from another site", in, "GET", "s/1/break?without=X", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }, 403},
 		{"a copy of no session", in, "GET", "s/77/break", nil, 404},
 		{"a copy changed by what is written", in, "POST", "s/1/break", nil, 405},
+		{"a capture without a token", http.DefaultClient, "POST", "read", own, 403},
+		{"a capture from another origin", in, "POST", "read", func(r *http.Request) { r.Header.Set("Origin", "http://evil.test") }, 405},
+		{"a capture of no origin", in, "POST", "read", nil, 405},
+		{"a capture from another port", in, "POST", "read", func(r *http.Request) { own(r); r.Header.Set("Sec-Fetch-Site", "same-site") }, 403},
+		{"a capture that is no form", in, "POST", "read", own, 415},
+		{"something else written", in, "POST", "rows", own, 405},
+		{"a capture that was never dropped", in, "GET", "r/7/", nil, 404},
 		{"no number", in, "GET", "s/x", nil, 404},
 		{"no file", in, "GET", "session.html", nil, 404},
 		{"up", in, "GET", "%2e%2e%2fbook.go", nil, 404},
@@ -180,25 +189,37 @@ func (b webPage) call(method string, params map[string]any) {
 // js is what an expression comes to, as a string.
 func (b webPage) js(expression string) string {
 	b.t.Helper()
+	value, err := b.evaluate(expression)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return value
+}
+
+func (b webPage) evaluate(expression string) (string, error) {
 	var seen struct {
 		Result           struct{ Value any }
 		ExceptionDetails *struct{ Exception struct{ Description string } }
 	}
 	if err := b.Call("Runtime.evaluate", map[string]any{"expression": expression, "awaitPromise": true, "returnByValue": true}, &seen); err != nil {
-		b.t.Fatal(err)
+		return "", err
 	}
 	if seen.ExceptionDetails != nil {
-		b.t.Fatalf("%s: %s", expression, seen.ExceptionDetails.Exception.Description)
+		return "", fmt.Errorf("%s: %s", expression, seen.ExceptionDetails.Exception.Description)
 	}
-	return fmt.Sprint(seen.Result.Value)
+	return fmt.Sprint(seen.Result.Value), nil
 }
 
-// until waits until an expression comes to something.
+// until waits until an expression comes to something, over a change of the page.
 func (b webPage) until(want, expression string) {
 	b.t.Helper()
 	got := ""
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
-		if got = b.js(expression); got == want {
+		var err error
+		if got, err = b.evaluate(expression); err != nil && !strings.Contains(err.Error(), "navigated") {
+			b.t.Fatal(err)
+		}
+		if err == nil && got == want {
 			return
 		}
 	}
@@ -378,6 +399,31 @@ func TestWeb(t *testing.T) {
 		t.Errorf("the story went from %s to %s while the page was looked at", before, after)
 	}
 	b.clean("another session")
+
+	// A capture and its key log that are dropped are read beside it, as a source of their own; what is none is refused.
+	b.visit(s.base)
+	drop := func(files ...string) {
+		var js strings.Builder
+		for _, name := range files {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&js, `d.items.add(new File([Uint8Array.from(atob("%s"), c => c.charCodeAt(0))], "%s"));`, base64.StdEncoding.EncodeToString(data), filepath.Base(name))
+		}
+		b.js(`(() => { const d = new DataTransfer(); ` + js.String() + ` dispatchEvent(new DragEvent("drop", {dataTransfer: d, cancelable: true})) })()`)
+	}
+	drop("web_test.go")
+	b.until("true", `document.querySelector("#drop-says").textContent.includes("web_test.go")`)
+	drop("../../annotate/story/testdata/demo.pcapng")
+	b.until("/r/1/", `document.readyState === "complete" ? location.pathname : ""`)
+	b.until("true", `document.querySelectorAll("#rows .row").length > 1 && document.querySelectorAll(".drop .pick a").length === 2`)
+	b.clean("what was dropped")
+	b.accessible("what was dropped")
+	b.js(`document.querySelector("#rows .row:last-child a").click()`)
+	b.until("true", `location.pathname.startsWith("/r/1/s/") && document.querySelectorAll(".tile").length === 11`)
+	b.js(`document.querySelector('a[href$="/break"]').click()`)
+	b.until("true", `location.pathname.endsWith("/break") && document.querySelectorAll(".act").length > 0`)
 
 	// It is not reached through the proxy.
 	if out, err := exec.Command("curl", "-s", "-o", os.DevNull, "-w", "%{http_code}", "--noproxy", "", "-x", s.proxy, s.page).Output(); err != nil || string(out) == "200" || string(out) == "303" {

@@ -78,26 +78,79 @@
   const rows = $("#rows"), story = $("#story");
   let version = +root.dataset.version, source = null, paused = false;
 
-  const older = () => { const b = $(".older", rows); if (b) seen.observe(b) };
-  const fetchOlder = async b => {
-    const r = await fetch(`${base}rows?before=${b.dataset.before}&q=${encodeURIComponent(query())}`);
-    if (!r.ok) return;
-    b.replaceWith(html(await r.text())); older();
+  // Of many rows a window is in the document: above and below it, rows are fetched when they come into sight.
+  const most = 600, many = 200;
+  const newer = $("#newer"), query = () => { const f = $("#filter"); return f ? f.value : "" };
+  const rowsOf = () => $$(".row", rows);
+  // What is looked at stays where it is while rows come and go above it.
+  const steady = change => {
+    const at = rows.getBoundingClientRect().top < 0 ? rowsOf().find(r => r.getBoundingClientRect().bottom > 0) : null, was = at && at.getBoundingClientRect().top;
+    change();
+    if (at && at.isConnected) scrollBy({top: at.getBoundingClientRect().top - was, behavior: "instant"});
   };
-  const seen = new IntersectionObserver(es => { for (const e of es) if (e.isIntersecting) { seen.unobserve(e.target); fetchOlder(e.target) } }, {rootMargin: "400px"});
-  const query = () => { const f = $("#filter"); return f ? f.value : "" };
+  const watch = () => { for (const x of [newer, $(".older", rows)]) if (x) { seen.unobserve(x); seen.observe(x) } };
+  const endAt = (last, link) => {
+    const a = link || document.createElement("a");
+    a.className = "older"; a.dataset.before = last.dataset.n; a.textContent ||= newer.dataset.older;
+    a.href = `?before=${last.dataset.n}&q=${encodeURIComponent(query())}`;
+    if (!link) rows.append(a);
+    watch();
+  };
+  const cutBelow = () => {
+    const all = rowsOf();
+    if (all.length <= most) return;
+    for (const r of all.slice(most)) r.remove();
+    endAt(all[most - 1], $(".older", rows));
+  };
+  const cutAbove = () => {
+    const all = rowsOf(), n = all.length - most;
+    if (n <= 0) return;
+    for (const r of all.slice(0, n)) r.remove();
+    newer.hidden = false;
+  };
+  let fetching = false;
+  const fetchRows = async (which, put) => {
+    if (fetching) return;
+    fetching = true;
+    try {
+      const mine = query(), r = await fetch(`${base}rows?${which}&q=${encodeURIComponent(mine)}`);
+      if (!r.ok) return;
+      const text = await r.text();
+      if (mine !== query()) return;
+      steady(() => put(html(text)));
+      version = +r.headers.get("Book-Version"); // what was told of these rows meanwhile is told again
+      if (!paused) listen();
+      fetching = false;
+      watch();
+    } finally { fetching = false }
+  };
+  const fetchOlder = b => fetchRows("before=" + b.dataset.before, now => { b.replaceWith(now); cutAbove() });
+  const fetchNewer = () => {
+    const first = $(".row", rows);
+    if (first) fetchRows("after=" + first.dataset.n, now => {
+      newer.hidden = $$(".row", now).length === many;
+      rows.prepend(now);
+      cutBelow();
+    });
+  };
+  const seen = new IntersectionObserver(es => { for (const e of es) if (e.isIntersecting) e.target === newer ? fetchNewer() : fetchOlder(e.target) }, {rootMargin: "400px"});
 
   const took = text => {
     const now = html(text), shares = $("#shares", now);
     if (shares) $("#shares").replaceWith(shares);
-    for (const r of $$(".row", now)) {
-      const old = document.getElementById(r.id);
-      if (old) { if (old.contains(document.activeElement)) { const a = $("a", r); old.replaceWith(r); if (a) a.focus({preventScroll: true}) } else old.replaceWith(r) }
-      else {
-        const next = [...rows.children].find(x => !x.dataset.n || +x.dataset.n < +r.dataset.n);
-        rows.insertBefore(r, next || null);
+    steady(() => {
+      for (const r of $$(".row", now)) {
+        const old = document.getElementById(r.id);
+        if (old) { if (old.contains(document.activeElement)) { const a = $("a", r); old.replaceWith(r); if (a) a.focus({preventScroll: true}) } else old.replaceWith(r); continue }
+        const all = rows.children, n = +r.dataset.n;
+        if (all.length && (!newer.hidden && n > +all[0].dataset.n)) continue; // beyond the window
+        let i = 0;
+        while (i < all.length && +all[i].dataset.n > n) i++;
+        if (all[i] && all[i].classList.contains("older")) continue;
+        rows.insertBefore(r, all[i] || null);
       }
-    }
+      cutBelow();
+    });
     $("#none").hidden = rows.children.length > 0;
   };
   const redraw = text => {
@@ -116,15 +169,15 @@
   };
   if (rows || story) listen();
   if (rows) {
-    older();
+    watch();
     const f = $("#filter"), pause = $("#pause");
     pause.hidden = false;
     let timer = 0, asked = 0;
     f.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(async () => {
       const mine = ++asked, r = await fetch(`${base}rows?q=${encodeURIComponent(f.value)}`);
       if (!r.ok || mine !== asked) return;
-      version = +r.headers.get("Book-Version"); rows.replaceChildren(html(await r.text())); $("#none").hidden = rows.children.length > 0;
-      older(); if (!paused) listen();
+      newer.hidden = true; version = +r.headers.get("Book-Version"); rows.replaceChildren(html(await r.text())); $("#none").hidden = rows.children.length > 0;
+      watch(); if (!paused) listen();
     }, 150) });
     pause.onclick = () => { paused = !paused; pause.setAttribute("aria-pressed", paused); if (paused) source.close(); else listen() };
   }
