@@ -295,6 +295,13 @@ func (s *Sites) handler(kind siteKind, authority *ca.Authority, install bool, ot
 	if s.stories != nil {
 		mux.HandleFunc(event.StoryPath, s.serveStory(otherwise))
 	}
+	mux.HandleFunc("POST /word", func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
+		typed := r.PostFormValue("word")
+		showSite(w, r, otherwise, http.StatusOK, map[string]any{
+			"Page": "word", "Title": words.Piece("site/word-title"), "What": words.Piece("site/word-sent"), "Typed": typed,
+		})
+	})
 	mux.HandleFunc("/try", show("try", words.Piece("site/try-title"), words.Piece("site/try")))
 	if install {
 		mux.HandleFunc("/ca.pem", func(w http.ResponseWriter, r *http.Request) {
@@ -384,7 +391,7 @@ func showSite(w http.ResponseWriter, r *http.Request, otherwise words.Language, 
 	h.Set("Vary", "Accept-Language")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", fmt.Sprintf("default-src 'none'; script-src 'nonce-%[1]s'; style-src 'nonce-%[1]s'; img-src data:; "+
-		"connect-src 'self' https://%[2]s https://*.%[2]s wss://%[2]s wss://*.%[2]s; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", nonce, siteDomain))
+		"connect-src 'self' https://%[2]s https://*.%[2]s wss://%[2]s wss://*.%[2]s; base-uri 'none'; form-action 'self'; frame-ancestors 'none'", nonce, siteDomain))
 	w.WriteHeader(status)
 	sitePages[l].Execute(w, data)
 }

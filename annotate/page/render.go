@@ -212,6 +212,7 @@ type pageOf struct {
 	Experiment *trial    // what is broken of the session
 	Pair       *pair     // two sessions side by side
 	Schedule   *Schedule // the keys of one connection
+	Word       *Word     // looked for in the session
 	Matrix     *Matrix
 	Shares     []share
 	Loads      []load

@@ -47,6 +47,10 @@ func (s *Sealing) Moves() bool { return s.o.Chained() && s.o.seq > 0 }
 // one cannot be opened where its own content is changed (RFC 2246 6.2.3.2).
 func (s *Sealing) Chained() bool { return s.o.Chained() }
 
+// Blocks tells that the cipher mixes the content into blocks (CBC): no byte of the record
+// is that of one byte of the content alone.
+func (s *Sealing) Blocks() bool { return s.o.block != nil }
+
 // Content returns the content that the record had, if Moves.
 func (s *Sealing) Content() []byte { return s.plain }
 

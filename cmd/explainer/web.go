@@ -270,7 +270,7 @@ func (w *web) close() {
 }
 
 // policy is what the page may do in a browser: nothing that is not its own (CSP Level 3).
-const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // guarded lets in who has the token, at an address of ours, from no other site.
 func (w *web) guarded() http.Handler {
@@ -360,6 +360,7 @@ func (w *shelf) routes() http.Handler {
 	})
 	mux.HandleFunc("GET /s/{n}/break", w.broken)
 	mux.HandleFunc("GET /s/{n}/keys", w.schedule)
+	mux.HandleFunc("GET /s/{n}/word", w.word)
 	mux.HandleFunc("GET /events", w.events)
 	mux.HandleFunc("GET /{name}", func(rw http.ResponseWriter, r *http.Request) {
 		data, mediaType, ok := page.Asset(r.PathValue("name"))

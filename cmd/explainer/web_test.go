@@ -277,7 +277,7 @@ func TestWeb(t *testing.T) {
 	b.until("0", `document.querySelectorAll("#rows .row").length`)
 	b.until("false", `document.querySelector("#none").hidden`)
 
-	s.fetch("https://tls12.explainer.test/")
+	s.fetch("https://tls12.explainer.test/word", "-d", "word=gl%C3%BChwurm")
 	b.until("1", `document.querySelectorAll("#rows .row").length`)
 	b.until("11", `[...document.querySelectorAll("#r1 .strip b")].filter(x => x.textContent.trim()).length`)
 	s.fetch("https://expired.explainer.test/")
@@ -369,6 +369,18 @@ func TestWeb(t *testing.T) {
 	b.until("true", `document.querySelector("#result .changes .p-refuted") !== null || document.querySelector("#result .notices li") !== null`)
 	b.clean("a changed copy")
 	b.accessible("a changed copy")
+
+	// A word that was typed: nowhere on the wire of either leg, and where the key is in both directions.
+	b.visit(s.base + "s/1")
+	b.js(`(() => { document.querySelector(".find input").value = "glühwurm"; document.querySelector(".find button").click() })()`)
+	b.until("2", `location.pathname.endsWith("/word") ? document.querySelectorAll(".leg > p > .closed").length : 0`)
+	for _, from := range []string{"client", "server"} {
+		if n := b.js(`[...document.querySelectorAll(".sightings li")].filter(l => l.querySelector("i").textContent.includes("` + from + `") && l.querySelector(".wire").textContent.length >= 18 && !"676c25433325424368777572676cc3bc687775726d".includes(l.querySelector(".wire").textContent)).length`); n == "0" {
+			t.Errorf("the word is not found in what the %s sent: %s", from, b.js(`document.querySelector("main").innerText`))
+		}
+	}
+	b.clean("a word")
+	b.accessible("a word")
 
 	// Two sessions side by side, chosen in the table; and the keys, which are masked.
 	b.visit(s.base)
