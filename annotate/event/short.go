@@ -132,3 +132,14 @@ func (s *Summary) Kind() string {
 	}
 	return b.String()
 }
+
+// HungUp tells that the client left a leg without a word before it was let in. A client
+// that goes on beside it, with the same host, had no quarrel with that.
+func (l *Leg) HungUp() bool {
+	for _, r := range l.Rows {
+		if strings.HasPrefix(r.Says.ID, "step-4a-failed-silent") || r.Says.ID == "step-4a-failed-early" {
+			return true
+		}
+	}
+	return false
+}

@@ -62,6 +62,9 @@ func (b *Book) Event(e *event.Event) error {
 	if e.Session != 0 {
 		r := b.row(e)
 		r.take(e)
+		if e.Kind == event.KindSummary && r.hungUp && r.Asked == "" && b.beside(r) {
+			r.Trouble, r.Surplus = nil, true
+		}
 		r.version = b.version
 		if b.wrong == nil {
 			at, err := b.ring.add(r.last, b.coding.code(e))
@@ -78,6 +81,16 @@ func (b *Book) Event(e *event.Event) error {
 	close(b.changed)
 	b.changed = make(chan struct{})
 	return nil
+}
+
+// beside tells whether another session with the same host goes on.
+func (b *Book) beside(r *row) bool {
+	for _, o := range b.rows {
+		if o != r && o.Host == r.Host && !o.over && !o.Failed() {
+			return true
+		}
+	}
+	return false
 }
 
 // row is the session of an event. A connection may turn out to be of another's.

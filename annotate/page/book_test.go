@@ -210,3 +210,22 @@ func BenchmarkBook(b *testing.B) {
 		many(book, 1, 30)
 	}
 }
+
+// TestSurplus: a connection that its client hung up without a word failed, unless the client goes on
+// beside it with the same host.
+func TestSurplus(t *testing.T) {
+	b := New(Options{Scratch: scratch(t), Keep: 1 << 20})
+	defer b.Close()
+	at := func(session int, e event.Event) {
+		e.Session, e.Conn, e.Host = session, session, "a.test"
+		b.Event(&e)
+	}
+	left := &event.Summary{Legs: []event.Leg{{Trouble: &event.Trouble{Step: event.Step4a}, Rows: []event.Row{{Step: event.Step4a, Verdict: event.Failed, Says: event.Sentence{ID: "step-4a-failed-silent"}}}}}}
+	at(1, event.Event{Kind: event.KindSummary, Summary: left})
+	at(1, event.Event{Kind: event.KindEnd, Tally: &event.Tally{}})
+	at(2, event.Event{Kind: event.KindConnection})
+	at(3, event.Event{Kind: event.KindSummary, Summary: left})
+	if first, later := b.rows[1], b.rows[3]; !first.Failed() || first.Surplus || later.Failed() || !later.Surplus {
+		t.Errorf("alone: %+v; beside another: %+v", first, later)
+	}
+}

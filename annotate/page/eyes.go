@@ -51,3 +51,15 @@ func (s *session) shut(e *event.Event) string {
 	}
 	return out
 }
+
+// hidden names the classes of those to whom an event tells nothing of its steps: what is sealed
+// for them, and what happens inside an endpoint.
+func (s *session) hidden(e *event.Event) string {
+	switch {
+	case e.Kind == event.KindStep:
+		return " shut-path shut-key-tomorrow shut-quantum"
+	case e.Evidence == event.Decrypted:
+		return " shut-path" + s.shut(e)
+	}
+	return ""
+}

@@ -28,11 +28,13 @@ type row struct {
 	Answer   string
 	Answered int // requests that were answered
 	Trouble  *event.Trouble
+	Surplus  bool // it was hung up without a word while the client went on beside it, with the same host
 	Alert    string
 	Noted    event.Text // what the proxy noted of an origin that it did not reach or take
 
 	began, latest time.Time
 	over          bool   // its connection is
+	hungUp        bool   // the client left without a word
 	kind          string // what makes two sessions alike
 	times         clocked
 	proofs        []proofOf
@@ -140,7 +142,7 @@ func (r *row) summary(s *event.Summary) {
 	for i := range s.Legs {
 		if t := s.Legs[i].Trouble; t != nil {
 			kept := *t
-			r.Trouble = &kept
+			r.Trouble, r.hungUp = &kept, s.Legs[i].HungUp()
 			break
 		}
 	}

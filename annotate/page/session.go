@@ -47,7 +47,8 @@ type tile struct {
 	Book    event.Text
 	Row     *event.Row // nil: not told yet
 	Verdict event.Verdict
-	Event   int // the first event that is about it, or 0
+	Event   int    // the first event that is about it, or 0
+	Shut    string // classes of those who do not see what is about it
 	// Explainer tells that the server of this leg is explainer itself, and not whom it passes the bytes on to.
 	Explainer bool
 }
@@ -117,11 +118,13 @@ func (s *session) sum(e *event.Event) {
 
 func (s *session) tiles(events []event.Event) {
 	first := map[event.Step]int{}
+	shut := map[event.Step]string{}
 	for i := range events {
 		if events[i].Leg == "origin" {
 			continue
 		}
 		for _, m := range events[i].Steps {
+			shut[m.Step] += s.hidden(&events[i])
 			if first[m.Step] == 0 {
 				first[m.Step] = events[i].N
 			}
@@ -133,7 +136,7 @@ func (s *session) tiles(events []event.Event) {
 		s.Frame = leg.Frame
 	}
 	for i, step := range event.Steps {
-		t := tile{Step: step, Book: words.StepTitle(step), Verdict: s.Strip[i], Event: first[step], Row: rowOf(leg, step)}
+		t := tile{Step: step, Book: words.StepTitle(step), Verdict: s.Strip[i], Event: first[step], Row: rowOf(leg, step), Shut: shut[step]}
 		if leg != nil {
 			t.Explainer = leg.Leg == "browser" && !s.Tunnel
 		}

@@ -418,7 +418,7 @@ func (t *Short) tell(s *shortSession) {
 	}
 	for i := range e.Summary.Legs {
 		if l := &e.Summary.Legs[i]; l.Trouble != nil {
-			if hungUp(l) && s.requests == 0 && t.beside(s) {
+			if l.HungUp() && s.requests == 0 && t.beside(s) {
 				s.told = true
 				t.total.unused++
 				return
@@ -469,17 +469,6 @@ func saysData(e *event.Event) bool {
 		return true
 	case event.TopicSealed, "sealed-record":
 		return len(e.Says) > 0 && e.Says[0].ID == "sealed"
-	}
-	return false
-}
-
-// hungUp tells that the client left a leg without a word before it was let in. A client
-// that goes on beside it, with the same host, had no quarrel with that.
-func hungUp(l *event.Leg) bool {
-	for _, r := range l.Rows {
-		if strings.HasPrefix(r.Says.ID, "step-4a-failed-silent") || r.Says.ID == "step-4a-failed-early" {
-			return true
-		}
 	}
 	return false
 }

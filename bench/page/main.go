@@ -4,6 +4,10 @@
 // reported by the page.
 //
 //	go run ./bench/page [-conns 5000,10000]
+//	go run ./bench/page -pictures docs
+//
+// The second writes the pictures of the READMEs: of a real run, too. With -views it writes one
+// of every view, wide and narrow, light and dark, English and Chinese, and printed.
 //
 // The program, its client and the browser share the machine. Needs Linux, for its
 // processes' memory, and chromium.
@@ -40,7 +44,15 @@ func main() {
 	log.SetFlags(0)
 	conns := flag.String("conns", "5000,10000", "`NUMBERS` of connections behind which it is measured, ascending")
 	sandbox := flag.Bool("sandbox", os.Getuid() != 0, "let Chromium have its sandbox, which root cannot")
+	pictures := flag.String("pictures", "", "write pictures to this `FOLDER`, and measure nothing")
+	views := flag.Bool("views", false, "of every view")
 	flag.Parse()
+	if *pictures != "" {
+		if err := draw(*pictures, *views, *sandbox); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	if err := measure(*conns, *sandbox); err != nil {
 		log.Fatal(err)
 	}
@@ -264,13 +276,16 @@ func (p *program) memory(line string) int {
 }
 
 // fetch is one connection with one request.
-func (p *program) fetch() error {
+func (p *program) fetch() error { return p.get("https://tls13.explainer.test/", &tls.Config{}) }
+
+func (p *program) get(from string, config *tls.Config) error {
 	through, err := url.Parse(p.proxy)
 	if err != nil {
 		return err
 	}
-	t := &http.Transport{Proxy: http.ProxyURL(through), TLSClientConfig: &tls.Config{RootCAs: p.roots}, DisableKeepAlives: true}
-	r, err := (&http.Client{Transport: t}).Get("https://tls13.explainer.test/")
+	config.RootCAs = p.roots
+	t := &http.Transport{Proxy: http.ProxyURL(through), TLSClientConfig: config, DisableKeepAlives: true}
+	r, err := (&http.Client{Transport: t}).Get(from)
 	if err != nil {
 		return err
 	}

@@ -46,11 +46,11 @@ func trust(c *cli.Context, x *annotate.Explainer) error {
 // authorityWords says what the CA of a proxy is, and whether this system trusts it.
 func authorityWords(a *ca.Authority) []event.Text {
 	cert, sum := a.Certificate(), a.Fingerprint()
-	trusts := words.Piece("web/ca-untrusted", "url", "http://explainer.test/", "command", "explainer browse")
+	trusts := words.Piece("ca/not-in-store", "url", "http://explainer.test/", "command", "explainer browse")
 	if pool, err := x509.SystemCertPool(); err == nil {
 		if _, err := cert.Verify(x509.VerifyOptions{Roots: pool, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}); err == nil {
-			trusts = words.Piece("web/ca-trusted", "url", "http://explainer.test/")
+			trusts = words.Piece("ca/in-store", "url", "http://explainer.test/")
 		}
 	}
-	return []event.Text{words.Piece("web/ca-is", "name", cert.Subject.CommonName, "until", cert.NotAfter.Format("2006-01-02"), "sum", colons(sum[:])), trusts}
+	return []event.Text{words.Piece("ca/is", "name", cert.Subject.CommonName, "until", cert.NotAfter.Format("2006-01-02"), "sum", colons(sum[:])), trusts}
 }

@@ -328,7 +328,14 @@ func TestWeb(t *testing.T) {
 	if got := b.js(see); got != "inline none" {
 		t.Errorf("in the middle: %s", got)
 	}
+	tile := `getComputedStyle(document.querySelector('.tile[data-step="7"] .you')).display + " " + getComputedStyle(document.querySelector('.tile[data-step="1"] .you')).display`
+	if got := b.js(tile); got != "block block" {
+		t.Errorf("tiles in the middle: %s", got)
+	}
 	b.js(`document.querySelector(".eyes-path").click()`)
+	if got := b.js(tile); got != "none block" {
+		t.Errorf("tiles on the path: %s", got)
+	}
 	if got := b.js(see); got != "none inline-block" {
 		t.Errorf("on the path: %s", got)
 	}
