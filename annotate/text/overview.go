@@ -349,7 +349,7 @@ func (t *Text) lineOutcome(l event.Line) string {
 	if l.Failed != "" {
 		text := words.Piece("overview/failed-step", "step", string(l.Failed))
 		if !l.Cause.Empty() {
-			text = words.Piece("overview/failed-step-why", "step", string(l.Failed), "cause", l.Cause)
+			text = words.Piece("overview/failed-step-why", "step", string(l.Failed), "cause", words.Brief(l.Cause))
 		}
 		parts = append(parts, text)
 	}

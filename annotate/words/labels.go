@@ -79,10 +79,7 @@ var topicOf = func() map[string]event.Topic {
 
 // WhereText adds to a sentence the connections that it is about.
 func WhereText(s event.Sentence, conns []int, n int) event.Text {
-	list := make([]event.Text, len(conns))
-	for i, c := range conns {
-		list[i] = event.Plain(strconv.Itoa(c))
-	}
+	list := runs(conns)
 	id := "where/several"
 	if len(conns) == 1 && n <= 1 {
 		id = "where/one"
@@ -93,6 +90,25 @@ func WhereText(s event.Sentence, conns []int, n int) event.Text {
 	}
 	text := strings.TrimSuffix(s.Text, ".")
 	return Piece("where/says", "says", event.Text{English: text, Of: &event.Phrase{ID: clause + "/" + s.ID, Values: valuesOf(s)}}, "where", of)
+}
+
+// runs are numbers in ascending order, with three and more in a row as one: 3-7, as --connection takes them.
+func runs(ns []int) []event.Text {
+	var out []event.Text
+	for len(ns) > 0 {
+		n := 1
+		for n < len(ns) && ns[n] == ns[0]+n {
+			n++
+		}
+		if n < 3 {
+			n = 1
+			out = append(out, event.Plain(strconv.Itoa(ns[0])))
+		} else {
+			out = append(out, event.Plain(strconv.Itoa(ns[0])+"-"+strconv.Itoa(ns[n-1])))
+		}
+		ns = ns[n:]
+	}
+	return out
 }
 
 // DetailText is a detail of a check of a certificate: what it is called, and its value.

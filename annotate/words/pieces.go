@@ -153,6 +153,20 @@ func First(t event.Text) event.Text {
 	return t
 }
 
+// Brief is a cause without what its alert means, where it is one.
+func Brief(t event.Text) event.Text {
+	if t.Of == nil {
+		return t
+	}
+	how, ok := strings.CutPrefix(t.Of.ID, "cause/alert-")
+	if !ok {
+		return t
+	}
+	id, _, _ := strings.Cut(how, "-")
+	v := t.Of.Values
+	return Piece("cause/brief-"+id, "sender", v["sender"], "alert", v["alert"], "number", v["number"])
+}
+
 // Whole is a sentence as a text.
 func Whole(s event.Sentence) event.Text {
 	return event.Text{English: s.Text, Of: &event.Phrase{ID: s.ID, Values: valuesOf(s)}}
@@ -200,6 +214,8 @@ var pieces = map[string]string{
 	"cause/alert-encrypted":                  "{sender} sent the alert {alert} ({number}), encrypted: {meaning}",
 	"cause/alert-clear-after":                "{sender} sent the alert {alert} ({number}), in clear, after {other} had sent {after}: {meaning}",
 	"cause/alert-encrypted-after":            "{sender} sent the alert {alert} ({number}), encrypted, after {other} had sent {after}: {meaning}",
+	"cause/brief-clear":                      "{sender} sent the alert {alert} ({number}), in clear",
+	"cause/brief-encrypted":                  "{sender} sent the alert {alert} ({number}), encrypted",
 	"cause/check-of-client":                  "{cause}; this is the server's own check of the client's certificate, step 4a the other way round",
 	"cause/signature-holds":                  "{cause}; the server's signature in the handshake holds when checked here, so it may be one on the certificates",
 	"cause/textbook-no-suite":                "the client offers no cipher suite with RSA key transport, which textbook mode needs",

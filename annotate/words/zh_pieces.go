@@ -29,6 +29,8 @@ var zhPieces = map[string]string{
 	"cause/alert-encrypted":                  "{sender}加密发出警报 {alert}（{number}）：{meaning}",
 	"cause/alert-clear-after":                "{other}发出 {after} 之后，{sender}以明文发出警报 {alert}（{number}）：{meaning}",
 	"cause/alert-encrypted-after":            "{other}发出 {after} 之后，{sender}加密发出警报 {alert}（{number}）：{meaning}",
+	"cause/brief-clear":                      "{sender}以明文发出警报 {alert}（{number}）",
+	"cause/brief-encrypted":                  "{sender}加密发出警报 {alert}（{number}）",
 	"cause/check-of-client":                  "{cause}；这是服务器自己对客户端证书的检查，也就是反方向的步骤 4a",
 	"cause/signature-holds":                  "{cause}；服务器在握手中的签名经这里验证成立，所以问题可能出在证书上的某个签名",
 	"cause/textbook-no-suite":                "客户端没有提供教科书模式所需的 RSA 密钥传输密码套件",
