@@ -228,3 +228,18 @@ func TestShortUnanswered(t *testing.T) {
 		}
 	}
 }
+
+// TestShortWideAct: a message with a long name takes room from what stands behind it.
+func TestShortWideAct(t *testing.T) {
+	es := story(t, "testdata/dtls12.pcap", true)
+	for i := range es {
+		if s := es[i].Summary; s != nil {
+			for _, r := range s.Legs[0].Rows {
+				for j := range r.Acts {
+					r.Acts[j].Says = event.Plain(strings.Repeat("long ", 10))
+				}
+			}
+		}
+	}
+	shortly(t, es, words.English, 110)
+}

@@ -815,8 +815,10 @@ func (t *Short) rowShort(r *event.Row) {
 			why = whys[i-at]
 		}
 		b.WriteString(t.Paint(markStyle(why), Pad(why, max(room, 0))))
-		if packets && p != "" {
-			b.WriteString(t.Paint(Dim, pad(p, wide)))
+		if packets && p != "" { // what an act takes beyond its width, they give
+			line, end := strings.TrimRight(b.String(), " "), leftWidth+width+1+verdicts+max(room, 0)+wide
+			b.Reset()
+			b.WriteString(line + t.Paint(Dim, pad(p, end-columns.StringWidth(plain(line)))))
 		}
 		t.Line(t.signs(strings.TrimRight(b.String(), " ")))
 	}
