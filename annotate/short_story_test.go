@@ -163,39 +163,53 @@ func TestShortWarns(t *testing.T) {
 	}
 }
 
-// TestListens: a client that only listens is no spare connection, and one whose certificate
-// fails a check may have had a reason to say nothing.
+// silent tapes a client that says nothing to a server which greets it, if with anything.
+func silent(t *testing.T, name, greeting string) []event.Event {
+	t.Helper()
+	s := newSite(t, newECDSA(t), nil)
+	tp := &tape{client: netip.MustParseAddrPort("192.0.2.1:50000"), server: netip.MustParseAddrPort("198.51.100.7:443")}
+	a, b := net.Pipe()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		c := tls.Server(&taped{b, tp, capture.Server}, &tls.Config{Certificates: []tls.Certificate{s.cert}, MaxVersion: tls.VersionTLS12})
+		c.Handshake()
+		io.WriteString(c, greeting)
+		c.Close()
+	}()
+	c := tls.Client(&taped{a, tp, capture.Client}, &tls.Config{ServerName: name, InsecureSkipVerify: true, KeyLogWriter: tp})
+	if got, err := io.ReadAll(c); err != nil || string(got) != greeting {
+		t.Fatal(string(got), err)
+	}
+	a.Close()
+	<-ended
+	tp.add(capture.Client, nil, true)
+	return events(messages(tp.inputs(0, capture.LegNone)))
+}
+
+// TestListens: a client that only listens need be no spare connection, and one whose certificate
+// fails a check may have had a reason to say nothing. Where nobody said anything, the others saw
+// what passed in clear.
 func TestListens(t *testing.T) {
-	for want, name := range map[string]string{"step-4a-finished-listens": "shop.test", "step-4a-finished-listens-fault": "other.test"} {
-		s := newSite(t, newECDSA(t), nil)
-		tp := &tape{client: netip.MustParseAddrPort("192.0.2.1:50000"), server: netip.MustParseAddrPort("198.51.100.7:443")}
-		a, b := net.Pipe()
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			c := tls.Server(&taped{b, tp, capture.Server}, &tls.Config{Certificates: []tls.Certificate{s.cert}, MaxVersion: tls.VersionTLS12})
-			io.WriteString(c, "220 hello\r\n")
-			c.Close()
-		}()
-		c := tls.Client(&taped{a, tp, capture.Client}, &tls.Config{ServerName: name, InsecureSkipVerify: true, KeyLogWriter: tp})
-		if got, err := io.ReadAll(c); err != nil || len(got) != 11 {
-			t.Fatal(len(got), err)
-		}
-		a.Close()
-		<-ended
-		tp.add(capture.Client, nil, true)
-		got := ""
-		for _, e := range events(messages(tp.inputs(0, capture.LegNone))) {
+	for _, test := range []struct{ name, greeting, want, others string }{
+		{"shop.test", "220 hello\r\n", "step-4a-finished-listens", "name, certificate, sizes and times; not the content"},
+		{"other.test", "220 hello\r\n", "step-4a-finished-listens-fault", "name, certificate, sizes and times; not the content"},
+		{"shop.test", "", "step-4a-finished-only", "what passed in clear; no data followed"},
+		{"other.test", "", "step-4a-failed-late", "what passed in clear; no data followed"},
+	} {
+		got, others := "", ""
+		for _, e := range silent(t, test.name, test.greeting) {
 			if e.Summary != nil {
 				for _, r := range e.Summary.Legs[0].Rows {
 					if r.Step == event.Step4a {
 						got = r.Says.ID
 					}
 				}
+				others = e.Summary.Legs[0].Aims[2].Says.English
 			}
 		}
-		if got != want {
-			t.Errorf("step 4a of a client that only listens to %s: %q, want %q", name, got, want)
+		if got != test.want || others != test.others {
+			t.Errorf("%s, greeted with %q: step 4a %q, want %q; the others see %q, want %q", test.name, test.greeting, got, test.want, others, test.others)
 		}
 	}
 }

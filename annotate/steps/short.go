@@ -521,7 +521,7 @@ func (c *View) certified(who event.Text) event.Text {
 	case len(k.Why) == 1:
 		return words.Piece("aim/failing", "who", who, "why", k.Why[0])
 	}
-	return words.Piece("aim/failing-more", "who", who, "why", k.Why[0], "n", strconv.Itoa(len(k.Why)-1))
+	return words.Piece("aim/failing-more", "who", who, "why", k.Why[0], "n", strconv.Itoa(len(k.Why)))
 }
 
 func (c *View) aimSecret(f Flow) event.Text {
@@ -564,7 +564,10 @@ func (c *View) aimOthers(f Flow) event.Text {
 		return words.Piece("aim/others-so-far")
 	case h.ServerHello == nil:
 		return words.Piece("aim/not-seen")
-	case c.Sides[0].Dark+c.Sides[1].Dark+c.Sides[0].Data+c.Sides[1].Data == 0:
+	case c.Sides[0].Dark+c.Sides[1].Dark+c.Sides[0].Data+c.Sides[1].Data > 0, c.Early:
+	case c.Over && c.Entire():
+		return words.Piece("aim/others-so-far")
+	default:
 		return words.Piece("aim/not-seen")
 	}
 	id := "aim/others-12"

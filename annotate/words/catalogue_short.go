@@ -178,7 +178,7 @@ var shortPieces = map[string]string{
 	"aim/who-claims":                  "a certificate for {names} was sent; whether the server has its private key is not shown here",
 	"aim/who-delegated":               "the holder of a key that the key of the certificate for {names} vouches for",
 	"aim/failing":                     "{who}; that certificate fails a check here: {why}",
-	"aim/failing-more":                "{who}; that certificate fails checks here: {why}, and {n} more",
+	"aim/failing-more":                "{who}; that certificate fails {n} checks here, the first: {why}",
 	"aim/unreadable":                  "a name that cannot be read",
 	"aim/nobody":                      "nobody",
 	"aim/who-sealed":                  "certificate and signature are sealed",

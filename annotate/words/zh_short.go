@@ -175,7 +175,7 @@ var zhShort = map[string]string{
 	"aim/who-claims":                  "发来了 {names} 的证书；服务器是否有它的私钥，这里没有表明",
 	"aim/who-delegated":               "持有一个密钥的一方，{names} 的证书之密钥为该密钥担保",
 	"aim/failing":                     "{who}；该证书没有通过这里的一项检查：{why}",
-	"aim/failing-more":                "{who}；该证书没有通过这里的检查：{why}，另有 {n} 项",
+	"aim/failing-more":                "{who}；该证书没有通过这里的 {n} 项检查，第一项：{why}",
 	"aim/unreadable":                  "无法读出的名称",
 	"aim/nobody":                      "无人",
 	"aim/who-sealed":                  "证书和签名都没有解开",
