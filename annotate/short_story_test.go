@@ -257,3 +257,14 @@ func TestShortWideAct(t *testing.T) {
 	}
 	shortly(t, es, words.English, 110)
 }
+
+// TestHTTP09: a request of HTTP/0.9, which is not read here, is not said to be no HTTP.
+func TestHTTP09(t *testing.T) {
+	tp := &tape{client: netip.MustParseAddrPort("192.0.2.1:50000"), server: netip.MustParseAddrPort("198.51.100.7:80")}
+	tp.add(capture.Client, []byte("GET /\r\n"), false)
+	tp.add(capture.Server, []byte("<html>hello</html>\n"), true)
+	got := shortly(t, events(messages(tp.inputs(0, capture.LegNone))), words.English, 110)
+	if want := "read neither as TLS nor as HTTP"; !strings.Contains(got, want) {
+		t.Errorf("no %q in\n%s", want, got)
+	}
+}

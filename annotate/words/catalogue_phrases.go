@@ -90,7 +90,7 @@ var phrases = map[Family]map[string]string{
 		"":                    "this cannot be opened here ({})",
 	},
 	Unread: {
-		"unknown-protocol": "neither TLS nor HTTP",
+		"unknown-protocol": "read neither as TLS nor as HTTP",
 		"tds":              "TLS may be in them, inside packets of TDS (SQL Server), which are taken apart only where their beginning is known",
 		"tds-clear":        "packets of TDS (SQL Server) in clear, behind what was encrypted",
 		"not-tls":          "not TLS, where TLS was to come",

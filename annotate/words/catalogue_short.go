@@ -72,7 +72,7 @@ var shortPieces = map[string]string{
 	"because/socks":               "through a SOCKS proxy, port {port}",
 	"because/starttls":            "port {port}; TLS began later",
 	"because/asked":               "no SYN-ACK is here",
-	"because/opaque":              "neither TLS nor HTTP",
+	"because/opaque":              "read neither as TLS nor as HTTP",
 	"because/udp":                 "no connection of TCP",
 	"because/signature":           "its signature holds",
 	"because/signature-own":       "it signed; explainer's key",

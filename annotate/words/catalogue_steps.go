@@ -10,7 +10,7 @@ var stepSentences = []entry{
 	{"step-1-other-port", "{Client} opened a TCP connection to port {port} of {server}, not to 443. TLS does not care: 443 is only the default port of https.", []string{"9110 4.2.2"}},
 	{"step-1-other-port-no-syn", "The connection goes to port {port} of {server}, not to 443; its beginning (SYN, SYN-ACK) is not in the capture, so who opened it is not seen.", []string{"9110 4.2.2"}},
 	{"step-1-connect", "{Client} opened a TCP connection to port {port} of {server} and sent it CONNECT {asked}: a request for a tunnel to the host and port that the textbook means.", []string{"9110 9.3.6"}},
-	{"step-1-opaque", "A TCP connection to port {port} of {server}; what passed on it is neither TLS nor HTTP.", []string{"9110 4.2.2"}},
+	{"step-1-opaque", "A TCP connection to port {port} of {server}; what passed on it is read here neither as TLS nor as HTTP.", []string{"9110 4.2.2"}},
 	{"step-1-connect-refused", "{Client} opened a TCP connection to port {port} of {server} and sent it CONNECT {asked}: a request for a tunnel, which {server} did not open.", []string{"9110 9.3.6"}},
 	{"step-1-connect-other", "{Client} opened a TCP connection to port {port} of {server} and sent it CONNECT {asked}: a request for a tunnel to that host, and not to port 443.", []string{"9110 9.3.6"}},
 	{"step-1-no-syn", "The connection goes to port 443, but its beginning (SYN, SYN-ACK) is not in the capture: the packets do not show who opened it.", []string{"9293 3.5"}},
@@ -247,7 +247,7 @@ var stepSentences = []entry{
 	{"step-7-plain", "{Server} sent its answer in clear.", []string{"9110 4.2.1"}},
 	{"step-7-plain-none", "No answer is in the capture; it would have come in clear.", []string{"9110 4.2.1"}},
 	{"step-8-plain", "There is nothing to decrypt.", []string{"9110 4.2.1"}},
-	{"step-unknown-opaque", "Cannot be told: what passes here is neither TLS nor HTTP.", nil},
+	{"step-unknown-opaque", "Cannot be told: what passes here is read neither as TLS nor as HTTP.", nil},
 
 	// What holds for any step.
 	{"step-not-reached", "Not reached: the connection stopped at step {step}.", nil},

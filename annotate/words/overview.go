@@ -84,7 +84,7 @@ var overviewPieces = map[string]string{
 	"state-of/clear":               "not encrypted, by its suite",
 	"state-of/nothing":             "with nothing sealed",
 	"speaks/http":                  "plain HTTP",
-	"speaks/other":                 "neither TLS nor HTTP",
+	"speaks/other":                 "read neither as TLS nor as HTTP",
 	"speaks/tunnel":                "passed through unread",
 	"speaks/none":                  "nothing whole",
 	"skipped/arp":                  "ARP",

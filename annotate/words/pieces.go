@@ -285,7 +285,7 @@ var pieces = map[string]string{
 	"flow/dhe-unregistered":                  "{version} with ephemeral Diffie-Hellman, under the unregistered suite {suite}",
 	"flow/other":                             "{version} with {suite}, a key exchange that the table does not have",
 	"flow/http":                              "plain HTTP, no TLS",
-	"flow/opaque":                            "neither TLS nor HTTP",
+	"flow/opaque":                            "read neither as TLS nor as HTTP",
 	"flow/cut":                               "a connection that ended inside its first message",
 	"flow/continued":                         "a connection of which nothing is here but that it goes on",
 	"flow/nothing":                           "a connection that carried nothing",

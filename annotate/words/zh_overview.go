@@ -83,7 +83,7 @@ var zhOverview = map[string]string{
 	"state-of/clear":               "按其密码套件不加密",
 	"state-of/nothing":             "没有加密的内容",
 	"speaks/http":                  "明文 HTTP",
-	"speaks/other":                 "既非 TLS 也非 HTTP",
+	"speaks/other":                 "读不出 TLS，也读不出 HTTP",
 	"speaks/tunnel":                "透传，未读取",
 	"speaks/none":                  "没有完整的内容",
 	"skipped/arp":                  "ARP",

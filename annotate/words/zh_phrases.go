@@ -41,7 +41,7 @@ var zhPhrases = map[string]string{
 	"sealed/quic-version":                        "这个版本的 QUIC 在这里不读取",
 	"sealed/":                                    "这在这里无法解密（{}）",
 
-	"unread/unknown-protocol": "既不是 TLS 也不是 HTTP",
+	"unread/unknown-protocol": "这里读不出 TLS，也读不出 HTTP",
 	"unread/tds":              "其中可能有 TLS，包在 TDS（SQL Server）的数据包里；只有知道开头时才能拆开",
 	"unread/tds-clear":        "明文的 TDS（SQL Server）数据包，位于加密内容之后",
 	"unread/not-tls":          "这里本该是 TLS，实际却不是",

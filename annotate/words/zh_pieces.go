@@ -100,7 +100,7 @@ var zhPieces = map[string]string{
 	"flow/dhe-unregistered":                  "{version}，使用临时 Diffie-Hellman，密码套件 {suite} 没有注册",
 	"flow/other":                             "{version}，使用 {suite}，对照表里没有这种密钥交换",
 	"flow/http":                              "明文 HTTP，没有 TLS",
-	"flow/opaque":                            "既不是 TLS，也不是 HTTP",
+	"flow/opaque":                            "读不出 TLS，也读不出 HTTP",
 	"flow/cut":                               "在第一条消息中途就结束的连接",
 	"flow/continued":                         "这里只看得到它还在继续的连接",
 	"flow/nothing":                           "没有传输任何内容的连接",

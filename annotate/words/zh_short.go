@@ -69,7 +69,7 @@ var zhShort = map[string]string{
 	"because/socks":               "经过 SOCKS 代理，端口 {port}",
 	"because/starttls":            "端口 {port}；TLS 稍后才开始",
 	"because/asked":               "这里没有 SYN-ACK",
-	"because/opaque":              "既不是 TLS 也不是 HTTP",
+	"because/opaque":              "这里读不出 TLS，也读不出 HTTP",
 	"because/udp":                 "没有 TCP 连接",
 	"because/signature":           "它的签名成立",
 	"because/signature-own":       "签名成立；explainer 的密钥",

@@ -8,7 +8,7 @@ var zhSteps = map[string]string{
 	"step-1-other-port":        "{client}与{server}建立了 TCP 连接，端口是 {port}，不是 443。TLS 并不在乎：443 只是 https 的默认端口。",
 	"step-1-other-port-no-syn": "这个连接通往{server}的 {port} 端口，不是 443；它的开头（SYN、SYN-ACK）不在抓包中，所以看不到是谁发起的。",
 	"step-1-connect":           "{client}与{server}的 {port} 端口建立了 TCP 连接，并向对方发送 CONNECT {asked}：请求建立一条隧道，通往书上所说的那个主机和端口。",
-	"step-1-opaque":            "一个通往{server}的 {port} 端口的 TCP 连接；上面传输的既不是 TLS，也不是 HTTP。",
+	"step-1-opaque":            "一个通往{server}的 {port} 端口的 TCP 连接；上面传输的内容，这里读不出 TLS，也读不出 HTTP。",
 	"step-1-connect-refused":   "{client}与{server}的 {port} 端口建立了 TCP 连接，并向对方发送 CONNECT {asked}：请求建立一条隧道，而{server}没有建立。",
 	"step-1-connect-other":     "{client}与{server}的 {port} 端口建立了 TCP 连接，并向对方发送 CONNECT {asked}：请求建立一条通往那个主机的隧道，但目的端口不是 443。",
 	"step-1-no-syn":            "这个连接通往 443 端口，但它的开头（SYN、SYN-ACK）不在抓包中：从数据包看不出是谁发起的。",
@@ -245,7 +245,7 @@ var zhSteps = map[string]string{
 	"step-7-plain":        "{server}以明文发送了响应。",
 	"step-7-plain-none":   "抓包中没有响应；如果有，也会是明文。",
 	"step-8-plain":        "没有什么需要解密。",
-	"step-unknown-opaque": "无法判断：这里传输的既不是 TLS，也不是 HTTP。",
+	"step-unknown-opaque": "无法判断：这里传输的内容读不出 TLS，也读不出 HTTP。",
 
 	// What holds for any step.
 	"step-not-reached":        "未进行到：连接停在了步骤 {step}。",
