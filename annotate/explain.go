@@ -116,8 +116,9 @@ type conn struct {
 	httpSaid bool // a request in TLS was asked who its client is
 	// perhapsTunnel tells that the latest response may be the answer to a CONNECT that is not here.
 	perhapsTunnel bool
-	bled          [2]bool // by side: it sent a heartbeat that must not be answered
-	streams       streams // of HTTP/2
+	bled          [2]bool  // by side: it sent a heartbeat that must not be answered
+	beats         [2]beats // by side
+	streams       streams  // of HTTP/2
 	webGap        webGap
 	paging        paging
 	tally         tally

@@ -1088,6 +1088,36 @@ func (x *Explainer) heartbeat(c *conn, m *capture.Message, b *capture.Heartbeat)
 	x.emit(c, e)
 }
 
+// longHeartbeat is how many bytes more than a sealed request its answer has where that is told as
+// odd: the payload is the same (RFC 6520 4), and programs pad with little more than they must.
+const longHeartbeat = 1024
+
+// sealedHeartbeat tells heartbeats that stayed sealed, by their sizes.
+func (x *Explainer) sealedHeartbeat(c *conn, side, at int, b *capture.Sealed, a steps.Values) event.Sentence {
+	c.Sides[side].Heartbeat = true
+	mine := &c.beats[side]
+	if mine.bytes == 0 {
+		mine.first = at
+	}
+	mine.bytes += b.Wire
+	// Sealed records of one side can be told behind those of the other that came later.
+	asker := 0
+	if c.beats[1].bytes > 0 && c.beats[1].first < c.beats[0].first {
+		asker = 1
+	}
+	asked, answered := c.beats[asker].bytes, c.beats[1-asker].bytes
+	if asked == 0 || answered <= asked+longHeartbeat {
+		return words.Say("sealed-heartbeat", event.Clear, a)
+	}
+	return words.Say("sealed-heartbeat-longer", event.Clear, a.With("asked", strconv.FormatInt(asked, 10), "asker", c.Side(asker), "answerer", c.Side(1-asker), "all", strconv.FormatInt(answered, 10)))
+}
+
+// beats are heartbeats of a side that stayed sealed.
+type beats struct {
+	bytes int64
+	first int // packet
+}
+
 // sealed tells records that nobody could open here.
 func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	side := int(m.Side)
@@ -1161,6 +1191,12 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		p := words.NewProof(id, event.NotCheckable, words.Piece("proof/message-encrypted", "reason", reason))
 		h.Prove(p)
 		e.Proofs = append(e.Proofs, p)
+	case !h.Is13() && b.Type == 24:
+		e.Brief = words.Piece("brief/heartbeat-sealed", "brief", e.Brief)
+		e.Says = append(e.Says, x.sealedHeartbeat(c, side, w.First, b, a))
+	case !h.Is13() && b.Type == 20:
+		e.Brief = words.Piece("brief/change-sealed", "brief", e.Brief)
+		e.Says = append(e.Says, words.Say("sealed", e.Evidence, a))
 	case !h.Is13() && b.Type == 21:
 		e.Name = "sealed alert"
 		e.Says = append(e.Says, words.Say("sealed-alert", e.Evidence, a))

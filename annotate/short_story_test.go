@@ -164,7 +164,7 @@ func TestShortWarns(t *testing.T) {
 }
 
 // silent tapes a client that says nothing to a server which greets it, if with anything.
-func silent(t *testing.T, name, greeting string) []event.Event {
+func silent(t *testing.T, name, greeting string) *tape {
 	t.Helper()
 	s := newSite(t, newECDSA(t), nil)
 	tp := &tape{client: netip.MustParseAddrPort("192.0.2.1:50000"), server: netip.MustParseAddrPort("198.51.100.7:443")}
@@ -184,7 +184,7 @@ func silent(t *testing.T, name, greeting string) []event.Event {
 	a.Close()
 	<-ended
 	tp.add(capture.Client, nil, true)
-	return events(messages(tp.inputs(0, capture.LegNone)))
+	return tp
 }
 
 // TestListens: a client that only listens need be no spare connection, and one whose certificate
@@ -198,7 +198,7 @@ func TestListens(t *testing.T) {
 		{"other.test", "", "step-4a-failed-late", "what passed in clear; no data followed"},
 	} {
 		got, others := "", ""
-		for _, e := range silent(t, test.name, test.greeting) {
+		for _, e := range events(messages(silent(t, test.name, test.greeting).inputs(0, capture.LegNone))) {
 			if e.Summary != nil {
 				for _, r := range e.Summary.Legs[0].Rows {
 					if r.Step == event.Step4a {

@@ -391,6 +391,8 @@ func (c *View) finishedOnly() (id string, fault event.Text) {
 		id = "step-4a-finished-open"
 	case c.Leg == capture.LegBrowser && c.Minted != nil:
 		id = "step-4a-finished-only-minted"
+	case c.Sides[0].Heartbeat:
+		id = "step-4a-finished" // it wanted something else than data
 	case c.Conn.Transport == capture.TransportDTLS:
 		id = "step-4a-finished-dtls" // whose end no message need show
 	case !c.Over && c.Left() != "":

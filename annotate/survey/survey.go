@@ -74,6 +74,7 @@ func (c *counts) add(name string, n int) {
 var oddOf = map[string]string{
 	"heartbleed":                 "odd-heartbleed",
 	"heartbleed-answered":        "odd-heartbleed-answered",
+	"sealed-heartbeat-longer":    "odd-heartbeat-longer",
 	"downgrade-sentinel-ignored": "odd-downgrade",
 	"key-reused":                 "odd-key-reused",
 	"server-hello-unregistered":  "odd-unregistered",

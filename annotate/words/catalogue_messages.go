@@ -165,6 +165,8 @@ var messageSentences = []entry{
 	{"heartbeat", "{Sender} sends a heartbeat: claimed {claimed} bytes, {have} there.", []string{"6520 4"}},
 	{"heartbleed", "WARNING: {sender} claims a payload of {claimed} bytes, which takes {needed} with its padding, and sends {have}. Such a request must be dropped in silence; a server with the fault Heartbleed (CVE-2014-0160) answers it with its own memory.", []string{"6520 4"}},
 	{"heartbleed-answered", "WARNING: {sender} answered a heartbeat that it had to drop in silence. That is the fault Heartbleed (CVE-2014-0160), or one like it; whether what it sent, {have} bytes, holds its memory is not told here.", []string{"6520 4"}},
+	{"sealed-heartbeat", "{Sender} sent a heartbeat, encrypted: {count}, {bytes} bytes. Its type stands in clear before it; {reason}.", []string{"6520 4"}},
+	{"sealed-heartbeat-longer", "WARNING: {answerer} sent heartbeats, encrypted, of {all} bytes after {asker} had sent such of {asked}. An answer holds what was asked, so a much longer one is what the fault Heartbleed (CVE-2014-0160) looks like from outside; what it holds is sealed: {reason}.", []string{"6520 4"}},
 	{"sealed", "{Sender} sent {count}, {bytes} bytes, encrypted; {reason}.", []string{"8446 5.2", "5246 6.2.3"}},
 	{"sealed-bad-tag", "WARNING: what {sender} sent here does not fit the key that is known for it. Either that key is a wrong one, or bytes were changed, or are missing in a way that does not show.", []string{"8446 5.2", "5246 6.2.3"}},
 	{"sealed-early", "{Sender} sent early data in {count}, {bytes} bytes; {reason}.", []string{"8446 4.2.10"}},

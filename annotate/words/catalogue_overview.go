@@ -14,6 +14,7 @@ var overviewSentences = []entry{
 	{"odd-no-tls", "No TLS was found in this capture.", nil},
 	{"odd-carrier", "{what} was passed over. It can carry TLS inside its packets, where none is looked for here; Wireshark and tshark (-Y tls) read that.", nil},
 	{"odd-heartbleed-answered", "A heartbeat message that had to be dropped in silence was answered: the fault Heartbleed, or one like it.", []string{"6520 4"}},
+	{"odd-heartbeat-longer", "Encrypted heartbeats were answered with far more bytes than they had: so looks the fault Heartbleed from outside.", []string{"6520 4"}},
 	{"odd-heartbleed", "A heartbeat message claims more than it has, as one does that is to read the other side's memory (Heartbleed).", []string{"6520 4"}},
 	{"odd-downgrade", "The version may have been lowered by somebody on the path: the server's random number says that it could do better.", []string{"8446 4.1.3"}},
 	{"odd-bad-tag", "Records do not fit the key that should open them.", nil},

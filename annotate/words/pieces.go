@@ -357,6 +357,8 @@ var pieces = map[string]string{
 	"brief/count-bytes":                      "{count}, {bytes} bytes",
 	"brief/short-rsa":                        "a short RSA key, {bits} bits",
 	"brief/finished-sealed-more":             "Finished and more of the handshake, encrypted: {brief}",
+	"brief/change-sealed":                    "ChangeCipherSpec, encrypted: {brief}",
+	"brief/heartbeat-sealed":                 "heartbeat, encrypted: {brief}",
 	"brief/handshake-sealed":                 "handshake, encrypted: {brief}",
 	"brief/finished-sealed":                  "Finished, encrypted: {brief}",
 	"proof/message-encrypted":                "the message is encrypted and {reason}",

@@ -161,6 +161,8 @@ var zhMessages = map[string]string{
 	"data-server-null":                      "{server}发送数据，这个密码套件不加密这些数据。",
 	"early-data":                            "{client}在第一批消息里就发送数据，所用的密钥仅由旧秘密派生：日后旧秘密一旦泄露，这些数据就没有保护。录下它的人可以再次发送，而{server}如果不加防范，可能会把它当成新的。",
 	"heartbeat":                             "{sender}发送心跳消息：声称有 {claimed} 字节，实际有 {have} 字节。",
+	"sealed-heartbeat":                      "{sender}发送了加密的心跳消息：{count}，{bytes} 字节。它的类型以明文写在前面；{reason}。",
+	"sealed-heartbeat-longer":               "警告：{asker}发送了共 {asked} 字节的加密心跳消息，此后{answerer}发送的共 {all} 字节。回应的内容就是所问的内容，所以长出许多的回应，从外面看正是 Heartbleed 缺陷（CVE-2014-0160）的样子；其中是什么，没有解开：{reason}。",
 	"heartbleed-answered":                   "警告：{sender}回应了一条它本应静默丢弃的心跳消息。这就是 Heartbleed 缺陷（CVE-2014-0160），或者类似的缺陷；它发送的 {have} 字节里是否有它的内存内容，这里不作说明。",
 	"heartbleed":                            "警告：{sender}声称有效载荷是 {claimed} 字节，加上填充需要 {needed} 字节，实际发送 {have} 字节。这样的请求必须静默丢弃；有 Heartbleed 缺陷（CVE-2014-0160）的服务器会用自己的内存内容来回应。",
 	"sealed":                                "来自{sender}：{count}，{bytes} 字节，已加密；{reason}。",

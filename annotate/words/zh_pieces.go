@@ -172,6 +172,8 @@ var zhPieces = map[string]string{
 	"brief/count-bytes":                      "{count}，{bytes} 字节",
 	"brief/short-rsa":                        "一个短的 RSA 密钥，{bits} 位",
 	"brief/finished-sealed-more":             "Finished 和更多握手消息，已加密：{brief}",
+	"brief/change-sealed":                    "ChangeCipherSpec，已加密：{brief}",
+	"brief/heartbeat-sealed":                 "心跳消息，已加密：{brief}",
 	"brief/handshake-sealed":                 "握手消息，已加密：{brief}",
 	"brief/finished-sealed":                  "Finished，已加密：{brief}",
 	"proof/message-encrypted":                "这条消息是加密的；{reason}",

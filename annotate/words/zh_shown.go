@@ -34,6 +34,7 @@ var zhShown = map[string]string{
 
 	"odd-carrier":             "{what} 被略过。它的数据包里可能带有 TLS，这里不在其中寻找；Wireshark 和 tshark（-Y tls）可以读取。",
 	"odd-no-tls":              "在这份抓包里没有找到 TLS。",
+	"odd-heartbeat-longer":    "加密的心跳消息得到的回应，字节数比它多得多：Heartbleed 缺陷从外面看就是这样。",
 	"odd-heartbleed":          "一条心跳消息声称的内容比实际的多，想读取对方内存的消息就是这样（Heartbleed）。",
 	"odd-heartbleed-answered": "一条本应静默丢弃的心跳消息得到了回应：这就是 Heartbleed 缺陷，或者类似的缺陷。",
 	"odd-downgrade":           "版本可能遭到路径上的人压低：服务器的随机数表明，它本可以用更高的版本。",
