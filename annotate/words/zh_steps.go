@@ -205,10 +205,10 @@ var zhSteps = map[string]string{
 	"step-6a-absent-psk":       "没有什么需要解密：共享秘密事先就有。",
 
 	// Step 6b: the server encrypts the data with the client key.
-	"step-6b-tls12":             "{server}用自己这个方向的密钥加密，而不是直接用客户端的秘密：双方由那个秘密和双方的随机数派生出两个密钥，每个方向一个（{suite}）。而且先加密的是{client}。",
-	"step-6b-tls12-common":      "{server}用自己这个方向的密钥加密：双方由共享秘密和双方的随机数派生出两个密钥，每个方向一个（{suite}）。而且先加密的是{client}。",
+	"step-6b-tls12":             "{server}用自己这个方向的密钥加密，而不是直接用客户端的秘密：双方由那个秘密和双方的随机数派生出两个用来加密的密钥，每个方向一个（{suite}）。而且先加密的是{client}。",
+	"step-6b-tls12-common":      "{server}用自己这个方向的密钥加密：双方由共享秘密和双方的随机数派生出两个用来加密的密钥，每个方向一个（{suite}）。而且先加密的是{client}。",
 	"step-6b-unknown-suite":     "从这里开始，{server}发送的内容看上去是加密的，加密方式（{suite}）这里不认识。",
-	"step-6b-tls12-resumed":     "{server}用自己这个方向的新密钥加密（{suite}）：双方由旧秘密和新的随机数派生出两个密钥。在这里，先加密的是{server}。",
+	"step-6b-tls12-resumed":     "{server}用自己这个方向的新密钥加密（{suite}）：双方由旧秘密和新的随机数派生出两个用来加密的密钥。在这里，先加密的是{server}。",
 	"step-6b-tls13-after-early": "{server}用自己这个方向的密钥加密（{suite}）：它在 ServerHello 之后的每一条握手消息都是加密的。在此之前只有{client}发送过加密数据，也就是{server}没有接受的早期数据。",
 	"step-6b-tls13-early-open":  "{server}用自己这个方向的密钥加密（{suite}）：它在 ServerHello 之后的每一条握手消息都是加密的。{client}宣布过要发送早期数据，早期数据在此之前就已加密；{server}是否接受了它，没有解密，看不到。",
 	"step-6b-tls13":             "{server}用自己这个方向的密钥加密（{suite}），而且早在发送任何数据之前：它在 ServerHello 之后的每一条握手消息都是加密的。",
