@@ -224,3 +224,46 @@ func TestEavesdropper(t *testing.T) {
 		}
 	}
 }
+
+// TestUnfitRecord: a client that stops over a record which does not fit its key has said
+// nothing about the certificate.
+func TestUnfitRecord(t *testing.T) {
+	d, x := capture.Decoder{}, &annotate.Explainer{Eavesdropper: true}
+	var es []event.Event
+	f, err := os.Open("testdata/cases/finished-tampered.pcapng")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := pcap.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for in, err := range r.All() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch in.(type) {
+		case *capture.Fact, *capture.Secret:
+			continue
+		}
+		for _, m := range d.Feed(in) {
+			es = append(es, x.Explain(&m)...)
+		}
+	}
+	for _, m := range d.Finish() {
+		es = append(es, x.Explain(&m)...)
+	}
+	es = append(es, x.Finish()...)
+	got := map[event.Step]string{}
+	for _, e := range es {
+		if e.Summary != nil {
+			for _, r := range e.Summary.Legs[0].Rows {
+				got[r.Step] = string(r.Verdict) + " " + r.Says.ID
+			}
+		}
+	}
+	if got[event.Step4a] != "unknown step-4a-hidden" || got[event.Step8] != "failed step-failed" {
+		t.Errorf("step 4a %q, step 8 %q", got[event.Step4a], got[event.Step8])
+	}
+}

@@ -16,7 +16,7 @@ func (c *View) HiddenFrom(f Flow, r event.Row) *event.Sentence {
 		return nil // of messages that were not sent, or are not in the capture, nothing can be said
 	}
 	id := c.whatIsHidden(f, r.Step)
-	if id != "" && r.Step == event.Step4a && r.Verdict == event.Failed {
+	if id != "" && r.Step == event.Step4a && (r.Verdict == event.Failed || c.Failure != nil && c.Failure.Step == event.Step8) {
 		id = "hidden-4a-inside"
 		if r.Says.ID == "step-4a-failed-alert" {
 			id = "hidden-4a-told-inside"

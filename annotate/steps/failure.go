@@ -131,6 +131,9 @@ func (c *View) failByClient(al Alert, cause event.Text) *Failure {
 		return c.failCertificate(al, cause)
 	case !c.Sides[0].All() || !c.Sides[1].All():
 		return nil
+	case al.Desc == 20 || al.Desc == 21:
+		// What the server had encrypted does not fit the client's key: that says nothing of the certificate.
+		return c.Failed(event.Step8, "step-failed", cause, al.At)
 	}
 	return c.Failed(c.firstMissing(), "step-failed", cause, al.At)
 }

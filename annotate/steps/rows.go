@@ -323,6 +323,8 @@ func (c *View) unreached(f Flow, s event.Step, a Values, r *event.Row) bool {
 	case s == event.Step4a && c.Failure != nil && (c.Main.Sides[0].Finished || c.Main.Sides[0].FinishedSealed):
 		say(event.Unseen, "step-4a-finished", event.Inferred)
 		r.Packets = c.Main.At[proof.AtClientFinished].Packets()
+	case s == event.Step4a && c.Failure != nil && c.Failure.Step == event.Step8:
+		say(event.Unknown, "step-4a-hidden", event.None, "reason", words.Piece("value/stopped-over-record"))
 	case c.Failure != nil && stepIndex(s) < stepIndex(c.Failure.Step) && !c.Entire():
 		say(event.Unknown, "step-hidden", event.None, "reason", c.lacking())
 	case c.Failure != nil:

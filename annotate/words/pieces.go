@@ -468,6 +468,7 @@ var pieces = map[string]string{
 	"value/second":                           "its second",
 	"value/no-suite":                         "no suite",
 	"value/message-would-show-not":           "the message that would show it is not in the capture",
+	"value/stopped-over-record":              "it stopped over a record that did not fit its key",
 	"value/message-shows-not-capture":        "the message that shows it is not in the capture",
 	"value/key-exchange":                     "this key exchange",
 	"value/ephemeral-diffie-hellman-on":      "ephemeral Diffie-Hellman on a curve (ECDHE)",

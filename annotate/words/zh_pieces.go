@@ -286,6 +286,7 @@ var zhPieces = map[string]string{
 	"value/second":                           "第二条",
 	"value/no-suite":                         "没有密码套件",
 	"value/message-would-show-not":           "能显示它的消息不在抓包中",
+	"value/stopped-over-record":              "它因为一条与其密钥不符的记录而停止",
 	"value/message-shows-not-capture":        "显示它的消息不在抓包中",
 	"value/key-exchange":                     "这种密钥交换",
 	"value/ephemeral-diffie-hellman-on":      "椭圆曲线上的临时 Diffie-Hellman（ECDHE）",
