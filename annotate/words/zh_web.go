@@ -5,7 +5,7 @@ var zhWeb = map[string]string{
 	"web/sessions":         "会话",
 	"web/session":          "会话 {n}",
 	"web/filter":           "筛选",
-	"web/filter-hint":      "主机、文字、failed、step：4a=failed、alert：expired、chatter",
+	"web/filter-hint":      "主机、文字、failed、step:4a=failed、alert:expired、chatter",
 	"web/pause":            "暂停",
 	"web/projector":        "大字体",
 	"web/shade":            "浅色或深色",

@@ -44,11 +44,11 @@ func main() {
 	log.SetFlags(0)
 	conns := flag.String("conns", "5000,10000", "`NUMBERS` of connections behind which it is measured, ascending")
 	sandbox := flag.Bool("sandbox", os.Getuid() != 0, "let Chromium have its sandbox, which root cannot")
-	pictures := flag.String("pictures", "", "write pictures to this `FOLDER`, and measure nothing")
+	folder := flag.String("pictures", "", "write pictures to this `FOLDER`, and measure nothing")
 	views := flag.Bool("views", false, "of every view")
 	flag.Parse()
-	if *pictures != "" {
-		if err := draw(*pictures, *views, *sandbox); err != nil {
+	if *folder != "" {
+		if err := pictures(*folder, *views, *sandbox); err != nil {
 			log.Fatal(err)
 		}
 		return

@@ -1,14 +1,21 @@
 package main
 
 import (
+	"bytes"
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -18,8 +25,8 @@ type view struct {
 	does       string // script that prepares it
 }
 
-// draw writes pictures of the page behind a few connections: those of the READMEs, or one of every view.
-func draw(folder string, all, sandbox bool) (err error) {
+// pictures writes pictures of the page behind a few connections: those of the READMEs, or one of every view.
+func pictures(folder string, all, sandbox bool) (err error) {
 	dir, err := os.MkdirTemp("", "page")
 	if err != nil {
 		return err
@@ -89,10 +96,16 @@ func draw(folder string, all, sandbox bool) (err error) {
 	}
 	session := view{"session", "s/" + n["rsa"], ""}
 	if !all {
-		if err := shoot(view{"page", "", ""}, 1180, 560, "en", "light"); err != nil {
-			return err
+		for lang, ending := range map[string]string{"en": "", "zh": ".zh"} {
+			if err := shoot(view{"page" + ending, "", ""}, 1180, 700, lang, "light"); err != nil {
+				return err
+			}
+			steps := `scrollTo({top: document.querySelector(".session").offsetTop - 60, behavior: "instant"})`
+			if err := shoot(view{"page-session" + ending, session.path, steps}, 1180, 860, lang, "light"); err != nil {
+				return err
+			}
 		}
-		return shoot(view{"page-session", "s/" + n["rsa"], `document.querySelector(".tiles").scrollIntoView({behavior: "instant"})`}, 1180, 900, "en", "light")
+		return nil
 	}
 	open := `(() => { const l = [...document.querySelectorAll(".line")].find(l => l.querySelector(".what b").textContent === "ServerHello"); l.querySelector("details").open = true; l.scrollIntoView({behavior: "instant"}) })()`
 	views := []view{
@@ -148,5 +161,32 @@ func (b *browser) picture(name string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(name, data, 0o644)
+	return small(name, data)
+}
+
+// small writes a PNG with the 256 most frequent of its colours, which is a third of its size.
+func small(name string, data []byte) error {
+	from, err := png.Decode(bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	count := map[color.RGBA]int{}
+	in := image.NewRGBA(from.Bounds())
+	draw.Draw(in, in.Rect, from, in.Rect.Min, draw.Src)
+	for i := 0; i < len(in.Pix); i += 4 {
+		count[color.RGBA{in.Pix[i], in.Pix[i+1], in.Pix[i+2], in.Pix[i+3]}]++
+	}
+	all := slices.SortedFunc(maps.Keys(count), func(a, b color.RGBA) int { return count[b] - count[a] })
+	var of color.Palette
+	for _, c := range all[:min(len(all), 256)] {
+		of = append(of, c)
+	}
+	out := image.NewPaletted(in.Rect, of)
+	draw.Draw(out, out.Rect, in, in.Rect.Min, draw.Src)
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	err = (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(f, out)
+	return errors.Join(err, f.Close())
 }
