@@ -197,6 +197,13 @@ func measure(conns string, sandbox bool) (err error) {
 			return err
 		}
 		fmt.Printf("  scrolled for 10 s, down to session %s: %d frames: %s, %d above 50 ms; rows in the page %.0f\n", down, len(frames), spread(frames), slow, rows)
+		if err := b.until(`(() => { scrollTo({top: 0, behavior: "instant"}); return document.querySelector("#newer").hidden })()`); err != nil {
+			return err
+		}
+		const same = `fetch("/rows").then(r => r.text()).then(t => [...new DOMParser().parseFromString(t, "text/html").querySelectorAll(".row")].every((r, i) => r.id === document.querySelectorAll("#rows .row")[i].id))`
+		if ok, err := b.js(same); err != nil || ok != "true" {
+			return fmt.Errorf("scrolled up again, the page has other rows than the program: %w", err)
+		}
 		began = time.Now()
 		if err := b.visit(p.base); err != nil {
 			return err

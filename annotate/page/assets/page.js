@@ -128,7 +128,7 @@
   const fetchNewer = () => {
     const first = $(".row", rows);
     if (first) fetchRows("after=" + first.dataset.n, now => {
-      newer.hidden = $$(".row", now).length === many;
+      newer.hidden = $$(".row", now).length < many;
       rows.prepend(now);
       cutBelow();
     });
