@@ -20,6 +20,8 @@ type Experiment struct {
 	Labels []string      // of the key log lines that open it
 	Chains []int         // connections whose server's certificates can be shown in place of its own
 
+	Data []Datum // records of application data
+
 	Chosen *event.Event // the message whose byte is to be changed, or nil
 	At     int          // that byte of it, or -1
 	Ways   []Way        // to change it
@@ -29,6 +31,14 @@ type Experiment struct {
 	Command    string            // that makes the same change
 	Short      bool              // the recording may have more of it than the copy
 	Wrong      event.Text        // why there is no copy, or why the change cannot be made
+}
+
+// A Datum is an encrypted record of application data, whose first sealed byte can be changed on the wire.
+type Datum struct {
+	From  string
+	Len   int // bytes of content
+	Place string
+	Was   byte
 }
 
 // A Way is how a byte is changed.
@@ -77,6 +87,7 @@ type trial struct {
 	Strips   []strip
 	Keys     []choice
 	Swaps    []choice
+	Sealed   []choice // records of application data
 	base     string
 }
 
@@ -142,6 +153,10 @@ func newTrial(x *Experiment, s *session, base string) *trial {
 		if n != x.Conn {
 			t.Swaps = append(t.Swaps, choice{M: strconv.Itoa(n), URL: t.change("chain", strconv.Itoa(n), chosen), Is: x.Change == "chain="+strconv.Itoa(n)})
 		}
+	}
+	for _, d := range x.Data {
+		v := fmt.Sprintf("%s=%02x", d.Place, d.Was^1)
+		t.Sealed = append(t.Sealed, choice{From: d.From, M: strconv.Itoa(d.Len), URL: t.change("flip", v, chosen), Is: x.Change == "flip="+v})
 	}
 	t.strips()
 	return t

@@ -74,6 +74,34 @@ func (s *Specimen) Reach(e *event.Event, i int) Reach {
 	return r
 }
 
+// A Datum is an encrypted record of application data: its first sealed byte, as it can be changed on the wire.
+type Datum struct {
+	From string // "client" or "server"
+	Len  int    // bytes of content
+	Flip Flip   // without To
+	Was  byte
+}
+
+// shownData is how many records of application data are shown of each side.
+const shownData = 3
+
+// Data are the first records of application data of each side that were sent encrypted and open.
+func (s *Specimen) Data() (out []Datum) {
+	var n [2]int
+	for _, r := range s.unchanged().records {
+		if r.Type != recordData || len(r.Plain) == 0 || n[r.Side&1] == shownData {
+			continue
+		}
+		wire, was := s.onWire(r.Side, r.Content), s.bytesAt(r.Side, r.Content, 1)
+		if wire == nil || len(was) == 0 {
+			continue
+		}
+		n[r.Side&1]++
+		out = append(out, Datum{r.Side.String(), len(r.Plain), *wire, was[0]})
+	}
+	return out
+}
+
 func sideOf(from string) capture.Side {
 	if from == "server" {
 		return capture.Server

@@ -246,6 +246,9 @@ func (w *shelf) experiment(ctx context.Context, session int, q url.Values, x *pa
 	}
 	defer done()
 	x.Events, x.Labels, x.Chains = s.Events(), s.Labels(), s.Chains()
+	for _, d := range s.Data() {
+		x.Data = append(x.Data, page.Datum{From: d.From, Len: d.Len, Place: fmt.Sprintf("%d:%d", d.Flip.Packet, d.Flip.Offset), Was: d.Was})
+	}
 	x.Short = s.Part || b.kept.cut()
 	from, start, _ := strings.Cut(q.Get("m"), ":")
 	if at, err := strconv.ParseInt(start, 10, 64); err == nil {

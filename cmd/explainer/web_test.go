@@ -377,6 +377,11 @@ func TestWeb(t *testing.T) {
 	b.clean("a changed copy")
 	b.accessible("a changed copy")
 
+	// A bit of sealed data: its record opens no more, and the other side notices.
+	b.js(`[...document.querySelectorAll(".act")].find(a => a.querySelector("a[href*=flip]") && !a.querySelector(".bits")).querySelector("a[href*=flip]").click()`)
+	b.until("true", `document.querySelector("#result .notices .alert") !== null && document.querySelector("#result .notices .alert").textContent.includes("bad_record_mac")`)
+	b.clean("changed data")
+
 	// A word that was typed: nowhere on the wire of either leg, and where the key is in both directions.
 	b.visit(s.base + "s/1")
 	b.js(`(() => { document.querySelector(".find input").value = "glühwurm"; document.querySelector(".find button").click() })()`)
