@@ -101,7 +101,7 @@ func (r *told) checkFaults(text string, want verdicts) {
 	}
 	short := r.short()
 	for _, id := range append(controls, faults...) {
-		if n := len(regexp.MustCompile(`(?m)^ +[0-9]+  `+id+`   [^ ].*$`).FindAllString(short, -1)); n != len(notes[id]) {
+		if n := len(regexp.MustCompile(`(?m)^ +[0-9]+  `+id+`(?:   |\n +)[^ ].*$`).FindAllString(short, -1)); n != len(notes[id]) {
 			r.t.Errorf("%s: %d lines of the short story for %d connections\n%s", id, n, len(notes[id]), short)
 		}
 		accepted := slices.ContainsFunc(notes[id], func(note string) bool { return strings.HasPrefix(note, "shown-accepted") })
