@@ -52,6 +52,9 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 			e.Fields = append(e.Fields, x.headerField(f.Name, f.Value))
 		}
 		e.Brief = frameBrief(b, e.Fields)
+		if b.Unread != "" {
+			e.Says = append(e.Says, words.Say(unreadWords[b.Unread], e.Evidence, c.Values()))
+		}
 	case *web.WebSocket:
 		e, begins = x.webSocket(c, m, b), b.Preview
 	case *web.Switched:
@@ -102,6 +105,11 @@ func (x *Explainer) web(c *conn, m *capture.Message) {
 		e.Says = append(e.Says, words.Say("tls-inside", e.Evidence, c.Values()))
 	}
 	x.emit(c, e)
+}
+
+// unreadWords say why a field section of HTTP/3 was not read.
+var unreadWords = map[string]string{
+	"missing-insert": "http3-missing-insert", "missing-settings": "http3-missing-settings", "too-much-waits": "http3-too-much-waits",
 }
 
 // beginsTLS tells whether bytes begin as a record with a hello does (RFC 8446 5.1 and 4).
@@ -400,6 +408,9 @@ func (x *Explainer) webBody(c *conn, m *capture.Message, b *web.Body) event.Even
 	if !b.Complete {
 		parts = append(parts, words.Piece("brief/cut-off"))
 		e.Says = append(e.Says, words.Say("http-body-cut", e.Evidence, c.Values()))
+	}
+	if b.Missing > 0 {
+		e.Says = append(e.Says, words.Say("http-body-missing", e.Evidence, c.Values().With("count", words.Count(int(b.Missing), "byte"))))
 	}
 	e.Brief = words.List(",", parts...)
 	if b.Protocol == "HTTP/2" || b.Protocol == "HTTP/3" {

@@ -71,6 +71,12 @@ func TestMarkup(t *testing.T) {
 			feed(1, capture.Server, &web.Body{Protocol: "HTTP/1.1", Stream: 1, Len: 9, Coding: m, Type: "text/html;" + m, Preview: []byte("<html><b>" + m + "</b>" + m), PreviewErr: m, Trailers: fields, Complete: true})
 			feed(1, capture.Server, &web.Frame{Protocol: "HTTP/2", Type: "PUSH_PROMISE", Stream: 1, Detail: fields})
 			feed(1, capture.Server, &web.Frame{Protocol: "HTTP/2", Type: "GOAWAY", Detail: []web.Field{{Name: "debug", Value: m}}})
+			feed(1, capture.Client, &web.Frame{Protocol: "HTTP/3", Type: "INSERT_WITH_LITERAL_NAME", Stream: 2, Detail: append([]web.Field{{Name: "index", Value: "0"}}, fields...)})
+			for _, why := range []string{"missing-insert", "missing-settings", "too-much-waits"} {
+				feed(1, capture.Server, &web.Frame{Protocol: "HTTP/3", Type: "HEADERS", Unread: why, Detail: fields})
+			}
+			feed(1, capture.Server, &web.Body{Protocol: "HTTP/3", Len: 9, Missing: 3, Complete: true})
+			feed(1, capture.Server, &web.Unparsed{Protocol: "HTTP/3", Stream: 4, Len: 9, Preview: []byte(m), Why: "malformed-qpack"})
 			feed(1, capture.Server, &web.WebSocket{Opcode: 1, Fin: true, Len: 9, Preview: []byte(`{"` + m + `":1}`)})
 			feed(1, capture.Server, &web.WebSocket{Opcode: 8, Fin: true, Len: 9, Code: 1000, Preview: []byte(m)})
 			feed(1, capture.Server, &web.Switched{Protocol: m})

@@ -761,16 +761,16 @@ func (s *h3Half) detail(p []byte) (list []Field, ok bool) {
 		}
 	case h3GoAway:
 		if s.from == 0 {
-			return one("push")
+			return one("rejects-from-push")
 		}
-		return one("stream")
+		return one("rejects-from-stream")
 	case h3CancelPush, h3MaxPushID:
 		return one("push")
 	case h3PriorityRequest, h3PriorityPush:
 		id, n := varint(p)
-		name := "stream"
+		name := "prioritized-stream"
 		if s.typ == h3PriorityPush {
-			name = "push"
+			name = "prioritized-push"
 		}
 		return []Field{number(name, id), {"priority", string(p[n:])}}, n > 0
 	case h3Origin:
