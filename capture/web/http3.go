@@ -339,7 +339,11 @@ func (h *H3) Datagram(from int, data []byte, mark Mark) []Item {
 func (h *H3) End(mark Mark) []Item {
 	h.reset(mark.Time)
 	for _, id := range slices.Sorted(maps.Keys(h.streams)) {
-		for _, s := range h.streams[id].halves {
+		st := h.streams[id]
+		if st == nil { // it had waited for an encoder's stream that was ended before it
+			continue
+		}
+		for _, s := range st.halves {
 			if s != nil && !s.ended {
 				h.cut(s)
 			}
