@@ -35,6 +35,19 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 		}
 	case *capture.AppData:
 		x.appData(c, m, b)
+	case *capture.Unplaced:
+		e := x.event(c, m, event.KindMessage, "unplaced", "")
+		e.Evidence, e.Bytes = event.Decrypted, nil
+		e.Brief = words.Count(b.Len, "byte")
+		e.Says = append(e.Says, words.Say("quic-unplaced", e.Evidence, x.args(c).With("sender", c.Side(side), "count", words.Count(b.Len, "byte"))))
+		x.emit(c, e)
+	case *capture.Missing:
+		e := x.event(c, m, event.KindMessage, "missing-bytes", "")
+		e.Evidence = event.Inferred
+		e.Bytes = nil
+		e.Brief = words.Count(int(b.Len), "byte")
+		e.Says = append(e.Says, words.Say("quic-stream-missing", event.Inferred, x.args(c).With("sender", c.Side(side), "bytes", strconv.FormatInt(b.Len, 10))))
+		x.emit(c, e)
 	case *capture.QUICPacket:
 		if b.Version != 0 {
 			c.QUICVersion = b.Version
@@ -362,10 +375,18 @@ func versionWords(versions []uint32) event.Text {
 // frameWords lists the frames of a packet.
 func frameWords(frames []quic.Frame) event.Text {
 	var out []event.Text
-	for i, f := range frames {
-		if i == 16 {
+	for i := 0; i < len(frames); i++ {
+		f := frames[i]
+		if len(out) == 16 {
 			out = append(out, words.Piece("value/more", "n", strconv.Itoa(len(frames)-i)))
 			break
+		}
+		for f.Type == quic.FrameNewID || f.Type == quic.FrameRetireID {
+			if i+1 == len(frames) || frames[i+1].Type != f.Type {
+				break
+			}
+			f.More++
+			i++
 		}
 		name := quic.FrameName(f.Type)
 		from, to := strconv.FormatUint(f.Offset, 10), strconv.FormatUint(f.Offset+uint64(f.Len), 10)

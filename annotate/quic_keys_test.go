@@ -1,14 +1,18 @@
 package annotate_test
 
 import (
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"explainer/annotate/event"
 	"explainer/annotate/words"
 	"explainer/capture"
+	"explainer/capture/keys"
 	"explainer/capture/pcap"
+	"explainer/capture/pcap/pcaptest"
 	"explainer/capture/quic"
 )
 
@@ -99,4 +103,108 @@ func quicPackets(t *testing.T, path string) (opened [2]int, sealed, joined int) 
 		}
 	}
 	return opened, sealed, joined
+}
+
+// quicRecording reads a recording of quic-go of the project's own.
+func quicRecording(t *testing.T, name string) (packets []pcaptest.Packet, secrets []keys.Secret) {
+	t.Helper()
+	stem := filepath.Join("..", "capture", "testdata", "quic", name)
+	file, err := os.ReadFile(stem + ".pcap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Open(stem + ".keys")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	if err := keys.ReadLog(log, func(s keys.Secret) { secrets = append(secrets, s) }); err != nil {
+		t.Fatal(err)
+	}
+	return pcaptest.Packets(t, file), secrets
+}
+
+// TestQUICOpened tells what was recorded of quic-go with its keys: the verdict of each step, the proofs, and
+// what else is to be said.
+func TestQUICOpened(t *testing.T) {
+	full := "differently unseen differently unseen differently differently differently differently differently as-told unseen"
+	for _, test := range []struct {
+		file, verdicts string
+		says           []string
+	}{
+		{"http3", full, []string{"quic-handshake-opened", "quic-1rtt-opened", "quic-handshake-done", "quic-new-id", "quic-new-token", "http-request-quic", "http-response-quic", "summary-quic-opened", "step-7-quic-opened-first"}},
+		{"version2-retry-update", full, []string{"quic-retry", "quic-key-update", "quic-close-sealed", "quic-0rtt", "summary-quic-opened", "summary-quic-partly", "step-7-quic-opened"}},
+	} {
+		packets, secrets := quicRecording(t, test.file)
+		es := tellWire(t, pcaptest.File(packets, 0), secrets)
+		said, proofs := map[string]bool{}, map[string]event.ProofState{}
+		sentences(es, func(id, text string) {
+			said[id] = true
+			if strings.Contains(text, "(not known)") {
+				t.Errorf("%s: %s: %s", test.file, id, text)
+			}
+		})
+		var first event.Leg
+		for _, e := range es {
+			for _, p := range e.Proofs {
+				if proofs[p.ID] = p.State; p.State == event.Refuted {
+					t.Errorf("%s: refuted: %s", test.file, p.Claim)
+				}
+			}
+			if e.Summary != nil && first.Conn == 0 {
+				first = e.Summary.Legs[0]
+			}
+		}
+		var verdicts []string
+		for _, v := range rowVerdicts(first) {
+			verdicts = append(verdicts, string(v))
+		}
+		if got := strings.Join(verdicts, " "); got != test.verdicts {
+			t.Errorf("%s: verdicts\n%s, want\n%s", test.file, got, test.verdicts)
+		}
+		for _, id := range test.says {
+			if !said[id] {
+				t.Errorf("%s: does not say %s", test.file, id)
+			}
+		}
+		for _, id := range []string{words.ProofServerCV, words.ProofServerFin, words.ProofClientFin, words.ProofServerPacket, words.ProofClientPacket} {
+			if proofs[id] != event.Proven {
+				t.Errorf("%s: %s is %q", test.file, id, proofs[id])
+			}
+		}
+	}
+}
+
+// TestQUICDamagedStories tells them with packets lost, repeated, in another order and cut: a step is then what it
+// is in the whole capture, or not known, and nothing is refuted or failed that did not.
+func TestQUICDamagedStories(t *testing.T) {
+	for _, name := range []string{"http3", "version2-retry-update"} {
+		packets, secrets := quicRecording(t, name)
+		if name != "http3" {
+			packets = packets[:40]
+		}
+		want := legsOf(tellWire(t, pcaptest.File(packets, 0), secrets))
+		for n := range uint64(60) {
+			left, snap, what := damage(packets, rand.New(rand.NewPCG(7, n)))
+			es := tellWire(t, pcaptest.File(left, snap), secrets)
+			for _, e := range es {
+				for _, p := range e.Proofs {
+					if p.State == event.Refuted {
+						t.Errorf("%s, %s (seed %d): refuted: %s", name, what, n, p.Claim)
+					}
+				}
+			}
+			for ends, l := range legsOf(es) {
+				w, ok := want[ends]
+				if !ok {
+					continue // which end is the client is told by the packets that are there
+				}
+				for j, r := range l.Rows {
+					if o := w.Rows[j]; r.Verdict != o.Verdict && r.Verdict != event.Unknown {
+						t.Errorf("%s, %s (seed %d): step %s is %s: %s\nwhole it is %s: %s", name, what, n, r.Step, r.Verdict, r.Says.Text, o.Verdict, o.Says.Text)
+					}
+				}
+			}
+		}
+	}
 }

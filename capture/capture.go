@@ -246,7 +246,7 @@ type Message struct {
 	Block []byte
 	// Body is one of: *handshake.ClientHello and the other types of package
 	// handshake; *ChangeCipherSpec, *Alert, *AppData, *Heartbeat, *Sealed,
-	// *Malformed, *CutHello, *Missing, *Late, *Again, *StartTLS, *Opaque; *web.Head, *web.Body, *web.Frame,
+	// *Malformed, *CutHello, *Missing, *Unplaced, *Late, *Again, *StartTLS, *Opaque; *web.Head, *web.Body, *web.Frame,
 	// *web.WebSocket, *web.Switched, *web.Unparsed; *QUICPacket, *DTLSRecord;
 	// *Opened, *Closed, *Ended, *Keyed, *KeyLine, *InnerHello, *Fact.
 	Body any

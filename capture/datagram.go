@@ -8,6 +8,7 @@ import (
 
 	"explainer/capture/handshake"
 	"explainer/capture/quic"
+	"explainer/capture/web"
 )
 
 // Bounds of what is kept of connections over UDP, in bytes.
@@ -64,6 +65,11 @@ type DTLSRecord struct {
 // ByInitial is Message.By of what was opened with QUIC's Initial keys.
 const ByInitial = "QUIC Initial"
 
+// Unplaced is bytes of the handshake in packets of QUIC that were opened, and are not told as
+// messages: others that come before them, of either side, are not in the capture or stayed
+// sealed.
+type Unplaced struct{ Len int }
+
 // udpConn is the Decoder's own state of a connection over UDP.
 type udpConn struct {
 	d     *Decoder
@@ -82,6 +88,8 @@ type udpConn struct {
 	tookEarly bool              // the server took 0-RTT data
 	queue     []heldPacket      // packets that wait
 	queued    int64             // their bytes
+	late      bool              // nothing of the handshake comes any more
+	h3        *web.H3           // nil where the streams do not carry HTTP/3, or nothing came yet
 	forced    string            // nothing waits any more; why a secret was not waited for: SealedNoKey or SealedTooMany
 }
 
@@ -111,11 +119,12 @@ type udpSide struct {
 	bad bool // its handshake is not read any more
 
 	// QUIC: the handshake in the CRYPTO frames, by level.
-	crypto  [stages]pieces
-	told    [stages]uint64    // place up to which messages were told
-	hello   [sha256.Size]byte // hash of the ClientHello before a Retry
-	streams quicStreams
-	joined  int // datagrams that were captured as one with the one before
+	crypto   [stages]pieces
+	told     [stages]uint64    // place up to which messages were told
+	hello    [sha256.Size]byte // hash of the ClientHello before a Retry
+	finished bool              // its Finished was told
+	streams  quicStreams
+	joined   int // datagrams that were captured as one with the one before
 
 	// DTLS: messages by their number.
 	msgs  map[uint16]*partial
@@ -270,15 +279,8 @@ func (u *udpConn) end(why string) {
 	u.dropDTLS(a)
 	u.dropDTLS(b)
 	u.flushBoth()
-	for i := range u.sides {
-		s := &u.sides[i]
-		for level := range s.crypto {
-			u.d.udpHeld -= int64(s.crypto[level].size())
-		}
-		for _, st := range s.streams.open {
-			u.d.udpHeld -= int64(st.pieces.size())
-		}
-	}
+	u.endCrypto(max(a.time, b.time))
+	u.endStreams(max(a.time, b.time), labels13[Client][stageApplication])
 	u.d.secrets.forget(u)
 	u.d.messages = append(u.d.messages, Message{Conn: u.pub, Time: max(a.time, b.time), Body: &Ended{why}})
 	delete(u.d.udp, u.pub.Number)
@@ -337,15 +339,22 @@ func (u *udpConn) extend(s *udpSide, in *Datagram, n int) {
 }
 
 // cryptoMessage tells the next handshake message of the CRYPTO frames of a level, if it is complete.
-func (u *udpConn) cryptoMessage(s *udpSide, in *Datagram, level stage, by string) bool {
+func (u *udpConn) cryptoMessage(s *udpSide, time int64, level stage) bool {
 	crypto, told := &s.crypto[level], &s.told[level]
-	head, span, first, last := crypto.take(*told, *told+4)
-	if head == nil || s.bad {
+	if s.bad || len(crypto.list) == 0 || !u.inTurn(s.side, level) {
 		return false
+	}
+	head, span, first, last := crypto.take(*told, *told+4)
+	if head == nil {
+		return false
+	}
+	by := ByInitial
+	if level > stageClear {
+		by = labels13[s.side][level]
 	}
 	n := uint64(head[1])<<16 | uint64(head[2])<<8 | uint64(head[3])
 	typ := handshake.Type(head[0])
-	m := Message{Conn: u.pub, Side: s.side, Time: in.Time, Span: span, First: first, Last: last, Inner: true, Opened: true, By: by}
+	m := Message{Conn: u.pub, Side: s.side, Time: time, Span: span, First: first, Last: last, Inner: true, Opened: true, By: by}
 	end := *told + 4 + n
 	if n+4 > maxCrypto {
 		s.bad = true
@@ -370,6 +379,61 @@ func (u *udpConn) cryptoMessage(s *udpSide, in *Datagram, level stage, by string
 		return handshake.Parse(typ, m.Raw[4:], ctx)
 	})
 	return true
+}
+
+// inTurn tells whether what a side says next in the handshake has all before it that the other
+// side says first (RFC 8446 2): a datagram may come before an earlier one, and the proofs are
+// over the messages in their order.
+func (u *udpConn) inTurn(side Side, level stage) bool {
+	n := u.neg
+	switch {
+	case u.late:
+		return level == stageClear
+	case level == stageClear && side == Client:
+		return u.sides[Client].told[stageClear] == 0 || n != nil && n.retry
+	case level == stageClear:
+		return n != nil && n.hello != nil && !(n.retry && n.hellos == 1)
+	case level == stageHandshake && side == Server:
+		return n != nil && n.answered
+	case level == stageHandshake || side == Server:
+		return u.sides[Server].finished
+	}
+	return u.sides[Client].finished
+}
+
+// cryptoMessages tells the handshake messages that are complete and whose turn it is.
+func (u *udpConn) cryptoMessages(time int64) {
+	for moved := true; moved; {
+		moved = false
+		for level := range stages {
+			for i := range u.sides {
+				for u.cryptoMessage(&u.sides[i], time, level) {
+					moved = true
+				}
+			}
+		}
+	}
+}
+
+// endCrypto tells, at the end of a connection, what is left of the handshake.
+func (u *udpConn) endCrypto(time int64) {
+	u.late = true
+	u.cryptoMessages(time)
+	for i := range u.sides {
+		s := &u.sides[i]
+		left := 0
+		for level := range s.crypto {
+			n := s.crypto[level].size()
+			u.d.udpHeld -= int64(n)
+			s.crypto[level] = pieces{}
+			if stage(level) > stageClear && !s.bad {
+				left += n
+			}
+		}
+		if left > 0 {
+			u.d.messages = append(u.d.messages, Message{Conn: u.pub, Side: s.side, Time: time, Span: Span{s.off, s.off}, Inner: true, Body: &Unplaced{Len: left}})
+		}
+	}
 }
 
 // parse tells a whole handshake message, and takes from it what later ones depend on.
@@ -409,11 +473,15 @@ func (u *udpConn) parse(s *udpSide, m Message, typ handshake.Type, read func(han
 			s.hearCID(b.Extension(handshake.ExtConnectionID))
 			u.quic.Agree(b.CipherSuite)
 		}
+	case *handshake.Finished:
+		s.finished = true
 	case *handshake.EncryptedExtensions:
 		if s.side != Server {
 			break
 		}
-		u.tookEarly = b.HasEarlyData()
+		if u.tookEarly = b.HasEarlyData(); !u.tookEarly {
+			u.rejectEarly()
+		}
 		if e := b.Extension(handshake.ExtQUICParameters); e != nil {
 			list, _ := quic.Parameters(e.Data)
 			for _, p := range list {

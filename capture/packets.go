@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"strings"
 
 	"explainer/capture/handshake"
 	"explainer/capture/quic"
@@ -105,6 +106,9 @@ func (u *udpConn) tie(random [32]byte) {
 	}
 	if u.entry != nil {
 		u.quic.Forget() // the client begins anew
+		for i := range u.sides {
+			u.sides[i].finished = false
+		}
 	}
 	u.entry = u.d.secrets.use(u, random)
 	u.learn(u.entry)
@@ -140,7 +144,7 @@ func (u *udpConn) learnLine(label string, secret []byte) {
 func (u *udpConn) packet(s *udpSide, in *Datagram, b []byte, p *quic.Packet) bool {
 	stage, protected := levels13[p.Type]
 	if !protected {
-		u.tellPacket(s, in, p, "", nil)
+		u.tellPacket(s, in, b, p, "", nil)
 		return true
 	}
 	known, later := u.quic.Knows(int(s.side), p.Type)
@@ -148,7 +152,7 @@ func (u *udpConn) packet(s *udpSide, in *Datagram, b []byte, p *quic.Packet) boo
 		return false
 	}
 	if !u.quic.Open(int(s.side), b, p) {
-		u.tellPacket(s, in, p, u.whySealed(p, known), nil)
+		u.tellPacket(s, in, b, p, u.whySealed(p, known), nil)
 		return true
 	}
 	label := labels13[s.side][stage]
@@ -159,7 +163,7 @@ func (u *udpConn) packet(s *udpSide, in *Datagram, b []byte, p *quic.Packet) boo
 		}
 	}
 	rest := b[p.Len+p.Padding:]
-	u.tellPacket(s, in, p, "", &label)
+	u.tellPacket(s, in, b, p, "", &label)
 	for len(rest) > 0 { // it was several datagrams in one
 		again := u.quic.Again(int(s.side), rest)
 		again[0].Joined = true
@@ -167,7 +171,7 @@ func (u *udpConn) packet(s *udpSide, in *Datagram, b []byte, p *quic.Packet) boo
 			q := &again[i]
 			n := q.Len + q.Padding
 			if !u.packet(s, in, rest[:n], q) { // never: what opened the first opens this one, or nothing does
-				u.tellPacket(s, in, q, u.noKey(), nil)
+				u.tellPacket(s, in, rest[:n], q, u.noKey(), nil)
 			}
 			rest = rest[n:]
 		}
@@ -197,7 +201,7 @@ func (u *udpConn) whySealed(p *quic.Packet, known bool) string {
 }
 
 // tellPacket tells one packet, and what is in it if it was opened. by names the secret.
-func (u *udpConn) tellPacket(s *udpSide, in *Datagram, p *quic.Packet, reason string, by *string) {
+func (u *udpConn) tellPacket(s *udpSide, in *Datagram, b []byte, p *quic.Packet, reason string, by *string) {
 	n := p.Len + p.Padding
 	switch {
 	case by != nil, p.Opened, reason != "", p.Type == quic.Retry, p.Type == quic.VersionNegotiation, p.Type == quic.Reset:
@@ -256,7 +260,7 @@ func (u *udpConn) tellPacket(s *udpSide, in *Datagram, p *quic.Packet, reason st
 			t.crypto[stageClear], t.told[stageClear], t.bad = pieces{}, 0, false
 		}
 	}
-	u.frames(s, in, p, &where, level)
+	u.frames(s, in, b, p, &where, level)
 }
 
 // heldFrames are the frames of a packet without what they carry for others, so that they stay valid.
@@ -276,7 +280,7 @@ func heldFrames(frames []quic.Frame) []quic.Frame {
 }
 
 // frames takes in what the frames of a packet carry. where is the packet's message.
-func (u *udpConn) frames(s *udpSide, in *Datagram, p *quic.Packet, where *Message, level stage) {
+func (u *udpConn) frames(s *udpSide, in *Datagram, b []byte, p *quic.Packet, where *Message, level stage) {
 	if level == stageEarly || level == stageApplication {
 		data := 0
 		for i := range p.Frames {
@@ -288,6 +292,7 @@ func (u *udpConn) frames(s *udpSide, in *Datagram, p *quic.Packet, where *Messag
 			m := *where
 			a := u.d.newAppData()
 			*a = AppData{Len: data, Wire: p.Len, Early: level == stageEarly}
+			a.Begins = copy(a.Sealed[:], b[min(p.Head, len(b)):])
 			m.Body = a
 			u.d.messages = append(u.d.messages, m)
 		}
@@ -317,7 +322,8 @@ func (u *udpConn) frames(s *udpSide, in *Datagram, p *quic.Packet, where *Messag
 			u.httpDatagram(s, f, where)
 		}
 	}
-	for crypto && u.cryptoMessage(s, in, level, where.By) {
+	if crypto {
+		u.cryptoMessages(in.Time)
 	}
 }
 
@@ -326,6 +332,7 @@ type quicStream struct {
 	next   uint64 // how much of it was handed on
 	end    uint64 // its length, if it is ended
 	ended  bool
+	far    uint64 // where the last byte that came ends
 	pieces pieces // what came ahead of what is missing
 }
 
@@ -344,14 +351,15 @@ type doneStreams struct {
 func (d *doneStreams) has(n uint64) bool { return n < d.below || d.more[n] }
 
 func (d *doneStreams) add(n uint64) {
-	if n > d.below {
+	if n > d.below && len(d.more) < maxStreams {
 		if d.more == nil {
 			d.more = map[uint64]bool{}
 		}
-		if len(d.more) < maxStreams {
-			d.more[n] = true
-		}
+		d.more[n] = true
 		return
+	}
+	if n > d.below { // what is below is given up
+		clear(d.more)
 	}
 	for d.below = n + 1; d.more[d.below]; d.below++ {
 		delete(d.more, d.below)
@@ -386,10 +394,11 @@ func (u *udpConn) stream(s *udpSide, f *quic.Frame, where *Message) {
 		return
 	}
 	end := f.Offset + uint64(len(f.Data))
+	st.far = max(st.far, end)
 	if f.Fin {
 		st.end, st.ended = end, true
 	}
-	mark := web.Mark{Start: where.Span.Start, End: where.Span.End, First: where.First, Last: where.Last, Time: where.Time}
+	mark := markOf(where)
 	switch {
 	case f.Offset > st.next:
 		room := min(st.next+maxStreamAhead, f.Offset+uint64(maxUDPHeld-min(u.d.udpHeld, maxUDPHeld)))
@@ -419,15 +428,89 @@ func (u *udpConn) stream(s *udpSide, f *quic.Frame, where *Message) {
 
 // resetStream takes in that a stream is given up by its sender.
 func (u *udpConn) resetStream(s *udpSide, f *quic.Frame, where *Message) {
-	if st := s.streams.of(f.Stream); st != nil {
-		u.finish(s, f.Stream, st)
+	st := s.streams.of(f.Stream)
+	if st == nil {
+		return
+	}
+	u.finish(s, f.Stream, st)
+	if h := u.readsHTTP3(); h != nil {
+		u.items(h.Reset(int(s.side), f.Stream, f.Code, markOf(where)), where.By)
 	}
 }
 
 // data takes the next bytes of a stream.
 func (u *udpConn) data(s *udpSide, stream uint64, data []byte, fin bool, mark web.Mark, by string) {
+	if h := u.readsHTTP3(); h != nil {
+		u.items(h.Feed(int(s.side), stream, data, fin, mark), by)
+	}
+}
+
+func markOf(m *Message) web.Mark {
+	return web.Mark{Start: m.Span.Start, End: m.Span.End, First: m.First, Last: m.Last, Time: m.Time}
+}
+
+// readsHTTP3 is what reads the streams, nil where HTTP/3 is not what they carry. Before the
+// server has said which protocol it is, early data is in that of an earlier connection, and
+// the hello must offer it again (RFC 8446 4.2.10).
+func (u *udpConn) readsHTTP3() *web.H3 {
+	if u.h3 == nil && u.neg != nil {
+		protocols := []string{u.neg.alpn}
+		if !u.neg.extended && u.neg.hello != nil {
+			protocols = u.neg.hello.ALPN()
+		}
+		if slices.ContainsFunc(protocols, func(p string) bool { return p == "h3" || strings.HasPrefix(p, "h3-") }) {
+			u.h3 = web.NewH3()
+		}
+	}
+	return u.h3
+}
+
+// items tells what was read of HTTP/3. by is the label of the secret in hand.
+func (u *udpConn) items(items []web.Item, by string) {
+	for i := range items {
+		it := &items[i]
+		u.d.messages = append(u.d.messages, Message{
+			Conn: u.pub, Side: Side(it.From & 1), Time: it.Last.Time, Span: Span{it.First.Start, it.Last.End}, First: it.First.First, Last: it.Last.Last,
+			Inner: true, Opened: true, By: by, Body: it.Body,
+		})
+	}
+}
+
+// rejectEarly forgets the streams of early data that the server did not take: what is in them
+// is sent anew (RFC 9001 4.6.2).
+func (u *udpConn) rejectEarly() {
+	if u.by[Client][stageEarly] == nil {
+		return
+	}
+	s := &u.sides[Client]
+	u.endStreams(s.time, labels13[Client][stageEarly])
+	s.streams = quicStreams{}
+}
+
+// endStreams tells what of the streams is not complete, and what of them is missing: bytes
+// behind which others came.
+func (u *udpConn) endStreams(time int64, by string) {
+	for i := range u.sides {
+		s := &u.sides[i]
+		missing := int64(0)
+		for _, st := range s.streams.open {
+			missing += int64(st.far-st.next) - int64(st.pieces.size())
+			u.d.udpHeld -= int64(st.pieces.size())
+			st.pieces = pieces{}
+		}
+		if missing > 0 {
+			u.d.messages = append(u.d.messages, Message{Conn: u.pub, Side: s.side, Time: time, Span: Span{s.off, s.off}, Inner: true, Body: &Missing{Len: missing}})
+		}
+	}
+	if u.h3 != nil {
+		u.items(u.h3.End(web.Mark{Time: time}), by)
+		u.h3 = nil
+	}
 }
 
 // httpDatagram takes in a DATAGRAM frame (RFC 9221).
 func (u *udpConn) httpDatagram(s *udpSide, f *quic.Frame, where *Message) {
+	if h := u.readsHTTP3(); h != nil {
+		u.items(h.Datagram(int(s.side), f.Data, markOf(where)), where.By)
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"explainer/ca/verify"
 	"explainer/capture"
 	"explainer/capture/handshake"
+	"explainer/capture/quic"
 )
 
 // A line is one of the short story, and where its message stands.
@@ -298,7 +299,7 @@ func (c *View) lines7() []line {
 	switch {
 	case c.NoTLS == "plain" && p != nil:
 		return []line{c.sent(1, s.DataAt, rankData, "line/answer-clear")}
-	case p != nil && p.Record != nil && p.Record.Begins > 0:
+	case p != nil && p.Record != nil && p.Record.Begins > 0 && c.Conn.Transport == capture.TransportTCP:
 		var out []line
 		if p.Request != "" && p.AskedAt.Last != 0 {
 			out = append(out, c.sent(0, p.AskedAt, rankRequest, "line/request", "request", p.Request))
@@ -308,9 +309,19 @@ func (c *View) lines7() []line {
 			id = "line/record-nonce"
 		}
 		return append(out, c.sent(1, p.RecordAt, rankData, id, "head", spaced(p.Record.Head[:]), "sealed", spaced(p.Record.Sealed[:min(p.Record.Begins, 3)]), "count", words.Count(p.Record.Wire-len(p.Record.Head), "byte")))
+	case p != nil && p.Record != nil && c.Conn.Transport == capture.TransportQUIC:
+		var out []line
+		if p.Request != "" && p.AskedAt.Last != 0 {
+			out = append(out, c.sent(0, p.AskedAt, rankRequest, "line/request", "request", p.Request))
+		}
+		return append(out, c.sent(1, p.RecordAt, rankData, "line/packet", "sealed", spaced(p.Record.Sealed[:min(p.Record.Begins, 3)]), "count", words.Count(p.Record.Wire, "byte")))
 	case s.FirstData && s.DataAt.Last != 0:
 		return []line{c.sent(1, s.DataAt, rankData, "line/data")}
-	case s.Dark > 0 && s.DarkAt.Last != 0 && (c.Main.Is13() || c.Conn.Transport == capture.TransportQUIC): // before TLS 1.3 it is no data
+	case c.Conn.Transport == capture.TransportQUIC: // of the sealed packets only those with a short header can be data
+		if u := c.UDP; u != nil && u.Packets[1][quic.OneRTT] > 0 && u.At[1].Last != 0 {
+			return []line{c.sent(1, u.At[1], rankData, "line/sealed", "count", words.Count(int(u.Packets[1][quic.OneRTT]), "packet"))}
+		}
+	case s.Dark > 0 && s.DarkAt.Last != 0 && c.Main.Is13(): // before TLS 1.3 it is no data
 		return []line{c.sent(1, s.DarkAt, rankData, "line/sealed", "count", words.Count(int(s.Dark), carriers[c.Conn.Transport]))}
 	}
 	return nil

@@ -61,6 +61,7 @@ type shortSession struct {
 	refuted   bool
 	held      [][]event.Text // why it failed, of chatter
 	framed    bool           // its frames are read
+	sealed    bool           // packets of QUIC stayed sealed in which requests may be
 	data      bool           // one side sent more than a handshake
 	unseen    bool           // not all of it is in the capture: it began before, or goes on
 	title     event.Text     // of its last connection that is over
@@ -181,6 +182,8 @@ func (t *Short) Event(e *event.Event) error {
 		t.http(s, e)
 	case (strings.HasPrefix(string(e.Topic), "http2-") || strings.HasPrefix(string(e.Topic), "http3-")) && e.Leg != "origin":
 		s.framed = true
+	case (e.Topic == "quic-0-rtt" || e.Topic == "quic-1-rtt") && e.Size != nil && e.Size.Reason != "":
+		s.sealed = true
 	case strings.HasPrefix(string(e.Topic), "websocket-") && e.Repeats == 0 && e.Leg != "origin":
 		s.stream = "WebSocket"
 		s.frames++
@@ -440,7 +443,7 @@ func (t *Short) tell(s *shortSession) {
 	case l.Flow == "http" && s.failed:
 	case l.Flow == "http":
 		t.joined(t.number(s.n)+"  ", "      ", []string{t.Paint(Bold, t.where(s, nil)), t.in(l.Title), t.in(l.Rows[0].Why)})
-	case s.requests == 0 && !mayHaveRefused(l) && (unused(l) && (!s.data || s.framed) && (l.Leg != "" || t.kinds[kind] != 0) || s.framed):
+	case s.requests == 0 && !s.sealed && !mayHaveRefused(l) && (unused(l) && (!s.data || s.framed) && (l.Leg != "" || t.kinds[kind] != 0) || s.framed):
 		t.total.unused++
 		if t.spare == nil {
 			t.spare = func() { t.connection(s, e, kind) }

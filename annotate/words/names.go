@@ -41,6 +41,7 @@ var topics = map[event.Topic]string{
 	"fin":                 "FIN",
 	"rst":                 "RST",
 	"not-followed":        "no longer followed",
+	"unplaced":            "messages without those before them",
 	"quic-packets":        "QUIC packets opened",
 	"eight-steps":         "the eight steps",
 	"connection-over":     "connection over",

@@ -33,6 +33,7 @@ type initial struct {
 	version uint32
 	dcid    []byte
 	keys    *Keys
+	token   bool // the packet that they came with had a token
 }
 
 // maxKeys bounds the pairs of version and connection ID that are kept: a Retry
@@ -55,6 +56,7 @@ type Packet struct {
 	Keyless       bool // an Initial, and nothing is known from which its keys could come
 	Padding       int  // zero bytes behind it, to the end of the datagram
 	Lacking       int  // bytes at its end that the capture lacks; Len is without them
+	Head          int  // of one that secrets of TLS opened: bytes of its header, packet number included
 	Updates       int  // of 1-RTT: how often its sender's keys had been updated (RFC 9001 6)
 	Updated       bool // it is the first under these keys
 	Joined        bool // it begins a datagram that was captured as one with the one before
@@ -183,10 +185,12 @@ func (c *Conn) one(side int, data []byte, cut int, joined bool) {
 		case Initial:
 			c.openInitial(side, b, &p)
 		case Retry:
-			// It can answer any of the client's Initials that are under way.
+			// It can answer any of the client's Initials that are under way. If it fits none, the one
+			// that it answers may be missing, unless one is there that had no token yet.
 			for i := range c.keys {
 				if side == 1 && !p.Good {
-					p.Good, p.Checked = CheckRetry(b, &h, c.keys[i].dcid)
+					good, known := CheckRetry(b, &h, c.keys[i].dcid)
+					p.Good, p.Checked = good, known && (good || p.Checked || !c.keys[i].token)
 				}
 			}
 		}
@@ -236,7 +240,7 @@ func (c *Conn) openInitial(side int, b []byte, p *Packet) {
 	// packet's own, which counts if it is the client's first, or the first after a Retry.
 	fresh := len(c.keys) > 0
 	if first := c.first(); first != nil && c.keys[len(c.keys)-1].version != p.Version {
-		if k := (initial{p.Version, first, InitialKeys(p.Version, first)}); k.keys != nil && try(&k) {
+		if k := (initial{p.Version, first, InitialKeys(p.Version, first), c.keys[len(c.keys)-1].token}); k.keys != nil && try(&k) {
 			c.add(k)
 			return
 		}
@@ -247,11 +251,11 @@ func (c *Conn) openInitial(side int, b []byte, p *Packet) {
 	}
 	if side == 0 && p.Cut > 0 && len(c.keys) == 0 && c.guess == nil {
 		if keys := InitialKeys(p.Version, p.DCID); keys != nil {
-			c.guess = &initial{p.Version, bytes.Clone(p.DCID), keys}
+			c.guess = &initial{p.Version, bytes.Clone(p.DCID), keys, len(p.Token) > 0}
 		}
 	}
 	if side == 0 {
-		if k := (initial{p.Version, bytes.Clone(p.DCID), InitialKeys(p.Version, p.DCID)}); k.keys != nil {
+		if k := (initial{p.Version, bytes.Clone(p.DCID), InitialKeys(p.Version, p.DCID), len(p.Token) > 0}); k.keys != nil {
 			before := c.expected
 			c.expected[0][spaceInitial], c.expected[1][spaceInitial] = 0, 0
 			if try(&k) {

@@ -199,6 +199,7 @@ func (c *Conn) openLong(side int, b []byte, p *Packet) bool {
 		if !ok {
 			return false
 		}
+		p.Head = p.number + n
 		c.opened(side, space, p, k, number, plain)
 		return true
 	}
@@ -241,7 +242,7 @@ func (c *Conn) openTo(side int, b []byte, n int, p *Packet) bool {
 	}
 	o := &c.open[side][levelData]
 	found := func(k *protection, number uint64, plain []byte) bool {
-		p.DCID = b[1:at:at]
+		p.DCID, p.Head = b[1:at:at], at+int(c.head[0]&3)+1
 		p.Updates = o.updates
 		c.opened(side, spaceData, p, k, number, plain)
 		return true
@@ -275,7 +276,7 @@ func (c *Conn) openTo(side int, b []byte, n int, p *Packet) bool {
 		}
 	} else if o.before != nil && o.updates > 0 {
 		if plain, ok := o.before.open(c.plain[:0], number, head, sealed); ok {
-			p.DCID, p.Updates = b[1:at:at], o.updates-1
+			p.DCID, p.Updates, p.Head = b[1:at:at], o.updates-1, at+m
 			c.opened(side, spaceData, p, o.before, number, plain)
 			return true
 		}

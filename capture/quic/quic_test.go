@@ -180,7 +180,7 @@ func TestCoalesced(t *testing.T) {
 	handshake := append([]byte{0xe0, 0, 0, 0, 1, 0, 0, 0x40, 30}, make([]byte, 30)...)
 	short := append([]byte{0x41}, make([]byte, 40)...) // to the client, whose connection ID is empty
 	var c Conn
-	c.keys = []initial{{Version1, unhex(dcidHex), InitialKeys(Version1, unhex(dcidHex))}}
+	c.keys = []initial{{Version1, unhex(dcidHex), InitialKeys(Version1, unhex(dcidHex)), false}}
 	out := c.Datagram(1, bytes.Join([][]byte{server, handshake, short}, nil), 0)
 	var kinds []Type
 	n := 0

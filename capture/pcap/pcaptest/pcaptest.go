@@ -84,6 +84,21 @@ func File(packets []Packet, snap int) []byte {
 	return b
 }
 
+// Packets are those of a capture that File wrote.
+func Packets(t testing.TB, file []byte) (packets []Packet) {
+	t.Helper()
+	le := binary.LittleEndian
+	for b := file[min(24, len(file)):]; len(b) >= 16; {
+		n := int(le.Uint32(b[8:]))
+		if n > len(b)-16 {
+			t.Fatalf("a packet of %d bytes in %d", n, len(b)-16)
+		}
+		packets = append(packets, Packet{int64(le.Uint32(b))*1e9 + int64(le.Uint32(b[4:])), b[16 : 16+n]})
+		b = b[16+n:]
+	}
+	return packets
+}
+
 // Read reads a capture.
 func Read(t testing.TB, file []byte, secrets []keys.Secret) []capture.Message {
 	t.Helper()
