@@ -11,6 +11,7 @@ import (
 
 	"explainer/capture"
 	"explainer/capture/handshake"
+	"explainer/capture/keys"
 )
 
 // script takes datagrams apart that were written one behind the other: a byte
@@ -56,6 +57,19 @@ func FuzzUDP(f *testing.F) {
 		}
 		add(capture.TransportQUIC, sides, contents)
 	}
+	var lines []keys.Secret
+	for _, name := range quicGo {
+		inputs, _, secrets := readQUIC(f, name)
+		var sides []byte
+		var contents [][]byte
+		for _, in := range inputs {
+			if d, ok := in.(*capture.Datagram); ok && len(sides) < 30 {
+				sides, contents = append(sides, byte(d.Side)), append(contents, d.Data)
+			}
+		}
+		lines = append(lines, secrets...)
+		add(capture.TransportQUIC, sides, contents)
+	}
 	for _, name := range []string{"dtls12-client-certificate.pcap", "dtls12-cookie-fragments.pcap", "dtls10.pcap"} {
 		file, err := os.ReadFile(filepath.Join("../annotate/testdata", name))
 		if err != nil {
@@ -81,11 +95,19 @@ func FuzzUDP(f *testing.F) {
 			kind = capture.TransportDTLS
 		}
 		var d capture.Decoder
+		if len(data)&1 != 0 { // else they come behind
+			for i := range lines {
+				d.Feed(&lines[i])
+			}
+		}
 		all := slices.Clone(d.Feed(&capture.Open{Transport: kind, Conn: 1, Packet: 1}))
 		size := 0
 		for _, g := range datagrams(data) {
 			all = append(all, slices.Clone(d.Feed(&g))...)
 			size += len(g.Data)
+		}
+		for i := range lines {
+			all = append(all, slices.Clone(d.Feed(&lines[i]))...)
 		}
 		all = append(all, d.Finish()...)
 		tilesUDP(t, all)

@@ -12,7 +12,7 @@ type Frame struct {
 	Fin    bool   // STREAM: the stream ends with it
 	More   int    // further frames of this type directly behind it, or behind padding; never of those with Data
 	Code   uint64 // an error code: CONNECTION_CLOSE, where 0x100 + n is the TLS alert n (RFC 9001 4.8); RESET_STREAM and STOP_SENDING, the application's
-	// ACK: the highest packet number that is acknowledged; MAX_… and …_BLOCKED: the limit;
+	// ACK: the highest packet number that is acknowledged; MAX_… and …_BLOCKED: the limit; TIMESTAMP: a time;
 	// NEW_CONNECTION_ID and RETIRE_CONNECTION_ID: the sequence number; RESET_STREAM: the stream's final size.
 	Number uint64
 	Reset  []byte // NEW_CONNECTION_ID: the token of a stateless reset, 16 bytes
@@ -42,10 +42,11 @@ const (
 	FrameClose             = 0x1c
 	FrameCloseApp          = 0x1d // CONNECTION_CLOSE with an error code of the application
 	FrameHandshakeDone     = 0x1e
-	FrameImmediateAck      = 0x1f // draft-ietf-quic-ack-frequency
-	FrameResetStreamAt     = 0x24 // draft-ietf-quic-reliable-stream-reset
-	FrameDatagram          = 0x30 // and 0x31, with a length (RFC 9221)
-	FrameAckFrequency      = 0xaf // draft-ietf-quic-ack-frequency
+	FrameImmediateAck      = 0x1f   // draft-ietf-quic-ack-frequency
+	FrameResetStreamAt     = 0x24   // draft-ietf-quic-reliable-stream-reset
+	FrameDatagram          = 0x30   // and 0x31, with a length (RFC 9221)
+	FrameAckFrequency      = 0xaf   // draft-ietf-quic-ack-frequency
+	FrameTimestamp         = 0x02f5 // draft-huitema-quic-ts
 )
 
 var frameNames = map[uint64]string{
@@ -56,7 +57,7 @@ var frameNames = map[uint64]string{
 	FrameNewID: "NEW_CONNECTION_ID", FrameRetireID: "RETIRE_CONNECTION_ID", FramePathChallenge: "PATH_CHALLENGE",
 	FramePathResponse: "PATH_RESPONSE", FrameClose: "CONNECTION_CLOSE", FrameCloseApp: "CONNECTION_CLOSE",
 	FrameHandshakeDone: "HANDSHAKE_DONE", FrameImmediateAck: "IMMEDIATE_ACK", FrameResetStreamAt: "RESET_STREAM_AT",
-	FrameDatagram: "DATAGRAM", FrameAckFrequency: "ACK_FREQUENCY",
+	FrameDatagram: "DATAGRAM", FrameAckFrequency: "ACK_FREQUENCY", FrameTimestamp: "TIMESTAMP",
 }
 
 // FrameName is the name of a type of frame, "" if it is not known.
@@ -131,7 +132,7 @@ func (r *reader) frame(f *Frame) bool {
 		f.Data = r.bytes(r.varint())
 	case FrameNewToken:
 		f.Data = r.bytes(r.varint())
-	case FrameMaxData, FrameMaxStreams, FrameMaxStreamsUni, FrameDataBlocked, FrameStreamsBlocked, FrameStreamsBlockedUni, FrameRetireID:
+	case FrameMaxData, FrameMaxStreams, FrameMaxStreamsUni, FrameDataBlocked, FrameStreamsBlocked, FrameStreamsBlockedUni, FrameRetireID, FrameTimestamp:
 		f.Number = r.varint()
 	case FrameMaxStreamData, FrameStreamDataBlocked:
 		f.Stream, f.Number = r.varint(), r.varint()

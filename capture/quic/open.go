@@ -12,7 +12,7 @@ const (
 	maxResets  = 64       // tokens of stateless resets, of each side
 	maxLengths = 4        // lengths of connection IDs, of each side
 	maxAhead   = 3        // key updates that may be missed
-	maxTries   = 64 << 20 // bytes that are decrypted in search of where a datagram ends
+	maxTries   = 16 << 20 // bytes that are decrypted in vain before nothing is searched for any more
 	maxSize    = 1500     // bytes of a datagram that is looked for in one
 )
 
@@ -131,11 +131,10 @@ func (c *Conn) Open(side int, b []byte, p *Packet) bool {
 			}
 		}
 	}
-	if c.open[side][levelData].now == nil && len(c.open[side][levelData].secrets) == 0 {
+	if len(c.open[side][levelData].secrets) == 0 || len(c.lengths[1-side]) == 0 {
 		return false
 	}
 	for size := min(maxSize-p.at, len(b)-1); size >= minSegment-p.at && size > 4+tagLen && c.tried < maxTries; size-- {
-		c.tried += size
 		if c.openShort(side, b[:size], p) {
 			p.Len = size
 			c.size[side] = p.at + size
@@ -225,7 +224,7 @@ func (c *Conn) openShort(side int, b []byte, p *Packet) bool {
 	if len(c.lengths[1-side]) > 0 {
 		return false
 	}
-	for n := 0; n <= maxCID; n++ { // no packet has shown how long the IDs are
+	for n := 0; n <= maxCID && c.tried < maxTries; n++ { // no packet has shown how long the IDs are
 		if c.openTo(side, b, n, p) {
 			c.length(1-side, n)
 			return true
@@ -253,6 +252,9 @@ func (c *Conn) openTo(side int, b []byte, n int, p *Packet) bool {
 			number := packetNumber(c.expected[side][spaceData], truncated, m)
 			// The first packets of it that are here may be under later keys.
 			for ahead, q := 0, k; ahead <= maxAhead; ahead++ {
+				if ahead > 0 && c.tried > maxTries {
+					break
+				}
 				if ahead > 0 {
 					q = q.next()
 				}
@@ -263,6 +265,7 @@ func (c *Conn) openTo(side int, b []byte, n int, p *Packet) bool {
 					o.now, o.updates, p.Updated = q, ahead, ahead > 0
 					return found(q, number, plain)
 				}
+				c.tried += len(b)
 			}
 		}
 		return false
@@ -274,6 +277,7 @@ func (c *Conn) openTo(side int, b []byte, n int, p *Packet) bool {
 		if plain, ok := o.now.open(c.plain[:0], number, head, sealed); ok {
 			return found(o.now, number, plain)
 		}
+		c.tried += len(b)
 	} else if o.before != nil && o.updates > 0 {
 		if plain, ok := o.before.open(c.plain[:0], number, head, sealed); ok {
 			p.DCID, p.Updates, p.Head = b[1:at:at], o.updates-1, at+m
@@ -295,7 +299,6 @@ func (c *Conn) openTo(side int, b []byte, n int, p *Packet) bool {
 		if int(head[0]>>2&1) != (o.updates+ahead)&1 {
 			continue
 		}
-		c.tried += len(b) / 8
 		if plain, ok := o.next[ahead-1].open(c.plain[:0], number, head, sealed); ok {
 			o.before = o.now
 			if ahead > 1 {
@@ -306,6 +309,7 @@ func (c *Conn) openTo(side int, b []byte, n int, p *Packet) bool {
 			p.Updated = true
 			return found(o.now, number, plain)
 		}
+		c.tried += len(b)
 	}
 	return false
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"explainer/capture/keys"
 )
 
 // The examples of RFC 9001 appendix A and RFC 9369 appendix A.
@@ -172,6 +174,120 @@ func TestRetryChangesKeys(t *testing.T) {
 	if len(out) != 1 || !out[0].Opened || out[0].Fresh || out[0].Number != 9 {
 		t.Fatalf("later: %+v", out)
 	}
+}
+
+// TestChaCha20 opens the packet of RFC 9001 A.5, and finds out each change.
+func TestChaCha20(t *testing.T) {
+	secret := unhex("9ac312a7f877468ebe69422748ad00a15443f18203a07d6060f688f30f21632b")
+	packet := unhex("4cfe4189655e5cd55c41f69080575d7999c25a5bfb")
+	open := func(packet []byte) (*Packet, bool) {
+		c := Conn{version: Version1, lengths: [2][]int{{0}, {0}}}
+		c.Learn(0, OneRTT, secret)
+		c.Agree(0x1303)
+		c.expected[0][spaceData] = 654360564
+		p := c.Datagram(0, packet, 0)[0]
+		return &p, c.Open(0, packet, &p)
+	}
+	p, ok := open(packet)
+	if !ok || p.Number != 654360564 || len(p.Frames) != 1 || p.Frames[0].Type != FramePing || p.Head != 4 {
+		t.Fatalf("read as %+v, %v", p, ok)
+	}
+	for i := range packet {
+		bad := bytes.Clone(packet)
+		bad[i] ^= 1
+		if _, ok := open(bad); ok {
+			t.Errorf("opens with byte %d changed", i)
+		}
+	}
+}
+
+// TestUpdates: packets under updated keys are opened, also where some updates are not in the
+// capture, and those before an update that come behind it.
+func TestUpdates(t *testing.T) {
+	suite, _ := keys.SuiteByID(0x1302)
+	first := newProtection(prefixOf(Version2), suite, bytes.Repeat([]byte{7}, 48))
+	id := []byte{1, 2, 3, 4}
+	seal := func(k *protection, phase byte, number uint64) []byte {
+		head := append([]byte{0x41 | phase<<2}, id...)
+		head = append(head, byte(number>>8), byte(number))
+		nonce := k.iv
+		nonce[10] ^= byte(number >> 8)
+		nonce[11] ^= byte(number)
+		packet := k.aead.Seal(bytes.Clone(head), nonce[:], []byte{FramePing, 0, 0}, head)
+		mask := k.mask(packet[len(head)-2+4:][:16])
+		packet[0] ^= mask[0] & 0x1f
+		packet[5] ^= mask[1]
+		packet[6] ^= mask[2]
+		return packet
+	}
+	c := Conn{version: Version2, lengths: [2][]int{nil, {4}}}
+	c.Learn(0, OneRTT, first.secret)
+	second := first.next()
+	third := second.next()
+	fifth := third.next().next()
+	for i, step := range []struct {
+		k               *protection
+		phase           byte
+		number          uint64
+		updates         int
+		updated, opened bool
+	}{
+		{first, 0, 1, 0, false, true}, {second, 1, 3, 1, true, true}, {first, 0, 2, 0, false, true}, {second, 1, 4, 1, false, true},
+		{third, 0, 5, 2, true, true}, {fifth, 0, 9, 4, true, true}, {first, 0, 10, 0, false, false},
+	} {
+		packet := seal(step.k, step.phase, step.number)
+		p := c.Datagram(0, packet, 0)[0]
+		if ok := c.Open(0, packet, &p); ok != step.opened || ok && (p.Number != step.number || p.Updates != step.updates || p.Updated != step.updated || !bytes.Equal(p.DCID, id)) {
+			t.Errorf("packet %d: %v, %+v", i, ok, p)
+		}
+	}
+}
+
+// TestReset: a packet that ends with the token that was announced is a stateless reset.
+func TestReset(t *testing.T) {
+	c := Conn{lengths: [2][]int{{4}, {4}}}
+	token := bytes.Repeat([]byte{5}, 16)
+	c.ResetToken(1, token)
+	packet := append([]byte{0x55, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14}, token...)
+	for side, want := range []Type{OneRTT, Reset} {
+		p := c.Datagram(side, packet, 0)[0]
+		if ok := c.Open(side, packet, &p); ok || p.Type != want {
+			t.Errorf("from side %d it is %v, %v", side, p.Type, ok)
+		}
+	}
+}
+
+// FuzzOpen opens anything with known secrets: no panic, and packets that add up to the datagram.
+func FuzzOpen(f *testing.F) {
+	secret := unhex("9ac312a7f877468ebe69422748ad00a15443f18203a07d6060f688f30f21632b")
+	f.Add(byte(0), unhex("4cfe4189655e5cd55c41f69080575d7999c25a5bfb"))
+	f.Add(byte(1), append(unhex("e00000000104010203040040"), make([]byte, 80)...))
+	f.Add(byte(2), append([]byte{0x43}, bytes.Repeat([]byte{1, 2, 3}, 900)...))
+	f.Fuzz(func(t *testing.T, how byte, data []byte) {
+		side := int(how & 1)
+		c := Conn{version: Version1}
+		for _, kind := range []Type{ZeroRTT, Handshake, OneRTT} {
+			c.Learn(side, kind, secret)
+		}
+		if how&2 != 0 {
+			c.lengths = [2][]int{{0}, {0}}
+		}
+		var count func(data []byte, packets []Packet)
+		count = func(data []byte, packets []Packet) {
+			for _, p := range packets {
+				n := p.Len + p.Padding
+				b := data[:n]
+				data = data[n:]
+				if c.Open(side, b, &p); p.Len+p.Padding < n {
+					count(b[p.Len+p.Padding:], c.Again(side, b[p.Len+p.Padding:]))
+				}
+			}
+			if len(data) > 0 {
+				t.Fatalf("%d bytes are in no packet", len(data))
+			}
+		}
+		count(data, slices.Clone(c.Datagram(side, data, 0)))
+	})
 }
 
 func TestCoalesced(t *testing.T) {
