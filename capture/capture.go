@@ -112,6 +112,9 @@ type Datagram struct {
 	Packet int
 	Data   []byte
 	Cut    int // bytes at its end that the capture does not hold
+	// Path is the client's and the server's address where one of them is not that of Open any
+	// more, as after a change of networks (RFC 9000 9).
+	Path [2]netip.AddrPort
 }
 
 // End tells that no more of a connection will be fed although its end was not
@@ -138,6 +141,9 @@ type Gap struct {
 	Len    int64 // bytes
 	Left   bool  // the recording has them or had them, but they are not read here: see FactLeftOut
 }
+
+// Moved tells that a connection of QUIC goes on between other addresses or ports.
+type Moved struct{ Client, Server netip.AddrPort }
 
 // Late is bytes of one direction that had been taken for missing, in a packet that came
 // when what stands behind them had been read.
@@ -246,7 +252,7 @@ type Message struct {
 	Block []byte
 	// Body is one of: *handshake.ClientHello and the other types of package
 	// handshake; *ChangeCipherSpec, *Alert, *AppData, *Heartbeat, *Sealed,
-	// *Malformed, *CutHello, *Missing, *Unplaced, *Late, *Again, *StartTLS, *Opaque; *web.Head, *web.Body, *web.Frame,
+	// *Malformed, *CutHello, *Missing, *Unplaced, *Moved, *Late, *Again, *StartTLS, *Opaque; *web.Head, *web.Body, *web.Frame,
 	// *web.WebSocket, *web.Switched, *web.Unparsed; *QUICPacket, *DTLSRecord;
 	// *Opened, *Closed, *Ended, *Keyed, *KeyLine, *InnerHello, *Fact.
 	Body any

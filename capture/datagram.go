@@ -3,6 +3,7 @@ package capture
 import (
 	"bytes"
 	"crypto/sha256"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -88,6 +89,8 @@ type udpConn struct {
 	tookEarly bool              // the server took 0-RTT data
 	queue     []heldPacket      // packets that wait
 	queued    int64             // their bytes
+	version   uint32            // that was told last
+	path      [2]netip.AddrPort // of the latest datagram, where it is not that of Open
 	late      bool              // nothing of the handshake comes any more
 	h3        *web.H3           // nil where the streams do not carry HTTP/3, or nothing came yet
 	forced    string            // nothing waits any more; why a secret was not waited for: SealedNoKey or SealedTooMany
@@ -252,12 +255,21 @@ func (u *udpConn) datagram(in *Datagram) {
 		u.dtls(s, in)
 		return
 	}
+	if in.Path != u.path {
+		if u.path = in.Path; in.Path[0].IsValid() {
+			u.flushBoth()
+			u.d.messages = append(u.d.messages, Message{Conn: u.pub, Side: s.side, Time: in.Time, Span: Span{s.off, s.off}, First: in.Packet, Last: in.Packet, Inner: true, Body: &Moved{in.Path[0], in.Path[1]}})
+		}
+	}
 	packets := u.quic.Datagram(int(s.side), in.Data, in.Cut)
 	version := uint32(0)
 	for i := range packets {
 		if version = packets[i].Version; version != 0 {
 			break
 		}
+	}
+	if version != 0 {
+		u.version = version
 	}
 	u.begin(version)
 	u.packets(s, in, in.Data, packets)

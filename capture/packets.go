@@ -148,7 +148,7 @@ func (u *udpConn) packet(s *udpSide, in *Datagram, b []byte, p *quic.Packet) boo
 		return true
 	}
 	known, later := u.quic.Knows(int(s.side), p.Type)
-	if !known && !later && u.forced == "" && !u.d.SecretsFirst && u.quic.Openable() {
+	if !known && !later && u.forced == "" && !u.unread() && !u.d.SecretsFirst && u.quic.Openable() {
 		return false
 	}
 	if !u.quic.Open(int(s.side), b, p) {
@@ -179,6 +179,9 @@ func (u *udpConn) packet(s *udpSide, in *Datagram, b []byte, p *quic.Packet) boo
 	return true
 }
 
+// unread tells that the packets of the version that was told last cannot be read.
+func (u *udpConn) unread() bool { return u.version != 0 && !quic.TLS(u.version) }
+
 func (u *udpConn) noKey() string { return cmp.Or(u.forced, SealedNoKey) }
 
 // whySealed is why a packet that secrets of TLS protect stays sealed.
@@ -188,6 +191,8 @@ func (u *udpConn) whySealed(p *quic.Packet, known bool) string {
 		return ""
 	case p.Lacking > 0:
 		return SealedCut
+	case u.unread():
+		return SealedNoSuite
 	case u.entry == nil:
 		return SealedPhase // the ClientHello is not in the capture
 	case !u.quic.Openable():

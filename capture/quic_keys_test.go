@@ -209,3 +209,42 @@ func TestQUICDamaged(t *testing.T) {
 		}
 	}
 }
+
+// TestQUICMoved: a connection whose client has another port from some packet on, as behind an address translator
+// that forgot it, is one connection, and it is told that it moved.
+func TestQUICMoved(t *testing.T) {
+	_, packets, secrets := readQUIC(t, "http3")
+	moved := slices.Clone(packets)
+	for i := range moved[14:] {
+		p := &moved[14+i]
+		at := 22 // the port that it goes to
+		if p.IP[20] == 54321>>8 {
+			at = 20
+		}
+		p.IP = bytes.Clone(p.IP)
+		p.IP[at+1]++
+	}
+	requests, moves := 0, 0
+	for _, m := range pcaptest.Read(t, pcaptest.File(moved, 0), secrets) {
+		switch b := m.Body.(type) {
+		case *web.Head:
+			if b.Request {
+				requests++
+			}
+		case *capture.Moved:
+			if moves++; b.Client.Port() != 54322 || b.Server.Port() != 443 {
+				t.Errorf("moved to %v and %v", b.Client, b.Server)
+			}
+		case *capture.QUICPacket:
+			if b.Reason != "" {
+				t.Errorf("sealed: %v, %s", b.Kind, b.Reason)
+			}
+		}
+		if m.Conn != nil && m.Conn.Number != 1 {
+			t.Fatalf("there is a connection %d", m.Conn.Number)
+		}
+	}
+	if requests != 3 || moves != 1 {
+		t.Errorf("%d requests, moved %d times", requests, moves)
+	}
+}

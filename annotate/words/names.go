@@ -42,6 +42,7 @@ var topics = map[event.Topic]string{
 	"rst":                 "RST",
 	"not-followed":        "no longer followed",
 	"unplaced":            "messages without those before them",
+	"quic-moved":          "another path",
 	"quic-packets":        "QUIC packets opened",
 	"eight-steps":         "the eight steps",
 	"connection-over":     "connection over",

@@ -31,6 +31,7 @@ var zhNames = map[string]string{
 	"topic/fin":             "FIN",
 	"topic/rst":             "RST",
 	"topic/unplaced":        "缺少前文的消息",
+	"topic/quic-moved":      "另一条路径",
 	"topic/quic-packets":    "解密的 QUIC 数据包",
 	"topic/not-followed":    "不再跟踪",
 	"topic/eight-steps":     "八个步骤",

@@ -14,12 +14,15 @@ const (
 	maxUDP     = 1 << 13 // connections over UDP that are followed at a time
 	maxSharing = 16      // of them between the same two ports
 	maxIDs     = 8       // connection IDs that are remembered of each side
+	maxPaths   = 16      // pairs of addresses that one connection is followed to
+	minMoved   = 4       // bytes of a connection ID that is looked for on other addresses
 )
 
 // udp finds the connections of QUIC and DTLS among UDP datagrams, by what is in
 // them, on any port. Everything else in UDP is not looked at further.
 type udp struct {
 	byTuple     map[tuple][]*udpFlow // between the same ports; the newest last
+	byID        map[cid]movable      // of QUIC: whose connection ID it is
 	first, last *udpFlow             // least recently used first
 	len         int
 }
@@ -33,10 +36,26 @@ type udpFlow struct {
 	client     int      // which end of the tuple
 	answered   bool     // until then the client may begin again with another connection ID
 	ids        [2][]cid // by side: the connection IDs in packets to it
+	main       *udpFlow // of another path of a connection: the one on which it began
+	paths      []tuple  // its other ones
 	prev, next *udpFlow
 }
 
 type cid string
+
+// A movable is a connection of QUIC by one of its connection IDs, in packets to a side.
+type movable struct {
+	flow *udpFlow
+	to   int
+}
+
+// root is the path on which a connection began.
+func (f *udpFlow) root() *udpFlow {
+	if f.main != nil {
+		return f.main
+	}
+	return f
+}
 
 // take takes in a datagram, and reports whether it belongs to a connection of
 // QUIC or DTLS.
@@ -47,32 +66,68 @@ func (u *udp) take(r *Reader, file *file, it *item, packet int, p *segment) bool
 	key, from := p.tuple(it.leg)
 	f := u.find(key, from, p.data, p.missing)
 	if f == nil {
+		f = u.moved(key, from, p.data)
+	}
+	if f == nil {
 		if f = u.begin(r, key, from, p); f == nil {
 			return false
 		}
-		ends := [2]netip.AddrPort{
-			netip.AddrPortFrom(netip.AddrFrom16(key.a).Unmap(), key.ap),
-			netip.AddrPortFrom(netip.AddrFrom16(key.b).Unmap(), key.bp),
-		}
+		ends := key.ends()
 		r.queue = append(r.queue, &capture.Open{
 			Transport: f.transport, Conn: f.number, Leg: it.leg, Time: it.time, Packet: packet,
 			Client: ends[f.client], Server: ends[1-f.client],
 		})
 	}
-	u.touch(f)
-	f.last = it.time
 	side := capture.Client
 	if from != f.client {
 		side = capture.Server
 	}
+	var path [2]netip.AddrPort
+	if f.main != nil {
+		ends := key.ends()
+		path = [2]netip.AddrPort{ends[f.client], ends[1-f.client]}
+		f = f.main
+	}
+	u.touch(f)
+	f.last = it.time
 	if r.place != nil {
 		*r.place = place{udp: true, transport: f.transport, conn: f.number, side: side}
 	}
 	if f.transport == capture.TransportQUIC {
-		f.learn(int(side), p.data, p.missing)
+		u.learn(f, int(side), p.data, p.missing)
 	}
-	r.queue = append(r.queue, &capture.Datagram{Conn: f.number, Side: side, Time: it.time, Packet: packet, Data: p.data, Cut: p.missing})
+	r.queue = append(r.queue, &capture.Datagram{Conn: f.number, Side: side, Time: it.time, Packet: packet, Data: p.data, Cut: p.missing, Path: path})
 	return true
+}
+
+// ends are the two ends of a tuple.
+func (t *tuple) ends() [2]netip.AddrPort {
+	return [2]netip.AddrPort{
+		netip.AddrPortFrom(netip.AddrFrom16(t.a).Unmap(), t.ap),
+		netip.AddrPortFrom(netip.AddrFrom16(t.b).Unmap(), t.bp),
+	}
+}
+
+// moved finds the connection of QUIC whose packets come from or go to another address or port than
+// before, by the connection ID (RFC 9000 5.1): the path is not the connection.
+func (u *udp) moved(key tuple, from int, data []byte) *udpFlow {
+	if data[0]&0xc0 != 0x40 || len(u.byID) == 0 || len(u.byTuple[key]) > 0 {
+		return nil
+	}
+	for n := minMoved; n <= 20 && 1+n+20 <= len(data); n++ {
+		m, ok := u.byID[cid(data[1:1+n])]
+		if !ok || m.flow.tuple.leg != key.leg || len(m.flow.paths) == maxPaths {
+			continue
+		}
+		path := &udpFlow{tuple: key, transport: capture.TransportQUIC, client: from, main: m.flow}
+		if m.to == 0 {
+			path.client = 1 - from
+		}
+		m.flow.paths = append(m.flow.paths, key)
+		u.byTuple[key] = append(u.byTuple[key], path)
+		return path
+	}
+	return nil
 }
 
 // find returns the connection that a datagram belongs to, nil if it is none
@@ -95,14 +150,14 @@ func (u *udp) find(key tuple, from int, data []byte, cut int) *udpFlow {
 	}
 	for i := len(flows) - 1; i >= 0; i-- {
 		f := flows[i]
-		ids := f.ids[side(from, f.client)^1]
+		ids := f.root().ids[side(from, f.client)^1]
 		for _, id := range ids {
 			if h.Type == quic.OneRTT && id != "" && bytes.HasPrefix(data[1:], []byte(id)) || h.Type != quic.OneRTT && string(h.DCID) == string(id) {
 				return f
 			}
 		}
 	}
-	if h.Type == quic.Initial && len(flows) < maxSharing && quic.Begins(data, cut) && from == last.client && last.answered {
+	if h.Type == quic.Initial && len(flows) < maxSharing && quic.Begins(data, cut) && from == last.client && last.root().answered {
 		return nil
 	}
 	return last
@@ -116,7 +171,7 @@ func side(from, client int) int {
 }
 
 // learn notes the connection IDs of a packet.
-func (f *udpFlow) learn(side int, data []byte, cut int) {
+func (u *udp) learn(f *udpFlow, side int, data []byte, cut int) {
 	h, ok := quic.Parse(data, cut)
 	if !ok || h.Type == quic.OneRTT || len(h.SCID) > 20 || len(h.DCID) > 20 {
 		return
@@ -129,6 +184,12 @@ func (f *udpFlow) learn(side int, data []byte, cut int) {
 		}
 		if len(f.ids[to]) < maxIDs {
 			f.ids[to] = append(f.ids[to], cid(id))
+			if _, taken := u.byID[cid(id)]; !taken && len(id) >= minMoved {
+				if u.byID == nil {
+					u.byID = make(map[cid]movable)
+				}
+				u.byID[cid(id)] = movable{f, to}
+			}
 		}
 	}
 	f.answered = f.answered || side == 1 && (h.Type == quic.Initial || h.Type == quic.Handshake)
@@ -178,18 +239,33 @@ func (u *udp) begin(r *Reader, key tuple, from int, p *segment) *udpFlow {
 func (u *udp) forget(r *Reader, f *udpFlow) {
 	r.queue = append(r.queue, &capture.End{Conn: f.number, Time: f.last, Why: capture.EndTooMany})
 	u.remove(f)
-	flows := u.byTuple[f.tuple]
+	for _, ids := range f.ids {
+		for _, id := range ids {
+			if u.byID[id].flow == f {
+				delete(u.byID, id)
+			}
+		}
+	}
+	u.drop(f.tuple, f)
+	for _, path := range f.paths {
+		u.drop(path, f)
+	}
+}
+
+// drop forgets that a connection was between two ports.
+func (u *udp) drop(key tuple, f *udpFlow) {
+	flows := u.byTuple[key]
 	kept := flows[:0]
 	for _, g := range flows {
-		if g != f {
+		if g.root() != f {
 			kept = append(kept, g)
 		}
 	}
 	if len(kept) == 0 {
-		delete(u.byTuple, f.tuple)
+		delete(u.byTuple, key)
 	} else {
 		clear(flows[len(kept):])
-		u.byTuple[f.tuple] = kept
+		u.byTuple[key] = kept
 	}
 }
 
