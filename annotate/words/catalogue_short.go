@@ -50,7 +50,7 @@ var shortPieces = map[string]string{
 	"line/answer-clear":              "its answer, in clear",
 	"line/request":                   "{request}, sealed",
 	"line/record":                    "{head} · {sealed} .. {count}",
-	"line/packet":                    "packet of {count}, in it {sealed} ..",
+	"line/packet":                    "{sealed} .. in a packet of {count}",
 	"line/record-nonce":              "{head} .. {sealed} .. {count}",
 	"line/data":                      "application data, sealed",
 	"line/sealed":                    "{count} that stayed sealed",

@@ -47,7 +47,7 @@ var zhShort = map[string]string{
 	"line/answer-clear":              "它的应答，明文",
 	"line/request":                   "{request}，已加密",
 	"line/record":                    "{head} · {sealed} .. {count}",
-	"line/packet":                    "{count} 的数据包，其中 {sealed} ..",
+	"line/packet":                    "{sealed} .. 在 {count} 的数据包中",
 	"line/record-nonce":              "{head} .. {sealed} .. {count}",
 	"line/data":                      "应用数据，已加密",
 	"line/sealed":                    "{count}没有解开",
