@@ -3,6 +3,7 @@ package capture
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -408,6 +409,9 @@ func (u *udpConn) stream(s *udpSide, f *quic.Frame, where *Message) {
 	case f.Offset > st.next:
 		room := min(st.next+maxStreamAhead, f.Offset+uint64(maxUDPHeld-min(u.d.udpHeld, maxUDPHeld)))
 		u.d.udpHeld += int64(st.pieces.add(f.Offset, f.Data, where.Span, where.First, room))
+		if u.h3 != nil {
+			u.h3.Ahead(int(s.side), f.Stream, st.far-st.next)
+		}
 		return
 	case end > st.next || f.Fin && end == st.next:
 		data := f.Data[st.next-f.Offset:]
@@ -498,7 +502,9 @@ func (u *udpConn) endStreams(time int64, by string) {
 	for i := range u.sides {
 		s := &u.sides[i]
 		missing := int64(0)
-		for _, st := range s.streams.open {
+		for _, id := range slices.Sorted(maps.Keys(s.streams.open)) {
+			st := s.streams.open[id]
+			u.pastGaps(s, id, st, time, by)
 			missing += int64(st.far-st.next) - int64(st.pieces.size())
 			u.d.udpHeld -= int64(st.pieces.size())
 			st.pieces = pieces{}
@@ -510,6 +516,28 @@ func (u *udpConn) endStreams(time int64, by string) {
 	if u.h3 != nil {
 		u.items(u.h3.End(web.Mark{Time: time}), by)
 		u.h3 = nil
+	}
+}
+
+// pastGaps hands on what came of a stream behind bytes that did not.
+func (u *udpConn) pastGaps(s *udpSide, id uint64, st *quicStream, time int64, by string) {
+	h := u.readsHTTP3()
+	if h == nil {
+		return
+	}
+	at := st.next
+	for _, piece := range st.pieces.list {
+		if piece.end() <= at {
+			continue
+		}
+		mark := web.Mark{Start: piece.span.Start, End: piece.span.End, First: piece.packet, Last: piece.packet, Time: time}
+		if piece.off > at {
+			u.items(h.Gap(int(s.side), id, piece.off-at, mark), by)
+			at = piece.off
+		}
+		data := piece.data[at-piece.off:]
+		at = piece.end()
+		u.items(h.Feed(int(s.side), id, data, st.ended && at == st.end, mark), by)
 	}
 }
 

@@ -248,3 +248,33 @@ func TestQUICMoved(t *testing.T) {
 		t.Errorf("%d requests, moved %d times", requests, moves)
 	}
 }
+
+// TestHTTP3Lost: with one datagram lost, a body that its frames say is whole is as long as it was, and
+// what is missing of it is counted.
+func TestHTTP3Lost(t *testing.T) {
+	_, packets, secrets := readQUIC(t, "http3")
+	bodies := func(packets []pcaptest.Packet) map[string]*web.Body {
+		all := map[string]*web.Body{}
+		for _, m := range pcaptest.Read(t, pcaptest.File(packets, 0), secrets) {
+			if b, ok := m.Body.(*web.Body); ok {
+				all[fmt.Sprint(m.Side, b.Stream)] = b
+			}
+		}
+		return all
+	}
+	whole := bodies(packets)
+	missing := 0
+	for i := range packets {
+		for key, b := range bodies(slices.Delete(slices.Clone(packets), i, i+1)) {
+			if b.Missing > 0 {
+				missing++
+			}
+			if w := whole[key]; b.Len > w.Len || b.Complete && b.Len != w.Len {
+				t.Errorf("without packet %d, the body of %s is %d bytes, %d of them missing, whole %t; it was %d", i, key, b.Len, b.Missing, b.Complete, w.Len)
+			}
+		}
+	}
+	if missing == 0 {
+		t.Errorf("nothing was missing of %d bodies", len(whole))
+	}
+}
