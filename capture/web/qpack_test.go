@@ -17,6 +17,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/quic-go/qpack"
 	"golang.org/x/net/http2/hpack"
 )
 
@@ -405,5 +406,28 @@ func TestQPACKDynamic(t *testing.T) {
 	}
 	if waited < 500 {
 		t.Errorf("%d sections waited", waited)
+	}
+}
+
+// The static table, and what needs no dynamic one, is the same for quic-go's QPACK.
+func TestQPACKLikeQUICGo(t *testing.T) {
+	for i, want := range qpackStatic {
+		next := qpack.NewDecoder().Decode(prefixed([]byte{0, 0}, 0xc0, 6, uint64(i)))
+		if f, err := next(); err != nil || f.Name != want.Name || f.Value != want.Value {
+			t.Errorf("entry %d is %v, %v, and %v here", i, f, err, want)
+		}
+	}
+	var list string
+	var section bytes.Buffer
+	enc := qpack.NewEncoder(&section)
+	for _, f := range []Field{{":method", "GET"}, {":path", "/a?b"}, {"cookie", "a=b"}, {"x-long", strings.Repeat("long ", 100)}, {"age", ""}} {
+		list += f.Name + "\t" + f.Value + "\n"
+		if err := enc.WriteField(qpack.HeaderField{Name: f.Name, Value: f.Value}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	items := NewH3().Feed(0, 0, h3Frame(h3Headers, section.Bytes()), true, Mark{})
+	if len(items) != 1 || fieldList(items[0].Body.(*Head)) != list {
+		t.Errorf("%s", describe(items[0]))
 	}
 }
