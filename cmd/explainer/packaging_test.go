@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -72,6 +74,30 @@ json.dump([YAML(typ="safe").load(open(f)) for f in sys.argv[1:]], sys.stdout)`, 
 	for _, p := range here {
 		if name := filepath.Base(p); name != "made" && !strings.Contains(string(config), "packaging/"+name) {
 			t.Errorf("nothing uses packaging/%s", name)
+		}
+	}
+	// What the pages link to comes with them, in archives and packages.
+	_, archives, _ := strings.Cut(string(config), "\n    files: [")
+	archives, _, _ = strings.Cut(archives, "]")
+	packed := map[string][]string{"archives": strings.Split(archives, ", ")}
+	for _, content := range regexp.MustCompile(`\{src: (.*), dst: /usr/share/doc/explainer/(.*)\}`).FindAllStringSubmatch(string(config), -1) {
+		if strings.HasSuffix(content[2], "/") {
+			content[2] += filepath.Base(content[1])
+		}
+		packed["packages"] = append(packed["packages"], content[2])
+	}
+	for _, page := range pages(t) {
+		text, err := os.ReadFile(filepath.Join("../..", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, link := range regexp.MustCompile(`\]\(([^):#]+)[^):]*\)`).FindAllStringSubmatch(string(text), -1) {
+			to := filepath.Join(filepath.Dir(page), link[1])
+			for where, files := range packed {
+				if !slices.ContainsFunc(files, func(f string) bool { in, _ := filepath.Match(f, to); return in }) {
+					t.Errorf("%s links to %s, which is not in the %s", page, to, where)
+				}
+			}
 		}
 	}
 	unit, err := os.ReadFile("../../packaging/explainer.service")
