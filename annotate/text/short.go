@@ -101,6 +101,7 @@ type exchange struct {
 	host    string
 	answer  string
 	bad     bool
+	call    bool // of gRPC, whose outcome no status of HTTP tells
 	size    event.Text
 }
 
@@ -316,7 +317,7 @@ func (t *Short) http(s *shortSession, e *event.Event) {
 func (x *exchange) ended(h *event.HTTP) {
 	if h.GRPC != "" {
 		x.answer += ", grpc-status " + Clean(h.GRPC) + ", stream " + strconv.FormatUint(h.Exchange, 10)
-		x.bad = x.bad || h.GRPC[0] != '0'
+		x.bad, x.call = x.bad || h.GRPC[0] != '0', true
 	}
 }
 
@@ -537,6 +538,9 @@ func (t *Short) connection(s *shortSession, e *event.Event, kind string) {
 		}
 		t.kinds[kind], t.order = s.n, append(t.order, kind)
 		t.block(s, e, x)
+		if x != nil && x.call {
+			t.exchange(s, x)
+		}
 	}
 	t.waited(s)
 }
