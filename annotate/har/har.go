@@ -72,7 +72,7 @@ type harEntry struct {
 	Comment         string         `json:"comment,omitempty"`
 	Security        *harSecurity   `json:"_securityDetails,omitempty"`
 	Packets         *event.Packets `json:"_packets,omitempty"`
-	Exchange        uint64         `json:"_exchange,omitempty"`
+	Exchange        uint64         `json:"_exchange"` // 0 is the first stream of HTTP/3
 }
 
 type harRequest struct {
