@@ -403,6 +403,7 @@ type Opaque struct {
 // Why bytes were not read. The values stand in JSON; they are permanent.
 const (
 	OpaqueUnknown   = "unknown-protocol" // neither TLS nor HTTP
+	OpaqueDialogue  = "before-tls"       // of a protocol that came to TLS, which StartTLS tells
 	OpaqueForeign   = "not-tls"          // no TLS, where the client had begun it
 	OpaqueTDS       = "tds"              // TLS in the packets of TDS, SQL Server's protocol, whose beginning is not known
 	OpaqueTDSClear  = "tds-clear"        // packets of TDS in clear, behind a login that was encrypted

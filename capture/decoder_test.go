@@ -318,7 +318,11 @@ func TestOtherProtocols(t *testing.T) {
 			for side, n := range size {
 				if n > 0 {
 					count(t, all, 1, func(o *capture.Opaque) bool {
-						return o.Len == size[side] && o.Why == capture.OpaqueUnknown || o.Why == capture.OpaqueCut
+						why := capture.OpaqueUnknown
+						if test.tls {
+							why = capture.OpaqueDialogue
+						}
+						return o.Len == size[side] && o.Why == why || o.Why == capture.OpaqueCut
 					})
 				}
 			}

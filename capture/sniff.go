@@ -181,13 +181,17 @@ func (c *conn) search(h *half, p []byte) (int, status) {
 			c.mode = modeTLS
 			c.found = true
 			c.twinBefore()
+			s := startTLSOf(&c.halves[Client].before, &c.halves[Server].before)
 			for i := range c.halves {
 				if h := &c.halves[i]; h.why == OpaqueUnknown {
+					if s != nil {
+						h.why = OpaqueDialogue
+					}
 					c.tellOpaque(h, h.off)
 					h.why = ""
 				}
 			}
-			c.tellStartTLS(h)
+			c.tellStartTLS(h, s)
 			return 0, done
 		case perhaps:
 			return i, more

@@ -205,9 +205,8 @@ func socks(c, s []byte) *StartTLS {
 	return nil
 }
 
-// tellStartTLS tells which protocol the bytes before TLS were of.
-func (c *conn) tellStartTLS(h *half) {
-	s := startTLSOf(&c.halves[Client].before, &c.halves[Server].before)
+// tellStartTLS tells which protocol the bytes before TLS were of, if it is known.
+func (c *conn) tellStartTLS(h *half, s *StartTLS) {
 	c.halves[Client].before, c.halves[Server].before = before{}, before{}
 	if s == nil {
 		return

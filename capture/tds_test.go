@@ -110,7 +110,7 @@ func TestTDS(t *testing.T) {
 					}
 					continue
 				case *capture.Opaque:
-					if b.Why == capture.OpaqueUnknown && m.Span.Start == 0 {
+					if b.Why == capture.OpaqueDialogue && m.Span.Start == 0 {
 						continue // PRELOGIN
 					}
 				}

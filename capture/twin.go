@@ -246,7 +246,7 @@ func (c *conn) twinTold(h *half, start, end int64, body any) {
 			t.settle(min(next, stays), t.raw)
 			t.settle(next, nil)
 		}
-		if o, ok := body.(*Opaque); ok && o.Why == OpaqueUnknown && t.at == start && len(t.raw) > 0 {
+		if o, ok := body.(*Opaque); ok && (o.Why == OpaqueUnknown || o.Why == OpaqueDialogue) && t.at == start && len(t.raw) > 0 {
 			t.settle(start+1, []byte{begins}) // a row of letters might still become a method
 		}
 		c.twinCover(h, end)

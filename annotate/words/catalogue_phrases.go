@@ -91,6 +91,7 @@ var phrases = map[Family]map[string]string{
 	},
 	Unread: {
 		"unknown-protocol": "read neither as TLS nor as HTTP",
+		"before-tls":       "what the two said before TLS, of which only how they came to it is told",
 		"tds":              "TLS may be in them, inside packets of TDS (SQL Server), which are taken apart only where their beginning is known",
 		"tds-clear":        "packets of TDS (SQL Server) in clear, behind what was encrypted",
 		"not-tls":          "not TLS, where TLS was to come",

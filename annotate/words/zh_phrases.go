@@ -42,6 +42,7 @@ var zhPhrases = map[string]string{
 	"sealed/":                                    "这在这里无法解密（{}）",
 
 	"unread/unknown-protocol": "这里读不出 TLS，也读不出 HTTP",
+	"unread/before-tls":       "双方在 TLS 之前说的话；其中只讲述它们怎样转到 TLS",
 	"unread/tds":              "其中可能有 TLS，包在 TDS（SQL Server）的数据包里；只有知道开头时才能拆开",
 	"unread/tds-clear":        "明文的 TDS（SQL Server）数据包，位于加密内容之后",
 	"unread/not-tls":          "这里本该是 TLS，实际却不是",
