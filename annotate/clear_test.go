@@ -37,6 +37,7 @@ func TestAnsweredInClear(t *testing.T) {
 		{"binary", "", "\x05\xff\x00\x01\x02\x03\x09\x08", "", "a TLS hello whose answer is not TLS"},
 		{"SOCKS", "", "\x05\xff", "", "a TLS hello whose answer is not TLS"},
 		{"nothing", "", "", "", "a connection that the client gave up before the server answered"},
+		{"echo", "", hello, "", "a TLS hello that came back to its sender"},
 		{"the beginning of a record", "", "\x16\x03\x03", "", "a connection that the client gave up before the server answered"},
 	} {
 		d, x := capture.Decoder{}, annotate.Explainer{}

@@ -86,6 +86,9 @@ func (c *conn) begin() *proof.Handshake {
 // message fills in a turn.
 func (x *Explainer) message(t *turn, b handshake.Message) {
 	c, h, e, a, side := t.c, t.h, &t.e, t.args, t.side
+	if t.reversed(b) {
+		return
+	}
 	switch b := b.(type) {
 	case *handshake.ClientHello:
 		x.clientHello(t, b)
@@ -158,6 +161,26 @@ func (x *Explainer) message(t *turn, b handshake.Message) {
 		}
 		e.Says = append(e.Says, words.Say("unknown-handshake", e.Evidence, a.With("sender", c.Side(side), "number", strconv.Itoa(int(b.MessageType)))))
 	}
+}
+
+// reversed tells a hello that the side sends which is to get it: it answers nothing.
+func (t *turn) reversed(b handshake.Message) bool {
+	typ, of := b.Type(), 0
+	if typ == handshake.TypeServerHello {
+		of = 1
+	}
+	if t.side == of || typ != handshake.TypeClientHello && typ != handshake.TypeServerHello {
+		return false
+	}
+	id := "hello-reversed"
+	if ch, ok := b.(*handshake.ClientHello); ok && t.h.ServerHello == nil && t.h.Hello != nil {
+		t.c.Foreign = true
+		if ch.Random == t.h.Hello.Random {
+			t.c.Echoed, id = true, "hello-echoed"
+		}
+	}
+	t.e.Says = append(t.e.Says, words.Say(id, t.e.Evidence, t.args.With("sender", t.c.Side(t.side), "other", t.c.Side(of), "message", handshake.TypeName(typ))))
+	return true
 }
 
 func (x *Explainer) encryptedExtensions(t *turn, b *handshake.EncryptedExtensions) {

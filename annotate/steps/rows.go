@@ -184,6 +184,9 @@ func (c *View) namedUnanswered() Flow {
 	if h.Hello != nil && c.framed() {
 		return Flow{ID: "unknown", title: "flow/framed", hrr: h.Retry != nil}
 	}
+	if h.Hello != nil && c.Echoed {
+		return Flow{ID: "unknown", title: "flow/echoed", hrr: h.Retry != nil}
+	}
 	if h.Hello != nil && c.Foreign {
 		return Flow{ID: "unknown", title: "flow/foreign", hrr: h.Retry != nil}
 	}

@@ -102,6 +102,7 @@ type ending struct {
 	Over    bool
 	Failure *Failure
 	GivenUp bool   // its client ended it before the server had answered
+	Echoed  bool   // the server sent the client's hello back
 	Foreign bool   // the server answered the client's hello with something that is no TLS
 	Clear   string // what that is, if it is text
 	Greeted string // what the server had begun with before the client's hello, where nothing asked for TLS

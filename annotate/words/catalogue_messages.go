@@ -49,6 +49,8 @@ var messageSentences = []entry{
 	{"client-hello-again", "{Client} says hello once more, after the HelloRetryRequest of {server}.", []string{"8446 4.1.2", "8446 4.1.4"}},
 	{"client-hello-renegotiation", "{Client} begins another handshake inside the same connection (renegotiation).", []string{"5246 7.4.1.1", "5746 3"}},
 	{"client-hello-again-unseen", "{Client} says hello once more with the same random number, as it does after a HelloRetryRequest; what {server} answered to the first is not in the capture.", []string{"8446 4.1.2", "8446 4.1.4"}},
+	{"hello-echoed", "{Sender} sends {other}'s own ClientHello back, with the same random number. No answer of TLS looks like that; a program that returns what it is sent does.", []string{"8446 4.1.2", "862"}},
+	{"hello-reversed", "{Sender} sends a {message}, which in TLS is for {other} to send. It answers nothing.", []string{"8446 2", "5246 7.3"}},
 	{"client-hello-misplaced", "{Client} sends another hello, which has no place here: the handshake that it began before is not finished.", []string{"5246 7.4.1.2", "8446 4.1.2"}},
 	{"client-hello-shares", "It already carries public keys, by the rules fresh ones: {shares}. If {server} agrees to TLS 1.3 and to one of them, step 5 has happened here, before step 3.", []string{"8446 4.2.8"}},
 	{"client-hello-psk", "It names a secret that it shares with {server} already (from an earlier connection, or agreed on otherwise), with a keyed checksum (binder) over this hello. Whether that checksum is right cannot be computed from key logs.", []string{"8446 4.2.11"}},

@@ -296,6 +296,7 @@ var pieces = map[string]string{
 	"flow/answer-missing":                    "a TLS handshake whose ServerHello is missing, or could not be read",
 	"flow/one-side":                          "one side of a TLS handshake: the server's is not in the capture",
 	"flow/framed":                            "a TLS handshake inside packets of TDS (SQL Server) whose beginning is not known",
+	"flow/echoed":                            "a TLS hello that came back to its sender",
 	"flow/foreign":                           "a TLS hello whose answer is not TLS",
 	"flow/given-up":                          "a connection that the client gave up before the server answered",
 	"flow/no-answer":                         "a TLS handshake without an answer",

@@ -47,6 +47,8 @@ var zhMessages = map[string]string{
 	"client-hello-again":         "在{server}的 HelloRetryRequest 之后，{client}再次发出 hello 消息。",
 	"client-hello-renegotiation": "{client}在同一个连接内开始另一次握手（重新协商）。",
 	"client-hello-again-unseen":  "{client}用同一个随机数再次发出 hello 消息，正如收到 HelloRetryRequest 之后会做的那样；{server}对第一次的回答不在抓包中。",
+	"hello-echoed":               "{sender}把{other}自己的 ClientHello 退了回来，随机数相同。TLS 的回答不是这样；把收到的内容原样返回的程序才会这样。",
+	"hello-reversed":             "{sender}发送了 {message}，在 TLS 中这应由{other}发送。它不回答任何消息。",
 	"client-hello-misplaced":     "{client}又发送了一个 ClientHello，它不该出现在这里：先前开始的握手还没有完成。",
 	"client-hello-shares":        "它已经带有公钥，按协议规定是新生成的：{shares}。如果{server}同意使用 TLS 1.3 和其中一个公钥，那么步骤 5 就发生在这里，早于步骤 3。",
 	"client-hello-psk":           "它指明一个与{server}已经共有的秘密（来自先前的连接，或以其他方式约定），并附上对这个 ClientHello 计算的带密钥的校验值（binder）。这个校验值是否正确，无法用密钥日志算出。",

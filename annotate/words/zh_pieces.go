@@ -111,6 +111,7 @@ var zhPieces = map[string]string{
 	"flow/answer-missing":                    "ServerHello 缺失或无法读取的 TLS 握手",
 	"flow/one-side":                          "只有一方的 TLS 握手：服务器的那一方不在抓包中",
 	"flow/framed":                            "开头未知的 TDS（SQL Server）数据包中的 TLS 握手",
+	"flow/echoed":                            "原样退回给发送者的 TLS hello",
 	"flow/foreign":                           "一条 TLS hello，得到的回应不是 TLS",
 	"flow/given-up":                          "服务器还没回应，客户端就放弃的连接",
 	"flow/no-answer":                         "没有得到回应的 TLS 握手",
