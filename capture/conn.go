@@ -437,6 +437,7 @@ func (c *conn) endWeb(h *half, e event, cut bool) {
 func (c *conn) cut(h *half) {
 	end := h.off + int64(len(h.buf))
 	c.flush(h)
+	c.cutMessages(h)
 	if h.why != "" {
 		h.preview = append(h.preview, h.buf[:min(len(h.buf), cap(h.preview)-len(h.preview))]...)
 		c.tellOpaque(h, end)
@@ -489,6 +490,22 @@ func (c *conn) cutHello(h *half) {
 	c.tell(h, end, &CutHello{Hello: m, Missing: missing})
 	h.off, h.buf, t.message = end, nil, nil
 	c.d.keyedSoFar(c, c.last.secrets)
+}
+
+// cutMessages tells the messages that stand whole in a handshake record in clear of which
+// the end is missing: many servers send all of a flight in one.
+func (c *conn) cutMessages(h *half) {
+	t, p := &h.tls, h.buf
+	if c.mode != modeTLS || h.why != "" || t.on || t.gapped || t.resync || t.fragment || t.skip > 0 || t.is13() && t.stage > stageClear ||
+		len(p) <= headerLen || p[0] != typeHandshake || looksTLS(p) != yes || c.last == nil || h.side == Client && !c.last.replied() {
+		return
+	}
+	t.begun, t.opened = true, false
+	t.seg = len(t.message)
+	t.segBody, t.segEnd = h.off+headerLen, h.off+int64(len(p))
+	t.segSeq = h.at(t.segEnd - 1).seq
+	t.message = append(t.message, p[headerLen:]...)
+	c.handshakes(h)
 }
 
 // tellOpaque tells what was not read up to end.
