@@ -643,7 +643,7 @@ func (c *conn) cutRecord(h *half, end int64) {
 	t := &h.tls
 	typ := t.skipType
 	if t.skip == 0 {
-		if len(h.buf) == 0 {
+		if len(h.buf) == 0 || t.resync { // behind missing bytes one header alone may be an accident
 			return
 		}
 		typ = h.buf[0]
