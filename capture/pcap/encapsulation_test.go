@@ -84,6 +84,9 @@ var encapsulations = []wrap{
 	{name: "IP over InfiniBand", link: 242, inside: "ip", head: strings.Repeat("00", 40) + "08000000"},
 	{name: "exported by Wireshark", link: 252, inside: "ip", head: "000c 0004 69700000 0000 0000"},
 	{name: "exported by Wireshark, Ethernet", link: 252, inside: "eth", head: "000c 0010 6574685f776974686f75746663730000 0000 0000"},
+	{name: "exported by Wireshark, Ethernet with check sequence", link: 252, inside: "eth", head: "000c 000c 6574685f7769746866637300 0000 0000", tail: "01020304"},
+	{name: "exported by Wireshark, Wi-Fi with check sequence", link: 252, inside: "wifi", head: "000c 0010 776c616e5f7769746866637300000000 0000 0000", tail: "01020304"},
+	{name: "AVS under the link type of Prism", link: linkPrism, inside: "wifi", head: "80211001 00000040" + strings.Repeat("00", 56)},
 	{name: "PKTAP", link: 258, inside: "eth", head: "6c000000 01000000 01000000" + strings.Repeat("00", 96)},
 	{name: "PKTAP of macOS", link: linkUser2, inside: "ip", head: "6c000000 01000000 0c000000" + strings.Repeat("00", 96)},
 	{name: "IP over IEEE 1394", link: 138, inside: "ip", head: strings.Repeat("00", 16) + "0800"},
@@ -114,6 +117,8 @@ var encapsulations = []wrap{
 	{name: "GUE", link: linkRaw, inside: "ip", is: "ip", head: "UDP17c0 00040000", alone: true},
 	{name: "GUE without a header", link: linkRaw, inside: "ip", is: "ip", head: "UDP17c0", alone: true},
 	{name: "GRE in UDP", link: linkRaw, inside: "ip", is: "ip", head: "UDP1292 0000 0800"},
+	{name: "Teredo", link: linkRaw, inside: "ipv6", is: "ip", head: "UDP0dd8"},
+	{name: "Teredo with origin and authentication", link: linkRaw, inside: "ipv6", is: "ip", head: "UDP0dd8 00010000 0102030405060708 00 0000 edcb fefdfcfb"},
 	{name: "LISP", link: linkRaw, inside: "ip", is: "ip", head: "UDP10f5 0000000000000000"},
 }
 
@@ -146,6 +151,11 @@ func inner(t testing.TB, kind string, ip []byte) []byte {
 		return append(unhex(t, macs+"0800"), ip...)
 	case "ppp":
 		return append(unhex(t, "0021"), ip...)
+	case "ipv6":
+		if ip[0]>>4 == 4 { // what it carries, in an IPv6 packet
+			ip = append(unhex(t, fmt.Sprintf("60000000 %04x %02x 40 20010db8%024x 20010db8%024x", len(ip)-20, ip[9], 1, 2)), ip[20:]...)
+		}
+		return ip
 	case "wifi":
 		return append(unhex(t, "0802 0000 020000000001 020000000002 020000000003 0000 aaaa03 000000 0800"), ip...)
 	}
