@@ -79,3 +79,47 @@ func TestAnsweredInClear(t *testing.T) {
 		}
 	}
 }
+
+// TestHelloReversed: a hello of the side that is to get it is told as that, whether it comes
+// back, begins TLS on a connection that the other side opened, or stands there for no reason.
+func TestHelloReversed(t *testing.T) {
+	bytes, _ := hex.DecodeString("160301002d010000" + "290303" + strings.Repeat("00", 32) + "00" + "0002" + "1301" + "0100")
+	hello := string(bytes)
+	other := strings.Replace(hello, "\x00\x00\x00\x00", "\x00\x01\x02\x03", 1)
+	type part struct {
+		side capture.Side
+		data string
+	}
+	for _, test := range []struct {
+		want  string
+		syn   bool
+		parts []part
+	}{
+		{"hello-echoed", true, []part{{capture.Client, hello}, {capture.Server, hello}}},
+		{"hello-reversed", true, []part{{capture.Client, hello}, {capture.Server, other}}},
+		{"hello-roles", true, []part{{capture.Server, hello}}},
+		{"hello-reversed", false, []part{{capture.Server, hello}}},
+	} {
+		d, x := capture.Decoder{}, annotate.Explainer{}
+		said := map[string]int{}
+		take := func(ms []capture.Message) {
+			for i := range ms {
+				for _, e := range x.Explain(&ms[i]) {
+					for _, s := range e.Says {
+						if s.ID == test.want || strings.HasPrefix(s.ID, "hello-") {
+							said[s.ID]++
+						}
+					}
+				}
+			}
+		}
+		take(d.Feed(&capture.Open{Conn: 1, SYN: test.syn, Time: 1e18}))
+		for _, p := range test.parts {
+			take(d.Feed(&capture.Chunk{Conn: 1, Side: p.side, Time: 1e18, Data: []byte(p.data)}))
+		}
+		take(d.Finish())
+		if len(said) != 1 || said[test.want] != 1 {
+			t.Errorf("%s: %v", test.want, said)
+		}
+	}
+}

@@ -178,6 +178,8 @@ func (t *turn) reversed(b handshake.Message) bool {
 		if ch.Random == t.h.Hello.Random {
 			t.c.Echoed, id = true, "hello-echoed"
 		}
+	} else if ok && t.h.Hello == nil && t.c.Sides[0].Start == capture.StartSYN && !t.c.Sides[0].Heard && t.c.Sides[0].Gone == 0 {
+		id = "hello-roles"
 	}
 	t.e.Says = append(t.e.Says, words.Say(id, t.e.Evidence, t.args.With("sender", t.c.Side(t.side), "other", t.c.Side(of), "message", handshake.TypeName(typ))))
 	return true
