@@ -375,7 +375,7 @@ func (x *Explainer) schedule(c *conn) *event.Secrets {
 	}
 	x.linkOf(h)
 	external := h.Hello != nil && h.ServerHello != nil && x.external(h)
-	return h.Schedule(proof.Schedule{Transport: c.Conn.Transport, Updates: [2]int{c.Sides[0].Updates, c.Sides[1].Updates}, External: external, Later: c.Handshakes > 1})
+	return h.Schedule(proof.Schedule{Transport: c.Conn.Transport, Version: c.QUICVersion, Updates: [2]int{c.Sides[0].Updates, c.Sides[1].Updates}, External: external, Later: c.Handshakes > 1})
 }
 
 // notes are what a summary adds about a connection: mutual TLS, the proxy.

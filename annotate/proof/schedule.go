@@ -13,6 +13,7 @@ import (
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/keys"
+	"explainer/capture/quic"
 )
 
 // KeepSecret keeps the value under a key log label that was found to be this
@@ -86,7 +87,8 @@ func (h *Handshake) KeepHashes() {
 // A Schedule is what the key schedule of a handshake depends on beside the handshake.
 type Schedule struct {
 	Transport capture.Transport
-	Updates   [2]int // KeyUpdate messages, by side
+	Version   uint32 // of QUIC
+	Updates   [2]int // KeyUpdate messages, or the key updates of QUIC, by side
 	External  bool   // its pre-shared key was set up outside of TLS
 	Later     bool   // other handshakes followed on this connection
 }
@@ -113,13 +115,6 @@ func (h *Handshake) Schedule(o Schedule) *event.Secrets {
 	}
 	if h.Is13() {
 		out.Schedule = words.Piece("schedule/hkdf", "version", handshake.VersionName(h.Version()), "hash", hashName(s.Hash), "suite", s.Name)
-		if o.overUDP() {
-			quic := words.Piece("schedule/not-quic")
-			if o.Later {
-				quic = words.List(";", out.Note, quic)
-			}
-			out.Note = quic
-		}
 		out.Tree = h.tree13(o, s)
 		return out
 	}
@@ -336,10 +331,9 @@ func (h *Handshake) tree13(o Schedule, s *keys.Suite) []event.Secret {
 	}
 	if h.FirstHello != nil && h.FirstHello.HasEarlyData() {
 		e := logged("client-early", "CLIENT_EARLY_TRAFFIC_SECRET", words.Piece("schedule/no-line-at-all"))
-		if e.Value != "" && h.TookEarly() && !o.overUDP() {
-			key, iv := keys.TrafficKeys(s, h.logged("CLIENT_EARLY_TRAFFIC_SECRET"))
-			e.Made = []event.Secret{words.Secret("key", event.FromComputed, key), words.Secret("iv", event.FromComputed, iv)}
-		} else if e.Value != "" && !o.overUDP() {
+		if e.Value != "" && h.TookEarly() {
+			e.Made = o.traffic(s, h.logged("CLIENT_EARLY_TRAFFIC_SECRET"))
+		} else if e.Value != "" {
 			e.Note = words.Piece("schedule/early-not-taken")
 		}
 		early.Made = append(early.Made, e)
@@ -388,12 +382,12 @@ func (h *Handshake) tree13(o Schedule, s *keys.Suite) []event.Secret {
 		n := logged([2]string{"client-application", "server-application"}[side], label, missing)
 		if v := h.logged(label); v != nil {
 			n.Made = o.traffic(s, v)
-			first := [2]string{words.ProofClientFirst, words.ProofServerFirst}
-			if o.overUDP() {
-				first = [2]string{words.ProofClientPacket, words.ProofServerPacket}
+			first, note := [2]string{words.ProofClientFirst, words.ProofServerFirst}, "schedule/opened-first"
+			if o.quic() {
+				first, note = [2]string{words.ProofClientPacket, words.ProofServerPacket}, "schedule/opened-first-packet"
 			}
 			if st, _ := h.Proved(first[side]); st == event.Proven {
-				n.State, n.Note = event.Proven, words.Piece("schedule/opened-first")
+				n.State, n.Note = event.Proven, words.Piece(note)
 			}
 			n.Made = append(n.Made, o.keyUpdates(s, v, o.Updates[side], 1)...)
 		}
@@ -419,25 +413,42 @@ func (h *Handshake) tree13(o Schedule, s *keys.Suite) []event.Secret {
 	}
 }
 
-func (o Schedule) overUDP() bool { return o.Transport != capture.TransportTCP }
+func (o Schedule) quic() bool { return o.Transport == capture.TransportQUIC }
 
-// traffic is what a traffic secret is expanded to for the records. QUIC makes the
-// keys of its packets with labels of its own (RFC 9001 5.1), and none is opened here.
+// traffic is what a traffic secret is expanded to for the records, or for the packets of QUIC,
+// which has labels of its own and a key for the headers (RFC 9001 5.1).
 func (o Schedule) traffic(s *keys.Suite, v []byte) []event.Secret {
-	if o.overUDP() {
-		return nil
+	if o.quic() {
+		return append(o.packets(s, v), words.Secret("quic-hp", event.FromComputed, keys.ExpandLabel(s.Hash, v, quic.LabelPrefix(o.Version)+"hp", nil, s.KeyLen)))
 	}
 	key, iv := keys.TrafficKeys(s, v)
 	return []event.Secret{words.Secret("key", event.FromComputed, key), words.Secret("iv", event.FromComputed, iv)}
 }
 
-// keyUpdates are the secrets that follow v, one for each KeyUpdate, each below the one before.
+// packets are the key and the IV of QUIC's packets, which change with a key update; the key for
+// the headers does not (RFC 9001 6.1).
+func (o Schedule) packets(s *keys.Suite, v []byte) []event.Secret {
+	prefix := quic.LabelPrefix(o.Version)
+	return []event.Secret{
+		words.Secret("quic-key", event.FromComputed, keys.ExpandLabel(s.Hash, v, prefix+"key", nil, s.KeyLen)),
+		words.Secret("quic-iv", event.FromComputed, keys.ExpandLabel(s.Hash, v, prefix+"iv", nil, 12)),
+	}
+}
+
+// keyUpdates are the secrets that follow v, one for each update of the keys, each below the one before.
 func (o Schedule) keyUpdates(s *keys.Suite, v []byte, n, number int) []event.Secret {
 	if n == 0 {
 		return nil
 	}
-	next := keys.NextTrafficSecret(s, v)
-	u := words.Secret("next-application", event.FromComputed, next, o.traffic(s, next)...)
+	var next []byte
+	var u event.Secret
+	if o.quic() {
+		next = keys.ExpandLabel(s.Hash, v, quic.LabelPrefix(o.Version)+"ku", nil, len(v))
+		u = words.Secret("quic-next", event.FromComputed, next, o.packets(s, next)...)
+	} else {
+		next = keys.NextTrafficSecret(s, v)
+		u = words.Secret("next-application", event.FromComputed, next, o.traffic(s, next)...)
+	}
 	u.Name = words.Piece("schedule/numbered", "name", u.Name, "n", strconv.Itoa(number))
 	if number == maxUpdates && n > 1 {
 		u.Note = words.Piece("schedule/more-made", "n", strconv.Itoa(n-1))

@@ -108,7 +108,7 @@ func InitialKeys(version uint32, dcid []byte) *Keys {
 	}
 	k := new(Keys)
 	for i, label := range [2]string{"client in", "server in"} {
-		k.dir[i] = newProtection(prefixOf(version), suite, keys.ExpandLabel(suite.Hash, secret, label, nil, suite.Hash.Size()))
+		k.dir[i] = newProtection(LabelPrefix(version), suite, keys.ExpandLabel(suite.Hash, secret, label, nil, suite.Hash.Size()))
 	}
 	return k
 }

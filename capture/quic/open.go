@@ -165,9 +165,9 @@ func (c *Conn) trials(side, level int, version uint32) []*protection {
 		return o.trials
 	}
 	o.of, o.trials = of, nil
-	prefixes := []string{prefixOf(version)}
+	prefixes := []string{LabelPrefix(version)}
 	if version == 0 {
-		prefixes = []string{prefixOf(Version1), prefixOf(Version2)}
+		prefixes = []string{LabelPrefix(Version1), LabelPrefix(Version2)}
 	}
 	for _, secret := range o.secrets {
 		for _, prefix := range prefixes {
@@ -202,7 +202,7 @@ func (c *Conn) openLong(side int, b []byte, p *Packet) bool {
 		c.opened(side, space, p, k, number, plain)
 		return true
 	}
-	if o.now != nil && o.now.prefix == prefixOf(p.Version) && try(o.now) {
+	if o.now != nil && o.now.prefix == LabelPrefix(p.Version) && try(o.now) {
 		return true
 	}
 	for _, k := range c.trials(side, level, p.Version) {

@@ -22,8 +22,10 @@ type protection struct {
 	chacha []byte
 }
 
-// prefixOf begins the labels with which a version's keys are derived (RFC 9001 5.1, RFC 9369 3.3.2).
-func prefixOf(version uint32) string {
+// LabelPrefix returns what the labels begin with by which a version makes the keys of its packets
+// of a secret: "key", "iv" (12 bytes) and "hp", and "ku" for the next secret (RFC 9001 5.1 and 6.1,
+// RFC 9369 3.3.2).
+func LabelPrefix(version uint32) string {
 	if version == Version2 || version == draftV2 {
 		return "quicv2 "
 	}

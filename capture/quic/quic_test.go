@@ -205,7 +205,7 @@ func TestChaCha20(t *testing.T) {
 // capture, and those before an update that come behind it.
 func TestUpdates(t *testing.T) {
 	suite, _ := keys.SuiteByID(0x1302)
-	first := newProtection(prefixOf(Version2), suite, bytes.Repeat([]byte{7}, 48))
+	first := newProtection(LabelPrefix(Version2), suite, bytes.Repeat([]byte{7}, 48))
 	id := []byte{1, 2, 3, 4}
 	seal := func(k *protection, phase byte, number uint64) []byte {
 		head := append([]byte{0x41 | phase<<2}, id...)

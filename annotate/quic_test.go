@@ -1,0 +1,70 @@
+package annotate_test
+
+import (
+	"bytes"
+	"crypto"
+	"encoding/hex"
+	"os"
+	"testing"
+
+	"explainer/annotate"
+	"explainer/annotate/event"
+	"explainer/capture/keys"
+	"explainer/capture/pcap/pcaptest"
+)
+
+// recordedQUIC tells a recording of package capture with its keys.
+func recordedQUIC(t *testing.T, name string, x *annotate.Explainer) (out []event.Event) {
+	t.Helper()
+	file, err := os.ReadFile("../capture/testdata/quic/" + name + ".pcap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.ReadFile("../capture/testdata/quic/" + name + ".keys")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var secrets []keys.Secret
+	if err := keys.ReadLog(bytes.NewReader(log), func(s keys.Secret) { secrets = append(secrets, s) }); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range pcaptest.Read(t, file, secrets) {
+		out = append(out, x.Explain(&m)...)
+	}
+	return append(out, x.Finish()...)
+}
+
+// TestQUICSchedule: the secrets of QUIC are drawn with the labels of its version, which are not
+// those of TLS; the key for the headers does not change with an update.
+func TestQUICSchedule(t *testing.T) {
+	for name, prefix := range map[string]string{"http3": "quic ", "version2-retry-update": "quicv2 "} {
+		of := map[string]string{"quic-key": "key", "quic-iv": "iv", "quic-hp": "hp", "quic-next": "ku"}
+		seen := map[string]int{}
+		var walk func(s, above event.Secret)
+		walk = func(s, above event.Secret) {
+			if label, ok := of[s.ID]; ok {
+				secret, _ := hex.DecodeString(above.Value)
+				got, _ := hex.DecodeString(s.Value)
+				if want := keys.ExpandLabel(crypto.SHA256, secret, prefix+label, nil, len(got)); len(got) == 0 || !bytes.Equal(got, want) {
+					t.Errorf("%s: %s below %s is %x, not %x", name, s.ID, above.ID, got, want)
+				}
+				seen[s.ID]++
+			}
+			switch s.ID {
+			case "key", "iv", "next-application":
+				t.Errorf("%s has %s, which TLS makes for records", name, s.ID)
+			}
+			for _, m := range s.Made {
+				walk(m, s)
+			}
+		}
+		for _, l := range legs(recordedQUIC(t, name, &annotate.Explainer{Secrets: true, ShowSecrets: true})) {
+			for _, s := range l.Secrets.Tree {
+				walk(s, event.Secret{})
+			}
+		}
+		if seen["quic-hp"] == 0 || seen["quic-key"] != seen["quic-hp"]+seen["quic-next"] || seen["quic-iv"] != seen["quic-key"] || prefix == "quicv2 " && seen["quic-next"] == 0 {
+			t.Errorf("%s: %v", name, seen)
+		}
+	}
+}
