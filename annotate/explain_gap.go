@@ -41,8 +41,19 @@ func (x *Explainer) cutHello(c *conn, m *capture.Message, b *capture.CutHello) {
 	x.emit(c, e)
 }
 
-// late tells that a packet had what was taken for missing.
+// late tells that a packet had what was taken for missing, or what was read before with
+// other content.
 func (x *Explainer) late(c *conn, m *capture.Message, b *capture.Late) {
+	if b.Other {
+		c.Sides[m.Side].Differs = true
+		e := x.event(c, m, event.KindMessage, "other-copy", "")
+		e.Evidence = event.Clear
+		e.Size = &event.Size{Bytes: b.Len}
+		e.Brief = words.Piece("brief/other-copy", "bytes", strconv.FormatInt(b.Len, 10), "packet", strconv.Itoa(m.Last))
+		e.Says = append(e.Says, words.Say("other-copy", event.Clear, x.args(c).With("sender", c.Side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10), "packet", strconv.Itoa(m.Last))))
+		x.emit(c, e)
+		return
+	}
 	e := x.event(c, m, event.KindMessage, "late-bytes", "")
 	e.Evidence = event.None
 	e.Size = &event.Size{Bytes: b.Len}

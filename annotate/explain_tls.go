@@ -1321,7 +1321,11 @@ func (x *Explainer) malformed(c *conn, m *capture.Message, b *capture.Malformed)
 	c.Latest.Incomplete(words.Piece("brief/message-before-malformed"))
 	e := x.event(c, m, event.KindMessage, "malformed", "malformed "+b.Where)
 	e.Brief = event.Plain(clip(b.Err))
-	e.Says = append(e.Says, words.Say("malformed", e.Evidence, x.args(c).With("sender", c.Side(int(m.Side)), "where", b.Where, "reason", clip(b.Err))))
+	id := "malformed"
+	if c.Sides[0].Differs || c.Sides[1].Differs {
+		id = "malformed-copy"
+	}
+	e.Says = append(e.Says, words.Say(id, e.Evidence, x.args(c).With("sender", c.Side(int(m.Side)), "where", b.Where, "reason", clip(b.Err))))
 	x.emit(c, e)
 }
 

@@ -146,13 +146,15 @@ type Gap struct {
 type Moved struct{ Client, Server netip.AddrPort }
 
 // Late is bytes of one direction that had been taken for missing, in a packet that came
-// when what stands behind them had been read.
+// when what stands behind them had been read; or, if Other, a second copy of bytes that had
+// been read, with other content.
 type Late struct {
 	Conn   int
 	Side   Side
 	Time   int64
 	Packet int
 	Len    int64 // bytes
+	Other  bool
 }
 
 // Close is the end of one direction (FIN), or of both (RST).

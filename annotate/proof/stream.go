@@ -22,6 +22,8 @@ type Stream struct {
 	holes  []capture.Span
 	more   bool // holes has no room for all
 
+	Differs bool // some of it came a second time with other bytes
+
 	unread map[string]int64 // bytes that are there, by one of capture's Opaque constants
 	broken bool             // it breaks the protocol, and is not read from there on
 

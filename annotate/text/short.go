@@ -469,7 +469,7 @@ func (t *Short) waited(s *shortSession) {
 // saysData tells that a message is data of one side, or bytes that are not known to be none.
 func saysData(e *event.Event) bool {
 	switch e.Topic {
-	case "application-data", "early-data", "not-http", "http-unread", "bytes-not-read", "late-bytes", "missing-bytes", "records-again":
+	case "application-data", "early-data", "not-http", "http-unread", "bytes-not-read", "late-bytes", "other-copy", "missing-bytes", "records-again":
 		return true
 	case event.TopicSealed, "sealed-record":
 		return len(e.Says) > 0 && e.Says[0].ID == "sealed"

@@ -25,6 +25,7 @@ var topics = map[event.Topic]string{
 	"early-data":                "early data",
 	"missing-bytes":             "missing bytes",
 	"cut-hello":                 "ClientHello",
+	"other-copy":                "a second copy",
 	"late-bytes":                "late bytes",
 	"bytes-not-read":            "bytes not read",
 	"http-behind-missing-bytes": "HTTP behind missing bytes",

@@ -500,6 +500,7 @@ var pieces = map[string]string{
 	"brief/tag-does-not-fit":                 "the tag does not fit; a client must ignore such a packet, which somebody on the path may have made up or changed",
 	"brief/client-s-first-initial":           "the client's first Initial packet is not in the capture, or this version's tags are not known here",
 	"brief/hello-cut":                        "cut off: {bytes} bytes are missing",
+	"brief/other-copy":                       "{bytes} bytes again, with other content: packet {packet}",
 	"brief/late-bytes":                       "{bytes} bytes came too late: packet {packet}",
 	"brief/first-under-new-keys":             "the first under new keys",
 	"brief/ports-used-another-connection":    "its ports are used by another connection: its end is not in the capture",

@@ -15,6 +15,7 @@ var zhNames = map[string]string{
 	"topic/early-data":                "早期数据",
 	"topic/missing-bytes":             "缺失的字节",
 	"topic/cut-hello":                 "ClientHello",
+	"topic/other-copy":                "内容不同的第二份",
 	"topic/late-bytes":                "迟到的字节",
 	"topic/bytes-not-read":            "未读取的字节",
 	"topic/http-behind-missing-bytes": "缺失字节之后的 HTTP",

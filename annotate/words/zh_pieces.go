@@ -318,6 +318,7 @@ var zhPieces = map[string]string{
 	"brief/tag-does-not-fit":                 "认证标签对不上；客户端必须忽略这样的数据包，它可能是路径上的人伪造或改动的",
 	"brief/client-s-first-initial":           "客户端的第一个 Initial 数据包不在抓包中，或者这里不知道这个版本的标签",
 	"brief/hello-cut":                        "被截断：缺失 {bytes} 字节",
+	"brief/other-copy":                       "{bytes} 字节又来了一次，内容不同：数据包 {packet}",
 	"brief/late-bytes":                       "{bytes} 字节来得太晚：数据包 {packet}",
 	"brief/first-under-new-keys":             "新密钥下的第一条",
 	"brief/ports-used-another-connection":    "它的端口被另一个连接使用：它的结尾不在抓包中",

@@ -2,6 +2,7 @@ package pcap
 
 import (
 	"bytes"
+	"hash/crc32"
 	"maps"
 	"net/netip"
 	"slices"
@@ -111,6 +112,8 @@ type half struct {
 	finGot  got // what its sender had
 	done    bool
 	holes   []hole // given up, the latest last
+	copies  [8]given
+	copied  int    // of copies, the oldest
 	strays  int    // segments in a row that are far from what is known
 	stray   uint32 // the sequence number after the last of them
 	padded  bool   // a packet of this direction had padding in its length
@@ -123,6 +126,13 @@ type zeros struct {
 	n     int // 0: there are none
 	seq   uint32
 	stamp stamp
+}
+
+// A given is a segment's bytes that were given, to see whether it comes again with others.
+type given struct {
+	off int64 // as half.pos
+	n   int
+	sum uint32
 }
 
 // A hole is bytes that were given up, as half.pos.
@@ -247,6 +257,7 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 	h, o := &f.half[from], &f.half[1-from]
 	if n > 0 && !h.done {
 		fs.late(f, from, p)
+		fs.differs(f, from, p)
 		fs.data(f, from, p)
 	}
 	if p.flags&flagFIN != 0 || h.fin || o.fin {
@@ -484,6 +495,27 @@ func (fs *flows) late(f *flow, from int, p *segment) {
 		}
 	}
 }
+
+// differs tells of a segment that had been given with other bytes. Nobody knows which of the
+// two the receiver took.
+func (fs *flows) differs(f *flow, from int, p *segment) {
+	h := &f.half[from]
+	at := h.off(p.seq)
+	if at >= h.pos || p.missing > 0 {
+		return
+	}
+	for i := range h.copies {
+		if g := &h.copies[i]; g.n == len(p.data) && g.off == at && g.sum != contentSum(p.data) {
+			g.sum = contentSum(p.data) // each of several further ones that are alike once
+			fs.push(&capture.Late{Conn: f.number, Side: f.sideOf(from), Time: fs.now, Packet: fs.packet, Len: int64(g.n), Other: true})
+			return
+		}
+	}
+}
+
+func contentSum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // reset takes in a RST. What it may carry is a diagnosis (RFC 9293 3.5.3).
 func (fs *flows) reset(f *flow, from int, p *segment) {
@@ -839,6 +871,10 @@ func (fs *flows) give(f *flow, from int, data []byte, missing, skip int, at stam
 	}
 	time := h.time(at)
 	if len(data) > 0 {
+		if f.own == 0 { // what explainer records comes once
+			h.copies[h.copied] = given{h.pos, len(data), contentSum(data)}
+			h.copied = (h.copied + 1) % len(h.copies)
+		}
 		c := fs.chunk()
 		*c = capture.Chunk{Conn: f.number, Side: f.sideOf(from), Time: time, Packet: at.packet, Data: data}
 		fs.push(c)

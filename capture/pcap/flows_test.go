@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"explainer/capture"
@@ -576,5 +577,37 @@ func TestContradictions(t *testing.T) {
 		if fs.waiting != 0 || fs.holding.len != 0 || fs.open.len != 0 {
 			t.Fatalf("seed %d: %d bytes wait at the end, in %d connections, and %d are open", seed, fs.waiting, fs.holding.len, fs.open.len)
 		}
+	}
+}
+
+// TestOtherCopy: a segment that comes again is told where its bytes differ, once, and only then.
+func TestOtherCopy(t *testing.T) {
+	segment := func(seq uint32, payload string) []byte { return tcp4(client, server, flagACK|flagPSH, seq, 1, payload) }
+	packets := [][]byte{
+		tcp4(client, server, flagSYN, 0, 0, ""), tcp4(server, client, flagSYN|flagACK, 0, 1, ""),
+		segment(1, "first"), segment(6, "second"), segment(1, "first"), segment(6, "SECOND"), segment(6, "SECOND"), segment(12, "third"),
+	}
+	r, err := NewReader(bytes.NewReader(many(t, slices.Repeat([]uint32{linkRaw}, len(packets)), packets)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []capture.Late
+	var data string
+	for in, err := range r.All() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch in := in.(type) {
+		case *capture.Late:
+			got = append(got, *in)
+		case *capture.Chunk:
+			data += string(in.Data)
+		}
+	}
+	if len(got) != 1 || got[0].Packet != 6 || got[0].Len != 6 || !got[0].Other {
+		t.Errorf("%+v", got)
+	}
+	if data != "firstsecondthird" {
+		t.Errorf("read as %q", data)
 	}
 }
