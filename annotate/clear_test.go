@@ -123,3 +123,32 @@ func TestHelloReversed(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherCopyTold: where some of a connection came twice with different bytes, nobody is
+// said to break the protocol by the copy that is read.
+func TestOtherCopyTold(t *testing.T) {
+	hello, _ := hex.DecodeString("160301002d010000" + "290303" + strings.Repeat("00", 32) + "00" + "0002" + "1301" + "0100")
+	for _, other := range []bool{false, true} {
+		d, x := capture.Decoder{}, annotate.Explainer{}
+		said := map[string]bool{}
+		take := func(ms []capture.Message) {
+			for i := range ms {
+				for _, e := range x.Explain(&ms[i]) {
+					for _, s := range e.Says {
+						said[s.ID] = true
+					}
+				}
+			}
+		}
+		take(d.Feed(&capture.Open{Conn: 1, SYN: true, Time: 1e18}))
+		take(d.Feed(&capture.Chunk{Conn: 1, Data: hello, Time: 1e18}))
+		if other {
+			take(d.Feed(&capture.Late{Conn: 1, Len: 10, Packet: 5, Time: 1e18, Other: true}))
+		}
+		take(d.Feed(&capture.Chunk{Conn: 1, Data: []byte{22, 3, 1, 0xff, 0xff, 1}, Time: 1e18}))
+		take(d.Finish())
+		if said["other-copy"] != other || said["malformed-copy"] != other || said["malformed"] == other {
+			t.Errorf("other bytes %v: %v", other, said)
+		}
+	}
+}
