@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"encoding/hex"
 	"os"
+	"slices"
 	"testing"
 
 	"explainer/annotate"
@@ -65,6 +66,38 @@ func TestQUICSchedule(t *testing.T) {
 		}
 		if seen["quic-hp"] == 0 || seen["quic-key"] != seen["quic-hp"]+seen["quic-next"] || seen["quic-iv"] != seen["quic-key"] || prefix == "quicv2 " && seen["quic-next"] == 0 {
 			t.Errorf("%s: %v", name, seen)
+		}
+	}
+}
+
+// TestQUICFrame: what the textbook counts is counted over QUIC too, with those keys named that it
+// has beside them; a Retry costs a round trip.
+func TestQUICFrame(t *testing.T) {
+	type counts struct {
+		pairs, secrets, keys, trips int
+	}
+	for name, want := range map[string][]counts{
+		"http3":                 {{4, 2, 4, 1}},
+		"version2-retry-update": {{4, 2, 4, 2}, {3, 3, 5, 0}},
+	} {
+		var got []counts
+		for _, l := range legs(recordedQUIC(t, name, &annotate.Explainer{})) {
+			f := l.Frame
+			if f == nil || f.KeysSay.Of == nil {
+				t.Fatalf("%s: nothing counted", name)
+			}
+			got = append(got, counts{f.Pairs, f.Secrets, f.Keys, f.RoundTrips})
+			if tripsSaid := !f.TripsSay.Empty(); tripsSaid != (f.RoundTrips > 0) {
+				t.Errorf("%s: round trips told: %t", name, tripsSaid)
+			}
+			for _, a := range l.Rows[0].Acts {
+				if a.Sent || l.Rows[0].Why.Empty() {
+					t.Errorf("%s: step 1 has %+v", name, a)
+				}
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, not %v", name, got, want)
 		}
 	}
 }

@@ -1157,7 +1157,7 @@ func (c *View) seen() event.Evidence {
 
 // sentEarly tells whether data of the client is here that it encrypted before it had an answer.
 func (c *View) sentEarly() bool {
-	return c.Early || c.UDP != nil && c.UDP.Packets[0][quic.ZeroRTT] > 0
+	return c.Early || c.UDP != nil && c.UDP.Packets[0][quic.ZeroRTT]+c.UDP.Unsealed[0][quic.ZeroRTT] > 0
 }
 
 // encrypted is how it is known that the server's records are encrypted.

@@ -455,6 +455,9 @@ func (c *View) why(f Flow, r *event.Row) event.Text {
 	if id == "" {
 		return event.Text{}
 	}
+	if id == "because/udp" && c.Conn.Server.Port() != 443 {
+		id = "because/udp-port"
+	}
 	why := words.Short(id, c.Values())
 	if k := c.Main.Sides[1].Checked; r.Step == event.Step4a && k != nil && c.Main.Sides[1].Leaf != nil && !k.Counts.Empty() {
 		why = words.List(";", why, words.Piece("because/ours", "outcome", k.Counts))
@@ -627,10 +630,13 @@ var untilWhen = map[string]string{
 // secrets that only make others are no keys.
 func (c *View) frame(f Flow) *event.Frame {
 	h := c.Main
-	if f.bare || f.Odd || h.ServerHello == nil || h.Hello == nil || c.Failure != nil || c.OverUDP() || h.Holed() || !c.Begun() {
+	if f.bare || f.Odd || h.ServerHello == nil || h.Hello == nil || c.Failure != nil || c.Conn.Transport == capture.TransportDTLS || h.Holed() || !c.Begun() {
 		return nil
 	}
-	if !c.Sides[0].FirstData && c.Sides[0].Dark == 0 {
+	if c.UDP != nil && c.UDP.Packets[0][quic.OneRTT]+c.UDP.Unsealed[0][quic.OneRTT] == 0 {
+		return nil // a client sends Handshake packets before its Finished too
+	}
+	if !c.Sides[0].FirstData && c.Sides[0].Dark == 0 && c.UDP == nil {
 		return nil
 	}
 	var out event.Frame
@@ -674,6 +680,8 @@ func (c *View) frame(f Flow) *event.Frame {
 	}
 	keys := "frame/keys"
 	switch {
+	case c.UDP != nil:
+		keys = "frame/keys-quic"
 	case c.Null():
 		keys = "frame/keys-null"
 	case !h.Is13() && out.Keys == 4:
@@ -682,11 +690,11 @@ func (c *View) frame(f Flow) *event.Frame {
 		keys = "frame/keys-13"
 	}
 	three := "frame/three"
-	if h.Is13() && !c.Sides[0].FirstData || c.Handshakes > 1 || c.Sides[0].DarkAgain || c.Sides[1].DarkAgain {
+	if c.UDP != nil && c.UDP.Packets[0][quic.OneRTT]+c.UDP.Packets[1][quic.OneRTT] > 0 || h.Is13() && !c.Sides[0].FirstData || c.Handshakes > 1 || c.Sides[0].DarkAgain || c.Sides[1].DarkAgain {
 		// A client's certificate and KeyUpdates would be sealed; and what is counted is the first handshake.
 		three = "frame/three-least"
 	}
-	out.KeysSay = words.Short(three, words.Args{"pairs": words.Count(out.Pairs, "key pair"), "secrets": words.Short(secret, words.Args{"count": words.Count(out.Secrets, "secret")}), "keys": words.Short(keys, words.Args{"n": strconv.Itoa(out.Keys)})})
+	out.KeysSay = words.Short(three, words.Args{"pairs": words.Count(out.Pairs, "key pair"), "secrets": words.Short(secret, words.Args{"count": words.Count(out.Secrets, "secret")}), "keys": words.Short(keys, words.Args{"n": strconv.Itoa(out.Keys), "headers": strconv.Itoa(out.Keys - c.Sides[0].Updates - c.Sides[1].Updates)})})
 	trips, ok := c.roundTrips(f)
 	if !ok {
 		return &out
@@ -765,14 +773,21 @@ const (
 func (c *View) roundTrips(f Flow) (n int, ok bool) {
 	h := c.Main
 	switch {
-	case !c.Sides[0].All() || !c.Sides[1].All():
+	case c.UDP != nil && c.UDP.Token: // perhaps of a Retry that is not in the capture
+		return 0, false
+	case c.UDP == nil && (!c.Sides[0].All() || !c.Sides[1].All()):
+		return 0, false
+	case !f.Early && c.sentEarly(): // early data that was not taken
 		return 0, false
 	case f.Early:
-		return 0, true
+		return 0, c.UDP == nil || !c.UDP.Retry // it had to be sent again
 	case h.Is13():
 		n = 1
 		if h.Retry != nil {
-			n = 2
+			n++
+		}
+		if c.UDP != nil {
+			n += btoi(c.UDP.Retry) + btoi(c.UDP.Negotiated)
 		}
 		return n, true
 	case h.Resumed:

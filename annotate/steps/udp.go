@@ -168,7 +168,7 @@ func (c *View) quicData(f Flow, s event.Step, a Values, r *event.Row) {
 	}
 	id := "step-7-quic-opened"
 	switch first, known := c.serverFirst(); {
-	case !known || c.Early || c.UDP != nil && c.UDP.Packets[0][quic.ZeroRTT] > 0:
+	case !known || c.sentEarly():
 		id = "step-7-quic-opened-only"
 	case first:
 		id = "step-7-quic-opened-first"

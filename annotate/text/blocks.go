@@ -379,7 +379,7 @@ func (b *Blocks) title(n int, s *block) {
 	}
 	for _, e := range s.ends {
 		if e.Tally.State == event.StatePartly {
-			partly := ofLeg(e.Leg, words.Piece("head/in-part", "why", whyWords(e.Tally.Why)))
+			partly := ofLeg(e.Leg, words.Piece("head/in-part", "why", whyWords(e.Tally.Why, e.Tally.Protocol)))
 			when = words.List(";", when, partly)
 		}
 	}
@@ -388,11 +388,15 @@ func (b *Blocks) title(n int, s *block) {
 	}
 }
 
-// whyWords lists why records stayed sealed.
-func whyWords(why []event.Why) event.Text {
+// whyWords lists why records, or packets of QUIC, stayed sealed.
+func whyWords(why []event.Why, protocol string) event.Text {
 	var parts []event.Text
+	what := "record"
+	if protocol == event.ProtocolQUIC {
+		what = "packet"
+	}
 	for _, w := range why {
-		count := words.Count(int(w.Records), "record")
+		count := words.Count(int(w.Records), what)
 		if w.Records == 0 {
 			count = words.Piece("head/parts-of-records")
 		}
