@@ -105,6 +105,8 @@ type conn struct {
 	copyOf  int              // the number of the connection that this one is, captured once more; 0: none
 	twin    []event.Sentence // that it has the hellos of another one
 
+	numbered [2]numbered // DTLS
+
 	tlsInside bool  // data in it began as TLS does
 	now       int64 // time of the last message
 	latest    int64 // of the latest packet of those so far

@@ -19,9 +19,19 @@ import (
 func (x *Explainer) udp(c *conn, m *capture.Message) {
 	c.TLS = true
 	side := int(m.Side & 1)
+	if r, ok := m.Body.(*capture.DTLSRecord); ok && r.Doubled {
+		c.Sides[side].Doubled++
+		return
+	}
+	if c.Conn.Transport == capture.TransportDTLS && m.Opened && !m.Inner {
+		c.Sides[side].Unsealed++
+	}
 	switch b := m.Body.(type) {
 	case *capture.Opened:
 	case *capture.DTLSRecord: // it is told by the messages in it
+		if !m.Opened {
+			c.numbered[side].take(b.Sequence)
+		}
 		if b.Repeated {
 			c.Sides[side].Repeats++
 		}
@@ -61,9 +71,14 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 		}
 		x.quicPacket(c, m, b, side)
 	case *capture.ChangeCipherSpec:
+		if !m.Opened {
+			c.numbered[side].take(b.Number)
+		}
 		x.changeCipherSpec(c, m, b)
 	case *capture.Alert:
 		x.alert(c, m, b)
+	case *capture.Heartbeat:
+		x.heartbeat(c, m, b)
 	case *capture.Sealed:
 		x.sealed(c, m, b)
 	case *capture.Malformed:
@@ -85,10 +100,24 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 			c.Latest = c.begin()
 			c.Main = c.Latest
 		}
+		if _, hello := b.(*handshake.ServerHello); hello {
+			c.numbered[side].lost = false
+		}
 		x.handshake(c, m, b)
 	default:
 		x.web(c, m)
 	}
+}
+
+// numbered are the records in clear of a side of DTLS since its ServerHello, by the numbers in them.
+type numbered struct {
+	next uint64
+	lost bool // there are numbers between them that did not come, or not in their turn
+}
+
+func (n *numbered) take(number uint64) {
+	n.lost = n.lost || number != n.next
+	n.next = number + 1
 }
 
 // udpConnectionEvent tells that a connection over UDP began.

@@ -111,7 +111,7 @@ func TestDTLSStories(t *testing.T) {
 		if want.proven != "" && proofs[want.proven] != event.Proven {
 			t.Errorf("%s: %s is %q", name, want.proven, proofs[want.proven])
 		}
-		for _, id := range []string{"connection-dtls", "hello-verify-request", "client-hello-cookie", "summary-dtls", "sealed-finished"} {
+		for _, id := range []string{"connection-dtls", "hello-verify-request", "client-hello-cookie", "summary-sealed", "sealed-finished"} {
 			if !strings.Contains(says, id+" ") {
 				t.Errorf("%s: does not say %s", name, id)
 			}

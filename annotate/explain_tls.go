@@ -937,7 +937,7 @@ func seconds(s uint32) event.Text {
 // resumedNow notes that TLS 1.2's abbreviated handshake is on, once, and tells
 // the steps that fall away.
 func (x *Explainer) resumedNow(c *conn, h *proof.Handshake) {
-	if h.Holed() && h.ServerHello != nil && (h.Hello == nil || len(h.ServerHello.SessionID) == 0 || string(h.ServerHello.SessionID) != string(h.Hello.SessionID)) {
+	if (h.Holed() || c.numbered[1].lost) && h.ServerHello != nil && (h.Hello == nil || len(h.ServerHello.SessionID) == 0 || string(h.ServerHello.SessionID) != string(h.Hello.SessionID)) {
 		return // what a full handshake has can be among what is missing
 	}
 	if h.Resumed || h.ServerHello == nil || h.Is13() || h.Find(1, handshake.TypeServerHelloDone) != nil || h.ServerKey != nil || h.Sides[1].CertSeen {

@@ -110,14 +110,14 @@ func (x *Explainer) tallyOf(c *conn) *event.Tally {
 			continue // the diagnosis knows better
 		}
 		why := words.Phrase(words.Sealed, reason, "")
-		if c.OverUDP() && reason == capture.SealedNoSuite {
+		if c.Conn.Transport == capture.TransportQUIC && reason == capture.SealedNoSuite {
 			why = words.Phrase(words.Sealed, "quic-version", "")
 		}
 		t.Why = append(t.Why, event.Why{Reason: reason, Words: why, Records: c.tally.sealed[reason]})
 	}
 	t.Sealed = [2]int64{c.Sides[0].Sealed + c.tally.packets[0], c.Sides[1].Sealed + c.tally.packets[1]}
 	opened := c.Sides[0].Opened || c.Sides[1].Opened
-	if c.OverUDP() {
+	if c.Conn.Transport == capture.TransportQUIC {
 		opened = c.UDP.Opened() // QUIC's Initial packets anybody opens
 	}
 	dark := c.Sides[0].Dark+c.Sides[1].Dark > 0 || c.OverUDP() && t.Sealed[0]+t.Sealed[1] > 0

@@ -317,7 +317,10 @@ type Closed struct{ Reset bool }
 type Ended struct{ Why string }
 
 // ChangeCipherSpec is record type 20 (RFC 5246 7.1; in TLS 1.3 a dummy, RFC 8446 D.4).
-type ChangeCipherSpec struct{ Dummy bool }
+type ChangeCipherSpec struct {
+	Dummy  bool
+	Number uint64 // DTLS: sequence number of its record
+}
 
 // Alert is record type 21 (RFC 5246 7.2, RFC 8446 6).
 type Alert struct{ Level, Description uint8 }
@@ -371,7 +374,7 @@ const (
 	SealedTooMany  = "too-many-waiting"    // more bytes waited for a secret than are kept
 	SealedCut      = "cut"                 // the connection or the capture ends inside this record
 	SealedInitial  = "no-first-initial"    // an Initial packet whose keys come from a packet that is not in the capture
-	SealedDTLS     = "dtls"                // a record of DTLS: these are not opened here
+	SealedDTLS     = "dtls"                // a record of a version of DTLS that is not opened here
 	SealedDeflated = "compressed"          // opened, but the content is compressed and could not be inflated (RFC 3749)
 )
 

@@ -52,15 +52,16 @@ type QUICPacket struct {
 	Checked, Good bool
 }
 
-// DTLSRecord is one record of DTLS with handshake messages in clear, or with
+// DTLSRecord is one record of DTLS with handshake messages, in clear or opened, or with
 // something that has no message of its own (RFC 6347 4.1).
 type DTLSRecord struct {
 	Type     uint8
 	Version  uint16
 	Epoch    uint16
 	Sequence uint64
-	Len      int  // bytes of content
+	Len      int  // bytes of content; of an encrypted one, as it stands on the wire
 	Repeated bool // all of it had come before
+	Doubled  bool // it was opened, and the same record, by its number, had come before
 }
 
 // ByInitial is Message.By of what was opened with QUIC's Initial keys.
@@ -83,11 +84,15 @@ type udpConn struct {
 	tied   [][32]byte   // client randoms whose secrets this connection is told
 	random []byte       // of the first ClientHello of DTLS
 
+	// DTLS:
+	epoch uint16       // of the records that the keys of neg protect, 0 before there are any
+	old   *negotiation // whose keys protect those of the epoch before
+
 	// QUIC:
 	entry     *entry            // secrets of the latest ClientHello, nil before one
 	by        [2][stages][]byte // secrets that have opened packets
 	tookEarly bool              // the server took 0-RTT data
-	queue     []heldPacket      // packets that wait
+	queue     []heldPacket      // packets, or datagrams of DTLS, that wait
 	queued    int64             // their bytes
 	version   uint32            // that was told last
 	path      [2]netip.AddrPort // of the latest datagram, where it is not that of Open
@@ -108,8 +113,8 @@ func (u *udpConn) secret(e *entry, label string, secret []byte) {
 	}
 	if e == u.entry {
 		u.learnLine(label, secret)
-		u.drain()
 	}
+	u.drain()
 }
 
 // udpSide is one direction.
@@ -135,6 +140,7 @@ type udpSide struct {
 	next  uint16
 	seen  map[uint16]bool // those that were told
 	ccs   bool            // ChangeCipherSpec, or a record with a higher epoch, has come
+	came  [2]replays      // records that were opened, of an even and of an odd epoch
 	cid   int             // bytes of the connection ID in records to this side; -1: none
 }
 
@@ -142,6 +148,8 @@ type udpSide struct {
 type partial struct {
 	typ    handshake.Type
 	length int
+	time   int64  // of the datagram that brought the last of it
+	by     string // label of the secret that opened all records with parts of it
 	pieces
 }
 
@@ -252,7 +260,7 @@ func (u *udpConn) datagram(in *Datagram) {
 	s.time = in.Time
 	if u.pub.Transport == TransportDTLS {
 		u.begin(0)
-		u.dtls(s, in)
+		u.dtls(s, in, in.Data)
 		return
 	}
 	if in.Path != u.path {
@@ -467,12 +475,19 @@ func (u *udpConn) parse(s *udpSide, m Message, typ handshake.Type, read func(han
 	if u.neg == nil {
 		u.neg = new(negotiation)
 	}
-	u.neg.hear(s.side, body, nil) // nothing is opened, so no transcript is needed
+	if u.pub.Transport == TransportDTLS {
+		u.hearDTLS(s, &m, body)
+	} else {
+		u.neg.hear(s.side, body, nil) // no secret is made of the messages, so none has to be kept
+	}
 	u.d.messages = append(u.d.messages, m)
 	switch b := body.(type) {
 	case *handshake.ClientHello:
 		if s.side == Client {
 			s.hearCID(b.Extension(handshake.ExtConnectionID))
+			if u.pub.Transport == TransportDTLS && u.neg.hellos == 1 {
+				u.entry = nil // its lines are told anew, also behind a HelloVerifyRequest
+			}
 			u.tie(b.Random)
 			u.neg.secrets = u.entry
 			u.d.keyedSoFar(u, u.neg.secrets)

@@ -315,6 +315,9 @@ func (d *Decoder) secret(s *keys.Secret) {
 		for _, c := range slices.Clone(d.queue) {
 			d.retry(c)
 		}
+		for _, n := range slices.Sorted(maps.Keys(d.udp)) {
+			d.udp[n].drain()
+		}
 	}
 }
 

@@ -7,12 +7,15 @@ import (
 	"slices"
 
 	"explainer/capture/handshake"
+	"explainer/capture/keys"
+	"explainer/capture/quic"
 )
 
 const (
 	dtlsHead    = 13 // bytes of a record's header (RFC 6347 4.1)
 	dtlsMessage = 12 // of a message's (RFC 6347 4.2.2)
-	dtlsCID     = 25 // record type of DTLS 1.2 with connection IDs (RFC 9146 4)
+	dtlsCID     = keys.TypeCID
+	oldDTLS     = 0x0100 // version of OpenSSL before 0.9.8f, which hashes and authenticates in its own way
 )
 
 // maxSeen bounds the messages of a side that are known when they come again.
@@ -26,6 +29,10 @@ type dtlsRecord struct {
 	size    int // bytes of the whole record that are there
 	lacking int // and those that the capture lacks
 	cut     bool
+	cid     []byte // the connection ID in its header, if its type says that it has one
+	// Of one that was opened:
+	by     string // label of the secret
+	cipher []byte // what is encrypted of it
 }
 
 // readDTLS reads the record at the beginning of b, of which cut bytes are
@@ -78,6 +85,7 @@ func readDTLS(b []byte, cut, cid int) (r dtlsRecord, ok bool) {
 		if head += cid; head > len(b) {
 			return r, cut > 0
 		}
+		r.cid = b[dtlsHead-2 : head-2]
 	}
 	r.Len = int(binary.BigEndian.Uint16(b[head-2:]))
 	if r.Len > len(b)+cut-head {
@@ -134,39 +142,140 @@ func DTLSSender(b []byte) (side Side, known bool) {
 
 func u24(b []byte) int { return int(b[0])<<16 | int(b[1])<<8 | int(b[2]) }
 
-// dtls tells the records of a datagram.
-func (u *udpConn) dtls(s *udpSide, in *Datagram) {
-	for rest := in.Data; len(rest) > 0; {
-		r, ok := readDTLS(rest, in.Cut, u.sides[s.side.Other()].cid)
-		if !ok || r.size == 0 {
-			u.tell(s, in, len(rest), &Opaque{Len: int64(len(rest)), Preview: clonePreview(rest), Why: OpaqueUnknown})
-			return
-		}
-		rest = rest[r.size:]
-		switch {
-		case r.sealed:
-			u.sealedDTLS(s, in, &r)
-		case r.cut:
-			u.tell(s, in, r.size, &Opaque{Len: int64(r.size), Preview: clonePreview(r.content), Why: OpaqueCut})
-		case r.Type == 20 && !s.ccs:
-			u.flushDTLS(s)
-			s.ccs = true
-			u.tell(s, in, r.size, &ChangeCipherSpec{Dummy: u.neg != nil && handshake.TLSVersion(u.neg.version) == 0x0304})
-		case r.Type == 21 && len(r.content) == 2:
-			u.flushDTLS(s)
-			u.tell(s, in, r.size, &Alert{Level: r.content[0], Description: r.content[1]})
-		case r.Type == 22 && !s.bad:
-			u.handshakeDTLS(s, in, &r)
-		default:
-			body := r.DTLSRecord
-			body.Repeated = r.Type == 20
-			u.tell(s, in, r.size, &body)
-		}
+// dtls tells the records of a datagram, or keeps those that have to wait.
+func (u *udpConn) dtls(s *udpSide, in *Datagram, b []byte) {
+	if len(u.queue) == 0 {
+		b = u.records(s, in, b)
+	}
+	if len(b) > 0 {
+		u.hold(s, in, b, quic.Packet{})
+		u.bound()
 	}
 }
 
-// sealedDTLS counts an encrypted record.
-func (u *udpConn) sealedDTLS(s *udpSide, in *Datagram, r *dtlsRecord) {
+// records tells records, and returns those that have to wait for a secret.
+func (u *udpConn) records(s *udpSide, in *Datagram, b []byte) (left []byte) {
+	for len(b) > 0 {
+		r, ok := readDTLS(b, in.Cut, u.sides[s.side.Other()].cid)
+		switch {
+		case !ok || r.size == 0:
+			u.tell(s, in, len(b), &Opaque{Len: int64(len(b)), Preview: clonePreview(b), Why: OpaqueUnknown})
+			return nil
+		case r.sealed:
+			if !u.protected(s, in, &r, b[:r.size]) {
+				return b
+			}
+		case r.cut:
+			u.tell(s, in, r.size, &Opaque{Len: int64(r.size), Preview: clonePreview(r.content), Why: OpaqueCut})
+		default:
+			u.content(s, in, &r)
+		}
+		b = b[r.size:]
+	}
+	return nil
+}
+
+// content tells what a record holds that is in clear or was opened.
+func (u *udpConn) content(s *udpSide, in *Datagram, r *dtlsRecord) {
+	opened := r.by != ""
+	var body any
+	switch {
+	case r.Type == typeChangeCipherSpec && (opened || !s.ccs):
+		s.ccs = true
+		body = &ChangeCipherSpec{Dummy: u.neg != nil && is13(u.neg.version), Number: r.Sequence}
+	case r.Type == typeAlert && len(r.content) == 2:
+		u.flushDTLS(s)
+		body = &Alert{Level: r.content[0], Description: r.content[1]}
+	case r.Type == typeHandshake && !s.bad:
+		u.handshakeDTLS(s, in, r)
+		return
+	case r.Type == typeApplicationData && opened:
+		u.flushDTLS(s)
+		a := u.d.newAppData()
+		*a = AppData{Len: len(r.content), Wire: r.size}
+		a.Begins = copy(a.Sealed[:], r.cipher)
+		body = a
+	case r.Type == typeHeartbeat && opened && len(r.content) >= 3:
+		body = &Heartbeat{Kind: r.content[0], Length: int(binary.BigEndian.Uint16(r.content[1:])), Have: len(r.content) - 3}
+	default:
+		record := r.DTLSRecord
+		record.Repeated = r.Type == typeChangeCipherSpec
+		body = &record
+	}
+	m := u.tell(s, in, r.size, body)
+	m.Opened, m.By = opened, r.by
+}
+
+// keysOf returns the handshake whose keys protect the records of an epoch, nil if it is not known.
+func (u *udpConn) keysOf(epoch uint16) *negotiation {
+	switch {
+	case epoch == max(u.epoch, 1):
+		return u.neg
+	case epoch > 0 && epoch+1 == u.epoch:
+		return u.old
+	}
+	return nil
+}
+
+// protected tells an encrypted record, of which b are the bytes. It tells false where it has to
+// wait for a secret.
+func (u *udpConn) protected(s *udpSide, in *Datagram, r *dtlsRecord, b []byte) bool {
+	n := u.keysOf(r.Epoch)
+	switch {
+	case b[0]>>5 == 1, n != nil && is13(n.version):
+		u.sealedDTLS(s, in, r, SealedDTLS)
+		return true
+	case n == nil || n.hello == nil || !n.answered || n.secrets == nil || r.content == nil && r.lacking == 0:
+		u.sealedDTLS(s, in, r, SealedPhase)
+		return true
+	case r.lacking > 0:
+		u.sealedDTLS(s, in, r, SealedCut)
+		return true
+	case !n.openable() || n.suite.Cipher == keys.RC4:
+		u.sealedDTLS(s, in, r, SealedNoSuite)
+		return true
+	case n.compression != 0:
+		u.sealedDTLS(s, in, r, SealedDeflated)
+		return true
+	}
+	u.d.learnMasters(u, n)
+	number := uint64(r.Epoch)<<48 | r.Sequence
+	for i := range n.masters {
+		m := &n.masters[i]
+		plain, inner, err := m.openers[s.side].OpenDTLS(u.d.plain[:0], number, r.cid, r.Type, r.Version, r.content)
+		if err != nil {
+			continue
+		}
+		u.d.plain = plain
+		if n.master == nil && m.by == labelClientRandom {
+			u.d.keyed(u, n.secrets, labelClientRandom, m.secret) // of several, the one that fits
+		}
+		n.master = m.secret
+		r.cipher = r.content[min(n.explicitLen(), len(r.content)):]
+		r.Type, r.content, r.by = inner, plain, m.by
+		if !s.came[r.Epoch&1].add(number) {
+			record := r.DTLSRecord
+			record.Doubled = true
+			t := u.tell(s, in, r.size, &record)
+			t.Opened, t.By = true, r.by
+			return true
+		}
+		u.content(s, in, r)
+		return true
+	}
+	switch {
+	case n.master == nil && u.forced == "" && !u.d.SecretsFirst:
+		return false
+	case len(n.masters) > 0:
+		u.sealedDTLS(s, in, r, SealedBadTag)
+	default:
+		u.sealedDTLS(s, in, r, u.noKey())
+	}
+	return true
+}
+
+// sealedDTLS counts an encrypted record that is not opened.
+func (u *udpConn) sealedDTLS(s *udpSide, in *Datagram, r *dtlsRecord, why string) {
 	if !s.ccs {
 		s.ccs = true
 		u.flushDTLS(s)
@@ -175,8 +284,8 @@ func (u *udpConn) sealedDTLS(s *udpSide, in *Datagram, r *dtlsRecord) {
 	if r.Version == 0xfefc {
 		epoch = r.Epoch
 	}
-	if run, ok := s.runBody().(*Sealed); !ok || run.Type != r.Type || run.Epoch != epoch {
-		u.start(s, in, &Sealed{Type: r.Type, Reason: SealedDTLS, Epoch: epoch})
+	if run, ok := s.runBody().(*Sealed); !ok || run.Type != r.Type || run.Epoch != epoch || run.Reason != why {
+		u.start(s, in, &Sealed{Type: r.Type, Reason: why, Epoch: epoch})
 	}
 	run := s.run.Body.(*Sealed)
 	run.Records++
@@ -184,16 +293,72 @@ func (u *udpConn) sealedDTLS(s *udpSide, in *Datagram, r *dtlsRecord) {
 	u.extend(s, in, r.size)
 }
 
+// A replays is which of the latest records of an epoch came in one direction, so that one that
+// comes again is known (RFC 6347 4.1.2.6).
+type replays struct {
+	epoch uint64
+	next  uint64 // number behind the highest that came
+	bits  [replaysLen / 64]uint64
+}
+
+const replaysLen = 1024 // records
+
+// add notes a record by its epoch and sequence number. It tells false where it had come before.
+// What is too far back to be known counts as new.
+func (w *replays) add(number uint64) bool {
+	epoch, at := number>>48, number&(1<<48-1)
+	if epoch != w.epoch {
+		*w = replays{epoch: epoch}
+	}
+	if at+replaysLen < w.next {
+		return true
+	}
+	for n := max(w.next, at-min(at, replaysLen)); n <= at; n++ {
+		w.bits[n/64%(replaysLen/64)] &^= 1 << (n % 64)
+	}
+	w.next = max(w.next, at+1)
+	word, bit := &w.bits[at/64%(replaysLen/64)], uint64(1)<<(at%64)
+	if *word&bit != 0 {
+		return false
+	}
+	*word |= bit
+	return true
+}
+
+// hearDTLS takes in a handshake message, as [negotiation.hear] does.
+func (u *udpConn) hearDTLS(s *udpSide, m *Message, body handshake.Message) {
+	n := u.neg
+	switch body.(type) {
+	case *handshake.HelloVerifyRequest:
+		return // it is not hashed, nor is the hello before it (RFC 6347 4.2.1)
+	case *handshake.ClientHello:
+		if s.side == Client && n.hello != nil && !n.answered && !n.retry {
+			n = new(negotiation)
+			u.neg = n
+		}
+	}
+	sent := n.ciphertext != nil
+	n.hear(s.side, body, m.Raw)
+	if _, ok := body.(*handshake.ClientKeyExchange); !ok || s.side != Client {
+		return
+	}
+	if !sent && n.exchange == handshake.KeyExchangeRSA && n.hello != nil && n.answered && n.suite != nil {
+		u.d.openKeyTransport(u, n)
+	}
+	m.Block = n.block
+}
+
 // handshakeDTLS takes in a record with fragments of handshake messages.
 func (u *udpConn) handshakeDTLS(s *udpSide, in *Datagram, r *dtlsRecord) {
 	body := r.DTLSRecord
 	body.Repeated = true
 	m := u.tell(s, in, r.size, &body)
+	m.Opened, m.By = r.by != "", r.by
 	span := m.Span
 	for p := r.content; len(p) > 0; {
 		if len(p) < dtlsMessage || !hasFragment(p) || u24(p[9:]) > len(p)-dtlsMessage {
 			body.Repeated = false
-			u.d.messages = append(u.d.messages, Message{Conn: u.pub, Side: s.side, Time: in.Time, Span: span, First: in.Packet, Last: in.Packet, Inner: true,
+			u.d.messages = append(u.d.messages, Message{Conn: u.pub, Side: s.side, Time: in.Time, Span: span, First: in.Packet, Last: in.Packet, Inner: true, Opened: r.by != "", By: r.by,
 				Body: &Malformed{Where: "handshake fragment", Err: "its lengths do not fit"}})
 			s.bad = true
 			return
@@ -202,7 +367,12 @@ func (u *udpConn) handshakeDTLS(s *udpSide, in *Datagram, r *dtlsRecord) {
 		off, data := u24(p[6:]), p[dtlsMessage:dtlsMessage+u24(p[9:])]
 		p = p[dtlsMessage+len(data):]
 		if typ == handshake.TypeClientHello && s.side == Client && off == 0 && len(data) >= 34 && seq == 0 && s.next > 0 && u.random != nil && !bytes.Equal(u.random, data[2:34]) {
-			u.again() // another handshake between the same ports
+			u.again(r) // another handshake between the same ports
+		}
+		if typ == handshake.TypeHelloRequest && r.by != "" && s.side == Server && length == 0 {
+			// It is no part of a handshake, though it takes a number (RFC 6347 4.2.2).
+			delete(s.seen, seq)
+			s.next = seq
 		}
 		if !s.begun {
 			s.begun, s.next = true, seq
@@ -226,13 +396,17 @@ func (u *udpConn) handshakeDTLS(s *udpSide, in *Datagram, r *dtlsRecord) {
 			if s.msgs == nil {
 				s.msgs = make(map[uint16]*partial)
 			}
-			msg = &partial{typ: typ, length: length}
+			msg = &partial{typ: typ, length: length, by: r.by}
 			s.msgs[seq] = msg
 			body.Repeated = false
 		}
 		if msg.typ != typ || msg.length != length || u.d.udpHeld+int64(len(data)) > maxUDPHeld {
 			continue
 		}
+		if msg.by != r.by {
+			msg.by = ""
+		}
+		msg.time = in.Time
 		if n := msg.add(uint64(off), data, span, in.Packet, uint64(length)); n > 0 {
 			body.Repeated = false
 			u.d.udpHeld += int64(n)
@@ -263,6 +437,9 @@ func (u *udpConn) messageDTLS(s *udpSide, seq uint16) bool {
 	}
 	u.d.udpHeld -= int64(msg.size())
 	delete(s.msgs, seq)
+	if seq != s.next && u.neg != nil {
+		u.neg.holed = true
+	}
 	s.next = max(s.next, seq+1)
 	if s.seen == nil || len(s.seen) > maxSeen {
 		s.seen = map[uint16]bool{}
@@ -280,7 +457,7 @@ func (u *udpConn) messageDTLS(s *udpSide, seq uint16) bool {
 	if msg.typ == handshake.TypeClientHello && s.side == Client && len(data) >= 34 {
 		u.random = bytes.Clone(data[2:34])
 	}
-	m := Message{Conn: u.pub, Side: s.side, Time: s.time, Span: span, First: first, Last: last, Inner: true, Raw: raw}
+	m := Message{Conn: u.pub, Side: s.side, Time: msg.time, Span: span, First: first, Last: last, Inner: true, Raw: raw, Opened: msg.by != "", By: msg.by}
 	u.parse(s, m, msg.typ, func(ctx handshake.Context) (handshake.Message, error) {
 		return handshake.ParseDTLS(msg.typ, data, ctx)
 	})
@@ -303,12 +480,21 @@ func (u *udpConn) dropDTLS(s *udpSide) {
 	clear(s.msgs)
 }
 
-// again forgets a handshake, for another begins.
-func (u *udpConn) again() {
+// again forgets a handshake, for another begins with the record in hand. Inside records that
+// the keys of the one before protect, it leaves these.
+func (u *udpConn) again(r *dtlsRecord) {
 	for i := range u.sides {
 		s := &u.sides[i]
 		u.dropDTLS(s)
-		s.begun, s.next, s.seen, s.ccs, s.bad, s.cid = false, 0, nil, false, false, -1
+		s.begun, s.next, s.seen, s.bad = false, 0, nil, false
+		if r.by == "" {
+			s.ccs, s.cid, s.came = false, -1, [2]replays{}
+		}
+	}
+	if r.by == "" {
+		u.old, u.epoch = nil, 0
+	} else {
+		u.old, u.epoch = u.neg, r.Epoch+1
 	}
 	u.neg = nil
 }

@@ -25,7 +25,7 @@ import (
 	"explainer/capture/pcap"
 )
 
-var recordDTLS = flag.Bool("record-dtls", false, "write what openssl says in DTLS anew to annotate/testdata")
+var recordDTLS = flag.Bool("record-dtls", false, "write what openssl says in DTLS anew to testdata/dtls, with its key logs")
 
 // udpPackets is a capture of UDP datagrams, as they pass a relay: a classic pcap
 // file of raw IPv4 packets.
@@ -139,7 +139,8 @@ func TestOpensslDTLS(t *testing.T) {
 			to := server.wait(`ACCEPT (127\.0\.0\.1:\d+)`)[1]
 			var u udpPackets
 			relay, stop := relayUDP(t, to, &u)
-			args = append([]string{"s_client", "-connect", relay, "-msg"}, test.client...)
+			log := filepath.Join(t.TempDir(), "keys")
+			args = append([]string{"s_client", "-connect", relay, "-msg", "-keylogfile", log}, test.client...)
 			if !slices.Contains(args, "-dtls1") {
 				args = append(args, "-dtls1_2")
 			}
@@ -189,9 +190,16 @@ func TestOpensslDTLS(t *testing.T) {
 					t.Errorf("%v: %d sealed records, at least Finished and a line of text were sent", capture.Side(side), sealed[side])
 				}
 			}
+			secrets, err := os.ReadFile(log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			opensDTLS(t, datagramsOf(t, u.buf.Bytes()), secretsOf(t, secrets))
 			if *recordDTLS {
-				if err := os.WriteFile(filepath.Join("..", "annotate", "testdata", test.name+".pcap"), u.buf.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
+				for name, data := range map[string][]byte{".pcap": u.buf.Bytes(), ".keys": secrets} {
+					if err := os.WriteFile(filepath.Join("testdata", "dtls", test.name+name), data, 0o644); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
 			reordered(t, u.buf.Bytes(), got)

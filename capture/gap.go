@@ -209,7 +209,7 @@ func (c *conn) again12(h *half, typ uint8, version uint16, body []byte) ([]byte,
 		t.opener.Chain(body)
 		return c.unopened(h)
 	}
-	c.learnMasters(n)
+	c.d.learnMasters(c, n)
 	if len(n.masters) == 0 && c.keysForced() {
 		c.learnResumed(n)
 	}

@@ -72,6 +72,7 @@ type negotiation struct {
 	preMaster  []byte // in block, if its padding is good
 
 	masters []master
+	master  []byte   // DTLS: that opened a record
 	session *session // what it leaves behind, nil before that shows
 }
 
@@ -94,6 +95,7 @@ type trial struct {
 }
 
 func is13(version uint16) bool {
+	version = handshake.TLSVersion(version)
 	return version == 0x0304 || version>>8 == 0x7f || version>>8 == 0xfb // and its drafts
 }
 
@@ -105,8 +107,12 @@ func (n *negotiation) openable() bool {
 	if n.suite == nil || !n.suite.Openable() || n.suite.TLS13 != is13(n.version) {
 		return false
 	}
+	if n.version == oldDTLS {
+		return false
+	}
 	// Before draft 20, TLS 1.3 derived its keys with other labels.
-	return n.version >= 0x0300 && n.version <= 0x0304 || n.version >= 0x7f00+20 && n.version <= 0x7f00+28
+	version := handshake.TLSVersion(n.version)
+	return version >= 0x0300 && version <= 0x0304 || n.version >= 0x7f00+20 && n.version <= 0x7f00+28
 }
 
 // opener13 makes the opener of one direction in TLS 1.3 or a draft of it.
@@ -319,8 +325,7 @@ func (c *conn) learn(h *half, body handshake.Message, raw []byte) (moved bool) {
 		}
 	case *handshake.ClientKeyExchange:
 		if !sent && n.exchange == handshake.KeyExchangeRSA {
-			n.block, n.preMaster = keys.OpenKeyTransport(c.d.PrivateKeys, n.leaf, n.ciphertext)
-			c.keyedRSA(n)
+			c.d.openKeyTransport(c, n)
 		}
 	}
 	return false
@@ -463,14 +468,14 @@ func (n *negotiation) note(side Side, raw []byte) {
 }
 
 // learnMasters makes candidates of the secrets that are known by now.
-func (c *conn) learnMasters(n *negotiation) {
+func (d *Decoder) learnMasters(w waiter, n *negotiation) {
 	for _, m := range n.secrets.values[labelClientRandom] {
 		n.addMaster(m, labelClientRandom)
 	}
-	for _, m := range c.keyedSession(n) {
+	for _, m := range d.keyedSession(w, n) {
 		n.addMaster(m, labelClientRandom)
 	}
-	for _, pre := range c.keyedRSA(n) {
+	for _, pre := range d.keyedRSA(w, n) {
 		n.addPreMaster(pre, labelRSA)
 	}
 	if n.preMaster != nil && n.derivable() {
@@ -478,25 +483,32 @@ func (c *conn) learnMasters(n *negotiation) {
 	}
 }
 
+// openKeyTransport opens the encrypted pre-master secret of RSA key transport, where a private
+// key given or a key log line does.
+func (d *Decoder) openKeyTransport(w waiter, n *negotiation) {
+	n.block, n.preMaster = keys.OpenKeyTransport(d.PrivateKeys, n.leaf, n.ciphertext)
+	d.keyedRSA(w, n)
+}
+
 // keyedSession returns the master secrets that key log lines give for the session ID in the
 // server's hello, and tells the last, which says the same as one for the client random.
-func (c *conn) keyedSession(n *negotiation) [][]byte {
-	list := c.d.secrets.session(n.sessionID)
+func (d *Decoder) keyedSession(w waiter, n *negotiation) [][]byte {
+	list := d.secrets.session(n.sessionID)
 	if len(list) > 0 && n.secrets != nil {
-		c.d.keyed(c, n.secrets, labelClientRandom, list[len(list)-1])
+		d.keyed(w, n.secrets, labelClientRandom, list[len(list)-1])
 	}
 	return list
 }
 
 // keyedRSA returns the pre-master secrets that key log lines give for the one that
 // was sent encrypted, and tells the last.
-func (c *conn) keyedRSA(n *negotiation) [][]byte {
+func (d *Decoder) keyedRSA(w waiter, n *negotiation) [][]byte {
 	if len(n.ciphertext) < 8 || n.exchange != handshake.KeyExchangeRSA || n.secrets == nil || !n.derivable() {
 		return nil
 	}
-	list := c.d.secrets.rsa(n.ciphertext)
+	list := d.secrets.rsa(n.ciphertext)
 	if len(list) > 0 {
-		c.d.keyed(c, n.secrets, labelRSA, list[len(list)-1])
+		d.keyed(w, n.secrets, labelRSA, list[len(list)-1])
 	}
 	return list
 }
@@ -509,15 +521,16 @@ func (n *negotiation) derivable() bool {
 
 // addPreMaster makes a candidate of a pre-master secret.
 func (n *negotiation) addPreMaster(pre []byte, by string) {
+	version := handshake.TLSVersion(n.version)
 	if !n.ems {
-		n.addMaster(keys.MasterSecret(n.version, n.suite.Hash, pre, n.clientRandom, n.serverRandom), by)
+		n.addMaster(keys.MasterSecret(version, n.suite.Hash, pre, n.clientRandom, n.serverRandom), by)
 		return
 	}
 	messages := append([][]byte{}, n.transcript[Client][0])
 	messages = append(messages, n.transcript[Server]...)
 	messages = append(messages, n.transcript[Client][1:]...)
-	hash := keys.TranscriptHash(n.version, n.suite.Hash, messages...)
-	n.addMaster(keys.ExtendedMasterSecret(n.version, n.suite.Hash, pre, hash), by)
+	hash := keys.TranscriptHash(version, n.suite.Hash, messages...)
+	n.addMaster(keys.ExtendedMasterSecret(version, n.suite.Hash, pre, hash), by)
 }
 
 func (n *negotiation) addMaster(secret []byte, by string) {
@@ -528,7 +541,7 @@ func (n *negotiation) addMaster(secret []byte, by string) {
 	}
 	m := master{secret: secret, by: by}
 	var err error
-	m.openers[Client], m.openers[Server], err = keys.NewTLS12(n.version, n.suite, secret, n.clientRandom, n.serverRandom, n.etm)
+	m.openers[Client], m.openers[Server], err = keys.NewTLS12(handshake.TLSVersion(n.version), n.suite, secret, n.clientRandom, n.serverRandom, n.etm)
 	if err == nil && len(n.masters) < 2*maxValues {
 		n.masters = append(n.masters, m)
 	}
@@ -567,7 +580,7 @@ func (c *conn) open12(h *half, typ uint8, version uint16, body []byte) ([]byte, 
 	case t.gapped:
 		return c.again12(h, typ, version, body)
 	}
-	c.learnMasters(n)
+	c.d.learnMasters(c, n)
 	if plain, ok := c.tryMasters(h, n.masters, typ, version, body); ok {
 		return c.inflate(h, plain)
 	}
@@ -651,14 +664,20 @@ func (c *conn) inflate(h *half, plain []byte) ([]byte, status) {
 // explicitLen is how many bytes of a record stand before its ciphertext: an
 // explicit nonce or IV (RFC 5246 6.2.3.2, RFC 5288 3).
 func (t *tlsHalf) explicitLen() int {
-	n := t.keys
-	if n == nil || n.suite == nil {
+	if t.keys == nil {
 		return 0
 	}
+	return t.keys.explicitLen()
+}
+
+// explicitLen is the same for the records that its keys protect.
+func (n *negotiation) explicitLen() int {
 	switch {
+	case n.suite == nil:
+		return 0
 	case n.suite.Cipher.AEAD() && n.suite.FixedIVLen == 4:
 		return 8
-	case n.suite.Cipher.CBC() && n.version > 0x0301:
+	case n.suite.Cipher.CBC() && handshake.TLSVersion(n.version) > 0x0301:
 		return n.suite.BlockLen
 	}
 	return 0

@@ -19,7 +19,8 @@ const (
 	heldOverhead   = 512     // what a packet that waits counts beside its bytes
 )
 
-// A heldPacket is a packet of QUIC that waits for a secret, or comes behind one that does.
+// A heldPacket is a packet of QUIC that waits for a secret, or comes behind one that does. Of
+// DTLS it is what a datagram holds from the first such record on, without p.
 type heldPacket struct {
 	side Side
 	in   Datagram // without its data
@@ -40,26 +41,51 @@ func (u *udpConn) packets(s *udpSide, in *Datagram, data []byte, packets []quic.
 		if len(u.queue) == 0 && u.packet(s, in, b, p) {
 			continue
 		}
-		h := heldPacket{side: s.side, in: *in, b: bytes.Clone(b), p: *p}
-		h.in.Data = nil
-		h.p.DCID, h.p.SCID, h.p.Token = bytes.Clone(p.DCID), bytes.Clone(p.SCID), bytes.Clone(p.Token)
-		u.queue = append(u.queue, h)
-		u.queued += int64(n) + heldOverhead
-		u.d.udpQueued += int64(n) + heldOverhead
+		held := *p
+		held.DCID, held.SCID, held.Token = bytes.Clone(p.DCID), bytes.Clone(p.SCID), bytes.Clone(p.Token)
+		u.hold(s, in, b, held)
 		if p.Type == quic.Initial && s.side == Client {
 			u.scout()
 		}
-		if u.queued > maxWaiting || u.d.udpQueued > maxWaitingTotal {
-			u.force(SealedTooMany)
-		}
+		u.bound()
 	}
+}
+
+// hold keeps what has to wait.
+func (u *udpConn) hold(s *udpSide, in *Datagram, b []byte, p quic.Packet) {
+	h := heldPacket{side: s.side, in: *in, b: bytes.Clone(b), p: p}
+	h.in.Data = nil
+	u.queue = append(u.queue, h)
+	u.queued += int64(len(b)) + heldOverhead
+	u.d.udpQueued += int64(len(b)) + heldOverhead
+}
+
+// bound lets nothing wait any longer once there is too much of it.
+func (u *udpConn) bound() {
+	if u.queued > maxWaiting || u.d.udpQueued > maxWaitingTotal {
+		u.force(SealedTooMany)
+	}
+}
+
+// take takes up what waits longest. It tells false where it has to go on waiting.
+func (u *udpConn) take(h *heldPacket) bool {
+	s := &u.sides[h.side]
+	if u.pub.Transport == TransportQUIC {
+		return u.packet(s, &h.in, h.b, &h.p)
+	}
+	left := u.records(s, &h.in, h.b)
+	told := int64(len(h.b) - len(left))
+	h.b = left
+	u.queued -= told
+	u.d.udpQueued -= told
+	return len(left) == 0
 }
 
 // drain takes up the packets that wait, as far as none has to wait any longer.
 func (u *udpConn) drain() {
 	for len(u.queue) > 0 {
 		h := &u.queue[0]
-		if !u.packet(&u.sides[h.side], &h.in, h.b, &h.p) {
+		if !u.take(h) {
 			return
 		}
 		n := int64(len(h.b)) + heldOverhead

@@ -361,6 +361,18 @@ func (h *Handshake) Version() uint16 {
 	return 0
 }
 
+// DTLS tells whether it is a handshake of DTLS, by the version in the hellos.
+func (h *Handshake) DTLS() bool {
+	v := uint16(0)
+	switch {
+	case h.ServerHello != nil:
+		v = h.ServerHello.LegacyVersion
+	case h.Hello != nil:
+		v = h.Hello.LegacyVersion
+	}
+	return v != handshake.TLSVersion(v)
+}
+
 // Suite is the negotiated cipher suite, nil if it is not known.
 func (h *Handshake) Suite() *keys.Suite {
 	if h.ServerHello == nil {

@@ -86,9 +86,10 @@ func (h *Handshake) Picked(ids ...string) []event.RowProof {
 // first ClientHello of a HelloRetryRequest.
 func (h *Handshake) order(s *keys.Suite) []*Message {
 	var out []*Message
+	said := [2][]*Message{h.said(0), h.said(1)}
 	take := func(side int, from *int, until ...handshake.Type) bool {
-		for *from < len(h.Sides[side].Messages) {
-			m := &h.Sides[side].Messages[*from]
+		for *from < len(said[side]) {
+			m := said[side][*from]
 			*from++
 			out = append(out, m)
 			if slices.Contains(until, m.Type) {
@@ -128,11 +129,51 @@ func (h *Handshake) order(s *keys.Suite) []*Message {
 	return out
 }
 
+// said lists the messages of a side in the order in which it sent them: in DTLS their numbers
+// tell it, for datagrams come in any order (RFC 6347 4.2.2).
+func (h *Handshake) said(side int) []*Message {
+	out := make([]*Message, len(h.Sides[side].Messages))
+	for i := range out {
+		out[i] = &h.Sides[side].Messages[i]
+	}
+	if h.DTLS() {
+		slices.SortStableFunc(out, func(a, b *Message) int { return a.number() - b.number() })
+	}
+	return out
+}
+
+// number is the number of a message of DTLS, -1 if it is not known.
+func (m *Message) number() int {
+	if len(m.Raw) < 6 {
+		return -1
+	}
+	return int(m.Raw[4])<<8 | int(m.Raw[5])
+}
+
+// lost tells whether a message of DTLS is missing between two others of its side.
+func (h *Handshake) lost() bool {
+	if !h.DTLS() {
+		return false
+	}
+	for side := range h.Sides {
+		said := h.said(side)
+		for i := 1; i < len(said); i++ {
+			if said[i].number() != said[i-1].number()+1 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // before returns the raw handshake messages that the transcript holds before
 // message index of side, or the reason why they are not all known.
 func (h *Handshake) before(s *keys.Suite, side, index int) (raw [][]byte, reason event.Text) {
 	if !h.Broken.Empty() {
 		return nil, h.Broken
+	}
+	if h.lost() {
+		return nil, words.Piece("proof/not-all-before")
 	}
 	for _, m := range h.order(s) {
 		if m.Side == side && m.index == index {
@@ -514,7 +555,7 @@ func (h *Handshake) CheckBlock(show Show) []event.Proof {
 // 3): the secret that needs it may become known only after the handshake.
 func (h *Handshake) HashSession() {
 	s := h.Suite()
-	if s == nil || !h.Broken.Empty() {
+	if s == nil || !h.Broken.Empty() || h.lost() {
 		return
 	}
 	var raw [][]byte

@@ -48,7 +48,7 @@ const (
 // KeepHashes keeps the hashes that the schedule shows: the messages they are of are let go.
 func (h *Handshake) KeepHashes() {
 	s := h.Suite()
-	if s == nil || !h.Broken.Empty() || h.Version() < 0x0301 {
+	if s == nil || !h.Broken.Empty() || h.Version() < 0x0301 || h.lost() {
 		return
 	}
 	if h.hashes == nil {
@@ -101,7 +101,7 @@ func (h *Handshake) Schedule(o Schedule) *event.Secrets {
 		return nil
 	case h.Hello == nil || h.ServerHello == nil:
 		return &event.Secrets{Note: words.Piece("schedule/one-hello")}
-	case o.Transport == capture.TransportDTLS:
+	case o.Transport == capture.TransportDTLS && h.Is13():
 		return &event.Secrets{Note: words.Piece("schedule/not-dtls")}
 	case s == nil || s.Hash == 0:
 		return &event.Secrets{Note: words.Piece("schedule/not-suite")}

@@ -16,12 +16,12 @@ import (
 // Unopened says why records of a connection stayed sealed, for each direction, or
 // once if it is the same for both.
 func (c *View) Unopened() []event.Unopened {
-	if c.OverUDP() || c.Pass != nil && c.Pass.Kind == capture.FactPassThrough && !c.observed() {
+	if c.Conn.Transport == capture.TransportQUIC || c.Pass != nil && c.Pass.Kind == capture.FactPassThrough && !c.observed() {
 		return nil
 	}
 	var out []event.Unopened
 	for side := range c.Sides {
-		if c.Sides[side].Dark == 0 || c.Sides[side].WhyCode == "" || c.Sides[side].WhyCode == capture.SealedCut && c.Sides[side].Opened {
+		if c.Sides[side].Dark == 0 || c.Sides[side].WhyCode == "" || c.Sides[side].WhyCode == capture.SealedDTLS || c.Sides[side].WhyCode == capture.SealedCut && c.Sides[side].Opened {
 			continue
 		}
 		reason, more := c.reasonSealed(side)

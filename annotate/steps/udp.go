@@ -190,10 +190,7 @@ func (c *View) UdpNotes() []event.Sentence {
 		if len(again) > 0 {
 			out = append(out, words.Say("summary-dtls-repeated", event.Clear, a.With("again", words.List("and", again...))))
 		}
-		if n := int(c.Sides[0].Dark + c.Sides[1].Dark); n > 0 {
-			out = append(out, words.Say("summary-dtls", event.None, a.With("count", words.Count(n, "record"))))
-		}
-		return out
+		return append(out, c.dtlsOpened()...)
 	}
 	u := c.UDP
 	if u == nil {
@@ -228,6 +225,44 @@ func (c *View) UdpNotes() []event.Sentence {
 		id = "summary-quic-sealed"
 	}
 	return append(out, words.Say(id, event.None, a.With("sealed", words.List(",", parts...))))
+}
+
+// dtlsOpened tells what was opened of a connection of DTLS, and what stayed sealed.
+func (c *View) dtlsOpened() (out []event.Sentence) {
+	a := c.Values().With("seen", c.Overheard())
+	var opened, doubled []event.Text
+	for side := range c.Sides {
+		s := &c.Sides[side]
+		if s.Unsealed > 0 {
+			opened = append(opened, words.Piece("dtls/opened", "count", words.Count(s.Unsealed, "record"), "sender", c.Side(side), "data", words.Count(int(s.Data), "record"), "bytes", words.Count(int(s.Bytes), "byte")))
+		}
+		if s.Doubled > 0 {
+			doubled = append(doubled, words.Piece("dtls/repeats", "count", words.Count(s.Doubled, "record"), "sender", c.Side(side)))
+		}
+	}
+	if len(opened) > 0 {
+		out = append(out, words.Say("summary-dtls-opened", event.Recomputed, a.With("opened", words.List("and", opened...))))
+	}
+	if len(doubled) > 0 {
+		out = append(out, words.Say("summary-dtls-doubled", event.Recomputed, a.With("again", words.List("and", doubled...))))
+	}
+	n := int(c.Sides[0].Dark + c.Sides[1].Dark)
+	if n == 0 {
+		return out
+	}
+	a = a.With("count", words.Count(n, "record"), "rest", c.SealedRest())
+	id := "summary-sealed"
+	switch unread := c.Sides[0].WhyCode == capture.SealedDTLS || c.Sides[1].WhyCode == capture.SealedDTLS; {
+	case unread:
+		id = "summary-dtls"
+	case len(opened) > 0:
+		id = "summary-dtls-partly"
+	case c.Main.ServerHello == nil:
+		return out
+	case len(c.Main.Labels()) > 0 || c.Conn.PrivateKeys > 0:
+		id = "summary-sealed-keys"
+	}
+	return append(out, words.Say(id, event.None, a))
 }
 
 // Counted is what the packets of QUIC that were opened came to, and how many datagrams the

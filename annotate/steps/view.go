@@ -72,7 +72,9 @@ type side struct {
 	FirstData bool // told
 	BadTag    bool
 	Updates   int // KeyUpdate messages
-	Repeats   int // DTLS: records in clear of which all had come before
+	Repeats   int // DTLS: records with handshake messages that had all come before
+	Doubled   int // DTLS: records that were opened, of which the same, by its number, had come before
+	Unsealed  int // DTLS: those that were opened otherwise
 }
 
 // Keyed are sealed records of which the key is known by name.

@@ -155,7 +155,7 @@ func (r *redaction) message(m *capture.Message) {
 
 // belonging returns the secrets that open connections over TCP. What
 // else a key log holds is no business of who gets the copy; and QUIC and DTLS are
-// not opened here, so the keys to what they carry are not given away.
+// not written anew here, so the keys to what they carry are not given away.
 func (r *redaction) belonging(all []keys.Secret) []keys.Secret {
 	return once(slices.Concat(all, r.premasters), func(s keys.Secret) bool {
 		if s.Label == "RSA" {

@@ -41,5 +41,5 @@ var overviewSentences = []entry{
 	{"odd-midstream", "The capture does not hold the beginning of a connection, which may be older than it.", nil},
 	{"odd-plain-http", "Plain HTTP, without TLS: everybody on the path can read along.", []string{"9110 4.2.1"}},
 	{"odd-quic", "QUIC, which has TLS 1.3 inside. Its hellos are told, as everybody can read them; the rest is opened where its keys are known.", []string{"9001 5.2"}},
-	{"odd-dtls", "DTLS, which is TLS over datagrams. What it has in clear is told; the rest is not opened here.", []string{"9147 1"}},
+	{"odd-dtls", "DTLS, which is TLS over datagrams: its records may get lost, be doubled or come in another order, and each is opened without the others.", []string{"9147 1"}},
 }

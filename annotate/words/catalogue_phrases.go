@@ -84,7 +84,7 @@ var phrases = map[Family]map[string]string{
 		"cut":                 "it is cut off",
 		"no-first-initial":    "the client's first packet, from which its keys come, is not in the capture",
 		"quic":                "of QUIC only the Initial packets were opened",
-		"dtls":                "DTLS is not opened here",
+		"dtls":                "this version of DTLS is not opened here",
 		"compressed":          "the content is compressed in a way that is not undone here",
 		"quic-version":        "this version of QUIC is not read here",
 		"":                    "this cannot be opened here ({})",

@@ -5,7 +5,7 @@ var quicSentences = []entry{
 	{"connection-quic", "QUIC {version} over UDP, from {from} to {to}: a transport with TLS 1.3 built in, without TCP and without TLS records. The two hellos stand in its Initial packets, which everybody on the path can open and which are opened here; all that follows is encrypted with keys that come out of the handshake, and is opened here where a key log has its secrets (under the same labels as for TLS 1.3).", []string{"9000 1", "9001 4", "9001 5.2"}},
 	{"connection-quic-google", "Google's own QUIC, {version}, from before the standard, over UDP, from {from} to {to}: it has no TLS in it but a handshake of its own, which is not read here; its packets are only counted.", []string{"8999 1"}},
 	{"connection-quic-unread", "QUIC over UDP, from {from} to {to}, whose first packet here says {version}: how the packets of that version are to be read is not known here, so they are only counted.", []string{"8999 1", "9000 15"}},
-	{"connection-dtls", "DTLS over UDP, from {from} to {to}: the handshake of TLS in records that may get lost, be doubled or come in another order, without TCP below. What of it is in clear is told here; encrypted records are only counted, also where a key log has their keys.", []string{"6347 3", "9147 3"}},
+	{"connection-dtls", "DTLS over UDP, from {from} to {to}: the handshake of TLS in records that may get lost, be doubled or come in another order, without TCP below. Each encrypted record says its own number, and is opened without those before it.", []string{"6347 3", "9147 3"}},
 
 	{"quic-initial-client", "An Initial packet of {client}. It is encrypted, but with keys that come from the connection ID {id}, which passed in clear, and from a number in the standard: that keeps out mistakes, not readers.", []string{"9001 5.2", "9000 17.2.2"}},
 	{"quic-initial-server", "An Initial packet of {server}: its keys come in the same way from the connection ID {id}, which passed in clear. That {server} knows them shows only that it, too, has seen that ID.", []string{"9001 5.2", "9000 17.2.2"}},
@@ -71,5 +71,8 @@ var quicSentences = []entry{
 	{"summary-quic-joined", "{Count} of {sender} are in this capture as {n}: it was made on a machine whose system takes, or hands over, several at once. They were taken apart here.", nil},
 	{"summary-quic-partly", "Of this connection stayed sealed here: {sealed}.", []string{"9001 5"}},
 	{"summary-dtls-repeated", "Of this handshake came again, after all of it had come before: {again}. Where no answer comes in time, DTLS sends a flight again; the network, or the place of the capture, can also bring a datagram twice.", []string{"6347 4.2.4", "9147 5.8.1"}},
-	{"summary-dtls", "DTLS is not opened here, so this is what everybody on the path sees of it: {seen}; and whatever else of the handshake is not encrypted. {Count} stayed sealed.", nil},
+	{"summary-dtls-opened", "Opened here: {opened}. Each carries a check against changes (AEAD tag or MAC), and each of them holds.", []string{"6347 4.1.2"}},
+	{"summary-dtls-doubled", "Once more came {again}, each with the number of one that had been opened: the network, or the place of the capture, brought a datagram again. A receiver may drop them.", []string{"6347 4.1.2.6"}},
+	{"summary-dtls-partly", "Of this connection stayed sealed here: {count}.", []string{"6347 4.1.2"}},
+	{"summary-dtls", "This version of DTLS is not opened here, so this is what everybody on the path sees of it: {seen}; and whatever else of the handshake is not encrypted. {Count} stayed sealed.", nil},
 }

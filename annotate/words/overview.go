@@ -48,7 +48,7 @@ var schedulePieces = map[string]string{
 	"schedule/first-handshake":         "of the first handshake; later ones on this connection made new keys",
 	"schedule/not-ssl3":                "SSL 3.0 makes its keys in another way, which is not drawn here",
 	"schedule/not-suite":               "the cipher suite is not known well enough to draw its key schedule",
-	"schedule/not-dtls":                "the key schedule of DTLS, whose labels and hashes differ from those of TLS, is not drawn here",
+	"schedule/not-dtls":                "the key schedule of DTLS 1.3, whose labels and hashes differ from those of TLS, is not drawn here",
 	"schedule/one-hello":               "only one of the two hello messages is in the capture, and every key depends on both",
 	"schedule/hkdf":                    "{version}, HKDF with {hash} ({suite})",
 	"schedule/prf":                     "{version}, PRF = {prf} ({suite})",

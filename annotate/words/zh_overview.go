@@ -47,7 +47,7 @@ var zhSchedule = map[string]string{
 	"schedule/first-handshake":         "这是第一次握手的；这个连接上后来的握手生成了新的密钥",
 	"schedule/not-ssl3":                "SSL 3.0 以另一种方式生成密钥，这里不展示",
 	"schedule/not-suite":               "对这个密码套件了解不够，无法展示它的密钥派生过程",
-	"schedule/not-dtls":                "DTLS 的密钥派生过程，其标签和哈希与 TLS 不同，这里不展示",
+	"schedule/not-dtls":                "DTLS 1.3 的密钥派生过程，其标签和哈希与 TLS 不同，这里不展示",
 	"schedule/one-hello":               "抓包中只有两条 hello 消息中的一条，而每个密钥都取决于两者",
 	"schedule/hkdf":                    "{version}，采用 {hash} 的 HKDF（{suite}）",
 	"schedule/prf":                     "{version}，PRF = {prf}（{suite}）",

@@ -36,7 +36,7 @@ var zhPhrases = map[string]string{
 	"sealed/cut":                                 "它被截断了",
 	"sealed/no-first-initial":                    "客户端的第一个数据包不在抓包中，而它的密钥来自那个数据包",
 	"sealed/quic":                                "QUIC 中只解密了 Initial 数据包",
-	"sealed/dtls":                                "DTLS 在这里不解密",
+	"sealed/dtls":                                "这个版本的 DTLS 在这里不解密",
 	"sealed/compressed":                          "内容的压缩方式在这里不解压",
 	"sealed/quic-version":                        "这个版本的 QUIC 在这里不读取",
 	"sealed/":                                    "这在这里无法解密（{}）",

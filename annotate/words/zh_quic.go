@@ -5,7 +5,7 @@ var zhQUIC = map[string]string{
 	"connection-quic":        "从 {from} 到 {to} 的 QUIC {version}，基于 UDP：这是一种内置 TLS 1.3 的传输协议，没有 TCP，也没有 TLS 记录。两条 hello 消息在它的 Initial 数据包中，路径上的任何人都能解密这些数据包，这里也解密了；此后的一切都用由握手得到的密钥加密；密钥日志中有它的秘密（标签与 TLS 1.3 相同）时，在这里解密。",
 	"connection-quic-google": "从 {from} 到 {to} 的 Google 自有 QUIC（{version}），早于标准，基于 UDP：其中没有 TLS，只有它自己的握手，这里不读取；它的数据包只计数。",
 	"connection-quic-unread": "从 {from} 到 {to} 的 QUIC，基于 UDP，这里的第一个数据包写的是 {version}：这个版本的数据包该如何读取，这里不知道，所以只计数。",
-	"connection-dtls":        "从 {from} 到 {to} 的 DTLS，基于 UDP：TLS 的握手放在可能丢失、重复或乱序的记录中，下面没有 TCP。其中的明文部分在这里讲述；加密的记录只计数，即使密钥日志中有它们的密钥也是如此。",
+	"connection-dtls":        "从 {from} 到 {to} 的 DTLS，基于 UDP：TLS 的握手放在可能丢失、重复或乱序的记录中，下面没有 TCP。每条加密的记录都写明自己的序号，不依赖之前的记录就能解密。",
 
 	"quic-initial-client":      "{client}的一个 Initial 数据包。它是加密的，但密钥来自以明文传输过的连接 ID {id} 和标准中的一个数字：这样防得住差错，防不住想读的人。",
 	"quic-initial-server":      "{server}的一个 Initial 数据包：它的密钥同样来自以明文传输过的连接 ID {id}。{server}知道这些密钥，只表明它也看到过这个 ID。",
@@ -71,5 +71,8 @@ var zhQUIC = map[string]string{
 	"summary-quic":             "QUIC 的 Initial 数据包任何人都能解密，所以下面就是路径上的任何人能看到的：{seen}。其余仍未解密：{sealed}。",
 	"summary-quic-sealed":      "这个连接在这里什么也没有解密。路径上的任何人能看到的是：{seen}。传输过的有：{sealed}。",
 	"summary-dtls-repeated":    "这次握手中有内容在全部到过之后又来了一次：{again}。没有及时得到回答时，DTLS 会重发一组消息；网络或抓包的位置也可能让同一个数据报到达两次。",
-	"summary-dtls":             "DTLS 在这里不解密，所以下面就是路径上的任何人能看到的：{seen}；以及握手中其他未加密的内容。仍未解密的有 {count}。",
+	"summary-dtls-opened":      "在这里解密了：{opened}。每条都带有防篡改校验（AEAD 认证标签或 MAC），而且全部通过。",
+	"summary-dtls-doubled":     "又来了一次的有 {again}，每条的序号都与已解密的某一条相同：网络或抓包的位置让同一个数据报又到了一次。接收方可以丢弃它们。",
+	"summary-dtls-partly":      "这个连接中仍未解密的有 {count}。",
+	"summary-dtls":             "这个版本的 DTLS 在这里不解密，所以下面就是路径上的任何人能看到的：{seen}；以及握手中其他未加密的内容。仍未解密的有 {count}。",
 }

@@ -62,5 +62,5 @@ var zhShown = map[string]string{
 	"odd-midstream":           "抓包中没有一个连接的开头，它可能在抓包开始之前就已建立。",
 	"odd-plain-http":          "明文 HTTP，没有 TLS：路径上的任何人都能读到内容。",
 	"odd-quic":                "QUIC，内含 TLS 1.3。它的 hello 会讲述，因为任何人都能读到；其余的在知道密钥时解密。",
-	"odd-dtls":                "DTLS，即在数据报上运行的 TLS。其中的明文部分会讲述；其余的在这里不解密。",
+	"odd-dtls":                "DTLS，即在数据报上运行的 TLS：它的记录可能丢失、重复或乱序，每条都不依赖其他记录就能解密。",
 }

@@ -52,6 +52,9 @@ type Opener struct {
 	stream     *rc4.Cipher
 	mac        hash.Hash
 
+	// Of a record of DTLS with a connection ID (RFC 9146): this, not nil, and its header.
+	cid, cidHeader []byte
+
 	nonce  [12]byte
 	header [13]byte // what is authenticated beside the content
 	sum    []byte
@@ -213,6 +216,40 @@ func (o *Opener) Open(dst []byte, typ byte, version uint16, fragment []byte) (pl
 	return plain, typ, nil
 }
 
+// TypeCID is the type of a record of DTLS 1.2 that has a connection ID (RFC 9146 4).
+const TypeCID = 25
+
+// OpenDTLS is [Opener.Open] for a record of DTLS 1.2 or 1.0, which depends on no other one: number
+// is its epoch (16 bits) and its sequence number (48 bits), as they stand in its header (RFC 6347
+// 4.1.2.1). cid is its connection ID if typ is [TypeCID]; then inner is the type behind the
+// content, and the padding behind that is dropped (RFC 9146 4).
+func (o *Opener) OpenDTLS(dst []byte, number uint64, cid []byte, typ byte, version uint16, fragment []byte) (plain []byte, inner byte, err error) {
+	o.seq, o.cid = number, nil
+	if typ == TypeCID {
+		o.cid = append([]byte{}, cid...)
+	}
+	plain, inner, err = o.Open(dst, typ, version, fragment)
+	if err != nil || typ != TypeCID {
+		return plain, inner, err
+	}
+	content := bytes.TrimRight(plain[len(dst):], "\x00")
+	if len(content) == 0 {
+		return dst, 0, errType
+	}
+	return plain[:len(dst)+len(content)-1], content[len(content)-1], nil
+}
+
+// additionalCID is what is authenticated beside the content of a record with a connection ID,
+// by an AEAD and by a MAC alike (RFC 9146 5).
+func (o *Opener) additionalCID(version uint16, content int) []byte {
+	h := append(o.cidHeader[:0], 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, TypeCID, byte(len(o.cid)), TypeCID)
+	h = binary.BigEndian.AppendUint16(h, version)
+	h = binary.BigEndian.AppendUint64(h, o.seq)
+	h = append(h, o.cid...)
+	o.cidHeader = binary.BigEndian.AppendUint16(h, uint16(content))
+	return o.cidHeader
+}
+
 // Seal is the opposite of Open: it encrypts plaintext as the next record, appends
 // the record's fragment to dst and counts the record. In TLS 1.3, typ goes inside,
 // without padding, and the record's header must be application_data, 0x0303; in
@@ -261,6 +298,9 @@ func (o *Opener) additional(typ byte, version uint16, content, fragment int) []b
 		binary.BigEndian.PutUint16(h[1:], version)
 		binary.BigEndian.PutUint16(h[3:], uint16(fragment))
 		return h
+	}
+	if o.cid != nil {
+		return o.additionalCID(version, content)
 	}
 	h := o.header[:]
 	binary.BigEndian.PutUint64(h, o.seq)

@@ -1,0 +1,115 @@
+package annotate_test
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"explainer/annotate/event"
+	"explainer/annotate/words"
+	"explainer/capture/keys"
+	"explainer/capture/pcap/pcaptest"
+)
+
+// dtlsRecordings are recordings of openssl with itself, with the verdicts of their steps and what is proven beside
+// both Finished and the first records.
+var dtlsRecordings = map[string]struct{ verdicts, proven string }{
+	"dtls12":                    {"differently unseen differently unseen differently absent differently absent differently as-told unseen", words.ProofSKE},
+	"dtls12-cookie-fragments":   {"differently unseen differently unseen differently absent differently absent differently as-told unseen", words.ProofSKE},
+	"dtls12-client-certificate": {"differently unseen differently unseen differently absent differently absent differently as-told unseen", words.ProofClientCV},
+	"dtls12-rsa":                {"differently unseen as-told unseen differently as-told as-told unseen differently as-told unseen", words.ProofRSAMaster},
+	"dtls12-psk":                {"differently absent absent absent differently absent differently absent differently as-told unseen", ""},
+	"dtls10":                    {"differently unseen differently unseen differently absent differently absent differently as-told unseen", words.ProofSKE},
+}
+
+// dtlsRecording reads one of them with its key log.
+func dtlsRecording(t *testing.T, name string) (packets []pcaptest.Packet, secrets []keys.Secret) {
+	t.Helper()
+	stem := filepath.Join("..", "capture", "testdata", "dtls", name)
+	file, err := os.ReadFile(stem + ".pcap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Open(stem + ".keys")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	if err := keys.ReadLog(log, func(s keys.Secret) { secrets = append(secrets, s) }); err != nil {
+		t.Fatal(err)
+	}
+	return pcaptest.Packets(t, file), secrets
+}
+
+// TestDTLSOpened tells them with their keys: the verdict of each step, the proofs, and what each side sent.
+func TestDTLSOpened(t *testing.T) {
+	for name, want := range dtlsRecordings {
+		packets, secrets := dtlsRecording(t, name)
+		es := tellWire(t, pcaptest.File(packets, 0), secrets)
+		_, proofs, leg, says := told(t, es)
+		var verdicts []string
+		for _, v := range rowVerdicts(leg) {
+			verdicts = append(verdicts, string(v))
+		}
+		if got := strings.Join(verdicts, " "); got != want.verdicts {
+			t.Errorf("%s: verdicts\n%s, want\n%s", name, got, want.verdicts)
+		}
+		for _, id := range []string{words.ProofServerFin, words.ProofClientFin, words.ProofServerFirst, words.ProofClientFirst, want.proven} {
+			if id != "" && proofs[id] != event.Proven {
+				t.Errorf("%s: %s is %q", name, id, proofs[id])
+			}
+		}
+		sentences(es, func(id, text string) {
+			switch {
+			case strings.Contains(text, "(not known)"):
+				t.Errorf("%s: %s: %s", name, id, text)
+			case id == "summary-dtls-opened" && strings.Count(text, "1 record with data, 12 bytes") != 2:
+				t.Errorf("%s: %s", name, text)
+			}
+		})
+		for _, id := range []string{"finished-client", "finished-server", "data-client", "data-server", "alert-close-notify", "summary-dtls-opened"} {
+			if !strings.Contains(says, id+" ") {
+				t.Errorf("%s: does not say %s", name, id)
+			}
+		}
+		if strings.Contains(says, "sealed") {
+			t.Errorf("%s: %s", name, says)
+		}
+		again := tellWire(t, pcaptest.File(append(packets, packets...), 0), secrets)
+		if _, _, _, says := told(t, again); !strings.Contains(says, "summary-dtls-doubled ") {
+			t.Errorf("%s: does not say that the records came again", name)
+		}
+	}
+}
+
+// TestDTLSDamagedStories is TestQUICDamagedStories for DTLS.
+func TestDTLSDamagedStories(t *testing.T) {
+	for name := range dtlsRecordings {
+		packets, secrets := dtlsRecording(t, name)
+		want := legsOf(tellWire(t, pcaptest.File(packets, 0), secrets))
+		for n := range uint64(60) {
+			left, snap, what := damage(packets, rand.New(rand.NewPCG(9, n)))
+			es := tellWire(t, pcaptest.File(left, snap), secrets)
+			for _, e := range es {
+				for _, p := range e.Proofs {
+					if p.State == event.Refuted {
+						t.Errorf("%s, %s (seed %d): refuted: %s", name, what, n, p.Claim)
+					}
+				}
+			}
+			for ends, l := range legsOf(es) {
+				w, ok := want[ends]
+				if !ok {
+					continue // which end is the client is told by the packets that are there
+				}
+				for j, r := range l.Rows {
+					if o := w.Rows[j]; r.Verdict != o.Verdict && r.Verdict != event.Unknown {
+						t.Errorf("%s, %s (seed %d): step %s is %s: %s\nwhole it is %s: %s", name, what, n, r.Step, r.Verdict, r.Says.Text, o.Verdict, o.Says.Text)
+					}
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package capture_test
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"explainer/capture"
+	"explainer/capture/handshake"
+	"explainer/capture/keys"
+)
+
+// secretsOf are the lines of a key log.
+func secretsOf(t testing.TB, log []byte) (secrets []keys.Secret) {
+	t.Helper()
+	if err := keys.ReadLog(bytes.NewReader(log), func(s keys.Secret) { secrets = append(secrets, s) }); err != nil {
+		t.Fatal(err)
+	}
+	return secrets
+}
+
+// keyed are inputs with all secrets before them.
+func keyed(secrets []keys.Secret, inputs []capture.Input) (out []capture.Input) {
+	for i := range secrets {
+		out = append(out, &secrets[i])
+	}
+	return append(out, inputs...)
+}
+
+// opensDTLS opens a connection on which each side says one line of text, and then that it closes.
+func opensDTLS(t testing.TB, inputs []capture.Input, secrets []keys.Secret) []capture.Message {
+	t.Helper()
+	all := fed(&capture.Decoder{SecretsFirst: true}, keyed(secrets, inputs))
+	tilesUDP(t, all)
+	var finished, data, closed [2]int
+	for _, m := range all {
+		switch b := m.Body.(type) {
+		case *handshake.Finished:
+			if m.Opened && m.By == secrets[len(secrets)-1].Label {
+				finished[m.Side]++
+			}
+		case *capture.AppData:
+			if m.Opened {
+				data[m.Side] += b.Len
+			}
+		case *capture.Alert:
+			if m.Opened && b.Description == 0 {
+				closed[m.Side]++
+			}
+		case *capture.Sealed:
+			t.Errorf("%v: %d records stayed sealed: %s", m.Side, b.Records, b.Reason)
+		case *capture.DTLSRecord:
+			if b.Doubled {
+				t.Errorf("%v: a record came twice", m.Side)
+			}
+		}
+	}
+	if want := [2]int{1, 1}; finished != want || closed[capture.Client] != 1 || data != [2]int{12, 12} {
+		t.Errorf("opened Finished %v, bytes of data %v, close_notify %v", finished, data, closed)
+	}
+	return all
+}
+
+// dtlsRecordings are recordings of openssl with itself, made by go test ./capture -run TestOpensslDTLS -record-dtls.
+func dtlsRecordings(t testing.TB, each func(name string, inputs []capture.Input, secrets []keys.Secret)) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", "dtls", "*.pcap"))
+	if err != nil || len(files) < 6 {
+		t.Fatal(files, err)
+	}
+	for _, path := range files {
+		file, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log, err := os.ReadFile(strings.TrimSuffix(path, "pcap") + "keys")
+		if err != nil {
+			t.Fatal(err)
+		}
+		each(filepath.Base(path), datagramsOf(t, file), secretsOf(t, log))
+	}
+}
+
+// TestDTLSKeysAtAnyTime: whenever the lines of a key log come, each side's messages are the same.
+func TestDTLSKeysAtAnyTime(t *testing.T) {
+	dtlsRecordings(t, func(name string, inputs []capture.Input, secrets []keys.Secret) {
+		for i := range secrets { // of RSA key transport two lines say the same
+			line := secrets[i : i+1]
+			want := ofSides(opensDTLS(t, inputs, line))
+			for at := range len(inputs) + 1 {
+				got := fed(new(capture.Decoder), slices.Insert(slices.Clone(inputs), at, keyed(line, nil)...))
+				tilesUDP(t, got)
+				for who, ms := range ofSides(got) {
+					if !reflect.DeepEqual(ms, want[who]) {
+						t.Fatalf("%s, %s before input %d: other messages of %s", name, line[0].Label, at, who)
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestDTLSDamaged: of datagrams that are lost, doubled, cut or in another order, nothing is
+// opened that was not said, no data are told twice, and what is opened of the handshake is in
+// the numbers' order but for what came late.
+func TestDTLSDamaged(t *testing.T) {
+	dtlsRecordings(t, func(name string, inputs []capture.Input, secrets []keys.Secret) {
+		for seed := range uint64(200) {
+			rng := rand.New(rand.NewPCG(seed, 7))
+			damaged := damagedDatagrams(rng, inputs)
+			d := &capture.Decoder{SecretsFirst: seed%2 == 0}
+			all := fed(d, keyed(secrets, damaged))
+			tilesUDP(t, all)
+			var finished, data [2]int
+			for _, m := range all {
+				switch b := m.Body.(type) {
+				case *handshake.Finished:
+					finished[m.Side]++
+				case *capture.AppData:
+					data[m.Side] += b.Len
+				case *capture.Malformed:
+					t.Errorf("%s, seed %d: %+v", name, seed, b)
+				}
+			}
+			for side := range 2 {
+				if finished[side] > 1 || data[side] > 12 {
+					t.Errorf("%s, seed %d: %d Finished and %d bytes of data", name, seed, finished[side], data[side])
+				}
+			}
+		}
+	})
+}
+
+// damagedDatagrams loses, doubles and moves some of the datagrams.
+func damagedDatagrams(rng *rand.Rand, inputs []capture.Input) (out []capture.Input) {
+	for _, in := range inputs {
+		if _, ok := in.(*capture.Datagram); !ok {
+			out = append(out, in)
+			continue
+		}
+		for range max(0, rng.IntN(8)-4) * rng.IntN(2) {
+			out = append(out, in)
+		}
+		if rng.IntN(8) > 0 {
+			out = append(out, in)
+		}
+		if n := len(out); n > 2 && rng.IntN(4) == 0 {
+			if _, ok := out[n-2].(*capture.Datagram); ok {
+				out[n-1], out[n-2] = out[n-2], out[n-1]
+			}
+		}
+	}
+	return out
+}
