@@ -491,6 +491,30 @@ func (c *conn) closeWords(f quic.Frame) event.Text {
 	return text
 }
 
+// parameterNotes are what the transport parameters mean, with their units (RFC 9000 18.2).
+var parameterNotes = map[uint64]string{
+	0x00:       "note/quic-original-destination",
+	0x01:       "note/quic-idle-timeout",
+	0x02:       "note/quic-reset-token",
+	0x03:       "note/quic-udp-payload",
+	0x04:       "note/quic-max-data",
+	0x05:       "note/quic-stream-data-local",
+	0x06:       "note/quic-stream-data-remote",
+	0x07:       "note/quic-stream-data-uni",
+	0x08:       "note/quic-streams-bidi",
+	0x09:       "note/quic-streams-uni",
+	0x0a:       "note/quic-ack-delay-exponent",
+	0x0b:       "note/quic-ack-delay",
+	0x0c:       "note/quic-no-migration",
+	0x0d:       "note/quic-preferred-address",
+	0x0e:       "note/quic-id-limit",
+	0x0f:       "note/quic-initial-source",
+	0x10:       "note/quic-retry-source",
+	0x20:       "note/quic-datagram-size",
+	0x2ab2:     "note/quic-grease-bit",
+	0xff04de1b: "quic-min-ack-delay",
+}
+
 // transportParameters are the fields of the extension of the same name (RFC 9000 18.2).
 func transportParameters(data []byte) []event.Field {
 	list, ok := quic.Parameters(data)
@@ -516,10 +540,10 @@ func transportParameters(data []byte) []event.Field {
 			}
 		}
 		note := event.Text{}
-		switch p.ID {
-		case 0x01, 0x0b:
-			note = words.Piece("note/milliseconds")
-		case 0x11:
+		if id := parameterNotes[p.ID]; id != "" {
+			note = words.Named("note", id)
+		}
+		if p.ID == 0x11 {
 			if len(p.Value) >= 4 && len(p.Value)%4 == 0 {
 				var versions []uint32
 				for v := p.Value; len(v) > 0; v = v[4:] {

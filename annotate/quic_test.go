@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"explainer/annotate"
@@ -14,8 +15,8 @@ import (
 	"explainer/capture/pcap/pcaptest"
 )
 
-// recordedQUIC tells a recording of package capture with its keys.
-func recordedQUIC(t *testing.T, name string, x *annotate.Explainer) (out []event.Event) {
+// recordedQUIC tells a recording of package capture with its keys, but for the packets that are lost.
+func recordedQUIC(t *testing.T, name string, x *annotate.Explainer, lost ...int) (out []event.Event) {
 	t.Helper()
 	file, err := os.ReadFile("../capture/testdata/quic/" + name + ".pcap")
 	if err != nil {
@@ -29,7 +30,8 @@ func recordedQUIC(t *testing.T, name string, x *annotate.Explainer) (out []event
 	if err := keys.ReadLog(bytes.NewReader(log), func(s keys.Secret) { secrets = append(secrets, s) }); err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range pcaptest.Read(t, file, secrets) {
+	left, _ := without(pcaptest.Packets(t, file), lost...)
+	for _, m := range pcaptest.Read(t, pcaptest.File(left, 0), secrets) {
 		out = append(out, x.Explain(&m)...)
 	}
 	return append(out, x.Finish()...)
@@ -98,6 +100,43 @@ func TestQUICFrame(t *testing.T) {
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: %v, not %v", name, got, want)
+		}
+	}
+}
+
+// TestQUICParameters: each transport parameter that has a name in the RFCs is told in words.
+func TestQUICParameters(t *testing.T) {
+	seen := map[string]bool{}
+	for _, e := range recordedQUIC(t, "version2-retry-update", &annotate.Explainer{}) {
+		for _, f := range e.Fields {
+			name, inside := strings.CutPrefix(f.Name.String(), "  ")
+			if !inside {
+				continue
+			}
+			if f.Note.Empty() {
+				t.Errorf("%s: %s has no words", e.Name, name)
+			}
+			seen[name] = true
+		}
+	}
+	for _, name := range []string{"max_idle_timeout", "initial_max_stream_data_bidi_local", "original_destination_connection_id", "retry_source_connection_id"} {
+		if !seen[name] {
+			t.Errorf("%s was not told", name)
+		}
+	}
+}
+
+// TestQUICWithoutServerHello: data that was opened is told as data, though the packet with the
+// ServerHello is not in the capture.
+func TestQUICWithoutServerHello(t *testing.T) {
+	for _, l := range legs(recordedQUIC(t, "http3", &annotate.Explainer{}, 2)) {
+		for _, r := range l.Rows {
+			switch {
+			case r.Step == event.Step2 && r.Says.ID != "step-udp-no-answer":
+				t.Errorf("the ServerHello is there: %s", r.Says.Text)
+			case r.Step == event.Step7 && r.Verdict != event.AsTold, r.Step == event.Step8 && r.Verdict != event.Unseen:
+				t.Errorf("step %s, %s: %s", r.Step, r.Verdict, r.Says.Text)
+			}
 		}
 	}
 }

@@ -96,6 +96,13 @@ func (c *View) udpRow(f Flow, s event.Step, a Values) (event.Row, bool) {
 		return r, true
 	case c.Failure != nil:
 		return r, false
+	case c.Main.ServerHello == nil && isQUIC && c.Sides[1].FirstData && (s == event.Step7 || s == event.Step8):
+		c.quicData(f, s, a, &r) // its keys need no hello
+		r.Verdict = event.AsTold
+		if s == event.Step8 {
+			r.Verdict = event.Unseen
+		}
+		return r, true
 	case c.Main.ServerHello == nil && c.Main.Hello == nil:
 		r.Says = words.Say("step-udp-no-hello", event.None, a)
 		return r, true

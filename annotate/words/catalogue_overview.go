@@ -40,6 +40,6 @@ var overviewSentences = []entry{
 	{"odd-again", "A connection is captured more than once, as its random and sequence numbers show; it is counted once. This is one of the others.", nil},
 	{"odd-midstream", "The capture does not hold the beginning of a connection, which may be older than it.", nil},
 	{"odd-plain-http", "Plain HTTP, without TLS: everybody on the path can read along.", []string{"9110 4.2.1"}},
-	{"odd-quic", "QUIC, which has TLS 1.3 inside. Its hellos are told, as everybody can read them; the rest is opened where its keys are known.", []string{"9001 5.2"}},
+	{"odd-quic", "QUIC, which has TLS 1.3 inside. Everybody who sees its first packets can read its hellos, so they are told; the rest is opened where its keys are known.", []string{"9001 5.2"}},
 	{"odd-dtls", "DTLS, which is TLS over datagrams: its records may get lost, be doubled or come in another order, and each is opened without the others.", []string{"9147 1"}},
 }

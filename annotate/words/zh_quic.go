@@ -2,7 +2,7 @@ package words
 
 // zhQUIC are the sentences about QUIC and DTLS, in Simplified Chinese.
 var zhQUIC = map[string]string{
-	"connection-quic":        "从 {from} 到 {to} 的 QUIC {version}，基于 UDP：这是一种内置 TLS 1.3 的传输协议，没有 TCP，也没有 TLS 记录。两条 hello 消息在它的 Initial 数据包中，路径上的任何人都能解密这些数据包，这里也解密了；此后的一切都用由握手得到的密钥加密；密钥日志中有它的秘密（标签与 TLS 1.3 相同）时，在这里解密。",
+	"connection-quic":        "从 {from} 到 {to} 的 QUIC {version}，基于 UDP：这是一种内置 TLS 1.3 的传输协议，没有 TCP，也没有 TLS 记录。两条 hello 消息在它的 Initial 数据包中，看到其中第一个的任何人都能解密这些数据包，这里也就解密；其余的一切都用只有两端能算出的密钥加密；密钥日志中有它的秘密（标签与 TLS 1.3 相同）时，在这里解密。",
 	"connection-quic-google": "从 {from} 到 {to} 的 Google 自有 QUIC（{version}），早于标准，基于 UDP：其中没有 TLS，只有它自己的握手，这里不读取；它的数据包只计数。",
 	"connection-quic-unread": "从 {from} 到 {to} 的 QUIC，基于 UDP，这里的第一个数据包写的是 {version}：这个版本的数据包该如何读取，这里不知道，所以只计数。",
 	"connection-dtls":        "从 {from} 到 {to} 的 DTLS，基于 UDP：TLS 的握手放在可能丢失、重复或乱序的记录中，下面没有 TCP。每条加密的记录都写明自己的序号，不依赖之前的记录就能解密。",
@@ -14,7 +14,7 @@ var zhQUIC = map[string]string{
 	"quic-frames-broken":       "警告：这个数据包的内容不是 Initial 数据包中允许有的内容；它的认证标签却仍然正确，而这是任何人都能做到的。",
 	"quic-token":               "{client}交回发给它的令牌，{size} 字节：可见它确实能收到发往它的地址的内容。",
 	"quic-token-earlier":       "它交来一个令牌，{size} 字节：按协议规定，令牌来自与{server}的先前连接，或者来自一个不在抓包中的 Retry。",
-	"quic-retry":               "{server}还不保存任何信息，并要求{client}带着这个 {size} 字节的令牌重新来：只有能收到发往那个地址的内容的人才做得到。Initial 密钥也随之改变，因为它们现在来自这里给出的连接 ID。",
+	"quic-retry":               "{server}这时不必保存任何信息：它要求{client}带着这个 {size} 字节的令牌重新来：只有能收到发往那个地址的内容的人才做得到。Initial 密钥也随之改变，因为它们现在来自这里给出的连接 ID。",
 	"quic-version-negotiation": "{server}不支持{client}选定的版本，并列出自己的版本：{versions}。没有谁为这份列表签名，所以{client}不得因为它而改用较旧的版本。",
 	"quic-close":               "{sender}关闭连接：{cause}。路径上的任何人都能造出这个数据包。",
 	"quic-handshake-server":    "{server}发送了握手的 {count}（{bytes} 字节）。其中的内容看不到；按协议规定，是 TLS 1.3 在 ServerHello 之后发送的内容，直到 Finished，如果发送证书，证书也在其中；加密所用的密钥只有两端能够算出。{reason}。",
@@ -27,7 +27,7 @@ var zhQUIC = map[string]string{
 	"quic-other":               "{sender}发送了 {count}（{bytes} 字节），属于 QUIC {version}，这里不读取。",
 	"quic-rest":                "{sender}在这里发送了 {bytes} 字节，不是 QUIC 数据包。",
 
-	"hello-verify-request": "{server}还不保存任何信息，并要求{client}带着这个 {size} 字节的 cookie 再次发出 hello 消息：只有能收到发往那个地址的内容的人才做得到。这条消息和它之前的 ClientHello 都不计入后面的校验值。",
+	"hello-verify-request": "{server}这时不必保存任何信息：它要求{client}带着这个 {size} 字节的 cookie 再次发出 hello 消息：只有能收到发往那个地址的内容的人才做得到。这条消息和它之前的 ClientHello 都不计入后面的校验值。",
 	"client-hello-cookie":  "它交回 {size} 字节的 cookie：可见{client}确实能收到发往它的地址的内容。",
 	"client-hello-anew":    "{client}在同样的两个端口之间发出 hello 消息，开始另一次握手。各步骤讲的是第一次。",
 
