@@ -13,13 +13,14 @@ import (
 	"explainer/capture/pcap/pcaptest"
 )
 
-// dtlsRecordings are recordings of openssl with itself, with the verdicts of their steps and what is proven beside
+// dtlsRecordings are recordings of openssl, and of pion with connection IDs, with the verdicts of their steps and what is proven beside
 // both Finished and the first records.
 var dtlsRecordings = map[string]struct{ verdicts, proven string }{
 	"dtls12":                    {"differently unseen differently unseen differently absent differently absent differently as-told unseen", words.ProofSKE},
 	"dtls12-cookie-fragments":   {"differently unseen differently unseen differently absent differently absent differently as-told unseen", words.ProofSKE},
 	"dtls12-client-certificate": {"differently unseen differently unseen differently absent differently absent differently as-told unseen", words.ProofClientCV},
 	"dtls12-rsa":                {"differently unseen as-told unseen differently as-told as-told unseen differently as-told unseen", words.ProofRSAMaster},
+	"dtls12-connection-id":      {"differently unseen differently unseen differently absent differently absent differently as-told unseen", words.ProofSKE},
 	"dtls12-psk":                {"differently absent absent absent differently absent differently absent differently as-told unseen", ""},
 	"dtls10":                    {"differently unseen differently unseen differently absent differently absent differently as-told unseen", words.ProofSKE},
 }
@@ -73,6 +74,9 @@ func TestDTLSOpened(t *testing.T) {
 			if !strings.Contains(says, id+" ") {
 				t.Errorf("%s: does not say %s", name, id)
 			}
+		}
+		if ids := strings.Contains(says, "summary-dtls-ids "); ids != (name == "dtls12-connection-id") {
+			t.Errorf("%s: tells connection IDs: %v", name, ids)
 		}
 		if strings.Contains(says, "sealed") {
 			t.Errorf("%s: %s", name, says)

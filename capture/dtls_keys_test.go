@@ -66,11 +66,12 @@ func opensDTLS(t testing.TB, inputs []capture.Input, secrets []keys.Secret) []ca
 	return all
 }
 
-// dtlsRecordings are recordings of openssl with itself, made by go test ./capture -run TestOpensslDTLS -record-dtls.
+// dtlsRecordings are recordings of openssl with itself, made by go test ./capture -run TestOpensslDTLS -record-dtls,
+// and one of github.com/pion/dtls/v3 with itself, with connection IDs and padding.
 func dtlsRecordings(t testing.TB, each func(name string, inputs []capture.Input, secrets []keys.Secret)) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("testdata", "dtls", "*.pcap"))
-	if err != nil || len(files) < 6 {
+	if err != nil || len(files) < 7 {
 		t.Fatal(files, err)
 	}
 	for _, path := range files {

@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"encoding/hex"
 	"strconv"
 	"strings"
 
@@ -8,6 +9,7 @@ import (
 	"explainer/annotate/proof"
 	"explainer/annotate/words"
 	"explainer/capture"
+	"explainer/capture/handshake"
 	"explainer/capture/quic"
 )
 
@@ -237,6 +239,12 @@ func (c *View) UdpNotes() []event.Sentence {
 // dtlsOpened tells what was opened of a connection of DTLS, and what stayed sealed.
 func (c *View) dtlsOpened() (out []event.Sentence) {
 	a := c.Values().With("seen", c.Overheard())
+	if h := c.Main; h.Hello != nil && h.ServerHello != nil && !h.Is13() {
+		toClient, toServer := h.Hello.Extension(handshake.ExtConnectionID), h.ServerHello.Extension(handshake.ExtConnectionID)
+		if toClient != nil && toServer != nil && len(toClient.Data)+len(toServer.Data) > 2 {
+			out = append(out, words.Say("summary-dtls-ids", event.Clear, a.With("toclient", connectionID(toClient.Data), "toserver", connectionID(toServer.Data))))
+		}
+	}
 	var opened, doubled []event.Text
 	for side := range c.Sides {
 		s := &c.Sides[side]
@@ -270,6 +278,14 @@ func (c *View) dtlsOpened() (out []event.Sentence) {
 		id = "summary-sealed-keys"
 	}
 	return append(out, words.Say(id, event.None, a))
+}
+
+// connectionID is what stands in the extension connection_id, behind its length (RFC 9146 3).
+func connectionID(data []byte) event.Text {
+	if len(data) < 2 {
+		return words.Piece("dtls/no-id")
+	}
+	return event.Plain(hex.EncodeToString(data[1:]))
 }
 
 // Counted is what the packets of QUIC that were opened came to, and how many datagrams the

@@ -71,6 +71,7 @@ var quicSentences = []entry{
 	{"summary-quic-joined", "{Count} of {sender} are in this capture as {n}: it was made on a machine whose system takes, or hands over, several at once. They were taken apart here.", nil},
 	{"summary-quic-partly", "Of this connection stayed sealed here: {sealed}.", []string{"9001 5"}},
 	{"summary-dtls-repeated", "Of this handshake came again, after all of it had come before: {again}. Where no answer comes in time, DTLS sends a flight again; the network, or the place of the capture, can also bring a datagram twice.", []string{"6347 4.2.4", "9147 5.8.1"}},
+	{"summary-dtls-ids", "Both hellos have connection IDs. By the rules each encrypted record to {client} says {toclient} and each to {server} says {toserver}, so that it is known whose it is where an address changes; what type a record is of is encrypted, too, and padding can hide how long it is.", []string{"9146 3", "9146 4"}},
 	{"summary-dtls-opened", "Opened here: {opened}. Each carries a check against changes (AEAD tag or MAC), and each of them holds.", []string{"6347 4.1.2"}},
 	{"summary-dtls-doubled", "Once more came {again}, each with the number of one that had been opened: the network, or the place of the capture, brought a datagram again. A receiver may drop them.", []string{"6347 4.1.2.6"}},
 	{"summary-dtls-partly", "Of this connection stayed sealed here: {count}.", []string{"6347 4.1.2"}},

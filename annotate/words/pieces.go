@@ -244,6 +244,7 @@ var pieces = map[string]string{
 	"suite/not-in-registry":                  "it is not in the registry of cipher suites as known here",
 	"quic/other-version":                     "of a version that is not read",
 	"quic/none":                              "no QUIC",
+	"dtls/no-id":                             "none",
 	"dtls/opened":                            "{count} of {sender} ({data} with data, {bytes})",
 	"dtls/repeats":                           "{count} of {sender}",
 	"quic/opened":                            "{count} of {sender}",

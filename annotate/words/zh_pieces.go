@@ -59,6 +59,7 @@ var zhPieces = map[string]string{
 	"suite/not-in-registry":                  "这里的密码套件注册表中没有它",
 	"quic/other-version":                     "属于这里不读取的版本",
 	"quic/none":                              "不是 QUIC",
+	"dtls/no-id":                             "没有",
 	"dtls/opened":                            "{sender}的 {count}（其中 {data}带有数据，共 {bytes}）",
 	"dtls/repeats":                           "{sender}的 {count}",
 	"quic/opened":                            "{sender}的 {count}",

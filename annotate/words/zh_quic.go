@@ -71,6 +71,7 @@ var zhQUIC = map[string]string{
 	"summary-quic":             "QUIC 的 Initial 数据包任何人都能解密，所以下面就是路径上的任何人能看到的：{seen}。其余仍未解密：{sealed}。",
 	"summary-quic-sealed":      "这个连接在这里什么也没有解密。路径上的任何人能看到的是：{seen}。传输过的有：{sealed}。",
 	"summary-dtls-repeated":    "这次握手中有内容在全部到过之后又来了一次：{again}。没有及时得到回答时，DTLS 会重发一组消息；网络或抓包的位置也可能让同一个数据报到达两次。",
+	"summary-dtls-ids":         "两条 hello 都带有连接 ID。按规则，发往{client}的每条加密记录写明 {toclient}，发往{server}的写明 {toserver}，这样地址变了也知道它属于谁；记录的类型也加密，而且可以用填充隐藏它的长度。",
 	"summary-dtls-opened":      "在这里解密了：{opened}。每条都带有防篡改校验（AEAD 认证标签或 MAC），而且全部通过。",
 	"summary-dtls-doubled":     "又来了一次的有 {again}，每条的序号都与已解密的某一条相同：网络或抓包的位置让同一个数据报又到了一次。接收方可以丢弃它们。",
 	"summary-dtls-partly":      "这个连接中仍未解密的有 {count}。",

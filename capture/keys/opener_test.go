@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -325,6 +329,61 @@ func TestBare(t *testing.T) {
 		}
 		if _, _, err := strict.Open(nil, 23, version, sealed); !errors.Is(err, ErrTag) {
 			t.Errorf("opened with its header: %v", err)
+		}
+	}
+}
+
+// TestOpenDTLSWithMAC opens records of DTLS 1.2 with a connection ID under a suite with a MAC, sealed here as RFC 9146 5.1
+// and 5.2 say, in any order.
+func TestOpenDTLSWithMAC(t *testing.T) {
+	suite, _ := SuiteByID(0xc027) // ECDHE_RSA_WITH_AES_128_CBC_SHA256
+	master, random := bytes.Repeat([]byte{7}, 48), bytes.Repeat([]byte{9}, 32)
+	keys := NewKeyBlock(versionTLS12, suite, master, random, random)
+	block, err := aes.NewCipher(keys.ClientKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cid, content := []byte{1, 2, 3}, []byte("hello")
+	mac := func(number uint64, length int, over []byte) []byte {
+		h := hmac.New(sha256.New, keys.ClientMAC)
+		h.Write([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 25, byte(len(cid)), 25, 0xfe, 0xfd})
+		h.Write(binary.BigEndian.AppendUint64(nil, number))
+		h.Write(cid)
+		h.Write([]byte{byte(length >> 8), byte(length)})
+		h.Write(over)
+		return h.Sum(nil)
+	}
+	encrypt := func(b []byte) []byte {
+		iv := bytes.Repeat([]byte{byte(len(b))}, 16)
+		n := 16 - len(b)%16
+		b = append(b, bytes.Repeat([]byte{byte(n - 1)}, n)...)
+		cipher.NewCBCEncrypter(block, iv).CryptBlocks(b, b)
+		return append(iv, b...)
+	}
+	for _, etm := range []bool{false, true} {
+		o, _, err := NewTLS12(versionTLS12, suite, master, random, random, etm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, number := range []uint64{1<<48 + 5, 1 << 48, 1<<48 + 5} {
+			inner := append(slices.Clone(content), 23, 0, 0, 0)
+			var record []byte
+			if etm {
+				record = encrypt(inner)
+				record = append(record, mac(number, len(record), record)...)
+			} else {
+				record = encrypt(append(inner, mac(number, len(inner), inner)...))
+			}
+			plain, typ, err := o.OpenDTLS(nil, number, cid, TypeCID, 0xfefd, record)
+			if err != nil || typ != 23 || !bytes.Equal(plain, content) {
+				t.Errorf("encrypt-then-MAC %v, number %x: %q of type %d, %v", etm, number, plain, typ, err)
+			}
+			if _, _, err := o.OpenDTLS(nil, number+1, cid, TypeCID, 0xfefd, record); err == nil {
+				t.Errorf("encrypt-then-MAC %v: opened as another number's", etm)
+			}
+			if _, _, err := o.OpenDTLS(nil, number, cid[1:], TypeCID, 0xfefd, record); err == nil {
+				t.Errorf("encrypt-then-MAC %v: opened with another connection ID", etm)
+			}
 		}
 	}
 }
