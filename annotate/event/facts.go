@@ -18,6 +18,8 @@ const (
 	TopicCertificateStatus Topic = "certificate-status"
 	TopicFinished          Topic = "finished"
 	TopicAlert             Topic = "alert"
+	TopicFIN               Topic = "fin"
+	TopicRST               Topic = "rst"
 	TopicRequest           Topic = "http-request"
 	TopicRequestBody       Topic = "request-body"
 	TopicResponse          Topic = "http-response"

@@ -3,6 +3,8 @@ package story
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"os"
@@ -60,6 +62,27 @@ func Open(name string) (*Source, error) {
 		s.size = info.Size()
 	}
 	return s, nil
+}
+
+// Digest is the SHA-256, in hexadecimal, of files put one behind the other; empty where
+// one of them can be read only once, or not at all.
+func Digest(names []string) string {
+	sum := sha256.New()
+	for _, name := range names {
+		if isStream(name) {
+			return ""
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			return ""
+		}
+		_, err = io.Copy(sum, f)
+		f.Close()
+		if err != nil {
+			return ""
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // isStream tells whether a capture can be read only once, and may still grow.

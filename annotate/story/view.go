@@ -15,6 +15,7 @@ import (
 	"explainer/annotate/event"
 	"explainer/annotate/har"
 	"explainer/annotate/redo"
+	"explainer/annotate/rows"
 	"explainer/annotate/survey"
 	"explainer/annotate/text"
 	"explainer/annotate/words"
@@ -33,6 +34,8 @@ const (
 type ViewOptions struct {
 	Format   string // one of [Formats]
 	Overview bool   // what the capture comes to, and nothing else
+	Rows     string // a table, one of [rows.Tables], in a Format of [rows.Formats]; empty: none
+	Capture  string // SHA-256 of the files, which the table's rows carry
 	Detail   Detail // how much of it, as text
 	ASCII    bool   // the short story has no signs beyond ASCII of its own
 	All      bool   // a browser's own chatter too
@@ -114,6 +117,8 @@ func NewView(w io.Writer, o ViewOptions) *View {
 	p.text.Width, p.text.Color, p.text.Lang = o.Width, o.Color, o.Lang
 	data := o.Format != "text" // for programs
 	switch {
+	case o.Rows != "":
+		return &View{newRowsView(p), p}
 	case o.Format == "har":
 		return &View{newHARView(p), p}
 	case o.Overview:
@@ -410,6 +415,71 @@ func (o *overviewView) settle(session int) {
 
 func (o *overviewView) Flush() error  { return nil }
 func (o *overviewView) Finish() error { return nil }
+
+// rowsView writes a table.
+type rowsView struct {
+	*parts
+	*rows.Rows
+	keep bool // until the end
+	head bool // was written
+	buf  bytes.Buffer
+}
+
+func newRowsView(p *parts) *rowsView {
+	v := &rowsView{parts: p, keep: p.Selection.late()}
+	p.asItComes = !v.keep
+	to := p.w
+	if v.keep {
+		to = &v.buf
+	}
+	v.Rows = rows.New(to, p.Rows, p.Format, p.Capture)
+	v.Rows.BySession = v.keep
+	return v
+}
+
+func (v *rowsView) Event(e *event.Event) error {
+	v.Selection.See(e)
+	if e.Overview != nil {
+		v.overview = e.Overview
+	}
+	if !v.head {
+		v.head = true
+		if err := rows.Head(v.w, v.parts.Rows, v.Format); err != nil {
+			return err
+		}
+	}
+	if err := v.Rows.Event(e); err != nil || !v.keep {
+		return err
+	}
+	return v.kept(e.Session)
+}
+
+// kept keeps what was written of a session.
+func (v *rowsView) kept(session int) error {
+	if err := v.Rows.Flush(); err != nil || v.buf.Len() == 0 {
+		return err
+	}
+	defer v.buf.Reset()
+	_, err := v.spool.add(session, v.buf.Bytes())
+	return err
+}
+
+func (v *rowsView) Flush() error {
+	if v.keep {
+		return nil
+	}
+	return v.Rows.Flush()
+}
+
+func (v *rowsView) Finish() error {
+	if err := v.Rows.Finish(); err != nil || !v.keep {
+		return err
+	}
+	if err := v.kept(0); err != nil {
+		return err
+	}
+	return v.spool.each(v.w, v.Selection.Chooses)
+}
 
 // harView writes an HTTP Archive.
 type harView struct {

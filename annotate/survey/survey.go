@@ -23,6 +23,10 @@ const (
 // ready for use. It holds what it counts, and of a connection something only
 // while that is open.
 type Survey struct {
+	// Noted gets what is odd of a connection, once of each, as the overview names it: the ID of
+	// its sentence, and what it is about; nil where nobody asks.
+	Noted func(odd string, conn int, what event.Text)
+
 	o         event.Overview
 	n         int // of the last event
 	begin     time.Time
@@ -202,6 +206,18 @@ func (s *Survey) chain(e *event.Event) {
 // note counts something odd.
 func (s *Survey) note(id string, conn int, a words.Args) {
 	key := id + "\x00" + a.Value("what").English
+	if c := s.open[conn]; c != nil { // it may happen many times in one connection
+		if c.noted[key] {
+			return
+		}
+		if c.noted == nil {
+			c.noted = make(map[string]bool)
+		}
+		c.noted[key] = true
+	}
+	if s.Noted != nil {
+		s.Noted(id, conn, a.Value("what"))
+	}
 	o := s.odd[key]
 	if o == nil {
 		if s.odd == nil {
@@ -212,15 +228,6 @@ func (s *Survey) note(id string, conn int, a words.Args) {
 		}
 		o = &event.Odd{}
 		s.odd[key], s.values[key] = o, a.With("id", id)
-	}
-	if c := s.open[conn]; c != nil { // it may happen many times in one connection
-		if c.noted[key] {
-			return
-		}
-		if c.noted == nil {
-			c.noted = make(map[string]bool)
-		}
-		c.noted[key] = true
 	}
 	o.N++
 	if conn > 0 && len(o.Conns) < maxOddConns {

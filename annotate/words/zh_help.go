@@ -100,8 +100,8 @@ Perl 不会。
 同的连接只占一行，每个连接的几个请求也各占一行；一次失败占三行。-v 先说明这份抓
 包总共有什么，然后讲述每个连接（录制文件则是每个会话，含客户端侧和源站侧）的消
 息，每条一行，以及每个步骤的一句话；-vv 讲述每条消息（没有解密的放在最后），连同字段、
-说明和证明；--bytes 还显示它的字节。--overview 只说明这份抓包总共有什么。--step、
---secrets 和 --as 与 -v 一样详细。
+说明和证明；--bytes 还显示它的字节。--overview 只说明这份抓包总共有什么；--rows 给表格用：
+每个连接一行，不含秘密和内容。--step、--secrets 和 --as 与 -v 一样详细。
 
 示例：
 
@@ -110,6 +110,7 @@ Perl 不会。
    explainer read --keylog keys.txt --host "*.example.org" --only-failed capture.pcap
    explainer read -vv --connection 3-7 capture.pcap
    explainer read --format har session.pcapng > session.har
+   explainer read --rows --format csv capture.pcap > rows.csv
    explainer read -w for-wireshark.pcapng --keylog keys.txt capture.pcap`,
 
 	"usage/check": "逐一向客户端出示有缺陷的证书，看它接受哪些",
@@ -242,7 +243,7 @@ TLS 1.2 用 ECDHE 以及 TLS 1.3 中实际发生的事。
 
 	"flag/lang":         "文字的语言：`en|zh`",
 	"default/lang":      "由 LC_ALL、LC_MESSAGES 或 LANG 决定",
-	"flag/format":       "输出的形式：`text|json|commands`，json 为每行一个对象，commands 为重新计算证明的命令；read 还有 har",
+	"flag/format":       "输出的形式：`text|json|commands`，json 为每行一个对象，commands 为重新计算证明的命令；read 还有 har，其 --rows 还有 csv",
 	"flag/verbose":      "讲述每个连接的消息，每条一行，以及每个步骤的一句话",
 	"flag/messages":     "逐条消息讲述，连同它的字段、说明和证明；也列出 HTTP/2 的流量控制",
 	"flag/ascii":        "简短的讲述里不用 ASCII 以外的符号",
@@ -298,6 +299,7 @@ TLS 1.2 用 ECDHE 以及 TLS 1.3 中实际发生的事。
 	"flag/read/verdict":     "只讲述有某个步骤是这样进行的连接：`as-told|differently|unseen|inherited|absent|failed|not-reached|unknown`；与 --step 一起用时指那个步骤",
 	"flag/read/only-failed": "只讲述失败了的连接，或其中有内容被证伪的连接",
 	"flag/read/overview":    "只说明这份抓包总共有什么",
+	"flag/read/rows":        "每个连接一行，写成 JSON，或用 --format csv 写成 CSV；--rows=certificates：每张证书一行，--rows=findings：每个值得注意之处一行",
 	"flag/read/as":          "讲述窃听者（`eavesdropper`）看到什么：没有密钥，也没有代理的记录；并说明每一步有什么看不到、为什么",
 	"flag/read/secrets":     "用真实的值画出每个连接的密钥派生过程：这会把能解密它的密钥显示出来",
 	"flag/read/bytes":       "与 --messages 相同，并在每条握手消息下面逐个字段显示它的字节",

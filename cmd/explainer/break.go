@@ -88,7 +88,7 @@ func tellBroken(c *cli.Context, names []string, log []keys.Secret, private []*ke
 	case c.String("format") == "har":
 		return usage(words.Piece("error/change-no-har"))
 	}
-	for _, name := range []string{"host", "step", "verdict", "only-failed", "overview", "as", "write"} {
+	for _, name := range []string{"host", "step", "verdict", "only-failed", "overview", "rows", "as", "write"} {
 		if c.IsSet(name) {
 			return usage(words.Piece("error/change-not-with", "option", name))
 		}

@@ -50,7 +50,7 @@ func copyCapture(c *cli.Context, names []string, log []keys.Secret, private []*k
 	case names[0] == "-":
 		return usage(words.Piece("error/copy-stdin"))
 	}
-	for _, f := range slices.Concat(selectFlags, []cli.Flag{overviewFlag, secretsFlag, bytesFlag}, storyFlags) {
+	for _, f := range slices.Concat(selectFlags, []cli.Flag{overviewFlag, rowsFlag, secretsFlag, bytesFlag}, storyFlags) {
 		if name := f.Names()[0]; name != "show-secrets" && c.IsSet(name) {
 			return usage(words.Piece("error/copy-tells-nothing", "option", name))
 		}

@@ -32,6 +32,7 @@ func TestImports(t *testing.T) {
 		"explainer/annotate/event":        {"explainer/capture/printable"},
 		"explainer/annotate/words":        {"explainer/annotate/event", "explainer/ca/verify"}, // whose reasons say what to cite
 		"explainer/annotate/survey":       {"explainer/annotate/event", "explainer/annotate/words"},
+		"explainer/annotate/rows":         {"explainer/annotate/event", "explainer/annotate/survey", "explainer/capture/printable"},
 		"explainer/annotate/text":         {"explainer/annotate/event", "explainer/annotate/words", "explainer/capture/printable"},
 		"explainer/annotate/exam":         {"explainer/annotate/event", "explainer/annotate/words"},
 		"explainer/annotate/har":          {"explainer/annotate/event", "explainer/annotate/words", "explainer/capture/printable"},

@@ -130,6 +130,10 @@ func flagWith(l words.Language, command string, f cli.Flag) cli.Flag {
 		in := *f
 		in.Usage, in.DefaultText = usage, cmp.Or(value, f.DefaultText)
 		return &in
+	case tableFlag:
+		in := *f.StringFlag
+		in.Usage = usage
+		return tableFlag{&in}
 	case *cli.StringSliceFlag:
 		in := *f
 		in.Usage = usage

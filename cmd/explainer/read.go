@@ -2,12 +2,14 @@ package main
 
 import (
 	"cmp"
+	"flag"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"explainer/annotate/event"
+	"explainer/annotate/rows"
 	"explainer/annotate/story"
 	"explainer/annotate/words"
 	"explainer/capture/keys"
@@ -34,7 +36,8 @@ a failure has three. -v tells what the capture comes to and then each connection
 recording: each session, with both legs) with its messages, one line each, and a
 sentence for each step; -vv every message, what stays sealed at the end, with fields,
 sentences and proofs; --bytes its bytes too. --overview tells what the capture comes
-to, and nothing else. --step, --secrets and --as tell as -v does.
+to, and nothing else; --rows is for tables: a row for each connection, without secrets
+and content. --step, --secrets and --as tell as -v does.
 
 Examples:
 
@@ -43,13 +46,43 @@ Examples:
    explainer read --keylog keys.txt --host "*.example.org" --only-failed capture.pcap
    explainer read -vv --connection 3-7 capture.pcap
    explainer read --format har session.pcapng > session.har
+   explainer read --rows --format csv capture.pcap > rows.csv
    explainer read -w for-wireshark.pcapng --keylog keys.txt capture.pcap`,
-	Flags:  slices.Concat(keyFlags, copyFlags, selectFlags, breakFlags, []cli.Flag{overviewFlag, asFlag, secretsFlag, bytesFlag, rootsFlag, decodeAsFlag}, webFlags, storyFlags),
+	Flags:  slices.Concat(keyFlags, copyFlags, selectFlags, breakFlags, []cli.Flag{overviewFlag, rowsFlag, asFlag, secretsFlag, bytesFlag, rootsFlag, decodeAsFlag}, webFlags, storyFlags),
 	Action: read,
 }
 
 // overviewFlag leaves out the connections.
 var overviewFlag = &cli.BoolFlag{Name: "overview", Usage: "what the capture comes to, and nothing else", DisableDefaultText: true}
+
+// rowsFlag asks for a table in place of a story.
+var rowsFlag = tableFlag{&cli.StringFlag{Name: "rows", Usage: "a flat row for each connection, as JSON or, with --format csv, CSV; --rows=certificates: for each certificate, --rows=findings: for each finding"}}
+
+// A tableFlag is a flag that may have a value, behind "=", and needs none.
+type tableFlag struct{ *cli.StringFlag }
+
+// Apply makes the flag known to a set of flags.
+func (f tableFlag) Apply(set *flag.FlagSet) error {
+	set.Var(new(tableValue), f.Name, f.Usage)
+	return nil
+}
+
+// TakesValue tells that the next argument is none of the flag's.
+func (tableFlag) TakesValue() bool { return false }
+
+// A tableValue is the name of a table.
+type tableValue string
+
+func (v *tableValue) String() string   { return string(*v) }
+func (v *tableValue) IsBoolFlag() bool { return true }
+
+func (v *tableValue) Set(table string) error {
+	if table == "true" { // there was no value
+		table = rows.Connections
+	}
+	*v = tableValue(table)
+	return nil
+}
 
 // bytesFlag goes one step further than --messages.
 var bytesFlag = &cli.BoolFlag{Name: "bytes", Usage: "as --messages, and below each handshake message its bytes, field by field", DisableDefaultText: true}
@@ -185,6 +218,9 @@ func newView(c *cli.Context, s *story.Selection, files []string) (*story.View, e
 	o, err := viewOptions(c, w, false)
 	if err != nil {
 		return nil, err
+	}
+	if o.Rows != "" {
+		o.Capture = story.Digest(files)
 	}
 	if o.Format == "har" {
 		for _, flag := range []string{"overview", "messages", bytesFlag.Name, secretsFlag.Name} {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"explainer/annotate"
+	"explainer/annotate/rows"
 	"explainer/annotate/story"
 	"explainer/annotate/words"
 
@@ -14,7 +15,7 @@ import (
 
 // storyFlags choose how the story is told.
 var storyFlags = []cli.Flag{
-	&cli.StringFlag{Name: "format", Value: "text", Usage: "form of the story: `" + strings.Join(story.Formats(true), "|") + "`, json is one object a line; of read also har"},
+	&cli.StringFlag{Name: "format", Value: "text", Usage: "form of the story: `" + strings.Join(story.Formats(true), "|") + "`, json is one object a line; of read also har, and of its --rows csv"},
 	&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "each connection with its messages, one line each, and a sentence for each step", DisableDefaultText: true},
 	&cli.BoolFlag{Name: "messages", Aliases: []string{"vv"}, Usage: "message by message, each with its fields, sentences and proofs; HTTP/2 flow control too", DisableDefaultText: true},
 	&cli.BoolFlag{Name: "ascii", Usage: "no signs beyond ASCII in the short story", DisableDefaultText: true},
@@ -34,10 +35,33 @@ func viewOptions(c *cli.Context, w io.Writer, live bool) (story.ViewOptions, err
 	if o.Color, err = colorOf(c.String("color"), w); err != nil {
 		return o, err
 	}
+	if c.IsSet(rowsFlag.Name) {
+		return o, rowsOptions(c, &o)
+	}
 	if forms := story.Formats(live); !slices.Contains(forms, o.Format) {
 		return o, usage(words.Piece("error/format", "forms", words.List("or", words.Names(forms)...), "value", quote(o.Format)))
 	}
 	return o, nil
+}
+
+// rowsOptions are what the flags of a table ask for.
+func rowsOptions(c *cli.Context, o *story.ViewOptions) error {
+	o.Rows = c.String(rowsFlag.Name)
+	if !c.IsSet("format") {
+		o.Format = "json"
+	}
+	switch {
+	case !slices.Contains(rows.Tables, o.Rows):
+		return usage(words.Piece("error/rows", "tables", words.List("or", words.Names(rows.Tables)...), "value", quote(o.Rows)), words.Piece("hint/rows"))
+	case !slices.Contains(rows.Formats, o.Format):
+		return usage(words.Piece("error/rows-format", "forms", words.List("or", words.Names(rows.Formats)...), "value", quote(o.Format)))
+	}
+	for _, flag := range []string{"overview", "messages", bytesFlag.Name, secretsFlag.Name, "show-secrets", "step"} {
+		if c.IsSet(flag) {
+			return usage(words.Piece("error/rows-shows", "option", flag), words.Piece("hint/leave-out"))
+		}
+	}
+	return nil
 }
 
 // detailOf is how much is told. What an eavesdropper does not see, a connection's keys and
