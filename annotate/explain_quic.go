@@ -360,7 +360,9 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 			h.Switch(w)
 			x.mark(c, &e, event.Step6b)
 		}
-		h.Incomplete(words.Piece("broken/behind-hellos", "reason", words.Phrase(words.Sealed, b.Reason, "")))
+		if b.Kind == quic.Handshake { // behind it only such messages come that no Finished is over (RFC 9001 4.1.3)
+			h.Incomplete(words.Piece("broken/behind-hellos", "reason", words.Phrase(words.Sealed, b.Reason, "")))
+		}
 	}
 	x.emit(c, e)
 	if side == 1 || c.Sides[1].Dark > 0 {

@@ -16,7 +16,12 @@ import (
 )
 
 // recordedQUIC tells a recording of package capture with its keys, but for the packets that are lost.
-func recordedQUIC(t *testing.T, name string, x *annotate.Explainer, lost ...int) (out []event.Event) {
+func recordedQUIC(t *testing.T, name string, x *annotate.Explainer, lost ...int) []event.Event {
+	return quicWith(t, name, x, func(string) bool { return true }, lost...)
+}
+
+// quicWith is the same with those keys whose labels are wanted.
+func quicWith(t *testing.T, name string, x *annotate.Explainer, wanted func(label string) bool, lost ...int) (out []event.Event) {
 	t.Helper()
 	file, err := os.ReadFile("../capture/testdata/quic/" + name + ".pcap")
 	if err != nil {
@@ -27,7 +32,11 @@ func recordedQUIC(t *testing.T, name string, x *annotate.Explainer, lost ...int)
 		t.Fatal(err)
 	}
 	var secrets []keys.Secret
-	if err := keys.ReadLog(bytes.NewReader(log), func(s keys.Secret) { secrets = append(secrets, s) }); err != nil {
+	if err := keys.ReadLog(bytes.NewReader(log), func(s keys.Secret) {
+		if wanted(s.Label) {
+			secrets = append(secrets, s)
+		}
+	}); err != nil {
 		t.Fatal(err)
 	}
 	left, _ := without(pcaptest.Packets(t, file), lost...)
@@ -136,6 +145,28 @@ func TestQUICWithoutServerHello(t *testing.T) {
 				t.Errorf("the ServerHello is there: %s", r.Says.Text)
 			case r.Step == event.Step7 && r.Verdict != event.AsTold, r.Step == event.Step8 && r.Verdict != event.Unseen:
 				t.Errorf("step %s, %s: %s", r.Step, r.Verdict, r.Says.Text)
+			}
+		}
+	}
+}
+
+// TestQUICSomeKeys: sealed data takes nothing from the handshake, whose messages end before it; and a
+// client whose data was opened went on, though its Handshake packets are sealed.
+func TestQUICSomeKeys(t *testing.T) {
+	handshake := func(label string) bool { return strings.HasSuffix(label, "HANDSHAKE_TRAFFIC_SECRET") }
+	for _, l := range legs(quicWith(t, "http3", &annotate.Explainer{}, handshake)) {
+		for _, r := range l.Rows {
+			for _, p := range r.Proofs {
+				if p.State != event.Proven {
+					t.Errorf("step %s: %s is %s", r.Step, p.ID, p.State)
+				}
+			}
+		}
+	}
+	for _, l := range legs(quicWith(t, "http3", &annotate.Explainer{}, func(label string) bool { return !handshake(label) })) {
+		for _, r := range l.Rows {
+			if r.Step == event.Step4a && r.Verdict != event.Unseen {
+				t.Errorf("step 4a, %s: %s", r.Verdict, r.Says.Text)
 			}
 		}
 	}

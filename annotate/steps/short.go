@@ -558,6 +558,8 @@ func (c *View) aimSecret(f Flow) event.Text {
 		return words.Piece("aim/secret-two")
 	case states[event.Proven] == 2:
 		return words.Piece("aim/secret-one")
+	case states[event.Proven] == 1 && c.secrets(f) > 1:
+		return words.Piece("aim/secret-more-finished", "count", words.Count(c.secrets(f), "secret"))
 	case states[event.Proven] == 1:
 		return words.Piece("aim/secret-one-finished")
 	case c.Sides[0].FirstData && c.Sides[1].FirstData:

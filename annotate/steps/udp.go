@@ -120,7 +120,7 @@ func (c *View) udpRow(f Flow, s event.Step, a Values) (event.Row, bool) {
 	}
 	switch s {
 	case event.Step4a:
-		if c.HasCertificate() && c.Sides[0].Dark > 0 {
+		if c.HasCertificate() && c.Sides[0].Dark > 0 && !c.Sides[0].FirstData {
 			r.Says = words.Say("step-4a-udp", event.None, a.With("count", words.Count(int(c.Sides[0].Dark), what)))
 			return r, true
 		}

@@ -195,6 +195,7 @@ var shortPieces = map[string]string{
 	"aim/secret-one":                  "one secret; both Finished hold",
 	"aim/secret-two":                  "two secrets in one; both Finished hold",
 	"aim/secret-more":                 "{count} in one; both Finished hold",
+	"aim/secret-more-finished":        "{count} in one; one Finished holds, the other is not checked here",
 	"aim/secret-one-finished":         "one secret; one Finished holds, the other is not checked here",
 	"aim/secret-rules":                "a secret, by the rules; no Finished is checked here",
 	"aim/secret-sealed":               "by the rules a secret; it is not checked here, for every Finished is sealed",

@@ -192,6 +192,7 @@ var zhShort = map[string]string{
 	"aim/secret-one":                  "一个秘密；两条 Finished 都成立",
 	"aim/secret-two":                  "两个秘密合成一个；两条 Finished 都成立",
 	"aim/secret-more":                 "{count}合成一个；两条 Finished 都成立",
+	"aim/secret-more-finished":        "{count}合成一个；一条 Finished 成立，另一条这里没有验证",
 	"aim/secret-one-finished":         "一个秘密；一条 Finished 成立，另一条这里没有验证",
 	"aim/secret-rules":                "按规则有一个秘密；这里没有验证 Finished",
 	"aim/secret-sealed":               "按规则有一个秘密；这里没有验证，因为 Finished 都没有解开",
