@@ -35,6 +35,8 @@ type Explainer struct {
 	Secrets bool
 	// Bytes adds to each handshake message its bytes, and which field they are.
 	Bytes bool
+	// Packets tells each packet of QUIC that was opened, those too that only carry data and acknowledge.
+	Packets bool
 
 	// Eavesdropper tells what somebody on the path without any key sees, and says
 	// for each step what stays hidden. The reader must then feed it no keys or facts.

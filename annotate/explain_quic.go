@@ -3,6 +3,7 @@ package annotate
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -167,7 +168,7 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 	u := c.UDP
 	e := x.event(c, m, event.KindMessage, topicOf("quic-", b.Kind.String()), "QUIC "+b.Kind.String())
 	e.Size = &event.Size{Bytes: b.Wire, Records: 1}
-	e.Fields = quicFields(b)
+	e.Fields, e.QUIC = quicFields(b), quicPacket(b)
 	a := x.args(c).With("sender", c.Side(side))
 	switch b.Kind {
 	case quic.VersionNegotiation:
@@ -274,12 +275,12 @@ func (x *Explainer) quicOpened(c *conn, m *capture.Message, b *capture.QUICPacke
 	} else if b.Broken {
 		say("quic-frame-broken", a)
 	}
-	if len(e.Says) == 0 {
+	if len(e.Says) == 0 && !x.Packets {
 		return
 	}
 	e.Size = &event.Size{Bytes: b.Wire, Records: 1}
 	e.Brief = words.Piece("brief/initial", "number", strconv.FormatUint(b.Number, 10), "count", words.Count(int(b.Wire), "byte"), "frames", frameWords(b.Frames))
-	e.Fields = quicFields(b)
+	e.Fields, e.QUIC = quicFields(b), quicPacket(b)
 	x.emit(c, e)
 }
 
@@ -329,7 +330,7 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 	if b.Reason == capture.SealedBadTag {
 		reason = words.Piece("brief/does-not-fit-keys")
 	}
-	e.Fields = quicFields(b)
+	e.Fields, e.QUIC = quicFields(b), quicPacket(b)
 	a := x.args(c).With("sender", c.Side(side), "count", what, "bytes", strconv.FormatInt(b.Wire, 10), "reason", reason, "version", quic.VersionName(b.Version))
 	var id string
 	switch b.Kind {
@@ -368,6 +369,52 @@ func (x *Explainer) quicSealed(c *conn, m *capture.Message, b *capture.QUICPacke
 	if side == 1 || c.Sides[1].Dark > 0 {
 		x.sealedSteps(c)
 	}
+}
+
+// maxFrames bounds the frames of one packet that are told.
+const maxFrames = 256
+
+// quicPacket is a packet as programs read it.
+func quicPacket(b *capture.QUICPacket) *event.QUIC {
+	q := &event.QUIC{Type: b.Kind.String(), Token: len(b.Token), Number: b.Number, KeyPhase: b.Updates, Broken: b.Broken}
+	if b.Version != 0 {
+		q.Version = fmt.Sprintf("%08x", b.Version)
+	}
+	for _, id := range []struct {
+		to *(*string)
+		of []byte
+	}{{&q.To, b.DCID}, {&q.By, b.SCID}} {
+		if id.of != nil {
+			text := hex.EncodeToString(id.of)
+			*id.to = &text
+		}
+	}
+	for _, v := range b.Versions[:min(len(b.Versions), 16)] {
+		q.Versions = append(q.Versions, fmt.Sprintf("%08x", v))
+	}
+	if b.Reason != "" {
+		return q // what is inside is not known
+	}
+	q.Cut = max(0, len(b.Frames)-maxFrames)
+	for _, f := range b.Frames[:len(b.Frames)-q.Cut] {
+		out := event.QUICFrame{
+			Type: quic.FrameName(f.Type), More: f.More, Stream: f.Stream, Offset: f.Offset, Length: f.Len, Fin: f.Fin, Number: f.Number,
+			Ranges: slices.Clone(f.Ranges), Prior: f.Prior, Code: f.Code,
+		}
+		switch f.Type {
+		case quic.FrameNewID:
+			out.ID = hex.EncodeToString(f.Data)
+		case quic.FrameMaxStreamsUni, quic.FrameStreamsBlockedUni:
+			out.Uni = true
+		case quic.FrameClose, quic.FrameCloseApp:
+			out.App, out.Reason = f.Type == quic.FrameCloseApp, clip(string(f.Data))
+		}
+		if out.Type == "" {
+			out.Type = fmt.Sprintf("%#x", f.Type)
+		}
+		q.Frames = append(q.Frames, out)
+	}
+	return q
 }
 
 // quicFields are the fields of a packet's header.

@@ -122,6 +122,7 @@ type Event struct {
 	TLS       *TLS    `json:"tls,omitempty"`  // of a message of the handshake
 	Alert     *Alert  `json:"alert,omitempty"`
 	Ticket    *Ticket `json:"ticket,omitempty"`
+	QUIC      *QUIC   `json:"quic,omitempty"` // of a packet of QUIC
 	Size      *Size   `json:"size,omitempty"` // of data, of what stayed sealed, was not read or is missing
 	Fact      *Fact   `json:"fact,omitempty"` // of a fact
 	// Certificates are the chain of a Certificate message, the leaf first.

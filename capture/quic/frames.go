@@ -16,7 +16,14 @@ type Frame struct {
 	// NEW_CONNECTION_ID and RETIRE_CONNECTION_ID: the sequence number; RESET_STREAM: the stream's final size.
 	Number uint64
 	Reset  []byte // NEW_CONNECTION_ID: the token of a stateless reset, 16 bytes
+	Prior  uint64 // NEW_CONNECTION_ID: those with a lower sequence number are to be retired
+	// ACK: the first maxRanges ranges that are acknowledged, lowest and highest packet number
+	// of each, as they stand in the frame: the highest range first.
+	Ranges [][2]uint64
 }
+
+// maxRanges bounds the ranges that are kept of one frame.
+const maxRanges = 256
 
 // The types of frames. Padding is not given.
 const (
@@ -106,6 +113,7 @@ func appendFrames(frames []Frame, kind Type, version uint32, payload []byte) ([]
 		if n := len(frames); n > before && f.Data == nil && f.Type != FrameStream && frames[n-1].Type == f.Type && frames[n-1].Stream == f.Stream && f.Type != FrameRetireID {
 			frames[n-1].More++
 			frames[n-1].Number = max(frames[n-1].Number, f.Number)
+			frames[n-1].Ranges = append(frames[n-1].Ranges, f.Ranges[:min(len(f.Ranges), maxRanges-len(frames[n-1].Ranges))]...)
 			continue
 		}
 		frames = append(frames, f)
@@ -118,7 +126,7 @@ func (r *reader) frame(f *Frame) bool {
 	switch f.Type {
 	case FramePing, FrameHandshakeDone, FrameImmediateAck:
 	case FrameAck, FrameAck + 1:
-		f.Number = r.ack(f.Type != FrameAck)
+		f.Number, f.Ranges = r.ack(f.Type != FrameAck)
 		f.Type = FrameAck
 	case FrameResetStream, FrameResetStreamAt:
 		f.Stream, f.Code, f.Number = r.varint(), r.varint(), r.varint()
@@ -138,7 +146,7 @@ func (r *reader) frame(f *Frame) bool {
 		f.Stream, f.Number = r.varint(), r.varint()
 	case FrameNewID:
 		f.Number = r.varint()
-		r.varint() // those before are to be retired
+		f.Prior = r.varint()
 		f.Data = r.bytes(uint64(r.u8()))
 		f.Reset = r.bytes(16)
 	case FramePathChallenge, FramePathResponse:
@@ -179,22 +187,32 @@ func (r *reader) frame(f *Frame) bool {
 	return true
 }
 
-// ack takes in an acknowledgement (RFC 9000 19.3).
-func (r *reader) ack(ecn bool) (largest uint64) {
+// ack takes in an acknowledgement (RFC 9000 19.3). Its ranges break off before one that would
+// lie below packet 0.
+func (r *reader) ack(ecn bool) (largest uint64, ranges [][2]uint64) {
 	largest = r.varint()
 	r.varint() // delay
 	more := r.varint()
-	r.varint()
+	high, length := largest, r.varint()
+	if length <= high {
+		ranges = append(ranges, [2]uint64{high - length, high})
+	}
+	whole := length <= high
 	for ; more > 0 && !r.bad; more-- {
-		r.varint()
-		r.varint()
+		gap, next := r.varint(), r.varint()
+		if whole = whole && !r.bad && high-length >= gap+2 && high-length-gap-2 >= next; !whole {
+			continue
+		}
+		if high, length = high-length-gap-2, next; len(ranges) < maxRanges {
+			ranges = append(ranges, [2]uint64{high - length, high})
+		}
 	}
 	if ecn {
 		r.varint()
 		r.varint()
 		r.varint()
 	}
-	return largest
+	return largest, ranges
 }
 
 // googleAck takes in an acknowledgement as Google's own versions have it: flags

@@ -514,3 +514,35 @@ func TestConnections(t *testing.T) {
 		}
 	}
 }
+
+// TestAckRanges: the ranges of an acknowledgement are those that it names (RFC 9000 19.3.1), and
+// break off before one below packet 0.
+func TestAckRanges(t *testing.T) {
+	for _, test := range []struct {
+		frame  string // without its type: largest, delay, further ranges, first range, then gap and length of each
+		ranges string
+	}{
+		{"0a 00 00 00", "[[10 10]]"},
+		{"0a 00 00 0a", "[[0 10]]"},
+		{"0a 00 02 02 00 01 01 00", "[[8 10] [5 6] [2 2]]"},
+		{"0a 00 01 0b 00 00", "[]"},
+		{"0a 00 02 02 06 00 00 00", "[[8 10] [0 0]]"},
+		{"0a 00 01 02 07 00", "[[8 10]]"},
+		{"0a 00 01 02 ff ff ff ff ff ff ff ff 00", "[[8 10]]"},
+	} {
+		body, err := hex.DecodeString(strings.ReplaceAll(test.frame, " ", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ecn := range []bool{false, true} {
+			payload := append([]byte{FrameAck}, body...)
+			if ecn {
+				payload = append(append([]byte{FrameAck + 1}, body...), 1, 2, 3)
+			}
+			frames, ok := Frames(OneRTT, Version1, append(payload, FramePing))
+			if !ok || len(frames) != 2 || frames[0].Number != 10 || fmt.Sprint(frames[0].Ranges) != test.ranges {
+				t.Errorf("%s: %v %v, want %s", test.frame, ok, frames, test.ranges)
+			}
+		}
+	}
+}
