@@ -14,6 +14,7 @@ import (
 
 	"explainer/annotate/event"
 	"explainer/annotate/har"
+	"explainer/annotate/qlog"
 	"explainer/annotate/redo"
 	"explainer/annotate/rows"
 	"explainer/annotate/survey"
@@ -70,6 +71,7 @@ var formats = []struct {
 	{"json", func(w io.Writer, _ ViewOptions) Renderer { return event.NewJSON(w) }},
 	{"commands", func(w io.Writer, _ ViewOptions) Renderer { return redo.NewCommands(w) }},
 	{"har", nil},
+	{"qlog", nil},
 }
 
 // NewShort tells the short story on w.
@@ -121,6 +123,8 @@ func NewView(w io.Writer, o ViewOptions) *View {
 		return &View{newRowsView(p), p}
 	case o.Format == "har":
 		return &View{newHARView(p), p}
+	case o.Format == "qlog":
+		return &View{newQLogView(p), p}
 	case o.Overview:
 		return &View{&overviewView{parts: p, data: data}, p}
 	case !data && o.Detail == InShort:
@@ -519,5 +523,52 @@ func (h *harView) Finish() error {
 		return err
 	}
 	w.WriteString(h.HAR.Foot())
+	return w.Flush()
+}
+
+// qlogView writes traces of QUIC.
+type qlogView struct {
+	*qlog.QLog
+	*parts
+	entries map[int][]kept // by connection
+}
+
+func newQLogView(p *parts) *qlogView {
+	q := &qlogView{parts: p, entries: map[int][]kept{}}
+	q.QLog = qlog.New(func(session, conn int, at time.Time, entry []byte) error {
+		place, err := q.spool.add(session, entry)
+		q.entries[conn] = append(q.entries[conn], kept{at.UnixNano(), place, session})
+		return err
+	})
+	return q
+}
+
+func (q *qlogView) Event(e *event.Event) error {
+	q.Selection.See(e)
+	if e.Overview != nil {
+		q.overview = e.Overview
+	}
+	return q.QLog.Event(e)
+}
+
+func (q *qlogView) Flush() error { return nil }
+
+func (q *qlogView) Finish() error {
+	w := bufio.NewWriterSize(q.w, 64<<10)
+	q.w = w
+	w.WriteString(qlog.Head(q.Version))
+	separator := ""
+	for _, conn := range slices.Sorted(maps.Keys(q.entries)) {
+		if !q.Selection.Chooses(q.entries[conn][0].session) {
+			continue
+		}
+		w.WriteString(separator + q.Begin(conn))
+		separator = ",\n"
+		if err := q.release(q.entries[conn], ",\n"); err != nil {
+			return err
+		}
+		w.WriteString(qlog.End())
+	}
+	w.WriteString(qlog.Foot())
 	return w.Flush()
 }

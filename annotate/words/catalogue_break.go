@@ -102,7 +102,7 @@ var breakPieces = map[string]string{
 	"error/flip":                  "--flip is PACKET:OFFSET=XX, not {value}",
 	"hint/flip":                   "--flip 8:17=ff sets the 18th byte of packet 8, counted from 0, to the hexadecimal value ff",
 	"error/change-one-file":       "a change is made in one capture; these are several",
-	"error/change-no-har":         "what a change breaks is told as text or json, not as har",
+	"error/change-no-har":         "what a change breaks is told as text or json, not as {format}",
 	"error/change-not-with":       "--{option} does not go with a change",
 	"error/change-stdin":          "a change needs a file, which can be read twice",
 	"error/no-such-connection":    "there is no connection {n} in this capture",

@@ -233,6 +233,7 @@ var commandPieces = map[string]string{
 	"error/decode-as":          "--decode-as {error}",
 	"error/read-needs":         "read needs a capture file",
 	"hint/read-file":           "as in \"explainer read session.pcapng\"; - is standard input",
+	"error/qlog-shows":         "--format qlog holds packets of QUIC, and nothing that --{option} shows",
 	"error/har-shows":          "--format har holds requests and responses, and nothing that --{option} shows",
 	"error/rows":               "--rows is {tables}, not {value}",
 	"hint/rows":                "a table has its name behind =, as in --rows=certificates; --rows alone is one of connections",

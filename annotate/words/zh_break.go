@@ -98,7 +98,7 @@ var zhBreak = map[string]string{
 	"error/flip":                  "--flip 的格式是 PACKET：OFFSET=XX，不是 {value}",
 	"hint/flip":                   "--flip 8：17=ff 把数据包 8 的第 18 个字节（从 0 数起）设为十六进制值 ff",
 	"error/change-one-file":       "改动只针对一个抓包文件，这里有好几个",
-	"error/change-no-har":         "改动的结果以 text 或 json 讲述，不能用 har",
+	"error/change-no-har":         "改动的结果以 text 或 json 讲述，不能用 {format}",
 	"error/change-not-with":       "--{option} 不能和改动一起用",
 	"error/change-stdin":          "改动需要一个可以读两遍的文件",
 	"error/no-such-connection":    "这份抓包中没有连接 {n}",

@@ -232,6 +232,7 @@ var zhCommand = map[string]string{
 	"error/decode-as":          "--decode-as：{error}",
 	"error/read-needs":         "read 需要一个抓包文件",
 	"hint/read-file":           "例如 \"explainer read session.pcapng\"；- 表示标准输入",
+	"error/qlog-shows":         "--format qlog 只有 QUIC 的包，没有 --{option} 所显示的内容",
 	"error/har-shows":          "--format har 只有请求和响应，没有 --{option} 所显示的内容",
 	"error/rows":               "--rows 只能是 {tables}，不能是 {value}",
 	"hint/rows":                "表的名称写在 = 后面，例如 --rows=certificates；单独的 --rows 是连接的表",

@@ -111,6 +111,7 @@ Perl 不会。
    explainer read -vv --connection 3-7 capture.pcap
    explainer read --format har session.pcapng > session.har
    explainer read --rows --format csv capture.pcap > rows.csv
+   explainer read --format qlog session.pcapng > session.qlog
    explainer read -w for-wireshark.pcapng --keylog keys.txt capture.pcap`,
 
 	"usage/check": "逐一向客户端出示有缺陷的证书，看它接受哪些",
@@ -243,7 +244,7 @@ TLS 1.2 用 ECDHE 以及 TLS 1.3 中实际发生的事。
 
 	"flag/lang":         "文字的语言：`en|zh`",
 	"default/lang":      "由 LC_ALL、LC_MESSAGES 或 LANG 决定",
-	"flag/format":       "输出的形式：`text|json|commands`，json 为每行一个对象，commands 为重新计算证明的命令；read 还有 har，其 --rows 还有 csv",
+	"flag/format":       "输出的形式：`text|json|commands`，json 为每行一个对象，commands 为重新计算证明的命令；read 还有 har 和 qlog，其 --rows 还有 csv",
 	"flag/verbose":      "讲述每个连接的消息，每条一行，以及每个步骤的一句话",
 	"flag/messages":     "逐条消息讲述，连同它的字段、说明和证明；也列出 HTTP/2 的流量控制",
 	"flag/ascii":        "简短的讲述里不用 ASCII 以外的符号",

@@ -85,8 +85,8 @@ func tellBroken(c *cli.Context, names []string, log []keys.Secret, private []*ke
 	switch {
 	case len(names) > 1:
 		return usage(words.Piece("error/change-one-file"))
-	case c.String("format") == "har":
-		return usage(words.Piece("error/change-no-har"))
+	case c.String("format") == "har", c.String("format") == "qlog":
+		return usage(words.Piece("error/change-no-har", "format", c.String("format")))
 	}
 	for _, name := range []string{"host", "step", "verdict", "only-failed", "overview", "rows", "as", "write"} {
 		if c.IsSet(name) {

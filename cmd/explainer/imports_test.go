@@ -36,6 +36,7 @@ func TestImports(t *testing.T) {
 		"explainer/annotate/text":         {"explainer/annotate/event", "explainer/annotate/words", "explainer/capture/printable"},
 		"explainer/annotate/exam":         {"explainer/annotate/event", "explainer/annotate/words"},
 		"explainer/annotate/har":          {"explainer/annotate/event", "explainer/annotate/words", "explainer/capture/printable"},
+		"explainer/annotate/qlog":         {"explainer/annotate/event", "explainer/annotate/words", "explainer/capture/printable"},
 		"explainer/annotate/page":         {"explainer/annotate/event", "explainer/annotate/exam", "explainer/annotate/redo", "explainer/annotate/words", "explainer/capture/printable"},
 		"explainer/annotate/redo":         {"explainer/annotate/event"},
 		"explainer/annotate/steps":        {"explainer/annotate/event", "explainer/annotate/proof", "explainer/annotate/words", "explainer/ca", "explainer/capture"},

@@ -22,7 +22,7 @@ import (
 var readCommand = &cli.Command{
 	Name:      "read",
 	Usage:     "tell the story of a capture",
-	UsageText: "explainer [read] FILE... [--keylog FILE] [--key FILE] [--format text|json|har]",
+	UsageText: "explainer [read] FILE... [--keylog FILE] [--key FILE] [--format text|json|har|qlog]",
 	Description: `Reads recordings made with -w, and pcap or pcapng files made elsewhere, gzip'd or
 not, and tells their story. "-" is standard input. A recording holds its own keys;
 for other captures give the key log that the client wrote (SSLKEYLOGFILE). A server's
@@ -47,6 +47,7 @@ Examples:
    explainer read -vv --connection 3-7 capture.pcap
    explainer read --format har session.pcapng > session.har
    explainer read --rows --format csv capture.pcap > rows.csv
+   explainer read --format qlog session.pcapng > session.qlog
    explainer read -w for-wireshark.pcapng --keylog keys.txt capture.pcap`,
 	Flags:  slices.Concat(keyFlags, copyFlags, selectFlags, breakFlags, []cli.Flag{overviewFlag, rowsFlag, asFlag, secretsFlag, bytesFlag, rootsFlag, decodeAsFlag}, webFlags, storyFlags),
 	Action: read,
@@ -222,10 +223,10 @@ func newView(c *cli.Context, s *story.Selection, files []string) (*story.View, e
 	if o.Rows != "" {
 		o.Capture = story.Digest(files)
 	}
-	if o.Format == "har" {
+	if shows := map[string]string{"har": "error/har-shows", "qlog": "error/qlog-shows"}[o.Format]; shows != "" {
 		for _, flag := range []string{"overview", "messages", bytesFlag.Name, secretsFlag.Name} {
 			if c.Bool(flag) {
-				return nil, usage(words.Piece("error/har-shows", "option", flag), words.Piece("hint/leave-out"))
+				return nil, usage(words.Piece(shows, "option", flag), words.Piece("hint/leave-out"))
 			}
 		}
 	}

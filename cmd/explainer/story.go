@@ -15,7 +15,7 @@ import (
 
 // storyFlags choose how the story is told.
 var storyFlags = []cli.Flag{
-	&cli.StringFlag{Name: "format", Value: "text", Usage: "form of the story: `" + strings.Join(story.Formats(true), "|") + "`, json is one object a line; of read also har, and of its --rows csv"},
+	&cli.StringFlag{Name: "format", Value: "text", Usage: "form of the story: `" + strings.Join(story.Formats(true), "|") + "`, json is one object a line; of read also har and qlog, and of its --rows csv"},
 	&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "each connection with its messages, one line each, and a sentence for each step", DisableDefaultText: true},
 	&cli.BoolFlag{Name: "messages", Aliases: []string{"vv"}, Usage: "message by message, each with its fields, sentences and proofs; HTTP/2 flow control too", DisableDefaultText: true},
 	&cli.BoolFlag{Name: "ascii", Usage: "no signs beyond ASCII in the short story", DisableDefaultText: true},
@@ -91,5 +91,5 @@ func newTeller(c *cli.Context, out story.Renderer, pages bool) (*story.Teller, e
 
 // newExplainer makes the explainer that the flags ask for, without roots.
 func newExplainer(c *cli.Context) *annotate.Explainer {
-	return &annotate.Explainer{ShowSecrets: c.Bool("show-secrets"), Secrets: c.Bool(secretsFlag.Name), Bytes: c.Bool(bytesFlag.Name) || c.String("format") == "commands", Eavesdropper: c.String(asFlag.Name) == eavesdropper}
+	return &annotate.Explainer{ShowSecrets: c.Bool("show-secrets"), Secrets: c.Bool(secretsFlag.Name), Bytes: c.Bool(bytesFlag.Name) || c.String("format") == "commands", Packets: c.String("format") == "qlog", Eavesdropper: c.String(asFlag.Name) == eavesdropper}
 }
