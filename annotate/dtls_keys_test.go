@@ -1,15 +1,19 @@
 package annotate_test
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"explainer/annotate/event"
 	"explainer/annotate/words"
+	"explainer/capture"
 	"explainer/capture/keys"
+	"explainer/capture/pcap"
 	"explainer/capture/pcap/pcaptest"
 )
 
@@ -112,6 +116,76 @@ func TestDTLSDamagedStories(t *testing.T) {
 					if o := w.Rows[j]; r.Verdict != o.Verdict && r.Verdict != event.Unknown {
 						t.Errorf("%s, %s (seed %d): step %s is %s: %s\nwhole it is %s: %s", name, what, n, r.Step, r.Verdict, r.Says.Text, o.Verdict, o.Says.Text)
 					}
+				}
+			}
+		}
+	}
+}
+
+// TestDTLS13Story tells a connection of wolfSSL in DTLS 1.3 that stands beside the project on some machines, whole and
+// with datagrams lost, doubled and in another order: nothing is refuted.
+func TestDTLS13Story(t *testing.T) {
+	path := filepath.Join(collection(t), "nDPI", "dtls.pcap")
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Logf("no %s on this machine", path)
+		return
+	}
+	r, err := pcap.NewReader(bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var secrets, inputs []capture.Input
+	for in, err := range r.All() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch in := in.(type) {
+		case *keys.Secret:
+			secrets = append(secrets, in)
+		case *capture.Open:
+			inputs = append(inputs, in)
+		case *capture.Datagram:
+			d := *in
+			d.Data = bytes.Clone(in.Data)
+			inputs = append(inputs, &d)
+		}
+	}
+	proven := map[string]bool{}
+	for _, e := range toldOf(append(secrets, inputs...)...) {
+		for _, p := range e.Proofs {
+			proven[p.ID] = p.State == event.Proven
+		}
+	}
+	for _, id := range []string{words.ProofServerCV, words.ProofClientCV, words.ProofServerFin, words.ProofClientFin, words.ProofServerFirst, words.ProofClientFirst} {
+		if !proven[id] {
+			t.Errorf("not proven: %s", id)
+		}
+	}
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 5))
+		damaged := slices.Clone(secrets)
+		for _, in := range inputs {
+			_, datagram := in.(*capture.Datagram)
+			n := len(damaged)
+			switch k := rng.IntN(16); {
+			case datagram && k == 0:
+			case datagram && k == 1:
+				damaged = append(damaged, in, in)
+			case datagram && k < 5 && n > len(secrets)+3:
+				if _, ok := damaged[n-1].(*capture.Datagram); ok {
+					damaged = slices.Insert(damaged, n-1, in)
+					break
+				}
+				fallthrough
+			default:
+				damaged = append(damaged, in)
+			}
+		}
+		for _, e := range toldOf(damaged...) {
+			for _, p := range e.Proofs {
+				if p.State == event.Refuted {
+					t.Errorf("seed %d: refuted: %s: %s", seed, p.Claim, p.Reason)
 				}
 			}
 		}

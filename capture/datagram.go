@@ -135,13 +135,15 @@ type udpSide struct {
 	joined   int // datagrams that were captured as one with the one before
 
 	// DTLS: messages by their number.
-	msgs  map[uint16]*partial
-	begun bool
-	next  uint16
-	seen  map[uint16]bool // those that were told
-	ccs   bool            // ChangeCipherSpec, or a record with a higher epoch, has come
-	came  [2]replays      // records that were opened, of an even and of an odd epoch
-	cid   int             // bytes of the connection ID in records to this side; -1: none
+	msgs   map[uint16]*partial
+	begun  bool
+	next   uint16
+	seen   map[uint16]bool // those that were told
+	ccs    bool            // ChangeCipherSpec, or a record with a higher epoch, has come
+	came   [4]replays      // records that were opened, by the two lowest bits of their epoch
+	epoch  uint16          // of DTLS 1.3: the highest of which a record was opened
+	epochs map[uint16]*epoch13
+	cid    int // bytes of the connection ID in records to this side; -1: none
 }
 
 // A partial is a message of DTLS of which not all fragments were told.

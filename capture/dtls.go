@@ -30,6 +30,10 @@ type dtlsRecord struct {
 	lacking int // and those that the capture lacks
 	cut     bool
 	cid     []byte // the connection ID in its header, if its type says that it has one
+	// Of DTLS 1.3: the header, and where the number in it begins.
+	head  []byte
+	at    int
+	early bool // it was opened as early data
 	// Of one that was opened:
 	by     string // label of the secret
 	cipher []byte // what is encrypted of it
@@ -42,7 +46,7 @@ func readDTLS(b []byte, cut, cid int) (r dtlsRecord, ok bool) {
 	switch {
 	case b[0]>>5 == 1: // DTLS 1.3, encrypted (RFC 9147 4)
 		r.sealed, r.Type, r.Version, r.Epoch = true, 23, 0xfefc, uint16(b[0]&3)
-		at := 2
+		at, number := 2, 1
 		if b[0]&0x08 != 0 {
 			at++
 		}
@@ -52,6 +56,7 @@ func readDTLS(b []byte, cut, cid int) (r dtlsRecord, ok bool) {
 				return r, true
 			}
 			at += cid
+			number += cid
 		}
 		n := len(b) + cut - at
 		if b[0]&0x04 != 0 {
@@ -66,6 +71,9 @@ func readDTLS(b []byte, cut, cid int) (r dtlsRecord, ok bool) {
 		}
 		r.Len, r.size = n, min(at+n, len(b))
 		r.lacking = at + n - r.size
+		if at <= r.size {
+			r.head, r.at, r.content = b[:at], number, b[at:r.size]
+		}
 		return r, true
 	case b[0] < 20 || b[0] > 26 || len(b) < dtlsHead:
 		return r, false
@@ -192,7 +200,7 @@ func (u *udpConn) content(s *udpSide, in *Datagram, r *dtlsRecord) {
 	case r.Type == typeApplicationData && opened:
 		u.flushDTLS(s)
 		a := u.d.newAppData()
-		*a = AppData{Len: len(r.content), Wire: r.size}
+		*a = AppData{Len: len(r.content), Wire: r.size, Early: r.early}
 		a.Begins = copy(a.Sealed[:], r.cipher)
 		body = a
 	case r.Type == typeHeartbeat && opened && len(r.content) >= 3:
@@ -222,7 +230,9 @@ func (u *udpConn) keysOf(epoch uint16) *negotiation {
 func (u *udpConn) protected(s *udpSide, in *Datagram, r *dtlsRecord, b []byte) bool {
 	n := u.keysOf(r.Epoch)
 	switch {
-	case b[0]>>5 == 1, n != nil && is13(n.version):
+	case b[0]>>5 == 1:
+		return u.protected13(s, in, r)
+	case n != nil && (n.version == oldDTLS || is13(n.version)):
 		u.sealedDTLS(s, in, r, SealedDTLS)
 		return true
 	case n == nil || n.hello == nil || !n.answered || n.secrets == nil || r.content == nil && r.lacking == 0:
@@ -253,14 +263,7 @@ func (u *udpConn) protected(s *udpSide, in *Datagram, r *dtlsRecord, b []byte) b
 		n.master = m.secret
 		r.cipher = r.content[min(n.explicitLen(), len(r.content)):]
 		r.Type, r.content, r.by = inner, plain, m.by
-		if !s.came[r.Epoch&1].add(number) {
-			record := r.DTLSRecord
-			record.Doubled = true
-			t := u.tell(s, in, r.size, &record)
-			t.Opened, t.By = true, r.by
-			return true
-		}
-		u.content(s, in, r)
+		u.opened(s, in, r)
 		return true
 	}
 	switch {
@@ -268,6 +271,117 @@ func (u *udpConn) protected(s *udpSide, in *Datagram, r *dtlsRecord, b []byte) b
 		return false
 	case len(n.masters) > 0:
 		u.sealedDTLS(s, in, r, SealedBadTag)
+	default:
+		u.sealedDTLS(s, in, r, u.noKey())
+	}
+	return true
+}
+
+// opened tells a record that was opened, if it did not come before.
+func (u *udpConn) opened(s *udpSide, in *Datagram, r *dtlsRecord) {
+	if s.came[r.Epoch&3].add(uint64(r.Epoch)<<48 | r.Sequence) {
+		u.content(s, in, r)
+		return
+	}
+	record := r.DTLSRecord
+	record.Doubled = true
+	m := u.tell(s, in, r.size, &record)
+	m.Opened, m.By = true, r.by
+}
+
+// An epoch13 is the records of a direction of DTLS 1.3 under one secret.
+type epoch13 struct {
+	seen    int // secrets that were made openers of
+	openers []*keys.DTLS13
+	good    *keys.DTLS13 // the one that has opened one
+	next    uint64       // number behind the highest that was opened
+}
+
+// stageOf is the stage that an epoch of DTLS 1.3 belongs to (RFC 9147 6.1).
+func stageOf(epoch uint16) stage { return stage(min(epoch, uint16(stageApplication))) }
+
+// epochOf returns what opens the records of an epoch of DTLS 1.3, with the secrets that are known by now.
+func (u *udpConn) epochOf(s *udpSide, epoch uint16) *epoch13 {
+	e := s.epochs[epoch]
+	if e == nil {
+		if s.epochs == nil || len(s.epochs) > 8 {
+			s.epochs = map[uint16]*epoch13{1: s.epochs[1], 2: s.epochs[2], epoch - 1: s.epochs[epoch-1]}
+			maps.DeleteFunc(s.epochs, func(_ uint16, e *epoch13) bool { return e == nil })
+		}
+		e = &epoch13{}
+		s.epochs[epoch] = e
+	}
+	if epoch > 3 {
+		if before := s.epochs[epoch-1]; len(e.openers) == 0 && before != nil && before.good != nil {
+			e.openers = []*keys.DTLS13{before.good.Next()}
+		}
+		return e
+	}
+	stage := stageOf(epoch)
+	values := u.neg.secrets.values[labels13[s.side][stage]]
+	for ; e.seen < len(values); e.seen++ {
+		for _, suite := range u.neg.suites(stage) {
+			if o, err := keys.NewDTLS13(suite, values[e.seen]); err == nil {
+				e.openers = append(e.openers, o)
+			}
+		}
+	}
+	return e
+}
+
+// protected13 is protected for DTLS 1.3.
+func (u *udpConn) protected13(s *udpSide, in *Datagram, r *dtlsRecord) bool {
+	n := u.neg
+	switch {
+	case n == nil || n.hello == nil || !n.answered || n.secrets == nil || r.content == nil && r.lacking == 0:
+		u.sealedDTLS(s, in, r, SealedPhase)
+		return true
+	case r.lacking > 0:
+		u.sealedDTLS(s, in, r, SealedCut)
+		return true
+	case !is13(n.version) || !n.openable():
+		u.sealedDTLS(s, in, r, SealedNoSuite)
+		return true
+	}
+	size := 1
+	if r.head[0]&0x08 != 0 {
+		size = 2
+	}
+	// The header says the two lowest bits of the epoch: it is the next one, or the latest that has
+	// them, or, where that came again late, the one before (RFC 9147 4.2.2).
+	high := max(s.epoch, 3) + 1
+	high -= (high - r.Epoch) & 3
+	known := false
+	for _, epoch := range []uint16{high, high - 4} {
+		if epoch == 0 || epoch > high || epoch == 1 && s.side == Server {
+			continue
+		}
+		e := u.epochOf(s, epoch)
+		known = known || len(e.openers) > 0
+		for _, o := range e.openers {
+			plain, inner, number, err := o.Open(u.d.plain[:0], r.head, r.at, size, r.content, e.next)
+			if err != nil {
+				continue
+			}
+			u.d.plain = plain
+			label := labels13[s.side][stageOf(epoch)]
+			if e.good == nil && epoch <= 3 {
+				u.d.keyed(u, n.secrets, label, o.Secret()) // of several, the one that fits
+			}
+			e.good, e.openers, e.next = o, []*keys.DTLS13{o}, max(e.next, number+1)
+			s.epoch = max(s.epoch, epoch)
+			r.cipher, r.early = r.content, epoch == 1
+			r.Epoch, r.Sequence, r.Type, r.content, r.by = epoch, number, inner, plain, label
+			u.opened(s, in, r)
+			return true
+		}
+	}
+	later := len(n.secrets.values[labels13[s.side][stageApplication]]) > 0
+	switch {
+	case known:
+		u.sealedDTLS(s, in, r, SealedBadTag)
+	case !later && u.forced == "" && !u.d.SecretsFirst:
+		return false
 	default:
 		u.sealedDTLS(s, in, r, u.noKey())
 	}
@@ -488,7 +602,7 @@ func (u *udpConn) again(r *dtlsRecord) {
 		u.dropDTLS(s)
 		s.begun, s.next, s.seen, s.bad = false, 0, nil, false
 		if r.by == "" {
-			s.ccs, s.cid, s.came = false, -1, [2]replays{}
+			s.ccs, s.cid, s.came, s.epoch, s.epochs = false, -1, [4]replays{}, 0, nil
 		}
 	}
 	if r.by == "" {

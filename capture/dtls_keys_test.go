@@ -158,3 +158,70 @@ func damagedDatagrams(rng *rand.Rand, inputs []capture.Input) (out []capture.Inp
 	}
 	return out
 }
+
+// TestDTLS13Capture opens a connection of wolfSSL in DTLS 1.3 that stands beside the project on some machines: whenever the
+// key log comes, each side's messages are the same, and damage makes nothing come twice.
+func TestDTLS13Capture(t *testing.T) {
+	path := filepath.Join(realCaptures(t), "nDPI", "dtls.pcap")
+	if !exists(path) {
+		t.Logf("no %s on this machine", path)
+		return
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var secrets []keys.Secret
+	var inputs []capture.Input
+	for _, in := range datagramsOf(t, file) {
+		switch in := in.(type) {
+		case *keys.Secret:
+			secrets = append(secrets, *in)
+		case *capture.Open:
+			if in.Conn == 3 {
+				inputs = append(inputs, in)
+			}
+		case *capture.Datagram:
+			if in.Conn == 3 {
+				inputs = append(inputs, in)
+			}
+		}
+	}
+	// told are a connection's Finished messages and bytes of data, and the records that stayed sealed.
+	told := func(all []capture.Message) (finished, data [2]int, sealed int) {
+		tilesUDP(t, all)
+		for _, m := range all {
+			switch b := m.Body.(type) {
+			case *handshake.Finished:
+				finished[m.Side]++
+			case *capture.AppData:
+				data[m.Side] += b.Len
+			case *capture.Sealed:
+				sealed += b.Records
+			case *capture.Malformed:
+				t.Errorf("%+v", b)
+			}
+		}
+		return finished, data, sealed
+	}
+	all := fed(&capture.Decoder{SecretsFirst: true}, keyed(secrets, inputs))
+	if finished, data, sealed := told(all); finished != [2]int{1, 1} || data != [2]int{14, 22} || sealed != 0 {
+		t.Errorf("%v Finished, %v bytes of data, %d records sealed", finished, data, sealed)
+	}
+	want := ofSides(all)
+	for at := range len(inputs) + 1 {
+		got := fed(new(capture.Decoder), slices.Insert(slices.Clone(inputs), at, keyed(secrets, nil)...))
+		for who, ms := range ofSides(got) {
+			if !reflect.DeepEqual(ms, want[who]) {
+				t.Fatalf("lines before input %d: other messages of %s", at, who)
+			}
+		}
+	}
+	for seed := range uint64(300) {
+		damaged := damagedDatagrams(rand.New(rand.NewPCG(seed, 13)), inputs)
+		finished, data, _ := told(fed(&capture.Decoder{SecretsFirst: seed%2 == 0}, keyed(secrets, damaged)))
+		if finished[0] > 1 || finished[1] > 1 || data[0] > 14 || data[1] > 22 {
+			t.Errorf("seed %d: %v Finished, %v bytes of data", seed, finished, data)
+		}
+	}
+}

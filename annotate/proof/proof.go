@@ -107,7 +107,7 @@ func (h *Handshake) order(s *keys.Suite) []*Message {
 		if h.Retry != nil {
 			first := &Message{Type: handshake.TypeMessageHash, Side: 0, index: -1}
 			if out[0].Raw != nil {
-				first.Raw = keys.MessageHash(s, out[0].Raw)
+				first.Raw = keys.MessageHash(s, h.hashed(out[0]))
 			}
 			out[0] = first
 			if !take(1, &v, handshake.TypeServerHello) || !take(0, &c, handshake.TypeClientHello) {
@@ -150,6 +150,15 @@ func (m *Message) number() int {
 	return int(m.Raw[4])<<8 | int(m.Raw[5])
 }
 
+// hashed is a message as it enters the hash: of DTLS 1.3 without what DTLS has in the header beside
+// type and length (RFC 9147 5.2).
+func (h *Handshake) hashed(m *Message) []byte {
+	if !h.DTLS() || !h.Is13() || len(m.Raw) < 12 || m.Type == handshake.TypeMessageHash {
+		return m.Raw
+	}
+	return slices.Concat(m.Raw[:4], m.Raw[12:])
+}
+
 // lost tells whether a message of DTLS is missing between two others of its side.
 func (h *Handshake) lost() bool {
 	if !h.DTLS() {
@@ -182,7 +191,7 @@ func (h *Handshake) before(s *keys.Suite, side, index int) (raw [][]byte, reason
 		if m.Raw == nil { // a hello inside another one
 			return nil, words.Piece("proof/inner-hello-taken")
 		}
-		raw = append(raw, m.Raw)
+		raw = append(raw, h.hashed(m))
 	}
 	return nil, words.Piece("proof/not-all-before")
 }
@@ -222,6 +231,10 @@ func (h *Handshake) CheckFinished(side int, show Show) event.Proof {
 	if h.Retry != nil {
 		inputs[0].Note = words.Piece("note/hello-as-hash")
 	}
+	verifyData := keys.VerifyData13
+	if h.DTLS() {
+		verifyData = keys.VerifyDataDTLS13
+	}
 	var secrets [][]byte
 	var label string // of the key log
 	name := words.FieldName("master secret")
@@ -255,7 +268,7 @@ func (h *Handshake) CheckFinished(side int, show Show) event.Proof {
 	for _, secret := range secrets {
 		switch {
 		case h.Is13():
-			want = keys.VerifyData13(s, secret, hash)
+			want = verifyData(s, secret, hash)
 		case ssl30:
 			want = keys.VerifyData30(secret, side == 0, raw...)
 		default:

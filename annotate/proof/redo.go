@@ -59,7 +59,7 @@ func hashOf(version uint16, hash crypto.Hash) string {
 
 func (h *Handshake) redoFinished(s *keys.Suite, side int, raw [][]byte, secret, have []byte) *event.Redo {
 	hash := hashOf(h.Version(), s.Hash)
-	if h.Redo == RedoNothing || hash == "" || h.Version() < 0x0301 {
+	if h.Redo == RedoNothing || hash == "" || h.Version() < 0x0301 || h.DTLS() && h.Is13() {
 		return nil
 	}
 	open := map[string]string{"hash": hash, "messages": hex.EncodeToString(slices.Concat(raw...)), "verify_data": hex.EncodeToString(have)}

@@ -125,6 +125,9 @@ func (c *View) udpRow(f Flow, s event.Step, a Values) (event.Row, bool) {
 			return r, true
 		}
 	case event.Step7, event.Step8:
+		if !isQUIC && c.Sides[1].FirstData {
+			return r, false
+		}
 		if !isQUIC {
 			k := c.Sides[1].Ahead
 			r.Packets = k.At.Packets()

@@ -9,12 +9,17 @@ import (
 // which it adds. It returns n bytes, or nil if hash is none that this package
 // has, or n is more than 255 hashes.
 func ExpandLabel(hash crypto.Hash, secret []byte, label string, context []byte, n int) []byte {
+	return expandLabel(hash, secret, "tls13 ", label, context, n)
+}
+
+// expandLabel is ExpandLabel with another prefix.
+func expandLabel(hash crypto.Hash, secret []byte, prefix, label string, context []byte, n int) []byte {
 	if !hash.Available() {
 		return nil
 	}
-	info := make([]byte, 0, 2+1+6+len(label)+1+len(context))
-	info = append(info, byte(n>>8), byte(n), byte(6+len(label)))
-	info = append(info, "tls13 "...)
+	info := make([]byte, 0, 2+1+len(prefix)+len(label)+1+len(context))
+	info = append(info, byte(n>>8), byte(n), byte(len(prefix)+len(label)))
+	info = append(info, prefix...)
 	info = append(info, label...)
 	info = append(info, byte(len(context)))
 	info = append(info, context...)
