@@ -156,7 +156,8 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 			c.UDP.Packets[i], c.UDP.Bytes[i], c.UDP.Unsealed[i] = map[quic.Type]int64{}, map[quic.Type]int64{}, map[quic.Type]int64{}
 		}
 	}
-	c.UDP.Join(side, b.Joined, m.First)
+	c.UDP.Joined[side] += int64(b.Joined)
+	c.UDP.JoinedIn[side] += int64(b.JoinedIn)
 	switch {
 	case b.Reason != "":
 		x.quicSealed(c, m, b, side)

@@ -3,8 +3,8 @@ package annotate_test
 import (
 	"bytes"
 	"crypto"
+	"encoding/binary"
 	"encoding/hex"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -23,23 +23,9 @@ func recordedQUIC(t *testing.T, name string, x *annotate.Explainer, lost ...int)
 // quicWith is the same with those keys whose labels are wanted.
 func quicWith(t *testing.T, name string, x *annotate.Explainer, wanted func(label string) bool, lost ...int) (out []event.Event) {
 	t.Helper()
-	file, err := os.ReadFile("../capture/testdata/quic/" + name + ".pcap")
-	if err != nil {
-		t.Fatal(err)
-	}
-	log, err := os.ReadFile("../capture/testdata/quic/" + name + ".keys")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var secrets []keys.Secret
-	if err := keys.ReadLog(bytes.NewReader(log), func(s keys.Secret) {
-		if wanted(s.Label) {
-			secrets = append(secrets, s)
-		}
-	}); err != nil {
-		t.Fatal(err)
-	}
-	left, _ := without(pcaptest.Packets(t, file), lost...)
+	packets, secrets := quicRecording(t, name)
+	secrets = slices.DeleteFunc(secrets, func(s keys.Secret) bool { return !wanted(s.Label) })
+	left, _ := without(packets, lost...)
 	for _, m := range pcaptest.Read(t, pcaptest.File(left, 0), secrets) {
 		out = append(out, x.Explain(&m)...)
 	}
@@ -169,5 +155,40 @@ func TestQUICSomeKeys(t *testing.T) {
 				t.Errorf("step 4a, %s: %s", r.Verdict, r.Says.Text)
 			}
 		}
+	}
+}
+
+// TestQUICJoined: how many datagrams are in how many packets is counted alike whether they are
+// opened or stay sealed, in runs of many packets. Those to the server have a connection ID, by which
+// they can be told apart.
+func TestQUICJoined(t *testing.T) {
+	recorded, secrets := quicRecording(t, "version2-retry-update")
+	var packets []pcaptest.Packet
+	last, joinedIn := 0, 0 // datagrams in the packet before, and packets with two
+	for _, p := range recorded {
+		if n := len(packets); n > 8 && last == 1 && packets[n-1].FromClient() && p.FromClient() && len(packets[n-1].IP) >= len(p.IP) {
+			q := &packets[n-1]
+			q.IP = append(slices.Clone(q.IP), p.IP[28:]...)
+			binary.BigEndian.PutUint16(q.IP[2:], uint16(len(q.IP)))
+			binary.BigEndian.PutUint16(q.IP[24:], uint16(len(q.IP)-20))
+			last = 2
+			joinedIn++
+			continue
+		}
+		packets, last = append(packets, p), 1
+	}
+	said := func(secrets []keys.Secret) (out []string) {
+		for _, e := range tellWire(t, pcaptest.File(packets, 0), secrets) {
+			for _, s := range e.Says {
+				if s.ID == "summary-quic-joined" && !slices.Contains(out, s.Text) {
+					out = append(out, s.Text)
+				}
+			}
+		}
+		return out
+	}
+	opened, sealed := said(secrets), said(nil)
+	if joinedIn < 4 || len(opened) == 0 || !slices.Equal(opened, sealed) {
+		t.Errorf("%d packets with two datagrams: opened %q, sealed %q", joinedIn, opened, sealed)
 	}
 }

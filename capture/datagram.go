@@ -44,8 +44,9 @@ type QUICPacket struct {
 	Updated bool // it is the first under these keys
 
 	// How many of them begin a datagram that the capture has as one with the one before it, as
-	// where a host captures what it sends itself.
-	Joined int
+	// where a host captures what it sends itself; and how many packets of the capture have them, of
+	// those that were not counted with a message before.
+	Joined, JoinedIn int
 
 	// Of a Retry: whether its tag could be checked against the client's first
 	// connection ID, and whether it fits (RFC 9001 5.8).
@@ -133,6 +134,7 @@ type udpSide struct {
 	finished bool              // its Finished was told
 	streams  quicStreams
 	joined   int // datagrams that were captured as one with the one before
+	joinedAt int // the last packet that had some
 
 	// DTLS: messages by their number.
 	msgs   map[uint16]*partial

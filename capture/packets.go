@@ -246,8 +246,13 @@ func (u *udpConn) tellPacket(s *udpSide, in *Datagram, b []byte, p *quic.Packet,
 	default:
 		reason = SealedBadTag
 	}
+	joined, joinedIn := 0, 0
 	if p.Joined {
 		s.joined++
+		joined = 1
+		if in.Packet != s.joinedAt {
+			s.joinedAt, joinedIn = in.Packet, 1
+		}
 	}
 	if reason != "" {
 		if run, ok := s.runBody().(*QUICPacket); !ok || run.Kind != p.Type || run.Reason != reason || run.Version != p.Version {
@@ -256,9 +261,8 @@ func (u *udpConn) tellPacket(s *udpSide, in *Datagram, b []byte, p *quic.Packet,
 		run := s.run.Body.(*QUICPacket)
 		run.Packets++
 		run.Wire += int64(n + p.Lacking)
-		if p.Joined {
-			run.Joined++
-		}
+		run.Joined += joined
+		run.JoinedIn += joinedIn
 		u.extend(s, in, n)
 		return
 	}
@@ -266,10 +270,7 @@ func (u *udpConn) tellPacket(s *udpSide, in *Datagram, b []byte, p *quic.Packet,
 		Kind: p.Type, Version: p.Version, Packets: 1, Wire: int64(n + p.Lacking),
 		DCID: bytes.Clone(p.DCID), SCID: bytes.Clone(p.SCID), Token: bytes.Clone(p.Token), Versions: p.Versions,
 		From: p.From, Number: p.Number, Frames: p.Frames, Broken: p.Broken, Checked: p.Checked, Good: p.Good,
-		Updates: p.Updates, Updated: p.Updated,
-	}
-	if p.Joined {
-		body.Joined = 1
+		Updates: p.Updates, Updated: p.Updated, Joined: joined, JoinedIn: joinedIn,
 	}
 	if by != nil {
 		body.Frames = heldFrames(p.Frames)

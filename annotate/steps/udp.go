@@ -13,18 +13,6 @@ import (
 	"explainer/capture/quic"
 )
 
-// Join counts datagrams that packets of the capture hold behind their first.
-func (u *UDPState) Join(side, n, packet int) {
-	if n == 0 {
-		return
-	}
-	u.Joined[side] += int64(n)
-	if packet != u.joinedLast[side] {
-		u.JoinedIn[side]++
-	}
-	u.joinedLast[side] = packet
-}
-
 // Opened tells whether a packet was opened whose keys are not public.
 func (u *UDPState) Opened() bool {
 	return u != nil && len(u.Unsealed[0])+len(u.Unsealed[1]) > 0

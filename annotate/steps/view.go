@@ -151,8 +151,7 @@ type UDPState struct {
 	Unsealed    [2]map[quic.Type]int64 // packets that were opened with secrets of TLS
 	Joined      [2]int64               // datagrams that were captured as one with the one before
 	JoinedIn    [2]int64               // packets of the capture that hold these
-	joinedLast  [2]int
-	Done        bool // the server has confirmed the handshake
+	Done        bool                   // the server has confirmed the handshake
 	Closing     [2]bool
 	At          [2]proof.Place // of packets with a short header
 	Retry       bool
