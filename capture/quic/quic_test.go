@@ -425,10 +425,18 @@ func FuzzDatagram(f *testing.F) {
 func FuzzFrames(f *testing.F) {
 	f.Add(unhex(clientFrameHex))
 	f.Add(unhex(serverPayloadHex))
+	f.Add(unhex("020a00020200010100020a000000"))
 	f.Add(unhex("0408ffffffffffffffff05048000ffff07048000ffff0801100104800075300901100f088394c8f03e51570806048000ffff"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, kind := range []Type{Initial, ZeroRTT, Handshake, OneRTT} {
-			Frames(kind, Version1, data)
+			frames, _ := Frames(kind, Version1, data)
+			for _, f := range frames {
+				for _, r := range f.Ranges {
+					if r[0] > r[1] || r[1] > f.Number || len(f.Ranges) > maxRanges {
+						t.Errorf("ACK of %d: %v", f.Number, f.Ranges)
+					}
+				}
+			}
 			Frames(kind, 0x54303531, data)
 		}
 		list, _ := Parameters(data)
