@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"io"
 	"strconv"
+	"strings"
 
 	"explainer/annotate/event"
 	"explainer/capture/printable"
@@ -196,7 +197,7 @@ func write[T any](s *sink, columns []column[T], of T) error {
 	s.line = s.line[:0]
 	for i, c := range columns {
 		s.line = append(s.line, "{,"[min(i, 1)])
-		s.line = append(strconv.AppendQuote(s.line, c.Name), ':')
+		s.line = append(append(append(s.line, '"'), c.Name...), `":`...)
 		s.line = appendValue(s.line, c.of(of))
 	}
 	_, err := s.w.Write(append(printable.JSON(s.line), '}', '\n'))
@@ -212,11 +213,17 @@ func appendValue(line []byte, v any) []byte {
 	case bool:
 		return strconv.AppendBool(line, v)
 	case string:
+		if strings.IndexFunc(v, escaped) < 0 {
+			return append(append(append(line, '"'), v...), '"')
+		}
 		quoted, _ := json.Marshal(v) // of a string there is no error
 		return append(line, quoted...)
 	}
 	return append(line, "null"...)
 }
+
+// escaped tells that a character may not stand in a string of JSON as it is.
+func escaped(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }
 
 func cellOf(v any) string {
 	switch v := v.(type) {
