@@ -192,3 +192,15 @@ func TestQUICJoined(t *testing.T) {
 		t.Errorf("%d packets with two datagrams: opened %q, sealed %q", joinedIn, opened, sealed)
 	}
 }
+
+// TestEarlyKEM: behind early data, too, the server encrypts a part of the secret to the client where
+// its share is a ciphertext.
+func TestEarlyKEM(t *testing.T) {
+	told := legs(recordedQUIC(t, "version2-retry-update", &annotate.Explainer{}))
+	want := map[event.Step]string{event.Step3: "step-3-early-mlkem", event.Step4c: "step-4c-mlkem", event.Step6a: "step-6a-mlkem-proven"}
+	for _, r := range told[len(told)-1].Rows {
+		if id := want[r.Step]; id != "" && (r.Says.ID != id || r.Verdict != event.Differently) {
+			t.Errorf("step %s, %s: %s", r.Step, r.Verdict, r.Says.Text)
+		}
+	}
+}

@@ -309,3 +309,16 @@ var earlyFresh = kind{
 		event.Step6a: {"step-6a-absent-ticket13", event.Inferred, nil},
 	},
 }
+
+// earlyKEM is earlyFresh where the share of the server is a ciphertext to the client: of what follows
+// the early data the server makes a part, encrypts it and sends it (RFC 10024).
+var earlyKEM = kind{
+	verdicts: [11]event.Verdict{told, inherited, other, inherited, other, other, other, other, other, told, unseen},
+	Resumed:  true, Early: true, share: true,
+	speaks: earlyFresh.speaks, seals: earlyFresh.seals, hides: earlyFresh.hides, later: earlyFresh.later,
+	cells: map[event.Step]cell{
+		event.Step3:  {"step-3-early-mlkem", event.Clear, []proof.Spot{proof.AtServerHello}},
+		event.Step4b: earlyFresh.cells[event.Step4b],
+		event.Step5:  earlyFresh.cells[event.Step5],
+	},
+}

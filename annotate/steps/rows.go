@@ -56,6 +56,9 @@ func (c *View) Flow() Flow {
 	f.kind = kinds[f.ID]
 	if h := c.Main; f.Early && h.ServerHello != nil && h.ServerHello.KeyShare() != nil {
 		f.kind = &earlyFresh
+		if f.KEM {
+			f.kind = &earlyKEM
+		}
 	}
 	return f
 }

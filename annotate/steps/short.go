@@ -393,7 +393,7 @@ var shortWhys = map[string]string{
 	"step-3-dhe-half": "because/half", "step-3-dhe-half-only": "because/half", "step-3-tls13-sealed": "because/rest-sealed", "step-3-mlkem-sealed": "because/rest-sealed",
 	"step-3-tls13-first": "because/certificate-follows", "step-3-mlkem-first": "because/certificate-follows", "step-3-tls13-only": "because/certificate-missing", "step-3-mlkem-only": "because/certificate-missing",
 	"step-3-rsa-export": "because/signs-only", "step-3-raw": "because/no-certificate", "step-3-raw-only": "because/no-certificate", "step-3-psk-external": "because/no-certificate",
-	"step-3-anonymous": "because/unsigned", "step-3-dh": "because/half-of-secret", "step-3-psk-dhe": "because/no-certificate", "step-3-psk-mlkem": "because/no-certificate", "step-3-early-dhe": "because/no-certificate",
+	"step-3-anonymous": "because/unsigned", "step-3-dh": "because/half-of-secret", "step-3-psk-dhe": "because/no-certificate", "step-3-psk-mlkem": "because/no-certificate", "step-3-early-dhe": "because/no-certificate", "step-3-early-mlkem": "because/no-certificate",
 	"step-3-absent-resumed": "because/old-again", "step-3-absent-psk": "because/common", "step-3-absent-early": "because/old-again",
 
 	"step-4a-minted": "because/went-on", "step-4a-unseen": "because/went-on", "step-4a-raw": "because/went-on", "step-4a-unseen-fault": "because/went-on-bad", "step-4a-unseen-untrusted": "because/went-on", "step-4a-unseen-self": "because/went-on",

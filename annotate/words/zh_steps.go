@@ -78,6 +78,7 @@ var zhSteps = map[string]string{
 
 	// Step 4a: the client checks it.
 	"step-4a-unseen":                 "{client}随后继续，并发送了数据，所以不管它检查了证书的哪些方面，结果都让它满意。它检查了什么，又是对照哪一份受信任机构的名单检查的，都看不到：这发生在{client}内部，没有任何消息会说明。",
+	"step-3-early-mlkem":             "{client}发送第一批加密数据时，{server}还没有选择任何密钥。随后{server}发送了 {servershare} 字节的 {group} 数据，用于之后的内容：用客户端的公钥做出的密文{beside}；没有证书，所以{client}转而依靠{earlier}。",
 	"step-3-early-dhe":               "{client}发送第一批加密数据时，{server}还完全没有开口。随后{server}在 ServerHello 中以明文发送了一个 {group} 公钥，{servershare} 字节，用于之后的内容；没有证书，所以{client}转而依靠{earlier}。",
 	"step-4b-early-dhe":              "{client}没有为它的早期数据生成密钥：加密早期数据的密钥只由一个旧秘密派生，也就是{earlier}的秘密。对于此后的一切，它另有一对 {group} 密钥，按协议规定是新生成的；由这对密钥得到的秘密与旧秘密混合在一起。",
 	"step-5-early-dhe":               "{client}发送了旧秘密的名称（一张 {ticket} 字节的票据）、一个用来表明自己知道这个秘密的带密钥的校验值、用于此后内容的 {group} 公开值（key_share，{clientshare} 字节），并立即发送了已经加密的数据。谁录下了这一批消息，谁就能再发送一遍；服务器必须对此有所防备。",
