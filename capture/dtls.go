@@ -480,7 +480,7 @@ func (u *udpConn) handshakeDTLS(s *udpSide, in *Datagram, r *dtlsRecord) {
 		typ, length, seq := handshake.Type(p[0]), u24(p[1:]), binary.BigEndian.Uint16(p[4:])
 		off, data := u24(p[6:]), p[dtlsMessage:dtlsMessage+u24(p[9:])]
 		p = p[dtlsMessage+len(data):]
-		if typ == handshake.TypeClientHello && s.side == Client && off == 0 && len(data) >= 34 && seq == 0 && s.next > 0 && u.random != nil && !bytes.Equal(u.random, data[2:34]) {
+		if typ == handshake.TypeClientHello && s.side == Client && off == 0 && len(data) >= 34 && seq == 0 && s.next > 0 && u.random != nil && !bytes.Equal(u.random, data[2:34]) && !slices.Contains(u.tied, [32]byte(data[2:34])) {
 			u.again(r) // another handshake between the same ports
 		}
 		if typ == handshake.TypeHelloRequest && r.by != "" && s.side == Server && length == 0 {

@@ -194,7 +194,7 @@ func TestOpensslDTLS(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			opensDTLS(t, datagramsOf(t, u.buf.Bytes()), secretsOf(t, secrets))
+			opensDTLS(t, datagramsOf(t, u.buf.Bytes()), secretsOf(t, secrets), 1)
 			if *recordDTLS {
 				for name, data := range map[string][]byte{".pcap": u.buf.Bytes(), ".keys": secrets} {
 					if err := os.WriteFile(filepath.Join("testdata", "dtls", test.name+name), data, 0o644); err != nil {

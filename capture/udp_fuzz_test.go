@@ -70,25 +70,17 @@ func FuzzUDP(f *testing.F) {
 		lines = append(lines, secrets...)
 		add(capture.TransportQUIC, sides, contents)
 	}
-	for _, name := range []string{"dtls12-client-certificate.pcap", "dtls12-cookie-fragments.pcap", "dtls10.pcap"} {
-		file, err := os.ReadFile(filepath.Join("../annotate/testdata", name))
-		if err != nil {
-			f.Fatal(err)
-		}
+	dtlsRecordings(f, func(_ string, inputs []capture.Input, secrets []keys.Secret) {
 		var sides []byte
 		var contents [][]byte
-		for p := file[24:]; len(p) > 16; {
-			n := int(binary.LittleEndian.Uint32(p[8:]))
-			ip := p[16 : 16+n]
-			p = p[16+n:]
-			sides = append(sides, 0)
-			if binary.BigEndian.Uint16(ip[20:]) == binary.BigEndian.Uint16(file[24+16+22:]) { // to where the first went
-				sides[len(sides)-1] = 1
+		for _, in := range inputs {
+			if d, ok := in.(*capture.Datagram); ok {
+				sides, contents = append(sides, byte(d.Side)), append(contents, d.Data)
 			}
-			contents = append(contents, ip[28:])
 		}
+		lines = append(lines, secrets...)
 		add(capture.TransportDTLS, sides, contents)
-	}
+	})
 	f.Fuzz(func(t *testing.T, transport byte, data []byte) {
 		kind := capture.TransportQUIC
 		if transport&2 != 0 {
