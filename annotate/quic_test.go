@@ -108,7 +108,7 @@ func TestQUICParameters(t *testing.T) {
 			if !inside {
 				continue
 			}
-			if f.Note.Empty() {
+			if f.Note.Of == nil {
 				t.Errorf("%s: %s has no words", e.Name, name)
 			}
 			seen[name] = true
