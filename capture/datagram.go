@@ -152,7 +152,6 @@ type udpSide struct {
 type partial struct {
 	typ    handshake.Type
 	length int
-	time   int64  // of the datagram that brought the last of it
 	by     string // label of the secret that opened all records with parts of it
 	pieces
 }
@@ -165,10 +164,11 @@ type cryptoPiece struct {
 	data   []byte
 	span   Span
 	packet int
+	time   int64 // of the packet
 }
 
 // add keeps what is new of data, up to limit, and returns how many bytes that are.
-func (p *pieces) add(off uint64, data []byte, span Span, packet int, limit uint64) int {
+func (p *pieces) add(off uint64, data []byte, span Span, packet int, time int64, limit uint64) int {
 	if off >= limit {
 		return 0
 	}
@@ -192,7 +192,7 @@ func (p *pieces) add(off uint64, data []byte, span Span, packet int, limit uint6
 		if len(p.list) == maxPieces {
 			break
 		}
-		p.list = slices.Insert(p.list, i, cryptoPiece{off, bytes.Clone(fresh), span, packet})
+		p.list = slices.Insert(p.list, i, cryptoPiece{off, bytes.Clone(fresh), span, packet, time})
 		n += len(fresh)
 		off, data = off+uint64(len(fresh)), data[len(fresh):]
 	}
@@ -202,8 +202,8 @@ func (p *pieces) add(off uint64, data []byte, span Span, packet int, limit uint6
 func (p *cryptoPiece) end() uint64 { return p.off + uint64(len(p.data)) }
 
 // take returns bytes [from, to) of the stream, nil if they are not all there,
-// and where they came from.
-func (p *pieces) take(from, to uint64) (data []byte, span Span, first, last int) {
+// where they came from, and the time of the last packet with some of them.
+func (p *pieces) take(from, to uint64) (data []byte, span Span, first, last int, time int64) {
 	at := from
 	for i := range p.list {
 		c := &p.list[i]
@@ -215,16 +215,19 @@ func (p *pieces) take(from, to uint64) (data []byte, span Span, first, last int)
 		}
 		data = append(data, c.data[at-c.off:min(to, c.end())-c.off]...)
 		if at == from {
-			span, first, last = c.span, c.packet, c.packet
+			span, first, last, time = c.span, c.packet, c.packet, c.time
 		}
 		span.Start, span.End = min(span.Start, c.span.Start), max(span.End, c.span.End)
-		first, last = min(first, c.packet), max(last, c.packet)
+		if c.packet > last {
+			last, time = c.packet, c.time
+		}
+		first = min(first, c.packet)
 		at = min(to, c.end())
 	}
 	if at < to {
-		return nil, Span{}, 0, 0
+		return nil, Span{}, 0, 0, 0
 	}
-	return data, span, first, last
+	return data, span, first, last, time
 }
 
 // drop forgets the stream up to a place, and returns how many bytes that frees.
@@ -363,12 +366,12 @@ func (u *udpConn) extend(s *udpSide, in *Datagram, n int) {
 }
 
 // cryptoMessage tells the next handshake message of the CRYPTO frames of a level, if it is complete.
-func (u *udpConn) cryptoMessage(s *udpSide, time int64, level stage) bool {
+func (u *udpConn) cryptoMessage(s *udpSide, level stage) bool {
 	crypto, told := &s.crypto[level], &s.told[level]
 	if s.bad || len(crypto.list) == 0 || !u.inTurn(s.side, level) {
 		return false
 	}
-	head, span, first, last := crypto.take(*told, *told+4)
+	head, span, first, last, time := crypto.take(*told, *told+4)
 	if head == nil {
 		return false
 	}
@@ -386,7 +389,7 @@ func (u *udpConn) cryptoMessage(s *udpSide, time int64, level stage) bool {
 		u.d.messages = append(u.d.messages, m)
 		return false
 	}
-	m.Raw, m.Span, m.First, m.Last = crypto.take(*told, end)
+	m.Raw, m.Span, m.First, m.Last, m.Time = crypto.take(*told, end)
 	if m.Raw == nil {
 		return false
 	}
@@ -426,12 +429,12 @@ func (u *udpConn) inTurn(side Side, level stage) bool {
 }
 
 // cryptoMessages tells the handshake messages that are complete and whose turn it is.
-func (u *udpConn) cryptoMessages(time int64) {
+func (u *udpConn) cryptoMessages() {
 	for moved := true; moved; {
 		moved = false
 		for level := range stages {
 			for i := range u.sides {
-				for u.cryptoMessage(&u.sides[i], time, level) {
+				for u.cryptoMessage(&u.sides[i], level) {
 					moved = true
 				}
 			}
@@ -442,7 +445,7 @@ func (u *udpConn) cryptoMessages(time int64) {
 // endCrypto tells, at the end of a connection, what is left of the handshake.
 func (u *udpConn) endCrypto(time int64) {
 	u.late = true
-	u.cryptoMessages(time)
+	u.cryptoMessages()
 	for i := range u.sides {
 		s := &u.sides[i]
 		left := 0

@@ -520,13 +520,12 @@ func (u *udpConn) handshakeDTLS(s *udpSide, in *Datagram, r *dtlsRecord) {
 		if msg.by != r.by {
 			msg.by = ""
 		}
-		msg.time = in.Time
-		if n := msg.add(uint64(off), data, span, in.Packet, uint64(length)); n > 0 {
+		if n := msg.add(uint64(off), data, span, in.Packet, in.Time, uint64(length)); n > 0 {
 			body.Repeated = false
 			u.d.udpHeld += int64(n)
 		}
 		if length == 0 {
-			msg.list = []cryptoPiece{{span: span, packet: in.Packet}}
+			msg.list = []cryptoPiece{{span: span, packet: in.Packet, time: in.Time}}
 		}
 		if seq < s.next {
 			u.messageDTLS(s, seq)
@@ -542,12 +541,12 @@ func (u *udpConn) messageDTLS(s *udpSide, seq uint16) bool {
 	if msg == nil {
 		return false
 	}
-	data, span, first, last := msg.take(0, uint64(msg.length))
+	data, span, first, last, time := msg.take(0, uint64(msg.length))
 	if data == nil && msg.length > 0 {
 		return false
 	}
 	if msg.length == 0 {
-		span, first, last = msg.list[0].span, msg.list[0].packet, msg.list[0].packet
+		span, first, last, time = msg.list[0].span, msg.list[0].packet, msg.list[0].packet, msg.list[0].time
 	}
 	u.d.udpHeld -= int64(msg.size())
 	delete(s.msgs, seq)
@@ -571,7 +570,7 @@ func (u *udpConn) messageDTLS(s *udpSide, seq uint16) bool {
 	if msg.typ == handshake.TypeClientHello && s.side == Client && len(data) >= 34 {
 		u.random = bytes.Clone(data[2:34])
 	}
-	m := Message{Conn: u.pub, Side: s.side, Time: msg.time, Span: span, First: first, Last: last, Inner: true, Raw: raw, Opened: msg.by != "", By: msg.by}
+	m := Message{Conn: u.pub, Side: s.side, Time: time, Span: span, First: first, Last: last, Inner: true, Raw: raw, Opened: msg.by != "", By: msg.by}
 	u.parse(s, m, msg.typ, func(ctx handshake.Context) (handshake.Message, error) {
 		return handshake.ParseDTLS(msg.typ, data, ctx)
 	})

@@ -115,12 +115,12 @@ func (u *udpConn) scout() {
 		if h := &u.queue[i]; h.side == Client && h.p.Opened {
 			for _, f := range h.p.Frames {
 				if f.Type == quic.FrameCrypto {
-					crypto.add(f.Offset, f.Data, Span{}, 0, maxCrypto)
+					crypto.add(f.Offset, f.Data, Span{}, 0, 0, maxCrypto)
 				}
 			}
 		}
 	}
-	if head, _, _, _ := crypto.take(0, 38); head != nil && handshake.Type(head[0]) == handshake.TypeClientHello && s.told[stageClear] == 0 {
+	if head, _, _, _, _ := crypto.take(0, 38); head != nil && handshake.Type(head[0]) == handshake.TypeClientHello && s.told[stageClear] == 0 {
 		u.tie([32]byte(head[6:]))
 		u.drain()
 	}
@@ -344,7 +344,7 @@ func (u *udpConn) frames(s *udpSide, in *Datagram, b []byte, p *quic.Packet, whe
 				off, data = off+skip, data[skip:]
 			}
 			if off <= maxCryptoEnd {
-				u.d.udpHeld += int64(s.crypto[level].add(off, data, where.Span, in.Packet, s.told[level]+maxCrypto))
+				u.d.udpHeld += int64(s.crypto[level].add(off, data, where.Span, in.Packet, in.Time, s.told[level]+maxCrypto))
 			}
 			crypto = true
 		case quic.FrameStream:
@@ -356,7 +356,7 @@ func (u *udpConn) frames(s *udpSide, in *Datagram, b []byte, p *quic.Packet, whe
 		}
 	}
 	if crypto {
-		u.cryptoMessages(in.Time)
+		u.cryptoMessages()
 	}
 }
 
@@ -435,7 +435,7 @@ func (u *udpConn) stream(s *udpSide, f *quic.Frame, where *Message) {
 	switch {
 	case f.Offset > st.next:
 		room := min(st.next+maxStreamAhead, f.Offset+uint64(maxUDPHeld-min(u.d.udpHeld, maxUDPHeld)))
-		u.d.udpHeld += int64(st.pieces.add(f.Offset, f.Data, where.Span, where.First, room))
+		u.d.udpHeld += int64(st.pieces.add(f.Offset, f.Data, where.Span, where.First, where.Time, room))
 		if u.h3 != nil {
 			u.h3.Ahead(int(s.side), f.Stream, st.far-st.next)
 		}

@@ -205,6 +205,9 @@ func TestQUICDamaged(t *testing.T) {
 				if k := key(&ms[i]); !said[k] && k != "" && ms[i].By != capture.ByInitial {
 					t.Errorf("%s, seed %d: told %.300s, which the whole capture does not tell", name, seed, k)
 				}
+				if _, says := ms[i].Body.(handshake.Message); says && ms[i].Time != left[ms[i].Last-1].Time {
+					t.Errorf("%s, seed %d: %.80s at %d, not when packet %d came", name, seed, key(&ms[i]), ms[i].Time, ms[i].Last)
+				}
 			}
 		}
 	}

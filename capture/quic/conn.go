@@ -236,7 +236,7 @@ func (c *Conn) openInitial(side int, b []byte, p *Packet) {
 			return
 		}
 	}
-	// The same connection ID under another version (RFC 9368 4.1), then the
+	// The same connection ID under another version (RFC 9369 4.1), then the
 	// packet's own, which counts if it is the client's first, or the first after a Retry.
 	fresh := len(c.keys) > 0
 	if first := c.first(); first != nil && c.keys[len(c.keys)-1].version != p.Version {
