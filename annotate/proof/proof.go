@@ -159,13 +159,17 @@ func (h *Handshake) hashed(m *Message) []byte {
 	return slices.Concat(m.Raw[:4], m.Raw[12:])
 }
 
-// lost tells whether a message of DTLS is missing between two others of its side.
+// lost tells whether a message of DTLS is missing between two others of its side, or in DTLS 1.3,
+// where all count, before the first (RFC 9147 5.2: numbers begin at 0).
 func (h *Handshake) lost() bool {
 	if !h.DTLS() {
 		return false
 	}
 	for side := range h.Sides {
 		said := h.said(side)
+		if h.Is13() && len(said) > 0 && said[0].number() > 0 {
+			return true
+		}
 		for i := 1; i < len(said); i++ {
 			if said[i].number() != said[i-1].number()+1 {
 				return true
