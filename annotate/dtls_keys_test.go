@@ -34,20 +34,7 @@ var dtlsRecordings = map[string]struct{ verdicts, proven string }{
 // dtlsRecording reads one of them with its key log.
 func dtlsRecording(t *testing.T, name string) (packets []pcaptest.Packet, secrets []keys.Secret) {
 	t.Helper()
-	stem := filepath.Join("..", "capture", "testdata", "dtls", name)
-	file, err := os.ReadFile(stem + ".pcap")
-	if err != nil {
-		t.Fatal(err)
-	}
-	log, err := os.Open(stem + ".keys")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	if err := keys.ReadLog(log, func(s keys.Secret) { secrets = append(secrets, s) }); err != nil {
-		t.Fatal(err)
-	}
-	return pcaptest.Packets(t, file), secrets
+	return pcaptest.Keyed(t, filepath.Join("..", "capture", "testdata", "dtls", name))
 }
 
 // TestDTLSOpened tells them with their keys: the verdict of each step, the proofs, and what each side sent.

@@ -108,20 +108,7 @@ func quicPackets(t *testing.T, path string) (opened [2]int, sealed, joined int) 
 // quicRecording reads a recording of quic-go of the project's own.
 func quicRecording(t *testing.T, name string) (packets []pcaptest.Packet, secrets []keys.Secret) {
 	t.Helper()
-	stem := filepath.Join("..", "capture", "testdata", "quic", name)
-	file, err := os.ReadFile(stem + ".pcap")
-	if err != nil {
-		t.Fatal(err)
-	}
-	log, err := os.Open(stem + ".keys")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	if err := keys.ReadLog(log, func(s keys.Secret) { secrets = append(secrets, s) }); err != nil {
-		t.Fatal(err)
-	}
-	return pcaptest.Packets(t, file), secrets
+	return pcaptest.Keyed(t, filepath.Join("..", "capture", "testdata", "quic", name))
 }
 
 // TestQUICOpened tells what was recorded of quic-go with its keys: the verdict of each step, the proofs, and

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -25,19 +24,8 @@ var quicGo = []string{"http3", "version2-retry-update"}
 // readQUIC reads one of them: what is fed of its packets, the packets, and the key log.
 func readQUIC(t testing.TB, name string) (inputs []capture.Input, packets []pcaptest.Packet, secrets []keys.Secret) {
 	t.Helper()
-	file, err := os.ReadFile(filepath.Join("testdata", "quic", name+".pcap"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	packets = pcaptest.Packets(t, file)
-	log, err := os.ReadFile(filepath.Join("testdata", "quic", name+".keys"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := keys.ReadLog(bytes.NewReader(log), func(s keys.Secret) { secrets = append(secrets, s) }); err != nil {
-		t.Fatal(err)
-	}
-	return datagramsOf(t, file), packets, secrets
+	packets, secrets = pcaptest.Keyed(t, filepath.Join("testdata", "quic", name))
+	return datagramsOf(t, pcaptest.File(packets, 0)), packets, secrets
 }
 
 // datagramsOf is what is fed of a capture.

@@ -84,6 +84,24 @@ func File(packets []Packet, snap int) []byte {
 	return b
 }
 
+// Keyed reads a capture stem.pcap of raw IP, and the key log stem.keys beside it.
+func Keyed(t testing.TB, stem string) (packets []Packet, secrets []keys.Secret) {
+	t.Helper()
+	file, err := os.ReadFile(stem + ".pcap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Open(stem + ".keys")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	if err := keys.ReadLog(log, func(s keys.Secret) { secrets = append(secrets, s) }); err != nil {
+		t.Fatal(err)
+	}
+	return Packets(t, file), secrets
+}
+
 // Packets are those of a capture that File wrote.
 func Packets(t testing.TB, file []byte) (packets []Packet) {
 	t.Helper()
