@@ -31,6 +31,7 @@ const siteDomain = event.SiteDomain
 // A Site is where a built-in site is served.
 type Site struct {
 	Addr  string         // loopback address and port
+	UDP   string         // the same where it serves HTTP/3; "" where it does not
 	Roots *x509.CertPool // what its certificate is verified against; nil for plain HTTP
 	// Textbook asks for TLS 1.2 with RSA key transport on both legs.
 	Textbook bool
@@ -46,6 +47,7 @@ type Site struct {
 type Sites struct {
 	byHost  map[string]Site
 	servers []*http.Server
+	http3   []*siteHTTP3
 	root    []byte // DER of their CA
 	stories Stories
 	key     []byte // under which a page names its connection
@@ -73,35 +75,39 @@ type siteKind struct {
 	textbook    bool
 	ech         bool
 	resume      bool
+	http3       bool // over QUIC, beside TCP
 }
 
 var siteKinds = []siteKind{
-	{"", event.Plain("explainer"), words.Piece("site/home"), func(*tls.Config) {}, false, false, false},
-	{"tls13", event.Plain("TLS 1.3"), words.Piece("site/tls13"), func(c *tls.Config) {
+	{Name: "", Title: event.Plain("explainer"), What: words.Piece("site/home"), tls: func(*tls.Config) {}},
+	{Name: "tls13", Title: event.Plain("TLS 1.3"), What: words.Piece("site/tls13"), tls: func(c *tls.Config) {
 		c.MinVersion = tls.VersionTLS13
-	}, false, false, false},
-	{"tls12", words.Piece("site/tls12-title"), words.Piece("site/tls12"), func(c *tls.Config) {
+	}},
+	{Name: "tls12", Title: words.Piece("site/tls12-title"), What: words.Piece("site/tls12"), tls: func(c *tls.Config) {
 		c.MaxVersion = tls.VersionTLS12
-	}, false, false, false},
-	{"rsa", words.Piece("site/rsa-title"), words.Piece("site/rsa"), func(c *tls.Config) {
+	}},
+	{Name: "rsa", Title: words.Piece("site/rsa-title"), What: words.Piece("site/rsa"), textbook: true, tls: func(c *tls.Config) {
 		c.MaxVersion = tls.VersionTLS12
 		c.CipherSuites = textbookSuites
 		c.NextProtos = []string{"http/1.1"}
-	}, true, false, false},
-	{"hrr", words.Piece("site/hrr-title"), words.Piece("site/hrr"), func(c *tls.Config) {
+	}},
+	{Name: "hrr", Title: words.Piece("site/hrr-title"), What: words.Piece("site/hrr"), tls: func(c *tls.Config) {
 		c.MinVersion = tls.VersionTLS13
 		c.CurvePreferences = []tls.CurveID{tls.CurveP521}
-	}, false, false, false},
-	{"mtls", words.Piece("site/mtls-title"), words.Piece("site/mtls"), func(c *tls.Config) {
+	}},
+	{Name: "mtls", Title: words.Piece("site/mtls-title"), What: words.Piece("site/mtls"), tls: func(c *tls.Config) {
 		c.ClientAuth = tls.RequestClientCert
-	}, false, false, false},
-	{"ech", words.Piece("site/ech-title"), words.Piece("site/ech", "cover", siteCover, "host", "ech."+siteDomain), func(c *tls.Config) {
+	}},
+	{Name: "ech", Title: words.Piece("site/ech-title"), What: words.Piece("site/ech", "cover", siteCover, "host", "ech."+siteDomain), ech: true, tls: func(c *tls.Config) {
 		c.MinVersion = tls.VersionTLS13
-	}, false, true, false},
-	{"resume", words.Piece("site/resume-title"), words.Piece("site/resume"), func(c *tls.Config) {
+	}},
+	{Name: "resume", Title: words.Piece("site/resume-title"), What: words.Piece("site/resume"), resume: true, tls: func(c *tls.Config) {
 		c.MinVersion = tls.VersionTLS13
 		c.NextProtos = []string{"http/1.1"}
-	}, false, false, true},
+	}},
+	{Name: "h3", Title: event.Plain("HTTP/3"), What: words.Piece("site/h3"), http3: true, tls: func(c *tls.Config) {
+		c.MinVersion = tls.VersionTLS13
+	}},
 }
 
 // StartSites starts the built-in sites. If install is true the set-up page offers the
@@ -151,7 +157,14 @@ func StartSites(authority *ca.Authority, install bool, otherwise words.Language,
 		if k.resume {
 			s.servers[len(s.servers)-1].SetKeepAlivesEnabled(false) // the next request comes with a connection of its own
 		}
-		s.byHost[net.JoinHostPort(host, "443")] = Site{addr, roots, k.textbook, ech, resume}
+		site := Site{Addr: addr, Roots: roots, Textbook: k.textbook, ECH: ech, Resume: resume}
+		if k.http3 {
+			if site.UDP, err = s.serveHTTP3(handler, config); err != nil {
+				s.Close()
+				return nil, err
+			}
+		}
+		s.byHost[net.JoinHostPort(host, "443")] = site
 		if k.Name == "" {
 			if addr, err = s.serve(handler, nil); err != nil {
 				s.Close()
@@ -189,6 +202,9 @@ func (s *Sites) Lookup(host string, port int) (site Site, ok, known bool) {
 func (s *Sites) Close() error {
 	var errs []error
 	for _, srv := range s.servers {
+		errs = append(errs, srv.Close())
+	}
+	for _, srv := range s.http3 {
 		errs = append(errs, srv.Close())
 	}
 	return errors.Join(errs...)
@@ -273,14 +289,18 @@ func (s *Sites) handler(kind siteKind, authority *ca.Authority, install bool, ot
 	show := func(page string, title, what event.Text) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			showSite(w, r, otherwise, http.StatusOK, map[string]any{
-				"Page": page, "Title": title, "What": what, "Seen": seen(r, kind), "Kinds": siteKinds[1:], "Says": scripts[page],
+				"Page": page, "Title": title, "What": what, "Seen": seen(r, kind), "Kinds": siteKinds[1:], "Says": scripts[page], "Images": imageNumbers,
 				"Story": s.ownStory(r, otherwise), "TLS": r.TLS != nil, "Install": install, "QR": setUpQR, "CA": authority.Certificate().Subject.CommonName, "Fingerprint": strings.ReplaceAll(fmt.Sprintf("% X", authority.Fingerprint()), " ", ":"),
 			})
 		}
 	}
 	page := "site"
-	if kind.Name == "" {
+	switch {
+	case kind.Name == "":
 		page = "home"
+	case kind.http3:
+		page = "http3"
+		mux.HandleFunc("GET /image/{file}", serveImage)
 	}
 	mux.HandleFunc("/{$}", show(page, kind.Title, kind.What))
 	if kind.Name == "" {
@@ -369,6 +389,7 @@ var scripts = map[string]map[string]event.Text{
 		"sent": words.Piece("site/sent", "what", "{what}"), "received": words.Piece("site/received", "what", "{what}"), "echo": words.Piece("site/echo", "what", "{what}"),
 		"failed": words.Piece("site/failed"), "failedAfter": words.Piece("site/failed-after", "n", "{n}"),
 	},
+	"http3":  {"seen": words.Piece("site/http3-seen", "http", "{http}", "n", "{n}"), "unknown": words.Piece("site/http3-unknown")},
 	"faults": faultScript(),
 }
 
@@ -390,8 +411,12 @@ func showSite(w http.ResponseWriter, r *http.Request, otherwise words.Language, 
 	h.Set("Content-Language", l.Tag())
 	h.Set("Vary", "Accept-Language")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", fmt.Sprintf("default-src 'none'; script-src 'nonce-%[1]s'; style-src 'nonce-%[1]s'; img-src data:; "+
-		"connect-src 'self' https://%[2]s https://*.%[2]s wss://%[2]s wss://*.%[2]s; base-uri 'none'; form-action 'self'; frame-ancestors 'none'", nonce, siteDomain))
+	images := "data:"
+	if data["Page"] == "http3" {
+		images = "'self' data:"
+	}
+	h.Set("Content-Security-Policy", fmt.Sprintf("default-src 'none'; script-src 'nonce-%[1]s'; style-src 'nonce-%[1]s'; img-src %[3]s; "+
+		"connect-src 'self' https://%[2]s https://*.%[2]s wss://%[2]s wss://*.%[2]s; base-uri 'none'; form-action 'self'; frame-ancestors 'none'", nonce, siteDomain, images))
 	w.WriteHeader(status)
 	sitePages[l].Execute(w, data)
 }

@@ -68,6 +68,7 @@ func TestSitesTLS(t *testing.T) {
 		{"mtls.explainer.test", tls.VersionTLS13, "h2", false, false, true},
 		{"ech.explainer.test", tls.VersionTLS13, "h2", false, false, false},
 		{"resume.explainer.test", tls.VersionTLS13, "http/1.1", false, false, false},
+		{"h3.explainer.test", tls.VersionTLS13, "h2", false, false, false},
 	} {
 		site := lookup(t, sites, tt.host, 443)
 		asked := false
