@@ -16,6 +16,9 @@ const (
 	maxWaiting   = 4 << 20  // bytes of one direction that wait for a hole to be filled
 	maxWaitAll   = 64 << 20 // of all
 	waitOverhead = 512      // bytes that each waiting segment counts more than it has
+	maxRecent    = 16 << 10 // bytes of a direction that were given and may come again, in other segments too
+	maxRecentAll = 16 << 20 // of all, or those that come then are not compared
+	maxSpares    = 64       // buffers for them that are kept for other connections
 
 	maxNumbers = 1 << 20 // connections of a recording among several files that its facts can be about
 
@@ -46,6 +49,8 @@ type flows struct {
 	count   int             // connections so far, and the numbers of
 	absent  int             // those that are not read: they are in parts of a recording that are not
 	waiting int             // bytes that wait, of all
+	recent  int             // bytes that are remembered, of all
+	spares  [][]byte        // buffers for more of them
 
 	stamp // of the packet at hand
 
@@ -112,8 +117,9 @@ type half struct {
 	finGot  got // what its sender had
 	done    bool
 	holes   []hole // given up, the latest last
-	copies  [8]given
-	copied  int    // of copies, the oldest
+	recent  []byte // the last bytes that were given, up to pos, to see whether they come again with others
+	others  [4]other
+	othered int    // of others, the oldest
 	strays  int    // segments in a row that are far from what is known
 	stray   uint32 // the sequence number after the last of them
 	padded  bool   // a packet of this direction had padding in its length
@@ -128,10 +134,9 @@ type zeros struct {
 	stamp stamp
 }
 
-// A given is a segment's bytes that were given, to see whether it comes again with others.
-type given struct {
+// An other is a second copy that was told, so that it is told once.
+type other struct {
 	off int64 // as half.pos
-	n   int
 	sum uint32
 }
 
@@ -496,21 +501,60 @@ func (fs *flows) late(f *flow, from int, p *segment) {
 	}
 }
 
-// differs tells of a segment that had been given with other bytes. Nobody knows which of the
-// two the receiver took.
+// differs tells of bytes that had come with other content, in whatever segments. Nobody knows
+// which of the two the receiver took.
 func (fs *flows) differs(f *flow, from int, p *segment) {
 	h := &f.half[from]
 	at := h.off(p.seq)
-	if at >= h.pos || p.missing > 0 {
-		return
-	}
-	for i := range h.copies {
-		if g := &h.copies[i]; g.n == len(p.data) && g.off == at && g.sum != contentSum(p.data) {
-			g.sum = contentSum(p.data) // each of several further ones that are alike once
-			fs.push(&capture.Late{Conn: f.number, Side: f.sideOf(from), Time: fs.now, Packet: fs.packet, Len: int64(g.n), Other: true})
-			return
+	off, n := int64(0), 0
+	compare := func(start int64, held []byte) {
+		from, to := max(at, start), min(at+int64(len(p.data)), start+int64(len(held)))
+		if from < to && !bytes.Equal(p.data[from-at:to-at], held[from-start:to-start]) {
+			if n == 0 {
+				off = from
+			}
+			n += int(to - from)
 		}
 	}
+	compare(h.pos-int64(len(h.recent)), h.recent)
+	for i := range h.waiting {
+		compare(h.waiting[i].off, h.waiting[i].data)
+	}
+	o := other{off, contentSum(p.data)}
+	if n == 0 || !f.told || slices.Contains(h.others[:], o) {
+		return
+	}
+	h.others[h.othered] = o
+	h.othered = (h.othered + 1) % len(h.others)
+	fs.push(&capture.Late{Conn: f.number, Side: f.sideOf(from), Time: fs.now, Packet: fs.packet, Len: int64(n), Other: true})
+}
+
+// remember keeps what is given for differs: of each direction the last bytes, and of all of
+// them so much that memory is bounded.
+func (fs *flows) remember(h *half, data []byte) {
+	if len(h.recent)+len(data) > 2*maxRecent {
+		keep := h.recent[len(h.recent)-min(len(h.recent), max(0, maxRecent-len(data))):]
+		fs.recent -= len(h.recent) - len(keep)
+		h.recent = h.recent[:copy(h.recent, keep)]
+		data = data[max(0, len(data)-maxRecent):]
+	}
+	if fs.recent+len(data) > maxRecentAll {
+		fs.forgetRecent(h)
+		return
+	}
+	fs.recent += len(data)
+	if n := len(fs.spares); h.recent == nil && n > 0 {
+		h.recent, fs.spares = fs.spares[n-1], fs.spares[:n-1]
+	}
+	h.recent = append(h.recent, data...)
+}
+
+func (fs *flows) forgetRecent(h *half) {
+	fs.recent -= len(h.recent)
+	if cap(h.recent) > 0 && len(fs.spares) < maxSpares {
+		fs.spares = append(fs.spares, h.recent[:0])
+	}
+	h.recent = nil
 }
 
 func contentSum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
@@ -872,14 +916,14 @@ func (fs *flows) give(f *flow, from int, data []byte, missing, skip int, at stam
 	time := h.time(at)
 	if len(data) > 0 {
 		if f.own == 0 { // what explainer records comes once
-			h.copies[h.copied] = given{h.pos, len(data), contentSum(data)}
-			h.copied = (h.copied + 1) % len(h.copies)
+			fs.remember(h, data)
 		}
 		c := fs.chunk()
 		*c = capture.Chunk{Conn: f.number, Side: f.sideOf(from), Time: time, Packet: at.packet, Data: data}
 		fs.push(c)
 	}
 	if missing > 0 {
+		fs.forgetRecent(h)
 		fs.push(&capture.Gap{Conn: f.number, Side: f.sideOf(from), Time: time, Packet: at.packet, Len: int64(missing)})
 	}
 	h.advance(len(data) + missing)
@@ -1071,6 +1115,7 @@ func (fs *flows) gap(f *flow, from int, n int64, at stamp) {
 	if n == 0 {
 		return
 	}
+	fs.forgetRecent(h)
 	fs.push(&capture.Gap{Conn: f.number, Side: f.sideOf(from), Time: h.time(at), Packet: at.packet, Len: n})
 	if len(h.holes) == maxHoles {
 		h.holes = slices.Delete(h.holes, 0, 1)
@@ -1147,6 +1192,7 @@ func (fs *flows) finish(f *flow, from int) {
 func (fs *flows) drop(h *half) {
 	fs.waiting -= h.size
 	h.size, h.waiting = 0, nil
+	fs.forgetRecent(h)
 }
 
 // fillAll gives up all holes of a connection.

@@ -165,14 +165,14 @@ func TestSegments(t *testing.T) {
 			p.send(c, ack, 2, 0, "Xd")
 			p.send(c, ack, 3, 0, "d") // keep-alive
 			p.send(c, ack, 4, 0, "e")
-		}, "O40000>443 c4:abc c6:d c8:e"},
+		}, "O40000>443 c4:abc c6<1> c6:d c8:e"},
 		{"first bytes win, also those that wait", func(p *script) {
 			p.handshake()
 			p.send(c, ack, 4, 0, "EF")
 			p.send(c, ack, 8, 0, "I")
 			p.send(c, ack, 2, 0, "cdefghij")
 			p.send(c, ack, 0, 0, "abxx")
-		}, "O40000>443 c7:ab c6:cd c4:EF c6:gh c5:I c6:j"},
+		}, "O40000>443 c6<3> c7<2> c7:ab c6:cd c4:EF c6:gh c5:I c6:j"},
 		{"lost and acknowledged, with much after it", func(p *script) {
 			p.handshake()
 			p.send(c, ack, 3, 0, "def")
@@ -580,19 +580,14 @@ func TestContradictions(t *testing.T) {
 	}
 }
 
-// TestOtherCopy: a segment that comes again is told where its bytes differ, once, and only then.
-func TestOtherCopy(t *testing.T) {
-	segment := func(seq uint32, payload string) []byte { return tcp4(client, server, flagACK|flagPSH, seq, 1, payload) }
-	packets := [][]byte{
-		tcp4(client, server, flagSYN, 0, 0, ""), tcp4(server, client, flagSYN|flagACK, 0, 1, ""),
-		segment(1, "first"), segment(6, "second"), segment(1, "first"), segment(6, "SECOND"), segment(6, "SECOND"), segment(12, "third"),
-	}
+// lates reads segments of the client, and returns what it was told to be late and all that was read.
+func lates(t *testing.T, packets ...[]byte) (got []capture.Late, data string) {
+	t.Helper()
+	packets = append([][]byte{tcp4(client, server, flagSYN, 0, 0, ""), tcp4(server, client, flagSYN|flagACK, 0, 1, "")}, packets...)
 	r, err := NewReader(bytes.NewReader(many(t, slices.Repeat([]uint32{linkRaw}, len(packets)), packets)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got []capture.Late
-	var data string
 	for in, err := range r.All() {
 		if err != nil {
 			t.Fatal(err)
@@ -604,10 +599,57 @@ func TestOtherCopy(t *testing.T) {
 			data += string(in.Data)
 		}
 	}
-	if len(got) != 1 || got[0].Packet != 6 || got[0].Len != 6 || !got[0].Other {
-		t.Errorf("%+v", got)
+	return got, data
+}
+
+// TestOtherCopy: bytes that come again are told where they differ, once, in whatever segments
+// they come, and only then.
+func TestOtherCopy(t *testing.T) {
+	segment := func(seq uint32, payload string) []byte { return tcp4(client, server, flagACK|flagPSH, seq, 1, payload) }
+	for _, again := range []struct {
+		name    string
+		packets [][]byte
+		packet  int
+		len     int64
+	}{
+		{"the same", [][]byte{segment(6, "SECOND"), segment(6, "SECOND")}, 5, 6},
+		{"two in one", [][]byte{segment(1, "firstSecond")}, 5, 11},
+		{"part of one", [][]byte{segment(8, "CO")}, 5, 2},
+		{"with more behind", [][]byte{segment(8, "CONDthird")}, 5, 4},
+		{"of what waits", [][]byte{segment(14, "ird"), segment(13, "hIr")}, 6, 2},
+		{"alike", [][]byte{segment(1, "first"), segment(1, "firstsecond"), segment(8, "con"), segment(9, "ondth")}, 0, 0},
+	} {
+		got, data := lates(t, slices.Concat([][]byte{segment(1, "first"), segment(6, "second")}, again.packets, [][]byte{segment(12, "third")})...)
+		if again.packet == 0 && len(got) > 0 || again.packet > 0 && (len(got) != 1 || got[0].Packet != again.packet || got[0].Len != again.len || !got[0].Other) {
+			t.Errorf("%s: %+v", again.name, got)
+		}
+		if data != "firstsecondthird" {
+			t.Errorf("%s: read as %q", again.name, data)
+		}
 	}
-	if data != "firstsecondthird" {
-		t.Errorf("read as %q", data)
+}
+
+// TestRecentIsBounded: what is remembered for copies stays below its bounds, and an early one
+// of many bytes is still compared as far as it is remembered.
+func TestRecentIsBounded(t *testing.T) {
+	r, err := NewReader(bytes.NewReader(many(t, nil, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fs := &r.flows
+	halves := make([]half, 2000)
+	for n := range 400 {
+		for i := range halves {
+			fs.remember(&halves[i], make([]byte, 1+(i*n)%3000))
+			if len(halves[i].recent) > 2*maxRecent || fs.recent > maxRecentAll {
+				t.Fatalf("%d bytes of one, %d of all", len(halves[i].recent), fs.recent)
+			}
+		}
+	}
+	for i := range halves {
+		fs.forgetRecent(&halves[i])
+	}
+	if fs.recent != 0 || len(fs.spares) > maxSpares {
+		t.Errorf("%d bytes are left, and %d buffers", fs.recent, len(fs.spares))
 	}
 }

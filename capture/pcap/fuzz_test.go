@@ -84,6 +84,11 @@ func FuzzReader(f *testing.F) {
 				conn = in.Conn
 			case *capture.End:
 				conn = in.Conn
+			case *capture.Late:
+				if in.Len <= 0 || in.Packet < 1 || in.Packet > r.Stats().Packets {
+					t.Fatalf("%+v", in)
+				}
+				conn = in.Conn
 			case *keys.Secret, *capture.Fact:
 				continue
 			default:
