@@ -289,7 +289,7 @@ where one about the handshake breaks.
 "Noticed by" is the side and the alert, in the order in which the checks are reached. %d bytes on the wire and %d inside; %d of them break nothing.
 
 Nothing breaks where the version in the header of a record that is not encrypted has another number. In TLS 1.3 it must be ignored for all purposes (RFC 8446 5.1), and in none of the
-versions is it in a Finished (RFC 5246 7.4.9, RFC 8446 4.4.1). Once a record is encrypted the version is protected with it. This reader, unlike an endpoint of TLS 1.3, stops at versions that do not exist.
+versions is it in a Finished (RFC 5246 7.4.9, RFC 8446 4.4.1). Once a record is encrypted the version is protected with it. Until it has read that the server chose TLS 1.3, this reader stops at versions that do not exist.
 ` + "`" + `NewSessionTicket` + "`" + ` in TLS 1.3 stands behind both Finished, and so not in this map: on the wire its tag breaks; inside, sealed again, nothing of this connection covers it.
 `
 
