@@ -33,20 +33,20 @@ func TestTextOfAFailure(t *testing.T) {
 	want := `
 == Session 1 =======================================================================================
   a handshake
-  browser leg, connection 1, a to b
+  client leg, connection 1, a to b
   A note.
 
   step 1: the client connects to port 443 of the server
-    browser   differently   It happened.
+    client    differently   It happened.
 
   step 2: the server has a key pair; the private key never leaves it
-    browser   differently   It happened.
+    client    differently   It happened.
 
   step 3: the server sends its public key
-    browser   failed        It stopped.
+    client    failed        It stopped.
 
   steps 4a to 8
-    browser   not reached   Not reached: it stopped.
+    client    not reached   Not reached: it stopped.
 
 ====================================================================================================
 

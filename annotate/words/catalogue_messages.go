@@ -290,7 +290,7 @@ var factSentences = []entry{
 	{"fact-own-built-in", "This site is built into the proxy, which answers itself: {detail}.", nil},
 	{"fact-refused", "The proxy stops the handshake: {reason}.", nil},
 	{"fact-closed-client", "The client ended the connection first.", nil},
-	{"fact-closed-client-first", "The browser's side ended the session first.", nil},
+	{"fact-closed-client-first", "The client's side ended the session first.", nil},
 	{"fact-closed-origin", "The origin ended the connection first.", nil},
 	{"fact-closed-proxy-shutdown", "The proxy ended the connection: it was told to stop.", nil},
 	{"fact-closed-proxy", "The proxy ended the connection.", nil},

@@ -48,7 +48,7 @@ var pagePieces = map[string]string{
 
 	"page/missing-advice":    "Nobody known here is {name}: if you trust that authority, --origin-ca FILE, with its certificate in FILE, adds it to the roots.",
 	"page/tunnel-advice":     "--on-unsupported tunnel passes such a connection on as it is, without opening it.",
-	"page/unmirrored-advice": "Where it can make an equally bad certificate, the proxy shows that to the browser and leaves the decision to it; for this one it cannot.",
+	"page/unmirrored-advice": "Where it can make an equally bad certificate, the proxy shows that to the client and leaves the decision to it; for this one it cannot.",
 
 	"page/replayed-foreign": "To your client's own ClientHello, sent to it byte for byte, it answered, and chose what this proxy cannot: {choice}.",
 	"page/replayed-other":   "To your client's own ClientHello, sent to it byte for byte, it answered. As far as its choice stands in clear the proxy could have spoken it too, so it is something else in the proxy's hello that the origin does not take.",

@@ -274,7 +274,7 @@ var stepSentences = []entry{
 	{"mutual-tls-refuted", "REFUTED: {client} sent a certificate ({subject}), but its signature does not hold under the key in it: nothing shows that it has the private key.", []string{"5246 7.4.8", "8446 4.4.3"}},
 	{"mutual-tls-none", "{Server} also asked {client} for a certificate; {client} sent none.", []string{"5246 7.4.6", "8446 4.4.2"}},
 	{"mutual-tls-unseen", "{Server} also asked {client} for a certificate; what {client} answered is not seen here.", []string{"5246 7.4.6", "8446 4.4.2"}},
-	{"mutual-tls-forwarded", "{Server} asked for a certificate, and the proxy had none to send: it cannot pass the browser's on. To use one, its private key is needed (--client-cert).", []string{"8446 4.3.2"}},
+	{"mutual-tls-forwarded", "{Server} asked for a certificate, and the proxy had none to send: it cannot pass the client's on. To use one, its private key is needed (--client-cert).", []string{"8446 4.3.2"}},
 }
 
 // hiddenSentences tell an eavesdropper what a step keeps from him.

@@ -137,7 +137,7 @@ var overviewPieces = map[string]string{
 	"overview/capture":             "Capture",
 	"overview/captures":            "{n} captures as one",
 	"overview/recording":           "Recording of explainer's own",
-	"overview/sessions":            "{size} in {sessions} (the browser's leg and the origin's are one session)",
+	"overview/sessions":            "{size} in {sessions} (the client's leg and the origin's are one session)",
 	"overview/at":                  "{size}, {date} UTC",
 	"overview/within":              "{size}, within {span}",
 	"overview/headline":            "{what}: {size}.",
