@@ -303,8 +303,7 @@ func (t *Text) lineTo(l event.Line) string {
 		}
 	}
 	if l.Leg != "" {
-		width := max(7, columns.StringWidth(t.in(words.Named("leg", "browser")))) // in Chinese it is one wider
-		to = Pad(t.in(words.Named("leg", l.Leg)), width) + " " + to
+		to = t.legColumn(l.Leg) + to
 	}
 	return to
 }

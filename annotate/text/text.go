@@ -574,12 +574,13 @@ func (t *Text) sinceBegun(e *event.Event, when string) string {
 	}
 }
 
-// legColumn is the leg in a column of its own.
+// legColumn is the leg in a column of its own, as wide as the longest of them is in the language.
 func (t *Text) legColumn(leg string) string {
+	width := columns.StringWidth(t.in(words.Named("leg", "browser")))
 	if leg != "" {
 		leg = t.in(words.Named("leg", leg))
 	}
-	return Pad(leg, 7) + " "
+	return Pad(leg, width) + " "
 }
 
 func arrow(e *event.Event) string {

@@ -572,7 +572,7 @@ func TestHostileOrigins(t *testing.T) {
 					t.Errorf("%v after %q, want the origin's reset passed on", err, b)
 				}
 			},
-			says: []string{"origin  <-- RST", "browser <-- RST", "10 bytes, cut off", "The origin ended the connection first"},
+			says: []string{"origin <-- RST", "client <-- RST", "10 bytes, cut off", "The origin ended the connection first"},
 		},
 		"FIN in the body": {
 			serve: func(c *net.TCPConn) {
