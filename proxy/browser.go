@@ -85,18 +85,27 @@ var ErrNoDisplay error = &saidError{text: words.Piece("browser/no-display")}
 // warning for certificates that have expired or name another host.
 func (b *Browser) ChecksOff() bool { return b.checksOff }
 
+// A Visit is what a browser is started for.
+type Visit struct {
+	Proxy    string       // URL of the proxy, for all but what follows
+	Direct   string       // host:port that it calls without the proxy, or ""
+	HTTP3    []HTTP3Front // hosts that it calls over HTTP/3, past the proxy; none twice
+	Page     string       // URL of what it opens
+	Headless bool         // without a window
+	Args     []string     // more arguments
+}
+
 // Command makes a new profile in dir that trusts the CA and uses the proxy, and
-// returns the command that opens pageURL with it, for [RunChild]. dir may be
-// removed when the browser has ended. What listens at direct, host:port or "", it calls
-// without the proxy. Chromium reads the trust from the NSS
+// returns the command that makes the visit, for [RunChild]. dir may be
+// removed when the browser has ended. Chromium reads the trust from the NSS
 // database of its HOME, so that certificate errors stay errors, wherever it can
 // (see [Browser.ChecksOff]).
-func (b *Browser) Command(dir string, authority *ca.Authority, proxyURL, direct, pageURL string, headless bool, args []string) (*exec.Cmd, error) {
-	u, err := url.Parse(proxyURL)
+func (b *Browser) Command(dir string, authority *ca.Authority, v Visit) (*exec.Cmd, error) {
+	u, err := url.Parse(v.Proxy)
 	if err != nil {
 		return nil, err
 	}
-	if !headless && runtime.GOOS != "darwin" && runtime.GOOS != "windows" && os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" {
+	if !v.Headless && runtime.GOOS != "darwin" && runtime.GOOS != "windows" && os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" {
 		return nil, ErrNoDisplay
 	}
 	profile := filepath.Join(dir, "profile")
@@ -114,18 +123,18 @@ func (b *Browser) Command(dir string, authority *ca.Authority, proxyURL, direct,
 	}
 	var argv []string
 	if b.firefox {
-		prefs := fmt.Sprintf(firefoxPrefs, u.Hostname(), u.Port(), direct)
+		prefs := fmt.Sprintf(firefoxPrefs, u.Hostname(), u.Port(), v.Direct) + firefoxHTTP3(u, v)
 		if err := os.WriteFile(filepath.Join(profile, "user.js"), []byte(prefs), 0o600); err != nil {
 			return nil, err
 		}
 		argv = []string{"--no-remote", "--profile", profile}
-		if headless {
+		if v.Headless {
 			argv = append(argv, "--headless")
 		}
 	} else {
-		argv = b.chromiumArgs(profile, u, direct, authority, headless)
+		argv = b.chromiumArgs(profile, u, authority, v)
 	}
-	cmd := exec.Command(b.path, append(append(argv, args...), pageURL)...)
+	cmd := exec.Command(b.path, append(append(argv, v.Args...), v.Page)...)
 	cmd.Env = browserEnv(os.Environ(), dir)
 	setGroup(cmd)
 	return cmd, nil
@@ -196,25 +205,25 @@ func exists(name string) bool {
 // https page where an http page was asked for.
 const chromiumFeatures = "OptimizationHints,OptimizationGuideModelDownloading,MediaRouter,Translate,CertificateTransparencyComponentUpdater,NetworkTimeServiceQuerying,HttpsUpgrades,HttpsFirstBalancedModeAutoEnable"
 
-func (b *Browser) chromiumArgs(profile string, proxy *url.URL, direct string, authority *ca.Authority, headless bool) []string {
+func (b *Browser) chromiumArgs(profile string, proxy *url.URL, authority *ca.Authority, v Visit) []string {
+	bypass, quic := chromiumHTTP3(v.HTTP3)
 	argv := []string{
 		"--user-data-dir=" + profile,
 		"--proxy-server=" + proxy.Host,
 		// Without this, loopback names would go past the proxy.
-		"--proxy-bypass-list=<-loopback>;" + direct,
+		"--proxy-bypass-list=<-loopback>;" + v.Direct + bypass,
 		"--no-first-run", "--no-default-browser-check", "--disable-default-apps", "--disable-sync",
-		// HTTP/3 would go past an HTTP proxy unseen.
-		"--disable-quic",
 		"--disable-background-networking", "--disable-component-update", "--disable-domain-reliability",
 		"--component-updater=url-source=http://localhost:0", "--check-for-update-interval=31536000",
 		"--disable-features=" + chromiumFeatures,
 		"--password-store=basic", "--use-mock-keychain",
 	}
+	argv = append(argv, quic...)
 	if b.checksOff {
 		key := authority.SPKIHash()
 		argv = append(argv, "--ignore-certificate-errors-spki-list="+base64.StdEncoding.EncodeToString(key[:]))
 	}
-	if headless {
+	if v.Headless {
 		argv = append(argv, "--headless=new", "--disable-gpu")
 	}
 	if os.Geteuid() == 0 {

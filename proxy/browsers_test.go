@@ -170,7 +170,7 @@ func (r *rig) chromium() *drive.Chromium {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	cmd, err := b.Command(dir, r.Authority, "http://"+r.addr, "", "about:blank", true, []string{"--remote-debugging-port=0"})
+	cmd, err := b.Command(dir, r.Authority, Visit{Proxy: "http://" + r.addr, Page: "about:blank", Headless: true, Args: []string{"--remote-debugging-port=0"}})
 	if err != nil {
 		t.Fatal(err)
 	}

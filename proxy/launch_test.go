@@ -199,10 +199,10 @@ func TestBrowserProfile(t *testing.T) {
 			t.Fatalf("this test needs %s: %v", name, err)
 		}
 		dir := t.TempDir()
-		if _, err := b.Command(dir, authority, proxyURL, "", "https://shop.test/", false, nil); err != ErrNoDisplay {
+		if _, err := b.Command(dir, authority, Visit{Proxy: proxyURL, Page: "https://shop.test/"}); err != ErrNoDisplay {
 			t.Errorf("%s without a display: %v", name, err)
 		}
-		cmd, err := b.Command(dir, authority, proxyURL, "", "https://shop.test/", true, []string{"--an-argument"})
+		cmd, err := b.Command(dir, authority, Visit{Proxy: proxyURL, Page: "https://shop.test/", Headless: true, Args: []string{"--an-argument"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +249,7 @@ func TestChecksOff(t *testing.T) {
 	}
 	b.checksOff = true
 	dir := t.TempDir()
-	cmd, err := b.Command(dir, r.Authority, "http://"+r.addr, "", "https://tls13.explainer.test/", true, []string{"--dump-dom"})
+	cmd, err := b.Command(dir, r.Authority, Visit{Proxy: "http://" + r.addr, Page: "https://tls13.explainer.test/", Headless: true, Args: []string{"--dump-dom"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,9 @@ Examples:
 			return failed(err)
 		}
 		defer os.RemoveAll(profile)
-		cmd, err := browser.Command(profile, l.authority, l.url, l.web.address(), url, c.Bool("headless"), args)
+		cmd, err := browser.Command(profile, l.authority, proxy.Visit{
+			Proxy: l.url, Direct: l.web.address(), Page: url, Headless: c.Bool("headless"), Args: args,
+		})
 		if err != nil {
 			l.stop()
 			return failed(err)

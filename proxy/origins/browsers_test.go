@@ -31,7 +31,7 @@ func (h *house) launch(t *testing.T, name, prefs string, args ...string) (dir st
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	cmd, err := b.Command(dir, h.authority, "http://"+h.mirroring, "", "about:blank", true, args)
+	cmd, err := b.Command(dir, h.authority, proxy.Visit{Proxy: "http://" + h.mirroring, Page: "about:blank", Headless: true, Args: args})
 	if err != nil {
 		t.Fatal(err)
 	}
