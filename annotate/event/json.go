@@ -5,26 +5,37 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-
-	"explainer/capture/printable"
+	"reflect"
 )
 
 // JSON writes events as JSON, one object a line (docs/json.md).
 type JSON struct {
-	w   *bufio.Writer
-	enc *json.Encoder
+	w    *bufio.Writer
+	line []byte
 }
 
 // NewJSON returns a renderer that writes to w.
 func NewJSON(w io.Writer) *JSON {
-	b := bufio.NewWriterSize(w, 64<<10)
-	enc := json.NewEncoder(printable.Writer{W: b})
-	enc.SetEscapeHTML(false)
-	return &JSON{w: b, enc: enc}
+	return &JSON{w: bufio.NewWriterSize(w, 64<<10)}
 }
 
 // Event writes one event.
-func (j *JSON) Event(e *Event) error { return j.enc.Encode(e) }
+func (j *JSON) Event(e *Event) error {
+	j.line = append(e.appendJSON(j.line[:0]), '\n')
+	_, err := j.w.Write(j.line)
+	if cap(j.line) > maxLine {
+		j.line = nil
+	}
+	return err
+}
+
+// maxLine bounds the room for a line, in bytes, that is kept for the next.
+const maxLine = 1 << 20
+
+// encodeEvent appends an event.
+var encodeEvent = encoderOf(reflect.TypeFor[Event]())
+
+func (e *Event) appendJSON(b []byte) []byte { return encodeEvent(b, reflect.ValueOf(e).Elem()) }
 
 // Flush hands everything written so far to the underlying writer.
 func (j *JSON) Flush() error { return j.w.Flush() }

@@ -1,11 +1,11 @@
 package event
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
+
+	"explainer/capture/printable"
 )
 
 // A Text is something to read. Of ours it carries the permanent ID of its words and the
@@ -69,18 +69,11 @@ func (v Value) MarshalJSON() ([]byte, error) { return v.append(nil), nil }
 
 func (v Value) append(b []byte) []byte {
 	if v.Of == nil {
-		return appendString(b, v.English)
+		return printable.AppendJSON(b, v.English)
 	}
-	b = appendString(append(b, `{"id":`...), v.Of.ID)
+	b = printable.AppendJSON(append(b, `{"id":`...), v.Of.ID)
 	if len(v.Of.Values) > 0 {
-		b = append(b, `,"values":{`...)
-		for i, name := range slices.Sorted(maps.Keys(v.Of.Values)) {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = Value{v.Of.Values[name]}.append(append(appendString(b, name), ':'))
-		}
-		b = append(b, '}')
+		b = appendMap(append(b, `,"values":`...), v.Of.Values, func(b []byte, t Text) []byte { return Value{t}.append(b) })
 	}
 	if len(v.Of.Items) > 0 {
 		b = append(b, `,"items":[`...)
@@ -93,18 +86,6 @@ func (v Value) append(b []byte) []byte {
 		b = append(b, ']')
 	}
 	return append(b, '}')
-}
-
-// appendString appends a string of JSON in which <, > and & stand as they are.
-func appendString(b []byte, s string) []byte {
-	if strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e || r == '"' || r == '\\' }) < 0 {
-		return append(append(append(b, '"'), s...), '"')
-	}
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	enc.Encode(s) // a string and a buffer do not fail
-	return append(b, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...)
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -67,15 +68,67 @@ func JSON(text []byte) []byte {
 		switch {
 		case r < 0x7f || !unsafe(r):
 			out = append(out, text[i:i+n]...)
-		case r > 0xffff:
-			r -= 0x10000
-			out = fmt.Appendf(out, "\\u%04x\\u%04x", 0xd800+r>>10, 0xdc00+r&0x3ff)
 		default:
-			out = fmt.Appendf(out, "\\u%04x", r)
+			out = appendEscaped(out, r)
 		}
 		i += n
 	}
 	return out
+}
+
+// AppendJSON appends a string of JSON as encoding/json writes it, in which <, > and & stand
+// as they are, with what [JSON] makes of it.
+func AppendJSON(b []byte, s string) []byte {
+	b = append(b, '"')
+	from := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if plain[c] {
+			i++
+			continue
+		}
+		r, n := rune(c), 1
+		if c >= utf8.RuneSelf {
+			if r, n = utf8.DecodeRuneInString(s[i:]); !unsafe(r) && (r != utf8.RuneError || n > 1) {
+				i += n
+				continue
+			}
+		}
+		b = appendEscaped(append(b, s[from:i]...), r)
+		i += n
+		from = i
+	}
+	return append(append(b, s[from:]...), '"')
+}
+
+// plain are the bytes that stand in a string of JSON as they are, and are characters.
+var plain = func() (is [256]bool) {
+	for c := ' '; c < 0x7f; c++ {
+		is[c] = c != '"' && c != '\\'
+	}
+	return is
+}()
+
+func appendEscaped(b []byte, r rune) []byte {
+	switch r {
+	case '"', '\\':
+		return append(b, '\\', byte(r))
+	case '\b':
+		return append(b, `\b`...)
+	case '\f':
+		return append(b, `\f`...)
+	case '\n':
+		return append(b, `\n`...)
+	case '\r':
+		return append(b, `\r`...)
+	case '\t':
+		return append(b, `\t`...)
+	}
+	if r > 0xffff {
+		high, low := utf16.EncodeRune(r)
+		return fmt.Appendf(b, `\u%04x\u%04x`, high, low)
+	}
+	return fmt.Appendf(b, `\u%04x`, r)
 }
 
 // Writer writes to W what [JSON] makes of it. Each Write is to be of whole

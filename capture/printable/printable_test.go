@@ -1,6 +1,7 @@
 package printable
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -41,5 +42,34 @@ func TestEvery(t *testing.T) {
 		if err := json.Unmarshal(out, &back); err != nil || back != strings.ToValidUTF8(s, "\ufffd") || strings.IndexFunc(string(out), unsafe) >= 0 {
 			t.Fatalf("%q: %q, %v", s, out, err)
 		}
+	}
+}
+
+// TestAppendJSON holds that a string is what encoding/json and JSON make of it, with every
+// byte, many characters, and such as are cut.
+func TestAppendJSON(t *testing.T) {
+	check := func(s string) {
+		var b bytes.Buffer
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(s); err != nil {
+			t.Fatal(err)
+		}
+		want := string(JSON(bytes.TrimSuffix(b.Bytes(), []byte("\n"))))
+		if got := string(AppendJSON([]byte("x"), s)); got != "x"+want {
+			t.Fatalf("%q: %s, want %s", s, got[1:], want)
+		}
+	}
+	for _, s := range []string{"", "a", "\"\\", "<&>", "\b\f\n\r\t\x00", "ab\xff", "\xe2\x80", "\xe2\x80\xa8\xe2", "\ufffd", "列\x1b[0m"} {
+		check(s)
+	}
+	for c := range 256 {
+		check("a" + string([]byte{byte(c)}) + "b")
+	}
+	for r := rune(0); r < 0x3000; r++ {
+		check("a" + string(r) + "b")
+	}
+	for r := rune(0x3000); r <= unicode.MaxRune; r += 37 {
+		check("a" + string(r) + "b")
 	}
 }
