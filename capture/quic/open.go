@@ -251,16 +251,11 @@ func (c *Conn) openTo(side int, b []byte, n int, p *Packet) bool {
 			head, truncated, m := k.unmask(c.head[:0], b, at)
 			number := packetNumber(c.expected[side][spaceData], truncated, m)
 			// The first packets of it that are here may be under later keys.
-			for ahead, q := 0, k; ahead <= maxAhead; ahead++ {
+			for ahead := int(head[0] >> 2 & 1); ahead <= maxAhead; ahead += 2 {
 				if ahead > 0 && c.tried > maxTries {
 					break
 				}
-				if ahead > 0 {
-					q = q.next()
-				}
-				if int(head[0]>>2&1) != ahead&1 {
-					continue
-				}
+				q := k.after(ahead)
 				if plain, ok := q.open(c.plain[:0], number, head, b[at+m:]); ok {
 					o.now, o.updates, p.Updated = q, ahead, ahead > 0
 					return found(q, number, plain)

@@ -20,6 +20,7 @@ type protection struct {
 	// Header protection does not change with the keys (RFC 9001 6.1). Where block is nil it is ChaCha20's.
 	block  cipher.Block
 	chacha []byte
+	ahead  []*protection // of one that is tried: those behind the next updates, as far as they were needed
 }
 
 // LabelPrefix returns what the labels begin with by which a version makes the keys of its packets
@@ -63,8 +64,21 @@ func (p *protection) derive() bool {
 func (p *protection) next() *protection {
 	q := *p
 	q.secret = keys.ExpandLabel(p.suite.Hash, p.secret, p.prefix+"ku", nil, p.suite.Hash.Size())
+	q.ahead = nil
 	q.derive()
 	return &q
+}
+
+// after returns the keys behind n updates, 0 for its own. They are kept: where a packet is looked
+// for, they are tried for each length that it may have.
+func (p *protection) after(n int) *protection {
+	for len(p.ahead) < n {
+		p.ahead = append(p.ahead, p.after(len(p.ahead)).next())
+	}
+	if n == 0 {
+		return p
+	}
+	return p.ahead[n-1]
 }
 
 // mask makes the mask of header protection from a sample of 16 bytes (RFC 9001 5.4).
