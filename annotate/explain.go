@@ -175,6 +175,9 @@ func (x *Explainer) Explain(m *capture.Message) []event.Event {
 		}
 		return x.out
 	}
+	if l, ok := m.Body.(*capture.Late); ok && l.Behind && c == nil {
+		return x.out // it was let go
+	}
 	if c == nil {
 		c = x.begin(m)
 	}
@@ -214,6 +217,8 @@ func (x *Explainer) Explain(m *capture.Message) []event.Event {
 		x.missing(c, m, b)
 	case *capture.CutHello:
 		x.cutHello(c, m, b)
+	case *capture.CutServerHello:
+		x.cutServerHello(c, m, b)
 	case *capture.Late:
 		x.late(c, m, b)
 	case *capture.StartTLS:

@@ -199,10 +199,14 @@ func (x *Explainer) end(c *conn, e *event.Event) {
 			p.State, p.Reason = event.NotCheckable, words.Piece("brief/bytes-missing-capture")
 		case c.Sides[s].Sealed > 0:
 			p.State, p.Reason = event.NotCheckable, words.Piece("proof/stayed-sealed", "count", words.Count(int(c.Sides[s].Sealed), "record"))
+		case c.Sides[s].Torn || !c.Sides[s].Read():
+			p.State, p.Reason = event.NotCheckable, words.Piece("proof/not-all-read")
 		}
 		switch {
 		case c.Holed() && c.Sides[s].Sealed == 0:
 			e.Says = append(e.Says, words.Say("records-counted-gap", event.Recomputed, a))
+		case p.State != event.Proven && c.Sides[s].Sealed == 0:
+			e.Says = append(e.Says, words.Say("records-counted-torn", event.Recomputed, a))
 		case p.State != event.Proven:
 			e.Says = append(e.Says, words.Say("records-counted-partly", event.Recomputed, a))
 		case c.ProvenGoodbye(s):

@@ -41,8 +41,29 @@ func (x *Explainer) cutHello(c *conn, m *capture.Message, b *capture.CutHello) {
 	x.emit(c, e)
 }
 
+// cutServerHello tells what stands of a server's hello whose last bytes are missing.
+func (x *Explainer) cutServerHello(c *conn, m *capture.Message, b *capture.CutServerHello) {
+	c.TLS, c.CutAnswer = true, true
+	name, id := "ServerHello", "server-hello-cut"
+	if b.Hello.Retry {
+		name, id = "HelloRetryRequest", "retry-cut"
+	}
+	e := x.event(c, m, event.KindMessage, "cut-server-hello", name)
+	missing := strconv.Itoa(b.Missing)
+	e.Brief = words.Piece("brief/hello-cut", "bytes", missing)
+	e.Says = append(e.Says, words.Say(id, e.Evidence, x.args(c).With("bytes", missing)))
+	if !b.Hello.Retry {
+		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("random"), Value: event.Plain(hex.EncodeToString(b.Hello.Random[:])), Note: words.Piece("note/enters-every-key")})
+	}
+	e.Fields = append(e.Fields,
+		event.Field{Name: words.FieldName("session id"), Value: bytesWords(b.Hello.SessionID)},
+		field("cipher suite", handshake.SuiteName(b.Hello.CipherSuite)))
+	e.Fields = append(e.Fields, extensionFields(b.Hello.Extensions)...)
+	x.emit(c, e)
+}
+
 // late tells that a packet had what was taken for missing, or what was read before with
-// other content.
+// other content, or what stands behind the end.
 func (x *Explainer) late(c *conn, m *capture.Message, b *capture.Late) {
 	if b.Other {
 		c.Sides[m.Side].Differs = true
@@ -51,6 +72,20 @@ func (x *Explainer) late(c *conn, m *capture.Message, b *capture.Late) {
 		e.Size = &event.Size{Bytes: b.Len}
 		e.Brief = words.Piece("brief/other-copy", "bytes", strconv.FormatInt(b.Len, 10), "packet", strconv.Itoa(m.Last))
 		e.Says = append(e.Says, words.Say("other-copy", event.Clear, x.args(c).With("sender", c.Side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10), "packet", strconv.Itoa(m.Last))))
+		x.emit(c, e)
+		return
+	}
+	if b.Behind {
+		e := x.event(c, m, event.KindMessage, "behind-the-end", "")
+		e.Evidence = event.Clear
+		e.Size = &event.Size{Bytes: b.Len}
+		a := x.args(c).With("sender", c.Side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10), "packet", strconv.Itoa(m.Last))
+		e.Brief = words.Piece("brief/behind-the-end", "bytes", strconv.FormatInt(b.Len, 10), "packet", strconv.Itoa(m.Last))
+		id := "behind-the-end"
+		if c.Reset {
+			id = "behind-reset"
+		}
+		e.Says = append(e.Says, words.Say(id, event.Clear, a))
 		x.emit(c, e)
 		return
 	}

@@ -147,7 +147,8 @@ type Moved struct{ Client, Server netip.AddrPort }
 
 // Late is bytes of one direction that had been taken for missing, in a packet that came
 // when what stands behind them had been read; or, if Other, a second copy of bytes that had
-// been read, with other content.
+// been read, with other content; or, if Behind, the first that its side sent when the connection
+// had ended, or this direction of it: of these and what follows them nothing is read.
 type Late struct {
 	Conn   int
 	Side   Side
@@ -155,6 +156,7 @@ type Late struct {
 	Packet int
 	Len    int64 // bytes
 	Other  bool
+	Behind bool
 }
 
 // Close is the end of one direction (FIN), or of both (RST).
@@ -254,7 +256,7 @@ type Message struct {
 	Block []byte
 	// Body is one of: *handshake.ClientHello and the other types of package
 	// handshake; *ChangeCipherSpec, *Alert, *AppData, *Heartbeat, *Sealed,
-	// *Malformed, *CutHello, *Missing, *Unplaced, *Moved, *Late, *Again, *StartTLS, *Opaque; *web.Head, *web.Body, *web.Frame,
+	// *Malformed, *CutHello, *CutServerHello, *Missing, *Unplaced, *Moved, *Late, *Again, *StartTLS, *Opaque; *web.Head, *web.Body, *web.Frame,
 	// *web.WebSocket, *web.Switched, *web.Unparsed; *QUICPacket, *DTLSRecord;
 	// *Opened, *Closed, *Ended, *Keyed, *KeyLine, *InnerHello, *Fact.
 	Body any
@@ -388,6 +390,14 @@ type Malformed struct {
 // does not hold. Hello has what stands whole in front of them, and nothing else of it is known.
 type CutHello struct {
 	Hello   *handshake.ClientHello
+	Missing int // bytes
+}
+
+// CutServerHello is the beginning of a ServerHello or HelloRetryRequest, whose last bytes the
+// capture does not hold. Hello has what stands whole in front of them, the suite at least. The
+// extensions that are not there may have chosen anything, so nothing that follows is read by it.
+type CutServerHello struct {
+	Hello   *handshake.ServerHello
 	Missing int // bytes
 }
 

@@ -464,32 +464,47 @@ func (c *conn) cut(h *half) {
 	h.buf = nil
 }
 
-// cutHello tells a client's first hello that missing bytes cut off: as far as it goes it says
-// whose keys are for the connection.
+// cutHello tells the first hello of a side that missing bytes cut off. The client's says, as far as
+// it goes, whose keys are for the connection; the server's, what it chose.
 func (c *conn) cutHello(h *half) {
 	t := &h.tls
-	if h.side != Client || c.mode != modeTLS || c.last != nil || t.on || t.gapped || t.resync {
+	if c.mode != modeTLS || t.on || t.gapped || t.resync || t.fragment || h.why != "" {
 		return
 	}
 	raw := bytes.Clone(t.message)
-	if len(h.buf) > headerLen && h.buf[0] == typeHandshake {
+	if len(h.buf) > headerLen && h.buf[0] == typeHandshake && t.skip == 0 {
 		raw = append(raw, h.buf[headerLen:]...)
 	}
-	if len(raw) < 4 || handshake.Type(raw[0]) != handshake.TypeClientHello {
+	if len(raw) < 4 {
 		return
 	}
-	m, ok := handshake.ParseCut(raw[4:])
 	missing := 4 + (int(raw[1])<<16 | int(raw[2])<<8 | int(raw[3])) - len(raw)
-	if !ok || missing <= 0 {
+	if missing <= 0 {
 		return
 	}
 	end := h.off + int64(len(h.buf))
-	c.clientHello(h, m, nil)
-	c.last.holed = true
-	t.begun = true
-	c.tell(h, end, &CutHello{Hello: m, Missing: missing})
+	switch typ := handshake.Type(raw[0]); {
+	case typ == handshake.TypeClientHello && h.side == Client && c.last == nil:
+		m, ok := handshake.ParseCut(raw[4:])
+		if !ok {
+			return
+		}
+		c.clientHello(h, m, nil)
+		c.last.holed = true
+		t.begun = true
+		c.tell(h, end, &CutHello{Hello: m, Missing: missing})
+		defer c.d.keyedSoFar(c, c.last.secrets)
+	case typ == handshake.TypeServerHello && h.side == Server && (c.last == nil || !c.last.answered):
+		m, ok := handshake.ParseCutServer(raw[4:])
+		if !ok {
+			return
+		}
+		t.begun = true
+		c.tell(h, end, &CutServerHello{Hello: m, Missing: missing})
+	default:
+		return
+	}
 	h.off, h.buf, t.message = end, nil, nil
-	c.d.keyedSoFar(c, c.last.secrets)
 }
 
 // cutMessages tells the messages that stand whole in a handshake record in clear of which

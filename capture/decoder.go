@@ -84,6 +84,8 @@ type Decoder struct {
 	Opened func(*OpenedRecord)
 
 	conns     map[int]*conn
+	ended     [64]*Conn // the connections over TCP that ended last, in a ring
+	ends      int       // how many did
 	udp       map[int]*udpConn
 	udpHeld   int64 // bytes of udp's messages and streams that are not complete
 	udpQueued int64 // bytes of its packets that wait
@@ -141,9 +143,9 @@ func (d *Decoder) Feed(in Input) []Message {
 			d.after(c)
 		}
 	case *Late:
-		if c := d.conns[in.Conn]; c != nil {
+		if pub := d.pub(in.Conn); pub != nil {
 			late := *in
-			d.messages = append(d.messages, Message{Conn: c.pub, Side: in.Side, Time: in.Time, First: in.Packet, Last: in.Packet, Body: &late})
+			d.messages = append(d.messages, Message{Conn: pub, Side: in.Side, Time: in.Time, First: in.Packet, Last: in.Packet, Body: &late})
 		}
 	case *Close:
 		if c := d.conns[in.Conn]; c != nil {
@@ -301,6 +303,21 @@ func (d *Decoder) free(c *conn) {
 		d.secrets.forgetRSA(c.last.ciphertext)
 	}
 	delete(d.conns, c.pub.Number)
+	d.ended[d.ends%len(d.ended)] = c.pub
+	d.ends++
+}
+
+// pub finds a connection over TCP, also one of those that ended last.
+func (d *Decoder) pub(number int) *Conn {
+	if c := d.conns[number]; c != nil {
+		return c.pub
+	}
+	for _, p := range d.ended {
+		if p != nil && p.Number == number {
+			return p
+		}
+	}
+	return nil
 }
 
 func (d *Decoder) secret(s *keys.Secret) {

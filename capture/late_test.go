@@ -182,3 +182,60 @@ func TestCutHello(t *testing.T) {
 		}
 	}
 }
+
+// TestCutServerHello reads recorded connections of which every packet was cut after some bytes:
+// of a server's hello what stands whole is told, its suite at least, and nothing breaks the rules.
+func TestCutServerHello(t *testing.T) {
+	for _, name := range []string{"tls12-ecdhe-no-ems", "tls13-hrr", "tls13-aes128-gcm", "tls12-client-certificate"} {
+		packets, secrets := pcaptest.Of(t, "testdata/recordings/"+name+".pcapng", 1400)
+		var whole *handshake.ServerHello
+		for _, m := range pcaptest.Read(t, pcaptest.File(packets, 0), secrets) {
+			if h, ok := m.Body.(*handshake.ServerHello); ok && whole == nil {
+				whole = h
+			}
+		}
+		const head = 40 + 5 + 4 // IP, TCP, record, message
+		size, extensions := 0, 0
+		for _, p := range packets {
+			if len(p.IP) > head && p.IP[40] == 22 && p.IP[45] == 2 {
+				size = 4 + int(p.IP[47])<<8 + int(p.IP[48])
+				break
+			}
+		}
+		suite := head + 2 + 32 + 1 + len(whole.SessionID) + 2
+		for snap := head; snap < head-4+size; snap++ {
+			var cut *capture.CutServerHello
+			for _, m := range pcaptest.Read(t, pcaptest.File(packets, snap), secrets) {
+				switch b := m.Body.(type) {
+				case *capture.CutServerHello:
+					if cut == nil {
+						cut = b
+					}
+				case *handshake.ServerHello:
+					t.Errorf("%s cut after %d bytes: read as whole", name, snap)
+				case *capture.Malformed:
+					t.Errorf("%s cut after %d bytes: %v", name, snap, b)
+				}
+			}
+			if (snap >= suite) != (cut != nil) {
+				t.Errorf("%s cut after %d bytes: %v", name, snap, cut)
+			}
+			if cut == nil {
+				continue
+			}
+			h := cut.Hello
+			if h.Random != whole.Random || h.Retry != whole.Retry || h.CipherSuite != whole.CipherSuite || !slices.Equal(h.SessionID, whole.SessionID) || cut.Missing != head-4+size-snap {
+				t.Errorf("%s cut after %d bytes: %+v, want the beginning of %+v", name, snap, cut, whole)
+			}
+			for i, e := range h.Extensions {
+				if e.ID != whole.Extensions[i].ID || !slices.Equal(e.Data, whole.Extensions[i].Data) {
+					t.Errorf("%s cut after %d bytes: extension %d", name, snap, e.ID)
+				}
+				extensions++
+			}
+		}
+		if extensions == 0 {
+			t.Errorf("%s: no extension is told", name)
+		}
+	}
+}

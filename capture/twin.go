@@ -227,7 +227,7 @@ func (c *conn) twinTold(h *half, start, end int64, body any) {
 		stays := min(end, start+headerLen+heartbeatHead)
 		t.settle(stays, t.raw)
 		c.twinCover(h, end)
-	case handshake.Message, *CutHello, *ChangeCipherSpec, *Alert:
+	case handshake.Message, *CutHello, *CutServerHello, *ChangeCipherSpec, *Alert:
 		for _, p := range t.queue {
 			if p.start < end {
 				p.told = max(p.told, end)

@@ -101,6 +101,8 @@ func (c *View) reasonSealed(side int) (reason string, more []any) {
 		return words.NoClientHello, nil
 	case h.ServerHello == nil && !c.Sides[1].Heard:
 		return words.NoServer, nil
+	case h.ServerHello == nil && c.CutAnswer:
+		return words.CutServerHello, nil
 	case h.ServerHello == nil && c.Sides[1].Gone > 0:
 		return words.NoServerHello, c.gapArgs(1)
 	case h.ServerHello == nil:

@@ -30,6 +30,7 @@ type View struct {
 	Handshakes  int // that were begun, but for hellos out of place
 	TLS         bool
 	CutHello    *handshake.ClientHello // what stands of a first hello whose last bytes are missing
+	CutAnswer   bool                   // the end of a ServerHello is missing, or of a HelloRetryRequest
 	NoTLS       string                 // why there is no TLS: "plain", "opaque"
 	ConnectHost string                 // "host:port" of the CONNECT request that stands before TLS, if any
 	NoTunnel    bool                   // the last CONNECT was answered, and not with a tunnel

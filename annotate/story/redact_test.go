@@ -413,6 +413,8 @@ func TestTwinOfPrivateKey(t *testing.T) {
 // changedTwins are captures whose twins are told differently, and why.
 var changedTwins = map[string]string{
 	"wireshark-4.0.17/tcp-badsegments.pcap":                         "a segment comes again with other bytes, and both copies are overwritten alike",
+	"nDPI/webex.pcap":                                               "the same, and the second copy is an alert",
+	"nDPI-4.2-debian/webex.pcap":                                    "the same",
 	"lekensteyn-notes/all__dump.pcapng":                             "records are compressed, which cannot be overwritten and stay as long",
 	"mercury/unit_tests__pcaps__capture2.pcap":                      "encrypted bytes that look like an SSL 2.0 hello begin a connection",
 	"mercury/unit_tests__pcaps__dns_packet.capture2.pcap":           "the same",

@@ -25,8 +25,10 @@ var topics = map[event.Topic]string{
 	"early-data":                "early data",
 	"missing-bytes":             "missing bytes",
 	"cut-hello":                 "ClientHello",
+	"cut-server-hello":          "ServerHello",
 	"other-copy":                "a second copy",
 	"late-bytes":                "late bytes",
+	"behind-the-end":            "behind the end",
 	"bytes-not-read":            "bytes not read",
 	"http-behind-missing-bytes": "HTTP behind missing bytes",
 

@@ -105,15 +105,41 @@ func ParseCut(body []byte) (m *ClientHello, ok bool) {
 		return m, true
 	}
 	m.CompressionMethods = r.vec8("compression_methods", 1, 255)
+	m.Extensions = r.cutExtensions(inClientHello)
+	return m, true
+}
+
+// ParseCutServer reads the beginning of a ServerHello whose rest is not there: its random number
+// and its suite, and of what follows that which stands there whole. It is false if not even those do.
+func ParseCutServer(body []byte) (m *ServerHello, ok bool) {
+	r := reader{s: body}
+	m = &ServerHello{LegacyVersion: r.u16("server_version")}
+	copy(m.Random[:], r.fixed("random", 32))
+	m.SessionID = r.vec8("session_id", 0, 32)
+	m.CipherSuite = r.u16("cipher_suite")
+	if r.err != nil || m.LegacyVersion > 0x0303 { // drafts of TLS 1.3 had other fields
+		return nil, false
+	}
+	m.CompressionMethod = r.u8("compression_method")
+	in := inServerHello
+	if m.Retry = m.Random == helloRetryRandom; m.Retry {
+		in = inHelloRetryRequest
+	}
+	m.Extensions = r.cutExtensions(in)
+	return m, true
+}
+
+// cutExtensions reads those extensions of a list that stand whole in what is there of it.
+func (r *reader) cutExtensions(in place) (list []Extension) {
 	for r.u16("extensions"); r.err == nil; {
 		e := Extension{ID: r.u16("extension_type"), Data: r.vec16("extension_data", 0)}
 		if r.err != nil {
 			break
 		}
-		e.read(inClientHello, reader{s: e.Data})
-		m.Extensions = append(m.Extensions, e)
+		e.read(in, reader{s: e.Data})
+		list = append(list, e)
 	}
-	return m, true
+	return list
 }
 
 func parseClientHello(r *reader, body []byte) *ClientHello {

@@ -116,6 +116,7 @@ type half struct {
 	finAt   stamp
 	finGot  got // what its sender had
 	done    bool
+	behind  bool   // something stands behind the end, and was told
 	holes   []hole // given up, the latest last
 	recent  []byte // the last bytes that were given, up to pos, to see whether they come again with others
 	others  [4]other
@@ -260,6 +261,9 @@ func (fs *flows) segment(file *file, leg capture.Leg, t int64, packet int, p *se
 		fs.start(f)
 	}
 	h, o := &f.half[from], &f.half[1-from]
+	if n > 0 && h.fin {
+		fs.behind(f, from, p, h.end)
+	}
 	if n > 0 && !h.done {
 		fs.late(f, from, p)
 		fs.differs(f, from, p)
@@ -336,9 +340,28 @@ func (fs *flows) afterEnd(f *flow, from int, p *segment) {
 		f.again = fs.packet
 	}
 	if len(p.data) > 0 {
-		fs.r.stats.Skipped[SkippedAfterClose]++
+		fs.behind(f, from, p, max(f.half[from].top, f.half[from].pos))
 	}
 	fs.place(f, from, p)
+}
+
+// behind counts a segment that has something behind the end of its direction, or of the
+// connection, and tells the first.
+func (fs *flows) behind(f *flow, from int, p *segment, end int64) {
+	h := &f.half[from]
+	n := int64(len(p.data) + p.missing)
+	if h.known {
+		n = min(n, h.off(p.seq)+n-end)
+	}
+	if n <= 0 || h.known && n == 1 && h.keepAlive(p) {
+		return
+	}
+	fs.r.stats.Skipped[SkippedAfterClose]++
+	if h.behind || f.own > 0 || !f.told || h.known && !h.near(h.off(p.seq)) {
+		return
+	}
+	h.behind = true
+	fs.push(&capture.Late{Conn: f.number, Side: f.sideOf(from), Time: fs.now, Packet: fs.packet, Len: n, Behind: true})
 }
 
 // numbered takes in what the numbers of a segment say of both directions, and returns how
@@ -502,7 +525,8 @@ func (fs *flows) late(f *flow, from int, p *segment) {
 }
 
 // differs tells of bytes that had come with other content, in whatever segments. Nobody knows
-// which of the two the receiver took.
+// which of the two the receiver took. One byte alone may be anything, to ask whether the other
+// side is still there (RFC 9293 3.8.4).
 func (fs *flows) differs(f *flow, from int, p *segment) {
 	h := &f.half[from]
 	at := h.off(p.seq)
@@ -521,7 +545,7 @@ func (fs *flows) differs(f *flow, from int, p *segment) {
 		compare(h.waiting[i].off, h.waiting[i].data)
 	}
 	o := other{off, contentSum(p.data)}
-	if n == 0 || !f.told || slices.Contains(h.others[:], o) {
+	if n == 0 || len(p.data) == 1 || !f.told || slices.Contains(h.others[:], o) {
 		return
 	}
 	h.others[h.othered] = o

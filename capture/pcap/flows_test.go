@@ -199,7 +199,7 @@ func TestSegments(t *testing.T) {
 			p.send(s, fin, 0, 7, "")
 			p.send(c, ack, 7, 1, "")
 			p.send(s, ack, 1, 7, "late")
-		}, "O40000>443 c4[3] c4:def Fc4 Fs5"},
+		}, "O40000>443 s7<4> c4[3] c4:def Fc4 Fs5"},
 		{"the FIN alone was lost", func(p *script) {
 			p.handshake()
 			p.send(c, ack, 0, 0, "abc")
@@ -224,13 +224,13 @@ func TestSegments(t *testing.T) {
 			p.send(c, fin, 0, 0, "abc")
 			p.send(c, ack, 2, 0, "cdef")
 			p.send(s, ack, 0, 4, "yes")
-		}, "O40000>443 c4:abc Fc4 s6:yes"},
+		}, "O40000>443 c4:abc Fc4 c5<3> s6:yes"},
 		{"data beyond a FIN that came first", func(p *script) {
 			p.handshake()
 			p.send(c, ack, 6, 0, "beyond")
 			p.send(c, fin, 4, 0, "")
 			p.send(c, ack, 0, 0, "abcdef")
-		}, "O40000>443 c6:abcd Fc5"},
+		}, "O40000>443 c6<2> c6:abcd Fc5"},
 		{"the same ports again", func(p *script) {
 			p.handshake()
 			p.send(c, ack, 0, 0, "abc")

@@ -1,0 +1,89 @@
+package annotate_test
+
+import (
+	"encoding/binary"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"explainer/capture/pcap/pcaptest"
+)
+
+// torn is a recording whose client tears the connection down behind packet at, counted from 0;
+// what followed that packet comes all the same.
+func torn(packets []pcaptest.Packet, at int) []pcaptest.Packet {
+	client := slices.IndexFunc(packets, func(p pcaptest.Packet) bool { return p.FromClient() && len(p.IP) > 40 })
+	rst := slices.Clone(packets[client].IP[:40])
+	next := binary.BigEndian.Uint32(rst[24:])
+	for _, p := range packets[:at+1] {
+		if n := uint32(len(p.IP) - 40); p.FromClient() && n > 0 {
+			next = max(next, binary.BigEndian.Uint32(p.IP[24:])+n)
+		}
+	}
+	binary.BigEndian.PutUint16(rst[2:], 40)
+	binary.BigEndian.PutUint32(rst[24:], next)
+	rst[33] = 0x14 // RST, ACK
+	return slices.Insert(slices.Clone(packets), at+1, pcaptest.Packet{Time: packets[at].Time + 1000, IP: rst})
+}
+
+// TestBehindTheEnd: what a side sends when its connection has been torn down is told, and no
+// sentence about all of its records is said as if that were not there, nor where the end of one is missing.
+func TestBehindTheEnd(t *testing.T) {
+	packets, secrets := pcaptest.Of(t, filepath.Join(ownRecordings, "http1.pcapng"), 60)
+	last := 0 // the last packet of the server with data
+	for i, p := range packets {
+		if !p.FromClient() && len(p.IP) > 40 {
+			last = i
+		}
+	}
+	halves := 0
+	for at := 4; at < len(packets)-1; at++ {
+		es := tellWire(t, pcaptest.File(torn(packets, at), 0), secrets)
+		behind, part := false, map[string]bool{}
+		for _, e := range es {
+			if e.Topic == "sealed-record" && e.Size.Records == 0 {
+				part[e.From] = true
+			}
+		}
+		sentences(es, func(id, text string) {
+			behind = behind || id == "behind-reset"
+			if id == "records-counted-torn" {
+				halves++
+			}
+			for side := range part {
+				if id == "records-counted" && strings.Contains(text, "from the "+side) {
+					t.Errorf("torn down behind %d, inside a record: %s", at+1, text)
+				}
+			}
+			if strings.HasPrefix(text, "All ") && !strings.Contains(text, "up to the end of this connection") {
+				t.Errorf("torn down behind %d: %s", at+1, text)
+			}
+		})
+		if at < last && !behind {
+			t.Errorf("torn down behind %d: what follows is not told", at+1)
+		}
+	}
+	if halves == 0 {
+		t.Error("no record was torn")
+	}
+}
+
+// TestServerHelloCutTold: a ServerHello of which the end is missing is told as that, and nothing
+// says that it is not in the capture.
+func TestServerHelloCutTold(t *testing.T) {
+	for _, name := range []string{"tls13-aes128-gcm", "tls12-ecdhe-no-ems"} {
+		packets, secrets := pcaptest.Of(t, filepath.Join(ownRecordings, name+".pcapng"), 1400)
+		es := tellWire(t, pcaptest.File(packets, 140), secrets)
+		said := map[string]bool{}
+		sentences(es, func(id, text string) {
+			said[id] = true
+			if strings.Contains(text, "ServerHello is not in the capture") && !strings.Contains(text, "or not whole") {
+				t.Errorf("%s: %s", name, text)
+			}
+		})
+		if !said["server-hello-cut"] || !said["unopened-cut-server-hello"] {
+			t.Errorf("%s: said %v", name, said)
+		}
+	}
+}
