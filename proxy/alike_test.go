@@ -390,7 +390,7 @@ func TestCeiling(t *testing.T) {
 		{tls.VersionTLS12, tls.TLS_RSA_WITH_AES_128_CBC_SHA, 0, "", []uint16{tls.TLS_RSA_WITH_AES_256_CBC_SHA}, []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_RC4_128_SHA}, false},
 		{tls.VersionTLS12, tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA, 0, "", []uint16{tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA}, []uint16{tls.TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA}, false},
 	} {
-		s := &session{up: &upstream{state: tls.ConnectionState{Version: test.version, CipherSuite: test.suite, CurveID: test.curve, NegotiatedProtocol: test.protocol}}}
+		s := &terminated{up: &upstream{state: tls.ConnectionState{Version: test.version, CipherSuite: test.suite, CurveID: test.curve, NegotiatedProtocol: test.protocol}}}
 		var config tls.Config
 		s.ceiling(&config)
 		name := tls.CipherSuiteName(test.suite)

@@ -104,7 +104,7 @@ func (p *Proxy) serveCase(t *Tap, c Case) {
 	err = conn.Handshake()
 	t.unhold()
 	if err != nil {
-		(&session{p: p, t: t}).handshakeFailed(err)
+		(&session{t: t}).handshakeFailed(err)
 		t.Close()
 		return
 	}
@@ -124,7 +124,7 @@ func (p *Proxy) serveCase(t *Tap, c Case) {
 	speaks.SetHTTP1(true)
 	speaks.SetUnencryptedHTTP2(true) // a caseConn does not say that it is TLS
 	server := &http.Server{Protocols: &speaks, Handler: handler, ReadHeaderTimeout: caseTime, IdleTimeout: caseTime, ErrorLog: discardLog}
-	server.Serve(&oneListener{conn: caseConn{conn, conn.CloseWrite, p, t}, closed: closed})
+	server.Serve(&oneListener{conn: caseConn{conn, conn.CloseWrite, t}, closed: closed})
 	<-closed
 }
 
@@ -133,7 +133,6 @@ func (p *Proxy) serveCase(t *Tap, c Case) {
 type caseConn struct {
 	net.Conn
 	closeWrite func() error
-	p          *Proxy
 	t          *Tap
 }
 
@@ -142,7 +141,7 @@ func (c caseConn) CloseWrite() error { return c.closeWrite() }
 func (c caseConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, net.ErrClosed) {
-		(&session{p: c.p, t: c.t}).handshakeFailed(err)
+		(&session{t: c.t}).handshakeFailed(err)
 		err = io.EOF // what else it is, net/http would answer
 	}
 	return n, err

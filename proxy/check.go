@@ -227,21 +227,21 @@ func (c *Checker) wait(ctx context.Context, cmd *exec.Cmd, r Run, record *captur
 // settle waits until the connections to these addresses have ended, and ends
 // those that do not.
 func (p *Proxy) settle(listen []netip.AddrPort) {
-	open := func() (all []*Tap) {
+	open := func() (all []*leg) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		for t := range p.taps {
-			if at := addrPort(t.LocalAddr()); at == listen[0] || at == listen[1] {
-				all = append(all, t)
+		for l := range p.legs {
+			if at := l.stream.server; at == listen[0] || at == listen[1] {
+				all = append(all, l)
 			}
 		}
 		return all
 	}
 	for deadline := time.Now().Add(settleTime); len(open()) > 0; {
 		if time.Now().After(deadline) {
-			for _, t := range open() {
-				t.endedBy("proxy-shutdown", "")
-				t.shut()
+			for _, l := range open() {
+				l.endedBy("proxy-shutdown", "")
+				l.hangUp()
 			}
 			return
 		}

@@ -4,10 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -23,7 +20,6 @@ import (
 	"time"
 
 	"explainer/ca"
-	"explainer/ca/verify"
 	"explainer/capture"
 )
 
@@ -301,30 +297,25 @@ func (p *Proxy) answerInClear(t *Tap, fail *originError, asked []byte) {
 
 // A session is one intercepted TLS connection of a browser.
 type session struct {
-	p  *Proxy
-	t  *Tap
-	to target
+	terminated
+	t *Tap
 
-	called *called   // nil if the origin is yet to be called
-	origin *Tap      // nil without one
-	up     *upstream // the TLS on it
-	fail   *originError
-	refuse bool   // crypto/tls will refuse the client, the origin was not called
-	cancel func() // ends the handshake with the origin
+	called *called // nil if the origin is yet to be called
+	origin *Tap    // nil without one
+	refuse bool    // crypto/tls will refuse the client, the origin was not called
+	cancel func()  // ends the handshake with the origin
 
 	said   *witness // what the client sends in its handshake
 	tunnel *Tap     // the origin that was sent the client's own hello, where the connection is passed on as it is
 	sent   int      // how much of what the client said this origin was sent
-
-	textbook bool
 }
 
 // intercept runs TLS with the client and the origin, and relays between them.
 func (p *Proxy) intercept(t *Tap, to target, c *called) {
 	site, _ := p.site(to)
-	s := &session{p: p, t: t, to: to, called: c, textbook: p.Textbook || site.Textbook}
+	s := &session{terminated: terminated{p: p, to: to, client: t.leg, textbook: p.Textbook || site.Textbook}, t: t, called: c}
 	if c != nil {
-		s.origin = c.o
+		s.reached(c.o)
 	}
 	t.SetDeadline(time.Now().Add(handshakeTime))
 	t.hold()
@@ -386,6 +377,13 @@ func (p *Proxy) intercept(t *Tap, to target, c *called) {
 	if err != nil {
 		s.fail = p.tlsFailed(t, s.origin, s.up, s.up.name, err)
 		p.serveFailure(t, conn, s.fail, r.kept)
+	}
+}
+
+// reached notes the origin's connection, nil if there is none.
+func (s *session) reached(o *Tap) {
+	if s.origin = o; o != nil {
+		s.server = o.leg
 	}
 }
 
@@ -506,91 +504,18 @@ func (s *session) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	return config, nil
 }
 
-// mirror makes the certificate that is as good or as bad as the origin's, or has
-// the session fail if that cannot be done.
-func (s *session) mirror(hello *tls.ClientHelloInfo, config *tls.Config, to asking) *tls.Certificate {
-	state, bad := s.up.state, s.up.bad
-	var faults []string
-	if bad != nil {
-		faults = bad.mirror
-	}
-	spec, ok := ca.Mirror(state.PeerCertificates[0], to.name, faults...)
-	use := keyUse(&state)
-	if s.textbook {
-		spec.Textbook, use = true, verify.Decrypted
-		if spec.Key.Kind != x509.RSA {
-			spec.Key = ca.RSA2048
-		}
-	}
-	if to.staple {
-		spec.Staple = state.OCSPResponse
-	}
-	var leaf *tls.Certificate
-	err := said("detail/stronger", nil)
-	if ok {
-		leaf, err = s.leaf(hello, config, spec)
-	}
-	if err == nil && bad == nil {
-		return leaf
-	}
-	if bad != nil {
-		if err == nil && s.p.mirrors(leaf, bad, use, to.staple) {
-			s.p.tellBad(s.t, s.origin, s.up.store, bad, "mirrored")
-			return leaf
-		}
-		s.up.giveUp()
-		s.p.tellBad(s.t, s.origin, s.up.store, bad, "blocked")
-		bad.unmirrored = true
-		s.fail = bad
-	} else {
-		s.fail = &originError{ID: "unlike", Host: to.name, Detail: detailOf(err), Certs: state.PeerCertificates}
-	}
-	s.origin.endedBy("proxy", s.fail.ID)
-	s.origin.Close()
-	return nil
-}
-
-// ceiling keeps the client's leg from being better than the origin's: in version, in
-// kind of key exchange and in class of cipher suite. What is worse is left to
-// the client, which may know nothing else.
-func (s *session) ceiling(config *tls.Config) {
-	state := s.up.state
-	config.MaxVersion = state.Version
-	for _, suite := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
-		old := strings.Contains(suite.Name, "_RC4_") || strings.Contains(suite.Name, "_3DES_")
-		switch {
-		case !slices.Contains(suite.SupportedVersions, uint16(tls.VersionTLS12)), old && suite.ID != state.CipherSuite:
-		case state.Version == tls.VersionTLS12 && (ephemeral(suite.ID) && !ephemeral(state.CipherSuite) || aead(suite.ID) && !aead(state.CipherSuite)):
-		// HTTP/2 forbids both (RFC 9113 appendix A).
-		case state.NegotiatedProtocol == "h2" && !(ephemeral(suite.ID) && aead(suite.ID)) && suite.ID != state.CipherSuite:
-		default:
-			config.CipherSuites = append(config.CipherSuites, suite.ID)
-		}
-	}
-	if hybrid := []tls.CurveID{tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024}; !slices.Contains(hybrid, state.CurveID) {
-		config.CurvePreferences = []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521}
-	}
-}
-
-// ephemeral reports whether a suite of TLS 1.2 makes its keys with Diffie-Hellman,
-// so that the certificate's key only signs (RFC 5246 7.4.3).
-func ephemeral(suite uint16) bool { return strings.Contains(tls.CipherSuiteName(suite), "_ECDHE_") }
-
-// aead reports whether a suite encrypts and authenticates in one (RFC 5246 6.2.3.3).
-func aead(suite uint16) bool {
-	name := tls.CipherSuiteName(suite)
-	return strings.Contains(name, "_GCM_") || strings.Contains(name, "_POLY1305_")
-}
-
 // extStatusRequest is the extension with which a client asks for an OCSP response (RFC 6066 8).
 const extStatusRequest = 5
 
 // reach opens the origin's leg.
 func (s *session) reach(ctx context.Context, to asking) {
 	if c := s.called; c != nil {
-		s.origin, s.fail = c.o, c.fail
+		s.reached(c.o)
+		s.fail = c.fail
 	} else {
-		s.origin, _, s.fail = s.p.dial(ctx, s.t, s.to, false)
+		var o *Tap
+		o, _, s.fail = s.p.dial(ctx, s.t, s.to, false)
+		s.reached(o)
 	}
 	if s.fail != nil {
 		return
@@ -619,101 +544,6 @@ func (s *session) replayAlone(hello *tls.ClientHelloInfo) bool {
 	s.replay(ctx, lacks(hello))
 	stop()
 	return s.tunnel != nil
-}
-
-// leaf returns the certificate and key for the browser's leg, which config is for.
-func (s *session) leaf(hello *tls.ClientHelloInfo, config *tls.Config, spec ca.Spec) (*tls.Certificate, error) {
-	p := s.p
-	leaf, err := p.Authority.Leaf(hello.Context(), spec)
-	if err != nil && spec.Origin == nil {
-		spec.Names = []string{s.to.host} // the others are none that a certificate can hold
-		leaf, err = p.Authority.Leaf(hello.Context(), spec)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if s.textbook || supports(hello, config, leaf) {
-		return leaf, nil
-	}
-	// A site may have a certificate of either kind, and the client may know only one.
-	for _, key := range spec.Key.Instead() {
-		spec.Key = key
-		if other, err := p.Authority.Leaf(hello.Context(), spec); err == nil && supports(hello, config, other) {
-			return other, nil
-		}
-	}
-	return leaf, nil
-}
-
-// supports reports whether the client can take the certificate in what config lets it choose.
-func supports(hello *tls.ClientHelloInfo, config *tls.Config, leaf *tls.Certificate) bool {
-	of := *hello
-	if config.MaxVersion != 0 {
-		of.SupportedVersions = slices.DeleteFunc(slices.Clone(hello.SupportedVersions), func(v uint16) bool { return v > config.MaxVersion })
-	}
-	return of.SupportsCertificate(leaf) == nil
-}
-
-// show records the certificate of the browser's leg, and returns it as the handshake uses it.
-func (s *session) show(leaf *tls.Certificate) (*tls.Certificate, error) {
-	chain := leaf.Certificate
-	sum, top := sha256.Sum256(chain[0]), sha256.Sum256(chain[len(chain)-1])
-	f := capture.Fact{Kind: capture.FactLeaf, Conn: s.t.number(), Host: strings.Join(leafNames(leaf), ","), Data: sum[:]}
-	if len(chain) > 1 {
-		signer := sha256.Sum256(chain[1])
-		f.Detail = hex.EncodeToString(signer[:])
-	}
-	if leaf.OCSPStaple != nil {
-		f.Done = "stapled"
-	}
-	if s.fail == nil && s.up.bad != nil {
-		f.Found = s.up.bad.mirror
-		if top != s.p.Authority.Fingerprint() {
-			f.Outcome = "unknown-ca"
-		}
-		if c := leaf.Leaf; bytes.Equal(c.RawIssuer, c.RawSubject) {
-			f.Outcome = "self-signed"
-		}
-	}
-	if s.fail == nil {
-		f.Addr = s.otherKey(leaf)
-	}
-	s.p.Recorder.Fact(f)
-	if s.textbook {
-		return s.noting(leaf)
-	}
-	return leaf, nil
-}
-
-// otherKey says why the leaf's key is of another kind or length than that of the origin's certificate, or nothing.
-func (s *session) otherKey(leaf *tls.Certificate) string {
-	origin := s.up.state.PeerCertificates[0].PublicKey
-	want, _ := ca.KeyOf(origin)
-	have, _ := ca.KeyOf(leaf.Leaf.PublicKey)
-	switch {
-	case have != want && s.textbook:
-		return "textbook"
-	case have != want:
-		return "client"
-	case verify.KeyWords(origin) != verify.KeyWords(leaf.Leaf.PublicKey):
-		return "length"
-	}
-	return ""
-}
-
-func leafNames(leaf *tls.Certificate) []string {
-	c := leaf.Leaf
-	if c == nil {
-		c, _ = x509.ParseCertificate(leaf.Certificate[0])
-	}
-	if c == nil {
-		return nil
-	}
-	names := slices.Clone(c.DNSNames)
-	for _, ip := range c.IPAddresses {
-		names = append(names, ip.String())
-	}
-	return names
 }
 
 // serveFailure answers the client's requests with the page that explains why
@@ -809,14 +639,6 @@ func (e end) conn() net.Conn {
 		return e.tls
 	}
 	return e.tap
-}
-
-// who names the peer as FactClosed does.
-func (e end) who() string {
-	if e.tap.peer == capture.Client {
-		return "client"
-	}
-	return "origin"
 }
 
 // relayBuffers hold the plaintext of one TLS record each (RFC 8446 5.1), which is what a Read of tls.Conn returns at most.
@@ -987,7 +809,7 @@ func (r *relaying) copy(to, from end) {
 func (r *relaying) finish(to, from end) {
 	// A truncated stream (RFC 8446 6.1) is passed on as such: a FIN alone.
 	truncated := from.tls != nil && from.tap.peerEnd.Load() == endFin
-	e := &ending{outcome: from.who()}
+	e := &ending{outcome: from.tap.who()}
 	if truncated {
 		e.detail = "no close_notify"
 	}
@@ -1011,7 +833,7 @@ type readOnly struct{ io.Reader }
 // broken ends both connections after an error on one of them.
 func (r *relaying) broken(on, other end, err error) {
 	if errors.Is(err, syscall.ECONNRESET) || on.tap.peerEnd.Load() == endReset {
-		r.endedBy(on.who(), "connection reset")
+		r.endedBy(on.tap.who(), "connection reset")
 		other.tap.SetLinger(0)
 	}
 	outcome := "error"
@@ -1020,7 +842,7 @@ func (r *relaying) broken(on, other end, err error) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		outcome = "timeout"
 	case errors.Is(err, syscall.EPIPE), errors.As(err, &remote) && remote.Op == "remote error":
-		outcome = on.who()
+		outcome = on.tap.who()
 	}
 	if !errors.Is(err, net.ErrClosed) {
 		r.endedBy(outcome, err.Error())

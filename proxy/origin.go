@@ -200,15 +200,15 @@ func (p *Proxy) dial(ctx context.Context, t *Tap, to target, plain bool) (o *Tap
 		return nil, site, &originError{ID: "upstream", Host: to.String(), Addr: addr, Detail: detailOf(err)}
 	}
 	if err != nil {
-		return nil, site, p.dialFailed(t, to, addr, err)
+		return nil, site, p.dialFailed(t.leg, to, addr, err)
 	}
 	o = p.tap(c.(*net.TCPConn), capture.LegOrigin, name)
-	o.belong(t)
+	o.belong(t.leg)
 	if direct {
 		p.led(to, o)
 	}
 	if !plain {
-		t.belong(o)
+		t.belong(o.leg)
 	}
 	if upstream != nil {
 		if err := p.connectUpstream(ctx, o, upstream, to); err != nil {
@@ -222,7 +222,7 @@ func (p *Proxy) dial(ctx context.Context, t *Tap, to target, plain bool) (o *Tap
 }
 
 // dialFailed tells why there is no connection.
-func (p *Proxy) dialFailed(t *Tap, to target, addr string, err error) *originError {
+func (p *Proxy) dialFailed(t *leg, to target, addr string, err error) *originError {
 	fail := &originError{Host: to.String(), Detail: detailOf(err)}
 	f := capture.Fact{Kind: capture.FactDialFailed, Conn: t.number(), Host: to.String(), Detail: err.Error()}
 	if addr != to.String() {
@@ -273,9 +273,11 @@ type upstream struct {
 	bad *originError
 	// unasked is what is wrong with the OCSP response, where the client asked for none.
 	unasked *originError
+	fail    *originError // what judge found, where the handshake ends with it or waits
 	store   string
-	decide  chan bool  // of room for one
-	done    chan error // what the handshake came to
+	waiting chan struct{} // closed when it waits
+	decide  chan bool     // of room for one
+	done    chan error    // what the handshake came to
 	timer   *time.Timer
 	asked   bool
 
@@ -333,66 +335,19 @@ type asking struct {
 // The origin is offered what the client offered, and named if the client named it.
 func (p *Proxy) secure(ctx context.Context, t, o *Tap, to asking, site Site) (*upstream, *originError) {
 	name := to.name
-	u := &upstream{name: name, heard: &witness{Tap: o}, store: "system", decide: make(chan bool, 1), done: make(chan error, 1)}
-	switch {
-	case site.Roots != nil:
-		u.store = "built-in"
-	case len(p.OriginCAs) > 0:
-		u.store = "system+file"
-	}
 	ctx, cancel := context.WithCancelCause(ctx)
+	u := p.newUpstream(ctx, to, site, o.release)
+	u.heard = &witness{Tap: o}
 	u.timer = time.AfterFunc(dialTime, func() { cancel(context.DeadlineExceeded) })
-	var fail *originError
-	waiting := make(chan struct{})
-	offers := offerOf(to.hello)
-	config := &tls.Config{
-		ServerName:       to.hello.ServerName,
-		MinVersion:       offers.min,
-		MaxVersion:       offers.max,
-		CipherSuites:     offers.suites,
-		CurvePreferences: offers.groups,
-		NextProtos:       to.alpn,
-		KeyLogWriter:     p.Recorder.KeyLogWriter(),
-		// A record of the browser becomes one record here.
-		DynamicRecordSizingDisabled: true,
-		// judge does what is skipped here, and more.
-		InsecureSkipVerify: true,
-		VerifyConnection: func(state tls.ConnectionState) error {
-			// The origin may ask for a new handshake, as for a client's certificate, if both
-			// handshakes are bound together (RFC 5746 3.1). That its certificate stays is crypto/tls's to see to.
-			if sh := serverHello(u.heard.read); sh != nil && sh.Extension(renegotiationInfo) != nil {
-				u.config.Renegotiation = tls.RenegotiateFreelyAsClient
-			}
-			if fail = p.judge(&state, to, site); fail == nil {
-				u.judged = true
-				return nil
-			}
-			if fail.unasked && !p.BlockBadOrigins {
-				u.unasked, u.judged, fail = fail, true, nil
-				return nil
-			}
-			if fail.mirror == nil || p.BlockBadOrigins {
-				return errUnverified
-			}
-			u.state, u.bad = state, fail
-			o.release()
-			close(waiting)
-			select {
-			case on := <-u.decide:
-				if on {
-					return nil
-				}
-				return errUnverified
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		},
-	}
-	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		u.wantsCert = true
-		cert, ok := p.ClientCerts[strings.ToLower(name)]
-		u.showedCert = ok
-		return &cert, nil
+	config := u.config
+	verify := config.VerifyConnection
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		// The origin may ask for a new handshake, as for a client's certificate, if both
+		// handshakes are bound together (RFC 5746 3.1). That its certificate stays is crypto/tls's to see to.
+		if sh := serverHello(u.heard.read); sh != nil && sh.Extension(renegotiationInfo) != nil {
+			u.config.Renegotiation = tls.RenegotiateFreelyAsClient
+		}
+		return verify(state)
 	}
 	if site.Textbook {
 		config.MaxVersion = tls.VersionTLS12
@@ -404,7 +359,6 @@ func (p *Proxy) secure(ctx context.Context, t, o *Tap, to asking, site Site) (*u
 		config.MinVersion, config.EncryptedClientHelloConfigList = tls.VersionTLS13, site.ECH.list()
 		conn = &echLogger{u.heard, site.ECH, config.KeyLogWriter}
 	}
-	u.config = config
 	o.hold()
 	u.conn = tls.Client(conn, config)
 	go func() {
@@ -420,7 +374,7 @@ func (p *Proxy) secure(ctx context.Context, t, o *Tap, to asking, site Site) (*u
 	}()
 	var err error
 	select {
-	case <-waiting:
+	case <-u.waiting:
 		u.timer.Stop()
 		return u, nil
 	case err = <-u.done:
@@ -430,26 +384,95 @@ func (p *Proxy) secure(ctx context.Context, t, o *Tap, to asking, site Site) (*u
 		u.heard.forget()
 		u.state = u.conn.ConnectionState()
 		o.secured(u.conn)
-		if u.unasked != nil {
-			told := *u.unasked
-			told.ID = "ok"
-			p.tellBad(t, o, u.store, &told, "not-asked")
-			return u, nil
-		}
-		if !u.state.DidResume { // else no certificate came: the one of before was found good when it did
-			p.Recorder.Fact(capture.Fact{Kind: capture.FactOriginVerified, Conn: t.number(), Peer: o.number(), Host: name, Addr: u.store, Outcome: "ok"})
-		}
+		p.tellVerified(t.leg, o.leg, u)
 		return u, nil
-	case fail != nil:
-		fail.unmirrored = !p.BlockBadOrigins && fail.ID != "own-ca"
-		p.tellBad(t, o, u.store, fail, "blocked")
-		return nil, fail
+	case u.fail != nil:
+		return nil, p.refuted(t.leg, o.leg, u)
 	}
 	return nil, p.tlsFailed(t, o, u, name, err)
 }
 
+// newUpstream returns the TLS that is to run with an origin, over TCP or QUIC, with its configuration: the
+// origin is offered what the client offered, and its certificate is judged in the midst of the handshake.
+// release is called before that waits.
+func (p *Proxy) newUpstream(ctx context.Context, to asking, site Site, release func()) *upstream {
+	u := &upstream{name: to.name, store: "system", decide: make(chan bool, 1), done: make(chan error, 1), waiting: make(chan struct{})}
+	switch {
+	case site.Roots != nil:
+		u.store = "built-in"
+	case len(p.OriginCAs) > 0:
+		u.store = "system+file"
+	}
+	offers := offerOf(to.hello)
+	u.config = &tls.Config{
+		ServerName:       to.hello.ServerName,
+		MinVersion:       offers.min,
+		MaxVersion:       offers.max,
+		CipherSuites:     offers.suites,
+		CurvePreferences: offers.groups,
+		NextProtos:       to.alpn,
+		KeyLogWriter:     p.Recorder.KeyLogWriter(),
+		// A record of the browser becomes one record here.
+		DynamicRecordSizingDisabled: true,
+		// judge does what is skipped here, and more.
+		InsecureSkipVerify: true,
+		VerifyConnection: func(state tls.ConnectionState) error {
+			if u.fail = p.judge(&state, to, site); u.fail == nil {
+				u.judged = true
+				return nil
+			}
+			if u.fail.unasked && !p.BlockBadOrigins {
+				u.unasked, u.judged, u.fail = u.fail, true, nil
+				return nil
+			}
+			if u.fail.mirror == nil || p.BlockBadOrigins {
+				return errUnverified
+			}
+			u.state, u.bad = state, u.fail
+			release()
+			close(u.waiting)
+			select {
+			case on := <-u.decide:
+				if on {
+					return nil
+				}
+				return errUnverified
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		},
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			u.wantsCert = true
+			cert, ok := p.ClientCerts[strings.ToLower(to.name)]
+			u.showedCert = ok
+			return &cert, nil
+		},
+	}
+	return u
+}
+
+// tellVerified records that the origin's certificate is good, or bad in nothing that the client asked for.
+func (p *Proxy) tellVerified(t, o *leg, u *upstream) {
+	if u.unasked != nil {
+		told := *u.unasked
+		told.ID = "ok"
+		p.tellBad(t, o, u.store, &told, "not-asked")
+		return
+	}
+	if !u.state.DidResume { // else no certificate came: the one of before was found good when it did
+		p.Recorder.Fact(capture.Fact{Kind: capture.FactOriginVerified, Conn: t.number(), Peer: o.number(), Host: u.name, Addr: u.store, Outcome: "ok"})
+	}
+}
+
+// refuted records that the origin's certificate is so bad that nothing like it can be shown, or is to be.
+func (p *Proxy) refuted(t, o *leg, u *upstream) *originError {
+	u.fail.unmirrored = !p.BlockBadOrigins && u.fail.ID != "own-ca"
+	p.tellBad(t, o, u.store, u.fail, "blocked")
+	return u.fail
+}
+
 // tellBad records what was found wrong with an origin's certificate, and what was done about it.
-func (p *Proxy) tellBad(t, o *Tap, store string, fail *originError, done string) {
+func (p *Proxy) tellBad(t, o *leg, store string, fail *originError, done string) {
 	p.Recorder.Fact(capture.Fact{Kind: capture.FactOriginVerified, Conn: t.number(), Peer: o.number(), Host: fail.Host, Addr: store,
 		Outcome: fail.ID, Detail: fail.Detail.English, Found: fail.Found, Missing: fail.Missing, Done: done})
 }

@@ -142,7 +142,7 @@ func (c *plainConn) end() {
 		c.stopRest()
 	}
 	if c.o != nil {
-		c.o.endedLike(c.t)
+		c.o.endedLike(c.t.leg)
 		c.o.Close()
 	}
 	if c.linger && c.t.peerEnd.Load() == endNone {
@@ -391,7 +391,7 @@ const doubtful = "the client sent another request while the answer to the last, 
 // clientGone passes on to the origin that the client is no more.
 func (c *plainConn) clientGone() {
 	c.endedBy("client", "connection reset")
-	c.o.endedLike(c.t)
+	c.o.endedLike(c.t.leg)
 	c.o.SetLinger(0)
 	c.o.Close()
 }

@@ -101,14 +101,14 @@ type Proxy struct {
 	own      []netip.AddrPort // where the proxy itself listens
 	listens  []net.Listener
 	accepted int
-	taps     map[*Tap]struct{}
+	legs     map[*leg]struct{}
 	stopping bool
 	sessions sync.WaitGroup
 	places   web.Places // where names led, with RefuseLocal
 }
 
 func (p *Proxy) init() {
-	p.taps = map[*Tap]struct{}{}
+	p.legs = map[*leg]struct{}{}
 	if p.silence == 0 {
 		p.silence = silenceTime
 	}
@@ -258,25 +258,30 @@ func (p *Proxy) Connections() int {
 }
 
 // tap begins the recording of a connection and remembers it until it is closed.
-func (p *Proxy) tap(c *net.TCPConn, leg capture.Leg, name string) *Tap {
-	t := newTap(p.Recorder, c, leg, name)
+func (p *Proxy) tap(c *net.TCPConn, of capture.Leg, name string) *Tap {
+	t := newTap(p.Recorder, c, of, name)
+	p.remember(t.leg)
+	return t
+}
+
+// remember keeps a connection in mind until it is closed, for Shutdown.
+func (p *Proxy) remember(l *leg) {
 	p.mu.Lock()
-	p.taps[t] = struct{}{}
-	if leg == capture.LegBrowser {
+	p.legs[l] = struct{}{}
+	if l.peer == capture.Client {
 		p.accepted++
 	}
 	stopping := p.stopping
 	p.mu.Unlock()
-	t.atClose(func() {
+	l.atClose(func() {
 		p.mu.Lock()
-		delete(p.taps, t)
+		delete(p.legs, l)
 		p.mu.Unlock()
 	})
-	if stopping && leg == capture.LegOrigin {
-		t.endedBy("proxy-shutdown", "")
-		t.Close()
+	if stopping && l.peer == capture.Server {
+		l.endedBy("proxy-shutdown", "")
+		l.close()
 	}
-	return t
 }
 
 // Shutdown stops accepting, closes connections that rest, gives the others a
@@ -290,18 +295,18 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 		l.Close()
 	}
 	p.mu.Unlock()
-	p.closeTaps(time.Now().Add(-restTime))
+	p.closeLegs(time.Now().Add(-restTime))
 	drain, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for p.closeTaps(time.Now().Add(-restTime)) > 0 && drain.Err() == nil {
+	for p.closeLegs(time.Now().Add(-restTime)) > 0 && drain.Err() == nil {
 		select {
 		case <-tick.C:
 		case <-drain.Done():
 		}
 	}
-	p.closeTaps(time.Now().Add(time.Hour))
+	p.closeLegs(time.Now().Add(time.Hour))
 	ended := make(chan struct{})
 	go func() {
 		p.sessions.Wait()
@@ -316,18 +321,18 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	return errors.New("some connections did not end in time")
 }
 
-// closeTaps closes the sessions that have rested since the time given, and returns how many connections are left.
-func (p *Proxy) closeTaps(since time.Time) int {
+// closeLegs closes the sessions that have rested since the time given, and returns how many connections are left.
+func (p *Proxy) closeLegs(since time.Time) int {
 	p.mu.Lock()
-	all := make([]*Tap, 0, len(p.taps))
-	for t := range p.taps {
-		all = append(all, t)
+	all := make([]*leg, 0, len(p.legs))
+	for l := range p.legs {
+		all = append(all, l)
 	}
 	p.mu.Unlock()
 	left := 0
-	for _, t := range all {
-		other := t.other()
-		active := t.active.Load()
+	for _, l := range all {
+		other := l.other()
+		active := l.active.Load()
 		if other != nil {
 			active = max(active, other.active.Load())
 		}
@@ -335,11 +340,11 @@ func (p *Proxy) closeTaps(since time.Time) int {
 			left++
 			continue
 		}
-		t.endedBy("proxy-shutdown", "")
+		l.endedBy("proxy-shutdown", "")
 		if other != nil {
 			other.endedBy("proxy-shutdown", "")
 		}
-		t.shut()
+		l.hangUp()
 	}
 	return left
 }

@@ -230,7 +230,7 @@ func TestHalfCloseWaits(t *testing.T) {
 						t.Fatal(err)
 					}
 					r.Proxy.mu.Lock()
-					for tap := range r.taps { // no clock runs
+					for tap := range r.legs { // no clock runs
 						if d := tap.deadline.Load(); d != 0 {
 							t.Errorf("a deadline in %v", time.Until(time.Unix(0, d)))
 						}

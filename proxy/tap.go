@@ -24,16 +24,14 @@ const holdLimit = 256 << 10
 // Its ReadFrom and WriteTo are those of io.Copy: it does not offer the
 // connection's own, which would bypass the recording.
 type Tap struct {
-	conn   *net.TCPConn
-	stream *stream
-	peer   capture.Side // whose bytes Read returns
+	*leg
+	conn *net.TCPConn
 
 	reading sync.Mutex // by read; Close waits for what it has to record
 
 	// Read's own, and that of whoever peeks or watches while nobody reads.
-	back     []byte       // was read (and recorded) before, Read returns it first
-	backErr  error        // and then this
-	deadline atomic.Int64 // for reading, Unix nanoseconds; 0 is none
+	back    []byte // was read (and recorded) before, Read returns it first
+	backErr error  // and then this
 
 	mu       sync.Mutex
 	holding  bool // while a handshake runs
@@ -46,17 +44,12 @@ type Tap struct {
 	linger0  bool
 
 	peerEnd  atomic.Uint32 // endNone, endFin, endReset
-	active   atomic.Int64  // Unix nanoseconds of the last byte
 	closing  sync.Once
 	closeErr error
 
-	end     sync.Mutex
-	outcome string // of FactClosed
-	detail  string
-	sibling *Tap      // the other leg, once there is one
+	last    sync.Mutex
 	tls     io.Closer // what closes it politely
 	lastErr error
-	onClose []func()
 }
 
 // How the peer ended its direction.
@@ -67,15 +60,16 @@ const (
 )
 
 // newTap begins the recording of conn. On the browser's leg the peer is the client of the connection, on the origin's its server.
-func newTap(r *Recorder, conn *net.TCPConn, leg capture.Leg, name string) *Tap {
-	t := &Tap{conn: conn}
+func newTap(r *Recorder, conn *net.TCPConn, of capture.Leg, name string) *Tap {
+	t := &Tap{leg: &leg{}, conn: conn}
+	t.close, t.hangUp = t.Close, t.shut
 	local, remote := addrPort(conn.LocalAddr()), addrPort(conn.RemoteAddr())
-	if leg == capture.LegBrowser {
+	if of == capture.LegBrowser {
 		t.peer = capture.Client
-		t.stream = r.open(leg, remote, local, name)
+		t.stream = r.open(of, remote, local, name)
 	} else {
 		t.peer = capture.Server
-		t.stream = r.open(leg, local, remote, name)
+		t.stream = r.open(of, local, remote, name)
 	}
 	t.active.Store(time.Now().UnixNano())
 	return t
@@ -89,9 +83,6 @@ func addrPort(a net.Addr) netip.AddrPort {
 	p := t.AddrPort()
 	return netip.AddrPortFrom(p.Addr().Unmap().WithZone(""), p.Port())
 }
-
-// number returns the connection's number in the recording.
-func (t *Tap) number() int { return t.stream.number }
 
 // hold begins a handshake: from now on what is read is recorded only when TLS
 // has used it, so that the secrets which it brought about stand before it.
@@ -198,9 +189,9 @@ func (t *Tap) failed(err error) {
 	if d := t.deadline.Load(); d > 0 && d < int64(time.Hour) && errors.Is(err, os.ErrDeadlineExceeded) {
 		return // long past: net/http so interrupts a Read of its own
 	}
-	t.end.Lock()
+	t.last.Lock()
 	t.lastErr = err
-	t.end.Unlock()
+	t.last.Unlock()
 	switch {
 	case errors.Is(err, io.EOF):
 		if t.peerEnd.CompareAndSwap(endNone, endFin) {
@@ -344,70 +335,26 @@ func (t *Tap) Close() error {
 		t.reading.Lock()
 		t.release()
 		t.reading.Unlock()
-		t.tellClosed()
+		t.tellClosed(t.lastWords())
 	})
 	return t.closeErr
 }
 
-// endedBy says who ended the connection, for the fact that Close records. The first call counts.
-func (t *Tap) endedBy(outcome, detail string) {
-	t.end.Lock()
-	defer t.end.Unlock()
-	if t.outcome == "" {
-		t.outcome, t.detail = outcome, detail
+// lastWords is who ended the connection, as far as the socket itself says.
+func (t *Tap) lastWords() (outcome, detail string) {
+	t.last.Lock()
+	defer t.last.Unlock()
+	switch {
+	case t.peerEnd.Load() == endFin:
+		return t.who(), ""
+	case t.peerEnd.Load() == endReset:
+		return t.who(), "connection reset"
+	case errors.Is(t.lastErr, os.ErrDeadlineExceeded):
+		return "timeout", ""
+	case t.lastErr != nil && !errors.Is(t.lastErr, net.ErrClosed):
+		return "error", t.lastErr.Error()
 	}
-}
-
-// endedLike says that t ended as other did, if that is known.
-func (t *Tap) endedLike(other *Tap) {
-	other.end.Lock()
-	outcome, detail := other.outcome, other.detail
-	other.end.Unlock()
-	if outcome != "" {
-		t.endedBy(outcome, detail)
-	}
-}
-
-// atClose has f called once t is closed.
-func (t *Tap) atClose(f func()) {
-	t.end.Lock()
-	defer t.end.Unlock()
-	t.onClose = append(t.onClose, f)
-}
-
-// tellClosed records the end of the connection. Where nobody said who ended it,
-// the socket's own last words do.
-func (t *Tap) tellClosed() {
-	t.end.Lock()
-	outcome, detail, calls := t.outcome, t.detail, t.onClose
-	if outcome == "" {
-		them := "client"
-		if t.peer == capture.Server {
-			them = "origin"
-		}
-		switch {
-		case t.peerEnd.Load() == endFin:
-			outcome = them
-		case t.peerEnd.Load() == endReset:
-			outcome, detail = them, "connection reset"
-		case errors.Is(t.lastErr, os.ErrDeadlineExceeded):
-			outcome = "timeout"
-		case t.lastErr != nil && !errors.Is(t.lastErr, net.ErrClosed):
-			outcome, detail = "error", t.lastErr.Error()
-		default:
-			outcome = "proxy"
-		}
-	}
-	sibling := t.sibling
-	t.end.Unlock()
-	f := capture.Fact{Kind: capture.FactClosed, Conn: t.number(), Outcome: outcome, Detail: detail}
-	if sibling != nil {
-		f.Peer = sibling.number()
-	}
-	t.stream.fact(f)
-	for _, call := range calls {
-		call()
-	}
+	return "proxy", ""
 }
 
 // LocalAddr implements [net.Conn].
@@ -439,32 +386,18 @@ func (t *Tap) setDeadline(d time.Time) {
 // SetWriteDeadline implements [net.Conn].
 func (t *Tap) SetWriteDeadline(d time.Time) error { return t.conn.SetWriteDeadline(d) }
 
-// belong makes o the other leg of t.
-func (t *Tap) belong(o *Tap) {
-	t.end.Lock()
-	t.sibling = o
-	t.end.Unlock()
-}
-
-// other returns the other leg, or nil.
-func (t *Tap) other() *Tap {
-	t.end.Lock()
-	defer t.end.Unlock()
-	return t.sibling
-}
-
 // secured tells t of the TLS that runs on it.
 func (t *Tap) secured(c io.Closer) {
-	t.end.Lock()
+	t.last.Lock()
 	t.tls = c
-	t.end.Unlock()
+	t.last.Unlock()
 }
 
 // shut closes t, with a close_notify where TLS runs on it.
 func (t *Tap) shut() {
-	t.end.Lock()
+	t.last.Lock()
 	c := t.tls
-	t.end.Unlock()
+	t.last.Unlock()
 	if c != nil {
 		c.Close()
 	}

@@ -49,13 +49,13 @@ func (s *session) byTheBook(config *tls.Config, hello *tls.ClientHelloInfo) {
 }
 
 // noting returns the leaf with a key that notes what it is asked to open.
-func (s *session) noting(leaf *tls.Certificate) (*tls.Certificate, error) {
+func (s *terminated) noting(leaf *tls.Certificate) (*tls.Certificate, error) {
 	key, ok := leaf.PrivateKey.(*rsa.PrivateKey)
 	if !ok {
 		return nil, fmt.Errorf("the leaf for textbook mode has a key of type %T, not RSA", leaf.PrivateKey)
 	}
 	noted := *leaf
-	noted.PrivateKey = &notingKey{key: key, rec: s.p.Recorder, conn: s.t.number()}
+	noted.PrivateKey = &notingKey{key: key, rec: s.p.Recorder, conn: s.client.number()}
 	return &noted, nil
 }
 
