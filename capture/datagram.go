@@ -251,7 +251,7 @@ func (p *pieces) size() int {
 func (d *Decoder) openUDP(in *Open) {
 	u := &udpConn{d: d, pub: &Conn{
 		Begins: in.begins(),
-		Number: in.Conn, Transport: in.Transport, Leg: in.Leg, Client: in.Client, Server: in.Server,
+		Number: in.Conn, Transport: in.Transport, Leg: in.Leg, Client: in.Client, Server: in.Server, Continued: in.Continued,
 	}}
 	u.sides[Server].side = Server
 	u.sides[Client].cid, u.sides[Server].cid = -1, -1
@@ -298,8 +298,14 @@ func (u *udpConn) begin(version uint32) {
 	}
 }
 
-// end tells what is left and frees the connection.
+// end tells what is left, and that no more comes, and frees the connection.
 func (u *udpConn) end(why string) {
+	u.close()
+	u.d.messages = append(u.d.messages, Message{Conn: u.pub, Time: max(u.sides[Client].time, u.sides[Server].time), Body: &Ended{why}})
+}
+
+// close tells what is left and frees the connection.
+func (u *udpConn) close() {
 	u.begin(0)
 	u.force(SealedNoKey)
 	a, b := &u.sides[Client], &u.sides[Server]
@@ -309,7 +315,6 @@ func (u *udpConn) end(why string) {
 	u.endCrypto(max(a.time, b.time))
 	u.endStreams(max(a.time, b.time), labels13[Client][stageApplication])
 	u.d.secrets.forget(u)
-	u.d.messages = append(u.d.messages, Message{Conn: u.pub, Time: max(a.time, b.time), Body: &Ended{why}})
 	delete(u.d.udp, u.pub.Number)
 }
 

@@ -163,6 +163,11 @@ func (d *Decoder) Feed(in Input) []Message {
 			if f.Kind == FactClosed { // the recorder's last word on it: all its keys have been recorded, too
 				d.end(c)
 			}
+		} else if u := d.udp[f.Conn]; u != nil {
+			m.Conn = u.pub
+			if f.Kind == FactClosed {
+				u.close()
+			}
 		}
 		d.messages = append(d.messages, m)
 	}

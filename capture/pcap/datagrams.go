@@ -59,8 +59,8 @@ func (f *udpFlow) root() *udpFlow {
 
 // take takes in a datagram, and reports whether it belongs to a connection of
 // QUIC or DTLS.
-func (u *udp) take(r *Reader, file *file, it *item, packet int, p *segment) bool {
-	if len(p.data) == 0 || file.own { // explainer writes TCP alone, and counts its connections
+func (u *udp) take(r *Reader, it *item, packet int, p *segment) bool {
+	if len(p.data) == 0 {
 		return false
 	}
 	key, from := p.tuple(it.leg)

@@ -18,6 +18,7 @@ const (
 	blockDSB  = 10         // Decryption Secrets Block
 	blockFact = 0x80455850 // ours: types with the highest bit set are for local use
 	blockOpen = 0x80455851 // ours: connections that go on from the part of a recording before
+	blockUDP  = 0x80455852 // ours: the beginning of a connection over UDP
 
 	// These hold no packets, but Wireshark numbers them as frames.
 	blockJournal            = 9
@@ -37,6 +38,7 @@ const (
 	optComment     = 1
 	optApplication = 4      // shb_userappl
 	optPart        = 0x8001 // ours, of a section: which part of a recording it is; codes with the highest bit set are for local use
+	optConn        = 0x8002 // ours, of a packet of UDP: the number of its connection in the section
 	optIfName      = 2      // if_name
 	optIfTsresol   = 9      // if_tsresol
 	optIfTsoffset  = 14     // if_tsoffset

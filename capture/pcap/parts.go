@@ -101,10 +101,21 @@ func (f *file) resume() {
 			fs.leave(known[n], capture.EndLeftOut)
 		}
 	}
+	f.endUDP(capture.EndLeftOut, goesOn)
+	wasUDP := map[int]bool{}
+	for n := range f.udp {
+		wasUDP[n] = true
+	}
 	before := f.last
 	for i := range f.open {
 		c := &f.open[i]
 		if c.Conn < 1 || c.Conn > f.part.Before || !c.Client.IsValid() || !c.Server.IsValid() || c.Sent[0] < 0 || c.Sent[1] < 0 {
+			continue
+		}
+		if c.UDP {
+			if f.udp[c.Conn] == nil && c.Conn > before {
+				f.continuedUDP(c)
+			}
 			continue
 		}
 		fl := known[c.Conn]
@@ -130,7 +141,7 @@ func (f *file) resume() {
 	for i := range f.open {
 		c := &f.open[i]
 		fact := capture.Fact{Time: f.now, Kind: capture.FactSession, Conn: c.Conn, Peer: c.Peer, Host: c.Host}
-		if known[c.Conn] == nil && c.Host != "" && f.number(&fact.Conn) && f.number(&fact.Peer) {
+		if !wasUDP[c.Conn] && known[c.Conn] == nil && c.Host != "" && f.number(&fact.Conn) && f.number(&fact.Peer) {
 			fs.push(&fact)
 		}
 	}
@@ -149,15 +160,29 @@ func (f *file) continued(c *continued) *flow {
 	if f.table[key] != nil || c.Conn <= f.last {
 		return nil
 	}
-	if n := f.base + c.Conn - 1; len(f.r.files) == 1 && n > fs.count {
-		fs.absent += n - fs.count
-		fs.count = n
-	}
-	f.last = c.Conn - 1
+	f.passTo(c.Conn)
 	fl := fs.begin(f, f.table, key)
 	fl.first, fl.caller, fl.told = stamp{now: f.now}, from, true
 	fs.push(&capture.Open{Conn: fl.number, Leg: c.Leg, Time: f.now, Client: c.Client, Server: c.Server, Continued: true})
 	return fl
+}
+
+// continuedUDP does so for one over UDP.
+func (f *file) continuedUDP(c *continued) {
+	if c.Conn > f.last {
+		f.passTo(c.Conn)
+		f.beginUDP(openUDP{c.Conn, c.Leg, c.Client, c.Server}, true).begin(f.r, f.now, 0)
+	}
+}
+
+// passTo counts the connections before the one with the number, which are not in what is read.
+func (f *file) passTo(number int) {
+	fs := &f.r.flows
+	if n := f.base + number - 1; len(f.r.files) == 1 && n > fs.count {
+		fs.absent += n - fs.count
+		fs.count = n
+	}
+	f.last = number - 1
 }
 
 // leftOut tells that some of the recording is not read.

@@ -150,13 +150,14 @@ type file struct {
 	r       *Reader
 	index   int
 	src     source
-	classic *classic        // nil if the file is pcapng
-	big     bool            // byte order of the section
-	own     bool            // the section was written by explainer
-	base    int             // connections before the section, or before the first part of its recording
-	table   map[tuple]*flow // those of the section, if explainer wrote it: its ports mean no other's
-	conns   map[int]int     // numbers of the section's connections among all; only of explainer's own, and among several files
-	last    int             // the latest number of the section; only of explainer's own
+	classic *classic             // nil if the file is pcapng
+	big     bool                 // byte order of the section
+	own     bool                 // the section was written by explainer
+	base    int                  // connections before the section, or before the first part of its recording
+	table   map[tuple]*flow      // those of the section, if explainer wrote it: its ports mean no other's
+	conns   map[int]int          // numbers of the section's connections among all; only of explainer's own, and among several files
+	last    int                  // the latest number of the section; only of explainer's own
+	udp     map[int]*recordedUDP // those of the section over UDP that are open, by their number in it; only of explainer's own
 	ifaces  []iface
 	frames  int   // so far
 	now     int64 // of the latest packet
@@ -183,6 +184,7 @@ type item struct {
 	leg    capture.Leg
 	data   []byte
 	cut    int // bytes of the packet that the capture lacks
+	conn   int // of UDP in a recording of explainer's own: the number of its connection, as the packet says; else 0
 	fact   *capture.Fact
 }
 
@@ -365,6 +367,7 @@ func (f *file) take() {
 	if fact := f.next.fact; fact != nil {
 		if fact.Kind == capture.FactClosed {
 			f.r.flows.closed(fact.Conn)
+			f.closedUDP(fact.Conn, fact.Time)
 		}
 		f.r.queue = append(f.r.queue, fact)
 	} else {
@@ -463,7 +466,8 @@ func (r *Reader) ip(f *file, it *item, packet int, ip []byte, cut, depth int) (r
 	if h.proto != protoUDP {
 		return SkippedNotTCP
 	}
-	if p.udp(&h) && r.udp.take(r, f, it, packet, &p) {
+	switch known := p.udp(&h); {
+	case known && f.own && f.recordedDatagram(it, packet, &p), known && !f.own && r.udp.take(r, it, packet, &p):
 		return ""
 	}
 	r.links.unread = int(min(p.fromPort, p.toPort))
@@ -496,6 +500,10 @@ func (f *file) block() error {
 	case blockFact:
 		if f.own {
 			f.fact(body, length)
+		}
+	case blockUDP:
+		if f.own {
+			f.opensUDP(body)
 		}
 	case blockOpen:
 		if f.head {
@@ -625,6 +633,7 @@ func (f *file) begin(own bool, part Part) {
 func (f *file) endSection() {
 	f.r.flows.end(f.table)
 	f.table = nil
+	f.endUDP("", nil)
 }
 
 // iface reads an Interface Description Block.
@@ -727,6 +736,13 @@ func (f *file) enhanced(kind uint32, body []byte, length int) error {
 	}
 	in := &f.ifaces[id]
 	f.wait(length, in.time(stamp), in.link, in.leg, body[20:20+have], missing(wire, have))
+	if options := (20 + int(have) + 3) &^ 3; f.own && options < len(body) {
+		f.options(body[options:], func(code uint16, value []byte) {
+			if code == optConn && len(value) == 4 {
+				f.next.conn = int(f.u32(value))
+			}
+		})
+	}
 	return nil
 }
 

@@ -320,6 +320,10 @@ func (c *copier) copy(kind uint32, body []byte, n int) error {
 		if c.how.StripKeys {
 			return nil
 		}
+	case blockUDP:
+		if c.own {
+			c.opensUDP(body)
+		}
 	case blockFact:
 		if c.how.StripKeys && !harmless(body) {
 			return nil

@@ -325,7 +325,7 @@ func twinICMP(h *header) {
 var twinOptions = map[uint32]func(code uint16) bool{
 	blockSHB: func(code uint16) bool { return code >= 2 && code <= 4 },
 	blockIDB: func(code uint16) bool { return code >= 2 && code <= 17 },
-	blockEPB: func(code uint16) bool { return code == 2 || code >= 4 && code <= 6 },
+	blockEPB: func(code uint16) bool { return code == 2 || code >= 4 && code <= 6 || code == optConn },
 	blockPB:  func(code uint16) bool { return code == 2 },
 	blockISB: func(code uint16) bool { return code >= 2 && code <= 8 },
 }
@@ -378,10 +378,14 @@ func (c *copier) twinBlock(kind uint32, body []byte) error {
 			return nil
 		}
 		text, _ := json.Marshal(open) // strings, numbers and addresses
-		for len(text)%4 != 0 {
-			text = append(text, ' ')
+		return c.write(kind, spaced(text))
+	case blockUDP: // addresses and a number
+		var open openUDP
+		if json.Unmarshal(body, &open) != nil {
+			return nil
 		}
-		return c.write(kind, text)
+		text, _ := json.Marshal(open)
+		return c.write(kind, spaced(text))
 	case blockFact:
 		if fact := twinFact(body); fact != nil {
 			return c.write(kind, fact)

@@ -48,10 +48,11 @@ type Part struct {
 
 // A Continued is a connection that is open where a part begins.
 type Continued struct {
-	Stream  *Stream
-	Peer    int    // the connection of the session's other leg, or 0
-	Host    string // host and port that the session was asked for, or ""
-	Name    string // of the server, or ""
+	Stream  *Stream    // nil if it is one of QUIC
+	QUIC    *Datagrams // nil if it is one of TCP
+	Peer    int        // the connection of the session's other leg, or 0
+	Host    string     // host and port that the session was asked for, or ""
+	Name    string     // of the server, or ""
 	Secrets []keys.Secret
 }
 
@@ -61,10 +62,22 @@ type continued struct {
 	Leg    capture.Leg    `json:"leg"`
 	Client netip.AddrPort `json:"client"`
 	Server netip.AddrPort `json:"server"`
-	Sent   [2]int64       `json:"sent"` // bytes, by side
-	Next   [2]uint32      `json:"next"` // sequence number of the next one
+	Sent   [2]int64       `json:"sent"`          // bytes, by side
+	Next   [2]uint32      `json:"next"`          // sequence number of the next one
+	UDP    bool           `json:"udp,omitempty"` // it is one of QUIC: Next says nothing
 	Peer   int            `json:"peer,omitempty"`
 	Host   string         `json:"host,omitempty"`
+}
+
+func (c *Continued) inFile() continued {
+	if d := c.QUIC; d != nil {
+		return continued{Conn: d.number, Leg: d.leg, Client: d.ends[capture.Client], Server: d.ends[capture.Server], Sent: d.sent, UDP: true, Peer: c.Peer, Host: c.Host}
+	}
+	s := c.Stream
+	return continued{
+		Conn: s.number, Leg: s.leg, Client: s.ends[capture.Client], Server: s.ends[capture.Server],
+		Sent: [2]int64{s.side[0].sent, s.side[1].sent}, Next: [2]uint32{s.side[0].next, s.side[1].next}, Peer: c.Peer, Host: c.Host,
+	}
 }
 
 // maxOpenBlock is how many bytes of continued connections stand in one block.
@@ -159,16 +172,12 @@ func (w *Writer) Continue(open []Continued) {
 	w.endSecrets()
 	for _, c := range open {
 		if c.Name != "" {
-			w.Name(c.Stream.ends[capture.Server].Addr(), c.Name)
+			w.Name(c.inFile().Server.Addr(), c.Name)
 		}
 	}
 	text := []byte{'['}
 	for _, c := range open {
-		s := c.Stream
-		one, _ := json.Marshal(continued{ // strings, numbers and addresses
-			Conn: s.number, Leg: s.leg, Client: s.ends[capture.Client], Server: s.ends[capture.Server],
-			Sent: [2]int64{s.side[0].sent, s.side[1].sent}, Next: [2]uint32{s.side[0].next, s.side[1].next}, Peer: c.Peer, Host: c.Host,
-		})
+		one, _ := json.Marshal(c.inFile()) // strings, numbers and addresses
 		if len(text)+len(one) > maxOpenBlock {
 			w.openBlock(text)
 			text = []byte{'['}
@@ -186,11 +195,7 @@ func (w *Writer) Continue(open []Continued) {
 
 // openBlock writes a block of connections that go on, given as JSON without its end.
 func (w *Writer) openBlock(text []byte) {
-	text = append(text, ']')
-	for len(text)%4 != 0 {
-		text = append(text, ' ')
-	}
-	w.block(blockOpen, func(b []byte) []byte { return append(b, text...) })
+	w.block(blockOpen, func(b []byte) []byte { return append(b, spaced(append(text, ']'))...) })
 }
 
 // Buffered returns how many bytes wait to be written.
@@ -269,10 +274,7 @@ func (w *Writer) Fact(f capture.Fact) {
 	if err != nil {
 		return // cannot happen: a Fact holds strings, numbers and bytes
 	}
-	for len(text)%4 != 0 {
-		text = append(text, ' ') // so that the block needs no length of its own
-	}
-	w.block(blockFact, func(b []byte) []byte { return append(b, text...) })
+	w.block(blockFact, func(b []byte) []byte { return append(b, spaced(text)...) })
 }
 
 // Name adds the name under which an address was found.
@@ -385,14 +387,8 @@ func (w *Writer) Open(leg capture.Leg, client, server netip.AddrPort, t int64) *
 
 func (w *Writer) open(leg capture.Leg, client, server netip.AddrPort, t int64, clientISN, serverISN uint32) *Stream {
 	s := &Stream{w: w, number: w.conns, leg: leg, ipHead: 20}
-	from, to := client.Addr().Unmap(), server.Addr().Unmap()
-	if !from.IsValid() {
-		from = netip.IPv4Unspecified()
-	}
-	if !to.IsValid() {
-		to = netip.IPv4Unspecified()
-	}
-	if from.Is6() || to.Is6() {
+	from, to, six := ipEnds(client.Addr(), server.Addr())
+	if six {
 		s.ipHead = 40
 	}
 	s.ends = [2]netip.AddrPort{netip.AddrPortFrom(from, client.Port()), netip.AddrPortFrom(to, server.Port())}
@@ -407,6 +403,41 @@ func (w *Writer) open(leg capture.Leg, client, server netip.AddrPort, t int64, c
 	return s
 }
 
+// ipEnds returns two addresses as they are written, and whether in packets of IPv6.
+func ipEnds(a, b netip.Addr) (netip.Addr, netip.Addr, bool) {
+	a, b = a.Unmap(), b.Unmap()
+	if !a.IsValid() {
+		a = netip.IPv4Unspecified()
+	}
+	if !b.IsValid() {
+		b = netip.IPv4Unspecified()
+	}
+	return a, b, a.Is6() || b.Is6()
+}
+
+// ipTemplate fills in an IP header of ipHead bytes, 20 or 40, but for lengths and checksum, and returns the
+// sum of the pseudo-header that goes into its content's checksum, without the length.
+func ipTemplate(ip []byte, ipHead int, proto byte, from, to netip.Addr) uint64 {
+	sum := uint64(proto) << 8
+	if ipHead == 20 {
+		ip[0] = 0x45
+		ip[6] = 0x40 // don't fragment
+		ip[8] = 64   // time to live
+		ip[9] = proto
+		a, b := from.As4(), to.As4()
+		copy(ip[12:], a[:])
+		copy(ip[16:], b[:])
+		return sum + sum16(ip[12:20])
+	}
+	ip[0] = 0x60
+	ip[6] = proto
+	ip[7] = 64 // hop limit
+	a, b := from.As16(), to.As16()
+	copy(ip[8:], a[:])
+	copy(ip[24:], b[:])
+	return sum + sum16(ip[8:40])
+}
+
 // init makes the template of a sender's packets.
 func (d *sender) init(ipHead int, leg capture.Leg, from, to netip.Addr, fromPort, toPort uint16) {
 	binary.LittleEndian.PutUint32(d.head[0:], blockEPB)
@@ -414,25 +445,7 @@ func (d *sender) init(ipHead int, leg capture.Leg, from, to netip.Addr, fromPort
 		d.head[8] = 1
 	}
 	ip := d.head[epbHead:]
-	if ipHead == 20 {
-		ip[0] = 0x45
-		ip[6] = 0x40 // don't fragment
-		ip[8] = 64   // time to live
-		ip[9] = protoTCP
-		a, b := from.As4(), to.As4()
-		copy(ip[12:], a[:])
-		copy(ip[16:], b[:])
-		d.sum = sum16(ip[12:20])
-	} else {
-		ip[0] = 0x60
-		ip[6] = protoTCP
-		ip[7] = 64 // hop limit
-		a, b := from.As16(), to.As16()
-		copy(ip[8:], a[:])
-		copy(ip[24:], b[:])
-		d.sum = sum16(ip[8:40])
-	}
-	d.sum += protoTCP << 8
+	d.sum = ipTemplate(ip, ipHead, protoTCP, from, to)
 	tcp := ip[ipHead:]
 	binary.BigEndian.PutUint16(tcp[0:], fromPort)
 	binary.BigEndian.PutUint16(tcp[2:], toPort)
