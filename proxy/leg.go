@@ -15,9 +15,9 @@ type leg struct {
 	active   atomic.Int64 // Unix nanoseconds of the last byte
 	deadline atomic.Int64 // for reading, Unix nanoseconds; 0 is none
 	close    func() error
-	hangUp   func() // close, politely where TLS runs on it
 
 	end     sync.Mutex
+	goodbye func() // closes it politely, where TLS runs on it
 	outcome string // of FactClosed
 	detail  string
 	sibling *leg // the other leg, once there is one
@@ -33,6 +33,21 @@ func (l *leg) who() string {
 		return "client"
 	}
 	return "origin"
+}
+
+// hang says how the connection is closed politely.
+func (l *leg) hang(goodbye func()) {
+	l.end.Lock()
+	l.goodbye = goodbye
+	l.end.Unlock()
+}
+
+// hangUp closes the connection, politely where TLS runs on it.
+func (l *leg) hangUp() {
+	l.end.Lock()
+	goodbye := l.goodbye
+	l.end.Unlock()
+	goodbye()
 }
 
 // endedBy says who ended the connection, for the fact that its closing records. The first call counts.

@@ -304,7 +304,7 @@ func (u *upstream) goOn() error {
 	u.timer.Reset(dialTime)
 	u.decide <- true
 	err := <-u.done
-	if err == nil {
+	if err == nil && u.heard != nil {
 		u.heard.forget()
 	}
 	return err

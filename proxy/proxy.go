@@ -102,6 +102,7 @@ type Proxy struct {
 	listens  []net.Listener
 	accepted int
 	legs     map[*leg]struct{}
+	fronts   []*front
 	stopping bool
 	sessions sync.WaitGroup
 	places   web.Places // where names led, with RefuseLocal
@@ -294,7 +295,11 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	for _, l := range p.listens {
 		l.Close()
 	}
+	fronts := p.fronts
 	p.mu.Unlock()
+	for _, f := range fronts {
+		f.listener.Close()
+	}
 	p.closeLegs(time.Now().Add(-restTime))
 	drain, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
@@ -312,6 +317,9 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 		p.sessions.Wait()
 		close(ended)
 	}()
+	for _, f := range fronts {
+		f.shut()
+	}
 	select {
 	case <-ended:
 		return nil

@@ -136,20 +136,22 @@ type entry struct {
 	fact   capture.Fact
 }
 
-// A stream is one TCP connection in the recording.
+// A stream is one connection in the recording, of TCP or QUIC.
 type stream struct {
 	rec            *Recorder
 	number         int
 	leg            capture.Leg
 	client, server netip.AddrPort
 	name           string // of the server, or ""
+	udp            bool   // it is one of QUIC
 	gate           atomic.Pointer[gate]
 
 	// The writing goroutine's own.
-	out   *pcap.Stream
-	hello []byte // the beginning of what the client sent, as far as it may be that of a ClientHello
-	peer  int    // the session's other leg, once that is known
-	host  string // what the session was asked for
+	out   *pcap.Stream    // of TCP
+	quic  *pcap.Datagrams // of QUIC
+	hello []byte          // the beginning of what the client sent, as far as it may be that of a ClientHello
+	peer  int             // the session's other leg, once that is known
+	host  string          // what the session was asked for
 }
 
 // Buffers of the sizes that nearly all chunks have: what a small request needs, and
@@ -330,7 +332,15 @@ func (k keyLog) Write(line []byte) (int, error) {
 
 // open begins a connection. Its number is the one that readers of the recording will give it.
 func (r *Recorder) open(leg capture.Leg, client, server netip.AddrPort, name string) *stream {
-	s := &stream{rec: r, leg: leg, client: client, server: server, name: name}
+	return r.begin(&stream{rec: r, leg: leg, client: client, server: server, name: name})
+}
+
+// openUDP begins a connection of QUIC, whose data are datagrams.
+func (r *Recorder) openUDP(leg capture.Leg, client, server netip.AddrPort, name string) *stream {
+	return r.begin(&stream{rec: r, leg: leg, client: client, server: server, name: name, udp: true})
+}
+
+func (r *Recorder) begin(s *stream) *stream {
 	e := &entry{kind: entryOpen, stream: s, time: time.Now().UnixNano()}
 	r.mu.Lock()
 	r.conns++
@@ -539,7 +549,7 @@ func (r *Recorder) continued() []pcap.Continued {
 	var all []pcap.Continued
 	for _, n := range slices.Sorted(maps.Keys(r.streams)) {
 		s := r.streams[n]
-		all = append(all, pcap.Continued{Stream: s.out, Peer: s.peer, Host: s.host, Name: s.name, Secrets: r.secrets.of(s)})
+		all = append(all, pcap.Continued{Stream: s.out, QUIC: s.quic, Peer: s.peer, Host: s.host, Name: s.name, Secrets: r.secrets.of(s)})
 	}
 	return all
 }
@@ -591,7 +601,11 @@ func (r *Recorder) write(e *entry) {
 	s := e.stream
 	switch e.kind {
 	case entryOpen:
-		s.out = r.pcap.Open(s.leg, s.client, s.server, e.time)
+		if s.udp {
+			s.quic = r.pcap.OpenUDP(s.leg, s.client, s.server)
+		} else {
+			s.out = r.pcap.Open(s.leg, s.client, s.server, e.time)
+		}
 		if r.parts {
 			r.streams[s.number] = s
 		}
@@ -599,6 +613,14 @@ func (r *Recorder) write(e *entry) {
 			r.pcap.Name(s.server.Addr(), s.name)
 		}
 	case entryData:
+		if s.udp {
+			r.pending += e.wrote
+			if e.wrote > 0 {
+				s.quic.Write(e.side, e.time, e.data[:e.wrote])
+			}
+			e.free()
+			break
+		}
 		if r.parts && e.side == capture.Client {
 			r.secrets.see(s, e.data[:e.wrote])
 		}
@@ -626,6 +648,7 @@ func (r *Recorder) write(e *entry) {
 	case entrySecret:
 		r.pcap.Secret(e.secret)
 		if r.parts {
+			r.secrets.claim(s, e.secret.ClientRandom)
 			r.secrets.add(e.secret)
 		}
 		if r.keyLog != nil {

@@ -62,7 +62,8 @@ const (
 // newTap begins the recording of conn. On the browser's leg the peer is the client of the connection, on the origin's its server.
 func newTap(r *Recorder, conn *net.TCPConn, of capture.Leg, name string) *Tap {
 	t := &Tap{leg: &leg{}, conn: conn}
-	t.close, t.hangUp = t.Close, t.shut
+	t.close = t.Close
+	t.hang(t.shut)
 	local, remote := addrPort(conn.LocalAddr()), addrPort(conn.RemoteAddr())
 	if of == capture.LegBrowser {
 		t.peer = capture.Client

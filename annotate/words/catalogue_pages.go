@@ -105,6 +105,11 @@ var pagePieces = map[string]string{
 	"http-fault/answer-end":       "the end of the origin's answer is not certain, and the client has sent another request already",
 
 	"detail/behind":               "{where}: {what}",
+	"detail/quic-observed":        "with --observe TLS is passed on as it is, and QUIC does not come through the proxy",
+	"detail/quic-passed":          "the host is one that is passed on as it is, and QUIC does not come through the proxy",
+	"detail/quic-textbook":        "QUIC needs TLS 1.3, and the textbook tells of TLS 1.2",
+	"detail/quic-upstream":        "it is reached through an upstream proxy, which takes no QUIC",
+	"detail/quic-no-site":         "no built-in site of that name and port answers QUIC",
 	"detail/loop":                 "this is the proxy itself",
 	"detail/near":                 "a page of the web asks for this machine or its private network, and this proxy is told to refuse that",
 	"detail/own-ca":               "the certificate comes from this proxy's own CA, which vouches for nobody but the proxy",

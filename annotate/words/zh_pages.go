@@ -104,6 +104,11 @@ var zhPages = map[string]string{
 	"http-fault/answer-end":       "源站的应答在哪里结束并不确定，而客户端已经发来另一个请求",
 
 	"detail/behind":               "{where}：{what}",
+	"detail/quic-observed":        "使用 --observe 时 TLS 原样转发，而 QUIC 不经过代理",
+	"detail/quic-passed":          "这个主机的连接原样转发，而 QUIC 不经过代理",
+	"detail/quic-textbook":        "QUIC 需要 TLS 1.3，而教科书讲的是 TLS 1.2",
+	"detail/quic-upstream":        "要经过上游代理才能到达它，而上游代理不接受 QUIC",
+	"detail/quic-no-site":         "没有以这个名称和端口应答 QUIC 的内置站点",
 	"detail/loop":                 "这就是代理自己",
 	"detail/near":                 "一个网页请求访问本机或其私有网络，而按照设置，代理拒绝这样的请求",
 	"detail/own-ca":               "这张证书来自这个代理自己的 CA，它只为这个代理担保",
