@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"explainer/capture/printable"
 )
@@ -19,27 +18,25 @@ import (
 // some fifty kilobytes a connection.
 type encoder func(b []byte, v reflect.Value) []byte
 
-// encoders are those made so far, by type. The types of events refer to themselves
-// through pointers and slices, so each is made when it is first needed.
-var encoders sync.Map // of reflect.Type to encoder
+// A coder is the encoder of a type, which may yet be being made: the types of events refer
+// to themselves through pointers and slices.
+type coder struct{ encode encoder }
 
-func encoderOf(t reflect.Type) encoder {
-	if e, ok := encoders.Load(t); ok {
-		return e.(encoder)
+// A maker makes the encoders of types, each once.
+type maker map[reflect.Type]*coder
+
+func (made maker) coder(t reflect.Type) *coder {
+	c := made[t]
+	if c == nil {
+		c = new(coder)
+		made[t] = c
+		c.encode = made.encoder(t)
 	}
-	e := newEncoder(t)
-	encoders.Store(t, e)
-	return e
+	return c
 }
 
-// later is the encoder of a type that may be being made.
-func later(t reflect.Type) encoder {
-	made := sync.OnceValue(func() encoder { return encoderOf(t) })
-	return func(b []byte, v reflect.Value) []byte { return made()(b, v) }
-}
-
-// newEncoder makes the encoder of a type. It knows the kinds that events are made of.
-func newEncoder(t reflect.Type) encoder {
+// encoder makes the encoder of a type. It knows the kinds that events are made of.
+func (made maker) encoder(t reflect.Type) encoder {
 	switch t {
 	case reflect.TypeFor[Text]():
 		return func(b []byte, v reflect.Value) []byte { return printable.AppendJSON(b, v.Field(0).String()) }
@@ -62,23 +59,23 @@ func newEncoder(t reflect.Type) encoder {
 	case reflect.Bool:
 		return func(b []byte, v reflect.Value) []byte { return strconv.AppendBool(b, v.Bool()) }
 	case reflect.Pointer:
-		of := later(t.Elem())
+		of := made.coder(t.Elem())
 		return func(b []byte, v reflect.Value) []byte {
 			if v.IsNil() {
 				return append(b, "null"...)
 			}
-			return of(b, v.Elem())
+			return of.encode(b, v.Elem())
 		}
 	case reflect.Slice, reflect.Array:
-		return listEncoder(t)
+		return made.list(t)
 	case reflect.Struct:
-		return structEncoder(t)
+		return made.object(t)
 	}
 	panic("event: no encoder for " + t.String())
 }
 
-func listEncoder(t reflect.Type) encoder {
-	of := later(t.Elem())
+func (made maker) list(t reflect.Type) encoder {
+	of := made.coder(t.Elem())
 	return func(b []byte, v reflect.Value) []byte {
 		if t.Kind() == reflect.Slice && v.IsNil() {
 			return append(b, "null"...)
@@ -88,7 +85,7 @@ func listEncoder(t reflect.Type) encoder {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = of(b, v.Index(i))
+			b = of.encode(b, v.Index(i))
 		}
 		return append(b, ']')
 	}
@@ -97,12 +94,14 @@ func listEncoder(t reflect.Type) encoder {
 // A member is a field of a struct.
 type member struct {
 	index int
-	key   string // with what stands around it: `"name":`
+	key   string // with what stands around it: `,"name":`
+	text  bool   // a string or the one in a Text
+	in    bool   // a Text
 	skip  func(reflect.Value) bool
-	value encoder
+	value *coder
 }
 
-func structEncoder(t reflect.Type) encoder {
+func (made maker) object(t reflect.Type) encoder {
 	var members []member
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -114,35 +113,42 @@ func structEncoder(t reflect.Type) encoder {
 		if !ok || name == "" || f.Anonymous {
 			panic(fmt.Sprintf("event: no name for %s of %s", f.Name, t))
 		}
-		m := member{index: i, key: `"` + name + `":`, value: later(f.Type)}
+		m := member{index: i, key: `,"` + name + `":`, value: made.coder(f.Type)}
+		m.in = f.Type == reflect.TypeFor[Text]()
+		m.text = m.in || f.Type.Kind() == reflect.String
 		switch options {
 		case "":
 		case "omitempty":
 			m.skip = empty(f.Type.Kind())
 		case "omitzero":
 			m.skip = reflect.Value.IsZero
-			if f.Type == reflect.TypeFor[Text]() {
-				m.skip = func(v reflect.Value) bool { return v.Field(0).Len() == 0 }
-			}
 		default:
 			panic(fmt.Sprintf("event: no encoder for %q of %s", options, t))
 		}
 		members = append(members, m)
 	}
 	return func(b []byte, v reflect.Value) []byte {
-		b = append(b, '{')
-		first := len(b)
+		begin := len(b)
 		for i := range members {
 			m := &members[i]
 			f := v.Field(m.index)
-			if m.skip != nil && m.skip(f) {
-				continue
+			if m.text { // most are
+				if m.in {
+					f = f.Field(0)
+				}
+				s := f.String()
+				if s == "" && m.skip != nil {
+					continue
+				}
+				b = printable.AppendJSON(append(b, m.key...), s)
+			} else if m.skip == nil || !m.skip(f) {
+				b = m.value.encode(append(b, m.key...), f)
 			}
-			if len(b) > first {
-				b = append(b, ',')
-			}
-			b = m.value(append(b, m.key...), f)
 		}
+		if len(b) == begin {
+			return append(b, '{', '}')
+		}
+		b[begin] = '{' // where a comma stands
 		return append(b, '}')
 	}
 }

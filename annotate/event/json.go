@@ -21,7 +21,7 @@ func NewJSON(w io.Writer) *JSON {
 
 // Event writes one event.
 func (j *JSON) Event(e *Event) error {
-	j.line = append(e.appendJSON(j.line[:0]), '\n')
+	j.line = append(events.encode(j.line[:0], reflect.ValueOf(e).Elem()), '\n')
 	_, err := j.w.Write(j.line)
 	if cap(j.line) > maxLine {
 		j.line = nil
@@ -32,10 +32,8 @@ func (j *JSON) Event(e *Event) error {
 // maxLine bounds the room for a line, in bytes, that is kept for the next.
 const maxLine = 1 << 20
 
-// encodeEvent appends an event.
-var encodeEvent = encoderOf(reflect.TypeFor[Event]())
-
-func (e *Event) appendJSON(b []byte) []byte { return encodeEvent(b, reflect.ValueOf(e).Elem()) }
+// events encodes events.
+var events = maker{}.coder(reflect.TypeFor[Event]())
 
 // Flush hands everything written so far to the underlying writer.
 func (j *JSON) Flush() error { return j.w.Flush() }
