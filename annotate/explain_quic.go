@@ -235,6 +235,9 @@ func (x *Explainer) quicPacket(c *conn, m *capture.Message, b *capture.QUICPacke
 func (x *Explainer) quicOpened(c *conn, m *capture.Message, b *capture.QUICPacket, side int) {
 	u := c.UDP
 	u.Unsealed[side][b.Kind]++
+	if !x.Packets && u.Unsealed[side][b.Kind] > 1 && !b.Updated && !b.Broken && !slices.ContainsFunc(b.Frames, isTold) {
+		return // as most are
+	}
 	e := x.event(c, m, event.KindMessage, topicOf("quic-", b.Kind.String()), "QUIC "+b.Kind.String())
 	a := x.args(c).With("sender", c.Side(side))
 	say := func(id string, a steps.Values) { e.Says = append(e.Says, words.Say(id, e.Evidence, a)) }
@@ -283,6 +286,15 @@ func (x *Explainer) quicOpened(c *conn, m *capture.Message, b *capture.QUICPacke
 	e.Brief = words.Piece("brief/initial", "number", strconv.FormatUint(b.Number, 10), "count", words.Count(int(b.Wire), "byte"), "frames", frameWords(b.Frames))
 	e.Fields, e.QUIC = quicFields(b), quicPacket(b)
 	x.emit(c, e)
+}
+
+// isTold tells whether a frame is told of where packets are not.
+func isTold(f quic.Frame) bool {
+	switch f.Type {
+	case quic.FrameNewID, quic.FrameNewToken, quic.FramePathChallenge, quic.FramePathResponse, quic.FrameHandshakeDone, quic.FrameClose, quic.FrameCloseApp:
+		return true
+	}
+	return false
 }
 
 // quicCounted tells, where a connection is over, what its packets came to.

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"explainer/capture/keys"
+	"explainer/capture/quic"
 	"explainer/capture/web"
 )
 
@@ -95,6 +96,8 @@ type Decoder struct {
 	plain     []byte    // of the record in hand
 	spares    [][]byte  // buffers that no connection has bytes in
 	data      []AppData // to take the bodies of messages from, many per allocation
+	packets   []QUICPacket
+	frames    []quic.Frame // to take what packets hold from
 
 	lines   int     // key log lines that were fed
 	trials  int64   // bytes that were decrypted to find the way back behind gaps
@@ -353,11 +356,14 @@ func (d *Decoder) retry(c *conn) {
 }
 
 // newAppData takes the next of many, so that not each record costs an allocation.
-func (d *Decoder) newAppData() *AppData {
-	if len(d.data) == 0 {
-		d.data = make([]AppData, 64)
+func (d *Decoder) newAppData() *AppData { return next(&d.data) }
+
+// next takes the next of many values, of which more are made where none is left.
+func next[T any](from *[]T) *T {
+	if len(*from) == 0 {
+		*from = make([]T, 64)
 	}
-	a := &d.data[0]
-	d.data = d.data[1:]
-	return a
+	v := &(*from)[0]
+	*from = (*from)[1:]
+	return v
 }

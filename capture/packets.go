@@ -266,14 +266,15 @@ func (u *udpConn) tellPacket(s *udpSide, in *Datagram, b []byte, p *quic.Packet,
 		u.extend(s, in, n)
 		return
 	}
-	body := &QUICPacket{
+	body := next(&u.d.packets)
+	*body = QUICPacket{
 		Kind: p.Type, Version: p.Version, Packets: 1, Wire: int64(n + p.Lacking),
 		DCID: bytes.Clone(p.DCID), SCID: bytes.Clone(p.SCID), Token: bytes.Clone(p.Token), Versions: p.Versions,
 		From: p.From, Number: p.Number, Frames: p.Frames, Broken: p.Broken, Checked: p.Checked, Good: p.Good,
 		Updates: p.Updates, Updated: p.Updated, Joined: joined, JoinedIn: joinedIn,
 	}
 	if by != nil {
-		body.Frames = heldFrames(p.Frames)
+		body.Frames = u.d.heldFrames(p.Frames)
 	}
 	m := u.tell(s, in, n, body)
 	if m.Opened = p.Opened; !p.Opened {
@@ -297,8 +298,17 @@ func (u *udpConn) tellPacket(s *udpSide, in *Datagram, b []byte, p *quic.Packet,
 }
 
 // heldFrames are the frames of a packet without what they carry for others, so that they stay valid.
-func heldFrames(frames []quic.Frame) []quic.Frame {
-	out := slices.Clone(frames)
+func (d *Decoder) heldFrames(frames []quic.Frame) []quic.Frame {
+	n := len(frames)
+	if n == 0 {
+		return nil
+	}
+	if len(d.frames) < n {
+		d.frames = make([]quic.Frame, max(64, n))
+	}
+	out := d.frames[:n:n]
+	d.frames = d.frames[n:]
+	copy(out, frames)
 	for i := range out {
 		f := &out[i]
 		switch f.Type {

@@ -83,7 +83,10 @@ func (t *Teller) pipe(r *pcap.Reader) error {
 
 var (
 	inputBatches = sync.Pool{New: func() any {
-		return &inputBatch{list: make([]capture.Input, 0, batchInputs), chunks: make([]capture.Chunk, 0, batchInputs), data: make([]byte, 0, batchBytes)}
+		return &inputBatch{
+			list: make([]capture.Input, 0, batchInputs), chunks: make([]capture.Chunk, 0, batchInputs),
+			datagrams: make([]capture.Datagram, 0, batchInputs), data: make([]byte, 0, batchBytes),
+		}
 	}}
 	messageBatches = sync.Pool{New: func() any { return new([]capture.Message) }}
 	eventBatches   = sync.Pool{New: func() any { return new([]event.Event) }}
@@ -123,9 +126,10 @@ func (t *Teller) readBatches(r *pcap.Reader, out chan<- *inputBatch, stop <-chan
 
 // An inputBatch is inputs that are valid until it is freed.
 type inputBatch struct {
-	list   []capture.Input
-	chunks []capture.Chunk // never grows: list points into it
-	data   []byte          // that of chunks; never grows
+	list      []capture.Input
+	chunks    []capture.Chunk    // never grows: list points into it
+	datagrams []capture.Datagram // as chunks
+	data      []byte             // that of both; never grows
 }
 
 // full tells that there is no room for in. There always is in an empty batch.
@@ -133,27 +137,42 @@ func (b *inputBatch) full(in capture.Input) bool {
 	if len(b.list) == batchInputs {
 		return true
 	}
-	c, ok := in.(*capture.Chunk)
-	return ok && len(b.list) > 0 && len(b.data)+len(c.Data) > cap(b.data)
+	n := 0
+	switch i := in.(type) {
+	case *capture.Chunk:
+		n = len(i.Data)
+	case *capture.Datagram:
+		n = len(i.Data)
+	}
+	return n > 0 && len(b.list) > 0 && len(b.data)+n > cap(b.data)
 }
 
 func (b *inputBatch) add(in capture.Input) {
 	switch i := in.(type) {
 	case *capture.Chunk:
 		c := *i
-		if len(b.data)+len(c.Data) > cap(b.data) { // longer than a batch
-			c.Data = bytes.Clone(c.Data)
-		} else {
-			at := len(b.data)
-			b.data = append(b.data, c.Data...)
-			c.Data = b.data[at:len(b.data):len(b.data)]
-		}
+		c.Data = b.hold(c.Data)
 		b.chunks = append(b.chunks, c)
 		in = &b.chunks[len(b.chunks)-1]
+	case *capture.Datagram:
+		d := *i
+		d.Data = b.hold(d.Data)
+		b.datagrams = append(b.datagrams, d)
+		in = &b.datagrams[len(b.datagrams)-1]
 	default:
 		in = cloned(in)
 	}
 	b.list = append(b.list, in)
+}
+
+// hold copies data into the batch.
+func (b *inputBatch) hold(data []byte) []byte {
+	if len(b.data)+len(data) > cap(b.data) { // longer than a batch
+		return bytes.Clone(data)
+	}
+	at := len(b.data)
+	b.data = append(b.data, data...)
+	return b.data[at:len(b.data):len(b.data)]
 }
 
 // cloned is an input that stays valid.
@@ -193,6 +212,7 @@ func copied[T any](p *T) *T {
 func (b *inputBatch) free() {
 	clear(b.list)
 	clear(b.chunks)
-	b.list, b.chunks, b.data = b.list[:0], b.chunks[:0], b.data[:0]
+	clear(b.datagrams)
+	b.list, b.chunks, b.datagrams, b.data = b.list[:0], b.chunks[:0], b.datagrams[:0], b.data[:0]
 	inputBatches.Put(b)
 }

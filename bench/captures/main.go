@@ -37,12 +37,20 @@ func main() {
 	bytes := flag.Int64("bytes", 256<<20, "`bytes` of all bodies together")
 	conns := flag.Int("conns", 1, "TLS connections that they come in, one behind the other")
 	h2 := flag.Bool("h2", false, "HTTP/2 instead of HTTP/1.1")
+	h3 := flag.Bool("h3", false, "HTTP/3, on one connection, with the keys in a file of their own beside the capture")
 	segment := flag.Int("segment", 16<<10, "most payload `bytes` of a packet, at most 16384")
 	out := flag.String("o", "", "the capture to write")
 	flag.Parse()
 	if *out == "" || flag.NArg() > 0 || *conns < 1 || *segment < 1 || *segment > 16<<10 {
 		flag.Usage()
 		os.Exit(2)
+	}
+	if *h3 {
+		if err := recordQUIC(*out, *bytes, *conns); err != nil {
+			fmt.Fprintln(os.Stderr, "captures:", err)
+			os.Exit(1)
+		}
+		return
 	}
 	if err := record(*out, *bytes, *conns, *h2, *segment); err != nil {
 		fmt.Fprintln(os.Stderr, "captures:", err)
@@ -91,11 +99,11 @@ func (f *foreign) Write(p []byte) (int, error) {
 	return f.w.Write(p)
 }
 
-// serve starts a server on the loopback that answers with as many bytes as the path asks for.
-func serve(h2 bool) (string, *x509.CertPool, error) {
+// certificate makes one that signs itself.
+func certificate() (tls.Certificate, *x509.CertPool, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return "", nil, err
+		return tls.Certificate{}, nil, err
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host},
@@ -104,45 +112,60 @@ func serve(h2 bool) (string, *x509.CertPool, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		return "", nil, err
+		return tls.Certificate{}, nil, err
 	}
 	leaf, err := x509.ParseCertificate(der)
 	if err != nil {
-		return "", nil, err
+		return tls.Certificate{}, nil, err
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(leaf)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots, nil
+}
+
+// serve starts a server on the loopback that answers with as many bytes as the path asks for.
+func serve(h2 bool) (string, *x509.CertPool, error) {
+	certificate, roots, err := certificate()
 	if err != nil {
 		return "", nil, err
 	}
-	part := make([]byte, 256<<10)
-	if _, err := rand.Read(part); err != nil {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
 		return "", nil, err
 	}
 	s := &http.Server{
 		ErrorLog:  log.New(io.Discard, "", 0),
 		Protocols: protocols(h2),
-		TLSConfig: &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}},
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			n, err := strconv.ParseInt(r.URL.Path[1:], 10, 64)
-			if err != nil {
-				http.NotFound(w, r)
-				return
-			}
-			w.Header().Set("Content-Length", strconv.FormatInt(n, 10))
-			w.Header().Set("Content-Type", "application/octet-stream")
-			for n > 0 {
-				k, err := w.Write(part[:min(n, int64(len(part)))])
-				if err != nil {
-					return
-				}
-				n -= int64(k)
-			}
-		}),
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}},
+		Handler:   http.HandlerFunc(body),
 	}
 	go s.ServeTLS(l, "", "")
 	return l.Addr().String(), roots, nil
+}
+
+// part is what bodies are made of.
+var part = func() []byte {
+	b := make([]byte, 256<<10)
+	rand.Read(b) // never fails
+	return b
+}()
+
+// body answers with as many bytes as the path asks for.
+func body(w http.ResponseWriter, r *http.Request) {
+	n, err := strconv.ParseInt(r.URL.Path[1:], 10, 64)
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Length", strconv.FormatInt(n, 10))
+	w.Header().Set("Content-Type", "application/octet-stream")
+	for n > 0 {
+		k, err := w.Write(part[:min(n, int64(len(part)))])
+		if err != nil {
+			return
+		}
+		n -= int64(k)
+	}
 }
 
 func protocols(h2 bool) *http.Protocols {
