@@ -212,6 +212,9 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 		if b.Status >= 200 || b.Status == 101 {
 			if !c.Responded && c.OverUDP() {
 				e.Says = append(e.Says, words.Say("http-response-quic", e.Evidence, a))
+			} else if !plain && !m.Inner {
+				e.Says = append(e.Says, words.Say("http-response-unasked", e.Evidence, a))
+				break // behind it anything may follow
 			} else if !c.Responded && !plain {
 				e.Says = append(e.Says, words.Say("http-response", e.Evidence, a))
 			}

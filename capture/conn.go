@@ -33,6 +33,7 @@ type conn struct {
 
 	web    *web.Conn // what is inside TLS, or the plain HTTP
 	webGap bool      // bytes of it are missing
+	plain  bool      // a request in clear was read that asks for no tunnel
 	gaps   [2]uint64 // seq of the first gap of a side, 0 if there is none
 	alpn   string
 	last   *negotiation
@@ -244,6 +245,9 @@ func (c *conn) step(h *half, p []byte) (int, status) {
 	}
 	if h.why != "" {
 		n, st := len(p), more
+		if h.why == OpaqueGap && c.mayTunnel(h) {
+			n, st = c.findTunnelled(h, p)
+		}
 		if h.why == OpaqueUnknown && c.mode == modeOpaque && h.off-h.base < maxSearch {
 			if h.side == Client {
 				n, st = c.search(h, p)

@@ -232,6 +232,10 @@ func (c *conn) http(h *half, p []byte) (int, status) {
 	if len(p) == 0 {
 		return 0, more
 	}
+	if c.mayTunnel(h) && looksHello(p) == yes {
+		c.startTunnelled(h)
+		return 0, done
+	}
 	here := h.at(h.off)
 	n := len(p)
 	for _, next := range h.pieces[h.drops:] {
@@ -274,6 +278,48 @@ func (c *conn) tunnel(h *half, n int) int {
 	return n
 }
 
+// mayTunnel tells whether TLS may begin in what a client sends, though no answer to a CONNECT says
+// so: where the request or its answer can be among what is missing, and nothing else was asked for.
+func (c *conn) mayTunnel(h *half) bool {
+	return h.side == Client && !c.plain && c.mode != modeTLS && h.off-h.base < maxSearch && (c.gaps[Client]+c.gaps[Server] > 0 || c.midstream())
+}
+
+// findTunnelled looks for a ClientHello behind missing bytes.
+func (c *conn) findTunnelled(h *half, p []byte) (int, status) {
+	for i := 0; i < len(p); i++ {
+		k := bytes.IndexByte(p[i:], typeHandshake)
+		if k < 0 {
+			break
+		}
+		switch i += k; looksHello(p[i:]) {
+		case yes:
+			if i > 0 {
+				return i, done
+			}
+			c.startTunnelled(h)
+			return 0, done
+		case perhaps:
+			h.want = i + 11
+			return i, more
+		}
+	}
+	return len(p), more
+}
+
+// startTunnelled goes over to TLS where the client's hello stands.
+func (c *conn) startTunnelled(h *half) {
+	if h.off > h.told {
+		c.tell(h, h.off, &Opaque{Len: h.off - h.told, Preview: h.preview, Why: OpaqueGap})
+	}
+	h.why, h.preview = "", nil
+	if o := &c.halves[h.side.Other()]; o.off > o.told && o.why == "" {
+		c.tell(o, o.off, &Opaque{Len: o.off - o.told, Why: OpaqueGap})
+	}
+	c.web = nil
+	c.startTLS()
+	h.base = h.off
+}
+
 // items tells what package web found in plain HTTP, or inside TLS.
 func (c *conn) items(h *half, items []web.Item) {
 	for i := range items {
@@ -281,6 +327,9 @@ func (c *conn) items(h *half, items []web.Item) {
 		from := &c.halves[it.From&1]
 		m := Message{Time: it.Last.Time, First: it.First.First, Last: it.Last.Last, Body: it.Body}
 		if c.mode != modeTLS {
+			if head, ok := it.Body.(*web.Head); ok && head.Request && head.Method != "CONNECT" {
+				c.plain = true
+			}
 			end := max(it.Last.End, from.told)
 			if end > from.told {
 				if it.First.Start != from.told { // frames of HTTP/2 come between the parts of a body

@@ -187,6 +187,7 @@ var messageSentences = []entry{
 	{"http-request-quic", "The request of {client}, taken out of the packets: the text that all of this protects.", []string{"9110 9", "9114 4.1"}},
 	{"http-response-quic", "The answer of {server}, taken out of the packets.", []string{"9110 15", "9114 4.1"}},
 	{"http-request", "The request of {client}, taken out of the records: the text that all of this protects.", []string{"9110 9"}},
+	{"http-response-unasked", "An answer of {server} in clear, to a request that does not stand before it in the capture. Without a length it may be the answer to a CONNECT: then anything may follow, TLS too.", []string{"9110 9.3.6"}},
 	{"http-response", "The answer of {server}, taken out of the records.", []string{"9110 15"}},
 	{"http-plain", "A request in clear: no TLS. None of the steps 2 to 8 happens, and everybody on the path can read and change what passes.", []string{"9110 4.2.1"}},
 	{"http-page-asks-here", "WARNING: by its {field} field, a page of {page} asks for {host}, which is the proxy's own machine. What listens there sees the proxy as a program of its machine; a browser may have let the page ask because it does not see where a proxy sends a request. --on-local-request refuse has the proxy refuse it, unless --map says where the host is.", []string{"6454 7"}},

@@ -185,6 +185,7 @@ var zhMessages = map[string]string{
 	"http-request-quic":                     "{client}的请求，从数据包中取出：这一切所保护的就是这段文字。",
 	"http-response-quic":                    "{server}的响应，从数据包中取出。",
 	"http-request":                          "{client}的请求，从记录中取出：这一切所保护的就是这段文字。",
+	"http-response-unasked":                 "{server}的明文响应，抓包中在它之前没有其请求。它没有长度，可能是对 CONNECT 的响应：那样的话后面可以是任何内容，包括 TLS。",
 	"http-response":                         "{server}的响应，从记录中取出。",
 	"http-plain":                            "明文的请求：没有 TLS。步骤 2 到 8 都没有发生，路径上的任何人都能读取和改动所传输的内容。",
 	"http-page-asks-here":                   "警告：根据 {field} 字段，{page} 的一个网页请求访问 {host}，而那是代理自己的机器。在那里监听的程序会把代理看作本机的程序；浏览器之所以允许网页这样请求，可能是因为它看不到代理把请求发往哪里。--on-local-request refuse 让代理拒绝这种请求，除非 --map 指明了该主机在哪里。",
