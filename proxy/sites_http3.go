@@ -25,7 +25,7 @@ func (s *siteHTTP3) Close() error { return errors.Join(s.server.Close(), s.socke
 
 // serveHTTP3 serves handler over HTTP/3 on a free UDP port of loopback.
 func (s *Sites) serveHTTP3(handler http.Handler, config *tls.Config) (addr string, err error) {
-	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	socket, err := ListenUDP()
 	if err != nil {
 		return "", err
 	}
@@ -34,25 +34,30 @@ func (s *Sites) serveHTTP3(handler http.Handler, config *tls.Config) (addr strin
 		QUICConfig: &quic.Config{}, // without early data: the relay sends none
 	}, socket}
 	s.http3 = append(s.http3, served)
-	go served.server.Serve(plainSocket{socket, socket})
+	go served.server.Serve(socket)
 	return socket.LocalAddr().String(), nil
 }
 
-// A plainSocket is a UDP socket that sends and receives one datagram a call: of more than
-// that quic-go would complain on standard error, where the system gives it small buffers.
-type plainSocket struct {
-	net.PacketConn
-	buffers interface {
-		SetReadBuffer(bytes int) error
-		SetWriteBuffer(bytes int) error
+// ListenUDP opens a UDP socket on a free port of 127.0.0.1 for quic-go, which sends and
+// receives one datagram a call with it. With all that a *net.UDPConn can do, quic-go looks at the
+// size of its buffers, and complains on standard error where the system gives small ones.
+func ListenUDP() (net.PacketConn, error) {
+	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return nil, err
 	}
+	return plainSocket{socket, socket}, nil
 }
 
-// SetReadBuffer asks the system for a buffer of so many bytes for what has come; it may give less.
-func (s plainSocket) SetReadBuffer(bytes int) error { return s.buffers.SetReadBuffer(bytes) }
+type plainSocket struct {
+	net.PacketConn
+	buffers
+}
 
-// SetWriteBuffer is the same for what is to be sent.
-func (s plainSocket) SetWriteBuffer(bytes int) error { return s.buffers.SetWriteBuffer(bytes) }
+type buffers interface {
+	SetReadBuffer(bytes int) error
+	SetWriteBuffer(bytes int) error
+}
 
 // imageNumbers are the images of the page that shows requests side by side.
 var imageNumbers = []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}

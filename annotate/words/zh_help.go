@@ -34,8 +34,8 @@ var zhHelp = map[string]string{
 用这台机器的真实套接字。共三幕：一个经 TLS 1.3 的网页，大多数人见到的就是这样；
 一个用书上的 RSA 密钥传输、经 TLS 1.2 的网页；以及检查证书是为了什么，由一个做
 检查的客户端和一个不做检查的客户端来演示。--all 还加上使用 ECDHE 的 TLS 1.2。--ech
-则只有一幕：一个加密的 ClientHello，路径上看到的与服务器得到的。录制文件留在
-demo.pcapng 中。
+则只有一幕：一个加密的 ClientHello，路径上看到的与服务器得到的；--http3 是另一幕：
+一个网页和它的图片，经由 HTTP/3。录制文件留在 demo.pcapng 中。
 
 示例：
 
@@ -59,11 +59,16 @@ http://explainer.test/，那里说明怎样做，并可以测试。browse 和 ru
 台机器上的其他东西都不改动；浏览器关闭后，配置目录会被删除。不给出 URL 时打开
 内置的网页 https://explainer.test/，它显示自己那个连接的八个步骤。
 
+加上 --http3，浏览器就经由 HTTP/3 访问 h3.explainer.test 和 URL 中的主机。QUIC 不能
+经过浏览器可以设置的任何代理，所以把浏览器引到 explainer 的一个 UDP 端口，由它向
+源站另开自己的 QUIC。不回答 QUIC 的主机与其他主机一样，经由 TCP、通过代理访问。
+
 示例：
 
    explainer browse
    explainer browse --browser firefox https://tls13.explainer.test/
    explainer browse --textbook https://rsa.explainer.test/
+   explainer browse --http3
    explainer browse --headless https://tls13.explainer.test/ -- --dump-dom`,
 
 	"usage/run": "让一条命令经过代理运行",
@@ -283,11 +288,14 @@ TLS 1.2 用 ECDHE 以及 TLS 1.3 中实际发生的事。
 	"flag/demo/write":    "把录制内容保存到 `FILE`",
 	"flag/demo/all":      "也演示使用 ECDHE 的 TLS 1.2",
 	"flag/demo/ech":      "代替三幕：一个加密的 ClientHello（ECH），路径上看到的与服务器得到的并排展示",
+	"flag/demo/http3":    "代替三幕：一个网页和它的图片，经由 HTTP/3，也就是经由 QUIC 和 UDP",
 	"flag/demo/textbook": "客户端侧对每个网站都使用书上所讲的、用 RSA 密钥传输的 TLS 1.2",
 
-	"flag/browse/browser":  "`chromium|firefox|PATH`（默认：已安装的第一个）",
-	"flag/browse/headless": "不显示窗口",
-	"flag/run/observe":     "命令自己的信任设置保持不变，所有内容原样通过，用命令自己写下的密钥来解密",
+	"flag/browse/browser":    "`chromium|firefox|PATH`（默认：已安装的第一个）",
+	"flag/browse/http3":      "URL 中的主机经由 HTTP/3（如果它回答 QUIC）；URL 的默认值则是 https://h3.explainer.test/",
+	"flag/browse/http3-host": "这个主机也经由 HTTP/3：`HOST[:PORT]`（可重复）",
+	"flag/browse/headless":   "不显示窗口",
+	"flag/run/observe":       "命令自己的信任设置保持不变，所有内容原样通过，用命令自己写下的密钥来解密",
 
 	"flag/read/keylog":      "`FILE` 中有 TLS 密钥，即浏览器按 SSLKEYLOGFILE 写下的那种（可重复）",
 	"flag/read/key":         "`FILE` 中有服务器的 RSA 私钥（PEM、DER 或 PKCS#12），它能解密使用 RSA 密钥传输的 TLS 1.2 和更早的版本（可重复）；密码会当场询问，或取自 EXPLAINER_KEY_PASSWORD",

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,19 +24,28 @@ Nothing else is changed on this machine, and the profile is removed when the bro
 ends. Without a URL it opens the built-in page https://explainer.test/, which shows the
 eight steps of its own connection.
 
+With --http3 the browser calls h3.explainer.test and the host of the URL over HTTP/3. QUIC
+passes no proxy that a browser can be set to use, so it is led to a UDP port of explainer's,
+which opens its own QUIC to the origin. A host that answers no QUIC goes through the proxy,
+over TCP, as all others.
+
 Examples:
 
    explainer browse
    explainer browse --browser firefox https://tls13.explainer.test/
    explainer browse --textbook https://rsa.explainer.test/
+   explainer browse --http3
    explainer browse --headless https://tls13.explainer.test/ -- --dump-dom`,
 	Flags: append([]cli.Flag{
 		&cli.StringFlag{Name: "browser", Usage: "`chromium|firefox|PATH` (default: the first that is installed)"},
 		&cli.BoolFlag{Name: "headless", Usage: "without a window", DisableDefaultText: true},
-	}, proxyFlags...),
+	}, slices.Concat(http3Flags, proxyFlags)...),
 	Action: func(c *cli.Context) error {
 		args := c.Args().Slice()
 		url := "https://explainer.test/"
+		if c.Bool("http3") {
+			url = "https://" + siteHTTP3 + "/"
+		}
 		if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 			url, args = args[0], args[1:]
 		}
@@ -43,6 +53,10 @@ Examples:
 			args = args[1:]
 		} else if len(args) > 0 && !strings.HasPrefix(args[0], "-") { // the -- in front of them has gone where no URL was given
 			return usage(words.Piece("error/one-url", "value", quote(args[0])), words.Piece("hint/browser-arguments"))
+		}
+		hosts, err := http3Hosts(c, url)
+		if err != nil {
+			return err
 		}
 		browser, err := proxy.FindBrowser(c.String("browser"))
 		if err != nil {
@@ -62,7 +76,7 @@ Examples:
 		}
 		defer os.RemoveAll(profile)
 		cmd, err := browser.Command(profile, l.authority, proxy.Visit{
-			Proxy: l.url, Direct: l.web.address(), Page: url, Headless: c.Bool("headless"), Args: args,
+			Proxy: l.url, Direct: l.web.address(), HTTP3: l.http3(c.Context, hosts), Page: url, Headless: c.Bool("headless"), Args: args,
 		})
 		if err != nil {
 			l.stop()

@@ -31,7 +31,8 @@ are all here, on real sockets of this machine. Three acts: a page over TLS 1.3, 
 people see it; one over the textbook's own TLS 1.2 with RSA key transport; and what the
 check of the certificate is for, with a client that makes it and one that does not.
 --all adds TLS 1.2 with ECDHE. --ech has one act instead: a hello that is encrypted, as
-the path sees it and as the server got it. The recording stays in demo.pcapng.
+the path sees it and as the server got it; --http3 another: a page and its images over
+HTTP/3. The recording stays in demo.pcapng.
 
 Examples:
 
@@ -43,6 +44,7 @@ Examples:
 		forceFlag,
 		&cli.BoolFlag{Name: "all", Usage: "TLS 1.2 with ECDHE, too", DisableDefaultText: true},
 		&cli.BoolFlag{Name: "ech", Usage: "in place of the acts: an encrypted hello (ECH), what the path sees of it, beside what the server got", DisableDefaultText: true},
+		&cli.BoolFlag{Name: "http3", Usage: "in place of the acts: a page and its images over HTTP/3, which is over QUIC and UDP", DisableDefaultText: true},
 		&cli.BoolFlag{Name: "textbook", Usage: "the client's leg speaks the textbook's TLS 1.2 with RSA at every site", DisableDefaultText: true},
 		&cli.StringFlag{Name: "listen-host", Value: "127.0.0.1", Hidden: true},
 		&cli.IntFlag{Name: "listen-port", Hidden: true},
@@ -67,17 +69,15 @@ func demo(c *cli.Context) error {
 	if c.Args().Present() {
 		return usage(words.Piece("error/no-arguments", "command", "demo"), words.Piece("hint/see", "command", "explainer demo --help"))
 	}
+	fetches, tells, err := demoActs(c)
+	if err != nil {
+		return err
+	}
 	acts := c.String("format") == "text" && detailOf(c) == story.InShort
 	var events []event.Event
 	out := c.App.Writer
 	if acts {
 		out = io.Discard // it is told when the acts are over, each for itself
-	}
-	fetches, tells := demoFetches, tellActs
-	if c.Bool("ech") {
-		fetches, tells = fetchECH, tellECH
-	} else {
-		say(c.App.ErrWriter, words.Piece("say/demo-starts"))
 	}
 	l, err := start(c, out, func(e *event.Event) {
 		if acts {
@@ -91,7 +91,7 @@ func demo(c *cli.Context) error {
 	if err := l.stop(); err != nil {
 		return err
 	}
-	if acts && (failures == nil || !c.Bool("ech")) {
+	if acts && (failures == nil || !c.Bool("ech") && !c.Bool("http3")) {
 		err := tells(c, events)
 		switch {
 		case errors.Is(err, syscall.EPIPE):
@@ -101,6 +101,22 @@ func demo(c *cli.Context) error {
 		}
 	}
 	return failures
+}
+
+// demoActs are what fetches the pages of the acts that the flags ask for, and what tells them.
+func demoActs(c *cli.Context) (fetches func(*cli.Context, *live) error, tells func(*cli.Context, []event.Event) error, err error) {
+	switch ech, http3 := c.Bool("ech"), c.Bool("http3"); {
+	case ech && http3:
+		return nil, nil, usage(words.Piece("error/demo-acts"))
+	case http3 && c.Bool("textbook"):
+		return nil, nil, usage(words.Piece("error/http3-textbook"))
+	case ech:
+		return fetchECH, tellECH, nil
+	case http3:
+		return fetchHTTP3, tellHTTP3, nil
+	}
+	say(c.App.ErrWriter, words.Piece("say/demo-starts"))
+	return demoFetches, tellActs, nil
 }
 
 // demoFetches fetches the pages of all acts.

@@ -24,6 +24,7 @@ var notRun = map[string]string{
 	"docs/containers.md": "not run: Docker's command line",
 	"docs/faults.md":     "not run: a browser with a window",
 	"docs/grade.md":      "not run: another proxy",
+	"docs/http3.md":      "not run: a browser with a window",
 	"docs/service.md":    "not run: needs systemd",
 	"docs/wireshark.md":  "not run: needs the rights to capture",
 }
