@@ -186,6 +186,13 @@ func (x *Explainer) settleLeft(c *conn, why string) {
 // and settles what is left.
 func (x *Explainer) end(c *conn, e *event.Event) {
 	c.Over = true
+	if c.Conn.Transport == capture.TransportQUIC {
+		// Its packets have no gapless order in which none could be missing.
+		e.Says = append(e.Says, c.Counted()...)
+		x.emit(c, *e)
+		x.settleEnd(c)
+		return
+	}
 	for s := range c.Sides {
 		if c.Sides[s].Data == 0 {
 			continue

@@ -18,6 +18,7 @@ type row struct {
 	Noise    bool
 	Title    event.Text // what kind of handshake
 	Version  string
+	QUIC     bool // that is its transport
 	Group    string
 	Suite    string
 	Strip    [11]event.Verdict // of the client's leg; "" where nothing is told yet
@@ -90,6 +91,7 @@ func (r *row) take(e *event.Event) {
 		return
 	}
 	r.times.take(e)
+	r.QUIC = r.QUIC || e.QUIC != nil
 	switch {
 	case e.Kind == event.KindSummary:
 		r.summary(e.Summary)
