@@ -494,7 +494,7 @@ func (s *quicSession) endOf(why error, peer string) (outcome, detail string) {
 	var reset *quic.StatelessResetError
 	var timeout net.Error
 	switch {
-	case errors.As(why, &application) && !application.Remote, errors.Is(why, net.ErrClosed):
+	case errors.As(why, &application) && !application.Remote, errors.Is(why, quic.ErrTransportClosed):
 		return "proxy", ""
 	case errors.As(why, &application) && application.ErrorCode == noError(s.protocol()) && application.ErrorMessage == "":
 		return peer, ""

@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
@@ -18,6 +22,7 @@ import (
 	"explainer/capture"
 	"explainer/capture/handshake"
 	"explainer/capture/pcap"
+	decoded "explainer/capture/quic"
 )
 
 // listenQUIC starts a server of QUIC for host, which the proxy finds by Map.
@@ -149,4 +154,230 @@ func TestQUICRelay(t *testing.T) {
 	transport.Close()
 	messages := r.messages()
 	r.opened(messages, 1)
+}
+
+// TestQUICStreams passes on what HTTP/3 does not show: the numbers of streams, resets and STOP_SENDING with their
+// codes, DATAGRAM frames, streams that the server opens, and the code and the reason of the close, either way.
+func TestQUICStreams(t *testing.T) {
+	for _, closes := range []string{"client", "origin"} {
+		t.Run(closes, func(t *testing.T) {
+			r := newRig(t, nil)
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			defer cancel()
+			l := r.listenQUIC("shop.test", nil, []string{"test"}, nil)
+			client, err := r.dialQUIC("shop.test", "test")
+			if err != nil {
+				t.Fatal(err)
+			}
+			origin, err := l.Accept(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			// Out of order, so that one is opened by the number of another.
+			var streams []*quic.Stream
+			for range 3 {
+				s, err := client.OpenStream()
+				if err != nil {
+					t.Fatal(err)
+				}
+				streams = append(streams, s)
+			}
+			for _, i := range []int{2, 0, 1} {
+				if _, err := fmt.Fprint(streams[i], "stream ", streams[i].StreamID()); err != nil {
+					t.Fatal(err)
+				}
+				streams[i].Close()
+			}
+			for range streams {
+				s, err := origin.AcceptStream(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if b, err := io.ReadAll(s); err != nil || string(b) != fmt.Sprint("stream ", s.StreamID()) {
+					t.Errorf("stream %d: %q, %v", s.StreamID(), b, err)
+				}
+				s.CancelWrite(0x77) // the answer
+			}
+			var reset *quic.StreamError
+			if _, err := io.ReadAll(streams[0]); !errors.As(err, &reset) || !reset.Remote || reset.ErrorCode != 0x77 {
+				t.Errorf("a reset came as %v", err)
+			}
+
+			// The receiver wants no more, while its sender says nothing.
+			up, err := client.OpenUniStream()
+			if err != nil {
+				t.Fatal(err)
+			}
+			up.Write([]byte("x"))
+			in, err := origin.AcceptUniStream(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in.CancelRead(0x88)
+			<-up.Context().Done()
+			if err := context.Cause(up.Context()); !errors.As(err, &reset) || !reset.Remote || reset.ErrorCode != 0x88 {
+				t.Errorf("STOP_SENDING came as %v", err)
+			}
+
+			// The server opens one of each kind.
+			down, err := origin.OpenUniStream()
+			if err != nil {
+				t.Fatal(err)
+			}
+			down.Write([]byte("down"))
+			down.Close()
+			if s, err := client.AcceptUniStream(ctx); err != nil || s.StreamID() != down.StreamID() {
+				t.Errorf("a stream of the server's: %v", err)
+			} else if b, _ := io.ReadAll(s); string(b) != "down" {
+				t.Errorf("%q", b)
+			}
+			both, err := origin.OpenStream()
+			if err != nil {
+				t.Fatal(err)
+			}
+			both.Write([]byte("?"))
+			if s, err := client.AcceptStream(ctx); err != nil || s.StreamID() != both.StreamID() {
+				t.Errorf("a stream of the server's: %v", err)
+			} else {
+				s.CancelRead(0)
+				s.Write([]byte("!"))
+				s.Close()
+				if b, err := io.ReadAll(both); string(b) != "!" || err != nil {
+					t.Errorf("%q, %v", b, err)
+				}
+			}
+
+			for _, way := range [][2]*quic.Conn{{client, origin}, {origin, client}} {
+				if err := way[0].SendDatagram([]byte("a datagram")); err != nil {
+					t.Fatal(err)
+				}
+				if b, err := way[1].ReceiveDatagram(ctx); err != nil || string(b) != "a datagram" {
+					t.Errorf("%q, %v", b, err)
+				}
+			}
+
+			from, to := client, origin
+			if closes == "origin" {
+				from, to = origin, client
+			}
+			from.CloseWithError(0x1234, "enough")
+			<-to.Context().Done()
+			var closed *quic.ApplicationError
+			if err := context.Cause(to.Context()); !errors.As(err, &closed) || !closed.Remote || closed.ErrorCode != 0x1234 || closed.ErrorMessage != "enough" {
+				t.Errorf("a close came as %v", err)
+			}
+
+			messages := r.messages()
+			r.opened(messages, 1)
+			numbers := map[capture.Leg]map[uint64]bool{capture.LegBrowser: {}, capture.LegOrigin: {}}
+			ends := 0
+			for _, m := range messages {
+				switch b := m.Body.(type) {
+				case *capture.QUICPacket:
+					for _, f := range b.Frames {
+						if f.Type == decoded.FrameStream {
+							numbers[m.Conn.Leg][f.Stream] = true
+						}
+					}
+				case *capture.Fact:
+					if b.Kind == capture.FactClosed && b.Conn > 0 {
+						if ends++; b.Outcome != closes {
+							t.Errorf("connection %d was closed by the %s", b.Conn, b.Outcome)
+						}
+					}
+				}
+			}
+			if ends != 2 || !maps.Equal(numbers[capture.LegBrowser], numbers[capture.LegOrigin]) || len(numbers[capture.LegBrowser]) != 6 {
+				t.Errorf("%d ends; streams %v", ends, numbers)
+			}
+		})
+	}
+}
+
+// TestQUICBadOrigin: as over TCP, a client that checks is shown a certificate as bad as the origin's, and no
+// stream reaches the origin; one that does not check reaches it.
+func TestQUICBadOrigin(t *testing.T) {
+	for _, test := range []struct {
+		fault           string
+		block, careless bool
+	}{{"expired", false, false}, {"expired", false, true}, {"self-signed", false, false}, {"expired", true, true}} {
+		t.Run(fmt.Sprint(test), func(t *testing.T) {
+			r := newRig(t, func(p *Proxy) { p.BlockBadOrigins = test.block })
+			cert, err := r.originCA.Faulty("shop.test", test.fault)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := r.listenQUIC("shop.test", &tls.Config{Certificates: []tls.Certificate{*cert}}, []string{"h3"}, nil)
+			done, want := "mirrored", quic.TransportErrorCode(0x100+42) // bad_certificate
+			if test.block {
+				done, want = "blocked", 0x100+80 // internal_error
+			}
+			config := &tls.Config{RootCAs: r.roots(), ServerName: "shop.test", NextProtos: []string{"h3"}, InsecureSkipVerify: test.careless}
+			client, err := r.front("shop.test")(context.Background(), "", config, nil)
+			if test.careless && !test.block {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := l.Accept(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+				client.CloseWithError(0x100, "")
+			} else {
+				var refused *quic.TransportError
+				if !errors.As(err, &refused) || refused.ErrorCode != want {
+					t.Errorf("%v", err)
+				}
+			}
+			closed, verified, went := 0, 0, 0
+			for _, m := range r.messages() {
+				f, ok := m.Body.(*capture.Fact)
+				switch {
+				case !ok:
+				case f.Kind == capture.FactOriginVerified && f.Done == done && slices.Equal(f.Found, []string{test.fault}) && f.Conn == 1 && f.Peer == 2:
+					verified++
+				case f.Kind == capture.FactWentOn:
+					went++
+				case f.Kind == capture.FactClosed:
+					closed++
+				}
+			}
+			if closed != 2 || verified != 1 || (went == 1) != (test.careless && !test.block) {
+				t.Errorf("%d ends, verified %d times, went on %d times", closed, verified, went)
+			}
+		})
+	}
+}
+
+// TestQUICNoOrigin: where nobody answers QUIC the client's handshake is refused, and why is recorded.
+func TestQUICNoOrigin(t *testing.T) {
+	r := newRig(t, nil)
+	gone := loopbackUDP(t)
+	gone.Close()
+	r.site("gone.test", gone.LocalAddr().String())
+	r.site("nowhere.test", "no.such.name.invalid:443")
+	var refused *quic.TransportError
+	if _, err := r.dialQUIC("gone.test", "h3"); !errors.As(err, &refused) || !refused.Remote {
+		t.Errorf("%v", err)
+	}
+	if _, err := r.dialQUIC("nowhere.test", "h3"); !errors.As(err, &refused) || !refused.Remote {
+		t.Errorf("%v", err)
+	}
+	if err := r.AnswersQUIC(context.Background(), "gone.test", 443); err == nil {
+		t.Error("a closed port answers QUIC")
+	}
+	l := r.listenQUIC("shop.test", nil, []string{"h3"}, nil)
+	if err := r.AnswersQUIC(context.Background(), "shop.test", 443); err != nil {
+		t.Errorf("%v: %v", l.Addr(), err)
+	}
+	var told []string
+	for _, m := range r.messages() {
+		if f, ok := m.Body.(*capture.Fact); ok && (f.Kind == capture.FactDialFailed || f.Kind == capture.FactLookupFailed || f.Kind == capture.FactClosed) {
+			told = append(told, fmt.Sprint(f.Kind, " ", f.Conn, " ", f.Outcome))
+		}
+	}
+	slices.Sort(told)
+	if want := []string{"closed 1 proxy", "closed 2 proxy", "closed 3 proxy", "dial-failed 1 refused", "lookup-failed 3 "}; !slices.Equal(told, want) {
+		t.Errorf("%q", told)
+	}
 }
