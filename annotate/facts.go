@@ -184,6 +184,8 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		e.Says = []event.Sentence{words.Say(id, event.None, a)}
 		e.Brief, e.BriefID = words.Whole(e.Says[0]), id
 	}
+	add := func(id string) { e.Says = append(e.Says, words.Say(id, event.None, a)) }
+	quic := c != nil && c.Leg == capture.LegBrowser && c.Conn.Transport == capture.TransportQUIC
 	switch f.Kind {
 	case capture.FactRecording:
 		x.whole.Textbook = f.Host == "textbook"
@@ -207,6 +209,9 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		} else {
 			a = a.With("peer", fmt.Sprint(f.Peer), "conn", fmt.Sprint(f.Conn))
 			tell("session", "fact-session")
+			if quic {
+				add("fact-session-quic")
+			}
 		}
 	case capture.FactPlainHTTP:
 		a = a.With("peer", fmt.Sprint(f.Peer), "conn", fmt.Sprint(f.Conn))
@@ -236,11 +241,23 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 		case "refused", "timeout", "unreachable", "loop", "canceled", "near-name":
 			id = "fact-dial-" + f.Outcome
 		}
+		switch {
+		case quic && f.Outcome == "refused":
+			id = "fact-dial-refused-quic"
+		case quic && f.Outcome == "timeout":
+			id = "fact-dial-timeout-quic"
+		}
 		tell(event.TopicNotReached, id)
+		if quic && f.Outcome != "canceled" {
+			add("fact-quic-ended")
+		}
 	case capture.FactLookupFailed:
 		name, _, _ := steps.SplitHostPort(f.Host)
 		a = a.With("host", cmp.Or(event.Plain(clip(name)), a.Value("host")))
 		tell(event.TopicNotFound, "fact-lookup-failed")
+		if quic {
+			add("fact-quic-ended")
+		}
 	case capture.FactTLSFailed:
 		id := "fact-tls-failed"
 		switch f.Outcome {
@@ -258,6 +275,9 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 			id = "fact-tls-judged"
 		}
 		tell(event.TopicOriginFailed, id)
+		if quic && f.Outcome != "canceled" {
+			add("fact-quic-ended")
+		}
 	case capture.FactReplayed:
 		a = a.With("lacking", cmp.Or(foundWords(f), "something"), "foreign", clip(f.Addr))
 		id := "fact-replayed-failed"
@@ -289,6 +309,13 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 			tell("origin-verified", "fact-origin-ok")
 		case f.Done == "mirrored":
 			tell(event.TopicNotVerified, "fact-origin-mirrored")
+		case quic && f.Done == "blocked":
+			id := "fact-origin-blocked-quic"
+			if !which.Empty() {
+				id, a = "fact-origin-blocked-unmirrored-quic", a.With("which", which)
+			}
+			tell(event.TopicNotVerified, id)
+			add("fact-quic-ended")
 		case f.Done == "blocked" && !which.Empty():
 			a = a.With("which", which)
 			tell(event.TopicNotVerified, "fact-origin-blocked-unmirrored")
@@ -310,9 +337,14 @@ func (x *Explainer) factEvent(c *conn, m *capture.Message, f *capture.Fact) (eve
 	case capture.FactWentOn:
 		tell("client-went-on", "fact-went-on")
 	case capture.FactName:
-		if f.Host == "" {
+		switch {
+		case quic && f.Host == "":
+			tell("no-name", "fact-name-none-quic")
+		case quic:
+			tell("two-names", "fact-name-quic")
+		case f.Host == "":
 			tell("no-name", "fact-name-none")
-		} else {
+		default:
 			tell("two-names", "fact-name")
 		}
 	case capture.FactLeaf:

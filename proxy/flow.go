@@ -119,7 +119,7 @@ func levelOf(data []byte) int {
 	for len(data) > 0 {
 		h, ok := quic.Parse(data, 0)
 		switch {
-		case !ok:
+		case !ok, data[0]&0xc0 == 0: // the second bit is set in every packet (RFC 9000 17); this is padding, as Firefox sends it
 			return level
 		case h.Type == quic.OneRTT:
 			return levelApplication

@@ -215,9 +215,13 @@ func (f *front) claim(ctx context.Context, info *quic.ClientInfo) (context.Conte
 		return nil, errNoFlow
 	}
 	s := &quicSession{terminated: terminated{p: f.p, to: f.to, client: flow.leg}, flow: flow}
-	s.ctx = context.WithValue(ctx, sessionKey{}, s)
-	context.AfterFunc(s.ctx, func() { s.clientGone(context.Cause(ctx)) })
-	return s.ctx, nil
+	s.ctx, s.stop = context.WithCancel(context.Background()) // while quic-go waits for configFor it hears of no end
+	flow.hang(func() {
+		s.stop()
+		flow.finish()
+	})
+	context.AfterFunc(ctx, func() { s.clientGone(context.Cause(ctx)) })
+	return context.WithValue(ctx, sessionKey{}, s), nil
 }
 
 // errNoFlow is a connection that quic-go begins, as behind the end of one from the same address.
@@ -255,7 +259,8 @@ func (f *front) serve() {
 type quicSession struct {
 	terminated
 	flow   *flow           // the client's
-	ctx    context.Context // done with the client's connection
+	ctx    context.Context // of the handshake with the origin, which stop ends
+	stop   func()
 	origin *quicOrigin
 
 	deciding sync.Mutex // whether the handshake with a bad origin goes on
@@ -468,6 +473,7 @@ func (s *quicSession) clientGone(why error) {
 	outcome, detail := s.endOf(why, "client")
 	s.client.endedBy(outcome, detail)
 	s.up.giveUp()
+	s.stop()
 	if o := s.origin; o != nil {
 		s.server.endedBy(outcome, detail)
 		if o.conn != nil {
@@ -494,6 +500,8 @@ func (s *quicSession) endOf(why error, peer string) (outcome, detail string) {
 	var reset *quic.StatelessResetError
 	var timeout net.Error
 	switch {
+	case errors.As(why, &transport) && !transport.Remote && transport.ErrorCode == quic.ConnectionRefused: // by the listener's end
+		return "proxy-shutdown", ""
 	case errors.As(why, &application) && !application.Remote, errors.Is(why, quic.ErrTransportClosed):
 		return "proxy", ""
 	case errors.As(why, &application) && application.ErrorCode == noError(s.protocol()) && application.ErrorMessage == "":

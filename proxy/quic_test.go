@@ -354,6 +354,7 @@ func TestQUICNoOrigin(t *testing.T) {
 	r := newRig(t, nil)
 	gone := loopbackUDP(t)
 	gone.Close()
+	r.listenQUIC("shop.test", nil, []string{"h3"}, nil)
 	r.site("gone.test", gone.LocalAddr().String())
 	r.site("nowhere.test", "no.such.name.invalid:443")
 	var refused *quic.TransportError
@@ -366,9 +367,8 @@ func TestQUICNoOrigin(t *testing.T) {
 	if err := r.AnswersQUIC(context.Background(), "gone.test", 443); err == nil {
 		t.Error("a closed port answers QUIC")
 	}
-	l := r.listenQUIC("shop.test", nil, []string{"h3"}, nil)
 	if err := r.AnswersQUIC(context.Background(), "shop.test", 443); err != nil {
-		t.Errorf("%v: %v", l.Addr(), err)
+		t.Error(err)
 	}
 	var told []string
 	for _, m := range r.messages() {
@@ -379,5 +379,34 @@ func TestQUICNoOrigin(t *testing.T) {
 	slices.Sort(told)
 	if want := []string{"closed 1 proxy", "closed 2 proxy", "closed 3 proxy", "dial-failed 1 refused", "lookup-failed 3 "}; !slices.Equal(told, want) {
 		t.Errorf("%q", told)
+	}
+}
+
+// TestLevelOf: a datagram waits for the secrets of its packets, and for nothing else in it.
+func TestLevelOf(t *testing.T) {
+	long := func(kind byte, n int) []byte { // RFC 9000 17.2
+		b := []byte{0xc0 | kind<<4, 0, 0, 0, 1, 1, 7, 0}
+		if kind == 0 {
+			b = append(b, 0) // no token
+		}
+		return append(append(b, 0x40, byte(n)), make([]byte, n)...)
+	}
+	short := append([]byte{0x40, 7}, make([]byte, 40)...)
+	for _, test := range []struct {
+		name string
+		data []byte
+		want int
+	}{
+		{"Initial", long(0, 40), levelInitial},
+		{"Initial and padding behind it", append(long(0, 40), make([]byte, 1000)...), levelInitial},
+		{"Initial and Handshake", append(long(0, 40), long(2, 40)...), levelHandshake},
+		{"Handshake and padding behind it", append(long(2, 40), make([]byte, 100)...), levelHandshake},
+		{"all three", slices.Concat(long(0, 40), long(2, 40), short), levelApplication},
+		{"1-RTT", short, levelApplication},
+		{"nothing", []byte{1, 2, 3}, levelInitial},
+	} {
+		if got := levelOf(test.data); got != test.want {
+			t.Errorf("%s: %d, not %d", test.name, got, test.want)
+		}
 	}
 }

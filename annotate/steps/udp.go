@@ -84,7 +84,7 @@ func (c *View) udpRow(f Flow, s event.Step, a Values) (event.Row, bool) {
 			r.Says = words.Say("step-1-dtls", event.Clear, a)
 		}
 		return r, true
-	case c.Failure != nil:
+	case c.Failure != nil && !(isQUIC && c.Failure.Step < event.Step7 && c.Sides[1].Dark > 0):
 		return r, false
 	case c.Main.ServerHello == nil && isQUIC && c.Sides[1].FirstData && (s == event.Step7 || s == event.Step8):
 		c.quicData(f, s, a, &r) // its keys need no hello
