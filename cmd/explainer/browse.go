@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
+	"explainer/annotate/event"
 	"explainer/annotate/story"
 	"explainer/annotate/words"
 	"explainer/proxy"
@@ -65,7 +67,12 @@ Examples:
 		if !c.IsSet("listen-port") {
 			c.Set("listen-port", "0")
 		}
-		l, err := start(c, c.App.Writer, nil)
+		var came atomic.Bool // QUIC, from the browser
+		l, err := start(c, c.App.Writer, func(e *event.Event) {
+			if e.QUIC != nil && e.Leg == "browser" {
+				came.Store(true)
+			}
+		})
 		if err != nil {
 			return err
 		}
@@ -75,8 +82,9 @@ Examples:
 			return failed(err)
 		}
 		defer os.RemoveAll(profile)
+		fronts := l.http3(c.Context, hosts)
 		cmd, err := browser.Command(profile, l.authority, proxy.Visit{
-			Proxy: l.url, Direct: l.web.address(), HTTP3: l.http3(c.Context, hosts), Page: url, Headless: c.Bool("headless"), Args: args,
+			Proxy: l.url, Direct: l.web.address(), HTTP3: fronts, Page: url, Headless: c.Bool("headless"), Args: args,
 		})
 		if err != nil {
 			l.stop()
@@ -91,6 +99,9 @@ Examples:
 		ran := proxy.RunChild(cmd)
 		if err := l.stop(); err != nil {
 			return err
+		}
+		if len(fronts) > 0 && !came.Load() {
+			say(l.errw, words.Piece("say/http3-unused", "browser", browser.Name))
 		}
 		var exit *exec.ExitError
 		if errors.As(ran, &exit) && c.Context.Err() == nil {

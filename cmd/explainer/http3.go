@@ -2,23 +2,38 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
+	"explainer/annotate/event"
 	"explainer/annotate/story"
 	"explainer/annotate/words"
 	"explainer/proxy"
 
+	"github.com/quic-go/quic-go"
 	"github.com/urfave/cli/v2"
 )
 
 // siteHTTP3 is the built-in site that answers over HTTP/3 too.
 const siteHTTP3 = "h3.explainer.test"
+
+// noQUIC is why a host answers no QUIC, in words.
+func noQUIC(err error) event.Text {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, new(*quic.HandshakeTimeoutError)), errors.As(err, new(*quic.IdleTimeoutError)):
+		return words.Piece("http3/silent", "time", quicTime.String())
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return words.Piece("http3/refused")
+	}
+	return story.WordsOf(err)
+}
 
 // quicTime is how long an origin may take to answer QUIC before its browser is given TCP.
 const quicTime = 3 * time.Second
@@ -96,24 +111,30 @@ func http3Hosts(c *cli.Context, page string) ([]http3Host, error) {
 func (l *live) http3(ctx context.Context, hosts []http3Host) (fronts []proxy.HTTP3Front) {
 	ctx, cancel := context.WithTimeout(ctx, quicTime)
 	defer cancel()
-	answers := make([]error, len(hosts))
+	opened := make([]proxy.HTTP3Front, len(hosts))
+	failures := make([]event.Text, len(hosts))
 	var all sync.WaitGroup
 	for i, h := range hosts {
-		all.Go(func() { answers[i] = l.proxy.AnswersQUIC(ctx, h.name, h.port) })
+		all.Go(func() {
+			at, err := l.proxy.QUIC(h.name, h.port)
+			if err != nil {
+				failures[i] = words.Piece("say/http3-not", "host", h.String(), "error", story.WordsOf(err))
+				return
+			}
+			opened[i] = proxy.HTTP3Front{Host: h.name, Port: h.port, At: at}
+			if err := l.proxy.AnswersQUIC(ctx, h.name, h.port); err != nil {
+				failures[i] = words.Piece("say/http3-none", "host", h.String(), "error", noQUIC(err))
+			}
+		})
 	}
 	all.Wait()
 	var names []string
 	for i, h := range hosts {
-		front := proxy.HTTP3Front{Host: h.name, Port: h.port}
-		err := answers[i]
-		if err == nil {
-			front.At, err = l.proxy.QUIC(h.name, h.port)
-		}
-		if err != nil {
-			say(l.errw, words.Piece("say/http3-none", "host", h.String(), "error", story.WordsOf(err)))
+		if !failures[i].Empty() {
+			say(l.errw, failures[i])
 			continue
 		}
-		fronts = append(fronts, front)
+		fronts = append(fronts, opened[i])
 		names = append(names, h.String())
 	}
 	if len(names) > 0 {
