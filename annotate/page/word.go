@@ -18,7 +18,8 @@ type Word struct {
 type WordLeg struct {
 	Conn      int
 	Leg       string
-	Client    int // bytes that each side sent, searched as they stand on the wire
+	UDP       bool // what its datagrams carry is not searched
+	Client    int  // bytes that each side sent, searched as they stand on the wire
 	Server    int
 	Sealed    int // records that were opened, and searched inside
 	Clear     int // sightings in clear

@@ -68,6 +68,7 @@ var webPieces = map[string]string{
 	"web/word-clear":       "It stands in clear, this many times: {n}.",
 	"web/word-no":          "It stands nowhere in what crossed the network, {client} bytes of the client's and {server} of the server's.",
 	"web/word-inside":      "It stands inside the records that open, of which there are {records}, this many times: {n}.",
+	"web/word-udp":         "This connection is over UDP. What its datagrams carry is not searched for a word here; the session's messages show what could be opened.",
 	"web/word-none":        "It stands in none of the {records} records that open.",
 	"web/word-closed":      "No record opens here.",
 	"web/word-packet":      "packet {n}",

@@ -63,6 +63,7 @@ var zhWeb = map[string]string{
 	"web/word-clear":       "它以明文出现，次数：{n}。",
 	"web/word-no":          "在经过网络的字节里哪儿都没有它：客户端的 {client} 字节，服务器的 {server} 字节。",
 	"web/word-inside":      "它在能打开的记录里（共 {records} 条）出现，次数：{n}。",
+	"web/word-udp":         "这个连接在 UDP 上。这里不在它的数据报里找词；会话的消息里有能打开的内容。",
 	"web/word-none":        "能打开的 {records} 条记录里都没有它。",
 	"web/word-closed":      "这里没有能打开的记录。",
 	"web/word-packet":      "包 {n}",

@@ -59,6 +59,9 @@ func (w *shelf) find(ctx context.Context, session, conn int, word string) (page.
 		if e.Conn == conn && e.Kind != event.KindEnd && e.Leg != "" {
 			leg.Leg = e.Leg
 		}
+		if e.Conn == conn && (e.QUIC != nil || e.Topic == "dtls-connection") {
+			leg.UDP = true
+		}
 	}
 	for _, of := range found.Sightings {
 		leg.Sightings = append(leg.Sightings, page.Sighting(of))
