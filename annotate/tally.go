@@ -10,6 +10,7 @@ import (
 	"explainer/annotate/words"
 	"explainer/capture"
 	"explainer/capture/handshake"
+	"explainer/capture/quic"
 )
 
 // tally is what the explainer counts of a connection for its Tally alone.
@@ -89,6 +90,10 @@ func (x *Explainer) tallyOf(c *conn) *event.Tally {
 		Client: c.Conn.Client.String(), Server: c.Conn.Server.String(), Protocol: c.protocol(), Flow: f.ID, Title: f.Title(),
 		Name: clip(h.ServerName()), ALPN: clip(c.alpn), Began: c.began.Format(time.RFC3339Nano),
 		Data: [2]int64{c.Sides[0].Bytes, c.Sides[1].Bytes}, Missing: c.tally.missing, Broken: c.tally.broken, Begun: c.Conn.SYN || c.Conn.Asked || c.OverUDP(), Continued: c.Conn.Continued, CopyOf: c.copyOf,
+	}
+	t.ClientSequence, t.ServerSequence = (*event.Sequence)(c.Conn.Sequences[0]), (*event.Sequence)(c.Conn.Sequences[1])
+	if c.QUICVersion != 0 {
+		t.QUICVersion = quic.VersionName(c.QUICVersion)
 	}
 	if h.ServerHello != nil {
 		t.Version, t.Suite = h.VersionName(), handshake.SuiteName(h.ServerHello.CipherSuite)

@@ -97,11 +97,12 @@ const (
 
 // Chunk is bytes of one direction, in stream order.
 type Chunk struct {
-	Conn   int
-	Side   Side // who sent them
-	Time   int64
-	Packet int
-	Data   []byte
+	Conn     int
+	Side     Side // who sent them
+	Time     int64
+	Packet   int
+	Data     []byte
+	Sequence uint32 // the sequence number of its first byte (RFC 9293 3.4)
 }
 
 // Datagram is one UDP datagram of a connection of QUIC or DTLS.
@@ -140,6 +141,8 @@ type Gap struct {
 	Packet int   // the packet after the gap, 0 if it is not known
 	Len    int64 // bytes
 	Left   bool  // the recording has them or had them, but they are not read here: see FactLeftOut
+	// Sequence is the sequence number of the first of them.
+	Sequence uint32
 }
 
 // Moved tells that a connection of QUIC goes on between other addresses or ports.
@@ -277,6 +280,22 @@ type Conn struct {
 	Starts         [2]uint32
 	Begins         [2]Start
 	PrivateKeys    int // how many private keys the reader was given
+	// Sequences are which bytes were read so far, by side, gaps included; nil where none
+	// were and no SYN says where they begin, and over UDP.
+	Sequences [2]*Sequence
+}
+
+// A Sequence is a range of sequence numbers of TCP: of the first byte, and of that behind the
+// last (RFC 9293 3.4). They begin again behind 1<<32-1.
+type Sequence struct{ First, Next uint32 }
+
+// sequence takes in that bytes from a sequence number on were read.
+func (c *Conn) sequence(side Side, from uint32, n int64) {
+	s := &c.Sequences[side&1]
+	if *s == nil {
+		*s = &Sequence{First: from}
+	}
+	(*s).Next = from + uint32(n)
 }
 
 // Keyed tells a key log line for a handshake of the connection: right behind its

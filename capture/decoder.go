@@ -137,11 +137,13 @@ func (d *Decoder) Feed(in Input) []Message {
 		}
 	case *Chunk:
 		if c := d.conns[in.Conn]; c != nil && len(in.Data) > 0 {
+			c.pub.sequence(in.Side, in.Sequence, int64(len(in.Data)))
 			c.chunk(in)
 			d.after(c)
 		}
 	case *Gap:
 		if c := d.conns[in.Conn]; c != nil && in.Len > 0 {
+			c.pub.sequence(in.Side, in.Sequence, in.Len)
 			c.gapped(in)
 			d.after(c)
 		}
@@ -233,6 +235,11 @@ func (d *Decoder) open(in *Open) {
 	c := &conn{d: d, pub: &Conn{
 		Number: in.Conn, Leg: in.Leg, Client: in.Client, Server: in.Server, SYN: in.SYN, Asked: in.Asked, Answered: in.Answered, Continued: in.Continued, Starts: in.Starts, Begins: in.begins(), PrivateKeys: len(d.PrivateKeys),
 	}}
+	for side, how := range c.pub.Begins {
+		if how == StartSYN && in.Starts[side] != 0 {
+			c.pub.sequence(Side(side), in.Starts[side], 0)
+		}
+	}
 	c.halves[Client].first.off = -1
 	c.halves[Server] = half{side: Server, first: piece{off: -1}}
 	if d.conns == nil {

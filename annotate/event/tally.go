@@ -39,6 +39,17 @@ type Tally struct {
 	Continued bool     `json:"continued,omitempty"` // it is in a part of the recording that is not read here
 	CopyOf    int      `json:"copy_of,omitempty"`   // the number of the connection that this one is, captured once more
 	End       string   `json:"end"`                 // "closed", "reset", "refused", or "open" when the capture ends
+	// Which bytes of TCP were read; absent where none were and no SYN says where they begin.
+	ClientSequence *Sequence `json:"client_sequence,omitempty"`
+	ServerSequence *Sequence `json:"server_sequence,omitempty"`
+	QUICVersion    string    `json:"quic_version,omitempty"` // "version 1", "draft 29", ...
+}
+
+// A Sequence is a range of sequence numbers of TCP: of the first byte, and of that behind the
+// last (RFC 9293 3.4).
+type Sequence struct {
+	First uint32 `json:"first"`
+	Next  uint32 `json:"next"`
 }
 
 // The kinds of groups of key exchanges.

@@ -20,6 +20,7 @@ type certificates struct {
 type certificate struct {
 	*event.Certificate
 	capture string
+	file    string
 	place   int // in the chain, from 1, the leaf
 	in      *event.Event
 }
@@ -37,7 +38,7 @@ func (cs *certificates) event(e *event.Event) error {
 		if len(cs.seen) < maxSeen {
 			cs.seen[key] = true
 		}
-		if err := write(&cs.rows.sink, certificateColumns, certificate{of, cs.rows.capture, i + 1, e}); err != nil {
+		if err := write(&cs.rows.sink, certificateColumns, certificate{of, cs.rows.capture, cs.rows.file, i + 1, e}); err != nil {
 			return err
 		}
 	}
@@ -67,4 +68,6 @@ var certificateColumns = []column[certificate]{
 		}
 		return c.in.Packets.Last
 	}),
+	text("file", func(c certificate) string { return c.file }),
+	absent[certificate]("error"),
 }

@@ -24,6 +24,7 @@ type connections struct {
 // A connection is what is known of one until its row is written.
 type connection struct {
 	capture string
+	file    string
 	conn    int
 	session int
 	leg     string
@@ -52,6 +53,8 @@ type connection struct {
 	responses int64
 	tunnel    bool // its last request was for a tunnel
 	ech       string
+	begun     bool     // over UDP: it has the beginning of the client's first message, or may have it unread
+	ids       []string // connection IDs of QUIC, in hexadecimal
 }
 
 // list adds to a list what is not in it.
@@ -73,7 +76,7 @@ func (cs *connections) event(e *event.Event) error {
 		if e.Kind != event.KindConnection {
 			return nil // what the proxy still had to say
 		}
-		c = &connection{capture: cs.rows.capture, conn: e.Conn}
+		c = &connection{capture: cs.rows.capture, file: cs.rows.file, conn: e.Conn}
 		if e.Ends != nil {
 			c.ends = *e.Ends
 		}
@@ -184,6 +187,9 @@ func (c *connection) take(e *event.Event) {
 	for _, say := range e.Says {
 		c.encrypted(say.ID)
 	}
+	if c.ends.Transport != "tcp" {
+		c.datagram(e)
+	}
 	if e.From == "server" {
 		for _, check := range e.Checks {
 			switch check.Outcome {
@@ -221,6 +227,38 @@ func (c *connection) take(e *event.Event) {
 	case e.Topic == event.TopicResponse && !c.tunnel:
 		c.responses++
 	}
+}
+
+// datagram takes in what an event says of where a connection over UDP begins, and of the
+// names that QUIC has for it.
+func (c *connection) datagram(e *event.Event) {
+	if e.From == "client" && e.Topic == event.TopicClientHello {
+		// One with a cookie answers the server's first message (RFC 6347 4.2.1).
+		answers := slices.ContainsFunc(e.Says, func(s event.Sentence) bool { return s.ID == "client-hello-cookie" })
+		c.begun = c.begun || !answers
+	}
+	q := e.QUIC
+	if q == nil {
+		return
+	}
+	if e.From == "client" {
+		unread := q.Type == "" && q.Version != "" // of a version of its own
+		first := q.Type == "Initial" && slices.ContainsFunc(q.Frames, func(f event.QUICFrame) bool { return f.Type == "CRYPTO" && f.Offset == 0 })
+		c.begun = c.begun || unread || first
+	}
+	for _, id := range []*string{q.To, q.By} {
+		if id != nil {
+			list(&c.ids, *id)
+		}
+	}
+}
+
+// openStart tells that its beginning is not in the capture.
+func (c *connection) openStart() bool {
+	if c.ends.Transport == "tcp" {
+		return !c.tally.Begun
+	}
+	return !c.begun
 }
 
 // encrypted takes a sentence that says what became of the encrypted hello (ECH).
@@ -363,10 +401,34 @@ var connectionColumns = slices.Concat([]column[*connection]{
 	number("requests", func(c *connection) int64 { return c.requests }),
 	number("responses", func(c *connection) int64 { return c.responses }),
 	flag("malformed", func(c *connection) bool { return c.tally.Broken }),
-	flag("open_start", func(c *connection) bool { return !c.tally.Begun }),
+	flag("open_start", (*connection).openStart),
 	flag("open_end", func(c *connection) bool { return c.tally.End == "open" }),
 	numbered("copy_of", func(c *connection) int { return c.tally.CopyOf }),
+	sequence("client_first_sequence", func(c *connection) *event.Sequence { return c.tally.ClientSequence }, true),
+	sequence("client_next_sequence", func(c *connection) *event.Sequence { return c.tally.ClientSequence }, false),
+	sequence("server_first_sequence", func(c *connection) *event.Sequence { return c.tally.ServerSequence }, true),
+	sequence("server_next_sequence", func(c *connection) *event.Sequence { return c.tally.ServerSequence }, false),
+	text("quic_version", func(c *connection) string { return c.tally.QUICVersion }),
+	text("connection_ids", func(c *connection) string { return strings.Join(c.ids, ",") }),
+	text("file", func(c *connection) string { return c.file }),
+	absent[*connection]("error"),
+	absent[*connection]("not_known"),
+	absent[*connection]("parts"),
 })
+
+// sequence is the first of a range of sequence numbers, or the one behind it.
+func sequence(name string, of func(*connection) *event.Sequence, first bool) column[*connection] {
+	return column[*connection]{Column{name, typeInteger}, func(c *connection) any {
+		switch s := of(c); {
+		case s == nil:
+			return nil
+		case first:
+			return int64(s.First)
+		default:
+			return int64(s.Next)
+		}
+	}}
+}
 
 // stepColumns are the verdicts.
 func stepColumns() (columns []column[*connection]) {

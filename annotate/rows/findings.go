@@ -37,7 +37,7 @@ type finder struct {
 type finding struct {
 	kind, id, reason, words string
 	step                    event.Step
-	capture                 string
+	capture, file           string
 	ends                    event.Ends
 	in                      *event.Event
 }
@@ -102,7 +102,7 @@ func (f *findings) event(e *event.Event) error {
 
 // found writes a row.
 func (f *findings) found(what finding) {
-	what.in, what.capture = f.now, f.rows.capture
+	what.in, what.capture, what.file = f.now, f.rows.capture, f.rows.file
 	if c := f.open[f.now.Conn]; c != nil {
 		what.ends = c.ends
 	}
@@ -136,4 +136,6 @@ var findingColumns = []column[finding]{
 	text("reason", func(f finding) string { return f.reason }),
 	text("step", func(f finding) string { return string(f.step) }),
 	text("words", func(f finding) string { return f.words }),
+	text("file", func(f finding) string { return f.file }),
+	absent[finding]("error"),
 }

@@ -30,7 +30,7 @@ func TestLegs(t *testing.T) {
 		{[]*event.Event{begin(1), begin(2), end(1), end(2)}, []int{0, 0, 0, 2}},
 	} {
 		var out bytes.Buffer
-		r := New(&out, Connections, "json", "")
+		r := New(&out, Connections, "json", Source{})
 		for i, e := range of.events {
 			if err := r.Event(e); err != nil {
 				t.Fatal(err)

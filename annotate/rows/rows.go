@@ -101,6 +101,11 @@ func numbered[T any](name string, of func(T) int) column[T] {
 	}}
 }
 
+// absent is text that rows of captures have not, but those that are made of several.
+func absent[T any](name string) column[T] {
+	return column[T]{Column{name, typeText}, func(T) any { return nil }}
+}
+
 func known(s string) any {
 	if s == "" {
 		return nil
@@ -117,18 +122,20 @@ type Rows struct {
 
 	sink
 	capture string
+	file    string
 	told    func(*event.Event) error
 	left    func() error // writes what is left at the end
 }
 
-// New returns a renderer that writes a table to w, in one of [Formats]. All rows carry
-// capture, the SHA-256 of what is read in hexadecimal; empty: not known.
-func New(w io.Writer, table, format, capture string) *Rows {
-	r := &Rows{capture: capture, left: func() error { return nil }}
-	r.sink.w = bufio.NewWriterSize(w, 64<<10)
-	if format == "csv" {
-		r.csv = csv.NewWriter(r.sink.w)
-	}
+// A Source is what rows say of where they come from.
+type Source struct {
+	Capture string // SHA-256 of what is read, in hexadecimal; empty: not known
+	File    string // its name; empty: it has none, or is several
+}
+
+// New returns a renderer that writes a table to w, in one of [Formats].
+func New(w io.Writer, table, format string, of Source) *Rows {
+	r := &Rows{sink: newSink(w, format), capture: of.Capture, file: of.File, left: func() error { return nil }}
 	switch table {
 	case Certificates:
 		c := &certificates{rows: r, seen: map[string]bool{}}
@@ -158,6 +165,19 @@ func Head(w io.Writer, table, format string) error {
 	return out.Error()
 }
 
+// Failed writes the row of a file that could not be read, or not to its end.
+func Failed(w io.Writer, table, format string, of Source, why string) error {
+	f := forms[table]
+	r := make(record, len(f.names))
+	r[f.at["rows_version"]], r[f.at["capture_sha256"]] = int64(Version), known(of.Capture)
+	r[f.at["file"]], r[f.at["error"]] = known(of.File), why
+	s := newSink(w, format)
+	if err := write(&s, f.write, r); err != nil {
+		return err
+	}
+	return s.Flush()
+}
+
 // Event takes the next event.
 func (r *Rows) Event(e *event.Event) error { return r.told(e) }
 
@@ -175,6 +195,14 @@ type sink struct {
 	csv  *csv.Writer // nil: JSON
 	line []byte
 	cell []string
+}
+
+func newSink(w io.Writer, format string) sink {
+	s := sink{w: bufio.NewWriterSize(w, 64<<10)}
+	if format == "csv" {
+		s.csv = csv.NewWriter(s.w)
+	}
+	return s
 }
 
 // Flush hands on what was written so far.

@@ -24,6 +24,16 @@ import (
 // told tells a capture in one of the forms.
 func told(t *testing.T, o story.ViewOptions, secrets []keys.Secret, files ...string) []byte {
 	t.Helper()
+	out, err := tell(t, o, secrets, files...)
+	if err != nil {
+		t.Fatal(files, err)
+	}
+	return out
+}
+
+// tell is told, where nothing to tell may be in a capture.
+func tell(t *testing.T, o story.ViewOptions, secrets []keys.Secret, files ...string) ([]byte, error) {
+	t.Helper()
 	var out bytes.Buffer
 	o.Scratch = func() (*os.File, error) { return os.CreateTemp(t.TempDir(), "") }
 	v := story.NewView(&out, o)
@@ -38,10 +48,7 @@ func told(t *testing.T, o story.ViewOptions, secrets []keys.Secret, files ...str
 		Say:   func(event.Text) {},
 		Wrong: func(err error) { t.Error(err) },
 	})
-	if err != nil {
-		t.Fatal(files, err)
-	}
-	return out.Bytes()
+	return out.Bytes(), err
 }
 
 // a row as JSON has it.
@@ -92,7 +99,7 @@ func TestRowsAreTheEvents(t *testing.T) {
 		back := func(table, format string) []byte {
 			var out bytes.Buffer
 			rows.Head(&out, table, format)
-			r := rows.New(&out, table, format, "abc")
+			r := rows.New(&out, table, format, rows.Source{Capture: "abc"})
 			if err := event.ReadJSON(bytes.NewReader(lines), r.Event); err != nil {
 				t.Fatal(file, err)
 			}
@@ -109,7 +116,7 @@ func TestRowsAreTheEvents(t *testing.T) {
 				continue
 			}
 			for _, format := range rows.Formats {
-				direct := told(t, story.ViewOptions{Rows: table, Format: format, Capture: "abc"}, nil, file)
+				direct := told(t, story.ViewOptions{Rows: table, Format: format, Source: rows.Source{Capture: "abc"}}, nil, file)
 				if made := back(table, format); !bytes.Equal(direct, made) {
 					t.Errorf("%s: %s, %s: the story gives\n%s\nand its JSON\n%s", file, table, format, direct, made)
 				}
@@ -203,7 +210,7 @@ func agree(t *testing.T, file string, lines []byte, of map[string][]row) {
 }
 
 // within are the columns that count within a capture.
-var within = []string{"capture_sha256", "conn", "session", "first_packet", "last_packet", "resumed_from", "copy_of"}
+var within = []string{"capture_sha256", "file", "conn", "session", "first_packet", "last_packet", "resumed_from", "copy_of"}
 
 // merged are rows as they are wherever their connection stands, sorted.
 func merged(t *testing.T, captures ...[]byte) []string {
@@ -250,7 +257,7 @@ func TestRowsMerge(t *testing.T) {
 			if err := os.WriteFile(file, pcaptest.File(packets, 0), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			captures = append(captures, told(t, story.ViewOptions{Rows: rows.Connections, Format: "json", Capture: story.Digest([]string{file})}, secrets, file))
+			captures = append(captures, told(t, story.ViewOptions{Rows: rows.Connections, Format: "json", Source: rows.Source{Capture: story.Digest([]string{file})}}, secrets, file))
 		}
 		return merged(t, captures...)
 	}

@@ -33,14 +33,14 @@ const (
 
 // ViewOptions say in which form a story is shown.
 type ViewOptions struct {
-	Format   string // one of [Formats]
-	Overview bool   // what the capture comes to, and nothing else
-	Rows     string // a table, one of [rows.Tables], in a Format of [rows.Formats]; empty: none
-	Capture  string // SHA-256 of the files, which the table's rows carry
-	Detail   Detail // how much of it, as text
-	ASCII    bool   // the short story has no signs beyond ASCII of its own
-	All      bool   // a browser's own chatter too
-	Width    int    // of the terminal, in cells; 0 where there is none
+	Format   string      // one of [Formats]
+	Overview bool        // what the capture comes to, and nothing else
+	Rows     string      // a table, one of [rows.Tables], in a Format of [rows.Formats]; empty: none
+	Source   rows.Source // where the table's rows say that they come from
+	Detail   Detail      // how much of it, as text
+	ASCII    bool        // the short story has no signs beyond ASCII of its own
+	All      bool        // a browser's own chatter too
+	Width    int         // of the terminal, in cells; 0 where there is none
 	Color    bool
 	Lang     words.Language // of the text
 
@@ -436,7 +436,7 @@ func newRowsView(p *parts) *rowsView {
 	if v.keep {
 		to = &v.buf
 	}
-	v.Rows = rows.New(to, p.Rows, p.Format, p.Capture)
+	v.Rows = rows.New(to, p.Rows, p.Format, p.Source)
 	v.Rows.BySession = v.keep
 	return v
 }

@@ -119,6 +119,23 @@ Perl 不会。
    explainer read --format qlog session.pcapng > session.qlog
    explainer read -w for-wireshark.pcapng --keylog keys.txt capture.pcap`,
 
+	"usage/rows": "合并许多抓包的行",
+	"help/rows": `行是 "explainer read --rows" 写出的，供表格使用：每个连接、每张证书或每个发现一行。
+
+示例：
+
+   explainer rows merge monday.ndjson tuesday.ndjson > both.ndjson`,
+	"usage/rows-merge": "把几份抓包的行合成一张表",
+	"help/rows-merge": `读取 read --rows 以 JSON 写出的同一种表，写出一张按时间排列的表。"-" 是标准输入。
+出现两次的行只写一次。一个连接如果在一份抓包结束、下一份开始的地方被切断，它的
+各部分合成一行，并指明哪些内容从这些部分看不出来。文件以什么次序给出、之前怎样
+合并过，结果都一样。
+
+示例：
+
+   explainer rows merge monday.ndjson tuesday.ndjson > both.ndjson`,
+	"flag/rows-merge/format": "表的形式：`json|csv`",
+
 	"usage/check": "逐一向客户端出示有缺陷的证书，看它接受哪些",
 	"help/check": `对每个用例和每个 TLS 版本运行一次命令：先是没有任何问题的对照用例，再是各有一
 个缺陷的证书和握手。命令怎样对待每个用例，是从录下的字节读出来的：发出了数据

@@ -943,12 +943,12 @@ func (fs *flows) give(f *flow, from int, data []byte, missing, skip int, at stam
 			fs.remember(h, data)
 		}
 		c := fs.chunk()
-		*c = capture.Chunk{Conn: f.number, Side: f.sideOf(from), Time: time, Packet: at.packet, Data: data}
+		*c = capture.Chunk{Conn: f.number, Side: f.sideOf(from), Time: time, Packet: at.packet, Data: data, Sequence: h.next}
 		fs.push(c)
 	}
 	if missing > 0 {
 		fs.forgetRecent(h)
-		fs.push(&capture.Gap{Conn: f.number, Side: f.sideOf(from), Time: time, Packet: at.packet, Len: int64(missing)})
+		fs.push(&capture.Gap{Conn: f.number, Side: f.sideOf(from), Time: time, Packet: at.packet, Len: int64(missing), Sequence: h.next + uint32(len(data))})
 	}
 	h.advance(len(data) + missing)
 }
@@ -1140,7 +1140,7 @@ func (fs *flows) gap(f *flow, from int, n int64, at stamp) {
 		return
 	}
 	fs.forgetRecent(h)
-	fs.push(&capture.Gap{Conn: f.number, Side: f.sideOf(from), Time: h.time(at), Packet: at.packet, Len: n})
+	fs.push(&capture.Gap{Conn: f.number, Side: f.sideOf(from), Time: h.time(at), Packet: at.packet, Len: n, Sequence: h.next})
 	if len(h.holes) == maxHoles {
 		h.holes = slices.Delete(h.holes, 0, 1)
 	}

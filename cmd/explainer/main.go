@@ -110,7 +110,7 @@ Start here, it needs nothing:
 
    explainer demo`,
 		Version:        version(),
-		Commands:       []*cli.Command{demoCommand, proxyCommand, browseCommand, runCommand, readCommand, checkCommand, gradeCommand, caCommand, stepsCommand, examCommand, completionCommand, manCommand, completeCommand, helpCommand(l)},
+		Commands:       []*cli.Command{demoCommand, proxyCommand, browseCommand, runCommand, readCommand, rowsCommand, checkCommand, gradeCommand, caCommand, stepsCommand, examCommand, completionCommand, manCommand, completeCommand, helpCommand(l)},
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usageError,
 		Action: func(c *cli.Context) error {

@@ -14,7 +14,6 @@ import (
 	"explainer/annotate/words"
 	"explainer/capture/keys"
 	"explainer/capture/pcap"
-	"explainer/proxy"
 
 	"github.com/urfave/cli/v2"
 )
@@ -221,7 +220,10 @@ func newView(c *cli.Context, s *story.Selection, files []string) (*story.View, e
 		return nil, err
 	}
 	if o.Rows != "" {
-		o.Capture = story.Digest(files)
+		o.Source.Capture = story.Digest(files)
+		if len(files) == 1 && files[0] != "-" {
+			o.Source.File = files[0]
+		}
 	}
 	if shows := map[string]string{"har": "error/har-shows", "qlog": "error/qlog-shows"}[o.Format]; shows != "" {
 		for _, flag := range []string{"overview", "messages", bytesFlag.Name, secretsFlag.Name} {
@@ -231,11 +233,7 @@ func newView(c *cli.Context, s *story.Selection, files []string) (*story.View, e
 		}
 	}
 	o.Selection, o.Name, o.Endless = s, nameOf(files), slices.Contains(files, "-")
-	o.Scratch = func() (*os.File, error) {
-		dir := proxy.SpoolFolder()
-		proxy.SweepSpool(dir)
-		return proxy.SpoolFile(dir)
-	}
+	o.Scratch = scratch
 	return story.NewView(w, o), nil
 }
 
