@@ -91,7 +91,7 @@ func (x *Explainer) tallyOf(c *conn) *event.Tally {
 		Name: clip(h.ServerName()), ALPN: clip(c.alpn), Began: c.began.Format(time.RFC3339Nano),
 		Data: [2]int64{c.Sides[0].Bytes, c.Sides[1].Bytes}, Missing: c.tally.missing, Broken: c.tally.broken, Begun: c.Conn.SYN || c.Conn.Asked || c.OverUDP(), Continued: c.Conn.Continued, CopyOf: c.copyOf,
 	}
-	t.ClientSequence, t.ServerSequence = (*event.Sequence)(c.Conn.Sequences[0]), (*event.Sequence)(c.Conn.Sequences[1])
+	t.ClientSequence, t.ServerSequence = sequence(c.Conn.Sequences[0]), sequence(c.Conn.Sequences[1])
 	if c.QUICVersion != 0 {
 		t.QUICVersion = quic.VersionName(c.QUICVersion)
 	}
@@ -154,6 +154,14 @@ func (x *Explainer) tallyOf(c *conn) *event.Tally {
 		t.End = "open"
 	}
 	return t
+}
+
+// sequence is which bytes were read, nil where that is not known.
+func sequence(of capture.Sequence) *event.Sequence {
+	if !of.Known {
+		return nil
+	}
+	return &event.Sequence{First: of.First, Next: of.Next}
 }
 
 // protocol names what a connection speaks.

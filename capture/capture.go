@@ -280,22 +280,24 @@ type Conn struct {
 	Starts         [2]uint32
 	Begins         [2]Start
 	PrivateKeys    int // how many private keys the reader was given
-	// Sequences are which bytes were read so far, by side, gaps included; nil where none
-	// were and no SYN says where they begin, and over UDP.
-	Sequences [2]*Sequence
+	// Sequences are which bytes were read so far, by side, gaps included.
+	Sequences [2]Sequence
 }
 
 // A Sequence is a range of sequence numbers of TCP: of the first byte, and of that behind the
 // last (RFC 9293 3.4). They begin again behind 1<<32-1.
-type Sequence struct{ First, Next uint32 }
+type Sequence struct {
+	First, Next uint32
+	Known       bool // false where none were read and no SYN says where they begin, and over UDP
+}
 
 // sequence takes in that bytes from a sequence number on were read.
 func (c *Conn) sequence(side Side, from uint32, n int64) {
 	s := &c.Sequences[side&1]
-	if *s == nil {
-		*s = &Sequence{First: from}
+	if !s.Known {
+		s.First, s.Known = from, true
 	}
-	(*s).Next = from + uint32(n)
+	s.Next = from + uint32(n)
 }
 
 // Keyed tells a key log line for a handshake of the connection: right behind its
