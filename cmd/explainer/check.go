@@ -269,7 +269,7 @@ func newChecking(c *cli.Context, plan *capture.CheckPlan) (*checking, error) {
 	// What is no case is none of our business.
 	k.proxy = &proxy.Proxy{Authority: k.signs, Recorder: k.recorder, Language: language(), PassThrough: []string{"*"}}
 	k.recorder.Fact(capture.NewRunFact(capture.RunPlan, "", "", plan))
-	tuneMemory()
+	tuneMemory(gcPercentLive)
 	k.judge.Ended = func(run, fault, tls string, t check.Trial) {
 		k.ended <- proxy.Ended{Run: run, Fault: fault, TLS: tls, Came: t.Came(), Accepted: t.Verdict == check.Accepted, Short: t.Short()}
 	}

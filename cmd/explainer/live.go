@@ -189,7 +189,7 @@ func start(c *cli.Context, storyTo io.Writer, watch func(*event.Event)) (*live, 
 		return nil, failed(err)
 	}
 	p.Recorder = l.recorder
-	tuneMemory()
+	tuneMemory(gcPercentLive)
 	l.follower = l.recorder.Follow()
 	var recording io.ReadCloser = l.follower
 	if l.web != nil && l.rotation == nil { // the parts of a rotated one come and go

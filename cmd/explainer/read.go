@@ -109,7 +109,7 @@ func read(c *cli.Context) error {
 	if len(files) == 0 {
 		return usage(words.Piece("error/read-needs"), words.Piece("hint/read-file"))
 	}
-	tuneMemory()
+	tuneMemory(gcPercentFiles)
 	err := asWhom(c)
 	if err != nil {
 		return err
