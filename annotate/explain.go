@@ -53,6 +53,8 @@ type Explainer struct {
 
 	mask mask.Rule
 
+	turn     turn
+	headers  headerFields
 	n        int // number of the last event
 	out      []event.Event
 	conns    map[int]*conn
@@ -698,5 +700,6 @@ func (x *Explainer) elsewhere(c *conn, h *proof.Handshake, b *handshake.ServerHe
 }
 
 func handleOf(kind byte, name []byte) [32]byte {
-	return sha256.Sum256(append([]byte{kind}, name...))
+	var room [2 << 10]byte // a share of ML-KEM has room in it
+	return sha256.Sum256(append(append(room[:0], kind), name...))
 }

@@ -3,6 +3,7 @@ package annotate
 import (
 	"cmp"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -69,7 +70,7 @@ func (x *Explainer) helloFields(c *conn, e *event.Event, b *handshake.ClientHell
 	default:
 		enters, named = event.Text{}, event.Text{}
 	}
-	e.Fields = append(e.Fields,
+	e.Fields = append(slices.Grow(e.Fields, 8+len(b.Extensions)),
 		event.Field{Name: words.FieldName("random"), Value: event.Plain(hex.EncodeToString(b.Random[:])), Note: enters},
 		event.Field{Name: words.FieldName("session id"), Value: bytesWords(b.SessionID)},
 		event.Field{Name: words.FieldName("cipher suites"), Value: list(b.CipherSuites, handshake.SuiteName), Note: words.Piece("note/n-offered", "n", strconv.Itoa(countReal(b.CipherSuites)))},

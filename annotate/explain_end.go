@@ -361,7 +361,7 @@ func (x *Explainer) legReady(c *conn) bool {
 
 func (x *Explainer) leg(c *conn) event.Leg {
 	f := c.Flow()
-	l := event.Leg{Conn: c.n, Leg: c.Leg.String(), From: c.Conn.Client.String(), To: c.Conn.Server.String(), Flow: f.ID, Title: f.Title(), Facts: x.legFacts(c), Parent: x.parent(c), Children: c.children()}
+	l := event.Leg{Conn: c.n, Leg: c.Leg.String(), From: c.Conn.Client.String(), To: c.Conn.Server.String(), Flow: f.ID, Title: f.Title(), Facts: x.legFacts(c), Parent: x.parent(c), Children: c.children(), Rows: make([]event.Row, 0, len(event.Steps))}
 	for _, s := range event.Steps {
 		r := x.row(c, s)
 		if x.Eavesdropper {

@@ -35,7 +35,7 @@ func serverHelloFields(b *handshake.ServerHello) []event.Field {
 
 // extensionFields decodes extensions, in the order in which they were sent.
 func extensionFields(list []handshake.Extension) []event.Field {
-	var out []event.Field
+	out := make([]event.Field, 0, min(len(list), maxExtensions))
 	var bare, nothing []string
 	for i, e := range list {
 		if i == maxExtensions {

@@ -63,7 +63,8 @@ func (x *Explainer) handshake(c *conn, m *capture.Message, b handshake.Message) 
 	if u, ok := b.(*handshake.Unknown); ok {
 		b = h.Reread(u, side)
 	}
-	t := &turn{c: c, h: h, m: m, side: side, at: proof.Place{First: m.First, Last: m.Last}, said: h.Record(b, side, m.Raw)}
+	t := &x.turn // of one message at a time
+	*t = turn{c: c, h: h, m: m, side: side, at: proof.Place{First: m.First, Last: m.Last}, said: h.Record(b, side, m.Raw)}
 	c.agreed(h, b, side)
 	t.e = x.event(c, m, event.KindMessage, messageTopics[b.Type()], handshake.TypeName(b.Type()))
 	x.layout(&t.e, c, h, m, b)

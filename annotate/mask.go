@@ -23,7 +23,32 @@ func (x *Explainer) headerField(name, value string) event.Field {
 	if x.ShowSecrets {
 		return event.Field{Name: event.Plain(clip(name)), Value: event.Plain(clipLong(value))}
 	}
-	return event.Field{Name: event.Plain(clip(x.mask.Name(name))), Value: event.Plain(clipLong(x.mask.Header(name, value)))}
+	key := [2]string{name, value}
+	f, ok := x.headers[key]
+	if !ok {
+		f = event.Field{Name: event.Plain(clip(x.mask.Name(name))), Value: event.Plain(clipLong(x.mask.Header(name, value)))}
+		x.headers.keep(key, f)
+	}
+	return f
+}
+
+// headerFields are header fields as they may be shown: most of a connection's were in the one before.
+type headerFields map[[2]string]event.Field
+
+// Bounds of how many are kept, and of their bytes.
+const (
+	maxHeaderFields = 1024
+	maxHeaderField  = 256
+)
+
+func (h *headerFields) keep(key [2]string, f event.Field) {
+	if len(key[0])+len(key[1]) > maxHeaderField {
+		return
+	}
+	if *h == nil || len(*h) == maxHeaderFields {
+		*h = make(headerFields)
+	}
+	(*h)[key] = f
 }
 
 // target is a request target or URL as it may be shown.

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strconv"
@@ -736,7 +737,8 @@ func (c *View) secrets(f Flow) int {
 // client offered, before a HelloRetryRequest too, and what the server made. A key that the client put into two
 // of its shares, as X25519 beside X25519MLKEM768, is one. hybrid tells that two secrets come of it.
 func freshPairs(h *proof.Handshake) (pairs int, hybrid bool) {
-	seen := map[string]bool{}
+	seen := map[[sha256.Size]byte]bool{}
+	add := func(key []byte) { seen[sha256.Sum256(key)] = true }
 	shares := h.Hello.KeyShares()
 	if h.FirstHello != nil && h.Retry != nil {
 		shares = append(slices.Clone(h.FirstHello.KeyShares()), shares...)
@@ -745,13 +747,13 @@ func freshPairs(h *proof.Handshake) (pairs int, hybrid bool) {
 		switch {
 		case handshake.IsGREASE(s.Group):
 		case s.Group == hybridX25519 && len(s.Exchange) > x25519Len:
-			seen[string(s.Exchange[:len(s.Exchange)-x25519Len])] = true
-			seen[string(s.Exchange[len(s.Exchange)-x25519Len:])] = true
+			add(s.Exchange[:len(s.Exchange)-x25519Len])
+			add(s.Exchange[len(s.Exchange)-x25519Len:])
 		case handshake.KindOf(s.Group) == handshake.GroupKEM && s.Group&0xfff0 != 0x0200:
-			seen["other"+string(s.Exchange)] = true // beside the KEM's
-			seen[string(s.Exchange)] = true
+			add(append([]byte("other"), s.Exchange...)) // beside the KEM's
+			add(s.Exchange)
 		default:
-			seen[string(s.Exchange)] = true
+			add(s.Exchange)
 		}
 	}
 	pairs += len(seen)

@@ -158,6 +158,7 @@ type template struct {
 	places []place
 	whole  *filled       // where there are none
 	phrase *event.Phrase // of a piece without places
+	claim  string        // of a claim: the ID that it has as a text
 	refs   []string
 	last   [4]atomic.Pointer[filled] // by the length of the values, so that two legs do not push each other out
 }
@@ -175,7 +176,7 @@ type filled struct {
 	text   string
 	used   map[string]string
 	typed  map[string]event.Value
-	piece  event.Text // of a piece
+	piece  event.Text // of a piece or claim
 }
 
 func newTemplate(text string) *template {
@@ -237,6 +238,9 @@ func (t *template) fill(a Values) *filled {
 		b.WriteString(after)
 	}
 	f.text = strings.ToValidUTF8(b.String(), "\uFFFD")
+	if t.claim != "" {
+		f.piece = t.asClaim(f)
+	}
 	last.Store(f)
 	return f
 }

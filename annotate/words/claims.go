@@ -156,14 +156,22 @@ var claimed = func() map[string]*template {
 	for id, c := range claims {
 		m[id] = newTemplate(c.claim)
 		m[id].refs = slices.Clip(CiteAll(c.refs))
+		m[id].claim = "claim/" + id
+		if m[id].whole != nil {
+			m[id].whole.piece = m[id].asClaim(m[id].whole)
+		}
 	}
 	return m
 }()
 
 // Claim is a claim with its values.
 func Claim(id string, a Values) event.Text {
-	f := claimed[id].fill(a)
-	of := &event.Phrase{ID: "claim/" + id}
+	return claimed[id].fill(a).piece
+}
+
+// asClaim is what a filled claim says.
+func (t *template) asClaim(f *filled) event.Text {
+	of := &event.Phrase{ID: t.claim}
 	for name, value := range f.typed {
 		if of.Values == nil {
 			of.Values = make(map[string]event.Text, len(f.typed))
