@@ -47,11 +47,15 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 	case *capture.AppData:
 		x.appData(c, m, b)
 	case *capture.Moved:
-		e := x.event(c, m, event.KindMessage, "quic-moved", "")
+		id := "quic-moved"
+		if c.Conn.Transport == capture.TransportDTLS {
+			id = "dtls-moved"
+		}
+		e := x.event(c, m, event.KindMessage, event.Topic(id), "")
 		e.Evidence, e.Bytes = event.Clear, nil
 		from, to := b.Client.String(), b.Server.String()
 		e.Brief = words.Piece("brief/from-to", "from", from, "to", to)
-		e.Says = append(e.Says, words.Say("quic-moved", event.Clear, x.args(c).With("from", from, "to", to)))
+		e.Says = append(e.Says, words.Say(id, event.Clear, x.args(c).With("from", from, "to", to)))
 		x.emit(c, e)
 	case *capture.Unplaced:
 		e := x.event(c, m, event.KindMessage, "unplaced", "")

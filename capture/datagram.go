@@ -270,12 +270,6 @@ func (u *udpConn) datagram(in *Datagram) {
 		u.dtls(s, in, in.Data)
 		return
 	}
-	if in.Path != u.path {
-		if u.path = in.Path; in.Path[0].IsValid() {
-			u.flushBoth()
-			u.d.messages = append(u.d.messages, Message{Conn: u.pub, Side: s.side, Time: in.Time, Span: Span{s.off, s.off}, First: in.Packet, Last: in.Packet, Inner: true, Body: &Moved{in.Path[0], in.Path[1]}})
-		}
-	}
 	packets := u.quic.Datagram(int(s.side), in.Data, in.Cut)
 	version := uint32(0)
 	for i := range packets {
@@ -336,8 +330,21 @@ func (u *udpConn) flushBoth() {
 	u.flush(b)
 }
 
+// onPath tells, with the first of a datagram that is told, whether it takes another path than the
+// one before.
+func (u *udpConn) onPath(s *udpSide, in *Datagram) {
+	if in.Path == u.path {
+		return
+	}
+	if u.path = in.Path; in.Path[0].IsValid() {
+		u.flushBoth()
+		u.d.messages = append(u.d.messages, Message{Conn: u.pub, Side: s.side, Time: in.Time, Span: Span{s.off, s.off}, First: in.Packet, Last: in.Packet, Inner: true, Body: &Moved{in.Path[0], in.Path[1]}})
+	}
+}
+
 // tell tells n bytes of a datagram, after all that came before it.
 func (u *udpConn) tell(s *udpSide, in *Datagram, n int, body any) *Message {
+	u.onPath(s, in)
 	u.flushBoth()
 	span := Span{s.off, s.off + int64(n)}
 	s.off = span.End

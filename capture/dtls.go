@@ -376,6 +376,15 @@ func (u *udpConn) protected13(s *udpSide, in *Datagram, r *dtlsRecord) bool {
 			return true
 		}
 	}
+	if !known && r.Epoch&3 == 2 && u.findInner(s.side, func(secret []byte) bool {
+		o, err := keys.NewDTLS13(n.suite, secret)
+		if err == nil {
+			_, _, _, err = o.Open(nil, r.head, r.at, size, r.content, 0)
+		}
+		return err == nil
+	}) {
+		return u.protected13(s, in, r)
+	}
 	later := len(n.secrets.values[labels13[s.side][stageApplication]]) > 0
 	switch {
 	case known:
@@ -390,6 +399,7 @@ func (u *udpConn) protected13(s *udpSide, in *Datagram, r *dtlsRecord) bool {
 
 // sealedDTLS counts an encrypted record that is not opened.
 func (u *udpConn) sealedDTLS(s *udpSide, in *Datagram, r *dtlsRecord, why string) {
+	u.onPath(s, in)
 	if !s.ccs {
 		s.ccs = true
 		u.flushDTLS(s)

@@ -170,14 +170,13 @@ func ReadECHAnswer(s *keys.Suite, inners [][]byte, retry, hello []byte) *ECHAnsw
 const maxInner = 1 << 14
 
 // findInner looks, where a ClientHello carries another one encrypted (ECH) and no line is
-// known for the random that it should have, for a line that opens the server's first record:
-// programs log under the random of the encrypted hello (RFC 9850 2.3), which nobody else can
-// read, and some under that of the one in clear. The tag (AEAD) decides. The lines of that
-// random are this handshake's then. Only files that were not recorded here are searched: a
-// live story cannot wait for lines of other connections.
-func (c *conn) findInner(h *half, version uint16, body []byte) bool {
-	n := h.tls.neg
-	if n.inner || h.side != Server || !c.keysForced() || !n.answered || !n.openable() || n.secrets == nil || n.secrets.traffic() || n.hello.Extension(handshake.ExtECH) == nil {
+// known for the random that it should have, for a line that opens a record or packet of the
+// handshake, as fits tells of a secret of a side: programs log under the random of the encrypted
+// hello (RFC 9850 2.3), which nobody else can read, and some under that of the one in clear. The
+// tag (AEAD) decides. The lines of that random are this handshake's then. Only files that were
+// not recorded here are searched: a live story cannot wait for lines of other connections.
+func (d *Decoder) findInner(w waiter, n *negotiation, side Side, fits func(secret []byte) bool) bool {
+	if n.inner || !n.answered || !is13(n.version) || !n.openable() || n.hello == nil || n.secrets == nil || n.secrets.traffic() || n.hello.Extension(handshake.ExtECH) == nil {
 		return false
 	}
 	n.inner = true
@@ -185,32 +184,52 @@ func (c *conn) findInner(h *half, version uint16, body []byte) bool {
 	for _, other := range []*entry{e.inner, e.outer} {
 		if other != nil && other != n.secrets && other.traffic() {
 			n.secrets = other
-			other.waiters[c] = make(map[string][]byte) // they are told again: they count
-			c.d.keyedSoFar(c, other)
+			other.waiters[w] = make(map[string][]byte) // they are told again: they count
+			d.keyedSoFar(w, other)
 			return true
 		}
 	}
-	if c.pub.Leg != LegNone {
+	if w.conn().Leg != LegNone {
 		return false
 	}
-	label, tried := labels13[Server][stageHandshake], 0
+	label, tried := labels13[side][stageHandshake], 0
 	var found []byte
-	c.d.secrets.lines.all(func(l keyLine) bool {
-		if l.label != label || len(l.random) != 32 || c.d.secrets.used[[32]byte(l.random)] != nil {
+	d.secrets.lines.all(func(l keyLine) bool {
+		if l.label != label || len(l.random) != 32 || d.secrets.used[[32]byte(l.random)] != nil {
 			return true
 		}
 		tried++
-		if o, err := n.opener13(n.suite, l.secret); err == nil {
-			if _, _, err := o.Open(nil, typeApplicationData, version, body); err == nil {
-				found = l.random
-			}
+		if fits(l.secret) {
+			found = l.random
 		}
 		return found == nil && tried < maxInner
 	})
 	if found == nil {
 		return false
 	}
-	n.secrets = c.d.secrets.use(c, [32]byte(found))
-	c.d.keyedSoFar(c, n.secrets)
+	n.secrets = d.secrets.use(w, [32]byte(found))
+	d.keyedSoFar(w, n.secrets)
+	return true
+}
+
+// findInner does so for the server's first record.
+func (c *conn) findInner(h *half, version uint16, body []byte) bool {
+	n := h.tls.neg
+	return h.side == Server && c.keysForced() && c.d.findInner(c, n, Server, func(secret []byte) bool {
+		o, err := n.opener13(n.suite, secret)
+		if err == nil {
+			_, _, err = o.Open(nil, typeApplicationData, version, body)
+		}
+		return err == nil
+	})
+}
+
+// findInner does so for the first packet or record of a side.
+func (u *udpConn) findInner(side Side, fits func(secret []byte) bool) bool {
+	if u.neg == nil || u.forced == "" && !u.d.SecretsFirst || !u.d.findInner(u, u.neg, side, fits) {
+		return false
+	}
+	u.entry = u.neg.secrets
+	u.learn(u.entry)
 	return true
 }

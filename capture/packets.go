@@ -178,6 +178,9 @@ func (u *udpConn) packet(s *udpSide, in *Datagram, b []byte, p *quic.Packet) boo
 	if !known && !later && u.forced == "" && !u.unread() && !u.d.SecretsFirst && u.quic.Openable() {
 		return false
 	}
+	if !known && p.Type == quic.Handshake && u.findInner(s.side, func(secret []byte) bool { return u.quic.Fits(int(s.side), b, p, secret) }) {
+		known = true
+	}
 	if !u.quic.Open(int(s.side), b, p) {
 		u.tellPacket(s, in, b, p, u.whySealed(p, known), nil)
 		return true
@@ -234,6 +237,7 @@ func (u *udpConn) whySealed(p *quic.Packet, known bool) string {
 
 // tellPacket tells one packet, and what is in it if it was opened. by names the secret.
 func (u *udpConn) tellPacket(s *udpSide, in *Datagram, b []byte, p *quic.Packet, reason string, by *string) {
+	u.onPath(s, in)
 	n := p.Len + p.Padding
 	switch {
 	case by != nil, p.Opened, reason != "", p.Type == quic.Retry, p.Type == quic.VersionNegotiation, p.Type == quic.Reset:

@@ -21,6 +21,44 @@ import (
 // quicGo are recordings of quic-go with itself, made by go test ./capture -run TestRecordQUIC -record-quic-go.
 var quicGo = []string{"http3", "version2-retry-update"}
 
+// TestECHOverQUIC opens a connection whose key log names its lines by the random number of the
+// encrypted hello, and tells of what goes on between other ports that it may belong to it.
+func TestECHOverQUIC(t *testing.T) {
+	packets, secrets := pcaptest.Keyed(t, filepath.Join("testdata", "quic", "ech-moved"))
+	inputs := datagramsOf(t, pcaptest.File(packets, 0))
+	for name, all := range map[string][]capture.Message{
+		"keys first":  fed(&capture.Decoder{SecretsFirst: true}, keyed(secrets, inputs)),
+		"keys behind": fed(new(capture.Decoder), append(inputs, keyed(secrets, nil)...)),
+	} {
+		tilesUDP(t, all)
+		var finished, data [2]int
+		for _, m := range all {
+			switch b := m.Body.(type) {
+			case *handshake.Finished:
+				finished[m.Side]++
+			case *capture.AppData:
+				data[m.Side] += b.Len
+			case *capture.QUICPacket:
+				if b.Reason != "" {
+					t.Errorf("%s: %s stays sealed: %s", name, b.Kind, b.Reason)
+				}
+			}
+		}
+		if finished != [2]int{1, 1} || data != [2]int{19, 19} {
+			t.Errorf("%s: %v Finished, %v bytes of data", name, finished, data)
+		}
+	}
+	r, err := pcap.NewReader(bytes.NewReader(pcaptest.File(packets, 0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range r.All() {
+	}
+	if n := r.Stats().Skipped[pcap.SkippedMoved]; n != 6 {
+		t.Errorf("%d packets on the other path", n)
+	}
+}
+
 // readQUIC reads one of them: what is fed of its packets, the packets, and the key log.
 func readQUIC(t testing.TB, name string) (inputs []capture.Input, packets []pcaptest.Packet, secrets []keys.Secret) {
 	t.Helper()

@@ -3,6 +3,8 @@ package capture_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdh"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
@@ -24,13 +26,12 @@ import (
 
 var recordQUIC = flag.Bool("record-quic-go", false, "record quic-go anew in testdata/quic")
 
-// A relay passes datagrams on between a client and a server, and keeps a copy of each as a
-// packet of IPv4.
+// A relay passes datagrams on between a client, whatever ports it speaks from, and a server, and
+// keeps a copy of each as a packet of IPv4.
 type relay struct {
-	front, back *net.UDPConn
-	mu          sync.Mutex
-	client      net.Addr
-	packets     []pcaptest.Packet
+	front   *net.UDPConn
+	mu      sync.Mutex
+	packets []pcaptest.Packet
 }
 
 func newRelay(t *testing.T, server net.Addr) *relay {
@@ -40,38 +41,46 @@ func newRelay(t *testing.T, server net.Addr) *relay {
 	if r.front, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
 		t.Fatal(err)
 	}
-	if r.back, err = net.DialUDP("udp4", nil, server.(*net.UDPAddr)); err != nil {
-		t.Fatal(err)
+	t.Cleanup(func() { r.front.Close() })
+	back := func(from net.Addr, port uint16) *net.UDPConn {
+		c, err := net.DialUDP("udp4", nil, server.(*net.UDPAddr))
+		if err != nil {
+			return nil
+		}
+		t.Cleanup(func() { c.Close() })
+		go func() {
+			for b := make([]byte, 1<<16); ; {
+				n, err := c.Read(b)
+				if err != nil {
+					return
+				}
+				r.note(443, port, b[:n])
+				r.front.WriteTo(b[:n], from)
+			}
+		}()
+		return c
 	}
-	t.Cleanup(func() { r.front.Close(); r.back.Close() })
 	go func() {
+		backs, ports := map[string]*net.UDPConn{}, map[string]uint16{}
 		for b := make([]byte, 1<<16); ; {
 			n, from, err := r.front.ReadFrom(b)
 			if err != nil {
 				return
 			}
-			r.note(from, 54321, 443, b[:n])
-			r.back.Write(b[:n])
-		}
-	}()
-	go func() {
-		for b := make([]byte, 1<<16); ; {
-			n, err := r.back.Read(b)
-			if err != nil {
-				return
+			k := from.String()
+			if backs[k] == nil {
+				ports[k] = 54321 + uint16(len(backs))
+				backs[k] = back(from, ports[k])
 			}
-			r.note(nil, 443, 54321, b[:n])
-			r.mu.Lock()
-			to := r.client
-			r.mu.Unlock()
-			r.front.WriteTo(b[:n], to)
+			r.note(ports[k], 443, b[:n])
+			backs[k].Write(b[:n])
 		}
 	}()
 	return r
 }
 
 // note keeps a datagram, between ports that say nothing of this machine.
-func (r *relay) note(from net.Addr, source, dest uint16, data []byte) {
+func (r *relay) note(source, dest uint16, data []byte) {
 	ip := append([]byte{0x45, 0}, make([]byte, 18)...)
 	binary.BigEndian.PutUint16(ip[2:], uint16(28+len(data)))
 	ip[8], ip[9] = 64, 17
@@ -85,10 +94,120 @@ func (r *relay) note(from net.Addr, source, dest uint16, data []byte) {
 	ip = append(append(ip, 0, 0), data...)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if from != nil {
-		r.client = from
-	}
 	r.packets = append(r.packets, pcaptest.Packet{Time: time.Now().UnixNano(), IP: ip})
+}
+
+func listenUDP(t *testing.T) *net.UDPConn {
+	t.Helper()
+	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// write writes what passed, and the key log, which then is empty.
+func (r *relay) write(t *testing.T, name string, log *bytes.Buffer) {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	dir := filepath.Join("testdata", "quic")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for ext, content := range map[string][]byte{".pcap": pcaptest.File(r.packets, 0), ".keys": log.Bytes()} {
+		if err := os.WriteFile(filepath.Join(dir, name+ext), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log.Reset()
+}
+
+// TestRecordMoved records, if it is told to, a connection of quic-go with an encrypted ClientHello
+// whose client goes on from another port.
+func TestRecordMoved(t *testing.T) {
+	if !*recordQUIC {
+		return
+	}
+	certificate := certificates().ecdsa
+	leaf, err := x509.ParseCertificate(certificate.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(leaf)
+	key, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := echConfig(key.PublicKey().Bytes(), "cover.test")
+	list := append(binary.BigEndian.AppendUint16(nil, uint16(len(config))), config...)
+	var log bytes.Buffer
+	server := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS13, NextProtos: []string{"echo"},
+		EncryptedClientHelloKeys: []tls.EncryptedClientHelloKey{{Config: config, PrivateKey: key.Bytes(), SendAsRetry: true}}}
+	client := &tls.Config{RootCAs: roots, ServerName: leaf.DNSNames[0], MinVersion: tls.VersionTLS13, NextProtos: []string{"echo"}, KeyLogWriter: &log,
+		EncryptedClientHelloConfigList: list}
+	socket := listenUDP(t)
+	listener, err := quic.Listen(socket, server, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		c, err := listener.Accept(context.Background())
+		if err != nil {
+			return
+		}
+		for {
+			s, err := c.AcceptStream(context.Background())
+			if err != nil {
+				return
+			}
+			io.Copy(s, s)
+			s.Close()
+		}
+	}()
+	r := newRelay(t, socket.LocalAddr())
+	first := &quic.Transport{Conn: listenUDP(t)}
+	c, err := first.Dial(context.Background(), r.front.LocalAddr(), client, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	say := func(text string) {
+		s, err := c.OpenStreamSync(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(s, text)
+		s.Close()
+		if back, err := io.ReadAll(s); err != nil || string(back) != text {
+			t.Fatalf("%q, %v", back, err)
+		}
+	}
+	say("from the first port")
+	path, err := c.AddPath(&quic.Transport{Conn: listenUDP(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := path.Probe(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := path.Switch(); err != nil {
+		t.Fatal(err)
+	}
+	say("from the second port")
+	c.CloseWithError(0, "")
+	r.write(t, "ech-moved", &log)
+}
+
+// echConfig writes an ECHConfig (RFC 9849 4) for X25519, HKDF-SHA256 and AES-128-GCM.
+func echConfig(public []byte, name string) []byte {
+	be := binary.BigEndian
+	content := append([]byte{9, 0, 0x20}, be.AppendUint16(nil, uint16(len(public)))...)
+	content = append(append(content, public...), 0, 4, 0, 1, 0, 1, 32, byte(len(name)))
+	content = append(append(content, name...), 0, 0)
+	return append(be.AppendUint16([]byte{0xfe, 0x0d}, uint16(len(content))), content...)
 }
 
 // TestRecordQUIC records quic-go with itself, if it is told to: a page over HTTP/3, version 2 of
@@ -108,28 +227,8 @@ func TestRecordQUIC(t *testing.T) {
 	server := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS13}
 	client := &tls.Config{RootCAs: roots, ServerName: leaf.DNSNames[0], KeyLogWriter: &log, ClientSessionCache: tls.NewLRUClientSessionCache(1)}
 	ctx := context.Background()
-	write := func(name string, r *relay) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		dir := filepath.Join("testdata", "quic")
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		for ext, content := range map[string][]byte{".pcap": pcaptest.File(r.packets, 0), ".keys": log.Bytes()} {
-			if err := os.WriteFile(filepath.Join(dir, name+ext), content, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		log.Reset()
-	}
-	listen := func() *net.UDPConn {
-		c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		return c
-	}
+	write := func(name string, r *relay) { r.write(t, name, &log) }
+	listen := func() *net.UDPConn { return listenUDP(t) }
 
 	// A page, a picture and a form over HTTP/3.
 	socket := listen()

@@ -322,6 +322,11 @@ func (c *View) lines7() []line {
 		if u := c.UDP; u != nil && u.Packets[1][quic.OneRTT] > 0 && u.At[1].Last != 0 {
 			return []line{c.sent(1, u.At[1], rankData, "line/sealed", "count", words.Count(int(u.Packets[1][quic.OneRTT]), "packet"))}
 		}
+	case c.Conn.Transport == capture.TransportDTLS && c.Main.Is13(): // its headers show which are data
+		if s.Ahead.Records == 0 {
+			return nil
+		}
+		return []line{c.sent(1, s.Ahead.At, rankData, "line/sealed", "count", words.Count(int(s.Ahead.Records), "record"))}
 	case s.Dark > 0 && s.DarkAt.Last != 0 && c.Main.Is13(): // before TLS 1.3 it is no data
 		return []line{c.sent(1, s.DarkAt, rankData, "line/sealed", "count", words.Count(int(s.Dark), carriers[c.Conn.Transport]))}
 	}

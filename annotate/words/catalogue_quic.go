@@ -35,6 +35,7 @@ var quicSentences = []entry{
 	{"quic-frame-broken", "WARNING: what is in this packet breaks off or is not what may stand in it.", []string{"9000 12.4"}},
 	{"quic-reset", "{Sender} says that it knows nothing of this connection any more (stateless reset): the packet looks like any other, but ends with the token that was announced for this under encryption.", []string{"9000 10.3"}},
 	{"quic-unplaced", "{Count} of the handshake of {sender} were opened and are not told as messages: others that come before them are not in the capture, or stayed sealed.", []string{"9001 4.1.3"}},
+	{"dtls-moved", "The connection goes on between other addresses or ports: from {from} to {to}. Its records begin with the same connection ID, by which the other side knows it on any path.", []string{"9146 6", "9147 9"}},
 	{"quic-moved", "The connection goes on between other addresses or ports: from {from} to {to}. The connection ID is the same; a connection of QUIC is not bound to a path.", []string{"9000 5.1", "9000 9"}},
 	{"quic-stream-missing", "{bytes} bytes of the streams of {sender} are not in the capture, or could not be opened, though bytes behind them are. What of a stream stands behind such a place was not read.", []string{"9000 2.2"}},
 	{"quic-other", "{Sender} sent {count} ({bytes} bytes) of {version}, which is not read here.", []string{"8999 5.1"}},

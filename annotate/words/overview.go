@@ -91,6 +91,7 @@ var overviewPieces = map[string]string{
 	"skipped/not-ip":               "not IP",
 	"skipped/icmp":                 "ICMP",
 	"skipped/udp":                  "UDP without QUIC or DTLS",
+	"skipped/udp-moved":            "UDP that may be QUIC of a connection which goes on there",
 	"skipped/not-tcp":              "other IP",
 	"skipped/fragment":             "IP fragment without the rest",
 	"skipped/unknown-link-type":    "link type not read",

@@ -90,6 +90,7 @@ var zhOverview = map[string]string{
 	"skipped/not-ip":               "非 IP",
 	"skipped/icmp":                 "ICMP",
 	"skipped/udp":                  "不含 QUIC 或 DTLS 的 UDP",
+	"skipped/udp-moved":            "可能属于某个换了路径的 QUIC 连接的 UDP",
 	"skipped/not-tcp":              "其他 IP",
 	"skipped/fragment":             "缺少其余部分的 IP 分片",
 	"skipped/unknown-link-type":    "不支持的链路类型",

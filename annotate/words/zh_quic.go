@@ -22,6 +22,7 @@ var zhQUIC = map[string]string{
 	"quic-1rtt":                "{sender}发送了 {count}（{bytes} 字节），使用应用数据的密钥。其中是数据还是只有确认，看不到。{reason}。",
 	"quic-0rtt":                "{client}发送了标为早期数据（0-RTT）的 {count}（{bytes} 字节）。其中的内容看不到；按协议规定是数据，加密所用的秘密来自先前与{server}的一个连接，发送时不必等待任何回应。录下它们的人可以再次发送。{reason}。",
 	"quic-unplaced":            "{sender}的握手中有 {count} 已解密，但没有作为消息讲述：在它们之前的消息不在抓包中，或仍未解密。",
+	"dtls-moved":               "连接在别的地址或端口之间继续：从 {from} 到 {to}。它的记录以同一个连接 ID 开头，另一方凭它在任何路径上都认得这个连接。",
 	"quic-moved":               "连接在别的地址或端口之间继续：从 {from} 到 {to}。连接 ID 相同；QUIC 的连接并不绑定于一条路径。",
 	"quic-stream-missing":      "{sender}的流中有 {bytes} 字节不在抓包中，或未能解密，而它们之后的字节在。流中这样的位置之后的内容没有读取。",
 	"quic-other":               "{sender}发送了 {count}（{bytes} 字节），属于 QUIC {version}，这里不读取。",

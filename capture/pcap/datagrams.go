@@ -21,9 +21,10 @@ const (
 // udp finds the connections of QUIC and DTLS among UDP datagrams, by what is in
 // them, on any port. Everything else in UDP is not looked at further.
 type udp struct {
-	byTuple     map[tuple][]*udpFlow // between the same ports; the newest last
-	byID        map[cid]movable      // of QUIC: whose connection ID it is
-	first, last *udpFlow             // least recently used first
+	byTuple     map[tuple][]*udpFlow   // between the same ports; the newest last
+	byID        map[cid]movable        // whose connection ID it is, of DTLS its first bytes
+	servers     map[netip.AddrPort]int // of QUIC: how many connections each has that are followed
+	first, last *udpFlow               // least recently used first
 	len         int
 }
 
@@ -36,6 +37,7 @@ type udpFlow struct {
 	client     int      // which end of the tuple
 	answered   bool     // until then the client may begin again with another connection ID
 	ids        [2][]cid // by side: the connection IDs in packets to it
+	begins     [2]cid   // of DTLS, by side: how what follows the header's first bytes began in the last record to it that has an ID
 	main       *udpFlow // of another path of a connection: the one on which it began
 	paths      []tuple  // its other ones
 	prev, next *udpFlow
@@ -43,7 +45,7 @@ type udpFlow struct {
 
 type cid string
 
-// A movable is a connection of QUIC by one of its connection IDs, in packets to a side.
+// A movable is a connection by one of its connection IDs, in packets to a side.
 type movable struct {
 	flow *udpFlow
 	to   int
@@ -95,6 +97,8 @@ func (u *udp) take(r *Reader, it *item, packet int, p *segment) bool {
 	}
 	if f.transport == capture.TransportQUIC {
 		u.learn(f, int(side), p.data, p.missing)
+	} else {
+		u.learnDTLS(f, int(side), p.data)
 	}
 	r.queue = append(r.queue, &capture.Datagram{Conn: f.number, Side: side, Time: it.time, Packet: packet, Data: p.data, Cut: p.missing, Path: path})
 	return true
@@ -108,26 +112,71 @@ func (t *tuple) ends() [2]netip.AddrPort {
 	}
 }
 
-// moved finds the connection of QUIC whose packets come from or go to another address or port than
-// before, by the connection ID (RFC 9000 5.1): the path is not the connection.
+// moved finds the connection whose packets come from or go to another address or port than
+// before, by the connection ID (RFC 9000 5.1; RFC 9146 6, RFC 9147 9): the path is not the connection.
 func (u *udp) moved(key tuple, from int, data []byte) *udpFlow {
-	if data[0]&0xc0 != 0x40 || len(u.byID) == 0 || len(u.byTuple[key]) > 0 {
+	if len(u.byID) == 0 || len(u.byTuple[key]) > 0 {
+		return nil
+	}
+	if id := dtlsID(data); id != "" {
+		return u.path(key, from, u.byID[id])
+	}
+	if data[0]&0xc0 != 0x40 {
 		return nil
 	}
 	for n := minMoved; n <= 20 && 1+n+20 <= len(data); n++ {
-		m, ok := u.byID[cid(data[1:1+n])]
-		if !ok || m.flow.tuple.leg != key.leg || len(m.flow.paths) == maxPaths {
-			continue
+		if path := u.path(key, from, u.byID[cid(data[1:1+n])]); path != nil {
+			return path
 		}
-		path := &udpFlow{tuple: key, transport: capture.TransportQUIC, client: from, main: m.flow}
-		if m.to == 0 {
-			path.client = 1 - from
-		}
-		m.flow.paths = append(m.flow.paths, key)
-		u.byTuple[key] = append(u.byTuple[key], path)
-		return path
 	}
 	return nil
+}
+
+// path lets a connection go on between other ports, nil if it is not there or has too many.
+func (u *udp) path(key tuple, from int, m movable) *udpFlow {
+	if m.flow == nil || m.flow.tuple.leg != key.leg || len(m.flow.paths) == maxPaths {
+		return nil
+	}
+	path := &udpFlow{tuple: key, transport: m.flow.transport, client: from, main: m.flow}
+	if m.to == 0 {
+		path.client = 1 - from
+	}
+	m.flow.paths = append(m.flow.paths, key)
+	u.byTuple[key] = append(u.byTuple[key], path)
+	return path
+}
+
+// dtlsID returns the first bytes of the connection ID of a datagram's first record of DTLS, with
+// its version in front, "" where it has none. How long IDs are is agreed in the hellos; so much of
+// one tells connections apart.
+func dtlsID(data []byte) cid {
+	switch {
+	case len(data) > 1+minMoved && data[0]>>4 == 3: // DTLS 1.3 with a connection ID (RFC 9147 4)
+		return "3" + cid(data[1:][:minMoved])
+	case len(data) > 11+minMoved && data[0] == 25 && data[1] == 0xfe && data[2] == 0xfd: // RFC 9146 4
+		return "2" + cid(data[11:][:minMoved])
+	}
+	return ""
+}
+
+// learnDTLS notes the connection ID of a record of a side. One record alone does not show that it
+// has as many bytes: they must come twice.
+func (u *udp) learnDTLS(f *udpFlow, side int, data []byte) {
+	id, to := dtlsID(data), 1-side
+	if id == "" {
+		return
+	}
+	if again := f.begins[to] == id; !again || len(f.ids[to]) > 0 {
+		f.begins[to] = id
+		return
+	}
+	f.ids[to] = append(f.ids[to], id)
+	if _, taken := u.byID[id]; !taken {
+		if u.byID == nil {
+			u.byID = make(map[cid]movable)
+		}
+		u.byID[id] = movable{f, to}
+	}
 }
 
 // find returns the connection that a datagram belongs to, nil if it is none
@@ -232,13 +281,35 @@ func (u *udp) begin(r *Reader, key tuple, from int, p *segment) *udpFlow {
 	f.number = r.flows.count
 	u.byTuple[key] = append(u.byTuple[key], f)
 	u.push(f)
+	if f.transport == capture.TransportQUIC {
+		if u.servers == nil {
+			u.servers = make(map[netip.AddrPort]int)
+		}
+		u.servers[key.ends()[1-f.client]]++
+	}
 	return f
+}
+
+// perhapsMoved tells whether a datagram of no connection may be of one of QUIC that goes on
+// between other ports: which IDs it may use there was sent encrypted (RFC 9000 19.15).
+func (u *udp) perhapsMoved(it *item, p *segment) bool {
+	if len(u.servers) == 0 || len(p.data) < 21 || p.data[0]&0xc0 != 0x40 {
+		return false
+	}
+	key, _ := p.tuple(it.leg)
+	ends := key.ends()
+	return len(u.byTuple[key]) == 0 && u.servers[ends[0]]+u.servers[ends[1]] > 0
 }
 
 // forget stops to follow a connection.
 func (u *udp) forget(r *Reader, f *udpFlow) {
 	r.queue = append(r.queue, &capture.End{Conn: f.number, Time: f.last, Why: capture.EndTooMany})
 	u.remove(f)
+	if server := f.tuple.ends()[1-f.client]; u.servers[server] > 1 {
+		u.servers[server]--
+	} else {
+		delete(u.servers, server)
+	}
 	for _, ids := range f.ids {
 		for _, id := range ids {
 			if u.byID[id].flow == f {

@@ -30,6 +30,7 @@ const (
 	SkippedNotIP         = "not-ip" // nor ARP
 	SkippedICMP          = "icmp"
 	SkippedUDP           = "udp"               // neither QUIC nor DTLS
+	SkippedMoved         = "udp-moved"         // as packets of QUIC look, to or from a server of a connection that is followed: it may go on there under an ID that was sent encrypted
 	SkippedNotTCP        = "not-tcp"           // nor UDP, nor ICMP
 	SkippedFragment      = "fragment"          // of an IP packet that is not in the capture whole
 	SkippedLinkType      = "unknown-link-type" // of its interface
@@ -471,6 +472,9 @@ func (r *Reader) ip(f *file, it *item, packet int, ip []byte, cut, depth int) (r
 		return ""
 	}
 	r.links.unread = int(min(p.fromPort, p.toPort))
+	if r.udp.perhapsMoved(it, &p) {
+		return SkippedMoved
+	}
 	return SkippedUDP
 }
 

@@ -144,6 +144,21 @@ func (c *Conn) Open(side int, b []byte, p *Packet) bool {
 	return false
 }
 
+// Fits tells whether a secret is the one that opens a Handshake packet, which b begins with. Nothing is taken from it.
+func (c *Conn) Fits(side int, b []byte, p *Packet, secret []byte) bool {
+	if p.Type != Handshake || p.Lacking > 0 || c.suite == nil || p.Len > len(b) || p.number+4+tagLen > p.Len {
+		return false
+	}
+	k := newProtection(LabelPrefix(p.Version), c.suite, secret)
+	if k == nil {
+		return false
+	}
+	b = b[:p.Len]
+	head, truncated, n := k.unmask(c.head[:0], b, p.number)
+	_, ok := k.open(c.plain[:0], packetNumber(c.expected[side&1][spaceHandshake], truncated, n), head, b[p.number+n:])
+	return ok
+}
+
 // Again reads what Open found to be further datagrams. The packets' lengths are as those of
 // Datagram; the slice stays valid.
 func (c *Conn) Again(side int, data []byte) []Packet {
