@@ -31,8 +31,15 @@ func parted(t *testing.T, seed uint64, parts int) (whole []byte, files [][]byte,
 	}
 	type conn struct {
 		a, b *Stream
+		c, d *Datagrams // of QUIC in place of these
 		host string
 		peer int
+	}
+	number := func(c *conn) int {
+		if c.c != nil {
+			return c.c.Number()
+		}
+		return c.a.Number()
 	}
 	sent = map[string][]byte{}
 	var open []*conn
@@ -48,7 +55,7 @@ func parted(t *testing.T, seed uint64, parts int) (whole []byte, files [][]byte,
 			out.Reset()
 			var goOn []Continued
 			for _, c := range open {
-				goOn = append(goOn, Continued{Stream: c.b, Peer: c.peer, Host: c.host, Name: "shop.test", Secrets: []keys.Secret{{Label: "CLIENT_RANDOM", ClientRandom: bytes.Repeat([]byte{byte(c.b.Number())}, 32), Secret: make([]byte, 48)}}})
+				goOn = append(goOn, Continued{Stream: c.b, QUIC: c.d, Peer: c.peer, Host: c.host, Name: "shop.test", Secrets: []keys.Secret{{Label: "CLIENT_RANDOM", ClientRandom: bytes.Repeat([]byte{byte(number(c))}, 32), Secret: make([]byte, 48)}}})
 			}
 			w.Continue(goOn)
 		}
@@ -58,24 +65,32 @@ func parted(t *testing.T, seed uint64, parts int) (whole []byte, files [][]byte,
 			to := netip.MustParseAddrPort("127.0.0.2:443")
 			used := false
 			for _, c := range open {
-				used = used || c.a.ends[0] == from
+				used = used || c.a != nil && c.a.ends[0] == from
 			}
 			if used {
 				continue
 			}
 			leg := capture.Leg(1 + rnd.IntN(2))
+			if rnd.IntN(3) == 0 {
+				c := &conn{c: alone.OpenUDP(leg, from, to), d: w.OpenUDP(leg, from, to)}
+				open = append(open, c)
+				c.c.Write(capture.Client, now, []byte("hello"))
+				c.d.Write(capture.Client, now, []byte("hello"))
+				sent[fmt.Sprint(c.c.Number(), capture.Client)] = []byte("hello")
+				continue
+			}
 			open = append(open, &conn{a: alone.Open(leg, from, to, now), b: w.Open(leg, from, to, now)})
 		case n == 2:
 			i := rnd.IntN(len(open))
 			c := open[i]
-			f := capture.Fact{Time: now, Kind: capture.FactClosed, Conn: c.a.Number()}
+			f := capture.Fact{Time: now, Kind: capture.FactClosed, Conn: number(c)}
 			alone.Fact(f)
 			w.Fact(f)
 			open = append(open[:i], open[i+1:]...)
 		case n == 3:
 			c := open[rnd.IntN(len(open))]
 			c.host = "shop.test:443"
-			f := capture.Fact{Time: now, Kind: capture.FactSession, Conn: c.a.Number(), Host: c.host}
+			f := capture.Fact{Time: now, Kind: capture.FactSession, Conn: number(c), Host: c.host}
 			alone.Fact(f)
 			w.Fact(f)
 		default:
@@ -85,9 +100,14 @@ func parted(t *testing.T, seed uint64, parts int) (whole []byte, files [][]byte,
 				data[i] = byte(rnd.Uint32())
 			}
 			side := capture.Side(rnd.IntN(2))
-			c.a.Data(side, now, data)
-			c.b.Data(side, now, data)
-			key := fmt.Sprint(c.a.Number(), side)
+			if c.c != nil {
+				c.c.Write(side, now, data)
+				c.d.Write(side, now, data)
+			} else {
+				c.a.Data(side, now, data)
+				c.b.Data(side, now, data)
+			}
+			key := fmt.Sprint(number(c), side)
 			sent[key] = append(sent[key], data...)
 		}
 	}
@@ -116,6 +136,9 @@ func inputsOf(t *testing.T, r *Reader) []capture.Input {
 		c.Elem().Set(v)
 		if chunk, ok := c.Interface().(*capture.Chunk); ok {
 			chunk.Data = bytes.Clone(chunk.Data)
+		}
+		if datagram, ok := c.Interface().(*capture.Datagram); ok {
+			datagram.Data = bytes.Clone(datagram.Data)
 		}
 		all = append(all, c.Interface())
 	}
@@ -203,7 +226,7 @@ func checkPlaces(t *testing.T, all []capture.Input, sent map[string][]byte, what
 	for _, in := range all {
 		switch in := in.(type) {
 		case *capture.Open:
-			if begun[in.Conn] != nil || in.Continued == in.SYN {
+			if begun[in.Conn] != nil || in.Transport == capture.TransportTCP && in.Continued == in.SYN {
 				t.Fatalf("%s: %+v", what, in)
 			}
 			begun[in.Conn] = in
@@ -224,6 +247,10 @@ func checkPlaces(t *testing.T, all []capture.Input, sent map[string][]byte, what
 				t.Fatalf("%s: connection %d, %v: other bytes at %d", what, in.Conn, in.Side, at)
 			}
 			places[key] = at + int64(len(in.Data))
+		case *capture.Datagram:
+			if begun[in.Conn] == nil || !bytes.Contains(sent[fmt.Sprint(in.Conn, in.Side)], in.Data) {
+				t.Fatalf("%s: a datagram of connection %d that it did not send", what, in.Conn)
+			}
 		case *capture.Fact:
 			if in.Conn > 0 && begun[in.Conn] == nil {
 				t.Errorf("%s: a fact about connection %d, which did not begin", what, in.Conn)

@@ -46,6 +46,10 @@ func copied(in capture.Input) capture.Input {
 		c := *in
 		c.Data = bytes.Clone(c.Data)
 		return c
+	case *capture.Datagram:
+		d := *in
+		d.Data = bytes.Clone(d.Data)
+		return d
 	case *capture.Gap:
 		return *in
 	case *capture.Late:
@@ -91,28 +95,45 @@ func recording(t testing.TB, seed uint64, steps int) ([]byte, []capture.Input) {
 	}
 	var want []capture.Input
 	var streams []*Stream
+	var flows []*Datagrams
+	begun := map[*Datagrams]bool{}
 	ended := map[*Stream]*[2]bool{}
 	start := int64(1.7e18)
 	now, packet := int64(0), 0
 	for range steps {
 		at := max(now, start) + rnd.Int64N(2e6) - 1e6
 		tick := func() int64 { now = max(now, at); return now } // what is written moves the clock
-		kind := rnd.IntN(16)
+		kind := rnd.IntN(20)
 		if len(streams) == 0 {
 			kind = 0
 		}
-		switch kind {
-		case 0, 1:
-			var ends [2]netip.AddrPort
-			v6 := rnd.IntN(3) == 0
-			for i := range ends {
-				addr := netip.AddrFrom4([4]byte{127, 0, 0, byte(1 + rnd.IntN(3))})
-				if v6 {
-					addr = netip.AddrFrom16([16]byte{0: 0x20, 1: 1, 15: byte(rnd.IntN(3))})
-				}
-				ends[i] = netip.AddrPortFrom(addr, uint16(1000*(i+1)+len(streams)))
+		var ends [2]netip.AddrPort
+		v6 := rnd.IntN(3) == 0
+		for i := range ends {
+			addr := netip.AddrFrom4([4]byte{127, 0, 0, byte(1 + rnd.IntN(3))})
+			if v6 {
+				addr = netip.AddrFrom16([16]byte{0: 0x20, 1: 1, 15: byte(rnd.IntN(3))})
 			}
-			leg := capture.LegBrowser + capture.Leg(rnd.IntN(2))
+			ends[i] = netip.AddrPortFrom(addr, uint16(1000*(i+1)+len(streams)))
+		}
+		leg := capture.LegBrowser + capture.Leg(rnd.IntN(2))
+		switch kind {
+		case 16: // the same addresses may come again, and be those of a connection over TCP
+			flows = append(flows, w.OpenUDP(leg, ends[0], ends[1]))
+		case 17, 18, 19:
+			if len(flows) == 0 {
+				continue
+			}
+			d, side := flows[rnd.IntN(len(flows))], capture.Side(rnd.IntN(2))
+			data := random(rnd, 1+rnd.IntN(MaxDatagram)>>rnd.IntN(16))
+			d.Write(side, at, data)
+			packet++
+			if !begun[d] {
+				begun[d] = true
+				want = append(want, capture.Open{Transport: capture.TransportQUIC, Conn: d.Number(), Leg: d.leg, Time: tick(), Packet: packet, Client: d.ends[0], Server: d.ends[1]})
+			}
+			want = append(want, capture.Datagram{Conn: d.Number(), Side: side, Time: tick(), Packet: packet, Data: data})
+		case 0, 1:
 			w.conns++
 			// Close to the wrap of the sequence numbers, or across it.
 			s := w.open(leg, ends[0], ends[1], at, -rnd.Uint32N(1<<16), -rnd.Uint32N(1<<16))

@@ -64,9 +64,10 @@ func TestWiresharkReadsRecordings(t *testing.T) {
 	for seed := range uint64(2) {
 		file, want := recording(t, seed, 200)
 		path := save(t, "r.pcapng", file)
-		lines, ok := tshark(t, "tshark", "-n", "-r", path, "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE",
+		lines, ok := tshark(t, "tshark", "-n", "-r", path, "-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE",
 			"-T", "fields", "-E", "separator=/t", "-e", "frame.number", "-e", "frame.interface_name", "-e", "frame.time_epoch", "-e", "tcp.stream", "-e", "tcp.srcport", "-e", "tcp.payload",
-			"-e", "tcp.checksum.status", "-e", "ip.checksum.status", "-e", "tcp.flags.fin", "-e", "tcp.flags.reset")
+			"-e", "tcp.checksum.status", "-e", "ip.checksum.status", "-e", "tcp.flags.fin", "-e", "tcp.flags.reset",
+			"-e", "udp.srcport", "-e", "udp.payload", "-e", "udp.checksum.status")
 		if !ok {
 			return
 		}
@@ -81,8 +82,8 @@ func TestWiresharkReadsRecordings(t *testing.T) {
 				t.Errorf("time goes back at frame %d: %s after %s", i+1, col[2], last)
 			}
 			last = col[2]
-			if col[6] != "1" || col[7] != "1" && col[7] != "" {
-				t.Errorf("frame %d: checksum of TCP %s, of IP %s", i+1, col[6], col[7])
+			if col[6]+col[12] != "1" || col[7] != "1" && col[7] != "" {
+				t.Errorf("frame %d: checksum of TCP %s, of UDP %s, of IP %s", i+1, col[6], col[12], col[7])
 			}
 			packets[i+1] = col
 		}
@@ -96,23 +97,34 @@ func TestWiresharkReadsRecordings(t *testing.T) {
 		}
 		epoch := func(t int64) string { return fmt.Sprintf("%d.%09d", t/1e9, t%1e9) }
 		count := 0
+		stream := map[int]string{} // Wireshark counts connections over TCP alone
 		for _, in := range want {
 			switch in := in.(type) {
 			case capture.Open:
 				opens[in.Conn] = in
+				if in.Transport == capture.TransportQUIC {
+					continue
+				}
+				stream[in.Conn] = strconv.Itoa(len(stream))
 				name := browserInterface
 				if in.Leg == capture.LegOrigin {
 					name = originInterface
 				}
 				p := packets[in.Packet]
-				if p[1] != name || p[2] != epoch(in.Time) || p[3] != strconv.Itoa(in.Conn-1) || p[4] != ports(in.Conn, capture.Client) {
+				if p[1] != name || p[2] != epoch(in.Time) || p[3] != stream[in.Conn] || p[4] != ports(in.Conn, capture.Client) {
 					t.Errorf("%+v is %q", in, p)
 				}
 				count += 3
 			case capture.Chunk:
 				p := packets[in.Packet]
-				if p[2] != epoch(in.Time) || p[3] != strconv.Itoa(in.Conn-1) || p[4] != ports(in.Conn, in.Side) || p[5] != fmt.Sprintf("%x", in.Data) {
+				if p[2] != epoch(in.Time) || p[3] != stream[in.Conn] || p[4] != ports(in.Conn, in.Side) || p[5] != fmt.Sprintf("%x", in.Data) {
 					t.Errorf("chunk of %d in packet %d is %.200q", in.Conn, in.Packet, p)
+				}
+				count++
+			case capture.Datagram:
+				p := packets[in.Packet]
+				if p[2] != epoch(in.Time) || p[10] != ports(in.Conn, in.Side) || p[11] != fmt.Sprintf("%x", in.Data) {
+					t.Errorf("datagram of %d in packet %d is %.200q", in.Conn, in.Packet, p)
 				}
 				count++
 			case capture.Close:
@@ -138,7 +150,7 @@ func TestWiresharkReadsRecordings(t *testing.T) {
 // connections end.
 func remarks(t *testing.T, path string) {
 	t.Helper()
-	lines, _ := tshark(t, "tshark", "-n", "-r", path, "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", "-q", "-z", "expert,note")
+	lines, _ := tshark(t, "tshark", "-n", "-r", path, "-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", "-q", "-z", "expert,note")
 	for _, line := range lines {
 		// Frequency, group, protocol, summary
 		col := strings.Fields(line)
