@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"net"
 	"net/netip"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"explainer/capture"
+	"explainer/capture/handshake"
 	"explainer/capture/keys"
 	"explainer/capture/pcap"
 	"explainer/capture/quic"
@@ -24,9 +26,11 @@ type flow struct {
 	known    int // levels whose secrets were released
 	held     []*entry
 	heldSize int
-	heard    bool // the peer has sent something
-	claimed  bool // quic-go has begun a connection for what the peer sent
-	over     bool // nothing is recorded any more
+	heard    bool     // the peer has sent something
+	greeted  bool     // nothing is kept in first any more
+	first    [][]byte // what a client has sent so far, while that may be its hello
+	claimed  bool     // quic-go has begun a connection for what the peer sent
+	over     bool     // nothing is recorded any more
 }
 
 // The levels of secrets, as far as those that packets need which the peer sends.
@@ -57,6 +61,9 @@ func (f *flow) received(data []byte) {
 	f.active.Store(now)
 	f.mu.Lock()
 	f.heard = true
+	if f.peer == capture.Client && !f.greeted && len(f.first) < maxHello {
+		f.first = append(f.first, bytes.Clone(data[:min(len(data), maxHelloPart)]))
+	}
 	f.mu.Unlock()
 	f.take(newData(f.stream, f.peer, now, data), levelOf(data))
 }
@@ -136,6 +143,30 @@ func (f *flow) answered() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.heard
+}
+
+// maxHello bounds the datagrams that may hold a client's hello, and maxHelloPart the bytes of one.
+const (
+	maxHello     = 16
+	maxHelloPart = 4 << 10
+)
+
+// hello returns the client's hello, or nil, and keeps no more of what it sends.
+func (f *flow) hello() *handshake.ClientHello {
+	f.mu.Lock()
+	first := f.first
+	f.greeted, f.first = true, nil
+	f.mu.Unlock()
+	var d capture.Decoder
+	d.Feed(&capture.Open{Transport: capture.TransportQUIC, Conn: 1, Client: f.stream.client, Server: f.stream.server})
+	for _, data := range first {
+		for _, m := range d.Feed(&capture.Datagram{Conn: 1, Data: data}) {
+			if hello, ok := m.Body.(*handshake.ClientHello); ok {
+				return hello
+			}
+		}
+	}
+	return nil
 }
 
 // claim reports whether nobody has claimed the connection before, or ended it.
@@ -236,7 +267,7 @@ type frontSocket struct {
 }
 
 // maxFlows bounds the connections of a front, whatever becomes of them.
-const maxFlows = 256
+const maxFlows = 64
 
 func newFrontSocket(c *net.UDPConn, r *Recorder, begun func(*flow)) *frontSocket {
 	return &frontSocket{plainSocket: plainSocket{c, c}, conn: c, rec: r, begun: begun, buf: make([]byte, pcap.MaxDatagram), flows: map[netip.AddrPort]*flow{}}

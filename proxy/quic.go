@@ -15,6 +15,7 @@ import (
 
 	"explainer/capture"
 	"explainer/capture/handshake"
+	decoded "explainer/capture/quic"
 	"explainer/capture/web"
 
 	"github.com/quic-go/quic-go"
@@ -26,7 +27,8 @@ const (
 	maxStreamWindow = 512 << 10
 	connWindow      = 512 << 10 // of all streams of a connection
 	maxConnWindow   = 2 << 20
-	maxStreams      = 100 // that a peer may have open, of each kind
+	maxStreams      = 100 // that a client may have open, of each kind
+	maxStreamsLike  = 256 // that an origin may, where the client allows more
 	quicIdle        = time.Minute
 	frontPacket     = 1452 // bytes of a packet to a client, which is on loopback
 )
@@ -41,6 +43,33 @@ func quicConfig(packet uint16) *quic.Config {
 		InitialPacketSize: packet,
 		EnableDatagrams:   true,
 	}
+}
+
+// quicConfigLike is the configuration with which an origin may open as many streams as the client lets it, and
+// send DATAGRAM frames if the client takes them (RFC 9000 18.2, RFC 9221 3).
+func quicConfigLike(hello *handshake.ClientHello) *quic.Config {
+	c := quicConfig(0)
+	var e *handshake.Extension
+	if hello != nil {
+		e = hello.Extension(handshake.ExtQUICParameters)
+	}
+	if e == nil {
+		return c
+	}
+	c.EnableDatagrams, c.MaxIncomingStreams, c.MaxIncomingUniStreams = false, -1, -1 // none
+	list, _ := decoded.Parameters(e.Data)
+	for _, p := range list {
+		switch n, ok := p.Number(); {
+		case !ok || n == 0:
+		case p.ID == decoded.ParameterStreamsBidi:
+			c.MaxIncomingStreams = int64(min(n, maxStreamsLike))
+		case p.ID == decoded.ParameterStreamsUni:
+			c.MaxIncomingUniStreams = int64(min(n, maxStreamsLike))
+		case p.ID == decoded.ParameterDatagrams:
+			c.EnableDatagrams = true
+		}
+	}
+	return c
 }
 
 // A front is a UDP socket on loopback to which clients' QUIC for one host comes.
@@ -258,10 +287,11 @@ func (f *front) serve() {
 // A quicSession is one connection of a client's QUIC that ends at the proxy.
 type quicSession struct {
 	terminated
-	flow   *flow           // the client's
-	ctx    context.Context // of the handshake with the origin, which stop ends
-	stop   func()
-	origin *quicOrigin
+	flow    *flow           // the client's
+	ctx     context.Context // of the handshake with the origin, which stop ends
+	stop    func()
+	origin  *quicOrigin
+	offered *quic.Config // to the origin
 
 	deciding sync.Mutex // whether the handshake with a bad origin goes on
 }
@@ -344,6 +374,7 @@ func (s *quicSession) reach(ctx context.Context, to asking) {
 	if _, err := netip.ParseAddr(host); err == nil {
 		host = ""
 	}
+	s.offered = quicConfigLike(s.flow.hello())
 	o := &quicOrigin{flow: newFlow(p.Recorder, capture.LegOrigin, udpAddrPort(socket.LocalAddr()), addr, host), socket: socket}
 	o.quic = &quic.Transport{Conn: newFlowSocket(socket, o.flow), ConnectionIDLength: 8}
 	s.origin, s.server = o, o.flow.leg
@@ -369,7 +400,7 @@ func (s *quicSession) secure(ctx context.Context, to asking, site Site) {
 	u.config.MinVersion, u.config.MaxVersion = tls.VersionTLS13, tls.VersionTLS13
 	u.config.KeyLogWriter = o.flow.KeyLogWriter()
 	go func() {
-		conn, err := o.quic.Dial(ctx, o.socket.RemoteAddr(), u.config, quicConfig(0))
+		conn, err := o.quic.Dial(ctx, o.socket.RemoteAddr(), u.config, s.offered)
 		o.conn = conn
 		u.timer.Stop()
 		if cause := context.Cause(ctx); err != nil && cause != nil {

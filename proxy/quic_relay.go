@@ -60,6 +60,7 @@ func relayUniStreams(from, to *quic.Conn) {
 type (
 	streamSource interface {
 		io.Reader
+		Peek([]byte) (int, error)
 		CancelRead(quic.StreamErrorCode)
 	}
 	streamSink interface {
@@ -79,33 +80,43 @@ func relayStream(to streamSink, from streamSource) {
 		}
 	})
 	defer unwatch()
-	buf := relayBuffers.Get().(*[]byte)
-	defer relayBuffers.Put(buf)
 	for {
-		n, err := from.Read(*buf)
-		if n > 0 {
-			if _, err := to.Write((*buf)[:n]); err != nil {
-				var stopped *quic.StreamError
-				if errors.As(err, &stopped) {
-					from.CancelRead(stopped.ErrorCode)
-				}
-				return
-			}
-		}
-		var reset *quic.StreamError
-		switch {
+		switch err := relayPart(to, from); {
 		case err == nil:
 		case err == io.EOF:
 			to.Close()
 			return
-		case errors.As(err, &reset) && reset.Remote:
-			to.CancelWrite(reset.ErrorCode)
-			return
 		default:
-			return // the connection has ended, or the receiver wants no more
+			var reset *quic.StreamError
+			if errors.As(err, &reset) && reset.Remote {
+				to.CancelWrite(reset.ErrorCode)
+			}
+			return // or the connection has ended, or the receiver wants no more
 		}
 	}
 }
+
+// relayPart passes on what is there, once something is; a stream that rests needs no buffer. The error is the source's.
+func relayPart(to io.Writer, from streamSource) error {
+	var first [1]byte
+	if _, err := from.Peek(first[:]); err != nil {
+		return err
+	}
+	buf := relayBuffers.Get().(*[]byte)
+	defer relayBuffers.Put(buf)
+	n, err := from.Read(*buf)
+	if _, unsent := to.Write((*buf)[:n]); unsent != nil {
+		var stopped *quic.StreamError
+		if errors.As(unsent, &stopped) {
+			from.CancelRead(stopped.ErrorCode)
+		}
+		return errStopped
+	}
+	return err
+}
+
+// errStopped ends a direction of a stream whose receiver wants no more of it.
+var errStopped = errors.New("the receiver wants no more")
 
 // relayDatagrams passes on DATAGRAM frames (RFC 9221). One that does not fit into a packet of the other
 // connection is lost, as any may be.

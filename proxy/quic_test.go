@@ -268,6 +268,9 @@ func TestQUICStreams(t *testing.T) {
 				t.Errorf("a close came as %v", err)
 			}
 
+			if sealed := r.tshark("udp and not quic.frame_type", "frame.number"); sealed != "" {
+				t.Errorf("tshark opens nothing in packets %s", sealed)
+			}
 			messages := r.messages()
 			r.opened(messages, 1)
 			numbers := map[capture.Leg]map[uint64]bool{capture.LegBrowser: {}, capture.LegOrigin: {}}
@@ -292,6 +295,38 @@ func TestQUICStreams(t *testing.T) {
 				t.Errorf("%d ends; streams %v", ends, numbers)
 			}
 		})
+	}
+}
+
+// TestQUICLimits: the origin may do what the client lets it do.
+func TestQUICLimits(t *testing.T) {
+	r := newRig(t, nil)
+	l := r.listenQUIC("shop.test", nil, []string{"test"}, nil)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	config := &tls.Config{RootCAs: r.roots(), ServerName: "shop.test", NextProtos: []string{"test"}}
+	client, err := r.front("shop.test")(ctx, "", config, &quic.Config{MaxIncomingStreams: -1, MaxIncomingUniStreams: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.CloseWithError(0, "")
+	origin, err := l.Accept(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if origin.ConnectionState().SupportsDatagrams.Remote {
+		t.Error("the origin is told that DATAGRAM frames are taken")
+	}
+	if _, err := origin.OpenStream(); err == nil {
+		t.Error("the origin opens a stream")
+	}
+	for range 2 {
+		if _, err := origin.OpenUniStream(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := origin.OpenUniStream(); err == nil {
+		t.Error("the origin opens a third stream")
 	}
 }
 

@@ -241,6 +241,14 @@ type Parameter struct {
 // ParameterResetToken is stateless_reset_token: 16 bytes, of the server's alone.
 const ParameterResetToken = 0x02
 
+// What an end lets the other do: streams of either kind that it may open at first, and the longest DATAGRAM frame in
+// bytes (RFC 9000 18.2, RFC 9221 3).
+const (
+	ParameterStreamsBidi = 0x08
+	ParameterStreamsUni  = 0x09
+	ParameterDatagrams   = 0x20
+)
+
 // Number reads a parameter's value where it is one integer.
 func (p Parameter) Number() (uint64, bool) {
 	r := reader{b: p.Value}
