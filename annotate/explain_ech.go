@@ -40,7 +40,10 @@ func (x *Explainer) innerHello(c *conn, m *capture.Message, b *capture.InnerHell
 	} else if !strings.EqualFold(h.ClearHello().ServerName(), b.Config.PublicName) {
 		id = "inner-hello-other-cover"
 	}
-	x.helloFields(c, &e, b.Hello)
+	if !x.Terse {
+		x.helloFields(&e, b.Hello)
+	}
+	helloBrief(&e, b.Hello)
 	e.Says = append(e.Says, words.Say(id, event.Decrypted, a.With("inner", namedOr(b.Hello))))
 	if h.ServerHello != nil || h.Retry != nil { // the key came late
 		e.Says = append(e.Says, x.tellECH(c, h, &e)...)
@@ -60,7 +63,7 @@ func outer(b *handshake.ClientHello) bool {
 }
 
 // helloFields tells what stands in a ClientHello.
-func (x *Explainer) helloFields(c *conn, e *event.Event, b *handshake.ClientHello) {
+func (x *Explainer) helloFields(e *event.Event, b *handshake.ClientHello) {
 	sni := b.ServerName()
 	enters, named := words.Piece("note/enters-every-key"), words.Piece("note/name-in-clear")
 	switch {
@@ -79,6 +82,11 @@ func (x *Explainer) helloFields(c *conn, e *event.Event, b *handshake.ClientHell
 		e.Fields = append(e.Fields, event.Field{Name: words.FieldName("server name"), Value: event.Plain(clip(sni)), Note: named})
 	}
 	e.Fields = append(e.Fields, extensionFields(b.Extensions)...)
+}
+
+// helloBrief tells a ClientHello in one line.
+func helloBrief(e *event.Event, b *handshake.ClientHello) {
+	sni := b.ServerName()
 	e.TLS = &event.TLS{Version: highest(b.Offered()), SNI: clip(sni)}
 	brief := []event.Text{words.Piece("brief/no-version")}
 	if version, ok := strings.CutPrefix(e.TLS.Version, "up to "); ok {

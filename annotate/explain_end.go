@@ -475,7 +475,7 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 func (x *Explainer) legFacts(c *conn) []event.Field {
 	h := c.Main
 	var out []event.Field
-	if h.ServerHello == nil {
+	if h.ServerHello == nil || x.Terse {
 		return nil
 	}
 	add := func(id string, value any) {

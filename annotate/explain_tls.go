@@ -264,14 +264,17 @@ func (x *Explainer) clientHello(t *turn, b *handshake.ClientHello) {
 	a := x.args(c)
 	sni := b.ServerName()
 
-	legacy := field("version", fmt.Sprintf("%04x (%s)", b.LegacyVersion, handshake.VersionName(b.LegacyVersion)))
-	legacy.Note = words.Piece("note/highest-offered")
-	if b.Extension(handshake.ExtSupportedVersions) != nil {
-		legacy.Name, legacy.Note = words.FieldName("legacy version"), words.Piece("note/legacy-stays")
+	if !x.Terse {
+		legacy := field("version", fmt.Sprintf("%04x (%s)", b.LegacyVersion, handshake.VersionName(b.LegacyVersion)))
+		legacy.Note = words.Piece("note/highest-offered")
+		if b.Extension(handshake.ExtSupportedVersions) != nil {
+			legacy.Name, legacy.Note = words.FieldName("legacy version"), words.Piece("note/legacy-stays")
+		}
+		e.Fields = append(e.Fields, legacy)
+		x.helloFields(e, b)
+		e.Fields = append(e.Fields, c.fingerprints(b)...)
 	}
-	e.Fields = append(e.Fields, legacy)
-	x.helloFields(c, e, b)
-	e.Fields = append(e.Fields, c.fingerprints(b)...)
+	helloBrief(e, b)
 
 	switch {
 	case again:
@@ -406,8 +409,10 @@ func (x *Explainer) serverHello(t *turn, b *handshake.ServerHello) {
 	ech := x.tellECH(c, h, e)
 	a = x.args(c)
 	version := b.Version()
-	e.Fields = append(e.Fields, serverHelloFields(b)...)
-	e.Fields = append(e.Fields, serverFingerprint(b))
+	if !x.Terse {
+		e.Fields = append(e.Fields, serverHelloFields(b)...)
+		e.Fields = append(e.Fields, serverFingerprint(b))
+	}
 	e.TLS = &event.TLS{Version: h.VersionName(), Suite: handshake.SuiteName(b.CipherSuite)}
 	brief := e.TLS.Version + ", " + e.TLS.Suite
 	version = handshake.TLSVersion(version)
@@ -554,7 +559,9 @@ func (x *Explainer) certificate(t *turn, b *handshake.Certificate) {
 	e.Brief = words.Piece("brief/certificate", "names", clip(leaf.For()), "issuer", clip(leaf.Issuer()), "key", leaf.KeyWords())
 	now := at(m.Time)
 	for i, cert := range chain {
-		e.Fields = append(e.Fields, cert.Described(i, describe)...)
+		if !x.Terse {
+			e.Fields = append(e.Fields, cert.Described(i, describe)...)
+		}
 		e.Certificates = append(e.Certificates, certificateFacts(cert))
 	}
 	for i, entry := range b.Entries {

@@ -169,6 +169,9 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 		e.Fields = append(e.Fields, fieldOf("more", words.Piece("value/further-fields", "n", strconv.Itoa(n))))
 		e.HTTP.Headers, e.HTTP.Cut = maxHeaders, n
 	}
+	if x.Terse {
+		e.HTTP.Headers = 0
+	}
 	e.Fields = slices.Grow(e.Fields, e.HTTP.Headers)
 	for _, f := range b.Fields[:e.HTTP.Headers] {
 		e.Fields = append(e.Fields, x.headerField(f.Name, f.Value))

@@ -3,6 +3,7 @@ package annotate_test
 import (
 	"bytes"
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -13,7 +14,9 @@ import (
 	"strings"
 	"testing"
 
+	"explainer/annotate"
 	"explainer/annotate/event"
+	"explainer/annotate/survey"
 	"explainer/annotate/text"
 	"explainer/annotate/words"
 	"explainer/capture"
@@ -106,6 +109,49 @@ func shortly(t *testing.T, es []event.Event, l words.Language, width int) string
 		}
 	}
 	return got.String()
+}
+
+// TestTerse: a short story and an overview are the same where fields are left out.
+func TestTerse(t *testing.T) {
+	t.Parallel()
+	paths, err := filepath.Glob(ownRecordings + "/*.pcapng")
+	if err != nil || len(paths) == 0 {
+		t.Fatal(paths, err)
+	}
+	for _, path := range append(paths, "story/testdata/demo.pcapng") {
+		for _, keyed := range []bool{true, false} {
+			full, terse := storyOf(t, path, keyed, new(annotate.Explainer)), storyOf(t, path, keyed, &annotate.Explainer{Terse: true})
+			if got, want := shortly(t, terse, words.English, 110), shortly(t, full, words.English, 110); got != want {
+				t.Errorf("%s, keys: %v: the terse story is\n%s\nwant\n%s", path, keyed, got, want)
+			}
+			if got, want := overviewJSON(t, terse), overviewJSON(t, full); got != want {
+				t.Errorf("%s, keys: %v: the terse overview is\n%s\nwant\n%s", path, keyed, got, want)
+			}
+			if fields(terse) >= fields(full) {
+				t.Errorf("%s, keys: %v: %d fields, and %d terse", path, keyed, fields(full), fields(terse))
+			}
+		}
+	}
+}
+
+func fields(es []event.Event) (n int) {
+	for _, e := range es {
+		n += len(e.Fields)
+	}
+	return n
+}
+
+func overviewJSON(t *testing.T, es []event.Event) string {
+	t.Helper()
+	var s survey.Survey
+	for i := range es {
+		s.Add(&es[i])
+	}
+	out, err := json.Marshal(s.Overview(event.File{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
 }
 
 // TestShortSpan: the last line counts and spans the sessions that are told, and no others.

@@ -126,9 +126,10 @@ func NewView(w io.Writer, o ViewOptions) *View {
 	case o.Format == "qlog":
 		return &View{newQLogView(p), p}
 	case o.Overview:
+		p.terse = true
 		return &View{&overviewView{parts: p, data: data}, p}
 	case !data && o.Detail == InShort:
-		p.asItComes = true
+		p.asItComes, p.terse = true, true
 		return &View{&shortView{NewShort(w, o), p}, p}
 	case data || o.Detail == ByMessages:
 		l := &lineView{parts: p, data: data, keep: o.Selection.late() || !data && !o.Endless}
@@ -156,6 +157,9 @@ func (v *View) Close() error { return v.parts.spool.Close() }
 // KeepsBack tells whether nothing is told before all is read.
 func (v *View) KeepsBack() bool { return !v.parts.Endless && !v.parts.asItComes }
 
+// Terse tells whether what it shows has no use for what [annotate.Explainer.Terse] leaves out.
+func (v *View) Terse() bool { return v.parts.terse }
+
 // Verdict is what there is to say, once all was told, if nothing was chosen.
 func (v *View) Verdict() error { return v.parts.Selection.verdictOn(v.parts.overview) }
 
@@ -166,6 +170,7 @@ type parts struct {
 	w         io.Writer
 	spool     spool
 	asItComes bool // event by event
+	terse     bool
 	text      *text.Text
 	overview  *event.Overview
 }

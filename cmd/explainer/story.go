@@ -86,6 +86,9 @@ func newRenderer(c *cli.Context, w io.Writer) (story.Renderer, error) {
 func newTeller(c *cli.Context, out story.Renderer, pages bool) (*story.Teller, error) {
 	x := newExplainer(c)
 	x.Bytes = x.Bytes || pages
+	if v, ok := out.(*story.View); ok && !pages {
+		x.Terse = v.Terse()
+	}
 	return story.New(x, out), trust(c, x)
 }
 
