@@ -321,14 +321,6 @@ func (j *join) value(name string) (v any, sure bool) {
 		"client_address", "client_port", "server_address", "server_port", "community_id",
 		"resumed_from", "copy_of", "file":
 		return j.of(j.parts[0], name), true
-	case "connection_ids":
-		var all []string
-		for _, p := range j.parts {
-			for id := range strings.SplitSeq(p.text(j.f, name), ",") {
-				list(&all, id)
-			}
-		}
-		return known(strings.Join(all, ",")), true
 	case "missing_bytes":
 		return j.missing()
 	case "resumed_state":

@@ -116,6 +116,7 @@ Perl 不会。
    explainer read -vv --connection 3-7 capture.pcap
    explainer read --format har session.pcapng > session.har
    explainer read --rows --format csv capture.pcap > rows.csv
+   explainer read --rows --jobs 4 archive/*.pcap > rows.ndjson
    explainer read --format qlog session.pcapng > session.qlog
    explainer read -w for-wireshark.pcapng --keylog keys.txt capture.pcap`,
 
@@ -134,6 +135,9 @@ Perl 不会。
 示例：
 
    explainer rows merge monday.ndjson tuesday.ndjson > both.ndjson`,
+	"default/read/jobs":      "所有文件作为一份抓包读取",
+	"flag/read/jobs":         "与 --rows 一起：逐个读取文件，每个用自己的进程，同时进行 `N` 个",
+	"flag/read/resume":       "与 --jobs 一起：把已读完的文件的行存放在 `DIR` 中，不再读取这些文件",
 	"flag/rows-merge/format": "表的形式：`json|csv`",
 
 	"usage/check": "逐一向客户端出示有缺陷的证书，看它接受哪些",

@@ -36,7 +36,7 @@ var flagGroups = []flagGroup{
 	{"listen", "LISTENING OPTIONS", []string{"listen-port", "listen-host", "allow"}},
 	{"origins", "ORIGIN OPTIONS", []string{"passthrough", "map", "origin-ca", "client-cert", "on-bad-origin", "on-unsupported", "on-local-request", "upstream-proxy"}},
 	{"record", "RECORDING AND KEY OPTIONS", []string{"write", "force", "rotate", "keep", "spool", "strip-keys", "redact", "keylog", "key"}},
-	{"story", "STORY OPTIONS", []string{"story", "web", "web-keep", "html", "format", "overview", "rows", "messages", "bytes", "verbose", "all", "demo/all", "read/as", "secrets", "show-secrets", "roots", "decode-as", "ascii", "color"}},
+	{"story", "STORY OPTIONS", []string{"story", "web", "web-keep", "html", "format", "overview", "rows", "jobs", "resume", "messages", "bytes", "verbose", "all", "demo/all", "read/as", "secrets", "show-secrets", "roots", "decode-as", "ascii", "color"}},
 	{"general", "GENERAL OPTIONS", []string{"home", "lang", "help", "version"}},
 }
 

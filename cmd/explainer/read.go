@@ -46,9 +46,10 @@ Examples:
    explainer read -vv --connection 3-7 capture.pcap
    explainer read --format har session.pcapng > session.har
    explainer read --rows --format csv capture.pcap > rows.csv
+   explainer read --rows --jobs 4 archive/*.pcap > rows.ndjson
    explainer read --format qlog session.pcapng > session.qlog
    explainer read -w for-wireshark.pcapng --keylog keys.txt capture.pcap`,
-	Flags:  slices.Concat(keyFlags, copyFlags, selectFlags, breakFlags, []cli.Flag{overviewFlag, rowsFlag, asFlag, secretsFlag, bytesFlag, rootsFlag, decodeAsFlag}, webFlags, storyFlags),
+	Flags:  slices.Concat(keyFlags, copyFlags, selectFlags, breakFlags, jobFlags, []cli.Flag{overviewFlag, rowsFlag, asFlag, secretsFlag, bytesFlag, rootsFlag, decodeAsFlag}, webFlags, storyFlags),
 	Action: read,
 }
 
@@ -108,6 +109,9 @@ func read(c *cli.Context) error {
 	files := c.Args().Slice()
 	if len(files) == 0 {
 		return usage(words.Piece("error/read-needs"), words.Piece("hint/read-file"))
+	}
+	if c.IsSet("jobs") || c.IsSet("resume") {
+		return readJobs(c, files)
 	}
 	tuneMemory(gcPercentFiles)
 	err := asWhom(c)
@@ -189,7 +193,10 @@ func read(c *cli.Context) error {
 		o.KeyLogs = newKeyLogs(c).read
 	}
 	err = t.Files(files, o)
-	err = cmp.Or(w.write(), err, verdict, v.Verdict()) // of what could not be read to its end, too
+	if !c.Bool(jobFlag) { // of many files one may well have nothing that is chosen
+		verdict = cmp.Or(verdict, v.Verdict())
+	}
+	err = cmp.Or(w.write(), err, verdict) // of what could not be read to its end, too
 	if err == nil && w != nil && w.url != "" {
 		say(c.App.ErrWriter, words.Piece("say/page-stays", "url", w.url))
 		<-c.Context.Done()
