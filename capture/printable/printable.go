@@ -82,6 +82,12 @@ func AppendJSON(b []byte, s string) []byte {
 	b = append(b, '"')
 	from := 0
 	for i := 0; i < len(s); {
+		for len(s)-i >= 8 && plainWord(s[i:i+8]) {
+			i += 8
+		}
+		if i == len(s) {
+			break
+		}
 		c := s[i]
 		if plain[c] {
 			i++
@@ -99,6 +105,16 @@ func AppendJSON(b []byte, s string) []byte {
 		from = i
 	}
 	return append(append(b, s[from:]...), '"')
+}
+
+// plainWord tells whether eight bytes are all plain, by arithmetic on all of them at once.
+func plainWord(s string) bool {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	quote, slash := w^each*'"', w^each*'\\'
+	// A byte below n borrows when n is taken from it, one from 0x7f on has its high bit set when
+	// one is added, and what is equal became zero, which is below one.
+	return ((w-each*' ')|(w+each)|w|(quote-each)&^quote|(slash-each)&^slash)&high == 0
 }
 
 // plain are the bytes that stand in a string of JSON as they are, and are characters.

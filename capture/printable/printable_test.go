@@ -65,6 +65,11 @@ func TestAppendJSON(t *testing.T) {
 	}
 	for c := range 256 {
 		check("a" + string([]byte{byte(c)}) + "b")
+		for at := range 20 {
+			b := []byte("~~~~~~~~          abcd"[:20])
+			b[at] = byte(c)
+			check(string(b))
+		}
 	}
 	for r := rune(0); r < 0x3000; r++ {
 		check("a" + string(r) + "b")
