@@ -98,7 +98,7 @@ func TestHelloReversed(t *testing.T) {
 		{"hello-echoed", true, []part{{capture.Client, hello}, {capture.Server, hello}}},
 		{"hello-reversed", true, []part{{capture.Client, hello}, {capture.Server, other}}},
 		{"hello-roles", true, []part{{capture.Server, hello}}},
-		{"hello-reversed", false, []part{{capture.Server, hello}}},
+		{"hello-guessed", false, []part{{capture.Server, hello}}},
 	} {
 		d, x := capture.Decoder{}, annotate.Explainer{}
 		said := map[string]int{}

@@ -19,6 +19,11 @@ const (
 	webTold          // and that was told
 )
 
+// midstream tells that nothing of TCP shows who opened the connection.
+func (c *conn) midstream() bool {
+	return !c.OverUDP() && !c.Conn.SYN && !c.Conn.Asked && !c.Conn.Answered && !c.Conn.Continued
+}
+
 // cutHello tells what stands of a hello whose last bytes are missing.
 func (x *Explainer) cutHello(c *conn, m *capture.Message, b *capture.CutHello) {
 	c.TLS, c.CutHello = true, b.Hello
@@ -76,16 +81,14 @@ func (x *Explainer) late(c *conn, m *capture.Message, b *capture.Late) {
 		return
 	}
 	if b.Behind {
+		if c.tally.told {
+			return // what the connection came to says what stands before its end; the overview counts this
+		}
 		e := x.event(c, m, event.KindMessage, "behind-the-end", "")
 		e.Evidence = event.Clear
 		e.Size = &event.Size{Bytes: b.Len}
-		a := x.args(c).With("sender", c.Side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10), "packet", strconv.Itoa(m.Last))
 		e.Brief = words.Piece("brief/behind-the-end", "bytes", strconv.FormatInt(b.Len, 10), "packet", strconv.Itoa(m.Last))
-		id := "behind-the-end"
-		if c.Reset {
-			id = "behind-reset"
-		}
-		e.Says = append(e.Says, words.Say(id, event.Clear, a))
+		e.Says = append(e.Says, words.Say("behind-the-end", event.Clear, x.args(c).With("sender", c.Side(int(m.Side)), "bytes", strconv.FormatInt(b.Len, 10), "packet", strconv.Itoa(m.Last))))
 		x.emit(c, e)
 		return
 	}

@@ -179,6 +179,8 @@ func (t *turn) reversed(b handshake.Message) bool {
 		if ch.Random == t.h.Hello.Random {
 			t.c.Echoed, id = true, "hello-echoed"
 		}
+	} else if t.h.Hello == nil && t.h.ServerHello == nil && (t.c.OverUDP() || t.c.midstream()) {
+		id = "hello-guessed"
 	} else if ok && t.h.Hello == nil && t.c.Sides[0].Start == capture.StartSYN && !t.c.Sides[0].Heard && t.c.Sides[0].Gone == 0 {
 		id = "hello-roles"
 	}
@@ -281,6 +283,8 @@ func (x *Explainer) clientHello(t *turn, b *handshake.ClientHello) {
 		e.Says = append(e.Says, words.Say("client-hello-again", e.Evidence, a))
 	case unseen:
 		e.Says = append(e.Says, words.Say("client-hello-again-unseen", event.Inferred, a))
+	case renegotiation && c.OverUDP() && c.Main.FirstHello != nil && c.Main.FirstHello.Random == b.Random:
+		e.Says = append(e.Says, words.Say("client-hello-once-more", e.Evidence, a))
 	case renegotiation && c.OverUDP():
 		e.Says = append(e.Says, words.Say("client-hello-anew", e.Evidence, a))
 	case renegotiation && e.Evidence != event.Decrypted && !(c.Main.Through()):
@@ -600,7 +604,11 @@ func (x *Explainer) certificate(t *turn, b *handshake.Certificate) {
 	h.Prove(p)
 	e.Proofs = append(e.Proofs, p)
 	if side == 0 {
-		e.Says = append(e.Says, words.Say("client-certificate", e.Evidence, a.With("subject", clip(leaf.Subject()))))
+		id := "client-certificate"
+		if c.OverUDP() && h.Hello == nil && h.ServerHello == nil {
+			id = "certificate-guessed"
+		}
+		e.Says = append(e.Says, words.Say(id, e.Evidence, a.With("subject", clip(leaf.Subject()))))
 		return
 	}
 	if c.Leg == capture.LegBrowser && c.Minted != nil {
@@ -1059,6 +1067,12 @@ func (x *Explainer) appData(c *conn, m *capture.Message, b *capture.AppData) {
 		switch {
 		case null:
 			id = "data-client-null"
+		case c.Early:
+			id = "data-client-early"
+		case c.OverUDP() && c.Spoke == 2: // what was lost on the way to the capture, nothing shows
+			id = "data-client-behind"
+		case c.OverUDP():
+			id = "data-client-here"
 		case !c.Entire() || !c.Begun():
 			id = "data-client-seen"
 		case c.Spoke == 2:
@@ -1203,7 +1217,9 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 	case !h.Is13() && b.Type == 22:
 		if h.Sides[side].FinishedSealed {
 			id := "sealed-handshake"
-			if !c.Sides[side].Whole() { // what was taken for the Finished need not be one
+			if c.OverUDP() {
+				id = "sealed-flight" // a flight may be sent again, or be brought again
+			} else if !c.Sides[side].Whole() { // what was taken for the Finished need not be one
 				id = "sealed-finished"
 			} else {
 				c.Sides[side].DarkAgain = true
@@ -1214,7 +1230,7 @@ func (x *Explainer) sealed(c *conn, m *capture.Message, b *capture.Sealed) {
 		}
 		h.Sides[side].FinishedSealed = true
 		if b.Records > 1 {
-			c.Sides[side].DarkAgain = true
+			c.Sides[side].DarkAgain = !c.OverUDP()
 			e.Brief = words.Piece("brief/finished-sealed-more", "brief", e.Brief)
 		} else {
 			e.Brief = words.Piece("brief/finished-sealed", "brief", e.Brief)

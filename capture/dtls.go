@@ -376,7 +376,7 @@ func (u *udpConn) protected13(s *udpSide, in *Datagram, r *dtlsRecord) bool {
 			return true
 		}
 	}
-	if !known && r.Epoch&3 == 2 && u.findInner(s.side, func(secret []byte) bool {
+	if at := stageOf(r.Epoch & 3); !known && at >= stageHandshake && u.findInner(s.side, at, func(secret []byte) bool {
 		o, err := keys.NewDTLS13(n.suite, secret)
 		if err == nil {
 			_, _, _, err = o.Open(nil, r.head, r.at, size, r.content, 0)

@@ -171,11 +171,11 @@ const maxInner = 1 << 14
 
 // findInner looks, where a ClientHello carries another one encrypted (ECH) and no line is
 // known for the random that it should have, for a line that opens a record or packet of the
-// handshake, as fits tells of a secret of a side: programs log under the random of the encrypted
+// handshake, as fits tells of a secret of a side and stage: programs log under the random of the encrypted
 // hello (RFC 9850 2.3), which nobody else can read, and some under that of the one in clear. The
 // tag (AEAD) decides. The lines of that random are this handshake's then. Only files that were
 // not recorded here are searched: a live story cannot wait for lines of other connections.
-func (d *Decoder) findInner(w waiter, n *negotiation, side Side, fits func(secret []byte) bool) bool {
+func (d *Decoder) findInner(w waiter, n *negotiation, side Side, at stage, fits func(secret []byte) bool) bool {
 	if n.inner || !n.answered || !is13(n.version) || !n.openable() || n.hello == nil || n.secrets == nil || n.secrets.traffic() || n.hello.Extension(handshake.ExtECH) == nil {
 		return false
 	}
@@ -192,7 +192,7 @@ func (d *Decoder) findInner(w waiter, n *negotiation, side Side, fits func(secre
 	if w.conn().Leg != LegNone {
 		return false
 	}
-	label, tried := labels13[side][stageHandshake], 0
+	label, tried := labels13[side][at], 0
 	var found []byte
 	d.secrets.lines.all(func(l keyLine) bool {
 		if l.label != label || len(l.random) != 32 || d.secrets.used[[32]byte(l.random)] != nil {
@@ -215,7 +215,7 @@ func (d *Decoder) findInner(w waiter, n *negotiation, side Side, fits func(secre
 // findInner does so for the server's first record.
 func (c *conn) findInner(h *half, version uint16, body []byte) bool {
 	n := h.tls.neg
-	return h.side == Server && c.keysForced() && c.d.findInner(c, n, Server, func(secret []byte) bool {
+	return h.side == Server && c.keysForced() && c.d.findInner(c, n, Server, stageHandshake, func(secret []byte) bool {
 		o, err := n.opener13(n.suite, secret)
 		if err == nil {
 			_, _, err = o.Open(nil, typeApplicationData, version, body)
@@ -225,8 +225,8 @@ func (c *conn) findInner(h *half, version uint16, body []byte) bool {
 }
 
 // findInner does so for the first packet or record of a side.
-func (u *udpConn) findInner(side Side, fits func(secret []byte) bool) bool {
-	if u.neg == nil || u.forced == "" && !u.d.SecretsFirst || !u.d.findInner(u, u.neg, side, fits) {
+func (u *udpConn) findInner(side Side, at stage, fits func(secret []byte) bool) bool {
+	if u.neg == nil || u.forced == "" && !u.d.SecretsFirst || !u.d.findInner(u, u.neg, side, at, fits) {
 		return false
 	}
 	u.entry = u.neg.secrets

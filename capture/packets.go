@@ -178,7 +178,7 @@ func (u *udpConn) packet(s *udpSide, in *Datagram, b []byte, p *quic.Packet) boo
 	if !known && !later && u.forced == "" && !u.unread() && !u.d.SecretsFirst && u.quic.Openable() {
 		return false
 	}
-	if !known && p.Type == quic.Handshake && u.findInner(s.side, func(secret []byte) bool { return u.quic.Fits(int(s.side), b, p, secret) }) {
+	if !known && p.Type == quic.Handshake && u.findInner(s.side, stageHandshake, func(secret []byte) bool { return u.quic.Fits(int(s.side), b, p, secret) }) {
 		known = true
 	}
 	if !u.quic.Open(int(s.side), b, p) {

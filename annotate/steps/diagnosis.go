@@ -139,6 +139,9 @@ func (c *View) reasonSealed(side int) (reason string, more []any) {
 		if c.Holed() {
 			return words.NoPhase, nil
 		}
+		if c.OverUDP() {
+			return words.OutOfTurn, []any{"label", strings.Join(have, ", ")}
+		}
 		return words.OtherLine, []any{"label", strings.Join(have, ", ")}
 	}
 	if c.Conn.PrivateKeys > 0 {

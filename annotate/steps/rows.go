@@ -1183,6 +1183,8 @@ func (c *View) row7(f Flow, a Values, r *event.Row) {
 		c.rowOther(f, a, r)
 	case c.Null():
 		r.Verdict, r.Says = event.Differently, words.Say("step-7-null", event.Clear, a)
+	case c.OverUDP():
+		c.row7DTLS(serverFirst, known, a, r)
 	case !c.Sides[1].First && c.Sides[1].Data > 0:
 		r.Says = words.Say("step-7-opened-seen", event.Decrypted, a)
 	case !c.Sides[1].First:
@@ -1209,6 +1211,23 @@ func (c *View) row7(f Flow, a Values, r *event.Row) {
 	default:
 		r.Says = words.Say("step-7-as-told", event.Clear, a)
 	}
+}
+
+// row7DTLS tells step 7 of DTLS where data of the server is in the capture. Over UDP nothing shows
+// what was lost on its way to the capture.
+func (c *View) row7DTLS(serverFirst, known bool, a Values, r *event.Row) {
+	id, how := "step-7-dtls", event.Clear
+	if c.Sides[1].Data > 0 {
+		id, how = "step-7-dtls-opened", event.Decrypted
+	}
+	switch {
+	case !known:
+	case serverFirst:
+		id += "-first"
+	default:
+		id += "-after"
+	}
+	r.Says = words.Say(id, how, a)
 }
 
 func (c *View) row8(f Flow, a Values, r *event.Row) {

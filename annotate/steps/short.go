@@ -443,6 +443,8 @@ var shortWhys = map[string]string{
 	"step-7-as-told": "because/stayed-sealed", "step-7-seen": "because/stayed-sealed", "step-7-first-seen": "because/stayed-sealed", "step-7-server-first": "because/stayed-sealed",
 	"step-7-sealed13": "because/all-alike", "step-7-null": "because/not-encrypted", "step-7-plain": "because/in-clear", "step-7-sealed-alert": "because/sealed", "step-7-sealed-client": "because/sealed",
 	"step-8-opened": "because/same-key", "step-8-unseen": "because/no-keys", "step-8-sealed13": "because/sealed", "step-8-sealed-alert": "because/sealed", "step-8-null": "because/nothing-to-decrypt", "step-8-plain": "because/in-clear", "step-7-quic": "because/sealed", "step-8-quic": "because/sealed",
+	"step-7-dtls": "because/stayed-sealed", "step-7-dtls-first": "because/stayed-sealed", "step-7-dtls-after": "because/stayed-sealed",
+	"step-7-dtls-opened": "because/check-holds", "step-7-dtls-opened-first": "because/check-holds", "step-7-dtls-opened-after": "because/check-holds",
 	"step-7-quic-opened": "because/check-holds", "step-7-quic-opened-first": "because/check-holds", "step-7-quic-opened-only": "because/check-holds", "step-8-quic-opened": "because/same-key",
 
 	"step-hidden": "because/not-seen", "step-hidden-early": "because/sealed", "step-hidden-suite": "because/unknown-suite", "step-one-sided": "because/one-side",

@@ -7,6 +7,7 @@ import "explainer/annotate/event"
 const (
 	NoClientHello     = "unopened-no-client-hello"             // nothing names its lines in a key log
 	NoServer          = "unopened-one-direction"               // what the server sent is not in the capture
+	OutOfTurn         = "unopened-out-of-turn"                 // over UDP: what says which keys they have came later, or is lost
 	CutServerHello    = "unopened-cut-server-hello"            // some of it is among missing bytes
 	NoServerHello     = "unopened-no-server-hello"             // it is among missing bytes
 	NoKeyLog          = "unopened-no-keys"                     // none were given at all
@@ -40,6 +41,7 @@ const (
 var unopenedSentences = []entry{
 	{NoClientHello, "Not opened: the ClientHello is not in the capture. Its random number names this connection's lines in a key log, so even with the right key log nobody can tell which lines are for it.", []string{"9850 2", "5246 8.1"}},
 	{NoServer, "Not opened: what {server} sent is not in the capture, so version, cipher suite and its random number are not known.", []string{"5246 6.3", "8446 7.1"}},
+	{OutOfTurn, "What {sender} sent is not all opened: for this connection the key log has {label}. Records and packets that came before their keys could be chosen stay sealed, or behind others that are lost.", []string{"9850 2.2"}},
 	{CutServerHello, "Not opened: only the beginning of the ServerHello is in the capture, so all that it chose, and with it what these records were sealed with, is not known.", []string{"5246 6.3", "8446 7.1"}},
 	{NoServerHello, "Not opened: the ServerHello is not in the capture ({bytes} bytes that {gapsender} sent are missing, the first at offset {offset}), so version, cipher suite and its random number are not known.", []string{"5246 6.3", "8446 7.1"}},
 	{NoKeyLog, "Not opened: no key log and no private key was given that says anything about this connection. Its client can be made to write one (SSLKEYLOGFILE), before it connects.", []string{"9850 1"}},
@@ -78,7 +80,7 @@ func UnopenedWords(reason string) event.Text {
 }
 
 var unopenedWords = map[string]string{
-	NoClientHello: "the ClientHello is not in the capture", NoServer: "one direction is not in the capture", NoServerHello: "the ServerHello is among missing bytes", CutServerHello: "the end of the ServerHello is missing",
+	NoClientHello: "the ClientHello is not in the capture", NoServer: "one direction is not in the capture", NoServerHello: "the ServerHello is among missing bytes", CutServerHello: "the end of the ServerHello is missing", OutOfTurn: "what shows which keys they have came later, or is lost",
 	NoKeyLog: "no keys were given", NoLine: "no line of the key log is for it", OtherDirection: "the key log has lines for the other direction alone",
 	OtherLine: "the key log has lines for it, but none that opens these records", GapBefore: "bytes before it are missing", CutRecords: "none of its records is whole", NoParent: "it takes up a session whose secret is not known",
 	KeyAlone: "no private key given is the server's", KeyForwardSecrecy: "its key exchange has forward secrecy: a private key opens nothing",

@@ -26,7 +26,6 @@ var zhMessages = map[string]string{
 	"retry-cut":                        "这份抓包只有这个 HelloRetryRequest 的开头：它最后的 {bytes} 字节缺失。它的随机数在所有此类消息中都相同，由此看出它是什么；它要求客户端改变什么，可能就在缺失的部分里。",
 	"other-copy":                       "数据包 {packet} 带有{sender}的 {bytes} 字节，此前已经来过，但内容不同。这里读取的是先来的；另一方采用了哪一份，看不到。",
 	"behind-the-end":                   "数据包 {packet} 带有{sender}在自己的 FIN 之后的 {bytes} 字节，而 FIN 表示它不再发送任何东西。从这里起，它发送的内容在这里都不读取：谁也不可以采用它。",
-	"behind-reset":                     "数据包 {packet} 带有 {bytes} 字节，就数据包的次序来看，{sender}发送它时这个连接已被重置。从这里起，它发送的内容在这里都不读取；是否有谁采用了它，看不到。",
 	"records-counted-torn":             "{sender}的数据记录有 {count}（共 {bytes} 字节）在这里解密了，每一条的防篡改校验都通过；但它另有字节没有读取，所以这些未必是发送过的全部数据。",
 	"late-bytes":                       "数据包 {packet} 带有{sender}先前算作缺失的 {bytes} 字节：它们在这份抓包里，只是来得太晚，没能在自己的位置上读取。",
 	"again":                            "把前面的 {count}算作缺失之后，{sender}的下一条记录就能解密，防篡改校验也通过。因此可以确定：{sender}有 {count}不在这份抓包中（整条缺失或缺了一部分），而其后的内容是在正确的位置上读取的。",

@@ -4,6 +4,7 @@ package words
 var zhUnopened = map[string]string{
 	"unopened-no-client-hello":             "未解密：ClientHello 不在抓包中。密钥日志用它的随机数标明哪些行属于这个连接，所以即使有正确的密钥日志，谁也看不出哪些行属于它。",
 	"unopened-one-direction":               "未解密：{server}发送的内容不在抓包中，所以版本、密码套件和它的随机数都无法得知。",
+	"unopened-out-of-turn":                 "{sender}发送的内容没有全部解密：密钥日志中有这个连接的 {label}。在能够选定密钥之前到来、或排在丢失内容之后的记录和数据包没有解密。",
 	"unopened-cut-server-hello":            "未解密：抓包中只有 ServerHello 的开头，所以它选定的全部内容，以及这些记录是怎样加密的，都无法得知。",
 	"unopened-no-server-hello":             "未解密：ServerHello 不在抓包中（{gapsender}发送的内容缺失 {bytes} 字节，首次缺失在偏移 {offset} 处），所以版本、密码套件和它的随机数都无法得知。",
 	"unopened-no-keys":                     "未解密：没有给出与这个连接有关的密钥日志或私钥。可以让这个连接的客户端在连接之前就开始写密钥日志（SSLKEYLOGFILE）。",
@@ -37,6 +38,7 @@ var zhUnopened = map[string]string{
 var zhUnopenedWords = map[string]string{
 	"why/no-client-hello":             "ClientHello 不在抓包中",
 	"why/one-direction":               "有一个方向不在抓包中",
+	"why/out-of-turn":                 "说明其密钥的内容来得较晚，或已丢失",
 	"why/cut-server-hello":            "ServerHello 的结尾缺失",
 	"why/no-server-hello":             "ServerHello 在缺失的字节之中",
 	"why/no-keys":                     "没有给出密钥",
