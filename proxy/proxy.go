@@ -24,6 +24,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"explainer/annotate/words"
@@ -101,6 +102,7 @@ type Proxy struct {
 	own      []netip.AddrPort // where the proxy itself listens
 	listens  []net.Listener
 	accepted int
+	overQUIC atomic.Int64 // of accepted
 	legs     map[*leg]struct{}
 	fronts   []*front
 	stopping bool
@@ -257,6 +259,9 @@ func (p *Proxy) Connections() int {
 	defer p.mu.Unlock()
 	return p.accepted
 }
+
+// ConnectionsOfQUIC returns how many of these began at a front; see [Proxy.QUIC].
+func (p *Proxy) ConnectionsOfQUIC() int { return int(p.overQUIC.Load()) }
 
 // tap begins the recording of a connection and remembers it until it is closed.
 func (p *Proxy) tap(c *net.TCPConn, of capture.Leg, name string) *Tap {

@@ -96,7 +96,10 @@ func (p *Proxy) QUIC(host string, port uint16) (netip.AddrPort, error) {
 	if err != nil {
 		return netip.AddrPort{}, fmt.Errorf("listen for QUIC: %w", err)
 	}
-	f := &front{p: p, to: to, socket: newFrontSocket(conn, p.Recorder, func(f *flow) { p.remember(f.leg) })}
+	f := &front{p: p, to: to, socket: newFrontSocket(conn, p.Recorder, func(f *flow) {
+		p.overQUIC.Add(1)
+		p.remember(f.leg)
+	})}
 	f.quic = &quic.Transport{Conn: f.socket, ConnectionIDLength: 8, ConnContext: f.claim}
 	f.listener, err = f.quic.Listen(&tls.Config{MinVersion: tls.VersionTLS13, GetConfigForClient: f.configFor}, quicConfig(frontPacket))
 	if err != nil {

@@ -7,9 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 
-	"explainer/annotate/event"
 	"explainer/annotate/story"
 	"explainer/annotate/words"
 	"explainer/proxy"
@@ -67,12 +65,7 @@ Examples:
 		if !c.IsSet("listen-port") {
 			c.Set("listen-port", "0")
 		}
-		var came atomic.Bool // QUIC, from the browser
-		l, err := start(c, c.App.Writer, func(e *event.Event) {
-			if e.QUIC != nil && e.Leg == "browser" {
-				came.Store(true)
-			}
-		})
+		l, err := start(c, c.App.Writer, nil)
 		if err != nil {
 			return err
 		}
@@ -100,7 +93,7 @@ Examples:
 		if err := l.stop(); err != nil {
 			return err
 		}
-		if len(fronts) > 0 && !came.Load() {
+		if len(fronts) > 0 && l.proxy.ConnectionsOfQUIC() == 0 {
 			say(l.errw, words.Piece("say/http3-unused", "browser", browser.Name))
 		}
 		var exit *exec.ExitError

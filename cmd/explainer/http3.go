@@ -17,23 +17,11 @@ import (
 	"explainer/annotate/words"
 	"explainer/proxy"
 
-	"github.com/quic-go/quic-go"
 	"github.com/urfave/cli/v2"
 )
 
 // siteHTTP3 is the built-in site that answers over HTTP/3 too.
 const siteHTTP3 = "h3.explainer.test"
-
-// noQUIC is why a host answers no QUIC, in words.
-func noQUIC(err error) event.Text {
-	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, new(*quic.HandshakeTimeoutError)), errors.As(err, new(*quic.IdleTimeoutError)):
-		return words.Piece("http3/silent", "time", quicTime.String())
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return words.Piece("http3/refused")
-	}
-	return story.WordsOf(err)
-}
 
 // quicTime is how long an origin may take to answer QUIC before its browser is given TCP.
 const quicTime = 3 * time.Second
@@ -105,6 +93,17 @@ func http3Hosts(c *cli.Context, page string) ([]http3Host, error) {
 		}
 	}
 	return hosts, nil
+}
+
+// noQUIC is why a host answers no QUIC, in words.
+func noQUIC(err error) event.Text {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return words.Piece("http3/silent", "time", quicTime.String())
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return words.Piece("http3/refused")
+	}
+	return story.WordsOf(err)
 }
 
 // http3 opens a front for each of the hosts that answers QUIC, and says which do not.
