@@ -302,9 +302,6 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	}
 	fronts := p.fronts
 	p.mu.Unlock()
-	for _, f := range fronts {
-		f.listener.Close()
-	}
 	p.closeLegs(time.Now().Add(-restTime))
 	drain, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()

@@ -96,10 +96,7 @@ func (p *Proxy) QUIC(host string, port uint16) (netip.AddrPort, error) {
 	if err != nil {
 		return netip.AddrPort{}, fmt.Errorf("listen for QUIC: %w", err)
 	}
-	f := &front{p: p, to: to, socket: newFrontSocket(conn, p.Recorder, func(f *flow) {
-		p.overQUIC.Add(1)
-		p.remember(f.leg)
-	})}
+	f := &front{p: p, to: to, socket: newFrontSocket(conn, p.Recorder, p.begun)}
 	f.quic = &quic.Transport{Conn: f.socket, ConnectionIDLength: 8, ConnContext: f.claim}
 	f.listener, err = f.quic.Listen(&tls.Config{MinVersion: tls.VersionTLS13, GetConfigForClient: f.configFor}, quicConfig(frontPacket))
 	if err != nil {
@@ -118,6 +115,16 @@ func (p *Proxy) QUIC(host string, port uint16) (netip.AddrPort, error) {
 	}
 	go f.serve()
 	return udpAddrPort(conn.LocalAddr()), nil
+}
+
+// begun remembers a connection of QUIC that a client began, or ends it where nobody will serve it any more.
+func (p *Proxy) begun(f *flow) {
+	p.overQUIC.Add(1)
+	p.remember(f.leg)
+	if p.isStopping() {
+		f.endedBy("proxy-shutdown", "")
+		f.hangUp()
+	}
 }
 
 // mayFront says why QUIC for a target cannot end at the proxy, if it cannot.
@@ -231,7 +238,7 @@ func (p *Proxy) isFront(at netip.AddrPort) bool {
 	return slices.ContainsFunc(p.fronts, func(f *front) bool { return udpAddrPort(f.socket.LocalAddr()) == at })
 }
 
-// shut closes the front's socket. What is open has ended before.
+// shut closes the front's socket. What is open has been hung up before: quic-go waits here for handshakes.
 func (f *front) shut() {
 	f.listener.Close()
 	f.quic.Close()
@@ -243,7 +250,7 @@ type sessionKey struct{}
 // claim gives the connection that quic-go begins the flow that its client's first datagram began.
 func (f *front) claim(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
 	flow := f.socket.of(udpAddrPort(info.RemoteAddr))
-	if flow == nil || !flow.claim() {
+	if flow == nil || f.p.isStopping() || !flow.claim() {
 		return nil, errNoFlow
 	}
 	s := &quicSession{terminated: terminated{p: f.p, to: f.to, client: flow.leg}, flow: flow}
@@ -534,8 +541,6 @@ func (s *quicSession) endOf(why error, peer string) (outcome, detail string) {
 	var reset *quic.StatelessResetError
 	var timeout net.Error
 	switch {
-	case errors.As(why, &transport) && !transport.Remote && transport.ErrorCode == quic.ConnectionRefused: // by the listener's end
-		return "proxy-shutdown", ""
 	case errors.As(why, &application) && !application.Remote, errors.Is(why, quic.ErrTransportClosed):
 		return "proxy", ""
 	case errors.As(why, &application) && application.ErrorCode == noError(s.protocol()) && application.ErrorMessage == "":

@@ -32,7 +32,7 @@ func (r *rig) listenQUIC(host string, config *tls.Config, protocols []string, ch
 		config = r.originConfig(host)
 	}
 	config.NextProtos = protocols
-	q := &quic.Config{EnableDatagrams: true}
+	q := &quic.Config{EnableDatagrams: true, HandshakeIdleTimeout: time.Minute}
 	if change != nil {
 		change(q)
 	}
@@ -70,7 +70,7 @@ func (r *rig) front(host string) func(ctx context.Context, _ string, c *tls.Conf
 // dialQUIC calls host through its front.
 func (r *rig) dialQUIC(host string, protocols ...string) (*quic.Conn, error) {
 	r.t.Helper()
-	return r.front(host)(context.Background(), "", &tls.Config{RootCAs: r.roots(), ServerName: host, NextProtos: protocols}, &quic.Config{EnableDatagrams: true})
+	return r.front(host)(context.Background(), "", &tls.Config{RootCAs: r.roots(), ServerName: host, NextProtos: protocols}, &quic.Config{EnableDatagrams: true, HandshakeIdleTimeout: time.Minute})
 }
 
 // messages reads the recording as read does.
@@ -162,7 +162,7 @@ func TestQUICStreams(t *testing.T) {
 	for _, closes := range []string{"client", "origin"} {
 		t.Run(closes, func(t *testing.T) {
 			r := newRig(t, nil)
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 			defer cancel()
 			l := r.listenQUIC("shop.test", nil, []string{"test"}, nil)
 			client, err := r.dialQUIC("shop.test", "test")
@@ -302,7 +302,7 @@ func TestQUICStreams(t *testing.T) {
 func TestQUICLimits(t *testing.T) {
 	r := newRig(t, nil)
 	l := r.listenQUIC("shop.test", nil, []string{"test"}, nil)
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	config := &tls.Config{RootCAs: r.roots(), ServerName: "shop.test", NextProtos: []string{"test"}}
 	client, err := r.front("shop.test")(ctx, "", config, &quic.Config{MaxIncomingStreams: -1, MaxIncomingUniStreams: 2})
@@ -445,3 +445,86 @@ func TestLevelOf(t *testing.T) {
 		}
 	}
 }
+
+// TestQUICHostile: what is no beginning of a connection is passed over, no more begin than are kept, and all that
+// have begun have an end, also where the proxy is told to stop while an origin says nothing.
+func TestQUICHostile(t *testing.T) {
+	r := newRig(t, nil)
+	silent := loopbackUDP(t)
+	r.site("silent.test", silent.LocalAddr().String())
+	at, err := r.QUIC("silent.test", 443)
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := net.UDPAddrFromAddrPort(at)
+	stray := loopbackUDP(t)
+	for _, b := range [][]byte{{0}, {0x40, 1, 2, 3}, bytes.Repeat([]byte{0xc0}, 1300), append([]byte{0xc0, 0, 0, 0, 1, 8}, make([]byte, 1300)...), make([]byte, 60000)} {
+		if _, err := stray.WriteTo(b, front); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	for range maxFlows + 8 {
+		socket := &counted{PacketConn: loopbackUDP(t), sent: make(chan struct{}, 1)}
+		all.Go(func() {
+			quic.Dial(ctx, socket, front, &tls.Config{ServerName: "silent.test", NextProtos: []string{"h3"}}, &quic.Config{HandshakeIdleTimeout: time.Minute})
+		})
+		<-socket.sent
+	}
+	r.Proxy.mu.Lock()
+	begun := r.Proxy.fronts[0].socket
+	r.Proxy.mu.Unlock()
+	// The first connection waits for its origin: what it has sent, the proxy has got.
+	for b := make([]byte, 1<<16); ; {
+		n, _, err := silent.ReadFrom(b)
+		if err != nil || n == 0 {
+			t.Fatal(err)
+		}
+		begun.mu.Lock()
+		open := len(begun.flows)
+		begun.mu.Unlock()
+		if open == maxFlows {
+			break
+		}
+	}
+	cancel()
+	all.Wait()
+	opens, ends := 0, map[int]int{}
+	for _, m := range r.messages() {
+		switch b := m.Body.(type) {
+		case *capture.Opened:
+			opens++
+		case *capture.Fact:
+			if b.Kind == capture.FactClosed {
+				ends[b.Conn]++
+			}
+		}
+	}
+	if opens != len(ends) || opens < maxFlows {
+		t.Errorf("%d connections, %d ends", opens, len(ends))
+	}
+	for n, times := range ends {
+		if times != 1 {
+			t.Errorf("connection %d ended %d times", n, times)
+		}
+	}
+}
+
+// counted tells when something was sent.
+type counted struct {
+	net.PacketConn
+	sent chan struct{}
+}
+
+func (c *counted) WriteTo(b []byte, to net.Addr) (int, error) {
+	n, err := c.PacketConn.WriteTo(b, to)
+	select {
+	case c.sent <- struct{}{}:
+	default:
+	}
+	return n, err
+}
+
+func (c *counted) SetReadBuffer(int) error  { return nil }
+func (c *counted) SetWriteBuffer(int) error { return nil }
