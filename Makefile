@@ -1,8 +1,8 @@
 # make test does everything on a fresh machine with Go: it installs the programs
 # that the tests drive (Debian's packages, where they are missing), then runs them.
 
-PROGRAMS = chromium firefox-esr tshark curl wget git openssl gnutls-cli certutil node python3 ruby mitmdump php erl lynx javac ip zsh fish sqlite3
-PACKAGES = chromium firefox-esr tshark curl wget git openssl gnutls-bin libnss3-tools nodejs python3 python3-requests ruby mitmproxy php-cli erlang-base erlang-inets erlang-ssl lynx openjdk-17-jdk-headless iproute2 zsh fish sqlite3
+PROGRAMS = chromium firefox-esr tshark curl wget git openssl gnutls-cli certutil node python3 ruby mitmdump php erl lynx javac ip zsh fish sqlite3 dask-worker
+PACKAGES = chromium firefox-esr tshark curl wget git openssl gnutls-bin libnss3-tools nodejs python3 python3-requests ruby mitmproxy php-cli erlang-base erlang-inets erlang-ssl lynx openjdk-17-jdk-headless iproute2 zsh fish sqlite3 python3-distributed
 
 .PHONY: test tools node-libraries fuzz bench
 

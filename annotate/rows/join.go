@@ -345,7 +345,7 @@ func (j *join) value(name string) (v any, sure bool) {
 	switch {
 	case slices.Contains(ofHello, name):
 		v := j.of(first, name)
-		return v, v != nil || j.through || j.alone()
+		return v, v != nil && v != "unknown" || j.through || j.alone()
 	case slices.Contains(ofHandshake, name):
 		v := firstOf(j.f, name, j.full)
 		return v, v != nil || j.through || j.alone()
