@@ -58,6 +58,17 @@ type qlogPacket struct {
 	} `json:"raw"`
 }
 
+type qlogHTTP struct {
+	Stream *uint64 `json:"stream_id"`
+	Frame  struct {
+		Type    string `json:"frame_type"`
+		Headers []struct {
+			Name  string `json:"name"`
+			Value string `json:"value"`
+		} `json:"headers"`
+	} `json:"frame"`
+}
+
 type qlogToken struct {
 	Length int `json:"length"`
 }
@@ -144,6 +155,7 @@ func TestQLog(t *testing.T) {
 			t.Fatalf("%s: %s %s, %d traces of %d", name, log.Version, log.Format, len(log.Traces), len(conns))
 		}
 		got := map[string]int{}
+		var heads, parameters []string
 		for i, trace := range log.Traces {
 			if v := trace.VantagePoint; v["type"] != "network" || v["flow"] != "client" {
 				t.Errorf("%s: %v", name, v)
@@ -154,6 +166,20 @@ func TestQLog(t *testing.T) {
 			numbers := map[string]bool{}
 			counted[conns[i]] = map[string]int{}
 			for _, e := range trace.Events {
+				switch e.Name {
+				case "http:frame_created", "http:frame_parsed":
+					var f qlogHTTP
+					strictly(t, e.Data, &f)
+					if f.Frame.Type != "headers" || len(f.Frame.Headers) == 0 || f.Stream == nil {
+						t.Errorf("%s: %s", name, e.Data)
+					}
+					first := f.Frame.Headers[0]
+					heads = append(heads, fmt.Sprint(e.Name, " ", *f.Stream, " ", first.Name, " ", first.Value))
+					continue
+				case "http:parameters_set":
+					parameters = append(parameters, string(e.Data))
+					continue
+				}
 				side, ok := map[string]capture.Side{"transport:packet_sent": capture.Client, "transport:packet_received": capture.Server}[e.Name]
 				if !ok {
 					if e.Name != "connectivity:connection_started" && e.Name != "generic:info" {
@@ -184,6 +210,18 @@ func TestQLog(t *testing.T) {
 				for _, f := range p.Frames {
 					checkFrame(t, f)
 					seen[f["frame_type"].(string)] = true
+				}
+			}
+			if name == "http3" {
+				want := []string{
+					"http:frame_created 0 :method GET", "http:frame_parsed 0 :status 200", "http:frame_created 4 :method GET",
+					"http:frame_parsed 4 :status 200", "http:frame_created 8 :method POST", "http:frame_parsed 8 :status 200",
+				}
+				if !slices.Equal(heads, want) {
+					t.Errorf("%s: heads %q", name, heads)
+				}
+				if want := []string{`{"ENABLE_CONNECT_PROTOCOL":1,"max_header_list_size":1048576,"owner":"remote"}`, `{"max_header_list_size":10485760,"owner":"local"}`}; !slices.Equal(parameters, want) {
+					t.Errorf("%s: parameters %q", name, parameters)
 				}
 			}
 			for side, n := range counted[conns[i]] {

@@ -1,4 +1,5 @@
-// Package qlog tells the packets of a story's connections of QUIC as qlog.
+// Package qlog tells the packets of a story's connections of QUIC, and the heads and settings of
+// HTTP/3 in them, as qlog.
 package qlog
 
 import (
@@ -98,7 +99,13 @@ func (q *QLog) Event(e *event.Event) error {
 		q.conns[e.Conn] = &trace{began: at, title: title + ": " + e.Ends.Client + " to " + e.Ends.Server}
 		return q.out(e, at, "connectivity:connection_started", start(e.Ends))
 	}
-	if e.QUIC == nil || q.conns[e.Conn] == nil {
+	if q.conns[e.Conn] == nil {
+		return nil
+	}
+	if name, data := http3(e); name != "" {
+		return q.out(e, at, name, data)
+	}
+	if e.QUIC == nil {
 		return nil
 	}
 	if e.Size != nil && e.Size.Reason != "" {
@@ -252,7 +259,7 @@ func Foot() string { return "\n]}\n" }
 func (q *QLog) Begin(conn int) string {
 	t := q.conns[conn]
 	reference := float64(t.began.UnixMicro()) / 1e3 // milliseconds since 1970
-	return `{"title":` + quoted(t.title) + `,"vantage_point":{"name":"capture","type":"network","flow":"client"},"common_fields":{"protocol_type":["QUIC"],"time_format":"relative","reference_time":` +
+	return `{"title":` + quoted(t.title) + `,"vantage_point":{"name":"capture","type":"network","flow":"client"},"common_fields":{"protocol_type":["QUIC","HTTP3"],"time_format":"relative","reference_time":` +
 		strconv.FormatFloat(reference, 'f', -1, 64) + "},\"events\":[\n"
 }
 
