@@ -22,6 +22,8 @@ import (
 type flow struct {
 	*leg
 
+	recording sync.RWMutex // read-locked while a datagram is recorded; finish waits for these
+
 	mu       sync.Mutex
 	known    int // levels whose secrets were released
 	held     []*entry
@@ -88,6 +90,8 @@ const datagramPatience = 10 * time.Second
 
 // take records a datagram that needs the secrets of a level. It reports false where nothing is recorded any more.
 func (f *flow) take(e *entry, level int) bool {
+	f.recording.RLock()
+	defer f.recording.RUnlock()
 	f.mu.Lock()
 	if f.over {
 		f.mu.Unlock()
@@ -220,6 +224,8 @@ func (f *flow) finish() {
 	}
 	f.mu.Unlock()
 	if !was {
+		f.recording.Lock() // who recorded meanwhile has done so
+		f.recording.Unlock()
 		f.tellClosed("proxy", "")
 	}
 }

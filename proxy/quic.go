@@ -371,6 +371,9 @@ func (s *quicSession) reach(ctx context.Context, to asking) {
 	soon, cancel := context.WithTimeout(ctx, dialTime)
 	addr, site, err := p.quicAddr(soon, s.to)
 	cancel()
+	if s.stopped() {
+		return
+	}
 	if err != nil {
 		s.fail = p.dialFailed(s.client, s.to, s.to.String(), err)
 		return
@@ -430,11 +433,22 @@ func (s *quicSession) secure(ctx context.Context, to asking, site Site) {
 		u.state = o.conn.ConnectionState().TLS
 		o.flow.hang(o.bye)
 		p.tellVerified(s.client, s.server, u)
+	case s.stopped():
 	case u.fail != nil:
 		s.fail = p.refuted(s.client, s.server, u)
 	default:
 		s.fail = s.quicFailed(err)
 	}
+}
+
+// stopped reports whether the proxy has ended the session while the client waited, and says so: no client can, for
+// quic-go hears of nothing then.
+func (s *quicSession) stopped() bool {
+	if s.ctx.Err() == nil {
+		return false
+	}
+	s.fail = &originError{Host: s.to.String(), ID: "canceled", Detail: detailOf(context.Canceled)}
+	return true
 }
 
 // quicFailed records why a handshake with an origin failed for another reason than its certificate.
@@ -446,7 +460,7 @@ func (s *quicSession) quicFailed(err error) *originError {
 	remote := errors.As(err, &transport) && transport.Remote
 	switch {
 	case errors.Is(err, context.Canceled):
-		fail.ID, f.Outcome, f.Detail = "canceled", "canceled", "the client hung up before it was over"
+		fail.ID, f.Outcome, f.Detail = "canceled", "canceled", "the proxy ended it"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		fail.ID = "refused"
 		f.Kind, f.Outcome, f.Addr = capture.FactDialFailed, "refused", s.origin.socket.RemoteAddr().String()

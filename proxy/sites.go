@@ -149,7 +149,7 @@ func StartSites(authority *ca.Authority, install bool, otherwise words.Language,
 			resume = newSiteResume()
 		}
 		handler := s.handler(k, authority, install, otherwise)
-		addr, err := s.serve(handler, config)
+		addr, err := s.serve(handler, config.Clone()) // net/http changes what it is given
 		if err != nil {
 			s.Close()
 			return nil, err
