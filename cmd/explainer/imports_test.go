@@ -50,6 +50,7 @@ func TestImports(t *testing.T) {
 		"explainer/proxy/origins":         nil,                                                                                           // tests alone
 		"explainer/proxy/grade":           {"explainer/annotate/event", "explainer/annotate/score", "explainer/annotate/words", "explainer/ca", "explainer/capture"},
 		"explainer/cmd/explainer":         {"explainer/"},
+		"explainer/bench/browsers":        nil,
 		"explainer/bench/captures":        {"explainer/capture"},
 		"explainer/bench/clients":         {"explainer/annotate/check", "explainer/ca"},
 		"explainer/bench/page":            {"explainer/proxy/drive"},
