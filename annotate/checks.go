@@ -179,6 +179,9 @@ func (x *Explainer) checkChain(c *conn, h *proof.Handshake, e *event.Event, b *h
 		e.Says = append(e.Says, x.nameCompared(h, x.args(c))...)
 	}
 	e.Says = append(e.Says, k.Says)
+	if sh := h.ServerHello; side == 1 && sh != nil && !h.Is13() && (sh.Extension(handshake.ExtStatusRequest) != nil || sh.Extension(handshake.ExtStatusRequestV2) != nil) {
+		e.Says = append(e.Says, words.Say("certificate-checks-open", event.Clear, x.args(c)))
+	}
 }
 
 // checkStaple completes the checks with the OCSP response that comes in a message of its own.

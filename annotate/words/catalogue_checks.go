@@ -6,6 +6,7 @@ package words
 var checkSentences = []entry{
 	{"certificate-checks", "Checked here as of the time of the capture, against {roots}: {counts}. Not looked at: revocation lists, the signatures and lists of public logs, missing issuers that could be fetched, and the rules of single browsers.", []string{"5280 6", "9525 6"}},
 	{"certificate-checks-failed", "WARNING: checked here as of the time of the capture, against {roots}: {counts}. Failed: {failed}. A client that checks the same must stop here. Not looked at: revocation lists, the signatures and lists of public logs, missing issuers that could be fetched, and the rules of single browsers.", []string{"5280 6", "9525 6"}},
+	{"certificate-checks-open", "{Server} has announced a CertificateStatus: it comes in a message of its own, behind this one, and what it says is not among these checks yet.", []string{"6066 8"}},
 	{"certificate-checks-later", "With this message, the checks of the certificate before it are complete: {outcome}.", []string{"6066 8"}},
 	{"check-parse-ok", "Every part of {which} can be read.", []string{"5280 4.1"}},
 	{"check-chain-ok", "The path from the first certificate up has {length}; {sent} sent, {order}.", []string{"5280 6.1", "8446 4.4.2"}},

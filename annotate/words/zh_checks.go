@@ -4,6 +4,7 @@ package words
 var zhChecks = map[string]string{
 	"certificate-checks":                    "在这里按抓包时的时间检查，对照的是：{roots}。结果：{counts}。没有查看的有：吊销列表，公开日志的签名和清单，缺失但可以取回的签发者，以及个别浏览器的规则。",
 	"certificate-checks-failed":             "警告：在这里按抓包时的时间检查，对照的是：{roots}。结果：{counts}。没有通过的是：{failed}。做同样检查的客户端必须在这里停下。没有查看的有：吊销列表，公开日志的签名和清单，缺失但可以取回的签发者，以及个别浏览器的规则。",
+	"certificate-checks-open":               "{server}已预告 CertificateStatus：它在这条消息之后单独发来，其内容还不在这些检查之中。",
 	"certificate-checks-later":              "有了这条消息，对它之前那张证书的检查就完整了：{outcome}。",
 	"check-parse-ok":                        "{which}的每个部分都可以读取。",
 	"check-chain-ok":                        "从第一张证书往上的路径共有 {length}；发来 {sent} 张，{order}。",
