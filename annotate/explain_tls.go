@@ -566,7 +566,7 @@ func (x *Explainer) certificate(t *turn, b *handshake.Certificate) {
 		if !x.Terse {
 			e.Fields = append(e.Fields, cert.Described(i, describe)...)
 		}
-		e.Certificates = append(e.Certificates, certificateFacts(cert))
+		e.Certificates = append(e.Certificates, cert.Facts(certificateFacts))
 	}
 	for i, entry := range b.Entries {
 		if i >= len(chain) {

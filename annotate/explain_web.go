@@ -130,9 +130,9 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 		a = x.args(c) // only where a sentence may need them: they cost more than all the rest
 	}
 	if b.Request {
-		target := clip(x.target(b.Target))
-		e.HTTP.Method, e.HTTP.Target = clip(x.text(b.Method)), clipLong(x.target(b.Target))
-		e.Brief = event.Plain(strings.TrimSpace(e.HTTP.Method + " " + target))
+		target := x.target(b.Target)
+		e.HTTP.Method, e.HTTP.Target = clip(x.text(b.Method)), clipLong(target)
+		e.Brief = event.Plain(strings.TrimSpace(e.HTTP.Method + " " + clip(target)))
 		e.Fields = append(e.Fields, field("method", e.HTTP.Method), field("target", e.HTTP.Target), field("protocol", b.Protocol))
 		if b.Connect != "" {
 			e.HTTP.Connect = clip(x.text(b.Connect))
@@ -239,7 +239,7 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 		}
 	}
 	if b.Request || b.Method != "CONNECT" || m.Inner {
-		c.begun(m, b, strings.TrimSpace(e.HTTP.Method+" "+clip(x.target(b.Target))))
+		c.begun(m, b, strings.TrimSpace(e.HTTP.Method+" "+clip(e.HTTP.Target)))
 	}
 	return e
 }

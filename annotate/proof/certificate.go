@@ -32,6 +32,7 @@ type Certificate struct {
 	ownTried, ownSigned bool // whether its signature was checked with its own key, and holds
 
 	described [MaxChain][]event.Field
+	facts     *event.Certificate
 	whom      string // whom it is for
 }
 
@@ -252,6 +253,15 @@ func (c *Certificate) Issuer() string {
 		return "unknown"
 	}
 	return distinguished(c.Parsed.Issuer)
+}
+
+// Facts keeps what is known of the certificate.
+func (c *Certificate) Facts(of func(c *Certificate) event.Certificate) event.Certificate {
+	if c.facts == nil {
+		facts := of(c)
+		c.facts = &facts
+	}
+	return *c.facts
 }
 
 // Described keeps what describes the certificate in a place of a chain, 0 for the leaf.
