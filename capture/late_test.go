@@ -1,6 +1,7 @@
 package capture_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 
 	"explainer/capture"
 	"explainer/capture/handshake"
+	"explainer/capture/pcap"
 	"explainer/capture/pcap/pcaptest"
 )
 
@@ -237,5 +239,20 @@ func TestCutServerHello(t *testing.T) {
 		if extensions == 0 {
 			t.Errorf("%s: no extension is told", name)
 		}
+	}
+}
+
+// TestTimeGoesBack: a packet whose clock is damaged is known by the time that goes back behind it.
+func TestTimeGoesBack(t *testing.T) {
+	packets, _ := pcaptest.Of(t, "testdata/recordings/http1.pcapng", 1400)
+	packets[3].Time += int64(30 * 365 * 24 * time.Hour)
+	r, err := pcap.NewReader(bytes.NewReader(pcaptest.File(packets, 0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range r.All() {
+	}
+	if s := r.Stats(); s.BackAt != 5 || s.Back != packets[3].Time-packets[4].Time {
+		t.Errorf("back by %v at packet %d", time.Duration(s.Back), s.BackAt)
 	}
 }

@@ -52,6 +52,8 @@ type File struct {
 	Bytes   int64    `json:"bytes"` // uncompressed
 	Begin   int64    `json:"-"`     // nanoseconds since the Unix epoch: of the earliest packet and the latest; 0 where it is not known
 	End     int64    `json:"-"`
+	Back    int64    `json:"back_ms,omitempty"` // where packets' times go back by an hour or more, by how many milliseconds at most: a clock was set, or a time is damaged
+	BackAt  int      `json:"back_at,omitempty"` // the packet where they do
 	Skipped []Count  `json:"skipped,omitempty"` // packets that say nothing about a connection, by reason
 	Unread  []Unread `json:"unread,omitempty"`  // those of them of which a number says what they are: the most frequent of each reason
 }

@@ -160,6 +160,9 @@ func (t *Teller) finish(r *pcap.Reader) error {
 	}
 	stats := r.Stats()
 	file := event.File{Files: max(t.files, 1), Own: r.Own(), Packets: stats.Packets, Bytes: stats.Bytes, Begin: stats.Begin, End: stats.End, Skipped: event.Counts(stats.Skipped), Unread: mostUnread(stats.Unread)}
+	if stats.Back >= int64(time.Hour) {
+		file.Back, file.BackAt = stats.Back/int64(time.Millisecond), stats.BackAt
+	}
 	if err := t.out.Event(t.survey.Overview(file)); err != nil {
 		return err
 	}

@@ -77,6 +77,9 @@ func headline(o *event.Overview) event.Text {
 		size = words.Piece("overview/at", "size", size, "date", begin.Format("2006-01-02 15:04:05"))
 		if d := end.Sub(begin); d > 0 {
 			size = words.Piece("overview/within", "size", size, "span", lasting(d))
+			if back := time.Duration(o.File.Back) * time.Millisecond; back > 0 && o.Chosen == "" {
+				size = words.Piece("overview/back", "size", size, "span", lasting(back), "packet", strconv.Itoa(o.File.BackAt))
+			}
 		}
 	}
 	text := words.Piece("overview/headline", "what", what, "size", size)

@@ -140,6 +140,7 @@ var overviewPieces = map[string]string{
 	"overview/recording":           "Recording of explainer's own",
 	"overview/sessions":            "{size} in {sessions} (the client's leg and the origin's are one session)",
 	"overview/at":                  "{size}, {date} UTC",
+	"overview/back":                "{size} by the times of its packets, which go back by {span} at packet {packet}: a clock was set, a time is damaged, or captures stand one behind another",
 	"overview/within":              "{size}, within {span}",
 	"overview/headline":            "{what}: {size}.",
 	"overview/headline-skipped":    "{what}: {size}. {count} passed over: {skipped}.",

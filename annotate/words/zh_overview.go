@@ -139,6 +139,7 @@ var zhOverview = map[string]string{
 	"overview/recording":           "explainer 自己的录制文件",
 	"overview/sessions":            "{size}，共 {sessions}（客户端侧和源站侧合为一个会话）",
 	"overview/at":                  "{size}，{date} UTC",
+	"overview/back":                "{size}（按数据包的时间，而时间在数据包 {packet} 处倒退了 {span}：时钟被调整过，某个时间已损坏，或者几份抓包前后相接）",
 	"overview/within":              "{size}，历时 {span}",
 	"overview/headline":            "{what}：{size}。",
 	"overview/headline-skipped":    "{what}：{size}。略过了 {count}：{skipped}。",

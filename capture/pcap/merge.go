@@ -140,6 +140,10 @@ func (r *Reader) count(f *file) {
 			r.stats.Begin = t
 		}
 		r.stats.End = max(r.stats.End, t)
+		if back := r.before - t; back > r.stats.Back {
+			r.stats.Back, r.stats.BackAt = back, r.stats.Packets
+		}
+		r.before = t
 	}
 	n := len(r.runs)
 	if len(r.errs) == 1 || n > 0 && r.runs[n-1].file == uint32(f.index) && r.stats.Packets-int(r.runs[n-1].packet) == f.frames-int(r.runs[n-1].frame) || n == maxRuns {

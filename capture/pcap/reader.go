@@ -50,6 +50,8 @@ const (
 type Stats struct {
 	Packets     int            // Wireshark's frames
 	Begin, End  int64          // nanoseconds since the Unix epoch: of the earliest of them and the latest; 0 where none has a time
+	Back        int64          // nanoseconds: the longest that a packet's time goes back behind that of the packet before it
+	BackAt      int            // and that packet
 	Bytes       int64          // of the capture, uncompressed
 	Skipped     map[string]int // packets that say nothing about a connection, by reason
 	Unread      map[Unread]int // those of them of which a number says what they are
@@ -138,6 +140,7 @@ type Reader struct {
 	fragments fragments
 
 	whole  bool    // nobody waits for the story: see Whole
+	before int64   // time of the packet before, as in Stats
 	places *Places // to note where streams begin, or to know it
 	place  *place  // to note where the payload of the packet at hand belongs; nil if nobody asks
 
