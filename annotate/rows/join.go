@@ -80,7 +80,7 @@ func (f *form) linked(chain []record, r record) link {
 	if apart < 0 {
 		return noLink
 	}
-	if f.bare(r) {
+	if f.bare(r) && apart > 0 {
 		return byTime // packets that only acknowledge: there is no connection that they could begin
 	}
 	if !f.open(chain) {
@@ -94,12 +94,15 @@ func (f *form) linked(chain []record, r record) link {
 		if !known || !has {
 			continue
 		}
-		if d := int64(int32(uint32(first) - uint32(next))); d > maxApart || d < -maxApart {
+		d := int64(int32(uint32(first) - uint32(next)))
+		if d > maxApart || d < -maxApart || d < 0 && apart == 0 {
 			return noLink
 		}
 		compared = true
 	}
 	switch {
+	case apart == 0 && (!compared || r.text(f, "transport") != "tcp"):
+		return noLink // the same packet, captured at two places
 	case compared:
 		return byNumber
 	case apart <= maxSilence:

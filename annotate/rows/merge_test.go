@@ -290,3 +290,50 @@ func TestMergeTables(t *testing.T) {
 		}
 	}
 }
+
+// TestMergeCaptures: rows of all captures beside the project agree with their events. Merged in
+// any order they give the same bytes, and rows of whole connections are as they were.
+func TestMergeCaptures(t *testing.T) {
+	if !*large {
+		return
+	}
+	files := must(filepath.Glob("../../../shared/captures/*/*.pcap*"))
+	var tables [][]byte
+	whole := map[string]bool{}
+	read := map[string]bool{}
+	for _, file := range files {
+		lines, err := tell(t, story.ViewOptions{Format: "json"}, nil, file)
+		if err != nil {
+			continue // nothing to tell is in it, or it is no capture
+		}
+		of := map[string][]row{}
+		for _, table := range rows.Tables {
+			of[table] = parsed(t, told(t, story.ViewOptions{Rows: table, Format: "json"}, nil, file))
+		}
+		agree(t, file, lines, of)
+		capture := story.Digest([]string{file})
+		if read[capture] {
+			continue // the same under another name
+		}
+		read[capture] = true
+		table := told(t, story.ViewOptions{Rows: rows.Connections, Format: "json", Source: rows.Source{Capture: capture}}, nil, file)
+		tables = append(tables, table)
+		for line := range bytes.Lines(table) {
+			if r := parsed(t, line)[0]; r["open_start"] == false && r["open_end"] == false {
+				whole[string(line)] = true
+			}
+		}
+	}
+	got := mergedRows(t, tables...)
+	for line := range bytes.Lines(got) {
+		delete(whole, string(line))
+	}
+	for line := range whole {
+		t.Errorf("not among the merged rows: %s", line)
+	}
+	slices.Reverse(tables)
+	if !bytes.Equal(mergedRows(t, append(tables, got)...), got) {
+		t.Error("in another order, with itself, it is another table")
+	}
+	t.Logf("%d captures, %d rows", len(tables), bytes.Count(got, []byte("\n")))
+}
