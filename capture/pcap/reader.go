@@ -151,22 +151,24 @@ type Reader struct {
 
 // A file is one capture of those that a Reader reads.
 type file struct {
-	r       *Reader
-	index   int
-	src     source
-	classic *classic             // nil if the file is pcapng
-	big     bool                 // byte order of the section
-	own     bool                 // the section was written by explainer
-	base    int                  // connections before the section, or before the first part of its recording
-	table   map[tuple]*flow      // those of the section, if explainer wrote it: its ports mean no other's
-	conns   map[int]int          // numbers of the section's connections among all; only of explainer's own, and among several files
-	last    int                  // the latest number of the section; only of explainer's own
-	udp     map[int]*recordedUDP // those of the section over UDP that are open, by their number in it; only of explainer's own
-	ifaces  []iface
-	frames  int   // so far
-	now     int64 // of the latest packet
-	next    item
-	err     error // what ended it
+	r         *Reader
+	index     int
+	src       source
+	classic   *classic             // nil if the file is pcapng
+	big       bool                 // byte order of the section
+	own       bool                 // the section was written by explainer
+	base      int                  // connections before the section, or before the first part of its recording
+	table     map[tuple]*flow      // those of the section, if explainer wrote it: its ports mean no other's
+	conns     map[int]int          // numbers of the section's connections among all; only of explainer's own, and among several files
+	last      int                  // the latest number of the section; only of explainer's own
+	udp       map[int]*recordedUDP // those of the section over UDP that are open, by their number in it; only of explainer's own
+	udpAmong  map[int]int          // their numbers in the section, by that among all
+	udpOldest int                  // none of them has a lower number
+	ifaces    []iface
+	frames    int   // so far
+	now       int64 // of the latest packet
+	next      item
+	err       error // what ended it
 
 	part    Part        // of the section, if it is one of a recording in parts
 	before  Part        // of the section before, if that was of the same recording
@@ -628,7 +630,7 @@ func (f *file) begin(own bool, part Part) {
 	if own && len(f.r.files) == 1 {
 		f.r.flows.endAll() // the numbers in a recording's facts begin anew, too
 	}
-	f.base, f.conns, f.last = f.r.flows.count, nil, 0
+	f.base, f.conns, f.last, f.udpOldest = f.r.flows.count, nil, 0, 0
 	if !f.head {
 		f.broken, f.skipped = false, 0
 	}

@@ -38,14 +38,16 @@ func (f *file) beginUDP(open openUDP, goesOn bool) *recordedUDP {
 		f.know(f.last, r.flows.count)
 	}
 	if f.udp == nil {
-		f.udp = map[int]*recordedUDP{}
+		f.udp, f.udpAmong = map[int]*recordedUDP{}, map[int]int{}
 	}
 	if len(f.udp) == maxUDP {
-		oldest := slices.Min(slices.Collect(maps.Keys(f.udp)))
-		f.leaveUDP(oldest, capture.EndTooMany)
+		for f.udp[f.udpOldest] == nil {
+			f.udpOldest++
+		}
+		f.leaveUDP(f.udpOldest, capture.EndTooMany)
 	}
 	u := &recordedUDP{number: r.flows.count, leg: open.Leg, ends: [2]netip.AddrPort{open.Client, open.Server}, goesOn: goesOn, last: f.now}
-	f.udp[f.last] = u
+	f.udp[f.last], f.udpAmong[u.number] = u, f.last
 	return u
 }
 
@@ -82,13 +84,15 @@ func (u *recordedUDP) begin(r *Reader, time int64, packet int) {
 
 // closedUDP takes in that a connection, by its number among all, was closed: nothing of it comes any more.
 func (f *file) closedUDP(number int, time int64) {
-	for n, u := range f.udp {
-		if u.number == number {
-			u.begin(f.r, time, 0)
-			delete(f.udp, n)
-			return
-		}
+	if n, ok := f.udpAmong[number]; ok {
+		f.udp[n].begin(f.r, time, 0)
+		f.forgetUDP(n)
 	}
+}
+
+func (f *file) forgetUDP(n int) {
+	delete(f.udpAmong, f.udp[n].number)
+	delete(f.udp, n)
 }
 
 // leaveUDP stops to follow a connection of the section.
@@ -96,7 +100,7 @@ func (f *file) leaveUDP(n int, why string) {
 	if u := f.udp[n]; u.begun {
 		f.r.queue = append(f.r.queue, &capture.End{Conn: u.number, Time: u.last, Why: why})
 	}
-	delete(f.udp, n)
+	f.forgetUDP(n)
 }
 
 // endUDP stops to follow all connections of the section but those that go on.
