@@ -3,6 +3,7 @@ package pcap
 import (
 	"bytes"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"testing"
 
@@ -37,6 +38,20 @@ func FuzzReader(f *testing.F) {
 		f.Add(bytes.Join([][]byte{o.section(o.option(optApplication, []byte(application))), o.iface(linkRaw, 40, o.option(optIfTsresol, []byte{0x84})), o.packet(0, 9, 90, tcp4(client, server, flagACK, 1, 1, "x")),
 			o.block(blockFact, []byte(`{"t":1,"kind":"closed","conn":1}   `)), o.block(blockNRB, []byte{1, 0, 6, 0, 1, 2, 3, 4, 'a', 0, 0, 0}), o.block(blockSPB, []byte{0, 0, 0, 1, 0x45, 0, 0, 0})}, nil))
 	}
+	var own bytes.Buffer // connections over UDP, one of which goes on in the next part
+	if w, err := NewPartWriter(&own, "", "id"); err == nil {
+		var open []Continued
+		for range 3 {
+			d := w.OpenUDP(capture.LegBrowser, netip.MustParseAddrPort("127.0.0.1:5000"), netip.MustParseAddrPort("127.0.0.1:443"))
+			d.Write(capture.Client, 9, []byte("hello"))
+			open = append(open, Continued{QUIC: d, Host: "a.test:443"})
+		}
+		w.Fact(capture.Fact{Kind: capture.FactClosed, Conn: 1})
+		w.Continue(open[2:])
+		open[2].QUIC.Write(capture.Server, 10, []byte("bye"))
+		w.Flush()
+	}
+	f.Add(own.Bytes())
 	for _, name := range []string{"dtls12-cookie-fragments.pcap", "dtls12-psk.pcap"} {
 		file, err := os.ReadFile("../../annotate/testdata/" + name)
 		if err != nil {
