@@ -55,7 +55,7 @@ func (v View) Experiment(w io.Writer, n int, x *Experiment) error {
 		return err
 	}
 	p.Experiment = newTrial(x, p.Session, v.Base)
-	return templates[v.Lang].ExecuteTemplate(w, "break", p)
+	return templates()[v.Lang].ExecuteTemplate(w, "break", p)
 }
 
 // Conns are the connections of a session, its client's first; none where it is not known.

@@ -21,7 +21,7 @@ func (v View) Schedule(w io.Writer, n int, s *Schedule) error {
 		return err
 	}
 	p.Schedule = s
-	return templates[v.Lang].ExecuteTemplate(w, "schedule", p)
+	return templates()[v.Lang].ExecuteTemplate(w, "schedule", p)
 }
 
 // A node is a value of a schedule as it is shown.

@@ -61,5 +61,5 @@ const (
 // File renders it as one file that opens without a network.
 func (m *Matrix) File(w io.Writer, l words.Language) error {
 	p := (&pageOf{View: View{Lang: l}, Title: l.In(m.Title), Matrix: m}).static()
-	return templates[l].ExecuteTemplate(w, "matrix", p)
+	return templates()[l].ExecuteTemplate(w, "matrix", p)
 }

@@ -325,5 +325,5 @@ func (v View) Times(w io.Writer, query string, before int, whole bool) error {
 	if !whole {
 		name = "loads"
 	}
-	return templates[v.Lang].ExecuteTemplate(w, name, p)
+	return templates()[v.Lang].ExecuteTemplate(w, name, p)
 }

@@ -53,7 +53,7 @@ func (v View) Pair(w io.Writer, a, b int) error {
 	}
 	p.Pair = pairOf(p.Session, other.Session)
 	p.Title = strconv.Itoa(a) + " ~ " + strconv.Itoa(b)
-	return templates[v.Lang].ExecuteTemplate(w, "pair", p)
+	return templates()[v.Lang].ExecuteTemplate(w, "pair", p)
 }
 
 // chapterOf is what is kept of a session.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"explainer/annotate/event"
 	"explainer/annotate/redo"
@@ -87,14 +88,15 @@ type Source struct {
 	Here bool
 }
 
-// templates has each page in each language: the functions of a template know theirs.
-var templates = func() map[words.Language]*template.Template {
+// templates has each page in each language: the functions of a template know theirs. They are
+// parsed when the first page is shown: most runs of the program show none.
+var templates = sync.OnceValue(func() map[words.Language]*template.Template {
 	out := map[words.Language]*template.Template{}
 	for _, l := range words.Languages {
 		out[l] = template.Must(template.New("").Funcs(functions(l)).ParseFS(assets, "assets/*.html"))
 	}
 	return out
-}()
+})
 
 func functions(l words.Language) template.FuncMap {
 	in := func(t event.Text) string { return printable.Text(l.In(t)) }
@@ -248,12 +250,12 @@ func (v View) Sessions(w io.Writer, query string, before int) error {
 	v.Book.mu.Lock()
 	p.Shares = sharesOf(v.Book.chosen(NewQuery(query)))
 	v.Book.mu.Unlock()
-	return templates[v.Lang].ExecuteTemplate(w, "sessions", p)
+	return templates()[v.Lang].ExecuteTemplate(w, "sessions", p)
 }
 
 // Rows renders rows alone, the latest first: those before a session or, where that is 0, those after one.
 func (v View) Rows(w io.Writer, query string, before, after int) error {
-	return templates[v.Lang].ExecuteTemplate(w, "rows", v.table(query, before, after))
+	return templates()[v.Lang].ExecuteTemplate(w, "rows", v.table(query, before, after))
 }
 
 func (v View) table(query string, before, after int) *pageOf {
@@ -321,7 +323,7 @@ func (v View) Since(w io.Writer, query string, version int) (int, error) {
 	if len(p.Rows) == 0 {
 		return p.Version, nil
 	}
-	return p.Version, templates[v.Lang].ExecuteTemplate(w, "since", p)
+	return p.Version, templates()[v.Lang].ExecuteTemplate(w, "since", p)
 }
 
 // Session renders a session: its whole page, or what changes of it while it goes on.
@@ -337,7 +339,7 @@ func (v View) Session(w io.Writer, n int, whole bool) error {
 	if !whole {
 		name = "story"
 	}
-	return templates[v.Lang].ExecuteTemplate(w, name, p)
+	return templates()[v.Lang].ExecuteTemplate(w, name, p)
 }
 
 // of is a page of one session.
@@ -390,7 +392,7 @@ func (v View) File(w io.Writer, title string) error {
 	}
 	p.Shares, p.Loads = sharesOf(p.Rows), loads(p.Rows[max(0, len(p.Rows)-rowsAtOnce):])
 	full := p.choose()
-	t := templates[v.Lang]
+	t := templates()[v.Lang]
 	if err := t.ExecuteTemplate(w, "file-head", p); err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func Steps(e *event.Event, l words.Language) template.HTML {
 	}
 	s.tiles(nil)
 	var b strings.Builder
-	if err := templates[cmp.Or(l, words.English)].ExecuteTemplate(&b, "told", s); err != nil {
+	if err := templates()[cmp.Or(l, words.English)].ExecuteTemplate(&b, "told", s); err != nil {
 		panic(err) // neither the template nor a Builder fails
 	}
 	return template.HTML(b.String())

@@ -48,5 +48,5 @@ func (v View) Word(w io.Writer, n int, x *Word) error {
 		return err
 	}
 	p.Word = x
-	return templates[v.Lang].ExecuteTemplate(w, "word", p)
+	return templates()[v.Lang].ExecuteTemplate(w, "word", p)
 }

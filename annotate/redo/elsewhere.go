@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"explainer/annotate/event"
 )
@@ -27,7 +28,7 @@ func Wireshark(e *event.Event, file string) string {
 }
 
 // token is a method or the name of a field (RFC 9110 5.6.2): curl reads nothing else into it.
-var token = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+var token = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$") })
 
 // own are fields that curl makes itself, or that say how the message is carried.
 var own = map[string]bool{"host": true, "content-length": true, "transfer-encoding": true, "connection": true, "proxy-connection": true, "keep-alive": true, "te": true, "upgrade": true}
@@ -36,7 +37,7 @@ var own = map[string]bool{"host": true, "content-length": true, "transfer-encodi
 // What is masked in the story is masked in it.
 func Curl(e *event.Event) string {
 	h := e.HTTP
-	if e.Topic != event.TopicRequest || h == nil || h.Cut > 0 || !token.MatchString(h.Method) || h.Method == "CONNECT" || h.Connect != "" || h.Headers > len(e.Fields) {
+	if e.Topic != event.TopicRequest || h == nil || h.Cut > 0 || !token().MatchString(h.Method) || h.Method == "CONNECT" || h.Connect != "" || h.Headers > len(e.Fields) {
 		return ""
 	}
 	url := h.Target
@@ -66,7 +67,7 @@ func Curl(e *event.Event) string {
 		if strings.HasPrefix(name, ":") || own[strings.ToLower(name)] {
 			continue
 		}
-		if !token.MatchString(name) || value == "" {
+		if !token().MatchString(name) || value == "" {
 			return ""
 		}
 		if f.Value.English == "" {

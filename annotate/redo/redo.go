@@ -13,24 +13,27 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"explainer/annotate/event"
 )
 
 // places are what a value may be that is no hexadecimal, by its name.
-var places = map[string]*regexp.Regexp{
-	"hash":      regexp.MustCompile(`^(md5|sha1|sha224|sha256|sha384|sha512|md5-sha1|none)$`),
-	"how":       regexp.MustCompile(`^(pkcs1|pss|dsa|ed25519)$`),
-	"sender":    regexp.MustCompile(`^(client|server)$`),
-	"label":     regexp.MustCompile(`^(extended )?master secret$`),
-	"cipher":    regexp.MustCompile(`^(aes-gcm|chacha20-poly1305)$`),
-	"links":     regexp.MustCompile(`^[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}-[0-9]{1,2})*$`),
-	"keylength": regexp.MustCompile(`^(16|32)$`),
-}
+var places = sync.OnceValue(func() map[string]*regexp.Regexp {
+	return map[string]*regexp.Regexp{
+		"hash":      regexp.MustCompile(`^(md5|sha1|sha224|sha256|sha384|sha512|md5-sha1|none)$`),
+		"how":       regexp.MustCompile(`^(pkcs1|pss|dsa|ed25519)$`),
+		"sender":    regexp.MustCompile(`^(client|server)$`),
+		"label":     regexp.MustCompile(`^(extended )?master secret$`),
+		"cipher":    regexp.MustCompile(`^(aes-gcm|chacha20-poly1305)$`),
+		"links":     regexp.MustCompile(`^[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}-[0-9]{1,2})*$`),
+		"keylength": regexp.MustCompile(`^(16|32)$`),
+	}
+})
 
-var named = regexp.MustCompile(`^([a-z_]+|[0-9]{1,2})$`)
+var named = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([a-z_]+|[0-9]{1,2})$`) })
 
-var hexadecimal = regexp.MustCompile(`^([0-9a-f]{2})*$`)
+var hexadecimal = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9a-f]{2})*$`) })
 
 // Command is a command for a POSIX shell that computes a proof anew. It ends with exit code 0 if
 // the proof holds, and with another one if not; or if a secret that it lacks was not put into it.
@@ -40,11 +43,11 @@ func Command(r *event.Redo) string {
 		return ""
 	}
 	for name, v := range r.Values {
-		rule := places[name]
+		rule := places()[name]
 		if rule == nil {
-			rule = hexadecimal
+			rule = hexadecimal()
 		}
-		if !named.MatchString(name) || !rule.MatchString(v) {
+		if !named().MatchString(name) || !rule.MatchString(v) {
 			return ""
 		}
 	}
@@ -66,7 +69,7 @@ func Command(r *event.Redo) string {
 	var b strings.Builder
 	b.WriteString("python3 - <<'END'\nimport hashlib, hmac, subprocess\n")
 	for _, name := range slices.Sorted(maps.Keys(r.Values)) {
-		if places[name] != nil {
+		if places()[name] != nil {
 			fmt.Fprintf(&b, "%s = %q\n", name, r.Values[name])
 			continue
 		}
@@ -226,7 +229,7 @@ func links(v map[string]string) string {
 	var files [][2]string
 	var commands []string
 	for name := range v {
-		if places[name] == nil {
+		if places()[name] == nil {
 			if _, err := strconv.Atoi(name); err != nil {
 				return ""
 			}

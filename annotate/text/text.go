@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -808,13 +809,13 @@ func Pad(s string, width int) string {
 // Clean makes text from the wire harmless on a terminal, and what it says no mark of ours.
 func Clean(s string) string {
 	if strings.IndexByte(s, '[') >= 0 || strings.Contains(s, holds) || strings.Contains(s, fails) {
-		s = marks.Replace(s)
+		s = marks().Replace(s)
 	}
 	return printable.Text(s)
 }
 
 // marks are what only we may write: a header with one in it must not look proven.
-var marks = func() *strings.Replacer {
+var marks = sync.OnceValue(func() *strings.Replacer {
 	pairs := []string{holds, `\` + "v", fails, `\` + "x"}
 	for _, l := range words.Languages {
 		for _, id := range []string{"mark/proven", "mark/refuted", "mark/not-checkable", "mark/step"} {
@@ -825,7 +826,7 @@ var marks = func() *strings.Replacer {
 		}
 	}
 	return strings.NewReplacer(pairs...)
-}()
+})
 
 // paragraphAt writes text behind lead, which is width columns wide, and its
 // further lines indented by indent.

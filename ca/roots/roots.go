@@ -105,7 +105,7 @@ func add(to *verify.Roots, data []byte) (n int) {
 		if block.Type != "CERTIFICATE" || len(block.Headers) != 0 {
 			continue
 		}
-		if _, err := x509.ParseCertificate(block.Bytes); err == nil && to.Add(block.Bytes) {
+		if cert, err := x509.ParseCertificate(block.Bytes); err == nil && to.AddParsed(cert) {
 			n++
 		}
 	}

@@ -118,20 +118,32 @@ const (
 
 // read reads a certificate as far as it goes.
 func read(der []byte) *cert {
-	c := &cert{der: der, hash: sha256.Sum256(der), pathLen: -1}
-	if len(der) > maxBytes {
-		c.fault = fmt.Sprintf("it is longer than %d bytes", maxBytes)
-		c.refused = c.fault
+	if len(der) <= maxBytes {
+		x, err := x509.ParseCertificate(der)
+		if err == nil {
+			return readParsed(x)
+		}
+		c := hashed(der)
+		c.fault, c.refused = c.parse(), strings.TrimPrefix(err.Error(), "x509: ")
 		return c
 	}
-	c.fault = c.parse()
-	if x, err := x509.ParseCertificate(der); err != nil {
-		c.refused = strings.TrimPrefix(err.Error(), "x509: ")
-	} else {
-		c.x = x
-	}
+	c := hashed(der)
+	c.fault = fmt.Sprintf("it is longer than %d bytes", maxBytes)
+	c.refused = c.fault
 	return c
 }
+
+// readParsed reads what crypto/x509 has read.
+func readParsed(x *x509.Certificate) *cert {
+	if len(x.Raw) > maxBytes {
+		return read(x.Raw)
+	}
+	c := hashed(x.Raw)
+	c.fault, c.x = c.parse(), x
+	return c
+}
+
+func hashed(der []byte) *cert { return &cert{der: der, hash: sha256.Sum256(der), pathLen: -1} }
 
 // parse returns what cannot be read, or "".
 func (c *cert) parse() string {

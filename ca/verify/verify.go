@@ -221,8 +221,12 @@ func PoolRoots(name string, pool *x509.CertPool) *Roots {
 }
 
 // Add adds a root and reports whether it can be read well enough to be used.
-func (r *Roots) Add(der []byte) bool {
-	c := read(der)
+func (r *Roots) Add(der []byte) bool { return r.add(read(der)) }
+
+// AddParsed does so for one that crypto/x509 has read.
+func (r *Roots) AddParsed(x *x509.Certificate) bool { return r.add(readParsed(x)) }
+
+func (r *Roots) add(c *cert) bool {
 	if len(c.subject) == 0 || len(c.spki) == 0 {
 		return false
 	}
