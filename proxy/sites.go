@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"explainer/annotate/event"
@@ -240,7 +241,7 @@ var siteHTML embed.FS
 
 // sitePages are the pages of the built-in sites, by language. In them "in" shows a text, and
 // "say" a piece by its ID and values, where what stands in backticks, as "code" puts it, is code.
-var sitePages = func() map[words.Language]*template.Template {
+var sitePages = sync.OnceValue(func() map[words.Language]*template.Template {
 	pages := map[words.Language]*template.Template{}
 	for _, l := range words.Languages {
 		pages[l] = template.Must(template.New("site.html").Funcs(template.FuncMap{
@@ -254,10 +255,10 @@ var sitePages = func() map[words.Language]*template.Template {
 		}).ParseFS(siteHTML, "site.html", "faults.html"))
 	}
 	return pages
-}()
+})
 
 // setUpQR leads a phone that uses the proxy to the set-up page, with four modules of quiet around it (ISO/IEC 18004).
-var setUpQR = func() template.HTML {
+var setUpQR = sync.OnceValue(func() template.HTML {
 	code, err := qr.Encode("http://"+siteDomain+"/", qr.M, qr.Auto)
 	if err != nil {
 		panic(err) // the text is ours
@@ -272,7 +273,7 @@ var setUpQR = func() template.HTML {
 		}
 	}
 	return template.HTML(fmt.Sprintf(`<svg class="qr" viewBox="0 0 %[1]d %[1]d" role="img" aria-label="http://%[2]s/"><path fill="#fff" d="M0 0h%[1]dv%[1]dH0z"/><path fill="#000" d="%[3]s"/></svg>`, size+8, siteDomain, dark.String()))
-}()
+})
 
 // inCode is what stands in backticks.
 var inCode = regexp.MustCompile("`([^`]*)`")
@@ -290,7 +291,7 @@ func (s *Sites) handler(kind siteKind, authority *ca.Authority, install bool, ot
 		return func(w http.ResponseWriter, r *http.Request) {
 			showSite(w, r, otherwise, http.StatusOK, map[string]any{
 				"Page": page, "Title": title, "What": what, "Seen": seen(r, kind), "Kinds": siteKinds[1:], "Says": scripts[page], "Images": imageNumbers,
-				"Story": s.ownStory(r, otherwise), "TLS": r.TLS != nil, "Install": install, "QR": setUpQR, "CA": authority.Certificate().Subject.CommonName, "Fingerprint": strings.ReplaceAll(fmt.Sprintf("% X", authority.Fingerprint()), " ", ":"),
+				"Story": s.ownStory(r, otherwise), "TLS": r.TLS != nil, "Install": install, "QR": setUpQR(), "CA": authority.Certificate().Subject.CommonName, "Fingerprint": strings.ReplaceAll(fmt.Sprintf("% X", authority.Fingerprint()), " ", ":"),
 			})
 		}
 	}
@@ -418,7 +419,7 @@ func showSite(w http.ResponseWriter, r *http.Request, otherwise words.Language, 
 	h.Set("Content-Security-Policy", fmt.Sprintf("default-src 'none'; script-src 'nonce-%[1]s'; style-src 'nonce-%[1]s'; img-src %[3]s; "+
 		"connect-src 'self' https://%[2]s https://*.%[2]s wss://%[2]s wss://*.%[2]s; base-uri 'none'; form-action 'self'; frame-ancestors 'none'", nonce, siteDomain, images))
 	w.WriteHeader(status)
-	sitePages[l].Execute(w, data)
+	sitePages()[l].Execute(w, data)
 }
 
 // seen tells what the site itself sees of the connection that brought a request:
