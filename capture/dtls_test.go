@@ -2,6 +2,7 @@ package capture_test
 
 import (
 	"bytes"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/binary"
 	"encoding/pem"
@@ -195,6 +196,23 @@ func TestOpensslDTLS(t *testing.T) {
 				t.Fatal(err)
 			}
 			opensDTLS(t, datagramsOf(t, u.buf.Bytes()), secretsOf(t, secrets), 1)
+			if test.name == "dtls12-rsa" { // the server's key alone opens it
+				var data [2]int
+				d := &capture.Decoder{SecretsFirst: true, PrivateKeys: []*rsa.PrivateKey{c.PrivateKey.(*rsa.PrivateKey)}}
+				for _, m := range fed(d, datagramsOf(t, u.buf.Bytes())) {
+					switch b := m.Body.(type) {
+					case *capture.AppData:
+						if m.Opened && m.By == capture.OpenedByPrivateKey {
+							data[m.Side] += b.Len
+						}
+					case *capture.Sealed:
+						t.Errorf("with the private key %d records of the %v stay sealed: %s", b.Records, m.Side, b.Reason)
+					}
+				}
+				if data != [2]int{12, 12} {
+					t.Errorf("with the private key %v bytes of data are opened", data)
+				}
+			}
 			if *recordDTLS {
 				for name, data := range map[string][]byte{".pcap": u.buf.Bytes(), ".keys": secrets} {
 					if err := os.WriteFile(filepath.Join("testdata", "dtls", test.name+name), data, 0o644); err != nil {

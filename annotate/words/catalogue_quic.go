@@ -46,7 +46,7 @@ var quicSentences = []entry{
 	{"client-hello-anew", "{Client} says hello for another handshake between the same two ports. The steps tell of the first.", []string{"6347 4.2.8"}},
 
 	{"step-1-quic-negotiated", "There is no TCP connection: {client} sent a UDP datagram to port {port} of {server} in a version of QUIC that {server} does not speak, and then one in another version, with its hello of TLS already in it.", []string{"9000 6", "9000 7", "9114 3.1"}},
-	{"step-1-quic", "There is no TCP connection: {client} sent a UDP datagram to port {port} of {server} with its hello of TLS already in it. Connecting and saying hello are one.", []string{"9000 7", "9114 3.1"}},
+	{"step-1-quic", "There is no TCP connection: {client} sent its hello of TLS to UDP port {port} of {server} at once, in one datagram or more. Connecting and saying hello are one.", []string{"9000 7", "9114 3.1"}},
 	{"step-1-dtls", "There is no TCP connection: {client} sent its hello to UDP port {port} of {server}, in a datagram that may get lost and that it then sends again.", []string{"6347 3", "9147 3"}},
 	{"step-1-udp-midstream", "There is no TCP connection, but datagrams to UDP port {port} of {server} ({protocol}). The hello of {client} is not in the capture or cannot be read here; which end is the client is then told by the packets that are there, or by the port numbers.", []string{"9000 7", "6347 3"}},
 	{"step-1-failed-udp", "{Client} sent its hello to UDP port {port} of {server}; it ended there, before any other step: {cause}.", []string{"9000 10.2.3"}},

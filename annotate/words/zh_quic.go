@@ -33,7 +33,7 @@ var zhQUIC = map[string]string{
 	"client-hello-anew":    "{client}在同样的两个端口之间发出 hello 消息，开始另一次握手。各步骤讲的是第一次。",
 
 	"step-1-quic-negotiated":   "没有 TCP 连接：{client}先向{server}的 {port} 端口发送了一个 UDP 数据报，用的是{server}不支持的 QUIC 版本，然后用另一个版本再发送了一个，其中已经带有它的 TLS ClientHello。",
-	"step-1-quic":              "没有 TCP 连接：{client}向{server}的 {port} 端口发送了一个 UDP 数据报，其中已经带有它的 TLS ClientHello。连接与发出 hello 消息合为一步。",
+	"step-1-quic":              "没有 TCP 连接：{client}直接向{server}的 UDP {port} 端口发送了它的 TLS ClientHello，用了一个或几个数据报。连接与发出 hello 消息合为一步。",
 	"step-1-dtls":              "没有 TCP 连接：{client}把 ClientHello 发往{server}的 UDP {port} 端口，所用的数据报可能丢失，丢失后它会再次发送。",
 	"step-1-udp-midstream":     "没有 TCP 连接，只有发往{server}的 UDP {port} 端口的数据报（{protocol}）。{client}的 ClientHello 不在抓包中，或者在这里无法读取；这时哪一端是客户端，要由现有的数据包或端口号判断。",
 	"step-1-failed-dtls":       "{client}把 ClientHello 发往{server}的 UDP {port} 端口；连接在那里就结束了，其他步骤都还没有进行：{cause}。",
