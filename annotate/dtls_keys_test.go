@@ -63,7 +63,7 @@ func TestDTLSOpened(t *testing.T) {
 				t.Errorf("%s: %s", name, text)
 			}
 		})
-		for _, id := range []string{"finished-client", "finished-server", "data-client-here", "data-server", "alert-close-notify", "summary-dtls-opened"} {
+		for _, id := range []string{"finished-client", "finished-server", "data-client-here", "data-server", "alert-close-notify", "alert-close-datagram", "summary-dtls-opened"} {
 			if !strings.Contains(says, id+" ") {
 				t.Errorf("%s: does not say %s", name, id)
 			}

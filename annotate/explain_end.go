@@ -77,7 +77,11 @@ func (x *Explainer) alert(c *conn, m *capture.Message, b *capture.Alert) {
 	e.Says = append(e.Says, words.Say(steps.AlertSentence(h, b.Description, side), e.Evidence, a))
 
 	if b.Description == 0 && m.Opened {
-		e.Says = append(e.Says, words.Say("alert-close-proven", e.Evidence, a))
+		id := "alert-close-proven"
+		if c.OverUDP() {
+			id = "alert-close-datagram"
+		}
+		e.Says = append(e.Says, words.Say(id, e.Evidence, a))
 	}
 	ending := b.Description == 0 || b.Description == 90 || b.Description == 100 || b.Level == 1 && !h.Is13()
 	if ending || c.Failure != nil || c.Through() || h != c.Main {
