@@ -242,7 +242,7 @@ func (c *connection) datagram(e *event.Event) {
 		return
 	}
 	if e.From == "client" {
-		unread := q.Type == "" && q.Version != "" // of a version of its own
+		unread := q.Type == "packet" && q.Version != "" // of a version of its own
 		first := q.Type == "Initial" && slices.ContainsFunc(q.Frames, func(f event.QUICFrame) bool { return f.Type == "CRYPTO" && f.Offset == 0 })
 		c.begun = c.begun || unread || first
 	}
