@@ -139,6 +139,9 @@ func TestDTLS13Story(t *testing.T) {
 			}
 		}
 		sentences(es, func(id, _ string) { said[id] = true })
+		if !said["dtls-ack"] && name != "wolfSSL" {
+			t.Errorf("%s: no ACK is told", name)
+		}
 		want := []string{words.ProofServerCV, words.ProofServerFin, words.ProofClientFin, words.ProofServerFirst, words.ProofClientFirst}
 		switch name {
 		case "wolfSSL", "client-certificate":

@@ -46,6 +46,11 @@ func (x *Explainer) udp(c *conn, m *capture.Message) {
 		}
 	case *capture.AppData:
 		x.appData(c, m, b)
+	case *capture.DTLSAck:
+		e := x.event(c, m, event.KindMessage, "dtls-ack", "ACK")
+		e.Brief = words.Count(b.Records, "record")
+		e.Says = append(e.Says, words.Say("dtls-ack", e.Evidence, x.args(c).With("sender", c.Side(side), "count", words.Count(b.Records, "record"))))
+		x.emit(c, e)
 	case *capture.Moved:
 		id := "quic-moved"
 		if c.Conn.Transport == capture.TransportDTLS {

@@ -260,7 +260,7 @@ type Message struct {
 	// Body is one of: *handshake.ClientHello and the other types of package
 	// handshake; *ChangeCipherSpec, *Alert, *AppData, *Heartbeat, *Sealed,
 	// *Malformed, *CutHello, *CutServerHello, *Missing, *Unplaced, *Moved, *Late, *Again, *StartTLS, *Opaque; *web.Head, *web.Body, *web.Frame,
-	// *web.WebSocket, *web.Switched, *web.Unparsed; *QUICPacket, *DTLSRecord;
+	// *web.WebSocket, *web.Switched, *web.Unparsed; *QUICPacket, *DTLSRecord, *DTLSAck;
 	// *Opened, *Closed, *Ended, *Keyed, *KeyLine, *InnerHello, *Fact.
 	Body any
 }

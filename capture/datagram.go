@@ -65,6 +65,9 @@ type DTLSRecord struct {
 	Doubled  bool // it was opened, and the same record, by its number, had come before
 }
 
+// DTLSAck tells its sender's receipt of so many records (RFC 9147 7).
+type DTLSAck struct{ Records int }
+
 // ByInitial is Message.By of what was opened with QUIC's Initial keys.
 const ByInitial = "QUIC Initial"
 

@@ -203,6 +203,8 @@ func (u *udpConn) content(s *udpSide, in *Datagram, r *dtlsRecord) {
 		*a = AppData{Len: len(r.content), Wire: r.size, Early: r.early}
 		a.Begins = copy(a.Sealed[:], r.cipher)
 		body = a
+	case r.Type == typeAck && opened && isAck(r.content):
+		body = &DTLSAck{Records: (len(r.content) - 2) / ackNumber}
 	case r.Type == typeHeartbeat && opened && len(r.content) >= 3:
 		body = &Heartbeat{Kind: r.content[0], Length: int(binary.BigEndian.Uint16(r.content[1:])), Have: len(r.content) - 3}
 	default:
@@ -212,6 +214,16 @@ func (u *udpConn) content(s *udpSide, in *Datagram, r *dtlsRecord) {
 	}
 	m := u.tell(s, in, r.size, body)
 	m.Opened, m.By = opened, r.by
+}
+
+const (
+	typeAck   = 26 // RFC 9147 7
+	ackNumber = 16 // bytes of a record's number in an ACK: epoch and sequence number, big-endian
+)
+
+// isAck tells whether content is that of an ACK: the length of a list, and the list.
+func isAck(content []byte) bool {
+	return len(content) >= 2 && int(binary.BigEndian.Uint16(content)) == len(content)-2 && (len(content)-2)%ackNumber == 0
 }
 
 // keysOf returns the handshake whose keys protect the records of an epoch, nil if it is not known.

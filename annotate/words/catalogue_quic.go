@@ -71,6 +71,7 @@ var quicSentences = []entry{
 	{"sealed-flight", "More of the handshake of {sender}, encrypted: {count}, {bytes} bytes. It may be what came before, sent or brought again, or part of another handshake; it stays sealed: {reason}.", []string{"6347 4.2.4"}},
 	{"certificate-guessed", "A certificate for {subject}. Nothing before it in the capture shows which of the two ends is the client; by the ports the one that sends this was taken for it.", nil},
 	{"alert-close-datagram", "It was protected as all records are, so nobody without the keys can have sent it. Over UDP it does not show that nothing before it is missing: datagrams get lost.", []string{"5246 7.2.1", "9147 5.10"}},
+	{"dtls-ack", "{Sender} acknowledges {count} of the handshake: what it names need not be sent again.", []string{"9147 7"}},
 	{"data-client-behind", "{Client} sends application data, the first of it in this capture; data of {server} stands before it.", []string{"6347 4.1", "9001 5.3"}},
 	{"client-hello-once-more", "{Client} says hello once more, with the same random number as before. By the rules {server} asked for it, but that does not stand before it in this capture.", []string{"6347 4.2.1", "8446 4.1.2"}},
 	{"hello-guessed", "{Sender} sends a {message}, which in TLS {other} sends. Nothing before it in the capture shows which of the two ends is the client: it was taken from the ports, the wrong way round. So what follows is named here and not followed.", []string{"8446 2", "5246 7.3"}},

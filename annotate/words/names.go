@@ -45,6 +45,7 @@ var topics = map[event.Topic]string{
 	"rst":                 "RST",
 	"not-followed":        "no longer followed",
 	"unplaced":            "messages without those before them",
+	"dtls-ack":            "ACK",
 	"dtls-moved":          "another path",
 	"quic-moved":          "another path",
 	"quic-packets":        "QUIC packets opened",

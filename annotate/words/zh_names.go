@@ -34,6 +34,7 @@ var zhNames = map[string]string{
 	"topic/fin":             "FIN",
 	"topic/rst":             "RST",
 	"topic/unplaced":        "缺少前文的消息",
+	"topic/dtls-ack":        "ACK",
 	"topic/dtls-moved":      "另一条路径",
 	"topic/quic-moved":      "另一条路径",
 	"topic/quic-packets":    "解密的 QUIC 数据包",

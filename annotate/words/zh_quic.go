@@ -71,6 +71,7 @@ var zhQUIC = map[string]string{
 	"sealed-flight":            "{sender}又发送了加密的握手消息：{count}，{bytes} 字节。可能是先前的内容被重发或重复捕获，也可能属于另一次握手；它没有解密：{reason}。",
 	"certificate-guessed":      "一张 {subject} 的证书。抓包中在它之前没有任何内容显示两端哪一个是客户端；按端口判断，发送它的一方被当作客户端。",
 	"alert-close-datagram":     "它和所有记录一样受到保护，所以没有密钥的人不可能发送它。但在 UDP 上它不能表明之前没有缺失：数据报会丢失。",
+	"dtls-ack":                 "{sender}确认收到握手的 {count}：它列出的内容不必再发。",
 	"data-client-behind":       "{client}发送应用数据，是这份抓包中它的第一份；{server}的数据排在它之前。",
 	"client-hello-once-more":   "{client}用与先前相同的随机数再次发出 hello 消息。按规则是{server}要求的，但在这份抓包中，这个要求没有排在它之前。",
 	"hello-guessed":            "{sender}发送了 {message}，而在 TLS 中它由{other}发送。抓包中在它之前没有任何内容显示两端哪一个是客户端：这里是按端口判断的，判断反了。所以后面的内容在这里只指出，不跟踪。",
