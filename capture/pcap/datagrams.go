@@ -293,8 +293,8 @@ func (u *udp) begin(r *Reader, key tuple, from int, p *segment) *udpFlow {
 // perhapsMoved tells whether a datagram of no connection may be of one of QUIC that goes on
 // between other ports: which IDs it may use there was sent encrypted (RFC 9000 19.15).
 func (u *udp) perhapsMoved(it *item, p *segment) bool {
-	if len(u.servers) == 0 || len(p.data) < 21 || p.data[0]&0xc0 != 0x40 {
-		return false
+	if len(u.servers) == 0 || len(p.data) < 21 || p.data[0]&0xc0 != 0x40 || bytes.Count(p.data[:21], p.data[:1]) == 21 {
+		return false // what is encrypted is not one byte over and over
 	}
 	key, _ := p.tuple(it.leg)
 	ends := key.ends()
