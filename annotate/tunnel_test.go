@@ -14,12 +14,19 @@ import (
 // answer, or both; and not in what a request in clear carries.
 func TestLostConnect(t *testing.T) {
 	packets, secrets := pcaptest.Of(t, filepath.Join(ownRecordings, "connect.pcapng"), 1400)
+	// The ClientHello in segments, of which the first has a few bytes and stands behind others.
+	small, _ := pcaptest.Of(t, filepath.Join(ownRecordings, "connect.pcapng"), 7)
+	lost := 0
+	for small[lost].IP[33]&2 != 0 || len(small[lost].IP) == 40 {
+		lost++
+	}
 	for name, left := range map[string][]pcaptest.Packet{
 		"no request":              slices.Delete(slices.Clone(packets), 3, 4),
 		"no answer":               slices.Delete(slices.Clone(packets), 4, 5),
 		"neither":                 slices.Delete(slices.Clone(packets), 3, 5),
 		"from the answer on":      packets[4:],
 		"from the ClientHello on": packets[5:],
+		"in small segments":       slices.Delete(slices.Clone(small), lost, lost+2),
 	} {
 		var got []string
 		for _, e := range tellWire(t, pcaptest.File(left, 0), secrets) {

@@ -299,7 +299,6 @@ func (c *conn) findTunnelled(h *half, p []byte) (int, status) {
 			c.startTunnelled(h)
 			return 0, done
 		case perhaps:
-			h.want = i + 11
 			return i, more
 		}
 	}

@@ -574,7 +574,7 @@ func TestContradictions(t *testing.T) {
 			}
 		}
 		fs := &r.flows
-		if fs.waiting != 0 || fs.holding.len != 0 || fs.open.len != 0 {
+		if fs.waiting != 0 || fs.recent != 0 || fs.holding.len != 0 || fs.open.len != 0 {
 			t.Fatalf("seed %d: %d bytes wait at the end, in %d connections, and %d are open", seed, fs.waiting, fs.holding.len, fs.open.len)
 		}
 	}
