@@ -142,6 +142,9 @@ func (x *Explainer) udpConnectionEvent(c *conn, m *capture.Message) event.Event 
 		rename(&e, "quic-connection", "QUIC "+version)
 		id := "connection-quic"
 		switch v := c.QUICVersion; {
+		case v == 0 && c.Conn.Continued:
+			rename(&e, "quic-connection", "QUIC")
+			id, e.Ends.Begins = "connection-quic-continued", event.BeginsContinued
 		case v == 0 || quic.TLS(v):
 		case quic.Google(v):
 			id = "connection-quic-google"

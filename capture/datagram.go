@@ -259,6 +259,9 @@ func (d *Decoder) openUDP(in *Open) {
 	u.sides[Server].side = Server
 	u.sides[Client].cid, u.sides[Server].cid = -1, -1
 	u.open = &Message{Conn: u.pub, Time: in.Time, First: in.Packet, Last: in.Packet}
+	if in.Continued {
+		u.begin(0) // the packets that tell the version came before
+	}
 	if d.udp == nil {
 		d.udp = make(map[int]*udpConn)
 	}

@@ -24,6 +24,9 @@ func (c *View) OverUDP() bool { return c.Conn.Transport != capture.TransportTCP 
 // transport names what carries the connection.
 func (c *View) transport() string {
 	if c.Conn.Transport == capture.TransportQUIC {
+		if c.QUICVersion == 0 {
+			return "QUIC" // no packet that is here tells it
+		}
 		return "QUIC " + quic.VersionName(c.QUICVersion)
 	}
 	return c.Conn.Transport.String()
@@ -72,6 +75,8 @@ func (c *View) udpRow(f Flow, s event.Step, a Values) (event.Row, bool) {
 	case s == event.Step1:
 		r.Verdict, r.Packets = event.Differently, c.Opening.Packets()
 		switch {
+		case c.Main.Hello == nil && c.Conn.Continued:
+			r.Says = words.Say("step-1-udp-continued", event.Clear, a.With("protocol", c.transport()))
 		case c.Main.Hello == nil:
 			r.Says = words.Say("step-1-udp-midstream", event.Clear, a.With("protocol", c.transport()))
 		case isQUIC:

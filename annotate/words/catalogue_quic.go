@@ -3,6 +3,7 @@ package words
 // quicSentences tell QUIC and DTLS.
 var quicSentences = []entry{
 	{"connection-quic", "QUIC {version} over UDP, from {from} to {to}: a transport with TLS 1.3 built in, without TCP and without TLS records. The two hellos stand in its Initial packets, which everybody can open who sees the first of them, and which are then opened here; all else is encrypted with keys that only the two ends can compute, and is opened here where a key log has its secrets (under the same labels as for TLS 1.3).", []string{"9000 1", "9001 4", "9001 5.2"}},
+	{"connection-quic-continued", "QUIC over UDP, from {from} to {to}. It began in a part of the recording that is not read here; that {from} opened it is the recording's word.", []string{"9000 1"}},
 	{"connection-quic-google", "Google's own QUIC, {version}, from before the standard, over UDP, from {from} to {to}: it has no TLS in it but a handshake of its own, which is not read here; its packets are only counted.", []string{"8999 1"}},
 	{"connection-quic-unread", "QUIC over UDP, from {from} to {to}, whose first packet here says {version}: how the packets of that version are to be read is not known here, so they are only counted.", []string{"8999 1", "9000 15"}},
 	{"connection-dtls", "DTLS over UDP, from {from} to {to}: the handshake of TLS in records that may get lost, be doubled or come in another order, without TCP below. Each encrypted record says its own number, and is opened without those before it.", []string{"6347 3", "9147 3"}},
@@ -49,6 +50,7 @@ var quicSentences = []entry{
 	{"step-1-quic", "There is no TCP connection: {client} sent its hello of TLS to UDP port {port} of {server} at once, in one datagram or more. Connecting and saying hello are one.", []string{"9000 7", "9114 3.1"}},
 	{"step-1-dtls", "There is no TCP connection: {client} sent its hello to UDP port {port} of {server}, in a datagram that may get lost and that it then sends again.", []string{"6347 3", "9147 3"}},
 	{"step-1-udp-midstream", "There is no TCP connection, but datagrams to UDP port {port} of {server} ({protocol}). The hello of {client} is not in the capture or cannot be read here; which end is the client is then told by the packets that are there, or by the port numbers.", []string{"9000 7", "6347 3"}},
+	{"step-1-udp-continued", "There is no TCP connection, but datagrams to UDP port {port} of {server} ({protocol}). It began in a part of the recording that is not read here; which end is the client is the recording's word.", []string{"9000 7"}},
 	{"step-1-failed-udp", "{Client} sent its hello to UDP port {port} of {server}; it ended there, before any other step: {cause}.", []string{"9000 10.2.3"}},
 	{"step-1-failed-dtls", "{Client} sent its hello to UDP port {port} of {server}; it ended there, before any other step: {cause}.", []string{"6347 4.2.7"}},
 	{"step-4a-udp", "{Client} went on with {count}, sealed. What it checked, and whether one of them refuses the certificate, cannot be seen.", []string{"5280 6", "8446 6.2"}},

@@ -2,10 +2,11 @@ package words
 
 // zhQUIC are the sentences about QUIC and DTLS, in Simplified Chinese.
 var zhQUIC = map[string]string{
-	"connection-quic":        "从 {from} 到 {to} 的 QUIC {version}，基于 UDP：这是一种内置 TLS 1.3 的传输协议，没有 TCP，也没有 TLS 记录。两条 hello 消息在它的 Initial 数据包中，看到其中第一个的任何人都能解密这些数据包，这里也就解密；其余的一切都用只有两端能算出的密钥加密；密钥日志中有它的秘密（标签与 TLS 1.3 相同）时，在这里解密。",
-	"connection-quic-google": "从 {from} 到 {to} 的 Google 自有 QUIC（{version}），早于标准，基于 UDP：其中没有 TLS，只有它自己的握手，这里不读取；它的数据包只计数。",
-	"connection-quic-unread": "从 {from} 到 {to} 的 QUIC，基于 UDP，这里的第一个数据包写的是 {version}：这个版本的数据包该如何读取，这里不知道，所以只计数。",
-	"connection-dtls":        "从 {from} 到 {to} 的 DTLS，基于 UDP：TLS 的握手放在可能丢失、重复或乱序的记录中，下面没有 TCP。每条加密的记录都写明自己的序号，不依赖之前的记录就能解密。",
+	"connection-quic":           "从 {from} 到 {to} 的 QUIC {version}，基于 UDP：这是一种内置 TLS 1.3 的传输协议，没有 TCP，也没有 TLS 记录。两条 hello 消息在它的 Initial 数据包中，看到其中第一个的任何人都能解密这些数据包，这里也就解密；其余的一切都用只有两端能算出的密钥加密；密钥日志中有它的秘密（标签与 TLS 1.3 相同）时，在这里解密。",
+	"connection-quic-continued": "从 {from} 到 {to} 的 QUIC，基于 UDP。它始于录制文件中这里没有读取的部分；说它由 {from} 发起，依据是录制文件的记载。",
+	"connection-quic-google":    "从 {from} 到 {to} 的 Google 自有 QUIC（{version}），早于标准，基于 UDP：其中没有 TLS，只有它自己的握手，这里不读取；它的数据包只计数。",
+	"connection-quic-unread":    "从 {from} 到 {to} 的 QUIC，基于 UDP，这里的第一个数据包写的是 {version}：这个版本的数据包该如何读取，这里不知道，所以只计数。",
+	"connection-dtls":           "从 {from} 到 {to} 的 DTLS，基于 UDP：TLS 的握手放在可能丢失、重复或乱序的记录中，下面没有 TCP。每条加密的记录都写明自己的序号，不依赖之前的记录就能解密。",
 
 	"quic-initial-client":      "{client}的一个 Initial 数据包。它是加密的，但密钥来自以明文传输过的连接 ID {id} 和标准中的一个数字：这样防得住差错，防不住想读的人。",
 	"quic-initial-server":      "{server}的一个 Initial 数据包：它的密钥同样来自以明文传输过的连接 ID {id}。{server}知道这些密钥，只表明它也看到过这个 ID。",
@@ -36,6 +37,7 @@ var zhQUIC = map[string]string{
 	"step-1-quic":              "没有 TCP 连接：{client}直接向{server}的 UDP {port} 端口发送了它的 TLS ClientHello，用了一个或几个数据报。连接与发出 hello 消息合为一步。",
 	"step-1-dtls":              "没有 TCP 连接：{client}把 ClientHello 发往{server}的 UDP {port} 端口，所用的数据报可能丢失，丢失后它会再次发送。",
 	"step-1-udp-midstream":     "没有 TCP 连接，只有发往{server}的 UDP {port} 端口的数据报（{protocol}）。{client}的 ClientHello 不在抓包中，或者在这里无法读取；这时哪一端是客户端，要由现有的数据包或端口号判断。",
+	"step-1-udp-continued":     "没有 TCP 连接，只有发往{server}的 UDP {port} 端口的数据报（{protocol}）。它始于录制文件中这里没有读取的部分；哪一端是客户端，依据是录制文件的记载。",
 	"step-1-failed-dtls":       "{client}把 ClientHello 发往{server}的 UDP {port} 端口；连接在那里就结束了，其他步骤都还没有进行：{cause}。",
 	"step-1-failed-udp":        "{client}把 ClientHello 发往{server}的 UDP {port} 端口；连接在那里就结束了，其他步骤都还没有进行：{cause}。",
 	"step-4a-udp":              "{client}继续发送了 {count}，都没有解密。它检查过什么，其中是否有哪一个拒绝了证书，看不到。",
