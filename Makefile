@@ -8,7 +8,7 @@ PACKAGES = chromium firefox-esr tshark curl wget git openssl gnutls-bin libnss3-
 
 # What has no goroutines and shares nothing (TestPure) is tested without the race
 # detector, which makes it five times as slow.
-PURE = explainer/annotate explainer/annotate/proof explainer/annotate/steps \
+PURE = explainer/annotate explainer/annotate/proof explainer/annotate/rows explainer/annotate/steps \
 	explainer/capture explainer/capture/fingerprint explainer/capture/handshake explainer/capture/pcap explainer/capture/quic
 
 test: tools

@@ -99,6 +99,9 @@ func (m *Merger) line(line []byte) error {
 	}
 	for _, p := range parts {
 		part, err := f.parse(p)
+		if err == nil && part.text(f, "parts") != "" {
+			err = errNoRow
+		}
 		if err == nil {
 			err = m.take(part)
 		}
