@@ -47,9 +47,11 @@ const (
 	// requestTime is how long a connection may take to its first whole request head.
 	requestTime = 2 * time.Minute
 	// drainTime bounds how long Shutdown waits for connections that are at work,
-	// restTime how long one must have rested to be closed at once.
+	// restTime how long one must have rested to be closed at once, and endTime how
+	// long all may take to end that were closed, which is long on a busy machine alone.
 	drainTime = 3 * time.Second
 	restTime  = time.Second
+	endTime   = 10 * time.Second
 )
 
 // A Proxy is an intercepting HTTP proxy. Its fields must be set before Serve is
@@ -326,7 +328,7 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	case <-ended:
 		return nil
 	case <-ctx.Done():
-	case <-time.After(time.Second):
+	case <-time.After(endTime):
 	}
 	return errors.New("some connections did not end in time")
 }
