@@ -215,6 +215,7 @@ func (f *flow) secret(s keys.Secret) {
 
 // finish records the end of the connection; nothing of it is recorded behind that.
 func (f *flow) finish() {
+	f.recording.Lock() // who is recording has done so
 	f.mu.Lock()
 	was := f.over
 	if !was {
@@ -223,9 +224,8 @@ func (f *flow) finish() {
 		f.over = true
 	}
 	f.mu.Unlock()
+	f.recording.Unlock()
 	if !was {
-		f.recording.Lock() // who recorded meanwhile has done so
-		f.recording.Unlock()
 		f.tellClosed("proxy", "")
 	}
 }
