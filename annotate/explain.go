@@ -38,9 +38,9 @@ type Explainer struct {
 	// Packets tells each packet of QUIC that was opened, those too that only carry data and acknowledge.
 	Packets bool
 
-	// Terse leaves out the fields of hellos, certificates and heads, and the facts of a leg: who
-	// tells what a short story or an overview does shows none.
-	Terse bool
+	// NoFields leaves out the fields of hellos, certificates and heads, NoFacts those facts of
+	// a leg that a summary says in a line: a short story and an overview show none, rows no fields.
+	NoFields, NoFacts bool
 	// Eavesdropper tells what somebody on the path without any key sees, and says
 	// for each step what stays hidden. The reader must then feed it no keys or facts.
 	Eavesdropper bool

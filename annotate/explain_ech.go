@@ -40,7 +40,7 @@ func (x *Explainer) innerHello(c *conn, m *capture.Message, b *capture.InnerHell
 	} else if !strings.EqualFold(h.ClearHello().ServerName(), b.Config.PublicName) {
 		id = "inner-hello-other-cover"
 	}
-	if !x.Terse {
+	if !x.NoFields {
 		x.helloFields(&e, b.Hello)
 	}
 	helloBrief(&e, b.Hello)

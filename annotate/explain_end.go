@@ -479,7 +479,7 @@ func (x *Explainer) notes(c *conn) []event.Sentence {
 func (x *Explainer) legFacts(c *conn) []event.Field {
 	h := c.Main
 	var out []event.Field
-	if h.ServerHello == nil || x.Terse {
+	if h.ServerHello == nil || x.NoFacts {
 		return nil
 	}
 	add := func(id string, value any) {

@@ -266,7 +266,7 @@ func (x *Explainer) clientHello(t *turn, b *handshake.ClientHello) {
 	a := x.args(c)
 	sni := b.ServerName()
 
-	if !x.Terse {
+	if !x.NoFields {
 		legacy := field("version", fmt.Sprintf("%04x (%s)", b.LegacyVersion, handshake.VersionName(b.LegacyVersion)))
 		legacy.Note = words.Piece("note/highest-offered")
 		if b.Extension(handshake.ExtSupportedVersions) != nil {
@@ -413,7 +413,7 @@ func (x *Explainer) serverHello(t *turn, b *handshake.ServerHello) {
 	ech := x.tellECH(c, h, e)
 	a = x.args(c)
 	version := b.Version()
-	if !x.Terse {
+	if !x.NoFields {
 		e.Fields = append(e.Fields, serverHelloFields(b)...)
 		e.Fields = append(e.Fields, serverFingerprint(b))
 	}
@@ -563,7 +563,7 @@ func (x *Explainer) certificate(t *turn, b *handshake.Certificate) {
 	e.Brief = words.Piece("brief/certificate", "names", clip(leaf.For()), "issuer", clip(leaf.Issuer()), "key", leaf.KeyWords())
 	now := at(m.Time)
 	for i, cert := range chain {
-		if !x.Terse {
+		if !x.NoFields {
 			e.Fields = append(e.Fields, cert.Described(i, describe)...)
 		}
 		e.Certificates = append(e.Certificates, cert.Facts(certificateFacts))

@@ -169,7 +169,7 @@ func (x *Explainer) head(c *conn, m *capture.Message, b *web.Head) event.Event {
 		e.Fields = append(e.Fields, fieldOf("more", words.Piece("value/further-fields", "n", strconv.Itoa(n))))
 		e.HTTP.Headers, e.HTTP.Cut = maxHeaders, n
 	}
-	if x.Terse {
+	if x.NoFields {
 		e.HTTP.Headers = 0
 	}
 	e.Fields = slices.Grow(e.Fields, e.HTTP.Headers)

@@ -120,7 +120,7 @@ func TestTerse(t *testing.T) {
 	}
 	for _, path := range append(paths, "story/testdata/demo.pcapng") {
 		for _, keyed := range []bool{true, false} {
-			full, terse := storyOf(t, path, keyed, new(annotate.Explainer)), storyOf(t, path, keyed, &annotate.Explainer{Terse: true})
+			full, terse := storyOf(t, path, keyed, new(annotate.Explainer)), storyOf(t, path, keyed, &annotate.Explainer{NoFields: true, NoFacts: true})
 			if got, want := shortly(t, terse, words.English, 110), shortly(t, full, words.English, 110); got != want {
 				t.Errorf("%s, keys: %v: the terse story is\n%s\nwant\n%s", path, keyed, got, want)
 			}

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"explainer/annotate"
 	"explainer/annotate/event"
 	"explainer/annotate/har"
 	"explainer/annotate/qlog"
@@ -120,16 +121,17 @@ func NewView(w io.Writer, o ViewOptions) *View {
 	data := o.Format != "text" // for programs
 	switch {
 	case o.Rows != "":
+		p.noFields = true
 		return &View{newRowsView(p), p}
 	case o.Format == "har":
 		return &View{newHARView(p), p}
 	case o.Format == "qlog":
 		return &View{newQLogView(p), p}
 	case o.Overview:
-		p.terse = true
+		p.noFields, p.noFacts = true, true
 		return &View{&overviewView{parts: p, data: data}, p}
 	case !data && o.Detail == InShort:
-		p.asItComes, p.terse = true, true
+		p.asItComes, p.noFields, p.noFacts = true, true, true
 		return &View{&shortView{NewShort(w, o), p}, p}
 	case data || o.Detail == ByMessages:
 		l := &lineView{parts: p, data: data, keep: o.Selection.late() || !data && !o.Endless}
@@ -157,8 +159,10 @@ func (v *View) Close() error { return v.parts.spool.Close() }
 // KeepsBack tells whether nothing is told before all is read.
 func (v *View) KeepsBack() bool { return !v.parts.Endless && !v.parts.asItComes }
 
-// Terse tells whether what it shows has no use for what [annotate.Explainer.Terse] leaves out.
-func (v *View) Terse() bool { return v.parts.terse }
+// Spare has an explainer leave out what the view has no use for.
+func (v *View) Spare(x *annotate.Explainer) {
+	x.NoFields, x.NoFacts = v.parts.noFields, v.parts.noFacts
+}
 
 // Verdict is what there is to say, once all was told, if nothing was chosen.
 func (v *View) Verdict() error { return v.parts.Selection.verdictOn(v.parts.overview) }
@@ -167,12 +171,12 @@ func (v *View) Verdict() error { return v.parts.Selection.verdictOn(v.parts.over
 // before them, or where it is not known yet whether they are chosen.
 type parts struct {
 	ViewOptions
-	w         io.Writer
-	spool     spool
-	asItComes bool // event by event
-	terse     bool
-	text      *text.Text
-	overview  *event.Overview
+	w                 io.Writer
+	spool             spool
+	asItComes         bool // event by event
+	noFields, noFacts bool
+	text              *text.Text
+	overview          *event.Overview
 }
 
 // opening writes what stands above a story in text: the overview, or what was chosen.

@@ -87,7 +87,7 @@ func newTeller(c *cli.Context, out story.Renderer, pages bool) (*story.Teller, e
 	x := newExplainer(c)
 	x.Bytes = x.Bytes || pages
 	if v, ok := out.(*story.View); ok && !pages {
-		x.Terse = v.Terse()
+		v.Spare(x)
 	}
 	return story.New(x, out), trust(c, x)
 }
