@@ -708,7 +708,7 @@ func TestTshark(t *testing.T) {
 	}
 	if *tsharkAll && !t.Failed() {
 		var b strings.Builder
-		b.WriteString("# What TestTshark compared, written by go test -run TestTshark -tshark-all ./capture\n")
+		b.WriteString("# What TestTshark compared, written by go test ./capture -run TestTshark -tshark-all\n")
 		maps.Copy(before, now)
 		for _, name := range slices.Sorted(maps.Keys(before)) {
 			fmt.Fprintf(&b, "%s %s\n", before[name], name)

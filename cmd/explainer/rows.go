@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"explainer/annotate/event"
 	"explainer/annotate/rows"
 	"explainer/annotate/story"
 	"explainer/annotate/words"
@@ -73,7 +74,7 @@ func addRows(m *rows.Merger, name string) error {
 	if name != "-" {
 		var err error
 		if f, err = os.Open(name); err != nil {
-			return failed(err, likeFile(err))
+			return story.FileError(event.Text{}, err)
 		}
 		defer f.Close()
 	}
