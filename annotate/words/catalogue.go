@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"explainer/annotate/event"
@@ -81,12 +82,13 @@ var catalogue = func() map[string]entry {
 	return m
 }()
 
-// templates holds every sentence in parts, with its references as they are told.
+// templates holds every sentence as a template.
 var templates = func() map[string]*template {
-	m := make(map[string]*template, len(catalogue))
+	m, all := make(map[string]*template, len(catalogue)), make([]template, len(catalogue))
 	for id, e := range catalogue {
-		m[id] = newTemplate(e.text)
-		m[id].refs = slices.Clip(CiteAll(e.refs))
+		t := &all[len(m)]
+		t.source, t.cites = e.text, e.refs
+		m[id] = t
 	}
 	return m
 }()
@@ -154,13 +156,19 @@ func SayStartTLS(id, protocol string, how event.Evidence, a Values) event.Senten
 
 // A template is a text with {named} places.
 type template struct {
-	parts  []string // around the places: one more than these
+	source string   // the text
+	piece  string   // of a piece: its ID
+	claim  string   // of a claim: the ID that it has as a text
+	cites  []string // as in an entry
+
+	once   sync.Once // makes, when it is first asked for, since most are not in a run of the program:
+	parts  []string  // around the places: one more than these
 	places []place
 	whole  *filled       // where there are none
-	phrase *event.Phrase // of a piece without places
-	claim  string        // of a claim: the ID that it has as a text
-	refs   []string
-	last   [4]atomic.Pointer[filled] // by the length of the values, so that two legs do not push each other out
+	phrase *event.Phrase // of a piece
+	refs   []string      // as they are told
+
+	last [4]atomic.Pointer[filled] // by the length of the values, so that two legs do not push each other out
 }
 
 // A place takes the value of its key. {Server} is {server} at the beginning of a sentence.
@@ -179,23 +187,38 @@ type filled struct {
 	piece  event.Text // of a piece or claim
 }
 
-func newTemplate(text string) *template {
-	t := new(template)
-	for {
+// parsed is the template, taken apart.
+func (t *template) parsed() *template {
+	t.once.Do(t.parse)
+	return t
+}
+
+func (t *template) parse() {
+	for text := t.source; ; {
 		before, rest, ok := strings.Cut(text, "{")
 		t.parts = append(t.parts, before)
 		if !ok {
-			t.whole = &filled{text: t.parts[0]}
-			return t
+			break
 		}
 		name, after, _ := strings.Cut(rest, "}")
 		key := Lower(name)
 		t.places = append(t.places, place{name, key, key != name})
 		text = after
 	}
+	if len(t.places) == 0 {
+		t.whole = &filled{text: t.parts[0]}
+		if t.claim != "" {
+			t.whole.piece = t.asClaim(t.whole)
+		}
+	}
+	if t.piece != "" {
+		t.phrase = &event.Phrase{ID: t.piece}
+	}
+	t.refs = slices.Clip(CiteAll(t.cites))
 }
 
 func (t *template) fill(a Values) *filled {
+	t.parsed()
 	if len(t.places) == 0 {
 		return t.whole
 	}

@@ -282,7 +282,7 @@ func Short(id string, a Values) event.Text {
 		panic("words: no piece " + id + " in the catalogue")
 	}
 	pairs := make([]any, 0, 8)
-	for _, p := range t.places {
+	for _, p := range t.parsed().places {
 		pairs = append(pairs, p.key, a.Value(p.key))
 	}
 	return Piece(id, pairs...)

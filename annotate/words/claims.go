@@ -1,8 +1,6 @@
 package words
 
 import (
-	"slices"
-
 	"explainer/annotate/event"
 )
 
@@ -150,16 +148,11 @@ var claims = func() map[string]claim {
 	return m
 }()
 
-// claimed holds every claim in parts, with its references as they are told.
+// claimed holds every claim as a template.
 var claimed = func() map[string]*template {
 	m := make(map[string]*template, len(claims))
 	for id, c := range claims {
-		m[id] = newTemplate(c.claim)
-		m[id].refs = slices.Clip(CiteAll(c.refs))
-		m[id].claim = "claim/" + id
-		if m[id].whole != nil {
-			m[id].whole.piece = m[id].asClaim(m[id].whole)
-		}
+		m[id] = &template{source: c.claim, claim: "claim/" + id, cites: c.refs}
 	}
 	return m
 }()
@@ -187,5 +180,5 @@ func NewProof(id string, state event.ProofState, reason event.Text, inputs ...ev
 	if !ok {
 		panic("words: no claim " + id)
 	}
-	return event.Proof{ID: id, Claim: event.Plain(c.claim), State: state, How: c.how, Inputs: inputs, Reason: reason, Refs: claimed[id].refs}
+	return event.Proof{ID: id, Claim: event.Plain(c.claim), State: state, How: c.how, Inputs: inputs, Reason: reason, Refs: claimed[id].parsed().refs}
 }

@@ -138,7 +138,7 @@ func Places(id string) []string {
 		return nil
 	}
 	names := []string{}
-	for _, p := range t.places {
+	for _, p := range t.parsed().places {
 		names = append(names, p.key)
 	}
 	slices.Sort(names)

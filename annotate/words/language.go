@@ -69,7 +69,7 @@ func (l Language) fill(id string, values map[string]event.Text, s *event.Sentenc
 	if !ok {
 		return "", false
 	}
-	text := t.parts[0]
+	text := t.parsed().parts[0]
 	for i, p := range t.places {
 		value := ""
 		switch {
@@ -144,13 +144,13 @@ func (l Language) list(how string, items []event.Text) string {
 	return strings.Join(of, "、")
 }
 
-// chinese has every text in parts, by its ID. It is made when it is first asked for: most
+// chinese has every text as a template, by its ID. It is made when it is first asked for: most
 // runs of the program never do.
 var chinese = sync.OnceValue(func() map[string]*template {
 	m := make(map[string]*template)
 	for _, table := range chineseTables {
 		for id, text := range table {
-			m[id] = newTemplate(text)
+			m[id] = &template{source: text}
 		}
 	}
 	return m

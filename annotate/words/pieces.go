@@ -23,7 +23,7 @@ func Piece(id string, pairs ...any) event.Text {
 	if !ok {
 		panic("words: no piece " + id + " in the catalogue")
 	}
-	if len(t.places) == 0 {
+	if len(t.parsed().places) == 0 {
 		return event.Text{English: t.parts[0], Of: t.phrase}
 	}
 	var room [8]event.Text
@@ -660,12 +660,13 @@ var everyPiece = func() map[string]string {
 	return m
 }()
 
-// pieceTemplates holds every piece in parts.
+// pieceTemplates holds every piece as a template.
 var pieceTemplates = func() map[string]*template {
-	m := make(map[string]*template, len(everyPiece))
+	m, all := make(map[string]*template, len(everyPiece)), make([]template, len(everyPiece))
 	for id, text := range everyPiece {
-		m[id] = newTemplate(text)
-		m[id].phrase = &event.Phrase{ID: id}
+		t := &all[len(m)]
+		t.source, t.piece = text, id
+		m[id] = t
 	}
 	return m
 }()

@@ -75,7 +75,7 @@ func TestBeside(t *testing.T) {
 		{"proof/stayed-sealed", "2 records", "2 records \u6ca1\u6709\u89e3\u5bc6"},
 	} {
 		values := map[string]event.Text{}
-		for _, p := range chinese()[of.id].places {
+		for _, p := range chinese()[of.id].parsed().places {
 			values[p.key] = event.Plain(of.value)
 		}
 		if got, _ := Chinese.fill(of.id, values, nil); got != of.want {
