@@ -68,7 +68,7 @@ func opensDTLS(t testing.TB, inputs []capture.Input, secrets []keys.Secret, hand
 
 // handshakesIn is how many handshakes a recording has.
 func handshakesIn(name string) int {
-	if name == "dtls12-renegotiation.pcap" {
+	if name == "dtls12-renegotiation" {
 		return 2
 	}
 	return 1
@@ -79,21 +79,7 @@ func handshakesIn(name string) int {
 // of openssl two datagrams were lost on their way, and one has a second handshake.
 func dtlsRecordings(t testing.TB, each func(name string, inputs []capture.Input, secrets []keys.Secret)) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join("testdata", "dtls", "*.pcap"))
-	if err != nil || len(files) < 9 {
-		t.Fatal(files, err)
-	}
-	for _, path := range files {
-		file, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		log, err := os.ReadFile(strings.TrimSuffix(path, "pcap") + "keys")
-		if err != nil {
-			t.Fatal(err)
-		}
-		each(filepath.Base(path), datagramsOf(t, file), secretsOf(t, log))
-	}
+	eachKeyed(t, "dtls", 9, each)
 }
 
 // TestDTLSKeysAtAnyTime: whenever the lines of a key log come, each side's messages are the same.
@@ -173,12 +159,11 @@ func damagedDatagrams(rng *rand.Rand, inputs []capture.Input) (out []capture.Inp
 	return out
 }
 
-// dtls13 gives recordings of github.com/pion/dtls/v4 with itself in DTLS 1.3 (bench/dtls makes
-// them), and one connection of wolfSSL that stands beside the project on some machines.
-func dtls13(t *testing.T, each func(name string, inputs []capture.Input, secrets []keys.Secret)) {
+// eachKeyed gives the recordings of a folder of testdata, each with the key log beside it.
+func eachKeyed(t testing.TB, folder string, least int, each func(name string, inputs []capture.Input, secrets []keys.Secret)) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join("testdata", "dtls13", "*.pcap"))
-	if err != nil || len(files) < 8 {
+	files, err := filepath.Glob(filepath.Join("testdata", folder, "*.pcap"))
+	if err != nil || len(files) < least {
 		t.Fatal(files, err)
 	}
 	for _, path := range files {
@@ -192,6 +177,13 @@ func dtls13(t *testing.T, each func(name string, inputs []capture.Input, secrets
 		}
 		each(strings.TrimSuffix(filepath.Base(path), ".pcap"), datagramsOf(t, file), secretsOf(t, log))
 	}
+}
+
+// dtls13 gives recordings of github.com/pion/dtls/v4 with itself in DTLS 1.3 (bench/dtls makes
+// them), and one connection of wolfSSL that stands beside the project on some machines.
+func dtls13(t *testing.T, each func(name string, inputs []capture.Input, secrets []keys.Secret)) {
+	t.Helper()
+	eachKeyed(t, "dtls13", 8, each)
 	file, err := os.ReadFile(filepath.Join(realCaptures(t), "nDPI", "dtls.pcap"))
 	if err != nil {
 		return
