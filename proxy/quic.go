@@ -23,8 +23,8 @@ import (
 
 // Bounds of what a connection of QUIC may make the proxy keep: what has come and was not passed on yet.
 const (
-	streamWindow    = 256 << 10 // bytes of a stream, at first and at most
-	maxStreamWindow = 512 << 10
+	streamWindow    = 256 << 10 // bytes of a stream, at first
+	maxStreamWindow = 512 << 10 // and at most
 	connWindow      = 512 << 10 // of all streams of a connection
 	maxConnWindow   = 2 << 20
 	maxStreams      = 100 // that a client may have open, of each kind
@@ -226,6 +226,7 @@ func (p *Proxy) quicAddr(ctx context.Context, to target) (netip.AddrPort, Site, 
 	case p.isFront(at):
 		return at, site, errLoop
 	case p.decides(to) && placeOf(at.Addr()) != web.Elsewhere:
+		// More than misleads refuses over TCP: which page asks stands in requests, and those of HTTP/3 are not read.
 		return at, site, errNear
 	}
 	return at, site, nil
